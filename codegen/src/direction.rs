@@ -1,0 +1,49 @@
+//! Which types we send and which we receive, by reachability from the methods and events.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Model, Shape, Ty};
+
+/// Marks each type, then gives sent fields that may be absent or `null` both of these states.
+pub fn mark(model: &mut Model) {
+    let mut sent = BTreeSet::new();
+    let mut received = BTreeSet::new();
+    for method in &model.methods {
+        let (ours, theirs) = match method.group.is_ours() {
+            true => (&method.params, &method.result),
+            false => (&method.result, &method.params),
+        };
+        reach(model, ours, &mut sent);
+        reach(model, theirs, &mut received);
+    }
+    for event in &model.events {
+        reach(model, &event.data, &mut received);
+    }
+    for (name, ty) in &mut model.types {
+        ty.sent = sent.contains(name);
+        // What nothing refers to is kept for those who find it in opaque JSON, so it is received.
+        ty.received = received.contains(name) || !ty.sent;
+        if ty.sent {
+            tell_null_from_absent(&mut ty.shape);
+        }
+    }
+}
+
+fn reach(model: &Model, from: &Ty, reached: &mut BTreeSet<String>) {
+    let mut open: Vec<String> = from.named().map(str::to_owned).into_iter().collect();
+    while let Some(name) = open.pop() {
+        if let (Some(ty), true) = (model.types.get(&name), reached.insert(name)) {
+            open.extend(Model::references(ty).into_iter().map(str::to_owned));
+        }
+    }
+}
+
+/// To a receiver `null` and absent are the same; to the CLI `null` may say "reset this".
+fn tell_null_from_absent(shape: &mut Shape) {
+    let Shape::Record(record) = shape else { return };
+    for field in &mut record.fields {
+        if !field.required && field.nullable {
+            field.ty = Ty::Option(Box::new(field.ty.clone()));
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The events of a session as one enum.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{doc, ident, ty};
+use crate::model::{Model, Ty};
+
+pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
+    let variants: Vec<_> = model.events.iter().map(|event| ident(&event.variant)).collect();
+    let wire: Vec<_> = model.events.iter().map(|event| &event.name).collect();
+    let items = model.events.iter().map(|event| {
+        let docs = doc(&event.doc, "", &[format!("Event `{}`.", event.name)]);
+        let (variant, data) = (ident(&event.variant), ty(&event.data));
+        quote!(#docs #variant(Box<#data>),)
+    });
+    let mut names: Vec<&str> = model.events.iter().map(|event| &event.data).filter_map(Ty::named).collect();
+    names.sort_unstable();
+    names.dedup();
+    let names: Vec<_> = names.into_iter().map(ident).collect();
+    files.insert(
+        "session_event.rs".to_owned(),
+        quote! {
+            #![doc = " What happened in a session."]
+            use crate::event::{MalformedEvent, UnrecognizedEvent};
+            use crate::types::{#(#names),*};
+            use crate::wire::{DecodeError, Node, Wire};
+
+            #[doc = " The data of a [`SessionEvent`](crate::SessionEvent), by the event's type."]
+            #[derive(Debug, Clone)]
+            #[non_exhaustive]
+            pub enum SessionEventData {
+                #(#items)*
+                #[doc = " An event of a type that this version of the crate does not know."]
+                Unrecognized(Box<UnrecognizedEvent>),
+                #[doc = " An event of a known type whose data has another shape than the schema says."]
+                Malformed(Box<MalformedEvent>),
+            }
+
+            impl SessionEventData {
+                #[doc = " The types of all known events, as they stand on the wire."]
+                pub const TYPES: &[&str] = &[#(#wire),*];
+
+                #[doc = " Reads the data of an event; none when the type is unknown."]
+                pub(crate) fn read(kind: &str, data: Node<'_>) -> Result<Option<Self>, DecodeError> {
+                    Ok(Some(match kind {
+                        #(#wire => Self::#variants(Wire::read(data)?),)*
+                        _ => return Ok(None),
+                    }))
+                }
+
+                #[doc = " The event's type, as it stands on the wire."]
+                pub fn kind(&self) -> &str {
+                    match self {
+                        #(Self::#variants(_) => #wire,)*
+                        Self::Unrecognized(event) => &event.kind,
+                        Self::Malformed(event) => &event.kind,
+                    }
+                }
+            }
+        },
+    );
+}

@@ -1,0 +1,67 @@
+//! A marker type for every method, so that handlers and tests can name one with its params and result.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{ident, ty_from};
+use crate::model::{Method, Model};
+use crate::read::Group;
+
+pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
+    let files_of: [(&str, &str, &[Group]); 4] = [
+        ("server", " Methods we call beside those for one session.", &[Group::Server]),
+        ("session", " Methods we call for one session. Params leave out the `sessionId`.", &[Group::Session]),
+        (
+            "client",
+            " Methods the CLI calls on us. Params leave out the `sessionId`.",
+            &[Group::ClientSession, Group::ClientGlobal],
+        ),
+        ("notification", " What the CLI tells us without wanting an answer.", &[Group::Notification]),
+    ];
+    let mut modules = Vec::new();
+    for (module, about, groups) in files_of {
+        let methods: Vec<&Method> = model.methods.iter().filter(|method| groups.contains(&method.group)).collect();
+        let items = methods.iter().map(|method| marker(method));
+        // The types stay behind their module: a method and its result often share a name.
+        files.insert(format!("methods/{module}.rs"), quote!(#![doc = #about] use crate::types; #(#items)*));
+        modules.push(ident(module));
+    }
+    files.insert(
+        "methods.rs".to_owned(),
+        quote! {
+            #![doc = " The protocol's methods as types."]
+            #(pub mod #modules;)*
+        },
+    );
+}
+
+fn marker(method: &Method) -> TokenStream {
+    let (name, wire) = (ident(&method.marker), &method.name);
+    let docs = format!(" `{wire}`.");
+    let types = quote!(types::);
+    let (params, result) = (ty_from(&method.params, &types), ty_from(&method.result, &types));
+    let kind = match method.group {
+        Group::Notification => {
+            quote!(impl crate::rpc::Notification for #name { const NAME: &'static str = #wire; type Params = #params; })
+        }
+        group => {
+            let method = quote! {
+                impl crate::rpc::Method for #name {
+                    const NAME: &'static str = #wire;
+                    type Params = #params;
+                    type Result = #result;
+                }
+            };
+            let client = (!group.is_ours()).then(|| quote!(impl crate::rpc::ClientMethod for #name {}));
+            quote!(#method #client)
+        }
+    };
+    quote! {
+        #[doc = #docs]
+        #[derive(Debug, Clone, Copy)]
+        pub struct #name;
+        #kind
+    }
+}

@@ -1,0 +1,140 @@
+//! The calls we make: one handle per namespace, one line per method.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{doc, ident, ty};
+use crate::model::{Method, Model, Ty};
+use crate::names::{snake, type_name};
+use crate::read::Group;
+
+/// A namespace: its methods and the namespaces in it.
+#[derive(Default)]
+struct Namespace<'m> {
+    methods: BTreeMap<String, &'m Method>,
+    inner: BTreeMap<String, Namespace<'m>>,
+}
+
+pub fn emit(model: &Model, group: Group, files: &mut BTreeMap<String, TokenStream>) {
+    let (module, root, about) = match group {
+        Group::Session => ("session_rpc", "SessionRpc", " Every method the CLI has for one session."),
+        _ => ("server_rpc", "ServerRpc", " Every method the CLI has beside those for one session."),
+    };
+    let mut tree = Namespace::default();
+    for method in model.methods.iter().filter(|method| method.group == group) {
+        let path = match group {
+            Group::Session => method.name.strip_prefix("session.").unwrap_or(&method.name),
+            _ => &method.name,
+        };
+        tree.insert(path, method);
+    }
+    for (name, namespace) in &tree.inner {
+        let mut items = TokenStream::new();
+        namespace.items(std::slice::from_ref(name), &prefix(group), &mut items);
+        let docs = format!(" `{}{name}` methods.", prefix(group));
+        let imports = imports(namespace.uses());
+        files.insert(
+            format!("{module}/{}.rs", snake(name)),
+            quote!(#![doc = #docs] use crate::rpc::{Call, Caller}; #imports #items),
+        );
+    }
+    let modules = tree.inner.keys().map(|name| ident(&snake(name)));
+    let root_name = ident(root);
+    let body = tree.body(&[]);
+    let own = tree.methods.values().flat_map(|method| [&method.params, &method.result]).collect();
+    let imports = imports(own);
+    files.insert(
+        format!("{module}.rs"),
+        quote! {
+            #![doc = #about]
+            #(pub mod #modules;)*
+            use crate::rpc::{Call, Caller};
+            #imports
+            #[doc = #about]
+            #[derive(Debug, Clone, Copy)]
+            pub struct #root_name<'a>(pub(crate) &'a Caller);
+            impl<'a> #root_name<'a> { #body }
+        },
+    );
+}
+
+/// What stands before a namespace on the wire.
+fn prefix(group: Group) -> String {
+    if group == Group::Session { "session.".to_owned() } else { String::new() }
+}
+
+fn imports(uses: Vec<&Ty>) -> Option<TokenStream> {
+    let mut names: Vec<&str> = uses.into_iter().filter_map(Ty::named).collect();
+    names.sort_unstable();
+    names.dedup();
+    let names: Vec<_> = names.into_iter().map(ident).collect();
+    (!names.is_empty()).then(|| quote!(use crate::types::{#(#names),*};))
+}
+
+impl<'m> Namespace<'m> {
+    fn insert(&mut self, path: &str, method: &'m Method) {
+        match path.split_once('.') {
+            Some((first, rest)) => self.inner.entry(first.to_owned()).or_default().insert(rest, method),
+            None => {
+                self.methods.insert(path.to_owned(), method);
+            }
+        }
+    }
+
+    fn uses(&self) -> Vec<&'m Ty> {
+        let own = self.methods.values().flat_map(|method| [&method.params, &method.result]);
+        own.chain(self.inner.values().flat_map(Namespace::uses)).collect()
+    }
+
+    /// The handle of this namespace and of those in it.
+    fn items(&self, path: &[String], prefix: &str, items: &mut TokenStream) {
+        let name = handle(path);
+        let body = self.body(path);
+        let docs = format!(" `{prefix}{}` methods.", path.join("."));
+        items.extend(quote! {
+            #[doc = #docs]
+            #[derive(Debug, Clone, Copy)]
+            pub struct #name<'a>(pub(crate) &'a Caller);
+            impl<'a> #name<'a> { #body }
+        });
+        for (name, namespace) in &self.inner {
+            namespace.items(&[path, std::slice::from_ref(name)].concat(), prefix, items);
+        }
+    }
+
+    fn body(&self, path: &[String]) -> TokenStream {
+        let calls = self.methods.iter().map(|(name, method)| call(name, method));
+        let handles = self.inner.keys().map(|name| {
+            let inner = handle(&[path, std::slice::from_ref(name)].concat());
+            let (function, docs) = (ident(&snake(name)), format!(" `{name}` methods."));
+            let module = path.is_empty().then(|| {
+                let module = ident(&snake(name));
+                quote!(#module::)
+            });
+            quote! {
+                #[doc = #docs]
+                pub fn #function(self) -> #module #inner<'a> { #module #inner(self.0) }
+            }
+        });
+        quote!(#(#handles)* #(#calls)*)
+    }
+}
+
+fn handle(path: &[String]) -> proc_macro2::Ident {
+    ident(&type_name(&path.join("_")))
+}
+
+fn call(name: &str, method: &Method) -> TokenStream {
+    let wire = &method.name;
+    let docs = doc(&method.doc, "", &[format!("Wire method `{wire}`.")]);
+    let (function, result) = (ident(&snake(name)), ty(&method.result));
+    match &method.params {
+        Ty::Unit => quote!(#docs pub fn #function(self) -> Call<#result> { self.0.call(#wire, &()) }),
+        params => {
+            let params = ty(params);
+            quote!(#docs pub fn #function(self, params: &#params) -> Call<#result> { self.0.call(#wire, params) })
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The types, each in the file of its name's first word.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use heck::ToSnakeCase;
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{doc, ident, text_doc, ty};
+use crate::model::{Constant, Field, JsonKind, Model, Record, Shape, StringVariant, Ty, Type};
+use crate::names::snake;
+
+pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
+    let mut modules: BTreeMap<String, Vec<(&String, &Type)>> = BTreeMap::new();
+    for entry in &model.types {
+        modules.entry(module(entry.0)).or_default().push(entry);
+    }
+    for (module, types) in &modules {
+        files.insert(format!("types/{module}.rs"), file(types));
+    }
+    let modules = modules.keys().map(|module| ident(module));
+    files.insert(
+        "types.rs".to_owned(),
+        quote! {
+            #![doc = " The protocol's types, under the names the CLI's schema gives them."]
+            #(mod #modules; pub use #modules::*;)*
+        },
+    );
+}
+
+/// The module of a type: the first word of its name.
+fn module(name: &str) -> String {
+    let words = name.to_snake_case();
+    snake(words.split('_').next().unwrap_or(&words))
+}
+
+fn file(types: &[(&String, &Type)]) -> TokenStream {
+    let own: BTreeSet<&str> = types.iter().map(|(name, _)| name.as_str()).collect();
+    let mut others: BTreeSet<&str> = BTreeSet::new();
+    for (_, ty) in types {
+        others.extend(Model::references(ty).into_iter().filter(|name| !own.contains(name)));
+    }
+    let event = others.remove("SessionEvent").then(|| quote!(use crate::event::SessionEvent;));
+    let others: Vec<_> = others.into_iter().map(ident).collect();
+    let imports = (!others.is_empty()).then(|| quote!(use super::{#(#others),*};));
+    let items = types.iter().map(|(name, ty)| item(name, ty));
+    quote!(#event #imports #(#items)*)
+}
+
+fn item(name: &str, ty: &Type) -> TokenStream {
+    match &ty.shape {
+        Shape::Record(shape) => record(name, ty, shape),
+        Shape::Strings(variants) => strings(name, ty, variants),
+        Shape::Tagged { tag, variants } => {
+            let arms = variants.iter().map(|variant| {
+                let (name, values) = (ident(&variant.name), &variant.values);
+                quote!(#name #(#values)|*)
+            });
+            let codec = quote!(#tag { #(#arms),* });
+            let variants = variants.iter().map(|variant| (variant.name.as_str(), &variant.ty, variant.doc.as_str()));
+            union(name, ty, variants.collect(), quote!(tagged), codec)
+        }
+        Shape::Untagged(variants) => {
+            let arms = variants.iter().map(|variant| {
+                let name = ident(&variant.name);
+                let kind = ident(match variant.test.kind {
+                    JsonKind::Bool => "is_bool",
+                    JsonKind::Number => "is_number",
+                    JsonKind::String => "is_string",
+                    JsonKind::Array => "is_array",
+                    JsonKind::Object => "is_object",
+                });
+                let keys = variant.test.keys.iter().map(|(key, values)| match values.as_slice() {
+                    [] => quote!(#key),
+                    values => quote!(#key = #(#values)|*),
+                });
+                quote!(#name #kind [#(#keys),*])
+            });
+            let codec = quote!({ #(#arms),* });
+            let variants = variants.iter().map(|variant| (variant.name.as_str(), &variant.ty, variant.doc.as_str()));
+            union(name, ty, variants.collect(), quote!(untagged), codec)
+        }
+        Shape::Alias(target) => {
+            let (docs, name, target) = (docs(name, ty), ident(name), super::ty(target));
+            quote!(#docs pub type #name = #target;)
+        }
+    }
+}
+
+fn docs(name: &str, ty: &Type) -> TokenStream {
+    doc(&ty.doc, &format!("`{}` of the protocol.", if ty.place.is_empty() { name } else { &ty.place }), &[])
+}
+
+fn record(name: &str, ty: &Type, shape: &Record) -> TokenStream {
+    let (docs, ident_name) = (docs(name, ty), ident(name));
+    let fields = shape.fields.iter().map(|field| {
+        let docs = doc(&field.doc, &format!("`{}` on the wire.", field.key), &[]);
+        let (name, ty) = (ident(&field.name), super::ty(&field.ty));
+        quote!(#docs pub #name: #ty,)
+    });
+    let rest = shape.rest.as_ref().map(|rest| {
+        let rest = super::ty(rest);
+        quote!(#[doc = " Keys that the schema leaves open."] pub rest: std::collections::BTreeMap<String, #rest>,)
+    });
+    let constants = shape.constants.iter().map(|(key, value)| match value {
+        Constant::String(value) => quote!(#key #value),
+        Constant::Bool(value) => quote!(#key #value),
+    });
+    let table = shape.fields.iter().map(|field| {
+        let (name, key) = (ident(&field.name), &field.key);
+        let kind = ident(kind(field));
+        quote!(#kind #name #key)
+    });
+    let known = shape.constants.iter().map(|(key, _)| key).chain(shape.fields.iter().map(|field| &field.key));
+    let rest_entry = shape.rest.as_ref().map(|_| quote!(rest [#(#known),*]));
+    let constructor = if ty.sent { constructor(&ident_name, shape) } else { TokenStream::new() };
+    let default = (ty.sent && required(shape).next().is_none()).then(|| quote!(, Default));
+    quote! {
+        #docs
+        #[derive(Clone #default)]
+        #[non_exhaustive]
+        pub struct #ident_name { #(#fields)* #rest }
+        record!(#ident_name [#(#constants),*] { #(#table),* } #rest_entry);
+        #constructor
+    }
+}
+
+/// The method that moves the field between JSON and Rust.
+fn kind(field: &Field) -> &'static str {
+    match field {
+        field if field.secret => "secret",
+        field if field.required && field.nullable => "nullable",
+        _ => "field",
+    }
+}
+
+fn required(shape: &Record) -> impl Iterator<Item = &Field> {
+    shape.fields.iter().filter(|field| field.required)
+}
+
+/// `new` with what is required, and a setter for each of the rest.
+fn constructor(name: &proc_macro2::Ident, shape: &Record) -> TokenStream {
+    let arguments = required(shape).map(|field| {
+        let (name, ty) = (ident(&field.name), super::ty(&field.ty));
+        match field.ty {
+            Ty::String => quote!(#name: impl Into<String>),
+            _ => quote!(#name: #ty),
+        }
+    });
+    let values = shape.fields.iter().map(|field| {
+        let name = ident(&field.name);
+        match (&field.ty, field.required) {
+            (Ty::String, true) => quote!(#name: #name.into(),),
+            (_, true) => quote!(#name,),
+            (_, false) => quote!(#name: None,),
+        }
+    });
+    let rest = shape.rest.as_ref().map(|_| quote!(rest: std::collections::BTreeMap::new(),));
+    let new = required(shape).next().is_some().then(|| {
+        quote! {
+            #[doc = " With what is required; the rest is unset."]
+            #[inline]
+            pub fn new(#(#arguments),*) -> Self { Self { #(#values)* #rest } }
+        }
+    });
+    let setters = shape.fields.iter().filter(|field| !field.required && field.name != "new").map(setter);
+    let methods: Vec<TokenStream> = new.into_iter().chain(setters).collect();
+    if methods.is_empty() {
+        return TokenStream::new();
+    }
+    quote!(impl #name { #(#methods)* })
+}
+
+fn setter(field: &Field) -> TokenStream {
+    let name = ident(&field.name);
+    let inner = match &field.ty {
+        Ty::Option(inner) => inner,
+        other => other,
+    };
+    let docs = format!(" Sets [`{0}`](Self::{0}).", field.name.trim_start_matches("r#"));
+    let (argument, value) = match inner {
+        Ty::String => (quote!(impl Into<String>), quote!(#name.into())),
+        other => (ty(other), quote!(#name)),
+    };
+    quote! {
+        #[doc = #docs]
+        #[inline]
+        pub fn #name(mut self, #name: #argument) -> Self { self.#name = Some(#value); self }
+    }
+}
+
+fn strings(name: &str, ty: &Type, variants: &[StringVariant]) -> TokenStream {
+    let (docs, name) = (docs(name, ty), ident(name));
+    let items = variants.iter().map(|variant| {
+        let docs = text_doc(&variant.doc, &format!("`{}`.", variant.value));
+        let name = ident(&variant.name);
+        quote!(#docs #name,)
+    });
+    let table = variants.iter().map(|variant| {
+        let (name, value) = (ident(&variant.name), &variant.value);
+        quote!(#name #value)
+    });
+    quote! {
+        #docs
+        #[derive(Clone, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum #name {
+            #(#items)*
+            #[doc = " A value that this version of the crate does not know."]
+            Unrecognized(String),
+        }
+        string_enum!(#name { #(#table),* });
+    }
+}
+
+fn union(name: &str, ty: &Type, variants: Vec<(&str, &Ty, &str)>, codec: TokenStream, table: TokenStream) -> TokenStream {
+    let (docs, name) = (docs(name, ty), ident(name));
+    let variants = variants.into_iter().map(|(variant, ty, text)| {
+        let docs = text_doc(text, &format!("{variant}."));
+        let (variant, ty) = (ident(variant), super::ty(ty));
+        quote!(#docs #variant(#ty),)
+    });
+    quote! {
+        #docs
+        #[derive(Clone)]
+        #[non_exhaustive]
+        pub enum #name {
+            #(#variants)*
+            #[doc = " JSON that this version of the crate does not know."]
+            Unrecognized(serde_json::Value),
+        }
+        #codec!(#name #table);
+    }
+}

@@ -1,0 +1,395 @@
+//! Stage three: every inline object, enum and union gets a name, so that what is left in a field is
+//! a scalar, a list, a map or a reference.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{Constant, Doc, Origin, Test};
+use crate::names::{Names, type_name};
+use crate::read::{EventSource, Group, MethodSource, Source};
+use crate::{Error, fix, keywords, union};
+
+/// The protocol with named types only. Schemas in it are of the small kind that [`Flattener::small`] gives.
+#[derive(Debug)]
+pub struct Flat {
+    pub types: BTreeMap<String, FlatType>,
+    pub methods: Vec<FlatMethod>,
+    pub events: Vec<FlatEvent>,
+}
+
+#[derive(Debug)]
+pub struct FlatType {
+    pub place: String,
+    pub doc: Doc,
+    pub origin: Origin,
+    pub shape: FlatShape,
+}
+
+#[derive(Debug)]
+pub enum FlatShape {
+    Record {
+        constants: Vec<(String, Constant)>,
+        fields: Vec<FlatField>,
+        rest: Option<Value>,
+    },
+    /// Values with their docs.
+    Strings(Vec<(String, String)>),
+    Tagged {
+        tag: String,
+        variants: Vec<FlatVariant<Vec<String>>>,
+    },
+    Untagged(Vec<FlatVariant<Test>>),
+    Alias(Value),
+}
+
+#[derive(Debug)]
+pub struct FlatField {
+    pub key: String,
+    pub schema: Value,
+    pub required: bool,
+    pub nullable: bool,
+    pub secret: bool,
+    pub doc: Doc,
+}
+
+#[derive(Debug)]
+pub struct FlatVariant<T> {
+    pub name: String,
+    pub schema: Value,
+    pub doc: String,
+    /// What tells the variant from the others.
+    pub told_by: T,
+}
+
+#[derive(Debug)]
+pub struct FlatMethod {
+    pub source: MethodSource,
+    pub params: Value,
+    pub result: Value,
+}
+
+#[derive(Debug)]
+pub struct FlatEvent {
+    pub source: EventSource,
+    pub data: Value,
+}
+
+pub fn flatten(source: &Source) -> Result<Flat, Error> {
+    let mut flattener = Flattener { source, names: Names::default(), types: BTreeMap::new(), origin: Origin::Inline };
+    for (wire, definition) in &source.definitions {
+        flattener.define(&type_name(wire), &definition.schema, wire, definition.origin)?;
+    }
+    let mut methods = Vec::new();
+    for method in &source.methods {
+        methods.push(flattener.method(method)?);
+    }
+    let mut events = Vec::new();
+    for event in &source.events {
+        let data = flattener.small(&event.data, &type_name(&event.envelope), &event.envelope)?.0;
+        events.push(FlatEvent { source: event.clone(), data });
+    }
+    Ok(Flat { types: flattener.types, methods, events })
+}
+
+pub struct Flattener<'s> {
+    pub source: &'s Source,
+    names: Names,
+    types: BTreeMap<String, FlatType>,
+    origin: Origin,
+}
+
+impl Flattener<'_> {
+    fn method(&mut self, method: &MethodSource) -> Result<FlatMethod, Error> {
+        let name = type_name(&method.name);
+        let params = self.params(method, &format!("{name}Params"))?;
+        let result = match method.leaf.get("result") {
+            None | Some(Value::Null) => Value::Null,
+            Some(Value::Object(result)) if result.get("type") == Some(&json!("null")) => Value::Null,
+            Some(result) => {
+                let place = format!("{}: result", method.name);
+                let (schema, nullable) = self.small(result, &format!("{name}Result"), &place)?;
+                if nullable { json!({"oneOf": [schema, {"type": "null"}]}) } else { schema }
+            }
+        };
+        Ok(FlatMethod { source: method.clone(), params, result })
+    }
+
+    /// A session's params repeat a definition with the session's id added; the id is the session layer's matter.
+    fn params(&mut self, method: &MethodSource, name: &str) -> Result<Value, Error> {
+        let place = format!("{}: params", method.name);
+        let params = match method.leaf.get("params") {
+            None | Some(Value::Null) => return Ok(Value::Null),
+            Some(params) => params,
+        };
+        let branch = optional_object(params).unwrap_or(params);
+        let Some(properties) = branch.get("properties").and_then(Value::as_object) else {
+            return Ok(self.small(params, name, &place)?.0);
+        };
+        let mut own = properties.clone();
+        if method.group.has_session() {
+            own.shift_remove("sessionId");
+        }
+        if own.is_empty() {
+            return Ok(Value::Null);
+        }
+        if let Some(title) = params.get("title").and_then(Value::as_str)
+            && let Some(definition) = self.source.definitions.get(title)
+        {
+            let schema = optional_object(&definition.schema).unwrap_or(&definition.schema);
+            let defined = schema.get("properties").and_then(Value::as_object);
+            // What the CLI sends us carries the id anyway, so there a definition may hold it.
+            let all = method.group == Group::ClientSession;
+            let same = |defined: &Map<String, Value>| {
+                defined.keys().eq(own.keys()) || (all && defined.keys().eq(properties.keys()))
+            };
+            if !defined.is_some_and(same) {
+                return Err(Error::shape(place, format!("the properties are not those of its title {title}")));
+            }
+            return Ok(reference(&type_name(title)));
+        }
+        let mut schema = branch.clone();
+        schema["properties"] = Value::Object(own);
+        Ok(self.small(&schema, name, &place)?.0)
+    }
+
+    /// Gives a definition its type.
+    fn define(&mut self, name: &str, schema: &Value, place: &str, origin: Origin) -> Result<(), Error> {
+        self.names.claim(name, place)?;
+        let outer = std::mem::replace(&mut self.origin, Origin::Inline);
+        let map = object(schema, place)?;
+        keywords::check(map, place)?;
+        let body = optional_object(schema).unwrap_or(schema);
+        let shape = if let Some(values) = string_values(body) {
+            FlatShape::Strings(values)
+        } else if body.get("properties").is_some() {
+            self.record(name, object(body, place)?, place)?
+        } else {
+            match branches(body) {
+                Some(parts) if parts.values.len() > 1 && !parts.nullable => self.union(name, &parts.values, place)?,
+                _ => {
+                    let (schema, nullable) = self.small(body, &format!("{name}Value"), place)?;
+                    FlatShape::Alias(if nullable { json!({"oneOf": [schema, {"type": "null"}]}) } else { schema })
+                }
+            }
+        };
+        self.origin = outer;
+        self.types.insert(name.to_owned(), FlatType { place: place.to_owned(), doc: doc(map), origin, shape });
+        Ok(())
+    }
+
+    /// The type of an inline object, enum or union.
+    fn hoist(&mut self, name: &str, schema: &Value, place: &str) -> Result<Value, Error> {
+        self.define(name, schema, place, Origin::Inline)?;
+        Ok(reference(name))
+    }
+
+    fn record(&mut self, name: &str, schema: &Map<String, Value>, place: &str) -> Result<FlatShape, Error> {
+        let required = |key: &str| schema.get("required").is_some_and(|list| contains(list, key));
+        let mut constants = Vec::new();
+        let mut fields = Vec::new();
+        for (key, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            let place = format!("{place}.{key}");
+            let required = required(key) && !fix::is_absent_in_older_versions(&place);
+            match constant(self.source, property, &place)? {
+                Some(constant) if required => constants.push((key.clone(), constant)),
+                _ => {
+                    let (schema, nullable) = self.small(property, &format!("{name}{}", type_name(key)), &place)?;
+                    let doc = property.as_object().map(doc).unwrap_or_default();
+                    let secret = property.get("x-secret").is_some() || fix::is_secret(key, &schema);
+                    fields.push(FlatField { key: key.clone(), schema, required, nullable, secret, doc });
+                }
+            }
+        }
+        let rest = match schema.get("additionalProperties") {
+            None | Some(Value::Bool(false)) => None,
+            Some(rest) => Some(self.small(rest, &format!("{name}Value"), place)?.0),
+        };
+        Ok(FlatShape::Record { constants, fields, rest })
+    }
+
+    fn union(&mut self, name: &str, values: &[&Value], place: &str) -> Result<FlatShape, Error> {
+        if let Some(tagged) = union::by_tag(self.source, values) {
+            let mut variants = Vec::new();
+            for (branch, tags) in values.iter().zip(tagged.values) {
+                let variant = union::tagged_name(name, branch, &tags);
+                variants.push(self.variant(name, variant, branch, place, tags)?);
+            }
+            return Ok(FlatShape::Tagged { tag: tagged.tag, variants });
+        }
+        let mut variants = Vec::new();
+        for (index, test) in union::by_shape(self.source, values, place)? {
+            let variant = union::untagged_name(name, values[index], &test);
+            variants.push(self.variant(name, variant, values[index], place, test)?);
+        }
+        Ok(FlatShape::Untagged(variants))
+    }
+
+    fn variant<T>(
+        &mut self,
+        union: &str,
+        name: String,
+        branch: &Value,
+        place: &str,
+        told_by: T,
+    ) -> Result<FlatVariant<T>, Error> {
+        let place = format!("{place}: {name}");
+        let (schema, _) = self.small(branch, &format!("{union}{name}"), &place)?;
+        let target = union::resolve(self.source, branch);
+        let text = |schema: &Value| schema.get("description").and_then(Value::as_str).map(str::to_owned);
+        let doc = text(branch).or_else(|| text(target)).unwrap_or_default();
+        Ok(FlatVariant { name, schema, doc, told_by })
+    }
+
+    /// A schema reduced to scalars, lists, maps and references, and whether it allows `null`.
+    /// `name` is for the type of what is inline.
+    fn small(&mut self, schema: &Value, name: &str, place: &str) -> Result<(Value, bool), Error> {
+        if schema == &Value::Bool(true) {
+            return Ok((json!({}), false));
+        }
+        let map = object(schema, place)?;
+        keywords::check(map, place)?;
+        if let Some(target) = map.get("$ref").and_then(Value::as_str) {
+            return Ok((self.resolve_reference(target, place)?, false));
+        }
+        if let Some(parts) = branches(schema) {
+            return match parts.values.as_slice() {
+                [] => Ok((json!({}), parts.nullable)),
+                [one] => {
+                    let (schema, nullable) = self.small(one, name, place)?;
+                    Ok((schema, nullable || parts.nullable))
+                }
+                values if values.iter().any(|value| union::is_anything(value)) => Ok((json!({}), parts.nullable)),
+                _ => {
+                    let mut without_null = map.clone();
+                    let key = if map.contains_key("anyOf") { "anyOf" } else { "oneOf" };
+                    without_null[key] = parts.values.iter().map(|&value| value.clone()).collect();
+                    Ok((self.hoist(name, &Value::Object(without_null), place)?, parts.nullable))
+                }
+            };
+        }
+        if string_values(schema).is_some() {
+            return Ok((self.hoist(name, schema, place)?, false));
+        }
+        self.by_type(map, name, place)
+    }
+
+    fn by_type(&mut self, map: &Map<String, Value>, name: &str, place: &str) -> Result<(Value, bool), Error> {
+        let kinds: Vec<&str> = match map.get("type") {
+            None => match map.get("const") {
+                None => return Ok((json!({}), false)),
+                Some(Value::Bool(_)) => vec!["boolean"],
+                Some(Value::String(_)) => vec!["string"],
+                Some(_) => return Err(Error::shape(place, "a constant that is neither string nor boolean")),
+            },
+            Some(Value::String(kind)) => vec![kind],
+            Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
+            Some(_) => return Err(Error::shape(place, "`type` is neither a string nor a list")),
+        };
+        let nullable = kinds.contains(&"null");
+        let kinds: Vec<&str> = kinds.into_iter().filter(|kind| *kind != "null").collect();
+        let schema = match kinds.as_slice() {
+            [] => json!({}),
+            [kind @ ("string" | "integer" | "number" | "boolean")] => json!({ "type": kind }),
+            ["array"] => {
+                let items = map.get("items").unwrap_or(&Value::Bool(true));
+                let (items, nullable) = self.small(items, &format!("{name}Item"), place)?;
+                let items = if nullable { json!({"oneOf": [items, {"type": "null"}]}) } else { items };
+                json!({ "type": "array", "items": items })
+            }
+            ["object"] if map.contains_key("properties") => {
+                let mut object = map.clone();
+                object.insert("type".to_owned(), json!("object"));
+                self.hoist(name, &Value::Object(object), place)?
+            }
+            ["object"] => {
+                let values = map.get("additionalProperties").unwrap_or(&Value::Bool(true));
+                let (values, nullable) = self.small(values, &format!("{name}Value"), place)?;
+                let values = if nullable { json!({"oneOf": [values, {"type": "null"}]}) } else { values };
+                json!({ "type": "object", "additionalProperties": values })
+            }
+            _ => return Err(Error::shape(place, format!("unknown combination of types {kinds:?}"))),
+        };
+        Ok((schema, nullable))
+    }
+
+    fn resolve_reference(&self, target: &str, place: &str) -> Result<Value, Error> {
+        let name = target.strip_prefix("#/definitions/");
+        let name = name.or_else(|| target.strip_prefix("session-events.schema.json#/definitions/"));
+        let name = name.ok_or_else(|| Error::shape(place, format!("reference {target} to somewhere unknown")))?;
+        if !self.source.definitions.contains_key(name) && name != "SessionEvent" {
+            return Err(Error::shape(place, format!("reference to {name}, which is not defined")));
+        }
+        Ok(reference(&type_name(name)))
+    }
+}
+
+/// The branches of a union, without `null` and without "nothing".
+pub struct Branches<'a> {
+    pub values: Vec<&'a Value>,
+    pub nullable: bool,
+}
+
+/// The branches of an `anyOf` or `oneOf` that decides a structure; one that only lists which keys go
+/// together does not.
+pub fn branches(schema: &Value) -> Option<Branches<'_>> {
+    if schema.get("properties").is_some() {
+        return None;
+    }
+    let list = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
+    let nullable = list.iter().any(|branch| branch.get("type") == Some(&json!("null")));
+    let something =
+        |branch: &&Value| branch.get("type") != Some(&json!("null")) && branch.get("not") != Some(&json!({}));
+    Some(Branches { values: list.iter().filter(something).collect(), nullable })
+}
+
+/// The object of an "object or nothing at all", which is how optional params are written.
+fn optional_object(schema: &Value) -> Option<&Value> {
+    let nothing = schema.get("anyOf")?.as_array()?.iter().any(|branch| branch.get("not") == Some(&json!({})));
+    match branches(schema)?.values.as_slice() {
+        [one] if nothing && one.get("properties").is_some() => Some(one),
+        _ => None,
+    }
+}
+
+/// The values of a string enum, with their docs.
+fn string_values(schema: &Value) -> Option<Vec<(String, String)>> {
+    let list = schema.get("enum").or_else(|| schema.get("x-extensible-enum"))?.as_array()?;
+    let docs = schema.get("x-enumDescriptions");
+    let doc = |value: &str| docs.and_then(|docs| docs.get(value)).and_then(Value::as_str).unwrap_or("").to_owned();
+    list.iter().map(|value| value.as_str().map(|value| (value.to_owned(), doc(value)))).collect()
+}
+
+/// The only value a property may have.
+pub fn constant(source: &Source, property: &Value, place: &str) -> Result<Option<Constant>, Error> {
+    match property.get("const") {
+        Some(Value::String(value)) => Ok(Some(Constant::String(value.clone()))),
+        Some(Value::Bool(value)) => Ok(Some(Constant::Bool(*value))),
+        Some(_) => Err(Error::shape(place, "a constant that is neither string nor boolean")),
+        // An enum of one value is a constant in other words.
+        None => Ok(union::strings(source, property)
+            .filter(|values| values.len() == 1)
+            .and_then(|mut values| values.pop())
+            .map(Constant::String)),
+    }
+}
+
+pub fn contains(list: &Value, key: &str) -> bool {
+    list.as_array().is_some_and(|list| list.iter().any(|item| item == key))
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/definitions/{name}") })
+}
+
+fn object<'v>(schema: &'v Value, place: &str) -> Result<&'v Map<String, Value>, Error> {
+    schema.as_object().ok_or_else(|| Error::shape(place, "not a schema"))
+}
+
+pub fn doc(schema: &Map<String, Value>) -> Doc {
+    Doc {
+        text: schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        internal: schema.get("visibility") == Some(&json!("internal")),
+        deprecated: schema.get("deprecated") == Some(&json!(true)),
+    }
+}

@@ -1,0 +1,208 @@
+//! The protocol as Rust items, before any of it is written out.
+
+use std::collections::BTreeMap;
+
+use crate::Report;
+use crate::read::{Group, Source};
+
+/// Everything to emit.
+#[derive(Debug)]
+pub struct Model {
+    /// By Rust name.
+    pub types: BTreeMap<String, Type>,
+    pub methods: Vec<Method>,
+    pub events: Vec<Event>,
+}
+
+/// One generated type.
+#[derive(Debug)]
+pub struct Type {
+    /// The definition, or the place of an inline type, for messages and docs.
+    pub place: String,
+    pub doc: Doc,
+    pub origin: Origin,
+    pub shape: Shape,
+    /// Reachable from what we send.
+    pub sent: bool,
+    /// Reachable from what we receive.
+    pub received: bool,
+}
+
+/// Where a type comes from, for the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Definition,
+    Supplement,
+    Inline,
+}
+
+/// What is written above an item.
+#[derive(Debug, Default, Clone)]
+pub struct Doc {
+    pub text: String,
+    pub internal: bool,
+    pub deprecated: bool,
+}
+
+#[derive(Debug)]
+pub enum Shape {
+    Record(Record),
+    Strings(Vec<StringVariant>),
+    Tagged {
+        tag: String,
+        variants: Vec<TaggedVariant>,
+    },
+    Untagged(Vec<UntaggedVariant>),
+    Alias(Ty),
+}
+
+/// An object.
+#[derive(Debug)]
+pub struct Record {
+    /// Keys with one possible value, written always.
+    pub constants: Vec<(String, Constant)>,
+    pub fields: Vec<Field>,
+    /// The type of keys that are not listed, when the schema wants them kept.
+    pub rest: Option<Ty>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Constant {
+    String(String),
+    Bool(bool),
+}
+
+#[derive(Debug)]
+pub struct Field {
+    /// The key on the wire.
+    pub key: String,
+    /// The Rust name.
+    pub name: String,
+    pub ty: Ty,
+    pub doc: Doc,
+    pub required: bool,
+    /// The schema allows `null`.
+    pub nullable: bool,
+    pub secret: bool,
+}
+
+#[derive(Debug)]
+pub struct StringVariant {
+    pub value: String,
+    pub name: String,
+    pub doc: String,
+}
+
+#[derive(Debug)]
+pub struct TaggedVariant {
+    /// The tag's values; several when the variant is itself a union.
+    pub values: Vec<String>,
+    pub name: String,
+    pub ty: Ty,
+    pub doc: String,
+}
+
+#[derive(Debug)]
+pub struct UntaggedVariant {
+    pub name: String,
+    pub ty: Ty,
+    pub doc: String,
+    pub test: Test,
+}
+
+/// What tells a variant from the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Test {
+    pub kind: JsonKind,
+    /// Keys an object must have, each with the values allowed there (none: any).
+    pub keys: Vec<(String, Vec<String>)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonKind {
+    Bool,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+/// A Rust type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ty {
+    Unit,
+    String,
+    Bool,
+    Integer,
+    Float,
+    Json,
+    Named(String),
+    Option(Box<Ty>),
+    List(Box<Ty>),
+    Map(Box<Ty>),
+}
+
+impl Ty {
+    /// The generated type this one holds, if any.
+    pub fn named(&self) -> Option<&str> {
+        match self {
+            Self::Named(name) => Some(name),
+            Self::Option(inner) | Self::List(inner) | Self::Map(inner) => inner.named(),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Method {
+    /// The name on the wire.
+    pub name: String,
+    /// The Rust name of its marker type.
+    pub marker: String,
+    pub group: Group,
+    pub doc: Doc,
+    pub params: Ty,
+    pub result: Ty,
+    pub supplement: bool,
+}
+
+#[derive(Debug)]
+pub struct Event {
+    /// The type on the wire.
+    pub name: String,
+    /// The Rust name of its variant.
+    pub variant: String,
+    pub data: Ty,
+    pub doc: Doc,
+}
+
+impl Model {
+    /// The types named by a type, for walks over the graph.
+    pub fn references(ty: &Type) -> Vec<&str> {
+        let types: Vec<&Ty> = match &ty.shape {
+            Shape::Record(record) => record.fields.iter().map(|field| &field.ty).chain(&record.rest).collect(),
+            Shape::Strings(_) => Vec::new(),
+            Shape::Tagged { variants, .. } => variants.iter().map(|variant| &variant.ty).collect(),
+            Shape::Untagged(variants) => variants.iter().map(|variant| &variant.ty).collect(),
+            Shape::Alias(ty) => vec![ty],
+        };
+        types.into_iter().filter_map(Ty::named).collect()
+    }
+
+    /// The account of what was read against what is emitted.
+    pub fn report(&self, source: &Source) -> Report {
+        let count = |origin| self.types.values().filter(|ty| ty.origin == origin).count();
+        let methods = |group| self.methods.iter().filter(|method| method.group == group && !method.supplement).count();
+        let notifications = self.methods.iter().filter(|method| method.group == Group::Notification).count();
+        let supplement = self.methods.iter().filter(|method| method.supplement).count();
+        Report {
+            definitions: source.upstream_definitions,
+            types: count(Origin::Definition),
+            envelopes: source.envelopes,
+            inline_types: count(Origin::Inline),
+            methods: Group::UPSTREAM.iter().map(|&group| (group.key(), methods(group))).collect(),
+            events: self.events.len(),
+            supplement: (count(Origin::Supplement), supplement - notifications, notifications),
+        }
+    }
+}

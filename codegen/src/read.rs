@@ -1,0 +1,223 @@
+//! Stage one: the schema texts as definitions, methods and events.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::model::Origin;
+use crate::{Error, Input};
+
+/// What the schema files hold, as JSON still.
+#[derive(Debug)]
+pub struct Source {
+    pub definitions: BTreeMap<String, Definition>,
+    pub methods: Vec<MethodSource>,
+    pub events: Vec<EventSource>,
+    /// Definitions in the CLI's two files, before the envelopes were taken out.
+    pub upstream_definitions: usize,
+    /// Definitions that are only an event's envelope around its data.
+    pub envelopes: usize,
+}
+
+#[derive(Debug)]
+pub struct Definition {
+    pub schema: Value,
+    pub origin: Origin,
+}
+
+#[derive(Debug, Clone)]
+pub struct MethodSource {
+    pub name: String,
+    pub group: Group,
+    pub leaf: Map<String, Value>,
+    pub supplement: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct EventSource {
+    /// The type on the wire.
+    pub name: String,
+    /// The envelope's definition, for messages.
+    pub envelope: String,
+    pub data: Value,
+    pub schema: Map<String, Value>,
+}
+
+/// Who calls whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// We call, for the whole server.
+    Server,
+    /// We call, for one session.
+    Session,
+    /// The CLI calls us, for one session.
+    ClientSession,
+    /// The CLI calls us.
+    ClientGlobal,
+    /// The CLI tells us, and wants no answer.
+    Notification,
+}
+
+impl Group {
+    /// The groups of the CLI's own schema.
+    pub const UPSTREAM: [Self; 4] = [Self::Server, Self::Session, Self::ClientSession, Self::ClientGlobal];
+    const ALL: [Self; 5] =
+        [Self::Server, Self::Session, Self::ClientSession, Self::ClientGlobal, Self::Notification];
+
+    /// The key of the group's tree.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Session => "session",
+            Self::ClientSession => "clientSession",
+            Self::ClientGlobal => "clientGlobal",
+            Self::Notification => "notifications",
+        }
+    }
+
+    /// Whether params carry the session's id, which the session layer fills in.
+    pub fn has_session(self) -> bool {
+        matches!(self, Self::Session | Self::ClientSession)
+    }
+
+    /// Whether we are the caller.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Server | Self::Session)
+    }
+}
+
+/// Keys that may stand beside the trees and definitions.
+const HEADER: &[&str] = &["$schema", "title", "description", "$ref", "definitions", "$comment"];
+
+pub fn read(input: Input<'_>) -> Result<Source, Error> {
+    let api = parse("api.schema.json", input.api)?;
+    let events = parse("session-events.schema.json", input.events)?;
+    let supplement = parse("supplement.schema.json", input.supplement)?;
+
+    let mut source = Source {
+        definitions: BTreeMap::new(),
+        methods: Vec::new(),
+        events: Vec::new(),
+        upstream_definitions: 0,
+        envelopes: 0,
+    };
+    // The first text of a definition stands; a later one must describe the same JSON.
+    define(&mut source, &api, "api", Origin::Definition)?;
+    define(&mut source, &events, "session-events", Origin::Definition)?;
+    source.upstream_definitions = source.definitions.len();
+    define(&mut source, &supplement, "supplement", Origin::Supplement)?;
+    for (file, schema) in [("api", &api), ("supplement", &supplement)] {
+        for (key, tree) in schema {
+            if let Some(group) = Group::ALL.into_iter().find(|group| group.key() == key) {
+                methods(&mut source, group, tree, key, file == "supplement")?;
+            } else if !HEADER.contains(&key.as_str()) {
+                return Err(Error::shape(file, format!("unknown key `{key}`")));
+            }
+        }
+    }
+    take_events(&mut source)?;
+    Ok(source)
+}
+
+fn parse(file: &'static str, text: &str) -> Result<Map<String, Value>, Error> {
+    serde_json::from_str(text).map_err(|error| Error::Json { file, error })
+}
+
+fn define(source: &mut Source, schema: &Map<String, Value>, file: &str, origin: Origin) -> Result<(), Error> {
+    let Some(Value::Object(definitions)) = schema.get("definitions") else {
+        return Err(Error::shape(file, "no definitions"));
+    };
+    for (name, schema) in definitions {
+        match source.definitions.get(name) {
+            None => {
+                let schema = schema.clone();
+                source.definitions.insert(name.clone(), Definition { schema, origin });
+            }
+            Some(first) if bare(&first.schema) == bare(schema) && first.origin == origin => {}
+            Some(_) => {
+                return Err(Error::shape(format!("{file}: {name}"), "differs from the definition of that name before"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A schema without what is written for people.
+fn bare(schema: &Value) -> Value {
+    const PROSE: &[&str] = &["description", "x-enumDescriptions", "stability", "title", "visibility"];
+    match schema {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(key, _)| !PROSE.contains(&key.as_str()));
+            Value::Object(kept.map(|(key, value)| (key.clone(), bare_below(key, value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(bare).collect()),
+        other => other.clone(),
+    }
+}
+
+/// Below `properties` the keys are the protocol's own, so one called `title` is no prose.
+fn bare_below(keyword: &str, value: &Value) -> Value {
+    match value {
+        Value::Object(map) if keyword == "properties" => {
+            Value::Object(map.iter().map(|(key, value)| (key.clone(), bare(value))).collect())
+        }
+        other => bare(other),
+    }
+}
+
+/// Collects the methods of one tree, whose leaves carry `rpcMethod`.
+fn methods(source: &mut Source, group: Group, tree: &Value, path: &str, supplement: bool) -> Result<(), Error> {
+    let Value::Object(tree) = tree else {
+        return Err(Error::shape(path, "neither a method nor a namespace"));
+    };
+    if let Some(Value::String(name)) = tree.get("rpcMethod") {
+        const KNOWN: &[&str] = &[
+            "rpcMethod", "description", "params", "result", "stability", "visibility", "notification", "deprecated",
+            "x-seen",
+        ];
+        if let Some(key) = tree.keys().find(|key| !KNOWN.contains(&key.as_str())) {
+            return Err(Error::shape(path, format!("unknown key `{key}` of a method")));
+        }
+        source.methods.push(MethodSource { name: name.clone(), group, leaf: tree.clone(), supplement });
+        return Ok(());
+    }
+    for (key, branch) in tree {
+        methods(source, group, branch, &format!("{path}.{key}"), supplement)?;
+    }
+    Ok(())
+}
+
+/// Takes the event union and its envelopes out of the definitions.
+fn take_events(source: &mut Source) -> Result<(), Error> {
+    let path = "session-events: SessionEvent";
+    let union = source.definitions.remove("SessionEvent").ok_or_else(|| Error::shape(path, "missing"))?;
+    let branches = union.schema["anyOf"].as_array().ok_or_else(|| Error::shape(path, "no anyOf"))?;
+    for branch in branches {
+        let name = branch["$ref"].as_str().and_then(|path| path.strip_prefix("#/definitions/"));
+        let name = name.ok_or_else(|| Error::shape(path, "a branch is no reference"))?;
+        let envelope = source.definitions.remove(name).ok_or_else(|| Error::shape(path, "dangling reference"))?;
+        source.events.push(event(name, &envelope.schema)?);
+    }
+    // `SessionEvent` itself is the hand-written envelope too.
+    source.envelopes = source.events.len() + 1;
+    source.events.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(())
+}
+
+fn event(envelope: &str, schema: &Value) -> Result<EventSource, Error> {
+    const KNOWN: &[&str] = &["id", "timestamp", "parentId", "ephemeral", "agentId", "type", "data"];
+    let path = format!("session-events: {envelope}");
+    let (Value::Object(schema), Some(properties)) = (schema, schema["properties"].as_object()) else {
+        return Err(Error::shape(path, "an envelope without properties"));
+    };
+    if let Some(key) = properties.keys().find(|key| !KNOWN.contains(&key.as_str())) {
+        return Err(Error::shape(path, format!("the envelope has a new key `{key}`: add it to sdk/src/event.rs")));
+    }
+    let name = properties["type"]["const"].as_str().ok_or_else(|| Error::shape(&path, "no constant type"))?;
+    Ok(EventSource {
+        name: name.to_owned(),
+        envelope: envelope.to_owned(),
+        data: properties["data"].clone(),
+        schema: schema.clone(),
+    })
+}

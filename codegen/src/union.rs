@@ -1,0 +1,195 @@
+//! How the variants of a union are told apart.
+
+use heck::ToSnakeCase;
+use serde_json::Value;
+
+use crate::Error;
+use crate::flatten::{branches, constant, contains};
+use crate::model::{Constant, JsonKind, Test};
+use crate::names::{type_name, variant_name};
+use crate::read::Source;
+
+/// A union whose objects all carry a different string under one key.
+pub struct ByTag {
+    pub tag: String,
+    /// For each branch the values that mean it.
+    pub values: Vec<Vec<String>>,
+}
+
+/// What a reference stands for.
+pub fn resolve<'v>(source: &'v Source, schema: &'v Value) -> &'v Value {
+    let name = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
+    match name.and_then(|name| source.definitions.get(name)) {
+        Some(definition) => resolve(source, &definition.schema),
+        None => schema,
+    }
+}
+
+/// Whether a branch allows any JSON at all.
+pub fn is_anything(schema: &Value) -> bool {
+    ["type", "$ref", "const", "enum", "anyOf", "oneOf"].iter().all(|keyword| schema.get(keyword).is_none())
+}
+
+/// The key that tells all branches apart by different strings.
+pub fn by_tag(source: &Source, branches: &[&Value]) -> Option<ByTag> {
+    let first = candidates(source, branches.first()?);
+    first.into_iter().find_map(|tag| {
+        let values: Option<Vec<Vec<String>>> =
+            branches.iter().map(|branch| tag_values(source, branch, &tag)).collect();
+        let values = values?;
+        let mut all: Vec<&String> = values.iter().flatten().collect();
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        (all.len() == count).then_some(ByTag { tag, values })
+    })
+}
+
+/// The keys of the first branch that could be a tag.
+fn candidates(source: &Source, branch: &Value) -> Vec<String> {
+    let branch = resolve(source, branch);
+    match branches(branch) {
+        Some(nested) => nested.values.first().map(|first| candidates(source, first)).unwrap_or_default(),
+        None => branch.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key.clone()).collect(),
+    }
+}
+
+/// The strings a branch allows under `tag`, which it must require.
+fn tag_values(source: &Source, branch: &Value, tag: &str) -> Option<Vec<String>> {
+    let branch = resolve(source, branch);
+    if let Some(nested) = branches(branch) {
+        let values: Option<Vec<_>> = nested.values.iter().map(|branch| tag_values(source, branch, tag)).collect();
+        return values.map(|values| values.concat());
+    }
+    if !contains(branch.get("required")?, tag) {
+        return None;
+    }
+    strings(source, branch.get("properties")?.get(tag)?)
+}
+
+/// The strings a property may have, when the schema lists them.
+pub fn strings(source: &Source, property: &Value) -> Option<Vec<String>> {
+    if let Some(value) = property.get("const") {
+        return value.as_str().map(|value| vec![value.to_owned()]);
+    }
+    let values = resolve(source, property).get("enum")?.as_array()?;
+    values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+}
+
+/// For a union without a tag: which test means which branch, the strictest tests first.
+pub fn by_shape(source: &Source, branches: &[&Value], place: &str) -> Result<Vec<(usize, Test)>, Error> {
+    tests(source, branches, place, false).or_else(|_| tests(source, branches, place, true))
+}
+
+/// The tests, with a look into the objects under required keys when `nested`.
+fn tests(source: &Source, branches: &[&Value], place: &str, nested: bool) -> Result<Vec<(usize, Test)>, Error> {
+    let mut tests = Vec::new();
+    for (index, branch) in branches.iter().enumerate() {
+        let schema = resolve(source, branch);
+        let kind = kind(schema).ok_or_else(|| Error::shape(place, format!("branch {index} has no single JSON kind")))?;
+        let keys = if kind == JsonKind::Object { keys(source, schema, place, nested)? } else { Vec::new() };
+        tests.push((index, Test { kind, keys }));
+    }
+    // A key that every object must have tells nothing, unless its values do.
+    let everywhere = |key: &str| {
+        let mut objects = tests.iter().filter(|(_, test)| test.kind == JsonKind::Object);
+        objects.all(|(_, test)| test.keys.iter().any(|(name, values)| name == key && values.is_empty()))
+    };
+    let mut told: Vec<(usize, Test)> = tests.clone();
+    for (_, test) in &mut told {
+        test.keys.retain(|(key, values)| !values.is_empty() || !everywhere(key));
+    }
+    for (index, (_, test)) in told.iter().enumerate() {
+        if told[..index].iter().any(|(_, other)| other == test) {
+            return Err(Error::shape(place, format!("branches of the union cannot be told apart: {test:?}")));
+        }
+    }
+    told.sort_by_key(|(_, test)| std::cmp::Reverse(test.keys.len()));
+    Ok(told)
+}
+
+fn kind(schema: &Value) -> Option<JsonKind> {
+    let name = match (schema.get("type"), schema.get("const")) {
+        (Some(Value::String(name)), _) => name.as_str(),
+        (None, Some(Value::String(_))) => "string",
+        (None, Some(Value::Bool(_))) => "boolean",
+        // A nested union of objects.
+        _ => {
+            let nested = branches(schema)?;
+            let kinds: Option<Vec<_>> = nested.values.iter().map(|branch| kind(branch)).collect();
+            return kinds.filter(|kinds| kinds.iter().all(|kind| *kind == JsonKind::Object)).map(|_| JsonKind::Object);
+        }
+    };
+    Some(match name {
+        "boolean" => JsonKind::Bool,
+        "integer" | "number" => JsonKind::Number,
+        "string" => JsonKind::String,
+        "array" => JsonKind::Array,
+        "object" => JsonKind::Object,
+        _ => return None,
+    })
+}
+
+/// The required keys of an object, with their values where the schema lists them.
+fn keys(source: &Source, schema: &Value, place: &str, nested: bool) -> Result<Vec<(String, Vec<String>)>, Error> {
+    let mut keys = Vec::new();
+    for (key, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        if !schema.get("required").is_some_and(|list| contains(list, key)) {
+            continue;
+        }
+        let values = match constant(source, property, place)? {
+            Some(Constant::Bool(value)) => vec![value.to_string()],
+            _ => strings(source, property).unwrap_or_default(),
+        };
+        if nested && values.is_empty() {
+            let inner = self::keys(source, resolve(source, property), place, false)?;
+            keys.extend(inner.into_iter().map(|(name, values)| (format!("{key}/{name}"), values)));
+        }
+        keys.push((key.clone(), values));
+    }
+    Ok(keys)
+}
+
+/// A variant is called as its tag says; one that stands for several tags, as its type.
+pub fn tagged_name(union: &str, branch: &Value, tags: &[String]) -> String {
+    match tags {
+        [one] => variant_name(one),
+        _ => own_name(union, branch).unwrap_or_else(|| variant_name(&tags.join("_or_"))),
+    }
+}
+
+/// A variant is called as its type; a scalar, as its kind.
+pub fn untagged_name(union: &str, branch: &Value, test: &Test) -> String {
+    let by_key = || test.keys.first().map(|(key, values)| match values.as_slice() {
+        [value] if value == "true" => type_name(key),
+        [value] if value == "false" => format!("Not{}", type_name(key)),
+        [value] => variant_name(value),
+        _ => type_name(key),
+    });
+    own_name(union, branch).or_else(by_key).unwrap_or_else(|| {
+        let kind = match test.kind {
+            JsonKind::Bool => "Flag",
+            JsonKind::Number => "Number",
+            JsonKind::String => "Text",
+            JsonKind::Array => "List",
+            JsonKind::Object => "Object",
+        };
+        kind.to_owned()
+    })
+}
+
+/// The name of the type a branch refers to, without the words it has in common with the union's at
+/// either end.
+fn own_name(union: &str, branch: &Value) -> Option<String> {
+    let name = type_name(branch.get("$ref")?.as_str()?.rsplit('/').next()?);
+    let (theirs, ours) = (words(union), words(&name));
+    let before = ours.iter().zip(&theirs).take_while(|(own, other)| own == other).count();
+    let after = ours.iter().rev().zip(theirs.iter().rev()).take_while(|(own, other)| own == other).count();
+    let own = ours.get(before..ours.len().saturating_sub(after)).unwrap_or_default().concat();
+    let usable = own.starts_with(|first: char| first.is_ascii_uppercase());
+    Some(if usable { own } else { name })
+}
+
+fn words(name: &str) -> Vec<String> {
+    name.to_snake_case().split('_').map(type_name).collect()
+}

@@ -1,0 +1,209 @@
+//! The CLI as a whole: started, greeted, and stopped again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::client_builder::ClientBuilder;
+use crate::connection::{Connection, Diagnose};
+use crate::error::{Closed, Error};
+use crate::process::{Process, ShutdownTimes, Watcher};
+use crate::rpc::{self, Caller};
+use crate::server_rpc::ServerRpc;
+use crate::session_builder::SessionBuilder;
+use crate::types::{ConnectRequest, PingRequest};
+use crate::versions::CliVersion;
+
+/// The oldest protocol version this crate speaks, and the newest it was made for.
+const PROTOCOL: (i64, i64) = (3, 3);
+
+/// How long the CLI is given for the handshake. At its first start it unpacks itself.
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(60);
+
+/// How long the CLI is given to take its leave.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+
+/// A running Copilot CLI. Cloning is cheap and gives the same one.
+///
+/// One client serves any number of sessions. When the last clone and the last session are gone, the
+/// CLI and all it started are killed; [`stop`](Self::stop) lets it end in order.
+#[derive(Clone)]
+pub struct Client(Arc<ClientInner>);
+
+pub(crate) struct ClientInner {
+    caller: Caller,
+    version: CliVersion,
+    /// Only where we started the CLI.
+    process: Option<Process>,
+}
+
+impl ClientInner {
+    pub fn connection(&self) -> &Arc<Connection> {
+        self.caller.connection()
+    }
+
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    pub fn version(&self) -> &CliVersion {
+        &self.version
+    }
+}
+
+impl Drop for ClientInner {
+    fn drop(&mut self) {
+        self.connection().end();
+    }
+}
+
+impl Client {
+    /// Starts the CLI found by `COPILOT_CLI_PATH` or on `PATH`, with the user's own login.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] and [`Error::Start`] when it does not start, [`Error::Closed`] with the end
+    /// of its stderr when it ends at once, [`Error::ProtocolVersion`] when it is too old.
+    pub async fn start() -> Result<Self, Error> {
+        Self::builder().start().await
+    }
+
+    /// Options for starting the CLI, or for talking to one over streams of your own.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+
+    /// Talks over these streams and greets the CLI behind them.
+    pub(crate) async fn connect<R, W>(
+        from: R,
+        to: W,
+        greeting: ConnectRequest,
+        limit: Duration,
+        process: Option<Process>,
+    ) -> Result<Self, Error>
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        let caller = Caller::new(Connection::open(from, to, diagnose(process.as_ref().map(|process| process.watcher().clone()))), None);
+        let ended = EndOnDrop(Some(caller.connection()));
+        let version = rpc::within("the handshake with the CLI", limit, greet(&caller, &greeting)).await?;
+        ended.keep();
+        tracing::debug!(%version, "connected to the Copilot CLI");
+        Ok(Self(Arc::new(ClientInner { caller, version, process })))
+    }
+
+    /// A new session, to be configured and made.
+    pub fn session(&self) -> SessionBuilder {
+        SessionBuilder::new(Arc::clone(&self.0))
+    }
+
+    /// Every method of the CLI beside those for one session, typed.
+    pub fn rpc(&self) -> ServerRpc<'_> {
+        ServerRpc(&self.0.caller)
+    }
+
+    /// The CLI's version, as it told in the handshake.
+    pub fn version(&self) -> &CliVersion {
+        self.0.version()
+    }
+
+    /// Waits until the connection is over, however that comes, and says why.
+    ///
+    /// Cancel-safe.
+    pub async fn closed(&self) -> Closed {
+        self.0.connection().closed().await
+    }
+
+    /// Ends all sessions and the CLI: asks it to shut down, closes its input, waits, and in the end
+    /// kills it with all it started. Each step is bounded; all together take 20 s at most.
+    ///
+    /// What the CLI keeps on disk stays. Calls that still wait fail with [`Error::Closed`]. A CLI that we
+    /// did not start goes on running.
+    ///
+    /// # Errors
+    /// None at present; a CLI that has to be killed is logged, not reported.
+    pub async fn stop(&self) -> Result<(), Error> {
+        let connection = self.0.connection();
+        for session in connection.sessions() {
+            let method = if self.version().has_detach() { "session.detach" } else { "session.destroy" };
+            let leave = session.caller().call::<_, ()>(method, &());
+            // The CLI closes what is left when it ends, so a failure here changes nothing.
+            drop(leave.within(SHUTDOWN).await);
+            connection.unregister(session.id());
+            session.end(None);
+        }
+        if let Some(process) = &self.0.process {
+            // Old versions do not know the request, and newer ones may end before they answer it.
+            drop(self.rpc().runtime().shutdown().within(SHUTDOWN).await);
+            connection.end();
+            process.shutdown(ShutdownTimes::default()).await;
+        } else {
+            connection.end();
+        }
+        Ok(())
+    }
+}
+
+/// Exchanges versions: `connect`, which CLIs from 1.0.50 know, else `ping` and `status.get`.
+async fn greet(caller: &Caller, greeting: &ConnectRequest) -> Result<CliVersion, Error> {
+    let rpc = ServerRpc(caller);
+    let (protocol, version) = match rpc.connect(greeting).await {
+        Ok(hello) => (hello.protocol_version, hello.version),
+        Err(error) if error.is_method_not_found() => {
+            let pong = rpc.ping(&PingRequest::default()).await?;
+            let status = rpc.status().get().await;
+            (pong.protocol_version, status.map(|status| status.version).unwrap_or_default())
+        }
+        Err(error) => return Err(error),
+    };
+    if protocol < PROTOCOL.0 {
+        return Err(Error::ProtocolVersion { found: protocol, supported: "3", version });
+    }
+    if protocol > PROTOCOL.1 {
+        tracing::warn!(protocol, version, "the Copilot CLI speaks a newer protocol than this crate was made for");
+    }
+    Ok(CliVersion::new(version))
+}
+
+/// Ends a connection that did not come to be used.
+struct EndOnDrop<'a>(Option<&'a Arc<Connection>>);
+
+impl EndOnDrop<'_> {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0 {
+            connection.end();
+        }
+    }
+}
+
+/// Adds to the end of the stream what became of the process behind it.
+fn diagnose(process: Option<Watcher>) -> Diagnose {
+    Box::new(move |mut closed| {
+        Box::pin(async move {
+            // A CLI that closed its output ends right after; one that does not must not hold up its callers.
+            const EXIT: Duration = Duration::from_millis(500);
+            if let Some(process) = process {
+                if let Ok(exit) = tokio::time::timeout(EXIT, process.exited()).await {
+                    closed.reason = "the CLI ended".to_owned();
+                    closed.exit_code = exit.code;
+                    closed.signal = exit.signal;
+                }
+                closed.stderr = process.stderr_tail();
+            }
+            closed
+        })
+    })
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("version", &self.0.version).finish_non_exhaustive()
+    }
+}

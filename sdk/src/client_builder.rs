@@ -1,0 +1,137 @@
+//! How the CLI is started, or reached.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::client::{Client, HANDSHAKE};
+use crate::error::Error;
+use crate::process::{self, Launch};
+use crate::types::{ConnectClientInfo, ConnectRequest};
+
+/// Options of a [`Client`].
+///
+/// The CLI is started with its server flags, without updating itself, and without secrets on its
+/// command line.
+#[must_use = "a client is made by `start` or `connect`"]
+pub struct ClientBuilder {
+    launch: Launch,
+    greeting: ConnectRequest,
+    handshake: Duration,
+    use_login: bool,
+}
+
+/// The variable in which the CLI is given a GitHub token.
+const TOKEN_VARIABLE: &str = "COPILOT_SDK_AUTH_TOKEN";
+
+impl ClientBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            launch: Launch::default(),
+            greeting: ConnectRequest::default(),
+            handshake: HANDSHAKE,
+            use_login: true,
+        }
+    }
+
+    /// The CLI's program. Default: `COPILOT_CLI_PATH`, then `copilot` on `PATH`.
+    pub fn program(mut self, path: impl Into<PathBuf>) -> Self {
+        self.launch.program = Some(path.into());
+        self
+    }
+
+    /// A further argument for the CLI.
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.launch.args.push(arg.into());
+        self
+    }
+
+    /// A variable in the CLI's environment, beside those of this program.
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.launch.env.push((name.into(), Some(value.into())));
+        self
+    }
+
+    /// A variable of this program that the CLI does not get.
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.launch.env.push((name.into(), None));
+        self
+    }
+
+    /// The CLI's working directory. Default: this program's.
+    pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
+        self.launch.directory = Some(path.into());
+        self
+    }
+
+    /// Where the CLI keeps its settings and sessions (`COPILOT_HOME`). Default: `~/.copilot`.
+    pub fn home(self, path: impl Into<PathBuf>) -> Self {
+        self.env("COPILOT_HOME", path.into())
+    }
+
+    /// How much the CLI writes to its logs: `none`, `error`, `warning`, `info`, `debug` or `all`.
+    pub fn log_level(self, level: impl Into<OsString>) -> Self {
+        self.arg("--log-level").arg(level)
+    }
+
+    /// A GitHub token for the CLI to use, handed over in its environment, instead of the user's login.
+    pub fn github_token(mut self, token: impl Into<OsString>) -> Self {
+        self.use_login = false;
+        self.arg("--auth-token-env").arg(TOKEN_VARIABLE).env(TOKEN_VARIABLE, token)
+    }
+
+    /// Leaves the user's login alone, as for a provider of your own.
+    pub fn no_login(mut self) -> Self {
+        self.use_login = false;
+        self
+    }
+
+    /// What the CLI is told of this program.
+    pub fn client_info(mut self, info: ConnectClientInfo) -> Self {
+        self.greeting.client_info = Some(info);
+        self
+    }
+
+    /// How long the CLI is given from its start to the end of the handshake. Default: 60 s, for at its
+    /// first start it unpacks itself.
+    pub fn handshake_limit(mut self, limit: Duration) -> Self {
+        self.handshake = limit;
+        self
+    }
+
+    /// Starts the CLI and greets it.
+    ///
+    /// # Errors
+    /// As [`Client::start`], and [`Error::Timeout`].
+    pub async fn start(mut self) -> Result<Client, Error> {
+        let mut args: Vec<OsString> = ["--server", "--stdio", "--no-auto-update"].map(OsString::from).into();
+        if !self.use_login {
+            args.push("--no-auto-login".into());
+        }
+        args.append(&mut self.launch.args);
+        self.launch.args = args;
+        let (process, to, from) = process::spawn(&self.launch)?;
+        Client::connect(from, to, self.greeting, self.handshake, Some(process)).await
+    }
+
+    /// Talks to a CLI over streams of your own and greets it. The options for starting one do not apply.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::ProtocolVersion`], [`Error::Timeout`].
+    pub async fn connect<R, W>(self, from: R, to: W) -> Result<Client, Error>
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        Client::connect(from, to, self.greeting, self.handshake, None).await
+    }
+}
+
+impl std::fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The environment may hold secrets.
+        f.debug_struct("ClientBuilder").field("program", &self.launch.program).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,254 @@
+//! The JSON-RPC connection: one task reads, one writes, and whoever calls waits for its own answer.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::dispatch;
+use crate::error::{Closed, RpcError};
+use crate::frame::{self, Frames};
+use crate::session_state::SessionState;
+
+/// What a request is answered with: the result's JSON, or why there is none.
+pub(crate) type Reply = Result<Box<str>, NoResult>;
+
+#[derive(Debug)]
+pub(crate) enum NoResult {
+    Rpc(RpcError),
+    Closed(Closed),
+}
+
+/// Finds out more about why the stream ended, such as the exit status of the process behind it.
+pub(crate) type Diagnose = Box<dyn FnOnce(Closed) -> Pin<Box<dyn Future<Output = Closed> + Send>> + Send>;
+
+/// One connection to a CLI. It lives until its stream ends or [`Connection::end`].
+pub(crate) struct Connection {
+    /// Unbounded: each entry is a call whose caller waits for the answer, or an answer to the CLI,
+    /// which must never be lost or block the reader.
+    outgoing: mpsc::UnboundedSender<Outgoing>,
+    calls: Mutex<Calls>,
+    sessions: Mutex<HashMap<String, Arc<SessionState>>>,
+    closed: watch::Sender<Option<Closed>>,
+}
+
+enum Outgoing {
+    Message(String),
+    /// Ends our side of the stream after what was queued before.
+    End,
+}
+
+#[derive(Default)]
+struct Calls {
+    last_id: u64,
+    pending: HashMap<u64, oneshot::Sender<Reply>>,
+    closed: Option<Closed>,
+}
+
+/// A lock whose holder cannot leave the data half-changed, so one that panicked is passed over.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Connection {
+    /// Starts the two tasks.
+    pub fn open<R, W>(from: R, to: W, diagnose: Diagnose) -> Arc<Self>
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        let (outgoing, queue) = mpsc::unbounded_channel();
+        let connection = Arc::new(Self {
+            outgoing,
+            calls: Mutex::default(),
+            sessions: Mutex::default(),
+            closed: watch::Sender::new(None),
+        });
+        tokio::spawn(write(to, queue, Arc::clone(&connection)));
+        tokio::spawn(read(from, Arc::clone(&connection), diagnose));
+        connection
+    }
+
+    /// Sends a request. The answer comes through the receiver, or never does when the id is forgotten.
+    pub fn request(&self, method: &str, params: &str) -> Result<(u64, oneshot::Receiver<Reply>), Closed> {
+        let (sender, receiver) = oneshot::channel();
+        let mut calls = lock(&self.calls);
+        if let Some(closed) = &calls.closed {
+            return Err(closed.clone());
+        }
+        calls.last_id += 1;
+        let id = calls.last_id;
+        calls.pending.insert(id, sender);
+        // Under the lock, so that requests are written in the order of their ids.
+        self.send(message(Some(&id.to_string()), &format!(r#""method":{},"params":{params}"#, quote(method))));
+        Ok((id, receiver))
+    }
+
+    /// Sends a request whose answer nobody waits for.
+    pub fn request_unanswered(&self, method: &str, params: &str) {
+        if let Ok((id, _)) = self.request(method, params) {
+            self.forget(id);
+        }
+    }
+
+    /// Gives up on an answer.
+    pub fn forget(&self, id: u64) {
+        lock(&self.calls).pending.remove(&id);
+    }
+
+    /// Hands the answer of a request to whoever waits for it.
+    pub fn answered(&self, id: u64, reply: Reply) {
+        let waiting = lock(&self.calls).pending.remove(&id);
+        match waiting {
+            // A caller that has gone away needs no answer.
+            Some(waiting) => drop(waiting.send(reply)),
+            None => tracing::debug!(id, "an answer that nobody waits for"),
+        }
+    }
+
+    /// Answers a request of the CLI. `id` is its JSON, given back as it came.
+    pub fn respond(&self, id: &str, answer: &Result<String, RpcError>) {
+        let body = match answer {
+            Ok(result) => format!(r#""result":{result}"#),
+            Err(error) => format!(
+                r#""error":{{"code":{},"message":{}{}}}"#,
+                error.code,
+                quote(&error.message),
+                error.data.as_ref().map(|data| format!(r#","data":{data}"#)).unwrap_or_default()
+            ),
+        };
+        self.send(message(Some(id), &body));
+    }
+
+    /// Ends our side of the stream once all that was sent is written.
+    pub fn end(&self) {
+        drop(self.outgoing.send(Outgoing::End));
+    }
+
+    /// Waits until the connection is over and says why.
+    ///
+    /// Cancel-safe.
+    pub async fn closed(&self) -> Closed {
+        let mut closed = self.closed.subscribe();
+        match closed.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_else(|| Closed::new("the connection ended")),
+            Err(_) => Closed::new("the connection ended"),
+        }
+    }
+
+    /// Makes the session known, so that its events and requests find it. False when the id is taken.
+    pub fn register(&self, session: Arc<SessionState>) -> bool {
+        match lock(&self.sessions).entry(session.id().to_owned()) {
+            std::collections::hash_map::Entry::Occupied(_) => false,
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(session);
+                true
+            }
+        }
+    }
+
+    /// Forgets a session.
+    pub fn unregister(&self, id: &str) -> Option<Arc<SessionState>> {
+        lock(&self.sessions).remove(id)
+    }
+
+    pub fn session(&self, id: &str) -> Option<Arc<SessionState>> {
+        lock(&self.sessions).get(id).cloned()
+    }
+
+    pub fn sessions(&self) -> Vec<Arc<SessionState>> {
+        lock(&self.sessions).values().cloned().collect()
+    }
+
+    fn send(&self, message: String) {
+        // The writer is gone only when the connection is closed, which fails the calls by itself.
+        drop(self.outgoing.send(Outgoing::Message(message)));
+    }
+
+    /// Fails what is pending and all that comes later.
+    fn close(&self, reason: Closed) {
+        let pending = {
+            let mut calls = lock(&self.calls);
+            calls.closed.get_or_insert_with(|| reason.clone());
+            std::mem::take(&mut calls.pending)
+        };
+        for (_, waiting) in pending {
+            drop(waiting.send(Err(NoResult::Closed(reason.clone()))));
+        }
+        let sessions = std::mem::take(&mut *lock(&self.sessions));
+        for session in sessions.into_values() {
+            session.end(Some(reason.clone()));
+        }
+        self.closed.send_if_modified(|closed| {
+            let first = closed.is_none();
+            closed.get_or_insert(reason);
+            first
+        });
+        self.end();
+    }
+}
+
+/// A JSON-RPC message of these parts.
+fn message(id: Option<&str>, rest: &str) -> String {
+    match id {
+        Some(id) => format!(r#"{{"jsonrpc":"2.0","id":{id},{rest}}}"#),
+        None => format!(r#"{{"jsonrpc":"2.0",{rest}}}"#),
+    }
+}
+
+/// A string as JSON.
+pub(crate) fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+async fn read<R: AsyncRead + Unpin>(from: R, connection: Arc<Connection>, diagnose: Diagnose) {
+    let mut frames = Frames::new(from);
+    let reason = loop {
+        match frames.next().await {
+            Ok(Some(body)) => dispatch::message(&connection, body),
+            Ok(None) => break "the stream ended".to_owned(),
+            Err(error) => break format!("the stream cannot be read: {error}"),
+        }
+    };
+    let closed = diagnose(Closed::new(reason)).await;
+    tracing::debug!(%closed, "connection closed");
+    connection.close(closed);
+}
+
+async fn write<W: AsyncWrite + Unpin>(
+    mut to: W,
+    mut queue: mpsc::UnboundedReceiver<Outgoing>,
+    connection: Arc<Connection>,
+) {
+    let mut bytes = Vec::new();
+    let mut open = true;
+    while open {
+        let Some(first) = queue.recv().await else { break };
+        // All that waits goes out in one write.
+        let mut next = Some(first);
+        while let Some(outgoing) = next {
+            match outgoing {
+                Outgoing::Message(message) => frame::append(&mut bytes, &message),
+                Outgoing::End => {
+                    open = false;
+                    break;
+                }
+            }
+            next = queue.try_recv().ok();
+        }
+        let written = async {
+            to.write_all(&bytes).await?;
+            to.flush().await
+        };
+        if let Err(error) = written.await {
+            connection.close(Closed::new(format!("the stream cannot be written: {error}")));
+            break;
+        }
+        bytes.clear();
+        bytes.shrink_to(64 << 10);
+    }
+    // A peer that is gone needs no end.
+    drop(to.shutdown().await);
+}

@@ -1,0 +1,171 @@
+//! What can go wrong, as one enum.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::process::{NotFound, SpawnError};
+use crate::types::ErrorData;
+use crate::wire::DecodeError;
+
+/// Why something did not work.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The CLI's program was not found.
+    #[error(transparent)]
+    NotFound(NotFound),
+    /// The CLI's program was found but could not be started.
+    #[error(transparent)]
+    Start(Arc<SpawnError>),
+    /// The CLI speaks a version of the protocol that this crate does not.
+    #[error("the Copilot CLI {version} speaks protocol {found}; this crate speaks {supported}")]
+    ProtocolVersion {
+        /// The protocol version the CLI answered with.
+        found: i64,
+        /// The versions this crate speaks.
+        supported: &'static str,
+        /// The CLI's own version, when it told.
+        version: String,
+    },
+    /// The connection to the CLI is over.
+    #[error("the connection to the Copilot CLI is closed: {0}")]
+    Closed(Closed),
+    /// The CLI answered a request with an error.
+    #[error("{method} failed: {error}")]
+    Rpc {
+        /// The request's method.
+        method: String,
+        /// The answer.
+        error: RpcError,
+    },
+    /// The CLI's answer did not have the shape the schema gives it.
+    #[error("the answer to {method} is not as expected: {error}")]
+    Decode {
+        /// The request's method.
+        method: String,
+        /// What does not fit, and where.
+        error: DecodeError,
+    },
+    /// The agent could not finish the turn, as `session.error` says.
+    #[error("the turn failed: {}", .0.message)]
+    Turn(Box<ErrorData>),
+    /// The session ended before the turn did.
+    #[error("the session ended before the turn did")]
+    SessionEnded,
+    /// Something took longer than it was given.
+    #[error("{what} took longer than {after:?}")]
+    Timeout {
+        /// What was waited for.
+        what: String,
+        /// How long it was given.
+        after: Duration,
+    },
+    /// What the program asked for makes no sense; nothing was sent.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// The error of a JSON-RPC response.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message} (code {code})")]
+#[non_exhaustive]
+pub struct RpcError {
+    /// The JSON-RPC error code, such as -32601 for an unknown method.
+    pub code: i64,
+    /// The message.
+    pub message: String,
+    /// More, as JSON text, when the CLI sent it.
+    pub data: Option<String>,
+}
+
+impl RpcError {
+    /// The peer does not know the method.
+    pub const METHOD_NOT_FOUND: i64 = -32601;
+    /// The params do not have the shape the method asks for.
+    pub const INVALID_PARAMS: i64 = -32602;
+    /// The method failed.
+    pub const INTERNAL_ERROR: i64 = -32603;
+
+    /// An error to answer a request with.
+    pub fn new(code: i64, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), data: None }
+    }
+}
+
+/// Why the connection is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Closed {
+    /// In a few words.
+    pub reason: String,
+    /// The exit code of the CLI, when it ran as our child and ended by itself.
+    pub exit_code: Option<i32>,
+    /// The signal that ended the CLI.
+    pub signal: Option<i32>,
+    /// The end of what the CLI wrote to its standard error.
+    pub stderr: String,
+}
+
+impl Closed {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), exit_code: None, signal: None, stderr: String::new() }
+    }
+}
+
+impl std::fmt::Display for Closed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.reason)?;
+        if let Some(code) = self.exit_code {
+            write!(f, ", exit code {code}")?;
+        }
+        if let Some(signal) = self.signal {
+            write!(f, ", signal {signal}")?;
+        }
+        if !self.stderr.trim().is_empty() {
+            write!(f, "; stderr ends with: {}", self.stderr.trim())?;
+        }
+        Ok(())
+    }
+}
+
+impl Error {
+    /// The JSON-RPC code, when the CLI answered with an error.
+    pub fn code(&self) -> Option<i64> {
+        match self {
+            Self::Rpc { error, .. } => Some(error.code),
+            _ => None,
+        }
+    }
+
+    /// The method of the request that failed, if it was a request that failed.
+    pub fn method(&self) -> Option<&str> {
+        match self {
+            Self::Rpc { method, .. } | Self::Decode { method, .. } => Some(method),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection is over, so that no later call can succeed either.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed(_))
+    }
+
+    /// Whether something took longer than it was given.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout { .. })
+    }
+
+    /// Whether the CLI does not know the method, as one of an older version may not.
+    pub fn is_method_not_found(&self) -> bool {
+        self.code() == Some(RpcError::METHOD_NOT_FOUND)
+    }
+}
+
+impl From<SpawnError> for Error {
+    fn from(error: SpawnError) -> Self {
+        match error {
+            SpawnError::NotFound(error) => Self::NotFound(error),
+            error => Self::Start(Arc::new(error)),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! One event of a session: a small envelope around data that is decoded when first asked for.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::value::RawValue;
+
+use crate::generated::session_event::SessionEventData;
+use crate::json;
+use crate::wire::{DecodeError, Document, Node, Wire, Writer};
+
+/// Something that happened in a session, as the notification `session.event` brought it.
+///
+/// Cloning is cheap: clones share the text and the decoded data. The data is decoded at the first
+/// call of [`data`](Self::data), so events nobody looks at cost nothing.
+#[derive(Clone)]
+pub struct SessionEvent(Arc<Inner>);
+
+struct Inner {
+    json: Box<str>,
+    kind: Text,
+    id: Text,
+    timestamp: Text,
+    parent_id: Text,
+    agent_id: Text,
+    ephemeral: bool,
+    data: Range<usize>,
+    decoded: OnceLock<SessionEventData>,
+}
+
+/// A string of the envelope: where it stands in the text, or itself when it has escapes there.
+enum Text {
+    At(Range<usize>),
+    Owned(String),
+}
+
+/// An event of a type that this version of the crate does not know.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct UnrecognizedEvent {
+    /// The event's type on the wire.
+    pub kind: String,
+    /// The event's data.
+    pub data: Box<RawValue>,
+}
+
+/// An event of a known type whose data does not have the shape the schema gives it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct MalformedEvent {
+    /// The event's type on the wire.
+    pub kind: String,
+    /// What does not fit, and where.
+    pub error: DecodeError,
+    /// The event's data.
+    pub data: Box<RawValue>,
+}
+
+impl SessionEvent {
+    /// Reads an event from its JSON. Data of any shape is taken; see [`SessionEventData::Malformed`].
+    ///
+    /// # Errors
+    /// When the text is no JSON object with a `type`.
+    pub fn from_json(json: impl Into<Box<str>>) -> Result<Self, DecodeError> {
+        let json = json.into();
+        let keys = ["type", "id", "timestamp", "parentId", "agentId", "ephemeral", "data"];
+        let [kind, id, timestamp, parent_id, agent_id, ephemeral, data] = json::pick(&json, keys)?;
+        let text = |raw: Option<&str>| raw.and_then(|raw| Text::of(&json, raw));
+        let empty = || Text::At(0..0);
+        let inner = Inner {
+            kind: text(kind).ok_or_else(|| DecodeError::new("a string", "nothing").in_field("type"))?,
+            id: text(id).unwrap_or_else(empty),
+            timestamp: text(timestamp).unwrap_or_else(empty),
+            parent_id: text(parent_id).unwrap_or_else(empty),
+            agent_id: text(agent_id).unwrap_or_else(empty),
+            ephemeral: ephemeral == Some("true"),
+            data: data.map_or(0..0, |raw| span(&json, raw)),
+            decoded: OnceLock::new(),
+            json: "".into(),
+        };
+        Ok(Self(Arc::new(Inner { json, ..inner })))
+    }
+
+    /// The event's type on the wire, such as `assistant.message`.
+    pub fn kind(&self) -> &str {
+        self.text(&self.0.kind)
+    }
+
+    /// The event's unique id.
+    pub fn id(&self) -> &str {
+        self.text(&self.0.id)
+    }
+
+    /// When the event was made: ISO 8601, UTC.
+    pub fn timestamp(&self) -> &str {
+        self.text(&self.0.timestamp)
+    }
+
+    /// The id of the event before it in the session's log; none for the first.
+    pub fn parent_id(&self) -> Option<&str> {
+        Some(self.text(&self.0.parent_id)).filter(|id| !id.is_empty())
+    }
+
+    /// The sub-agent it comes from; none for the session's own agent.
+    pub fn agent_id(&self) -> Option<&str> {
+        Some(self.text(&self.0.agent_id)).filter(|id| !id.is_empty())
+    }
+
+    /// Whether the event is passing only, and not kept in the session's log.
+    pub fn is_ephemeral(&self) -> bool {
+        self.0.ephemeral
+    }
+
+    /// What happened.
+    pub fn data(&self) -> &SessionEventData {
+        self.0.decoded.get_or_init(|| decode(self.kind(), self.raw_data()))
+    }
+
+    /// The event's JSON, just as it came.
+    pub fn raw(&self) -> &str {
+        &self.0.json
+    }
+
+    /// The JSON of the event's data.
+    pub fn raw_data(&self) -> &str {
+        match &self.0.data {
+            range if range.is_empty() => "null",
+            range => &self.0.json[range.clone()],
+        }
+    }
+
+    fn text<'s>(&'s self, text: &'s Text) -> &'s str {
+        match text {
+            Text::At(range) => &self.0.json[range.clone()],
+            Text::Owned(text) => text,
+        }
+    }
+}
+
+impl Text {
+    /// The string that `raw`, a part of `json`, stands for.
+    fn of(json: &str, raw: &str) -> Option<Self> {
+        Some(match json::string(raw)? {
+            std::borrow::Cow::Borrowed(text) => Self::At(span(json, text)),
+            std::borrow::Cow::Owned(text) => Self::Owned(text),
+        })
+    }
+}
+
+/// Where `part` stands in `whole`, of which it is a slice.
+fn span(whole: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr() as usize - whole.as_ptr() as usize;
+    start..start + part.len()
+}
+
+fn decode(kind: &str, data: &str) -> SessionEventData {
+    let raw = || RawValue::from_string(data.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned());
+    let read = Document::parse(data).and_then(|document| SessionEventData::read(kind, document.root()));
+    match read {
+        Ok(Some(data)) => data,
+        Ok(None) => SessionEventData::Unrecognized(Box::new(UnrecognizedEvent { kind: kind.to_owned(), data: raw() })),
+        // A type nobody knows is unrecognised even when its data is beyond the parser, such as too deep.
+        Err(_) if !SessionEventData::TYPES.contains(&kind) => {
+            SessionEventData::Unrecognized(Box::new(UnrecognizedEvent { kind: kind.to_owned(), data: raw() }))
+        }
+        Err(error) => {
+            tracing::warn!(kind, %error, "event does not have the shape of its type");
+            SessionEventData::Malformed(Box::new(MalformedEvent { kind: kind.to_owned(), error, data: raw() }))
+        }
+    }
+}
+
+impl std::fmt::Debug for SessionEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionEvent")
+            .field("id", &self.id())
+            .field("timestamp", &self.timestamp())
+            .field("data", self.data())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Wire for SessionEvent {
+    fn read(node: Node<'_>) -> Result<Self, DecodeError> {
+        Self::from_json(serde_json::Value::read(node)?.to_string())
+    }
+    fn write(&self, out: &mut Writer) {
+        out.raw(self.raw());
+    }
+}
+
+impl serde::Serialize for SessionEvent {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let json: serde_json::Value = serde_json::from_str(self.raw()).map_err(serde::ser::Error::custom)?;
+        json.serialize(to)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for SessionEvent {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let json = serde_json::Value::deserialize(from)?;
+        Self::from_json(json.to_string()).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,262 @@
+//! The CLI's child process: started, watched, and stopped together with everything it started.
+
+mod find;
+#[cfg(all(test, unix))]
+mod find_tests;
+mod npm;
+mod stderr;
+#[cfg(all(test, unix))]
+mod tests;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+pub use find::NotFound;
+use find::{Program, find};
+use stderr::Tail;
+#[cfg(unix)]
+use unix as os;
+#[cfg(windows)]
+use windows as os;
+
+/// How long the rest of stderr is read for after the exit; a process that outlived the CLI may hold it open.
+const DRAIN: Duration = Duration::from_millis(250);
+
+/// What to start and how.
+#[derive(Clone, Default)]
+pub(crate) struct Launch {
+    /// The CLI to run, instead of the one that is found.
+    pub(crate) program: Option<PathBuf>,
+    /// The arguments of the CLI.
+    pub(crate) args: Vec<OsString>,
+    /// Environment variables to set, or to remove where there is no value.
+    pub(crate) env: Vec<(OsString, Option<OsString>)>,
+    /// The working directory, instead of the host's.
+    pub(crate) directory: Option<PathBuf>,
+}
+
+/// Why the CLI did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// There is no CLI where it was looked for.
+    #[error(transparent)]
+    NotFound(#[from] NotFound),
+    /// The working directory is not one.
+    #[error("the Copilot CLI's working directory does not exist: {}", path.display())]
+    Directory {
+        /// The directory as it was given.
+        path: PathBuf,
+    },
+    /// The system could not run the CLI.
+    #[error("the Copilot CLI could not be started from {}", program.display())]
+    Start {
+        /// The program that was to run.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There was no runtime to serve the CLI's pipes.
+    #[error("the Copilot CLI can only be started from within a Tokio runtime")]
+    NoRuntime,
+}
+
+/// How the CLI ended; both are absent when the system did not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Exit {
+    /// The exit code, when it ended by itself.
+    pub(crate) code: Option<i32>,
+    /// The signal that ended it (Unix only).
+    pub(crate) signal: Option<i32>,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code, self.signal) {
+            (Some(code), _) => write!(out, "exit code {code}"),
+            (None, Some(signal)) => write!(out, "signal {signal}"),
+            (None, None) => out.write_str("unknown exit status"),
+        }
+    }
+}
+
+/// How long each step of a shutdown may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ShutdownTimes {
+    /// For the CLI to exit by itself after its stdin was closed.
+    pub(crate) grace: Duration,
+    /// For it to exit after being asked with SIGTERM.
+    pub(crate) terminate: Duration,
+    /// For the system to end it after SIGKILL.
+    pub(crate) kill: Duration,
+}
+
+impl Default for ShutdownTimes {
+    fn default() -> Self {
+        let short = Duration::from_secs(2);
+        Self { grace: Duration::from_secs(5), terminate: short, kill: short }
+    }
+}
+
+/// The running CLI; dropping it kills the CLI and what it started, with or without a runtime.
+pub(crate) struct Process {
+    /// Answers for the child and what it started.
+    group: os::Group,
+    /// Sees how it fares.
+    watcher: Watcher,
+}
+
+/// Sees how the CLI fares without keeping it alive.
+#[derive(Clone)]
+pub(crate) struct Watcher {
+    /// The process id.
+    id: u32,
+    /// How it ended, once it has.
+    exit: watch::Receiver<Option<Exit>>,
+    /// The end of its stderr.
+    tail: Tail,
+}
+
+/// What a platform's `start` gives; from here on `group` answers for the child.
+struct Started {
+    /// Kills the child when dropped.
+    group: os::Group,
+    /// The child's process id.
+    id: u32,
+    /// What the child reads.
+    stdin: ChildStdin,
+    /// What the child writes.
+    stdout: ChildStdout,
+    /// What the child complains about.
+    stderr: ChildStderr,
+    /// How the child ended, once it has.
+    exit: oneshot::Receiver<Exit>,
+}
+
+/// Starts the CLI. Needs a current Tokio runtime with I/O and time enabled.
+pub(crate) fn spawn(launch: &Launch) -> Result<(Process, ChildStdin, ChildStdout), SpawnError> {
+    let runtime = Handle::try_current().map_err(|_| SpawnError::NoRuntime)?;
+    // The system reports a missing directory just as a missing program, so it is told apart here.
+    if let Some(path) = launch.directory.as_ref().filter(|path| !path.is_dir()) {
+        return Err(SpawnError::Directory { path: path.clone() });
+    }
+    let program = find(launch.program.as_deref())?;
+    let started = os::start(command(&program, launch));
+    let Started { group, id, stdin, stdout, stderr, exit } =
+        started.map_err(|source| SpawnError::Start { program: program.path.clone(), source })?;
+    tracing::debug!(id, program = %program.path.display(), "started the Copilot CLI");
+
+    let tail = Tail::default();
+    let drain = runtime.spawn(stderr::drain(stderr, tail.clone()));
+    let (sender, receiver) = watch::channel(None);
+    runtime.spawn(publish(id, exit, drain, sender));
+    let watcher = Watcher { id, exit: receiver, tail };
+    Ok((Process { group, watcher }, stdin, stdout))
+}
+
+/// The command line, environment and pipes of the CLI.
+fn command(program: &Program, launch: &Launch) -> Command {
+    let mut command = Command::new(&program.path);
+    command.args(&program.args).args(&launch.args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Meant for the host: a CLI that inherits it fills its stderr with Node's own debugging.
+    command.env_remove("NODE_DEBUG");
+    for (name, value) in &launch.env {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    if let Some(directory) = &launch.directory {
+        command.current_dir(directory);
+    }
+    command
+}
+
+/// Makes the exit known once stderr is read to its end, so that who sees the exit sees all of the tail.
+async fn publish(
+    id: u32,
+    exit: oneshot::Receiver<Exit>,
+    mut drain: JoinHandle<()>,
+    sender: watch::Sender<Option<Exit>>,
+) {
+    let exit = exit.await.unwrap_or_default();
+    if timeout(DRAIN, &mut drain).await.is_err() {
+        tracing::debug!(id, "something still holds the stderr of the Copilot CLI");
+        drain.abort();
+    }
+    tracing::debug!(id, %exit, "the Copilot CLI ended");
+    sender.send_replace(Some(exit));
+}
+
+impl Watcher {
+    /// Waits until the CLI has ended; cancel-safe.
+    pub(crate) async fn exited(&self) -> Exit {
+        let mut exit = self.exit.clone();
+        // The error means that the runtime which watched the CLI is gone, and nobody will know.
+        exit.wait_for(Option::is_some).await.ok().and_then(|exit| *exit).unwrap_or_default()
+    }
+
+    /// The last 8 KiB of the CLI's stderr.
+    pub(crate) fn stderr_tail(&self) -> String {
+        self.tail.text()
+    }
+
+    /// Waits for the exit no longer than `time`.
+    async fn exited_within(&self, time: Duration) -> Option<Exit> {
+        timeout(time, self.exited()).await.ok()
+    }
+}
+
+impl Process {
+    /// A view of the process that does not keep it alive.
+    pub(crate) fn watcher(&self) -> &Watcher {
+        &self.watcher
+    }
+
+    /// Ends the CLI, whose stdin the caller has closed: waits, then asks, then kills.
+    ///
+    /// Comes back after the three times at the latest, with an unknown exit if even the kill had no
+    /// effect. Dropping the future stops the steps; the CLI then lives until the process is dropped.
+    pub(crate) async fn shutdown(&self, times: ShutdownTimes) -> Exit {
+        let (id, watcher) = (self.watcher.id, &self.watcher);
+        tracing::debug!(id, grace = ?times.grace, "waiting for the Copilot CLI to exit");
+        if let Some(exit) = watcher.exited_within(times.grace).await {
+            return exit;
+        }
+        if self.group.terminate() {
+            tracing::debug!(id, wait = ?times.terminate, "the Copilot CLI stayed, so it was sent SIGTERM");
+            if let Some(exit) = watcher.exited_within(times.terminate).await {
+                return exit;
+            }
+        }
+        tracing::warn!(id, wait = ?times.kill, "the Copilot CLI did not exit when asked, so it is killed");
+        self.group.kill();
+        match watcher.exited_within(times.kill).await {
+            Some(exit) => exit,
+            None => {
+                tracing::warn!(id, "the Copilot CLI is still there after being killed");
+                Exit::default()
+            }
+        }
+    }
+}
+
+/// The error for a pipe that was asked for and is not there.
+fn no_pipe() -> io::Error {
+    io::Error::other("the system gave no pipe to the program")
+}

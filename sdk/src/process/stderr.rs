@@ -1,0 +1,100 @@
+//! What the CLI prints on stderr: its last part kept for errors, its lines logged.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// How many bytes are kept, and the length at which a line is logged in parts.
+const KEPT: usize = 8 * 1024;
+
+/// The last bytes of a stream, shared between its reader and those who ask.
+#[derive(Clone, Default)]
+pub(super) struct Tail(Arc<Mutex<Ring>>);
+
+/// What a tail holds.
+#[derive(Default)]
+struct Ring {
+    /// The bytes, oldest first.
+    bytes: VecDeque<u8>,
+    /// Whether the start of the stream is no longer there.
+    cut: bool,
+}
+
+impl Tail {
+    /// Locks the bytes; they are whole even if a holder of the lock panicked.
+    fn lock(&self) -> MutexGuard<'_, Ring> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends bytes and drops the oldest ones beyond the limit.
+    pub(super) fn push(&self, bytes: &[u8]) {
+        let mut ring = self.lock();
+        ring.bytes.extend(bytes);
+        let excess = ring.bytes.len().saturating_sub(KEPT);
+        ring.cut |= excess > 0;
+        ring.bytes.drain(..excess);
+    }
+
+    /// The bytes as text; what is not UTF-8 is replaced.
+    pub(super) fn text(&self) -> String {
+        let mut ring = self.lock();
+        let cut = ring.cut;
+        let bytes = &*ring.bytes.make_contiguous();
+        // A character that lost its start would only show as a replacement mark.
+        let halves = bytes.iter().take(3).take_while(|byte| cut && **byte & 0xC0 == 0x80).count();
+        String::from_utf8_lossy(bytes.get(halves..).unwrap_or_default()).into_owned()
+    }
+}
+
+/// Reads a stream to its end into the tail and the log.
+pub(super) async fn drain(mut stream: impl AsyncRead + Unpin, tail: Tail) {
+    let mut chunk = [0; 4096];
+    let mut lines = Lines::default();
+    loop {
+        match stream.read(&mut chunk).await {
+            Ok(0) => break,
+            Ok(length) => {
+                let bytes = chunk.get(..length).unwrap_or_default();
+                tail.push(bytes);
+                lines.push(bytes, log);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "cannot read the stderr of the Copilot CLI");
+                break;
+            }
+        }
+    }
+    lines.finish(log);
+}
+
+/// Logs a line of the CLI's.
+fn log(line: &str) {
+    tracing::debug!(target: "copilot_session::stderr", "{line}");
+}
+
+/// Puts lines together from chunks that end anywhere.
+#[derive(Default)]
+pub(super) struct Lines(Vec<u8>);
+
+impl Lines {
+    /// Takes a chunk and gives out the lines that it completes.
+    pub(super) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&str)) {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.0.extend_from_slice(part);
+            if part.ends_with(b"\n") || self.0.len() >= KEPT {
+                self.finish(&mut each);
+            }
+        }
+    }
+
+    /// Gives out what is left as a line.
+    pub(super) fn finish(&mut self, mut each: impl FnMut(&str)) {
+        let line = String::from_utf8_lossy(&self.0);
+        let line = line.trim_end();
+        if !line.is_empty() {
+            each(line);
+        }
+        self.0.clear();
+    }
+}

@@ -1,0 +1,210 @@
+//! Calls on the CLI, and the methods of the protocol as types.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::connection::{Connection, NoResult, Reply, quote};
+use crate::error::Error;
+use crate::wire::{self, Wire, Writer};
+
+/// A method of the protocol. The types that implement it stand in [`methods`](crate::methods).
+pub trait Method {
+    /// The method's name on the wire.
+    const NAME: &'static str;
+    /// What a request holds, without the `sessionId`.
+    type Params: Wire + Send + 'static;
+    /// What it is answered with.
+    type Result: Wire + Send + 'static;
+}
+
+/// A method that the CLI calls on us.
+pub trait ClientMethod: Method {}
+
+/// Something the CLI tells us without wanting an answer.
+pub trait Notification {
+    /// The notification's name on the wire.
+    const NAME: &'static str;
+    /// What it tells.
+    type Params: Wire + Send + 'static;
+}
+
+/// Who makes a call: the client, or one of its sessions.
+#[derive(Clone)]
+pub struct Caller {
+    connection: Arc<Connection>,
+    session_id: Option<Arc<str>>,
+}
+
+impl Caller {
+    pub(crate) fn new(connection: Arc<Connection>, session_id: Option<Arc<str>>) -> Self {
+        Self { connection, session_id }
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    /// A call that is sent when it is first polled.
+    pub(crate) fn call<P: Wire, R>(&self, method: impl Into<Cow<'static, str>>, params: &P) -> Call<R> {
+        self.call_json(method.into(), self.params(params))
+    }
+
+    /// Sends a request at once whose answer nobody waits for.
+    pub(crate) fn notify<P: Wire>(&self, method: &str, params: &P) {
+        self.connection.request_unanswered(method, &self.params(params));
+    }
+
+    fn call_json<R>(&self, method: Cow<'static, str>, params: String) -> Call<R> {
+        let connection = Arc::clone(&self.connection);
+        Call { connection, method, state: State::New { params }, result: PhantomData }
+    }
+
+    /// The params as JSON, with the session's id among them.
+    fn params<P: Wire>(&self, params: &P) -> String {
+        let mut out = Writer::new();
+        params.write(&mut out);
+        let json = out.into_json();
+        match (&self.session_id, json.strip_prefix('{')) {
+            (Some(id), Some("}")) => format!(r#"{{"sessionId":{}}}"#, quote(id)),
+            (Some(id), Some(rest)) => format!(r#"{{"sessionId":{},{rest}"#, quote(id)),
+            _ => json,
+        }
+    }
+}
+
+impl std::fmt::Debug for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Caller").field("session_id", &self.session_id).finish_non_exhaustive()
+    }
+}
+
+/// A request to the CLI, and the wait for its answer.
+///
+/// Nothing is sent before the first poll. There is no time limit; see [`within`](Self::within).
+/// Dropping the call forgets it: the CLI still does what was asked, and its answer is discarded.
+///
+/// # Errors
+/// [`Error::Rpc`] when the CLI answers with an error, [`Error::Decode`] when the answer has another
+/// shape than the schema says, [`Error::Closed`] when the connection is over.
+#[must_use = "a call is sent when it is awaited"]
+pub struct Call<R> {
+    connection: Arc<Connection>,
+    method: Cow<'static, str>,
+    state: State,
+    result: PhantomData<fn() -> R>,
+}
+
+enum State {
+    New { params: String },
+    Sent { id: u64, reply: oneshot::Receiver<Reply> },
+    Done,
+}
+
+impl<R: Wire> Call<R> {
+    /// Waits no longer than `limit` for the answer.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] after that time, else as the call itself.
+    pub async fn within(self, limit: Duration) -> Result<R, Error> {
+        let what = self.method.to_string();
+        within(&what, limit, self).await
+    }
+}
+
+impl<R> Call<R> {
+    /// Sends the request and waits for the JSON of its result.
+    fn poll_json(&mut self, context: &mut Context<'_>) -> Poll<Result<Box<str>, Error>> {
+        if let State::New { params } = &mut self.state {
+            if let Err(error) = check_depth(params) {
+                return Poll::Ready(Err(error));
+            }
+            match self.connection.request(&self.method, params) {
+                Ok((id, reply)) => self.state = State::Sent { id, reply },
+                Err(closed) => return Poll::Ready(Err(Error::Closed(closed))),
+            }
+        }
+        let State::Sent { reply, .. } = &mut self.state else {
+            return Poll::Ready(Err(Error::Invalid(format!("{} was polled after its answer", self.method))));
+        };
+        let reply = ready!(Pin::new(reply).poll(context));
+        self.state = State::Done;
+        Poll::Ready(match reply {
+            Ok(Ok(json)) => Ok(json),
+            Ok(Err(NoResult::Rpc(error))) => Err(Error::Rpc { method: self.method.to_string(), error }),
+            Ok(Err(NoResult::Closed(closed))) => Err(Error::Closed(closed)),
+            Err(_) => Err(Error::Closed(crate::error::Closed::new("the connection ended"))),
+        })
+    }
+}
+
+impl<R: Wire> Future for Call<R> {
+    type Output = Result<R, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let json = ready!(self.poll_json(context))?;
+        let result = wire::from_json(&json);
+        Poll::Ready(result.map_err(|error| Error::Decode { method: self.method.to_string(), error }))
+    }
+}
+
+impl<R> Drop for Call<R> {
+    fn drop(&mut self) {
+        if let State::Sent { id, .. } = self.state {
+            self.connection.forget(id);
+        }
+    }
+}
+
+impl<R> std::fmt::Debug for Call<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+/// The JSON of a result as it came, for answers too large or too varied to decode at once.
+pub(crate) struct RawResult;
+
+impl Call<RawResult> {
+    /// Waits for the result without decoding it.
+    pub(crate) async fn json(mut self) -> Result<Box<str>, Error> {
+        std::future::poll_fn(|context| self.poll_json(context)).await
+    }
+}
+
+/// Gives a future a time limit.
+pub(crate) async fn within<T>(
+    what: &str,
+    limit: Duration,
+    future: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(limit, future).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::Timeout { what: what.to_owned(), after: limit }),
+    }
+}
+
+/// The CLI does not answer what it cannot parse, and it gives up at 128 levels.
+fn check_depth(json: &str) -> Result<(), Error> {
+    const DEEPEST: usize = 120;
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Err(Error::Invalid(format!("params nest deeper than {DEEPEST} levels")));
+        }
+    }
+    Ok(())
+}

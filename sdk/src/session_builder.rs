@@ -1,0 +1,216 @@
+//! What a session is made with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::ClientInner;
+use crate::error::{Error, RpcError};
+use crate::event::SessionEvent;
+use crate::events::Subscription;
+use crate::handler::{self, HandlerContext};
+use crate::permission::{Decide, Decision, PermissionRequest};
+use crate::rpc::{Call, ClientMethod};
+use crate::session::Session;
+use crate::session_state::{Handlers, SessionState};
+use crate::tool::Tool;
+use crate::types::{
+    OptionsUpdateToolFilterPrecedence, ProviderConfig, SessionConfig, SessionResumeResult, SessionOpenOptionsEnvValueMode,
+};
+
+/// How long the CLI is given to make or resume a session.
+const OPEN: Duration = Duration::from_secs(120);
+
+type Observer = Box<dyn FnMut(&SessionEvent) + Send>;
+
+/// The configuration and the handlers of a session; made by [`Client::session`](crate::Client::session).
+///
+/// One of [`on_permission`](Self::on_permission), [`approve_all`](Self::approve_all) and
+/// [`deny_all`](Self::deny_all) must be chosen.
+#[must_use = "a session is made by `create` or `resume`"]
+pub struct SessionBuilder {
+    client: Arc<ClientInner>,
+    config: SessionConfig,
+    tools: Vec<Tool>,
+    handlers: Handlers,
+    observers: Vec<Observer>,
+}
+
+impl SessionBuilder {
+    pub(crate) fn new(client: Arc<ClientInner>) -> Self {
+        let config = SessionConfig::default();
+        Self { client, config, tools: Vec::new(), handlers: Handlers::default(), observers: Vec::new() }
+    }
+
+    /// The model to use. Default: the CLI's choice.
+    pub fn model(self, model: impl Into<String>) -> Self {
+        self.configure(|config| config.model(model))
+    }
+
+    /// A model provider of your own, instead of GitHub's; no login is needed then.
+    pub fn provider(self, provider: ProviderConfig) -> Self {
+        self.configure(|config| config.provider(provider))
+    }
+
+    /// The folder the agent works in, which must exist. Default: the CLI's own.
+    pub fn working_directory(self, directory: impl Into<String>) -> Self {
+        self.configure(|config| config.working_directory(directory))
+    }
+
+    /// Sets anything else that `session.create` takes.
+    ///
+    /// What follows from the handlers (`tools`, `requestPermission` and such) is set from them.
+    /// `streaming` is on unless it is set here.
+    pub fn configure(mut self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
+        self.config = change(self.config);
+        self
+    }
+
+    /// Gives the model a tool of ours.
+    pub fn tool(mut self, tool: Tool) -> Self {
+        self.tools.push(tool);
+        self
+    }
+
+    /// Asks this closure about everything the agent wants to do. If it panics, the answer is no.
+    pub fn on_permission<F, Fut>(mut self, decide: F) -> Self
+    where
+        F: Fn(PermissionRequest) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Decision> + Send + 'static,
+    {
+        let decide: Decide = Arc::new(move |request| Box::pin(decide(request)));
+        self.handlers.permission = Some(decide);
+        self
+    }
+
+    /// Lets the agent do everything it wants: run any command, write any file. For sandboxes.
+    pub fn approve_all(self) -> Self {
+        self.on_permission(|_| std::future::ready(Decision::approve()))
+    }
+
+    /// Lets the agent do nothing that needs leave.
+    pub fn deny_all(self) -> Self {
+        self.on_permission(|_| std::future::ready(Decision::deny("this session allows nothing that needs leave")))
+    }
+
+    /// Answers a method that the CLI calls on us for this session. The last handler for a method counts.
+    pub fn handle<M, F, Fut>(mut self, handle: F) -> Self
+    where
+        M: ClientMethod,
+        F: Fn(M::Params, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
+    {
+        self.handlers.requests.insert(M::NAME, handler::typed::<M, F, Fut>(handle));
+        self
+    }
+
+    /// Calls the closure for every event from the very first, as [`Session::on`] does for later ones.
+    pub fn on_event(mut self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Self {
+        self.observers.push(Box::new(handle));
+        self
+    }
+
+    /// Makes the session (`session.create`). Waits 2 minutes at most.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when nothing was said about permissions, or two tools have one name;
+    /// else as any call.
+    pub async fn create(self) -> Result<Session, Error> {
+        self.open("session.create").await
+    }
+
+    /// Takes up a session that was left (`session.resume`), with this configuration and these handlers:
+    /// the CLI keeps the conversation but none of these. Waits 2 minutes at most.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub async fn resume(mut self, id: impl Into<String>) -> Result<Session, Error> {
+        self.config.session_id = Some(id.into());
+        self.open("session.resume").await
+    }
+
+    async fn open(self, method: &'static str) -> Result<Session, Error> {
+        let Self { client, config, tools, mut handlers, observers } = self;
+        check(&tools, &handlers)?;
+        let config = complete(config, &tools);
+        handlers.tools = tools.into_iter().map(|tool| (tool.name().to_owned(), tool)).collect();
+
+        let id = config.session_id.clone().unwrap_or_default();
+        let connection = Arc::clone(client.connection());
+        let state = SessionState::new(id.clone(), connection, client.version().clone(), handlers);
+        if !client.connection().register(Arc::clone(&state)) {
+            return Err(Error::Invalid(format!("session {id} is open already on this client")));
+        }
+        let registered = Registered { client: &client, state: Some(&state) };
+        for observer in observers {
+            drop(Subscription::start(state.subscribe(), observer));
+        }
+        // The answer to resume has every key of the answer to create.
+        let call: Call<SessionResumeResult> = client.caller().call(method, &config);
+        let opened = call.within(OPEN).await?;
+        if let Some(other) = opened.session_id.as_ref().filter(|other| **other != id) {
+            return Err(Error::Invalid(format!("the CLI opened session {other}, not {id}")));
+        }
+        registered.keep();
+        Ok(Session::new(client, state, opened))
+    }
+}
+
+/// Takes the session off the connection again, unless it came to be.
+struct Registered<'a> {
+    client: &'a ClientInner,
+    state: Option<&'a Arc<SessionState>>,
+}
+
+impl Registered<'_> {
+    fn keep(mut self) {
+        self.state = None;
+    }
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        if let Some(state) = self.state {
+            self.client.connection().unregister(state.id());
+            state.end(None);
+        }
+    }
+}
+
+/// What makes no sense to send.
+fn check(tools: &[Tool], handlers: &Handlers) -> Result<(), Error> {
+    if handlers.permission.is_none() {
+        let text = "say what the agent may do: on_permission, approve_all or deny_all";
+        return Err(Error::Invalid(text.to_owned()));
+    }
+    for (index, tool) in tools.iter().enumerate() {
+        let name = tool.name();
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+        if name.is_empty() || !name.chars().all(plain) {
+            return Err(Error::Invalid(format!("tool name {name:?}: only letters, digits, _ and - are allowed")));
+        }
+        if tools[..index].iter().any(|other| other.name() == name) {
+            return Err(Error::Invalid(format!("two tools are named {name}")));
+        }
+    }
+    Ok(())
+}
+
+/// The configuration with what follows from the handlers, and what every client has to say.
+fn complete(mut config: SessionConfig, tools: &[Tool]) -> SessionConfig {
+    config.session_id.get_or_insert_with(|| uuid::Uuid::new_v4().to_string());
+    config.streaming.get_or_insert(true);
+    config.request_permission = Some(true);
+    // Without these the CLI lets an allow list win over a deny list, and takes `env` values for names.
+    config.tool_filter_precedence.get_or_insert(OptionsUpdateToolFilterPrecedence::Excluded);
+    config.env_value_mode.get_or_insert(SessionOpenOptionsEnvValueMode::Direct);
+    if !tools.is_empty() {
+        config.tools = Some(tools.iter().map(|tool| tool.declaration.clone()).collect());
+    }
+    config
+}
+
+impl std::fmt::Debug for SessionBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionBuilder").field("config", &self.config).field("tools", &self.tools).finish_non_exhaustive()
+    }
+}

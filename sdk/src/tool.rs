@@ -1,0 +1,238 @@
+//! Tools of ours that the model may call.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::event::SessionEvent;
+use crate::generated::session_event::SessionEventData;
+use crate::handler::HandlerContext;
+use crate::session_state::SessionState;
+use crate::types::{
+    ExternalToolRequestedData, ExternalToolResult, ExternalToolTextResultForLlm, HandlePendingToolCallRequest,
+    ToolDeclaration,
+};
+
+/// A tool that the model may call, with the code that answers.
+///
+/// Its arguments come as any type with `Deserialize`; the schema the model sees comes from the same
+/// type with [`Tool::new`] (feature `schemars`, on by default) or is given with [`Tool::with_schema`].
+#[derive(Clone)]
+pub struct Tool {
+    pub(crate) declaration: ToolDeclaration,
+    run: Arc<dyn Fn(serde_json::Value, ToolContext) -> Running + Send + Sync>,
+}
+
+type Running = Pin<Box<dyn Future<Output = ToolResult> + Send>>;
+
+impl Tool {
+    /// A tool whose arguments' schema is derived from their type.
+    ///
+    /// The closure's answer is what the model reads: text, a [`ToolResult`], JSON, or a `Result` of
+    /// one of these, whose error the model reads as the failure's text.
+    #[cfg(feature = "schemars")]
+    pub fn new<A, F, Fut>(name: impl Into<String>, description: impl Into<String>, run: F) -> Self
+    where
+        A: serde::de::DeserializeOwned + schemars::JsonSchema,
+        F: Fn(A, ToolContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoToolResult> + Send + 'static,
+    {
+        let schema = schemars::generate::SchemaSettings::draft07()
+            .with(|settings| settings.inline_subschemas = true)
+            .into_generator()
+            .into_root_schema_for::<A>();
+        Self::with_schema(name, description, schema.to_value(), run)
+    }
+
+    /// A tool whose arguments have this JSON schema, an object's. The CLI does not check calls against it.
+    pub fn with_schema<A, F, Fut>(
+        name: impl Into<String>,
+        description: impl Into<String>,
+        schema: serde_json::Value,
+        run: F,
+    ) -> Self
+    where
+        A: serde::de::DeserializeOwned,
+        F: Fn(A, ToolContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoToolResult> + Send + 'static,
+    {
+        let mut declaration = ToolDeclaration::new(name, description);
+        if let serde_json::Value::Object(schema) = schema {
+            // What the schema says of itself is of no use to the model.
+            let of_use = |(key, _): &(String, _)| key != "$schema" && key != "title";
+            declaration.parameters = Some(schema.into_iter().filter(of_use).collect::<BTreeMap<_, _>>());
+        }
+        let run = move |arguments: serde_json::Value, context: ToolContext| -> Running {
+            match serde_json::from_value(arguments) {
+                Ok(arguments) => {
+                    let running = run(arguments, context);
+                    Box::pin(async move { running.await.into_tool_result() })
+                }
+                Err(error) => Box::pin(async move { ToolResult::failure(format!("invalid arguments: {error}")) }),
+            }
+        };
+        Self { declaration, run: Arc::new(run) }
+    }
+
+    /// Changes what is declared of the tool, such as `skip_permission` or `overrides_built_in_tool`.
+    pub fn declare(mut self, change: impl FnOnce(ToolDeclaration) -> ToolDeclaration) -> Self {
+        self.declaration = change(self.declaration);
+        self
+    }
+
+    /// The name the model calls it by.
+    pub fn name(&self) -> &str {
+        &self.declaration.name
+    }
+}
+
+impl std::fmt::Debug for Tool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Tool").field(&self.declaration).finish()
+    }
+}
+
+/// The call a tool answers.
+#[derive(Debug, Clone)]
+pub struct ToolContext {
+    handler: HandlerContext,
+    request: Arc<ExternalToolRequestedData>,
+}
+
+impl ToolContext {
+    /// The model's id of this call.
+    pub fn tool_call_id(&self) -> &str {
+        &self.request.tool_call_id
+    }
+
+    /// The whole request, as `external_tool.requested` brought it.
+    pub fn request(&self) -> &ExternalToolRequestedData {
+        &self.request
+    }
+}
+
+impl std::ops::Deref for ToolContext {
+    type Target = HandlerContext;
+
+    fn deref(&self) -> &HandlerContext {
+        &self.handler
+    }
+}
+
+/// What a tool call came to.
+#[derive(Debug, Clone)]
+pub struct ToolResult(ExternalToolTextResultForLlm);
+
+impl ToolResult {
+    /// The call worked; the model reads `text`.
+    pub fn success(text: impl Into<String>) -> Self {
+        Self(ExternalToolTextResultForLlm::new(text).result_type("success"))
+    }
+
+    /// The call failed; the model reads `text` and may try something else.
+    pub fn failure(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self(ExternalToolTextResultForLlm::new(text.clone()).result_type("failure").error(text))
+    }
+
+    /// The call was refused and the turn ends: there is no further model call.
+    pub fn rejected(text: impl Into<String>) -> Self {
+        Self(ExternalToolTextResultForLlm::new(text).result_type("rejected"))
+    }
+
+    /// Changes details of the result, such as its `session_log` or binary parts.
+    pub fn with(
+        mut self,
+        change: impl FnOnce(ExternalToolTextResultForLlm) -> ExternalToolTextResultForLlm,
+    ) -> Self {
+        self.0 = change(self.0);
+        self
+    }
+}
+
+/// What a tool's code may answer with.
+pub trait IntoToolResult {
+    /// The answer in the form the CLI takes.
+    fn into_tool_result(self) -> ToolResult;
+}
+
+impl IntoToolResult for ToolResult {
+    fn into_tool_result(self) -> ToolResult {
+        self
+    }
+}
+
+impl IntoToolResult for String {
+    fn into_tool_result(self) -> ToolResult {
+        ToolResult::success(self)
+    }
+}
+
+impl IntoToolResult for &str {
+    fn into_tool_result(self) -> ToolResult {
+        ToolResult::success(self)
+    }
+}
+
+impl IntoToolResult for serde_json::Value {
+    fn into_tool_result(self) -> ToolResult {
+        ToolResult::success(self.to_string())
+    }
+}
+
+/// `None` is a failure that says so: the model must not take silence for success.
+impl<T: IntoToolResult> IntoToolResult for Option<T> {
+    fn into_tool_result(self) -> ToolResult {
+        self.map_or_else(|| ToolResult::failure("Tool returned no result."), T::into_tool_result)
+    }
+}
+
+impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
+    fn into_tool_result(self) -> ToolResult {
+        self.map_or_else(|error| ToolResult::failure(error.to_string()), T::into_tool_result)
+    }
+}
+
+/// Runs the tool that a live `external_tool.requested` asks for, if it is one of ours.
+pub(crate) fn requested(session: &Arc<SessionState>, event: &SessionEvent) {
+    let SessionEventData::ExternalToolRequested(request) = event.data() else { return };
+    // Another client answers for a tool that is not ours.
+    let Some(tool) = session.tool(&request.tool_name) else { return };
+    let owed = Owed { session: Arc::clone(session), request_id: Some(request.request_id.clone()) };
+    let request = Arc::new((**request).clone());
+    let context = ToolContext {
+        handler: HandlerContext { session: Arc::clone(session) },
+        request: Arc::clone(&request),
+    };
+    tokio::spawn(async move {
+        let arguments = request.arguments.clone().unwrap_or_else(|| serde_json::json!({}));
+        let result = (tool.run)(arguments, context).await;
+        owed.give(result);
+    });
+}
+
+/// The answer owed to one tool call. Dropped without one, as when the tool panics, it tells the model so.
+struct Owed {
+    session: Arc<SessionState>,
+    request_id: Option<String>,
+}
+
+impl Owed {
+    fn give(mut self, result: ToolResult) {
+        self.send(result);
+    }
+
+    fn send(&mut self, result: ToolResult) {
+        let Some(request_id) = self.request_id.take() else { return };
+        // A failure goes in the result too: the text of a top-level error never reaches the model.
+        let result = ExternalToolResult::TextResultForLlm(result.0);
+        let answer = HandlePendingToolCallRequest::new(request_id).result(result);
+        self.session.caller().notify("session.tools.handlePendingToolCall", &answer);
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.send(ToolResult::failure("The tool ended without a result."));
+    }
+}

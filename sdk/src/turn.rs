@@ -1,0 +1,209 @@
+//! One prompt and everything that follows from it, until the agent rests.
+
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::event::SessionEvent;
+use crate::events::{Ended, Events};
+use crate::generated::session_event::SessionEventData;
+use crate::rpc;
+use crate::types::{AssistantMessageData, ErrorData};
+
+/// A turn of the agent: the events as they come, then the answer.
+///
+/// Reading the events is optional; awaiting the turn reads what is left and gives the answer. It ends
+/// when the session is idle after the prompt, when the session ends, or when the connection does,
+/// and there is no other time limit but [`within`](Self::within). Dropping it does not stop the
+/// agent; `session.abort` does.
+#[must_use = "await the turn for its answer"]
+pub struct Turn {
+    events: Events,
+    tracker: Tracker,
+    outcome: Option<Result<Answer, Error>>,
+}
+
+/// What a turn came to.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    message_id: String,
+    message: Option<SessionEvent>,
+    aborted: bool,
+}
+
+impl Answer {
+    /// The text of the agent's last message; empty when there was none.
+    pub fn text(&self) -> &str {
+        self.message().map_or("", |message| &message.content)
+    }
+
+    /// The agent's last message: the last `assistant.message` that is not a sub-agent's.
+    pub fn message(&self) -> Option<&AssistantMessageData> {
+        match self.message.as_ref()?.data() {
+            SessionEventData::AssistantMessage(message) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// The event of the agent's last message.
+    pub fn event(&self) -> Option<&SessionEvent> {
+        self.message.as_ref()
+    }
+
+    /// The id of the prompt, as `session.send` answered.
+    pub fn message_id(&self) -> &str {
+        &self.message_id
+    }
+
+    /// Whether the turn was aborted. A CLI before 1.0.40 does not tell.
+    pub fn is_aborted(&self) -> bool {
+        self.aborted
+    }
+}
+
+impl Turn {
+    pub(crate) fn new(events: Events, message_id: String, ids_match: bool) -> Self {
+        let tracker = Tracker { message_id, ids_match, begun: false, message: None, error: None };
+        Self { events, tracker, outcome: None }
+    }
+
+    /// The id of the prompt, as `session.send` answered.
+    pub fn message_id(&self) -> &str {
+        &self.tracker.message_id
+    }
+
+    /// The next event of the session; none once the turn is over.
+    ///
+    /// Cancel-safe.
+    pub async fn next(&mut self) -> Option<SessionEvent> {
+        std::future::poll_fn(|context| self.poll_event(context)).await
+    }
+
+    /// The answer, if it comes in this time. The agent goes on all the same.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] after that time, else as the turn itself.
+    pub async fn within(self, limit: Duration) -> Result<Answer, Error> {
+        rpc::within("the turn", limit, self.into_future()).await
+    }
+
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<SessionEvent>> {
+        if self.outcome.is_some() {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(match ready!(self.events.poll_event(context)) {
+            Ok(event) => {
+                self.outcome = self.tracker.see(&event);
+                Some(event)
+            }
+            Err(Ended::Session) => {
+                self.outcome = Some(Err(Error::SessionEnded));
+                None
+            }
+            Err(Ended::Connection(closed)) => {
+                self.outcome = Some(Err(Error::Closed(closed)));
+                None
+            }
+        })
+    }
+}
+
+impl IntoFuture for Turn {
+    type Output = Result<Answer, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(mut self) -> Self::IntoFuture {
+        Box::pin(async move {
+            loop {
+                if let Some(outcome) = self.outcome.take() {
+                    return outcome;
+                }
+                self.next().await;
+            }
+        })
+    }
+}
+
+impl futures_core::Stream for Turn {
+    type Item = SessionEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<SessionEvent>> {
+        self.poll_event(context)
+    }
+}
+
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Turn").field("message_id", &self.message_id()).finish_non_exhaustive()
+    }
+}
+
+/// Tells from the events when the turn is over, and how it ended.
+struct Tracker {
+    message_id: String,
+    /// Whether the CLI gives events the prompt's id, so that those of other prompts can be told.
+    ids_match: bool,
+    /// Whether the prompt has been taken up. An idle before that is the end of something earlier.
+    begun: bool,
+    message: Option<SessionEvent>,
+    error: Option<Box<ErrorData>>,
+}
+
+impl Tracker {
+    fn see(&mut self, event: &SessionEvent) -> Option<Result<Answer, Error>> {
+        // Most events are of no interest here, and need not be decoded for it.
+        match event.kind() {
+            "user.message" | "assistant.message" | "session.error" | "session.idle" => self.look(event),
+            "session.shutdown" => Some(Err(Error::SessionEnded)),
+            _ => None,
+        }
+    }
+
+    fn look(&mut self, event: &SessionEvent) -> Option<Result<Answer, Error>> {
+        // A sub-agent's events travel under the same session.
+        if event.agent_id().is_some() {
+            return None;
+        }
+        match event.data() {
+            SessionEventData::UserMessage(message) => {
+                let ours = !self.ids_match || message.message_id.as_deref() == Some(&self.message_id);
+                self.begun |= ours;
+            }
+            SessionEventData::AssistantMessage(message) if self.begun => {
+                #[allow(deprecated)]
+                let from_sub_agent = message.parent_tool_call_id.is_some();
+                if !from_sub_agent {
+                    self.message = Some(event.clone());
+                }
+            }
+            SessionEventData::SessionError(error) if self.is_failure(error) => self.error = Some(error.clone()),
+            // An error before the prompt was taken up, such as a missing login, ends the turn as well.
+            SessionEventData::SessionIdle(idle) if self.begun || self.error.is_some() => {
+                return Some(match self.error.take() {
+                    Some(error) => Err(Error::Turn(error)),
+                    None => Ok(Answer {
+                        message_id: self.message_id.clone(),
+                        message: self.message.take(),
+                        aborted: idle.aborted == Some(true),
+                    }),
+                });
+            }
+            // An idle that cannot be read is an idle still.
+            SessionEventData::Malformed(malformed) if event.kind() == "session.idle" && self.begun => {
+                tracing::warn!(error = %malformed.error, "the turn ended with an idle that cannot be read");
+                let message = self.message.take();
+                return Some(Ok(Answer { message_id: self.message_id.clone(), message, aborted: false }));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Whether the error is the turn's: not a line of the log, nor another prompt's failure.
+    fn is_failure(&self, error: &ErrorData) -> bool {
+        let others = error.originating_message_id.as_ref().is_some_and(|id| *id != self.message_id);
+        error.error_type != "notification" && !(self.ids_match && others)
+    }
+}

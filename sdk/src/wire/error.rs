@@ -1,0 +1,50 @@
+//! Why JSON did not fit a type.
+
+/// JSON that does not have the shape a type asks for.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("at {}: expected {}, found {}", .0.path, .0.expected, .0.found)]
+pub struct DecodeError(Box<Mismatch>);
+
+/// Boxed, so that a result of reading stays small.
+#[derive(Debug, Clone)]
+struct Mismatch {
+    path: String,
+    expected: String,
+    found: String,
+}
+
+impl DecodeError {
+    #[cold]
+    pub(crate) fn new(expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self(Box::new(Mismatch { path: "$".to_owned(), expected: expected.into(), found: found.into() }))
+    }
+
+    /// The same error seen from the object that holds the value under `key`.
+    #[cold]
+    pub(crate) fn in_field(mut self, key: &str) -> Self {
+        self.0.path.replace_range(..1, &format!("$.{key}"));
+        self
+    }
+
+    /// The same error seen from the array that holds the value at `index`.
+    #[cold]
+    pub(crate) fn in_item(mut self, index: usize) -> Self {
+        self.0.path.replace_range(..1, &format!("$[{index}]"));
+        self
+    }
+
+    /// Where in the JSON, such as `$.toolRequests[2].name`.
+    pub fn path(&self) -> &str {
+        &self.0.path
+    }
+
+    /// What the type asks for there.
+    pub fn expected(&self) -> &str {
+        &self.0.expected
+    }
+
+    /// What stands there; a string's text is left out, as it may be private.
+    pub fn found(&self) -> &str {
+        &self.0.found
+    }
+}

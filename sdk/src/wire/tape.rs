@@ -1,0 +1,365 @@
+//! A parsed JSON document as one flat list, borrowing from the text.
+//!
+//! One list for the whole document keeps decoding at one allocation however many objects it has.
+
+use std::borrow::Cow;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::{DecodeError, Wire};
+
+/// One entry of the list. A container is followed by its contents and knows where they end; an
+/// object's contents are keys, each followed by its value.
+#[derive(Debug)]
+enum Entry<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    UInt(u64),
+    Float(f64),
+    String(Cow<'a, str>),
+    Array(usize),
+    Object(usize),
+}
+
+/// A parsed JSON text.
+#[derive(Debug)]
+pub struct Document<'a> {
+    entries: Vec<Entry<'a>>,
+}
+
+impl<'a> Document<'a> {
+    /// Parses a JSON text.
+    ///
+    /// # Errors
+    /// When the text is not JSON, or nests deeper than 127 levels.
+    pub fn parse(json: &'a str) -> Result<Self, DecodeError> {
+        // A guess that fits most messages, so that the list is allocated once.
+        let mut entries = Vec::with_capacity(json.len() / 24 + 8);
+        let mut parser = serde_json::Deserializer::from_str(json);
+        Append(&mut entries)
+            .deserialize(&mut parser)
+            .and_then(|()| parser.end())
+            .map_err(|error| DecodeError::new("JSON", error.to_string()))?;
+        Ok(Self { entries })
+    }
+
+    /// The outermost value.
+    pub fn root(&self) -> Node<'_> {
+        Node {
+            entries: &self.entries,
+            at: 0,
+        }
+    }
+}
+
+/// Appends one value to the list.
+struct Append<'l, 'a>(&'l mut Vec<Entry<'a>>);
+
+impl<'de> DeserializeSeed<'de> for Append<'_, 'de> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Append<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.0.push(Entry::Null);
+        Ok(())
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.0.push(Entry::Bool(value));
+        Ok(())
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
+        self.0.push(Entry::Int(value));
+        Ok(())
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
+        self.0
+            .push(i64::try_from(value).map_or(Entry::UInt(value), Entry::Int));
+        Ok(())
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
+        self.0.push(Entry::Float(value));
+        Ok(())
+    }
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<(), E> {
+        self.0.push(Entry::String(Cow::Borrowed(value)));
+        Ok(())
+    }
+    fn visit_str<E>(self, value: &str) -> Result<(), E> {
+        self.0.push(Entry::String(Cow::Owned(value.to_owned())));
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let start = self.0.len();
+        self.0.push(Entry::Null);
+        while items.next_element_seed(Append(self.0))?.is_some() {}
+        self.0[start] = Entry::Array(self.0.len());
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let start = self.0.len();
+        self.0.push(Entry::Null);
+        while fields.next_key_seed(Append(self.0))?.is_some() {
+            fields.next_value_seed(Append(self.0))?;
+        }
+        self.0[start] = Entry::Object(self.0.len());
+        Ok(())
+    }
+}
+
+/// One value of a [`Document`].
+#[derive(Debug, Clone, Copy)]
+pub struct Node<'a> {
+    entries: &'a [Entry<'a>],
+    at: usize,
+}
+
+impl<'a> Node<'a> {
+    fn entry(self) -> &'a Entry<'a> {
+        &self.entries[self.at]
+    }
+
+    /// The index after this value.
+    fn end(self) -> usize {
+        match self.entry() {
+            Entry::Array(end) | Entry::Object(end) => *end,
+            _ => self.at + 1,
+        }
+    }
+
+    fn sibling(self, at: usize) -> Self {
+        Self { at, ..self }
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        matches!(self.entry(), Entry::Null)
+    }
+    pub(crate) fn is_bool(self) -> bool {
+        matches!(self.entry(), Entry::Bool(_))
+    }
+    pub(crate) fn is_number(self) -> bool {
+        matches!(self.entry(), Entry::Int(_) | Entry::UInt(_) | Entry::Float(_))
+    }
+    pub(crate) fn is_string(self) -> bool {
+        matches!(self.entry(), Entry::String(_))
+    }
+    pub(crate) fn is_array(self) -> bool {
+        matches!(self.entry(), Entry::Array(_))
+    }
+    pub(crate) fn is_object(self) -> bool {
+        matches!(self.entry(), Entry::Object(_))
+    }
+
+    /// What stands here, for an error.
+    #[cold]
+    fn found(self) -> String {
+        match self.entry() {
+            Entry::Null => "null".to_owned(),
+            Entry::Bool(value) => value.to_string(),
+            Entry::Int(value) => value.to_string(),
+            Entry::UInt(value) => value.to_string(),
+            Entry::Float(value) => value.to_string(),
+            // The text itself may be private or huge.
+            Entry::String(_) => "a string".to_owned(),
+            Entry::Array(_) => "an array".to_owned(),
+            Entry::Object(_) => "an object".to_owned(),
+        }
+    }
+
+    #[cold]
+    pub(crate) fn mismatch(self, expected: &str) -> DecodeError {
+        DecodeError::new(expected, self.found())
+    }
+
+    pub(crate) fn boolean(self) -> Result<bool, DecodeError> {
+        match self.entry() {
+            Entry::Bool(value) => Ok(*value),
+            _ => Err(self.mismatch("a boolean")),
+        }
+    }
+
+    pub(crate) fn integer(self) -> Result<i64, DecodeError> {
+        match self.entry() {
+            Entry::Int(value) => Ok(*value),
+            // The CLI writes whole numbers as floats in places; below 2^63 the cast is exact.
+            Entry::Float(value) if value.fract() == 0.0 && value.abs() < 9.2e18 => Ok(*value as i64),
+            _ => Err(self.mismatch("an integer")),
+        }
+    }
+
+    pub(crate) fn number(self) -> Result<f64, DecodeError> {
+        match self.entry() {
+            Entry::Int(value) => Ok(*value as f64),
+            Entry::UInt(value) => Ok(*value as f64),
+            Entry::Float(value) => Ok(*value),
+            _ => Err(self.mismatch("a number")),
+        }
+    }
+
+    /// The number as it stood in the text; zero when the value is no number.
+    pub(crate) fn json_number(self) -> serde_json::Number {
+        match self.entry() {
+            Entry::Int(value) => (*value).into(),
+            Entry::UInt(value) => (*value).into(),
+            Entry::Float(value) => serde_json::Number::from_f64(*value).unwrap_or_else(|| 0.into()),
+            _ => 0.into(),
+        }
+    }
+
+    pub(crate) fn string(self) -> Result<&'a str, DecodeError> {
+        match self.entry() {
+            Entry::String(value) => Ok(value),
+            _ => Err(self.mismatch("a string")),
+        }
+    }
+
+    /// The values of an array.
+    pub(crate) fn items(self) -> Result<impl Iterator<Item = Node<'a>>, DecodeError> {
+        let Entry::Array(end) = *self.entry() else {
+            return Err(self.mismatch("an array"));
+        };
+        let mut at = self.at + 1;
+        Ok(std::iter::from_fn(move || {
+            (at < end).then(|| {
+                let item = self.sibling(at);
+                at = item.end();
+                item
+            })
+        }))
+    }
+
+    /// The keys and values of an object.
+    pub(crate) fn entries(self) -> Result<impl Iterator<Item = (&'a str, Node<'a>)>, DecodeError> {
+        let Entry::Object(end) = *self.entry() else {
+            return Err(self.mismatch("an object"));
+        };
+        let mut at = self.at + 1;
+        Ok(std::iter::from_fn(move || {
+            (at < end).then(|| {
+                let value = self.sibling(at + 1);
+                let key = match self.sibling(at).entry() {
+                    Entry::String(key) => key.as_ref(),
+                    _ => "",
+                };
+                at = value.end();
+                (key, value)
+            })
+        }))
+    }
+
+    /// The fields of an object, to be read by name.
+    ///
+    /// # Errors
+    /// When the value is no object.
+    pub fn fields(self) -> Result<Fields<'a>, DecodeError> {
+        match self.entry() {
+            Entry::Object(_) => Ok(Fields {
+                object: self,
+                next: self.at + 1,
+            }),
+            _ => Err(self.mismatch("an object")),
+        }
+    }
+
+    /// The string under `key` that tells a union's variants apart; empty when it is no string.
+    pub(crate) fn tag(self, key: &str) -> Result<&'a str, DecodeError> {
+        let value = self.fields()?.find(key);
+        Ok(value.and_then(|value| value.string().ok()).unwrap_or(""))
+    }
+
+    /// Whether an object has `key` (`outer/inner` for one in a nested object), with one of `values`
+    /// unless there are none.
+    pub(crate) fn has(self, key: &str, values: &[&str]) -> bool {
+        if let Some((outer, inner)) = key.split_once('/') {
+            let nested = self.fields().ok().and_then(|mut fields| fields.find(outer));
+            return nested.is_some_and(|nested| nested.has(inner, values));
+        }
+        let Some(value) = self.fields().ok().and_then(|mut fields| fields.find(key)) else {
+            return false;
+        };
+        match value.entry() {
+            _ if values.is_empty() => true,
+            Entry::String(text) => values.contains(&text.as_ref()),
+            Entry::Bool(flag) => values.contains(if *flag { &"true" } else { &"false" }),
+            _ => false,
+        }
+    }
+}
+
+/// The fields of an object, read by name. Fields asked for in the order of the text are found at once.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    object: Node<'a>,
+    next: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// The value under `key`.
+    pub(crate) fn find(&mut self, key: &str) -> Option<Node<'a>> {
+        let (start, end) = (self.object.at + 1, self.object.end());
+        self.search(key, self.next, end)
+            .or_else(|| self.search(key, start, self.next))
+    }
+
+    fn search(&mut self, key: &str, mut at: usize, end: usize) -> Option<Node<'a>> {
+        while at < end {
+            let value = self.object.sibling(at + 1);
+            if matches!(self.object.sibling(at).entry(), Entry::String(name) if name == key) {
+                self.next = value.end();
+                return Some(value);
+            }
+            at = value.end();
+        }
+        None
+    }
+
+    /// Reads the field `key`.
+    #[inline]
+    pub(crate) fn field<T: Wire>(&mut self, key: &'static str) -> Result<T, DecodeError> {
+        match self.find(key) {
+            Some(node) => T::read(node).map_err(|error| error.in_field(key)),
+            None => T::absent().ok_or_else(|| missing(key)),
+        }
+    }
+
+    /// Reads a field that is always there but may be `null`.
+    #[inline]
+    pub(crate) fn nullable<T: Wire>(&mut self, key: &'static str) -> Result<T, DecodeError> {
+        self.field(key)
+    }
+
+    /// Reads a field whose value is a secret.
+    #[inline]
+    pub(crate) fn secret<T: Wire>(&mut self, key: &'static str) -> Result<T, DecodeError> {
+        self.field(key)
+    }
+
+    /// Reads every field but the `known` ones.
+    pub(crate) fn rest<T: Wire>(
+        &mut self,
+        known: &[&str],
+    ) -> Result<std::collections::BTreeMap<String, T>, DecodeError> {
+        self.object
+            .entries()?
+            .filter(|(key, _)| !known.contains(key))
+            .map(|(key, node)| match T::read(node) {
+                Ok(value) => Ok((key.to_owned(), value)),
+                Err(error) => Err(error.in_field(key)),
+            })
+            .collect()
+    }
+}
+
+#[cold]
+fn missing(key: &str) -> DecodeError {
+    DecodeError::new("a value", "nothing").in_field(key)
+}

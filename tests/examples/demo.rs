@@ -1,0 +1,180 @@
+//! A turn of the agent on the real CLI, shown as it happens; run by `cargo xtask demo`.
+//!
+//! Without a login or a provider of your own, a scripted model on the loopback address plays the
+//! model's part; everything else is real.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anstream::{print, println};
+use clap::Parser;
+use copilot_session::types::{ProviderConfig, ShellExecuteUserRequestedRequest};
+use copilot_session::{Client, Decision, Error, Session, SessionEvent, SessionEventData, Tool};
+use copilot_session_tests::cli::cli_path;
+use copilot_session_tests::model::{MODEL_NAME, ModelServer, Reply, Script};
+
+/// What the demo runs with.
+#[derive(Parser)]
+#[command(about = "Runs an agent turn on the Copilot CLI and shows what happens.")]
+struct Options {
+    /// An OpenAI-compatible model server to use instead of the scripted model.
+    #[arg(long, env = "COPILOT_DEMO_PROVIDER_URL")]
+    provider_url: Option<String>,
+    /// The model to use.
+    #[arg(long, env = "COPILOT_DEMO_MODEL")]
+    model: Option<String>,
+    /// The key of the model server.
+    #[arg(long, env = "COPILOT_DEMO_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// Uses your own Copilot login.
+    #[arg(long, conflicts_with = "provider_url")]
+    login: bool,
+}
+
+const NOTE: anstyle::Style = anstyle::Style::new().dimmed();
+const OURS: anstyle::Style = anstyle::AnsiColor::Cyan.on_default();
+const GOOD: anstyle::Style = anstyle::AnsiColor::Green.on_default();
+const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default();
+const HEAD: anstyle::Style = anstyle::Style::new().bold();
+
+/// Prints a line in a style.
+macro_rules! line {
+    ($style:expr, $($text:tt)*) => { println!("{}{}{}", $style, format_args!($($text)*), $style.render_reset()) };
+}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct City {
+    /// Name of the city.
+    name: String,
+}
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    let options = Options::parse();
+    match demo(options).await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn demo(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+    let script = ModelServer::start(script()).await?;
+    let folder = tempfile::tempdir()?;
+    let client = start(&options, cli_path(), folder.path()).await?;
+    line!(HEAD, "Copilot CLI {} is up", client.version());
+
+    let session = open(&client, &options, &script, folder.path()).await?;
+    line!(NOTE, "session {}", session.id());
+
+    line!(HEAD, "\n> Do I need an umbrella in Oslo? Then clean up.");
+    let mut turn = session.prompt("Do I need an umbrella in Oslo? Ask the weather tool. Then delete the file notes.txt with the shell.").await?;
+    while let Some(event) = turn.next().await {
+        show(&event)?;
+    }
+    let answer = turn.await?;
+    line!(HEAD, "\n\nThe answer, whole:");
+    println!("{}", answer.text());
+    let kept = folder.path().join("notes.txt").exists();
+    line!(GOOD, "notes.txt is {}", if kept { "still there: the decision held" } else { "gone" });
+
+    line!(HEAD, "\n! echo hello from the CLI's shell");
+    let command = ShellExecuteUserRequestedRequest::new("demo-1", "echo hello from the CLI\\'s shell");
+    let shell = session.rpc().shell().execute_user_requested(&command).await?;
+    println!("{}", shell.output.trim_end());
+    line!(NOTE, "exit code {}", shell.exit_code.unwrap_or_default());
+
+    session.disconnect().await?;
+    client.stop().await?;
+    line!(HEAD, "\nstopped, nothing left behind");
+    Ok(())
+}
+
+async fn start(options: &Options, cli: PathBuf, folder: &std::path::Path) -> Result<Client, Error> {
+    let builder = Client::builder().program(cli).directory(folder).handshake_limit(Duration::from_secs(120));
+    match options.login {
+        true => builder.start().await,
+        false => builder.home(folder.join("home")).no_login().start().await,
+    }
+}
+
+async fn open(
+    client: &Client,
+    options: &Options,
+    script: &ModelServer,
+    folder: &std::path::Path,
+) -> Result<Session, Box<dyn std::error::Error>> {
+    std::fs::write(folder.join("notes.txt"), "not to be lost\n")?;
+    let mut builder = client
+        .session()
+        .tool(weather())
+        .on_permission(async |request| {
+            let decision =
+                if request.is_read_only() { Decision::approve() } else { Decision::deny("this demo only reads") };
+            let (style, word) = if request.is_read_only() { (GOOD, "allowed") } else { (BAD, "refused") };
+            line!(style, "\n  permission to {}: {word}", request.summary());
+            decision
+        })
+        .working_directory(folder.to_string_lossy());
+    builder = match (&options.provider_url, options.login) {
+        (_, true) => builder,
+        (Some(url), _) => {
+            let mut provider = ProviderConfig::new(url);
+            provider.api_key = options.api_key.clone();
+            builder.provider(provider)
+        }
+        (None, _) => builder.provider(ProviderConfig::new(script.base_url()).api_key("scripted")),
+    };
+    match (&options.model, &options.provider_url, options.login) {
+        (Some(model), ..) => builder = builder.model(model),
+        (None, None, false) => builder = builder.model(MODEL_NAME),
+        _ => {}
+    }
+    Ok(builder.create().await?)
+}
+
+fn weather() -> Tool {
+    let tool = Tool::new("weather", "Current weather of a city", async |city: City, _| {
+        line!(OURS, "\n  our tool runs: weather of {}", city.name);
+        format!("Rain, 7 °C in {}", city.name)
+    });
+    tool.declare(|tool| tool.skip_permission(true))
+}
+
+/// What the scripted model says, request by request.
+fn script() -> Script {
+    let delete = serde_json::json!({ "command": "rm notes.txt", "description": "Delete the notes" });
+    Script::replies([
+        Reply::text("Let me look at the weather first. ")
+            .then_tool_call("weather", serde_json::json!({ "name": "Oslo" })),
+        Reply::text("It rains. Now I clean up. ").then_tool_call("bash", delete),
+        Reply::text("Yes, take an umbrella: it rains in Oslo at 7 °C. I was not allowed to delete notes.txt, so it stays."),
+    ])
+}
+
+/// Shows an event, if it tells a person something.
+fn show(event: &SessionEvent) -> std::io::Result<()> {
+    match event.data() {
+        SessionEventData::AssistantMessageDelta(delta) => {
+            print!("{}", delta.delta_content);
+            anstream::stdout().flush()?;
+        }
+        SessionEventData::AssistantReasoningDelta(delta) => {
+            print!("{NOTE}{}{NOTE:#}", delta.delta_content);
+            anstream::stdout().flush()?;
+        }
+        SessionEventData::ToolExecutionStart(start) => {
+            line!(OURS, "\n  the agent calls {}", start.tool_name);
+        }
+        SessionEventData::ToolExecutionComplete(complete) => {
+            let (style, word) = if complete.success { (GOOD, "done") } else { (BAD, "failed") };
+            line!(style, "  {word}");
+        }
+        SessionEventData::SessionError(error) => line!(BAD, "\n  error: {}", error.message),
+        _ => {}
+    }
+    Ok(())
+}

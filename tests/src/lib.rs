@@ -1,0 +1,5 @@
+//! What the tests and the demo share: a scripted model server that stands in
+//! for a real model, and the way to find a Copilot CLI to run.
+
+pub mod cli;
+pub mod model;

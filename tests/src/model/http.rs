@@ -1,0 +1,148 @@
+//! The HTTP side: accepts connections, and turns replies into responses.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::task::{JoinSet, yield_now};
+
+use super::reply::{Content, Piece, SHOULD_RETRY};
+use super::wire::{Envelope, Step};
+use super::{MODEL_NAME, Reply, Shared};
+
+type Body = StreamBody<BoxStream<'static, io::Result<Frame<Bytes>>>>;
+
+/// Serves connections until it is dropped, and they with it.
+pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => return shared.note_unexpected(format!("cannot accept: {error}")),
+            },
+            Some(_) = connections.join_next() => continue,
+        };
+        // Chunks are small and are to arrive one by one, not when 40 ms are over.
+        let _ = stream.set_nodelay(true);
+        let shared = Arc::clone(&shared);
+        let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+        connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    }
+}
+
+/// Answers one request, of whatever endpoint.
+async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> hyper::Result<Response<Body>> {
+    let (head, body) = request.into_parts();
+    match (head.method, head.uri.path()) {
+        (Method::POST, "/v1/chat/completions") => {
+            let body = body.collect().await?.to_bytes();
+            Ok(complete(&shared, head.headers, &body))
+        }
+        (Method::GET, "/v1/models") => {
+            let models = json!([{"id": MODEL_NAME, "object": "model", "owned_by": "tests"}]);
+            Ok(bare(
+                StatusCode::OK,
+                json!({"object": "list", "data": models}).to_string(),
+            ))
+        }
+        (method, path) => Ok(refuse(
+            &shared,
+            StatusCode::NOT_FOUND,
+            format!("no such endpoint: {method} {path}"),
+        )),
+    }
+}
+
+/// Answers a completion request as the script says.
+fn complete(shared: &Shared, headers: HeaderMap, body: &[u8]) -> Response<Body> {
+    let body = match serde_json::from_slice(body) {
+        Ok(body) => body,
+        Err(error) => {
+            return refuse(
+                shared,
+                StatusCode::BAD_REQUEST,
+                format!("a body that is not JSON: {error}"),
+            );
+        }
+    };
+    let (request, reply) = shared.next_reply(headers, body);
+    let Reply { headers, content } = match reply {
+        Ok(reply) => reply,
+        Err(why) => return refuse(shared, StatusCode::INTERNAL_SERVER_ERROR, why),
+    };
+    let mut response = match content {
+        Content::Http { status, body } => bare(status, body),
+        Content::Answer { pieces, usage } => {
+            let calls = pieces
+                .iter()
+                .filter(|piece| matches!(piece, Piece::ToolCall(..)))
+                .count();
+            let envelope = Envelope {
+                index: request.index(),
+                model: request.model().to_owned(),
+                first_call: shared.calls.fetch_add(calls, Ordering::Relaxed) + 1,
+                usage,
+            };
+            if request.is_streaming() {
+                respond(StatusCode::OK, "text/event-stream", envelope.stream(pieces))
+            } else {
+                respond(StatusCode::OK, "application/json", envelope.whole(pieces))
+            }
+        }
+    };
+    response.headers_mut().extend(headers);
+    response
+}
+
+/// An error for a request that nothing was planned for, and a record of it.
+fn refuse(shared: &Shared, status: StatusCode, why: String) -> Response<Body> {
+    let body = json!({"error": {"message": why, "type": "unexpected"}}).to_string();
+    shared.note_unexpected(why);
+    let mut response = bare(status, body);
+    // Retries would hold up a test that has failed already.
+    response
+        .headers_mut()
+        .insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    response
+}
+
+fn bare(status: StatusCode, body: String) -> Response<Body> {
+    respond(status, "application/json", vec![Step::Send(body.into())])
+}
+
+/// A response whose body is sent step by step.
+fn respond(status: StatusCode, kind: &'static str, steps: Vec<Step>) -> Response<Body> {
+    let frames = stream::iter(steps).filter_map(|step| async {
+        match step {
+            Step::Send(bytes) => Some(Ok(Frame::data(bytes))),
+            Step::Hold(stall) => {
+                stall.hold().await;
+                None
+            }
+            Step::Cut => {
+                // Lets the connection send what came before the error drops it.
+                yield_now().await;
+                Some(Err(io::Error::other("cut by the script")))
+            }
+        }
+    });
+    let mut response = Response::new(StreamBody::new(frames.boxed()));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

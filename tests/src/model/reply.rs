@@ -1,0 +1,166 @@
+//! Replies: what the model answers, built piece by piece.
+
+use hyper::StatusCode;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+use super::Stall;
+
+/// The response header by which OpenAI servers allow or forbid retries.
+pub(super) const SHOULD_RETRY: &str = "x-should-retry";
+
+/// One answer of the model. Constructors start it, and the methods add to it;
+/// pieces are played in the order in which they were added. Where the request
+/// asks for a stream, each piece is one chunk.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub(super) headers: HeaderMap,
+    pub(super) content: Content,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    /// An answer, and the tokens it took in and gave out.
+    Answer {
+        pieces: Vec<Piece>,
+        usage: (u64, u64),
+    },
+    /// A bare HTTP answer, for errors.
+    Http { status: StatusCode, body: String },
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Piece {
+    Text(String),
+    Reasoning(String),
+    /// The name of the tool, and its arguments as they go over the wire.
+    ToolCall(String, String),
+    Stall(Stall),
+    Cut,
+}
+
+impl Reply {
+    /// An answer with nothing in it, to add to.
+    pub fn empty() -> Self {
+        let usage = (100, 10);
+        Self {
+            headers: HeaderMap::new(),
+            content: Content::Answer {
+                pieces: Vec::new(),
+                usage,
+            },
+        }
+    }
+
+    /// Text, one chunk per word.
+    pub fn text(text: &str) -> Self {
+        Self::empty().then_text(text)
+    }
+
+    /// Text in exactly these chunks.
+    pub fn chunks<T: Into<String>>(chunks: impl IntoIterator<Item = T>) -> Self {
+        Self::empty().then_chunks(chunks)
+    }
+
+    /// Reasoning, one chunk per word; text or tool calls usually follow.
+    pub fn reasoning(text: &str) -> Self {
+        Self::empty().then_reasoning(text)
+    }
+
+    /// A call of a tool.
+    pub fn tool_call(name: &str, arguments: Value) -> Self {
+        Self::empty().then_tool_call(name, arguments)
+    }
+
+    /// An HTTP error, with a body of the form that OpenAI uses. The CLI asks
+    /// again after most of them, with pauses; see [`Reply::not_retried`].
+    pub fn error(status: u16, message: &str) -> Self {
+        Self::http(
+            status,
+            json!({"error": {"message": message, "type": "scripted"}}).to_string(),
+        )
+    }
+
+    /// An HTTP answer with any status and body.
+    pub fn http(status: u16, body: impl Into<String>) -> Self {
+        let status = StatusCode::from_u16(status).expect("an HTTP status");
+        Self {
+            headers: HeaderMap::new(),
+            content: Content::Http {
+                status,
+                body: body.into(),
+            },
+        }
+    }
+
+    /// Adds text, one chunk per word.
+    pub fn then_text(self, text: &str) -> Self {
+        self.then_chunks(text.split_inclusive(' '))
+    }
+
+    /// Adds text in exactly these chunks.
+    pub fn then_chunks<T: Into<String>>(self, chunks: impl IntoIterator<Item = T>) -> Self {
+        self.then(chunks.into_iter().map(|chunk| Piece::Text(chunk.into())))
+    }
+
+    /// Adds reasoning, one chunk per word.
+    pub fn then_reasoning(self, text: &str) -> Self {
+        self.then(
+            text.split_inclusive(' ')
+                .map(|word| Piece::Reasoning(word.to_owned())),
+        )
+    }
+
+    /// Adds a call of a tool; several in one reply are parallel calls. Calls
+    /// get the ids `call_1`, `call_2`, ... in the order in which a server
+    /// sends them.
+    pub fn then_tool_call(self, name: &str, arguments: Value) -> Self {
+        self.then_raw_tool_call(name, &arguments.to_string())
+    }
+
+    /// Adds a call whose arguments are this very text, JSON or not.
+    pub fn then_raw_tool_call(self, name: &str, arguments: &str) -> Self {
+        self.then([Piece::ToolCall(name.to_owned(), arguments.to_owned())])
+    }
+
+    /// Holds the answer here until the test releases it.
+    pub fn stall(self, stall: &Stall) -> Self {
+        self.then([Piece::Stall(stall.clone())])
+    }
+
+    /// Cuts the connection here; nothing after this is sent.
+    pub fn cut(self) -> Self {
+        self.then([Piece::Cut])
+    }
+
+    /// Sets the tokens reported for the request and for the answer.
+    pub fn usage(mut self, input: u64, output: u64) -> Self {
+        *self.answer().1 = (input, output);
+        self
+    }
+
+    /// Adds an HTTP header, `retry-after` for one.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
+        self.headers
+            .append(name, HeaderValue::from_str(value).expect("a header value"));
+        self
+    }
+
+    /// Tells the CLI not to ask again after an error.
+    pub fn not_retried(self) -> Self {
+        self.header(SHOULD_RETRY, "false")
+    }
+
+    fn then(mut self, more: impl IntoIterator<Item = Piece>) -> Self {
+        self.answer().0.extend(more);
+        self
+    }
+
+    fn answer(&mut self) -> (&mut Vec<Piece>, &mut (u64, u64)) {
+        match &mut self.content {
+            Content::Answer { pieces, usage } => (pieces, usage),
+            Content::Http { .. } => panic!("an HTTP error has no content to add to"),
+        }
+    }
+}

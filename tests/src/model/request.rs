@@ -1,0 +1,121 @@
+//! Requests as the model saw them.
+
+use hyper::HeaderMap;
+use serde_json::Value;
+
+/// One completion request: its JSON body and its HTTP headers.
+#[derive(Clone, Debug)]
+pub struct ModelRequest {
+    index: usize,
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl ModelRequest {
+    pub(super) fn new(index: usize, headers: HeaderMap, body: Value) -> Self {
+        Self {
+            index,
+            headers,
+            body,
+        }
+    }
+
+    /// The place of this request among those of its server, counted from 0.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The JSON body.
+    pub fn body(&self) -> &Value {
+        &self.body
+    }
+
+    /// An HTTP header, if it is there and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The model asked for.
+    pub fn model(&self) -> &str {
+        self.body["model"].as_str().unwrap_or_default()
+    }
+
+    /// Whether the answer is to be streamed.
+    pub fn is_streaming(&self) -> bool {
+        self.body["stream"] == true
+    }
+
+    /// The conversation so far.
+    pub fn messages(&self) -> &[Value] {
+        self.body["messages"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// The text of the last user message. The CLI puts a time stamp and hints
+    /// around what the user wrote, so look for a part of it.
+    pub fn last_user_text(&self) -> Option<String> {
+        self.with_role("user").last().map(text_of)
+    }
+
+    /// The text of all system messages.
+    pub fn system_text(&self) -> String {
+        self.with_role("system")
+            .map(text_of)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// Every tool result in the conversation: the id of its call and its text.
+    pub fn tool_results(&self) -> Vec<(String, String)> {
+        self.with_role("tool")
+            .map(|message| {
+                let id = message["tool_call_id"].as_str().unwrap_or_default();
+                (id.to_owned(), text_of(message))
+            })
+            .collect()
+    }
+
+    /// The names of the tools offered to the model.
+    pub fn tool_names(&self) -> Vec<String> {
+        let tools = self.body["tools"].as_array().into_iter().flatten();
+        tools
+            .filter_map(|tool| tool["function"]["name"].as_str())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Which request this is, for messages about a script that went wrong.
+    pub(super) fn describe(&self) -> String {
+        let last = self.messages().last();
+        let role = last
+            .and_then(|message| message["role"].as_str())
+            .unwrap_or("no");
+        let text: String = last
+            .map(text_of)
+            .unwrap_or_default()
+            .chars()
+            .take(200)
+            .collect();
+        format!(
+            "request {} (last message, of role {role}: {text:?})",
+            self.index
+        )
+    }
+
+    fn with_role(&self, role: &str) -> impl Iterator<Item = &Value> {
+        self.messages()
+            .iter()
+            .filter(move |message| message["role"] == role)
+    }
+}
+
+/// The text of a message, whose content is a string or a list of parts.
+fn text_of(message: &Value) -> String {
+    match &message["content"] {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts
+            .iter()
+            .filter_map(|part| part["text"].as_str())
+            .collect(),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,289 @@
+//! `cargo xtask cli`: installs a version of the Copilot CLI into the user's cache.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use semver::Version;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::progress::Progress;
+use crate::{npm, paths, platform, process, schema};
+
+/// Marks the folders of installs that are under way.
+const TEMP_PREFIX: &str = ".installing-";
+/// The variable by which the SDK and the tests are told which binary to run.
+pub const PATH_VARIABLE: &str = "COPILOT_CLI_PATH";
+/// How long a freshly installed binary may take to tell its version.
+const VERSION_DEADLINE: Duration = Duration::from_secs(60);
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The version to install [default: the one in schema/VERSION.json]
+    #[arg(long)]
+    version: Option<String>,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let version = match &args.version {
+        Some(version) => version.clone(),
+        None => schema::pinned_version(&paths::schema_dir())
+            .context("no default version; give one with --version")?,
+    };
+    println!("{}", install(&version)?.display());
+    Ok(())
+}
+
+/// The binary at a given path, or else that of the schemas' version, installed first if need be.
+pub fn choose(given: Option<&Path>) -> Result<PathBuf> {
+    let Some(given) = given else {
+        return install(&schema::pinned_version(&paths::schema_dir())?);
+    };
+    // What is run next starts in another folder.
+    let path = std::path::absolute(given).with_context(|| format!("cannot use {}", given.display()))?;
+    ensure!(path.is_file(), "there is no file {}", path.display());
+    Ok(path)
+}
+
+/// The binary of a version, when it is installed.
+pub fn installed(version: &str) -> Option<PathBuf> {
+    let platform = platform::current().ok()?;
+    let folder = paths::cli_cache().ok()?.join(version).join(platform);
+    // A folder gets its name only when it is complete, so its being there is enough.
+    binary_of(&folder).ok()
+}
+
+/// The binary of a version, which is installed first when it is not there yet.
+pub fn install(version: &str) -> Result<PathBuf> {
+    check_version(version)?;
+    let platform = platform::current()?;
+    if let Some(binary) = installed(version) {
+        return Ok(binary);
+    }
+    let cache = paths::cli_cache()?;
+    fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
+    let _lock = lock(&cache)?;
+    remove_stale(&cache);
+    // Another run may have installed it while this one waited for the lock.
+    if let Some(binary) = installed(version) {
+        return Ok(binary);
+    }
+    let temp = tempfile::Builder::new()
+        .prefix(TEMP_PREFIX)
+        .tempdir_in(&cache)
+        .with_context(|| format!("cannot write to {}", cache.display()))?;
+    let package = download(platform, version, &temp)?;
+    verify(&binary_of(&package)?, version, &temp)?;
+    let target = cache.join(version).join(platform);
+    move_into_place(&package, &target)?;
+    eprintln!("Installed Copilot CLI {version}");
+    binary_of(&target)
+}
+
+/// Accepts an exact version only: a range or a tag would name something else another day.
+fn check_version(version: &str) -> Result<()> {
+    if Version::parse(version).is_err() {
+        bail!("`{version}` is not a version; give an exact one, such as 1.0.102");
+    }
+    Ok(())
+}
+
+/// Lets one install at a time work in the cache; the system frees the lock when a run dies.
+fn lock(cache: &Path) -> Result<File> {
+    let path = cache.join(".lock");
+    let failed = || format!("cannot lock {}", path.display());
+    let file = File::options().create(true).truncate(false).write(true).open(&path).with_context(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            eprintln!("Waiting for another install to end");
+            file.lock().with_context(failed)?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error).with_context(failed),
+    }
+    Ok(file)
+}
+
+/// Removes what interrupted installs left; under the lock no other can be under way.
+fn remove_stale(cache: &Path) {
+    for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(TEMP_PREFIX) {
+            // What cannot be removed now wastes space but harms nothing; the next install tries again.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Brings the package down into a temporary folder and gives the folder it is in.
+fn download(platform: &str, version: &str, temp: &TempDir) -> Result<PathBuf> {
+    let package = platform::package(platform);
+    let spec = format!("{package}@{version}");
+    let explain = |error: anyhow::Error| match error.downcast_ref::<npm::Failure>() {
+        Some(failure) if failure.not_published() => not_published(platform, version, error),
+        _ => error.context(format!("cannot install {spec}")),
+    };
+    eprintln!("Installing Copilot CLI {version} for {platform} with npm");
+    let size = npm::unpacked_size(&spec).map_err(explain)?;
+    let mut progress = Progress::of_folder(temp.path(), size);
+    let result = npm::install(&spec, temp.path(), || progress.tick());
+    progress.finish();
+    result.map_err(explain)?;
+    Ok(temp.path().join("node_modules").join(package))
+}
+
+/// Says what there is instead of a version that npm does not find.
+fn not_published(platform: &str, version: &str, error: anyhow::Error) -> anyhow::Error {
+    let package = platform::package(platform);
+    // Without the list the answer is only less helpful.
+    let published = npm::versions(&package).unwrap_or_default();
+    if published.is_empty() || published.iter().any(|other| other == version) {
+        return error.context(format!("cannot install {package}@{version}"));
+    }
+    let elsewhere = npm::versions("@github/copilot").unwrap_or_default();
+    let problem = if elsewhere.iter().any(|other| other == version) {
+        format!("version {version} of the Copilot CLI has no package for {platform}")
+    } else {
+        format!("version {version} of the Copilot CLI does not exist")
+    };
+    anyhow!(
+        "{problem}\n  nearest for {platform}: {}\n  to see all: npm view {package} versions",
+        nearest(&published, version).join(", ")
+    )
+}
+
+/// The published versions next to a wanted one, and the newest.
+fn nearest(published: &[String], wanted: &str) -> Vec<String> {
+    let mut versions: Vec<Version> =
+        published.iter().filter_map(|version| Version::parse(version).ok()).collect();
+    versions.sort();
+    let Ok(wanted) = Version::parse(wanted) else {
+        return Vec::new();
+    };
+    let above = versions.partition_point(|version| *version < wanted);
+    let mut near = versions[above.saturating_sub(1)..(above + 1).min(versions.len())].to_vec();
+    near.extend(versions.last().cloned());
+    near.dedup();
+    near.iter().map(Version::to_string).collect()
+}
+
+/// The binary that a package names as its command.
+fn binary_of(package: &Path) -> Result<PathBuf> {
+    let manifest = package.join("package.json");
+    let text =
+        fs::read_to_string(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
+    let json: Value =
+        serde_json::from_str(&text).with_context(|| format!("{} is not valid JSON", manifest.display()))?;
+    let name = match &json["bin"] {
+        Value::Object(commands) => commands.values().next().and_then(Value::as_str),
+        other => other.as_str(),
+    };
+    let Some(name) = name.filter(|name| !name.ends_with(".js")) else {
+        bail!("this version of the Copilot CLI comes without a binary of its own");
+    };
+    let binary = package.join(name);
+    match fs::metadata(&binary) {
+        Ok(metadata) if metadata.is_file() && metadata.len() > 0 => Ok(binary),
+        _ => bail!("the Copilot CLI's package lacks its binary, {name}"),
+    }
+}
+
+/// Makes sure that a binary runs here and is the version it should be.
+fn verify(binary: &Path, version: &str, temp: &TempDir) -> Result<()> {
+    let started = Instant::now();
+    let mut command = Command::new(binary);
+    isolate(&mut command, temp.path());
+    // Without the flag it would start the newest version it finds unpacked instead of itself.
+    command.args(["--no-auto-update", "--version"]);
+    let output = process::run(&mut command, || started.elapsed() < VERSION_DEADLINE)
+        .with_context(|| format!("cannot run the Copilot CLI {version} that was downloaded"))?;
+    if !output.status.success() || !names_version(&output.stdout, version) {
+        bail!(
+            "the Copilot CLI that was downloaded does not answer as {version} ({}): {}{}",
+            output.status,
+            output.stdout.trim(),
+            output.stderr.trim()
+        );
+    }
+    Ok(())
+}
+
+/// Keeps a run of the CLI away from the user's own settings and cache.
+pub fn isolate(command: &mut Command, temp: &Path) {
+    command.env("COPILOT_HOME", temp.join("home")).env("COPILOT_CACHE_HOME", temp.join("cache"));
+    // Early versions know neither variable and go by the user's home alone.
+    for variable in ["HOME", "USERPROFILE", "LOCALAPPDATA"] {
+        command.env(variable, temp);
+    }
+    for variable in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
+        command.env_remove(variable);
+    }
+}
+
+/// Whether the answer to `--version` names this very version.
+fn names_version(answer: &str, version: &str) -> bool {
+    answer.split_whitespace().any(|word| word.trim_end_matches('.') == version)
+}
+
+fn move_into_place(package: &Path, target: &Path) -> Result<()> {
+    let failed = || format!("cannot put the Copilot CLI into {}", target.display());
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent).with_context(failed)?;
+    }
+    if target.exists() {
+        // It is there but has no usable binary, or this run would have ended long before.
+        fs::remove_dir_all(target).with_context(failed)?;
+    }
+    fs::rename(package, target).with_context(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(versions: &[&str]) -> Vec<String> {
+        versions.iter().map(|&version| version.to_owned()).collect()
+    }
+
+    #[test]
+    fn only_exact_versions_are_accepted() {
+        assert!(check_version("1.0.102").is_ok());
+        assert!(check_version("1.0.84-4").is_ok());
+        for wrong in ["latest", "^1.0", "1.0", "", "../1.0.1", "v1.0.102"] {
+            assert!(check_version(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_answer_must_name_the_whole_version() {
+        let answer = "GitHub Copilot CLI 1.0.102.\nRun 'copilot update' to check for updates.\n";
+        assert!(names_version(answer, "1.0.102"));
+        assert!(!names_version(answer, "1.0.10"));
+        assert!(!names_version("GitHub Copilot CLI 1.0.84-4.", "1.0.84"));
+    }
+
+    #[test]
+    fn neighbours_and_the_newest_are_suggested() {
+        let published = list(&["1.0.92", "1.0.9", "1.0.102", "1.0.89-0", "1.0.89"]);
+        assert_eq!(nearest(&published, "1.0.50"), list(&["1.0.9", "1.0.89-0", "1.0.102"]));
+        assert_eq!(nearest(&published, "1.0.101"), list(&["1.0.92", "1.0.102"]));
+        assert_eq!(nearest(&published, "9.9.9"), list(&["1.0.102"]));
+        assert_eq!(nearest(&published, "0.0.1"), list(&["1.0.9", "1.0.102"]));
+        assert_eq!(nearest(&[], "1.0.1"), list(&[]));
+    }
+
+    #[test]
+    fn the_binary_is_the_one_the_package_names() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let manifest = folder.path().join("package.json");
+        fs::write(&manifest, r#"{"bin": {"copilot-linux-x64": "copilot"}}"#)?;
+        assert!(binary_of(folder.path()).is_err());
+        fs::write(folder.path().join("copilot"), "x")?;
+        assert_eq!(binary_of(folder.path())?, folder.path().join("copilot"));
+        fs::write(&manifest, r#"{"bin": "npm-loader.js"}"#)?;
+        assert!(binary_of(folder.path()).is_err());
+        Ok(())
+    }
+}

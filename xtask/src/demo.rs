@@ -1,0 +1,141 @@
+//! `cargo xtask demo`: shows a session at work, with a scripted model, a model of one's own or a login.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::{cargo, cli};
+
+const URL_VARIABLE: &str = "COPILOT_DEMO_PROVIDER_URL";
+const MODEL_VARIABLE: &str = "COPILOT_DEMO_MODEL";
+const KEY_VARIABLE: &str = "COPILOT_DEMO_API_KEY";
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Use the model behind this OpenAI-compatible URL [env: COPILOT_DEMO_PROVIDER_URL]
+    #[arg(long, value_name = "URL", conflicts_with = "login")]
+    provider_url: Option<String>,
+    /// The model to use [env: COPILOT_DEMO_MODEL]
+    #[arg(long)]
+    model: Option<String>,
+    /// The provider's key; the variable keeps it out of your shell's history [env: COPILOT_DEMO_API_KEY]
+    #[arg(long, value_name = "KEY", conflicts_with = "login")]
+    api_key: Option<String>,
+    /// Use your own login to Copilot
+    #[arg(long)]
+    login: bool,
+    /// The Copilot CLI to run [default: the version in schema/VERSION.json, installed if need be]
+    #[arg(long, value_name = "PATH")]
+    cli: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let model = Model::of(args, |name| env::var(name).ok().filter(|value| !value.is_empty()))?;
+    let chosen = cli::choose(args.cli.as_deref())?;
+    let mut command = cargo::command("run");
+    command.args(["--quiet", "--package", "copilot-session-tests", "--example", "demo", "--"]);
+    model.apply(&mut command);
+    command.env(cli::PATH_VARIABLE, chosen);
+    cargo::run(&mut command, "the demo failed")
+}
+
+/// Which model answers.
+#[derive(Debug, PartialEq, Eq)]
+enum Model {
+    /// The one that plays a script, on this machine.
+    Script,
+    /// One behind a URL.
+    Provider { url: String, model: String, key: Option<String> },
+    /// One of Copilot's own.
+    Login { model: Option<String> },
+}
+
+impl Model {
+    /// What the arguments ask for; a variable stands in for an argument that is not given.
+    fn of(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        if args.login {
+            return Ok(Self::Login { model: args.model.clone() });
+        }
+        let or = |argument: &Option<String>, name| argument.clone().or_else(|| variable(name));
+        let Some(url) = or(&args.provider_url, URL_VARIABLE) else {
+            if args.model.is_some() || args.api_key.is_some() {
+                bail!("--model and --api-key need --provider-url (or {URL_VARIABLE}), or --model --login");
+            }
+            return Ok(Self::Script);
+        };
+        let Some(model) = or(&args.model, MODEL_VARIABLE) else {
+            bail!("the provider's model is not named; give --model or {MODEL_VARIABLE}");
+        };
+        Ok(Self::Provider { url, model, key: or(&args.api_key, KEY_VARIABLE) })
+    }
+
+    /// Tells the demo; the key goes by the environment, since everyone on a machine can read command lines.
+    fn apply(&self, command: &mut Command) {
+        for variable in [URL_VARIABLE, MODEL_VARIABLE, KEY_VARIABLE] {
+            command.env_remove(variable);
+        }
+        match self {
+            Self::Script => {}
+            Self::Provider { url, model, key } => {
+                command.args(["--provider-url", url, "--model", model]);
+                if let Some(key) = key {
+                    command.env(KEY_VARIABLE, key);
+                }
+            }
+            Self::Login { model } => {
+                command.arg("--login");
+                if let Some(model) = model {
+                    command.args(["--model", model]);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(url: Option<&str>, model: Option<&str>, login: bool) -> Args {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Args { provider_url: owned(url), model: owned(model), api_key: None, login, cli: None }
+    }
+
+    fn every_variable(name: &str) -> Option<String> {
+        Some(format!("${name}"))
+    }
+
+    fn given(model: &Model) -> (Vec<String>, Option<String>) {
+        let mut command = Command::new("x");
+        model.apply(&mut command);
+        let arguments = command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
+        let key = command.get_envs().find(|(name, _)| *name == KEY_VARIABLE).and_then(|(_, value)| value);
+        (arguments, key.map(|key| key.to_string_lossy().into_owned()))
+    }
+
+    #[test]
+    fn nothing_given_plays_the_script() -> Result<()> {
+        assert_eq!(Model::of(&args(None, None, false), |_| None)?, Model::Script);
+        assert!(Model::of(&args(None, Some("m"), false), |_| None).is_err());
+        assert!(Model::of(&args(Some("u"), None, false), |_| None).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn arguments_come_before_variables_and_the_key_stays_off_the_command_line() -> Result<()> {
+        let model = Model::of(&args(Some("u"), None, false), every_variable)?;
+        let (arguments, key) = given(&model);
+        assert_eq!(arguments, ["--provider-url", "u", "--model", "$COPILOT_DEMO_MODEL"]);
+        assert_eq!(key.as_deref(), Some("$COPILOT_DEMO_API_KEY"));
+        Ok(())
+    }
+
+    #[test]
+    fn a_login_needs_no_variable() -> Result<()> {
+        let model = Model::of(&args(None, Some("m"), true), every_variable)?;
+        assert_eq!(given(&model), (vec!["--login".into(), "--model".into(), "m".into()], None));
+        Ok(())
+    }
+}

@@ -1,0 +1,206 @@
+//! Talks to npm, which knows the user's registry and proxy and checks what it downloads.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, anyhow};
+use serde_json::Value;
+
+use crate::process;
+
+/// On Windows npm is a script, which is only found under its full name.
+const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
+
+/// How many of npm's own lines an error shows.
+const SHOWN_LINES: usize = 6;
+
+/// What npm said when a command did not work.
+#[derive(Debug)]
+pub struct Failure {
+    code: String,
+    lines: Vec<String>,
+}
+
+impl Failure {
+    /// Whether npm found no such package or no such version of it.
+    pub fn not_published(&self) -> bool {
+        matches!(self.code.as_str(), "ETARGET" | "E404")
+    }
+
+    /// Reads npm's error output, dropping stack traces and other noise.
+    fn parse(stderr: &str) -> Self {
+        let mut code = String::new();
+        let mut lines = Vec::new();
+        for line in stderr.lines() {
+            let line = without_prefix(line);
+            if let Some(found) = line.strip_prefix("code ") {
+                code = found.trim().to_owned();
+            } else if is_essential(line) && lines.len() < SHOWN_LINES {
+                lines.push(without_heading(line).trim().to_owned());
+            }
+        }
+        Self { code, lines }
+    }
+
+    fn headline(&self) -> &'static str {
+        match self.code.as_str() {
+            "ETARGET" | "E404" => "npm found no such package",
+            "EINTEGRITY" => "the download does not match its checksum, so nothing was installed",
+            "EBADPLATFORM" => "npm says that the package is not for this machine",
+            "E401" | "E403" | "E407" => "npm was refused access to its registry",
+            "ENOTFOUND" | "EAI_AGAIN" | "ECONNREFUSED" | "ECONNRESET" | "ETIMEDOUT" | "EIDLETIMEOUT"
+            | "ECONNECTIONTIMEOUT" | "ENETUNREACH" | "EHOSTUNREACH" | "ERR_SOCKET_TIMEOUT" => {
+                "npm could not reach its registry"
+            }
+            _ => "npm failed",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.headline())?;
+        if !self.code.is_empty() {
+            write!(out, " ({})", self.code)?;
+        }
+        for line in &self.lines {
+            write!(out, "\n  {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Drops what npm starts its error lines with; a line without it is not from npm itself.
+fn without_prefix(line: &str) -> &str {
+    // The second form is from before version 10.
+    ["npm error", "npm ERR!"]
+        .iter()
+        .find_map(|prefix| line.strip_prefix(prefix))
+        .map_or(line, |rest| rest.strip_prefix(' ').unwrap_or(rest))
+}
+
+/// Drops the word by which npm marks the lines of some kinds of error.
+fn without_heading(line: &str) -> &str {
+    ["network ", "notarget ", "notsup ", "404 "]
+        .iter()
+        .find_map(|heading| line.strip_prefix(heading))
+        .unwrap_or(line)
+}
+
+/// Whether a line of npm's error output tells the user something.
+fn is_essential(line: &str) -> bool {
+    // Stack traces and dumped objects are indented; a lone word is the heading of an empty line.
+    !line.starts_with([' ', '\t'])
+        && line.trim().contains(' ')
+        && !line.starts_with("errno ")
+        && !line.starts_with("syscall ")
+        && !line.contains("complete log of this run")
+}
+
+/// Installs one package below `folder`, calling `tick` while it comes down.
+pub fn install(spec: &str, folder: &Path, mut tick: impl FnMut()) -> Result<()> {
+    let mut command = npm("install");
+    command
+        .args(["--no-save", "--no-package-lock", "--no-bin-links"])
+        .args(["--no-audit", "--no-fund", "--ignore-scripts"])
+        // The package must be a real folder, whatever layout the user's settings ask for.
+        .arg("--install-strategy=hoisted")
+        .arg("--prefix")
+        .arg(folder)
+        .arg(spec)
+        .current_dir(folder);
+    run(&mut command, || {
+        tick();
+        true
+    })?;
+    Ok(())
+}
+
+/// The size of a package once unpacked, when the registry tells it.
+pub fn unpacked_size(spec: &str) -> Result<Option<u64>> {
+    let answer = view(spec, "dist.unpackedSize")?;
+    Ok(answer.as_u64())
+}
+
+/// Every published version of a package.
+pub fn versions(package: &str) -> Result<Vec<String>> {
+    Ok(match view(package, "versions")? {
+        Value::String(only) => vec![only],
+        Value::Array(all) => all.iter().filter_map(|version| version.as_str().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    })
+}
+
+fn view(spec: &str, field: &str) -> Result<Value> {
+    let answer = run(npm("view").args([spec, field, "--json"]), || true)?;
+    // A field the registry does not have is answered by nothing at all.
+    if answer.trim().is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(&answer).with_context(|| format!("npm view {spec} did not answer in JSON"))
+}
+
+fn npm(subcommand: &str) -> Command {
+    let mut command = Command::new(NPM);
+    // Fixed here, since the user's own settings could hide the lines that errors are made from.
+    command.args([subcommand, "--loglevel=error", "--color=false"]);
+    command
+}
+
+/// Runs npm and gives what it printed; when it does not work the error is a [`Failure`].
+fn run(command: &mut Command, go_on: impl FnMut() -> bool) -> Result<String> {
+    let output = process::run(command, go_on).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            anyhow!("npm is not installed or not on the PATH; it comes with Node.js (https://nodejs.org)")
+        }
+        _ => anyhow!(error).context("cannot run npm"),
+    })?;
+    if output.status.success() { Ok(output.stdout) } else { Err(Failure::parse(&output.stderr).into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_failure_is_named_without_its_stack() {
+        let failure = Failure::parse(
+            "npm error code ECONNREFUSED\n\
+             npm error syscall connect\n\
+             npm error errno ECONNREFUSED\n\
+             npm error FetchError: request failed, reason: connect ECONNREFUSED\n\
+             npm error     at ClientRequest.emit (node:events:524:28) {\n\
+             npm error   code: 'ECONNREFUSED',\n\
+             npm error }\n\
+             npm error\n\
+             npm error A complete log of this run can be found in: /somewhere\n",
+        );
+        assert!(!failure.not_published());
+        assert_eq!(
+            failure.to_string(),
+            "npm could not reach its registry (ECONNREFUSED)\n  \
+             FetchError: request failed, reason: connect ECONNREFUSED"
+        );
+    }
+
+    #[test]
+    fn a_missing_version_is_known_from_every_npm() {
+        for prefix in ["npm error", "npm ERR!"] {
+            let failure = Failure::parse(&format!(
+                "{prefix} code ETARGET\n{prefix} notarget No matching version\n{prefix} notarget\n"
+            ));
+            assert!(failure.not_published());
+            assert_eq!(failure.lines, ["No matching version"]);
+        }
+    }
+
+    #[test]
+    fn words_that_are_not_from_npm_are_kept() {
+        let failure = Failure::parse("env: 'node': No such file or directory\n");
+        assert_eq!(failure.to_string(), "npm failed\n  env: 'node': No such file or directory");
+    }
+}

@@ -1,0 +1,62 @@
+//! Runs other programs to their end without ever waiting blindly.
+
+use std::io::{self, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How often a running program is looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What a program left when it ended.
+pub struct Output {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a program to its end and calls `go_on` all the while, which may say no to stop it.
+pub fn run(command: &mut Command, mut go_on: impl FnMut() -> bool) -> io::Result<Output> {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut child = Stopped(child);
+    let stdout = drain(child.0.stdout.take());
+    let stderr = drain(child.0.stderr.take());
+    let status = loop {
+        if let Some(status) = child.0.try_wait()? {
+            break status;
+        }
+        if !go_on() {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "it did not end"));
+        }
+        thread::sleep(TICK);
+    };
+    Ok(Output { status, stdout: collect(stdout), stderr: collect(stderr) })
+}
+
+/// A child that does not outlive the value.
+pub struct Stopped(pub Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // Both fail harmlessly when the child has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Reads a pipe in the background, so that a full pipe never blocks the program behind it.
+fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // What came before a read error is still worth showing.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        bytes
+    })
+}
+
+fn collect(reader: JoinHandle<Vec<u8>>) -> String {
+    let bytes = reader.join().unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,211 @@
+//! `cargo xtask schema`: takes the CLI's protocol schemas, unchanged, into the schema folder.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use semver::Version;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::source::Source;
+use crate::{files, paths};
+
+pub const API: &str = "api.schema.json";
+pub const EVENTS: &str = "session-events.schema.json";
+pub const LICENSE: &str = "LICENSE.md";
+const VERSION: &str = "VERSION.json";
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// A version of the CLI, or a folder that holds its schemas
+    #[arg(value_name = "VERSION|FOLDER")]
+    source: String,
+    /// The version of the schemas, for a folder without the CLI's package.json beside
+    #[arg(long)]
+    version: Option<String>,
+    /// Where the schemas go [default: the repository's schema folder]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+}
+
+/// The committed schemas of one version of the CLI.
+pub struct SchemaSet {
+    pub version: String,
+    pub api: String,
+    pub events: String,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let source = if Version::parse(&args.source).is_ok() {
+        ensure!(args.version.is_none(), "--version only goes with a folder, not with a version");
+        Source::from_npm(&args.source)?
+    } else {
+        Source::from_folder(Path::new(&args.source), args.version.as_deref())?
+    };
+    source.check()?;
+    let out = args.out.clone().unwrap_or_else(paths::schema_dir);
+    write(&out, &source)?;
+    let written = read_checked(&out)?;
+    println!(
+        "Took the schemas of Copilot CLI {} into {} ({} and {} bytes)",
+        written.version,
+        out.display(),
+        written.api.len(),
+        written.events.len()
+    );
+    if !out.join(LICENSE).exists() {
+        eprintln!("note: the source has no {LICENSE}, so none was written");
+    }
+    Ok(())
+}
+
+/// Reads the schemas and makes sure that they are the ones that were taken in.
+pub fn read_checked(dir: &Path) -> Result<SchemaSet> {
+    let record = read_record(dir)?;
+    let version = recorded_version(dir, &record)?;
+    let read = |name: &str| {
+        let path = dir.join(name);
+        let remedy = format!("(run `cargo xtask schema {version}`)");
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {} {remedy}", path.display()))?;
+        ensure!(
+            record["files"][name]["sha256"] == sha256(&bytes),
+            "{} is not the file that {VERSION} records {remedy}",
+            path.display()
+        );
+        String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8", path.display()))
+    };
+    Ok(SchemaSet { api: read(API)?, events: read(EVENTS)?, version })
+}
+
+/// The version of the CLI whose schemas are in a folder.
+pub fn pinned_version(dir: &Path) -> Result<String> {
+    recorded_version(dir, &read_record(dir)?)
+}
+
+fn read_record(dir: &Path) -> Result<Value> {
+    let path = dir.join(VERSION);
+    let remedy = "(run `cargo xtask schema <version>`)";
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {} {remedy}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not valid JSON {remedy}", path.display()))
+}
+
+fn recorded_version(dir: &Path, record: &Value) -> Result<String> {
+    let version = record["cli"].as_str().with_context(|| {
+        let path = dir.join(VERSION);
+        format!("{} does not name a version (run `cargo xtask schema <version>`)", path.display())
+    })?;
+    Ok(version.to_owned())
+}
+
+/// Puts all files in place at once, so that an error on the way leaves the folder as it was.
+fn write(out: &Path, source: &Source) -> Result<()> {
+    fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+    let record = record(source)?;
+    let license = source.license.as_deref();
+    // The record comes last: until it is there, `read_checked` refuses the files beside it.
+    let texts = [(API, Some(source.api.as_slice()))]
+        .into_iter()
+        .chain([(EVENTS, Some(source.events.as_slice()))])
+        .chain([(LICENSE, license), (VERSION, Some(record.as_bytes()))]);
+    let mut ready = Vec::new();
+    for (name, bytes) in texts {
+        if let Some(bytes) = bytes {
+            let path = out.join(name);
+            let file = files::temporary(out, bytes)
+                .and_then(synced)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+            ready.push((file, path));
+        }
+    }
+    for (file, path) in ready {
+        file.persist(&path).with_context(|| format!("cannot replace {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Brings a file to the disk itself, before its name promises that it is there.
+fn synced(file: NamedTempFile) -> io::Result<NamedTempFile> {
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// The text of VERSION.json.
+fn record(source: &Source) -> Result<String> {
+    let record = json!({
+        "cli": source.version,
+        "files": {
+            API: {"sha256": sha256(&source.api)},
+            EVENTS: {"sha256": sha256(&source.events)},
+        },
+    });
+    Ok(serde_json::to_string_pretty(&record)? + "\n")
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source() -> Source {
+        Source {
+            version: "1.2.3".to_owned(),
+            api: b"{\"a\": 1}".to_vec(),
+            events: b"{}".to_vec(),
+            license: None,
+        }
+    }
+
+    #[test]
+    fn the_checksum_is_sha_256_in_hex() {
+        assert_eq!(sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() -> Result<()> {
+        let out = tempfile::tempdir()?;
+        fs::write(out.path().join(LICENSE), "kept")?;
+        fs::write(out.path().join("supplement.schema.json"), "kept")?;
+        write(out.path(), &source())?;
+        let set = read_checked(out.path())?;
+        assert_eq!((set.version.as_str(), set.api.as_str()), ("1.2.3", "{\"a\": 1}"));
+        assert_eq!(pinned_version(out.path())?, "1.2.3");
+        assert_eq!(fs::read_to_string(out.path().join(LICENSE))?, "kept");
+        assert_eq!(fs::read_dir(out.path())?.count(), 5);
+        Ok(())
+    }
+
+    #[test]
+    fn a_changed_file_is_named_with_its_remedy() -> Result<()> {
+        let out = tempfile::tempdir()?;
+        write(out.path(), &source())?;
+        fs::write(out.path().join(EVENTS), "{ }")?;
+        let error = read_checked(out.path()).err().map(|error| error.to_string());
+        let error = error.unwrap_or_default();
+        assert!(error.contains(EVENTS), "{error}");
+        assert!(error.contains("cargo xtask schema 1.2.3"), "{error}");
+        Ok(())
+    }
+
+    #[test]
+    fn an_error_on_the_way_leaves_the_folder_as_it_was() -> Result<()> {
+        let out = tempfile::tempdir()?;
+        let file = out.path().join("file");
+        fs::write(&file, "")?;
+        assert!(write(&file, &source()).is_err());
+        assert!(read_checked(out.path()).is_err());
+        assert_eq!(fs::read_dir(out.path())?.count(), 1);
+        Ok(())
+    }
+}
