@@ -127,7 +127,7 @@ impl Client {
         let connection = self.0.connection();
         for session in connection.sessions() {
             let method = if self.version().has_detach() { "session.detach" } else { "session.destroy" };
-            let leave = session.caller().call::<_, ()>(method, &());
+            let leave = session.caller().call::<()>(method, &());
             // The CLI closes what is left when it ends, so a failure here changes nothing.
             drop(leave.within(SHUTDOWN).await);
             connection.unregister(session.id());

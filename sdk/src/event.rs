@@ -7,12 +7,16 @@ use serde_json::value::RawValue;
 
 use crate::generated::session_event::SessionEventData;
 use crate::json;
-use crate::wire::{DecodeError, Document, Node, Wire, Writer};
+use crate::wire::{self, DecodeError, Document, Node, Wire, Writer};
 
 /// Something that happened in a session, as the notification `session.event` brought it.
 ///
 /// Cloning is cheap: clones share the text and the decoded data. The data is decoded at the first
 /// call of [`data`](Self::data), so events nobody looks at cost nothing.
+//
+// The decoded data is kept without its type, and the functions that name the type are inline: the
+// code to decode some hundred types is then compiled in the crate that asks for it, once, and not at all
+// in this one.
 #[derive(Clone)]
 pub struct SessionEvent(Arc<Inner>);
 
@@ -25,7 +29,19 @@ struct Inner {
     agent_id: Text,
     ephemeral: bool,
     data: Range<usize>,
-    decoded: OnceLock<SessionEventData>,
+    decoded: OnceLock<Box<dyn Decoded>>,
+}
+
+/// Decoded data, without naming its type.
+trait Decoded: Send + Sync {
+    fn data(&self) -> &SessionEventData;
+}
+
+impl Decoded for SessionEventData {
+    #[inline]
+    fn data(&self) -> &SessionEventData {
+        self
+    }
 }
 
 /// A string of the envelope: where it stands in the text, or itself when it has escapes there.
@@ -112,8 +128,14 @@ impl SessionEvent {
     }
 
     /// What happened.
+    #[inline]
     pub fn data(&self) -> &SessionEventData {
-        self.0.decoded.get_or_init(|| decode(self.kind(), self.raw_data()))
+        self.0.decoded.get_or_init(|| Box::new(decode(self.kind(), self.raw_data()))).data()
+    }
+
+    /// The data as one certain type, decoded anew.
+    pub(crate) fn decode<T: Wire>(&self) -> Result<T, DecodeError> {
+        wire::from_json(self.raw_data())
     }
 
     /// The event's JSON, just as it came.
@@ -153,36 +175,59 @@ fn span(whole: &str, part: &str) -> Range<usize> {
     start..start + part.len()
 }
 
+#[inline]
 fn decode(kind: &str, data: &str) -> SessionEventData {
-    let raw = || RawValue::from_string(data.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned());
     let read = Document::parse(data).and_then(|document| SessionEventData::read(kind, document.root()));
     match read {
         Ok(Some(data)) => data,
-        Ok(None) => SessionEventData::Unrecognized(Box::new(UnrecognizedEvent { kind: kind.to_owned(), data: raw() })),
+        Ok(None) => unrecognized(kind, data),
         // A type nobody knows is unrecognised even when its data is beyond the parser, such as too deep.
-        Err(_) if !SessionEventData::TYPES.contains(&kind) => {
-            SessionEventData::Unrecognized(Box::new(UnrecognizedEvent { kind: kind.to_owned(), data: raw() }))
-        }
-        Err(error) => {
-            tracing::warn!(kind, %error, "event does not have the shape of its type");
-            SessionEventData::Malformed(Box::new(MalformedEvent { kind: kind.to_owned(), error, data: raw() }))
-        }
+        Err(_) if !SessionEventData::TYPES.contains(&kind) => unrecognized(kind, data),
+        Err(error) => malformed(kind, data, error),
     }
+}
+
+fn unrecognized(kind: &str, data: &str) -> SessionEventData {
+    SessionEventData::Unrecognized(Box::new(UnrecognizedEvent { kind: kind.to_owned(), data: raw(data) }))
+}
+
+fn malformed(kind: &str, data: &str, error: DecodeError) -> SessionEventData {
+    tracing::warn!(kind, %error, "event does not have the shape of its type");
+    SessionEventData::Malformed(Box::new(MalformedEvent { kind: kind.to_owned(), error, data: raw(data) }))
+}
+
+fn raw(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 impl std::fmt::Debug for SessionEvent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SessionEvent")
+            .field("kind", &self.kind())
             .field("id", &self.id())
             .field("timestamp", &self.timestamp())
-            .field("data", self.data())
             .finish_non_exhaustive()
     }
 }
 
 impl Wire for SessionEvent {
-    fn read(node: Node<'_>) -> Result<Self, DecodeError> {
-        Self::from_json(serde_json::Value::read(node)?.to_string())
+    fn empty() -> Self {
+        let nothing = || Text::At(0..0);
+        Self(Arc::new(Inner {
+            json: "".into(),
+            kind: nothing(),
+            id: nothing(),
+            timestamp: nothing(),
+            parent_id: nothing(),
+            agent_id: nothing(),
+            ephemeral: false,
+            data: 0..0,
+            decoded: OnceLock::new(),
+        }))
+    }
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        *self = Self::from_json(node.to_value().to_string())?;
+        Ok(())
     }
     fn write(&self, out: &mut Writer) {
         out.raw(self.raw());

@@ -6,6 +6,9 @@
 
 #[rustfmt::skip]
 pub mod methods;
+#[cfg(feature = "round-trip")]
+#[rustfmt::skip]
+pub mod round_trip;
 #[rustfmt::skip]
 pub mod server_rpc;
 #[rustfmt::skip]

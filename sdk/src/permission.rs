@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::event::SessionEvent;
-use crate::generated::session_event::SessionEventData;
 use crate::handler::HandlerContext;
 use crate::session_state::SessionState;
 use crate::types::{
@@ -150,14 +149,17 @@ type Deciding = Pin<Box<dyn Future<Output = Decision> + Send>>;
 /// Has a live `permission.requested` decided, if this client decides at all.
 pub(crate) fn requested(session: &Arc<SessionState>, event: &SessionEvent) {
     let Some(decide) = session.decides() else { return };
-    let data = match event.data() {
-        SessionEventData::PermissionRequested(data) if data.resolved_by_hook == Some(true) => return,
-        SessionEventData::PermissionRequested(data) => data,
-        _ => return undecodable(session, event),
+    let data = match event.decode::<PermissionRequestedData>() {
+        Ok(data) if data.resolved_by_hook == Some(true) => return,
+        Ok(data) => data,
+        Err(error) => {
+            tracing::error!(%error, "a permission request that cannot be read is refused");
+            return undecodable(session, event);
+        }
     };
     let owed = Owed { session: Arc::clone(session), request_id: Some(data.request_id.clone()) };
     let context = HandlerContext { session: Arc::clone(session) };
-    let request = PermissionRequest { data: Arc::new((**data).clone()), context };
+    let request = PermissionRequest { data: Arc::new(data), context };
     tokio::spawn(async move {
         let decision = decide(request).await;
         owed.give(decision);

@@ -1,6 +1,5 @@
 //! Calls on the CLI, and the methods of the protocol as types.
 
-use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::connection::{Connection, NoResult, Reply, quote};
-use crate::error::Error;
+use crate::error::{Closed, Error};
 use crate::wire::{self, Wire, Writer};
 
 /// A method of the protocol. The types that implement it stand in [`methods`](crate::methods).
@@ -51,22 +50,23 @@ impl Caller {
     }
 
     /// A call that is sent when it is first polled.
-    pub(crate) fn call<P: Wire, R>(&self, method: impl Into<Cow<'static, str>>, params: &P) -> Call<R> {
-        self.call_json(method.into(), self.params(params))
+    #[inline]
+    pub(crate) fn call<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
+        Call { request: self.request(method, params), result: PhantomData }
+    }
+
+    fn request(&self, method: &'static str, params: &dyn Wire) -> Request {
+        let connection = Arc::clone(&self.connection);
+        Request { connection, method, state: State::New { params: self.params(params) } }
     }
 
     /// Sends a request at once whose answer nobody waits for.
-    pub(crate) fn notify<P: Wire>(&self, method: &str, params: &P) {
+    pub(crate) fn notify(&self, method: &str, params: &dyn Wire) {
         self.connection.request_unanswered(method, &self.params(params));
     }
 
-    fn call_json<R>(&self, method: Cow<'static, str>, params: String) -> Call<R> {
-        let connection = Arc::clone(&self.connection);
-        Call { connection, method, state: State::New { params }, result: PhantomData }
-    }
-
     /// The params as JSON, with the session's id among them.
-    fn params<P: Wire>(&self, params: &P) -> String {
+    fn params(&self, params: &dyn Wire) -> String {
         let mut out = Writer::new();
         params.write(&mut out);
         let json = out.into_json();
@@ -94,10 +94,15 @@ impl std::fmt::Debug for Caller {
 /// shape than the schema says, [`Error::Closed`] when the connection is over.
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<R> {
-    connection: Arc<Connection>,
-    method: Cow<'static, str>,
-    state: State,
+    request: Request,
     result: PhantomData<fn() -> R>,
+}
+
+/// The part of a call that is the same for every result.
+struct Request {
+    connection: Arc<Connection>,
+    method: &'static str,
+    state: State,
 }
 
 enum State {
@@ -112,19 +117,34 @@ impl<R: Wire> Call<R> {
     /// # Errors
     /// [`Error::Timeout`] after that time, else as the call itself.
     pub async fn within(self, limit: Duration) -> Result<R, Error> {
-        let what = self.method.to_string();
-        within(&what, limit, self).await
+        within(self.request.method, limit, self).await
     }
 }
 
 impl<R> Call<R> {
+    /// Waits for the JSON of the result, without decoding it.
+    pub(crate) async fn json(mut self) -> Result<Box<str>, Error> {
+        std::future::poll_fn(|context| self.request.poll_json(context)).await
+    }
+}
+
+impl<R: Wire> Future for Call<R> {
+    type Output = Result<R, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut result = R::empty();
+        self.request.poll_into(context, &mut result).map(|read| read.map(|()| result))
+    }
+}
+
+impl Request {
     /// Sends the request and waits for the JSON of its result.
     fn poll_json(&mut self, context: &mut Context<'_>) -> Poll<Result<Box<str>, Error>> {
         if let State::New { params } = &mut self.state {
             if let Err(error) = check_depth(params) {
                 return Poll::Ready(Err(error));
             }
-            match self.connection.request(&self.method, params) {
+            match self.connection.request(self.method, params) {
                 Ok((id, reply)) => self.state = State::Sent { id, reply },
                 Err(closed) => return Poll::Ready(Err(Error::Closed(closed))),
             }
@@ -136,24 +156,21 @@ impl<R> Call<R> {
         self.state = State::Done;
         Poll::Ready(match reply {
             Ok(Ok(json)) => Ok(json),
-            Ok(Err(NoResult::Rpc(error))) => Err(Error::Rpc { method: self.method.to_string(), error }),
+            Ok(Err(NoResult::Rpc(error))) => Err(Error::Rpc { method: self.method.to_owned(), error }),
             Ok(Err(NoResult::Closed(closed))) => Err(Error::Closed(closed)),
-            Err(_) => Err(Error::Closed(crate::error::Closed::new("the connection ended"))),
+            Err(_) => Err(Error::Closed(Closed::new("the connection ended"))),
         })
     }
-}
 
-impl<R: Wire> Future for Call<R> {
-    type Output = Result<R, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    /// Reads the result into its place.
+    fn poll_into(&mut self, context: &mut Context<'_>, result: &mut dyn Wire) -> Poll<Result<(), Error>> {
         let json = ready!(self.poll_json(context))?;
-        let result = wire::from_json(&json);
-        Poll::Ready(result.map_err(|error| Error::Decode { method: self.method.to_string(), error }))
+        let read = wire::read_json(&json, result);
+        Poll::Ready(read.map_err(|error| Error::Decode { method: self.method.to_owned(), error }))
     }
 }
 
-impl<R> Drop for Call<R> {
+impl Drop for Request {
     fn drop(&mut self) {
         if let State::Sent { id, .. } = self.state {
             self.connection.forget(id);
@@ -163,17 +180,7 @@ impl<R> Drop for Call<R> {
 
 impl<R> std::fmt::Debug for Call<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Call").field("method", &self.method).finish_non_exhaustive()
-    }
-}
-
-/// The JSON of a result as it came, for answers too large or too varied to decode at once.
-pub(crate) struct RawResult;
-
-impl Call<RawResult> {
-    /// Waits for the result without decoding it.
-    pub(crate) async fn json(mut self) -> Result<Box<str>, Error> {
-        std::future::poll_fn(|context| self.poll_json(context)).await
+        f.debug_struct("Call").field("method", &self.request.method).finish_non_exhaustive()
     }
 }
 

@@ -9,7 +9,6 @@ use crate::error::Error;
 use crate::event::SessionEvent;
 use crate::events::{Events, Subscription};
 use crate::json;
-use crate::rpc::RawResult;
 use crate::session_rpc::SessionRpc;
 use crate::session_state::SessionState;
 use crate::turn::{Answer, Turn};
@@ -115,7 +114,7 @@ impl Session {
     pub async fn messages(&self) -> Result<Vec<SessionEvent>, Error> {
         const METHOD: &str = "session.getMessages";
         self.check_connected()?;
-        let result = self.0.state.caller().call::<_, RawResult>(METHOD, &()).json().await?;
+        let result = self.0.state.caller().call::<()>(METHOD, &()).json().await?;
         let events = json::pick(&result, ["events"]).and_then(|[events]| json::items(events.unwrap_or("[]")));
         let events = events.and_then(|events| events.into_iter().map(SessionEvent::from_json).collect());
         events.map_err(|error| Error::Decode { method: METHOD.to_owned(), error })

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::event::SessionEvent;
-use crate::generated::session_event::SessionEventData;
 use crate::handler::HandlerContext;
 use crate::session_state::SessionState;
 use crate::types::{
@@ -195,11 +194,13 @@ impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
 
 /// Runs the tool that a live `external_tool.requested` asks for, if it is one of ours.
 pub(crate) fn requested(session: &Arc<SessionState>, event: &SessionEvent) {
-    let SessionEventData::ExternalToolRequested(request) = event.data() else { return };
+    let request = match event.decode::<ExternalToolRequestedData>() {
+        Ok(request) => Arc::new(request),
+        Err(error) => return tracing::error!(%error, "a tool request that cannot be read"),
+    };
     // Another client answers for a tool that is not ours.
     let Some(tool) = session.tool(&request.tool_name) else { return };
     let owed = Owed { session: Arc::clone(session), request_id: Some(request.request_id.clone()) };
-    let request = Arc::new((**request).clone());
     let context = ToolContext {
         handler: HandlerContext { session: Arc::clone(session) },
         request: Arc::clone(&request),

@@ -8,9 +8,8 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::event::SessionEvent;
 use crate::events::{Ended, Events};
-use crate::generated::session_event::SessionEventData;
 use crate::rpc;
-use crate::types::{AssistantMessageData, ErrorData};
+use crate::types::{AssistantMessageData, ErrorData, IdleData, UserMessageData};
 
 /// A turn of the agent: the events as they come, then the answer.
 ///
@@ -29,7 +28,7 @@ pub struct Turn {
 #[derive(Debug, Clone)]
 pub struct Answer {
     message_id: String,
-    message: Option<SessionEvent>,
+    message: Option<(SessionEvent, AssistantMessageData)>,
     aborted: bool,
 }
 
@@ -41,15 +40,12 @@ impl Answer {
 
     /// The agent's last message: the last `assistant.message` that is not a sub-agent's.
     pub fn message(&self) -> Option<&AssistantMessageData> {
-        match self.message.as_ref()?.data() {
-            SessionEventData::AssistantMessage(message) => Some(message),
-            _ => None,
-        }
+        self.message.as_ref().map(|(_, message)| message)
     }
 
     /// The event of the agent's last message.
     pub fn event(&self) -> Option<&SessionEvent> {
-        self.message.as_ref()
+        self.message.as_ref().map(|(event, _)| event)
     }
 
     /// The id of the prompt, as `session.send` answered.
@@ -147,7 +143,7 @@ struct Tracker {
     ids_match: bool,
     /// Whether the prompt has been taken up. An idle before that is the end of something earlier.
     begun: bool,
-    message: Option<SessionEvent>,
+    message: Option<(SessionEvent, AssistantMessageData)>,
     error: Option<Box<ErrorData>>,
 }
 
@@ -166,44 +162,48 @@ impl Tracker {
         if event.agent_id().is_some() {
             return None;
         }
-        match event.data() {
-            SessionEventData::UserMessage(message) => {
-                let ours = !self.ids_match || message.message_id.as_deref() == Some(&self.message_id);
-                self.begun |= ours;
-            }
-            SessionEventData::AssistantMessage(message) if self.begun => {
-                #[allow(deprecated)]
-                let from_sub_agent = message.parent_tool_call_id.is_some();
-                if !from_sub_agent {
-                    self.message = Some(event.clone());
-                }
-            }
-            SessionEventData::SessionError(error) if self.is_failure(error) => self.error = Some(error.clone()),
-            // An error before the prompt was taken up, such as a missing login, ends the turn as well.
-            SessionEventData::SessionIdle(idle) if self.begun || self.error.is_some() => {
-                return Some(match self.error.take() {
-                    Some(error) => Err(Error::Turn(error)),
-                    None => Ok(Answer {
-                        message_id: self.message_id.clone(),
-                        message: self.message.take(),
-                        aborted: idle.aborted == Some(true),
-                    }),
-                });
-            }
-            // An idle that cannot be read is an idle still.
-            SessionEventData::Malformed(malformed) if event.kind() == "session.idle" && self.begun => {
-                tracing::warn!(error = %malformed.error, "the turn ended with an idle that cannot be read");
-                let message = self.message.take();
-                return Some(Ok(Answer { message_id: self.message_id.clone(), message, aborted: false }));
-            }
-            _ => {}
+        let outcome = match event.kind() {
+            "user.message" => event.decode().map(|message| self.user_message(&message)),
+            "assistant.message" => event.decode().map(|message| self.assistant_message(event, message)),
+            "session.error" => event.decode().map(|error| self.session_error(error)),
+            _ => return self.idle(event),
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(kind = event.kind(), %error, "an event of the turn that cannot be read");
         }
         None
     }
 
-    /// Whether the error is the turn's: not a line of the log, nor another prompt's failure.
-    fn is_failure(&self, error: &ErrorData) -> bool {
+    fn user_message(&mut self, message: &UserMessageData) {
+        self.begun |= !self.ids_match || message.message_id.as_ref() == Some(&self.message_id);
+    }
+
+    fn assistant_message(&mut self, event: &SessionEvent, message: AssistantMessageData) {
+        // CLIs before sub-agents had ids mark their messages in this way.
+        #[allow(deprecated)]
+        let from_sub_agent = message.parent_tool_call_id.is_some();
+        if self.begun && !from_sub_agent {
+            self.message = Some((event.clone(), message));
+        }
+    }
+
+    fn session_error(&mut self, error: ErrorData) {
         let others = error.originating_message_id.as_ref().is_some_and(|id| *id != self.message_id);
-        error.error_type != "notification" && !(self.ids_match && others)
+        // Lines of the session's log come as errors too, and so do the failures of other prompts.
+        if error.error_type != "notification" && !(self.ids_match && others) {
+            self.error = Some(Box::new(error));
+        }
+    }
+
+    /// The end of the turn, if it is this turn's: an idle before the prompt was taken up ends something
+    /// earlier, unless an error, such as a missing login, kept the prompt from being taken up.
+    fn idle(&mut self, event: &SessionEvent) -> Option<Result<Answer, Error>> {
+        if let Some(error) = self.error.take() {
+            return Some(Err(Error::Turn(error)));
+        }
+        // An idle that cannot be read is an idle still.
+        let aborted = event.decode::<IdleData>().is_ok_and(|idle| idle.aborted == Some(true));
+        let answer = || Answer { message_id: self.message_id.clone(), message: self.message.take(), aborted };
+        self.begun.then(answer).map(Ok)
     }
 }

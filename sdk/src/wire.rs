@@ -10,33 +10,41 @@ mod tape;
 mod writer;
 
 pub use error::DecodeError;
-pub use tape::{Document, Fields, Node};
+pub use tape::{Document, Node};
 pub use writer::Writer;
 
 /// A value with a JSON form on the CLI's wire.
 ///
 /// Reading is lenient where the CLI is loose: unknown keys are passed over, `null` stands for an
 /// absent optional value, and a whole number written as `3.0` is an integer.
-pub trait Wire: Sized {
-    /// Reads the value from parsed JSON.
+///
+/// A value is read in place and moved by nobody: that keeps the code of a type, of which there are
+/// thousands, to a list of its fields.
+pub trait Wire {
+    /// The value before anything is read into it.
+    fn empty() -> Self
+    where
+        Self: Sized;
+
+    /// Reads the value from parsed JSON. After an error the value is of no use.
     ///
     /// # Errors
     /// When the JSON has another shape; the error holds the JSON path, what was expected and found.
-    fn read(node: Node<'_>) -> Result<Self, DecodeError>;
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError>;
 
     /// Appends the value as JSON.
     fn write(&self, out: &mut Writer);
 
-    /// The value that a missing key stands for; `None` makes a missing key an error.
+    /// Makes it the value that a missing key stands for; false when a key must not be missing.
     #[inline]
-    fn absent() -> Option<Self> {
-        None
+    fn absent(&mut self) -> bool {
+        false
     }
 
-    /// The value that `null` stands for inside an optional; `None` makes the optional empty.
+    /// Makes it the value that `null` stands for inside an optional; false when that is none.
     #[inline]
-    fn null() -> Option<Self> {
-        None
+    fn null(&mut self) -> bool {
+        false
     }
 
     /// Whether the key is left out when this value is written as a field.
@@ -46,28 +54,43 @@ pub trait Wire: Sized {
     }
 }
 
+/// How a field is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Left out when it is absent.
+    Field,
+    /// Always there, if need be as `null`.
+    Nullable,
+    /// As a field, and hidden in `Debug`.
+    Secret,
+    /// The same in every value of the type.
+    Constant,
+}
+
 /// Reads a value from JSON text.
 ///
 /// # Errors
 /// When the text is not JSON, or has another shape than `T`.
 pub fn from_json<T: Wire>(json: &str) -> Result<T, DecodeError> {
-    let document = Document::parse(json)?;
-    T::read(document.root())
+    let mut value = T::empty();
+    read_json(json, &mut value)?;
+    Ok(value)
+}
+
+/// The part of [`from_json`] that is the same for every type.
+pub(crate) fn read_json(json: &str, value: &mut dyn Wire) -> Result<(), DecodeError> {
+    value.read(Document::parse(json)?.root())
 }
 
 /// The value as JSON text.
-pub fn to_json<T: Wire>(value: &T) -> String {
+pub fn to_json(value: &dyn Wire) -> String {
     let mut out = Writer::new();
     value.write(&mut out);
     out.into_json()
 }
 
 /// `Debug` of a generated type: its JSON, with secrets hidden.
-pub(crate) fn debug<T: Wire>(
-    value: &T,
-    name: &str,
-    f: &mut std::fmt::Formatter<'_>,
-) -> std::fmt::Result {
+pub(crate) fn debug(value: &dyn Wire, name: &str, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
     let mut out = Writer::redacting();
     value.write(&mut out);
     write!(f, "{name} {}", out.into_json())
@@ -75,7 +98,7 @@ pub(crate) fn debug<T: Wire>(
 
 /// `Serialize` of a generated type, through JSON so that every type shares one body.
 #[cfg(feature = "serde")]
-pub(crate) fn serialize<T: Wire, S: serde::Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<S: serde::Serializer>(value: &dyn Wire, to: S) -> Result<S::Ok, S::Error> {
     let json: serde_json::Value =
         serde_json::from_str(&to_json(value)).map_err(serde::ser::Error::custom)?;
     serde::Serialize::serialize(&json, to)
@@ -114,31 +137,27 @@ macro_rules! common {
     };
 }
 
-/// The codec of an object: constants it always carries, then `kind field "wireName"` for each field,
-/// where the kind is the method of [`Fields`] and [`Writer`] that moves it; last, for an object with
-/// open keys, `rest` and the keys that are not among them.
+/// The codec of an object: constants it always carries, then `Kind field "wireName"` for each field;
+/// last, for an object with open keys, `rest` and the keys that are not among them.
 macro_rules! record {
     ($type:ident [$($key:literal $constant:literal),*] { $($kind:ident $field:ident $name:literal),* } $($rest:ident [$($known:literal),*])?) => {
         impl $crate::wire::Wire for $type {
             #[inline]
-            fn read(node: $crate::wire::Node<'_>) -> Result<Self, $crate::wire::DecodeError> {
-                #[allow(unused_mut, unused_variables)]
-                let mut fields = node.fields()?;
-                Ok(Self {
-                    $($field: match fields.$kind($name) {
-                        Ok(value) => value,
-                        Err(error) => return Err(error),
-                    },)*
-                    $($rest: fields.$rest(&[$($known),*])?,)?
-                })
+            fn empty() -> Self {
+                Self { $($field: $crate::wire::Wire::empty(),)* $($rest: $crate::wire::Wire::empty(),)? }
+            }
+            #[inline]
+            fn read(&mut self, node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {
+                $(node.read_rest(&[$($known),*], &mut self.$rest)?;)?
+                node.read_fields(&mut [$(($name, &mut self.$field)),*])
             }
             #[inline]
             fn write(&self, out: &mut $crate::wire::Writer) {
-                out.begin_object();
-                $(out.constant($key, $constant);)*
-                $(out.$kind($name, &self.$field);)*
-                $(out.$rest(&self.$rest);)?
-                out.end_object();
+                out.object(&[
+                    $(($crate::wire::Kind::Constant, $key, &$constant),)*
+                    $(($crate::wire::Kind::$kind, $name, &self.$field),)*
+                ]);
+                $(out.rest(&self.$rest);)?
             }
         }
         common!($type);
@@ -158,6 +177,14 @@ macro_rules! string_enum {
                 }
             }
         }
+        // By hand: what derives write for `Eq` is compiled for each of some hundred enums.
+        impl PartialEq for $type {
+            #[inline]
+            fn eq(&self, other: &Self) -> bool {
+                self.as_str() == other.as_str()
+            }
+        }
+        impl Eq for $type {}
         impl From<&str> for $type {
             #[inline]
             fn from(value: &str) -> Self {
@@ -169,8 +196,13 @@ macro_rules! string_enum {
         }
         impl $crate::wire::Wire for $type {
             #[inline]
-            fn read(node: $crate::wire::Node<'_>) -> Result<Self, $crate::wire::DecodeError> {
-                Ok(Self::from(node.string()?))
+            fn empty() -> Self {
+                Self::Unrecognized(String::new())
+            }
+            #[inline]
+            fn read(&mut self, node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {
+                *self = Self::from(node.string()?);
+                Ok(())
             }
             #[inline]
             fn write(&self, out: &mut $crate::wire::Writer) {
@@ -181,23 +213,48 @@ macro_rules! string_enum {
     };
 }
 
+/// What every union has: a way to its content whichever variant it is.
+macro_rules! union {
+    ($type:ident $($variant:ident)*) => {
+        impl $type {
+            #[inline]
+            fn content(&mut self) -> &mut dyn $crate::wire::Wire {
+                match self {
+                    $(Self::$variant(value) => value,)*
+                    Self::Unrecognized(value) => value,
+                }
+            }
+            #[inline]
+            fn content_ref(&self) -> &dyn $crate::wire::Wire {
+                match self {
+                    $(Self::$variant(value) => value,)*
+                    Self::Unrecognized(value) => value,
+                }
+            }
+        }
+    };
+}
+
 /// The codec of a union told apart by the string under one key.
 macro_rules! tagged {
     ($type:ident $tag:literal { $($variant:ident $($value:literal)|+),* }) => {
+        union!($type $($variant)*);
         impl $crate::wire::Wire for $type {
             #[inline]
-            fn read(node: $crate::wire::Node<'_>) -> Result<Self, $crate::wire::DecodeError> {
-                Ok(match node.tag($tag)? {
-                    $($($value)|+ => Self::$variant($crate::wire::Wire::read(node)?),)*
-                    _ => Self::Unrecognized($crate::wire::Wire::read(node)?),
-                })
+            fn empty() -> Self {
+                Self::Unrecognized(serde_json::Value::Null)
+            }
+            #[inline]
+            fn read(&mut self, node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {
+                *self = match node.tag($tag)? {
+                    $($($value)|+ => Self::$variant($crate::wire::Wire::empty()),)*
+                    _ => Self::empty(),
+                };
+                self.content().read(node)
             }
             #[inline]
             fn write(&self, out: &mut $crate::wire::Writer) {
-                match self {
-                    $(Self::$variant(value) => $crate::wire::Wire::write(value, out),)*
-                    Self::Unrecognized(value) => $crate::wire::Wire::write(value, out),
-                }
+                self.content_ref().write(out);
             }
         }
         common!($type);
@@ -208,20 +265,25 @@ macro_rules! tagged {
 /// the first variant whose test holds.
 macro_rules! untagged {
     ($type:ident { $($variant:ident $test:ident [$($key:literal $(= $($value:literal)|+)?),*]),* }) => {
+        union!($type $($variant)*);
         impl $crate::wire::Wire for $type {
             #[inline]
-            fn read(node: $crate::wire::Node<'_>) -> Result<Self, $crate::wire::DecodeError> {
-                $(if node.$test() $(&& node.has($key, &[$($($value),+)?]))* {
-                    return Ok(Self::$variant($crate::wire::Wire::read(node)?));
-                })*
-                Ok(Self::Unrecognized($crate::wire::Wire::read(node)?))
+            fn empty() -> Self {
+                Self::Unrecognized(serde_json::Value::Null)
+            }
+            #[inline]
+            fn read(&mut self, node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {
+                *self = match () {
+                    $(_ if node.$test() $(&& node.has($key, &[$($($value),+)?]))* => {
+                        Self::$variant($crate::wire::Wire::empty())
+                    })*
+                    _ => Self::empty(),
+                };
+                self.content().read(node)
             }
             #[inline]
             fn write(&self, out: &mut $crate::wire::Writer) {
-                match self {
-                    $(Self::$variant(value) => $crate::wire::Wire::write(value, out),)*
-                    Self::Unrecognized(value) => $crate::wire::Wire::write(value, out),
-                }
+                self.content_ref().write(out);
             }
         }
         common!($type);

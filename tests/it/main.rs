@@ -1,2 +1,4 @@
-//! x
-fn main() {}
+//! All tests, in one binary.
+
+mod real;
+mod recordings;

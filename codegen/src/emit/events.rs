@@ -44,14 +44,22 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
                 pub const TYPES: &[&str] = &[#(#wire),*];
 
                 #[doc = " Reads the data of an event; none when the type is unknown."]
+                #[inline]
                 pub(crate) fn read(kind: &str, data: Node<'_>) -> Result<Option<Self>, DecodeError> {
-                    Ok(Some(match kind {
-                        #(#wire => Self::#variants(Wire::read(data)?),)*
+                    let mut content: Self = match kind {
+                        #(#wire => Self::#variants(Box::new(Wire::empty())),)*
                         _ => return Ok(None),
-                    }))
+                    };
+                    let place: &mut dyn Wire = match &mut content {
+                        #(Self::#variants(data) => &mut **data,)*
+                        _ => return Ok(None),
+                    };
+                    place.read(data)?;
+                    Ok(Some(content))
                 }
 
                 #[doc = " The event's type, as it stands on the wire."]
+                #[inline]
                 pub fn kind(&self) -> &str {
                     match self {
                         #(Self::#variants(_) => #wire,)*

@@ -60,8 +60,7 @@ fn marker(method: &Method) -> TokenStream {
     };
     quote! {
         #[doc = #docs]
-        #[derive(Debug, Clone, Copy)]
-        pub struct #name;
+        pub enum #name {}
         #kind
     }
 }

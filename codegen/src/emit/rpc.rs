@@ -115,6 +115,7 @@ impl<'m> Namespace<'m> {
             });
             quote! {
                 #[doc = #docs]
+                #[inline]
                 pub fn #function(self) -> #module #inner<'a> { #module #inner(self.0) }
             }
         });
@@ -131,10 +132,10 @@ fn call(name: &str, method: &Method) -> TokenStream {
     let docs = doc(&method.doc, "", &[format!("Wire method `{wire}`.")]);
     let (function, result) = (ident(&snake(name)), ty(&method.result));
     match &method.params {
-        Ty::Unit => quote!(#docs pub fn #function(self) -> Call<#result> { self.0.call(#wire, &()) }),
+        Ty::Unit => quote!(#docs #[inline] pub fn #function(self) -> Call<#result> { self.0.call(#wire, &()) }),
         params => {
             let params = ty(params);
-            quote!(#docs pub fn #function(self, params: &#params) -> Call<#result> { self.0.call(#wire, params) })
+            quote!(#docs #[inline] pub fn #function(self, params: &#params) -> Call<#result> { self.0.call(#wire, params) })
         }
     }
 }

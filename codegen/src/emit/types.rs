@@ -125,12 +125,12 @@ fn record(name: &str, ty: &Type, shape: &Record) -> TokenStream {
     }
 }
 
-/// The method that moves the field between JSON and Rust.
+/// The `Kind` under which the field is written.
 fn kind(field: &Field) -> &'static str {
     match field {
-        field if field.secret => "secret",
-        field if field.required && field.nullable => "nullable",
-        _ => "field",
+        field if field.secret => "Secret",
+        field if field.required && field.nullable => "Nullable",
+        _ => "Field",
     }
 }
 
@@ -202,7 +202,7 @@ fn strings(name: &str, ty: &Type, variants: &[StringVariant]) -> TokenStream {
     });
     quote! {
         #docs
-        #[derive(Clone, PartialEq, Eq)]
+        #[derive(Clone)]
         #[non_exhaustive]
         pub enum #name {
             #(#items)*

@@ -45,150 +45,187 @@ use crate::types::{ConnectRequest, ConnectResult, PingRequest, PingResult};
 pub struct ServerRpc<'a>(pub(crate) &'a Caller);
 impl<'a> ServerRpc<'a> {
     /// `account` methods.
+    #[inline]
     pub fn account(self) -> account::Account<'a> {
         account::Account(self.0)
     }
     /// `agentRegistry` methods.
+    #[inline]
     pub fn agent_registry(self) -> agent_registry::AgentRegistry<'a> {
         agent_registry::AgentRegistry(self.0)
     }
     /// `agents` methods.
+    #[inline]
     pub fn agents(self) -> agents::Agents<'a> {
         agents::Agents(self.0)
     }
     /// `auth` methods.
+    #[inline]
     pub fn auth(self) -> auth::Auth<'a> {
         auth::Auth(self.0)
     }
     /// `azureMl` methods.
+    #[inline]
     pub fn azure_ml(self) -> azure_ml::AzureMl<'a> {
         azure_ml::AzureMl(self.0)
     }
     /// `catalog` methods.
+    #[inline]
     pub fn catalog(self) -> catalog::Catalog<'a> {
         catalog::Catalog(self.0)
     }
     /// `commands` methods.
+    #[inline]
     pub fn commands(self) -> commands::Commands<'a> {
         commands::Commands(self.0)
     }
     /// `connectors` methods.
+    #[inline]
     pub fn connectors(self) -> connectors::Connectors<'a> {
         connectors::Connectors(self.0)
     }
     /// `contentExclusion` methods.
+    #[inline]
     pub fn content_exclusion(self) -> content_exclusion::ContentExclusion<'a> {
         content_exclusion::ContentExclusion(self.0)
     }
     /// `environments` methods.
+    #[inline]
     pub fn environments(self) -> environments::Environments<'a> {
         environments::Environments(self.0)
     }
     /// `extensions` methods.
+    #[inline]
     pub fn extensions(self) -> extensions::Extensions<'a> {
         extensions::Extensions(self.0)
     }
     /// `featureFlags` methods.
+    #[inline]
     pub fn feature_flags(self) -> feature_flags::FeatureFlags<'a> {
         feature_flags::FeatureFlags(self.0)
     }
     /// `git` methods.
+    #[inline]
     pub fn git(self) -> git::Git<'a> {
         git::Git(self.0)
     }
     /// `gitHubOwners` methods.
+    #[inline]
     pub fn git_hub_owners(self) -> git_hub_owners::GitHubOwners<'a> {
         git_hub_owners::GitHubOwners(self.0)
     }
     /// `gitHubRepository` methods.
+    #[inline]
     pub fn git_hub_repository(self) -> git_hub_repository::GitHubRepository<'a> {
         git_hub_repository::GitHubRepository(self.0)
     }
     /// `globalState` methods.
+    #[inline]
     pub fn global_state(self) -> global_state::GlobalState<'a> {
         global_state::GlobalState(self.0)
     }
     /// `hooks` methods.
+    #[inline]
     pub fn hooks(self) -> hooks::Hooks<'a> {
         hooks::Hooks(self.0)
     }
     /// `host` methods.
+    #[inline]
     pub fn host(self) -> host::Host<'a> {
         host::Host(self.0)
     }
     /// `instructions` methods.
+    #[inline]
     pub fn instructions(self) -> instructions::Instructions<'a> {
         instructions::Instructions(self.0)
     }
     /// `llmInference` methods.
+    #[inline]
     pub fn llm_inference(self) -> llm_inference::LlmInference<'a> {
         llm_inference::LlmInference(self.0)
     }
     /// `managedSettings` methods.
+    #[inline]
     pub fn managed_settings(self) -> managed_settings::ManagedSettings<'a> {
         managed_settings::ManagedSettings(self.0)
     }
     /// `mcp` methods.
+    #[inline]
     pub fn mcp(self) -> mcp::Mcp<'a> {
         mcp::Mcp(self.0)
     }
     /// `models` methods.
+    #[inline]
     pub fn models(self) -> models::Models<'a> {
         models::Models(self.0)
     }
     /// `permissions` methods.
+    #[inline]
     pub fn permissions(self) -> permissions::Permissions<'a> {
         permissions::Permissions(self.0)
     }
     /// `persistence` methods.
+    #[inline]
     pub fn persistence(self) -> persistence::Persistence<'a> {
         persistence::Persistence(self.0)
     }
     /// `plugins` methods.
+    #[inline]
     pub fn plugins(self) -> plugins::Plugins<'a> {
         plugins::Plugins(self.0)
     }
     /// `repo` methods.
+    #[inline]
     pub fn repo(self) -> repo::Repo<'a> {
         repo::Repo(self.0)
     }
     /// `runtime` methods.
+    #[inline]
     pub fn runtime(self) -> runtime::Runtime<'a> {
         runtime::Runtime(self.0)
     }
     /// `sandbox` methods.
+    #[inline]
     pub fn sandbox(self) -> sandbox::Sandbox<'a> {
         sandbox::Sandbox(self.0)
     }
     /// `secrets` methods.
+    #[inline]
     pub fn secrets(self) -> secrets::Secrets<'a> {
         secrets::Secrets(self.0)
     }
     /// `session` methods.
+    #[inline]
     pub fn session(self) -> session::Session<'a> {
         session::Session(self.0)
     }
     /// `sessionFs` methods.
+    #[inline]
     pub fn session_fs(self) -> session_fs::SessionFs<'a> {
         session_fs::SessionFs(self.0)
     }
     /// `sessions` methods.
+    #[inline]
     pub fn sessions(self) -> sessions::Sessions<'a> {
         sessions::Sessions(self.0)
     }
     /// `skills` methods.
+    #[inline]
     pub fn skills(self) -> skills::Skills<'a> {
         skills::Skills(self.0)
     }
     /// `status` methods.
+    #[inline]
     pub fn status(self) -> status::Status<'a> {
         status::Status(self.0)
     }
     /// `tools` methods.
+    #[inline]
     pub fn tools(self) -> tools::Tools<'a> {
         tools::Tools(self.0)
     }
     /// `user` methods.
+    #[inline]
     pub fn user(self) -> user::User<'a> {
         user::User(self.0)
     }
@@ -197,18 +234,21 @@ impl<'a> ServerRpc<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `connect`.
+    #[inline]
     pub fn connect(self, params: &ConnectRequest) -> Call<ConnectResult> {
         self.0.call("connect", params)
     }
     /// Checks server responsiveness and returns protocol information.
     ///
     /// Wire method `ping`.
+    #[inline]
     pub fn ping(self, params: &PingRequest) -> Call<PingResult> {
         self.0.call("ping", params)
     }
     /// Registers the calling SDK client as the per-entrypoint extension launch provider. Call before creating any sessions. When omitted, the runtime uses its built-in extension launcher.
     ///
     /// Wire method `registerExtensionLaunchProvider`.
+    #[inline]
     pub fn register_extension_launch_provider(self) -> Call<()> {
         self.0.call("registerExtensionLaunchProvider", &())
     }

@@ -918,383 +918,527 @@ impl SessionEventData {
         "workflow.run_updated",
     ];
     /// Reads the data of an event; none when the type is unknown.
+    #[inline]
     pub(crate) fn read(kind: &str, data: Node<'_>) -> Result<Option<Self>, DecodeError> {
-        Ok(
-            Some(
-                match kind {
-                    "abort" => Self::Abort(Wire::read(data)?),
-                    "agent.interrupted" => Self::AgentInterrupted(Wire::read(data)?),
-                    "assistant.fusion_phase_activity" => {
-                        Self::AssistantFusionPhaseActivity(Wire::read(data)?)
-                    }
-                    "assistant.fusion_phase_completed" => {
-                        Self::AssistantFusionPhaseCompleted(Wire::read(data)?)
-                    }
-                    "assistant.fusion_phase_failed" => {
-                        Self::AssistantFusionPhaseFailed(Wire::read(data)?)
-                    }
-                    "assistant.fusion_phase_started" => {
-                        Self::AssistantFusionPhaseStarted(Wire::read(data)?)
-                    }
-                    "assistant.idle" => Self::AssistantIdle(Wire::read(data)?),
-                    "assistant.intent" => Self::AssistantIntent(Wire::read(data)?),
-                    "assistant.message" => Self::AssistantMessage(Wire::read(data)?),
-                    "assistant.message_delta" => {
-                        Self::AssistantMessageDelta(Wire::read(data)?)
-                    }
-                    "assistant.message_start" => {
-                        Self::AssistantMessageStart(Wire::read(data)?)
-                    }
-                    "assistant.reasoning" => Self::AssistantReasoning(Wire::read(data)?),
-                    "assistant.reasoning_delta" => {
-                        Self::AssistantReasoningDelta(Wire::read(data)?)
-                    }
-                    "assistant.server_tool_progress" => {
-                        Self::AssistantServerToolProgress(Wire::read(data)?)
-                    }
-                    "assistant.streaming_delta" => {
-                        Self::AssistantStreamingDelta(Wire::read(data)?)
-                    }
-                    "assistant.tool_call_delta" => {
-                        Self::AssistantToolCallDelta(Wire::read(data)?)
-                    }
-                    "assistant.turn_end" => Self::AssistantTurnEnd(Wire::read(data)?),
-                    "assistant.turn_retry" => Self::AssistantTurnRetry(Wire::read(data)?),
-                    "assistant.turn_start" => Self::AssistantTurnStart(Wire::read(data)?),
-                    "assistant.usage" => Self::AssistantUsage(Wire::read(data)?),
-                    "auto_mode_switch.completed" => {
-                        Self::AutoModeSwitchCompleted(Wire::read(data)?)
-                    }
-                    "auto_mode_switch.requested" => {
-                        Self::AutoModeSwitchRequested(Wire::read(data)?)
-                    }
-                    "capabilities.changed" => {
-                        Self::CapabilitiesChanged(Wire::read(data)?)
-                    }
-                    "command.completed" => Self::CommandCompleted(Wire::read(data)?),
-                    "command.execute" => Self::CommandExecute(Wire::read(data)?),
-                    "command.queued" => Self::CommandQueued(Wire::read(data)?),
-                    "commands.changed" => Self::CommandsChanged(Wire::read(data)?),
-                    "elicitation.completed" => {
-                        Self::ElicitationCompleted(Wire::read(data)?)
-                    }
-                    "elicitation.requested" => {
-                        Self::ElicitationRequested(Wire::read(data)?)
-                    }
-                    "exit_plan_mode.completed" => {
-                        Self::ExitPlanModeCompleted(Wire::read(data)?)
-                    }
-                    "exit_plan_mode.requested" => {
-                        Self::ExitPlanModeRequested(Wire::read(data)?)
-                    }
-                    "external_tool.completed" => {
-                        Self::ExternalToolCompleted(Wire::read(data)?)
-                    }
-                    "external_tool.requested" => {
-                        Self::ExternalToolRequested(Wire::read(data)?)
-                    }
-                    "hook.end" => Self::HookEnd(Wire::read(data)?),
-                    "hook.progress" => Self::HookProgress(Wire::read(data)?),
-                    "hook.start" => Self::HookStart(Wire::read(data)?),
-                    "human_response.recorded" => {
-                        Self::HumanResponseRecorded(Wire::read(data)?)
-                    }
-                    "mcp.headers_refresh_completed" => {
-                        Self::McpHeadersRefreshCompleted(Wire::read(data)?)
-                    }
-                    "mcp.headers_refresh_required" => {
-                        Self::McpHeadersRefreshRequired(Wire::read(data)?)
-                    }
-                    "mcp.oauth_completed" => Self::McpOauthCompleted(Wire::read(data)?),
-                    "mcp.oauth_recovery_completed" => {
-                        Self::McpOauthRecoveryCompleted(Wire::read(data)?)
-                    }
-                    "mcp.oauth_required" => Self::McpOauthRequired(Wire::read(data)?),
-                    "mcp.prompts.list_changed" => {
-                        Self::McpPromptsListChanged(Wire::read(data)?)
-                    }
-                    "mcp.resources.list_changed" => {
-                        Self::McpResourcesListChanged(Wire::read(data)?)
-                    }
-                    "mcp.tools.list_changed" => {
-                        Self::McpToolsListChanged(Wire::read(data)?)
-                    }
-                    "mcp_app.tool_call_complete" => {
-                        Self::McpAppToolCallComplete(Wire::read(data)?)
-                    }
-                    "model.call_failure" => Self::ModelCallFailure(Wire::read(data)?),
-                    "model.call_final_result" => {
-                        Self::ModelCallFinalResult(Wire::read(data)?)
-                    }
-                    "model.call_finished" => Self::ModelCallFinished(Wire::read(data)?),
-                    "model.call_start" => Self::ModelCallStart(Wire::read(data)?),
-                    "pending_messages.modified" => {
-                        Self::PendingMessagesModified(Wire::read(data)?)
-                    }
-                    "permission.assentDetected" => {
-                        Self::PermissionAssentDetected(Wire::read(data)?)
-                    }
-                    "permission.carriedForward" => {
-                        Self::PermissionCarriedForward(Wire::read(data)?)
-                    }
-                    "permission.completed" => {
-                        Self::PermissionCompleted(Wire::read(data)?)
-                    }
-                    "permission.contextualAuthorization" => {
-                        Self::PermissionContextualAuthorization(Wire::read(data)?)
-                    }
-                    "permission.messageAuthorization" => {
-                        Self::PermissionMessageAuthorization(Wire::read(data)?)
-                    }
-                    "permission.messageAuthorizationDegraded" => {
-                        Self::PermissionMessageAuthorizationDegraded(Wire::read(data)?)
-                    }
-                    "permission.messageAuthorizationRead" => {
-                        Self::PermissionMessageAuthorizationRead(Wire::read(data)?)
-                    }
-                    "permission.requested" => {
-                        Self::PermissionRequested(Wire::read(data)?)
-                    }
-                    "prompt_cache_break" => Self::PromptCacheBreak(Wire::read(data)?),
-                    "sampling.completed" => Self::SamplingCompleted(Wire::read(data)?),
-                    "sampling.requested" => Self::SamplingRequested(Wire::read(data)?),
-                    "sandbox.decision" => Self::SandboxDecision(Wire::read(data)?),
-                    "session.auto_mode_resolved" => {
-                        Self::SessionAutoModeResolved(Wire::read(data)?)
-                    }
-                    "session.auto_tier_recommendation" => {
-                        Self::SessionAutoTierRecommendation(Wire::read(data)?)
-                    }
-                    "session.auto_tier_switch_failed" => {
-                        Self::SessionAutoTierSwitchFailed(Wire::read(data)?)
-                    }
-                    "session.autopilot_objective_changed" => {
-                        Self::SessionAutopilotObjectiveChanged(Wire::read(data)?)
-                    }
-                    "session.autopilot_stopped" => {
-                        Self::SessionAutopilotStopped(Wire::read(data)?)
-                    }
-                    "session.background_tasks_changed" => {
-                        Self::SessionBackgroundTasksChanged(Wire::read(data)?)
-                    }
-                    "session.binary_asset" => Self::SessionBinaryAsset(Wire::read(data)?),
-                    "session.canvas.closed" => {
-                        Self::SessionCanvasClosed(Wire::read(data)?)
-                    }
-                    "session.canvas.opened" => {
-                        Self::SessionCanvasOpened(Wire::read(data)?)
-                    }
-                    "session.canvas.recorded" => {
-                        Self::SessionCanvasRecorded(Wire::read(data)?)
-                    }
-                    "session.canvas.registry_changed" => {
-                        Self::SessionCanvasRegistryChanged(Wire::read(data)?)
-                    }
-                    "session.canvas.removed" => {
-                        Self::SessionCanvasRemoved(Wire::read(data)?)
-                    }
-                    "session.canvas.unavailable" => {
-                        Self::SessionCanvasUnavailable(Wire::read(data)?)
-                    }
-                    "session.compaction_complete" => {
-                        Self::SessionCompactionComplete(Wire::read(data)?)
-                    }
-                    "session.compaction_start" => {
-                        Self::SessionCompactionStart(Wire::read(data)?)
-                    }
-                    "session.completion_receipt" => {
-                        Self::SessionCompletionReceipt(Wire::read(data)?)
-                    }
-                    "session.context_changed" => {
-                        Self::SessionContextChanged(Wire::read(data)?)
-                    }
-                    "session.context_cleared" => {
-                        Self::SessionContextCleared(Wire::read(data)?)
-                    }
-                    "session.custom_agents_updated" => {
-                        Self::SessionCustomAgentsUpdated(Wire::read(data)?)
-                    }
-                    "session.custom_notification" => {
-                        Self::SessionCustomNotification(Wire::read(data)?)
-                    }
-                    "session.error" => Self::SessionError(Wire::read(data)?),
-                    "session.extensions.attachments_pushed" => {
-                        Self::SessionExtensionsAttachmentsPushed(Wire::read(data)?)
-                    }
-                    "session.extensions_loaded" => {
-                        Self::SessionExtensionsLoaded(Wire::read(data)?)
-                    }
-                    "session.fusion_change_checkpoint" => {
-                        Self::SessionFusionChangeCheckpoint(Wire::read(data)?)
-                    }
-                    "session.fusion_commit_started" => {
-                        Self::SessionFusionCommitStarted(Wire::read(data)?)
-                    }
-                    "session.fusion_completed" => {
-                        Self::SessionFusionCompleted(Wire::read(data)?)
-                    }
-                    "session.fusion_handoff" => {
-                        Self::SessionFusionHandoff(Wire::read(data)?)
-                    }
-                    "session.fusion_resolved" => {
-                        Self::SessionFusionResolved(Wire::read(data)?)
-                    }
-                    "session.fusion_route_failed" => {
-                        Self::SessionFusionRouteFailed(Wire::read(data)?)
-                    }
-                    "session.fusion_route_started" => {
-                        Self::SessionFusionRouteStarted(Wire::read(data)?)
-                    }
-                    "session.handoff" => Self::SessionHandoff(Wire::read(data)?),
-                    "session.idle" => Self::SessionIdle(Wire::read(data)?),
-                    "session.indexed_search" => {
-                        Self::SessionIndexedSearch(Wire::read(data)?)
-                    }
-                    "session.info" => Self::SessionInfo(Wire::read(data)?),
-                    "session.managed_plugin_progress" => {
-                        Self::SessionManagedPluginProgress(Wire::read(data)?)
-                    }
-                    "session.managed_settings_enforced" => {
-                        Self::SessionManagedSettingsEnforced(Wire::read(data)?)
-                    }
-                    "session.managed_settings_resolved" => {
-                        Self::SessionManagedSettingsResolved(Wire::read(data)?)
-                    }
-                    "session.mcp_server_needs_reconnect" => {
-                        Self::SessionMcpServerNeedsReconnect(Wire::read(data)?)
-                    }
-                    "session.mcp_server_removed" => {
-                        Self::SessionMcpServerRemoved(Wire::read(data)?)
-                    }
-                    "session.mcp_server_status_changed" => {
-                        Self::SessionMcpServerStatusChanged(Wire::read(data)?)
-                    }
-                    "session.mcp_server_tools_loaded" => {
-                        Self::SessionMcpServerToolsLoaded(Wire::read(data)?)
-                    }
-                    "session.mcp_servers_loaded" => {
-                        Self::SessionMcpServersLoaded(Wire::read(data)?)
-                    }
-                    "session.memory_changed" => {
-                        Self::SessionMemoryChanged(Wire::read(data)?)
-                    }
-                    "session.mode_changed" => Self::SessionModeChanged(Wire::read(data)?),
-                    "session.mode_notice_delivered" => {
-                        Self::SessionModeNoticeDelivered(Wire::read(data)?)
-                    }
-                    "session.model_change" => Self::SessionModelChange(Wire::read(data)?),
-                    "session.model_deselected" => {
-                        Self::SessionModelDeselected(Wire::read(data)?)
-                    }
-                    "session.permission_recovery" => {
-                        Self::SessionPermissionRecovery(Wire::read(data)?)
-                    }
-                    "session.permissions_changed" => {
-                        Self::SessionPermissionsChanged(Wire::read(data)?)
-                    }
-                    "session.plan_changed" => Self::SessionPlanChanged(Wire::read(data)?),
-                    "session.quota_observation" => {
-                        Self::SessionQuotaObservation(Wire::read(data)?)
-                    }
-                    "session.remote_steerable_changed" => {
-                        Self::SessionRemoteSteerableChanged(Wire::read(data)?)
-                    }
-                    "session.request_body_compression_disabled" => {
-                        Self::SessionRequestBodyCompressionDisabled(Wire::read(data)?)
-                    }
-                    "session.resume" => Self::SessionResume(Wire::read(data)?),
-                    "session.schedule_cancelled" => {
-                        Self::SessionScheduleCancelled(Wire::read(data)?)
-                    }
-                    "session.schedule_created" => {
-                        Self::SessionScheduleCreated(Wire::read(data)?)
-                    }
-                    "session.schedule_rearmed" => {
-                        Self::SessionScheduleRearmed(Wire::read(data)?)
-                    }
-                    "session.session_limits_changed" => {
-                        Self::SessionSessionLimitsChanged(Wire::read(data)?)
-                    }
-                    "session.shutdown" => Self::SessionShutdown(Wire::read(data)?),
-                    "session.skills_loaded" => {
-                        Self::SessionSkillsLoaded(Wire::read(data)?)
-                    }
-                    "session.snapshot_rewind" => {
-                        Self::SessionSnapshotRewind(Wire::read(data)?)
-                    }
-                    "session.start" => Self::SessionStart(Wire::read(data)?),
-                    "session.task_complete" => {
-                        Self::SessionTaskComplete(Wire::read(data)?)
-                    }
-                    "session.title_changed" => {
-                        Self::SessionTitleChanged(Wire::read(data)?)
-                    }
-                    "session.todos_changed" => {
-                        Self::SessionTodosChanged(Wire::read(data)?)
-                    }
-                    "session.tools_updated" => {
-                        Self::SessionToolsUpdated(Wire::read(data)?)
-                    }
-                    "session.truncation" => Self::SessionTruncation(Wire::read(data)?),
-                    "session.usage_checkpoint" => {
-                        Self::SessionUsageCheckpoint(Wire::read(data)?)
-                    }
-                    "session.usage_info" => Self::SessionUsageInfo(Wire::read(data)?),
-                    "session.usage_record" => Self::SessionUsageRecord(Wire::read(data)?),
-                    "session.warning" => Self::SessionWarning(Wire::read(data)?),
-                    "session.workspace_file_changed" => {
-                        Self::SessionWorkspaceFileChanged(Wire::read(data)?)
-                    }
-                    "session_limits_exhausted.completed" => {
-                        Self::SessionLimitsExhaustedCompleted(Wire::read(data)?)
-                    }
-                    "session_limits_exhausted.requested" => {
-                        Self::SessionLimitsExhaustedRequested(Wire::read(data)?)
-                    }
-                    "skill.context_delivered" => {
-                        Self::SkillContextDelivered(Wire::read(data)?)
-                    }
-                    "skill.context_delivered_ref" => {
-                        Self::SkillContextDeliveredRef(Wire::read(data)?)
-                    }
-                    "skill.invoked" => Self::SkillInvoked(Wire::read(data)?),
-                    "skill.invoked_ref" => Self::SkillInvokedRef(Wire::read(data)?),
-                    "subagent.completed" => Self::SubagentCompleted(Wire::read(data)?),
-                    "subagent.configured" => Self::SubagentConfigured(Wire::read(data)?),
-                    "subagent.deselected" => Self::SubagentDeselected(Wire::read(data)?),
-                    "subagent.failed" => Self::SubagentFailed(Wire::read(data)?),
-                    "subagent.selected" => Self::SubagentSelected(Wire::read(data)?),
-                    "subagent.started" => Self::SubagentStarted(Wire::read(data)?),
-                    "system.message" => Self::SystemMessage(Wire::read(data)?),
-                    "system.notification" => Self::SystemNotification(Wire::read(data)?),
-                    "tool.execution_complete" => {
-                        Self::ToolExecutionComplete(Wire::read(data)?)
-                    }
-                    "tool.execution_partial_result" => {
-                        Self::ToolExecutionPartialResult(Wire::read(data)?)
-                    }
-                    "tool.execution_progress" => {
-                        Self::ToolExecutionProgress(Wire::read(data)?)
-                    }
-                    "tool.execution_start" => Self::ToolExecutionStart(Wire::read(data)?),
-                    "tool.shell_output" => Self::ToolShellOutput(Wire::read(data)?),
-                    "tool.user_requested" => Self::ToolUserRequested(Wire::read(data)?),
-                    "tool_search.activated" => {
-                        Self::ToolSearchActivated(Wire::read(data)?)
-                    }
-                    "ui.ephemeral_query" => Self::UiEphemeralQuery(Wire::read(data)?),
-                    "user.message" => Self::UserMessage(Wire::read(data)?),
-                    "user_input.completed" => Self::UserInputCompleted(Wire::read(data)?),
-                    "user_input.requested" => Self::UserInputRequested(Wire::read(data)?),
-                    "workflow.run_settled" => Self::WorkflowRunSettled(Wire::read(data)?),
-                    "workflow.run_started" => Self::WorkflowRunStarted(Wire::read(data)?),
-                    "workflow.run_updated" => Self::WorkflowRunUpdated(Wire::read(data)?),
-                    _ => return Ok(None),
-                },
-            ),
-        )
+        let mut content: Self = match kind {
+            "abort" => Self::Abort(Box::new(Wire::empty())),
+            "agent.interrupted" => Self::AgentInterrupted(Box::new(Wire::empty())),
+            "assistant.fusion_phase_activity" => {
+                Self::AssistantFusionPhaseActivity(Box::new(Wire::empty()))
+            }
+            "assistant.fusion_phase_completed" => {
+                Self::AssistantFusionPhaseCompleted(Box::new(Wire::empty()))
+            }
+            "assistant.fusion_phase_failed" => {
+                Self::AssistantFusionPhaseFailed(Box::new(Wire::empty()))
+            }
+            "assistant.fusion_phase_started" => {
+                Self::AssistantFusionPhaseStarted(Box::new(Wire::empty()))
+            }
+            "assistant.idle" => Self::AssistantIdle(Box::new(Wire::empty())),
+            "assistant.intent" => Self::AssistantIntent(Box::new(Wire::empty())),
+            "assistant.message" => Self::AssistantMessage(Box::new(Wire::empty())),
+            "assistant.message_delta" => {
+                Self::AssistantMessageDelta(Box::new(Wire::empty()))
+            }
+            "assistant.message_start" => {
+                Self::AssistantMessageStart(Box::new(Wire::empty()))
+            }
+            "assistant.reasoning" => Self::AssistantReasoning(Box::new(Wire::empty())),
+            "assistant.reasoning_delta" => {
+                Self::AssistantReasoningDelta(Box::new(Wire::empty()))
+            }
+            "assistant.server_tool_progress" => {
+                Self::AssistantServerToolProgress(Box::new(Wire::empty()))
+            }
+            "assistant.streaming_delta" => {
+                Self::AssistantStreamingDelta(Box::new(Wire::empty()))
+            }
+            "assistant.tool_call_delta" => {
+                Self::AssistantToolCallDelta(Box::new(Wire::empty()))
+            }
+            "assistant.turn_end" => Self::AssistantTurnEnd(Box::new(Wire::empty())),
+            "assistant.turn_retry" => Self::AssistantTurnRetry(Box::new(Wire::empty())),
+            "assistant.turn_start" => Self::AssistantTurnStart(Box::new(Wire::empty())),
+            "assistant.usage" => Self::AssistantUsage(Box::new(Wire::empty())),
+            "auto_mode_switch.completed" => {
+                Self::AutoModeSwitchCompleted(Box::new(Wire::empty()))
+            }
+            "auto_mode_switch.requested" => {
+                Self::AutoModeSwitchRequested(Box::new(Wire::empty()))
+            }
+            "capabilities.changed" => Self::CapabilitiesChanged(Box::new(Wire::empty())),
+            "command.completed" => Self::CommandCompleted(Box::new(Wire::empty())),
+            "command.execute" => Self::CommandExecute(Box::new(Wire::empty())),
+            "command.queued" => Self::CommandQueued(Box::new(Wire::empty())),
+            "commands.changed" => Self::CommandsChanged(Box::new(Wire::empty())),
+            "elicitation.completed" => {
+                Self::ElicitationCompleted(Box::new(Wire::empty()))
+            }
+            "elicitation.requested" => {
+                Self::ElicitationRequested(Box::new(Wire::empty()))
+            }
+            "exit_plan_mode.completed" => {
+                Self::ExitPlanModeCompleted(Box::new(Wire::empty()))
+            }
+            "exit_plan_mode.requested" => {
+                Self::ExitPlanModeRequested(Box::new(Wire::empty()))
+            }
+            "external_tool.completed" => {
+                Self::ExternalToolCompleted(Box::new(Wire::empty()))
+            }
+            "external_tool.requested" => {
+                Self::ExternalToolRequested(Box::new(Wire::empty()))
+            }
+            "hook.end" => Self::HookEnd(Box::new(Wire::empty())),
+            "hook.progress" => Self::HookProgress(Box::new(Wire::empty())),
+            "hook.start" => Self::HookStart(Box::new(Wire::empty())),
+            "human_response.recorded" => {
+                Self::HumanResponseRecorded(Box::new(Wire::empty()))
+            }
+            "mcp.headers_refresh_completed" => {
+                Self::McpHeadersRefreshCompleted(Box::new(Wire::empty()))
+            }
+            "mcp.headers_refresh_required" => {
+                Self::McpHeadersRefreshRequired(Box::new(Wire::empty()))
+            }
+            "mcp.oauth_completed" => Self::McpOauthCompleted(Box::new(Wire::empty())),
+            "mcp.oauth_recovery_completed" => {
+                Self::McpOauthRecoveryCompleted(Box::new(Wire::empty()))
+            }
+            "mcp.oauth_required" => Self::McpOauthRequired(Box::new(Wire::empty())),
+            "mcp.prompts.list_changed" => {
+                Self::McpPromptsListChanged(Box::new(Wire::empty()))
+            }
+            "mcp.resources.list_changed" => {
+                Self::McpResourcesListChanged(Box::new(Wire::empty()))
+            }
+            "mcp.tools.list_changed" => {
+                Self::McpToolsListChanged(Box::new(Wire::empty()))
+            }
+            "mcp_app.tool_call_complete" => {
+                Self::McpAppToolCallComplete(Box::new(Wire::empty()))
+            }
+            "model.call_failure" => Self::ModelCallFailure(Box::new(Wire::empty())),
+            "model.call_final_result" => {
+                Self::ModelCallFinalResult(Box::new(Wire::empty()))
+            }
+            "model.call_finished" => Self::ModelCallFinished(Box::new(Wire::empty())),
+            "model.call_start" => Self::ModelCallStart(Box::new(Wire::empty())),
+            "pending_messages.modified" => {
+                Self::PendingMessagesModified(Box::new(Wire::empty()))
+            }
+            "permission.assentDetected" => {
+                Self::PermissionAssentDetected(Box::new(Wire::empty()))
+            }
+            "permission.carriedForward" => {
+                Self::PermissionCarriedForward(Box::new(Wire::empty()))
+            }
+            "permission.completed" => Self::PermissionCompleted(Box::new(Wire::empty())),
+            "permission.contextualAuthorization" => {
+                Self::PermissionContextualAuthorization(Box::new(Wire::empty()))
+            }
+            "permission.messageAuthorization" => {
+                Self::PermissionMessageAuthorization(Box::new(Wire::empty()))
+            }
+            "permission.messageAuthorizationDegraded" => {
+                Self::PermissionMessageAuthorizationDegraded(Box::new(Wire::empty()))
+            }
+            "permission.messageAuthorizationRead" => {
+                Self::PermissionMessageAuthorizationRead(Box::new(Wire::empty()))
+            }
+            "permission.requested" => Self::PermissionRequested(Box::new(Wire::empty())),
+            "prompt_cache_break" => Self::PromptCacheBreak(Box::new(Wire::empty())),
+            "sampling.completed" => Self::SamplingCompleted(Box::new(Wire::empty())),
+            "sampling.requested" => Self::SamplingRequested(Box::new(Wire::empty())),
+            "sandbox.decision" => Self::SandboxDecision(Box::new(Wire::empty())),
+            "session.auto_mode_resolved" => {
+                Self::SessionAutoModeResolved(Box::new(Wire::empty()))
+            }
+            "session.auto_tier_recommendation" => {
+                Self::SessionAutoTierRecommendation(Box::new(Wire::empty()))
+            }
+            "session.auto_tier_switch_failed" => {
+                Self::SessionAutoTierSwitchFailed(Box::new(Wire::empty()))
+            }
+            "session.autopilot_objective_changed" => {
+                Self::SessionAutopilotObjectiveChanged(Box::new(Wire::empty()))
+            }
+            "session.autopilot_stopped" => {
+                Self::SessionAutopilotStopped(Box::new(Wire::empty()))
+            }
+            "session.background_tasks_changed" => {
+                Self::SessionBackgroundTasksChanged(Box::new(Wire::empty()))
+            }
+            "session.binary_asset" => Self::SessionBinaryAsset(Box::new(Wire::empty())),
+            "session.canvas.closed" => Self::SessionCanvasClosed(Box::new(Wire::empty())),
+            "session.canvas.opened" => Self::SessionCanvasOpened(Box::new(Wire::empty())),
+            "session.canvas.recorded" => {
+                Self::SessionCanvasRecorded(Box::new(Wire::empty()))
+            }
+            "session.canvas.registry_changed" => {
+                Self::SessionCanvasRegistryChanged(Box::new(Wire::empty()))
+            }
+            "session.canvas.removed" => {
+                Self::SessionCanvasRemoved(Box::new(Wire::empty()))
+            }
+            "session.canvas.unavailable" => {
+                Self::SessionCanvasUnavailable(Box::new(Wire::empty()))
+            }
+            "session.compaction_complete" => {
+                Self::SessionCompactionComplete(Box::new(Wire::empty()))
+            }
+            "session.compaction_start" => {
+                Self::SessionCompactionStart(Box::new(Wire::empty()))
+            }
+            "session.completion_receipt" => {
+                Self::SessionCompletionReceipt(Box::new(Wire::empty()))
+            }
+            "session.context_changed" => {
+                Self::SessionContextChanged(Box::new(Wire::empty()))
+            }
+            "session.context_cleared" => {
+                Self::SessionContextCleared(Box::new(Wire::empty()))
+            }
+            "session.custom_agents_updated" => {
+                Self::SessionCustomAgentsUpdated(Box::new(Wire::empty()))
+            }
+            "session.custom_notification" => {
+                Self::SessionCustomNotification(Box::new(Wire::empty()))
+            }
+            "session.error" => Self::SessionError(Box::new(Wire::empty())),
+            "session.extensions.attachments_pushed" => {
+                Self::SessionExtensionsAttachmentsPushed(Box::new(Wire::empty()))
+            }
+            "session.extensions_loaded" => {
+                Self::SessionExtensionsLoaded(Box::new(Wire::empty()))
+            }
+            "session.fusion_change_checkpoint" => {
+                Self::SessionFusionChangeCheckpoint(Box::new(Wire::empty()))
+            }
+            "session.fusion_commit_started" => {
+                Self::SessionFusionCommitStarted(Box::new(Wire::empty()))
+            }
+            "session.fusion_completed" => {
+                Self::SessionFusionCompleted(Box::new(Wire::empty()))
+            }
+            "session.fusion_handoff" => {
+                Self::SessionFusionHandoff(Box::new(Wire::empty()))
+            }
+            "session.fusion_resolved" => {
+                Self::SessionFusionResolved(Box::new(Wire::empty()))
+            }
+            "session.fusion_route_failed" => {
+                Self::SessionFusionRouteFailed(Box::new(Wire::empty()))
+            }
+            "session.fusion_route_started" => {
+                Self::SessionFusionRouteStarted(Box::new(Wire::empty()))
+            }
+            "session.handoff" => Self::SessionHandoff(Box::new(Wire::empty())),
+            "session.idle" => Self::SessionIdle(Box::new(Wire::empty())),
+            "session.indexed_search" => {
+                Self::SessionIndexedSearch(Box::new(Wire::empty()))
+            }
+            "session.info" => Self::SessionInfo(Box::new(Wire::empty())),
+            "session.managed_plugin_progress" => {
+                Self::SessionManagedPluginProgress(Box::new(Wire::empty()))
+            }
+            "session.managed_settings_enforced" => {
+                Self::SessionManagedSettingsEnforced(Box::new(Wire::empty()))
+            }
+            "session.managed_settings_resolved" => {
+                Self::SessionManagedSettingsResolved(Box::new(Wire::empty()))
+            }
+            "session.mcp_server_needs_reconnect" => {
+                Self::SessionMcpServerNeedsReconnect(Box::new(Wire::empty()))
+            }
+            "session.mcp_server_removed" => {
+                Self::SessionMcpServerRemoved(Box::new(Wire::empty()))
+            }
+            "session.mcp_server_status_changed" => {
+                Self::SessionMcpServerStatusChanged(Box::new(Wire::empty()))
+            }
+            "session.mcp_server_tools_loaded" => {
+                Self::SessionMcpServerToolsLoaded(Box::new(Wire::empty()))
+            }
+            "session.mcp_servers_loaded" => {
+                Self::SessionMcpServersLoaded(Box::new(Wire::empty()))
+            }
+            "session.memory_changed" => {
+                Self::SessionMemoryChanged(Box::new(Wire::empty()))
+            }
+            "session.mode_changed" => Self::SessionModeChanged(Box::new(Wire::empty())),
+            "session.mode_notice_delivered" => {
+                Self::SessionModeNoticeDelivered(Box::new(Wire::empty()))
+            }
+            "session.model_change" => Self::SessionModelChange(Box::new(Wire::empty())),
+            "session.model_deselected" => {
+                Self::SessionModelDeselected(Box::new(Wire::empty()))
+            }
+            "session.permission_recovery" => {
+                Self::SessionPermissionRecovery(Box::new(Wire::empty()))
+            }
+            "session.permissions_changed" => {
+                Self::SessionPermissionsChanged(Box::new(Wire::empty()))
+            }
+            "session.plan_changed" => Self::SessionPlanChanged(Box::new(Wire::empty())),
+            "session.quota_observation" => {
+                Self::SessionQuotaObservation(Box::new(Wire::empty()))
+            }
+            "session.remote_steerable_changed" => {
+                Self::SessionRemoteSteerableChanged(Box::new(Wire::empty()))
+            }
+            "session.request_body_compression_disabled" => {
+                Self::SessionRequestBodyCompressionDisabled(Box::new(Wire::empty()))
+            }
+            "session.resume" => Self::SessionResume(Box::new(Wire::empty())),
+            "session.schedule_cancelled" => {
+                Self::SessionScheduleCancelled(Box::new(Wire::empty()))
+            }
+            "session.schedule_created" => {
+                Self::SessionScheduleCreated(Box::new(Wire::empty()))
+            }
+            "session.schedule_rearmed" => {
+                Self::SessionScheduleRearmed(Box::new(Wire::empty()))
+            }
+            "session.session_limits_changed" => {
+                Self::SessionSessionLimitsChanged(Box::new(Wire::empty()))
+            }
+            "session.shutdown" => Self::SessionShutdown(Box::new(Wire::empty())),
+            "session.skills_loaded" => Self::SessionSkillsLoaded(Box::new(Wire::empty())),
+            "session.snapshot_rewind" => {
+                Self::SessionSnapshotRewind(Box::new(Wire::empty()))
+            }
+            "session.start" => Self::SessionStart(Box::new(Wire::empty())),
+            "session.task_complete" => Self::SessionTaskComplete(Box::new(Wire::empty())),
+            "session.title_changed" => Self::SessionTitleChanged(Box::new(Wire::empty())),
+            "session.todos_changed" => Self::SessionTodosChanged(Box::new(Wire::empty())),
+            "session.tools_updated" => Self::SessionToolsUpdated(Box::new(Wire::empty())),
+            "session.truncation" => Self::SessionTruncation(Box::new(Wire::empty())),
+            "session.usage_checkpoint" => {
+                Self::SessionUsageCheckpoint(Box::new(Wire::empty()))
+            }
+            "session.usage_info" => Self::SessionUsageInfo(Box::new(Wire::empty())),
+            "session.usage_record" => Self::SessionUsageRecord(Box::new(Wire::empty())),
+            "session.warning" => Self::SessionWarning(Box::new(Wire::empty())),
+            "session.workspace_file_changed" => {
+                Self::SessionWorkspaceFileChanged(Box::new(Wire::empty()))
+            }
+            "session_limits_exhausted.completed" => {
+                Self::SessionLimitsExhaustedCompleted(Box::new(Wire::empty()))
+            }
+            "session_limits_exhausted.requested" => {
+                Self::SessionLimitsExhaustedRequested(Box::new(Wire::empty()))
+            }
+            "skill.context_delivered" => {
+                Self::SkillContextDelivered(Box::new(Wire::empty()))
+            }
+            "skill.context_delivered_ref" => {
+                Self::SkillContextDeliveredRef(Box::new(Wire::empty()))
+            }
+            "skill.invoked" => Self::SkillInvoked(Box::new(Wire::empty())),
+            "skill.invoked_ref" => Self::SkillInvokedRef(Box::new(Wire::empty())),
+            "subagent.completed" => Self::SubagentCompleted(Box::new(Wire::empty())),
+            "subagent.configured" => Self::SubagentConfigured(Box::new(Wire::empty())),
+            "subagent.deselected" => Self::SubagentDeselected(Box::new(Wire::empty())),
+            "subagent.failed" => Self::SubagentFailed(Box::new(Wire::empty())),
+            "subagent.selected" => Self::SubagentSelected(Box::new(Wire::empty())),
+            "subagent.started" => Self::SubagentStarted(Box::new(Wire::empty())),
+            "system.message" => Self::SystemMessage(Box::new(Wire::empty())),
+            "system.notification" => Self::SystemNotification(Box::new(Wire::empty())),
+            "tool.execution_complete" => {
+                Self::ToolExecutionComplete(Box::new(Wire::empty()))
+            }
+            "tool.execution_partial_result" => {
+                Self::ToolExecutionPartialResult(Box::new(Wire::empty()))
+            }
+            "tool.execution_progress" => {
+                Self::ToolExecutionProgress(Box::new(Wire::empty()))
+            }
+            "tool.execution_start" => Self::ToolExecutionStart(Box::new(Wire::empty())),
+            "tool.shell_output" => Self::ToolShellOutput(Box::new(Wire::empty())),
+            "tool.user_requested" => Self::ToolUserRequested(Box::new(Wire::empty())),
+            "tool_search.activated" => Self::ToolSearchActivated(Box::new(Wire::empty())),
+            "ui.ephemeral_query" => Self::UiEphemeralQuery(Box::new(Wire::empty())),
+            "user.message" => Self::UserMessage(Box::new(Wire::empty())),
+            "user_input.completed" => Self::UserInputCompleted(Box::new(Wire::empty())),
+            "user_input.requested" => Self::UserInputRequested(Box::new(Wire::empty())),
+            "workflow.run_settled" => Self::WorkflowRunSettled(Box::new(Wire::empty())),
+            "workflow.run_started" => Self::WorkflowRunStarted(Box::new(Wire::empty())),
+            "workflow.run_updated" => Self::WorkflowRunUpdated(Box::new(Wire::empty())),
+            _ => return Ok(None),
+        };
+        let place: &mut dyn Wire = match &mut content {
+            Self::Abort(data) => &mut **data,
+            Self::AgentInterrupted(data) => &mut **data,
+            Self::AssistantFusionPhaseActivity(data) => &mut **data,
+            Self::AssistantFusionPhaseCompleted(data) => &mut **data,
+            Self::AssistantFusionPhaseFailed(data) => &mut **data,
+            Self::AssistantFusionPhaseStarted(data) => &mut **data,
+            Self::AssistantIdle(data) => &mut **data,
+            Self::AssistantIntent(data) => &mut **data,
+            Self::AssistantMessage(data) => &mut **data,
+            Self::AssistantMessageDelta(data) => &mut **data,
+            Self::AssistantMessageStart(data) => &mut **data,
+            Self::AssistantReasoning(data) => &mut **data,
+            Self::AssistantReasoningDelta(data) => &mut **data,
+            Self::AssistantServerToolProgress(data) => &mut **data,
+            Self::AssistantStreamingDelta(data) => &mut **data,
+            Self::AssistantToolCallDelta(data) => &mut **data,
+            Self::AssistantTurnEnd(data) => &mut **data,
+            Self::AssistantTurnRetry(data) => &mut **data,
+            Self::AssistantTurnStart(data) => &mut **data,
+            Self::AssistantUsage(data) => &mut **data,
+            Self::AutoModeSwitchCompleted(data) => &mut **data,
+            Self::AutoModeSwitchRequested(data) => &mut **data,
+            Self::CapabilitiesChanged(data) => &mut **data,
+            Self::CommandCompleted(data) => &mut **data,
+            Self::CommandExecute(data) => &mut **data,
+            Self::CommandQueued(data) => &mut **data,
+            Self::CommandsChanged(data) => &mut **data,
+            Self::ElicitationCompleted(data) => &mut **data,
+            Self::ElicitationRequested(data) => &mut **data,
+            Self::ExitPlanModeCompleted(data) => &mut **data,
+            Self::ExitPlanModeRequested(data) => &mut **data,
+            Self::ExternalToolCompleted(data) => &mut **data,
+            Self::ExternalToolRequested(data) => &mut **data,
+            Self::HookEnd(data) => &mut **data,
+            Self::HookProgress(data) => &mut **data,
+            Self::HookStart(data) => &mut **data,
+            Self::HumanResponseRecorded(data) => &mut **data,
+            Self::McpHeadersRefreshCompleted(data) => &mut **data,
+            Self::McpHeadersRefreshRequired(data) => &mut **data,
+            Self::McpOauthCompleted(data) => &mut **data,
+            Self::McpOauthRecoveryCompleted(data) => &mut **data,
+            Self::McpOauthRequired(data) => &mut **data,
+            Self::McpPromptsListChanged(data) => &mut **data,
+            Self::McpResourcesListChanged(data) => &mut **data,
+            Self::McpToolsListChanged(data) => &mut **data,
+            Self::McpAppToolCallComplete(data) => &mut **data,
+            Self::ModelCallFailure(data) => &mut **data,
+            Self::ModelCallFinalResult(data) => &mut **data,
+            Self::ModelCallFinished(data) => &mut **data,
+            Self::ModelCallStart(data) => &mut **data,
+            Self::PendingMessagesModified(data) => &mut **data,
+            Self::PermissionAssentDetected(data) => &mut **data,
+            Self::PermissionCarriedForward(data) => &mut **data,
+            Self::PermissionCompleted(data) => &mut **data,
+            Self::PermissionContextualAuthorization(data) => &mut **data,
+            Self::PermissionMessageAuthorization(data) => &mut **data,
+            Self::PermissionMessageAuthorizationDegraded(data) => &mut **data,
+            Self::PermissionMessageAuthorizationRead(data) => &mut **data,
+            Self::PermissionRequested(data) => &mut **data,
+            Self::PromptCacheBreak(data) => &mut **data,
+            Self::SamplingCompleted(data) => &mut **data,
+            Self::SamplingRequested(data) => &mut **data,
+            Self::SandboxDecision(data) => &mut **data,
+            Self::SessionAutoModeResolved(data) => &mut **data,
+            Self::SessionAutoTierRecommendation(data) => &mut **data,
+            Self::SessionAutoTierSwitchFailed(data) => &mut **data,
+            Self::SessionAutopilotObjectiveChanged(data) => &mut **data,
+            Self::SessionAutopilotStopped(data) => &mut **data,
+            Self::SessionBackgroundTasksChanged(data) => &mut **data,
+            Self::SessionBinaryAsset(data) => &mut **data,
+            Self::SessionCanvasClosed(data) => &mut **data,
+            Self::SessionCanvasOpened(data) => &mut **data,
+            Self::SessionCanvasRecorded(data) => &mut **data,
+            Self::SessionCanvasRegistryChanged(data) => &mut **data,
+            Self::SessionCanvasRemoved(data) => &mut **data,
+            Self::SessionCanvasUnavailable(data) => &mut **data,
+            Self::SessionCompactionComplete(data) => &mut **data,
+            Self::SessionCompactionStart(data) => &mut **data,
+            Self::SessionCompletionReceipt(data) => &mut **data,
+            Self::SessionContextChanged(data) => &mut **data,
+            Self::SessionContextCleared(data) => &mut **data,
+            Self::SessionCustomAgentsUpdated(data) => &mut **data,
+            Self::SessionCustomNotification(data) => &mut **data,
+            Self::SessionError(data) => &mut **data,
+            Self::SessionExtensionsAttachmentsPushed(data) => &mut **data,
+            Self::SessionExtensionsLoaded(data) => &mut **data,
+            Self::SessionFusionChangeCheckpoint(data) => &mut **data,
+            Self::SessionFusionCommitStarted(data) => &mut **data,
+            Self::SessionFusionCompleted(data) => &mut **data,
+            Self::SessionFusionHandoff(data) => &mut **data,
+            Self::SessionFusionResolved(data) => &mut **data,
+            Self::SessionFusionRouteFailed(data) => &mut **data,
+            Self::SessionFusionRouteStarted(data) => &mut **data,
+            Self::SessionHandoff(data) => &mut **data,
+            Self::SessionIdle(data) => &mut **data,
+            Self::SessionIndexedSearch(data) => &mut **data,
+            Self::SessionInfo(data) => &mut **data,
+            Self::SessionManagedPluginProgress(data) => &mut **data,
+            Self::SessionManagedSettingsEnforced(data) => &mut **data,
+            Self::SessionManagedSettingsResolved(data) => &mut **data,
+            Self::SessionMcpServerNeedsReconnect(data) => &mut **data,
+            Self::SessionMcpServerRemoved(data) => &mut **data,
+            Self::SessionMcpServerStatusChanged(data) => &mut **data,
+            Self::SessionMcpServerToolsLoaded(data) => &mut **data,
+            Self::SessionMcpServersLoaded(data) => &mut **data,
+            Self::SessionMemoryChanged(data) => &mut **data,
+            Self::SessionModeChanged(data) => &mut **data,
+            Self::SessionModeNoticeDelivered(data) => &mut **data,
+            Self::SessionModelChange(data) => &mut **data,
+            Self::SessionModelDeselected(data) => &mut **data,
+            Self::SessionPermissionRecovery(data) => &mut **data,
+            Self::SessionPermissionsChanged(data) => &mut **data,
+            Self::SessionPlanChanged(data) => &mut **data,
+            Self::SessionQuotaObservation(data) => &mut **data,
+            Self::SessionRemoteSteerableChanged(data) => &mut **data,
+            Self::SessionRequestBodyCompressionDisabled(data) => &mut **data,
+            Self::SessionResume(data) => &mut **data,
+            Self::SessionScheduleCancelled(data) => &mut **data,
+            Self::SessionScheduleCreated(data) => &mut **data,
+            Self::SessionScheduleRearmed(data) => &mut **data,
+            Self::SessionSessionLimitsChanged(data) => &mut **data,
+            Self::SessionShutdown(data) => &mut **data,
+            Self::SessionSkillsLoaded(data) => &mut **data,
+            Self::SessionSnapshotRewind(data) => &mut **data,
+            Self::SessionStart(data) => &mut **data,
+            Self::SessionTaskComplete(data) => &mut **data,
+            Self::SessionTitleChanged(data) => &mut **data,
+            Self::SessionTodosChanged(data) => &mut **data,
+            Self::SessionToolsUpdated(data) => &mut **data,
+            Self::SessionTruncation(data) => &mut **data,
+            Self::SessionUsageCheckpoint(data) => &mut **data,
+            Self::SessionUsageInfo(data) => &mut **data,
+            Self::SessionUsageRecord(data) => &mut **data,
+            Self::SessionWarning(data) => &mut **data,
+            Self::SessionWorkspaceFileChanged(data) => &mut **data,
+            Self::SessionLimitsExhaustedCompleted(data) => &mut **data,
+            Self::SessionLimitsExhaustedRequested(data) => &mut **data,
+            Self::SkillContextDelivered(data) => &mut **data,
+            Self::SkillContextDeliveredRef(data) => &mut **data,
+            Self::SkillInvoked(data) => &mut **data,
+            Self::SkillInvokedRef(data) => &mut **data,
+            Self::SubagentCompleted(data) => &mut **data,
+            Self::SubagentConfigured(data) => &mut **data,
+            Self::SubagentDeselected(data) => &mut **data,
+            Self::SubagentFailed(data) => &mut **data,
+            Self::SubagentSelected(data) => &mut **data,
+            Self::SubagentStarted(data) => &mut **data,
+            Self::SystemMessage(data) => &mut **data,
+            Self::SystemNotification(data) => &mut **data,
+            Self::ToolExecutionComplete(data) => &mut **data,
+            Self::ToolExecutionPartialResult(data) => &mut **data,
+            Self::ToolExecutionProgress(data) => &mut **data,
+            Self::ToolExecutionStart(data) => &mut **data,
+            Self::ToolShellOutput(data) => &mut **data,
+            Self::ToolUserRequested(data) => &mut **data,
+            Self::ToolSearchActivated(data) => &mut **data,
+            Self::UiEphemeralQuery(data) => &mut **data,
+            Self::UserMessage(data) => &mut **data,
+            Self::UserInputCompleted(data) => &mut **data,
+            Self::UserInputRequested(data) => &mut **data,
+            Self::WorkflowRunSettled(data) => &mut **data,
+            Self::WorkflowRunStarted(data) => &mut **data,
+            Self::WorkflowRunUpdated(data) => &mut **data,
+            _ => return Ok(None),
+        };
+        place.read(data)?;
+        Ok(Some(content))
     }
     /// The event's type, as it stands on the wire.
+    #[inline]
     pub fn kind(&self) -> &str {
         match self {
             Self::Abort(_) => "abort",

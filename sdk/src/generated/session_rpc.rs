@@ -60,226 +60,279 @@ use crate::types::{
 pub struct SessionRpc<'a>(pub(crate) &'a Caller);
 impl<'a> SessionRpc<'a> {
     /// `accounts` methods.
+    #[inline]
     pub fn accounts(self) -> accounts::Accounts<'a> {
         accounts::Accounts(self.0)
     }
     /// `agent` methods.
+    #[inline]
     pub fn agent(self) -> agent::Agent<'a> {
         agent::Agent(self.0)
     }
     /// `autopilotObjective` methods.
+    #[inline]
     pub fn autopilot_objective(self) -> autopilot_objective::AutopilotObjective<'a> {
         autopilot_objective::AutopilotObjective(self.0)
     }
     /// `canvas` methods.
+    #[inline]
     pub fn canvas(self) -> canvas::Canvas<'a> {
         canvas::Canvas(self.0)
     }
     /// `commands` methods.
+    #[inline]
     pub fn commands(self) -> commands::Commands<'a> {
         commands::Commands(self.0)
     }
     /// `completions` methods.
+    #[inline]
     pub fn completions(self) -> completions::Completions<'a> {
         completions::Completions(self.0)
     }
     /// `connectors` methods.
+    #[inline]
     pub fn connectors(self) -> connectors::Connectors<'a> {
         connectors::Connectors(self.0)
     }
     /// `contentExclusion` methods.
+    #[inline]
     pub fn content_exclusion(self) -> content_exclusion::ContentExclusion<'a> {
         content_exclusion::ContentExclusion(self.0)
     }
     /// `customizations` methods.
+    #[inline]
     pub fn customizations(self) -> customizations::Customizations<'a> {
         customizations::Customizations(self.0)
     }
     /// `debug` methods.
+    #[inline]
     pub fn debug(self) -> debug::Debug<'a> {
         debug::Debug(self.0)
     }
     /// `diagnostics` methods.
+    #[inline]
     pub fn diagnostics(self) -> diagnostics::Diagnostics<'a> {
         diagnostics::Diagnostics(self.0)
     }
     /// `eventLog` methods.
+    #[inline]
     pub fn event_log(self) -> event_log::EventLog<'a> {
         event_log::EventLog(self.0)
     }
     /// `extensions` methods.
+    #[inline]
     pub fn extensions(self) -> extensions::Extensions<'a> {
         extensions::Extensions(self.0)
     }
     /// `fleet` methods.
+    #[inline]
     pub fn fleet(self) -> fleet::Fleet<'a> {
         fleet::Fleet(self.0)
     }
     /// `gitHubAuth` methods.
+    #[inline]
     pub fn git_hub_auth(self) -> git_hub_auth::GitHubAuth<'a> {
         git_hub_auth::GitHubAuth(self.0)
     }
     /// `history` methods.
+    #[inline]
     pub fn history(self) -> history::History<'a> {
         history::History(self.0)
     }
     /// `instructions` methods.
+    #[inline]
     pub fn instructions(self) -> instructions::Instructions<'a> {
         instructions::Instructions(self.0)
     }
     /// `limitPrediction` methods.
+    #[inline]
     pub fn limit_prediction(self) -> limit_prediction::LimitPrediction<'a> {
         limit_prediction::LimitPrediction(self.0)
     }
     /// `lsp` methods.
+    #[inline]
     pub fn lsp(self) -> lsp::Lsp<'a> {
         lsp::Lsp(self.0)
     }
     /// `managedSettings` methods.
+    #[inline]
     pub fn managed_settings(self) -> managed_settings::ManagedSettings<'a> {
         managed_settings::ManagedSettings(self.0)
     }
     /// `mcp` methods.
+    #[inline]
     pub fn mcp(self) -> mcp::Mcp<'a> {
         mcp::Mcp(self.0)
     }
     /// `metadata` methods.
+    #[inline]
     pub fn metadata(self) -> metadata::Metadata<'a> {
         metadata::Metadata(self.0)
     }
     /// `mode` methods.
+    #[inline]
     pub fn mode(self) -> mode::Mode<'a> {
         mode::Mode(self.0)
     }
     /// `model` methods.
+    #[inline]
     pub fn model(self) -> model::Model<'a> {
         model::Model(self.0)
     }
     /// `name` methods.
+    #[inline]
     pub fn name(self) -> name::Name<'a> {
         name::Name(self.0)
     }
     /// `options` methods.
+    #[inline]
     pub fn options(self) -> options::Options<'a> {
         options::Options(self.0)
     }
     /// `permissions` methods.
+    #[inline]
     pub fn permissions(self) -> permissions::Permissions<'a> {
         permissions::Permissions(self.0)
     }
     /// `plan` methods.
+    #[inline]
     pub fn plan(self) -> plan::Plan<'a> {
         plan::Plan(self.0)
     }
     /// `plugins` methods.
+    #[inline]
     pub fn plugins(self) -> plugins::Plugins<'a> {
         plugins::Plugins(self.0)
     }
     /// `provider` methods.
+    #[inline]
     pub fn provider(self) -> provider::Provider<'a> {
         provider::Provider(self.0)
     }
     /// `providers` methods.
+    #[inline]
     pub fn providers(self) -> providers::Providers<'a> {
         providers::Providers(self.0)
     }
     /// `queue` methods.
+    #[inline]
     pub fn queue(self) -> queue::Queue<'a> {
         queue::Queue(self.0)
     }
     /// `quota` methods.
+    #[inline]
     pub fn quota(self) -> quota::Quota<'a> {
         quota::Quota(self.0)
     }
     /// `remote` methods.
+    #[inline]
     pub fn remote(self) -> remote::Remote<'a> {
         remote::Remote(self.0)
     }
     /// `sandbox` methods.
+    #[inline]
     pub fn sandbox(self) -> sandbox::Sandbox<'a> {
         sandbox::Sandbox(self.0)
     }
     /// `schedule` methods.
+    #[inline]
     pub fn schedule(self) -> schedule::Schedule<'a> {
         schedule::Schedule(self.0)
     }
     /// `settings` methods.
+    #[inline]
     pub fn settings(self) -> settings::Settings<'a> {
         settings::Settings(self.0)
     }
     /// `shell` methods.
+    #[inline]
     pub fn shell(self) -> shell::Shell<'a> {
         shell::Shell(self.0)
     }
     /// `skills` methods.
+    #[inline]
     pub fn skills(self) -> skills::Skills<'a> {
         skills::Skills(self.0)
     }
     /// `tasks` methods.
+    #[inline]
     pub fn tasks(self) -> tasks::Tasks<'a> {
         tasks::Tasks(self.0)
     }
     /// `telemetry` methods.
+    #[inline]
     pub fn telemetry(self) -> telemetry::Telemetry<'a> {
         telemetry::Telemetry(self.0)
     }
     /// `tools` methods.
+    #[inline]
     pub fn tools(self) -> tools::Tools<'a> {
         tools::Tools(self.0)
     }
     /// `ui` methods.
+    #[inline]
     pub fn ui(self) -> ui::Ui<'a> {
         ui::Ui(self.0)
     }
     /// `usage` methods.
+    #[inline]
     pub fn usage(self) -> usage::Usage<'a> {
         usage::Usage(self.0)
     }
     /// `visibility` methods.
+    #[inline]
     pub fn visibility(self) -> visibility::Visibility<'a> {
         visibility::Visibility(self.0)
     }
     /// `workflow` methods.
+    #[inline]
     pub fn workflow(self) -> workflow::Workflow<'a> {
         workflow::Workflow(self.0)
     }
     /// `workspaces` methods.
+    #[inline]
     pub fn workspaces(self) -> workspaces::Workspaces<'a> {
         workspaces::Workspaces(self.0)
     }
     /// Aborts the current agent turn.
     ///
     /// Wire method `session.abort`.
+    #[inline]
     pub fn abort(self, params: &AbortRequest) -> Call<AbortResult> {
         self.0.call("session.abort", params)
     }
     /// Cancels every running background agent (task-registry subagents plus sidekick agents) without interrupting the main agent loop. Promoted attached shells are left running.
     ///
     /// Wire method `session.cancelAllBackgroundAgents`.
+    #[inline]
     pub fn cancel_all_background_agents(self) -> Call<i64> {
         self.0.call("session.cancelAllBackgroundAgents", &())
     }
     /// Closes the session for this connection and keeps its files. In the middle of a turn no session.idle follows. On 1.0.102 the sessionEnd hook is called before the answer, which waits 1.5 seconds for it at most.
     ///
     /// Wire method `session.destroy`.
+    #[inline]
     pub fn destroy(self) -> Call<SessionDestroyResult> {
         self.0.call("session.destroy", &())
     }
     /// Detaches this connection from the session. Unknown before 1.0.81.
     ///
     /// Wire method `session.detach`.
+    #[inline]
     pub fn detach(self) -> Call<SessionDetachResult> {
         self.0.call("session.detach", &())
     }
     /// Returns the events of a live session in order. It needs no attachment to the session.
     ///
     /// Wire method `session.getMessages`.
+    #[inline]
     pub fn get_messages(self) -> Call<SessionGetMessagesResult> {
         self.0.call("session.getMessages", &())
     }
     /// Interrupts the current main agent turn while leaving running background work (subagents, sidekicks, and promoted attached shells) alive. No-op when the main loop is not processing.
     ///
     /// Wire method `session.interruptMainTurn`.
+    #[inline]
     pub fn interrupt_main_turn(
         self,
         params: &InterruptMainTurnRequest,
@@ -289,18 +342,21 @@ impl<'a> SessionRpc<'a> {
     /// Emits a user-visible session log event.
     ///
     /// Wire method `session.log`.
+    #[inline]
     pub fn log(self, params: &LogRequest) -> Call<LogResult> {
         self.0.call("session.log", params)
     }
     /// Sends a user message to the session and returns its message ID.
     ///
     /// Wire method `session.send`.
+    #[inline]
     pub fn send(self, params: &SendRequest) -> Call<SendResult> {
         self.0.call("session.send", params)
     }
     /// Sends zero or more user messages to the session in a single turn and returns their message IDs. All provided messages are appended to the conversation in order, then exactly one agent turn runs over the resulting history. When the list is empty, one turn runs over the existing history with no new user message. Remote-backed (Mission Control) sessions do not support this method and will return an error.
     ///
     /// Wire method `session.sendMessages`.
+    #[inline]
     pub fn send_messages(
         self,
         params: &SendMessagesRequest,
@@ -312,6 +368,7 @@ impl<'a> SessionRpc<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.sendSystemNotification`.
+    #[inline]
     pub fn send_system_notification(
         self,
         params: &SendSystemNotificationRequest,
@@ -321,12 +378,14 @@ impl<'a> SessionRpc<'a> {
     /// Shuts down the session and persists its final state. Awaits any deferred sessionEnd hooks before resolving so user-supplied hook scripts complete before the runtime tears down.
     ///
     /// Wire method `session.shutdown`.
+    #[inline]
     pub fn shutdown(self, params: &ShutdownRequest) -> Call<()> {
         self.0.call("session.shutdown", params)
     }
     /// Suspends the session while preserving persisted state for later resume.
     ///
     /// Wire method `session.suspend`.
+    #[inline]
     pub fn suspend(self) -> Call<()> {
         self.0.call("session.suspend", &())
     }

@@ -5,17 +5,25 @@ use std::collections::BTreeMap;
 use super::{DecodeError, Node, Wire, Writer};
 
 impl Wire for String {
-    fn read(node: Node<'_>) -> Result<Self, DecodeError> {
-        node.string().map(str::to_owned)
+    fn empty() -> Self {
+        Self::new()
+    }
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        *self = node.string()?.to_owned();
+        Ok(())
     }
     fn write(&self, out: &mut Writer) {
         out.string(self);
     }
 }
 
+/// For constants, which are only written.
 impl Wire for &'static str {
-    fn read(node: Node<'_>) -> Result<Self, DecodeError> {
-        Err(node.mismatch("nothing: constants are only written"))
+    fn empty() -> Self {
+        ""
+    }
+    fn read(&mut self, _: Node<'_>) -> Result<(), DecodeError> {
+        Ok(())
     }
     fn write(&self, out: &mut Writer) {
         out.string(self);
@@ -23,8 +31,12 @@ impl Wire for &'static str {
 }
 
 impl Wire for bool {
-    fn read(node: Node<'_>) -> Result<Self, DecodeError> {
-        node.boolean()
+    fn empty() -> Self {
+        false
+    }
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        *self = node.boolean()?;
+        Ok(())
     }
     fn write(&self, out: &mut Writer) {
         out.raw(if *self { "true" } else { "false" });
@@ -32,8 +44,12 @@ impl Wire for bool {
 }
 
 impl Wire for i64 {
-    fn read(node: Node<'_>) -> Result<Self, DecodeError> {
-        node.integer()
+    fn empty() -> Self {
+        0
+    }
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        *self = node.integer()?;
+        Ok(())
     }
     fn write(&self, out: &mut Writer) {
         out.serialize(self);
@@ -41,8 +57,12 @@ impl Wire for i64 {
 }
 
 impl Wire for f64 {
-    fn read(node: Node<'_>) -> Result<Self, DecodeError> {
-        node.number()
+    fn empty() -> Self {
+        0.0
+    }
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        *self = node.number()?;
+        Ok(())
     }
     fn write(&self, out: &mut Writer) {
         // Whole numbers are written as the CLI's JavaScript versions write them: without a fraction.
@@ -56,57 +76,50 @@ impl Wire for f64 {
 
 /// A method without params sends an empty object; a result that nobody needs may be anything.
 impl Wire for () {
-    fn read(_: Node<'_>) -> Result<Self, DecodeError> {
+    fn empty() -> Self {}
+    fn read(&mut self, _: Node<'_>) -> Result<(), DecodeError> {
         Ok(())
     }
     fn write(&self, out: &mut Writer) {
         out.raw("{}");
     }
-    fn absent() -> Option<Self> {
-        Some(())
+    fn absent(&mut self) -> bool {
+        true
     }
 }
 
 impl Wire for serde_json::Value {
-    fn read(node: Node<'_>) -> Result<Self, DecodeError> {
-        use serde_json::Value;
-        Ok(if node.is_null() {
-            Value::Null
-        } else if node.is_bool() {
-            Value::Bool(node.boolean()?)
-        } else if node.is_string() {
-            Value::String(node.string()?.to_owned())
-        } else if node.is_number() {
-            Value::Number(node.json_number())
-        } else if node.is_array() {
-            Value::Array(node.items()?.map(Value::read).collect::<Result<_, _>>()?)
-        } else {
-            let fields = node.entries()?;
-            Value::Object(
-                fields
-                    .map(|(key, value)| Ok((key.to_owned(), Value::read(value)?)))
-                    .collect::<Result<_, _>>()?,
-            )
-        })
+    fn empty() -> Self {
+        Self::Null
+    }
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        *self = node.to_value();
+        Ok(())
     }
     fn write(&self, out: &mut Writer) {
         out.serialize(self);
     }
-    fn null() -> Option<Self> {
-        Some(Self::Null)
+    fn null(&mut self) -> bool {
+        *self = Self::Null;
+        true
     }
 }
 
 impl<T: Wire> Wire for Option<T> {
     #[inline]
-    fn read(node: Node<'_>) -> Result<Self, DecodeError> {
-        if node.is_null() {
-            Ok(T::null())
-        } else {
-            T::read(node).map(Some)
-        }
+    fn empty() -> Self {
+        None
     }
-    #[inline]
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        let inner = self.insert(T::empty());
+        if !node.is_null() {
+            return inner.read(node);
+        }
+        if !inner.null() {
+            *self = None;
+        }
+        Ok(())
+    }
     fn write(&self, out: &mut Writer) {
         match self {
             Some(value) => value.write(out),
@@ -114,12 +127,13 @@ impl<T: Wire> Wire for Option<T> {
         }
     }
     #[inline]
-    fn absent() -> Option<Self> {
-        Some(None)
+    fn absent(&mut self) -> bool {
+        true
     }
     #[inline]
-    fn null() -> Option<Self> {
-        Some(None)
+    fn null(&mut self) -> bool {
+        *self = None;
+        true
     }
     #[inline]
     fn is_absent(&self) -> bool {
@@ -127,23 +141,17 @@ impl<T: Wire> Wire for Option<T> {
     }
 }
 
-impl<T: Wire> Wire for Box<T> {
-    #[inline]
-    fn read(node: Node<'_>) -> Result<Self, DecodeError> {
-        T::read(node).map(Box::new)
-    }
-    #[inline]
-    fn write(&self, out: &mut Writer) {
-        (**self).write(out);
-    }
-}
-
 impl<T: Wire> Wire for Vec<T> {
-    fn read(node: Node<'_>) -> Result<Self, DecodeError> {
-        node.items()?
-            .enumerate()
-            .map(|(index, item)| T::read(item).map_err(|error| error.in_item(index)))
-            .collect()
+    #[inline]
+    fn empty() -> Self {
+        Self::new()
+    }
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        for (index, item) in node.items()?.enumerate() {
+            self.push(T::empty());
+            self[index].read(item).map_err(|error| error.in_item(index))?;
+        }
+        Ok(())
     }
     fn write(&self, out: &mut Writer) {
         out.begin_array();
@@ -156,13 +164,12 @@ impl<T: Wire> Wire for Vec<T> {
 }
 
 impl<T: Wire> Wire for BTreeMap<String, T> {
-    fn read(node: Node<'_>) -> Result<Self, DecodeError> {
-        node.entries()?
-            .map(|(key, value)| match T::read(value) {
-                Ok(value) => Ok((key.to_owned(), value)),
-                Err(error) => Err(error.in_field(key)),
-            })
-            .collect()
+    #[inline]
+    fn empty() -> Self {
+        Self::new()
+    }
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        node.read_rest(&[], self)
     }
     fn write(&self, out: &mut Writer) {
         out.begin_object();

@@ -205,13 +205,19 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The number as it stood in the text; zero when the value is no number.
-    pub(crate) fn json_number(self) -> serde_json::Number {
+    /// The JSON as a value of its own.
+    pub(crate) fn to_value(self) -> serde_json::Value {
         match self.entry() {
+            Entry::Null => serde_json::Value::Null,
+            Entry::Bool(value) => (*value).into(),
             Entry::Int(value) => (*value).into(),
             Entry::UInt(value) => (*value).into(),
-            Entry::Float(value) => serde_json::Number::from_f64(*value).unwrap_or_else(|| 0.into()),
-            _ => 0.into(),
+            Entry::Float(value) => (*value).into(),
+            Entry::String(value) => value.as_ref().into(),
+            Entry::Array(_) => self.items().into_iter().flatten().map(Self::to_value).collect(),
+            Entry::Object(_) => {
+                self.entries().into_iter().flatten().map(|(key, value)| (key, value.to_value())).collect()
+            }
         }
     }
 
@@ -256,36 +262,63 @@ impl<'a> Node<'a> {
         }))
     }
 
-    /// The fields of an object, to be read by name.
-    ///
-    /// # Errors
-    /// When the value is no object.
-    pub fn fields(self) -> Result<Fields<'a>, DecodeError> {
-        match self.entry() {
-            Entry::Object(_) => Ok(Fields {
-                object: self,
-                next: self.at + 1,
-            }),
-            _ => Err(self.mismatch("an object")),
+    /// The value under `key`; none when there is none or this is no object.
+    fn get(self, key: &str) -> Option<Node<'a>> {
+        self.entries().ok()?.find_map(|(name, value)| (name == key).then_some(value))
+    }
+
+    /// Reads the fields of an object, each into the place given for its key. Of a key that stands
+    /// there twice, the first counts.
+    pub(crate) fn read_fields(self, places: &mut [(&str, &mut dyn Wire)]) -> Result<(), DecodeError> {
+        // One bit for each place; the generator makes no record with more fields.
+        let (mut read, mut next) = (0_u128, 0);
+        for (key, value) in self.entries()? {
+            // Keys mostly come in the order of the schema, so the search goes on from the last one.
+            let (before, after) = places.split_at(next.min(places.len()));
+            let found = after.iter().position(|(name, _)| *name == key).map(|index| next + index);
+            let Some(index) = found.or_else(|| before.iter().position(|(name, _)| *name == key)) else { continue };
+            next = index + 1;
+            if read & (1 << index) == 0 {
+                read |= 1 << index;
+                places[index].1.read(value).map_err(|error| error.in_field(key))?;
+            }
         }
+        for (index, (key, place)) in places.iter_mut().enumerate() {
+            if read & (1 << index) == 0 && !place.absent() {
+                return Err(DecodeError::new("a value", "nothing").in_field(key));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads every field of an object but the `known` ones.
+    pub(crate) fn read_rest<T: Wire>(
+        self,
+        known: &[&str],
+        rest: &mut std::collections::BTreeMap<String, T>,
+    ) -> Result<(), DecodeError> {
+        for (key, node) in self.entries()?.filter(|(key, _)| !known.contains(key)) {
+            let value = rest.entry(key.to_owned()).or_insert_with(T::empty);
+            value.read(node).map_err(|error| error.in_field(key))?;
+        }
+        Ok(())
     }
 
     /// The string under `key` that tells a union's variants apart; empty when it is no string.
     pub(crate) fn tag(self, key: &str) -> Result<&'a str, DecodeError> {
-        let value = self.fields()?.find(key);
-        Ok(value.and_then(|value| value.string().ok()).unwrap_or(""))
+        match self.entry() {
+            Entry::Object(_) => Ok(self.get(key).and_then(|value| value.string().ok()).unwrap_or("")),
+            _ => Err(self.mismatch("an object")),
+        }
     }
 
     /// Whether an object has `key` (`outer/inner` for one in a nested object), with one of `values`
     /// unless there are none.
     pub(crate) fn has(self, key: &str, values: &[&str]) -> bool {
         if let Some((outer, inner)) = key.split_once('/') {
-            let nested = self.fields().ok().and_then(|mut fields| fields.find(outer));
-            return nested.is_some_and(|nested| nested.has(inner, values));
+            return self.get(outer).is_some_and(|nested| nested.has(inner, values));
         }
-        let Some(value) = self.fields().ok().and_then(|mut fields| fields.find(key)) else {
-            return false;
-        };
+        let Some(value) = self.get(key) else { return false };
         match value.entry() {
             _ if values.is_empty() => true,
             Entry::String(text) => values.contains(&text.as_ref()),
@@ -293,73 +326,4 @@ impl<'a> Node<'a> {
             _ => false,
         }
     }
-}
-
-/// The fields of an object, read by name. Fields asked for in the order of the text are found at once.
-#[derive(Debug)]
-pub struct Fields<'a> {
-    object: Node<'a>,
-    next: usize,
-}
-
-impl<'a> Fields<'a> {
-    /// The value under `key`.
-    pub(crate) fn find(&mut self, key: &str) -> Option<Node<'a>> {
-        let (start, end) = (self.object.at + 1, self.object.end());
-        self.search(key, self.next, end)
-            .or_else(|| self.search(key, start, self.next))
-    }
-
-    fn search(&mut self, key: &str, mut at: usize, end: usize) -> Option<Node<'a>> {
-        while at < end {
-            let value = self.object.sibling(at + 1);
-            if matches!(self.object.sibling(at).entry(), Entry::String(name) if name == key) {
-                self.next = value.end();
-                return Some(value);
-            }
-            at = value.end();
-        }
-        None
-    }
-
-    /// Reads the field `key`.
-    #[inline]
-    pub(crate) fn field<T: Wire>(&mut self, key: &'static str) -> Result<T, DecodeError> {
-        match self.find(key) {
-            Some(node) => T::read(node).map_err(|error| error.in_field(key)),
-            None => T::absent().ok_or_else(|| missing(key)),
-        }
-    }
-
-    /// Reads a field that is always there but may be `null`.
-    #[inline]
-    pub(crate) fn nullable<T: Wire>(&mut self, key: &'static str) -> Result<T, DecodeError> {
-        self.field(key)
-    }
-
-    /// Reads a field whose value is a secret.
-    #[inline]
-    pub(crate) fn secret<T: Wire>(&mut self, key: &'static str) -> Result<T, DecodeError> {
-        self.field(key)
-    }
-
-    /// Reads every field but the `known` ones.
-    pub(crate) fn rest<T: Wire>(
-        &mut self,
-        known: &[&str],
-    ) -> Result<std::collections::BTreeMap<String, T>, DecodeError> {
-        self.object
-            .entries()?
-            .filter(|(key, _)| !known.contains(key))
-            .map(|(key, node)| match T::read(node) {
-                Ok(value) => Ok((key.to_owned(), value)),
-                Err(error) => Err(error.in_field(key)),
-            })
-            .collect()
-    }
-}
-
-#[cold]
-fn missing(key: &str) -> DecodeError {
-    DecodeError::new("a value", "nothing").in_field(key)
 }

@@ -1,6 +1,6 @@
 //! JSON text, written value by value.
 
-use super::Wire;
+use super::{Kind, Wire};
 
 /// Builds a JSON text.
 #[derive(Debug, Default)]
@@ -78,43 +78,29 @@ impl Writer {
         self.json.push(b':');
     }
 
-    /// Appends a field that is the same in every value of a type.
-    pub(crate) fn constant(&mut self, key: &str, value: impl Wire) {
-        self.key(key);
-        value.write(self);
+    /// Appends an object of these fields.
+    pub(crate) fn object(&mut self, fields: &[(Kind, &str, &dyn Wire)]) {
+        self.begin_object();
+        for (kind, key, value) in fields {
+            if value.is_absent() && *kind != Kind::Nullable {
+                continue;
+            }
+            self.key(key);
+            match kind {
+                Kind::Secret if self.redact => self.string("***"),
+                _ => value.write(self),
+            }
+        }
+        self.end_object();
     }
 
-    /// Appends a field, unless its value stands for an absent one.
-    #[inline]
-    pub(crate) fn field<T: Wire>(&mut self, key: &str, value: &T) {
-        if !value.is_absent() {
+    /// Appends the fields of a map to the object that was just written.
+    pub(crate) fn rest<T: Wire>(&mut self, values: &std::collections::BTreeMap<String, T>) {
+        self.json.pop();
+        for (key, value) in values {
             self.key(key);
             value.write(self);
         }
-    }
-
-    /// Appends a field that is always there but may be `null`.
-    #[inline]
-    pub(crate) fn nullable<T: Wire>(&mut self, key: &str, value: &T) {
-        self.key(key);
-        value.write(self);
-    }
-
-    /// Appends a field whose value is a secret.
-    #[inline]
-    pub(crate) fn secret<T: Wire>(&mut self, key: &str, value: &T) {
-        if self.redact && !value.is_absent() {
-            self.key(key);
-            self.string("***");
-        } else {
-            self.field(key, value);
-        }
-    }
-
-    /// Appends the fields of a map to the object being written.
-    pub(crate) fn rest<T: Wire>(&mut self, values: &std::collections::BTreeMap<String, T>) {
-        for (key, value) in values {
-            self.field(key, value);
-        }
+        self.end_object();
     }
 }

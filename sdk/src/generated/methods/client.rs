@@ -3,8 +3,7 @@
 //! Methods the CLI calls on us. Params leave out the `sessionId`.
 use crate::types;
 /// `autoModeSwitch.request`.
-#[derive(Debug, Clone, Copy)]
-pub struct AutoModeSwitchRequest;
+pub enum AutoModeSwitchRequest {}
 impl crate::rpc::Method for AutoModeSwitchRequest {
     const NAME: &'static str = "autoModeSwitch.request";
     type Params = types::AutoModeSwitchRequestParams;
@@ -12,8 +11,7 @@ impl crate::rpc::Method for AutoModeSwitchRequest {
 }
 impl crate::rpc::ClientMethod for AutoModeSwitchRequest {}
 /// `canvas.action.invoke`.
-#[derive(Debug, Clone, Copy)]
-pub struct CanvasActionInvoke;
+pub enum CanvasActionInvoke {}
 impl crate::rpc::Method for CanvasActionInvoke {
     const NAME: &'static str = "canvas.action.invoke";
     type Params = types::CanvasProviderInvokeActionRequest;
@@ -21,8 +19,7 @@ impl crate::rpc::Method for CanvasActionInvoke {
 }
 impl crate::rpc::ClientMethod for CanvasActionInvoke {}
 /// `canvas.close`.
-#[derive(Debug, Clone, Copy)]
-pub struct CanvasClose;
+pub enum CanvasClose {}
 impl crate::rpc::Method for CanvasClose {
     const NAME: &'static str = "canvas.close";
     type Params = types::CanvasProviderCloseRequest;
@@ -30,8 +27,7 @@ impl crate::rpc::Method for CanvasClose {
 }
 impl crate::rpc::ClientMethod for CanvasClose {}
 /// `canvas.open`.
-#[derive(Debug, Clone, Copy)]
-pub struct CanvasOpen;
+pub enum CanvasOpen {}
 impl crate::rpc::Method for CanvasOpen {
     const NAME: &'static str = "canvas.open";
     type Params = types::CanvasProviderOpenRequest;
@@ -39,8 +35,7 @@ impl crate::rpc::Method for CanvasOpen {
 }
 impl crate::rpc::ClientMethod for CanvasOpen {}
 /// `exitPlanMode.request`.
-#[derive(Debug, Clone, Copy)]
-pub struct ExitPlanModeRequest;
+pub enum ExitPlanModeRequest {}
 impl crate::rpc::Method for ExitPlanModeRequest {
     const NAME: &'static str = "exitPlanMode.request";
     type Params = types::ExitPlanModeRequestParams;
@@ -48,8 +43,7 @@ impl crate::rpc::Method for ExitPlanModeRequest {
 }
 impl crate::rpc::ClientMethod for ExitPlanModeRequest {}
 /// `extensionLaunchProvider.resolve`.
-#[derive(Debug, Clone, Copy)]
-pub struct ExtensionLaunchProviderResolve;
+pub enum ExtensionLaunchProviderResolve {}
 impl crate::rpc::Method for ExtensionLaunchProviderResolve {
     const NAME: &'static str = "extensionLaunchProvider.resolve";
     type Params = types::ExtensionLaunchProviderResolveRequest;
@@ -57,8 +51,7 @@ impl crate::rpc::Method for ExtensionLaunchProviderResolve {
 }
 impl crate::rpc::ClientMethod for ExtensionLaunchProviderResolve {}
 /// `gitHubTelemetry.event`.
-#[derive(Debug, Clone, Copy)]
-pub struct GitHubTelemetryEvent;
+pub enum GitHubTelemetryEvent {}
 impl crate::rpc::Method for GitHubTelemetryEvent {
     const NAME: &'static str = "gitHubTelemetry.event";
     type Params = types::GitHubTelemetryNotification;
@@ -66,8 +59,7 @@ impl crate::rpc::Method for GitHubTelemetryEvent {
 }
 impl crate::rpc::ClientMethod for GitHubTelemetryEvent {}
 /// `gitHubToken.getToken`.
-#[derive(Debug, Clone, Copy)]
-pub struct GitHubTokenGetToken;
+pub enum GitHubTokenGetToken {}
 impl crate::rpc::Method for GitHubTokenGetToken {
     const NAME: &'static str = "gitHubToken.getToken";
     type Params = types::GitHubTokenAcquireRequest;
@@ -75,8 +67,7 @@ impl crate::rpc::Method for GitHubTokenGetToken {
 }
 impl crate::rpc::ClientMethod for GitHubTokenGetToken {}
 /// `hooks.invoke`.
-#[derive(Debug, Clone, Copy)]
-pub struct HooksInvoke;
+pub enum HooksInvoke {}
 impl crate::rpc::Method for HooksInvoke {
     const NAME: &'static str = "hooks.invoke";
     type Params = types::HookInvokeRequest;
@@ -84,8 +75,7 @@ impl crate::rpc::Method for HooksInvoke {
 }
 impl crate::rpc::ClientMethod for HooksInvoke {}
 /// `host.exited`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostExited;
+pub enum HostExited {}
 impl crate::rpc::Method for HostExited {
     const NAME: &'static str = "host.exited";
     type Params = types::HostExitedNotification;
@@ -93,8 +83,7 @@ impl crate::rpc::Method for HostExited {
 }
 impl crate::rpc::ClientMethod for HostExited {}
 /// `host.materializeSession`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostMaterializeSession;
+pub enum HostMaterializeSession {}
 impl crate::rpc::Method for HostMaterializeSession {
     const NAME: &'static str = "host.materializeSession";
     type Params = types::HostSessionCreateCallback;
@@ -102,8 +91,7 @@ impl crate::rpc::Method for HostMaterializeSession {
 }
 impl crate::rpc::ClientMethod for HostMaterializeSession {}
 /// `host.registerSession`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostRegisterSession;
+pub enum HostRegisterSession {}
 impl crate::rpc::Method for HostRegisterSession {
     const NAME: &'static str = "host.registerSession";
     type Params = types::HostRegisterSessionRequest;
@@ -111,8 +99,7 @@ impl crate::rpc::Method for HostRegisterSession {
 }
 impl crate::rpc::ClientMethod for HostRegisterSession {}
 /// `host.sessionReleased`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostSessionReleased;
+pub enum HostSessionReleased {}
 impl crate::rpc::Method for HostSessionReleased {
     const NAME: &'static str = "host.sessionReleased";
     type Params = types::HostSessionReleasedNotification;
@@ -120,8 +107,7 @@ impl crate::rpc::Method for HostSessionReleased {
 }
 impl crate::rpc::ClientMethod for HostSessionReleased {}
 /// `host.shutdown`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostShutdown;
+pub enum HostShutdown {}
 impl crate::rpc::Method for HostShutdown {
     const NAME: &'static str = "host.shutdown";
     type Params = types::HostEmptyResult;
@@ -129,8 +115,7 @@ impl crate::rpc::Method for HostShutdown {
 }
 impl crate::rpc::ClientMethod for HostShutdown {}
 /// `host.unregisterSession`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostUnregisterSession;
+pub enum HostUnregisterSession {}
 impl crate::rpc::Method for HostUnregisterSession {
     const NAME: &'static str = "host.unregisterSession";
     type Params = types::HostUnregisterSessionRequest;
@@ -138,8 +123,7 @@ impl crate::rpc::Method for HostUnregisterSession {
 }
 impl crate::rpc::ClientMethod for HostUnregisterSession {}
 /// `installations.confirm`.
-#[derive(Debug, Clone, Copy)]
-pub struct InstallationsConfirm;
+pub enum InstallationsConfirm {}
 impl crate::rpc::Method for InstallationsConfirm {
     const NAME: &'static str = "installations.confirm";
     type Params = types::InstallationConfirmationRequest;
@@ -147,8 +131,7 @@ impl crate::rpc::Method for InstallationsConfirm {
 }
 impl crate::rpc::ClientMethod for InstallationsConfirm {}
 /// `llmInference.httpRequestChunk`.
-#[derive(Debug, Clone, Copy)]
-pub struct LlmInferenceHttpRequestChunk;
+pub enum LlmInferenceHttpRequestChunk {}
 impl crate::rpc::Method for LlmInferenceHttpRequestChunk {
     const NAME: &'static str = "llmInference.httpRequestChunk";
     type Params = types::LlmInferenceHttpRequestChunkRequest;
@@ -156,8 +139,7 @@ impl crate::rpc::Method for LlmInferenceHttpRequestChunk {
 }
 impl crate::rpc::ClientMethod for LlmInferenceHttpRequestChunk {}
 /// `llmInference.httpRequestStart`.
-#[derive(Debug, Clone, Copy)]
-pub struct LlmInferenceHttpRequestStart;
+pub enum LlmInferenceHttpRequestStart {}
 impl crate::rpc::Method for LlmInferenceHttpRequestStart {
     const NAME: &'static str = "llmInference.httpRequestStart";
     type Params = types::LlmInferenceHttpRequestStartRequest;
@@ -165,8 +147,7 @@ impl crate::rpc::Method for LlmInferenceHttpRequestStart {
 }
 impl crate::rpc::ClientMethod for LlmInferenceHttpRequestStart {}
 /// `providerToken.getToken`.
-#[derive(Debug, Clone, Copy)]
-pub struct ProviderTokenGetToken;
+pub enum ProviderTokenGetToken {}
 impl crate::rpc::Method for ProviderTokenGetToken {
     const NAME: &'static str = "providerToken.getToken";
     type Params = types::ProviderTokenAcquireRequest;
@@ -174,8 +155,7 @@ impl crate::rpc::Method for ProviderTokenGetToken {
 }
 impl crate::rpc::ClientMethod for ProviderTokenGetToken {}
 /// `sessionFs.appendFile`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsAppendFile;
+pub enum SessionFsAppendFile {}
 impl crate::rpc::Method for SessionFsAppendFile {
     const NAME: &'static str = "sessionFs.appendFile";
     type Params = types::SessionFsAppendFileRequest;
@@ -183,8 +163,7 @@ impl crate::rpc::Method for SessionFsAppendFile {
 }
 impl crate::rpc::ClientMethod for SessionFsAppendFile {}
 /// `sessionFs.exists`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsExists;
+pub enum SessionFsExists {}
 impl crate::rpc::Method for SessionFsExists {
     const NAME: &'static str = "sessionFs.exists";
     type Params = types::SessionFsExistsRequest;
@@ -192,8 +171,7 @@ impl crate::rpc::Method for SessionFsExists {
 }
 impl crate::rpc::ClientMethod for SessionFsExists {}
 /// `sessionFs.mkdir`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsMkdir;
+pub enum SessionFsMkdir {}
 impl crate::rpc::Method for SessionFsMkdir {
     const NAME: &'static str = "sessionFs.mkdir";
     type Params = types::SessionFsMkdirRequest;
@@ -201,8 +179,7 @@ impl crate::rpc::Method for SessionFsMkdir {
 }
 impl crate::rpc::ClientMethod for SessionFsMkdir {}
 /// `sessionFs.readFile`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsReadFile;
+pub enum SessionFsReadFile {}
 impl crate::rpc::Method for SessionFsReadFile {
     const NAME: &'static str = "sessionFs.readFile";
     type Params = types::SessionFsReadFileRequest;
@@ -210,8 +187,7 @@ impl crate::rpc::Method for SessionFsReadFile {
 }
 impl crate::rpc::ClientMethod for SessionFsReadFile {}
 /// `sessionFs.readFileBytes`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsReadFileBytes;
+pub enum SessionFsReadFileBytes {}
 impl crate::rpc::Method for SessionFsReadFileBytes {
     const NAME: &'static str = "sessionFs.readFileBytes";
     type Params = types::SessionFsReadFileBytesRequest;
@@ -219,8 +195,7 @@ impl crate::rpc::Method for SessionFsReadFileBytes {
 }
 impl crate::rpc::ClientMethod for SessionFsReadFileBytes {}
 /// `sessionFs.readdir`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsReaddir;
+pub enum SessionFsReaddir {}
 impl crate::rpc::Method for SessionFsReaddir {
     const NAME: &'static str = "sessionFs.readdir";
     type Params = types::SessionFsReaddirRequest;
@@ -228,8 +203,7 @@ impl crate::rpc::Method for SessionFsReaddir {
 }
 impl crate::rpc::ClientMethod for SessionFsReaddir {}
 /// `sessionFs.readdirWithTypes`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsReaddirWithTypes;
+pub enum SessionFsReaddirWithTypes {}
 impl crate::rpc::Method for SessionFsReaddirWithTypes {
     const NAME: &'static str = "sessionFs.readdirWithTypes";
     type Params = types::SessionFsReaddirWithTypesRequest;
@@ -237,8 +211,7 @@ impl crate::rpc::Method for SessionFsReaddirWithTypes {
 }
 impl crate::rpc::ClientMethod for SessionFsReaddirWithTypes {}
 /// `sessionFs.rename`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsRename;
+pub enum SessionFsRename {}
 impl crate::rpc::Method for SessionFsRename {
     const NAME: &'static str = "sessionFs.rename";
     type Params = types::SessionFsRenameRequest;
@@ -246,8 +219,7 @@ impl crate::rpc::Method for SessionFsRename {
 }
 impl crate::rpc::ClientMethod for SessionFsRename {}
 /// `sessionFs.rm`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsRm;
+pub enum SessionFsRm {}
 impl crate::rpc::Method for SessionFsRm {
     const NAME: &'static str = "sessionFs.rm";
     type Params = types::SessionFsRmRequest;
@@ -255,8 +227,7 @@ impl crate::rpc::Method for SessionFsRm {
 }
 impl crate::rpc::ClientMethod for SessionFsRm {}
 /// `sessionFs.sqliteExists`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsSqliteExists;
+pub enum SessionFsSqliteExists {}
 impl crate::rpc::Method for SessionFsSqliteExists {
     const NAME: &'static str = "sessionFs.sqliteExists";
     type Params = ();
@@ -264,8 +235,7 @@ impl crate::rpc::Method for SessionFsSqliteExists {
 }
 impl crate::rpc::ClientMethod for SessionFsSqliteExists {}
 /// `sessionFs.sqliteQuery`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsSqliteQuery;
+pub enum SessionFsSqliteQuery {}
 impl crate::rpc::Method for SessionFsSqliteQuery {
     const NAME: &'static str = "sessionFs.sqliteQuery";
     type Params = types::SessionFsSqliteQueryRequest;
@@ -273,8 +243,7 @@ impl crate::rpc::Method for SessionFsSqliteQuery {
 }
 impl crate::rpc::ClientMethod for SessionFsSqliteQuery {}
 /// `sessionFs.sqliteTransaction`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsSqliteTransaction;
+pub enum SessionFsSqliteTransaction {}
 impl crate::rpc::Method for SessionFsSqliteTransaction {
     const NAME: &'static str = "sessionFs.sqliteTransaction";
     type Params = types::SessionFsSqliteTransactionRequest;
@@ -282,8 +251,7 @@ impl crate::rpc::Method for SessionFsSqliteTransaction {
 }
 impl crate::rpc::ClientMethod for SessionFsSqliteTransaction {}
 /// `sessionFs.stat`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsStat;
+pub enum SessionFsStat {}
 impl crate::rpc::Method for SessionFsStat {
     const NAME: &'static str = "sessionFs.stat";
     type Params = types::SessionFsStatRequest;
@@ -291,8 +259,7 @@ impl crate::rpc::Method for SessionFsStat {
 }
 impl crate::rpc::ClientMethod for SessionFsStat {}
 /// `sessionFs.writeFile`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsWriteFile;
+pub enum SessionFsWriteFile {}
 impl crate::rpc::Method for SessionFsWriteFile {
     const NAME: &'static str = "sessionFs.writeFile";
     type Params = types::SessionFsWriteFileRequest;
@@ -300,8 +267,7 @@ impl crate::rpc::Method for SessionFsWriteFile {
 }
 impl crate::rpc::ClientMethod for SessionFsWriteFile {}
 /// `sessionFs.writeFileBytes`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsWriteFileBytes;
+pub enum SessionFsWriteFileBytes {}
 impl crate::rpc::Method for SessionFsWriteFileBytes {
     const NAME: &'static str = "sessionFs.writeFileBytes";
     type Params = types::SessionFsWriteFileBytesRequest;
@@ -309,8 +275,7 @@ impl crate::rpc::Method for SessionFsWriteFileBytes {
 }
 impl crate::rpc::ClientMethod for SessionFsWriteFileBytes {}
 /// `skillProvider.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillProviderList;
+pub enum SkillProviderList {}
 impl crate::rpc::Method for SkillProviderList {
     const NAME: &'static str = "skillProvider.list";
     type Params = ();
@@ -318,8 +283,7 @@ impl crate::rpc::Method for SkillProviderList {
 }
 impl crate::rpc::ClientMethod for SkillProviderList {}
 /// `skillProvider.read`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillProviderRead;
+pub enum SkillProviderRead {}
 impl crate::rpc::Method for SkillProviderRead {
     const NAME: &'static str = "skillProvider.read";
     type Params = types::SkillProviderReadRequest;
@@ -327,8 +291,7 @@ impl crate::rpc::Method for SkillProviderRead {
 }
 impl crate::rpc::ClientMethod for SkillProviderRead {}
 /// `systemMessage.transform`.
-#[derive(Debug, Clone, Copy)]
-pub struct SystemMessageTransform;
+pub enum SystemMessageTransform {}
 impl crate::rpc::Method for SystemMessageTransform {
     const NAME: &'static str = "systemMessage.transform";
     type Params = types::SystemMessageTransformParams;
@@ -336,8 +299,7 @@ impl crate::rpc::Method for SystemMessageTransform {
 }
 impl crate::rpc::ClientMethod for SystemMessageTransform {}
 /// `tasks.cancel`.
-#[derive(Debug, Clone, Copy)]
-pub struct TasksCancel;
+pub enum TasksCancel {}
 impl crate::rpc::Method for TasksCancel {
     const NAME: &'static str = "tasks.cancel";
     type Params = types::ClientTaskCancelRequest;
@@ -345,8 +307,7 @@ impl crate::rpc::Method for TasksCancel {
 }
 impl crate::rpc::ClientMethod for TasksCancel {}
 /// `uiThread.run`.
-#[derive(Debug, Clone, Copy)]
-pub struct UiThreadRun;
+pub enum UiThreadRun {}
 impl crate::rpc::Method for UiThreadRun {
     const NAME: &'static str = "uiThread.run";
     type Params = types::UiThreadRunRequest;
@@ -354,8 +315,7 @@ impl crate::rpc::Method for UiThreadRun {
 }
 impl crate::rpc::ClientMethod for UiThreadRun {}
 /// `userInput.request`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserInputRequest;
+pub enum UserInputRequest {}
 impl crate::rpc::Method for UserInputRequest {
     const NAME: &'static str = "userInput.request";
     type Params = types::UserInputRequestParams;
@@ -363,8 +323,7 @@ impl crate::rpc::Method for UserInputRequest {
 }
 impl crate::rpc::ClientMethod for UserInputRequest {}
 /// `workflow.abort`.
-#[derive(Debug, Clone, Copy)]
-pub struct WorkflowAbort;
+pub enum WorkflowAbort {}
 impl crate::rpc::Method for WorkflowAbort {
     const NAME: &'static str = "workflow.abort";
     type Params = types::WorkflowAbortRequest;
@@ -372,8 +331,7 @@ impl crate::rpc::Method for WorkflowAbort {
 }
 impl crate::rpc::ClientMethod for WorkflowAbort {}
 /// `workflow.execute`.
-#[derive(Debug, Clone, Copy)]
-pub struct WorkflowExecute;
+pub enum WorkflowExecute {}
 impl crate::rpc::Method for WorkflowExecute {
     const NAME: &'static str = "workflow.execute";
     type Params = types::WorkflowExecuteRequest;

@@ -3,36 +3,31 @@
 //! What the CLI tells us without wanting an answer.
 use crate::types;
 /// `host.event`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostEvent;
+pub enum HostEvent {}
 impl crate::rpc::Notification for HostEvent {
     const NAME: &'static str = "host.event";
     type Params = types::HostEventNotification;
 }
 /// `session.event`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionEvent;
+pub enum SessionEvent {}
 impl crate::rpc::Notification for SessionEvent {
     const NAME: &'static str = "session.event";
     type Params = types::SessionEventNotification;
 }
 /// `session.lifecycle`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionLifecycle;
+pub enum SessionLifecycle {}
 impl crate::rpc::Notification for SessionLifecycle {
     const NAME: &'static str = "session.lifecycle";
     type Params = types::SessionLifecycleNotification;
 }
 /// `shell.exit`.
-#[derive(Debug, Clone, Copy)]
-pub struct ShellExit;
+pub enum ShellExit {}
 impl crate::rpc::Notification for ShellExit {
     const NAME: &'static str = "shell.exit";
     type Params = types::ShellExitNotification;
 }
 /// `shell.output`.
-#[derive(Debug, Clone, Copy)]
-pub struct ShellOutput;
+pub enum ShellOutput {}
 impl crate::rpc::Notification for ShellOutput {
     const NAME: &'static str = "shell.output";
     type Params = types::ShellOutputNotification;

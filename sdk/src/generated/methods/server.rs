@@ -3,2072 +3,1813 @@
 //! Methods we call beside those for one session.
 use crate::types;
 /// `account.describeAuthInfo`.
-#[derive(Debug, Clone, Copy)]
-pub struct AccountDescribeAuthInfo;
+pub enum AccountDescribeAuthInfo {}
 impl crate::rpc::Method for AccountDescribeAuthInfo {
     const NAME: &'static str = "account.describeAuthInfo";
     type Params = types::AccountDescribeAuthInfoRequest;
     type Result = types::AccountDescribeAuthInfoResult;
 }
 /// `account.getAllUsers`.
-#[derive(Debug, Clone, Copy)]
-pub struct AccountGetAllUsers;
+pub enum AccountGetAllUsers {}
 impl crate::rpc::Method for AccountGetAllUsers {
     const NAME: &'static str = "account.getAllUsers";
     type Params = ();
     type Result = Vec<types::AccountAllUsers>;
 }
 /// `account.getCurrentAuth`.
-#[derive(Debug, Clone, Copy)]
-pub struct AccountGetCurrentAuth;
+pub enum AccountGetCurrentAuth {}
 impl crate::rpc::Method for AccountGetCurrentAuth {
     const NAME: &'static str = "account.getCurrentAuth";
     type Params = ();
     type Result = types::AccountGetCurrentAuthResult;
 }
 /// `account.getGistSupport`.
-#[derive(Debug, Clone, Copy)]
-pub struct AccountGetGistSupport;
+pub enum AccountGetGistSupport {}
 impl crate::rpc::Method for AccountGetGistSupport {
     const NAME: &'static str = "account.getGistSupport";
     type Params = types::AccountGetGistSupportRequest;
     type Result = types::AccountGetGistSupportResult;
 }
 /// `account.getQuota`.
-#[derive(Debug, Clone, Copy)]
-pub struct AccountGetQuota;
+pub enum AccountGetQuota {}
 impl crate::rpc::Method for AccountGetQuota {
     const NAME: &'static str = "account.getQuota";
     type Params = types::AccountGetQuotaRequest;
     type Result = types::AccountGetQuotaResult;
 }
 /// `account.getTokenEnvVar`.
-#[derive(Debug, Clone, Copy)]
-pub struct AccountGetTokenEnvVar;
+pub enum AccountGetTokenEnvVar {}
 impl crate::rpc::Method for AccountGetTokenEnvVar {
     const NAME: &'static str = "account.getTokenEnvVar";
     type Params = ();
     type Result = types::AccountGetTokenEnvVarResult;
 }
 /// `account.getWebUrl`.
-#[derive(Debug, Clone, Copy)]
-pub struct AccountGetWebUrl;
+pub enum AccountGetWebUrl {}
 impl crate::rpc::Method for AccountGetWebUrl {
     const NAME: &'static str = "account.getWebUrl";
     type Params = types::AccountGetWebUrlRequest;
     type Result = types::AccountGetWebUrlResult;
 }
 /// `account.login`.
-#[derive(Debug, Clone, Copy)]
-pub struct AccountLogin;
+pub enum AccountLogin {}
 impl crate::rpc::Method for AccountLogin {
     const NAME: &'static str = "account.login";
     type Params = types::AccountLoginRequest;
     type Result = types::AccountLoginResult;
 }
 /// `account.logout`.
-#[derive(Debug, Clone, Copy)]
-pub struct AccountLogout;
+pub enum AccountLogout {}
 impl crate::rpc::Method for AccountLogout {
     const NAME: &'static str = "account.logout";
     type Params = types::AccountLogoutRequest;
     type Result = types::AccountLogoutResult;
 }
 /// `agentRegistry.spawn`.
-#[derive(Debug, Clone, Copy)]
-pub struct AgentRegistrySpawn;
+pub enum AgentRegistrySpawn {}
 impl crate::rpc::Method for AgentRegistrySpawn {
     const NAME: &'static str = "agentRegistry.spawn";
     type Params = types::AgentRegistrySpawnRequest;
     type Result = types::AgentRegistrySpawnResult;
 }
 /// `agents.customAgentInitialModelDecision`.
-#[derive(Debug, Clone, Copy)]
-pub struct AgentsCustomAgentInitialModelDecision;
+pub enum AgentsCustomAgentInitialModelDecision {}
 impl crate::rpc::Method for AgentsCustomAgentInitialModelDecision {
     const NAME: &'static str = "agents.customAgentInitialModelDecision";
     type Params = types::AgentsCustomAgentInitialModelDecisionParams;
     type Result = types::AgentsCustomAgentInitialModelDecisionResult;
 }
 /// `agents.discover`.
-#[derive(Debug, Clone, Copy)]
-pub struct AgentsDiscover;
+pub enum AgentsDiscover {}
 impl crate::rpc::Method for AgentsDiscover {
     const NAME: &'static str = "agents.discover";
     type Params = types::AgentsDiscoverRequest;
     type Result = types::ServerAgentList;
 }
 /// `agents.getAvailableBuiltins`.
-#[derive(Debug, Clone, Copy)]
-pub struct AgentsGetAvailableBuiltins;
+pub enum AgentsGetAvailableBuiltins {}
 impl crate::rpc::Method for AgentsGetAvailableBuiltins {
     const NAME: &'static str = "agents.getAvailableBuiltins";
     type Params = types::AgentsGetAvailableBuiltinsRequest;
     type Result = types::AgentsGetAvailableBuiltinsResult;
 }
 /// `agents.getBuiltinDefinition`.
-#[derive(Debug, Clone, Copy)]
-pub struct AgentsGetBuiltinDefinition;
+pub enum AgentsGetBuiltinDefinition {}
 impl crate::rpc::Method for AgentsGetBuiltinDefinition {
     const NAME: &'static str = "agents.getBuiltinDefinition";
     type Params = types::AgentsGetBuiltinDefinitionRequest;
     type Result = types::AgentsGetBuiltinDefinitionResult;
 }
 /// `agents.getBuiltinListingDefinition`.
-#[derive(Debug, Clone, Copy)]
-pub struct AgentsGetBuiltinListingDefinition;
+pub enum AgentsGetBuiltinListingDefinition {}
 impl crate::rpc::Method for AgentsGetBuiltinListingDefinition {
     const NAME: &'static str = "agents.getBuiltinListingDefinition";
     type Params = types::AgentsGetBuiltinListingDefinitionRequest;
     type Result = types::AgentsGetBuiltinListingDefinitionResult;
 }
 /// `agents.getBuiltins`.
-#[derive(Debug, Clone, Copy)]
-pub struct AgentsGetBuiltins;
+pub enum AgentsGetBuiltins {}
 impl crate::rpc::Method for AgentsGetBuiltins {
     const NAME: &'static str = "agents.getBuiltins";
     type Params = ();
     type Result = types::AgentsGetBuiltinsResult;
 }
 /// `agents.getDiscoveryPaths`.
-#[derive(Debug, Clone, Copy)]
-pub struct AgentsGetDiscoveryPaths;
+pub enum AgentsGetDiscoveryPaths {}
 impl crate::rpc::Method for AgentsGetDiscoveryPaths {
     const NAME: &'static str = "agents.getDiscoveryPaths";
     type Params = types::AgentsGetDiscoveryPathsRequest;
     type Result = types::AgentDiscoveryPathList;
 }
 /// `auth.getStatus`.
-#[derive(Debug, Clone, Copy)]
-pub struct AuthGetStatus;
+pub enum AuthGetStatus {}
 impl crate::rpc::Method for AuthGetStatus {
     const NAME: &'static str = "auth.getStatus";
     type Params = ();
     type Result = types::SessionAuthStatus;
 }
 /// `azureMl.acquireFamily`.
-#[derive(Debug, Clone, Copy)]
-pub struct AzureMlAcquireFamily;
+pub enum AzureMlAcquireFamily {}
 impl crate::rpc::Method for AzureMlAcquireFamily {
     const NAME: &'static str = "azureMl.acquireFamily";
     type Params = types::AzureMlFamilyRequest;
     type Result = types::AzureMlFamilyLeaseResult;
 }
 /// `azureMl.cancel`.
-#[derive(Debug, Clone, Copy)]
-pub struct AzureMlCancel;
+pub enum AzureMlCancel {}
 impl crate::rpc::Method for AzureMlCancel {
     const NAME: &'static str = "azureMl.cancel";
     type Params = types::AzureMlDownloadIdRequest;
     type Result = types::AzureMlCancelResult;
 }
 /// `azureMl.catalog`.
-#[derive(Debug, Clone, Copy)]
-pub struct AzureMlCatalog;
+pub enum AzureMlCatalog {}
 impl crate::rpc::Method for AzureMlCatalog {
     const NAME: &'static str = "azureMl.catalog";
     type Params = types::AzureMlCatalogRequest;
     type Result = types::AzureMlCatalogResult;
 }
 /// `azureMl.discard`.
-#[derive(Debug, Clone, Copy)]
-pub struct AzureMlDiscard;
+pub enum AzureMlDiscard {}
 impl crate::rpc::Method for AzureMlDiscard {
     const NAME: &'static str = "azureMl.discard";
     type Params = types::AzureMlDiscardRequest;
     type Result = types::HostEmptyResult;
 }
 /// `azureMl.download`.
-#[derive(Debug, Clone, Copy)]
-pub struct AzureMlDownload;
+pub enum AzureMlDownload {}
 impl crate::rpc::Method for AzureMlDownload {
     const NAME: &'static str = "azureMl.download";
     type Params = types::AzureMlDownloadRequest;
     type Result = types::AzureMlDownloadResult;
 }
 /// `azureMl.latest`.
-#[derive(Debug, Clone, Copy)]
-pub struct AzureMlLatest;
+pub enum AzureMlLatest {}
 impl crate::rpc::Method for AzureMlLatest {
     const NAME: &'static str = "azureMl.latest";
     type Params = types::AzureMlLatestRequest;
     type Result = types::AzureMlModel;
 }
 /// `azureMl.releaseFamily`.
-#[derive(Debug, Clone, Copy)]
-pub struct AzureMlReleaseFamily;
+pub enum AzureMlReleaseFamily {}
 impl crate::rpc::Method for AzureMlReleaseFamily {
     const NAME: &'static str = "azureMl.releaseFamily";
     type Params = types::AzureMlFamilyReleaseRequest;
     type Result = types::HostEmptyResult;
 }
 /// `azureMl.resolve`.
-#[derive(Debug, Clone, Copy)]
-pub struct AzureMlResolve;
+pub enum AzureMlResolve {}
 impl crate::rpc::Method for AzureMlResolve {
     const NAME: &'static str = "azureMl.resolve";
     type Params = types::AzureMlResolveRequest;
     type Result = types::AzureMlResolveResult;
 }
 /// `azureMl.status`.
-#[derive(Debug, Clone, Copy)]
-pub struct AzureMlStatus;
+pub enum AzureMlStatus {}
 impl crate::rpc::Method for AzureMlStatus {
     const NAME: &'static str = "azureMl.status";
     type Params = types::AzureMlDownloadIdRequest;
     type Result = types::AzureMlStatusResult;
 }
 /// `catalog.getGeneratedFeed`.
-#[derive(Debug, Clone, Copy)]
-pub struct CatalogGetGeneratedFeed;
+pub enum CatalogGetGeneratedFeed {}
 impl crate::rpc::Method for CatalogGetGeneratedFeed {
     const NAME: &'static str = "catalog.getGeneratedFeed";
     type Params = types::CatalogGetGeneratedFeedRequest;
     type Result = types::CatalogResourceGeneratedFeedResult;
 }
 /// `catalog.getSavedFeed`.
-#[derive(Debug, Clone, Copy)]
-pub struct CatalogGetSavedFeed;
+pub enum CatalogGetSavedFeed {}
 impl crate::rpc::Method for CatalogGetSavedFeed {
     const NAME: &'static str = "catalog.getSavedFeed";
     type Params = types::CatalogGetSavedFeedRequest;
     type Result = types::CatalogResourceSavedFeedResult;
 }
 /// `catalog.planInstallFromReference`.
-#[derive(Debug, Clone, Copy)]
-pub struct CatalogPlanInstallFromReference;
+pub enum CatalogPlanInstallFromReference {}
 impl crate::rpc::Method for CatalogPlanInstallFromReference {
     const NAME: &'static str = "catalog.planInstallFromReference";
     type Params = types::CatalogPlanInstallFromReferenceRequest;
     type Result = types::CatalogReferenceInstallationResult;
 }
 /// `catalog.search`.
-#[derive(Debug, Clone, Copy)]
-pub struct CatalogSearch;
+pub enum CatalogSearch {}
 impl crate::rpc::Method for CatalogSearch {
     const NAME: &'static str = "catalog.search";
     type Params = types::CatalogSearchRequest;
     type Result = types::CatalogSearchResult;
 }
 /// `catalog.select`.
-#[derive(Debug, Clone, Copy)]
-pub struct CatalogSelect;
+pub enum CatalogSelect {}
 impl crate::rpc::Method for CatalogSelect {
     const NAME: &'static str = "catalog.select";
     type Params = types::CatalogSelectionRequest;
     type Result = types::CatalogSelectionResult;
 }
 /// `commands.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct CommandsList;
+pub enum CommandsList {}
 impl crate::rpc::Method for CommandsList {
     const NAME: &'static str = "commands.list";
     type Params = ();
     type Result = types::CommandList;
 }
 /// `connect`.
-#[derive(Debug, Clone, Copy)]
-pub struct Connect;
+pub enum Connect {}
 impl crate::rpc::Method for Connect {
     const NAME: &'static str = "connect";
     type Params = types::ConnectRequest;
     type Result = types::ConnectResult;
 }
 /// `connectors.getAccounts`.
-#[derive(Debug, Clone, Copy)]
-pub struct ConnectorsGetAccounts;
+pub enum ConnectorsGetAccounts {}
 impl crate::rpc::Method for ConnectorsGetAccounts {
     const NAME: &'static str = "connectors.getAccounts";
     type Params = ();
     type Result = types::ConnectorDiscoveryAccountList;
 }
 /// `connectors.getCapabilities`.
-#[derive(Debug, Clone, Copy)]
-pub struct ConnectorsGetCapabilities;
+pub enum ConnectorsGetCapabilities {}
 impl crate::rpc::Method for ConnectorsGetCapabilities {
     const NAME: &'static str = "connectors.getCapabilities";
     type Params = ();
     type Result = types::ConnectorDiscoveryCapabilities;
 }
 /// `connectors.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct ConnectorsList;
+pub enum ConnectorsList {}
 impl crate::rpc::Method for ConnectorsList {
     const NAME: &'static str = "connectors.list";
     type Params = types::ConnectorDiscoveryAccountRequest;
     type Result = types::ConnectorDiscoveryCatalogResult;
 }
 /// `connectors.refresh`.
-#[derive(Debug, Clone, Copy)]
-pub struct ConnectorsRefresh;
+pub enum ConnectorsRefresh {}
 impl crate::rpc::Method for ConnectorsRefresh {
     const NAME: &'static str = "connectors.refresh";
     type Params = types::ConnectorDiscoveryAccountRequest;
     type Result = types::ConnectorDiscoveryCatalogResult;
 }
 /// `contentExclusion.validatePolicies`.
-#[derive(Debug, Clone, Copy)]
-pub struct ContentExclusionValidatePolicies;
+pub enum ContentExclusionValidatePolicies {}
 impl crate::rpc::Method for ContentExclusionValidatePolicies {
     const NAME: &'static str = "contentExclusion.validatePolicies";
     type Params = types::ContentExclusionValidatePoliciesRequest;
     type Result = types::ContentExclusionValidatePoliciesResult;
 }
 /// `environments.delete`.
-#[derive(Debug, Clone, Copy)]
-pub struct EnvironmentsDelete;
+pub enum EnvironmentsDelete {}
 impl crate::rpc::Method for EnvironmentsDelete {
     const NAME: &'static str = "environments.delete";
     type Params = types::EnvironmentsDeleteRequest;
     type Result = types::EnvironmentsDeleteResult;
 }
 /// `environments.get`.
-#[derive(Debug, Clone, Copy)]
-pub struct EnvironmentsGet;
+pub enum EnvironmentsGet {}
 impl crate::rpc::Method for EnvironmentsGet {
     const NAME: &'static str = "environments.get";
     type Params = types::EnvironmentsGetRequest;
     type Result = types::EnvironmentsGetResult;
 }
 /// `environments.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct EnvironmentsList;
+pub enum EnvironmentsList {}
 impl crate::rpc::Method for EnvironmentsList {
     const NAME: &'static str = "environments.list";
     type Params = types::EnvironmentsListRequest;
     type Result = types::EnvironmentsListResult;
 }
 /// `extensions.disable`.
-#[derive(Debug, Clone, Copy)]
-pub struct ExtensionsDisable;
+pub enum ExtensionsDisable {}
 impl crate::rpc::Method for ExtensionsDisable {
     const NAME: &'static str = "extensions.disable";
     type Params = types::DiscoveredExtensionsDisableRequest;
     type Result = ();
 }
 /// `extensions.discover`.
-#[derive(Debug, Clone, Copy)]
-pub struct ExtensionsDiscover;
+pub enum ExtensionsDiscover {}
 impl crate::rpc::Method for ExtensionsDiscover {
     const NAME: &'static str = "extensions.discover";
     type Params = ();
     type Result = types::DiscoveredExtensions;
 }
 /// `extensions.enable`.
-#[derive(Debug, Clone, Copy)]
-pub struct ExtensionsEnable;
+pub enum ExtensionsEnable {}
 impl crate::rpc::Method for ExtensionsEnable {
     const NAME: &'static str = "extensions.enable";
     type Params = types::DiscoveredExtensionsEnableRequest;
     type Result = ();
 }
 /// `featureFlags.listMetadata`.
-#[derive(Debug, Clone, Copy)]
-pub struct FeatureFlagsListMetadata;
+pub enum FeatureFlagsListMetadata {}
 impl crate::rpc::Method for FeatureFlagsListMetadata {
     const NAME: &'static str = "featureFlags.listMetadata";
     type Params = ();
     type Result = types::FeatureFlagsMetadataResult;
 }
 /// `featureFlags.resolve`.
-#[derive(Debug, Clone, Copy)]
-pub struct FeatureFlagsResolve;
+pub enum FeatureFlagsResolve {}
 impl crate::rpc::Method for FeatureFlagsResolve {
     const NAME: &'static str = "featureFlags.resolve";
     type Params = types::FeatureFlagsResolveRequest;
     type Result = std::collections::BTreeMap<String, bool>;
 }
 /// `featureFlags.resolveStartupGates`.
-#[derive(Debug, Clone, Copy)]
-pub struct FeatureFlagsResolveStartupGates;
+pub enum FeatureFlagsResolveStartupGates {}
 impl crate::rpc::Method for FeatureFlagsResolveStartupGates {
     const NAME: &'static str = "featureFlags.resolveStartupGates";
     type Params = types::FeatureFlagsResolveStartupGatesRequest;
     type Result = std::collections::BTreeMap<String, bool>;
 }
 /// `git.currentBranchRemote`.
-#[derive(Debug, Clone, Copy)]
-pub struct GitCurrentBranchRemote;
+pub enum GitCurrentBranchRemote {}
 impl crate::rpc::Method for GitCurrentBranchRemote {
     const NAME: &'static str = "git.currentBranchRemote";
     type Params = types::GitCwdRequest;
     type Result = types::GitCurrentBranchRemoteResult;
 }
 /// `git.reposFromRemotes`.
-#[derive(Debug, Clone, Copy)]
-pub struct GitReposFromRemotes;
+pub enum GitReposFromRemotes {}
 impl crate::rpc::Method for GitReposFromRemotes {
     const NAME: &'static str = "git.reposFromRemotes";
     type Params = types::GitReposFromRemotesRequest;
     type Result = types::GitReposFromRemotesResult;
 }
 /// `git.workingDirectoryContext`.
-#[derive(Debug, Clone, Copy)]
-pub struct GitWorkingDirectoryContext;
+pub enum GitWorkingDirectoryContext {}
 impl crate::rpc::Method for GitWorkingDirectoryContext {
     const NAME: &'static str = "git.workingDirectoryContext";
     type Params = types::GitCwdRequest;
     type Result = types::SessionWorkingDirectoryContext;
 }
 /// `gitHubOwners.cancel`.
-#[derive(Debug, Clone, Copy)]
-pub struct GitHubOwnersCancel;
+pub enum GitHubOwnersCancel {}
 impl crate::rpc::Method for GitHubOwnersCancel {
     const NAME: &'static str = "gitHubOwners.cancel";
     type Params = types::GitHubOwnersCancelRequest;
     type Result = types::GitHubOwnersCancelResult;
 }
 /// `gitHubOwners.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct GitHubOwnersList;
+pub enum GitHubOwnersList {}
 impl crate::rpc::Method for GitHubOwnersList {
     const NAME: &'static str = "gitHubOwners.list";
     type Params = types::GitHubOwnersListRequest;
     type Result = types::GitHubOwnersListResult;
 }
 /// `gitHubOwners.nextRequestId`.
-#[derive(Debug, Clone, Copy)]
-pub struct GitHubOwnersNextRequestId;
+pub enum GitHubOwnersNextRequestId {}
 impl crate::rpc::Method for GitHubOwnersNextRequestId {
     const NAME: &'static str = "gitHubOwners.nextRequestId";
     type Params = ();
     type Result = types::GitHubOwnersRequestIdResult;
 }
 /// `gitHubRepository.atPath`.
-#[derive(Debug, Clone, Copy)]
-pub struct GitHubRepositoryAtPath;
+pub enum GitHubRepositoryAtPath {}
 impl crate::rpc::Method for GitHubRepositoryAtPath {
     const NAME: &'static str = "gitHubRepository.atPath";
     type Params = types::GitHubRepositoryAtPathRequest;
     type Result = types::GitHubRepositoryAtPathResult;
 }
 /// `globalState.load`.
-#[derive(Debug, Clone, Copy)]
-pub struct GlobalStateLoad;
+pub enum GlobalStateLoad {}
 impl crate::rpc::Method for GlobalStateLoad {
     const NAME: &'static str = "globalState.load";
     type Params = ();
     type Result = types::GlobalStateLoadResult;
 }
 /// `globalState.loadForConfigDir`.
-#[derive(Debug, Clone, Copy)]
-pub struct GlobalStateLoadForConfigDir;
+pub enum GlobalStateLoadForConfigDir {}
 impl crate::rpc::Method for GlobalStateLoadForConfigDir {
     const NAME: &'static str = "globalState.loadForConfigDir";
     type Params = types::GlobalStateLoadForConfigDirRequest;
     type Result = types::GlobalStateLoadResult;
 }
 /// `globalState.writeKey`.
-#[derive(Debug, Clone, Copy)]
-pub struct GlobalStateWriteKey;
+pub enum GlobalStateWriteKey {}
 impl crate::rpc::Method for GlobalStateWriteKey {
     const NAME: &'static str = "globalState.writeKey";
     type Params = types::GlobalStateWriteKeyRequest;
     type Result = ();
 }
 /// `hooks.discover`.
-#[derive(Debug, Clone, Copy)]
-pub struct HooksDiscover;
+pub enum HooksDiscover {}
 impl crate::rpc::Method for HooksDiscover {
     const NAME: &'static str = "hooks.discover";
     type Params = types::HooksDiscoverRequest;
     type Result = types::HooksDiscoverResult;
 }
 /// `host.createSession`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostCreateSession;
+pub enum HostCreateSession {}
 impl crate::rpc::Method for HostCreateSession {
     const NAME: &'static str = "host.createSession";
     type Params = types::HostSessionCreateRequest;
     type Result = types::HostSessionCreateResult;
 }
 /// `host.dispose`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostDispose;
+pub enum HostDispose {}
 impl crate::rpc::Method for HostDispose {
     const NAME: &'static str = "host.dispose";
     type Params = types::HostDisposeRequest;
     type Result = types::HostEmptyResult;
 }
 /// `host.getConfiguration`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostGetConfiguration;
+pub enum HostGetConfiguration {}
 impl crate::rpc::Method for HostGetConfiguration {
     const NAME: &'static str = "host.getConfiguration";
     type Params = types::HostEmptyResult;
     type Result = types::HostConfiguration;
 }
 /// `host.getEnvironmentCredentials`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostGetEnvironmentCredentials;
+pub enum HostGetEnvironmentCredentials {}
 impl crate::rpc::Method for HostGetEnvironmentCredentials {
     const NAME: &'static str = "host.getEnvironmentCredentials";
     type Params = types::HostEmptyResult;
     type Result = types::HostEnvironmentCredentials;
 }
 /// `host.listSessions`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostListSessions;
+pub enum HostListSessions {}
 impl crate::rpc::Method for HostListSessions {
     const NAME: &'static str = "host.listSessions";
     type Params = types::HostListSessionsRequest;
     type Result = types::HostListSessionsResult;
 }
 /// `host.publishSession`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostPublishSession;
+pub enum HostPublishSession {}
 impl crate::rpc::Method for HostPublishSession {
     const NAME: &'static str = "host.publishSession";
     type Params = types::HostPublishSessionRequest;
     type Result = types::HostPublishSessionResult;
 }
 /// `host.ready`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostReady;
+pub enum HostReady {}
 impl crate::rpc::Method for HostReady {
     const NAME: &'static str = "host.ready";
     type Params = types::HostReadyRequest;
     type Result = types::HostEmptyResult;
 }
 /// `host.releaseSession`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostReleaseSession;
+pub enum HostReleaseSession {}
 impl crate::rpc::Method for HostReleaseSession {
     const NAME: &'static str = "host.releaseSession";
     type Params = types::HostSessionReleaseRequest;
     type Result = types::HostEmptyResult;
 }
 /// `host.start`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostStart;
+pub enum HostStart {}
 impl crate::rpc::Method for HostStart {
     const NAME: &'static str = "host.start";
     type Params = types::HostStartRequest;
     type Result = types::HostStartResult;
 }
 /// `host.unpublishSession`.
-#[derive(Debug, Clone, Copy)]
-pub struct HostUnpublishSession;
+pub enum HostUnpublishSession {}
 impl crate::rpc::Method for HostUnpublishSession {
     const NAME: &'static str = "host.unpublishSession";
     type Params = types::HostUnpublishSessionRequest;
     type Result = types::HostUnpublishSessionResult;
 }
 /// `instructions.clearCache`.
-#[derive(Debug, Clone, Copy)]
-pub struct InstructionsClearCache;
+pub enum InstructionsClearCache {}
 impl crate::rpc::Method for InstructionsClearCache {
     const NAME: &'static str = "instructions.clearCache";
     type Params = ();
     type Result = ();
 }
 /// `instructions.discover`.
-#[derive(Debug, Clone, Copy)]
-pub struct InstructionsDiscover;
+pub enum InstructionsDiscover {}
 impl crate::rpc::Method for InstructionsDiscover {
     const NAME: &'static str = "instructions.discover";
     type Params = types::InstructionsDiscoverRequest;
     type Result = types::ServerInstructionSourceList;
 }
 /// `instructions.discoverRepoSources`.
-#[derive(Debug, Clone, Copy)]
-pub struct InstructionsDiscoverRepoSources;
+pub enum InstructionsDiscoverRepoSources {}
 impl crate::rpc::Method for InstructionsDiscoverRepoSources {
     const NAME: &'static str = "instructions.discoverRepoSources";
     type Params = types::InstructionsDiscoverRepoSourcesRequest;
     type Result = types::ServerInstructionSourceList;
 }
 /// `instructions.getDiscoveryPaths`.
-#[derive(Debug, Clone, Copy)]
-pub struct InstructionsGetDiscoveryPaths;
+pub enum InstructionsGetDiscoveryPaths {}
 impl crate::rpc::Method for InstructionsGetDiscoveryPaths {
     const NAME: &'static str = "instructions.getDiscoveryPaths";
     type Params = types::InstructionsGetDiscoveryPathsRequest;
     type Result = types::InstructionDiscoveryPathList;
 }
 /// `instructions.getInitPrompt`.
-#[derive(Debug, Clone, Copy)]
-pub struct InstructionsGetInitPrompt;
+pub enum InstructionsGetInitPrompt {}
 impl crate::rpc::Method for InstructionsGetInitPrompt {
     const NAME: &'static str = "instructions.getInitPrompt";
     type Params = ();
     type Result = types::InstructionsInitPromptResult;
 }
 /// `llmInference.httpResponseChunk`.
-#[derive(Debug, Clone, Copy)]
-pub struct LlmInferenceHttpResponseChunk;
+pub enum LlmInferenceHttpResponseChunk {}
 impl crate::rpc::Method for LlmInferenceHttpResponseChunk {
     const NAME: &'static str = "llmInference.httpResponseChunk";
     type Params = types::LlmInferenceHttpResponseChunkRequest;
     type Result = types::LlmInferenceHttpResponseChunkResult;
 }
 /// `llmInference.httpResponseStart`.
-#[derive(Debug, Clone, Copy)]
-pub struct LlmInferenceHttpResponseStart;
+pub enum LlmInferenceHttpResponseStart {}
 impl crate::rpc::Method for LlmInferenceHttpResponseStart {
     const NAME: &'static str = "llmInference.httpResponseStart";
     type Params = types::LlmInferenceHttpResponseStartRequest;
     type Result = types::LlmInferenceHttpResponseStartResult;
 }
 /// `llmInference.setProvider`.
-#[derive(Debug, Clone, Copy)]
-pub struct LlmInferenceSetProvider;
+pub enum LlmInferenceSetProvider {}
 impl crate::rpc::Method for LlmInferenceSetProvider {
     const NAME: &'static str = "llmInference.setProvider";
     type Params = ();
     type Result = types::LlmInferenceSetProviderResult;
 }
 /// `managedSettings.applyControls`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsApplyControls;
+pub enum ManagedSettingsApplyControls {}
 impl crate::rpc::Method for ManagedSettingsApplyControls {
     const NAME: &'static str = "managedSettings.applyControls";
     type Params = types::ManagedSettingsApplyControlsParams;
     type Result = types::ManagedSettingsApplyControlsResult;
 }
 /// `managedSettings.clearCache`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsClearCache;
+pub enum ManagedSettingsClearCache {}
 impl crate::rpc::Method for ManagedSettingsClearCache {
     const NAME: &'static str = "managedSettings.clearCache";
     type Params = ();
     type Result = ();
 }
 /// `managedSettings.compose`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsCompose;
+pub enum ManagedSettingsCompose {}
 impl crate::rpc::Method for ManagedSettingsCompose {
     const NAME: &'static str = "managedSettings.compose";
     type Params = types::ManagedSettingsComposeRequest;
     type Result = types::ManagedSettingsComposeResult;
 }
 /// `managedSettings.ingest`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsIngest;
+pub enum ManagedSettingsIngest {}
 impl crate::rpc::Method for ManagedSettingsIngest {
     const NAME: &'static str = "managedSettings.ingest";
     type Params = types::ManagedSettingsIngestParams;
     type Result = types::ManagedSettingsIngestResult;
 }
 /// `managedSettings.loadRemoteControl`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsLoadRemoteControl;
+pub enum ManagedSettingsLoadRemoteControl {}
 impl crate::rpc::Method for ManagedSettingsLoadRemoteControl {
     const NAME: &'static str = "managedSettings.loadRemoteControl";
     type Params = types::ManagedSettingsLoadRemoteControlParams;
     type Result = types::ManagedSettingsLoadRemoteControlResult;
 }
 /// `managedSettings.parseClientValue`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsParseClientValue;
+pub enum ManagedSettingsParseClientValue {}
 impl crate::rpc::Method for ManagedSettingsParseClientValue {
     const NAME: &'static str = "managedSettings.parseClientValue";
     type Params = types::ManagedSettingsParseClientValueParams;
     type Result = types::ManagedSettingsParseClientValueResult;
 }
 /// `managedSettings.permissions.evaluate`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsPermissionsEvaluate;
+pub enum ManagedSettingsPermissionsEvaluate {}
 impl crate::rpc::Method for ManagedSettingsPermissionsEvaluate {
     const NAME: &'static str = "managedSettings.permissions.evaluate";
     type Params = types::ManagedPermissionsEvaluateRequest;
     type Result = types::ManagedPermissionsEvaluateResult;
 }
 /// `managedSettings.read`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsRead;
+pub enum ManagedSettingsRead {}
 impl crate::rpc::Method for ManagedSettingsRead {
     const NAME: &'static str = "managedSettings.read";
     type Params = ();
     type Result = types::ManagedSettingsReadResult;
 }
 /// `managedSettings.readDevice`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsReadDevice;
+pub enum ManagedSettingsReadDevice {}
 impl crate::rpc::Method for ManagedSettingsReadDevice {
     const NAME: &'static str = "managedSettings.readDevice";
     type Params = ();
     type Result = types::ManagedSettingsReadDeviceResult;
 }
 /// `managedSettings.resolve`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsResolve;
+pub enum ManagedSettingsResolve {}
 impl crate::rpc::Method for ManagedSettingsResolve {
     const NAME: &'static str = "managedSettings.resolve";
     type Params = types::ManagedSettingsResolveRequest;
     type Result = types::ManagedSettingsResolveResult;
 }
 /// `managedSettings.resolveBypassDisableTransition`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsResolveBypassDisableTransition;
+pub enum ManagedSettingsResolveBypassDisableTransition {}
 impl crate::rpc::Method for ManagedSettingsResolveBypassDisableTransition {
     const NAME: &'static str = "managedSettings.resolveBypassDisableTransition";
     type Params = types::ManagedSettingsResolveBypassDisableTransitionParams;
     type Result = types::ManagedSettingsResolveBypassDisableTransitionResult;
 }
 /// `managedSettings.resolveDeviceForceLoginOrgsGate`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsResolveDeviceForceLoginOrgsGate;
+pub enum ManagedSettingsResolveDeviceForceLoginOrgsGate {}
 impl crate::rpc::Method for ManagedSettingsResolveDeviceForceLoginOrgsGate {
     const NAME: &'static str = "managedSettings.resolveDeviceForceLoginOrgsGate";
     type Params = types::ManagedSettingsResolveDeviceForceLoginOrgsGateParams;
     type Result = types::ForceLoginOrgsDecision;
 }
 /// `managedSettings.resolveEffectiveValue`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsResolveEffectiveValue;
+pub enum ManagedSettingsResolveEffectiveValue {}
 impl crate::rpc::Method for ManagedSettingsResolveEffectiveValue {
     const NAME: &'static str = "managedSettings.resolveEffectiveValue";
     type Params = types::ManagedSettingsResolveEffectiveValueParams;
     type Result = types::ManagedSettingsResolveEffectiveValueResult;
 }
 /// `managedSettings.resolveStartupPolicy`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsResolveStartupPolicy;
+pub enum ManagedSettingsResolveStartupPolicy {}
 impl crate::rpc::Method for ManagedSettingsResolveStartupPolicy {
     const NAME: &'static str = "managedSettings.resolveStartupPolicy";
     type Params = types::ManagedSettingsResolveStartupPolicyParams;
     type Result = types::ManagedSettingsResolveStartupPolicyResult;
 }
 /// `managedSettings.retainPolicy`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsRetainPolicy;
+pub enum ManagedSettingsRetainPolicy {}
 impl crate::rpc::Method for ManagedSettingsRetainPolicy {
     const NAME: &'static str = "managedSettings.retainPolicy";
     type Params = types::ManagedSettingsRetainPolicyParams;
     type Result = ();
 }
 /// `managedSettings.schema`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsSchema;
+pub enum ManagedSettingsSchema {}
 impl crate::rpc::Method for ManagedSettingsSchema {
     const NAME: &'static str = "managedSettings.schema";
     type Params = ();
     type Result = types::ManagedSettingsSchemaResult;
 }
 /// `managedSettings.validate`.
-#[derive(Debug, Clone, Copy)]
-pub struct ManagedSettingsValidate;
+pub enum ManagedSettingsValidate {}
 impl crate::rpc::Method for ManagedSettingsValidate {
     const NAME: &'static str = "managedSettings.validate";
     type Params = types::ManagedSettingsValidateRequest;
     type Result = types::ManagedSettingsValidateResult;
 }
 /// `mcp.applyInstall`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpApplyInstall;
+pub enum McpApplyInstall {}
 impl crate::rpc::Method for McpApplyInstall {
     const NAME: &'static str = "mcp.applyInstall";
     type Params = types::McpApplyInstallRequest;
     type Result = types::McpInstallationResult;
 }
 /// `mcp.applyUninstall`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpApplyUninstall;
+pub enum McpApplyUninstall {}
 impl crate::rpc::Method for McpApplyUninstall {
     const NAME: &'static str = "mcp.applyUninstall";
     type Params = types::McpApplyUninstallRequest;
     type Result = types::McpInstallationResult;
 }
 /// `mcp.config.add`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpConfigAdd;
+pub enum McpConfigAdd {}
 impl crate::rpc::Method for McpConfigAdd {
     const NAME: &'static str = "mcp.config.add";
     type Params = types::McpConfigAddRequest;
     type Result = ();
 }
 /// `mcp.config.disable`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpConfigDisable;
+pub enum McpConfigDisable {}
 impl crate::rpc::Method for McpConfigDisable {
     const NAME: &'static str = "mcp.config.disable";
     type Params = types::McpConfigDisableRequest;
     type Result = ();
 }
 /// `mcp.config.enable`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpConfigEnable;
+pub enum McpConfigEnable {}
 impl crate::rpc::Method for McpConfigEnable {
     const NAME: &'static str = "mcp.config.enable";
     type Params = types::McpConfigEnableRequest;
     type Result = ();
 }
 /// `mcp.config.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpConfigList;
+pub enum McpConfigList {}
 impl crate::rpc::Method for McpConfigList {
     const NAME: &'static str = "mcp.config.list";
     type Params = ();
     type Result = types::McpConfigList;
 }
 /// `mcp.config.reload`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpConfigReload;
+pub enum McpConfigReload {}
 impl crate::rpc::Method for McpConfigReload {
     const NAME: &'static str = "mcp.config.reload";
     type Params = ();
     type Result = ();
 }
 /// `mcp.config.remove`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpConfigRemove;
+pub enum McpConfigRemove {}
 impl crate::rpc::Method for McpConfigRemove {
     const NAME: &'static str = "mcp.config.remove";
     type Params = types::McpConfigRemoveRequest;
     type Result = ();
 }
 /// `mcp.config.update`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpConfigUpdate;
+pub enum McpConfigUpdate {}
 impl crate::rpc::Method for McpConfigUpdate {
     const NAME: &'static str = "mcp.config.update";
     type Params = types::McpConfigUpdateRequest;
     type Result = ();
 }
 /// `mcp.discover`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpDiscover;
+pub enum McpDiscover {}
 impl crate::rpc::Method for McpDiscover {
     const NAME: &'static str = "mcp.discover";
     type Params = types::McpDiscoverRequest;
     type Result = types::McpDiscoverResult;
 }
 /// `mcp.installations.cancel`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpInstallationsCancel;
+pub enum McpInstallationsCancel {}
 impl crate::rpc::Method for McpInstallationsCancel {
     const NAME: &'static str = "mcp.installations.cancel";
     type Params = types::McpInstallationOperationRequest;
     type Result = types::McpInstallationManagementResult;
 }
 /// `mcp.installations.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpInstallationsList;
+pub enum McpInstallationsList {}
 impl crate::rpc::Method for McpInstallationsList {
     const NAME: &'static str = "mcp.installations.list";
     type Params = types::McpInstallationsRequest;
     type Result = types::McpInstallationManagementResult;
 }
 /// `mcp.installations.recover`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpInstallationsRecover;
+pub enum McpInstallationsRecover {}
 impl crate::rpc::Method for McpInstallationsRecover {
     const NAME: &'static str = "mcp.installations.recover";
     type Params = types::McpInstallationsRequest;
     type Result = types::McpInstallationManagementResult;
 }
 /// `mcp.installations.status`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpInstallationsStatus;
+pub enum McpInstallationsStatus {}
 impl crate::rpc::Method for McpInstallationsStatus {
     const NAME: &'static str = "mcp.installations.status";
     type Params = types::McpInstallationOperationRequest;
     type Result = types::McpInstallationManagementResult;
 }
 /// `mcp.listBuiltinServerNames`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpListBuiltinServerNames;
+pub enum McpListBuiltinServerNames {}
 impl crate::rpc::Method for McpListBuiltinServerNames {
     const NAME: &'static str = "mcp.listBuiltinServerNames";
     type Params = ();
     type Result = types::McpListBuiltinServerNamesResult;
 }
 /// `mcp.oauth.checkDcrSupport`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpOauthCheckDcrSupport;
+pub enum McpOauthCheckDcrSupport {}
 impl crate::rpc::Method for McpOauthCheckDcrSupport {
     const NAME: &'static str = "mcp.oauth.checkDcrSupport";
     type Params = types::McpOauthCheckDcrSupportRequest;
     type Result = types::McpOauthCheckDcrSupportResult;
 }
 /// `mcp.oauth.fetchProtectedResourceMetadata`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpOauthFetchProtectedResourceMetadata;
+pub enum McpOauthFetchProtectedResourceMetadata {}
 impl crate::rpc::Method for McpOauthFetchProtectedResourceMetadata {
     const NAME: &'static str = "mcp.oauth.fetchProtectedResourceMetadata";
     type Params = types::McpOauthFetchProtectedResourceMetadataRequest;
     type Result = types::McpOauthFetchProtectedResourceMetadataResult;
 }
 /// `mcp.oauth.isMicrosoftAuthorizationServer`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpOauthIsMicrosoftAuthorizationServer;
+pub enum McpOauthIsMicrosoftAuthorizationServer {}
 impl crate::rpc::Method for McpOauthIsMicrosoftAuthorizationServer {
     const NAME: &'static str = "mcp.oauth.isMicrosoftAuthorizationServer";
     type Params = types::McpOauthIsMicrosoftAuthorizationServerRequest;
     type Result = types::McpOauthIsMicrosoftAuthorizationServerResult;
 }
 /// `mcp.oauth.staticClientConfig`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpOauthStaticClientConfig;
+pub enum McpOauthStaticClientConfig {}
 impl crate::rpc::Method for McpOauthStaticClientConfig {
     const NAME: &'static str = "mcp.oauth.staticClientConfig";
     type Params = types::McpOauthStaticClientConfigRequest;
     type Result = types::McpOauthStaticClientConfigResult;
 }
 /// `mcp.planInstall`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpPlanInstall;
+pub enum McpPlanInstall {}
 impl crate::rpc::Method for McpPlanInstall {
     const NAME: &'static str = "mcp.planInstall";
     type Params = types::McpPlanInstallRequest;
     type Result = types::McpPlanInstallResult;
 }
 /// `mcp.planUninstall`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpPlanUninstall;
+pub enum McpPlanUninstall {}
 impl crate::rpc::Method for McpPlanUninstall {
     const NAME: &'static str = "mcp.planUninstall";
     type Params = types::McpPlanUninstallRequest;
     type Result = types::McpInstallationManagementResult;
 }
 /// `mcp.prepareInstall`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpPrepareInstall;
+pub enum McpPrepareInstall {}
 impl crate::rpc::Method for McpPrepareInstall {
     const NAME: &'static str = "mcp.prepareInstall";
     type Params = types::McpPrepareInstallRequest;
     type Result = types::McpInstallationManagementResult;
 }
 /// `mcp.registry.allocateRequestId`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpRegistryAllocateRequestId;
+pub enum McpRegistryAllocateRequestId {}
 impl crate::rpc::Method for McpRegistryAllocateRequestId {
     const NAME: &'static str = "mcp.registry.allocateRequestId";
     type Params = ();
     type Result = types::McpRegistryRequestIdResult;
 }
 /// `mcp.registry.cancel`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpRegistryCancel;
+pub enum McpRegistryCancel {}
 impl crate::rpc::Method for McpRegistryCancel {
     const NAME: &'static str = "mcp.registry.cancel";
     type Params = types::McpRegistryCancelRequest;
     type Result = types::McpRegistryCancelResult;
 }
 /// `mcp.registry.search`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpRegistrySearch;
+pub enum McpRegistrySearch {}
 impl crate::rpc::Method for McpRegistrySearch {
     const NAME: &'static str = "mcp.registry.search";
     type Params = types::McpRegistrySearchRequest;
     type Result = types::McpRegistrySearchResult;
 }
 /// `mcp.shouldExcludeGitHubTools`.
-#[derive(Debug, Clone, Copy)]
-pub struct McpShouldExcludeGitHubTools;
+pub enum McpShouldExcludeGitHubTools {}
 impl crate::rpc::Method for McpShouldExcludeGitHubTools {
     const NAME: &'static str = "mcp.shouldExcludeGitHubTools";
     type Params = types::McpShouldExcludeGitHubToolsRequest;
     type Result = types::McpShouldExcludeGitHubToolsResult;
 }
 /// `models.getBuiltInCatalog`.
-#[derive(Debug, Clone, Copy)]
-pub struct ModelsGetBuiltInCatalog;
+pub enum ModelsGetBuiltInCatalog {}
 impl crate::rpc::Method for ModelsGetBuiltInCatalog {
     const NAME: &'static str = "models.getBuiltInCatalog";
     type Params = ();
     type Result = types::BuiltInModelCatalog;
 }
 /// `models.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct ModelsList;
+pub enum ModelsList {}
 impl crate::rpc::Method for ModelsList {
     const NAME: &'static str = "models.list";
     type Params = types::ModelsListRequest;
     type Result = types::ModelList;
 }
 /// `models.listTokenPriceUnits`.
-#[derive(Debug, Clone, Copy)]
-pub struct ModelsListTokenPriceUnits;
+pub enum ModelsListTokenPriceUnits {}
 impl crate::rpc::Method for ModelsListTokenPriceUnits {
     const NAME: &'static str = "models.listTokenPriceUnits";
     type Params = types::ModelsListRequest;
     type Result = types::ModelTokenPriceUnitList;
 }
 /// `permissions.evaluateManagedPolicy`.
-#[derive(Debug, Clone, Copy)]
-pub struct PermissionsEvaluateManagedPolicy;
+pub enum PermissionsEvaluateManagedPolicy {}
 impl crate::rpc::Method for PermissionsEvaluateManagedPolicy {
     const NAME: &'static str = "permissions.evaluateManagedPolicy";
     type Params = types::PermissionsEvaluateManagedPolicyParams;
     type Result = types::PermissionsEvaluateManagedPolicyResult;
 }
 /// `permissions.folderTrust.checkTrust`.
-#[derive(Debug, Clone, Copy)]
-pub struct PermissionsFolderTrustCheckTrust;
+pub enum PermissionsFolderTrustCheckTrust {}
 impl crate::rpc::Method for PermissionsFolderTrustCheckTrust {
     const NAME: &'static str = "permissions.folderTrust.checkTrust";
     type Params = types::FolderTrustIsTrustedParams;
     type Result = types::FolderTrustCheckResult;
 }
 /// `permissions.locations.cleanupOrphaned`.
-#[derive(Debug, Clone, Copy)]
-pub struct PermissionsLocationsCleanupOrphaned;
+pub enum PermissionsLocationsCleanupOrphaned {}
 impl crate::rpc::Method for PermissionsLocationsCleanupOrphaned {
     const NAME: &'static str = "permissions.locations.cleanupOrphaned";
     type Params = ();
     type Result = types::LocationPermissionsCleanupResult;
 }
 /// `persistence.writeRawJsonLocked`.
-#[derive(Debug, Clone, Copy)]
-pub struct PersistenceWriteRawJsonLocked;
+pub enum PersistenceWriteRawJsonLocked {}
 impl crate::rpc::Method for PersistenceWriteRawJsonLocked {
     const NAME: &'static str = "persistence.writeRawJsonLocked";
     type Params = types::PersistenceWriteRawJsonLockedRequest;
     type Result = types::PersistenceWriteRawJsonLockedResult;
 }
 /// `ping`.
-#[derive(Debug, Clone, Copy)]
-pub struct Ping;
+pub enum Ping {}
 impl crate::rpc::Method for Ping {
     const NAME: &'static str = "ping";
     type Params = types::PingRequest;
     type Result = types::PingResult;
 }
 /// `plugins.applyInstall`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsApplyInstall;
+pub enum PluginsApplyInstall {}
 impl crate::rpc::Method for PluginsApplyInstall {
     const NAME: &'static str = "plugins.applyInstall";
     type Params = types::PluginApplyInstallRequest;
     type Result = types::PluginInstallationResult;
 }
 /// `plugins.builtin.set`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsBuiltinSet;
+pub enum PluginsBuiltinSet {}
 impl crate::rpc::Method for PluginsBuiltinSet {
     const NAME: &'static str = "plugins.builtin.set";
     type Params = types::PluginsBuiltinSetRequest;
     type Result = ();
 }
 /// `plugins.disable`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsDisable;
+pub enum PluginsDisable {}
 impl crate::rpc::Method for PluginsDisable {
     const NAME: &'static str = "plugins.disable";
     type Params = types::PluginsDisableRequest;
     type Result = ();
 }
 /// `plugins.enable`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsEnable;
+pub enum PluginsEnable {}
 impl crate::rpc::Method for PluginsEnable {
     const NAME: &'static str = "plugins.enable";
     type Params = types::PluginsEnableRequest;
     type Result = ();
 }
 /// `plugins.install`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsInstall;
+pub enum PluginsInstall {}
 impl crate::rpc::Method for PluginsInstall {
     const NAME: &'static str = "plugins.install";
     type Params = types::PluginsInstallRequest;
     type Result = types::PluginInstallResult;
 }
 /// `plugins.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsList;
+pub enum PluginsList {}
 impl crate::rpc::Method for PluginsList {
     const NAME: &'static str = "plugins.list";
     type Params = ();
     type Result = types::PluginListResult;
 }
 /// `plugins.marketplaces.add`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsMarketplacesAdd;
+pub enum PluginsMarketplacesAdd {}
 impl crate::rpc::Method for PluginsMarketplacesAdd {
     const NAME: &'static str = "plugins.marketplaces.add";
     type Params = types::PluginsMarketplacesAddRequest;
     type Result = types::MarketplaceAddResult;
 }
 /// `plugins.marketplaces.browse`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsMarketplacesBrowse;
+pub enum PluginsMarketplacesBrowse {}
 impl crate::rpc::Method for PluginsMarketplacesBrowse {
     const NAME: &'static str = "plugins.marketplaces.browse";
     type Params = types::PluginsMarketplacesBrowseRequest;
     type Result = types::MarketplaceBrowseResult;
 }
 /// `plugins.marketplaces.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsMarketplacesList;
+pub enum PluginsMarketplacesList {}
 impl crate::rpc::Method for PluginsMarketplacesList {
     const NAME: &'static str = "plugins.marketplaces.list";
     type Params = ();
     type Result = types::MarketplaceListResult;
 }
 /// `plugins.marketplaces.refresh`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsMarketplacesRefresh;
+pub enum PluginsMarketplacesRefresh {}
 impl crate::rpc::Method for PluginsMarketplacesRefresh {
     const NAME: &'static str = "plugins.marketplaces.refresh";
     type Params = types::PluginsMarketplacesRefreshRequest;
     type Result = types::MarketplaceRefreshResult;
 }
 /// `plugins.marketplaces.remove`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsMarketplacesRemove;
+pub enum PluginsMarketplacesRemove {}
 impl crate::rpc::Method for PluginsMarketplacesRemove {
     const NAME: &'static str = "plugins.marketplaces.remove";
     type Params = types::PluginsMarketplacesRemoveRequest;
     type Result = types::MarketplaceRemoveResult;
 }
 /// `plugins.planInstall`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsPlanInstall;
+pub enum PluginsPlanInstall {}
 impl crate::rpc::Method for PluginsPlanInstall {
     const NAME: &'static str = "plugins.planInstall";
     type Params = types::PluginPlanInstallRequest;
     type Result = types::PluginInstallationManagementResult;
 }
 /// `plugins.uninstall`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsUninstall;
+pub enum PluginsUninstall {}
 impl crate::rpc::Method for PluginsUninstall {
     const NAME: &'static str = "plugins.uninstall";
     type Params = types::PluginsUninstallRequest;
     type Result = ();
 }
 /// `plugins.update`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsUpdate;
+pub enum PluginsUpdate {}
 impl crate::rpc::Method for PluginsUpdate {
     const NAME: &'static str = "plugins.update";
     type Params = types::PluginsUpdateRequest;
     type Result = types::PluginUpdateResult;
 }
 /// `plugins.updateAll`.
-#[derive(Debug, Clone, Copy)]
-pub struct PluginsUpdateAll;
+pub enum PluginsUpdateAll {}
 impl crate::rpc::Method for PluginsUpdateAll {
     const NAME: &'static str = "plugins.updateAll";
     type Params = ();
     type Result = types::PluginUpdateAllResult;
 }
 /// `registerExtensionLaunchProvider`.
-#[derive(Debug, Clone, Copy)]
-pub struct RegisterExtensionLaunchProvider;
+pub enum RegisterExtensionLaunchProvider {}
 impl crate::rpc::Method for RegisterExtensionLaunchProvider {
     const NAME: &'static str = "registerExtensionLaunchProvider";
     type Params = ();
     type Result = ();
 }
 /// `repo.settings.edit`.
-#[derive(Debug, Clone, Copy)]
-pub struct RepoSettingsEdit;
+pub enum RepoSettingsEdit {}
 impl crate::rpc::Method for RepoSettingsEdit {
     const NAME: &'static str = "repo.settings.edit";
     type Params = types::RepoSettingsEditRequest;
     type Result = types::SettingsEditResult;
 }
 /// `repo.settings.readRaw`.
-#[derive(Debug, Clone, Copy)]
-pub struct RepoSettingsReadRaw;
+pub enum RepoSettingsReadRaw {}
 impl crate::rpc::Method for RepoSettingsReadRaw {
     const NAME: &'static str = "repo.settings.readRaw";
     type Params = types::RepoSettingsReadRawRequest;
     type Result = types::RepoSettingsReadRawResult;
 }
 /// `repo.settings.writeAll`.
-#[derive(Debug, Clone, Copy)]
-pub struct RepoSettingsWriteAll;
+pub enum RepoSettingsWriteAll {}
 impl crate::rpc::Method for RepoSettingsWriteAll {
     const NAME: &'static str = "repo.settings.writeAll";
     type Params = types::RepoSettingsWriteAllRequest;
     type Result = ();
 }
 /// `repo.settings.writeKey`.
-#[derive(Debug, Clone, Copy)]
-pub struct RepoSettingsWriteKey;
+pub enum RepoSettingsWriteKey {}
 impl crate::rpc::Method for RepoSettingsWriteKey {
     const NAME: &'static str = "repo.settings.writeKey";
     type Params = types::RepoSettingsWriteKeyRequest;
     type Result = ();
 }
 /// `runtime.shutdown`.
-#[derive(Debug, Clone, Copy)]
-pub struct RuntimeShutdown;
+pub enum RuntimeShutdown {}
 impl crate::rpc::Method for RuntimeShutdown {
     const NAME: &'static str = "runtime.shutdown";
     type Params = ();
     type Result = ();
 }
 /// `sandbox.checkEnforcementCommand`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxCheckEnforcementCommand;
+pub enum SandboxCheckEnforcementCommand {}
 impl crate::rpc::Method for SandboxCheckEnforcementCommand {
     const NAME: &'static str = "sandbox.checkEnforcementCommand";
     type Params = types::SandboxEnforcementCommandAllowedParams;
     type Result = bool;
 }
 /// `sandbox.checkPlatformSupport`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxCheckPlatformSupport;
+pub enum SandboxCheckPlatformSupport {}
 impl crate::rpc::Method for SandboxCheckPlatformSupport {
     const NAME: &'static str = "sandbox.checkPlatformSupport";
     type Params = ();
     type Result = bool;
 }
 /// `sandbox.checkWindowsHostLoopbackSupport`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxCheckWindowsHostLoopbackSupport;
+pub enum SandboxCheckWindowsHostLoopbackSupport {}
 impl crate::rpc::Method for SandboxCheckWindowsHostLoopbackSupport {
     const NAME: &'static str = "sandbox.checkWindowsHostLoopbackSupport";
     type Params = ();
     type Result = bool;
 }
 /// `sandbox.filterPickerCandidates`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxFilterPickerCandidates;
+pub enum SandboxFilterPickerCandidates {}
 impl crate::rpc::Method for SandboxFilterPickerCandidates {
     const NAME: &'static str = "sandbox.filterPickerCandidates";
     type Params = types::SandboxFilterPickerCandidatesParams;
     type Result = types::SandboxFilterPickerCandidatesResult;
 }
 /// `sandbox.getDocsUrl`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxGetDocsUrl;
+pub enum SandboxGetDocsUrl {}
 impl crate::rpc::Method for SandboxGetDocsUrl {
     const NAME: &'static str = "sandbox.getDocsUrl";
     type Params = ();
     type Result = types::SandboxDocsUrlResult;
 }
 /// `sandbox.getHostSupport`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxGetHostSupport;
+pub enum SandboxGetHostSupport {}
 impl crate::rpc::Method for SandboxGetHostSupport {
     const NAME: &'static str = "sandbox.getHostSupport";
     type Params = ();
     type Result = types::SandboxHostSupport;
 }
 /// `sandbox.getUnsupportedMessage`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxGetUnsupportedMessage;
+pub enum SandboxGetUnsupportedMessage {}
 impl crate::rpc::Method for SandboxGetUnsupportedMessage {
     const NAME: &'static str = "sandbox.getUnsupportedMessage";
     type Params = ();
     type Result = String;
 }
 /// `sandbox.getUnsupportedSettingDisabledNotice`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxGetUnsupportedSettingDisabledNotice;
+pub enum SandboxGetUnsupportedSettingDisabledNotice {}
 impl crate::rpc::Method for SandboxGetUnsupportedSettingDisabledNotice {
     const NAME: &'static str = "sandbox.getUnsupportedSettingDisabledNotice";
     type Params = ();
     type Result = String;
 }
 /// `sandbox.getUnsupportedStartupNotice`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxGetUnsupportedStartupNotice;
+pub enum SandboxGetUnsupportedStartupNotice {}
 impl crate::rpc::Method for SandboxGetUnsupportedStartupNotice {
     const NAME: &'static str = "sandbox.getUnsupportedStartupNotice";
     type Params = types::SandboxUnsupportedStartupNoticeParams;
     type Result = types::SandboxUnsupportedStartupNoticeResult;
 }
 /// `sandbox.preparePickerPolicy`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxPreparePickerPolicy;
+pub enum SandboxPreparePickerPolicy {}
 impl crate::rpc::Method for SandboxPreparePickerPolicy {
     const NAME: &'static str = "sandbox.preparePickerPolicy";
     type Params = types::SandboxPreparePickerPolicyParams;
     type Result = types::SandboxPreparePickerPolicyResult;
 }
 /// `sandbox.proxyCa.checkInstallationSupport`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxProxyCaCheckInstallationSupport;
+pub enum SandboxProxyCaCheckInstallationSupport {}
 impl crate::rpc::Method for SandboxProxyCaCheckInstallationSupport {
     const NAME: &'static str = "sandbox.proxyCa.checkInstallationSupport";
     type Params = ();
     type Result = bool;
 }
 /// `sandbox.proxyCa.checkRelevance`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxProxyCaCheckRelevance;
+pub enum SandboxProxyCaCheckRelevance {}
 impl crate::rpc::Method for SandboxProxyCaCheckRelevance {
     const NAME: &'static str = "sandbox.proxyCa.checkRelevance";
     type Params = types::SandboxProxyCaRequest;
     type Result = bool;
 }
 /// `sandbox.proxyCa.create`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxProxyCaCreate;
+pub enum SandboxProxyCaCreate {}
 impl crate::rpc::Method for SandboxProxyCaCreate {
     const NAME: &'static str = "sandbox.proxyCa.create";
     type Params = types::SandboxProxyCaRequest;
     type Result = types::SandboxProxyCaCreateResult;
 }
 /// `sandbox.proxyCa.getStatus`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxProxyCaGetStatus;
+pub enum SandboxProxyCaGetStatus {}
 impl crate::rpc::Method for SandboxProxyCaGetStatus {
     const NAME: &'static str = "sandbox.proxyCa.getStatus";
     type Params = types::SandboxProxyCaRequest;
     type Result = types::SandboxProxyCaStatus;
 }
 /// `sandbox.proxyCa.remove`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxProxyCaRemove;
+pub enum SandboxProxyCaRemove {}
 impl crate::rpc::Method for SandboxProxyCaRemove {
     const NAME: &'static str = "sandbox.proxyCa.remove";
     type Params = ();
     type Result = types::SandboxProxyCaStatus;
 }
 /// `sandbox.proxyCa.rotate`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxProxyCaRotate;
+pub enum SandboxProxyCaRotate {}
 impl crate::rpc::Method for SandboxProxyCaRotate {
     const NAME: &'static str = "sandbox.proxyCa.rotate";
     type Params = types::SandboxProxyCaRequest;
     type Result = types::SandboxProxyCaStatus;
 }
 /// `sandbox.proxyCa.trust`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxProxyCaTrust;
+pub enum SandboxProxyCaTrust {}
 impl crate::rpc::Method for SandboxProxyCaTrust {
     const NAME: &'static str = "sandbox.proxyCa.trust";
     type Params = types::SandboxProxyCaRequest;
     type Result = types::SandboxProxyCaStatus;
 }
 /// `sandbox.proxySecret.delete`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxProxySecretDelete;
+pub enum SandboxProxySecretDelete {}
 impl crate::rpc::Method for SandboxProxySecretDelete {
     const NAME: &'static str = "sandbox.proxySecret.delete";
     type Params = ();
     type Result = ();
 }
 /// `sandbox.proxySecret.get`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxProxySecretGet;
+pub enum SandboxProxySecretGet {}
 impl crate::rpc::Method for SandboxProxySecretGet {
     const NAME: &'static str = "sandbox.proxySecret.get";
     type Params = ();
     type Result = types::SandboxProxySecretGetResult;
 }
 /// `sandbox.proxySecret.getLocation`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxProxySecretGetLocation;
+pub enum SandboxProxySecretGetLocation {}
 impl crate::rpc::Method for SandboxProxySecretGetLocation {
     const NAME: &'static str = "sandbox.proxySecret.getLocation";
     type Params = ();
     type Result = types::SandboxProxySecretLocation;
 }
 /// `sandbox.proxySecret.save`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxProxySecretSave;
+pub enum SandboxProxySecretSave {}
 impl crate::rpc::Method for SandboxProxySecretSave {
     const NAME: &'static str = "sandbox.proxySecret.save";
     type Params = types::SandboxProxySecretSaveRequest;
     type Result = types::SandboxProxySecretSaveResult;
 }
 /// `sandbox.resolveFlooredConfig`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxResolveFlooredConfig;
+pub enum SandboxResolveFlooredConfig {}
 impl crate::rpc::Method for SandboxResolveFlooredConfig {
     const NAME: &'static str = "sandbox.resolveFlooredConfig";
     type Params = types::SandboxResolveFlooredConfigParams;
     type Result = types::SandboxResolveFlooredConfigResult;
 }
 /// `sandbox.resolveForOptional`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxResolveForOptional;
+pub enum SandboxResolveForOptional {}
 impl crate::rpc::Method for SandboxResolveForOptional {
     const NAME: &'static str = "sandbox.resolveForOptional";
     type Params = types::SandboxEffectiveForOptionalParams;
     type Result = types::SandboxEffectiveForOptionalResult;
 }
 /// `sandbox.settings.applyDefaults`.
-#[derive(Debug, Clone, Copy)]
-pub struct SandboxSettingsApplyDefaults;
+pub enum SandboxSettingsApplyDefaults {}
 impl crate::rpc::Method for SandboxSettingsApplyDefaults {
     const NAME: &'static str = "sandbox.settings.applyDefaults";
     type Params = types::SandboxApplyDefaultsRequest;
     type Result = std::collections::BTreeMap<String, serde_json::Value>;
 }
 /// `secrets.addFilterValues`.
-#[derive(Debug, Clone, Copy)]
-pub struct SecretsAddFilterValues;
+pub enum SecretsAddFilterValues {}
 impl crate::rpc::Method for SecretsAddFilterValues {
     const NAME: &'static str = "secrets.addFilterValues";
     type Params = types::SecretsAddFilterValuesRequest;
     type Result = types::SecretsAddFilterValuesResult;
 }
 /// `session.create`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCreate;
+pub enum SessionCreate {}
 impl crate::rpc::Method for SessionCreate {
     const NAME: &'static str = "session.create";
     type Params = types::SessionConfig;
     type Result = types::SessionCreateResult;
 }
 /// `session.delete`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionDelete;
+pub enum SessionDelete {}
 impl crate::rpc::Method for SessionDelete {
     const NAME: &'static str = "session.delete";
     type Params = types::SessionDeleteRequest;
     type Result = types::SessionDeleteResult;
 }
 /// `session.getForeground`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionGetForeground;
+pub enum SessionGetForeground {}
 impl crate::rpc::Method for SessionGetForeground {
     const NAME: &'static str = "session.getForeground";
     type Params = ();
     type Result = types::SessionGetForegroundResult;
 }
 /// `session.getLastId`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionGetLastId;
+pub enum SessionGetLastId {}
 impl crate::rpc::Method for SessionGetLastId {
     const NAME: &'static str = "session.getLastId";
     type Params = ();
     type Result = types::SessionGetLastIdResult;
 }
 /// `session.getMetadata`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionGetMetadata;
+pub enum SessionGetMetadata {}
 impl crate::rpc::Method for SessionGetMetadata {
     const NAME: &'static str = "session.getMetadata";
     type Params = types::SessionGetMetadataRequest;
     type Result = types::SessionGetMetadataResult;
 }
 /// `session.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionList;
+pub enum SessionList {}
 impl crate::rpc::Method for SessionList {
     const NAME: &'static str = "session.list";
     type Params = types::SessionListRequest;
     type Result = types::SessionListResult;
 }
 /// `session.resume`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionResume;
+pub enum SessionResume {}
 impl crate::rpc::Method for SessionResume {
     const NAME: &'static str = "session.resume";
     type Params = types::SessionConfig;
     type Result = types::SessionResumeResult;
 }
 /// `session.setForeground`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSetForeground;
+pub enum SessionSetForeground {}
 impl crate::rpc::Method for SessionSetForeground {
     const NAME: &'static str = "session.setForeground";
     type Params = types::SessionSetForegroundRequest;
     type Result = types::SessionSetForegroundResult;
 }
 /// `sessionFs.setProvider`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFsSetProvider;
+pub enum SessionFsSetProvider {}
 impl crate::rpc::Method for SessionFsSetProvider {
     const NAME: &'static str = "sessionFs.setProvider";
     type Params = types::SessionFsSetProviderRequest;
     type Result = types::SessionFsSetProviderResult;
 }
 /// `sessions.bulkDelete`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsBulkDelete;
+pub enum SessionsBulkDelete {}
 impl crate::rpc::Method for SessionsBulkDelete {
     const NAME: &'static str = "sessions.bulkDelete";
     type Params = types::SessionsBulkDeleteRequest;
     type Result = types::SessionBulkDeleteResult;
 }
 /// `sessions.checkInUse`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsCheckInUse;
+pub enum SessionsCheckInUse {}
 impl crate::rpc::Method for SessionsCheckInUse {
     const NAME: &'static str = "sessions.checkInUse";
     type Params = types::SessionsCheckInUseRequest;
     type Result = types::SessionsCheckInUseResult;
 }
 /// `sessions.close`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsClose;
+pub enum SessionsClose {}
 impl crate::rpc::Method for SessionsClose {
     const NAME: &'static str = "sessions.close";
     type Params = types::SessionsCloseRequest;
     type Result = types::SessionsCloseResult;
 }
 /// `sessions.configureSessionExtensions`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsConfigureSessionExtensions;
+pub enum SessionsConfigureSessionExtensions {}
 impl crate::rpc::Method for SessionsConfigureSessionExtensions {
     const NAME: &'static str = "sessions.configureSessionExtensions";
     type Params = types::ConfigureSessionExtensionsParams;
     type Result = ();
 }
 /// `sessions.connect`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsConnect;
+pub enum SessionsConnect {}
 impl crate::rpc::Method for SessionsConnect {
     const NAME: &'static str = "sessions.connect";
     type Params = types::ConnectRemoteSessionParams;
     type Result = types::RemoteSessionConnectionResult;
 }
 /// `sessions.createWorkspace`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsCreateWorkspace;
+pub enum SessionsCreateWorkspace {}
 impl crate::rpc::Method for SessionsCreateWorkspace {
     const NAME: &'static str = "sessions.createWorkspace";
     type Params = types::SessionsCreateWorkspaceRequest;
     type Result = types::SessionsCreateWorkspaceResult;
 }
 /// `sessions.delete`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsDelete;
+pub enum SessionsDelete {}
 impl crate::rpc::Method for SessionsDelete {
     const NAME: &'static str = "sessions.delete";
     type Params = types::SessionsDeleteRequest;
     type Result = ();
 }
 /// `sessions.enrichMetadata`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsEnrichMetadata;
+pub enum SessionsEnrichMetadata {}
 impl crate::rpc::Method for SessionsEnrichMetadata {
     const NAME: &'static str = "sessions.enrichMetadata";
     type Params = types::SessionsEnrichMetadataRequest;
     type Result = types::SessionEnrichMetadataResult;
 }
 /// `sessions.findByPrefix`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsFindByPrefix;
+pub enum SessionsFindByPrefix {}
 impl crate::rpc::Method for SessionsFindByPrefix {
     const NAME: &'static str = "sessions.findByPrefix";
     type Params = types::SessionsFindByPrefixRequest;
     type Result = types::SessionsFindByPrefixResult;
 }
 /// `sessions.findByTaskId`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsFindByTaskId;
+pub enum SessionsFindByTaskId {}
 impl crate::rpc::Method for SessionsFindByTaskId {
     const NAME: &'static str = "sessions.findByTaskId";
     type Params = types::SessionsFindByTaskIdRequest;
     type Result = types::SessionsFindByTaskIdResult;
 }
 /// `sessions.fork`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsFork;
+pub enum SessionsFork {}
 impl crate::rpc::Method for SessionsFork {
     const NAME: &'static str = "sessions.fork";
     type Params = types::SessionsForkRequest;
     type Result = types::SessionsForkResult;
 }
 /// `sessions.getBoardEntryCount`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsGetBoardEntryCount;
+pub enum SessionsGetBoardEntryCount {}
 impl crate::rpc::Method for SessionsGetBoardEntryCount {
     const NAME: &'static str = "sessions.getBoardEntryCount";
     type Params = types::SessionsGetBoardEntryCountRequest;
     type Result = types::SessionsGetBoardEntryCountResult;
 }
 /// `sessions.getClientMetadata`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsGetClientMetadata;
+pub enum SessionsGetClientMetadata {}
 impl crate::rpc::Method for SessionsGetClientMetadata {
     const NAME: &'static str = "sessions.getClientMetadata";
     type Params = types::SessionsGetClientMetadataRequest;
     type Result = types::SessionsGetClientMetadataResult;
 }
 /// `sessions.getEventFilePath`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsGetEventFilePath;
+pub enum SessionsGetEventFilePath {}
 impl crate::rpc::Method for SessionsGetEventFilePath {
     const NAME: &'static str = "sessions.getEventFilePath";
     type Params = types::SessionsGetEventFilePathRequest;
     type Result = types::SessionsGetEventFilePathResult;
 }
 /// `sessions.getLastForContext`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsGetLastForContext;
+pub enum SessionsGetLastForContext {}
 impl crate::rpc::Method for SessionsGetLastForContext {
     const NAME: &'static str = "sessions.getLastForContext";
     type Params = types::SessionsGetLastForContextRequest;
     type Result = types::SessionsGetLastForContextResult;
 }
 /// `sessions.getMetadata`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsGetMetadata;
+pub enum SessionsGetMetadata {}
 impl crate::rpc::Method for SessionsGetMetadata {
     const NAME: &'static str = "sessions.getMetadata";
     type Params = types::SessionsGetMetadataRequest;
     type Result = types::SessionsGetMetadataResult;
 }
 /// `sessions.getPersistedRemoteSteerable`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsGetPersistedRemoteSteerable;
+pub enum SessionsGetPersistedRemoteSteerable {}
 impl crate::rpc::Method for SessionsGetPersistedRemoteSteerable {
     const NAME: &'static str = "sessions.getPersistedRemoteSteerable";
     type Params = types::SessionsGetPersistedRemoteSteerableRequest;
     type Result = types::SessionsGetPersistedRemoteSteerableResult;
 }
 /// `sessions.getRemoteControlStatus`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsGetRemoteControlStatus;
+pub enum SessionsGetRemoteControlStatus {}
 impl crate::rpc::Method for SessionsGetRemoteControlStatus {
     const NAME: &'static str = "sessions.getRemoteControlStatus";
     type Params = ();
     type Result = types::RemoteControlStatusResult;
 }
 /// `sessions.getSizes`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsGetSizes;
+pub enum SessionsGetSizes {}
 impl crate::rpc::Method for SessionsGetSizes {
     const NAME: &'static str = "sessions.getSizes";
     type Params = ();
     type Result = types::SessionSizes;
 }
 /// `sessions.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsList;
+pub enum SessionsList {}
 impl crate::rpc::Method for SessionsList {
     const NAME: &'static str = "sessions.list";
     type Params = types::SessionsListRequest;
     type Result = types::SessionList;
 }
 /// `sessions.listNonEmptySessionIds`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsListNonEmptySessionIds;
+pub enum SessionsListNonEmptySessionIds {}
 impl crate::rpc::Method for SessionsListNonEmptySessionIds {
     const NAME: &'static str = "sessions.listNonEmptySessionIds";
     type Params = types::SessionsListNonEmptySessionIdsRequest;
     type Result = types::SessionsListNonEmptySessionIdsResult;
 }
 /// `sessions.loadDeferredRepoHooks`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsLoadDeferredRepoHooks;
+pub enum SessionsLoadDeferredRepoHooks {}
 impl crate::rpc::Method for SessionsLoadDeferredRepoHooks {
     const NAME: &'static str = "sessions.loadDeferredRepoHooks";
     type Params = types::SessionsLoadDeferredRepoHooksRequest;
     type Result = types::SessionLoadDeferredRepoHooksResult;
 }
 /// `sessions.loadWorkspace`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsLoadWorkspace;
+pub enum SessionsLoadWorkspace {}
 impl crate::rpc::Method for SessionsLoadWorkspace {
     const NAME: &'static str = "sessions.loadWorkspace";
     type Params = types::SessionsLoadWorkspaceRequest;
     type Result = types::SessionsLoadWorkspaceResult;
 }
 /// `sessions.open`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsOpen;
+pub enum SessionsOpen {}
 impl crate::rpc::Method for SessionsOpen {
     const NAME: &'static str = "sessions.open";
     type Params = types::SessionOpenParams;
     type Result = types::SessionOpenResult;
 }
 /// `sessions.pruneOld`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsPruneOld;
+pub enum SessionsPruneOld {}
 impl crate::rpc::Method for SessionsPruneOld {
     const NAME: &'static str = "sessions.pruneOld";
     type Params = types::SessionsPruneOldRequest;
     type Result = types::SessionPruneResult;
 }
 /// `sessions.readPersistedEvents`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsReadPersistedEvents;
+pub enum SessionsReadPersistedEvents {}
 impl crate::rpc::Method for SessionsReadPersistedEvents {
     const NAME: &'static str = "sessions.readPersistedEvents";
     type Params = types::SessionsReadPersistedEventsRequest;
     type Result = types::EventsReadResult;
 }
 /// `sessions.releaseLock`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsReleaseLock;
+pub enum SessionsReleaseLock {}
 impl crate::rpc::Method for SessionsReleaseLock {
     const NAME: &'static str = "sessions.releaseLock";
     type Params = types::SessionsReleaseLockRequest;
     type Result = types::SessionsReleaseLockResult;
 }
 /// `sessions.reloadPluginHooks`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsReloadPluginHooks;
+pub enum SessionsReloadPluginHooks {}
 impl crate::rpc::Method for SessionsReloadPluginHooks {
     const NAME: &'static str = "sessions.reloadPluginHooks";
     type Params = types::SessionsReloadPluginHooksRequest;
     type Result = types::SessionsReloadPluginHooksResult;
 }
 /// `sessions.save`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsSave;
+pub enum SessionsSave {}
 impl crate::rpc::Method for SessionsSave {
     const NAME: &'static str = "sessions.save";
     type Params = types::SessionsSaveRequest;
     type Result = types::SessionsSaveResult;
 }
 /// `sessions.setAdditionalPlugins`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsSetAdditionalPlugins;
+pub enum SessionsSetAdditionalPlugins {}
 impl crate::rpc::Method for SessionsSetAdditionalPlugins {
     const NAME: &'static str = "sessions.setAdditionalPlugins";
     type Params = types::SessionsSetAdditionalPluginsRequest;
     type Result = types::SessionsSetAdditionalPluginsResult;
 }
 /// `sessions.setRemoteControlSteering`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsSetRemoteControlSteering;
+pub enum SessionsSetRemoteControlSteering {}
 impl crate::rpc::Method for SessionsSetRemoteControlSteering {
     const NAME: &'static str = "sessions.setRemoteControlSteering";
     type Params = types::SessionsSetRemoteControlSteeringRequest;
     type Result = types::RemoteControlStatusResult;
 }
 /// `sessions.startRemoteControl`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsStartRemoteControl;
+pub enum SessionsStartRemoteControl {}
 impl crate::rpc::Method for SessionsStartRemoteControl {
     const NAME: &'static str = "sessions.startRemoteControl";
     type Params = types::SessionsStartRemoteControlRequest;
     type Result = types::RemoteControlStatusResult;
 }
 /// `sessions.stopRemoteControl`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsStopRemoteControl;
+pub enum SessionsStopRemoteControl {}
 impl crate::rpc::Method for SessionsStopRemoteControl {
     const NAME: &'static str = "sessions.stopRemoteControl";
     type Params = types::SessionsStopRemoteControlRequest;
     type Result = types::RemoteControlStopResult;
 }
 /// `sessions.transferRemoteControl`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsTransferRemoteControl;
+pub enum SessionsTransferRemoteControl {}
 impl crate::rpc::Method for SessionsTransferRemoteControl {
     const NAME: &'static str = "sessions.transferRemoteControl";
     type Params = types::SessionsTransferRemoteControlRequest;
     type Result = types::RemoteControlTransferResult;
 }
 /// `sessions.updateWorkspaceFields`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionsUpdateWorkspaceFields;
+pub enum SessionsUpdateWorkspaceFields {}
 impl crate::rpc::Method for SessionsUpdateWorkspaceFields {
     const NAME: &'static str = "sessions.updateWorkspaceFields";
     type Params = types::SessionsUpdateWorkspaceFieldsRequest;
     type Result = types::SessionsUpdateWorkspaceFieldsResult;
 }
 /// `skills.applyInstall`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillsApplyInstall;
+pub enum SkillsApplyInstall {}
 impl crate::rpc::Method for SkillsApplyInstall {
     const NAME: &'static str = "skills.applyInstall";
     type Params = types::SkillApplyInstallRequest;
     type Result = types::SkillInstallationResult;
 }
 /// `skills.applyUninstall`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillsApplyUninstall;
+pub enum SkillsApplyUninstall {}
 impl crate::rpc::Method for SkillsApplyUninstall {
     const NAME: &'static str = "skills.applyUninstall";
     type Params = types::SkillApplyUninstallRequest;
     type Result = types::SkillInstallationResult;
 }
 /// `skills.config.setDisabledSkills`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillsConfigSetDisabledSkills;
+pub enum SkillsConfigSetDisabledSkills {}
 impl crate::rpc::Method for SkillsConfigSetDisabledSkills {
     const NAME: &'static str = "skills.config.setDisabledSkills";
     type Params = types::SkillsConfigSetDisabledSkillsRequest;
     type Result = ();
 }
 /// `skills.config.setSkillDisabled`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillsConfigSetSkillDisabled;
+pub enum SkillsConfigSetSkillDisabled {}
 impl crate::rpc::Method for SkillsConfigSetSkillDisabled {
     const NAME: &'static str = "skills.config.setSkillDisabled";
     type Params = types::SkillsConfigSetSkillDisabledRequest;
     type Result = ();
 }
 /// `skills.discover`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillsDiscover;
+pub enum SkillsDiscover {}
 impl crate::rpc::Method for SkillsDiscover {
     const NAME: &'static str = "skills.discover";
     type Params = types::SkillsDiscoverRequest;
     type Result = types::ServerSkillList;
 }
 /// `skills.getDiscoveryPaths`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillsGetDiscoveryPaths;
+pub enum SkillsGetDiscoveryPaths {}
 impl crate::rpc::Method for SkillsGetDiscoveryPaths {
     const NAME: &'static str = "skills.getDiscoveryPaths";
     type Params = types::SkillsGetDiscoveryPathsRequest;
     type Result = types::SkillDiscoveryPathList;
 }
 /// `skills.installations.cancel`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillsInstallationsCancel;
+pub enum SkillsInstallationsCancel {}
 impl crate::rpc::Method for SkillsInstallationsCancel {
     const NAME: &'static str = "skills.installations.cancel";
     type Params = types::SkillInstallationOperationRequest;
     type Result = types::SkillInstallationManagementResult;
 }
 /// `skills.installations.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillsInstallationsList;
+pub enum SkillsInstallationsList {}
 impl crate::rpc::Method for SkillsInstallationsList {
     const NAME: &'static str = "skills.installations.list";
     type Params = types::SkillInstallationsRequest;
     type Result = types::SkillInstallationManagementResult;
 }
 /// `skills.installations.recover`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillsInstallationsRecover;
+pub enum SkillsInstallationsRecover {}
 impl crate::rpc::Method for SkillsInstallationsRecover {
     const NAME: &'static str = "skills.installations.recover";
     type Params = types::SkillInstallationsRequest;
     type Result = types::SkillInstallationManagementResult;
 }
 /// `skills.installations.setEnabled`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillsInstallationsSetEnabled;
+pub enum SkillsInstallationsSetEnabled {}
 impl crate::rpc::Method for SkillsInstallationsSetEnabled {
     const NAME: &'static str = "skills.installations.setEnabled";
     type Params = types::SkillSetEnabledRequest;
     type Result = types::SkillInstallationManagementResult;
 }
 /// `skills.installations.status`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillsInstallationsStatus;
+pub enum SkillsInstallationsStatus {}
 impl crate::rpc::Method for SkillsInstallationsStatus {
     const NAME: &'static str = "skills.installations.status";
     type Params = types::SkillInstallationOperationRequest;
     type Result = types::SkillInstallationManagementResult;
 }
 /// `skills.planInstall`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillsPlanInstall;
+pub enum SkillsPlanInstall {}
 impl crate::rpc::Method for SkillsPlanInstall {
     const NAME: &'static str = "skills.planInstall";
     type Params = types::SkillPlanInstallRequest;
     type Result = types::SkillInstallationManagementResult;
 }
 /// `skills.planUninstall`.
-#[derive(Debug, Clone, Copy)]
-pub struct SkillsPlanUninstall;
+pub enum SkillsPlanUninstall {}
 impl crate::rpc::Method for SkillsPlanUninstall {
     const NAME: &'static str = "skills.planUninstall";
     type Params = types::SkillPlanUninstallRequest;
     type Result = types::SkillInstallationManagementResult;
 }
 /// `status.get`.
-#[derive(Debug, Clone, Copy)]
-pub struct StatusGet;
+pub enum StatusGet {}
 impl crate::rpc::Method for StatusGet {
     const NAME: &'static str = "status.get";
     type Params = ();
     type Result = types::StatusGetResult;
 }
 /// `tools.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct ToolsList;
+pub enum ToolsList {}
 impl crate::rpc::Method for ToolsList {
     const NAME: &'static str = "tools.list";
     type Params = types::ToolsListRequest;
     type Result = types::ToolList;
 }
 /// `user.settings.applyTopKey`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsApplyTopKey;
+pub enum UserSettingsApplyTopKey {}
 impl crate::rpc::Method for UserSettingsApplyTopKey {
     const NAME: &'static str = "user.settings.applyTopKey";
     type Params = types::UserSettingsApplyTopKeyRequest;
     type Result = types::UserSettingsApplyTopKeyResult;
 }
 /// `user.settings.buildRuntime`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsBuildRuntime;
+pub enum UserSettingsBuildRuntime {}
 impl crate::rpc::Method for UserSettingsBuildRuntime {
     const NAME: &'static str = "user.settings.buildRuntime";
     type Params = types::UserSettingsBuildRuntimeRequest;
     type Result = std::collections::BTreeMap<String, serde_json::Value>;
 }
 /// `user.settings.diagnoseProblems`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsDiagnoseProblems;
+pub enum UserSettingsDiagnoseProblems {}
 impl crate::rpc::Method for UserSettingsDiagnoseProblems {
     const NAME: &'static str = "user.settings.diagnoseProblems";
     type Params = types::UserSettingsProblemsRequest;
     type Result = types::UserSettingsProblemsResult;
 }
 /// `user.settings.edit`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsEdit;
+pub enum UserSettingsEdit {}
 impl crate::rpc::Method for UserSettingsEdit {
     const NAME: &'static str = "user.settings.edit";
     type Params = types::UserSettingsEditRequest;
     type Result = types::SettingsEditResult;
 }
 /// `user.settings.get`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsGet;
+pub enum UserSettingsGet {}
 impl crate::rpc::Method for UserSettingsGet {
     const NAME: &'static str = "user.settings.get";
     type Params = ();
     type Result = types::UserSettingsGetResult;
 }
 /// `user.settings.getPath`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsGetPath;
+pub enum UserSettingsGetPath {}
 impl crate::rpc::Method for UserSettingsGetPath {
     const NAME: &'static str = "user.settings.getPath";
     type Params = ();
     type Result = types::UserSettingsPathResult;
 }
 /// `user.settings.getPaths`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsGetPaths;
+pub enum UserSettingsGetPaths {}
 impl crate::rpc::Method for UserSettingsGetPaths {
     const NAME: &'static str = "user.settings.getPaths";
     type Params = types::UserSettingsGetPathsRequest;
     type Result = types::UserSettingsGetPathsResult;
 }
 /// `user.settings.getUnknownKeysWarning`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsGetUnknownKeysWarning;
+pub enum UserSettingsGetUnknownKeysWarning {}
 impl crate::rpc::Method for UserSettingsGetUnknownKeysWarning {
     const NAME: &'static str = "user.settings.getUnknownKeysWarning";
     type Params = types::UserSettingsUnknownKeysWarningRequest;
     type Result = types::UserSettingsUnknownKeysWarningResult;
 }
 /// `user.settings.listGovernanceKeys`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsListGovernanceKeys;
+pub enum UserSettingsListGovernanceKeys {}
 impl crate::rpc::Method for UserSettingsListGovernanceKeys {
     const NAME: &'static str = "user.settings.listGovernanceKeys";
     type Params = ();
     type Result = types::UserSettingsGovernanceKeysResult;
 }
 /// `user.settings.loadAndMergeRepo`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsLoadAndMergeRepo;
+pub enum UserSettingsLoadAndMergeRepo {}
 impl crate::rpc::Method for UserSettingsLoadAndMergeRepo {
     const NAME: &'static str = "user.settings.loadAndMergeRepo";
     type Params = types::UserSettingsLoadAndMergeRepoRequest;
     type Result = types::UserSettingsLoadAndMergeRepoResult;
 }
 /// `user.settings.loadForConfigDir`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsLoadForConfigDir;
+pub enum UserSettingsLoadForConfigDir {}
 impl crate::rpc::Method for UserSettingsLoadForConfigDir {
     const NAME: &'static str = "user.settings.loadForConfigDir";
     type Params = types::UserSettingsLoadForConfigDirRequest;
     type Result = std::collections::BTreeMap<String, serde_json::Value>;
 }
 /// `user.settings.loadForEdit`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsLoadForEdit;
+pub enum UserSettingsLoadForEdit {}
 impl crate::rpc::Method for UserSettingsLoadForEdit {
     const NAME: &'static str = "user.settings.loadForEdit";
     type Params = ();
     type Result = types::UserSettingsLoadForEditResult;
 }
 /// `user.settings.loadRepo`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsLoadRepo;
+pub enum UserSettingsLoadRepo {}
 impl crate::rpc::Method for UserSettingsLoadRepo {
     const NAME: &'static str = "user.settings.loadRepo";
     type Params = types::UserSettingsLoadRepoRequest;
     type Result = types::UserSettingsLoadRepoResult;
 }
 /// `user.settings.loadWithWarning`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsLoadWithWarning;
+pub enum UserSettingsLoadWithWarning {}
 impl crate::rpc::Method for UserSettingsLoadWithWarning {
     const NAME: &'static str = "user.settings.loadWithWarning";
     type Params = ();
     type Result = types::UserSettingsLoadWithWarningResult;
 }
 /// `user.settings.mergeManagedAndUser`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsMergeManagedAndUser;
+pub enum UserSettingsMergeManagedAndUser {}
 impl crate::rpc::Method for UserSettingsMergeManagedAndUser {
     const NAME: &'static str = "user.settings.mergeManagedAndUser";
     type Params = types::UserSettingsMergeManagedAndUserParams;
     type Result = types::UserSettingsMergeManagedAndUserResult;
 }
 /// `user.settings.mergeRepoValue`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsMergeRepoValue;
+pub enum UserSettingsMergeRepoValue {}
 impl crate::rpc::Method for UserSettingsMergeRepoValue {
     const NAME: &'static str = "user.settings.mergeRepoValue";
     type Params = types::UserSettingsMergeRepoValueParams;
     type Result = types::UserSettingsMergeRepoValueResult;
 }
 /// `user.settings.migrateObsoleteOnDisk`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsMigrateObsoleteOnDisk;
+pub enum UserSettingsMigrateObsoleteOnDisk {}
 impl crate::rpc::Method for UserSettingsMigrateObsoleteOnDisk {
     const NAME: &'static str = "user.settings.migrateObsoleteOnDisk";
     type Params = types::UserSettingsMigrateObsoleteOnDiskRequest;
     type Result = types::UserSettingsMigrateObsoleteOnDiskResult;
 }
 /// `user.settings.migrateStaffLogLevelOnce`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsMigrateStaffLogLevelOnce;
+pub enum UserSettingsMigrateStaffLogLevelOnce {}
 impl crate::rpc::Method for UserSettingsMigrateStaffLogLevelOnce {
     const NAME: &'static str = "user.settings.migrateStaffLogLevelOnce";
     type Params = types::UserSettingsMigrateStaffLogLevelOnceRequest;
     type Result = types::UserSettingsMigrateStaffLogLevelOnceResult;
 }
 /// `user.settings.migrateStaffUpdateChannelOnce`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsMigrateStaffUpdateChannelOnce;
+pub enum UserSettingsMigrateStaffUpdateChannelOnce {}
 impl crate::rpc::Method for UserSettingsMigrateStaffUpdateChannelOnce {
     const NAME: &'static str = "user.settings.migrateStaffUpdateChannelOnce";
     type Params = types::UserSettingsHostContext;
     type Result = types::UserSettingsMigrateStaffUpdateChannelOnceResult;
 }
 /// `user.settings.normalize`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsNormalize;
+pub enum UserSettingsNormalize {}
 impl crate::rpc::Method for UserSettingsNormalize {
     const NAME: &'static str = "user.settings.normalize";
     type Params = types::UserSettingsNormalizeRequest;
     type Result = types::UserSettingsNormalizeResult;
 }
 /// `user.settings.resetStaffModelSelectionOnce`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsResetStaffModelSelectionOnce;
+pub enum UserSettingsResetStaffModelSelectionOnce {}
 impl crate::rpc::Method for UserSettingsResetStaffModelSelectionOnce {
     const NAME: &'static str = "user.settings.resetStaffModelSelectionOnce";
     type Params = types::UserSettingsResetStaffModelSelectionOnceRequest;
     type Result = types::UserSettingsResetStaffModelSelectionOnceResult;
 }
 /// `user.settings.set`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsSet;
+pub enum UserSettingsSet {}
 impl crate::rpc::Method for UserSettingsSet {
     const NAME: &'static str = "user.settings.set";
     type Params = types::UserSettingsSetRequest;
     type Result = ();
 }
 /// `user.settings.setHookDisabled`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsSetHookDisabled;
+pub enum UserSettingsSetHookDisabled {}
 impl crate::rpc::Method for UserSettingsSetHookDisabled {
     const NAME: &'static str = "user.settings.setHookDisabled";
     type Params = types::UserSettingsSetHookDisabledRequest;
     type Result = types::UserSettingsSetHookDisabledResult;
 }
 /// `user.settings.update`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsUpdate;
+pub enum UserSettingsUpdate {}
 impl crate::rpc::Method for UserSettingsUpdate {
     const NAME: &'static str = "user.settings.update";
     type Params = types::UserSettingsUpdateRequest;
     type Result = types::UserSettingsUpdateResult;
 }
 /// `user.settings.validate`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsValidate;
+pub enum UserSettingsValidate {}
 impl crate::rpc::Method for UserSettingsValidate {
     const NAME: &'static str = "user.settings.validate";
     type Params = types::UserSettingsValidateRequest;
     type Result = types::UserSettingsValidateResult;
 }
 /// `user.settings.writeAll`.
-#[derive(Debug, Clone, Copy)]
-pub struct UserSettingsWriteAll;
+pub enum UserSettingsWriteAll {}
 impl crate::rpc::Method for UserSettingsWriteAll {
     const NAME: &'static str = "user.settings.writeAll";
     type Params = types::UserSettingsWriteAllRequest;

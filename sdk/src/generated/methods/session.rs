@@ -3,2680 +3,2345 @@
 //! Methods we call for one session. Params leave out the `sessionId`.
 use crate::types;
 /// `session.abort`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionAbort;
+pub enum SessionAbort {}
 impl crate::rpc::Method for SessionAbort {
     const NAME: &'static str = "session.abort";
     type Params = types::AbortRequest;
     type Result = types::AbortResult;
 }
 /// `session.accounts.enumerate`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionAccountsEnumerate;
+pub enum SessionAccountsEnumerate {}
 impl crate::rpc::Method for SessionAccountsEnumerate {
     const NAME: &'static str = "session.accounts.enumerate";
     type Params = types::AccountsEnumerateRequest;
     type Result = types::AuthEnumerateValue;
 }
 /// `session.accounts.get`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionAccountsGet;
+pub enum SessionAccountsGet {}
 impl crate::rpc::Method for SessionAccountsGet {
     const NAME: &'static str = "session.accounts.get";
     type Params = types::AccountsGetRequest;
     type Result = types::AuthReadValue;
 }
 /// `session.accounts.login.advance`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionAccountsLoginAdvance;
+pub enum SessionAccountsLoginAdvance {}
 impl crate::rpc::Method for SessionAccountsLoginAdvance {
     const NAME: &'static str = "session.accounts.login.advance";
     type Params = types::AuthLoginAdvanceRequest;
     type Result = types::AuthLoginStep;
 }
 /// `session.accounts.login.begin`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionAccountsLoginBegin;
+pub enum SessionAccountsLoginBegin {}
 impl crate::rpc::Method for SessionAccountsLoginBegin {
     const NAME: &'static str = "session.accounts.login.begin";
     type Params = types::AuthLoginBeginRequest;
     type Result = types::AuthLoginBegun;
 }
 /// `session.accounts.login.cancel`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionAccountsLoginCancel;
+pub enum SessionAccountsLoginCancel {}
 impl crate::rpc::Method for SessionAccountsLoginCancel {
     const NAME: &'static str = "session.accounts.login.cancel";
     type Params = types::AuthLoginCancelRequest;
     type Result = ();
 }
 /// `session.accounts.set`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionAccountsSet;
+pub enum SessionAccountsSet {}
 impl crate::rpc::Method for SessionAccountsSet {
     const NAME: &'static str = "session.accounts.set";
     type Params = types::AccountsSetRequest;
     type Result = types::AuthWriteResult;
 }
 /// `session.agent.deselect`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionAgentDeselect;
+pub enum SessionAgentDeselect {}
 impl crate::rpc::Method for SessionAgentDeselect {
     const NAME: &'static str = "session.agent.deselect";
     type Params = ();
     type Result = ();
 }
 /// `session.agent.getCurrent`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionAgentGetCurrent;
+pub enum SessionAgentGetCurrent {}
 impl crate::rpc::Method for SessionAgentGetCurrent {
     const NAME: &'static str = "session.agent.getCurrent";
     type Params = ();
     type Result = types::AgentGetCurrentResult;
 }
 /// `session.agent.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionAgentList;
+pub enum SessionAgentList {}
 impl crate::rpc::Method for SessionAgentList {
     const NAME: &'static str = "session.agent.list";
     type Params = types::AgentListRequest;
     type Result = types::AgentList;
 }
 /// `session.agent.reload`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionAgentReload;
+pub enum SessionAgentReload {}
 impl crate::rpc::Method for SessionAgentReload {
     const NAME: &'static str = "session.agent.reload";
     type Params = ();
     type Result = types::AgentReloadResult;
 }
 /// `session.agent.select`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionAgentSelect;
+pub enum SessionAgentSelect {}
 impl crate::rpc::Method for SessionAgentSelect {
     const NAME: &'static str = "session.agent.select";
     type Params = types::AgentSelectRequest;
     type Result = types::AgentSelectResult;
 }
 /// `session.agent.setPrompt`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionAgentSetPrompt;
+pub enum SessionAgentSetPrompt {}
 impl crate::rpc::Method for SessionAgentSetPrompt {
     const NAME: &'static str = "session.agent.setPrompt";
     type Params = types::AgentSetPromptRequest;
     type Result = ();
 }
 /// `session.autopilotObjective.getState`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionAutopilotObjectiveGetState;
+pub enum SessionAutopilotObjectiveGetState {}
 impl crate::rpc::Method for SessionAutopilotObjectiveGetState {
     const NAME: &'static str = "session.autopilotObjective.getState";
     type Params = ();
     type Result = types::AutopilotObjectiveGetStateResult;
 }
 /// `session.cancelAllBackgroundAgents`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCancelAllBackgroundAgents;
+pub enum SessionCancelAllBackgroundAgents {}
 impl crate::rpc::Method for SessionCancelAllBackgroundAgents {
     const NAME: &'static str = "session.cancelAllBackgroundAgents";
     type Params = ();
     type Result = i64;
 }
 /// `session.canvas.action.invoke`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCanvasActionInvoke;
+pub enum SessionCanvasActionInvoke {}
 impl crate::rpc::Method for SessionCanvasActionInvoke {
     const NAME: &'static str = "session.canvas.action.invoke";
     type Params = types::CanvasActionInvokeRequest;
     type Result = types::CanvasActionInvokeResult;
 }
 /// `session.canvas.close`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCanvasClose;
+pub enum SessionCanvasClose {}
 impl crate::rpc::Method for SessionCanvasClose {
     const NAME: &'static str = "session.canvas.close";
     type Params = types::CanvasCloseRequest;
     type Result = ();
 }
 /// `session.canvas.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCanvasList;
+pub enum SessionCanvasList {}
 impl crate::rpc::Method for SessionCanvasList {
     const NAME: &'static str = "session.canvas.list";
     type Params = ();
     type Result = types::CanvasList;
 }
 /// `session.canvas.listOpen`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCanvasListOpen;
+pub enum SessionCanvasListOpen {}
 impl crate::rpc::Method for SessionCanvasListOpen {
     const NAME: &'static str = "session.canvas.listOpen";
     type Params = ();
     type Result = types::CanvasListOpenResult;
 }
 /// `session.canvas.open`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCanvasOpen;
+pub enum SessionCanvasOpen {}
 impl crate::rpc::Method for SessionCanvasOpen {
     const NAME: &'static str = "session.canvas.open";
     type Params = types::CanvasOpenRequest;
     type Result = types::OpenCanvasInstance;
 }
 /// `session.canvas.provider.register`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCanvasProviderRegister;
+pub enum SessionCanvasProviderRegister {}
 impl crate::rpc::Method for SessionCanvasProviderRegister {
     const NAME: &'static str = "session.canvas.provider.register";
     type Params = types::CanvasProviderRegisterRequest;
     type Result = ();
 }
 /// `session.canvas.provider.unregister`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCanvasProviderUnregister;
+pub enum SessionCanvasProviderUnregister {}
 impl crate::rpc::Method for SessionCanvasProviderUnregister {
     const NAME: &'static str = "session.canvas.provider.unregister";
     type Params = types::CanvasProviderUnregisterRequest;
     type Result = ();
 }
 /// `session.commands.enqueue`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCommandsEnqueue;
+pub enum SessionCommandsEnqueue {}
 impl crate::rpc::Method for SessionCommandsEnqueue {
     const NAME: &'static str = "session.commands.enqueue";
     type Params = types::EnqueueCommandParams;
     type Result = types::EnqueueCommandResult;
 }
 /// `session.commands.execute`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCommandsExecute;
+pub enum SessionCommandsExecute {}
 impl crate::rpc::Method for SessionCommandsExecute {
     const NAME: &'static str = "session.commands.execute";
     type Params = types::ExecuteCommandParams;
     type Result = types::ExecuteCommandResult;
 }
 /// `session.commands.finalizeInvocationEffect`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCommandsFinalizeInvocationEffect;
+pub enum SessionCommandsFinalizeInvocationEffect {}
 impl crate::rpc::Method for SessionCommandsFinalizeInvocationEffect {
     const NAME: &'static str = "session.commands.finalizeInvocationEffect";
     type Params = types::CommandsFinalizeInvocationEffectRequest;
     type Result = types::CommandsFinalizeInvocationEffectResult;
 }
 /// `session.commands.handlePendingCommand`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCommandsHandlePendingCommand;
+pub enum SessionCommandsHandlePendingCommand {}
 impl crate::rpc::Method for SessionCommandsHandlePendingCommand {
     const NAME: &'static str = "session.commands.handlePendingCommand";
     type Params = types::CommandsHandlePendingCommandRequest;
     type Result = types::CommandsHandlePendingCommandResult;
 }
 /// `session.commands.invoke`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCommandsInvoke;
+pub enum SessionCommandsInvoke {}
 impl crate::rpc::Method for SessionCommandsInvoke {
     const NAME: &'static str = "session.commands.invoke";
     type Params = types::CommandsInvokeRequest;
     type Result = types::SlashCommandInvocationResult;
 }
 /// `session.commands.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCommandsList;
+pub enum SessionCommandsList {}
 impl crate::rpc::Method for SessionCommandsList {
     const NAME: &'static str = "session.commands.list";
     type Params = types::CommandsListRequest;
     type Result = types::CommandList;
 }
 /// `session.commands.respondToQueuedCommand`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCommandsRespondToQueuedCommand;
+pub enum SessionCommandsRespondToQueuedCommand {}
 impl crate::rpc::Method for SessionCommandsRespondToQueuedCommand {
     const NAME: &'static str = "session.commands.respondToQueuedCommand";
     type Params = types::CommandsRespondToQueuedCommandRequest;
     type Result = types::CommandsRespondToQueuedCommandResult;
 }
 /// `session.completions.getTriggerCharacters`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCompletionsGetTriggerCharacters;
+pub enum SessionCompletionsGetTriggerCharacters {}
 impl crate::rpc::Method for SessionCompletionsGetTriggerCharacters {
     const NAME: &'static str = "session.completions.getTriggerCharacters";
     type Params = ();
     type Result = types::CompletionsGetTriggerCharactersResult;
 }
 /// `session.completions.request`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCompletionsRequest;
+pub enum SessionCompletionsRequest {}
 impl crate::rpc::Method for SessionCompletionsRequest {
     const NAME: &'static str = "session.completions.request";
     type Params = types::CompletionsRequestRequest;
     type Result = types::CompletionsRequestResult;
 }
 /// `session.connectors.connect`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionConnectorsConnect;
+pub enum SessionConnectorsConnect {}
 impl crate::rpc::Method for SessionConnectorsConnect {
     const NAME: &'static str = "session.connectors.connect";
     type Params = types::ConnectorConnectRequest;
     type Result = types::ConnectorConnectResult;
 }
 /// `session.connectors.continueConnection`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionConnectorsContinueConnection;
+pub enum SessionConnectorsContinueConnection {}
 impl crate::rpc::Method for SessionConnectorsContinueConnection {
     const NAME: &'static str = "session.connectors.continueConnection";
     type Params = types::ConnectorContinueRequest;
     type Result = types::ConnectorConnectResult;
 }
 /// `session.connectors.disconnect`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionConnectorsDisconnect;
+pub enum SessionConnectorsDisconnect {}
 impl crate::rpc::Method for SessionConnectorsDisconnect {
     const NAME: &'static str = "session.connectors.disconnect";
     type Params = types::ConnectorConnectRequest;
     type Result = types::ConnectorDisconnectResult;
 }
 /// `session.connectors.getAccount`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionConnectorsGetAccount;
+pub enum SessionConnectorsGetAccount {}
 impl crate::rpc::Method for SessionConnectorsGetAccount {
     const NAME: &'static str = "session.connectors.getAccount";
     type Params = ();
     type Result = types::ConnectorSessionAccountResult;
 }
 /// `session.connectors.getCapabilities`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionConnectorsGetCapabilities;
+pub enum SessionConnectorsGetCapabilities {}
 impl crate::rpc::Method for SessionConnectorsGetCapabilities {
     const NAME: &'static str = "session.connectors.getCapabilities";
     type Params = ();
     type Result = types::ConnectorCapabilities;
 }
 /// `session.connectors.getStatus`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionConnectorsGetStatus;
+pub enum SessionConnectorsGetStatus {}
 impl crate::rpc::Method for SessionConnectorsGetStatus {
     const NAME: &'static str = "session.connectors.getStatus";
     type Params = ();
     type Result = types::ConnectorStatus;
 }
 /// `session.connectors.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionConnectorsList;
+pub enum SessionConnectorsList {}
 impl crate::rpc::Method for SessionConnectorsList {
     const NAME: &'static str = "session.connectors.list";
     type Params = types::ConnectorAccountRequest;
     type Result = types::ConnectorCatalogResult;
 }
 /// `session.connectors.reconcile`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionConnectorsReconcile;
+pub enum SessionConnectorsReconcile {}
 impl crate::rpc::Method for SessionConnectorsReconcile {
     const NAME: &'static str = "session.connectors.reconcile";
     type Params = types::ConnectorReconcileRequest;
     type Result = types::ConnectorStatus;
 }
 /// `session.connectors.reconcileForStartup`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionConnectorsReconcileForStartup;
+pub enum SessionConnectorsReconcileForStartup {}
 impl crate::rpc::Method for SessionConnectorsReconcileForStartup {
     const NAME: &'static str = "session.connectors.reconcileForStartup";
     type Params = types::ConnectorAccountRequest;
     type Result = types::ConnectorStatus;
 }
 /// `session.connectors.reconnect`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionConnectorsReconnect;
+pub enum SessionConnectorsReconnect {}
 impl crate::rpc::Method for SessionConnectorsReconnect {
     const NAME: &'static str = "session.connectors.reconnect";
     type Params = types::ConnectorConnectRequest;
     type Result = types::ConnectorConnectResult;
 }
 /// `session.connectors.refresh`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionConnectorsRefresh;
+pub enum SessionConnectorsRefresh {}
 impl crate::rpc::Method for SessionConnectorsRefresh {
     const NAME: &'static str = "session.connectors.refresh";
     type Params = types::ConnectorAccountRequest;
     type Result = types::ConnectorCatalogResult;
 }
 /// `session.connectors.withdrawProjection`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionConnectorsWithdrawProjection;
+pub enum SessionConnectorsWithdrawProjection {}
 impl crate::rpc::Method for SessionConnectorsWithdrawProjection {
     const NAME: &'static str = "session.connectors.withdrawProjection";
     type Params = ();
     type Result = types::ConnectorStatus;
 }
 /// `session.contentExclusion.checkPaths`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionContentExclusionCheckPaths;
+pub enum SessionContentExclusionCheckPaths {}
 impl crate::rpc::Method for SessionContentExclusionCheckPaths {
     const NAME: &'static str = "session.contentExclusion.checkPaths";
     type Params = types::ContentExclusionCheckPathsRequest;
     type Result = types::ContentExclusionCheckPathsResult;
 }
 /// `session.customizations.reload`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionCustomizationsReload;
+pub enum SessionCustomizationsReload {}
 impl crate::rpc::Method for SessionCustomizationsReload {
     const NAME: &'static str = "session.customizations.reload";
     type Params = ();
     type Result = types::CustomizationsReloadResult;
 }
 /// `session.debug.collectLogs`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionDebugCollectLogs;
+pub enum SessionDebugCollectLogs {}
 impl crate::rpc::Method for SessionDebugCollectLogs {
     const NAME: &'static str = "session.debug.collectLogs";
     type Params = types::DebugCollectLogsRequest;
     type Result = types::DebugCollectLogsResult;
 }
 /// `session.destroy`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionDestroy;
+pub enum SessionDestroy {}
 impl crate::rpc::Method for SessionDestroy {
     const NAME: &'static str = "session.destroy";
     type Params = ();
     type Result = types::SessionDestroyResult;
 }
 /// `session.detach`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionDetach;
+pub enum SessionDetach {}
 impl crate::rpc::Method for SessionDetach {
     const NAME: &'static str = "session.detach";
     type Params = ();
     type Result = types::SessionDetachResult;
 }
 /// `session.diagnostics.configure`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionDiagnosticsConfigure;
+pub enum SessionDiagnosticsConfigure {}
 impl crate::rpc::Method for SessionDiagnosticsConfigure {
     const NAME: &'static str = "session.diagnostics.configure";
     type Params = types::DiagnosticsConfigureRequest;
     type Result = types::DiagnosticsConfiguration;
 }
 /// `session.diagnostics.read`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionDiagnosticsRead;
+pub enum SessionDiagnosticsRead {}
 impl crate::rpc::Method for SessionDiagnosticsRead {
     const NAME: &'static str = "session.diagnostics.read";
     type Params = types::DiagnosticsReadRequest;
     type Result = types::DiagnosticsReadResult;
 }
 /// `session.eventLog.read`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionEventLogRead;
+pub enum SessionEventLogRead {}
 impl crate::rpc::Method for SessionEventLogRead {
     const NAME: &'static str = "session.eventLog.read";
     type Params = types::EventLogReadRequest;
     type Result = types::EventsReadResult;
 }
 /// `session.eventLog.registerInterest`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionEventLogRegisterInterest;
+pub enum SessionEventLogRegisterInterest {}
 impl crate::rpc::Method for SessionEventLogRegisterInterest {
     const NAME: &'static str = "session.eventLog.registerInterest";
     type Params = types::RegisterEventInterestParams;
     type Result = types::RegisterEventInterestResult;
 }
 /// `session.eventLog.releaseInterest`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionEventLogReleaseInterest;
+pub enum SessionEventLogReleaseInterest {}
 impl crate::rpc::Method for SessionEventLogReleaseInterest {
     const NAME: &'static str = "session.eventLog.releaseInterest";
     type Params = types::ReleaseEventInterestParams;
     type Result = types::EventLogReleaseInterestResult;
 }
 /// `session.eventLog.tail`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionEventLogTail;
+pub enum SessionEventLogTail {}
 impl crate::rpc::Method for SessionEventLogTail {
     const NAME: &'static str = "session.eventLog.tail";
     type Params = ();
     type Result = types::EventLogTailResult;
 }
 /// `session.extensions.disable`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionExtensionsDisable;
+pub enum SessionExtensionsDisable {}
 impl crate::rpc::Method for SessionExtensionsDisable {
     const NAME: &'static str = "session.extensions.disable";
     type Params = types::ExtensionsDisableRequest;
     type Result = ();
 }
 /// `session.extensions.enable`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionExtensionsEnable;
+pub enum SessionExtensionsEnable {}
 impl crate::rpc::Method for SessionExtensionsEnable {
     const NAME: &'static str = "session.extensions.enable";
     type Params = types::ExtensionsEnableRequest;
     type Result = ();
 }
 /// `session.extensions.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionExtensionsList;
+pub enum SessionExtensionsList {}
 impl crate::rpc::Method for SessionExtensionsList {
     const NAME: &'static str = "session.extensions.list";
     type Params = ();
     type Result = types::ExtensionList;
 }
 /// `session.extensions.reconcile`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionExtensionsReconcile;
+pub enum SessionExtensionsReconcile {}
 impl crate::rpc::Method for SessionExtensionsReconcile {
     const NAME: &'static str = "session.extensions.reconcile";
     type Params = ();
     type Result = types::ExtensionList;
 }
 /// `session.extensions.reload`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionExtensionsReload;
+pub enum SessionExtensionsReload {}
 impl crate::rpc::Method for SessionExtensionsReload {
     const NAME: &'static str = "session.extensions.reload";
     type Params = ();
     type Result = ();
 }
 /// `session.extensions.sendAttachmentsToMessage`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionExtensionsSendAttachmentsToMessage;
+pub enum SessionExtensionsSendAttachmentsToMessage {}
 impl crate::rpc::Method for SessionExtensionsSendAttachmentsToMessage {
     const NAME: &'static str = "session.extensions.sendAttachmentsToMessage";
     type Params = types::SendAttachmentsToMessageParams;
     type Result = ();
 }
 /// `session.fleet.start`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionFleetStart;
+pub enum SessionFleetStart {}
 impl crate::rpc::Method for SessionFleetStart {
     const NAME: &'static str = "session.fleet.start";
     type Params = types::FleetStartRequest;
     type Result = types::FleetStartResult;
 }
 /// `session.getMessages`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionGetMessages;
+pub enum SessionGetMessages {}
 impl crate::rpc::Method for SessionGetMessages {
     const NAME: &'static str = "session.getMessages";
     type Params = ();
     type Result = types::SessionGetMessagesResult;
 }
 /// `session.gitHubAuth.getAllAuthAvailable`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionGitHubAuthGetAllAuthAvailable;
+pub enum SessionGitHubAuthGetAllAuthAvailable {}
 impl crate::rpc::Method for SessionGitHubAuthGetAllAuthAvailable {
     const NAME: &'static str = "session.gitHubAuth.getAllAuthAvailable";
     type Params = ();
     type Result = Vec<types::SessionAuthStatus>;
 }
 /// `session.gitHubAuth.getCurrentAuthInfo`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionGitHubAuthGetCurrentAuthInfo;
+pub enum SessionGitHubAuthGetCurrentAuthInfo {}
 impl crate::rpc::Method for SessionGitHubAuthGetCurrentAuthInfo {
     const NAME: &'static str = "session.gitHubAuth.getCurrentAuthInfo";
     type Params = ();
     type Result = types::SessionAuthInfoResult;
 }
 /// `session.gitHubAuth.getStatus`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionGitHubAuthGetStatus;
+pub enum SessionGitHubAuthGetStatus {}
 impl crate::rpc::Method for SessionGitHubAuthGetStatus {
     const NAME: &'static str = "session.gitHubAuth.getStatus";
     type Params = ();
     type Result = types::SessionAuthStatus;
 }
 /// `session.gitHubAuth.lastAuthErrors`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionGitHubAuthLastAuthErrors;
+pub enum SessionGitHubAuthLastAuthErrors {}
 impl crate::rpc::Method for SessionGitHubAuthLastAuthErrors {
     const NAME: &'static str = "session.gitHubAuth.lastAuthErrors";
     type Params = ();
     type Result = types::AuthValidationErrors;
 }
 /// `session.gitHubAuth.login`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionGitHubAuthLogin;
+pub enum SessionGitHubAuthLogin {}
 impl crate::rpc::Method for SessionGitHubAuthLogin {
     const NAME: &'static str = "session.gitHubAuth.login";
     type Params = types::SessionAuthLoginRequest;
     type Result = types::AuthInfo;
 }
 /// `session.gitHubAuth.logout`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionGitHubAuthLogout;
+pub enum SessionGitHubAuthLogout {}
 impl crate::rpc::Method for SessionGitHubAuthLogout {
     const NAME: &'static str = "session.gitHubAuth.logout";
     type Params = ();
     type Result = bool;
 }
 /// `session.gitHubAuth.logoutUser`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionGitHubAuthLogoutUser;
+pub enum SessionGitHubAuthLogoutUser {}
 impl crate::rpc::Method for SessionGitHubAuthLogoutUser {
     const NAME: &'static str = "session.gitHubAuth.logoutUser";
     type Params = types::SessionAuthLogoutUserRequest;
     type Result = bool;
 }
 /// `session.gitHubAuth.refreshCopilotUser`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionGitHubAuthRefreshCopilotUser;
+pub enum SessionGitHubAuthRefreshCopilotUser {}
 impl crate::rpc::Method for SessionGitHubAuthRefreshCopilotUser {
     const NAME: &'static str = "session.gitHubAuth.refreshCopilotUser";
     type Params = ();
     type Result = types::SessionAuthInfoResult;
 }
 /// `session.gitHubAuth.setCredentials`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionGitHubAuthSetCredentials;
+pub enum SessionGitHubAuthSetCredentials {}
 impl crate::rpc::Method for SessionGitHubAuthSetCredentials {
     const NAME: &'static str = "session.gitHubAuth.setCredentials";
     type Params = types::SessionSetCredentialsParams;
     type Result = types::SessionSetCredentialsResult;
 }
 /// `session.gitHubAuth.switchToAuth`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionGitHubAuthSwitchToAuth;
+pub enum SessionGitHubAuthSwitchToAuth {}
 impl crate::rpc::Method for SessionGitHubAuthSwitchToAuth {
     const NAME: &'static str = "session.gitHubAuth.switchToAuth";
     type Params = types::SessionAuthSwitchRequest;
     type Result = ();
 }
 /// `session.history.abortManualCompaction`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionHistoryAbortManualCompaction;
+pub enum SessionHistoryAbortManualCompaction {}
 impl crate::rpc::Method for SessionHistoryAbortManualCompaction {
     const NAME: &'static str = "session.history.abortManualCompaction";
     type Params = ();
     type Result = types::HistoryAbortManualCompactionResult;
 }
 /// `session.history.cancelBackgroundCompaction`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionHistoryCancelBackgroundCompaction;
+pub enum SessionHistoryCancelBackgroundCompaction {}
 impl crate::rpc::Method for SessionHistoryCancelBackgroundCompaction {
     const NAME: &'static str = "session.history.cancelBackgroundCompaction";
     type Params = ();
     type Result = types::HistoryCancelBackgroundCompactionResult;
 }
 /// `session.history.clearContext`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionHistoryClearContext;
+pub enum SessionHistoryClearContext {}
 impl crate::rpc::Method for SessionHistoryClearContext {
     const NAME: &'static str = "session.history.clearContext";
     type Params = types::HistoryClearContextRequest;
     type Result = types::HistoryClearContextResult;
 }
 /// `session.history.compact`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionHistoryCompact;
+pub enum SessionHistoryCompact {}
 impl crate::rpc::Method for SessionHistoryCompact {
     const NAME: &'static str = "session.history.compact";
     type Params = types::HistoryCompactRequest;
     type Result = types::HistoryCompactResult;
 }
 /// `session.history.listRewindPoints`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionHistoryListRewindPoints;
+pub enum SessionHistoryListRewindPoints {}
 impl crate::rpc::Method for SessionHistoryListRewindPoints {
     const NAME: &'static str = "session.history.listRewindPoints";
     type Params = ();
     type Result = types::HistoryListRewindPointsResult;
 }
 /// `session.history.previewRewind`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionHistoryPreviewRewind;
+pub enum SessionHistoryPreviewRewind {}
 impl crate::rpc::Method for SessionHistoryPreviewRewind {
     const NAME: &'static str = "session.history.previewRewind";
     type Params = types::HistoryPreviewRewindRequest;
     type Result = types::HistoryPreviewRewindResult;
 }
 /// `session.history.rewind`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionHistoryRewind;
+pub enum SessionHistoryRewind {}
 impl crate::rpc::Method for SessionHistoryRewind {
     const NAME: &'static str = "session.history.rewind";
     type Params = types::HistoryRewindRequest;
     type Result = types::HistoryRewindResult;
 }
 /// `session.history.summarizeForHandoff`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionHistorySummarizeForHandoff;
+pub enum SessionHistorySummarizeForHandoff {}
 impl crate::rpc::Method for SessionHistorySummarizeForHandoff {
     const NAME: &'static str = "session.history.summarizeForHandoff";
     type Params = ();
     type Result = types::HistorySummarizeForHandoffResult;
 }
 /// `session.history.truncate`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionHistoryTruncate;
+pub enum SessionHistoryTruncate {}
 impl crate::rpc::Method for SessionHistoryTruncate {
     const NAME: &'static str = "session.history.truncate";
     type Params = types::HistoryTruncateRequest;
     type Result = types::HistoryTruncateResult;
 }
 /// `session.instructions.getSources`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionInstructionsGetSources;
+pub enum SessionInstructionsGetSources {}
 impl crate::rpc::Method for SessionInstructionsGetSources {
     const NAME: &'static str = "session.instructions.getSources";
     type Params = ();
     type Result = types::InstructionsGetSourcesResult;
 }
 /// `session.instructions.reload`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionInstructionsReload;
+pub enum SessionInstructionsReload {}
 impl crate::rpc::Method for SessionInstructionsReload {
     const NAME: &'static str = "session.instructions.reload";
     type Params = ();
     type Result = types::InstructionsGetSourcesResult;
 }
 /// `session.interruptMainTurn`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionInterruptMainTurn;
+pub enum SessionInterruptMainTurn {}
 impl crate::rpc::Method for SessionInterruptMainTurn {
     const NAME: &'static str = "session.interruptMainTurn";
     type Params = types::InterruptMainTurnRequest;
     type Result = types::InterruptMainTurnResult;
 }
 /// `session.limitPrediction.predict`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionLimitPredictionPredict;
+pub enum SessionLimitPredictionPredict {}
 impl crate::rpc::Method for SessionLimitPredictionPredict {
     const NAME: &'static str = "session.limitPrediction.predict";
     type Params = types::SessionLimitPredictionRequest;
     type Result = types::SessionLimitPredictionResult;
 }
 /// `session.log`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionLog;
+pub enum SessionLog {}
 impl crate::rpc::Method for SessionLog {
     const NAME: &'static str = "session.log";
     type Params = types::LogRequest;
     type Result = types::LogResult;
 }
 /// `session.lsp.initialize`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionLspInitialize;
+pub enum SessionLspInitialize {}
 impl crate::rpc::Method for SessionLspInitialize {
     const NAME: &'static str = "session.lsp.initialize";
     type Params = types::LspInitializeRequest;
     type Result = ();
 }
 /// `session.managedSettings.get`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionManagedSettingsGet;
+pub enum SessionManagedSettingsGet {}
 impl crate::rpc::Method for SessionManagedSettingsGet {
     const NAME: &'static str = "session.managedSettings.get";
     type Params = ();
     type Result = types::ManagedSettingsResolvedData;
 }
 /// `session.mcp.apps.callTool`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpAppsCallTool;
+pub enum SessionMcpAppsCallTool {}
 impl crate::rpc::Method for SessionMcpAppsCallTool {
     const NAME: &'static str = "session.mcp.apps.callTool";
     type Params = types::McpAppsCallToolRequest;
     type Result = std::collections::BTreeMap<String, serde_json::Value>;
 }
 /// `session.mcp.apps.diagnose`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpAppsDiagnose;
+pub enum SessionMcpAppsDiagnose {}
 impl crate::rpc::Method for SessionMcpAppsDiagnose {
     const NAME: &'static str = "session.mcp.apps.diagnose";
     type Params = types::McpAppsDiagnoseRequest;
     type Result = types::McpAppsDiagnoseResult;
 }
 /// `session.mcp.apps.getHostContext`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpAppsGetHostContext;
+pub enum SessionMcpAppsGetHostContext {}
 impl crate::rpc::Method for SessionMcpAppsGetHostContext {
     const NAME: &'static str = "session.mcp.apps.getHostContext";
     type Params = ();
     type Result = types::McpAppsHostContext;
 }
 /// `session.mcp.apps.listTools`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpAppsListTools;
+pub enum SessionMcpAppsListTools {}
 impl crate::rpc::Method for SessionMcpAppsListTools {
     const NAME: &'static str = "session.mcp.apps.listTools";
     type Params = types::McpAppsListToolsRequest;
     type Result = types::McpAppsListToolsResult;
 }
 /// `session.mcp.apps.readResource`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpAppsReadResource;
+pub enum SessionMcpAppsReadResource {}
 impl crate::rpc::Method for SessionMcpAppsReadResource {
     const NAME: &'static str = "session.mcp.apps.readResource";
     type Params = types::McpAppsReadResourceRequest;
     type Result = types::McpAppsReadResourceResult;
 }
 /// `session.mcp.apps.setHostContext`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpAppsSetHostContext;
+pub enum SessionMcpAppsSetHostContext {}
 impl crate::rpc::Method for SessionMcpAppsSetHostContext {
     const NAME: &'static str = "session.mcp.apps.setHostContext";
     type Params = types::McpAppsSetHostContextRequest;
     type Result = ();
 }
 /// `session.mcp.cancelSamplingExecution`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpCancelSamplingExecution;
+pub enum SessionMcpCancelSamplingExecution {}
 impl crate::rpc::Method for SessionMcpCancelSamplingExecution {
     const NAME: &'static str = "session.mcp.cancelSamplingExecution";
     type Params = types::McpCancelSamplingExecutionParams;
     type Result = types::McpCancelSamplingExecutionResult;
 }
 /// `session.mcp.configureGitHub`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpConfigureGitHub;
+pub enum SessionMcpConfigureGitHub {}
 impl crate::rpc::Method for SessionMcpConfigureGitHub {
     const NAME: &'static str = "session.mcp.configureGitHub";
     type Params = types::McpConfigureGitHubRequest;
     type Result = types::McpConfigureGitHubResult;
 }
 /// `session.mcp.disable`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpDisable;
+pub enum SessionMcpDisable {}
 impl crate::rpc::Method for SessionMcpDisable {
     const NAME: &'static str = "session.mcp.disable";
     type Params = types::McpDisableRequest;
     type Result = ();
 }
 /// `session.mcp.enable`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpEnable;
+pub enum SessionMcpEnable {}
 impl crate::rpc::Method for SessionMcpEnable {
     const NAME: &'static str = "session.mcp.enable";
     type Params = types::McpEnableRequest;
     type Result = ();
 }
 /// `session.mcp.executeSampling`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpExecuteSampling;
+pub enum SessionMcpExecuteSampling {}
 impl crate::rpc::Method for SessionMcpExecuteSampling {
     const NAME: &'static str = "session.mcp.executeSampling";
     type Params = types::McpExecuteSamplingParams;
     type Result = types::McpSamplingExecutionResult;
 }
 /// `session.mcp.headers.handlePendingHeadersRefreshRequest`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpHeadersHandlePendingHeadersRefreshRequest;
+pub enum SessionMcpHeadersHandlePendingHeadersRefreshRequest {}
 impl crate::rpc::Method for SessionMcpHeadersHandlePendingHeadersRefreshRequest {
     const NAME: &'static str = "session.mcp.headers.handlePendingHeadersRefreshRequest";
     type Params = types::McpHeadersHandlePendingHeadersRefreshRequestRequest;
     type Result = types::McpHeadersHandlePendingHeadersRefreshRequestResult;
 }
 /// `session.mcp.isServerRunning`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpIsServerRunning;
+pub enum SessionMcpIsServerRunning {}
 impl crate::rpc::Method for SessionMcpIsServerRunning {
     const NAME: &'static str = "session.mcp.isServerRunning";
     type Params = types::McpIsServerRunningRequest;
     type Result = types::McpIsServerRunningResult;
 }
 /// `session.mcp.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpList;
+pub enum SessionMcpList {}
 impl crate::rpc::Method for SessionMcpList {
     const NAME: &'static str = "session.mcp.list";
     type Params = ();
     type Result = types::McpServerList;
 }
 /// `session.mcp.listConfigured`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpListConfigured;
+pub enum SessionMcpListConfigured {}
 impl crate::rpc::Method for SessionMcpListConfigured {
     const NAME: &'static str = "session.mcp.listConfigured";
     type Params = ();
     type Result = types::McpConfiguredServerList;
 }
 /// `session.mcp.listTools`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpListTools;
+pub enum SessionMcpListTools {}
 impl crate::rpc::Method for SessionMcpListTools {
     const NAME: &'static str = "session.mcp.listTools";
     type Params = types::McpListToolsRequest;
     type Result = types::McpListToolsResult;
 }
 /// `session.mcp.moveLoadingToBackground`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpMoveLoadingToBackground;
+pub enum SessionMcpMoveLoadingToBackground {}
 impl crate::rpc::Method for SessionMcpMoveLoadingToBackground {
     const NAME: &'static str = "session.mcp.moveLoadingToBackground";
     type Params = ();
     type Result = types::MoveMcpLoadingToBackgroundResult;
 }
 /// `session.mcp.oauth.authenticationStateChanged`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpOauthAuthenticationStateChanged;
+pub enum SessionMcpOauthAuthenticationStateChanged {}
 impl crate::rpc::Method for SessionMcpOauthAuthenticationStateChanged {
     const NAME: &'static str = "session.mcp.oauth.authenticationStateChanged";
     type Params = types::McpOauthAuthenticationStateChangedRequest;
     type Result = ();
 }
 /// `session.mcp.oauth.cancelLogin`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpOauthCancelLogin;
+pub enum SessionMcpOauthCancelLogin {}
 impl crate::rpc::Method for SessionMcpOauthCancelLogin {
     const NAME: &'static str = "session.mcp.oauth.cancelLogin";
     type Params = types::SessionMcpOauthCancelLoginParams;
     type Result = types::McpOauthCancelLoginResult;
 }
 /// `session.mcp.oauth.complete`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpOauthComplete;
+pub enum SessionMcpOauthComplete {}
 impl crate::rpc::Method for SessionMcpOauthComplete {
     const NAME: &'static str = "session.mcp.oauth.complete";
     type Params = types::McpOauthCompleteRequest;
     type Result = ();
 }
 /// `session.mcp.oauth.handlePendingRequest`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpOauthHandlePendingRequest;
+pub enum SessionMcpOauthHandlePendingRequest {}
 impl crate::rpc::Method for SessionMcpOauthHandlePendingRequest {
     const NAME: &'static str = "session.mcp.oauth.handlePendingRequest";
     type Params = types::McpOauthHandlePendingRequest;
     type Result = types::McpOauthHandlePendingResult;
 }
 /// `session.mcp.oauth.login`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpOauthLogin;
+pub enum SessionMcpOauthLogin {}
 impl crate::rpc::Method for SessionMcpOauthLogin {
     const NAME: &'static str = "session.mcp.oauth.login";
     type Params = types::McpOauthLoginRequest;
     type Result = types::McpOauthLoginResult;
 }
 /// `session.mcp.oauth.prepareLogin`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpOauthPrepareLogin;
+pub enum SessionMcpOauthPrepareLogin {}
 impl crate::rpc::Method for SessionMcpOauthPrepareLogin {
     const NAME: &'static str = "session.mcp.oauth.prepareLogin";
     type Params = types::SessionMcpOauthPrepareLoginParams;
     type Result = types::McpOauthPrepareLoginResult;
 }
 /// `session.mcp.oauth.probe`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpOauthProbe;
+pub enum SessionMcpOauthProbe {}
 impl crate::rpc::Method for SessionMcpOauthProbe {
     const NAME: &'static str = "session.mcp.oauth.probe";
     type Params = types::McpOauthProbeRequest;
     type Result = types::McpOauthProbeResult;
 }
 /// `session.mcp.oauth.respond`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpOauthRespond;
+pub enum SessionMcpOauthRespond {}
 impl crate::rpc::Method for SessionMcpOauthRespond {
     const NAME: &'static str = "session.mcp.oauth.respond";
     type Params = types::McpOauthRespondRequest;
     type Result = types::McpOauthRespondResult;
 }
 /// `session.mcp.prompts.get`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpPromptsGet;
+pub enum SessionMcpPromptsGet {}
 impl crate::rpc::Method for SessionMcpPromptsGet {
     const NAME: &'static str = "session.mcp.prompts.get";
     type Params = types::McpPromptsGetRequest;
     type Result = types::McpPromptsGetResult;
 }
 /// `session.mcp.prompts.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpPromptsList;
+pub enum SessionMcpPromptsList {}
 impl crate::rpc::Method for SessionMcpPromptsList {
     const NAME: &'static str = "session.mcp.prompts.list";
     type Params = types::McpPromptsListRequest;
     type Result = types::McpPromptsListResult;
 }
 /// `session.mcp.registerExternalClient`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpRegisterExternalClient;
+pub enum SessionMcpRegisterExternalClient {}
 impl crate::rpc::Method for SessionMcpRegisterExternalClient {
     const NAME: &'static str = "session.mcp.registerExternalClient";
     type Params = types::McpRegisterExternalClientRequest;
     type Result = ();
 }
 /// `session.mcp.reload`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpReload;
+pub enum SessionMcpReload {}
 impl crate::rpc::Method for SessionMcpReload {
     const NAME: &'static str = "session.mcp.reload";
     type Params = ();
     type Result = ();
 }
 /// `session.mcp.reloadWithConfig`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpReloadWithConfig;
+pub enum SessionMcpReloadWithConfig {}
 impl crate::rpc::Method for SessionMcpReloadWithConfig {
     const NAME: &'static str = "session.mcp.reloadWithConfig";
     type Params = types::McpReloadWithConfigRequest;
     type Result = types::McpStartServersResult;
 }
 /// `session.mcp.removeGitHub`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpRemoveGitHub;
+pub enum SessionMcpRemoveGitHub {}
 impl crate::rpc::Method for SessionMcpRemoveGitHub {
     const NAME: &'static str = "session.mcp.removeGitHub";
     type Params = ();
     type Result = types::McpRemoveGitHubResult;
 }
 /// `session.mcp.resources.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpResourcesList;
+pub enum SessionMcpResourcesList {}
 impl crate::rpc::Method for SessionMcpResourcesList {
     const NAME: &'static str = "session.mcp.resources.list";
     type Params = types::McpResourcesListRequest;
     type Result = types::McpResourcesListResult;
 }
 /// `session.mcp.resources.listTemplates`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpResourcesListTemplates;
+pub enum SessionMcpResourcesListTemplates {}
 impl crate::rpc::Method for SessionMcpResourcesListTemplates {
     const NAME: &'static str = "session.mcp.resources.listTemplates";
     type Params = types::McpResourcesListTemplatesRequest;
     type Result = types::McpResourcesListTemplatesResult;
 }
 /// `session.mcp.resources.read`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpResourcesRead;
+pub enum SessionMcpResourcesRead {}
 impl crate::rpc::Method for SessionMcpResourcesRead {
     const NAME: &'static str = "session.mcp.resources.read";
     type Params = types::McpResourcesReadRequest;
     type Result = types::McpResourcesReadResult;
 }
 /// `session.mcp.restartServer`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpRestartServer;
+pub enum SessionMcpRestartServer {}
 impl crate::rpc::Method for SessionMcpRestartServer {
     const NAME: &'static str = "session.mcp.restartServer";
     type Params = types::McpRestartServerRequest;
     type Result = ();
 }
 /// `session.mcp.setConnectedIdeInfo`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpSetConnectedIdeInfo;
+pub enum SessionMcpSetConnectedIdeInfo {}
 impl crate::rpc::Method for SessionMcpSetConnectedIdeInfo {
     const NAME: &'static str = "session.mcp.setConnectedIdeInfo";
     type Params = types::SessionMcpSetConnectedIdeInfoParams;
     type Result = ();
 }
 /// `session.mcp.setEnvValueMode`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpSetEnvValueMode;
+pub enum SessionMcpSetEnvValueMode {}
 impl crate::rpc::Method for SessionMcpSetEnvValueMode {
     const NAME: &'static str = "session.mcp.setEnvValueMode";
     type Params = types::McpSetEnvValueModeParams;
     type Result = types::McpSetEnvValueModeResult;
 }
 /// `session.mcp.startServer`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpStartServer;
+pub enum SessionMcpStartServer {}
 impl crate::rpc::Method for SessionMcpStartServer {
     const NAME: &'static str = "session.mcp.startServer";
     type Params = types::McpStartServerRequest;
     type Result = ();
 }
 /// `session.mcp.stopServer`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpStopServer;
+pub enum SessionMcpStopServer {}
 impl crate::rpc::Method for SessionMcpStopServer {
     const NAME: &'static str = "session.mcp.stopServer";
     type Params = types::McpStopServerRequest;
     type Result = ();
 }
 /// `session.mcp.unregisterExternalClient`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMcpUnregisterExternalClient;
+pub enum SessionMcpUnregisterExternalClient {}
 impl crate::rpc::Method for SessionMcpUnregisterExternalClient {
     const NAME: &'static str = "session.mcp.unregisterExternalClient";
     type Params = types::McpUnregisterExternalClientRequest;
     type Result = ();
 }
 /// `session.metadata.activity`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMetadataActivity;
+pub enum SessionMetadataActivity {}
 impl crate::rpc::Method for SessionMetadataActivity {
     const NAME: &'static str = "session.metadata.activity";
     type Params = ();
     type Result = types::SessionActivity;
 }
 /// `session.metadata.contextInfo`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMetadataContextInfo;
+pub enum SessionMetadataContextInfo {}
 impl crate::rpc::Method for SessionMetadataContextInfo {
     const NAME: &'static str = "session.metadata.contextInfo";
     type Params = types::MetadataContextInfoRequest;
     type Result = types::MetadataContextInfoResult;
 }
 /// `session.metadata.getClientMetadata`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMetadataGetClientMetadata;
+pub enum SessionMetadataGetClientMetadata {}
 impl crate::rpc::Method for SessionMetadataGetClientMetadata {
     const NAME: &'static str = "session.metadata.getClientMetadata";
     type Params = ();
     type Result = types::ClientMetadata;
 }
 /// `session.metadata.getContextAttribution`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMetadataGetContextAttribution;
+pub enum SessionMetadataGetContextAttribution {}
 impl crate::rpc::Method for SessionMetadataGetContextAttribution {
     const NAME: &'static str = "session.metadata.getContextAttribution";
     type Params = ();
     type Result = types::MetadataContextAttributionResult;
 }
 /// `session.metadata.getContextHeaviestMessages`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMetadataGetContextHeaviestMessages;
+pub enum SessionMetadataGetContextHeaviestMessages {}
 impl crate::rpc::Method for SessionMetadataGetContextHeaviestMessages {
     const NAME: &'static str = "session.metadata.getContextHeaviestMessages";
     type Params = types::MetadataContextHeaviestMessagesRequest;
     type Result = types::MetadataContextHeaviestMessagesResult;
 }
 /// `session.metadata.isProcessing`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMetadataIsProcessing;
+pub enum SessionMetadataIsProcessing {}
 impl crate::rpc::Method for SessionMetadataIsProcessing {
     const NAME: &'static str = "session.metadata.isProcessing";
     type Params = ();
     type Result = types::MetadataIsProcessingResult;
 }
 /// `session.metadata.recomputeContextTokens`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMetadataRecomputeContextTokens;
+pub enum SessionMetadataRecomputeContextTokens {}
 impl crate::rpc::Method for SessionMetadataRecomputeContextTokens {
     const NAME: &'static str = "session.metadata.recomputeContextTokens";
     type Params = types::MetadataRecomputeContextTokensRequest;
     type Result = types::MetadataRecomputeContextTokensResult;
 }
 /// `session.metadata.recordContextChange`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMetadataRecordContextChange;
+pub enum SessionMetadataRecordContextChange {}
 impl crate::rpc::Method for SessionMetadataRecordContextChange {
     const NAME: &'static str = "session.metadata.recordContextChange";
     type Params = types::MetadataRecordContextChangeRequest;
     type Result = types::MetadataRecordContextChangeResult;
 }
 /// `session.metadata.setWorkingDirectory`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMetadataSetWorkingDirectory;
+pub enum SessionMetadataSetWorkingDirectory {}
 impl crate::rpc::Method for SessionMetadataSetWorkingDirectory {
     const NAME: &'static str = "session.metadata.setWorkingDirectory";
     type Params = types::MetadataSetWorkingDirectoryRequest;
     type Result = types::MetadataSetWorkingDirectoryResult;
 }
 /// `session.metadata.snapshot`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMetadataSnapshot;
+pub enum SessionMetadataSnapshot {}
 impl crate::rpc::Method for SessionMetadataSnapshot {
     const NAME: &'static str = "session.metadata.snapshot";
     type Params = ();
     type Result = types::SessionMetadataSnapshot;
 }
 /// `session.metadata.updateClientMetadata`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionMetadataUpdateClientMetadata;
+pub enum SessionMetadataUpdateClientMetadata {}
 impl crate::rpc::Method for SessionMetadataUpdateClientMetadata {
     const NAME: &'static str = "session.metadata.updateClientMetadata";
     type Params = types::MetadataUpdateClientMetadataRequest;
     type Result = types::ClientMetadata;
 }
 /// `session.mode.get`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionModeGet;
+pub enum SessionModeGet {}
 impl crate::rpc::Method for SessionModeGet {
     const NAME: &'static str = "session.mode.get";
     type Params = ();
     type Result = types::SessionMode;
 }
 /// `session.mode.set`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionModeSet;
+pub enum SessionModeSet {}
 impl crate::rpc::Method for SessionModeSet {
     const NAME: &'static str = "session.mode.set";
     type Params = types::ModeSetRequest;
     type Result = types::ModeSetResult;
 }
 /// `session.model.applyStartupOverlay`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionModelApplyStartupOverlay;
+pub enum SessionModelApplyStartupOverlay {}
 impl crate::rpc::Method for SessionModelApplyStartupOverlay {
     const NAME: &'static str = "session.model.applyStartupOverlay";
     type Params = types::ModelApplyStartupOverlayRequest;
     type Result = types::ModelSwitchToResult;
 }
 /// `session.model.clearStartupSeed`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionModelClearStartupSeed;
+pub enum SessionModelClearStartupSeed {}
 impl crate::rpc::Method for SessionModelClearStartupSeed {
     const NAME: &'static str = "session.model.clearStartupSeed";
     type Params = types::SessionModelClearStartupSeedParams;
     type Result = types::ModelClearStartupSeedResult;
 }
 /// `session.model.getCurrent`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionModelGetCurrent;
+pub enum SessionModelGetCurrent {}
 impl crate::rpc::Method for SessionModelGetCurrent {
     const NAME: &'static str = "session.model.getCurrent";
     type Params = ();
     type Result = types::CurrentModel;
 }
 /// `session.model.getReasoningSummaries`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionModelGetReasoningSummaries;
+pub enum SessionModelGetReasoningSummaries {}
 impl crate::rpc::Method for SessionModelGetReasoningSummaries {
     const NAME: &'static str = "session.model.getReasoningSummaries";
     type Params = types::ModelGetReasoningSummariesRequest;
     type Result = types::ModelGetReasoningSummariesResult;
 }
 /// `session.model.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionModelList;
+pub enum SessionModelList {}
 impl crate::rpc::Method for SessionModelList {
     const NAME: &'static str = "session.model.list";
     type Params = types::ModelListRequest;
     type Result = types::SessionModelList;
 }
 /// `session.model.setAllowedModels`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionModelSetAllowedModels;
+pub enum SessionModelSetAllowedModels {}
 impl crate::rpc::Method for SessionModelSetAllowedModels {
     const NAME: &'static str = "session.model.setAllowedModels";
     type Params = types::ModelSetAllowedModelsRequest;
     type Result = types::ModelSetAllowedModelsResult;
 }
 /// `session.model.setReasoningEffort`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionModelSetReasoningEffort;
+pub enum SessionModelSetReasoningEffort {}
 impl crate::rpc::Method for SessionModelSetReasoningEffort {
     const NAME: &'static str = "session.model.setReasoningEffort";
     type Params = types::ModelSetReasoningEffortRequest;
     type Result = types::ModelSetReasoningEffortResult;
 }
 /// `session.model.switchAutoTier`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionModelSwitchAutoTier;
+pub enum SessionModelSwitchAutoTier {}
 impl crate::rpc::Method for SessionModelSwitchAutoTier {
     const NAME: &'static str = "session.model.switchAutoTier";
     type Params = types::ModelSwitchAutoTierRequest;
     type Result = types::ModelSwitchAutoTierResult;
 }
 /// `session.model.switchTo`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionModelSwitchTo;
+pub enum SessionModelSwitchTo {}
 impl crate::rpc::Method for SessionModelSwitchTo {
     const NAME: &'static str = "session.model.switchTo";
     type Params = types::ModelSwitchToRequest;
     type Result = types::ModelSwitchToResult;
 }
 /// `session.name.get`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionNameGet;
+pub enum SessionNameGet {}
 impl crate::rpc::Method for SessionNameGet {
     const NAME: &'static str = "session.name.get";
     type Params = ();
     type Result = types::NameGetResult;
 }
 /// `session.name.set`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionNameSet;
+pub enum SessionNameSet {}
 impl crate::rpc::Method for SessionNameSet {
     const NAME: &'static str = "session.name.set";
     type Params = types::NameSetRequest;
     type Result = ();
 }
 /// `session.name.setAuto`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionNameSetAuto;
+pub enum SessionNameSetAuto {}
 impl crate::rpc::Method for SessionNameSetAuto {
     const NAME: &'static str = "session.name.setAuto";
     type Params = types::NameSetAutoRequest;
     type Result = types::NameSetAutoResult;
 }
 /// `session.options.update`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionOptionsUpdate;
+pub enum SessionOptionsUpdate {}
 impl crate::rpc::Method for SessionOptionsUpdate {
     const NAME: &'static str = "session.options.update";
     type Params = types::SessionUpdateOptionsParams;
     type Result = types::SessionUpdateOptionsResult;
 }
 /// `session.permissions.configure`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsConfigure;
+pub enum SessionPermissionsConfigure {}
 impl crate::rpc::Method for SessionPermissionsConfigure {
     const NAME: &'static str = "session.permissions.configure";
     type Params = types::PermissionsConfigureParams;
     type Result = types::PermissionsConfigureResult;
 }
 /// `session.permissions.folderTrust.addTrusted`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsFolderTrustAddTrusted;
+pub enum SessionPermissionsFolderTrustAddTrusted {}
 impl crate::rpc::Method for SessionPermissionsFolderTrustAddTrusted {
     const NAME: &'static str = "session.permissions.folderTrust.addTrusted";
     type Params = types::FolderTrustAddParams;
     type Result = types::PermissionsFolderTrustAddTrustedResult;
 }
 /// `session.permissions.folderTrust.isTrusted`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsFolderTrustIsTrusted;
+pub enum SessionPermissionsFolderTrustIsTrusted {}
 impl crate::rpc::Method for SessionPermissionsFolderTrustIsTrusted {
     const NAME: &'static str = "session.permissions.folderTrust.isTrusted";
     type Params = types::FolderTrustCheckParams;
     type Result = types::FolderTrustCheckResult;
 }
 /// `session.permissions.getMode`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsGetMode;
+pub enum SessionPermissionsGetMode {}
 impl crate::rpc::Method for SessionPermissionsGetMode {
     const NAME: &'static str = "session.permissions.getMode";
     type Params = ();
     type Result = types::PermissionsGetModeResult;
 }
 /// `session.permissions.handlePendingPermissionRequest`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsHandlePendingPermissionRequest;
+pub enum SessionPermissionsHandlePendingPermissionRequest {}
 impl crate::rpc::Method for SessionPermissionsHandlePendingPermissionRequest {
     const NAME: &'static str = "session.permissions.handlePendingPermissionRequest";
     type Params = types::PermissionDecisionRequest;
     type Result = types::PermissionRequestResult;
 }
 /// `session.permissions.locations.addToolApproval`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsLocationsAddToolApproval;
+pub enum SessionPermissionsLocationsAddToolApproval {}
 impl crate::rpc::Method for SessionPermissionsLocationsAddToolApproval {
     const NAME: &'static str = "session.permissions.locations.addToolApproval";
     type Params = types::PermissionLocationAddToolApprovalParams;
     type Result = types::PermissionsLocationsAddToolApprovalResult;
 }
 /// `session.permissions.locations.apply`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsLocationsApply;
+pub enum SessionPermissionsLocationsApply {}
 impl crate::rpc::Method for SessionPermissionsLocationsApply {
     const NAME: &'static str = "session.permissions.locations.apply";
     type Params = types::PermissionLocationApplyParams;
     type Result = types::PermissionLocationApplyResult;
 }
 /// `session.permissions.locations.resolve`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsLocationsResolve;
+pub enum SessionPermissionsLocationsResolve {}
 impl crate::rpc::Method for SessionPermissionsLocationsResolve {
     const NAME: &'static str = "session.permissions.locations.resolve";
     type Params = types::PermissionLocationResolveParams;
     type Result = types::PermissionLocationResolveResult;
 }
 /// `session.permissions.modifyRules`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsModifyRules;
+pub enum SessionPermissionsModifyRules {}
 impl crate::rpc::Method for SessionPermissionsModifyRules {
     const NAME: &'static str = "session.permissions.modifyRules";
     type Params = types::PermissionsModifyRulesParams;
     type Result = types::PermissionsModifyRulesResult;
 }
 /// `session.permissions.notifyPromptShown`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsNotifyPromptShown;
+pub enum SessionPermissionsNotifyPromptShown {}
 impl crate::rpc::Method for SessionPermissionsNotifyPromptShown {
     const NAME: &'static str = "session.permissions.notifyPromptShown";
     type Params = types::PermissionPromptShownNotification;
     type Result = types::PermissionsNotifyPromptShownResult;
 }
 /// `session.permissions.paths.add`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsPathsAdd;
+pub enum SessionPermissionsPathsAdd {}
 impl crate::rpc::Method for SessionPermissionsPathsAdd {
     const NAME: &'static str = "session.permissions.paths.add";
     type Params = types::PermissionPathsAddParams;
     type Result = types::PermissionsPathsAddResult;
 }
 /// `session.permissions.paths.isPathWithinAllowedDirectories`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsPathsIsPathWithinAllowedDirectories;
+pub enum SessionPermissionsPathsIsPathWithinAllowedDirectories {}
 impl crate::rpc::Method for SessionPermissionsPathsIsPathWithinAllowedDirectories {
     const NAME: &'static str = "session.permissions.paths.isPathWithinAllowedDirectories";
     type Params = types::PermissionPathsAllowedCheckParams;
     type Result = types::PermissionPathsAllowedCheckResult;
 }
 /// `session.permissions.paths.isPathWithinWorkspace`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsPathsIsPathWithinWorkspace;
+pub enum SessionPermissionsPathsIsPathWithinWorkspace {}
 impl crate::rpc::Method for SessionPermissionsPathsIsPathWithinWorkspace {
     const NAME: &'static str = "session.permissions.paths.isPathWithinWorkspace";
     type Params = types::PermissionPathsWorkspaceCheckParams;
     type Result = types::PermissionPathsWorkspaceCheckResult;
 }
 /// `session.permissions.paths.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsPathsList;
+pub enum SessionPermissionsPathsList {}
 impl crate::rpc::Method for SessionPermissionsPathsList {
     const NAME: &'static str = "session.permissions.paths.list";
     type Params = ();
     type Result = types::PermissionPathsList;
 }
 /// `session.permissions.paths.updatePrimary`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsPathsUpdatePrimary;
+pub enum SessionPermissionsPathsUpdatePrimary {}
 impl crate::rpc::Method for SessionPermissionsPathsUpdatePrimary {
     const NAME: &'static str = "session.permissions.paths.updatePrimary";
     type Params = types::PermissionPathsUpdatePrimaryParams;
     type Result = types::PermissionsPathsUpdatePrimaryResult;
 }
 /// `session.permissions.pendingRequests`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsPendingRequests;
+pub enum SessionPermissionsPendingRequests {}
 impl crate::rpc::Method for SessionPermissionsPendingRequests {
     const NAME: &'static str = "session.permissions.pendingRequests";
     type Params = ();
     type Result = types::PendingPermissionRequestList;
 }
 /// `session.permissions.resetSessionApprovals`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsResetSessionApprovals;
+pub enum SessionPermissionsResetSessionApprovals {}
 impl crate::rpc::Method for SessionPermissionsResetSessionApprovals {
     const NAME: &'static str = "session.permissions.resetSessionApprovals";
     type Params = types::PermissionsResetSessionApprovalsRequest;
     type Result = types::PermissionsResetSessionApprovalsResult;
 }
 /// `session.permissions.setApproveAll`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsSetApproveAll;
+pub enum SessionPermissionsSetApproveAll {}
 impl crate::rpc::Method for SessionPermissionsSetApproveAll {
     const NAME: &'static str = "session.permissions.setApproveAll";
     type Params = types::PermissionsSetApproveAllRequest;
     type Result = types::PermissionsSetApproveAllResult;
 }
 /// `session.permissions.setMode`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsSetMode;
+pub enum SessionPermissionsSetMode {}
 impl crate::rpc::Method for SessionPermissionsSetMode {
     const NAME: &'static str = "session.permissions.setMode";
     type Params = types::PermissionsSetModeRequest;
     type Result = types::PermissionsSetModeResult;
 }
 /// `session.permissions.setRequired`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsSetRequired;
+pub enum SessionPermissionsSetRequired {}
 impl crate::rpc::Method for SessionPermissionsSetRequired {
     const NAME: &'static str = "session.permissions.setRequired";
     type Params = types::PermissionsSetRequiredRequest;
     type Result = types::PermissionsSetRequiredResult;
 }
 /// `session.permissions.urls.setUnrestrictedMode`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPermissionsUrlsSetUnrestrictedMode;
+pub enum SessionPermissionsUrlsSetUnrestrictedMode {}
 impl crate::rpc::Method for SessionPermissionsUrlsSetUnrestrictedMode {
     const NAME: &'static str = "session.permissions.urls.setUnrestrictedMode";
     type Params = types::PermissionUrlsSetUnrestrictedModeParams;
     type Result = types::PermissionsUrlsSetUnrestrictedModeResult;
 }
 /// `session.plan.delete`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPlanDelete;
+pub enum SessionPlanDelete {}
 impl crate::rpc::Method for SessionPlanDelete {
     const NAME: &'static str = "session.plan.delete";
     type Params = ();
     type Result = ();
 }
 /// `session.plan.read`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPlanRead;
+pub enum SessionPlanRead {}
 impl crate::rpc::Method for SessionPlanRead {
     const NAME: &'static str = "session.plan.read";
     type Params = ();
     type Result = types::PlanReadResult;
 }
 /// `session.plan.readSqlTodos`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPlanReadSqlTodos;
+pub enum SessionPlanReadSqlTodos {}
 impl crate::rpc::Method for SessionPlanReadSqlTodos {
     const NAME: &'static str = "session.plan.readSqlTodos";
     type Params = ();
     type Result = types::PlanReadSqlTodosResult;
 }
 /// `session.plan.readSqlTodosWithDependencies`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPlanReadSqlTodosWithDependencies;
+pub enum SessionPlanReadSqlTodosWithDependencies {}
 impl crate::rpc::Method for SessionPlanReadSqlTodosWithDependencies {
     const NAME: &'static str = "session.plan.readSqlTodosWithDependencies";
     type Params = ();
     type Result = types::PlanReadSqlTodosWithDependenciesResult;
 }
 /// `session.plan.update`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPlanUpdate;
+pub enum SessionPlanUpdate {}
 impl crate::rpc::Method for SessionPlanUpdate {
     const NAME: &'static str = "session.plan.update";
     type Params = types::PlanUpdateRequest;
     type Result = ();
 }
 /// `session.plugins.disable`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPluginsDisable;
+pub enum SessionPluginsDisable {}
 impl crate::rpc::Method for SessionPluginsDisable {
     const NAME: &'static str = "session.plugins.disable";
     type Params = types::SessionPluginsDisableRequest;
     type Result = ();
 }
 /// `session.plugins.enable`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPluginsEnable;
+pub enum SessionPluginsEnable {}
 impl crate::rpc::Method for SessionPluginsEnable {
     const NAME: &'static str = "session.plugins.enable";
     type Params = types::SessionPluginsEnableRequest;
     type Result = ();
 }
 /// `session.plugins.install`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPluginsInstall;
+pub enum SessionPluginsInstall {}
 impl crate::rpc::Method for SessionPluginsInstall {
     const NAME: &'static str = "session.plugins.install";
     type Params = types::SessionPluginsInstallRequest;
     type Result = types::PluginInstallResult;
 }
 /// `session.plugins.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPluginsList;
+pub enum SessionPluginsList {}
 impl crate::rpc::Method for SessionPluginsList {
     const NAME: &'static str = "session.plugins.list";
     type Params = ();
     type Result = types::PluginList;
 }
 /// `session.plugins.marketplaces.add`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPluginsMarketplacesAdd;
+pub enum SessionPluginsMarketplacesAdd {}
 impl crate::rpc::Method for SessionPluginsMarketplacesAdd {
     const NAME: &'static str = "session.plugins.marketplaces.add";
     type Params = types::PluginsMarketplacesAddRequest;
     type Result = types::MarketplaceAddResult;
 }
 /// `session.plugins.marketplaces.browse`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPluginsMarketplacesBrowse;
+pub enum SessionPluginsMarketplacesBrowse {}
 impl crate::rpc::Method for SessionPluginsMarketplacesBrowse {
     const NAME: &'static str = "session.plugins.marketplaces.browse";
     type Params = types::PluginsMarketplacesBrowseRequest;
     type Result = types::MarketplaceBrowseResult;
 }
 /// `session.plugins.marketplaces.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPluginsMarketplacesList;
+pub enum SessionPluginsMarketplacesList {}
 impl crate::rpc::Method for SessionPluginsMarketplacesList {
     const NAME: &'static str = "session.plugins.marketplaces.list";
     type Params = ();
     type Result = types::MarketplaceListResult;
 }
 /// `session.plugins.marketplaces.refresh`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPluginsMarketplacesRefresh;
+pub enum SessionPluginsMarketplacesRefresh {}
 impl crate::rpc::Method for SessionPluginsMarketplacesRefresh {
     const NAME: &'static str = "session.plugins.marketplaces.refresh";
     type Params = types::PluginsMarketplacesRefreshRequest;
     type Result = types::MarketplaceRefreshResult;
 }
 /// `session.plugins.marketplaces.remove`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPluginsMarketplacesRemove;
+pub enum SessionPluginsMarketplacesRemove {}
 impl crate::rpc::Method for SessionPluginsMarketplacesRemove {
     const NAME: &'static str = "session.plugins.marketplaces.remove";
     type Params = types::PluginsMarketplacesRemoveRequest;
     type Result = types::MarketplaceRemoveResult;
 }
 /// `session.plugins.reload`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPluginsReload;
+pub enum SessionPluginsReload {}
 impl crate::rpc::Method for SessionPluginsReload {
     const NAME: &'static str = "session.plugins.reload";
     type Params = types::PluginsReloadRequest;
     type Result = ();
 }
 /// `session.plugins.retryManaged`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPluginsRetryManaged;
+pub enum SessionPluginsRetryManaged {}
 impl crate::rpc::Method for SessionPluginsRetryManaged {
     const NAME: &'static str = "session.plugins.retryManaged";
     type Params = types::SessionPluginsRetryManagedRequest;
     type Result = types::SessionPluginsRetryManagedResult;
 }
 /// `session.plugins.uninstall`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPluginsUninstall;
+pub enum SessionPluginsUninstall {}
 impl crate::rpc::Method for SessionPluginsUninstall {
     const NAME: &'static str = "session.plugins.uninstall";
     type Params = types::PluginsUninstallRequest;
     type Result = ();
 }
 /// `session.plugins.update`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionPluginsUpdate;
+pub enum SessionPluginsUpdate {}
 impl crate::rpc::Method for SessionPluginsUpdate {
     const NAME: &'static str = "session.plugins.update";
     type Params = types::PluginsUpdateRequest;
     type Result = types::PluginUpdateResult;
 }
 /// `session.provider.add`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionProviderAdd;
+pub enum SessionProviderAdd {}
 impl crate::rpc::Method for SessionProviderAdd {
     const NAME: &'static str = "session.provider.add";
     type Params = types::ProviderAddRequest;
     type Result = types::ProviderAddResult;
 }
 /// `session.provider.getEndpoint`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionProviderGetEndpoint;
+pub enum SessionProviderGetEndpoint {}
 impl crate::rpc::Method for SessionProviderGetEndpoint {
     const NAME: &'static str = "session.provider.getEndpoint";
     type Params = types::ProviderGetEndpointRequest;
     type Result = types::ProviderEndpoint;
 }
 /// `session.provider.sync`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionProviderSync;
+pub enum SessionProviderSync {}
 impl crate::rpc::Method for SessionProviderSync {
     const NAME: &'static str = "session.provider.sync";
     type Params = types::ProviderSyncRequest;
     type Result = types::ProviderSyncResult;
 }
 /// `session.provider.withdraw`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionProviderWithdraw;
+pub enum SessionProviderWithdraw {}
 impl crate::rpc::Method for SessionProviderWithdraw {
     const NAME: &'static str = "session.provider.withdraw";
     type Params = types::ProviderWithdrawRequest;
     type Result = types::ProviderWithdrawResult;
 }
 /// `session.providers.discover`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionProvidersDiscover;
+pub enum SessionProvidersDiscover {}
 impl crate::rpc::Method for SessionProvidersDiscover {
     const NAME: &'static str = "session.providers.discover";
     type Params = types::ModelProviderDiscoverRequest;
     type Result = types::ModelProviderDiscoverResult;
 }
 /// `session.providers.getCatalog`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionProvidersGetCatalog;
+pub enum SessionProvidersGetCatalog {}
 impl crate::rpc::Method for SessionProvidersGetCatalog {
     const NAME: &'static str = "session.providers.getCatalog";
     type Params = ();
     type Result = types::ModelProviderAdapterCatalog;
 }
 /// `session.providers.getStatus`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionProvidersGetStatus;
+pub enum SessionProvidersGetStatus {}
 impl crate::rpc::Method for SessionProvidersGetStatus {
     const NAME: &'static str = "session.providers.getStatus";
     type Params = types::ModelProviderGetStatusRequest;
     type Result = types::ModelProviderStatus;
 }
 /// `session.providers.models.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionProvidersModelsList;
+pub enum SessionProvidersModelsList {}
 impl crate::rpc::Method for SessionProvidersModelsList {
     const NAME: &'static str = "session.providers.models.list";
     type Params = types::ModelProviderModelsListRequest;
     type Result = types::DiscoveredModelList;
 }
 /// `session.providers.models.prepareConfiguration`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionProvidersModelsPrepareConfiguration;
+pub enum SessionProvidersModelsPrepareConfiguration {}
 impl crate::rpc::Method for SessionProvidersModelsPrepareConfiguration {
     const NAME: &'static str = "session.providers.models.prepareConfiguration";
     type Params = types::ModelProviderPrepareConfigurationRequest;
     type Result = types::ModelProviderConfigurationPlan;
 }
 /// `session.queue.appendSteering`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueAppendSteering;
+pub enum SessionQueueAppendSteering {}
 impl crate::rpc::Method for SessionQueueAppendSteering {
     const NAME: &'static str = "session.queue.appendSteering";
     type Params = types::QueueAppendSteeringRequest;
     type Result = types::QueueUpdateTextResult;
 }
 /// `session.queue.beginDeferredIdleDrain`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueBeginDeferredIdleDrain;
+pub enum SessionQueueBeginDeferredIdleDrain {}
 impl crate::rpc::Method for SessionQueueBeginDeferredIdleDrain {
     const NAME: &'static str = "session.queue.beginDeferredIdleDrain";
     type Params = types::QueueBeginDeferredIdleDrainRequest;
     type Result = types::QueueBeginDeferredIdleDrainResult;
 }
 /// `session.queue.clear`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueClear;
+pub enum SessionQueueClear {}
 impl crate::rpc::Method for SessionQueueClear {
     const NAME: &'static str = "session.queue.clear";
     type Params = ();
     type Result = ();
 }
 /// `session.queue.consumeSystemNotifications`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueConsumeSystemNotifications;
+pub enum SessionQueueConsumeSystemNotifications {}
 impl crate::rpc::Method for SessionQueueConsumeSystemNotifications {
     const NAME: &'static str = "session.queue.consumeSystemNotifications";
     type Params = types::QueueConsumeSystemNotificationsRequest;
     type Result = types::QueueRemoveMostRecentResult;
 }
 /// `session.queue.deferSessionIdle`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueDeferSessionIdle;
+pub enum SessionQueueDeferSessionIdle {}
 impl crate::rpc::Method for SessionQueueDeferSessionIdle {
     const NAME: &'static str = "session.queue.deferSessionIdle";
     type Params = types::QueueDeferSessionIdleRequest;
     type Result = ();
 }
 /// `session.queue.duplicateAt`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueDuplicateAt;
+pub enum SessionQueueDuplicateAt {}
 impl crate::rpc::Method for SessionQueueDuplicateAt {
     const NAME: &'static str = "session.queue.duplicateAt";
     type Params = types::QueueDuplicateAtRequest;
     type Result = types::QueueDuplicateAtResult;
 }
 /// `session.queue.enqueueResumePending`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueEnqueueResumePending;
+pub enum SessionQueueEnqueueResumePending {}
 impl crate::rpc::Method for SessionQueueEnqueueResumePending {
     const NAME: &'static str = "session.queue.enqueueResumePending";
     type Params = ();
     type Result = types::QueueEnqueueResumePendingResult;
 }
 /// `session.queue.finishDeferredIdleDrain`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueFinishDeferredIdleDrain;
+pub enum SessionQueueFinishDeferredIdleDrain {}
 impl crate::rpc::Method for SessionQueueFinishDeferredIdleDrain {
     const NAME: &'static str = "session.queue.finishDeferredIdleDrain";
     type Params = types::QueueFinishDeferredIdleDrainRequest;
     type Result = types::QueueFinishDeferredIdleDrainResult;
 }
 /// `session.queue.hasPending`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueHasPending;
+pub enum SessionQueueHasPending {}
 impl crate::rpc::Method for SessionQueueHasPending {
     const NAME: &'static str = "session.queue.hasPending";
     type Params = ();
     type Result = types::QueueHasPendingResult;
 }
 /// `session.queue.insertAt`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueInsertAt;
+pub enum SessionQueueInsertAt {}
 impl crate::rpc::Method for SessionQueueInsertAt {
     const NAME: &'static str = "session.queue.insertAt";
     type Params = types::QueueInsertAtRequest;
     type Result = types::QueueInsertAtResult;
 }
 /// `session.queue.moveItem`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueMoveItem;
+pub enum SessionQueueMoveItem {}
 impl crate::rpc::Method for SessionQueueMoveItem {
     const NAME: &'static str = "session.queue.moveItem";
     type Params = types::QueueMoveItemRequest;
     type Result = types::QueueMoveItemResult;
 }
 /// `session.queue.pendingItems`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueuePendingItems;
+pub enum SessionQueuePendingItems {}
 impl crate::rpc::Method for SessionQueuePendingItems {
     const NAME: &'static str = "session.queue.pendingItems";
     type Params = ();
     type Result = types::QueuePendingItemsResult;
 }
 /// `session.queue.process`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueProcess;
+pub enum SessionQueueProcess {}
 impl crate::rpc::Method for SessionQueueProcess {
     const NAME: &'static str = "session.queue.process";
     type Params = ();
     type Result = ();
 }
 /// `session.queue.removeAt`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueRemoveAt;
+pub enum SessionQueueRemoveAt {}
 impl crate::rpc::Method for SessionQueueRemoveAt {
     const NAME: &'static str = "session.queue.removeAt";
     type Params = types::QueueRemoveAtRequest;
     type Result = types::QueueRemoveAtResult;
 }
 /// `session.queue.removeMostRecent`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueRemoveMostRecent;
+pub enum SessionQueueRemoveMostRecent {}
 impl crate::rpc::Method for SessionQueueRemoveMostRecent {
     const NAME: &'static str = "session.queue.removeMostRecent";
     type Params = ();
     type Result = types::QueueRemoveMostRecentResult;
 }
 /// `session.queue.sendNow`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueSendNow;
+pub enum SessionQueueSendNow {}
 impl crate::rpc::Method for SessionQueueSendNow {
     const NAME: &'static str = "session.queue.sendNow";
     type Params = types::QueueSendNowRequest;
     type Result = types::QueueSendNowResult;
 }
 /// `session.queue.setDrainPaused`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueSetDrainPaused;
+pub enum SessionQueueSetDrainPaused {}
 impl crate::rpc::Method for SessionQueueSetDrainPaused {
     const NAME: &'static str = "session.queue.setDrainPaused";
     type Params = types::QueueSetDrainPausedRequest;
     type Result = ();
 }
 /// `session.queue.snapshot`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueSnapshot;
+pub enum SessionQueueSnapshot {}
 impl crate::rpc::Method for SessionQueueSnapshot {
     const NAME: &'static str = "session.queue.snapshot";
     type Params = ();
     type Result = types::QueueSnapshotResult;
 }
 /// `session.queue.updateText`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueUpdateText;
+pub enum SessionQueueUpdateText {}
 impl crate::rpc::Method for SessionQueueUpdateText {
     const NAME: &'static str = "session.queue.updateText";
     type Params = types::QueueUpdateTextRequest;
     type Result = types::QueueUpdateTextResult;
 }
 /// `session.queue.withdrawMessage`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQueueWithdrawMessage;
+pub enum SessionQueueWithdrawMessage {}
 impl crate::rpc::Method for SessionQueueWithdrawMessage {
     const NAME: &'static str = "session.queue.withdrawMessage";
     type Params = types::QueueWithdrawMessageRequest;
     type Result = types::QueueWithdrawMessageResult;
 }
 /// `session.quota.get`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQuotaGet;
+pub enum SessionQuotaGet {}
 impl crate::rpc::Method for SessionQuotaGet {
     const NAME: &'static str = "session.quota.get";
     type Params = ();
     type Result = types::SessionQuotaProjection;
 }
 /// `session.quota.refresh`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQuotaRefresh;
+pub enum SessionQuotaRefresh {}
 impl crate::rpc::Method for SessionQuotaRefresh {
     const NAME: &'static str = "session.quota.refresh";
     type Params = ();
     type Result = types::SessionQuotaProjection;
 }
 /// `session.quota.takeWarnings`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionQuotaTakeWarnings;
+pub enum SessionQuotaTakeWarnings {}
 impl crate::rpc::Method for SessionQuotaTakeWarnings {
     const NAME: &'static str = "session.quota.takeWarnings";
     type Params = ();
     type Result = types::QuotaTakeWarningsResult;
 }
 /// `session.remote.disable`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionRemoteDisable;
+pub enum SessionRemoteDisable {}
 impl crate::rpc::Method for SessionRemoteDisable {
     const NAME: &'static str = "session.remote.disable";
     type Params = ();
     type Result = ();
 }
 /// `session.remote.enable`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionRemoteEnable;
+pub enum SessionRemoteEnable {}
 impl crate::rpc::Method for SessionRemoteEnable {
     const NAME: &'static str = "session.remote.enable";
     type Params = types::RemoteEnableRequest;
     type Result = types::RemoteEnableResult;
 }
 /// `session.remote.notifySteerableChanged`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionRemoteNotifySteerableChanged;
+pub enum SessionRemoteNotifySteerableChanged {}
 impl crate::rpc::Method for SessionRemoteNotifySteerableChanged {
     const NAME: &'static str = "session.remote.notifySteerableChanged";
     type Params = types::RemoteNotifySteerableChangedRequest;
     type Result = types::RemoteNotifySteerableChangedResult;
 }
 /// `session.sandbox.disableForSession`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSandboxDisableForSession;
+pub enum SessionSandboxDisableForSession {}
 impl crate::rpc::Method for SessionSandboxDisableForSession {
     const NAME: &'static str = "session.sandbox.disableForSession";
     type Params = types::SandboxDisableForSessionRequest;
     type Result = types::SandboxDisableForSessionResult;
 }
 /// `session.sandbox.getCredentialSuggestions`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSandboxGetCredentialSuggestions;
+pub enum SessionSandboxGetCredentialSuggestions {}
 impl crate::rpc::Method for SessionSandboxGetCredentialSuggestions {
     const NAME: &'static str = "session.sandbox.getCredentialSuggestions";
     type Params = ();
     type Result = types::SandboxCredentialSuggestionsResult;
 }
 /// `session.sandbox.getEnforcementStatus`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSandboxGetEnforcementStatus;
+pub enum SessionSandboxGetEnforcementStatus {}
 impl crate::rpc::Method for SessionSandboxGetEnforcementStatus {
     const NAME: &'static str = "session.sandbox.getEnforcementStatus";
     type Params = ();
     type Result = types::SandboxEnforcementStatus;
 }
 /// `session.sandbox.grantPathForRequest`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSandboxGrantPathForRequest;
+pub enum SessionSandboxGrantPathForRequest {}
 impl crate::rpc::Method for SessionSandboxGrantPathForRequest {
     const NAME: &'static str = "session.sandbox.grantPathForRequest";
     type Params = types::SandboxGrantPathForRequestRequest;
     type Result = types::SandboxGrantPathForRequestResult;
 }
 /// `session.schedule.add`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionScheduleAdd;
+pub enum SessionScheduleAdd {}
 impl crate::rpc::Method for SessionScheduleAdd {
     const NAME: &'static str = "session.schedule.add";
     type Params = types::ScheduleAddRequest;
     type Result = types::ScheduleAddResult;
 }
 /// `session.schedule.addAt`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionScheduleAddAt;
+pub enum SessionScheduleAddAt {}
 impl crate::rpc::Method for SessionScheduleAddAt {
     const NAME: &'static str = "session.schedule.addAt";
     type Params = types::ScheduleAddAtRequest;
     type Result = types::ScheduleAddResult;
 }
 /// `session.schedule.addCron`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionScheduleAddCron;
+pub enum SessionScheduleAddCron {}
 impl crate::rpc::Method for SessionScheduleAddCron {
     const NAME: &'static str = "session.schedule.addCron";
     type Params = types::ScheduleAddCronRequest;
     type Result = types::ScheduleAddResult;
 }
 /// `session.schedule.addSelfPaced`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionScheduleAddSelfPaced;
+pub enum SessionScheduleAddSelfPaced {}
 impl crate::rpc::Method for SessionScheduleAddSelfPaced {
     const NAME: &'static str = "session.schedule.addSelfPaced";
     type Params = types::ScheduleAddSelfPacedRequest;
     type Result = types::ScheduleAddResult;
 }
 /// `session.schedule.hasSelfPaced`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionScheduleHasSelfPaced;
+pub enum SessionScheduleHasSelfPaced {}
 impl crate::rpc::Method for SessionScheduleHasSelfPaced {
     const NAME: &'static str = "session.schedule.hasSelfPaced";
     type Params = ();
     type Result = types::ScheduleHasSelfPacedResult;
 }
 /// `session.schedule.hydrate`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionScheduleHydrate;
+pub enum SessionScheduleHydrate {}
 impl crate::rpc::Method for SessionScheduleHydrate {
     const NAME: &'static str = "session.schedule.hydrate";
     type Params = ();
     type Result = ();
 }
 /// `session.schedule.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionScheduleList;
+pub enum SessionScheduleList {}
 impl crate::rpc::Method for SessionScheduleList {
     const NAME: &'static str = "session.schedule.list";
     type Params = ();
     type Result = types::ScheduleList;
 }
 /// `session.schedule.rearmSelfPaced`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionScheduleRearmSelfPaced;
+pub enum SessionScheduleRearmSelfPaced {}
 impl crate::rpc::Method for SessionScheduleRearmSelfPaced {
     const NAME: &'static str = "session.schedule.rearmSelfPaced";
     type Params = types::ScheduleRearmSelfPacedRequest;
     type Result = types::ScheduleAddResult;
 }
 /// `session.schedule.stop`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionScheduleStop;
+pub enum SessionScheduleStop {}
 impl crate::rpc::Method for SessionScheduleStop {
     const NAME: &'static str = "session.schedule.stop";
     type Params = types::ScheduleStopRequest;
     type Result = types::ScheduleStopResult;
 }
 /// `session.send`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSend;
+pub enum SessionSend {}
 impl crate::rpc::Method for SessionSend {
     const NAME: &'static str = "session.send";
     type Params = types::SendRequest;
     type Result = types::SendResult;
 }
 /// `session.sendMessages`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSendMessages;
+pub enum SessionSendMessages {}
 impl crate::rpc::Method for SessionSendMessages {
     const NAME: &'static str = "session.sendMessages";
     type Params = types::SendMessagesRequest;
     type Result = types::SendMessagesResult;
 }
 /// `session.sendSystemNotification`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSendSystemNotification;
+pub enum SessionSendSystemNotification {}
 impl crate::rpc::Method for SessionSendSystemNotification {
     const NAME: &'static str = "session.sendSystemNotification";
     type Params = types::SendSystemNotificationRequest;
     type Result = ();
 }
 /// `session.settings.evaluatePredicate`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSettingsEvaluatePredicate;
+pub enum SessionSettingsEvaluatePredicate {}
 impl crate::rpc::Method for SessionSettingsEvaluatePredicate {
     const NAME: &'static str = "session.settings.evaluatePredicate";
     type Params = types::SessionSettingsEvaluatePredicateRequest;
     type Result = types::SessionSettingsEvaluatePredicateResult;
 }
 /// `session.settings.snapshot`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSettingsSnapshot;
+pub enum SessionSettingsSnapshot {}
 impl crate::rpc::Method for SessionSettingsSnapshot {
     const NAME: &'static str = "session.settings.snapshot";
     type Params = ();
     type Result = types::SessionSettingsSnapshot;
 }
 /// `session.shell.cancelUserRequested`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionShellCancelUserRequested;
+pub enum SessionShellCancelUserRequested {}
 impl crate::rpc::Method for SessionShellCancelUserRequested {
     const NAME: &'static str = "session.shell.cancelUserRequested";
     type Params = types::ShellCancelUserRequestedRequest;
     type Result = types::CancelUserRequestedShellCommandResult;
 }
 /// `session.shell.exec`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionShellExec;
+pub enum SessionShellExec {}
 impl crate::rpc::Method for SessionShellExec {
     const NAME: &'static str = "session.shell.exec";
     type Params = types::ShellExecRequest;
     type Result = types::ShellExecResult;
 }
 /// `session.shell.executeUserRequested`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionShellExecuteUserRequested;
+pub enum SessionShellExecuteUserRequested {}
 impl crate::rpc::Method for SessionShellExecuteUserRequested {
     const NAME: &'static str = "session.shell.executeUserRequested";
     type Params = types::ShellExecuteUserRequestedRequest;
     type Result = types::UserRequestedShellCommandResult;
 }
 /// `session.shell.kill`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionShellKill;
+pub enum SessionShellKill {}
 impl crate::rpc::Method for SessionShellKill {
     const NAME: &'static str = "session.shell.kill";
     type Params = types::ShellKillRequest;
     type Result = types::ShellKillResult;
 }
 /// `session.shutdown`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionShutdown;
+pub enum SessionShutdown {}
 impl crate::rpc::Method for SessionShutdown {
     const NAME: &'static str = "session.shutdown";
     type Params = types::ShutdownRequest;
     type Result = ();
 }
 /// `session.skills.disable`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSkillsDisable;
+pub enum SessionSkillsDisable {}
 impl crate::rpc::Method for SessionSkillsDisable {
     const NAME: &'static str = "session.skills.disable";
     type Params = types::SkillsDisableRequest;
     type Result = ();
 }
 /// `session.skills.enable`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSkillsEnable;
+pub enum SessionSkillsEnable {}
 impl crate::rpc::Method for SessionSkillsEnable {
     const NAME: &'static str = "session.skills.enable";
     type Params = types::SkillsEnableRequest;
     type Result = ();
 }
 /// `session.skills.ensureLoaded`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSkillsEnsureLoaded;
+pub enum SessionSkillsEnsureLoaded {}
 impl crate::rpc::Method for SessionSkillsEnsureLoaded {
     const NAME: &'static str = "session.skills.ensureLoaded";
     type Params = ();
     type Result = ();
 }
 /// `session.skills.getInvoked`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSkillsGetInvoked;
+pub enum SessionSkillsGetInvoked {}
 impl crate::rpc::Method for SessionSkillsGetInvoked {
     const NAME: &'static str = "session.skills.getInvoked";
     type Params = ();
     type Result = types::SkillsGetInvokedResult;
 }
 /// `session.skills.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSkillsList;
+pub enum SessionSkillsList {}
 impl crate::rpc::Method for SessionSkillsList {
     const NAME: &'static str = "session.skills.list";
     type Params = ();
     type Result = types::SkillList;
 }
 /// `session.skills.reload`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSkillsReload;
+pub enum SessionSkillsReload {}
 impl crate::rpc::Method for SessionSkillsReload {
     const NAME: &'static str = "session.skills.reload";
     type Params = ();
     type Result = types::SkillsLoadDiagnostics;
 }
 /// `session.suspend`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionSuspend;
+pub enum SessionSuspend {}
 impl crate::rpc::Method for SessionSuspend {
     const NAME: &'static str = "session.suspend";
     type Params = ();
     type Result = ();
 }
 /// `session.tasks.cancel`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTasksCancel;
+pub enum SessionTasksCancel {}
 impl crate::rpc::Method for SessionTasksCancel {
     const NAME: &'static str = "session.tasks.cancel";
     type Params = types::TasksCancelRequest;
     type Result = types::TasksCancelResult;
 }
 /// `session.tasks.getCurrentPromotable`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTasksGetCurrentPromotable;
+pub enum SessionTasksGetCurrentPromotable {}
 impl crate::rpc::Method for SessionTasksGetCurrentPromotable {
     const NAME: &'static str = "session.tasks.getCurrentPromotable";
     type Params = ();
     type Result = types::TasksGetCurrentPromotableResult;
 }
 /// `session.tasks.getProgress`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTasksGetProgress;
+pub enum SessionTasksGetProgress {}
 impl crate::rpc::Method for SessionTasksGetProgress {
     const NAME: &'static str = "session.tasks.getProgress";
     type Params = types::TasksGetProgressRequest;
     type Result = types::TasksGetProgressResult;
 }
 /// `session.tasks.list`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTasksList;
+pub enum SessionTasksList {}
 impl crate::rpc::Method for SessionTasksList {
     const NAME: &'static str = "session.tasks.list";
     type Params = ();
     type Result = types::TaskList;
 }
 /// `session.tasks.promoteCurrentToBackground`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTasksPromoteCurrentToBackground;
+pub enum SessionTasksPromoteCurrentToBackground {}
 impl crate::rpc::Method for SessionTasksPromoteCurrentToBackground {
     const NAME: &'static str = "session.tasks.promoteCurrentToBackground";
     type Params = ();
     type Result = types::TasksPromoteCurrentToBackgroundResult;
 }
 /// `session.tasks.promoteToBackground`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTasksPromoteToBackground;
+pub enum SessionTasksPromoteToBackground {}
 impl crate::rpc::Method for SessionTasksPromoteToBackground {
     const NAME: &'static str = "session.tasks.promoteToBackground";
     type Params = types::TasksPromoteToBackgroundRequest;
     type Result = types::TasksPromoteToBackgroundResult;
 }
 /// `session.tasks.readOutput`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTasksReadOutput;
+pub enum SessionTasksReadOutput {}
 impl crate::rpc::Method for SessionTasksReadOutput {
     const NAME: &'static str = "session.tasks.readOutput";
     type Params = types::TasksReadOutputRequest;
     type Result = types::TasksReadOutputResult;
 }
 /// `session.tasks.refresh`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTasksRefresh;
+pub enum SessionTasksRefresh {}
 impl crate::rpc::Method for SessionTasksRefresh {
     const NAME: &'static str = "session.tasks.refresh";
     type Params = ();
     type Result = types::TasksRefreshResult;
 }
 /// `session.tasks.register`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTasksRegister;
+pub enum SessionTasksRegister {}
 impl crate::rpc::Method for SessionTasksRegister {
     const NAME: &'static str = "session.tasks.register";
     type Params = types::TasksRegisterRequest;
     type Result = types::TasksRegisterResult;
 }
 /// `session.tasks.remove`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTasksRemove;
+pub enum SessionTasksRemove {}
 impl crate::rpc::Method for SessionTasksRemove {
     const NAME: &'static str = "session.tasks.remove";
     type Params = types::TasksRemoveRequest;
     type Result = types::TasksRemoveResult;
 }
 /// `session.tasks.sendMessage`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTasksSendMessage;
+pub enum SessionTasksSendMessage {}
 impl crate::rpc::Method for SessionTasksSendMessage {
     const NAME: &'static str = "session.tasks.sendMessage";
     type Params = types::TasksSendMessageRequest;
     type Result = types::TasksSendMessageResult;
 }
 /// `session.tasks.startAgent`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTasksStartAgent;
+pub enum SessionTasksStartAgent {}
 impl crate::rpc::Method for SessionTasksStartAgent {
     const NAME: &'static str = "session.tasks.startAgent";
     type Params = types::TasksStartAgentRequest;
     type Result = types::TasksStartAgentResult;
 }
 /// `session.tasks.update`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTasksUpdate;
+pub enum SessionTasksUpdate {}
 impl crate::rpc::Method for SessionTasksUpdate {
     const NAME: &'static str = "session.tasks.update";
     type Params = types::TasksUpdateRequest;
     type Result = types::TasksUpdateResult;
 }
 /// `session.tasks.waitForPending`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTasksWaitForPending;
+pub enum SessionTasksWaitForPending {}
 impl crate::rpc::Method for SessionTasksWaitForPending {
     const NAME: &'static str = "session.tasks.waitForPending";
     type Params = ();
     type Result = types::TasksWaitForPendingResult;
 }
 /// `session.telemetry.getEngagementId`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTelemetryGetEngagementId;
+pub enum SessionTelemetryGetEngagementId {}
 impl crate::rpc::Method for SessionTelemetryGetEngagementId {
     const NAME: &'static str = "session.telemetry.getEngagementId";
     type Params = ();
     type Result = types::SessionTelemetryEngagement;
 }
 /// `session.telemetry.setFeatureOverrides`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionTelemetrySetFeatureOverrides;
+pub enum SessionTelemetrySetFeatureOverrides {}
 impl crate::rpc::Method for SessionTelemetrySetFeatureOverrides {
     const NAME: &'static str = "session.telemetry.setFeatureOverrides";
     type Params = types::TelemetrySetFeatureOverridesRequest;
     type Result = ();
 }
 /// `session.tools.execute`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionToolsExecute;
+pub enum SessionToolsExecute {}
 impl crate::rpc::Method for SessionToolsExecute {
     const NAME: &'static str = "session.tools.execute";
     type Params = types::ToolsExecuteRequest;
     type Result = types::ToolResult;
 }
 /// `session.tools.getBuiltinDescriptors`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionToolsGetBuiltinDescriptors;
+pub enum SessionToolsGetBuiltinDescriptors {}
 impl crate::rpc::Method for SessionToolsGetBuiltinDescriptors {
     const NAME: &'static str = "session.tools.getBuiltinDescriptors";
     type Params = types::ToolsGetBuiltinDescriptorsRequest;
     type Result = types::ToolsGetBuiltinDescriptorsResult;
 }
 /// `session.tools.getCurrentMetadata`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionToolsGetCurrentMetadata;
+pub enum SessionToolsGetCurrentMetadata {}
 impl crate::rpc::Method for SessionToolsGetCurrentMetadata {
     const NAME: &'static str = "session.tools.getCurrentMetadata";
     type Params = ();
     type Result = types::ToolsGetCurrentMetadataResult;
 }
 /// `session.tools.handlePendingToolCall`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionToolsHandlePendingToolCall;
+pub enum SessionToolsHandlePendingToolCall {}
 impl crate::rpc::Method for SessionToolsHandlePendingToolCall {
     const NAME: &'static str = "session.tools.handlePendingToolCall";
     type Params = types::HandlePendingToolCallRequest;
     type Result = types::HandlePendingToolCallResult;
 }
 /// `session.tools.initializeAndValidate`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionToolsInitializeAndValidate;
+pub enum SessionToolsInitializeAndValidate {}
 impl crate::rpc::Method for SessionToolsInitializeAndValidate {
     const NAME: &'static str = "session.tools.initializeAndValidate";
     type Params = ();
     type Result = types::ToolsInitializeAndValidateResult;
 }
 /// `session.tools.listPendingRequests`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionToolsListPendingRequests;
+pub enum SessionToolsListPendingRequests {}
 impl crate::rpc::Method for SessionToolsListPendingRequests {
     const NAME: &'static str = "session.tools.listPendingRequests";
     type Params = ();
     type Result = types::PendingExternalToolRequestList;
 }
 /// `session.tools.set`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionToolsSet;
+pub enum SessionToolsSet {}
 impl crate::rpc::Method for SessionToolsSet {
     const NAME: &'static str = "session.tools.set";
     type Params = types::ToolsSetRequest;
     type Result = types::ToolsSetResult;
 }
 /// `session.tools.taskCompleteEventData`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionToolsTaskCompleteEventData;
+pub enum SessionToolsTaskCompleteEventData {}
 impl crate::rpc::Method for SessionToolsTaskCompleteEventData {
     const NAME: &'static str = "session.tools.taskCompleteEventData";
     type Params = types::ToolsTaskCompleteEventDataRequest;
     type Result = types::TaskCompleteData;
 }
 /// `session.tools.updateSubagentSettings`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionToolsUpdateSubagentSettings;
+pub enum SessionToolsUpdateSubagentSettings {}
 impl crate::rpc::Method for SessionToolsUpdateSubagentSettings {
     const NAME: &'static str = "session.tools.updateSubagentSettings";
     type Params = types::UpdateSubagentSettingsRequest;
     type Result = types::ToolsUpdateSubagentSettingsResult;
 }
 /// `session.ui.elicitation`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUiElicitation;
+pub enum SessionUiElicitation {}
 impl crate::rpc::Method for SessionUiElicitation {
     const NAME: &'static str = "session.ui.elicitation";
     type Params = types::UiElicitationRequest;
     type Result = types::UiElicitationResponse;
 }
 /// `session.ui.ephemeralQuery`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUiEphemeralQuery;
+pub enum SessionUiEphemeralQuery {}
 impl crate::rpc::Method for SessionUiEphemeralQuery {
     const NAME: &'static str = "session.ui.ephemeralQuery";
     type Params = types::UiEphemeralQueryRequest;
     type Result = types::UiEphemeralQueryResult;
 }
 /// `session.ui.handleHumanAskUser`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUiHandleHumanAskUser;
+pub enum SessionUiHandleHumanAskUser {}
 impl crate::rpc::Method for SessionUiHandleHumanAskUser {
     const NAME: &'static str = "session.ui.handleHumanAskUser";
     type Params = types::UiHandlePendingElicitationRequest;
     type Result = types::UiElicitationResult;
 }
 /// `session.ui.handleHumanExitPlanMode`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUiHandleHumanExitPlanMode;
+pub enum SessionUiHandleHumanExitPlanMode {}
 impl crate::rpc::Method for SessionUiHandleHumanExitPlanMode {
     const NAME: &'static str = "session.ui.handleHumanExitPlanMode";
     type Params = types::UiHandlePendingExitPlanModeRequest;
     type Result = types::UiHandlePendingResult;
 }
 /// `session.ui.handleHumanUserInput`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUiHandleHumanUserInput;
+pub enum SessionUiHandleHumanUserInput {}
 impl crate::rpc::Method for SessionUiHandleHumanUserInput {
     const NAME: &'static str = "session.ui.handleHumanUserInput";
     type Params = types::UiHandlePendingUserInputRequest;
     type Result = types::UiHandlePendingResult;
 }
 /// `session.ui.handlePendingAutoModeSwitch`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUiHandlePendingAutoModeSwitch;
+pub enum SessionUiHandlePendingAutoModeSwitch {}
 impl crate::rpc::Method for SessionUiHandlePendingAutoModeSwitch {
     const NAME: &'static str = "session.ui.handlePendingAutoModeSwitch";
     type Params = types::UiHandlePendingAutoModeSwitchRequest;
     type Result = types::UiHandlePendingResult;
 }
 /// `session.ui.handlePendingElicitation`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUiHandlePendingElicitation;
+pub enum SessionUiHandlePendingElicitation {}
 impl crate::rpc::Method for SessionUiHandlePendingElicitation {
     const NAME: &'static str = "session.ui.handlePendingElicitation";
     type Params = types::UiHandlePendingElicitationRequest;
     type Result = types::UiElicitationResult;
 }
 /// `session.ui.handlePendingExitPlanMode`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUiHandlePendingExitPlanMode;
+pub enum SessionUiHandlePendingExitPlanMode {}
 impl crate::rpc::Method for SessionUiHandlePendingExitPlanMode {
     const NAME: &'static str = "session.ui.handlePendingExitPlanMode";
     type Params = types::UiHandlePendingExitPlanModeRequest;
     type Result = types::UiHandlePendingResult;
 }
 /// `session.ui.handlePendingSampling`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUiHandlePendingSampling;
+pub enum SessionUiHandlePendingSampling {}
 impl crate::rpc::Method for SessionUiHandlePendingSampling {
     const NAME: &'static str = "session.ui.handlePendingSampling";
     type Params = types::UiHandlePendingSamplingRequest;
     type Result = types::UiHandlePendingResult;
 }
 /// `session.ui.handlePendingSessionLimitsExhausted`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUiHandlePendingSessionLimitsExhausted;
+pub enum SessionUiHandlePendingSessionLimitsExhausted {}
 impl crate::rpc::Method for SessionUiHandlePendingSessionLimitsExhausted {
     const NAME: &'static str = "session.ui.handlePendingSessionLimitsExhausted";
     type Params = types::UiHandlePendingSessionLimitsExhaustedRequest;
     type Result = types::UiHandlePendingResult;
 }
 /// `session.ui.handlePendingUserInput`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUiHandlePendingUserInput;
+pub enum SessionUiHandlePendingUserInput {}
 impl crate::rpc::Method for SessionUiHandlePendingUserInput {
     const NAME: &'static str = "session.ui.handlePendingUserInput";
     type Params = types::UiHandlePendingUserInputRequest;
     type Result = types::UiHandlePendingResult;
 }
 /// `session.ui.registerDirectAutoModeSwitchHandler`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUiRegisterDirectAutoModeSwitchHandler;
+pub enum SessionUiRegisterDirectAutoModeSwitchHandler {}
 impl crate::rpc::Method for SessionUiRegisterDirectAutoModeSwitchHandler {
     const NAME: &'static str = "session.ui.registerDirectAutoModeSwitchHandler";
     type Params = ();
     type Result = types::UiRegisterDirectAutoModeSwitchHandlerResult;
 }
 /// `session.ui.unregisterDirectAutoModeSwitchHandler`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUiUnregisterDirectAutoModeSwitchHandler;
+pub enum SessionUiUnregisterDirectAutoModeSwitchHandler {}
 impl crate::rpc::Method for SessionUiUnregisterDirectAutoModeSwitchHandler {
     const NAME: &'static str = "session.ui.unregisterDirectAutoModeSwitchHandler";
     type Params = types::UiUnregisterDirectAutoModeSwitchHandlerRequest;
     type Result = types::UiUnregisterDirectAutoModeSwitchHandlerResult;
 }
 /// `session.usage.getMetrics`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUsageGetMetrics;
+pub enum SessionUsageGetMetrics {}
 impl crate::rpc::Method for SessionUsageGetMetrics {
     const NAME: &'static str = "session.usage.getMetrics";
     type Params = ();
     type Result = types::UsageGetMetricsResult;
 }
 /// `session.usage.setCodeChanges`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionUsageSetCodeChanges;
+pub enum SessionUsageSetCodeChanges {}
 impl crate::rpc::Method for SessionUsageSetCodeChanges {
     const NAME: &'static str = "session.usage.setCodeChanges";
     type Params = types::SessionUsageSetCodeChangesParams;
     type Result = ();
 }
 /// `session.visibility.get`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionVisibilityGet;
+pub enum SessionVisibilityGet {}
 impl crate::rpc::Method for SessionVisibilityGet {
     const NAME: &'static str = "session.visibility.get";
     type Params = ();
     type Result = types::VisibilityGetResult;
 }
 /// `session.visibility.set`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionVisibilitySet;
+pub enum SessionVisibilitySet {}
 impl crate::rpc::Method for SessionVisibilitySet {
     const NAME: &'static str = "session.visibility.set";
     type Params = types::VisibilitySetRequest;
     type Result = types::VisibilitySetResult;
 }
 /// `session.workflow.agent`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowAgent;
+pub enum SessionWorkflowAgent {}
 impl crate::rpc::Method for SessionWorkflowAgent {
     const NAME: &'static str = "session.workflow.agent";
     type Params = types::WorkflowAgentRequest;
     type Result = types::WorkflowAgentResult;
 }
 /// `session.workflow.cancel`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowCancel;
+pub enum SessionWorkflowCancel {}
 impl crate::rpc::Method for SessionWorkflowCancel {
     const NAME: &'static str = "session.workflow.cancel";
     type Params = types::WorkflowCancelRequest;
     type Result = types::WorkflowRunResult;
 }
 /// `session.workflow.getRun`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowGetRun;
+pub enum SessionWorkflowGetRun {}
 impl crate::rpc::Method for SessionWorkflowGetRun {
     const NAME: &'static str = "session.workflow.getRun";
     type Params = types::WorkflowGetRunRequest;
     type Result = types::WorkflowRunResult;
 }
 /// `session.workflow.getRunDetail`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowGetRunDetail;
+pub enum SessionWorkflowGetRunDetail {}
 impl crate::rpc::Method for SessionWorkflowGetRunDetail {
     const NAME: &'static str = "session.workflow.getRunDetail";
     type Params = types::WorkflowGetRunRequest;
     type Result = types::WorkflowRunDetail;
 }
 /// `session.workflow.getRunProgress`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowGetRunProgress;
+pub enum SessionWorkflowGetRunProgress {}
 impl crate::rpc::Method for SessionWorkflowGetRunProgress {
     const NAME: &'static str = "session.workflow.getRunProgress";
     type Params = types::WorkflowGetRunProgressRequest;
     type Result = types::WorkflowProgressPage;
 }
 /// `session.workflow.journal.get`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowJournalGet;
+pub enum SessionWorkflowJournalGet {}
 impl crate::rpc::Method for SessionWorkflowJournalGet {
     const NAME: &'static str = "session.workflow.journal.get";
     type Params = types::WorkflowJournalGetRequest;
     type Result = types::WorkflowJournalGetResult;
 }
 /// `session.workflow.journal.put`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowJournalPut;
+pub enum SessionWorkflowJournalPut {}
 impl crate::rpc::Method for SessionWorkflowJournalPut {
     const NAME: &'static str = "session.workflow.journal.put";
     type Params = types::WorkflowJournalPutRequest;
     type Result = types::WorkflowAckResult;
 }
 /// `session.workflow.listRuns`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowListRuns;
+pub enum SessionWorkflowListRuns {}
 impl crate::rpc::Method for SessionWorkflowListRuns {
     const NAME: &'static str = "session.workflow.listRuns";
     type Params = types::WorkflowListRunsRequest;
     type Result = types::WorkflowListRunsResult;
 }
 /// `session.workflow.log`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowLog;
+pub enum SessionWorkflowLog {}
 impl crate::rpc::Method for SessionWorkflowLog {
     const NAME: &'static str = "session.workflow.log";
     type Params = types::WorkflowLogRequest;
     type Result = types::WorkflowAckResult;
 }
 /// `session.workflow.pause`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowPause;
+pub enum SessionWorkflowPause {}
 impl crate::rpc::Method for SessionWorkflowPause {
     const NAME: &'static str = "session.workflow.pause";
     type Params = types::WorkflowPauseRequest;
     type Result = types::WorkflowRunResult;
 }
 /// `session.workflow.pauseAtCheckpoint`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowPauseAtCheckpoint;
+pub enum SessionWorkflowPauseAtCheckpoint {}
 impl crate::rpc::Method for SessionWorkflowPauseAtCheckpoint {
     const NAME: &'static str = "session.workflow.pauseAtCheckpoint";
     type Params = types::WorkflowPauseCheckpointRequest;
     type Result = types::WorkflowPauseCheckpointResult;
 }
 /// `session.workflow.resume`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowResume;
+pub enum SessionWorkflowResume {}
 impl crate::rpc::Method for SessionWorkflowResume {
     const NAME: &'static str = "session.workflow.resume";
     type Params = types::WorkflowResumeRequest;
     type Result = types::WorkflowResumeResult;
 }
 /// `session.workflow.resumeFromTool`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowResumeFromTool;
+pub enum SessionWorkflowResumeFromTool {}
 impl crate::rpc::Method for SessionWorkflowResumeFromTool {
     const NAME: &'static str = "session.workflow.resumeFromTool";
     type Params = types::WorkflowToolResumeRequest;
     type Result = types::WorkflowResumeResult;
 }
 /// `session.workflow.run`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowRun;
+pub enum SessionWorkflowRun {}
 impl crate::rpc::Method for SessionWorkflowRun {
     const NAME: &'static str = "session.workflow.run";
     type Params = types::WorkflowRunRequest;
     type Result = types::WorkflowRunResult;
 }
 /// `session.workflow.runFromTool`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkflowRunFromTool;
+pub enum SessionWorkflowRunFromTool {}
 impl crate::rpc::Method for SessionWorkflowRunFromTool {
     const NAME: &'static str = "session.workflow.runFromTool";
     type Params = types::WorkflowToolRunRequest;
     type Result = types::WorkflowRunResult;
 }
 /// `session.workspaces.addSummary`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesAddSummary;
+pub enum SessionWorkspacesAddSummary {}
 impl crate::rpc::Method for SessionWorkspacesAddSummary {
     const NAME: &'static str = "session.workspaces.addSummary";
     type Params = types::WorkspacesAddSummaryRequest;
     type Result = types::WorkspacesAddSummaryResult;
 }
 /// `session.workspaces.autopilotObjectiveExists`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesAutopilotObjectiveExists;
+pub enum SessionWorkspacesAutopilotObjectiveExists {}
 impl crate::rpc::Method for SessionWorkspacesAutopilotObjectiveExists {
     const NAME: &'static str = "session.workspaces.autopilotObjectiveExists";
     type Params = ();
     type Result = types::WorkspacesAutopilotObjectiveExistsResult;
 }
 /// `session.workspaces.createDirectory`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesCreateDirectory;
+pub enum SessionWorkspacesCreateDirectory {}
 impl crate::rpc::Method for SessionWorkspacesCreateDirectory {
     const NAME: &'static str = "session.workspaces.createDirectory";
     type Params = types::WorkspacesCreateDirectoryRequest;
     type Result = ();
 }
 /// `session.workspaces.createFile`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesCreateFile;
+pub enum SessionWorkspacesCreateFile {}
 impl crate::rpc::Method for SessionWorkspacesCreateFile {
     const NAME: &'static str = "session.workspaces.createFile";
     type Params = types::WorkspacesCreateFileRequest;
     type Result = ();
 }
 /// `session.workspaces.deleteAutopilotObjective`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesDeleteAutopilotObjective;
+pub enum SessionWorkspacesDeleteAutopilotObjective {}
 impl crate::rpc::Method for SessionWorkspacesDeleteAutopilotObjective {
     const NAME: &'static str = "session.workspaces.deleteAutopilotObjective";
     type Params = ();
     type Result = types::WorkspacesDeleteAutopilotObjectiveResult;
 }
 /// `session.workspaces.diff`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesDiff;
+pub enum SessionWorkspacesDiff {}
 impl crate::rpc::Method for SessionWorkspacesDiff {
     const NAME: &'static str = "session.workspaces.diff";
     type Params = types::WorkspacesDiffRequest;
     type Result = types::WorkspaceDiffResult;
 }
 /// `session.workspaces.ensure`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesEnsure;
+pub enum SessionWorkspacesEnsure {}
 impl crate::rpc::Method for SessionWorkspacesEnsure {
     const NAME: &'static str = "session.workspaces.ensure";
     type Params = types::WorkspacesEnsureRequest;
     type Result = types::WorkspacesGetWorkspaceResult;
 }
 /// `session.workspaces.getWorkspace`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesGetWorkspace;
+pub enum SessionWorkspacesGetWorkspace {}
 impl crate::rpc::Method for SessionWorkspacesGetWorkspace {
     const NAME: &'static str = "session.workspaces.getWorkspace";
     type Params = ();
     type Result = types::WorkspacesGetWorkspaceResult;
 }
 /// `session.workspaces.listCheckpoints`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesListCheckpoints;
+pub enum SessionWorkspacesListCheckpoints {}
 impl crate::rpc::Method for SessionWorkspacesListCheckpoints {
     const NAME: &'static str = "session.workspaces.listCheckpoints";
     type Params = ();
     type Result = types::WorkspacesListCheckpointsResult;
 }
 /// `session.workspaces.listFiles`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesListFiles;
+pub enum SessionWorkspacesListFiles {}
 impl crate::rpc::Method for SessionWorkspacesListFiles {
     const NAME: &'static str = "session.workspaces.listFiles";
     type Params = ();
     type Result = types::WorkspacesListFilesResult;
 }
 /// `session.workspaces.readAutopilotObjective`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesReadAutopilotObjective;
+pub enum SessionWorkspacesReadAutopilotObjective {}
 impl crate::rpc::Method for SessionWorkspacesReadAutopilotObjective {
     const NAME: &'static str = "session.workspaces.readAutopilotObjective";
     type Params = ();
     type Result = types::WorkspacesReadAutopilotObjectiveResult;
 }
 /// `session.workspaces.readCheckpoint`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesReadCheckpoint;
+pub enum SessionWorkspacesReadCheckpoint {}
 impl crate::rpc::Method for SessionWorkspacesReadCheckpoint {
     const NAME: &'static str = "session.workspaces.readCheckpoint";
     type Params = types::WorkspacesReadCheckpointRequest;
     type Result = types::WorkspacesReadCheckpointResult;
 }
 /// `session.workspaces.readFile`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesReadFile;
+pub enum SessionWorkspacesReadFile {}
 impl crate::rpc::Method for SessionWorkspacesReadFile {
     const NAME: &'static str = "session.workspaces.readFile";
     type Params = types::WorkspacesReadFileRequest;
     type Result = types::WorkspacesReadFileResult;
 }
 /// `session.workspaces.removePath`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesRemovePath;
+pub enum SessionWorkspacesRemovePath {}
 impl crate::rpc::Method for SessionWorkspacesRemovePath {
     const NAME: &'static str = "session.workspaces.removePath";
     type Params = types::WorkspacesRemovePathRequest;
     type Result = ();
 }
 /// `session.workspaces.renamePath`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesRenamePath;
+pub enum SessionWorkspacesRenamePath {}
 impl crate::rpc::Method for SessionWorkspacesRenamePath {
     const NAME: &'static str = "session.workspaces.renamePath";
     type Params = types::WorkspacesRenamePathRequest;
     type Result = ();
 }
 /// `session.workspaces.saveLargePaste`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesSaveLargePaste;
+pub enum SessionWorkspacesSaveLargePaste {}
 impl crate::rpc::Method for SessionWorkspacesSaveLargePaste {
     const NAME: &'static str = "session.workspaces.saveLargePaste";
     type Params = types::WorkspacesSaveLargePasteRequest;
     type Result = types::WorkspacesSaveLargePasteResult;
 }
 /// `session.workspaces.statFile`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesStatFile;
+pub enum SessionWorkspacesStatFile {}
 impl crate::rpc::Method for SessionWorkspacesStatFile {
     const NAME: &'static str = "session.workspaces.statFile";
     type Params = types::WorkspacesStatFileRequest;
     type Result = types::WorkspacesStatFileResult;
 }
 /// `session.workspaces.truncateSummaries`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesTruncateSummaries;
+pub enum SessionWorkspacesTruncateSummaries {}
 impl crate::rpc::Method for SessionWorkspacesTruncateSummaries {
     const NAME: &'static str = "session.workspaces.truncateSummaries";
     type Params = types::WorkspacesTruncateSummariesRequest;
     type Result = types::WorkspacesGetWorkspaceResult;
 }
 /// `session.workspaces.updateMetadata`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesUpdateMetadata;
+pub enum SessionWorkspacesUpdateMetadata {}
 impl crate::rpc::Method for SessionWorkspacesUpdateMetadata {
     const NAME: &'static str = "session.workspaces.updateMetadata";
     type Params = types::WorkspacesUpdateMetadataRequest;
     type Result = types::WorkspacesGetWorkspaceResult;
 }
 /// `session.workspaces.writeAutopilotObjective`.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionWorkspacesWriteAutopilotObjective;
+pub enum SessionWorkspacesWriteAutopilotObjective {}
 impl crate::rpc::Method for SessionWorkspacesWriteAutopilotObjective {
     const NAME: &'static str = "session.workspaces.writeAutopilotObjective";
     type Params = types::WorkspacesWriteAutopilotObjectiveRequest;

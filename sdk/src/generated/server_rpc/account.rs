@@ -18,6 +18,7 @@ impl<'a> Account<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `account.describeAuthInfo`.
+    #[inline]
     pub fn describe_auth_info(
         self,
         params: &AccountDescribeAuthInfoRequest,
@@ -27,12 +28,14 @@ impl<'a> Account<'a> {
     /// Gets all authenticated users available for account switching.
     ///
     /// Wire method `account.getAllUsers`.
+    #[inline]
     pub fn get_all_users(self) -> Call<Vec<AccountAllUsers>> {
         self.0.call("account.getAllUsers", &())
     }
     /// Gets the currently active authentication credentials from the global auth manager.
     ///
     /// Wire method `account.getCurrentAuth`.
+    #[inline]
     pub fn get_current_auth(self) -> Call<AccountGetCurrentAuthResult> {
         self.0.call("account.getCurrentAuth", &())
     }
@@ -41,6 +44,7 @@ impl<'a> Account<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `account.getGistSupport`.
+    #[inline]
     pub fn get_gist_support(
         self,
         params: &AccountGetGistSupportRequest,
@@ -50,6 +54,7 @@ impl<'a> Account<'a> {
     /// Gets Copilot quota usage for the current or opaquely selected authenticated user.
     ///
     /// Wire method `account.getQuota`.
+    #[inline]
     pub fn get_quota(
         self,
         params: &AccountGetQuotaRequest,
@@ -61,6 +66,7 @@ impl<'a> Account<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `account.getTokenEnvVar`.
+    #[inline]
     pub fn get_token_env_var(self) -> Call<AccountGetTokenEnvVarResult> {
         self.0.call("account.getTokenEnvVar", &())
     }
@@ -69,6 +75,7 @@ impl<'a> Account<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `account.getWebUrl`.
+    #[inline]
     pub fn get_web_url(
         self,
         params: &AccountGetWebUrlRequest,
@@ -78,12 +85,14 @@ impl<'a> Account<'a> {
     /// Validates and stores authentication credentials. When login is omitted, resolves the authenticated user from the token before persistence.
     ///
     /// Wire method `account.login`.
+    #[inline]
     pub fn login(self, params: &AccountLoginRequest) -> Call<AccountLoginResult> {
         self.0.call("account.login", params)
     }
     /// Removes user authentication from keychain and persisted state.
     ///
     /// Wire method `account.logout`.
+    #[inline]
     pub fn logout(self, params: &AccountLogoutRequest) -> Call<AccountLogoutResult> {
         self.0.call("account.logout", params)
     }

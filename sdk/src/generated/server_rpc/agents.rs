@@ -19,6 +19,7 @@ impl<'a> Agents<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `agents.customAgentInitialModelDecision`.
+    #[inline]
     pub fn custom_agent_initial_model_decision(
         self,
         params: &AgentsCustomAgentInitialModelDecisionParams,
@@ -28,6 +29,7 @@ impl<'a> Agents<'a> {
     /// Discovers custom agents across user, project, plugin, and remote sources.
     ///
     /// Wire method `agents.discover`.
+    #[inline]
     pub fn discover(self, params: &AgentsDiscoverRequest) -> Call<ServerAgentList> {
         self.0.call("agents.discover", params)
     }
@@ -36,6 +38,7 @@ impl<'a> Agents<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `agents.getAvailableBuiltins`.
+    #[inline]
     pub fn get_available_builtins(
         self,
         params: &AgentsGetAvailableBuiltinsRequest,
@@ -47,6 +50,7 @@ impl<'a> Agents<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `agents.getBuiltinDefinition`.
+    #[inline]
     pub fn get_builtin_definition(
         self,
         params: &AgentsGetBuiltinDefinitionRequest,
@@ -58,6 +62,7 @@ impl<'a> Agents<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `agents.getBuiltinListingDefinition`.
+    #[inline]
     pub fn get_builtin_listing_definition(
         self,
         params: &AgentsGetBuiltinListingDefinitionRequest,
@@ -69,12 +74,14 @@ impl<'a> Agents<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `agents.getBuiltins`.
+    #[inline]
     pub fn get_builtins(self) -> Call<AgentsGetBuiltinsResult> {
         self.0.call("agents.getBuiltins", &())
     }
     /// Returns the canonical directories where a client may create custom agents that the runtime will recognize, including ones that do not exist yet. Project directories become active once created.
     ///
     /// Wire method `agents.getDiscoveryPaths`.
+    #[inline]
     pub fn get_discovery_paths(
         self,
         params: &AgentsGetDiscoveryPathsRequest,

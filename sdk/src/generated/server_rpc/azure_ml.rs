@@ -16,6 +16,7 @@ impl<'a> AzureMl<'a> {
     /// Acquires a connection-owned model-family mutation lease across transfer, activation, registration, and cleanup.
     ///
     /// Wire method `azureMl.acquireFamily`.
+    #[inline]
     pub fn acquire_family(
         self,
         params: &AzureMlFamilyRequest,
@@ -25,24 +26,28 @@ impl<'a> AzureMl<'a> {
     /// Cancels a connection-owned download; the download call reports terminal cleanup separately.
     ///
     /// Wire method `azureMl.cancel`.
+    #[inline]
     pub fn cancel(self, params: &AzureMlDownloadIdRequest) -> Call<AzureMlCancelResult> {
         self.0.call("azureMl.cancel", params)
     }
     /// Lists eligible Azure ML local models and redacted warnings before a chat session exists.
     ///
     /// Wire method `azureMl.catalog`.
+    #[inline]
     pub fn catalog(self, params: &AzureMlCatalogRequest) -> Call<AzureMlCatalogResult> {
         self.0.call("azureMl.catalog", params)
     }
     /// Discards an inactive model version under the server-owned Azure ML library.
     ///
     /// Wire method `azureMl.discard`.
+    #[inline]
     pub fn discard(self, params: &AzureMlDiscardRequest) -> Call<HostEmptyResult> {
         self.0.call("azureMl.discard", params)
     }
     /// Downloads and verifies a connection-owned model version, returning only after placement and manifest publication.
     ///
     /// Wire method `azureMl.download`.
+    #[inline]
     pub fn download(
         self,
         params: &AzureMlDownloadRequest,
@@ -52,12 +57,14 @@ impl<'a> AzureMl<'a> {
     /// Revalidates the newest eligible version of one Azure ML model family.
     ///
     /// Wire method `azureMl.latest`.
+    #[inline]
     pub fn latest(self, params: &AzureMlLatestRequest) -> Call<AzureMlModel> {
         self.0.call("azureMl.latest", params)
     }
     /// Releases a connection-owned family lease after its active download and cleanup operations complete.
     ///
     /// Wire method `azureMl.releaseFamily`.
+    #[inline]
     pub fn release_family(
         self,
         params: &AzureMlFamilyReleaseRequest,
@@ -67,12 +74,14 @@ impl<'a> AzureMl<'a> {
     /// Resolves immutable artifact facts without returning signed access URLs.
     ///
     /// Wire method `azureMl.resolve`.
+    #[inline]
     pub fn resolve(self, params: &AzureMlResolveRequest) -> Call<AzureMlResolveResult> {
         self.0.call("azureMl.resolve", params)
     }
     /// Returns progress for an active download owned by this connection, or null after completion.
     ///
     /// Wire method `azureMl.status`.
+    #[inline]
     pub fn status(self, params: &AzureMlDownloadIdRequest) -> Call<AzureMlStatusResult> {
         self.0.call("azureMl.status", params)
     }

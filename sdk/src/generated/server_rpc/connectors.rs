@@ -13,18 +13,21 @@ impl<'a> Connectors<'a> {
     /// Returns eligible accounts.
     ///
     /// Wire method `connectors.getAccounts`.
+    #[inline]
     pub fn get_accounts(self) -> Call<ConnectorDiscoveryAccountList> {
         self.0.call("connectors.getAccounts", &())
     }
     /// Returns feature availability.
     ///
     /// Wire method `connectors.getCapabilities`.
+    #[inline]
     pub fn get_capabilities(self) -> Call<ConnectorDiscoveryCapabilities> {
         self.0.call("connectors.getCapabilities", &())
     }
     /// Lists entries for the selected account.
     ///
     /// Wire method `connectors.list`.
+    #[inline]
     pub fn list(
         self,
         params: &ConnectorDiscoveryAccountRequest,
@@ -34,6 +37,7 @@ impl<'a> Connectors<'a> {
     /// Refreshes entries for the selected account.
     ///
     /// Wire method `connectors.refresh`.
+    #[inline]
     pub fn refresh(
         self,
         params: &ConnectorDiscoveryAccountRequest,

@@ -13,18 +13,21 @@ impl<'a> Extensions<'a> {
     /// Persistently disables extension IDs for future sessions. Active sessions are unchanged; use session.extensions.disable to update them.
     ///
     /// Wire method `extensions.disable`.
+    #[inline]
     pub fn disable(self, params: &DiscoveredExtensionsDisableRequest) -> Call<()> {
         self.0.call("extensions.disable", params)
     }
     /// Discovers user and enabled installed-plugin extensions from persisted Copilot home state, including enablement preferences. Launch-scoped additional plugins are not included.
     ///
     /// Wire method `extensions.discover`.
+    #[inline]
     pub fn discover(self) -> Call<DiscoveredExtensions> {
         self.0.call("extensions.discover", &())
     }
     /// Persistently enables extension IDs for future sessions. Active sessions are unchanged; use session.extensions.enable to update them.
     ///
     /// Wire method `extensions.enable`.
+    #[inline]
     pub fn enable(self, params: &DiscoveredExtensionsEnableRequest) -> Call<()> {
         self.0.call("extensions.enable", params)
     }

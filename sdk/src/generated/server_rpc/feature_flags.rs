@@ -15,6 +15,7 @@ impl<'a> FeatureFlags<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `featureFlags.listMetadata`.
+    #[inline]
     pub fn list_metadata(self) -> Call<FeatureFlagsMetadataResult> {
         self.0.call("featureFlags.listMetadata", &())
     }
@@ -23,6 +24,7 @@ impl<'a> FeatureFlags<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `featureFlags.resolve`.
+    #[inline]
     pub fn resolve(
         self,
         params: &FeatureFlagsResolveRequest,
@@ -34,6 +36,7 @@ impl<'a> FeatureFlags<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `featureFlags.resolveStartupGates`.
+    #[inline]
     pub fn resolve_startup_gates(
         self,
         params: &FeatureFlagsResolveStartupGatesRequest,

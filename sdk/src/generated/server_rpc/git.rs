@@ -15,6 +15,7 @@ impl<'a> Git<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `git.currentBranchRemote`.
+    #[inline]
     pub fn current_branch_remote(
         self,
         params: &GitCwdRequest,
@@ -26,6 +27,7 @@ impl<'a> Git<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `git.reposFromRemotes`.
+    #[inline]
     pub fn repos_from_remotes(
         self,
         params: &GitReposFromRemotesRequest,
@@ -37,6 +39,7 @@ impl<'a> Git<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `git.workingDirectoryContext`.
+    #[inline]
     pub fn working_directory_context(
         self,
         params: &GitCwdRequest,

@@ -15,6 +15,7 @@ impl<'a> GitHubOwners<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `gitHubOwners.cancel`.
+    #[inline]
     pub fn cancel(
         self,
         params: &GitHubOwnersCancelRequest,
@@ -26,6 +27,7 @@ impl<'a> GitHubOwners<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `gitHubOwners.list`.
+    #[inline]
     pub fn list(self, params: &GitHubOwnersListRequest) -> Call<GitHubOwnersListResult> {
         self.0.call("gitHubOwners.list", params)
     }
@@ -34,6 +36,7 @@ impl<'a> GitHubOwners<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `gitHubOwners.nextRequestId`.
+    #[inline]
     pub fn next_request_id(self) -> Call<GitHubOwnersRequestIdResult> {
         self.0.call("gitHubOwners.nextRequestId", &())
     }

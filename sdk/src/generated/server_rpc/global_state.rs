@@ -14,6 +14,7 @@ impl<'a> GlobalState<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `globalState.load`.
+    #[inline]
     pub fn load(self) -> Call<GlobalStateLoadResult> {
         self.0.call("globalState.load", &())
     }
@@ -22,6 +23,7 @@ impl<'a> GlobalState<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `globalState.loadForConfigDir`.
+    #[inline]
     pub fn load_for_config_dir(
         self,
         params: &GlobalStateLoadForConfigDirRequest,
@@ -33,6 +35,7 @@ impl<'a> GlobalState<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `globalState.writeKey`.
+    #[inline]
     pub fn write_key(self, params: &GlobalStateWriteKeyRequest) -> Call<()> {
         self.0.call("globalState.writeKey", params)
     }

@@ -18,6 +18,7 @@ impl<'a> Host<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `host.createSession`.
+    #[inline]
     pub fn create_session(
         self,
         params: &HostSessionCreateRequest,
@@ -27,6 +28,7 @@ impl<'a> Host<'a> {
     /// Stops a listener owned by this SDK connection and joins its cleanup without deleting sessions.
     ///
     /// Wire method `host.dispose`.
+    #[inline]
     pub fn dispose(self, params: &HostDisposeRequest) -> Call<HostEmptyResult> {
         self.0.call("host.dispose", params)
     }
@@ -35,6 +37,7 @@ impl<'a> Host<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `host.getConfiguration`.
+    #[inline]
     pub fn get_configuration(self, params: &HostEmptyResult) -> Call<HostConfiguration> {
         self.0.call("host.getConfiguration", params)
     }
@@ -43,6 +46,7 @@ impl<'a> Host<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `host.getEnvironmentCredentials`.
+    #[inline]
     pub fn get_environment_credentials(
         self,
         params: &HostEmptyResult,
@@ -52,6 +56,7 @@ impl<'a> Host<'a> {
     /// Reads the complete advertised live and dormant session catalog of an existing host owned by this connection. Does not start hosting, subscribe to sessions, or guarantee resumability.
     ///
     /// Wire method `host.listSessions`.
+    #[inline]
     pub fn list_sessions(
         self,
         params: &HostListSessionsRequest,
@@ -61,6 +66,7 @@ impl<'a> Host<'a> {
     /// Publishes an attached resident session for this listener's lifetime without copying it.
     ///
     /// Wire method `host.publishSession`.
+    #[inline]
     pub fn publish_session(
         self,
         params: &HostPublishSessionRequest,
@@ -72,6 +78,7 @@ impl<'a> Host<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `host.ready`.
+    #[inline]
     pub fn ready(self, params: &HostReadyRequest) -> Call<HostEmptyResult> {
         self.0.call("host.ready", params)
     }
@@ -80,6 +87,7 @@ impl<'a> Host<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `host.releaseSession`.
+    #[inline]
     pub fn release_session(
         self,
         params: &HostSessionReleaseRequest,
@@ -89,12 +97,14 @@ impl<'a> Host<'a> {
     /// Starts a connection-owned AHP host with explicit localServer and/or githubEnvironment transports as a supervised SDK participant.
     ///
     /// Wire method `host.start`.
+    #[inline]
     pub fn start(self, params: &HostStartRequest) -> Call<HostStartResult> {
         self.0.call("host.start", params)
     }
     /// Withdraws a live or dormant application publication from an owned live host and revokes AHP attachments without deleting local session history, worktrees, or ongoing work. Returns false when already absent; rejects nonapplication publications.
     ///
     /// Wire method `host.unpublishSession`.
+    #[inline]
     pub fn unpublish_session(
         self,
         params: &HostUnpublishSessionRequest,

@@ -16,12 +16,14 @@ impl<'a> Instructions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `instructions.clearCache`.
+    #[inline]
     pub fn clear_cache(self) -> Call<()> {
         self.0.call("instructions.clearCache", &())
     }
     /// Discovers instruction sources across user, repository, and plugin sources.
     ///
     /// Wire method `instructions.discover`.
+    #[inline]
     pub fn discover(
         self,
         params: &InstructionsDiscoverRequest,
@@ -33,6 +35,7 @@ impl<'a> Instructions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `instructions.discoverRepoSources`.
+    #[inline]
     pub fn discover_repo_sources(
         self,
         params: &InstructionsDiscoverRepoSourcesRequest,
@@ -42,6 +45,7 @@ impl<'a> Instructions<'a> {
     /// Returns the canonical files and directories where a client may create custom instructions that the runtime will recognize, including ones that do not exist yet. Repository targets become active once created.
     ///
     /// Wire method `instructions.getDiscoveryPaths`.
+    #[inline]
     pub fn get_discovery_paths(
         self,
         params: &InstructionsGetDiscoveryPathsRequest,
@@ -53,6 +57,7 @@ impl<'a> Instructions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `instructions.getInitPrompt`.
+    #[inline]
     pub fn get_init_prompt(self) -> Call<InstructionsInitPromptResult> {
         self.0.call("instructions.getInitPrompt", &())
     }

@@ -24,24 +24,29 @@ use crate::types::{
 pub struct Mcp<'a>(pub(crate) &'a Caller);
 impl<'a> Mcp<'a> {
     /// `config` methods.
+    #[inline]
     pub fn config(self) -> McpConfig<'a> {
         McpConfig(self.0)
     }
     /// `installations` methods.
+    #[inline]
     pub fn installations(self) -> McpInstallations<'a> {
         McpInstallations(self.0)
     }
     /// `oauth` methods.
+    #[inline]
     pub fn oauth(self) -> McpOauth<'a> {
         McpOauth(self.0)
     }
     /// `registry` methods.
+    #[inline]
     pub fn registry(self) -> McpRegistry<'a> {
         McpRegistry(self.0)
     }
     /// Consumes a retained prepared MCP operation once, revalidates its original authority, requests explicit human consent through installations.confirm on the original connection, then revalidates source and applies the sealed transaction. An uncertain result requires original-operation inspection or recovery, never replay.
     ///
     /// Wire method `mcp.applyInstall`.
+    #[inline]
     pub fn apply_install(
         self,
         params: &McpApplyInstallRequest,
@@ -51,6 +56,7 @@ impl<'a> Mcp<'a> {
     /// Consumes the original owned-removal plan once and requests fresh exact human confirmation on its original connection. Drift is refused; unrelated manual configuration and shared OAuth credentials are preserved.
     ///
     /// Wire method `mcp.applyUninstall`.
+    #[inline]
     pub fn apply_uninstall(
         self,
         params: &McpApplyUninstallRequest,
@@ -60,6 +66,7 @@ impl<'a> Mcp<'a> {
     /// Discovers MCP servers from user, workspace, plugin, and builtin sources.
     ///
     /// Wire method `mcp.discover`.
+    #[inline]
     pub fn discover(self, params: &McpDiscoverRequest) -> Call<McpDiscoverResult> {
         self.0.call("mcp.discover", params)
     }
@@ -68,12 +75,14 @@ impl<'a> Mcp<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.listBuiltinServerNames`.
+    #[inline]
     pub fn list_builtin_server_names(self) -> Call<McpListBuiltinServerNamesResult> {
         self.0.call("mcp.listBuiltinServerNames", &())
     }
     /// Requests a side-effect-free MCP install plan from a catalog candidate handle or a caller-supplied card. This host-implemented server method is available through SDK/TUI hosts; standalone and C-ABI runtimes whose host does not implement server-method dispatch return JSON-RPC MethodNotFound. A runtime with planning available returns a normalised plan and opaque single-use plan handle; a runtime without it returns the typed planning-unavailable result. A completed plan reports resource identity, provenance, eligible transport choices, the user-scope target, required typed values and secret placeholders, the policy result, the configuration changes installing would make, and whether a reload would be needed. Planning never writes configuration, stores a secret, or reloads MCP servers, so abandoning a plan needs no call and leaves nothing behind.
     ///
     /// Wire method `mcp.planInstall`.
+    #[inline]
     pub fn plan_install(
         self,
         params: &McpPlanInstallRequest,
@@ -83,6 +92,7 @@ impl<'a> Mcp<'a> {
     /// Prepares a read-only removal plan for an exact owned receipt under the selected existing session. Returns the original operation ID before confirmation; neither planning nor abandonment changes configuration or shared OAuth credentials.
     ///
     /// Wire method `mcp.planUninstall`.
+    #[inline]
     pub fn plan_uninstall(
         self,
         params: &McpPlanUninstallRequest,
@@ -92,6 +102,7 @@ impl<'a> Mcp<'a> {
     /// Consumes a bound catalogue plan and retains one exact fully resolved personal remote MCP operation requiring no supplied values or configured secrets. Returns its runtime operation ID and original expiry before any confirmation, activation, writer initialisation or installation effect. Register the original connection, operation and selected-session binding before calling applyInstall. Missing lower owned admission is unavailable, never a raw-config fallback.
     ///
     /// Wire method `mcp.prepareInstall`.
+    #[inline]
     pub fn prepare_install(
         self,
         params: &McpPrepareInstallRequest,
@@ -103,6 +114,7 @@ impl<'a> Mcp<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.shouldExcludeGitHubTools`.
+    #[inline]
     pub fn should_exclude_git_hub_tools(
         self,
         params: &McpShouldExcludeGitHubToolsRequest,
@@ -117,42 +129,49 @@ impl<'a> McpConfig<'a> {
     /// Adds an MCP server to user configuration.
     ///
     /// Wire method `mcp.config.add`.
+    #[inline]
     pub fn add(self, params: &McpConfigAddRequest) -> Call<()> {
         self.0.call("mcp.config.add", params)
     }
     /// Disables MCP servers in user configuration for new sessions.
     ///
     /// Wire method `mcp.config.disable`.
+    #[inline]
     pub fn disable(self, params: &McpConfigDisableRequest) -> Call<()> {
         self.0.call("mcp.config.disable", params)
     }
     /// Enables MCP servers in user configuration for new sessions.
     ///
     /// Wire method `mcp.config.enable`.
+    #[inline]
     pub fn enable(self, params: &McpConfigEnableRequest) -> Call<()> {
         self.0.call("mcp.config.enable", params)
     }
     /// Lists MCP servers from user configuration.
     ///
     /// Wire method `mcp.config.list`.
+    #[inline]
     pub fn list(self) -> Call<McpConfigList> {
         self.0.call("mcp.config.list", &())
     }
     /// Drops this runtime process's in-memory MCP server-definition cache so the next MCP config read observes disk.
     ///
     /// Wire method `mcp.config.reload`.
+    #[inline]
     pub fn reload(self) -> Call<()> {
         self.0.call("mcp.config.reload", &())
     }
     /// Removes an MCP server from user configuration.
     ///
     /// Wire method `mcp.config.remove`.
+    #[inline]
     pub fn remove(self, params: &McpConfigRemoveRequest) -> Call<()> {
         self.0.call("mcp.config.remove", params)
     }
     /// Updates an MCP server in user configuration.
     ///
     /// Wire method `mcp.config.update`.
+    #[inline]
     pub fn update(self, params: &McpConfigUpdateRequest) -> Call<()> {
         self.0.call("mcp.config.update", params)
     }
@@ -164,6 +183,7 @@ impl<'a> McpInstallations<'a> {
     /// Requests cancellation of a known operation on its original connection, including before apply or confirmation. Already-started effects retain their transaction lease and report an honest terminal or recovery outcome.
     ///
     /// Wire method `mcp.installations.cancel`.
+    #[inline]
     pub fn cancel(
         self,
         params: &McpInstallationOperationRequest,
@@ -173,6 +193,7 @@ impl<'a> McpInstallations<'a> {
     /// Reads receipt-owned MCP inventory for the selected account and host without activating servers or reconstructing missing ownership. Configuration ownership does not prove session-specific usability.
     ///
     /// Wire method `mcp.installations.list`.
+    #[inline]
     pub fn list(
         self,
         params: &McpInstallationsRequest,
@@ -182,6 +203,7 @@ impl<'a> McpInstallations<'a> {
     /// Reconciles already-confirmed durable MCP transactions, then inspects owned inventory. Does not replay apply or reconstruct deleted ownership metadata; unresolved or unsafe evidence remains an explicit refusal.
     ///
     /// Wire method `mcp.installations.recover`.
+    #[inline]
     pub fn recover(
         self,
         params: &McpInstallationsRequest,
@@ -191,6 +213,7 @@ impl<'a> McpInstallations<'a> {
     /// Inspects a known operation only on its original connection. Remains available after account or selected-session loss; does not acquire new authority or rebind an operation.
     ///
     /// Wire method `mcp.installations.status`.
+    #[inline]
     pub fn status(
         self,
         params: &McpInstallationOperationRequest,
@@ -207,6 +230,7 @@ impl<'a> McpOauth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.oauth.checkDcrSupport`.
+    #[inline]
     pub fn check_dcr_support(
         self,
         params: &McpOauthCheckDcrSupportRequest,
@@ -218,6 +242,7 @@ impl<'a> McpOauth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.oauth.fetchProtectedResourceMetadata`.
+    #[inline]
     pub fn fetch_protected_resource_metadata(
         self,
         params: &McpOauthFetchProtectedResourceMetadataRequest,
@@ -229,6 +254,7 @@ impl<'a> McpOauth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.oauth.isMicrosoftAuthorizationServer`.
+    #[inline]
     pub fn is_microsoft_authorization_server(
         self,
         params: &McpOauthIsMicrosoftAuthorizationServerRequest,
@@ -240,6 +266,7 @@ impl<'a> McpOauth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.oauth.staticClientConfig`.
+    #[inline]
     pub fn static_client_config(
         self,
         params: &McpOauthStaticClientConfigRequest,
@@ -256,6 +283,7 @@ impl<'a> McpRegistry<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.registry.allocateRequestId`.
+    #[inline]
     pub fn allocate_request_id(self) -> Call<McpRegistryRequestIdResult> {
         self.0.call("mcp.registry.allocateRequestId", &())
     }
@@ -264,6 +292,7 @@ impl<'a> McpRegistry<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.registry.cancel`.
+    #[inline]
     pub fn cancel(
         self,
         params: &McpRegistryCancelRequest,
@@ -275,6 +304,7 @@ impl<'a> McpRegistry<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.registry.search`.
+    #[inline]
     pub fn search(
         self,
         params: &McpRegistrySearchRequest,

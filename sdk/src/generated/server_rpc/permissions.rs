@@ -11,10 +11,12 @@ use crate::types::{
 pub struct Permissions<'a>(pub(crate) &'a Caller);
 impl<'a> Permissions<'a> {
     /// `folderTrust` methods.
+    #[inline]
     pub fn folder_trust(self) -> PermissionsFolderTrust<'a> {
         PermissionsFolderTrust(self.0)
     }
     /// `locations` methods.
+    #[inline]
     pub fn locations(self) -> PermissionsLocations<'a> {
         PermissionsLocations(self.0)
     }
@@ -23,6 +25,7 @@ impl<'a> Permissions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `permissions.evaluateManagedPolicy`.
+    #[inline]
     pub fn evaluate_managed_policy(
         self,
         params: &PermissionsEvaluateManagedPolicyParams,
@@ -39,6 +42,7 @@ impl<'a> PermissionsFolderTrust<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `permissions.folderTrust.checkTrust`.
+    #[inline]
     pub fn check_trust(
         self,
         params: &FolderTrustIsTrustedParams,
@@ -55,6 +59,7 @@ impl<'a> PermissionsLocations<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `permissions.locations.cleanupOrphaned`.
+    #[inline]
     pub fn cleanup_orphaned(self) -> Call<LocationPermissionsCleanupResult> {
         self.0.call("permissions.locations.cleanupOrphaned", &())
     }

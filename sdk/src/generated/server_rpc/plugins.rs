@@ -17,16 +17,19 @@ use crate::types::{
 pub struct Plugins<'a>(pub(crate) &'a Caller);
 impl<'a> Plugins<'a> {
     /// `builtin` methods.
+    #[inline]
     pub fn builtin(self) -> PluginsBuiltin<'a> {
         PluginsBuiltin(self.0)
     }
     /// `marketplaces` methods.
+    #[inline]
     pub fn marketplaces(self) -> PluginsMarketplaces<'a> {
         PluginsMarketplaces(self.0)
     }
     /// Consumes one verified Agent Plugin installation plan, requests explicit human consent through installations.confirm on the original connection, then reacquires and verifies every file and registers the plugin, disabled, exactly as a direct plugin install. The installed plugin is listed, enabled and uninstalled through the existing plugins methods.
     ///
     /// Wire method `plugins.applyInstall`.
+    #[inline]
     pub fn apply_install(
         self,
         params: &PluginApplyInstallRequest,
@@ -36,30 +39,35 @@ impl<'a> Plugins<'a> {
     /// Disables installed plugins for new sessions.
     ///
     /// Wire method `plugins.disable`.
+    #[inline]
     pub fn disable(self, params: &PluginsDisableRequest) -> Call<()> {
         self.0.call("plugins.disable", params)
     }
     /// Enables installed plugins for new sessions.
     ///
     /// Wire method `plugins.enable`.
+    #[inline]
     pub fn enable(self, params: &PluginsEnableRequest) -> Call<()> {
         self.0.call("plugins.enable", params)
     }
     /// Installs a plugin from a marketplace, GitHub repo, URL, or local path.
     ///
     /// Wire method `plugins.install`.
+    #[inline]
     pub fn install(self, params: &PluginsInstallRequest) -> Call<PluginInstallResult> {
         self.0.call("plugins.install", params)
     }
     /// Lists plugins installed in user/global state.
     ///
     /// Wire method `plugins.list`.
+    #[inline]
     pub fn list(self) -> Call<PluginListResult> {
         self.0.call("plugins.list", &())
     }
     /// Plans installation of an Agent Plugin search candidate from its verified Agent Finder materialisation without writing files. Only candidates that carry a handle can be planned. The review shows only verified data, and installing leaves the plugin disabled until it is enabled through plugins.enable.
     ///
     /// Wire method `plugins.planInstall`.
+    #[inline]
     pub fn plan_install(
         self,
         params: &PluginPlanInstallRequest,
@@ -69,18 +77,21 @@ impl<'a> Plugins<'a> {
     /// Uninstalls an installed plugin.
     ///
     /// Wire method `plugins.uninstall`.
+    #[inline]
     pub fn uninstall(self, params: &PluginsUninstallRequest) -> Call<()> {
         self.0.call("plugins.uninstall", params)
     }
     /// Updates an installed plugin to its latest published version.
     ///
     /// Wire method `plugins.update`.
+    #[inline]
     pub fn update(self, params: &PluginsUpdateRequest) -> Call<PluginUpdateResult> {
         self.0.call("plugins.update", params)
     }
     /// Updates every installed plugin to its latest published version.
     ///
     /// Wire method `plugins.updateAll`.
+    #[inline]
     pub fn update_all(self) -> Call<PluginUpdateAllResult> {
         self.0.call("plugins.updateAll", &())
     }
@@ -92,6 +103,7 @@ impl<'a> PluginsBuiltin<'a> {
     /// Replaces this server's trusted built-in plugin directories while no sessions are active.
     ///
     /// Wire method `plugins.builtin.set`.
+    #[inline]
     pub fn set(self, params: &PluginsBuiltinSetRequest) -> Call<()> {
         self.0.call("plugins.builtin.set", params)
     }
@@ -103,6 +115,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Registers a new marketplace from a source (owner/repo, URL, or local path).
     ///
     /// Wire method `plugins.marketplaces.add`.
+    #[inline]
     pub fn add(
         self,
         params: &PluginsMarketplacesAddRequest,
@@ -112,6 +125,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Lists plugins advertised by a registered marketplace.
     ///
     /// Wire method `plugins.marketplaces.browse`.
+    #[inline]
     pub fn browse(
         self,
         params: &PluginsMarketplacesBrowseRequest,
@@ -121,12 +135,14 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Lists all registered marketplaces (defaults + user-added).
     ///
     /// Wire method `plugins.marketplaces.list`.
+    #[inline]
     pub fn list(self) -> Call<MarketplaceListResult> {
         self.0.call("plugins.marketplaces.list", &())
     }
     /// Re-fetches one or all registered marketplace catalogs.
     ///
     /// Wire method `plugins.marketplaces.refresh`.
+    #[inline]
     pub fn refresh(
         self,
         params: &PluginsMarketplacesRefreshRequest,
@@ -136,6 +152,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Removes a previously-registered marketplace. When the marketplace has dependent plugins and `force` is not set, the marketplace is left intact and the result lists the dependents so the caller can decide whether to retry with `force=true`.
     ///
     /// Wire method `plugins.marketplaces.remove`.
+    #[inline]
     pub fn remove(
         self,
         params: &PluginsMarketplacesRemoveRequest,

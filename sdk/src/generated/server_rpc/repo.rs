@@ -11,6 +11,7 @@ use crate::types::{
 pub struct Repo<'a>(pub(crate) &'a Caller);
 impl<'a> Repo<'a> {
     /// `settings` methods.
+    #[inline]
     pub fn settings(self) -> RepoSettings<'a> {
         RepoSettings(self.0)
     }
@@ -24,6 +25,7 @@ impl<'a> RepoSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `repo.settings.edit`.
+    #[inline]
     pub fn edit(self, params: &RepoSettingsEditRequest) -> Call<SettingsEditResult> {
         self.0.call("repo.settings.edit", params)
     }
@@ -32,6 +34,7 @@ impl<'a> RepoSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `repo.settings.readRaw`.
+    #[inline]
     pub fn read_raw(
         self,
         params: &RepoSettingsReadRawRequest,
@@ -43,6 +46,7 @@ impl<'a> RepoSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `repo.settings.writeAll`.
+    #[inline]
     pub fn write_all(self, params: &RepoSettingsWriteAllRequest) -> Call<()> {
         self.0.call("repo.settings.writeAll", params)
     }
@@ -51,6 +55,7 @@ impl<'a> RepoSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `repo.settings.writeKey`.
+    #[inline]
     pub fn write_key(self, params: &RepoSettingsWriteKeyRequest) -> Call<()> {
         self.0.call("repo.settings.writeKey", params)
     }

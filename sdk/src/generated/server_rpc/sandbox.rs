@@ -18,14 +18,17 @@ use crate::types::{
 pub struct Sandbox<'a>(pub(crate) &'a Caller);
 impl<'a> Sandbox<'a> {
     /// `proxyCa` methods.
+    #[inline]
     pub fn proxy_ca(self) -> SandboxProxyCa<'a> {
         SandboxProxyCa(self.0)
     }
     /// `proxySecret` methods.
+    #[inline]
     pub fn proxy_secret(self) -> SandboxProxySecret<'a> {
         SandboxProxySecret(self.0)
     }
     /// `settings` methods.
+    #[inline]
     pub fn settings(self) -> SandboxSettings<'a> {
         SandboxSettings(self.0)
     }
@@ -34,6 +37,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.checkEnforcementCommand`.
+    #[inline]
     pub fn check_enforcement_command(
         self,
         params: &SandboxEnforcementCommandAllowedParams,
@@ -45,6 +49,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.checkPlatformSupport`.
+    #[inline]
     pub fn check_platform_support(self) -> Call<bool> {
         self.0.call("sandbox.checkPlatformSupport", &())
     }
@@ -53,6 +58,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.checkWindowsHostLoopbackSupport`.
+    #[inline]
     pub fn check_windows_host_loopback_support(self) -> Call<bool> {
         self.0.call("sandbox.checkWindowsHostLoopbackSupport", &())
     }
@@ -61,6 +67,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.filterPickerCandidates`.
+    #[inline]
     pub fn filter_picker_candidates(
         self,
         params: &SandboxFilterPickerCandidatesParams,
@@ -72,12 +79,14 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.getDocsUrl`.
+    #[inline]
     pub fn get_docs_url(self) -> Call<SandboxDocsUrlResult> {
         self.0.call("sandbox.getDocsUrl", &())
     }
     /// Reports whether the host running this runtime can run the command sandbox, without starting a session or spawning a sandboxed command.
     ///
     /// Wire method `sandbox.getHostSupport`.
+    #[inline]
     pub fn get_host_support(self) -> Call<SandboxHostSupport> {
         self.0.call("sandbox.getHostSupport", &())
     }
@@ -86,6 +95,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.getUnsupportedMessage`.
+    #[inline]
     pub fn get_unsupported_message(self) -> Call<String> {
         self.0.call("sandbox.getUnsupportedMessage", &())
     }
@@ -94,6 +104,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.getUnsupportedSettingDisabledNotice`.
+    #[inline]
     pub fn get_unsupported_setting_disabled_notice(self) -> Call<String> {
         self.0.call("sandbox.getUnsupportedSettingDisabledNotice", &())
     }
@@ -102,6 +113,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.getUnsupportedStartupNotice`.
+    #[inline]
     pub fn get_unsupported_startup_notice(
         self,
         params: &SandboxUnsupportedStartupNoticeParams,
@@ -113,6 +125,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.preparePickerPolicy`.
+    #[inline]
     pub fn prepare_picker_policy(
         self,
         params: &SandboxPreparePickerPolicyParams,
@@ -124,6 +137,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.resolveFlooredConfig`.
+    #[inline]
     pub fn resolve_floored_config(
         self,
         params: &SandboxResolveFlooredConfigParams,
@@ -135,6 +149,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.resolveForOptional`.
+    #[inline]
     pub fn resolve_for_optional(
         self,
         params: &SandboxEffectiveForOptionalParams,
@@ -149,18 +164,21 @@ impl<'a> SandboxProxyCa<'a> {
     /// Reports whether this runtime process can offer installing the sandbox credential-proxy certificate authority into OS trust.
     ///
     /// Wire method `sandbox.proxyCa.checkInstallationSupport`.
+    #[inline]
     pub fn check_installation_support(self) -> Call<bool> {
         self.0.call("sandbox.proxyCa.checkInstallationSupport", &())
     }
     /// Reports whether this sandbox configuration uses the credential proxy and can need certificate-authority setup.
     ///
     /// Wire method `sandbox.proxyCa.checkRelevance`.
+    #[inline]
     pub fn check_relevance(self, params: &SandboxProxyCaRequest) -> Call<bool> {
         self.0.call("sandbox.proxyCa.checkRelevance", params)
     }
     /// Creates the persistent certificate authority of the sandbox credential proxy if none is stored, without changing OS trust, and returns the path of its public certificate. Keeps an existing certificate authority, even one that must be rotated. Fails where OS trust is unsupported. Trust it with sandbox.proxyCa.trust: the CLI trusts only the hosts in the saved user settings, so it refuses a certificate authority that also covers hosts from sandboxConfig.
     ///
     /// Wire method `sandbox.proxyCa.create`.
+    #[inline]
     pub fn create(
         self,
         params: &SandboxProxyCaRequest,
@@ -170,6 +188,7 @@ impl<'a> SandboxProxyCa<'a> {
     /// Reports whether the persistent certificate authority of the sandbox credential proxy exists, whether OS trust includes it, and whether it must be rotated. Changes nothing.
     ///
     /// Wire method `sandbox.proxyCa.getStatus`.
+    #[inline]
     pub fn get_status(
         self,
         params: &SandboxProxyCaRequest,
@@ -179,18 +198,21 @@ impl<'a> SandboxProxyCa<'a> {
     /// Removes the persistent certificate authority of the sandbox credential proxy from OS trust. Keeps the stored certificate authority. Can show an OS authentication prompt. Sandboxed clients that read only OS trust then reject the proxy; clients that read the per-process certificate bundle continue to work.
     ///
     /// Wire method `sandbox.proxyCa.remove`.
+    #[inline]
     pub fn remove(self) -> Call<SandboxProxyCaStatus> {
         self.0.call("sandbox.proxyCa.remove", &())
     }
     /// Replaces the persistent certificate authority of the sandbox credential proxy with a new one for the current credential hosts. If OS trust included the old one, removes it and trusts the new one, which can show an OS authentication prompt. Running sandboxed tools keep the old certificate authority until they restart.
     ///
     /// Wire method `sandbox.proxyCa.rotate`.
+    #[inline]
     pub fn rotate(self, params: &SandboxProxyCaRequest) -> Call<SandboxProxyCaStatus> {
         self.0.call("sandbox.proxyCa.rotate", params)
     }
     /// Adds the persistent certificate authority of the sandbox credential proxy to OS trust, so sandboxed clients that read only OS trust accept the proxy. Call create first. Refuses a certificate authority that is not constrained to the current credential hosts. Can show an OS authentication prompt.
     ///
     /// Wire method `sandbox.proxyCa.trust`.
+    #[inline]
     pub fn trust(self, params: &SandboxProxyCaRequest) -> Call<SandboxProxyCaStatus> {
         self.0.call("sandbox.proxyCa.trust", params)
     }
@@ -204,6 +226,7 @@ impl<'a> SandboxProxySecret<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.proxySecret.delete`.
+    #[inline]
     pub fn delete(self) -> Call<()> {
         self.0.call("sandbox.proxySecret.delete", &())
     }
@@ -212,6 +235,7 @@ impl<'a> SandboxProxySecret<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.proxySecret.get`.
+    #[inline]
     pub fn get(self) -> Call<SandboxProxySecretGetResult> {
         self.0.call("sandbox.proxySecret.get", &())
     }
@@ -220,6 +244,7 @@ impl<'a> SandboxProxySecret<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.proxySecret.getLocation`.
+    #[inline]
     pub fn get_location(self) -> Call<SandboxProxySecretLocation> {
         self.0.call("sandbox.proxySecret.getLocation", &())
     }
@@ -228,6 +253,7 @@ impl<'a> SandboxProxySecret<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.proxySecret.save`.
+    #[inline]
     pub fn save(
         self,
         params: &SandboxProxySecretSaveRequest,
@@ -244,6 +270,7 @@ impl<'a> SandboxSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.settings.applyDefaults`.
+    #[inline]
     pub fn apply_defaults(
         self,
         params: &SandboxApplyDefaultsRequest,

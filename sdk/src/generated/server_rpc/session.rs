@@ -15,30 +15,35 @@ impl<'a> Session<'a> {
     /// Creates a session, or attaches to a live one with the same id on 1.0.102. Up to 1.0.65 the session.start event comes before the answer, and sessionFs requests may come before it too, so register the session first.
     ///
     /// Wire method `session.create`.
+    #[inline]
     pub fn create(self, params: &SessionConfig) -> Call<SessionCreateResult> {
         self.0.call("session.create", params)
     }
     /// Removes the files of a session, also of a live one.
     ///
     /// Wire method `session.delete`.
+    #[inline]
     pub fn delete(self, params: &SessionDeleteRequest) -> Call<SessionDeleteResult> {
         self.0.call("session.delete", params)
     }
     /// Returns the session shown in the terminal interface. The answer is empty in headless mode.
     ///
     /// Wire method `session.getForeground`.
+    #[inline]
     pub fn get_foreground(self) -> Call<SessionGetForegroundResult> {
         self.0.call("session.getForeground", &())
     }
     /// Returns the identifier of the session used last.
     ///
     /// Wire method `session.getLastId`.
+    #[inline]
     pub fn get_last_id(self) -> Call<SessionGetLastIdResult> {
         self.0.call("session.getLastId", &())
     }
     /// Returns the metadata of one session. Unknown to 1.0.10.
     ///
     /// Wire method `session.getMetadata`.
+    #[inline]
     pub fn get_metadata(
         self,
         params: &SessionGetMetadataRequest,
@@ -48,18 +53,21 @@ impl<'a> Session<'a> {
     /// Lists the stored sessions.
     ///
     /// Wire method `session.list`.
+    #[inline]
     pub fn list(self, params: &SessionListRequest) -> Call<SessionListResult> {
         self.0.call("session.list", params)
     }
     /// Attaches to a stored or live session. Past events are not replayed. Fails for an unknown session. Provider, tools, hooks and handlers are not stored and have to be given again.
     ///
     /// Wire method `session.resume`.
+    #[inline]
     pub fn resume(self, params: &SessionConfig) -> Call<SessionResumeResult> {
         self.0.call("session.resume", params)
     }
     /// Shows a session in the terminal interface. It fails inside the result in headless mode.
     ///
     /// Wire method `session.setForeground`.
+    #[inline]
     pub fn set_foreground(
         self,
         params: &SessionSetForegroundRequest,

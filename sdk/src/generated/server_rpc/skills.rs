@@ -16,16 +16,19 @@ use crate::types::{
 pub struct Skills<'a>(pub(crate) &'a Caller);
 impl<'a> Skills<'a> {
     /// `config` methods.
+    #[inline]
     pub fn config(self) -> SkillsConfig<'a> {
         SkillsConfig(self.0)
     }
     /// `installations` methods.
+    #[inline]
     pub fn installations(self) -> SkillsInstallations<'a> {
         SkillsInstallations(self.0)
     }
     /// Consumes one verified Skill installation plan, requests explicit human consent through installations.confirm on the original connection, then revalidates and installs the Skill disabled.
     ///
     /// Wire method `skills.applyInstall`.
+    #[inline]
     pub fn apply_install(
         self,
         params: &SkillApplyInstallRequest,
@@ -35,6 +38,7 @@ impl<'a> Skills<'a> {
     /// Consumes an owned Skill removal plan, requests explicit human consent through installations.confirm, refuses drift, and removes the exact owned files through quarantine.
     ///
     /// Wire method `skills.applyUninstall`.
+    #[inline]
     pub fn apply_uninstall(
         self,
         params: &SkillApplyUninstallRequest,
@@ -44,12 +48,14 @@ impl<'a> Skills<'a> {
     /// Discovers skills across global and project sources.
     ///
     /// Wire method `skills.discover`.
+    #[inline]
     pub fn discover(self, params: &SkillsDiscoverRequest) -> Call<ServerSkillList> {
         self.0.call("skills.discover", params)
     }
     /// Returns the canonical directories where a client may create skills that the runtime will recognize, including ones that do not exist yet. Project directories become active once created.
     ///
     /// Wire method `skills.getDiscoveryPaths`.
+    #[inline]
     pub fn get_discovery_paths(
         self,
         params: &SkillsGetDiscoveryPathsRequest,
@@ -59,6 +65,7 @@ impl<'a> Skills<'a> {
     /// Plans installation of a verified Agent Finder Skill candidate without writing files. The returned review is safe to present to a user and installing always leaves the Skill disabled until separately enabled.
     ///
     /// Wire method `skills.planInstall`.
+    #[inline]
     pub fn plan_install(
         self,
         params: &SkillPlanInstallRequest,
@@ -68,6 +75,7 @@ impl<'a> Skills<'a> {
     /// Prepares a read-only removal plan for an owned verified Agent Finder Skill installation. Uninstall planning is never gated by the Skill-install feature flag.
     ///
     /// Wire method `skills.planUninstall`.
+    #[inline]
     pub fn plan_uninstall(
         self,
         params: &SkillPlanUninstallRequest,
@@ -82,6 +90,7 @@ impl<'a> SkillsConfig<'a> {
     /// Replaces the global list of disabled skills.
     ///
     /// Wire method `skills.config.setDisabledSkills`.
+    #[inline]
     pub fn set_disabled_skills(
         self,
         params: &SkillsConfigSetDisabledSkillsRequest,
@@ -91,6 +100,7 @@ impl<'a> SkillsConfig<'a> {
     /// Atomically adds or removes one skill from the disabled list.
     ///
     /// Wire method `skills.config.setSkillDisabled`.
+    #[inline]
     pub fn set_skill_disabled(
         self,
         params: &SkillsConfigSetSkillDisabledRequest,
@@ -105,6 +115,7 @@ impl<'a> SkillsInstallations<'a> {
     /// Requests cancellation of a known Skill installation operation before commit. Already-started durable work requires recovery instead of silent replay.
     ///
     /// Wire method `skills.installations.cancel`.
+    #[inline]
     pub fn cancel(
         self,
         params: &SkillInstallationOperationRequest,
@@ -114,6 +125,7 @@ impl<'a> SkillsInstallations<'a> {
     /// Lists owned verified Agent Finder Skill installations for the selected existing session. Listing is never gated by the Skill-install feature flag.
     ///
     /// Wire method `skills.installations.list`.
+    #[inline]
     pub fn list(
         self,
         params: &SkillInstallationsRequest,
@@ -123,6 +135,7 @@ impl<'a> SkillsInstallations<'a> {
     /// Reconciles interrupted owned Skill installation work for the selected existing session, then inspects owned inventory. Recovery is never gated by the Skill-install feature flag.
     ///
     /// Wire method `skills.installations.recover`.
+    #[inline]
     pub fn recover(
         self,
         params: &SkillInstallationsRequest,
@@ -132,6 +145,7 @@ impl<'a> SkillsInstallations<'a> {
     /// Atomically persists enablement for one owned Agent Finder Skill and reconciles the selected bound session. Enablement is installation-scoped by receipt identity and is never gated by the Skill-install feature flag.
     ///
     /// Wire method `skills.installations.setEnabled`.
+    #[inline]
     pub fn set_enabled(
         self,
         params: &SkillSetEnabledRequest,
@@ -141,6 +155,7 @@ impl<'a> SkillsInstallations<'a> {
     /// Inspects a known Skill installation operation on its original runtime connection. Status is never gated by the Skill-install feature flag.
     ///
     /// Wire method `skills.installations.status`.
+    #[inline]
     pub fn status(
         self,
         params: &SkillInstallationOperationRequest,

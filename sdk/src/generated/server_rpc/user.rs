@@ -29,6 +29,7 @@ use crate::types::{
 pub struct User<'a>(pub(crate) &'a Caller);
 impl<'a> User<'a> {
     /// `settings` methods.
+    #[inline]
     pub fn settings(self) -> UserSettings<'a> {
         UserSettings(self.0)
     }
@@ -42,6 +43,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.applyTopKey`.
+    #[inline]
     pub fn apply_top_key(
         self,
         params: &UserSettingsApplyTopKeyRequest,
@@ -53,6 +55,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.buildRuntime`.
+    #[inline]
     pub fn build_runtime(
         self,
         params: &UserSettingsBuildRuntimeRequest,
@@ -64,6 +67,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.diagnoseProblems`.
+    #[inline]
     pub fn diagnose_problems(
         self,
         params: &UserSettingsProblemsRequest,
@@ -75,12 +79,14 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.edit`.
+    #[inline]
     pub fn edit(self, params: &UserSettingsEditRequest) -> Call<SettingsEditResult> {
         self.0.call("user.settings.edit", params)
     }
     /// Lists every known user setting from settings.json, each with its effective value, its default, and whether it is at the default — so settings the user has never set still appear with their default value. Does not include repository- or enterprise-managed overrides that the runtime layers on top at session time.
     ///
     /// Wire method `user.settings.get`.
+    #[inline]
     pub fn get(self) -> Call<UserSettingsGetResult> {
         self.0.call("user.settings.get", &())
     }
@@ -89,6 +95,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.getPath`.
+    #[inline]
     pub fn get_path(self) -> Call<UserSettingsPathResult> {
         self.0.call("user.settings.getPath", &())
     }
@@ -97,6 +104,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.getPaths`.
+    #[inline]
     pub fn get_paths(
         self,
         params: &UserSettingsGetPathsRequest,
@@ -108,6 +116,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.getUnknownKeysWarning`.
+    #[inline]
     pub fn get_unknown_keys_warning(
         self,
         params: &UserSettingsUnknownKeysWarningRequest,
@@ -119,6 +128,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.listGovernanceKeys`.
+    #[inline]
     pub fn list_governance_keys(self) -> Call<UserSettingsGovernanceKeysResult> {
         self.0.call("user.settings.listGovernanceKeys", &())
     }
@@ -127,6 +137,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.loadAndMergeRepo`.
+    #[inline]
     pub fn load_and_merge_repo(
         self,
         params: &UserSettingsLoadAndMergeRepoRequest,
@@ -138,6 +149,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.loadForConfigDir`.
+    #[inline]
     pub fn load_for_config_dir(
         self,
         params: &UserSettingsLoadForConfigDirRequest,
@@ -149,6 +161,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.loadForEdit`.
+    #[inline]
     pub fn load_for_edit(self) -> Call<UserSettingsLoadForEditResult> {
         self.0.call("user.settings.loadForEdit", &())
     }
@@ -157,6 +170,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.loadRepo`.
+    #[inline]
     pub fn load_repo(
         self,
         params: &UserSettingsLoadRepoRequest,
@@ -168,6 +182,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.loadWithWarning`.
+    #[inline]
     pub fn load_with_warning(self) -> Call<UserSettingsLoadWithWarningResult> {
         self.0.call("user.settings.loadWithWarning", &())
     }
@@ -176,6 +191,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.mergeManagedAndUser`.
+    #[inline]
     pub fn merge_managed_and_user(
         self,
         params: &UserSettingsMergeManagedAndUserParams,
@@ -187,6 +203,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.mergeRepoValue`.
+    #[inline]
     pub fn merge_repo_value(
         self,
         params: &UserSettingsMergeRepoValueParams,
@@ -198,6 +215,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.migrateObsoleteOnDisk`.
+    #[inline]
     pub fn migrate_obsolete_on_disk(
         self,
         params: &UserSettingsMigrateObsoleteOnDiskRequest,
@@ -209,6 +227,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.migrateStaffLogLevelOnce`.
+    #[inline]
     pub fn migrate_staff_log_level_once(
         self,
         params: &UserSettingsMigrateStaffLogLevelOnceRequest,
@@ -220,6 +239,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.migrateStaffUpdateChannelOnce`.
+    #[inline]
     pub fn migrate_staff_update_channel_once(
         self,
         params: &UserSettingsHostContext,
@@ -231,6 +251,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.normalize`.
+    #[inline]
     pub fn normalize(
         self,
         params: &UserSettingsNormalizeRequest,
@@ -242,6 +263,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.resetStaffModelSelectionOnce`.
+    #[inline]
     pub fn reset_staff_model_selection_once(
         self,
         params: &UserSettingsResetStaffModelSelectionOnceRequest,
@@ -251,6 +273,7 @@ impl<'a> UserSettings<'a> {
     /// Writes one or more user settings to settings.json, replacing each provided top-level key. A key whose value is null is removed.
     ///
     /// Wire method `user.settings.set`.
+    #[inline]
     pub fn set(self, params: &UserSettingsSetRequest) -> Call<()> {
         self.0.call("user.settings.set", params)
     }
@@ -259,6 +282,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.setHookDisabled`.
+    #[inline]
     pub fn set_hook_disabled(
         self,
         params: &UserSettingsSetHookDisabledRequest,
@@ -270,6 +294,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.update`.
+    #[inline]
     pub fn update(
         self,
         params: &UserSettingsUpdateRequest,
@@ -281,6 +306,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.validate`.
+    #[inline]
     pub fn validate(
         self,
         params: &UserSettingsValidateRequest,
@@ -292,6 +318,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.writeAll`.
+    #[inline]
     pub fn write_all(self, params: &UserSettingsWriteAllRequest) -> Call<()> {
         self.0.call("user.settings.writeAll", params)
     }

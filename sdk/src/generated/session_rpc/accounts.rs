@@ -12,12 +12,14 @@ use crate::types::{
 pub struct Accounts<'a>(pub(crate) &'a Caller);
 impl<'a> Accounts<'a> {
     /// `login` methods.
+    #[inline]
     pub fn login(self) -> AccountsLogin<'a> {
         AccountsLogin(self.0)
     }
     /// Enumerate a typed accounts collection: the signed-in accounts, or the providers offered for interactive login.
     ///
     /// Wire method `session.accounts.enumerate`.
+    #[inline]
     pub fn enumerate(
         self,
         params: &AccountsEnumerateRequest,
@@ -27,12 +29,14 @@ impl<'a> Accounts<'a> {
     /// Read one typed accounts datum: the active account, a neutral status summary, or the last authentication errors.
     ///
     /// Wire method `session.accounts.get`.
+    #[inline]
     pub fn get(self, params: &AccountsGetRequest) -> Call<AuthReadValue> {
         self.0.call("session.accounts.get", params)
     }
     /// Apply one non-interactive accounts mutation: switch the active account, log an account out, or set credentials from a token.
     ///
     /// Wire method `session.accounts.set`.
+    #[inline]
     pub fn set(self, params: &AccountsSetRequest) -> Call<AuthWriteResult> {
         self.0.call("session.accounts.set", params)
     }
@@ -44,18 +48,21 @@ impl<'a> AccountsLogin<'a> {
     /// Advance an in-flight login flow, optionally fulfilling an input-required step, and return the next step.
     ///
     /// Wire method `session.accounts.login.advance`.
+    #[inline]
     pub fn advance(self, params: &AuthLoginAdvanceRequest) -> Call<AuthLoginStep> {
         self.0.call("session.accounts.login.advance", params)
     }
     /// Begin an interactive login flow for a provider kind (dispatch is kind-only) and return its opaque flow id and first step.
     ///
     /// Wire method `session.accounts.login.begin`.
+    #[inline]
     pub fn begin(self, params: &AuthLoginBeginRequest) -> Call<AuthLoginBegun> {
         self.0.call("session.accounts.login.begin", params)
     }
     /// Cancel an in-flight login flow and release its resources.
     ///
     /// Wire method `session.accounts.login.cancel`.
+    #[inline]
     pub fn cancel(self, params: &AuthLoginCancelRequest) -> Call<()> {
         self.0.call("session.accounts.login.cancel", params)
     }

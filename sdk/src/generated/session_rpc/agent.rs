@@ -13,36 +13,42 @@ impl<'a> Agent<'a> {
     /// Clears the selected custom agent and returns the session to the default agent.
     ///
     /// Wire method `session.agent.deselect`.
+    #[inline]
     pub fn deselect(self) -> Call<()> {
         self.0.call("session.agent.deselect", &())
     }
     /// Gets the currently selected custom agent for the session.
     ///
     /// Wire method `session.agent.getCurrent`.
+    #[inline]
     pub fn get_current(self) -> Call<AgentGetCurrentResult> {
         self.0.call("session.agent.getCurrent", &())
     }
     /// Lists agents available to the session. Defaults to custom agents only; pass includeBuiltInAgents to include the effective built-in agents.
     ///
     /// Wire method `session.agent.list`.
+    #[inline]
     pub fn list(self, params: &AgentListRequest) -> Call<AgentList> {
         self.0.call("session.agent.list", params)
     }
     /// Reloads custom agent definitions and returns the refreshed list.
     ///
     /// Wire method `session.agent.reload`.
+    #[inline]
     pub fn reload(self) -> Call<AgentReloadResult> {
         self.0.call("session.agent.reload", &())
     }
     /// Selects a custom agent for subsequent turns in the session.
     ///
     /// Wire method `session.agent.select`.
+    #[inline]
     pub fn select(self, params: &AgentSelectRequest) -> Call<AgentSelectResult> {
         self.0.call("session.agent.select", params)
     }
     /// Sets an in-memory authored prompt override for an available agent. For built-in agents, this replaces only the static base prompt while preserving runtime-owned dynamic prompt composition and behavior. The special `general-purpose` agent is not overrideable. Overrides are not persisted; resumed and forked sessions start without them, so the host must re-apply them.
     ///
     /// Wire method `session.agent.setPrompt`.
+    #[inline]
     pub fn set_prompt(self, params: &AgentSetPromptRequest) -> Call<()> {
         self.0.call("session.agent.setPrompt", params)
     }

@@ -12,34 +12,40 @@ use crate::types::{
 pub struct Canvas<'a>(pub(crate) &'a Caller);
 impl<'a> Canvas<'a> {
     /// `action` methods.
+    #[inline]
     pub fn action(self) -> CanvasAction<'a> {
         CanvasAction(self.0)
     }
     /// `provider` methods.
+    #[inline]
     pub fn provider(self) -> CanvasProvider<'a> {
         CanvasProvider(self.0)
     }
     /// Closes an open canvas instance.
     ///
     /// Wire method `session.canvas.close`.
+    #[inline]
     pub fn close(self, params: &CanvasCloseRequest) -> Call<()> {
         self.0.call("session.canvas.close", params)
     }
     /// Lists canvases declared for the session.
     ///
     /// Wire method `session.canvas.list`.
+    #[inline]
     pub fn list(self) -> Call<CanvasList> {
         self.0.call("session.canvas.list", &())
     }
     /// Lists currently open canvas instances for the live session.
     ///
     /// Wire method `session.canvas.listOpen`.
+    #[inline]
     pub fn list_open(self) -> Call<CanvasListOpenResult> {
         self.0.call("session.canvas.listOpen", &())
     }
     /// Opens or focuses a canvas instance.
     ///
     /// Wire method `session.canvas.open`.
+    #[inline]
     pub fn open(self, params: &CanvasOpenRequest) -> Call<OpenCanvasInstance> {
         self.0.call("session.canvas.open", params)
     }
@@ -51,6 +57,7 @@ impl<'a> CanvasAction<'a> {
     /// Invokes an action on an open canvas instance.
     ///
     /// Wire method `session.canvas.action.invoke`.
+    #[inline]
     pub fn invoke(
         self,
         params: &CanvasActionInvokeRequest,
@@ -67,6 +74,7 @@ impl<'a> CanvasProvider<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.canvas.provider.register`.
+    #[inline]
     pub fn register(self, params: &CanvasProviderRegisterRequest) -> Call<()> {
         self.0.call("session.canvas.provider.register", params)
     }
@@ -75,6 +83,7 @@ impl<'a> CanvasProvider<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.canvas.provider.unregister`.
+    #[inline]
     pub fn unregister(self, params: &CanvasProviderUnregisterRequest) -> Call<()> {
         self.0.call("session.canvas.provider.unregister", params)
     }

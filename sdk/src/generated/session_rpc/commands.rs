@@ -17,12 +17,14 @@ impl<'a> Commands<'a> {
     /// Enqueues a slash command for FIFO processing on the local session.
     ///
     /// Wire method `session.commands.enqueue`.
+    #[inline]
     pub fn enqueue(self, params: &EnqueueCommandParams) -> Call<EnqueueCommandResult> {
         self.0.call("session.commands.enqueue", params)
     }
     /// Executes a slash command synchronously and returns any error.
     ///
     /// Wire method `session.commands.execute`.
+    #[inline]
     pub fn execute(self, params: &ExecuteCommandParams) -> Call<ExecuteCommandResult> {
         self.0.call("session.commands.execute", params)
     }
@@ -31,6 +33,7 @@ impl<'a> Commands<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.commands.finalizeInvocationEffect`.
+    #[inline]
     pub fn finalize_invocation_effect(
         self,
         params: &CommandsFinalizeInvocationEffectRequest,
@@ -40,6 +43,7 @@ impl<'a> Commands<'a> {
     /// Reports completion of a pending client-handled slash command.
     ///
     /// Wire method `session.commands.handlePendingCommand`.
+    #[inline]
     pub fn handle_pending_command(
         self,
         params: &CommandsHandlePendingCommandRequest,
@@ -49,6 +53,7 @@ impl<'a> Commands<'a> {
     /// Invokes a slash command in the session.
     ///
     /// Wire method `session.commands.invoke`.
+    #[inline]
     pub fn invoke(
         self,
         params: &CommandsInvokeRequest,
@@ -58,12 +63,14 @@ impl<'a> Commands<'a> {
     /// Lists slash commands available in the session.
     ///
     /// Wire method `session.commands.list`.
+    #[inline]
     pub fn list(self, params: &CommandsListRequest) -> Call<CommandList> {
         self.0.call("session.commands.list", params)
     }
     /// Reports whether the host actually executed a queued command and whether to continue processing.
     ///
     /// Wire method `session.commands.respondToQueuedCommand`.
+    #[inline]
     pub fn respond_to_queued_command(
         self,
         params: &CommandsRespondToQueuedCommandRequest,

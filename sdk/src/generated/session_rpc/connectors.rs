@@ -15,6 +15,7 @@ impl<'a> Connectors<'a> {
     /// Initiates an idempotent Connector connection request without opening a browser. Returns connected when the service is immediately authoritative, consent_required with a validated URL, or pending with an opaque continuation ID.
     ///
     /// Wire method `session.connectors.connect`.
+    #[inline]
     pub fn connect(
         self,
         params: &ConnectorConnectRequest,
@@ -24,6 +25,7 @@ impl<'a> Connectors<'a> {
     /// Continues a pending Connector connection with caller-supplied attempt, interval, and deadline bounds. The runtime never opens the returned consent URL.
     ///
     /// Wire method `session.connectors.continueConnection`.
+    #[inline]
     pub fn continue_connection(
         self,
         params: &ConnectorContinueRequest,
@@ -33,6 +35,7 @@ impl<'a> Connectors<'a> {
     /// Disconnects one Connector for the pinned opaque account selection, refreshes the authoritative catalog, and removes its session-owned MCP projection.
     ///
     /// Wire method `session.connectors.disconnect`.
+    #[inline]
     pub fn disconnect(
         self,
         params: &ConnectorConnectRequest,
@@ -42,30 +45,35 @@ impl<'a> Connectors<'a> {
     /// Returns the session account selection, or null.
     ///
     /// Wire method `session.connectors.getAccount`.
+    #[inline]
     pub fn get_account(self) -> Call<ConnectorSessionAccountResult> {
         self.0.call("session.connectors.getAccount", &())
     }
     /// Returns feature availability and bounded polling limits for the EXPERIMENTAL session connector API. This method never performs a Connector service request.
     ///
     /// Wire method `session.connectors.getCapabilities`.
+    #[inline]
     pub fn get_capabilities(self) -> Call<ConnectorCapabilities> {
         self.0.call("session.connectors.getCapabilities", &())
     }
     /// Returns authoritative session Connector state from current availability, pinned account selection, cached catalog, and live MCP projection without performing a Connector service request.
     ///
     /// Wire method `session.connectors.getStatus`.
+    #[inline]
     pub fn get_status(self) -> Call<ConnectorStatus> {
         self.0.call("session.connectors.getStatus", &())
     }
     /// Returns the cached Connector catalog for the pinned opaque account selection, fetching it only when this session has no cached catalog.
     ///
     /// Wire method `session.connectors.list`.
+    #[inline]
     pub fn list(self, params: &ConnectorAccountRequest) -> Call<ConnectorCatalogResult> {
         self.0.call("session.connectors.list", params)
     }
     /// Reconciles the authoritative cached or freshly requested Connector catalog into the session Connector MCP projection and returns live status.
     ///
     /// Wire method `session.connectors.reconcile`.
+    #[inline]
     pub fn reconcile(self, params: &ConnectorReconcileRequest) -> Call<ConnectorStatus> {
         self.0.call("session.connectors.reconcile", params)
     }
@@ -74,6 +82,7 @@ impl<'a> Connectors<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.connectors.reconcileForStartup`.
+    #[inline]
     pub fn reconcile_for_startup(
         self,
         params: &ConnectorAccountRequest,
@@ -83,6 +92,7 @@ impl<'a> Connectors<'a> {
     /// Re-initiates an idempotent Connector connection request without browser or UI effects, with the same typed outcomes as connect.
     ///
     /// Wire method `session.connectors.reconnect`.
+    #[inline]
     pub fn reconnect(
         self,
         params: &ConnectorConnectRequest,
@@ -92,6 +102,7 @@ impl<'a> Connectors<'a> {
     /// Refreshes and validates the Connector catalog for the pinned opaque account selection.
     ///
     /// Wire method `session.connectors.refresh`.
+    #[inline]
     pub fn refresh(
         self,
         params: &ConnectorAccountRequest,
@@ -103,6 +114,7 @@ impl<'a> Connectors<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.connectors.withdrawProjection`.
+    #[inline]
     pub fn withdraw_projection(self) -> Call<ConnectorStatus> {
         self.0.call("session.connectors.withdrawProjection", &())
     }

@@ -14,12 +14,14 @@ impl<'a> EventLog<'a> {
     /// Reads a batch of session events from a cursor, optionally waiting for new events. Supports tail-first reads via `direction: backward`.
     ///
     /// Wire method `session.eventLog.read`.
+    #[inline]
     pub fn read(self, params: &EventLogReadRequest) -> Call<EventsReadResult> {
         self.0.call("session.eventLog.read", params)
     }
     /// Registers consumer interest in an event type for runtime gating purposes.
     ///
     /// Wire method `session.eventLog.registerInterest`.
+    #[inline]
     pub fn register_interest(
         self,
         params: &RegisterEventInterestParams,
@@ -29,6 +31,7 @@ impl<'a> EventLog<'a> {
     /// Releases a consumer's previously-registered interest in an event type.
     ///
     /// Wire method `session.eventLog.releaseInterest`.
+    #[inline]
     pub fn release_interest(
         self,
         params: &ReleaseEventInterestParams,
@@ -38,6 +41,7 @@ impl<'a> EventLog<'a> {
     /// Returns a snapshot of the current tail cursor without consuming events.
     ///
     /// Wire method `session.eventLog.tail`.
+    #[inline]
     pub fn tail(self) -> Call<EventLogTailResult> {
         self.0.call("session.eventLog.tail", &())
     }

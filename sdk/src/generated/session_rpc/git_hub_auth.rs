@@ -16,6 +16,7 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.getAllAuthAvailable`.
+    #[inline]
     pub fn get_all_auth_available(self) -> Call<Vec<SessionAuthStatus>> {
         self.0.call("session.gitHubAuth.getAllAuthAvailable", &())
     }
@@ -24,12 +25,14 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.getCurrentAuthInfo`.
+    #[inline]
     pub fn get_current_auth_info(self) -> Call<SessionAuthInfoResult> {
         self.0.call("session.gitHubAuth.getCurrentAuthInfo", &())
     }
     /// Gets authentication status and account metadata for the session.
     ///
     /// Wire method `session.gitHubAuth.getStatus`.
+    #[inline]
     pub fn get_status(self) -> Call<SessionAuthStatus> {
         self.0.call("session.gitHubAuth.getStatus", &())
     }
@@ -38,6 +41,7 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.lastAuthErrors`.
+    #[inline]
     pub fn last_auth_errors(self) -> Call<AuthValidationErrors> {
         self.0.call("session.gitHubAuth.lastAuthErrors", &())
     }
@@ -46,6 +50,7 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.login`.
+    #[inline]
     pub fn login(self, params: &SessionAuthLoginRequest) -> Call<AuthInfo> {
         self.0.call("session.gitHubAuth.login", params)
     }
@@ -54,6 +59,7 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.logout`.
+    #[inline]
     pub fn logout(self) -> Call<bool> {
         self.0.call("session.gitHubAuth.logout", &())
     }
@@ -62,6 +68,7 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.logoutUser`.
+    #[inline]
     pub fn logout_user(self, params: &SessionAuthLogoutUserRequest) -> Call<bool> {
         self.0.call("session.gitHubAuth.logoutUser", params)
     }
@@ -70,12 +77,14 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.refreshCopilotUser`.
+    #[inline]
     pub fn refresh_copilot_user(self) -> Call<SessionAuthInfoResult> {
         self.0.call("session.gitHubAuth.refreshCopilotUser", &())
     }
     /// Updates the session's auth credentials used for outbound model and API requests.
     ///
     /// Wire method `session.gitHubAuth.setCredentials`.
+    #[inline]
     pub fn set_credentials(
         self,
         params: &SessionSetCredentialsParams,
@@ -87,6 +96,7 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.switchToAuth`.
+    #[inline]
     pub fn switch_to_auth(self, params: &SessionAuthSwitchRequest) -> Call<()> {
         self.0.call("session.gitHubAuth.switchToAuth", params)
     }

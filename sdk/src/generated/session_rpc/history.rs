@@ -16,12 +16,14 @@ impl<'a> History<'a> {
     /// Aborts any in-progress manual compaction on a local session.
     ///
     /// Wire method `session.history.abortManualCompaction`.
+    #[inline]
     pub fn abort_manual_compaction(self) -> Call<HistoryAbortManualCompactionResult> {
         self.0.call("session.history.abortManualCompaction", &())
     }
     /// Cancels any in-progress background compaction on a local session.
     ///
     /// Wire method `session.history.cancelBackgroundCompaction`.
+    #[inline]
     pub fn cancel_background_compaction(
         self,
     ) -> Call<HistoryCancelBackgroundCompactionResult> {
@@ -30,6 +32,7 @@ impl<'a> History<'a> {
     /// Clears the session's conversation history, keeping only system and developer messages, and seeds the fresh context window with a first user message. Must be called from inside a tool handler: the clear has to drop the results of the tool calls its wipe orphans, and it rejects when no tool call is in flight.
     ///
     /// Wire method `session.history.clearContext`.
+    #[inline]
     pub fn clear_context(
         self,
         params: &HistoryClearContextRequest,
@@ -39,18 +42,21 @@ impl<'a> History<'a> {
     /// Compacts the session history to reduce context usage.
     ///
     /// Wire method `session.history.compact`.
+    #[inline]
     pub fn compact(self, params: &HistoryCompactRequest) -> Call<HistoryCompactResult> {
         self.0.call("session.history.compact", params)
     }
     /// Lists the user turns that the session can rewind to. Never rejects for a busy session: rewind reads need the session's file-change captures to be settled, so a session that still holds active work answers with `unavailableReason: "session-busy"` and no points, which the caller can retry.
     ///
     /// Wire method `session.history.listRewindPoints`.
+    #[inline]
     pub fn list_rewind_points(self) -> Call<HistoryListRewindPointsResult> {
         self.0.call("session.history.listRewindPoints", &())
     }
     /// Previews the files that a conversation-and-files rewind would restore.
     ///
     /// Wire method `session.history.previewRewind`.
+    #[inline]
     pub fn preview_rewind(
         self,
         params: &HistoryPreviewRewindRequest,
@@ -60,18 +66,21 @@ impl<'a> History<'a> {
     /// Rewinds the session conversation, optionally restoring files changed by the discarded turns. Not crash-atomic: file restore and conversation truncation are separate stores, applied in that order, so a process crash between them can leave the workspace rewound while the conversation still contains the discarded turns. There is no recovery journal; re-running the same rewind is the recovery path for a crash before truncation lands, since file restore is idempotent (already-restored files are reported as skipped) and truncation is re-derived from the still-retained boundary event. After truncation lands that boundary no longer exists, so the same request is rejected; the only stage that can still be outstanding is snapshot pruning, whose failure leaves orphan snapshots the capture store tolerates. The reverse inconsistency cannot occur, because truncation is never applied before file restore succeeds.
     ///
     /// Wire method `session.history.rewind`.
+    #[inline]
     pub fn rewind(self, params: &HistoryRewindRequest) -> Call<HistoryRewindResult> {
         self.0.call("session.history.rewind", params)
     }
     /// Produces a markdown summary of the session's conversation context for hand-off scenarios.
     ///
     /// Wire method `session.history.summarizeForHandoff`.
+    #[inline]
     pub fn summarize_for_handoff(self) -> Call<HistorySummarizeForHandoffResult> {
         self.0.call("session.history.summarizeForHandoff", &())
     }
     /// Truncates persisted session history to a specific event.
     ///
     /// Wire method `session.history.truncate`.
+    #[inline]
     pub fn truncate(
         self,
         params: &HistoryTruncateRequest,

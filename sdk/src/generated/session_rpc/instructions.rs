@@ -10,12 +10,14 @@ impl<'a> Instructions<'a> {
     /// Gets instruction sources loaded for the session.
     ///
     /// Wire method `session.instructions.getSources`.
+    #[inline]
     pub fn get_sources(self) -> Call<InstructionsGetSourcesResult> {
         self.0.call("session.instructions.getSources", &())
     }
     /// For local sessions, invalidates instruction discovery and the model-facing prompt, then returns freshly discovered sources. The updated prompt takes effect on the next turn. Remote sessions must reload on their agent host instead.
     ///
     /// Wire method `session.instructions.reload`.
+    #[inline]
     pub fn reload(self) -> Call<InstructionsGetSourcesResult> {
         self.0.call("session.instructions.reload", &())
     }

@@ -18,12 +18,14 @@ impl<'a> Metadata<'a> {
     /// Returns a snapshot of activity flags for the session.
     ///
     /// Wire method `session.metadata.activity`.
+    #[inline]
     pub fn activity(self) -> Call<SessionActivity> {
         self.0.call("session.metadata.activity", &())
     }
     /// Returns the token breakdown for the session's current context window for a given model.
     ///
     /// Wire method `session.metadata.contextInfo`.
+    #[inline]
     pub fn context_info(
         self,
         params: &MetadataContextInfoRequest,
@@ -33,18 +35,21 @@ impl<'a> Metadata<'a> {
     /// Returns the client-owned string metadata persisted with this local session. The metadata is not included in model context, events, telemetry, snapshots, or remote exports.
     ///
     /// Wire method `session.metadata.getClientMetadata`.
+    #[inline]
     pub fn get_client_metadata(self) -> Call<ClientMetadata> {
         self.0.call("session.metadata.getClientMetadata", &())
     }
     /// Returns the experimental per-source attribution breakdown of the session's current context window as a flat list of entries (skills, subagents, MCP servers, built-in tools, plugin rollups, system/tool-definition costs, with nesting via parentId), plus the successful compaction count. The heaviest individual messages are available separately via `metadata.getContextHeaviestMessages`. Returns null until the session has initialized its system prompt and tool metadata.
     ///
     /// Wire method `session.metadata.getContextAttribution`.
+    #[inline]
     pub fn get_context_attribution(self) -> Call<MetadataContextAttributionResult> {
         self.0.call("session.metadata.getContextAttribution", &())
     }
     /// Returns the largest individual messages currently in the session's context window, most-expensive first. Companion to `metadata.getContextAttribution`. Returns an empty list until the session has initialized.
     ///
     /// Wire method `session.metadata.getContextHeaviestMessages`.
+    #[inline]
     pub fn get_context_heaviest_messages(
         self,
         params: &MetadataContextHeaviestMessagesRequest,
@@ -54,12 +59,14 @@ impl<'a> Metadata<'a> {
     /// Reports whether the local session is currently processing user/agent messages.
     ///
     /// Wire method `session.metadata.isProcessing`.
+    #[inline]
     pub fn is_processing(self) -> Call<MetadataIsProcessingResult> {
         self.0.call("session.metadata.isProcessing", &())
     }
     /// Re-tokenizes the session's existing messages against a model and returns aggregate token totals.
     ///
     /// Wire method `session.metadata.recomputeContextTokens`.
+    #[inline]
     pub fn recompute_context_tokens(
         self,
         params: &MetadataRecomputeContextTokensRequest,
@@ -69,6 +76,7 @@ impl<'a> Metadata<'a> {
     /// Records a working-directory/git context change and emits a `session.context_changed` event. For a local session, a report whose `cwd` diverges from the session's current working directory is ignored (the call still succeeds but records nothing and emits no event): a local session's working directory is authoritative and is moved via `metadata.setWorkingDirectory` (or an SDK `session.resume` that supplies a `workingDirectory`), not by this method.
     ///
     /// Wire method `session.metadata.recordContextChange`.
+    #[inline]
     pub fn record_context_change(
         self,
         params: &MetadataRecordContextChangeRequest,
@@ -78,6 +86,7 @@ impl<'a> Metadata<'a> {
     /// Updates the session's working directory. For local sessions the target is validated first (an absolute path that exists on disk) and the permission primary directory is re-based; a rejected validation fails the call before any session state changes.
     ///
     /// Wire method `session.metadata.setWorkingDirectory`.
+    #[inline]
     pub fn set_working_directory(
         self,
         params: &MetadataSetWorkingDirectoryRequest,
@@ -87,12 +96,14 @@ impl<'a> Metadata<'a> {
     /// Returns a snapshot of the session's identifying metadata, mode, agent, and remote info.
     ///
     /// Wire method `session.metadata.snapshot`.
+    #[inline]
     pub fn snapshot(self) -> Call<SessionMetadataSnapshot> {
         self.0.call("session.metadata.snapshot", &())
     }
     /// Atomically patches the client-owned string metadata persisted with this local session and returns the committed bag.
     ///
     /// Wire method `session.metadata.updateClientMetadata`.
+    #[inline]
     pub fn update_client_metadata(
         self,
         params: &MetadataUpdateClientMetadataRequest,

@@ -10,12 +10,14 @@ impl<'a> Mode<'a> {
     /// Gets the current agent interaction mode.
     ///
     /// Wire method `session.mode.get`.
+    #[inline]
     pub fn get(self) -> Call<SessionMode> {
         self.0.call("session.mode.get", &())
     }
     /// Sets the current agent interaction mode.
     ///
     /// Wire method `session.mode.set`.
+    #[inline]
     pub fn set(self, params: &ModeSetRequest) -> Call<ModeSetResult> {
         self.0.call("session.mode.set", params)
     }

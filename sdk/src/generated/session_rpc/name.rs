@@ -10,18 +10,21 @@ impl<'a> Name<'a> {
     /// Gets the session's friendly name.
     ///
     /// Wire method `session.name.get`.
+    #[inline]
     pub fn get(self) -> Call<NameGetResult> {
         self.0.call("session.name.get", &())
     }
     /// Sets the session's friendly name.
     ///
     /// Wire method `session.name.set`.
+    #[inline]
     pub fn set(self, params: &NameSetRequest) -> Call<()> {
         self.0.call("session.name.set", params)
     }
     /// Persists an auto-generated session summary as the session's name when no user-set name exists.
     ///
     /// Wire method `session.name.setAuto`.
+    #[inline]
     pub fn set_auto(self, params: &NameSetAutoRequest) -> Call<NameSetAutoResult> {
         self.0.call("session.name.setAuto", params)
     }

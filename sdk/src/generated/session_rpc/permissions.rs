@@ -28,24 +28,29 @@ use crate::types::{
 pub struct Permissions<'a>(pub(crate) &'a Caller);
 impl<'a> Permissions<'a> {
     /// `folderTrust` methods.
+    #[inline]
     pub fn folder_trust(self) -> PermissionsFolderTrust<'a> {
         PermissionsFolderTrust(self.0)
     }
     /// `locations` methods.
+    #[inline]
     pub fn locations(self) -> PermissionsLocations<'a> {
         PermissionsLocations(self.0)
     }
     /// `paths` methods.
+    #[inline]
     pub fn paths(self) -> PermissionsPaths<'a> {
         PermissionsPaths(self.0)
     }
     /// `urls` methods.
+    #[inline]
     pub fn urls(self) -> PermissionsUrls<'a> {
         PermissionsUrls(self.0)
     }
     /// Replaces selected permission policy fields (rules, paths, URLs, exclusions, allow-all flags) on the session.
     ///
     /// Wire method `session.permissions.configure`.
+    #[inline]
     pub fn configure(
         self,
         params: &PermissionsConfigureParams,
@@ -55,12 +60,14 @@ impl<'a> Permissions<'a> {
     /// Returns the current permission mode for the session.
     ///
     /// Wire method `session.permissions.getMode`.
+    #[inline]
     pub fn get_mode(self) -> Call<PermissionsGetModeResult> {
         self.0.call("session.permissions.getMode", &())
     }
     /// Provides a decision for a pending tool permission request.
     ///
     /// Wire method `session.permissions.handlePendingPermissionRequest`.
+    #[inline]
     pub fn handle_pending_permission_request(
         self,
         params: &PermissionDecisionRequest,
@@ -70,6 +77,7 @@ impl<'a> Permissions<'a> {
     /// Adds or removes session-scoped or location-scoped permission rules.
     ///
     /// Wire method `session.permissions.modifyRules`.
+    #[inline]
     pub fn modify_rules(
         self,
         params: &PermissionsModifyRulesParams,
@@ -79,6 +87,7 @@ impl<'a> Permissions<'a> {
     /// Notifies the runtime that a permission prompt UI has been shown to the user.
     ///
     /// Wire method `session.permissions.notifyPromptShown`.
+    #[inline]
     pub fn notify_prompt_shown(
         self,
         params: &PermissionPromptShownNotification,
@@ -88,12 +97,14 @@ impl<'a> Permissions<'a> {
     /// Reconstructs the set of pending tool permission requests from the session's event history.
     ///
     /// Wire method `session.permissions.pendingRequests`.
+    #[inline]
     pub fn pending_requests(self) -> Call<PendingPermissionRequestList> {
         self.0.call("session.permissions.pendingRequests", &())
     }
     /// Clears session-scoped tool approvals and, for full resets, exact session-approved paths.
     ///
     /// Wire method `session.permissions.resetSessionApprovals`.
+    #[inline]
     pub fn reset_session_approvals(
         self,
         params: &PermissionsResetSessionApprovalsRequest,
@@ -103,6 +114,7 @@ impl<'a> Permissions<'a> {
     /// Enables or disables automatic approval of tool permission requests for the session.
     ///
     /// Wire method `session.permissions.setApproveAll`.
+    #[inline]
     pub fn set_approve_all(
         self,
         params: &PermissionsSetApproveAllRequest,
@@ -112,6 +124,7 @@ impl<'a> Permissions<'a> {
     /// Sets the permission mode for the session. `manual` follows the normal approval flow, `assisted` attaches LLM safety recommendations, and `allow-all` automatically approves permission requests. The result returns the authoritative post-mutation mode so callers can update local state without racing the `session.permissions_changed` notification.
     ///
     /// Wire method `session.permissions.setMode`.
+    #[inline]
     pub fn set_mode(
         self,
         params: &PermissionsSetModeRequest,
@@ -121,6 +134,7 @@ impl<'a> Permissions<'a> {
     /// Sets whether the client wants permission prompts bridged into session events.
     ///
     /// Wire method `session.permissions.setRequired`.
+    #[inline]
     pub fn set_required(
         self,
         params: &PermissionsSetRequiredRequest,
@@ -135,6 +149,7 @@ impl<'a> PermissionsFolderTrust<'a> {
     /// Adds a folder to the user's trusted folders list.
     ///
     /// Wire method `session.permissions.folderTrust.addTrusted`.
+    #[inline]
     pub fn add_trusted(
         self,
         params: &FolderTrustAddParams,
@@ -144,6 +159,7 @@ impl<'a> PermissionsFolderTrust<'a> {
     /// Reports whether a folder is trusted according to the user's folder trust state.
     ///
     /// Wire method `session.permissions.folderTrust.isTrusted`.
+    #[inline]
     pub fn is_trusted(
         self,
         params: &FolderTrustCheckParams,
@@ -158,6 +174,7 @@ impl<'a> PermissionsLocations<'a> {
     /// Persists a tool approval for a permission location and applies its rules to this session's live permission service.
     ///
     /// Wire method `session.permissions.locations.addToolApproval`.
+    #[inline]
     pub fn add_tool_approval(
         self,
         params: &PermissionLocationAddToolApprovalParams,
@@ -167,6 +184,7 @@ impl<'a> PermissionsLocations<'a> {
     /// Applies persisted location-scoped tool approvals and allowed directories for a working directory to this session's permission service.
     ///
     /// Wire method `session.permissions.locations.apply`.
+    #[inline]
     pub fn apply(
         self,
         params: &PermissionLocationApplyParams,
@@ -176,6 +194,7 @@ impl<'a> PermissionsLocations<'a> {
     /// Resolves the permission location key and type for a working directory.
     ///
     /// Wire method `session.permissions.locations.resolve`.
+    #[inline]
     pub fn resolve(
         self,
         params: &PermissionLocationResolveParams,
@@ -190,6 +209,7 @@ impl<'a> PermissionsPaths<'a> {
     /// Adds a directory to the session's allow-list and activates conventional skill and agent definitions under it.
     ///
     /// Wire method `session.permissions.paths.add`.
+    #[inline]
     pub fn add(
         self,
         params: &PermissionPathsAddParams,
@@ -199,6 +219,7 @@ impl<'a> PermissionsPaths<'a> {
     /// Reports whether a path falls within any of the session's allowed directories.
     ///
     /// Wire method `session.permissions.paths.isPathWithinAllowedDirectories`.
+    #[inline]
     pub fn is_path_within_allowed_directories(
         self,
         params: &PermissionPathsAllowedCheckParams,
@@ -208,6 +229,7 @@ impl<'a> PermissionsPaths<'a> {
     /// Reports whether a path falls within the session's workspace (primary) directory.
     ///
     /// Wire method `session.permissions.paths.isPathWithinWorkspace`.
+    #[inline]
     pub fn is_path_within_workspace(
         self,
         params: &PermissionPathsWorkspaceCheckParams,
@@ -217,12 +239,14 @@ impl<'a> PermissionsPaths<'a> {
     /// Returns the session's recursive directory grants, exact session-approved paths, and primary working directory.
     ///
     /// Wire method `session.permissions.paths.list`.
+    #[inline]
     pub fn list(self) -> Call<PermissionPathsList> {
         self.0.call("session.permissions.paths.list", &())
     }
     /// Updates the session's primary working directory used by the permission policy.
     ///
     /// Wire method `session.permissions.paths.updatePrimary`.
+    #[inline]
     pub fn update_primary(
         self,
         params: &PermissionPathsUpdatePrimaryParams,
@@ -237,6 +261,7 @@ impl<'a> PermissionsUrls<'a> {
     /// Toggles the runtime's URL-permission policy between unrestricted and restricted modes.
     ///
     /// Wire method `session.permissions.urls.setUnrestrictedMode`.
+    #[inline]
     pub fn set_unrestricted_mode(
         self,
         params: &PermissionUrlsSetUnrestrictedModeParams,

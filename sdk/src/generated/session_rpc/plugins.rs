@@ -17,24 +17,28 @@ use crate::types::{
 pub struct Plugins<'a>(pub(crate) &'a Caller);
 impl<'a> Plugins<'a> {
     /// `marketplaces` methods.
+    #[inline]
     pub fn marketplaces(self) -> PluginsMarketplaces<'a> {
         PluginsMarketplaces(self.0)
     }
     /// Disables installed plugins when permitted by the live session's retained managed policy.
     ///
     /// Wire method `session.plugins.disable`.
+    #[inline]
     pub fn disable(self, params: &SessionPluginsDisableRequest) -> Call<()> {
         self.0.call("session.plugins.disable", params)
     }
     /// Enables installed plugins when permitted by the live session's retained managed policy.
     ///
     /// Wire method `session.plugins.enable`.
+    #[inline]
     pub fn enable(self, params: &SessionPluginsEnableRequest) -> Call<()> {
         self.0.call("session.plugins.enable", params)
     }
     /// Installs a plugin using the live session's authoritative account, working directory, and retained managed policy.
     ///
     /// Wire method `session.plugins.install`.
+    #[inline]
     pub fn install(
         self,
         params: &SessionPluginsInstallRequest,
@@ -44,18 +48,21 @@ impl<'a> Plugins<'a> {
     /// Lists globally installed, live, built-in, and enterprise-managed desired plugins using the live session's authoritative account, working directory, and retained managed policy.
     ///
     /// Wire method `session.plugins.list`.
+    #[inline]
     pub fn list(self) -> Call<PluginList> {
         self.0.call("session.plugins.list", &())
     }
     /// Reloads the session's plugin set, refreshing MCP servers, custom agents, hooks, and skills cache so SDK-driven changes via `server.plugins.*` take effect immediately.
     ///
     /// Wire method `session.plugins.reload`.
+    #[inline]
     pub fn reload(self, params: &PluginsReloadRequest) -> Call<()> {
         self.0.call("session.plugins.reload", params)
     }
     /// Installs or updates the plugins the session's managed settings require now, without waiting for the next automatic attempt after a failure, then reloads plugins. Reports progress and failures with the same `session.info` and `session.warning` events as automatic preparation. Fails when the runtime does not prepare managed plugins for the session.
     ///
     /// Wire method `session.plugins.retryManaged`.
+    #[inline]
     pub fn retry_managed(
         self,
         params: &SessionPluginsRetryManagedRequest,
@@ -65,12 +72,14 @@ impl<'a> Plugins<'a> {
     /// Uninstalls a plugin when permitted by the live session's retained managed policy.
     ///
     /// Wire method `session.plugins.uninstall`.
+    #[inline]
     pub fn uninstall(self, params: &PluginsUninstallRequest) -> Call<()> {
         self.0.call("session.plugins.uninstall", params)
     }
     /// Updates an installed plugin using the live session's authoritative account, working directory, and retained managed policy.
     ///
     /// Wire method `session.plugins.update`.
+    #[inline]
     pub fn update(self, params: &PluginsUpdateRequest) -> Call<PluginUpdateResult> {
         self.0.call("session.plugins.update", params)
     }
@@ -82,6 +91,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Adds a marketplace when permitted by the live session's retained managed policy.
     ///
     /// Wire method `session.plugins.marketplaces.add`.
+    #[inline]
     pub fn add(
         self,
         params: &PluginsMarketplacesAddRequest,
@@ -91,6 +101,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Browses a marketplace resolved through the live session's working directory and retained managed policy.
     ///
     /// Wire method `session.plugins.marketplaces.browse`.
+    #[inline]
     pub fn browse(
         self,
         params: &PluginsMarketplacesBrowseRequest,
@@ -100,12 +111,14 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Lists registered and enterprise-managed desired marketplaces using the live session's retained policy.
     ///
     /// Wire method `session.plugins.marketplaces.list`.
+    #[inline]
     pub fn list(self) -> Call<MarketplaceListResult> {
         self.0.call("session.plugins.marketplaces.list", &())
     }
     /// Refreshes marketplaces resolved through the live session's working directory and retained managed policy.
     ///
     /// Wire method `session.plugins.marketplaces.refresh`.
+    #[inline]
     pub fn refresh(
         self,
         params: &PluginsMarketplacesRefreshRequest,
@@ -115,6 +128,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Removes a marketplace when permitted by the live session's retained managed policy.
     ///
     /// Wire method `session.plugins.marketplaces.remove`.
+    #[inline]
     pub fn remove(
         self,
         params: &PluginsMarketplacesRemoveRequest,

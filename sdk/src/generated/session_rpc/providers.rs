@@ -13,12 +13,14 @@ use crate::types::{
 pub struct Providers<'a>(pub(crate) &'a Caller);
 impl<'a> Providers<'a> {
     /// `models` methods.
+    #[inline]
     pub fn models(self) -> ProvidersModels<'a> {
         ProvidersModels(self.0)
     }
     /// Discovers reachable instances using an adapter from this session's effective provider catalog and provider-specific discovery input.
     ///
     /// Wire method `session.providers.discover`.
+    #[inline]
     pub fn discover(
         self,
         params: &ModelProviderDiscoverRequest,
@@ -28,12 +30,14 @@ impl<'a> Providers<'a> {
     /// Returns adapter definitions and supported operations in this session's effective provider catalog, without running discovery. Does not list provider instances or select inference models.
     ///
     /// Wire method `session.providers.getCatalog`.
+    #[inline]
     pub fn get_catalog(self) -> Call<ModelProviderAdapterCatalog> {
         self.0.call("session.providers.getCatalog", &())
     }
     /// Gets current health and version information for a discovered model-provider instance.
     ///
     /// Wire method `session.providers.getStatus`.
+    #[inline]
     pub fn get_status(
         self,
         params: &ModelProviderGetStatusRequest,
@@ -48,6 +52,7 @@ impl<'a> ProvidersModels<'a> {
     /// Lists models installed or otherwise available from a discovered model-provider instance.
     ///
     /// Wire method `session.providers.models.list`.
+    #[inline]
     pub fn list(
         self,
         params: &ModelProviderModelsListRequest,
@@ -57,6 +62,7 @@ impl<'a> ProvidersModels<'a> {
     /// Translates a discovered model into the provider and model configuration needed to use it, and reports whether each is already registered in this session. Prepares only: it registers nothing, writes nothing, and performs no provider requests.
     ///
     /// Wire method `session.providers.models.prepareConfiguration`.
+    #[inline]
     pub fn prepare_configuration(
         self,
         params: &ModelProviderPrepareConfigurationRequest,

@@ -21,6 +21,7 @@ impl<'a> Queue<'a> {
     /// Atomically appends text and attachments to an unchanged, unconsumed local steering message. Returns updated=false if delivery or withdrawal already claimed the message.
     ///
     /// Wire method `session.queue.appendSteering`.
+    #[inline]
     pub fn append_steering(
         self,
         params: &QueueAppendSteeringRequest,
@@ -32,6 +33,7 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.beginDeferredIdleDrain`.
+    #[inline]
     pub fn begin_deferred_idle_drain(
         self,
         params: &QueueBeginDeferredIdleDrainRequest,
@@ -41,6 +43,7 @@ impl<'a> Queue<'a> {
     /// Clears all pending queued items on the local session.
     ///
     /// Wire method `session.queue.clear`.
+    #[inline]
     pub fn clear(self) -> Call<()> {
         self.0.call("session.queue.clear", &())
     }
@@ -49,6 +52,7 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.consumeSystemNotifications`.
+    #[inline]
     pub fn consume_system_notifications(
         self,
         params: &QueueConsumeSystemNotificationsRequest,
@@ -60,12 +64,14 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.deferSessionIdle`.
+    #[inline]
     pub fn defer_session_idle(self, params: &QueueDeferSessionIdleRequest) -> Call<()> {
         self.0.call("session.queue.deferSessionIdle", params)
     }
     /// Duplicates an addressable queued item immediately after its source.
     ///
     /// Wire method `session.queue.duplicateAt`.
+    #[inline]
     pub fn duplicate_at(
         self,
         params: &QueueDuplicateAtRequest,
@@ -77,6 +83,7 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.enqueueResumePending`.
+    #[inline]
     pub fn enqueue_resume_pending(self) -> Call<QueueEnqueueResumePendingResult> {
         self.0.call("session.queue.enqueueResumePending", &())
     }
@@ -85,6 +92,7 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.finishDeferredIdleDrain`.
+    #[inline]
     pub fn finish_deferred_idle_drain(
         self,
         params: &QueueFinishDeferredIdleDrainRequest,
@@ -96,24 +104,28 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.hasPending`.
+    #[inline]
     pub fn has_pending(self) -> Call<QueueHasPendingResult> {
         self.0.call("session.queue.hasPending", &())
     }
     /// Inserts a new queued message at a public visible position.
     ///
     /// Wire method `session.queue.insertAt`.
+    #[inline]
     pub fn insert_at(self, params: &QueueInsertAtRequest) -> Call<QueueInsertAtResult> {
         self.0.call("session.queue.insertAt", params)
     }
     /// Moves an addressable queued item to a public visible position.
     ///
     /// Wire method `session.queue.moveItem`.
+    #[inline]
     pub fn move_item(self, params: &QueueMoveItemRequest) -> Call<QueueMoveItemResult> {
         self.0.call("session.queue.moveItem", params)
     }
     /// Returns the local session's pending user-facing queued items and steering messages.
     ///
     /// Wire method `session.queue.pendingItems`.
+    #[inline]
     pub fn pending_items(self) -> Call<QueuePendingItemsResult> {
         self.0.call("session.queue.pendingItems", &())
     }
@@ -122,30 +134,35 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.process`.
+    #[inline]
     pub fn process(self) -> Call<()> {
         self.0.call("session.queue.process", &())
     }
     /// Removes an addressable queued item by its stable id.
     ///
     /// Wire method `session.queue.removeAt`.
+    #[inline]
     pub fn remove_at(self, params: &QueueRemoveAtRequest) -> Call<QueueRemoveAtResult> {
         self.0.call("session.queue.removeAt", params)
     }
     /// Removes the most recently queued user-facing item (LIFO).
     ///
     /// Wire method `session.queue.removeMostRecent`.
+    #[inline]
     pub fn remove_most_recent(self) -> Call<QueueRemoveMostRecentResult> {
         self.0.call("session.queue.removeMostRecent", &())
     }
     /// Moves an addressable queued message into the live turn's steering lane.
     ///
     /// Wire method `session.queue.sendNow`.
+    #[inline]
     pub fn send_now(self, params: &QueueSendNowRequest) -> Call<QueueSendNowResult> {
         self.0.call("session.queue.sendNow", params)
     }
     /// Acquires or releases the queued-lane drain pause.
     ///
     /// Wire method `session.queue.setDrainPaused`.
+    #[inline]
     pub fn set_drain_paused(self, params: &QueueSetDrainPausedRequest) -> Call<()> {
         self.0.call("session.queue.setDrainPaused", params)
     }
@@ -154,12 +171,14 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.snapshot`.
+    #[inline]
     pub fn snapshot(self) -> Call<QueueSnapshotResult> {
         self.0.call("session.queue.snapshot", &())
     }
     /// Updates the text of an addressable single-message queue item.
     ///
     /// Wire method `session.queue.updateText`.
+    #[inline]
     pub fn update_text(
         self,
         params: &QueueUpdateTextRequest,
@@ -169,6 +188,7 @@ impl<'a> Queue<'a> {
     /// Atomically withdraws an unchanged user message of a local session: from the queued or steering lane while unconsumed, or from the running turn it started while the model has not answered it and nothing the user sent after it is pending. Withdrawing from the running turn interrupts that turn and removes its events from history. A client retaining the original draft may restore it only when removed is true.
     ///
     /// Wire method `session.queue.withdrawMessage`.
+    #[inline]
     pub fn withdraw_message(
         self,
         params: &QueueWithdrawMessageRequest,

@@ -13,18 +13,21 @@ impl<'a> Remote<'a> {
     /// Disables remote session export and steering.
     ///
     /// Wire method `session.remote.disable`.
+    #[inline]
     pub fn disable(self) -> Call<()> {
         self.0.call("session.remote.disable", &())
     }
     /// Enables remote session export or steering.
     ///
     /// Wire method `session.remote.enable`.
+    #[inline]
     pub fn enable(self, params: &RemoteEnableRequest) -> Call<RemoteEnableResult> {
         self.0.call("session.remote.enable", params)
     }
     /// Persists a remote-steerability change emitted by the host as a session event.
     ///
     /// Wire method `session.remote.notifySteerableChanged`.
+    #[inline]
     pub fn notify_steerable_changed(
         self,
         params: &RemoteNotifySteerableChangedRequest,

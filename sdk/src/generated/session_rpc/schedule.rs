@@ -16,6 +16,7 @@ impl<'a> Schedule<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.schedule.add`.
+    #[inline]
     pub fn add(self, params: &ScheduleAddRequest) -> Call<ScheduleAddResult> {
         self.0.call("session.schedule.add", params)
     }
@@ -24,6 +25,7 @@ impl<'a> Schedule<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.schedule.addAt`.
+    #[inline]
     pub fn add_at(self, params: &ScheduleAddAtRequest) -> Call<ScheduleAddResult> {
         self.0.call("session.schedule.addAt", params)
     }
@@ -32,6 +34,7 @@ impl<'a> Schedule<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.schedule.addCron`.
+    #[inline]
     pub fn add_cron(self, params: &ScheduleAddCronRequest) -> Call<ScheduleAddResult> {
         self.0.call("session.schedule.addCron", params)
     }
@@ -40,6 +43,7 @@ impl<'a> Schedule<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.schedule.addSelfPaced`.
+    #[inline]
     pub fn add_self_paced(
         self,
         params: &ScheduleAddSelfPacedRequest,
@@ -51,6 +55,7 @@ impl<'a> Schedule<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.schedule.hasSelfPaced`.
+    #[inline]
     pub fn has_self_paced(self) -> Call<ScheduleHasSelfPacedResult> {
         self.0.call("session.schedule.hasSelfPaced", &())
     }
@@ -59,12 +64,14 @@ impl<'a> Schedule<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.schedule.hydrate`.
+    #[inline]
     pub fn hydrate(self) -> Call<()> {
         self.0.call("session.schedule.hydrate", &())
     }
     /// Lists the session's currently active scheduled prompts.
     ///
     /// Wire method `session.schedule.list`.
+    #[inline]
     pub fn list(self) -> Call<ScheduleList> {
         self.0.call("session.schedule.list", &())
     }
@@ -73,6 +80,7 @@ impl<'a> Schedule<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.schedule.rearmSelfPaced`.
+    #[inline]
     pub fn rearm_self_paced(
         self,
         params: &ScheduleRearmSelfPacedRequest,
@@ -82,6 +90,7 @@ impl<'a> Schedule<'a> {
     /// Removes a scheduled prompt by id.
     ///
     /// Wire method `session.schedule.stop`.
+    #[inline]
     pub fn stop(self, params: &ScheduleStopRequest) -> Call<ScheduleStopResult> {
         self.0.call("session.schedule.stop", params)
     }

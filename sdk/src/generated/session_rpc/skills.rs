@@ -13,36 +13,42 @@ impl<'a> Skills<'a> {
     /// Disables a skill for the session.
     ///
     /// Wire method `session.skills.disable`.
+    #[inline]
     pub fn disable(self, params: &SkillsDisableRequest) -> Call<()> {
         self.0.call("session.skills.disable", params)
     }
     /// Enables a skill for the session.
     ///
     /// Wire method `session.skills.enable`.
+    #[inline]
     pub fn enable(self, params: &SkillsEnableRequest) -> Call<()> {
         self.0.call("session.skills.enable", params)
     }
     /// Ensures the session's skill definitions have been loaded from disk.
     ///
     /// Wire method `session.skills.ensureLoaded`.
+    #[inline]
     pub fn ensure_loaded(self) -> Call<()> {
         self.0.call("session.skills.ensureLoaded", &())
     }
     /// Returns the skills that have been invoked during this session.
     ///
     /// Wire method `session.skills.getInvoked`.
+    #[inline]
     pub fn get_invoked(self) -> Call<SkillsGetInvokedResult> {
         self.0.call("session.skills.getInvoked", &())
     }
     /// Lists skills available to the session.
     ///
     /// Wire method `session.skills.list`.
+    #[inline]
     pub fn list(self) -> Call<SkillList> {
         self.0.call("session.skills.list", &())
     }
     /// Reloads skill definitions for the session.
     ///
     /// Wire method `session.skills.reload`.
+    #[inline]
     pub fn reload(self) -> Call<SkillsLoadDiagnostics> {
         self.0.call("session.skills.reload", &())
     }

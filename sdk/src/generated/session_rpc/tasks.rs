@@ -19,18 +19,21 @@ impl<'a> Tasks<'a> {
     /// Cancels a background task.
     ///
     /// Wire method `session.tasks.cancel`.
+    #[inline]
     pub fn cancel(self, params: &TasksCancelRequest) -> Call<TasksCancelResult> {
         self.0.call("session.tasks.cancel", params)
     }
     /// Returns the first sync-waiting task that can currently be promoted to background mode.
     ///
     /// Wire method `session.tasks.getCurrentPromotable`.
+    #[inline]
     pub fn get_current_promotable(self) -> Call<TasksGetCurrentPromotableResult> {
         self.0.call("session.tasks.getCurrentPromotable", &())
     }
     /// Returns progress information for a background task by ID.
     ///
     /// Wire method `session.tasks.getProgress`.
+    #[inline]
     pub fn get_progress(
         self,
         params: &TasksGetProgressRequest,
@@ -40,12 +43,14 @@ impl<'a> Tasks<'a> {
     /// Lists background tasks tracked by the session.
     ///
     /// Wire method `session.tasks.list`.
+    #[inline]
     pub fn list(self) -> Call<TaskList> {
         self.0.call("session.tasks.list", &())
     }
     /// Atomically promotes the first promotable sync-waiting task to background mode and returns it.
     ///
     /// Wire method `session.tasks.promoteCurrentToBackground`.
+    #[inline]
     pub fn promote_current_to_background(
         self,
     ) -> Call<TasksPromoteCurrentToBackgroundResult> {
@@ -54,6 +59,7 @@ impl<'a> Tasks<'a> {
     /// Promotes an eligible synchronously-waited task so it continues running in the background.
     ///
     /// Wire method `session.tasks.promoteToBackground`.
+    #[inline]
     pub fn promote_to_background(
         self,
         params: &TasksPromoteToBackgroundRequest,
@@ -63,6 +69,7 @@ impl<'a> Tasks<'a> {
     /// Reads a detached shell task's output after a cursor, optionally waiting for new output or for the shell to finish.
     ///
     /// Wire method `session.tasks.readOutput`.
+    #[inline]
     pub fn read_output(
         self,
         params: &TasksReadOutputRequest,
@@ -72,24 +79,28 @@ impl<'a> Tasks<'a> {
     /// Refreshes metadata for any detached background shells the runtime knows about.
     ///
     /// Wire method `session.tasks.refresh`.
+    #[inline]
     pub fn refresh(self) -> Call<TasksRefreshResult> {
         self.0.call("session.tasks.refresh", &())
     }
     /// Registers a client-owned task, or reclaims an orphaned task belonging to the same extension principal.
     ///
     /// Wire method `session.tasks.register`.
+    #[inline]
     pub fn register(self, params: &TasksRegisterRequest) -> Call<TasksRegisterResult> {
         self.0.call("session.tasks.register", params)
     }
     /// Removes a completed or cancelled background task from tracking.
     ///
     /// Wire method `session.tasks.remove`.
+    #[inline]
     pub fn remove(self, params: &TasksRemoveRequest) -> Call<TasksRemoveResult> {
         self.0.call("session.tasks.remove", params)
     }
     /// Sends a message to a background agent task.
     ///
     /// Wire method `session.tasks.sendMessage`.
+    #[inline]
     pub fn send_message(
         self,
         params: &TasksSendMessageRequest,
@@ -99,6 +110,7 @@ impl<'a> Tasks<'a> {
     /// Starts a background agent task in the session.
     ///
     /// Wire method `session.tasks.startAgent`.
+    #[inline]
     pub fn start_agent(
         self,
         params: &TasksStartAgentRequest,
@@ -108,12 +120,14 @@ impl<'a> Tasks<'a> {
     /// Publishes generic progress or a terminal outcome for a client-owned task.
     ///
     /// Wire method `session.tasks.update`.
+    #[inline]
     pub fn update(self, params: &TasksUpdateRequest) -> Call<TasksUpdateResult> {
         self.0.call("session.tasks.update", params)
     }
     /// Waits for all in-flight background tasks and any follow-up turns to settle.
     ///
     /// Wire method `session.tasks.waitForPending`.
+    #[inline]
     pub fn wait_for_pending(self) -> Call<TasksWaitForPendingResult> {
         self.0.call("session.tasks.waitForPending", &())
     }

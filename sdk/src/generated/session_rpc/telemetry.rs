@@ -10,12 +10,14 @@ impl<'a> Telemetry<'a> {
     /// Gets the telemetry engagement ID currently associated with the session, when available.
     ///
     /// Wire method `session.telemetry.getEngagementId`.
+    #[inline]
     pub fn get_engagement_id(self) -> Call<SessionTelemetryEngagement> {
         self.0.call("session.telemetry.getEngagementId", &())
     }
     /// Sets feature override key/value pairs to attach to subsequent telemetry events for the session.
     ///
     /// Wire method `session.telemetry.setFeatureOverrides`.
+    #[inline]
     pub fn set_feature_overrides(
         self,
         params: &TelemetrySetFeatureOverridesRequest,

@@ -17,12 +17,14 @@ impl<'a> Tools<'a> {
     /// Executes one tool from the session's currently offered tool set through the native invocation pipeline.
     ///
     /// Wire method `session.tools.execute`.
+    #[inline]
     pub fn execute(self, params: &ToolsExecuteRequest) -> Call<ToolResult> {
         self.0.call("session.tools.execute", params)
     }
     /// Returns the Rust-owned built-in tool descriptors used to construct the session's offered tool set.
     ///
     /// Wire method `session.tools.getBuiltinDescriptors`.
+    #[inline]
     pub fn get_builtin_descriptors(
         self,
         params: &ToolsGetBuiltinDescriptorsRequest,
@@ -32,12 +34,14 @@ impl<'a> Tools<'a> {
     /// Returns lightweight metadata for the session's currently initialized tools.
     ///
     /// Wire method `session.tools.getCurrentMetadata`.
+    #[inline]
     pub fn get_current_metadata(self) -> Call<ToolsGetCurrentMetadataResult> {
         self.0.call("session.tools.getCurrentMetadata", &())
     }
     /// Provides the result for a pending external tool call.
     ///
     /// Wire method `session.tools.handlePendingToolCall`.
+    #[inline]
     pub fn handle_pending_tool_call(
         self,
         params: &HandlePendingToolCallRequest,
@@ -47,24 +51,28 @@ impl<'a> Tools<'a> {
     /// Resolves, builds, and validates the runtime tool list for the session.
     ///
     /// Wire method `session.tools.initializeAndValidate`.
+    #[inline]
     pub fn initialize_and_validate(self) -> Call<ToolsInitializeAndValidateResult> {
         self.0.call("session.tools.initializeAndValidate", &())
     }
     /// Lists the external tool calls of the session and its sub-agents that are still waiting for session.tools.handlePendingToolCall.
     ///
     /// Wire method `session.tools.listPendingRequests`.
+    #[inline]
     pub fn list_pending_requests(self) -> Call<PendingExternalToolRequestList> {
         self.0.call("session.tools.listPendingRequests", &())
     }
     /// Atomically replaces the complete externally implemented tool list supplied by the calling connection. Built-in, MCP/plugin, extension-discovered, subagent, and tools supplied by other connections remain unchanged.
     ///
     /// Wire method `session.tools.set`.
+    #[inline]
     pub fn set(self, params: &ToolsSetRequest) -> Call<ToolsSetResult> {
         self.0.call("session.tools.set", params)
     }
     /// Projects a completed task_complete tool call into its label-safe session event payload.
     ///
     /// Wire method `session.tools.taskCompleteEventData`.
+    #[inline]
     pub fn task_complete_event_data(
         self,
         params: &ToolsTaskCompleteEventDataRequest,
@@ -74,6 +82,7 @@ impl<'a> Tools<'a> {
     /// Sets the current session's live subagent settings override, which takes precedence over persisted user settings until cleared. Persisted user settings remain the source of truth for future sessions.
     ///
     /// Wire method `session.tools.updateSubagentSettings`.
+    #[inline]
     pub fn update_subagent_settings(
         self,
         params: &UpdateSubagentSettingsRequest,

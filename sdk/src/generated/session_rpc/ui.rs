@@ -19,6 +19,7 @@ impl<'a> Ui<'a> {
     /// Requests structured input from a UI-capable client.
     ///
     /// Wire method `session.ui.elicitation`.
+    #[inline]
     pub fn elicitation(
         self,
         params: &UiElicitationRequest,
@@ -28,6 +29,7 @@ impl<'a> Ui<'a> {
     /// Runs a transient no-tools model query against the current conversation context.
     ///
     /// Wire method `session.ui.ephemeralQuery`.
+    #[inline]
     pub fn ephemeral_query(
         self,
         params: &UiEphemeralQueryRequest,
@@ -39,6 +41,7 @@ impl<'a> Ui<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.ui.handleHumanAskUser`.
+    #[inline]
     pub fn handle_human_ask_user(
         self,
         params: &UiHandlePendingElicitationRequest,
@@ -50,6 +53,7 @@ impl<'a> Ui<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.ui.handleHumanExitPlanMode`.
+    #[inline]
     pub fn handle_human_exit_plan_mode(
         self,
         params: &UiHandlePendingExitPlanModeRequest,
@@ -61,6 +65,7 @@ impl<'a> Ui<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.ui.handleHumanUserInput`.
+    #[inline]
     pub fn handle_human_user_input(
         self,
         params: &UiHandlePendingUserInputRequest,
@@ -70,6 +75,7 @@ impl<'a> Ui<'a> {
     /// Resolves a pending `auto_mode_switch.requested` event with the user's accept/decline decision.
     ///
     /// Wire method `session.ui.handlePendingAutoModeSwitch`.
+    #[inline]
     pub fn handle_pending_auto_mode_switch(
         self,
         params: &UiHandlePendingAutoModeSwitchRequest,
@@ -79,6 +85,7 @@ impl<'a> Ui<'a> {
     /// Provides the user response for a pending elicitation request.
     ///
     /// Wire method `session.ui.handlePendingElicitation`.
+    #[inline]
     pub fn handle_pending_elicitation(
         self,
         params: &UiHandlePendingElicitationRequest,
@@ -88,6 +95,7 @@ impl<'a> Ui<'a> {
     /// Resolves a pending `exit_plan_mode.requested` event with the user's response.
     ///
     /// Wire method `session.ui.handlePendingExitPlanMode`.
+    #[inline]
     pub fn handle_pending_exit_plan_mode(
         self,
         params: &UiHandlePendingExitPlanModeRequest,
@@ -97,6 +105,7 @@ impl<'a> Ui<'a> {
     /// Resolves a pending `sampling.requested` event with a sampling result, or rejects it.
     ///
     /// Wire method `session.ui.handlePendingSampling`.
+    #[inline]
     pub fn handle_pending_sampling(
         self,
         params: &UiHandlePendingSamplingRequest,
@@ -106,6 +115,7 @@ impl<'a> Ui<'a> {
     /// Resolves a pending `session_limits_exhausted.requested` event with the user's selected limit action.
     ///
     /// Wire method `session.ui.handlePendingSessionLimitsExhausted`.
+    #[inline]
     pub fn handle_pending_session_limits_exhausted(
         self,
         params: &UiHandlePendingSessionLimitsExhaustedRequest,
@@ -115,6 +125,7 @@ impl<'a> Ui<'a> {
     /// Resolves a pending `user_input.requested` event with the user's response.
     ///
     /// Wire method `session.ui.handlePendingUserInput`.
+    #[inline]
     pub fn handle_pending_user_input(
         self,
         params: &UiHandlePendingUserInputRequest,
@@ -124,6 +135,7 @@ impl<'a> Ui<'a> {
     /// Registers an in-process handler for auto-mode-switch requests so the server bridge skips dispatch.
     ///
     /// Wire method `session.ui.registerDirectAutoModeSwitchHandler`.
+    #[inline]
     pub fn register_direct_auto_mode_switch_handler(
         self,
     ) -> Call<UiRegisterDirectAutoModeSwitchHandlerResult> {
@@ -132,6 +144,7 @@ impl<'a> Ui<'a> {
     /// Unregisters a previously-registered in-process auto-mode-switch handler by its opaque handle.
     ///
     /// Wire method `session.ui.unregisterDirectAutoModeSwitchHandler`.
+    #[inline]
     pub fn unregister_direct_auto_mode_switch_handler(
         self,
         params: &UiUnregisterDirectAutoModeSwitchHandlerRequest,

@@ -16,30 +16,35 @@ use crate::types::{
 pub struct Workflow<'a>(pub(crate) &'a Caller);
 impl<'a> Workflow<'a> {
     /// `journal` methods.
+    #[inline]
     pub fn journal(self) -> WorkflowJournal<'a> {
         WorkflowJournal(self.0)
     }
     /// Runs one dynamic-workflow-scoped subagent and returns its result.
     ///
     /// Wire method `session.workflow.agent`.
+    #[inline]
     pub fn agent(self, params: &WorkflowAgentRequest) -> Call<WorkflowAgentResult> {
         self.0.call("session.workflow.agent", params)
     }
     /// Requests cancellation of a dynamic workflow run and returns its run envelope.
     ///
     /// Wire method `session.workflow.cancel`.
+    #[inline]
     pub fn cancel(self, params: &WorkflowCancelRequest) -> Call<WorkflowRunResult> {
         self.0.call("session.workflow.cancel", params)
     }
     /// Gets the current or settled envelope for a dynamic workflow run.
     ///
     /// Wire method `session.workflow.getRun`.
+    #[inline]
     pub fn get_run(self, params: &WorkflowGetRunRequest) -> Call<WorkflowRunResult> {
         self.0.call("session.workflow.getRun", params)
     }
     /// Gets durable and live observability detail for one dynamic workflow run.
     ///
     /// Wire method `session.workflow.getRunDetail`.
+    #[inline]
     pub fn get_run_detail(
         self,
         params: &WorkflowGetRunRequest,
@@ -49,6 +54,7 @@ impl<'a> Workflow<'a> {
     /// Pages durable progress for one dynamic workflow run.
     ///
     /// Wire method `session.workflow.getRunProgress`.
+    #[inline]
     pub fn get_run_progress(
         self,
         params: &WorkflowGetRunProgressRequest,
@@ -58,6 +64,7 @@ impl<'a> Workflow<'a> {
     /// Lists durable dynamic workflow runs for this session in creation order.
     ///
     /// Wire method `session.workflow.listRuns`.
+    #[inline]
     pub fn list_runs(
         self,
         params: &WorkflowListRunsRequest,
@@ -67,12 +74,14 @@ impl<'a> Workflow<'a> {
     /// Records a batch of ordered dynamic workflow progress lines.
     ///
     /// Wire method `session.workflow.log`.
+    #[inline]
     pub fn log(self, params: &WorkflowLogRequest) -> Call<WorkflowAckResult> {
         self.0.call("session.workflow.log", params)
     }
     /// Pauses a running dynamic workflow and returns its settled run envelope.
     ///
     /// Wire method `session.workflow.pause`.
+    #[inline]
     pub fn pause(self, params: &WorkflowPauseRequest) -> Call<WorkflowRunResult> {
         self.0.call("session.workflow.pause", params)
     }
@@ -81,6 +90,7 @@ impl<'a> Workflow<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.workflow.pauseAtCheckpoint`.
+    #[inline]
     pub fn pause_at_checkpoint(
         self,
         params: &WorkflowPauseCheckpointRequest,
@@ -90,6 +100,7 @@ impl<'a> Workflow<'a> {
     /// Resumes a dynamic workflow run using its persisted name, arguments, journal, and accounting.
     ///
     /// Wire method `session.workflow.resume`.
+    #[inline]
     pub fn resume(self, params: &WorkflowResumeRequest) -> Call<WorkflowResumeResult> {
         self.0.call("session.workflow.resume", params)
     }
@@ -98,6 +109,7 @@ impl<'a> Workflow<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.workflow.resumeFromTool`.
+    #[inline]
     pub fn resume_from_tool(
         self,
         params: &WorkflowToolResumeRequest,
@@ -107,6 +119,7 @@ impl<'a> Workflow<'a> {
     /// Runs a registered dynamic workflow by name at the top level.
     ///
     /// Wire method `session.workflow.run`.
+    #[inline]
     pub fn run(self, params: &WorkflowRunRequest) -> Call<WorkflowRunResult> {
         self.0.call("session.workflow.run", params)
     }
@@ -115,6 +128,7 @@ impl<'a> Workflow<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.workflow.runFromTool`.
+    #[inline]
     pub fn run_from_tool(
         self,
         params: &WorkflowToolRunRequest,
@@ -129,6 +143,7 @@ impl<'a> WorkflowJournal<'a> {
     /// Reads a memoized dynamic workflow journal entry.
     ///
     /// Wire method `session.workflow.journal.get`.
+    #[inline]
     pub fn get(
         self,
         params: &WorkflowJournalGetRequest,
@@ -138,6 +153,7 @@ impl<'a> WorkflowJournal<'a> {
     /// Stores a memoized dynamic workflow journal entry.
     ///
     /// Wire method `session.workflow.journal.put`.
+    #[inline]
     pub fn put(self, params: &WorkflowJournalPutRequest) -> Call<WorkflowAckResult> {
         self.0.call("session.workflow.journal.put", params)
     }

@@ -23,6 +23,7 @@ impl<'a> Workspaces<'a> {
     /// Adds a compaction summary checkpoint to the local session workspace.
     ///
     /// Wire method `session.workspaces.addSummary`.
+    #[inline]
     pub fn add_summary(
         self,
         params: &WorkspacesAddSummaryRequest,
@@ -32,6 +33,7 @@ impl<'a> Workspaces<'a> {
     /// Checks whether the local session workspace has an autopilot objective state file.
     ///
     /// Wire method `session.workspaces.autopilotObjectiveExists`.
+    #[inline]
     pub fn autopilot_objective_exists(
         self,
     ) -> Call<WorkspacesAutopilotObjectiveExistsResult> {
@@ -40,6 +42,7 @@ impl<'a> Workspaces<'a> {
     /// Creates a directory in the session workspace files directory.
     ///
     /// Wire method `session.workspaces.createDirectory`.
+    #[inline]
     pub fn create_directory(
         self,
         params: &WorkspacesCreateDirectoryRequest,
@@ -49,12 +52,14 @@ impl<'a> Workspaces<'a> {
     /// Creates or overwrites a file in the session workspace files directory.
     ///
     /// Wire method `session.workspaces.createFile`.
+    #[inline]
     pub fn create_file(self, params: &WorkspacesCreateFileRequest) -> Call<()> {
         self.0.call("session.workspaces.createFile", params)
     }
     /// Deletes the autopilot objective state file from the local session workspace.
     ///
     /// Wire method `session.workspaces.deleteAutopilotObjective`.
+    #[inline]
     pub fn delete_autopilot_objective(
         self,
     ) -> Call<WorkspacesDeleteAutopilotObjectiveResult> {
@@ -63,12 +68,14 @@ impl<'a> Workspaces<'a> {
     /// Computes a diff for the session workspace. Never rejects for a busy session: a `session`-mode diff that cannot read the session's file-change captures falls back to an unstaged git diff with `isFallback: true` and reports why in `unavailableReason`.
     ///
     /// Wire method `session.workspaces.diff`.
+    #[inline]
     pub fn diff(self, params: &WorkspacesDiffRequest) -> Call<WorkspaceDiffResult> {
         self.0.call("session.workspaces.diff", params)
     }
     /// Ensures a local session workspace exists and returns it.
     ///
     /// Wire method `session.workspaces.ensure`.
+    #[inline]
     pub fn ensure(
         self,
         params: &WorkspacesEnsureRequest,
@@ -78,24 +85,28 @@ impl<'a> Workspaces<'a> {
     /// Gets current workspace metadata for the session.
     ///
     /// Wire method `session.workspaces.getWorkspace`.
+    #[inline]
     pub fn get_workspace(self) -> Call<WorkspacesGetWorkspaceResult> {
         self.0.call("session.workspaces.getWorkspace", &())
     }
     /// Lists workspace checkpoints in chronological order.
     ///
     /// Wire method `session.workspaces.listCheckpoints`.
+    #[inline]
     pub fn list_checkpoints(self) -> Call<WorkspacesListCheckpointsResult> {
         self.0.call("session.workspaces.listCheckpoints", &())
     }
     /// Lists files stored in the session workspace files directory.
     ///
     /// Wire method `session.workspaces.listFiles`.
+    #[inline]
     pub fn list_files(self) -> Call<WorkspacesListFilesResult> {
         self.0.call("session.workspaces.listFiles", &())
     }
     /// Reads the autopilot objective state file from the local session workspace.
     ///
     /// Wire method `session.workspaces.readAutopilotObjective`.
+    #[inline]
     pub fn read_autopilot_objective(
         self,
     ) -> Call<WorkspacesReadAutopilotObjectiveResult> {
@@ -104,6 +115,7 @@ impl<'a> Workspaces<'a> {
     /// Reads the content of a workspace checkpoint by number.
     ///
     /// Wire method `session.workspaces.readCheckpoint`.
+    #[inline]
     pub fn read_checkpoint(
         self,
         params: &WorkspacesReadCheckpointRequest,
@@ -113,6 +125,7 @@ impl<'a> Workspaces<'a> {
     /// Reads a file from the session workspace files directory.
     ///
     /// Wire method `session.workspaces.readFile`.
+    #[inline]
     pub fn read_file(
         self,
         params: &WorkspacesReadFileRequest,
@@ -122,18 +135,21 @@ impl<'a> Workspaces<'a> {
     /// Removes a file or directory from the session workspace files directory.
     ///
     /// Wire method `session.workspaces.removePath`.
+    #[inline]
     pub fn remove_path(self, params: &WorkspacesRemovePathRequest) -> Call<()> {
         self.0.call("session.workspaces.removePath", params)
     }
     /// Renames a file or directory within the session workspace files directory.
     ///
     /// Wire method `session.workspaces.renamePath`.
+    #[inline]
     pub fn rename_path(self, params: &WorkspacesRenamePathRequest) -> Call<()> {
         self.0.call("session.workspaces.renamePath", params)
     }
     /// Saves pasted content as a UTF-8 file in the session workspace.
     ///
     /// Wire method `session.workspaces.saveLargePaste`.
+    #[inline]
     pub fn save_large_paste(
         self,
         params: &WorkspacesSaveLargePasteRequest,
@@ -143,6 +159,7 @@ impl<'a> Workspaces<'a> {
     /// Returns metadata for a file or directory in the session workspace files directory.
     ///
     /// Wire method `session.workspaces.statFile`.
+    #[inline]
     pub fn stat_file(
         self,
         params: &WorkspacesStatFileRequest,
@@ -152,6 +169,7 @@ impl<'a> Workspaces<'a> {
     /// Truncates local workspace compaction summaries after a rollback.
     ///
     /// Wire method `session.workspaces.truncateSummaries`.
+    #[inline]
     pub fn truncate_summaries(
         self,
         params: &WorkspacesTruncateSummariesRequest,
@@ -161,6 +179,7 @@ impl<'a> Workspaces<'a> {
     /// Updates workspace metadata for a local session and returns the refreshed workspace.
     ///
     /// Wire method `session.workspaces.updateMetadata`.
+    #[inline]
     pub fn update_metadata(
         self,
         params: &WorkspacesUpdateMetadataRequest,
@@ -170,6 +189,7 @@ impl<'a> Workspaces<'a> {
     /// Writes the autopilot objective state file in the local session workspace.
     ///
     /// Wire method `session.workspaces.writeAutopilotObjective`.
+    #[inline]
     pub fn write_autopilot_objective(
         self,
         params: &WorkspacesWriteAutopilotObjectiveRequest,

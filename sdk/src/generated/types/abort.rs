@@ -7,9 +7,9 @@ pub struct AbortData {
     /// Finite reason code describing why the current turn was aborted
     pub reason: AbortReason,
 }
-record!(AbortData[] { field reason "reason" });
+record!(AbortData[] { Field reason "reason" });
 /// Finite reason code describing why the current turn was aborted
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AbortReason {
     /// The local user requested the abort, for example by pressing Ctrl+C in the CLI.
@@ -34,7 +34,7 @@ pub struct AbortRequest {
     /// Finite reason code describing why the current turn was aborted
     pub reason: Option<AbortReason>,
 }
-record!(AbortRequest[] { field reason "reason" });
+record!(AbortRequest[] { Field reason "reason" });
 impl AbortRequest {
     /// Sets [`reason`](Self::reason).
     #[inline]
@@ -52,4 +52,4 @@ pub struct AbortResult {
     /// Error message if the abort failed
     pub error: Option<String>,
 }
-record!(AbortResult[] { field success "success", field error "error" });
+record!(AbortResult[] { Field success "success", Field error "error" });

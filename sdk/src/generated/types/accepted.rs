@@ -7,4 +7,4 @@ pub struct AcceptedEnqueueCommandResult {
     /// Stable opaque ID of the queued command.
     pub queue_id: String,
 }
-record!(AcceptedEnqueueCommandResult["queued" true] { field queue_id "queueId" });
+record!(AcceptedEnqueueCommandResult["queued" true] { Field queue_id "queueId" });

@@ -13,8 +13,8 @@ pub struct AccountAllUsers {
     pub token: Option<String>,
 }
 record!(
-    AccountAllUsers[] { field auth_info "authInfo", field selection_id "selectionId",
-    secret token "token" }
+    AccountAllUsers[] { Field auth_info "authInfo", Field selection_id "selectionId",
+    Secret token "token" }
 );
 /// An interactive account whose model provider owns its credentials. It carries no GitHub credential.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ pub struct AccountAuthInfo {
     /// Login identifying the provider-owned account.
     pub login: String,
 }
-record!(AccountAuthInfo["type" "account"] { field host "host", field login "login" });
+record!(AccountAuthInfo["type" "account"] { Field host "host", Field login "login" });
 impl AccountAuthInfo {
     /// With what is required; the rest is unset.
     #[inline]
@@ -45,7 +45,7 @@ pub struct AccountDescribeAuthInfoRequest {
     /// Identity to describe.
     pub identity: AuthIdentity,
 }
-record!(AccountDescribeAuthInfoRequest[] { field identity "identity" });
+record!(AccountDescribeAuthInfoRequest[] { Field identity "identity" });
 impl AccountDescribeAuthInfoRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -65,7 +65,7 @@ pub struct AccountDescribeAuthInfoResult {
     pub description: String,
 }
 record!(
-    AccountDescribeAuthInfoResult[] { field message "message", field description
+    AccountDescribeAuthInfoResult[] { Field message "message", Field description
     "description" }
 );
 /// Current authentication state
@@ -78,7 +78,7 @@ pub struct AccountGetCurrentAuthResult {
     pub auth_errors: Option<Vec<String>>,
 }
 record!(
-    AccountGetCurrentAuthResult[] { field auth_info "authInfo", field auth_errors
+    AccountGetCurrentAuthResult[] { Field auth_info "authInfo", Field auth_errors
     "authErrors" }
 );
 /// The authentication identity whose gist support should be reported.
@@ -90,7 +90,7 @@ pub struct AccountGetGistSupportRequest {
     /// Identity to evaluate.
     pub identity: AuthIdentity,
 }
-record!(AccountGetGistSupportRequest[] { field identity "identity" });
+record!(AccountGetGistSupportRequest[] { Field identity "identity" });
 impl AccountGetGistSupportRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -112,7 +112,7 @@ pub struct AccountGetGistSupportResult {
     pub reason: Option<String>,
 }
 record!(
-    AccountGetGistSupportResult[] { field supported "supported", field kind "kind", field
+    AccountGetGistSupportResult[] { Field supported "supported", Field kind "kind", Field
     reason "reason" }
 );
 /// Optional opaque account selection or compatibility GitHub token used to look up quota.
@@ -125,7 +125,7 @@ pub struct AccountGetQuotaRequest {
     pub git_hub_token: Option<String>,
 }
 record!(
-    AccountGetQuotaRequest[] { field selection_id "selectionId", secret git_hub_token
+    AccountGetQuotaRequest[] { Field selection_id "selectionId", Secret git_hub_token
     "gitHubToken" }
 );
 impl AccountGetQuotaRequest {
@@ -149,7 +149,7 @@ pub struct AccountGetQuotaResult {
     /// Quota snapshots keyed by type (e.g., chat, completions, premium_interactions)
     pub quota_snapshots: std::collections::BTreeMap<String, AccountQuotaSnapshot>,
 }
-record!(AccountGetQuotaResult[] { field quota_snapshots "quotaSnapshots" });
+record!(AccountGetQuotaResult[] { Field quota_snapshots "quotaSnapshots" });
 /// The environment variable supplying a classic personal access token, when one is set.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -159,7 +159,7 @@ pub struct AccountGetTokenEnvVarResult {
     /// Variable name, for example `GH_TOKEN`. Absent when no classic token is present in the environment.
     pub name: Option<String>,
 }
-record!(AccountGetTokenEnvVarResult[] { field name "name" });
+record!(AccountGetTokenEnvVarResult[] { Field name "name" });
 /// A path to resolve against the GitHub host an identity is signed in to.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -171,7 +171,7 @@ pub struct AccountGetWebUrlRequest {
     /// Identity whose host the path resolves against. Omit to resolve against the public github.com host.
     pub identity: Option<AuthIdentity>,
 }
-record!(AccountGetWebUrlRequest[] { field path "path", field identity "identity" });
+record!(AccountGetWebUrlRequest[] { Field path "path", Field identity "identity" });
 impl AccountGetWebUrlRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -197,9 +197,9 @@ pub struct AccountGetWebUrlResult {
     /// Absolute URL for the requested path.
     pub url: String,
 }
-record!(AccountGetWebUrlResult[] { field url "url" });
+record!(AccountGetWebUrlResult[] { Field url "url" });
 /// The provider kind stamped on a signed-in account.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AccountKind {
     /// An OAuth github.com account.
@@ -231,7 +231,7 @@ pub struct AccountLoginRequest {
     pub token: String,
 }
 record!(
-    AccountLoginRequest[] { field host "host", field login "login", secret token "token"
+    AccountLoginRequest[] { Field host "host", Field login "login", Secret token "token"
     }
 );
 impl AccountLoginRequest {
@@ -258,7 +258,7 @@ pub struct AccountLoginResult {
     /// Whether the credential was persisted to a secure store (system keychain, or the config file when plaintext storage is enabled). False when no secure store was available and the token was not saved, so the consumer can decide how to proceed.
     pub stored_in_vault: bool,
 }
-record!(AccountLoginResult[] { field stored_in_vault "storedInVault" });
+record!(AccountLoginResult[] { Field stored_in_vault "storedInVault" });
 /// User to log out
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -269,7 +269,7 @@ pub struct AccountLogoutRequest {
     pub auth_info: Option<AuthInfo>,
 }
 record!(
-    AccountLogoutRequest[] { field selection_id "selectionId", field auth_info "authInfo"
+    AccountLogoutRequest[] { Field selection_id "selectionId", Field auth_info "authInfo"
     }
 );
 impl AccountLogoutRequest {
@@ -293,7 +293,7 @@ pub struct AccountLogoutResult {
     /// Whether other authenticated users remain after logout
     pub has_more_users: bool,
 }
-record!(AccountLogoutResult[] { field has_more_users "hasMoreUsers" });
+record!(AccountLogoutResult[] { Field has_more_users "hasMoreUsers" });
 /// Quota usage snapshot for a Copilot quota type, including entitlement, used requests, overage, reset date, and remaining percentage.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -316,11 +316,11 @@ pub struct AccountQuotaSnapshot {
     pub reset_date: Option<String>,
 }
 record!(
-    AccountQuotaSnapshot[] { field is_unlimited_entitlement "isUnlimitedEntitlement",
-    field entitlement_requests "entitlementRequests", field used_requests "usedRequests",
-    field usage_allowed_with_exhausted_quota "usageAllowedWithExhaustedQuota", field
-    remaining_percentage "remainingPercentage", field overage "overage", field
-    overage_allowed_with_exhausted_quota "overageAllowedWithExhaustedQuota", field
+    AccountQuotaSnapshot[] { Field is_unlimited_entitlement "isUnlimitedEntitlement",
+    Field entitlement_requests "entitlementRequests", Field used_requests "usedRequests",
+    Field usage_allowed_with_exhausted_quota "usageAllowedWithExhaustedQuota", Field
+    remaining_percentage "remainingPercentage", Field overage "overage", Field
+    overage_allowed_with_exhausted_quota "overageAllowedWithExhaustedQuota", Field
     reset_date "resetDate" }
 );
 /// One signed-in account in the roster forest.
@@ -343,7 +343,7 @@ pub struct AccountStatus {
     pub selection_id: String,
 }
 record!(
-    AccountStatus[] { field host "host", field login "login", field kind "kind", field
-    auth_source "authSource", field derived_from "derivedFrom", field active "active",
-    field selection_id "selectionId" }
+    AccountStatus[] { Field host "host", Field login "login", Field kind "kind", Field
+    auth_source "authSource", Field derived_from "derivedFrom", Field active "active",
+    Field selection_id "selectionId" }
 );

@@ -8,7 +8,7 @@ pub struct AccountsEnumerateRequest {
     /// Which typed accounts collection to enumerate.
     pub query: AuthEnumerateQuery,
 }
-record!(AccountsEnumerateRequest[] { field query "query" });
+record!(AccountsEnumerateRequest[] { Field query "query" });
 impl AccountsEnumerateRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -23,7 +23,7 @@ pub struct AccountsGetRequest {
     /// Which typed accounts datum to read.
     pub query: AuthReadQuery,
 }
-record!(AccountsGetRequest[] { field query "query" });
+record!(AccountsGetRequest[] { Field query "query" });
 impl AccountsGetRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -38,7 +38,7 @@ pub struct AccountsSetRequest {
     /// The non-interactive mutation command to apply.
     pub command: AuthWrite,
 }
-record!(AccountsSetRequest[] { field command "command" });
+record!(AccountsSetRequest[] { Field command "command" });
 impl AccountsSetRequest {
     /// With what is required; the rest is unset.
     #[inline]

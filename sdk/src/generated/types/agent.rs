@@ -15,8 +15,8 @@ pub struct AgentDiscoveryPath {
     pub project_path: Option<String>,
 }
 record!(
-    AgentDiscoveryPath[] { field path "path", field scope "scope", field
-    preferred_for_creation "preferredForCreation", field project_path "projectPath" }
+    AgentDiscoveryPath[] { Field path "path", Field scope "scope", Field
+    preferred_for_creation "preferredForCreation", Field project_path "projectPath" }
 );
 /// Canonical locations where custom agents can be created so the runtime will recognize them.
 #[derive(Clone)]
@@ -25,9 +25,9 @@ pub struct AgentDiscoveryPathList {
     /// Canonical agent create/discovery directories, in priority order
     pub paths: Vec<AgentDiscoveryPath>,
 }
-record!(AgentDiscoveryPathList[] { field paths "paths" });
+record!(AgentDiscoveryPathList[] { Field paths "paths" });
 /// Which tier this directory belongs to
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AgentDiscoveryPathScope {
     /// The user's personal agent configuration directory.
@@ -45,7 +45,7 @@ pub struct AgentGetCurrentResult {
     /// Currently selected custom agent, or null if using the default agent
     pub agent: AgentInfo,
 }
-record!(AgentGetCurrentResult[] { field agent "agent" });
+record!(AgentGetCurrentResult[] { Field agent "agent" });
 /// Agent metadata, including identifiers, display details, source, tools, model, models, reasoning effort, MCP servers, skills, and file path.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -86,16 +86,16 @@ pub struct AgentInfo {
     pub hooks: Option<std::collections::BTreeMap<String, Vec<serde_json::Value>>>,
 }
 record!(
-    AgentInfo[] { field name "name", field display_name "displayName", field description
-    "description", field path "path", field id "id", field source "source", field
-    user_invocable "userInvocable", field disable_model_invocation
-    "disableModelInvocation", field tools "tools", field model "model", field models
-    "models", field model_policy "modelPolicy", field reasoning_effort "reasoningEffort",
-    field mcp_servers "mcpServers", field skills "skills", field prompt "prompt", field
+    AgentInfo[] { Field name "name", Field display_name "displayName", Field description
+    "description", Field path "path", Field id "id", Field source "source", Field
+    user_invocable "userInvocable", Field disable_model_invocation
+    "disableModelInvocation", Field tools "tools", Field model "model", Field models
+    "models", Field model_policy "modelPolicy", Field reasoning_effort "reasoningEffort",
+    Field mcp_servers "mcpServers", Field skills "skills", Field prompt "prompt", Field
     hooks "hooks" }
 );
 /// Where the agent definition was loaded from
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AgentInfoSource {
     /// Agent loaded from the user's personal agent configuration.
@@ -118,7 +118,7 @@ string_enum!(
     "remote", Plugin "plugin", Builtin "builtin" }
 );
 /// What the agent was doing when the user interrupted it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AgentInterruptedActivity {
     /// A request to the model was open.
@@ -137,7 +137,7 @@ string_enum!(
     ToolCall "tool_call", BackgroundAgent "background_agent" }
 );
 /// Where the interruption landed relative to the first streamed token.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AgentInterruptedCancelPhase {
     /// No output had been produced when the request was cancelled.
@@ -183,11 +183,11 @@ pub struct AgentInterruptedData {
     pub interrupted_agent_count: Option<i64>,
 }
 record!(
-    AgentInterruptedData[] { field activity "activity", field elapsed_ms "elapsedMs",
-    field turn "turn", field model "model", field api_endpoint "apiEndpoint", field
-    transport "transport", field reasoning_effort "reasoningEffort", field cancel_phase
-    "cancelPhase", field output_ttft_ms "outputTtftMs", field tool_names "toolNames",
-    field tool_call_ids "toolCallIds", field safe_tool_names "safeToolNames", field
+    AgentInterruptedData[] { Field activity "activity", Field elapsed_ms "elapsedMs",
+    Field turn "turn", Field model "model", Field api_endpoint "apiEndpoint", Field
+    transport "transport", Field reasoning_effort "reasoningEffort", Field cancel_phase
+    "cancelPhase", Field output_ttft_ms "outputTtftMs", Field tool_names "toolNames",
+    Field tool_call_ids "toolCallIds", Field safe_tool_names "safeToolNames", Field
     interrupted_agent_count "interruptedAgentCount" }
 );
 /// Agents available to the session.
@@ -197,7 +197,7 @@ pub struct AgentList {
     /// Available agents
     pub agents: Vec<AgentInfo>,
 }
-record!(AgentList[] { field agents "agents" });
+record!(AgentList[] { Field agents "agents" });
 /// Controls whether built-in agents and authored prompt text are included.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -208,7 +208,7 @@ pub struct AgentListRequest {
     pub include_prompt: Option<bool>,
 }
 record!(
-    AgentListRequest[] { field include_built_in_agents "includeBuiltInAgents", field
+    AgentListRequest[] { Field include_built_in_agents "includeBuiltInAgents", Field
     include_prompt "includePrompt" }
 );
 impl AgentListRequest {
@@ -226,7 +226,7 @@ impl AgentListRequest {
     }
 }
 /// Whether configured models are advisory preferences or required constraints
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AgentModelPolicy {
     /// Treat the authored models as advisory preferences that callers may override.
@@ -281,16 +281,16 @@ pub struct AgentRegistryLiveTargetEntry {
     pub token: Option<String>,
 }
 record!(
-    AgentRegistryLiveTargetEntry[] { field schema_version "schemaVersion", field kind
-    "kind", field pid "pid", field host "host", field port "port", field session_id
-    "sessionId", field session_name "sessionName", field cwd "cwd", field branch
-    "branch", field model "model", field status "status", field attention_kind
-    "attentionKind", field status_revision "statusRevision", field last_terminal_event
-    "lastTerminalEvent", field started_at "startedAt", field copilot_version
-    "copilotVersion", field last_seen_ms "lastSeenMs", secret token "token" }
+    AgentRegistryLiveTargetEntry[] { Field schema_version "schemaVersion", Field kind
+    "kind", Field pid "pid", Field host "host", Field port "port", Field session_id
+    "sessionId", Field session_name "sessionName", Field cwd "cwd", Field branch
+    "branch", Field model "model", Field status "status", Field attention_kind
+    "attentionKind", Field status_revision "statusRevision", Field last_terminal_event
+    "lastTerminalEvent", Field started_at "startedAt", Field copilot_version
+    "copilotVersion", Field last_seen_ms "lastSeenMs", Secret token "token" }
 );
 /// Kind of attention required when status === "attention". Meaningful only when status === "attention".
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AgentRegistryLiveTargetEntryAttentionKind {
     /// Session is blocked on an unrecoverable error
@@ -311,7 +311,7 @@ string_enum!(
     ExitPlan "exit_plan", Elicitation "elicitation", UserInput "user_input" }
 );
 /// Process kind tag for the registry entry
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AgentRegistryLiveTargetEntryKind {
     /// Interactive Copilot CLI exposing a UI server (legacy/normal CLI process)
@@ -326,7 +326,7 @@ string_enum!(
     "managed-server" }
 );
 /// How the most recent turn ended (clean vs aborted). Lets the renderer distinguish done from done_cancelled.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AgentRegistryLiveTargetEntryLastTerminalEvent {
     /// Last turn ended cleanly (model returned a final assistant message)
@@ -340,7 +340,7 @@ string_enum!(
     AgentRegistryLiveTargetEntryLastTerminalEvent { TurnEnd "turn_end", Abort "abort" }
 );
 /// Coarse lifecycle status of the foreground session
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AgentRegistryLiveTargetEntryStatus {
     /// Session is actively processing a turn
@@ -372,11 +372,11 @@ pub struct AgentRegistryLogCapture {
     pub open_error_reason: Option<AgentRegistryLogCaptureOpenErrorReason>,
 }
 record!(
-    AgentRegistryLogCapture[] { field enabled "enabled", field path "path", field
-    open_error "openError", field open_error_reason "openErrorReason" }
+    AgentRegistryLogCapture[] { Field enabled "enabled", Field path "path", Field
+    open_error "openError", Field open_error_reason "openErrorReason" }
 );
 /// Categorized reason no canonical process log could be opened
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AgentRegistryLogCaptureOpenErrorReason {
     /// Filesystem permission denied opening the log file
@@ -402,11 +402,11 @@ pub struct AgentRegistrySpawnError {
     pub code: Option<String>,
 }
 record!(
-    AgentRegistrySpawnError["kind" "spawn-error"] { field message "message", field code
+    AgentRegistrySpawnError["kind" "spawn-error"] { Field message "message", Field code
     "code" }
 );
 /// Permission posture for the new session. 'yolo' requires the controller-local session to currently be in allow-all mode.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AgentRegistrySpawnPermissionMode {
     /// Standard permission posture (prompts for each request)
@@ -427,8 +427,8 @@ pub struct AgentRegistrySpawnRegistryTimeout {
     pub log_capture: Option<AgentRegistryLogCapture>,
 }
 record!(
-    AgentRegistrySpawnRegistryTimeout["kind" "registry-timeout"] { field child_pid
-    "childPid", field log_capture "logCapture" }
+    AgentRegistrySpawnRegistryTimeout["kind" "registry-timeout"] { Field child_pid
+    "childPid", Field log_capture "logCapture" }
 );
 /// Inputs to spawn a managed-server child via the controller's spawn delegate.
 #[derive(Clone)]
@@ -448,8 +448,8 @@ pub struct AgentRegistrySpawnRequest {
     pub initial_prompt: Option<String>,
 }
 record!(
-    AgentRegistrySpawnRequest[] { field cwd "cwd", field agent_name "agentName", field
-    model "model", field name "name", field permission_mode "permissionMode", field
+    AgentRegistrySpawnRequest[] { Field cwd "cwd", Field agent_name "agentName", Field
+    model "model", Field name "name", Field permission_mode "permissionMode", Field
     initial_prompt "initialPrompt" }
 );
 impl AgentRegistrySpawnRequest {
@@ -532,9 +532,9 @@ pub struct AgentRegistrySpawnSpawned {
     pub log_capture: Option<AgentRegistryLogCapture>,
 }
 record!(
-    AgentRegistrySpawnSpawned["kind" "spawned"] { field entry "entry", field
-    initial_prompt_sent "initialPromptSent", field initial_prompt_error
-    "initialPromptError", field log_capture "logCapture" }
+    AgentRegistrySpawnSpawned["kind" "spawned"] { Field entry "entry", Field
+    initial_prompt_sent "initialPromptSent", Field initial_prompt_error
+    "initialPromptError", Field log_capture "logCapture" }
 );
 /// Synchronous pre-validation rejected the spawn request.
 #[derive(Clone)]
@@ -548,11 +548,11 @@ pub struct AgentRegistrySpawnValidationError {
     pub message: String,
 }
 record!(
-    AgentRegistrySpawnValidationError["kind" "validation-error"] { field reason "reason",
-    field field "field", field message "message" }
+    AgentRegistrySpawnValidationError["kind" "validation-error"] { Field reason "reason",
+    Field field "field", Field message "message" }
 );
 /// Which parameter field was invalid. Omitted when the rejection is not field-specific.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AgentRegistrySpawnValidationErrorField {
     /// The cwd parameter
@@ -573,7 +573,7 @@ string_enum!(
     "agentName", Model "model", PermissionMode "permissionMode" }
 );
 /// Categorized reason for the rejection. Low-cardinality enum so telemetry can aggregate by reason without leaking raw paths or agent/model names.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AgentRegistrySpawnValidationErrorReason {
     /// Provided cwd does not exist on disk
@@ -603,7 +603,7 @@ pub struct AgentReloadResult {
     /// Reloaded custom agents
     pub agents: Vec<AgentInfo>,
 }
-record!(AgentReloadResult[] { field agents "agents" });
+record!(AgentReloadResult[] { Field agents "agents" });
 /// Name of the custom agent to select for subsequent turns.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -611,7 +611,7 @@ pub struct AgentSelectRequest {
     /// Name of the custom agent to select
     pub name: String,
 }
-record!(AgentSelectRequest[] { field name "name" });
+record!(AgentSelectRequest[] { Field name "name" });
 impl AgentSelectRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -626,7 +626,7 @@ pub struct AgentSelectResult {
     /// The newly selected custom agent
     pub agent: AgentInfo,
 }
-record!(AgentSelectResult[] { field agent "agent" });
+record!(AgentSelectResult[] { Field agent "agent" });
 /// An in-memory authored prompt override for an available agent.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -636,7 +636,7 @@ pub struct AgentSetPromptRequest {
     /// Replacement authored prompt. Empty text is valid.
     pub prompt: String,
 }
-record!(AgentSetPromptRequest[] { field id "id", field prompt "prompt" });
+record!(AgentSetPromptRequest[] { Field id "id", Field prompt "prompt" });
 impl AgentSetPromptRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -671,10 +671,10 @@ pub struct AgentStopHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    AgentStopHookInput[] { field session_id "sessionId", field timestamp "timestamp",
-    field cwd "cwd", field stop_reason "stopReason", field transcript_path
-    "transcriptPath", field stop_hook_active "stop_hook_active", field agent_id
-    "agentId", field agent_type "agentType", field parent_agent_id "parentAgentId" }
+    AgentStopHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
+    Field cwd "cwd", Field stop_reason "stopReason", Field transcript_path
+    "transcriptPath", Field stop_hook_active "stop_hook_active", Field agent_id
+    "agentId", Field agent_type "agentType", Field parent_agent_id "parentAgentId" }
 );
 /// Output of the agentStop hook. Every member may be left out, which means no opinion.
 #[derive(Clone)]
@@ -685,4 +685,4 @@ pub struct AgentStopHookOutput {
     /// Prompt for the next turn, needed with `block`.
     pub reason: Option<String>,
 }
-record!(AgentStopHookOutput[] { field decision "decision", field reason "reason" });
+record!(AgentStopHookOutput[] { Field decision "decision", Field reason "reason" });

@@ -13,8 +13,8 @@ pub struct AgentsCustomAgentInitialModelDecisionParams {
     pub available_models_json: String,
 }
 record!(
-    AgentsCustomAgentInitialModelDecisionParams[] { field agent_models_json
-    "agentModelsJson", field available_models_json "availableModelsJson" }
+    AgentsCustomAgentInitialModelDecisionParams[] { Field agent_models_json
+    "agentModelsJson", Field available_models_json "availableModelsJson" }
 );
 impl AgentsCustomAgentInitialModelDecisionParams {
     /// With what is required; the rest is unset.
@@ -43,8 +43,8 @@ pub struct AgentsCustomAgentInitialModelDecisionResult {
     pub warning: Option<String>,
 }
 record!(
-    AgentsCustomAgentInitialModelDecisionResult[] { field target_model "targetModel",
-    field reasoning_effort "reasoningEffort", field warning "warning" }
+    AgentsCustomAgentInitialModelDecisionResult[] { Field target_model "targetModel",
+    Field reasoning_effort "reasoningEffort", Field warning "warning" }
 );
 /// Optional project paths to include in agent discovery.
 #[derive(Clone, Default)]
@@ -58,8 +58,8 @@ pub struct AgentsDiscoverRequest {
     pub exclude_host_agents: Option<bool>,
 }
 record!(
-    AgentsDiscoverRequest[] { field agent_directories "agentDirectories", field
-    project_paths "projectPaths", field exclude_host_agents "excludeHostAgents" }
+    AgentsDiscoverRequest[] { Field agent_directories "agentDirectories", Field
+    project_paths "projectPaths", Field exclude_host_agents "excludeHostAgents" }
 );
 impl AgentsDiscoverRequest {
     /// Sets [`agent_directories`](Self::agent_directories).
@@ -95,8 +95,8 @@ pub struct AgentsGetAvailableBuiltinsRequest {
     pub context: Option<Option<String>>,
 }
 record!(
-    AgentsGetAvailableBuiltinsRequest[] { field feature_flags "featureFlags", field
-    overrides "overrides", field context "context" }
+    AgentsGetAvailableBuiltinsRequest[] { Field feature_flags "featureFlags", Field
+    overrides "overrides", Field context "context" }
 );
 impl AgentsGetAvailableBuiltinsRequest {
     /// Sets [`feature_flags`](Self::feature_flags).
@@ -149,7 +149,7 @@ pub struct AgentsGetAvailableBuiltinsResult {
     /// Available shipped agents, in the runtime's own order.
     pub agents: Vec<BuiltinAgentSummary>,
 }
-record!(AgentsGetAvailableBuiltinsResult[] { field agents "agents" });
+record!(AgentsGetAvailableBuiltinsResult[] { Field agents "agents" });
 /// The shipped agent whose definition to load.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -159,7 +159,7 @@ pub struct AgentsGetBuiltinDefinitionRequest {
     /// The agent name, which must be one of `getBuiltins`'s `yamlBasedNames`. A name outside that list is special-cased in code and has no definition, and is reported as an error rather than as an empty definition.
     pub name: String,
 }
-record!(AgentsGetBuiltinDefinitionRequest[] { field name "name" });
+record!(AgentsGetBuiltinDefinitionRequest[] { Field name "name" });
 impl AgentsGetBuiltinDefinitionRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -176,7 +176,7 @@ pub struct AgentsGetBuiltinDefinitionResult {
     /// The agent's definition, serialized as JSON. It carries the authored keys plus the runtime's projected `__nativeCustomAgent` view of the same agent. It is a string rather than an object because the runtime parses it with the agent schema's tolerant shape, which accepts keys this contract does not name.
     pub definition_json: String,
 }
-record!(AgentsGetBuiltinDefinitionResult[] { field definition_json "definitionJson" });
+record!(AgentsGetBuiltinDefinitionResult[] { Field definition_json "definitionJson" });
 /// The shipped agent whose listing entry to load.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -186,7 +186,7 @@ pub struct AgentsGetBuiltinListingDefinitionRequest {
     /// The agent name, taken from `getAvailableBuiltins`. Unlike `getBuiltinDefinition`, the agent that `getBuiltins` reports as special-cased rather than YAML-based is answered here too, from its in-code definition.
     pub name: String,
 }
-record!(AgentsGetBuiltinListingDefinitionRequest[] { field name "name" });
+record!(AgentsGetBuiltinListingDefinitionRequest[] { Field name "name" });
 impl AgentsGetBuiltinListingDefinitionRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -204,7 +204,7 @@ pub struct AgentsGetBuiltinListingDefinitionResult {
     pub definition_json: String,
 }
 record!(
-    AgentsGetBuiltinListingDefinitionResult[] { field definition_json "definitionJson" }
+    AgentsGetBuiltinListingDefinitionResult[] { Field definition_json "definitionJson" }
 );
 /// The agents this runtime ships, named so a consumer can tell them apart from authored ones.
 ///
@@ -220,8 +220,8 @@ pub struct AgentsGetBuiltinsResult {
     pub yaml_based_names: Vec<String>,
 }
 record!(
-    AgentsGetBuiltinsResult[] { field names "names", field disableable_names
-    "disableableNames", field yaml_based_names "yamlBasedNames" }
+    AgentsGetBuiltinsResult[] { Field names "names", Field disableable_names
+    "disableableNames", Field yaml_based_names "yamlBasedNames" }
 );
 /// Optional project paths to include when enumerating agent discovery directories.
 #[derive(Clone, Default)]
@@ -235,8 +235,8 @@ pub struct AgentsGetDiscoveryPathsRequest {
     pub exclude_host_agents: Option<bool>,
 }
 record!(
-    AgentsGetDiscoveryPathsRequest[] { field agent_directories "agentDirectories", field
-    project_paths "projectPaths", field exclude_host_agents "excludeHostAgents" }
+    AgentsGetDiscoveryPathsRequest[] { Field agent_directories "agentDirectories", Field
+    project_paths "projectPaths", Field exclude_host_agents "excludeHostAgents" }
 );
 impl AgentsGetDiscoveryPathsRequest {
     /// Sets [`agent_directories`](Self::agent_directories).

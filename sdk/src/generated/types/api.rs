@@ -13,7 +13,7 @@ pub struct ApiKeyAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(
-    ApiKeyAuthInfo["type" "api-key"] { secret api_key "apiKey", field host "host", field
+    ApiKeyAuthInfo["type" "api-key"] { Secret api_key "apiKey", Field host "host", Field
     copilot_user "copilotUser" }
 );
 impl ApiKeyAuthInfo {

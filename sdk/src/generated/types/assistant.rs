@@ -13,7 +13,7 @@ pub struct AssistantIdleData {
     /// True when the preceding agentic loop was cancelled via abort signal
     pub aborted: Option<bool>,
 }
-record!(AssistantIdleData[] { field aborted "aborted" });
+record!(AssistantIdleData[] { Field aborted "aborted" });
 /// Agent intent description for current activity or plan
 #[derive(Clone)]
 #[non_exhaustive]
@@ -21,7 +21,7 @@ pub struct AssistantIntentData {
     /// Short description of what the agent is currently doing or planning to do
     pub intent: String,
 }
-record!(AssistantIntentData[] { field intent "intent" });
+record!(AssistantIntentData[] { Field intent "intent" });
 /// Assistant response containing text content, optional tool requests, and interaction metadata
 #[derive(Clone)]
 #[non_exhaustive]
@@ -81,18 +81,18 @@ pub struct AssistantMessageData {
     pub fusion: Option<FusionAttribution>,
 }
 record!(
-    AssistantMessageData[] { field message_id "messageId", field originating_message_id
-    "originatingMessageId", field model "model", field provider_id "providerId", field
-    content "content", field tool_requests "toolRequests", field reasoning_opaque
-    "reasoningOpaque", field reasoning_text "reasoningText", field reasoning_wire_field
-    "reasoningWireField", field encrypted_content "encryptedContent", field phase
-    "phase", field chunk_index "chunkIndex", field chunk_count "chunkCount", field
-    output_tokens "outputTokens", field interaction_id "interactionId", field request_id
-    "requestId", field client_request_id "clientRequestId", field service_request_id
-    "serviceRequestId", field rte "rte", field api_call_id "apiCallId", field
-    server_tools "serverTools", field reasoning_blocks "reasoningBlocks", field turn_id
-    "turnId", field parent_tool_call_id "parentToolCallId", field citations "citations",
-    field fusion "fusion" }
+    AssistantMessageData[] { Field message_id "messageId", Field originating_message_id
+    "originatingMessageId", Field model "model", Field provider_id "providerId", Field
+    content "content", Field tool_requests "toolRequests", Field reasoning_opaque
+    "reasoningOpaque", Field reasoning_text "reasoningText", Field reasoning_wire_field
+    "reasoningWireField", Field encrypted_content "encryptedContent", Field phase
+    "phase", Field chunk_index "chunkIndex", Field chunk_count "chunkCount", Field
+    output_tokens "outputTokens", Field interaction_id "interactionId", Field request_id
+    "requestId", Field client_request_id "clientRequestId", Field service_request_id
+    "serviceRequestId", Field rte "rte", Field api_call_id "apiCallId", Field
+    server_tools "serverTools", Field reasoning_blocks "reasoningBlocks", Field turn_id
+    "turnId", Field parent_tool_call_id "parentToolCallId", Field citations "citations",
+    Field fusion "fusion" }
 );
 /// Streaming assistant message delta for incremental response updates
 #[derive(Clone)]
@@ -107,8 +107,8 @@ pub struct AssistantMessageDeltaData {
     pub parent_tool_call_id: Option<String>,
 }
 record!(
-    AssistantMessageDeltaData[] { field message_id "messageId", field delta_content
-    "deltaContent", field parent_tool_call_id "parentToolCallId" }
+    AssistantMessageDeltaData[] { Field message_id "messageId", Field delta_content
+    "deltaContent", Field parent_tool_call_id "parentToolCallId" }
 );
 /// Neutral provider-tagged reasoning content blocks preserved verbatim for round-tripping
 #[derive(Clone)]
@@ -122,8 +122,8 @@ pub struct AssistantMessageReasoningBlocks {
     pub ordered_blocks: Option<Vec<serde_json::Value>>,
 }
 record!(
-    AssistantMessageReasoningBlocks[] { field provider "provider", field blocks "blocks",
-    field ordered_blocks "orderedBlocks" }
+    AssistantMessageReasoningBlocks[] { Field provider "provider", Field blocks "blocks",
+    Field ordered_blocks "orderedBlocks" }
 );
 /// Neutral provider-tagged server-side tool-use payload (tool search, advisor) for verbatim round-tripping
 #[derive(Clone)]
@@ -141,9 +141,9 @@ pub struct AssistantMessageServerTools {
     pub advisor_model: Option<String>,
 }
 record!(
-    AssistantMessageServerTools[] { field provider "provider", field items "items", field
-    function_call_namespaces "functionCallNamespaces", field raw_content_blocks
-    "rawContentBlocks", field advisor_model "advisorModel" }
+    AssistantMessageServerTools[] { Field provider "provider", Field items "items", Field
+    function_call_namespaces "functionCallNamespaces", Field raw_content_blocks
+    "rawContentBlocks", Field advisor_model "advisorModel" }
 );
 /// Streaming assistant message start metadata
 #[derive(Clone)]
@@ -155,7 +155,7 @@ pub struct AssistantMessageStartData {
     pub phase: Option<String>,
 }
 record!(
-    AssistantMessageStartData[] { field message_id "messageId", field phase "phase" }
+    AssistantMessageStartData[] { Field message_id "messageId", Field phase "phase" }
 );
 /// A tool invocation request from the assistant
 #[derive(Clone)]
@@ -181,10 +181,10 @@ pub struct AssistantMessageToolRequest {
     pub caller: Option<AssistantMessageToolRequestCaller>,
 }
 record!(
-    AssistantMessageToolRequest[] { field tool_call_id "toolCallId", field name "name",
-    field arguments "arguments", field type_ "type", field tool_title "toolTitle", field
-    mcp_server_name "mcpServerName", field mcp_tool_name "mcpToolName", field
-    intention_summary "intentionSummary", field caller "caller" }
+    AssistantMessageToolRequest[] { Field tool_call_id "toolCallId", Field name "name",
+    Field arguments "arguments", Field type_ "type", Field tool_title "toolTitle", Field
+    mcp_server_name "mcpServerName", Field mcp_tool_name "mcpToolName", Field
+    intention_summary "intentionSummary", Field caller "caller" }
 );
 /// Hosted program that requested this client tool call
 #[derive(Clone)]
@@ -194,10 +194,10 @@ pub struct AssistantMessageToolRequestCaller {
     pub caller_id: String,
 }
 record!(
-    AssistantMessageToolRequestCaller["type" "program"] { field caller_id "callerId" }
+    AssistantMessageToolRequestCaller["type" "program"] { Field caller_id "callerId" }
 );
 /// Hosted program caller type
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AssistantMessageToolRequestCallerType {
     /// `program`.
@@ -207,7 +207,7 @@ pub enum AssistantMessageToolRequestCallerType {
 }
 string_enum!(AssistantMessageToolRequestCallerType { Program "program" });
 /// Tool call type: "function" for standard tool calls, "custom" for grammar-based tool calls. Defaults to "function" when absent.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AssistantMessageToolRequestType {
     /// Standard function-style tool call.
@@ -230,8 +230,8 @@ pub struct AssistantReasoningData {
     pub rte: Option<bool>,
 }
 record!(
-    AssistantReasoningData[] { field reasoning_id "reasoningId", field content "content",
-    field rte "rte" }
+    AssistantReasoningData[] { Field reasoning_id "reasoningId", Field content "content",
+    Field rte "rte" }
 );
 /// Streaming reasoning delta for incremental extended thinking updates
 #[derive(Clone)]
@@ -243,7 +243,7 @@ pub struct AssistantReasoningDeltaData {
     pub delta_content: String,
 }
 record!(
-    AssistantReasoningDeltaData[] { field reasoning_id "reasoningId", field delta_content
+    AssistantReasoningDeltaData[] { Field reasoning_id "reasoningId", Field delta_content
     "deltaContent" }
 );
 /// Live progress signal for a provider-hosted server tool (e.g. hosted web search) while it runs, before the finalized serverTools envelope lands on the terminal assistant.message
@@ -258,8 +258,8 @@ pub struct AssistantServerToolProgressData {
     pub status: String,
 }
 record!(
-    AssistantServerToolProgressData[] { field output_index "outputIndex", field kind
-    "kind", field status "status" }
+    AssistantServerToolProgressData[] { Field output_index "outputIndex", Field kind
+    "kind", Field status "status" }
 );
 /// Streaming response progress with cumulative byte count
 #[derive(Clone)]
@@ -269,7 +269,7 @@ pub struct AssistantStreamingDeltaData {
     pub total_response_size_bytes: i64,
 }
 record!(
-    AssistantStreamingDeltaData[] { field total_response_size_bytes
+    AssistantStreamingDeltaData[] { Field total_response_size_bytes
     "totalResponseSizeBytes" }
 );
 /// Streaming tool-call input delta for incremental tool-call updates
@@ -286,8 +286,8 @@ pub struct AssistantToolCallDeltaData {
     pub input_delta: String,
 }
 record!(
-    AssistantToolCallDeltaData[] { field tool_call_id "toolCallId", field tool_name
-    "toolName", field tool_type "toolType", field input_delta "inputDelta" }
+    AssistantToolCallDeltaData[] { Field tool_call_id "toolCallId", Field tool_name
+    "toolName", Field tool_type "toolType", Field input_delta "inputDelta" }
 );
 /// Turn completion metadata including the turn identifier
 #[derive(Clone)]
@@ -301,7 +301,7 @@ pub struct AssistantTurnEndData {
     pub parent_tool_call_id: Option<String>,
 }
 record!(
-    AssistantTurnEndData[] { field turn_id "turnId", field model "model", field
+    AssistantTurnEndData[] { Field turn_id "turnId", Field model "model", Field
     parent_tool_call_id "parentToolCallId" }
 );
 /// Metadata for an additional model inference attempt within an existing assistant turn
@@ -316,7 +316,7 @@ pub struct AssistantTurnRetryData {
     pub reason: Option<String>,
 }
 record!(
-    AssistantTurnRetryData[] { field turn_id "turnId", field model "model", field reason
+    AssistantTurnRetryData[] { Field turn_id "turnId", Field model "model", Field reason
     "reason" }
 );
 /// Turn initialization metadata including identifier and interaction tracking
@@ -333,11 +333,11 @@ pub struct AssistantTurnStartData {
     pub parent_tool_call_id: Option<String>,
 }
 record!(
-    AssistantTurnStartData[] { field turn_id "turnId", field model "model", field
-    interaction_id "interactionId", field parent_tool_call_id "parentToolCallId" }
+    AssistantTurnStartData[] { Field turn_id "turnId", Field model "model", Field
+    interaction_id "interactionId", Field parent_tool_call_id "parentToolCallId" }
 );
 /// API endpoint used for this model call, matching CAPI supported_endpoints vocabulary
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AssistantUsageApiEndpoint {
     /// Chat Completions API endpoint.
@@ -369,8 +369,8 @@ pub struct AssistantUsageCopilotUsage {
     pub total_nano_aiu: f64,
 }
 record!(
-    AssistantUsageCopilotUsage[] { field model "model", field token_details
-    "tokenDetails", field total_nano_aiu "totalNanoAiu" }
+    AssistantUsageCopilotUsage[] { Field model "model", Field token_details
+    "tokenDetails", Field total_nano_aiu "totalNanoAiu" }
 );
 /// Token usage detail for a single billing category
 #[derive(Clone)]
@@ -388,9 +388,9 @@ pub struct AssistantUsageCopilotUsageTokenDetail {
     pub token_type: String,
 }
 record!(
-    AssistantUsageCopilotUsageTokenDetail[] { field batch_size "batchSize", field
-    cost_per_batch "costPerBatch", field model "model", field token_count "tokenCount",
-    field token_type "tokenType" }
+    AssistantUsageCopilotUsageTokenDetail[] { Field batch_size "batchSize", Field
+    cost_per_batch "costPerBatch", Field model "model", Field token_count "tokenCount",
+    Field token_type "tokenType" }
 );
 /// LLM API call usage metrics including tokens, costs, quotas, and billing information
 #[derive(Clone)]
@@ -563,45 +563,45 @@ pub struct AssistantUsageData {
     pub fusion: Option<FusionAttribution>,
 }
 record!(
-    AssistantUsageData[] { field ai_credits_status "aiCreditsStatus", field model
-    "model", field provider "provider", field model_display_name "modelDisplayName",
-    field accounting "accounting", field input_tokens "inputTokens", field output_tokens
-    "outputTokens", field cache_read_tokens "cacheReadTokens", field cache_write_tokens
-    "cacheWriteTokens", field cache_expires_at "cacheExpiresAt", field reasoning_tokens
-    "reasoningTokens", field thinking_dropped_blocks "thinkingDroppedBlocks", field
-    thinking_dropped_reasons "thinkingDroppedReasons", field cost "cost", field duration
-    "duration", field time_to_first_token_ms "timeToFirstTokenMs", field output_ttft_ms
-    "outputTtftMs", field inter_token_latency_ms "interTokenLatencyMs", field initiator
-    "initiator", field interaction_type "interactionType", field is_byok "isByok", field
-    byok_kind "byokKind", field model_provider "modelProvider", field provider_type
-    "providerType", field is_auto "isAuto", field max_prompt_tokens "maxPromptTokens",
-    field max_output_tokens "maxOutputTokens", field accepted_prediction_tokens
-    "acceptedPredictionTokens", field rejected_prediction_tokens
-    "rejectedPredictionTokens", field transport "transport", field request_body_bytes
-    "requestBodyBytes", field request_body_wire_bytes "requestBodyWireBytes", field
-    request_body_encoding "requestBodyEncoding", field request_body_compression_fallback
-    "requestBodyCompressionFallback", field request_body_compression_fallback_from
-    "requestBodyCompressionFallbackFrom", field request_body_compression_rejected_status
-    "requestBodyCompressionRejectedStatus", field websocket_fallback_reason
-    "websocketFallbackReason", field websocket_fallback_after_ms
-    "websocketFallbackAfterMs", field websocket_fallback_error_kind
-    "websocketFallbackErrorKind", field websocket_fallback_status_code
-    "websocketFallbackStatusCode", field websocket_fallback_close_code
-    "websocketFallbackCloseCode", field websocket_fallback_reconnect_attempted
-    "websocketFallbackReconnectAttempted", field websocket_fallback_started_this_call
-    "websocketFallbackStartedThisCall", field api_call_id "apiCallId", field
-    provider_call_id "providerCallId", field service_request_id "serviceRequestId", field
-    rte "rte", field api_endpoint "apiEndpoint", field parent_tool_call_id
-    "parentToolCallId", field quota_snapshots "quotaSnapshots", field copilot_usage
-    "copilotUsage", field reasoning_effort "reasoningEffort", field reasoning_summary
-    "reasoningSummary", field available_tool_count "availableToolCount", field
-    tool_token_count "toolTokenCount", field custom_tool_call_count
-    "customToolCallCount", field unmatched_tool_result_count "unmatchedToolResultCount",
-    field orphan_tool_call_count "orphanToolCallCount", field frontier_source
-    "frontierSource", field cache_ttl_seconds "cacheTtlSeconds", field
-    cache_details_reported "cacheDetailsReported", field num_tool_calls "numToolCalls",
-    field tool_counts "toolCounts", field finish_reason "finishReason", field
-    content_filter_triggered "contentFilterTriggered", field fusion "fusion" }
+    AssistantUsageData[] { Field ai_credits_status "aiCreditsStatus", Field model
+    "model", Field provider "provider", Field model_display_name "modelDisplayName",
+    Field accounting "accounting", Field input_tokens "inputTokens", Field output_tokens
+    "outputTokens", Field cache_read_tokens "cacheReadTokens", Field cache_write_tokens
+    "cacheWriteTokens", Field cache_expires_at "cacheExpiresAt", Field reasoning_tokens
+    "reasoningTokens", Field thinking_dropped_blocks "thinkingDroppedBlocks", Field
+    thinking_dropped_reasons "thinkingDroppedReasons", Field cost "cost", Field duration
+    "duration", Field time_to_first_token_ms "timeToFirstTokenMs", Field output_ttft_ms
+    "outputTtftMs", Field inter_token_latency_ms "interTokenLatencyMs", Field initiator
+    "initiator", Field interaction_type "interactionType", Field is_byok "isByok", Field
+    byok_kind "byokKind", Field model_provider "modelProvider", Field provider_type
+    "providerType", Field is_auto "isAuto", Field max_prompt_tokens "maxPromptTokens",
+    Field max_output_tokens "maxOutputTokens", Field accepted_prediction_tokens
+    "acceptedPredictionTokens", Field rejected_prediction_tokens
+    "rejectedPredictionTokens", Field transport "transport", Field request_body_bytes
+    "requestBodyBytes", Field request_body_wire_bytes "requestBodyWireBytes", Field
+    request_body_encoding "requestBodyEncoding", Field request_body_compression_fallback
+    "requestBodyCompressionFallback", Field request_body_compression_fallback_from
+    "requestBodyCompressionFallbackFrom", Field request_body_compression_rejected_status
+    "requestBodyCompressionRejectedStatus", Field websocket_fallback_reason
+    "websocketFallbackReason", Field websocket_fallback_after_ms
+    "websocketFallbackAfterMs", Field websocket_fallback_error_kind
+    "websocketFallbackErrorKind", Field websocket_fallback_status_code
+    "websocketFallbackStatusCode", Field websocket_fallback_close_code
+    "websocketFallbackCloseCode", Field websocket_fallback_reconnect_attempted
+    "websocketFallbackReconnectAttempted", Field websocket_fallback_started_this_call
+    "websocketFallbackStartedThisCall", Field api_call_id "apiCallId", Field
+    provider_call_id "providerCallId", Field service_request_id "serviceRequestId", Field
+    rte "rte", Field api_endpoint "apiEndpoint", Field parent_tool_call_id
+    "parentToolCallId", Field quota_snapshots "quotaSnapshots", Field copilot_usage
+    "copilotUsage", Field reasoning_effort "reasoningEffort", Field reasoning_summary
+    "reasoningSummary", Field available_tool_count "availableToolCount", Field
+    tool_token_count "toolTokenCount", Field custom_tool_call_count
+    "customToolCallCount", Field unmatched_tool_result_count "unmatchedToolResultCount",
+    Field orphan_tool_call_count "orphanToolCallCount", Field frontier_source
+    "frontierSource", Field cache_ttl_seconds "cacheTtlSeconds", Field
+    cache_details_reported "cacheDetailsReported", Field num_tool_calls "numToolCalls",
+    Field tool_counts "toolCounts", Field finish_reason "finishReason", Field
+    content_filter_triggered "contentFilterTriggered", Field fusion "fusion" }
 );
 /// Internal per-quota snapshot for assistant usage, including entitlement, consumed requests, overage, reset date, and remaining quota.
 ///
@@ -655,17 +655,17 @@ pub struct AssistantUsageQuotaSnapshot {
     pub overage_entitlement: Option<f64>,
 }
 record!(
-    AssistantUsageQuotaSnapshot[] { field is_unlimited_entitlement
-    "isUnlimitedEntitlement", field entitlement_requests "entitlementRequests", field
-    used_requests "usedRequests", field usage_allowed_with_exhausted_quota
-    "usageAllowedWithExhaustedQuota", field overage "overage", field
-    overage_allowed_with_exhausted_quota "overageAllowedWithExhaustedQuota", field
-    remaining_percentage "remainingPercentage", field reset_date "resetDate", field
-    has_quota "hasQuota", field token_based_billing "tokenBasedBilling", field
+    AssistantUsageQuotaSnapshot[] { Field is_unlimited_entitlement
+    "isUnlimitedEntitlement", Field entitlement_requests "entitlementRequests", Field
+    used_requests "usedRequests", Field usage_allowed_with_exhausted_quota
+    "usageAllowedWithExhaustedQuota", Field overage "overage", Field
+    overage_allowed_with_exhausted_quota "overageAllowedWithExhaustedQuota", Field
+    remaining_percentage "remainingPercentage", Field reset_date "resetDate", Field
+    has_quota "hasQuota", Field token_based_billing "tokenBasedBilling", Field
     overage_entitlement "overageEntitlement" }
 );
 /// Transport used for a successful model call
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AssistantUsageTransport {
     /// HTTP transport, including SSE streams.

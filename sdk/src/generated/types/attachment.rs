@@ -64,9 +64,9 @@ pub struct AttachmentBlob {
     pub omitted_reason: Option<OmittedBinaryOmittedReason>,
 }
 record!(
-    AttachmentBlob["type" "blob"] { field data "data", field mime_type "mimeType", field
-    display_name "displayName", field asset_id "assetId", field byte_length "byteLength",
-    field omitted_reason "omittedReason" }
+    AttachmentBlob["type" "blob"] { Field data "data", Field mime_type "mimeType", Field
+    display_name "displayName", Field asset_id "assetId", Field byte_length "byteLength",
+    Field omitted_reason "omittedReason" }
 );
 impl AttachmentBlob {
     /// With what is required; the rest is unset.
@@ -124,8 +124,8 @@ pub struct AttachmentDirectory {
     pub tagged_files_entry: Option<String>,
 }
 record!(
-    AttachmentDirectory["type" "directory"] { field path "path", field display_name
-    "displayName", field tagged_files_entry "taggedFilesEntry" }
+    AttachmentDirectory["type" "directory"] { Field path "path", Field display_name
+    "displayName", Field tagged_files_entry "taggedFilesEntry" }
 );
 impl AttachmentDirectory {
     /// With what is required; the rest is unset.
@@ -162,9 +162,9 @@ pub struct AttachmentExtensionContext {
     pub captured_at: String,
 }
 record!(
-    AttachmentExtensionContext["type" "extension_context"] { field extension_id
-    "extensionId", field canvas_id "canvasId", field instance_id "instanceId", field
-    title "title", field payload "payload", field captured_at "capturedAt" }
+    AttachmentExtensionContext["type" "extension_context"] { Field extension_id
+    "extensionId", Field canvas_id "canvasId", Field instance_id "instanceId", Field
+    title "title", Field payload "payload", Field captured_at "capturedAt" }
 );
 impl AttachmentExtensionContext {
     /// With what is required; the rest is unset.
@@ -224,9 +224,9 @@ pub struct AttachmentFile {
     pub tagged_files_entry: Option<String>,
 }
 record!(
-    AttachmentFile["type" "file"] { field path "path", field display_name "displayName",
-    field line_range "lineRange", field mime_type "mimeType", field asset_id "assetId",
-    field byte_length "byteLength", field omitted_reason "omittedReason", field
+    AttachmentFile["type" "file"] { Field path "path", Field display_name "displayName",
+    Field line_range "lineRange", Field mime_type "mimeType", Field asset_id "assetId",
+    Field byte_length "byteLength", Field omitted_reason "omittedReason", Field
     tagged_files_entry "taggedFilesEntry" }
 );
 impl AttachmentFile {
@@ -290,7 +290,7 @@ pub struct AttachmentFileLineRange {
     /// End line number (1-based, inclusive)
     pub end: i64,
 }
-record!(AttachmentFileLineRange[] { field start "start", field end "end" });
+record!(AttachmentFileLineRange[] { Field start "start", Field end "end" });
 impl AttachmentFileLineRange {
     /// With what is required; the rest is unset.
     #[inline]
@@ -316,9 +316,9 @@ pub struct AttachmentGitHubActionsJob {
     pub conclusion: Option<String>,
 }
 record!(
-    AttachmentGitHubActionsJob["type" "github_actions_job"] { field repo "repo", field
-    job_id "jobId", field job_name "jobName", field workflow_name "workflowName", field
-    url "url", field conclusion "conclusion" }
+    AttachmentGitHubActionsJob["type" "github_actions_job"] { Field repo "repo", Field
+    job_id "jobId", Field job_name "jobName", Field workflow_name "workflowName", Field
+    url "url", Field conclusion "conclusion" }
 );
 impl AttachmentGitHubActionsJob {
     /// With what is required; the rest is unset.
@@ -360,8 +360,8 @@ pub struct AttachmentGitHubCommit {
     pub url: String,
 }
 record!(
-    AttachmentGitHubCommit["type" "github_commit"] { field repo "repo", field oid "oid",
-    field message "message", field url "url" }
+    AttachmentGitHubCommit["type" "github_commit"] { Field repo "repo", Field oid "oid",
+    Field message "message", Field url "url" }
 );
 impl AttachmentGitHubCommit {
     /// With what is required; the rest is unset.
@@ -394,8 +394,8 @@ pub struct AttachmentGitHubFile {
     pub url: String,
 }
 record!(
-    AttachmentGitHubFile["type" "github_file"] { field repo "repo", field ref_ "ref",
-    field path "path", field url "url" }
+    AttachmentGitHubFile["type" "github_file"] { Field repo "repo", Field ref_ "ref",
+    Field path "path", Field url "url" }
 );
 impl AttachmentGitHubFile {
     /// With what is required; the rest is unset.
@@ -426,8 +426,8 @@ pub struct AttachmentGitHubFileDiff {
     pub base: Option<AttachmentGitHubFileDiffSide>,
 }
 record!(
-    AttachmentGitHubFileDiff["type" "github_file_diff"] { field url "url", field head
-    "head", field base "base" }
+    AttachmentGitHubFileDiff["type" "github_file_diff"] { Field url "url", Field head
+    "head", Field base "base" }
 );
 impl AttachmentGitHubFileDiff {
     /// With what is required; the rest is unset.
@@ -464,7 +464,7 @@ pub struct AttachmentGitHubFileDiffSide {
     pub path: String,
 }
 record!(
-    AttachmentGitHubFileDiffSide[] { field repo "repo", field ref_ "ref", field path
+    AttachmentGitHubFileDiffSide[] { Field repo "repo", Field ref_ "ref", Field path
     "path" }
 );
 impl AttachmentGitHubFileDiffSide {
@@ -498,8 +498,8 @@ pub struct AttachmentGitHubReference {
     pub url: String,
 }
 record!(
-    AttachmentGitHubReference["type" "github_reference"] { field number "number", field
-    title "title", field reference_type "referenceType", field state "state", field url
+    AttachmentGitHubReference["type" "github_reference"] { Field number "number", Field
+    title "title", Field reference_type "referenceType", Field state "state", Field url
     "url" }
 );
 impl AttachmentGitHubReference {
@@ -522,7 +522,7 @@ impl AttachmentGitHubReference {
     }
 }
 /// Type of GitHub reference
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AttachmentGitHubReferenceType {
     /// GitHub issue reference.
@@ -551,8 +551,8 @@ pub struct AttachmentGitHubRelease {
     pub url: String,
 }
 record!(
-    AttachmentGitHubRelease["type" "github_release"] { field repo "repo", field tag_name
-    "tagName", field name "name", field url "url" }
+    AttachmentGitHubRelease["type" "github_release"] { Field repo "repo", Field tag_name
+    "tagName", Field name "name", Field url "url" }
 );
 impl AttachmentGitHubRelease {
     /// With what is required; the rest is unset.
@@ -585,8 +585,8 @@ pub struct AttachmentGitHubRepository {
     pub ref_: Option<String>,
 }
 record!(
-    AttachmentGitHubRepository["type" "github_repository"] { field repo "repo", field url
-    "url", field description "description", field ref_ "ref" }
+    AttachmentGitHubRepository["type" "github_repository"] { Field repo "repo", Field url
+    "url", Field description "description", Field ref_ "ref" }
 );
 impl AttachmentGitHubRepository {
     /// With what is required; the rest is unset.
@@ -628,8 +628,8 @@ pub struct AttachmentGitHubSnippet {
     pub line_range: AttachmentFileLineRange,
 }
 record!(
-    AttachmentGitHubSnippet["type" "github_snippet"] { field repo "repo", field ref_
-    "ref", field path "path", field url "url", field line_range "lineRange" }
+    AttachmentGitHubSnippet["type" "github_snippet"] { Field repo "repo", Field ref_
+    "ref", Field path "path", Field url "url", Field line_range "lineRange" }
 );
 impl AttachmentGitHubSnippet {
     /// With what is required; the rest is unset.
@@ -662,8 +662,8 @@ pub struct AttachmentGitHubTreeComparison {
     pub head: AttachmentGitHubTreeComparisonSide,
 }
 record!(
-    AttachmentGitHubTreeComparison["type" "github_tree_comparison"] { field url "url",
-    field base "base", field head "head" }
+    AttachmentGitHubTreeComparison["type" "github_tree_comparison"] { Field url "url",
+    Field base "base", Field head "head" }
 );
 impl AttachmentGitHubTreeComparison {
     /// With what is required; the rest is unset.
@@ -690,7 +690,7 @@ pub struct AttachmentGitHubTreeComparisonSide {
     pub revision: String,
 }
 record!(
-    AttachmentGitHubTreeComparisonSide[] { field repo "repo", field revision "revision" }
+    AttachmentGitHubTreeComparisonSide[] { Field repo "repo", Field revision "revision" }
 );
 impl AttachmentGitHubTreeComparisonSide {
     /// With what is required; the rest is unset.
@@ -709,7 +709,7 @@ pub struct AttachmentGitHubUrl {
     /// URL to the GitHub resource
     pub url: String,
 }
-record!(AttachmentGitHubUrl["type" "github_url"] { field url "url" });
+record!(AttachmentGitHubUrl["type" "github_url"] { Field url "url" });
 impl AttachmentGitHubUrl {
     /// With what is required; the rest is unset.
     #[inline]
@@ -731,8 +731,8 @@ pub struct AttachmentSelection {
     pub selection: AttachmentSelectionDetails,
 }
 record!(
-    AttachmentSelection["type" "selection"] { field file_path "filePath", field
-    display_name "displayName", field text "text", field selection "selection" }
+    AttachmentSelection["type" "selection"] { Field file_path "filePath", Field
+    display_name "displayName", Field text "text", Field selection "selection" }
 );
 impl AttachmentSelection {
     /// With what is required; the rest is unset.
@@ -760,7 +760,7 @@ pub struct AttachmentSelectionDetails {
     /// End position of the selection
     pub end: AttachmentSelectionDetailsEnd,
 }
-record!(AttachmentSelectionDetails[] { field start "start", field end "end" });
+record!(AttachmentSelectionDetails[] { Field start "start", Field end "end" });
 impl AttachmentSelectionDetails {
     /// With what is required; the rest is unset.
     #[inline]
@@ -781,7 +781,7 @@ pub struct AttachmentSelectionDetailsEnd {
     pub character: i64,
 }
 record!(
-    AttachmentSelectionDetailsEnd[] { field line "line", field character "character" }
+    AttachmentSelectionDetailsEnd[] { Field line "line", Field character "character" }
 );
 impl AttachmentSelectionDetailsEnd {
     /// With what is required; the rest is unset.
@@ -800,7 +800,7 @@ pub struct AttachmentSelectionDetailsStart {
     pub character: i64,
 }
 record!(
-    AttachmentSelectionDetailsStart[] { field line "line", field character "character" }
+    AttachmentSelectionDetailsStart[] { Field line "line", Field character "character" }
 );
 impl AttachmentSelectionDetailsStart {
     /// With what is required; the rest is unset.

@@ -35,7 +35,7 @@ pub struct AuthEnumerateQueryLoginAccounts {
     pub provider: LoginProviderKind,
 }
 record!(
-    AuthEnumerateQueryLoginAccounts["kind" "loginAccounts"] { field provider "provider" }
+    AuthEnumerateQueryLoginAccounts["kind" "loginAccounts"] { Field provider "provider" }
 );
 impl AuthEnumerateQueryLoginAccounts {
     /// With what is required; the rest is unset.
@@ -52,7 +52,7 @@ pub struct AuthEnumerateQueryProviders {
     pub broker_available: Option<bool>,
 }
 record!(
-    AuthEnumerateQueryProviders["kind" "providers"] { field broker_available
+    AuthEnumerateQueryProviders["kind" "providers"] { Field broker_available
     "brokerAvailable" }
 );
 impl AuthEnumerateQueryProviders {
@@ -87,7 +87,7 @@ pub struct AuthEnumerateValueAccounts {
     /// The signed-in account forest; empty when not logged in.
     pub items: Vec<AccountStatus>,
 }
-record!(AuthEnumerateValueAccounts["kind" "accounts"] { field items "items" });
+record!(AuthEnumerateValueAccounts["kind" "accounts"] { Field items "items" });
 /// `AuthEnumerateValue: LoginAccounts` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -95,7 +95,7 @@ pub struct AuthEnumerateValueLoginAccounts {
     /// Cached base identities reusable by the selected login provider, active first.
     pub items: Vec<AuthLoginIdentity>,
 }
-record!(AuthEnumerateValueLoginAccounts["kind" "loginAccounts"] { field items "items" });
+record!(AuthEnumerateValueLoginAccounts["kind" "loginAccounts"] { Field items "items" });
 /// `AuthEnumerateValue: Providers` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -103,7 +103,7 @@ pub struct AuthEnumerateValueProviders {
     /// The providers offered for interactive login.
     pub items: Vec<ProviderDescriptor>,
 }
-record!(AuthEnumerateValueProviders["kind" "providers"] { field items "items" });
+record!(AuthEnumerateValueProviders["kind" "providers"] { Field items "items" });
 /// Credential-free authentication identity safe to expose to hosts and user interfaces.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -122,8 +122,8 @@ pub struct AuthIdentity {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(
-    AuthIdentity[] { field type_ "type", field host "host", field login "login", field
-    env_var "envVar", field registration_id "registrationId", field copilot_user
+    AuthIdentity[] { Field type_ "type", Field host "host", Field login "login", Field
+    env_var "envVar", Field registration_id "registrationId", Field copilot_user
     "copilotUser" }
 );
 impl AuthIdentity {
@@ -176,7 +176,7 @@ pub struct AuthIdentityMetadata {
     pub login: String,
 }
 record!(
-    AuthIdentityMetadata[] { field type_ "type", field host "host", field login "login" }
+    AuthIdentityMetadata[] { Field type_ "type", Field host "host", Field login "login" }
 );
 /// Authentication credentials accepted only at native protocol ingress. Runtime outputs use credential-free `AuthIdentity` metadata.
 #[derive(Clone)]
@@ -209,7 +209,7 @@ tagged!(
     "account", GhCli "gh-cli", ApiKey "api-key" }
 );
 /// Authentication type
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthInfoType {
     /// Authentication provided by a GitHub App HMAC credential.
@@ -252,8 +252,8 @@ pub struct AuthLoginAccount {
     pub kind: AccountKind,
 }
 record!(
-    AuthLoginAccount[] { field selection_id "selectionId", field host "host", field login
-    "login", field kind "kind" }
+    AuthLoginAccount[] { Field selection_id "selectionId", Field host "host", Field login
+    "login", Field kind "kind" }
 );
 /// Advance an in-flight login flow, optionally fulfilling an input-required step.
 #[derive(Clone)]
@@ -264,7 +264,7 @@ pub struct AuthLoginAdvanceRequest {
     /// Neutral input fulfilling a preceding input-required step (e.g. a GHEC host); ignored otherwise.
     pub input: Option<String>,
 }
-record!(AuthLoginAdvanceRequest[] { field flow_id "flowId", field input "input" });
+record!(AuthLoginAdvanceRequest[] { Field flow_id "flowId", Field input "input" });
 impl AuthLoginAdvanceRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -293,7 +293,7 @@ pub struct AuthLoginBeginRequest {
     pub account_id: Option<String>,
 }
 record!(
-    AuthLoginBeginRequest[] { field kind "kind", field mode "mode", field account_id
+    AuthLoginBeginRequest[] { Field kind "kind", Field mode "mode", Field account_id
     "accountId" }
 );
 impl AuthLoginBeginRequest {
@@ -328,7 +328,7 @@ pub struct AuthLoginBegun {
     /// The first step of the flow.
     pub step: AuthLoginStep,
 }
-record!(AuthLoginBegun[] { field flow_id "flowId", field step "step" });
+record!(AuthLoginBegun[] { Field flow_id "flowId", Field step "step" });
 /// Cancel an in-flight login flow.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -336,7 +336,7 @@ pub struct AuthLoginCancelRequest {
     /// Opaque flow id from begin.
     pub flow_id: String,
 }
-record!(AuthLoginCancelRequest[] { field flow_id "flowId" });
+record!(AuthLoginCancelRequest[] { Field flow_id "flowId" });
 impl AuthLoginCancelRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -356,11 +356,11 @@ pub struct AuthLoginIdentity {
     pub active: bool,
 }
 record!(
-    AuthLoginIdentity[] { field account_id "accountId", field label "label", field active
+    AuthLoginIdentity[] { Field account_id "accountId", Field label "label", Field active
     "active" }
 );
 /// How an interactive provider login should choose its base identity.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthLoginMode {
     /// Use normal provider behavior, optionally pinned to accountId.
@@ -385,11 +385,11 @@ pub struct AuthLoginResultDto {
     pub accounts: Option<Vec<AuthLoginAccount>>,
 }
 record!(
-    AuthLoginResultDto[] { field status "status", field host "host", field login "login",
-    field accounts "accounts" }
+    AuthLoginResultDto[] { Field status "status", Field host "host", Field login "login",
+    Field accounts "accounts" }
 );
 /// Disposition of a login attempt, including pending user decisions.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthLoginResultStatus {
     /// The credential was persisted and the selected account is signed in.
@@ -444,7 +444,7 @@ pub struct AuthLoginStepCompleted {
     /// Login result. When status is needs-plaintext-consent or needs-account-selection, advance with the user's decision to continue.
     pub result: AuthLoginResultDto,
 }
-record!(AuthLoginStepCompleted["kind" "completed"] { field result "result" });
+record!(AuthLoginStepCompleted["kind" "completed"] { Field result "result" });
 /// `AuthLoginStep: Error` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -452,7 +452,7 @@ pub struct AuthLoginStepError {
     /// Human-readable failure message.
     pub message: String,
 }
-record!(AuthLoginStepError["kind" "error"] { field message "message" });
+record!(AuthLoginStepError["kind" "error"] { Field message "message" });
 /// `AuthLoginStep: InputRequired` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -460,7 +460,7 @@ pub struct AuthLoginStepInputRequired {
     /// Prompt for the value the provider needs; the consumer supplies it as advance input (e.g. a GitHub Enterprise Cloud host, *.ghe.com).
     pub prompt: String,
 }
-record!(AuthLoginStepInputRequired["kind" "input-required"] { field prompt "prompt" });
+record!(AuthLoginStepInputRequired["kind" "input-required"] { Field prompt "prompt" });
 /// `AuthLoginStep: NeedsInteraction` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -473,7 +473,7 @@ pub struct AuthLoginStepOpenUrl {
     /// Authorize URL the consumer should open in a browser (consumer-driven browser-open).
     pub url: String,
 }
-record!(AuthLoginStepOpenUrl["kind" "open-url"] { field url "url" });
+record!(AuthLoginStepOpenUrl["kind" "open-url"] { Field url "url" });
 /// Selects which typed accounts datum to read.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -533,7 +533,7 @@ pub struct AuthReadValueActiveAccount {
     pub auth_info: Option<AuthIdentity>,
 }
 record!(
-    AuthReadValueActiveAccount["kind" "activeAccount"] { field account "account", field
+    AuthReadValueActiveAccount["kind" "activeAccount"] { Field account "account", Field
     auth_info "authInfo" }
 );
 /// `AuthReadValue: LastErrors` of the protocol.
@@ -543,7 +543,7 @@ pub struct AuthReadValueLastErrors {
     /// Validation errors from the most recent authentication attempt.
     pub errors: Vec<AuthValidationError>,
 }
-record!(AuthReadValueLastErrors["kind" "lastErrors"] { field errors "errors" });
+record!(AuthReadValueLastErrors["kind" "lastErrors"] { Field errors "errors" });
 /// `AuthReadValue: Status` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -551,7 +551,7 @@ pub struct AuthReadValueStatus {
     /// The neutral authentication status summary.
     pub status: AuthStatusDto,
 }
-record!(AuthReadValueStatus["kind" "status"] { field status "status" });
+record!(AuthReadValueStatus["kind" "status"] { Field status "status" });
 /// Neutral authentication status summary.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -568,9 +568,9 @@ pub struct AuthStatusDto {
     pub account_count: i64,
 }
 record!(
-    AuthStatusDto[] { field is_authenticated "isAuthenticated", field active_login
-    "activeLogin", field active_host "activeHost", field copilot_plan "copilotPlan",
-    field account_count "accountCount" }
+    AuthStatusDto[] { Field is_authenticated "isAuthenticated", Field active_login
+    "activeLogin", Field active_host "activeHost", Field copilot_plan "copilotPlan",
+    Field account_count "accountCount" }
 );
 /// Validation error from an authentication attempt.
 #[derive(Clone)]
@@ -582,7 +582,7 @@ pub struct AuthValidationError {
     pub github_message: Option<String>,
 }
 record!(
-    AuthValidationError[] { field message "message", field github_message "githubMessage"
+    AuthValidationError[] { Field message "message", Field github_message "githubMessage"
     }
 );
 /// Validation errors from the most recent authentication attempt.
@@ -611,7 +611,7 @@ pub struct AuthWriteLogout {
     /// Opaque selection id of the account to log out; absent logs out the active account.
     pub selection_id: Option<String>,
 }
-record!(AuthWriteLogout["kind" "logout"] { field selection_id "selectionId" });
+record!(AuthWriteLogout["kind" "logout"] { Field selection_id "selectionId" });
 impl AuthWriteLogout {
     /// Sets [`selection_id`](Self::selection_id).
     #[inline]
@@ -629,7 +629,7 @@ pub struct AuthWriteResult {
     /// For a logout, whether other signed-in accounts remain.
     pub more_users: Option<bool>,
 }
-record!(AuthWriteResult[] { field ok "ok", field more_users "moreUsers" });
+record!(AuthWriteResult[] { Field ok "ok", Field more_users "moreUsers" });
 /// `AuthWrite: SetCredentials` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -642,8 +642,8 @@ pub struct AuthWriteSetCredentials {
     pub token: String,
 }
 record!(
-    AuthWriteSetCredentials["kind" "setCredentials"] { field host "host", field login
-    "login", secret token "token" }
+    AuthWriteSetCredentials["kind" "setCredentials"] { Field host "host", Field login
+    "login", Secret token "token" }
 );
 impl AuthWriteSetCredentials {
     /// With what is required; the rest is unset.
@@ -668,7 +668,7 @@ pub struct AuthWriteSwitchActive {
     pub selection_id: String,
 }
 record!(
-    AuthWriteSwitchActive["kind" "switchActive"] { field selection_id "selectionId" }
+    AuthWriteSwitchActive["kind" "switchActive"] { Field selection_id "selectionId" }
 );
 impl AuthWriteSwitchActive {
     /// With what is required; the rest is unset.

@@ -39,18 +39,18 @@ pub struct AutoModeResolvedData {
     pub has_image: Option<bool>,
 }
 record!(
-    AutoModeResolvedData[] { field chosen_model "chosenModel", field reasoning_bucket
-    "reasoningBucket", field category_scores "categoryScores", field predicted_label
-    "predictedLabel", field confidence "confidence", field candidate_models
-    "candidateModels", field routing_method "routingMethod", field available_models
-    "availableModels", field fallback "fallback", field fallback_reason "fallbackReason",
-    field selection_reason "selectionReason", field sticky_override "stickyOverride",
-    field router_latency_ms "routerLatencyMs", field end_to_end_latency_ms
-    "endToEndLatencyMs", field chosen_shortfall "chosenShortfall", field has_image
+    AutoModeResolvedData[] { Field chosen_model "chosenModel", Field reasoning_bucket
+    "reasoningBucket", Field category_scores "categoryScores", Field predicted_label
+    "predictedLabel", Field confidence "confidence", Field candidate_models
+    "candidateModels", Field routing_method "routingMethod", Field available_models
+    "availableModels", Field fallback "fallback", Field fallback_reason "fallbackReason",
+    Field selection_reason "selectionReason", Field sticky_override "stickyOverride",
+    Field router_latency_ms "routerLatencyMs", Field end_to_end_latency_ms
+    "endToEndLatencyMs", Field chosen_shortfall "chosenShortfall", Field has_image
     "hasImage" }
 );
 /// Coarse request-difficulty bucket for UX explainability
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AutoModeResolvedReasoningBucket {
     /// The request looks low-reasoning; a lighter model is appropriate.
@@ -75,7 +75,7 @@ pub struct AutoModeSwitchCompletedData {
     pub response: AutoModeSwitchResponse,
 }
 record!(
-    AutoModeSwitchCompletedData[] { field request_id "requestId", field response
+    AutoModeSwitchCompletedData[] { Field request_id "requestId", Field response
     "response" }
 );
 /// Rate limit behind the question.
@@ -88,7 +88,7 @@ pub struct AutoModeSwitchRequestParams {
     pub retry_after_seconds: Option<f64>,
 }
 record!(
-    AutoModeSwitchRequestParams[] { field error_code "errorCode", field
+    AutoModeSwitchRequestParams[] { Field error_code "errorCode", Field
     retry_after_seconds "retryAfterSeconds" }
 );
 /// Auto mode switch request notification requiring user approval
@@ -103,11 +103,11 @@ pub struct AutoModeSwitchRequestedData {
     pub retry_after_seconds: Option<i64>,
 }
 record!(
-    AutoModeSwitchRequestedData[] { field request_id "requestId", field error_code
-    "errorCode", field retry_after_seconds "retryAfterSeconds" }
+    AutoModeSwitchRequestedData[] { Field request_id "requestId", Field error_code
+    "errorCode", Field retry_after_seconds "retryAfterSeconds" }
 );
 /// The user's auto-mode-switch choice
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AutoModeSwitchResponse {
     /// Switch models for this request.
@@ -127,7 +127,7 @@ pub struct AutoModeSwitchResult {
     /// Whether to switch to auto mode.
     pub response: AutoModeSwitchResponse,
 }
-record!(AutoModeSwitchResult[] { field response "response" });
+record!(AutoModeSwitchResult[] { Field response "response" });
 impl AutoModeSwitchResult {
     /// With what is required; the rest is unset.
     #[inline]
@@ -136,7 +136,7 @@ impl AutoModeSwitchResult {
     }
 }
 /// Extensible routing preference for the virtual `auto` model. New identifiers must be advertised and enabled by the provider. `fast` is an integrator-only latency preset.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AutoTier {
     /// Optimize for efficiency.
@@ -161,7 +161,7 @@ pub struct AutoTierBilling {
     /// Promotion the service attached to this preference, if any.
     pub promo: Option<AutoTierBillingPromo>,
 }
-record!(AutoTierBilling[] { field promo "promo" });
+record!(AutoTierBilling[] { Field promo "promo" });
 /// Server-driven promotion for an Auto routing preference. It can be announced before it starts.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -180,8 +180,8 @@ pub struct AutoTierBillingPromo {
     pub show_banner: Option<bool>,
 }
 record!(
-    AutoTierBillingPromo[] { field id "id", field discount_percent "discountPercent",
-    field starts_at "startsAt", field ends_at "endsAt", field message "message", field
+    AutoTierBillingPromo[] { Field id "id", Field discount_percent "discountPercent",
+    Field starts_at "startsAt", Field ends_at "endsAt", Field message "message", Field
     show_banner "showBanner" }
 );
 /// A server-advertised routing preference. Identifiers and execution types are extensible.
@@ -204,9 +204,9 @@ pub struct AutoTierDescriptor {
     pub billing: Option<AutoTierBilling>,
 }
 record!(
-    AutoTierDescriptor[] { field id "id", field display_name "displayName", field
-    description "description", field type_ "type", field fusion_tier "fusionTier", field
-    status "status", field billing "billing" }
+    AutoTierDescriptor[] { Field id "id", Field display_name "displayName", Field
+    description "description", Field type_ "type", Field fusion_tier "fusionTier", Field
+    status "status", Field billing "billing" }
 );
 /// Account-bound discovery metadata for the virtual `auto` model.
 #[derive(Clone)]
@@ -220,7 +220,7 @@ pub struct AutoTierMetadata {
     pub provider_id: Option<String>,
 }
 record!(
-    AutoTierMetadata[] { field default_tier "defaultTier", field tiers "tiers", field
+    AutoTierMetadata[] { Field default_tier "defaultTier", Field tiers "tiers", Field
     provider_id "providerId" }
 );
 /// Live-only Auto preference recommendation from Copilot API after a successful Auto model call.
@@ -231,7 +231,7 @@ pub struct AutoTierRecommendationData {
     pub recommended_auto_tier: RecommendedAutoTier,
 }
 record!(
-    AutoTierRecommendationData[] { field recommended_auto_tier "recommendedAutoTier" }
+    AutoTierRecommendationData[] { Field recommended_auto_tier "recommendedAutoTier" }
 );
 /// Availability of a server-advertised routing preference.
 #[derive(Clone)]
@@ -247,8 +247,8 @@ pub struct AutoTierStatus {
     pub message: Option<String>,
 }
 record!(
-    AutoTierStatus[] { field enabled "enabled", field picker_visible "pickerVisible",
-    field reason "reason", field message "message" }
+    AutoTierStatus[] { Field enabled "enabled", Field picker_visible "pickerVisible",
+    Field reason "reason", Field message "message" }
 );
 /// A transient Auto preference failure emitted when the runtime cannot mint or accept a usable model and token pair. The previously effective preference remains active, so SDK clients can surface a non-blocking failure without changing their committed-tier state. This event is ephemeral and is not persisted or replayed on resume.
 #[derive(Clone)]
@@ -262,11 +262,11 @@ pub struct AutoTierSwitchFailedData {
     pub reason: AutoTierSwitchFailureReason,
 }
 record!(
-    AutoTierSwitchFailedData[] { field effective_auto_tier "effectiveAutoTier", nullable
-    requested_auto_tier "requestedAutoTier", field reason "reason" }
+    AutoTierSwitchFailedData[] { Field effective_auto_tier "effectiveAutoTier", Nullable
+    requested_auto_tier "requestedAutoTier", Field reason "reason" }
 );
 /// Terminal reason an Auto preference activation failed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AutoTierSwitchFailureReason {
     /// The candidate model was rejected by model policy.

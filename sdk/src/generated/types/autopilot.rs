@@ -12,11 +12,11 @@ pub struct AutopilotObjectiveChangedData {
     pub status: Option<AutopilotObjectiveChangedStatus>,
 }
 record!(
-    AutopilotObjectiveChangedData[] { field operation "operation", field id "id", field
+    AutopilotObjectiveChangedData[] { Field operation "operation", Field id "id", Field
     status "status" }
 );
 /// The type of operation performed on the autopilot objective state file
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AutopilotObjectiveChangedOperation {
     /// Autopilot objective state file was created for a new objective.
@@ -33,7 +33,7 @@ string_enum!(
     "delete" }
 );
 /// Current autopilot objective status, if one exists
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AutopilotObjectiveChangedStatus {
     /// Objective is active and can drive autopilot continuations.
@@ -63,8 +63,8 @@ pub struct AutopilotObjectiveCreditLimit {
     pub credits_used_nano_aiu: String,
 }
 record!(
-    AutopilotObjectiveCreditLimit[] { field credits "credits", field credits_used
-    "creditsUsed", field credits_used_nano_aiu "creditsUsedNanoAiu" }
+    AutopilotObjectiveCreditLimit[] { Field credits "credits", Field credits_used
+    "creditsUsed", Field credits_used_nano_aiu "creditsUsedNanoAiu" }
 );
 /// Canonical runtime state for the session's current autopilot objective.
 #[derive(Clone)]
@@ -73,7 +73,7 @@ pub struct AutopilotObjectiveGetStateResult {
     /// Current objective state, or `null` when the session has no objective.
     pub state: Option<AutopilotObjectiveState>,
 }
-record!(AutopilotObjectiveGetStateResult[] { nullable state "state" });
+record!(AutopilotObjectiveGetStateResult[] { Nullable state "state" });
 /// Public, persistence-independent projection of an autopilot objective.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -96,13 +96,13 @@ pub struct AutopilotObjectiveState {
     pub credit_limit: Option<AutopilotObjectiveCreditLimit>,
 }
 record!(
-    AutopilotObjectiveState[] { field id "id", field objective "objective", field status
-    "status", field turn_count "turnCount", field pause_reason "pauseReason", field
-    completion_summary "completionSummary", field credit_count_nano_aiu
-    "creditCountNanoAiu", field credit_limit "creditLimit" }
+    AutopilotObjectiveState[] { Field id "id", Field objective "objective", Field status
+    "status", Field turn_count "turnCount", Field pause_reason "pauseReason", Field
+    completion_summary "completionSummary", Field credit_count_nano_aiu
+    "creditCountNanoAiu", Field credit_limit "creditLimit" }
 );
 /// Current normalized autopilot objective lifecycle status.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AutopilotObjectiveStatus {
     /// The objective is actively running.
@@ -127,7 +127,7 @@ pub struct AutopilotOptions {
     pub max_continues: Option<i64>,
 }
 record!(
-    AutopilotOptions[] { field continuation_enabled "continuationEnabled", field
+    AutopilotOptions[] { Field continuation_enabled "continuationEnabled", Field
     max_continues "maxContinues" }
 );
 impl AutopilotOptions {
@@ -153,4 +153,4 @@ pub struct AutopilotStoppedData {
     /// Original root user message ID for this request, absent when no root request is available.
     pub request_id: Option<String>,
 }
-record!(AutopilotStoppedData[] { field reason "reason", field request_id "requestId" });
+record!(AutopilotStoppedData[] { Field reason "reason", Field request_id "requestId" });

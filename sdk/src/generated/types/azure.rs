@@ -12,7 +12,7 @@ pub struct AzureMlCatalogRequest {
     pub retry_mode: Option<Option<AzureMlCatalogRetryMode>>,
 }
 record!(
-    AzureMlCatalogRequest[] { field include_dev "includeDev", field retry_mode
+    AzureMlCatalogRequest[] { Field include_dev "includeDev", Field retry_mode
     "retryMode" }
 );
 impl AzureMlCatalogRequest {
@@ -40,9 +40,9 @@ pub struct AzureMlCatalogResult {
     /// Skipped model and catalog errors without sensitive access details.
     pub warnings: Vec<AzureMlCatalogWarning>,
 }
-record!(AzureMlCatalogResult[] { field models "models", field warnings "warnings" });
+record!(AzureMlCatalogResult[] { Field models "models", Field warnings "warnings" });
 /// How catalog discovery handles a recent sign-in failure.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AzureMlCatalogRetryMode {
     /// Reuse a recent failure for automatic background discovery.
@@ -67,8 +67,8 @@ pub struct AzureMlCatalogWarning {
     pub kind: String,
 }
 record!(
-    AzureMlCatalogWarning[] { field registry "registry", field model_name "modelName",
-    field version "version", field kind "kind" }
+    AzureMlCatalogWarning[] { Field registry "registry", Field model_name "modelName",
+    Field version "version", Field kind "kind" }
 );
 /// Selects an inactive Azure ML version for cleanup.
 #[derive(Clone)]
@@ -80,7 +80,7 @@ pub struct AzureMlDiscardRequest {
     pub lease_id: Option<Option<String>>,
 }
 record!(
-    AzureMlDiscardRequest[] { field destination "destination", field lease_id "leaseId" }
+    AzureMlDiscardRequest[] { Field destination "destination", Field lease_id "leaseId" }
 );
 impl AzureMlDiscardRequest {
     /// With what is required; the rest is unset.
@@ -105,7 +105,7 @@ pub struct AzureMlDownloadIdRequest {
     /// Identifier supplied when this connection started the download.
     pub request_id: String,
 }
-record!(AzureMlDownloadIdRequest[] { field request_id "requestId" });
+record!(AzureMlDownloadIdRequest[] { Field request_id "requestId" });
 impl AzureMlDownloadIdRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -133,8 +133,8 @@ pub struct AzureMlDownloadRequest {
     pub lease_id: Option<Option<String>>,
 }
 record!(
-    AzureMlDownloadRequest[] { field request_id "requestId", field registry "registry",
-    field name "name", field version "version", field destination "destination", field
+    AzureMlDownloadRequest[] { Field request_id "requestId", Field registry "registry",
+    Field name "name", Field version "version", Field destination "destination", Field
     lease_id "leaseId" }
 );
 impl AzureMlDownloadRequest {
@@ -189,11 +189,11 @@ pub struct AzureMlDownloadResult {
     pub resumed: Option<bool>,
 }
 record!(
-    AzureMlDownloadResult[] { field primary_path "primaryPath", field manifest_path
-    "manifestPath", field total_bytes "totalBytes", field reused "reused", field
-    serve_options "serveOptions", field max_concurrent "maxConcurrent", field extra_files
-    "extraFiles", field total_failures "totalFailures", field received_bytes
-    "receivedBytes", field resumed "resumed" }
+    AzureMlDownloadResult[] { Field primary_path "primaryPath", Field manifest_path
+    "manifestPath", Field total_bytes "totalBytes", Field reused "reused", Field
+    serve_options "serveOptions", Field max_concurrent "maxConcurrent", Field extra_files
+    "extraFiles", Field total_failures "totalFailures", Field received_bytes
+    "receivedBytes", Field resumed "resumed" }
 );
 /// Progress and retry facts for one active download.
 #[derive(Clone)]
@@ -215,9 +215,9 @@ pub struct AzureMlDownloadStatus {
     pub retry_delay_ms: Option<i64>,
 }
 record!(
-    AzureMlDownloadStatus[] { field phase "phase", field completed_bytes
-    "completedBytes", field total_bytes "totalBytes", field retry_attempt "retryAttempt",
-    field max_attempts "maxAttempts", field retry_reason "retryReason", field
+    AzureMlDownloadStatus[] { Field phase "phase", Field completed_bytes
+    "completedBytes", Field total_bytes "totalBytes", Field retry_attempt "retryAttempt",
+    Field max_attempts "maxAttempts", Field retry_reason "retryReason", Field
     retry_delay_ms "retryDelayMs" }
 );
 /// Opaque handle to a connection-owned family mutation interval.
@@ -227,7 +227,7 @@ pub struct AzureMlFamilyLeaseResult {
     /// Server-generated handle, valid only on the originating SDK connection.
     pub lease_id: String,
 }
-record!(AzureMlFamilyLeaseResult[] { field lease_id "leaseId" });
+record!(AzureMlFamilyLeaseResult[] { Field lease_id "leaseId" });
 /// Releases a family mutation interval owned by this SDK connection.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -240,8 +240,8 @@ pub struct AzureMlFamilyReleaseRequest {
     pub name: String,
 }
 record!(
-    AzureMlFamilyReleaseRequest[] { field lease_id "leaseId", field registry "registry",
-    field name "name" }
+    AzureMlFamilyReleaseRequest[] { Field lease_id "leaseId", Field registry "registry",
+    Field name "name" }
 );
 impl AzureMlFamilyReleaseRequest {
     /// With what is required; the rest is unset.
@@ -267,7 +267,7 @@ pub struct AzureMlFamilyRequest {
     /// Exact model-family name.
     pub name: String,
 }
-record!(AzureMlFamilyRequest[] { field registry "registry", field name "name" });
+record!(AzureMlFamilyRequest[] { Field registry "registry", Field name "name" });
 impl AzureMlFamilyRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -287,7 +287,7 @@ pub struct AzureMlLatestRequest {
     /// Exact model-family name.
     pub name: String,
 }
-record!(AzureMlLatestRequest[] { field registry "registry", field name "name" });
+record!(AzureMlLatestRequest[] { Field registry "registry", Field name "name" });
 impl AzureMlLatestRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -305,7 +305,7 @@ pub struct AzureMlLicense {
     /// Bounded display label for the model license.
     pub name: String,
 }
-record!(AzureMlLicense[] { field name "name" });
+record!(AzureMlLicense[] { Field name "name" });
 /// Eligible Azure ML model version and its provider metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -322,8 +322,8 @@ pub struct AzureMlModel {
     pub metadata: serde_json::Value,
 }
 record!(
-    AzureMlModel[] { field registry "registry", field name "name", field version
-    "version", field profile "profile", field metadata "metadata" }
+    AzureMlModel[] { Field registry "registry", Field name "name", Field version
+    "version", Field profile "profile", Field metadata "metadata" }
 );
 /// Validated local runtime requirements for an Azure ML model.
 #[derive(Clone)]
@@ -351,15 +351,15 @@ pub struct AzureMlProfile {
     pub license: Option<AzureMlLicense>,
 }
 record!(
-    AzureMlProfile[] { field display_name "displayName", field download_bytes
-    "downloadBytes", field peak_disk_bytes "peakDiskBytes", field recommended_vram_bytes
-    "recommendedVramBytes", field max_prompt_tokens "maxPromptTokens", field
-    max_context_window_tokens "maxContextWindowTokens", field max_output_tokens
-    "maxOutputTokens", field supports_tool_calls "supportsToolCalls", field serve_options
-    "serveOptions", field license "license" }
+    AzureMlProfile[] { Field display_name "displayName", Field download_bytes
+    "downloadBytes", Field peak_disk_bytes "peakDiskBytes", Field recommended_vram_bytes
+    "recommendedVramBytes", Field max_prompt_tokens "maxPromptTokens", Field
+    max_context_window_tokens "maxContextWindowTokens", Field max_output_tokens
+    "maxOutputTokens", Field supports_tool_calls "supportsToolCalls", Field serve_options
+    "serveOptions", Field license "license" }
 );
 /// Registry that owns an Azure ML model version.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AzureMlRegistry {
     /// Public Azure ML model registry.
@@ -382,7 +382,7 @@ pub struct AzureMlResolveRequest {
     pub version: String,
 }
 record!(
-    AzureMlResolveRequest[] { field registry "registry", field name "name", field version
+    AzureMlResolveRequest[] { Field registry "registry", Field name "name", Field version
     "version" }
 );
 impl AzureMlResolveRequest {
@@ -416,9 +416,9 @@ pub struct AzureMlResolveResult {
     pub max_concurrent: i64,
 }
 record!(
-    AzureMlResolveResult[] { field total_bytes "totalBytes", field primary_path
-    "primaryPath", field extra_files "extraFiles", field serve_options "serveOptions",
-    field max_concurrent "maxConcurrent" }
+    AzureMlResolveResult[] { Field total_bytes "totalBytes", Field primary_path
+    "primaryPath", Field extra_files "extraFiles", Field serve_options "serveOptions",
+    Field max_concurrent "maxConcurrent" }
 );
 /// Active Azure ML download progress or null.
 pub type AzureMlStatusResult = Option<AzureMlDownloadStatus>;

@@ -20,9 +20,9 @@ pub struct BinaryAssetData {
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(
-    BinaryAssetData[] { field asset_id "assetId", field type_ "type", field mime_type
-    "mimeType", field byte_length "byteLength", field data "data", field description
-    "description", field metadata "metadata" }
+    BinaryAssetData[] { Field asset_id "assetId", Field type_ "type", Field mime_type
+    "mimeType", Field byte_length "byteLength", Field data "data", Field description
+    "description", Field metadata "metadata" }
 );
 /// A reference to binary data persisted once on a session.binary_asset event and shared by id
 #[derive(Clone)]
@@ -42,12 +42,12 @@ pub struct BinaryAssetReference {
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(
-    BinaryAssetReference[] { field type_ "type", field asset_id "assetId", field
-    mime_type "mimeType", field byte_length "byteLength", field description
-    "description", field metadata "metadata" }
+    BinaryAssetReference[] { Field type_ "type", Field asset_id "assetId", Field
+    mime_type "mimeType", Field byte_length "byteLength", Field description
+    "description", Field metadata "metadata" }
 );
 /// Binary result type discriminator. Use "image" for images and "resource" for other binary data.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum BinaryAssetReferenceType {
     /// Binary image data.
@@ -59,7 +59,7 @@ pub enum BinaryAssetReferenceType {
 }
 string_enum!(BinaryAssetReferenceType { Image "image", Resource "resource" });
 /// Binary asset type discriminator. Use "image" for images and "resource" otherwise.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum BinaryAssetType {
     /// Binary image data.

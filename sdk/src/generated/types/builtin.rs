@@ -11,7 +11,7 @@ pub struct BuiltinAgentSummary {
     /// One-line description of what the agent does.
     pub description: String,
 }
-record!(BuiltinAgentSummary[] { field name "name", field description "description" });
+record!(BuiltinAgentSummary[] { Field name "name", Field description "description" });
 /// Rust-owned metadata and input schema for a built-in tool.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -38,10 +38,10 @@ pub struct BuiltinToolDescriptor {
     pub has_summarise_intention: bool,
 }
 record!(
-    BuiltinToolDescriptor[] { field name "name", nullable title "title", field
-    description "description", nullable input_schema "inputSchema", nullable instructions
-    "instructions", nullable type_ "type", nullable format "format", field
-    safe_for_telemetry "safeForTelemetry", field is_terminal "isTerminal", field
+    BuiltinToolDescriptor[] { Field name "name", Nullable title "title", Field
+    description "description", Nullable input_schema "inputSchema", Nullable instructions
+    "instructions", Nullable type_ "type", Nullable format "format", Field
+    safe_for_telemetry "safeForTelemetry", Field is_terminal "isTerminal", Field
     has_summarise_intention "hasSummariseIntention" }
 );
 /// Custom grammar input format accepted by a built-in tool.
@@ -54,11 +54,11 @@ pub struct BuiltinToolFormat {
     pub definition: String,
 }
 record!(
-    BuiltinToolFormat["type" "grammar"] { field syntax "syntax", field definition
+    BuiltinToolFormat["type" "grammar"] { Field syntax "syntax", Field definition
     "definition" }
 );
 /// Custom input-format kind.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum BuiltinToolFormatType {
     /// The tool input is parsed with the supplied grammar.
@@ -76,7 +76,7 @@ pub struct BuiltinToolInputSchema {
 }
 record!(BuiltinToolInputSchema["type" "object"] {} rest["type"]);
 /// Root JSON Schema type for a built-in tool input.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum BuiltinToolInputSchemaType {
     /// The tool accepts a JSON object.
@@ -107,6 +107,6 @@ pub struct BuiltinToolSafeTelemetryFields {
     pub inputs_names: Option<bool>,
 }
 record!(
-    BuiltinToolSafeTelemetryFields[] { field name "name", field inputs_names
+    BuiltinToolSafeTelemetryFields[] { Field name "name", Field inputs_names
     "inputsNames" }
 );

@@ -7,4 +7,4 @@ pub struct CancelUserRequestedShellCommandResult {
     /// Whether an in-flight execution was found and signalled to cancel
     pub cancelled: bool,
 }
-record!(CancelUserRequestedShellCommandResult[] { field cancelled "cancelled" });
+record!(CancelUserRequestedShellCommandResult[] { Field cancelled "cancelled" });

@@ -13,7 +13,7 @@ pub struct CanvasAction {
     pub input_schema: Option<CanvasJsonSchema>,
 }
 record!(
-    CanvasAction[] { field name "name", field description "description", field
+    CanvasAction[] { Field name "name", Field description "description", Field
     input_schema "inputSchema" }
 );
 impl CanvasAction {
@@ -51,8 +51,8 @@ pub struct CanvasActionInvokeRequest {
     pub input: Option<serde_json::Value>,
 }
 record!(
-    CanvasActionInvokeRequest[] { field instance_id "instanceId", field action_name
-    "actionName", field input "input" }
+    CanvasActionInvokeRequest[] { Field instance_id "instanceId", Field action_name
+    "actionName", Field input "input" }
 );
 impl CanvasActionInvokeRequest {
     /// With what is required; the rest is unset.
@@ -78,7 +78,7 @@ pub struct CanvasActionInvokeResult {
     /// Provider-supplied action result
     pub result: Option<serde_json::Value>,
 }
-record!(CanvasActionInvokeResult[] { field result "result" });
+record!(CanvasActionInvokeResult[] { Field result "result" });
 /// Canvas close parameters.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -86,7 +86,7 @@ pub struct CanvasCloseRequest {
     /// Open canvas instance identifier
     pub instance_id: String,
 }
-record!(CanvasCloseRequest[] { field instance_id "instanceId" });
+record!(CanvasCloseRequest[] { Field instance_id "instanceId" });
 impl CanvasCloseRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -108,8 +108,8 @@ pub struct CanvasClosedData {
     pub canvas_id: String,
 }
 record!(
-    CanvasClosedData[] { field instance_id "instanceId", field extension_id
-    "extensionId", field canvas_id "canvasId" }
+    CanvasClosedData[] { Field instance_id "instanceId", Field extension_id
+    "extensionId", Field canvas_id "canvasId" }
 );
 /// A canvas that this connection provides to the session. Calls arrive as `canvas.*` requests.
 #[derive(Clone)]
@@ -127,8 +127,8 @@ pub struct CanvasDeclaration {
     pub actions: Option<Vec<CanvasAction>>,
 }
 record!(
-    CanvasDeclaration[] { field id "id", field display_name "displayName", field
-    description "description", field input_schema "inputSchema", field actions "actions"
+    CanvasDeclaration[] { Field id "id", Field display_name "displayName", Field
+    description "description", Field input_schema "inputSchema", Field actions "actions"
     }
 );
 impl CanvasDeclaration {
@@ -167,7 +167,7 @@ pub struct CanvasHostContext {
     /// Host capabilities
     pub capabilities: Option<CanvasHostContextCapabilities>,
 }
-record!(CanvasHostContext[] { field capabilities "capabilities" });
+record!(CanvasHostContext[] { Field capabilities "capabilities" });
 /// Host capabilities
 #[derive(Clone)]
 #[non_exhaustive]
@@ -175,7 +175,7 @@ pub struct CanvasHostContextCapabilities {
     /// Whether canvas rendering is supported
     pub canvases: Option<bool>,
 }
-record!(CanvasHostContextCapabilities[] { field canvases "canvases" });
+record!(CanvasHostContextCapabilities[] { Field canvases "canvases" });
 /// JSON Schema for canvas open input
 pub type CanvasJsonSchema = serde_json::Value;
 /// Declared canvases available in this session.
@@ -185,7 +185,7 @@ pub struct CanvasList {
     /// Declared canvases available in this session
     pub canvases: Vec<DiscoveredCanvas>,
 }
-record!(CanvasList[] { field canvases "canvases" });
+record!(CanvasList[] { Field canvases "canvases" });
 /// Live open-canvas snapshot.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -193,7 +193,7 @@ pub struct CanvasListOpenResult {
     /// Currently open canvas instances
     pub open_canvases: Vec<OpenCanvasInstance>,
 }
-record!(CanvasListOpenResult[] { field open_canvases "openCanvases" });
+record!(CanvasListOpenResult[] { Field open_canvases "openCanvases" });
 /// Canvas open parameters.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -208,8 +208,8 @@ pub struct CanvasOpenRequest {
     pub input: Option<serde_json::Value>,
 }
 record!(
-    CanvasOpenRequest[] { field extension_id "extensionId", field canvas_id "canvasId",
-    field instance_id "instanceId", field input "input" }
+    CanvasOpenRequest[] { Field extension_id "extensionId", Field canvas_id "canvasId",
+    Field instance_id "instanceId", Field input "input" }
 );
 impl CanvasOpenRequest {
     /// With what is required; the rest is unset.
@@ -259,9 +259,9 @@ pub struct CanvasOpenedData {
     pub input: Option<serde_json::Value>,
 }
 record!(
-    CanvasOpenedData[] { field instance_id "instanceId", field extension_id
-    "extensionId", field extension_name "extensionName", field canvas_id "canvasId",
-    field icon "icon", field title "title", field status "status", field url "url", field
+    CanvasOpenedData[] { Field instance_id "instanceId", Field extension_id
+    "extensionId", Field extension_name "extensionName", Field canvas_id "canvasId",
+    Field icon "icon", Field title "title", Field status "status", Field url "url", Field
     input "input" }
 );
 /// Canvas close parameters sent to the provider.
@@ -280,8 +280,8 @@ pub struct CanvasProviderCloseRequest {
     pub session: Option<CanvasSessionContext>,
 }
 record!(
-    CanvasProviderCloseRequest[] { field extension_id "extensionId", field canvas_id
-    "canvasId", field instance_id "instanceId", field host "host", field session
+    CanvasProviderCloseRequest[] { Field extension_id "extensionId", Field canvas_id
+    "canvasId", Field instance_id "instanceId", Field host "host", Field session
     "session" }
 );
 /// Stable identity of a host connection that provides built-in canvases.
@@ -293,7 +293,7 @@ pub struct CanvasProviderIdentity {
     /// Name shown for the provider. Absent by default.
     pub name: Option<String>,
 }
-record!(CanvasProviderIdentity[] { field id "id", field name "name" });
+record!(CanvasProviderIdentity[] { Field id "id", Field name "name" });
 impl CanvasProviderIdentity {
     /// With what is required; the rest is unset.
     #[inline]
@@ -327,9 +327,9 @@ pub struct CanvasProviderInvokeActionRequest {
     pub session: Option<CanvasSessionContext>,
 }
 record!(
-    CanvasProviderInvokeActionRequest[] { field extension_id "extensionId", field
-    canvas_id "canvasId", field instance_id "instanceId", field action_name "actionName",
-    field input "input", field host "host", field session "session" }
+    CanvasProviderInvokeActionRequest[] { Field extension_id "extensionId", Field
+    canvas_id "canvasId", Field instance_id "instanceId", Field action_name "actionName",
+    Field input "input", Field host "host", Field session "session" }
 );
 /// Canvas open parameters sent to the provider.
 #[derive(Clone)]
@@ -349,9 +349,9 @@ pub struct CanvasProviderOpenRequest {
     pub session: Option<CanvasSessionContext>,
 }
 record!(
-    CanvasProviderOpenRequest[] { field extension_id "extensionId", field canvas_id
-    "canvasId", field instance_id "instanceId", field input "input", field host "host",
-    field session "session" }
+    CanvasProviderOpenRequest[] { Field extension_id "extensionId", Field canvas_id
+    "canvasId", Field instance_id "instanceId", Field input "input", Field host "host",
+    Field session "session" }
 );
 /// Canvas open result returned by the provider.
 #[derive(Clone, Default)]
@@ -365,7 +365,7 @@ pub struct CanvasProviderOpenResult {
     pub status: Option<String>,
 }
 record!(
-    CanvasProviderOpenResult[] { field url "url", field title "title", field status
+    CanvasProviderOpenResult[] { Field url "url", Field title "title", Field status
     "status" }
 );
 impl CanvasProviderOpenResult {
@@ -400,8 +400,8 @@ pub struct CanvasProviderRegisterRequest {
     pub canvases: Vec<serde_json::Value>,
 }
 record!(
-    CanvasProviderRegisterRequest[] { field connection_id "connectionId", field info
-    "info", field canvases "canvases" }
+    CanvasProviderRegisterRequest[] { Field connection_id "connectionId", Field info
+    "info", Field canvases "canvases" }
 );
 impl CanvasProviderRegisterRequest {
     /// With what is required; the rest is unset.
@@ -425,7 +425,7 @@ pub struct CanvasProviderUnregisterRequest {
     /// Connection identifier to unregister
     pub connection_id: String,
 }
-record!(CanvasProviderUnregisterRequest[] { field connection_id "connectionId" });
+record!(CanvasProviderUnregisterRequest[] { Field connection_id "connectionId" });
 impl CanvasProviderUnregisterRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -451,8 +451,8 @@ pub struct CanvasRecordedData {
     pub input: Option<serde_json::Value>,
 }
 record!(
-    CanvasRecordedData[] { field instance_id "instanceId", field extension_id
-    "extensionId", field canvas_id "canvasId", field title "title", field input "input" }
+    CanvasRecordedData[] { Field instance_id "instanceId", Field extension_id
+    "extensionId", Field canvas_id "canvasId", Field title "title", Field input "input" }
 );
 /// A single canvas declaration in `session.canvas.registry_changed`, including provider IDs, display metadata, input schema, and actions.
 #[derive(Clone)]
@@ -476,10 +476,10 @@ pub struct CanvasRegistryChangedCanvas {
     pub actions: Option<Vec<CanvasRegistryChangedCanvasAction>>,
 }
 record!(
-    CanvasRegistryChangedCanvas[] { field extension_id "extensionId", field
-    extension_name "extensionName", field canvas_id "canvasId", field display_name
-    "displayName", field description "description", field icon "icon", field input_schema
-    "inputSchema", field actions "actions" }
+    CanvasRegistryChangedCanvas[] { Field extension_id "extensionId", Field
+    extension_name "extensionName", Field canvas_id "canvasId", Field display_name
+    "displayName", Field description "description", Field icon "icon", Field input_schema
+    "inputSchema", Field actions "actions" }
 );
 /// A single action within a canvas declaration, with its name, optional description, and optional input schema.
 #[derive(Clone)]
@@ -493,8 +493,8 @@ pub struct CanvasRegistryChangedCanvasAction {
     pub input_schema: Option<serde_json::Value>,
 }
 record!(
-    CanvasRegistryChangedCanvasAction[] { field name "name", field description
-    "description", field input_schema "inputSchema" }
+    CanvasRegistryChangedCanvasAction[] { Field name "name", Field description
+    "description", Field input_schema "inputSchema" }
 );
 /// Payload of `session.canvas.registry_changed` listing the canvas declarations currently available.
 #[derive(Clone)]
@@ -503,7 +503,7 @@ pub struct CanvasRegistryChangedData {
     /// Canvas declarations currently available
     pub canvases: Vec<CanvasRegistryChangedCanvas>,
 }
-record!(CanvasRegistryChangedData[] { field canvases "canvases" });
+record!(CanvasRegistryChangedData[] { Field canvases "canvases" });
 /// Durable record that a canvas instance was closed, superseding a prior instance_recorded during resume replay.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -516,8 +516,8 @@ pub struct CanvasRemovedData {
     pub canvas_id: String,
 }
 record!(
-    CanvasRemovedData[] { field instance_id "instanceId", field extension_id
-    "extensionId", field canvas_id "canvasId" }
+    CanvasRemovedData[] { Field instance_id "instanceId", Field extension_id
+    "extensionId", Field canvas_id "canvasId" }
 );
 /// Session context supplied by the runtime.
 #[derive(Clone)]
@@ -526,7 +526,7 @@ pub struct CanvasSessionContext {
     /// Active session working directory, when known.
     pub working_directory: Option<String>,
 }
-record!(CanvasSessionContext[] { field working_directory "workingDirectory" });
+record!(CanvasSessionContext[] { Field working_directory "workingDirectory" });
 /// Transient signal that an open canvas instance's provider has dropped (for example the extension is reloading mid-session). The host should keep the panel mounted and surface a reconnecting affordance rather than tearing it down; a subsequent `session.canvas.opened` for the same instanceId clears the affordance once the provider reconnects with a fresh url. Ephemeral and never persisted, so it is never replayed on cold resume.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -539,6 +539,6 @@ pub struct CanvasUnavailableData {
     pub canvas_id: String,
 }
 record!(
-    CanvasUnavailableData[] { field instance_id "instanceId", field extension_id
-    "extensionId", field canvas_id "canvasId" }
+    CanvasUnavailableData[] { Field instance_id "instanceId", Field extension_id
+    "extensionId", Field canvas_id "canvasId" }
 );

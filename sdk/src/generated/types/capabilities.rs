@@ -7,7 +7,7 @@ pub struct CapabilitiesChangedData {
     /// UI capability changes
     pub ui: Option<CapabilitiesChangedUi>,
 }
-record!(CapabilitiesChangedData[] { field ui "ui" });
+record!(CapabilitiesChangedData[] { Field ui "ui" });
 /// UI capability changes
 #[derive(Clone)]
 #[non_exhaustive]
@@ -20,6 +20,6 @@ pub struct CapabilitiesChangedUi {
     pub canvases: Option<bool>,
 }
 record!(
-    CapabilitiesChangedUi[] { field elicitation "elicitation", field mcp_apps "mcpApps",
-    field canvases "canvases" }
+    CapabilitiesChangedUi[] { Field elicitation "elicitation", Field mcp_apps "mcpApps",
+    Field canvases "canvases" }
 );

@@ -11,7 +11,7 @@ pub struct CapiSessionOptions {
     pub enable_web_socket_responses: Option<bool>,
 }
 record!(
-    CapiSessionOptions[] { field auto_tier "autoTier", field enable_web_socket_responses
+    CapiSessionOptions[] { Field auto_tier "autoTier", Field enable_web_socket_responses
     "enableWebSocketResponses" }
 );
 impl CapiSessionOptions {

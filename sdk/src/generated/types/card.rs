@@ -7,9 +7,9 @@ pub struct CardDigest {
     /// SHA-256 digest of the RFC 8785 canonical UTF-8 bytes, encoded as exactly 64 lowercase hexadecimal characters.
     pub value: CardDigestValue,
 }
-record!(CardDigest["algorithm" "sha256-rfc8785"] { field value "value" });
+record!(CardDigest["algorithm" "sha256-rfc8785"] { Field value "value" });
 /// Canonical digest algorithm for a validated MCP card
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CardDigestAlgorithm {
     /// SHA-256 over RFC 8785 canonical JSON encoded as UTF-8.

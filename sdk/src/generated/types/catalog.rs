@@ -45,17 +45,17 @@ pub struct CatalogAgentPluginCandidate {
     pub trust: Option<CatalogTrustSnapshot>,
 }
 record!(
-    CatalogAgentPluginCandidate["kind" "plugin"] { field media_type "mediaType", field
-    identity "identity", field version "version", field display_name "displayName", field
-    description "description", field publisher "publisher", field source "source", field
-    compatibility_tags "compatibilityTags", field installability "installability", field
-    install_plan "installPlan", field handle "handle", field handle_expires_at
-    "handleExpiresAt", field provenance "provenance", field install_count "installCount",
-    field icon_url "iconUrl", field connector_ids "connectorIds", field categories
-    "categories", field trust "trust" }
+    CatalogAgentPluginCandidate["kind" "plugin"] { Field media_type "mediaType", Field
+    identity "identity", Field version "version", Field display_name "displayName", Field
+    description "description", Field publisher "publisher", Field source "source", Field
+    compatibility_tags "compatibilityTags", Field installability "installability", Field
+    install_plan "installPlan", Field handle "handle", Field handle_expires_at
+    "handleExpiresAt", Field provenance "provenance", Field install_count "installCount",
+    Field icon_url "iconUrl", Field connector_ids "connectorIds", Field categories
+    "categories", Field trust "trust" }
 );
 /// Discriminator for an Agent Plugin candidate
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogAgentPluginCandidateKind {
     /// An Agent Plugin.
@@ -76,11 +76,11 @@ pub struct CatalogAgentPluginCandidateProvenance {
     pub media_type: CatalogAgentPluginMediaType,
 }
 record!(
-    CatalogAgentPluginCandidateProvenance[] { field authority "authority", field
-    observed_at "observedAt", field media_type "mediaType" }
+    CatalogAgentPluginCandidateProvenance[] { Field authority "authority", Field
+    observed_at "observedAt", Field media_type "mediaType" }
 );
 /// Explicit Agent Plugin compatibility declared by exact catalog tags. Clients must not infer these values from display text or other metadata.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogAgentPluginCompatibilityTag {
     /// The plugin contributes at least one GitHub Copilot Canvas.
@@ -97,7 +97,7 @@ string_enum!(
     GithubCopilot "github-copilot" }
 );
 /// A kind of component an Agent Plugin contributes
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogAgentPluginComponent {
     /// Custom agents.
@@ -148,10 +148,10 @@ pub struct CatalogAgentPluginInstallPlan {
     pub connector_dependencies: Vec<String>,
 }
 record!(
-    CatalogAgentPluginInstallPlan[] { field sources "sources", field plugin_name
-    "pluginName", field version "version", field commit "commit", field components
-    "components", field canvas_ids "canvasIds", field extension_ids "extensionIds", field
-    mcp_dependencies "mcpDependencies", field connector_dependencies
+    CatalogAgentPluginInstallPlan[] { Field sources "sources", Field plugin_name
+    "pluginName", Field version "version", Field commit "commit", Field components
+    "components", Field canvas_ids "canvasIds", Field extension_ids "extensionIds", Field
+    mcp_dependencies "mcpDependencies", Field connector_dependencies
     "connectorDependencies" }
 );
 /// One place an Agent Plugin can install from: Agent Finder's materialisation, a marketplace, or a GitHub repository. Each variant carries only its own fields.
@@ -172,7 +172,7 @@ tagged!(
     Marketplace "marketplace", Repository "repository" }
 );
 /// Typed installability state for an Agent Plugin candidate
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogAgentPluginInstallability {
     /// The candidate carries complete, verified install data and the selected session may install it. Its install plan is present.
@@ -201,11 +201,11 @@ pub struct CatalogAgentPluginMarketplaceSource {
     pub repository: String,
 }
 record!(
-    CatalogAgentPluginMarketplaceSource["kind" "marketplace"] { field name "name", field
+    CatalogAgentPluginMarketplaceSource["kind" "marketplace"] { Field name "name", Field
     repository "repository" }
 );
 /// Discriminator for a marketplace install source
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogAgentPluginMarketplaceSourceKind {
     /// Install from a plugin marketplace.
@@ -220,7 +220,7 @@ string_enum!(CatalogAgentPluginMarketplaceSourceKind { Marketplace "marketplace"
 pub struct CatalogAgentPluginMaterializationSource {}
 record!(CatalogAgentPluginMaterializationSource["kind" "materialization"] {});
 /// Discriminator for a materialisation install source
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogAgentPluginMaterializationSourceKind {
     /// Install from Agent Finder's verified materialisation.
@@ -232,7 +232,7 @@ string_enum!(
     CatalogAgentPluginMaterializationSourceKind { Materialization "materialization" }
 );
 /// Media type naming the plugin format of an Agent Plugin candidate. Values other than `application/vnd.github.copilot-plugin` appear only when the caller requires the agent-plugin-formats capability.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogAgentPluginMediaType {
     /// A GitHub Copilot Agent Plugin descriptor.
@@ -260,11 +260,11 @@ pub struct CatalogAgentPluginRepositorySource {
     pub path: Option<String>,
 }
 record!(
-    CatalogAgentPluginRepositorySource["kind" "repository"] { field repository
-    "repository", field path "path" }
+    CatalogAgentPluginRepositorySource["kind" "repository"] { Field repository
+    "repository", Field path "path" }
 );
 /// Discriminator for a repository install source
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogAgentPluginRepositorySourceKind {
     /// Install directly from a GitHub repository.
@@ -306,14 +306,14 @@ pub struct CatalogAiSkillCandidate {
 }
 record!(
     CatalogAiSkillCandidate["kind" "ai-skill", "mediaType" "application/ai-skill"] {
-    field handle "handle", field handle_expires_at "handleExpiresAt", field
-    installability "installability", field display_name "displayName", field description
-    "description", field publisher "publisher", field source "source", field provenance
-    "provenance", field install_count "installCount", field icon_url "iconUrl", field
-    connector_ids "connectorIds", field categories "categories", field trust "trust" }
+    Field handle "handle", Field handle_expires_at "handleExpiresAt", Field
+    installability "installability", Field display_name "displayName", Field description
+    "description", Field publisher "publisher", Field source "source", Field provenance
+    "provenance", Field install_count "installCount", Field icon_url "iconUrl", Field
+    connector_ids "connectorIds", Field categories "categories", Field trust "trust" }
 );
 /// Discriminator for an AI skill candidate
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogAiSkillCandidateKind {
     /// An AI skill.
@@ -332,11 +332,11 @@ pub struct CatalogAiSkillCandidateProvenance {
     pub observed_at: String,
 }
 record!(
-    CatalogAiSkillCandidateProvenance["mediaType" "application/ai-skill"] { field
-    authority "authority", field observed_at "observedAt" }
+    CatalogAiSkillCandidateProvenance["mediaType" "application/ai-skill"] { Field
+    authority "authority", Field observed_at "observedAt" }
 );
 /// Typed installability state for an AI skill candidate
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogAiSkillInstallability {
     /// This AI skill candidate carries verified materialisation metadata and the selected session may plan installation.
@@ -358,7 +358,7 @@ string_enum!(
     PolicyForbids "policy-forbids", NotInstallableKind "not-installable-kind" }
 );
 /// Canonical AI skill media type
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogAiSkillMediaType {
     /// An AI skill card.
@@ -377,11 +377,11 @@ pub struct CatalogAuthenticationRequiredError {
     pub message: String,
 }
 record!(
-    CatalogAuthenticationRequiredError["kind" "authentication-required"] { field reason
-    "reason", field message "message" }
+    CatalogAuthenticationRequiredError["kind" "authentication-required"] { Field reason
+    "reason", Field message "message" }
 );
 /// Why the catalog authority did not accept the caller's identity
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogAuthenticationRequiredReason {
     /// No credential was presented, so there is nothing to refresh and the caller must sign in.
@@ -415,7 +415,7 @@ tagged!(
     }
 );
 /// What kind of resource a catalog candidate describes
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogCandidateKind {
     /// An MCP server, which can be planned for installation.
@@ -454,9 +454,9 @@ pub struct CatalogCandidateSourceUrl {
     /// Card URL as advertised. Inert untrusted data: the runtime retrieves it only through its own hardened boundary, and it is never logged.
     pub url: String,
 }
-record!(CatalogCandidateSourceUrl["kind" "url"] { field url "url" });
+record!(CatalogCandidateSourceUrl["kind" "url"] { Field url "url" });
 /// A wire feature a caller can require of the catalog surface, negotiated per request. A grant means the runtime understands the feature's contract, not that the deployment has enabled the operation; typed unavailable results report availability separately.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogCapability {
     /// Understands the current `application/mcp-server-card+json` media type.
@@ -528,7 +528,7 @@ pub struct CatalogClientContract {
     pub required_capabilities: Vec<CatalogCapabilityId>,
 }
 record!(
-    CatalogClientContract[] { field protocol_version "protocolVersion", field
+    CatalogClientContract[] { Field protocol_version "protocolVersion", Field
     required_capabilities "requiredCapabilities" }
 );
 impl CatalogClientContract {
@@ -554,11 +554,11 @@ pub struct CatalogContractViolationError {
     pub message: String,
 }
 record!(
-    CatalogContractViolationError["kind" "contract-violation"] { field reason "reason",
-    field message "message" }
+    CatalogContractViolationError["kind" "contract-violation"] { Field reason "reason",
+    Field message "message" }
 );
 /// Which wire-contract rule an upstream response broke
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogContractViolationReason {
     /// A result carried both a URL and embedded data, when exactly one is permitted.
@@ -587,11 +587,11 @@ pub struct CatalogFeedAvailableEntry {
     pub candidate: CatalogCandidate,
 }
 record!(
-    CatalogFeedAvailableEntry["status" "available"] { field identifier "identifier",
-    field candidate "candidate" }
+    CatalogFeedAvailableEntry["status" "available"] { Field identifier "identifier",
+    Field candidate "candidate" }
 );
 /// Discriminator for an available feed entry
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogFeedAvailableStatus {
     /// The entry's resource resolves and can be presented.
@@ -624,9 +624,9 @@ pub struct CatalogFeedFilteredEntry {
     /// The entry's resource identifier as saved in the feed.
     pub identifier: String,
 }
-record!(CatalogFeedFilteredEntry["status" "filtered"] { field identifier "identifier" });
+record!(CatalogFeedFilteredEntry["status" "filtered"] { Field identifier "identifier" });
 /// Discriminator for a feed entry filtered by trust tier
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogFeedFilteredStatus {
     /// The entry's resource is not in a requested trust tier.
@@ -645,11 +645,11 @@ pub struct CatalogFeedUnavailableEntry {
     pub reason: CatalogFeedUnavailableReason,
 }
 record!(
-    CatalogFeedUnavailableEntry["status" "unavailable"] { field identifier "identifier",
-    field reason "reason" }
+    CatalogFeedUnavailableEntry["status" "unavailable"] { Field identifier "identifier",
+    Field reason "reason" }
 );
 /// Why a feed entry cannot be presented
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogFeedUnavailableReason {
     /// The identifier no longer resolves to a resource.
@@ -666,7 +666,7 @@ string_enum!(
     "unsupported-kind", InvalidResource "invalid-resource" }
 );
 /// Discriminator for an unavailable feed entry
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogFeedUnavailableStatus {
     /// The entry's resource cannot be presented.
@@ -687,7 +687,7 @@ pub struct CatalogGeneratedFeedDescription {
     pub generated_at: Option<String>,
 }
 record!(
-    CatalogGeneratedFeedDescription[] { field strategy "strategy", field key "key", field
+    CatalogGeneratedFeedDescription[] { Field strategy "strategy", Field key "key", Field
     generated_at "generatedAt" }
 );
 /// Retrieves one generated feed, computed on every request, by strategy and key, such as `telemetry` and `popular`. Requires catalog-feeds and catalog-search-credential-required; add catalog-search-session-bound with policySessionId to retain the selected session's authority for installation, exactly as for catalog.search.
@@ -707,8 +707,8 @@ pub struct CatalogGetGeneratedFeedRequest {
     pub trust_tiers: Option<Vec<CatalogTrustTier>>,
 }
 record!(
-    CatalogGetGeneratedFeedRequest[] { field contract "contract", field policy_session_id
-    "policySessionId", field strategy "strategy", field key "key", field trust_tiers
+    CatalogGetGeneratedFeedRequest[] { Field contract "contract", Field policy_session_id
+    "policySessionId", Field strategy "strategy", Field key "key", Field trust_tiers
     "trustTiers" }
 );
 impl CatalogGetGeneratedFeedRequest {
@@ -754,8 +754,8 @@ pub struct CatalogGetGeneratedFeedSucceeded {
     pub negotiated: CatalogNegotiatedContract,
 }
 record!(
-    CatalogGetGeneratedFeedSucceeded["kind" "succeeded"] { field search_id "searchId",
-    field feed "feed", field entries "entries", field negotiated "negotiated" }
+    CatalogGetGeneratedFeedSucceeded["kind" "succeeded"] { Field search_id "searchId",
+    Field feed "feed", Field entries "entries", Field negotiated "negotiated" }
 );
 /// Retrieves one saved feed by its opaque ID. Requires catalog-feeds and catalog-search-credential-required; add catalog-search-session-bound with policySessionId to retain the selected session's authority for installation, exactly as for catalog.search.
 #[derive(Clone)]
@@ -772,8 +772,8 @@ pub struct CatalogGetSavedFeedRequest {
     pub trust_tiers: Option<Vec<CatalogTrustTier>>,
 }
 record!(
-    CatalogGetSavedFeedRequest[] { field contract "contract", field policy_session_id
-    "policySessionId", field feed_id "feedId", field trust_tiers "trustTiers" }
+    CatalogGetSavedFeedRequest[] { Field contract "contract", Field policy_session_id
+    "policySessionId", Field feed_id "feedId", Field trust_tiers "trustTiers" }
 );
 impl CatalogGetSavedFeedRequest {
     /// With what is required; the rest is unset.
@@ -813,8 +813,8 @@ pub struct CatalogGetSavedFeedSucceeded {
     pub negotiated: CatalogNegotiatedContract,
 }
 record!(
-    CatalogGetSavedFeedSucceeded["kind" "succeeded"] { field search_id "searchId", field
-    feed "feed", field entries "entries", field negotiated "negotiated" }
+    CatalogGetSavedFeedSucceeded["kind" "succeeded"] { Field search_id "searchId", Field
+    feed "feed", Field entries "entries", Field negotiated "negotiated" }
 );
 /// A presented handle was not accepted. Handles are runtime-instance scoped, TTL-bound, and single-use, so each way of failing is reported distinctly.
 #[derive(Clone)]
@@ -828,11 +828,11 @@ pub struct CatalogHandleRejectedError {
     pub message: String,
 }
 record!(
-    CatalogHandleRejectedError["kind" "handle-rejected"] { field handle_type
-    "handleType", field reason "reason", field message "message" }
+    CatalogHandleRejectedError["kind" "handle-rejected"] { Field handle_type
+    "handleType", Field reason "reason", Field message "message" }
 );
 /// Why a presented handle was rejected
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogHandleRejectionReason {
     /// The handle is unparseable or unknown.
@@ -855,7 +855,7 @@ string_enum!(
     Foreign "foreign", WrongKind "wrong-kind", SearchMismatch "search-mismatch" }
 );
 /// Which kind of opaque handle was presented
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogHandleType {
     /// A search candidate handle.
@@ -880,11 +880,11 @@ pub struct CatalogInvalidRequestError {
     pub message: String,
 }
 record!(
-    CatalogInvalidRequestError["kind" "invalid-request"] { field field "field", field
+    CatalogInvalidRequestError["kind" "invalid-request"] { Field field "field", Field
     message "message" }
 );
 /// Which request field was rejected locally or by the catalog authority
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogInvalidRequestField {
     /// The selected existing attached session was missing, malformed or unavailable.
@@ -938,11 +938,11 @@ pub struct CatalogMalformedCardError {
     pub message: String,
 }
 record!(
-    CatalogMalformedCardError["kind" "malformed-card"] { field reason "reason", field
-    media_type "mediaType", field message "message" }
+    CatalogMalformedCardError["kind" "malformed-card"] { Field reason "reason", Field
+    media_type "mediaType", Field message "message" }
 );
 /// How a card failed validation
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogMalformedCardReason {
     /// The document is not well-formed JSON.
@@ -984,9 +984,9 @@ pub struct CatalogMaterializationReference {
     pub bundle_digest: String,
 }
 record!(
-    CatalogMaterializationReference[] { field resource_id "resourceId", field revision_id
-    "revisionId", field schema_version "schemaVersion", field descriptor_digest
-    "descriptorDigest", field bundle_digest "bundleDigest" }
+    CatalogMaterializationReference[] { Field resource_id "resourceId", Field revision_id
+    "revisionId", Field schema_version "schemaVersion", Field descriptor_digest
+    "descriptorDigest", Field bundle_digest "bundleDigest" }
 );
 impl CatalogMaterializationReference {
     /// With what is required; the rest is unset.
@@ -1041,15 +1041,15 @@ pub struct CatalogMcpServerCandidate {
     pub trust: Option<CatalogTrustSnapshot>,
 }
 record!(
-    CatalogMcpServerCandidate["kind" "mcp-server"] { field handle "handle", field
-    handle_expires_at "handleExpiresAt", field media_type "mediaType", field
-    installability "installability", field display_name "displayName", field description
-    "description", field publisher "publisher", field source "source", field provenance
-    "provenance", field install_count "installCount", field icon_url "iconUrl", field
-    connector_ids "connectorIds", field categories "categories", field trust "trust" }
+    CatalogMcpServerCandidate["kind" "mcp-server"] { Field handle "handle", Field
+    handle_expires_at "handleExpiresAt", Field media_type "mediaType", Field
+    installability "installability", Field display_name "displayName", Field description
+    "description", Field publisher "publisher", Field source "source", Field provenance
+    "provenance", Field install_count "installCount", Field icon_url "iconUrl", Field
+    connector_ids "connectorIds", Field categories "categories", Field trust "trust" }
 );
 /// Discriminator for an MCP server candidate
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogMcpServerCandidateKind {
     /// An MCP server.
@@ -1070,11 +1070,11 @@ pub struct CatalogMcpServerCandidateProvenance {
     pub media_type: McpServerCardMediaType,
 }
 record!(
-    CatalogMcpServerCandidateProvenance[] { field authority "authority", field
-    observed_at "observedAt", field media_type "mediaType" }
+    CatalogMcpServerCandidateProvenance[] { Field authority "authority", Field
+    observed_at "observedAt", Field media_type "mediaType" }
 );
 /// Whether an MCP server candidate can be planned for installation
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogMcpServerInstallability {
     /// An install plan can be computed for this MCP server candidate.
@@ -1089,7 +1089,7 @@ string_enum!(
     "not-installable-policy" }
 );
 /// Media type a catalog card is interpreted as
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogMediaType {
     /// The current MCP server card media type.
@@ -1125,8 +1125,8 @@ pub struct CatalogNegotiatedContract {
     pub granted_capabilities: Vec<CatalogCapability>,
 }
 record!(
-    CatalogNegotiatedContract[] { field runtime_protocol_version
-    "runtimeProtocolVersion", field granted_capabilities "grantedCapabilities" }
+    CatalogNegotiatedContract[] { Field runtime_protocol_version
+    "runtimeProtocolVersion", Field granted_capabilities "grantedCapabilities" }
 );
 /// The caller's protocol version or required capabilities cannot be honoured. Returned instead of a partial or ambiguous success.
 #[derive(Clone)]
@@ -1146,14 +1146,14 @@ pub struct CatalogNegotiationRefusedError {
     pub message: String,
 }
 record!(
-    CatalogNegotiationRefusedError["kind" "negotiation-refused"] { field reason "reason",
-    field runtime_protocol_version "runtimeProtocolVersion", field
-    minimum_supported_protocol_version "minimumSupportedProtocolVersion", field
-    supported_capabilities "supportedCapabilities", field unsupported_capabilities
-    "unsupportedCapabilities", field message "message" }
+    CatalogNegotiationRefusedError["kind" "negotiation-refused"] { Field reason "reason",
+    Field runtime_protocol_version "runtimeProtocolVersion", Field
+    minimum_supported_protocol_version "minimumSupportedProtocolVersion", Field
+    supported_capabilities "supportedCapabilities", Field unsupported_capabilities
+    "unsupportedCapabilities", Field message "message" }
 );
 /// Why capability and protocol-version negotiation refused a caller
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogNegotiationRefusedReason {
     /// The caller's protocol version is below the lowest this runtime serves.
@@ -1181,12 +1181,12 @@ pub struct CatalogNetworkFailureError {
     pub message: String,
 }
 record!(
-    CatalogNetworkFailureError["kind" "network-failure"] { field reason "reason", field
-    status_code "statusCode", field retry_after_seconds "retryAfterSeconds", field
+    CatalogNetworkFailureError["kind" "network-failure"] { Field reason "reason", Field
+    status_code "statusCode", Field retry_after_seconds "retryAfterSeconds", Field
     message "message" }
 );
 /// Categorised network failure, low cardinality so it can be aggregated without carrying a URL
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogNetworkFailureReason {
     /// No network is available, so nothing was attempted.
@@ -1231,11 +1231,11 @@ pub struct CatalogNotInstallableError {
     pub message: String,
 }
 record!(
-    CatalogNotInstallableError["kind" "not-installable"] { field reason "reason", field
+    CatalogNotInstallableError["kind" "not-installable"] { Field reason "reason", Field
     message "message" }
 );
 /// Why a discoverable candidate cannot be installed
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogNotInstallableReason {
     /// This kind of resource is not installable through this surface.
@@ -1263,8 +1263,8 @@ pub struct CatalogPlanInstallFromReferenceRequest {
     pub policy_session_id: String,
 }
 record!(
-    CatalogPlanInstallFromReferenceRequest[] { field contract "contract", field reference
-    "reference", field policy_session_id "policySessionId" }
+    CatalogPlanInstallFromReferenceRequest[] { Field contract "contract", Field reference
+    "reference", Field policy_session_id "policySessionId" }
 );
 impl CatalogPlanInstallFromReferenceRequest {
     /// With what is required; the rest is unset.
@@ -1291,7 +1291,7 @@ pub struct CatalogPluginRepositorySource {
     pub path: Option<String>,
 }
 record!(
-    CatalogPluginRepositorySource[] { field repository "repository", field path "path" }
+    CatalogPluginRepositorySource[] { Field repository "repository", Field path "path" }
 );
 /// Registry or enterprise policy refused the operation.
 #[derive(Clone)]
@@ -1303,11 +1303,11 @@ pub struct CatalogPolicyRejectedError {
     pub message: String,
 }
 record!(
-    CatalogPolicyRejectedError["kind" "policy-rejected"] { field source "source", field
+    CatalogPolicyRejectedError["kind" "policy-rejected"] { Field source "source", Field
     message "message" }
 );
 /// Bounded refusal categories for planning from a materialisation reference.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogReferenceInstallationFailureReason {
     /// The selected session does not have the installation feature flag for the referenced kind enabled.
@@ -1400,7 +1400,7 @@ pub struct CatalogReferenceInstallationOutcomePluginInstallPlanned {
 }
 record!(
     CatalogReferenceInstallationOutcomePluginInstallPlanned["kind"
-    "plugin-install-planned"] { field plan "plan" }
+    "plugin-install-planned"] { Field plan "plan" }
 );
 /// Nothing was planned.
 #[derive(Clone)]
@@ -1412,8 +1412,8 @@ pub struct CatalogReferenceInstallationOutcomeRefused {
     pub retry_after_seconds: Option<i64>,
 }
 record!(
-    CatalogReferenceInstallationOutcomeRefused["kind" "refused"] { field reason "reason",
-    field retry_after_seconds "retryAfterSeconds" }
+    CatalogReferenceInstallationOutcomeRefused["kind" "refused"] { Field reason "reason",
+    Field retry_after_seconds "retryAfterSeconds" }
 );
 /// The reference pins a Skill. Apply the plan with skills.applyInstall.
 #[derive(Clone)]
@@ -1424,7 +1424,7 @@ pub struct CatalogReferenceInstallationOutcomeSkillInstallPlanned {
 }
 record!(
     CatalogReferenceInstallationOutcomeSkillInstallPlanned["kind"
-    "skill-install-planned"] { field plan "plan" }
+    "skill-install-planned"] { Field plan "plan" }
 );
 /// Planning result for a materialisation reference with the honoured contract, or a typed refusal.
 #[derive(Clone)]
@@ -1456,8 +1456,8 @@ pub struct CatalogReferenceInstallationResultOutcome {
     pub negotiated: CatalogNegotiatedContract,
 }
 record!(
-    CatalogReferenceInstallationResultOutcome["kind" "outcome"] { field outcome
-    "outcome", field negotiated "negotiated" }
+    CatalogReferenceInstallationResultOutcome["kind" "outcome"] { Field outcome
+    "outcome", Field negotiated "negotiated" }
 );
 /// Outcome of catalog.getGeneratedFeed: the feed with its entries, or one typed refusal. An entry that cannot be presented never fails the feed.
 #[derive(Clone)]
@@ -1539,7 +1539,7 @@ pub struct CatalogSavedFeedDescription {
     pub version: i64,
 }
 record!(
-    CatalogSavedFeedDescription[] { field id "id", field name "name", field version
+    CatalogSavedFeedDescription[] { Field id "id", Field name "name", Field version
     "version" }
 );
 /// An explicit numbered-page request. SDK consumers treat the token as opaque. For bound search, the runtime unwraps an expiring owner-bound reference to the private authority token; only the runtime changes the authority token's targetPage. Legacy unbound navigation keeps its authority-issued token semantics. No snapshot stability is promised.
@@ -1551,7 +1551,7 @@ pub struct CatalogSearchPage {
     /// Requested one-based page. Must not exceed either the token's signed pageCount or the navigation window ceil(1000 / pageSize). Repeat the search without page to discover newly available pages beyond that signed pageCount.
     pub number: i64,
 }
-record!(CatalogSearchPage[] { secret token "token", field number "number" });
+record!(CatalogSearchPage[] { Secret token "token", Field number "number" });
 impl CatalogSearchPage {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1582,9 +1582,9 @@ pub struct CatalogSearchPagination {
     pub has_next_page: bool,
 }
 record!(
-    CatalogSearchPagination["totalCountRelation" "unknown"] { secret token "token", field
-    current_page "currentPage", field page_size "pageSize", field total_count
-    "totalCount", field page_count "pageCount", field max_page "maxPage", field
+    CatalogSearchPagination["totalCountRelation" "unknown"] { Secret token "token", Field
+    current_page "currentPage", Field page_size "pageSize", Field total_count
+    "totalCount", Field page_count "pageCount", Field max_page "maxPage", Field
     has_next_page "hasNextPage" }
 );
 /// A bounded catalog search. Both the query length and the result count are capped by the schema so a caller cannot request an unbounded scan.
@@ -1608,9 +1608,9 @@ pub struct CatalogSearchRequest {
     pub page: Option<CatalogSearchPage>,
 }
 record!(
-    CatalogSearchRequest[] { field contract "contract", field policy_session_id
-    "policySessionId", field query "query", field limit "limit", field kinds "kinds",
-    field categories "categories", field page "page" }
+    CatalogSearchRequest[] { Field contract "contract", Field policy_session_id
+    "policySessionId", Field query "query", Field limit "limit", Field kinds "kinds",
+    Field categories "categories", Field page "page" }
 );
 impl CatalogSearchRequest {
     /// With what is required; the rest is unset.
@@ -1710,12 +1710,12 @@ pub struct CatalogSearchSucceeded {
     pub pagination: Option<CatalogSearchPagination>,
 }
 record!(
-    CatalogSearchSucceeded["kind" "succeeded"] { field search_id "searchId", field
-    candidates "candidates", field truncated "truncated", field negotiated "negotiated",
-    field pagination "pagination" }
+    CatalogSearchSucceeded["kind" "succeeded"] { Field search_id "searchId", Field
+    candidates "candidates", Field truncated "truncated", Field negotiated "negotiated",
+    Field pagination "pagination" }
 );
 /// Relationship of the backend-reported count to the complete query result set.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogSearchTotalCountRelation {
     /// No exact/full-query or lower-bound guarantee is available.
@@ -1731,9 +1731,9 @@ pub struct CatalogSelectionCancelled {
     /// The search identifier privately bound to the released selection group.
     pub search_id: String,
 }
-record!(CatalogSelectionCancelled["kind" "cancelled"] { field search_id "searchId" });
+record!(CatalogSelectionCancelled["kind" "cancelled"] { Field search_id "searchId" });
 /// Terminal outcome declared for a retained catalog selection group
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogSelectionDecision {
     /// Choose the candidate named by selectionRef.
@@ -1758,7 +1758,7 @@ pub struct CatalogSelectionDeclined {
     /// The search identifier privately bound to the released selection group.
     pub search_id: String,
 }
-record!(CatalogSelectionDeclined["kind" "declined"] { field search_id "searchId" });
+record!(CatalogSelectionDeclined["kind" "declined"] { Field search_id "searchId" });
 /// The selection reference belongs to another runtime instance or session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1766,7 +1766,7 @@ pub struct CatalogSelectionForeign {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
     pub message: String,
 }
-record!(CatalogSelectionForeign["kind" "foreign"] { field message "message" });
+record!(CatalogSelectionForeign["kind" "foreign"] { Field message "message" });
 /// The selection reference was malformed or unknown.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1774,7 +1774,7 @@ pub struct CatalogSelectionInvalid {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
     pub message: String,
 }
-record!(CatalogSelectionInvalid["kind" "invalid"] { field message "message" });
+record!(CatalogSelectionInvalid["kind" "invalid"] { Field message "message" });
 /// The selection group was already terminated or its pending host hand-off was already claimed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1782,7 +1782,7 @@ pub struct CatalogSelectionReplayed {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
     pub message: String,
 }
-record!(CatalogSelectionReplayed["kind" "replayed"] { field message "message" });
+record!(CatalogSelectionReplayed["kind" "replayed"] { Field message "message" });
 /// Terminates one retained catalog selection group through an opaque reference previously returned by the model-safe search projection.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1797,8 +1797,8 @@ pub struct CatalogSelectionRequest {
     pub outcome: CatalogSelectionDecision,
 }
 record!(
-    CatalogSelectionRequest[] { field contract "contract", field session_id "sessionId",
-    field selection_ref "selectionRef", field outcome "outcome" }
+    CatalogSelectionRequest[] { Field contract "contract", Field session_id "sessionId",
+    Field selection_ref "selectionRef", Field outcome "outcome" }
 );
 impl CatalogSelectionRequest {
     /// With what is required; the rest is unset.
@@ -1864,8 +1864,8 @@ pub struct CatalogSelectionSelected {
     pub search_id: String,
 }
 record!(
-    CatalogSelectionSelected["kind" "selected"] { field candidate_handle
-    "candidateHandle", field search_id "searchId" }
+    CatalogSelectionSelected["kind" "selected"] { Field candidate_handle
+    "candidateHandle", Field search_id "searchId" }
 );
 /// The runtime-enforced selection reference lifetime elapsed before the request arrived.
 #[derive(Clone)]
@@ -1874,7 +1874,7 @@ pub struct CatalogSelectionStale {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
     pub message: String,
 }
-record!(CatalogSelectionStale["kind" "stale"] { field message "message" });
+record!(CatalogSelectionStale["kind" "stale"] { Field message "message" });
 /// The host declared that its live selection interaction timed out, and the retained search state was released.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1882,7 +1882,7 @@ pub struct CatalogSelectionTimedOut {
     /// The search identifier privately bound to the released selection group.
     pub search_id: String,
 }
-record!(CatalogSelectionTimedOut["kind" "timed-out"] { field search_id "searchId" });
+record!(CatalogSelectionTimedOut["kind" "timed-out"] { Field search_id "searchId" });
 /// The presented opaque handle was issued for another catalog operation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1890,9 +1890,9 @@ pub struct CatalogSelectionWrongKind {
     /// Human-readable explanation safe to surface. Never contains the presented reference or private candidate state.
     pub message: String,
 }
-record!(CatalogSelectionWrongKind["kind" "wrong-kind"] { field message "message" });
+record!(CatalogSelectionWrongKind["kind" "wrong-kind"] { Field message "message" });
 /// Authority-computed exposure eligibility, kept separate from tier. The current tier-only Agent Finder response maps to `unknown`, never to a locally inferred eligibility.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogTrustEligibility {
     /// Eligible for default catalogue exposure.
@@ -1918,7 +1918,7 @@ pub struct CatalogTrustProvenance {
     pub observed_at: String,
 }
 record!(
-    CatalogTrustProvenance["source" "agent-finder"] { field observed_at "observedAt" }
+    CatalogTrustProvenance["source" "agent-finder"] { Field observed_at "observedAt" }
 );
 /// A versioned, bounded trust observation carried unchanged with a catalog candidate and its private handle context. Current observations require a recognised T1/T2 tier; every non-current state structurally forbids a tier. Eligibility remains `unknown` while Agent Finder supplies no exposure decision, and states absent from its current wire are never inferred from age, relevance, popularity, or a tier transition.
 #[derive(Clone)]
@@ -1956,11 +1956,11 @@ pub struct CatalogTrustSnapshotAbsent {
     pub provenance: CatalogTrustProvenance,
 }
 record!(
-    CatalogTrustSnapshotAbsent["schemaVersion" "v1", "status" "absent"] { field
-    eligibility "eligibility", field provenance "provenance" }
+    CatalogTrustSnapshotAbsent["schemaVersion" "v1", "status" "absent"] { Field
+    eligibility "eligibility", Field provenance "provenance" }
 );
 /// The authority omitted trust metadata.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogTrustSnapshotAbsentStatus {
     /// The authority omitted trust metadata.
@@ -1981,11 +1981,11 @@ pub struct CatalogTrustSnapshotCurrent {
     pub provenance: CatalogTrustProvenance,
 }
 record!(
-    CatalogTrustSnapshotCurrent["schemaVersion" "v1", "status" "current"] { field tier
-    "tier", field eligibility "eligibility", field provenance "provenance" }
+    CatalogTrustSnapshotCurrent["schemaVersion" "v1", "status" "current"] { Field tier
+    "tier", Field eligibility "eligibility", Field provenance "provenance" }
 );
 /// A recognised T1 or T2 service tier was observed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogTrustSnapshotCurrentStatus {
     /// A recognised T1 or T2 service tier was observed.
@@ -2004,11 +2004,11 @@ pub struct CatalogTrustSnapshotDowngraded {
     pub provenance: CatalogTrustProvenance,
 }
 record!(
-    CatalogTrustSnapshotDowngraded["schemaVersion" "v1", "status" "downgraded"] { field
-    eligibility "eligibility", field provenance "provenance" }
+    CatalogTrustSnapshotDowngraded["schemaVersion" "v1", "status" "downgraded"] { Field
+    eligibility "eligibility", Field provenance "provenance" }
 );
 /// The authority explicitly reported a downgraded assessment.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogTrustSnapshotDowngradedStatus {
     /// The authority explicitly reported a downgraded assessment.
@@ -2027,11 +2027,11 @@ pub struct CatalogTrustSnapshotMalformed {
     pub provenance: CatalogTrustProvenance,
 }
 record!(
-    CatalogTrustSnapshotMalformed["schemaVersion" "v1", "status" "malformed"] { field
-    eligibility "eligibility", field provenance "provenance" }
+    CatalogTrustSnapshotMalformed["schemaVersion" "v1", "status" "malformed"] { Field
+    eligibility "eligibility", Field provenance "provenance" }
 );
 /// The trust field was empty, unbounded, or had the wrong JSON type.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogTrustSnapshotMalformedStatus {
     /// The trust field was empty, unbounded, or had the wrong JSON type.
@@ -2050,11 +2050,11 @@ pub struct CatalogTrustSnapshotRevoked {
     pub provenance: CatalogTrustProvenance,
 }
 record!(
-    CatalogTrustSnapshotRevoked["schemaVersion" "v1", "status" "revoked"] { field
-    eligibility "eligibility", field provenance "provenance" }
+    CatalogTrustSnapshotRevoked["schemaVersion" "v1", "status" "revoked"] { Field
+    eligibility "eligibility", Field provenance "provenance" }
 );
 /// The authority explicitly revoked its assessment.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogTrustSnapshotRevokedStatus {
     /// The authority explicitly revoked its assessment.
@@ -2064,7 +2064,7 @@ pub enum CatalogTrustSnapshotRevokedStatus {
 }
 string_enum!(CatalogTrustSnapshotRevokedStatus { Revoked "revoked" });
 /// Schema version of the catalogue trust snapshot envelope
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogTrustSnapshotSchemaVersion {
     /// Initial envelope carrying one bounded service tier or one explicit unavailable state.
@@ -2083,11 +2083,11 @@ pub struct CatalogTrustSnapshotStale {
     pub provenance: CatalogTrustProvenance,
 }
 record!(
-    CatalogTrustSnapshotStale["schemaVersion" "v1", "status" "stale"] { field eligibility
-    "eligibility", field provenance "provenance" }
+    CatalogTrustSnapshotStale["schemaVersion" "v1", "status" "stale"] { Field eligibility
+    "eligibility", Field provenance "provenance" }
 );
 /// The authority explicitly marked its assessment stale.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogTrustSnapshotStaleStatus {
     /// The authority explicitly marked its assessment stale.
@@ -2106,11 +2106,11 @@ pub struct CatalogTrustSnapshotUnsupported {
     pub provenance: CatalogTrustProvenance,
 }
 record!(
-    CatalogTrustSnapshotUnsupported["schemaVersion" "v1", "status" "unsupported"] { field
-    eligibility "eligibility", field provenance "provenance" }
+    CatalogTrustSnapshotUnsupported["schemaVersion" "v1", "status" "unsupported"] { Field
+    eligibility "eligibility", Field provenance "provenance" }
 );
 /// The authority supplied a bounded trust value this runtime does not understand.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogTrustSnapshotUnsupportedStatus {
     /// The authority supplied a bounded trust value this runtime does not understand.
@@ -2120,7 +2120,7 @@ pub enum CatalogTrustSnapshotUnsupportedStatus {
 }
 string_enum!(CatalogTrustSnapshotUnsupportedStatus { Unsupported "unsupported" });
 /// Bounded authority that supplied a catalogue trust observation
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogTrustSource {
     /// GitHub Agent Finder supplied the trust field on its search result.
@@ -2130,7 +2130,7 @@ pub enum CatalogTrustSource {
 }
 string_enum!(CatalogTrustSource { AgentFinder "agent-finder" });
 /// Service-computed trust tier currently emitted by Agent Finder. It is independent of search score, popularity, and client-side ranking.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogTrustTier {
     /// Tier one as assigned by the catalogue authority.
@@ -2151,11 +2151,11 @@ pub struct CatalogUnavailableError {
     pub message: String,
 }
 record!(
-    CatalogUnavailableError["kind" "unavailable"] { field reason "reason", field message
+    CatalogUnavailableError["kind" "unavailable"] { Field reason "reason", Field message
     "message" }
 );
 /// Why a catalog operation is not available on this runtime
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogUnavailableReason {
     /// Bounded search is not wired up on this runtime build.
@@ -2189,11 +2189,11 @@ pub struct CatalogUnavailableTransportError {
     pub message: String,
 }
 record!(
-    CatalogUnavailableTransportError["kind" "unavailable-transport"] { field reason
-    "reason", field message "message" }
+    CatalogUnavailableTransportError["kind" "unavailable-transport"] { Field reason
+    "reason", Field message "message" }
 );
 /// Why no usable transport could be offered
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogUnavailableTransportReason {
     /// The card advertises no transport this runtime can use.
@@ -2220,11 +2220,11 @@ pub struct CatalogUnsafeRetrievalError {
     pub message: String,
 }
 record!(
-    CatalogUnsafeRetrievalError["kind" "unsafe-retrieval"] { field reason "reason", field
+    CatalogUnsafeRetrievalError["kind" "unsafe-retrieval"] { Field reason "reason", Field
     message "message" }
 );
 /// Which hardened-fetch control refused a retrieval
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CatalogUnsafeRetrievalReason {
     /// The URL used a scheme the runtime refuses to fetch.
@@ -2260,6 +2260,6 @@ pub struct CatalogUnsupportedKindError {
     pub message: String,
 }
 record!(
-    CatalogUnsupportedKindError["kind" "unsupported-kind"] { field requested_kinds
-    "requestedKinds", field supported_kinds "supportedKinds", field message "message" }
+    CatalogUnsupportedKindError["kind" "unsupported-kind"] { Field requested_kinds
+    "requestedKinds", Field supported_kinds "supportedKinds", Field message "message" }
 );

@@ -16,6 +16,6 @@ pub struct CitableSource {
     pub path: Option<String>,
 }
 record!(
-    CitableSource[] { field id "id", field title "title", field content "content", field
-    url "url", field path "path" }
+    CitableSource[] { Field id "id", Field title "title", Field content "content", Field
+    url "url", Field path "path" }
 );

@@ -24,7 +24,7 @@ pub struct CitationLocationBlock {
     pub end_block: i64,
 }
 record!(
-    CitationLocationBlock["type" "block"] { field start_block "startBlock", field
+    CitationLocationBlock["type" "block"] { Field start_block "startBlock", Field
     end_block "endBlock" }
 );
 /// A character range within the source's text content.
@@ -37,7 +37,7 @@ pub struct CitationLocationChar {
     pub end_index: i64,
 }
 record!(
-    CitationLocationChar["type" "char"] { field start_index "startIndex", field end_index
+    CitationLocationChar["type" "char"] { Field start_index "startIndex", Field end_index
     "endIndex" }
 );
 /// A page range within a paginated source document.
@@ -50,11 +50,11 @@ pub struct CitationLocationPage {
     pub end_page: i64,
 }
 record!(
-    CitationLocationPage["type" "page"] { field start_page "startPage", field end_page
+    CitationLocationPage["type" "page"] { Field start_page "startPage", Field end_page
     "endPage" }
 );
 /// The system that produced a citation.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CitationProvider {
     /// Citation produced by an Anthropic (Claude) model response.
@@ -83,8 +83,8 @@ pub struct CitationReference {
     pub provider_metadata: Option<serde_json::Value>,
 }
 record!(
-    CitationReference[] { field source_id "sourceId", field cited_text "citedText", field
-    location "location", field provider_metadata "providerMetadata" }
+    CitationReference[] { Field source_id "sourceId", Field cited_text "citedText", Field
+    location "location", Field provider_metadata "providerMetadata" }
 );
 /// A source that backs one or more cited spans in the assistant's response.
 #[derive(Clone)]
@@ -102,8 +102,8 @@ pub struct CitationSource {
     pub path: Option<String>,
 }
 record!(
-    CitationSource[] { field id "id", field provider "provider", field title "title",
-    field url "url", field path "path" }
+    CitationSource[] { Field id "id", Field provider "provider", Field title "title",
+    Field url "url", Field path "path" }
 );
 /// A contiguous span of generated assistant text and the source references that support it.
 #[derive(Clone)]
@@ -117,6 +117,6 @@ pub struct CitationSpan {
     pub references: Vec<CitationReference>,
 }
 record!(
-    CitationSpan[] { field start_index "startIndex", field end_index "endIndex", field
+    CitationSpan[] { Field start_index "startIndex", Field end_index "endIndex", Field
     references "references" }
 );

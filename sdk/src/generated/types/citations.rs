@@ -10,4 +10,4 @@ pub struct Citations {
     /// Spans of generated text annotated with the sources that support them.
     pub spans: Vec<CitationSpan>,
 }
-record!(Citations[] { field sources "sources", field spans "spans" });
+record!(Citations[] { Field sources "sources", Field spans "spans" });

@@ -3,7 +3,7 @@
 /// Client-owned, case-sensitive string metadata persisted with a local session. Clients should namespace keys by owner. Keys must be non-empty and at most 256 UTF-8 bytes; keys under `copilot/` and `github/` are reserved. Values may contain at most 16 KiB of UTF-8 data. A bag may contain at most 128 entries and its serialized sidecar may contain at most 64 KiB. The runtime stores but never interprets these values.
 pub type ClientMetadata = std::collections::BTreeMap<String, String>;
 /// Why the runtime requests client-task cancellation.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ClientTaskCancelReason {
     /// A caller requested task cancellation.
@@ -33,8 +33,8 @@ pub struct ClientTaskCancelRequest {
     pub reason: ClientTaskCancelReason,
 }
 record!(
-    ClientTaskCancelRequest[] { field session_id "sessionId", field id "id", field
-    client_task_id "clientTaskId", field cancellation_id "cancellationId", field reason
+    ClientTaskCancelRequest[] { Field session_id "sessionId", Field id "id", Field
+    client_task_id "clientTaskId", Field cancellation_id "cancellationId", Field reason
     "reason" }
 );
 /// Whether the client authoritatively confirmed its external work stopped.
@@ -44,7 +44,7 @@ pub struct ClientTaskCancelResult {
     /// True only when the owner confirms that external work stopped before responding
     pub cancelled: bool,
 }
-record!(ClientTaskCancelResult[] { field cancelled "cancelled" });
+record!(ClientTaskCancelResult[] { Field cancelled "cancelled" });
 impl ClientTaskCancelResult {
     /// With what is required; the rest is unset.
     #[inline]

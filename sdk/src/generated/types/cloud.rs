@@ -8,7 +8,7 @@ pub struct CloudSessionOptions {
     /// Repository the cloud session belongs to. Absent by default.
     pub repository: Option<RemoteSessionRepository>,
 }
-record!(CloudSessionOptions[] { field repository "repository" });
+record!(CloudSessionOptions[] { Field repository "repository" });
 impl CloudSessionOptions {
     /// Sets [`repository`](Self::repository).
     #[inline]

@@ -8,7 +8,7 @@ pub struct CommandCompletedData {
     /// Request ID of the resolved command request; clients should dismiss any UI for this request
     pub request_id: String,
 }
-record!(CommandCompletedData[] { field request_id "requestId" });
+record!(CommandCompletedData[] { Field request_id "requestId" });
 /// A slash command that this client implements. Its runs are reported with `command.execute` events.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -18,7 +18,7 @@ pub struct CommandDeclaration {
     /// Text shown in command lists. It has to be a string; send an empty one when there is nothing to say.
     pub description: String,
 }
-record!(CommandDeclaration[] { field name "name", field description "description" });
+record!(CommandDeclaration[] { Field name "name", Field description "description" });
 impl CommandDeclaration {
     /// With what is required; the rest is unset.
     #[inline]
@@ -43,8 +43,8 @@ pub struct CommandExecuteData {
     pub args: String,
 }
 record!(
-    CommandExecuteData[] { field request_id "requestId", field command "command", field
-    command_name "commandName", field args "args" }
+    CommandExecuteData[] { Field request_id "requestId", Field command "command", Field
+    command_name "commandName", Field args "args" }
 );
 /// Slash commands available in the session, after applying any include/exclude filters.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ pub struct CommandList {
     /// Commands available in this session
     pub commands: Vec<SlashCommandInfo>,
 }
-record!(CommandList[] { field commands "commands" });
+record!(CommandList[] { Field commands "commands" });
 /// Queued slash command dispatch request for client execution
 #[derive(Clone)]
 #[non_exhaustive]
@@ -63,4 +63,4 @@ pub struct CommandQueuedData {
     /// The slash command text to be executed (e.g., /help, /clear)
     pub command: String,
 }
-record!(CommandQueuedData[] { field request_id "requestId", field command "command" });
+record!(CommandQueuedData[] { Field request_id "requestId", Field command "command" });

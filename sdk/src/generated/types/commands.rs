@@ -10,7 +10,7 @@ pub struct CommandsChangedCommand {
     /// Optional human-readable command description.
     pub description: Option<String>,
 }
-record!(CommandsChangedCommand[] { field name "name", field description "description" });
+record!(CommandsChangedCommand[] { Field name "name", Field description "description" });
 /// SDK command registration change notification
 #[derive(Clone)]
 #[non_exhaustive]
@@ -18,7 +18,7 @@ pub struct CommandsChangedData {
     /// Current list of registered SDK commands
     pub commands: Vec<CommandsChangedCommand>,
 }
-record!(CommandsChangedData[] { field commands "commands" });
+record!(CommandsChangedData[] { Field commands "commands" });
 /// The pending slash-command invocation effect to finalize, plus whether the host applied or cancelled it.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -29,7 +29,7 @@ pub struct CommandsFinalizeInvocationEffectRequest {
     pub outcome: CommandsInvocationEffectOutcome,
 }
 record!(
-    CommandsFinalizeInvocationEffectRequest[] { field effect "effect", field outcome
+    CommandsFinalizeInvocationEffectRequest[] { Field effect "effect", Field outcome
     "outcome" }
 );
 impl CommandsFinalizeInvocationEffectRequest {
@@ -57,7 +57,7 @@ pub struct CommandsFinalizeInvocationEffectResult {
     pub error: Option<String>,
 }
 record!(
-    CommandsFinalizeInvocationEffectResult[] { field success "success", field error
+    CommandsFinalizeInvocationEffectResult[] { Field success "success", Field error
     "error" }
 );
 /// Pending command request ID and an optional error if the client handler failed.
@@ -70,7 +70,7 @@ pub struct CommandsHandlePendingCommandRequest {
     pub error: Option<String>,
 }
 record!(
-    CommandsHandlePendingCommandRequest[] { field request_id "requestId", field error
+    CommandsHandlePendingCommandRequest[] { Field request_id "requestId", Field error
     "error" }
 );
 impl CommandsHandlePendingCommandRequest {
@@ -96,9 +96,9 @@ pub struct CommandsHandlePendingCommandResult {
     /// Whether the command was handled successfully
     pub success: bool,
 }
-record!(CommandsHandlePendingCommandResult[] { field success "success" });
+record!(CommandsHandlePendingCommandResult[] { Field success "success" });
 /// Whether a pending slash-command invocation effect was applied or cancelled by the host.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CommandsInvocationEffectOutcome {
     /// The host applied the pending invocation effect.
@@ -112,7 +112,7 @@ string_enum!(
     CommandsInvocationEffectOutcome { Applied "applied", Cancelled "cancelled" }
 );
 /// `CommandsInvocationOrigin` of the protocol.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CommandsInvocationOrigin {
     /// `settings`.
@@ -133,7 +133,7 @@ pub struct CommandsInvokeRequest {
     pub origin: Option<CommandsInvocationOrigin>,
 }
 record!(
-    CommandsInvokeRequest[] { field name "name", field input "input", field origin
+    CommandsInvokeRequest[] { Field name "name", Field input "input", Field origin
     "origin" }
 );
 impl CommandsInvokeRequest {
@@ -171,8 +171,8 @@ pub struct CommandsListRequest {
     pub include_client_commands: Option<bool>,
 }
 record!(
-    CommandsListRequest[] { field include_builtins "includeBuiltins", field
-    include_skills "includeSkills", field include_client_commands "includeClientCommands"
+    CommandsListRequest[] { Field include_builtins "includeBuiltins", Field
+    include_skills "includeSkills", Field include_client_commands "includeClientCommands"
     }
 );
 impl CommandsListRequest {
@@ -205,7 +205,7 @@ pub struct CommandsRespondToQueuedCommandRequest {
     pub result: QueuedCommandResult,
 }
 record!(
-    CommandsRespondToQueuedCommandRequest[] { field request_id "requestId", field result
+    CommandsRespondToQueuedCommandRequest[] { Field request_id "requestId", Field result
     "result" }
 );
 impl CommandsRespondToQueuedCommandRequest {
@@ -225,4 +225,4 @@ pub struct CommandsRespondToQueuedCommandResult {
     /// Whether a pending queued command with the given request ID was found and resolved. False when the request was already resolved, cancelled, or unknown.
     pub success: bool,
 }
-record!(CommandsRespondToQueuedCommandResult[] { field success "success" });
+record!(CommandsRespondToQueuedCommandResult[] { Field success "success" });

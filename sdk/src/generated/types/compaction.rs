@@ -31,12 +31,12 @@ pub struct CompactionCompleteCompactionTokensUsed {
     pub model: Option<String>,
 }
 record!(
-    CompactionCompleteCompactionTokensUsed[] { field request_count "requestCount", field
-    ai_credits_status "aiCreditsStatus", field provider "provider", field
-    model_display_name "modelDisplayName", field input_tokens "inputTokens", field
-    output_tokens "outputTokens", field cache_read_tokens "cacheReadTokens", field
-    cache_write_tokens "cacheWriteTokens", field copilot_usage "copilotUsage", field
-    duration "duration", field model "model" }
+    CompactionCompleteCompactionTokensUsed[] { Field request_count "requestCount", Field
+    ai_credits_status "aiCreditsStatus", Field provider "provider", Field
+    model_display_name "modelDisplayName", Field input_tokens "inputTokens", Field
+    output_tokens "outputTokens", Field cache_read_tokens "cacheReadTokens", Field
+    cache_write_tokens "cacheWriteTokens", Field copilot_usage "copilotUsage", Field
+    duration "duration", Field model "model" }
 );
 /// Per-request cost and usage data from the CAPI copilot_usage response field
 ///
@@ -58,8 +58,8 @@ pub struct CompactionCompleteCompactionTokensUsedCopilotUsage {
     pub total_nano_aiu: f64,
 }
 record!(
-    CompactionCompleteCompactionTokensUsedCopilotUsage[] { field model "model", field
-    token_details "tokenDetails", field total_nano_aiu "totalNanoAiu" }
+    CompactionCompleteCompactionTokensUsedCopilotUsage[] { Field model "model", Field
+    token_details "tokenDetails", Field total_nano_aiu "totalNanoAiu" }
 );
 /// Token usage detail for a single billing category
 #[derive(Clone)]
@@ -77,9 +77,9 @@ pub struct CompactionCompleteCompactionTokensUsedCopilotUsageTokenDetail {
     pub token_type: String,
 }
 record!(
-    CompactionCompleteCompactionTokensUsedCopilotUsageTokenDetail[] { field batch_size
-    "batchSize", field cost_per_batch "costPerBatch", field model "model", field
-    token_count "tokenCount", field token_type "tokenType" }
+    CompactionCompleteCompactionTokensUsedCopilotUsageTokenDetail[] { Field batch_size
+    "batchSize", Field cost_per_batch "costPerBatch", Field model "model", Field
+    token_count "tokenCount", Field token_type "tokenType" }
 );
 /// Conversation compaction results including success status, metrics, and optional error details
 #[derive(Clone)]
@@ -153,23 +153,23 @@ pub struct CompactionCompleteData {
     pub trigger: Option<CompactionTrigger>,
 }
 record!(
-    CompactionCompleteData[] { field success "success", field outcome "outcome", field
-    outcome_reason "outcomeReason", field failure_reason "failureReason", field
-    compaction_attempt_id "compactionAttemptId", field model "model", field initial_model
-    "initialModel", field error "error", field pre_compaction_tokens
-    "preCompactionTokens", field post_compaction_tokens "postCompactionTokens", field
-    pre_compaction_messages_length "preCompactionMessagesLength", field messages_removed
-    "messagesRemoved", field tokens_removed "tokensRemoved", field token_accounting_basis
-    "tokenAccountingBasis", field custom_instructions "customInstructions", field
-    summary_content "summaryContent", field responses_reasoning "responsesReasoning",
-    field active_workflow_summary "activeWorkflowSummary", field behavior_model_id
-    "behaviorModelId", field checkpoint_number "checkpointNumber", field checkpoint_path
-    "checkpointPath", field compaction_tokens_used "compactionTokensUsed", field
-    request_id "requestId", field service_request_id "serviceRequestId", field
-    system_tokens "systemTokens", field conversation_tokens "conversationTokens", field
-    tool_definitions_tokens "toolDefinitionsTokens", field status_code "statusCode",
-    field token_limit "tokenLimit", field target_prompt_token_limit
-    "targetPromptTokenLimit", field switch_target_model "switchTargetModel", field
+    CompactionCompleteData[] { Field success "success", Field outcome "outcome", Field
+    outcome_reason "outcomeReason", Field failure_reason "failureReason", Field
+    compaction_attempt_id "compactionAttemptId", Field model "model", Field initial_model
+    "initialModel", Field error "error", Field pre_compaction_tokens
+    "preCompactionTokens", Field post_compaction_tokens "postCompactionTokens", Field
+    pre_compaction_messages_length "preCompactionMessagesLength", Field messages_removed
+    "messagesRemoved", Field tokens_removed "tokensRemoved", Field token_accounting_basis
+    "tokenAccountingBasis", Field custom_instructions "customInstructions", Field
+    summary_content "summaryContent", Field responses_reasoning "responsesReasoning",
+    Field active_workflow_summary "activeWorkflowSummary", Field behavior_model_id
+    "behaviorModelId", Field checkpoint_number "checkpointNumber", Field checkpoint_path
+    "checkpointPath", Field compaction_tokens_used "compactionTokensUsed", Field
+    request_id "requestId", Field service_request_id "serviceRequestId", Field
+    system_tokens "systemTokens", Field conversation_tokens "conversationTokens", Field
+    tool_definitions_tokens "toolDefinitionsTokens", Field status_code "statusCode",
+    Field token_limit "tokenLimit", Field target_prompt_token_limit
+    "targetPromptTokenLimit", Field switch_target_model "switchTargetModel", Field
     trigger "trigger" }
 );
 /// Context window breakdown at the start of LLM-powered conversation compaction
@@ -198,15 +198,15 @@ pub struct CompactionStartData {
     pub trigger: Option<CompactionTrigger>,
 }
 record!(
-    CompactionStartData[] { field compaction_attempt_id "compactionAttemptId", field
-    model "model", field system_tokens "systemTokens", field conversation_tokens
-    "conversationTokens", field tool_definitions_tokens "toolDefinitionsTokens", field
-    current_tokens "currentTokens", field token_limit "tokenLimit", field
-    target_prompt_token_limit "targetPromptTokenLimit", field switch_target_model
-    "switchTargetModel", field trigger "trigger" }
+    CompactionStartData[] { Field compaction_attempt_id "compactionAttemptId", Field
+    model "model", Field system_tokens "systemTokens", Field conversation_tokens
+    "conversationTokens", Field tool_definitions_tokens "toolDefinitionsTokens", Field
+    current_tokens "currentTokens", Field token_limit "tokenLimit", Field
+    target_prompt_token_limit "targetPromptTokenLimit", Field switch_target_model
+    "switchTargetModel", Field trigger "trigger" }
 );
 /// What initiated a conversation compaction
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CompactionTrigger {
     /// Background compaction started automatically because context utilization crossed the background threshold.

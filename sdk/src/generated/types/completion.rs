@@ -22,10 +22,10 @@ pub struct CompletionReceiptData {
     pub failed_tool_count: i64,
 }
 record!(
-    CompletionReceiptData[] { field schema_version "schemaVersion", field attempt
-    "attempt", field source_event_id "sourceEventId", field event_range "eventRange",
-    field stop_reason "stopReason", field final_tool "finalTool", field
-    successful_tool_count "successfulToolCount", field failed_tool_count
+    CompletionReceiptData[] { Field schema_version "schemaVersion", Field attempt
+    "attempt", Field source_event_id "sourceEventId", Field event_range "eventRange",
+    Field stop_reason "stopReason", Field final_tool "finalTool", Field
+    successful_tool_count "successfulToolCount", Field failed_tool_count
     "failedToolCount" }
 );
 /// Inclusive durable event range summarized by a completion receipt.
@@ -38,7 +38,7 @@ pub struct CompletionReceiptEventRange {
     pub end_event_id: String,
 }
 record!(
-    CompletionReceiptEventRange[] { field start_event_id "startEventId", field
+    CompletionReceiptEventRange[] { Field start_event_id "startEventId", Field
     end_event_id "endEventId" }
 );
 /// Final structured tool completion in the covered event range.
@@ -55,11 +55,11 @@ pub struct CompletionReceiptFinalTool {
     pub exit_code: Option<i64>,
 }
 record!(
-    CompletionReceiptFinalTool[] { field tool_call_id "toolCallId", field tool_name
-    "toolName", field status "status", field exit_code "exitCode" }
+    CompletionReceiptFinalTool[] { Field tool_call_id "toolCallId", Field tool_name
+    "toolName", Field status "status", Field exit_code "exitCode" }
 );
 /// Runtime reason the completion decision was accepted.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CompletionReceiptStopReason {
     /// The model reached a natural terminal response.
@@ -76,7 +76,7 @@ string_enum!(
     AgentStopBlockLimit "agent_stop_block_limit" }
 );
 /// Structured terminal status from a tool completion event.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CompletionReceiptToolStatus {
     /// The tool completed successfully.

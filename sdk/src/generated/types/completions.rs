@@ -9,7 +9,7 @@ pub struct CompletionsGetTriggerCharactersResult {
     pub trigger_characters: Vec<String>,
 }
 record!(
-    CompletionsGetTriggerCharactersResult[] { field trigger_characters
+    CompletionsGetTriggerCharactersResult[] { Field trigger_characters
     "triggerCharacters" }
 );
 /// Request host-driven completions for the current composer input.
@@ -21,7 +21,7 @@ pub struct CompletionsRequestRequest {
     /// Cursor offset within `text`, in UTF-16 code units.
     pub offset: i64,
 }
-record!(CompletionsRequestRequest[] { field text "text", field offset "offset" });
+record!(CompletionsRequestRequest[] { Field text "text", Field offset "offset" });
 impl CompletionsRequestRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -36,4 +36,4 @@ pub struct CompletionsRequestResult {
     /// Completion items in host-ranked order.
     pub items: Vec<SessionCompletionItem>,
 }
-record!(CompletionsRequestResult[] { field items "items" });
+record!(CompletionsRequestResult[] { Field items "items" });

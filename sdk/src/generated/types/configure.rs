@@ -14,7 +14,7 @@ pub struct ConfigureSessionExtensionsParams {
     pub controller: Option<serde_json::Value>,
 }
 record!(
-    ConfigureSessionExtensionsParams[] { field session_id "sessionId", field controller
+    ConfigureSessionExtensionsParams[] { Field session_id "sessionId", Field controller
     "controller" }
 );
 impl ConfigureSessionExtensionsParams {

@@ -17,8 +17,8 @@ pub struct ConnectClientInfo {
     pub extension_version: Option<String>,
 }
 record!(
-    ConnectClientInfo[] { field editor_name "editorName", field editor_version
-    "editorVersion", field extension_name "extensionName", field extension_version
+    ConnectClientInfo[] { Field editor_name "editorName", Field editor_version
+    "editorVersion", Field extension_name "extensionName", Field extension_version
     "extensionVersion" }
 );
 impl ConnectClientInfo {
@@ -54,7 +54,7 @@ pub struct ConnectRemoteSessionParams {
     /// Session ID to connect to.
     pub session_id: String,
 }
-record!(ConnectRemoteSessionParams[] { field session_id "sessionId" });
+record!(ConnectRemoteSessionParams[] { Field session_id "sessionId" });
 impl ConnectRemoteSessionParams {
     /// With what is required; the rest is unset.
     #[inline]
@@ -80,9 +80,9 @@ pub struct ConnectRequest {
     pub token: Option<String>,
 }
 record!(
-    ConnectRequest[] { field enable_git_hub_telemetry_forwarding
-    "enableGitHubTelemetryForwarding", field client_info "clientInfo", field
-    supported_task_kinds "supportedTaskKinds", secret token "token" }
+    ConnectRequest[] { Field enable_git_hub_telemetry_forwarding
+    "enableGitHubTelemetryForwarding", Field client_info "clientInfo", Field
+    supported_task_kinds "supportedTaskKinds", Secret token "token" }
 );
 impl ConnectRequest {
     /// Sets [`enable_git_hub_telemetry_forwarding`](Self::enable_git_hub_telemetry_forwarding).
@@ -129,6 +129,6 @@ pub struct ConnectResult {
     pub task_kinds: Option<Vec<TaskKind>>,
 }
 record!(
-    ConnectResult["ok" true] { field protocol_version "protocolVersion", field version
-    "version", field task_kinds "taskKinds" }
+    ConnectResult["ok" true] { Field protocol_version "protocolVersion", Field version
+    "version", Field task_kinds "taskKinds" }
 );

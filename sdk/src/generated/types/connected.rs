@@ -28,14 +28,14 @@ pub struct ConnectedRemoteSessionMetadata {
     pub state: Option<String>,
 }
 record!(
-    ConnectedRemoteSessionMetadata[] { field session_id "sessionId", field name "name",
-    field summary "summary", field start_time "startTime", field modified_time
-    "modifiedTime", field repository "repository", field pull_request_number
-    "pullRequestNumber", field resource_id "resourceId", field kind "kind", field
-    stale_at "staleAt", field state "state" }
+    ConnectedRemoteSessionMetadata[] { Field session_id "sessionId", Field name "name",
+    Field summary "summary", Field start_time "startTime", Field modified_time
+    "modifiedTime", Field repository "repository", Field pull_request_number
+    "pullRequestNumber", Field resource_id "resourceId", Field kind "kind", Field
+    stale_at "staleAt", Field state "state" }
 );
 /// Neutral SDK discriminator for the connected remote session kind.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectedRemoteSessionMetadataKind {
     /// Remote CLI session.
@@ -61,6 +61,6 @@ pub struct ConnectedRemoteSessionMetadataRepository {
     pub branch: String,
 }
 record!(
-    ConnectedRemoteSessionMetadataRepository[] { field owner "owner", field name "name",
-    field branch "branch" }
+    ConnectedRemoteSessionMetadataRepository[] { Field owner "owner", Field name "name",
+    Field branch "branch" }
 );

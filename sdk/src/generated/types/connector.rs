@@ -8,7 +8,7 @@ pub struct ConnectorAccountRequest {
     /// Opaque account selection ID previously returned by an account discovery API.
     pub account_id: String,
 }
-record!(ConnectorAccountRequest[] { field account_id "accountId" });
+record!(ConnectorAccountRequest[] { Field account_id "accountId" });
 impl ConnectorAccountRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -26,11 +26,11 @@ pub struct ConnectorAuthorizationRequirement {
     pub account_id: String,
 }
 record!(
-    ConnectorAuthorizationRequirement["scope" "write_plugin_gateway_connections"] { field
+    ConnectorAuthorizationRequirement["scope" "write_plugin_gateway_connections"] { Field
     account_id "accountId" }
 );
 /// Stable OAuth scope whose absence prevents Connector management.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorAuthorizationScope {
     /// Allows Copilot to manage Connector connections and use their tools.
@@ -43,7 +43,7 @@ string_enum!(
     "write_plugin_gateway_connections" }
 );
 /// Availability of the EXPERIMENTAL session connector API.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorAvailability {
     /// The resolved Connector feature is enabled and Connector requests are permitted.
@@ -83,12 +83,12 @@ pub struct ConnectorCapabilities {
     pub max_deadline_ms: i64,
 }
 record!(
-    ConnectorCapabilities[] { field api_version "apiVersion", field availability
-    "availability", field consent_continuation "consentContinuation", field
-    opaque_account_selection "opaqueAccountSelection", field session_account_selection
-    "sessionAccountSelection", field targeted_reconcile "targetedReconcile", field
-    max_poll_attempts "maxPollAttempts", field max_poll_interval_ms "maxPollIntervalMs",
-    field max_deadline_ms "maxDeadlineMs" }
+    ConnectorCapabilities[] { Field api_version "apiVersion", Field availability
+    "availability", Field consent_continuation "consentContinuation", Field
+    opaque_account_selection "opaqueAccountSelection", Field session_account_selection
+    "sessionAccountSelection", Field targeted_reconcile "targetedReconcile", Field
+    max_poll_attempts "maxPollAttempts", Field max_poll_interval_ms "maxPollIntervalMs",
+    Field max_deadline_ms "maxDeadlineMs" }
 );
 /// Credential-free Connector catalog entry.
 #[derive(Clone)]
@@ -112,9 +112,9 @@ pub struct ConnectorCatalogEntry {
     pub runtime_server_ids: Vec<String>,
 }
 record!(
-    ConnectorCatalogEntry[] { field name "name", field display_name "displayName", field
-    description "description", field logo "logo", field tier "tier", field release_tag
-    "releaseTag", field status "status", field runtime_server_ids "runtimeServerIds" }
+    ConnectorCatalogEntry[] { Field name "name", Field display_name "displayName", Field
+    description "description", Field logo "logo", Field tier "tier", Field release_tag
+    "releaseTag", Field status "status", Field runtime_server_ids "runtimeServerIds" }
 );
 /// Validated Connector catalog snapshot cached by the session.
 #[derive(Clone)]
@@ -128,11 +128,11 @@ pub struct ConnectorCatalogResult {
     pub connectors: Vec<ConnectorCatalogEntry>,
 }
 record!(
-    ConnectorCatalogResult[] { field revision "revision", field refreshed_at_ms
-    "refreshedAtMs", field connectors "connectors" }
+    ConnectorCatalogResult[] { Field revision "revision", Field refreshed_at_ms
+    "refreshedAtMs", Field connectors "connectors" }
 );
 /// Authoritative service connection state for one Connector.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorCatalogStatus {
     /// The Connector is available but not connected.
@@ -162,7 +162,7 @@ pub struct ConnectorConnectRequest {
     pub connector_name: String,
 }
 record!(
-    ConnectorConnectRequest[] { field account_id "accountId", field connector_name
+    ConnectorConnectRequest[] { Field account_id "accountId", Field connector_name
     "connectorName" }
 );
 impl ConnectorConnectRequest {
@@ -202,7 +202,7 @@ pub struct ConnectorConnectResultConnected {
     /// Fresh authoritative Connector state after MCP reconciliation.
     pub status: ConnectorStatus,
 }
-record!(ConnectorConnectResultConnected["kind" "connected"] { field status "status" });
+record!(ConnectorConnectResultConnected["kind" "connected"] { Field status "status" });
 /// Host-owned consent is required before bounded continuation can complete.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -213,8 +213,8 @@ pub struct ConnectorConnectResultConsentRequired {
     pub continuation_id: String,
 }
 record!(
-    ConnectorConnectResultConsentRequired["kind" "consent_required"] { field consent_url
-    "consentUrl", field continuation_id "continuationId" }
+    ConnectorConnectResultConsentRequired["kind" "consent_required"] { Field consent_url
+    "consentUrl", Field continuation_id "continuationId" }
 );
 /// The service is still completing the connection without a consent URL.
 #[derive(Clone)]
@@ -224,7 +224,7 @@ pub struct ConnectorConnectResultPending {
     pub continuation_id: String,
 }
 record!(
-    ConnectorConnectResultPending["kind" "pending"] { field continuation_id
+    ConnectorConnectResultPending["kind" "pending"] { Field continuation_id
     "continuationId" }
 );
 /// Explicitly bounded continuation of a pending Connector connection.
@@ -241,8 +241,8 @@ pub struct ConnectorContinueRequest {
     pub deadline_ms: i64,
 }
 record!(
-    ConnectorContinueRequest[] { field continuation_id "continuationId", field
-    max_attempts "maxAttempts", field poll_interval_ms "pollIntervalMs", field
+    ConnectorContinueRequest[] { Field continuation_id "continuationId", Field
+    max_attempts "maxAttempts", Field poll_interval_ms "pollIntervalMs", Field
     deadline_ms "deadlineMs" }
 );
 impl ConnectorContinueRequest {
@@ -272,7 +272,7 @@ pub struct ConnectorDisconnectResult {
     pub status: ConnectorStatus,
 }
 record!(
-    ConnectorDisconnectResult[] { field disconnected "disconnected", field status
+    ConnectorDisconnectResult[] { Field disconnected "disconnected", Field status
     "status" }
 );
 /// Eligible account.
@@ -285,7 +285,7 @@ pub struct ConnectorDiscoveryAccount {
     pub auth_info: ConnectorDiscoveryAuthInfo,
 }
 record!(
-    ConnectorDiscoveryAccount[] { field account_id "accountId", field auth_info
+    ConnectorDiscoveryAccount[] { Field account_id "accountId", Field auth_info
     "authInfo" }
 );
 /// Eligible accounts.
@@ -298,7 +298,7 @@ pub struct ConnectorDiscoveryAccountList {
     pub accounts: Vec<ConnectorDiscoveryAccount>,
 }
 record!(
-    ConnectorDiscoveryAccountList[] { field availability "availability", field accounts
+    ConnectorDiscoveryAccountList[] { Field availability "availability", Field accounts
     "accounts" }
 );
 /// Selected account.
@@ -308,7 +308,7 @@ pub struct ConnectorDiscoveryAccountRequest {
     /// Opaque account ID.
     pub account_id: String,
 }
-record!(ConnectorDiscoveryAccountRequest[] { field account_id "accountId" });
+record!(ConnectorDiscoveryAccountRequest[] { Field account_id "accountId" });
 impl ConnectorDiscoveryAccountRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -330,11 +330,11 @@ pub struct ConnectorDiscoveryAuthInfo {
     pub login: String,
 }
 record!(
-    ConnectorDiscoveryAuthInfo[] { field type_ "type", field host "host", field login
+    ConnectorDiscoveryAuthInfo[] { Field type_ "type", Field host "host", Field login
     "login" }
 );
 /// Availability.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorDiscoveryAvailability {
     /// Enabled.
@@ -364,8 +364,8 @@ pub struct ConnectorDiscoveryCapabilities {
     pub conditional_cache: bool,
 }
 record!(
-    ConnectorDiscoveryCapabilities[] { field api_version "apiVersion", field availability
-    "availability", field opaque_account_selection "opaqueAccountSelection", field
+    ConnectorDiscoveryCapabilities[] { Field api_version "apiVersion", Field availability
+    "availability", Field opaque_account_selection "opaqueAccountSelection", Field
     conditional_cache "conditionalCache" }
 );
 /// Entry.
@@ -388,9 +388,9 @@ pub struct ConnectorDiscoveryCatalogEntry {
     pub status: ConnectorCatalogStatus,
 }
 record!(
-    ConnectorDiscoveryCatalogEntry[] { field name "name", field display_name
-    "displayName", field description "description", field logo "logo", field tier "tier",
-    field release_tag "releaseTag", field status "status" }
+    ConnectorDiscoveryCatalogEntry[] { Field name "name", Field display_name
+    "displayName", Field description "description", Field logo "logo", Field tier "tier",
+    Field release_tag "releaseTag", Field status "status" }
 );
 /// Entries for the selected account.
 #[derive(Clone)]
@@ -406,11 +406,11 @@ pub struct ConnectorDiscoveryCatalogResult {
     pub connectors: Vec<ConnectorDiscoveryCatalogEntry>,
 }
 record!(
-    ConnectorDiscoveryCatalogResult[] { field account_id "accountId", field revision
-    "revision", field refreshed_at_ms "refreshedAtMs", field connectors "connectors" }
+    ConnectorDiscoveryCatalogResult[] { Field account_id "accountId", Field revision
+    "revision", Field refreshed_at_ms "refreshedAtMs", Field connectors "connectors" }
 );
 /// Live MCP status of one Connector-owned runtime server.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorMcpStatus {
     /// The server is connected and its tools are available.
@@ -447,8 +447,8 @@ pub struct ConnectorReconcileRequest {
     pub force_connector_name: Option<String>,
 }
 record!(
-    ConnectorReconcileRequest[] { field account_id "accountId", field refresh_catalog
-    "refreshCatalog", field force_connector_name "forceConnectorName" }
+    ConnectorReconcileRequest[] { Field account_id "accountId", Field refresh_catalog
+    "refreshCatalog", Field force_connector_name "forceConnectorName" }
 );
 impl ConnectorReconcileRequest {
     /// With what is required; the rest is unset.
@@ -488,8 +488,8 @@ pub struct ConnectorRuntimeStatus {
     pub status: ConnectorMcpStatus,
 }
 record!(
-    ConnectorRuntimeStatus[] { field runtime_server_id "runtimeServerId", field
-    connector_name "connectorName", field status "status" }
+    ConnectorRuntimeStatus[] { Field runtime_server_id "runtimeServerId", Field
+    connector_name "connectorName", Field status "status" }
 );
 /// Session account selection.
 #[derive(Clone)]
@@ -501,7 +501,7 @@ pub struct ConnectorSessionAccount {
     pub auth_info: AuthIdentityMetadata,
 }
 record!(
-    ConnectorSessionAccount[] { field account_id "accountId", field auth_info "authInfo"
+    ConnectorSessionAccount[] { Field account_id "accountId", Field auth_info "authInfo"
     }
 );
 /// Session account selection, or null.
@@ -526,8 +526,8 @@ pub struct ConnectorStatus {
     pub pending_connections: i64,
 }
 record!(
-    ConnectorStatus[] { field api_version "apiVersion", field availability
-    "availability", field account_id "accountId", field catalog "catalog", field
-    authorization_requirement "authorizationRequirement", field runtime_servers
-    "runtimeServers", field pending_connections "pendingConnections" }
+    ConnectorStatus[] { Field api_version "apiVersion", Field availability
+    "availability", Field account_id "accountId", Field catalog "catalog", Field
+    authorization_requirement "authorizationRequirement", Field runtime_servers
+    "runtimeServers", Field pending_connections "pendingConnections" }
 );

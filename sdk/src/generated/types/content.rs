@@ -7,7 +7,7 @@ pub struct ContentExclusionCheckPathsRequest {
     /// Local file system absolute paths within the session working directory to check. Results are returned in the same order, including duplicates.
     pub paths: Vec<String>,
 }
-record!(ContentExclusionCheckPathsRequest[] { field paths "paths" });
+record!(ContentExclusionCheckPathsRequest[] { Field paths "paths" });
 impl ContentExclusionCheckPathsRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -25,7 +25,7 @@ pub struct ContentExclusionCheckPathsResult {
     pub checks: Vec<ContentExclusionPathCheck>,
 }
 record!(
-    ContentExclusionCheckPathsResult[] { field available "available", field checks
+    ContentExclusionCheckPathsResult[] { Field available "available", Field checks
     "checks" }
 );
 /// Content-exclusion decision for one requested path.
@@ -37,7 +37,7 @@ pub struct ContentExclusionPathCheck {
     /// Whether the session's complete content-exclusion policy excludes the path.
     pub excluded: bool,
 }
-record!(ContentExclusionPathCheck[] { field path "path", field excluded "excluded" });
+record!(ContentExclusionPathCheck[] { Field path "path", Field excluded "excluded" });
 /// Candidate content-exclusion policies to validate, as the raw JSON text a host received. The text is supplied unparsed so that a syntax error and a schema violation are both reported by the runtime's own validator rather than by the caller's JSON parser.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -46,7 +46,7 @@ pub struct ContentExclusionValidatePoliciesRequest {
     pub policies_json: String,
 }
 record!(
-    ContentExclusionValidatePoliciesRequest[] { field policies_json "policiesJson" }
+    ContentExclusionValidatePoliciesRequest[] { Field policies_json "policiesJson" }
 );
 impl ContentExclusionValidatePoliciesRequest {
     /// With what is required; the rest is unset.
@@ -64,9 +64,9 @@ pub struct ContentExclusionValidatePoliciesResult {
     /// Validated policy objects in input order. Raw JSON preserves every field returned by the runtime's policy parser.
     pub policies: Vec<serde_json::Value>,
 }
-record!(ContentExclusionValidatePoliciesResult[] { field policies "policies" });
+record!(ContentExclusionValidatePoliciesResult[] { Field policies "policies" });
 /// Controls how MCP tool result content is filtered: none leaves content unchanged, markdown sanitizes HTML while preserving Markdown-friendly output, and hidden_characters removes characters that can hide directives.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ContentFilterMode {
     /// Leave MCP tool result content unchanged.

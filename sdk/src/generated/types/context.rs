@@ -10,7 +10,7 @@ pub struct ContextClearedData {
     pub messages_cleared: i64,
 }
 record!(
-    ContextClearedData[] { field initial_message "initialMessage", field messages_cleared
+    ContextClearedData[] { Field initial_message "initialMessage", Field messages_cleared
     "messagesCleared" }
 );
 /// A single large message currently in context.
@@ -27,11 +27,11 @@ pub struct ContextHeaviestMessage {
     pub tokens: i64,
 }
 record!(
-    ContextHeaviestMessage[] { field id "id", field label "label", field role "role",
-    field tokens "tokens" }
+    ContextHeaviestMessage[] { Field id "id", Field label "label", Field role "role",
+    Field tokens "tokens" }
 );
 /// Context tier for models that support multiple context-window sizes.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ContextTier {
     /// Use the model's default context window.

@@ -9,7 +9,7 @@ pub struct CopilotApiTokenAuthInfo {
 }
 record!(
     CopilotApiTokenAuthInfo["type" "copilot-api-token", "host" "https://github.com"] {
-    field copilot_user "copilotUser" }
+    Field copilot_user "copilotUser" }
 );
 impl CopilotApiTokenAuthInfo {
     /// Sets [`copilot_user`](Self::copilot_user).
@@ -83,21 +83,21 @@ pub struct CopilotUserResponse {
     pub cli_remote_control_enabled: Option<bool>,
 }
 record!(
-    CopilotUserResponse[] { field login "login", field access_type_sku "access_type_sku",
-    field analytics_tracking_id "analytics_tracking_id", field assigned_date
-    "assigned_date", field can_signup_for_limited "can_signup_for_limited", field
-    chat_enabled "chat_enabled", field copilot_plan "copilot_plan", field
-    copilotignore_enabled "copilotignore_enabled", field endpoints "endpoints", field
-    organization_login_list "organization_login_list", field organization_list
-    "organization_list", field enterprise_list "enterprise_list", field
-    codex_agent_enabled "codex_agent_enabled", field is_mcp_enabled "is_mcp_enabled",
-    field quota_reset_date "quota_reset_date", field quota_snapshots "quota_snapshots",
-    field restricted_telemetry "restricted_telemetry", field is_staff "is_staff", field
-    te "te", field token_based_billing "token_based_billing", field can_upgrade_plan
-    "can_upgrade_plan", field quota_reset_date_utc "quota_reset_date_utc", field
-    limited_user_quotas "limited_user_quotas", field limited_user_reset_date
-    "limited_user_reset_date", field monthly_quotas "monthly_quotas", field
-    cloud_session_storage_enabled "cloud_session_storage_enabled", field
+    CopilotUserResponse[] { Field login "login", Field access_type_sku "access_type_sku",
+    Field analytics_tracking_id "analytics_tracking_id", Field assigned_date
+    "assigned_date", Field can_signup_for_limited "can_signup_for_limited", Field
+    chat_enabled "chat_enabled", Field copilot_plan "copilot_plan", Field
+    copilotignore_enabled "copilotignore_enabled", Field endpoints "endpoints", Field
+    organization_login_list "organization_login_list", Field organization_list
+    "organization_list", Field enterprise_list "enterprise_list", Field
+    codex_agent_enabled "codex_agent_enabled", Field is_mcp_enabled "is_mcp_enabled",
+    Field quota_reset_date "quota_reset_date", Field quota_snapshots "quota_snapshots",
+    Field restricted_telemetry "restricted_telemetry", Field is_staff "is_staff", Field
+    te "te", Field token_based_billing "token_based_billing", Field can_upgrade_plan
+    "can_upgrade_plan", Field quota_reset_date_utc "quota_reset_date_utc", Field
+    limited_user_quotas "limited_user_quotas", Field limited_user_reset_date
+    "limited_user_reset_date", Field monthly_quotas "monthly_quotas", Field
+    cloud_session_storage_enabled "cloud_session_storage_enabled", Field
     cli_remote_control_enabled "cli_remote_control_enabled" }
 );
 impl CopilotUserResponse {
@@ -313,8 +313,8 @@ pub struct CopilotUserResponseEndpoints {
     pub exp: Option<String>,
 }
 record!(
-    CopilotUserResponseEndpoints[] { field api "api", field origin_tracker
-    "origin-tracker", field proxy "proxy", field telemetry "telemetry", field exp "exp" }
+    CopilotUserResponseEndpoints[] { Field api "api", Field origin_tracker
+    "origin-tracker", Field proxy "proxy", Field telemetry "telemetry", Field exp "exp" }
 );
 impl CopilotUserResponseEndpoints {
     /// Sets [`api`](Self::api).
@@ -355,7 +355,7 @@ pub struct CopilotUserResponseEnterpriseListItem {
     /// JavaScript-safe numeric database ID of the enterprise.
     pub id: Option<i64>,
 }
-record!(CopilotUserResponseEnterpriseListItem[] { field id "id" });
+record!(CopilotUserResponseEnterpriseListItem[] { Field id "id" });
 impl CopilotUserResponseEnterpriseListItem {
     /// Sets [`id`](Self::id).
     #[inline]
@@ -376,7 +376,7 @@ pub struct CopilotUserResponseOrganizationListItem {
     pub name: Option<Option<String>>,
 }
 record!(
-    CopilotUserResponseOrganizationListItem[] { field id "id", field login "login", field
+    CopilotUserResponseOrganizationListItem[] { Field id "id", Field login "login", Field
     name "name" }
 );
 impl CopilotUserResponseOrganizationListItem {
@@ -415,8 +415,8 @@ pub struct CopilotUserResponseQuotaSnapshots {
     pub rest: std::collections::BTreeMap<String, CopilotUserResponseQuotaSnapshotsValue>,
 }
 record!(
-    CopilotUserResponseQuotaSnapshots[] { field chat "chat", field completions
-    "completions", field premium_interactions "premium_interactions" } rest["chat",
+    CopilotUserResponseQuotaSnapshots[] { Field chat "chat", Field completions
+    "completions", Field premium_interactions "premium_interactions" } rest["chat",
     "completions", "premium_interactions"]
 );
 impl CopilotUserResponseQuotaSnapshots {
@@ -475,12 +475,12 @@ pub struct CopilotUserResponseQuotaSnapshotsChat {
     pub token_based_billing: Option<bool>,
 }
 record!(
-    CopilotUserResponseQuotaSnapshotsChat[] { field entitlement "entitlement", field
-    overage_count "overage_count", field overage_permitted "overage_permitted", field
-    percent_remaining "percent_remaining", field quota_id "quota_id", field
-    quota_remaining "quota_remaining", field remaining "remaining", field unlimited
-    "unlimited", field timestamp_utc "timestamp_utc", field has_quota "has_quota", field
-    quota_reset_at "quota_reset_at", field token_based_billing "token_based_billing" }
+    CopilotUserResponseQuotaSnapshotsChat[] { Field entitlement "entitlement", Field
+    overage_count "overage_count", Field overage_permitted "overage_permitted", Field
+    percent_remaining "percent_remaining", Field quota_id "quota_id", Field
+    quota_remaining "quota_remaining", Field remaining "remaining", Field unlimited
+    "unlimited", Field timestamp_utc "timestamp_utc", Field has_quota "has_quota", Field
+    quota_reset_at "quota_reset_at", Field token_based_billing "token_based_billing" }
 );
 impl CopilotUserResponseQuotaSnapshotsChat {
     /// Sets [`entitlement`](Self::entitlement).
@@ -586,12 +586,12 @@ pub struct CopilotUserResponseQuotaSnapshotsCompletions {
     pub token_based_billing: Option<bool>,
 }
 record!(
-    CopilotUserResponseQuotaSnapshotsCompletions[] { field entitlement "entitlement",
-    field overage_count "overage_count", field overage_permitted "overage_permitted",
-    field percent_remaining "percent_remaining", field quota_id "quota_id", field
-    quota_remaining "quota_remaining", field remaining "remaining", field unlimited
-    "unlimited", field timestamp_utc "timestamp_utc", field has_quota "has_quota", field
-    quota_reset_at "quota_reset_at", field token_based_billing "token_based_billing" }
+    CopilotUserResponseQuotaSnapshotsCompletions[] { Field entitlement "entitlement",
+    Field overage_count "overage_count", Field overage_permitted "overage_permitted",
+    Field percent_remaining "percent_remaining", Field quota_id "quota_id", Field
+    quota_remaining "quota_remaining", Field remaining "remaining", Field unlimited
+    "unlimited", Field timestamp_utc "timestamp_utc", Field has_quota "has_quota", Field
+    quota_reset_at "quota_reset_at", Field token_based_billing "token_based_billing" }
 );
 impl CopilotUserResponseQuotaSnapshotsCompletions {
     /// Sets [`entitlement`](Self::entitlement).
@@ -697,12 +697,12 @@ pub struct CopilotUserResponseQuotaSnapshotsPremiumInteractions {
     pub token_based_billing: Option<bool>,
 }
 record!(
-    CopilotUserResponseQuotaSnapshotsPremiumInteractions[] { field entitlement
-    "entitlement", field overage_count "overage_count", field overage_permitted
-    "overage_permitted", field percent_remaining "percent_remaining", field quota_id
-    "quota_id", field quota_remaining "quota_remaining", field remaining "remaining",
-    field unlimited "unlimited", field timestamp_utc "timestamp_utc", field has_quota
-    "has_quota", field quota_reset_at "quota_reset_at", field token_based_billing
+    CopilotUserResponseQuotaSnapshotsPremiumInteractions[] { Field entitlement
+    "entitlement", Field overage_count "overage_count", Field overage_permitted
+    "overage_permitted", Field percent_remaining "percent_remaining", Field quota_id
+    "quota_id", Field quota_remaining "quota_remaining", Field remaining "remaining",
+    Field unlimited "unlimited", Field timestamp_utc "timestamp_utc", Field has_quota
+    "has_quota", Field quota_reset_at "quota_reset_at", Field token_based_billing
     "token_based_billing" }
 );
 impl CopilotUserResponseQuotaSnapshotsPremiumInteractions {
@@ -809,12 +809,12 @@ pub struct CopilotUserResponseQuotaSnapshotsValue {
     pub token_based_billing: Option<bool>,
 }
 record!(
-    CopilotUserResponseQuotaSnapshotsValue[] { field entitlement "entitlement", field
-    overage_count "overage_count", field overage_permitted "overage_permitted", field
-    percent_remaining "percent_remaining", field quota_id "quota_id", field
-    quota_remaining "quota_remaining", field remaining "remaining", field unlimited
-    "unlimited", field timestamp_utc "timestamp_utc", field has_quota "has_quota", field
-    quota_reset_at "quota_reset_at", field token_based_billing "token_based_billing" }
+    CopilotUserResponseQuotaSnapshotsValue[] { Field entitlement "entitlement", Field
+    overage_count "overage_count", Field overage_permitted "overage_permitted", Field
+    percent_remaining "percent_remaining", Field quota_id "quota_id", Field
+    quota_remaining "quota_remaining", Field remaining "remaining", Field unlimited
+    "unlimited", Field timestamp_utc "timestamp_utc", Field has_quota "has_quota", Field
+    quota_reset_at "quota_reset_at", Field token_based_billing "token_based_billing" }
 );
 impl CopilotUserResponseQuotaSnapshotsValue {
     /// Sets [`entitlement`](Self::entitlement).

@@ -25,11 +25,11 @@ pub struct CurrentModel {
     pub activating_auto_tier: Option<AutoTier>,
 }
 record!(
-    CurrentModel[] { field model_id "modelId", field provider_id "providerId", field
-    plan_base_model_id "planBaseModelId", field plan_base_provider_id
-    "planBaseProviderId", field reasoning_effort "reasoningEffort", field context_tier
-    "contextTier", field auto_tier "autoTier", field pending_auto_tier "pendingAutoTier",
-    field activating_auto_tier "activatingAutoTier" }
+    CurrentModel[] { Field model_id "modelId", Field provider_id "providerId", Field
+    plan_base_model_id "planBaseModelId", Field plan_base_provider_id
+    "planBaseProviderId", Field reasoning_effort "reasoningEffort", Field context_tier
+    "contextTier", Field auto_tier "autoTier", Field pending_auto_tier "pendingAutoTier",
+    Field activating_auto_tier "activatingAutoTier" }
 );
 /// Lightweight metadata for a currently initialized session tool
 #[derive(Clone)]
@@ -51,8 +51,8 @@ pub struct CurrentToolMetadata {
     pub defer_loading: Option<bool>,
 }
 record!(
-    CurrentToolMetadata[] { field name "name", field namespaced_name "namespacedName",
-    field mcp_server_name "mcpServerName", field mcp_tool_name "mcpToolName", field
-    description "description", field input_schema "input_schema", field defer_loading
+    CurrentToolMetadata[] { Field name "name", Field namespaced_name "namespacedName",
+    Field mcp_server_name "mcpServerName", Field mcp_tool_name "mcpToolName", Field
+    description "description", Field input_schema "input_schema", Field defer_loading
     "deferLoading" }
 );

@@ -38,11 +38,11 @@ pub struct CustomAgentConfig {
     >,
 }
 record!(
-    CustomAgentConfig[] { field name "name", field display_name "displayName", field
-    description "description", field prompt "prompt", field tools "tools", field
-    mcp_servers "mcpServers", field infer "infer", field skills "skills", field model
-    "model", field model_policy "modelPolicy", field reasoning_effort "reasoningEffort",
-    field hooks "hooks" }
+    CustomAgentConfig[] { Field name "name", Field display_name "displayName", Field
+    description "description", Field prompt "prompt", Field tools "tools", Field
+    mcp_servers "mcpServers", Field infer "infer", Field skills "skills", Field model
+    "model", Field model_policy "modelPolicy", Field reasoning_effort "reasoningEffort",
+    Field hooks "hooks" }
 );
 impl CustomAgentConfig {
     /// With what is required; the rest is unset.
@@ -161,10 +161,10 @@ pub struct CustomAgentsUpdatedAgent {
     pub model_policy: Option<AgentModelPolicy>,
 }
 record!(
-    CustomAgentsUpdatedAgent[] { field id "id", field name "name", field display_name
-    "displayName", field description "description", field source "source", nullable tools
-    "tools", field user_invocable "userInvocable", field disable_model_invocation
-    "disableModelInvocation", field model "model", field models "models", field
+    CustomAgentsUpdatedAgent[] { Field id "id", Field name "name", Field display_name
+    "displayName", Field description "description", Field source "source", Nullable tools
+    "tools", Field user_invocable "userInvocable", Field disable_model_invocation
+    "disableModelInvocation", Field model "model", Field models "models", Field
     model_policy "modelPolicy" }
 );
 /// Payload of `session.custom_agents_updated` with loaded custom agents plus non-fatal warnings and fatal errors.
@@ -179,7 +179,7 @@ pub struct CustomAgentsUpdatedData {
     pub errors: Vec<String>,
 }
 record!(
-    CustomAgentsUpdatedData[] { field agents "agents", field warnings "warnings", field
+    CustomAgentsUpdatedData[] { Field agents "agents", Field warnings "warnings", Field
     errors "errors" }
 );
 /// Opaque custom notification data. Consumers may branch on source and name, but payload semantics are source-defined.
@@ -198,8 +198,8 @@ pub struct CustomNotificationData {
     pub payload: CustomNotificationPayload,
 }
 record!(
-    CustomNotificationData[] { field source "source", field name "name", field version
-    "version", field subject "subject", field payload "payload" }
+    CustomNotificationData[] { Field source "source", Field name "name", Field version
+    "version", Field subject "subject", Field payload "payload" }
 );
 /// Source-defined JSON payload for the custom notification
 pub type CustomNotificationPayload = serde_json::Value;

@@ -12,11 +12,11 @@ pub struct CustomizationReloadOutcome {
     pub detail: Option<String>,
 }
 record!(
-    CustomizationReloadOutcome[] { field subsystem "subsystem", field status "status",
-    field detail "detail" }
+    CustomizationReloadOutcome[] { Field subsystem "subsystem", Field status "status",
+    Field detail "detail" }
 );
 /// Result of reloading a customization component.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CustomizationReloadStatus {
     /// The component was refreshed successfully.
@@ -32,7 +32,7 @@ string_enum!(
     CustomizationReloadStatus { Reloaded "reloaded", Skipped "skipped", Failed "failed" }
 );
 /// Component of session customization discovery.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CustomizationReloadSubsystem {
     /// Repository metadata and working-directory context.

@@ -13,6 +13,6 @@ pub struct CustomizationsReloadResult {
     pub outcomes: Vec<CustomizationReloadOutcome>,
 }
 record!(
-    CustomizationsReloadResult[] { field warnings "warnings", field errors "errors",
-    field outcomes "outcomes" }
+    CustomizationsReloadResult[] { Field warnings "warnings", Field errors "errors",
+    Field outcomes "outcomes" }
 );

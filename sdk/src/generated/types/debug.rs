@@ -12,8 +12,8 @@ pub struct DebugCollectLogsCollectedEntry {
     pub size_bytes: i64,
 }
 record!(
-    DebugCollectLogsCollectedEntry[] { field bundle_path "bundlePath", field source
-    "source", field size_bytes "sizeBytes" }
+    DebugCollectLogsCollectedEntry[] { Field bundle_path "bundlePath", Field source
+    "source", Field size_bytes "sizeBytes" }
 );
 /// Destination for the session debug bundle.
 #[derive(Clone)]
@@ -37,8 +37,8 @@ pub struct DebugCollectLogsDestinationArchive {
     pub no_overwrite: Option<bool>,
 }
 record!(
-    DebugCollectLogsDestinationArchive["kind" "archive"] { field output_path
-    "outputPath", field no_overwrite "noOverwrite" }
+    DebugCollectLogsDestinationArchive["kind" "archive"] { Field output_path
+    "outputPath", Field no_overwrite "noOverwrite" }
 );
 impl DebugCollectLogsDestinationArchive {
     /// With what is required; the rest is unset.
@@ -64,7 +64,7 @@ pub struct DebugCollectLogsDestinationDirectory {
     pub output_directory: String,
 }
 record!(
-    DebugCollectLogsDestinationDirectory["kind" "directory"] { field output_directory
+    DebugCollectLogsDestinationDirectory["kind" "directory"] { Field output_directory
     "outputDirectory" }
 );
 impl DebugCollectLogsDestinationDirectory {
@@ -92,8 +92,8 @@ pub struct DebugCollectLogsEntry {
     pub required: Option<bool>,
 }
 record!(
-    DebugCollectLogsEntry[] { field kind "kind", field path "path", field bundle_path
-    "bundlePath", field redaction "redaction", field required "required" }
+    DebugCollectLogsEntry[] { Field kind "kind", Field path "path", Field bundle_path
+    "bundlePath", Field redaction "redaction", Field required "required" }
 );
 impl DebugCollectLogsEntry {
     /// With what is required; the rest is unset.
@@ -125,7 +125,7 @@ impl DebugCollectLogsEntry {
     }
 }
 /// Kind of caller-provided debug log entry.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum DebugCollectLogsEntryKind {
     /// Include a single server-local file.
@@ -156,10 +156,10 @@ pub struct DebugCollectLogsInclude {
     pub previous_process_log_limit: Option<i64>,
 }
 record!(
-    DebugCollectLogsInclude[] { field events "events", field process_logs "processLogs",
-    field shell_logs "shellLogs", field events_path "eventsPath", field
-    current_process_log_path "currentProcessLogPath", field process_log_directory
-    "processLogDirectory", field previous_process_log_limit "previousProcessLogLimit" }
+    DebugCollectLogsInclude[] { Field events "events", Field process_logs "processLogs",
+    Field shell_logs "shellLogs", Field events_path "eventsPath", Field
+    current_process_log_path "currentProcessLogPath", Field process_log_directory
+    "processLogDirectory", Field previous_process_log_limit "previousProcessLogLimit" }
 );
 impl DebugCollectLogsInclude {
     /// Sets [`events`](Self::events).
@@ -215,7 +215,7 @@ impl DebugCollectLogsInclude {
     }
 }
 /// How a collected debug entry should be redacted before being staged.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum DebugCollectLogsRedaction {
     /// Redact the file as plain UTF-8 log text.
@@ -243,8 +243,8 @@ pub struct DebugCollectLogsRequest {
     pub additional_entries: Option<Vec<DebugCollectLogsEntry>>,
 }
 record!(
-    DebugCollectLogsRequest[] { field destination "destination", field include "include",
-    field additional_entries "additionalEntries" }
+    DebugCollectLogsRequest[] { Field destination "destination", Field include "include",
+    Field additional_entries "additionalEntries" }
 );
 impl DebugCollectLogsRequest {
     /// With what is required; the rest is unset.
@@ -286,11 +286,11 @@ pub struct DebugCollectLogsResult {
     pub skipped_entries: Option<Vec<DebugCollectLogsSkippedEntry>>,
 }
 record!(
-    DebugCollectLogsResult[] { field kind "kind", field path "path", field entries
-    "entries", field skipped_entries "skippedEntries" }
+    DebugCollectLogsResult[] { Field kind "kind", Field path "path", Field entries
+    "entries", Field skipped_entries "skippedEntries" }
 );
 /// Destination kind that was written.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum DebugCollectLogsResultKind {
     /// A .tgz archive was written.
@@ -313,11 +313,11 @@ pub struct DebugCollectLogsSkippedEntry {
     pub reason: String,
 }
 record!(
-    DebugCollectLogsSkippedEntry[] { field bundle_path "bundlePath", field path "path",
-    field reason "reason" }
+    DebugCollectLogsSkippedEntry[] { Field bundle_path "bundlePath", Field path "path",
+    Field reason "reason" }
 );
 /// Source category for a collected debug bundle entry.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum DebugCollectLogsSource {
     /// Session event log.

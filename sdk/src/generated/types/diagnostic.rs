@@ -2,7 +2,7 @@
 
 use super::{McpDiagnosticDetails, McpDiagnosticSourceConfiguration};
 /// Whether the supplied diagnostic cursor remained within the retained buffer window.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum DiagnosticCursorStatus {
     /// The cursor is valid for the current retained window.
@@ -35,12 +35,12 @@ pub struct DiagnosticEntryValue {
     pub details: McpDiagnosticDetails,
 }
 record!(
-    DiagnosticEntryValue["source" "mcp"] { field timestamp "timestamp", field level
-    "level", field agent_id "agentId", field message "message", field truncated
-    "truncated", field original_bytes "originalBytes", field details "details" }
+    DiagnosticEntryValue["source" "mcp"] { Field timestamp "timestamp", Field level
+    "level", Field agent_id "agentId", Field message "message", Field truncated
+    "truncated", Field original_bytes "originalBytes", Field details "details" }
 );
 /// Session-scoped diagnostic threshold. Capture is disabled by default and is never persisted with the session.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum DiagnosticLogLevel {
     /// Disable capture and clear retained diagnostics.
@@ -63,7 +63,7 @@ string_enum!(
     "debug", Trace "trace" }
 );
 /// Severity of an emitted diagnostic record.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum DiagnosticSeverity {
     /// Failure that prevented or interrupted communication.
@@ -84,7 +84,7 @@ string_enum!(
     Trace "trace" }
 );
 /// A supported diagnostic source.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum DiagnosticSource {
     /// `mcp`.
@@ -100,7 +100,7 @@ pub struct DiagnosticSourcesConfiguration {
     /// MCP diagnostic capture threshold. Omit to leave the current threshold unchanged.
     pub mcp: Option<McpDiagnosticSourceConfiguration>,
 }
-record!(DiagnosticSourcesConfiguration[] { field mcp "mcp" });
+record!(DiagnosticSourcesConfiguration[] { Field mcp "mcp" });
 impl DiagnosticSourcesConfiguration {
     /// Sets [`mcp`](Self::mcp).
     #[inline]

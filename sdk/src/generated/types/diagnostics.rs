@@ -11,7 +11,7 @@ pub struct DiagnosticsConfiguration {
     /// Diagnostic thresholds keyed by supported source.
     pub sources: DiagnosticSourcesConfiguration,
 }
-record!(DiagnosticsConfiguration[] { field sources "sources" });
+record!(DiagnosticsConfiguration[] { Field sources "sources" });
 impl DiagnosticsConfiguration {
     /// With what is required; the rest is unset.
     #[inline]
@@ -26,7 +26,7 @@ pub struct DiagnosticsConfigureRequest {
     /// Sources to configure. At least one supported source must be supplied.
     pub sources: DiagnosticSourcesConfiguration,
 }
-record!(DiagnosticsConfigureRequest[] { field sources "sources" });
+record!(DiagnosticsConfigureRequest[] { Field sources "sources" });
 impl DiagnosticsConfigureRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -48,8 +48,8 @@ pub struct DiagnosticsReadRequest {
     pub wait_ms: Option<i64>,
 }
 record!(
-    DiagnosticsReadRequest[] { field sources "sources", field cursor "cursor", field max
-    "max", field wait_ms "waitMs" }
+    DiagnosticsReadRequest[] { Field sources "sources", Field cursor "cursor", Field max
+    "max", Field wait_ms "waitMs" }
 );
 impl DiagnosticsReadRequest {
     /// With what is required; the rest is unset.
@@ -97,7 +97,7 @@ pub struct DiagnosticsReadResult {
     pub has_more: bool,
 }
 record!(
-    DiagnosticsReadResult[] { field entries "entries", field cursor "cursor", field
-    cursor_status "cursorStatus", field dropped_count "droppedCount", field has_more
+    DiagnosticsReadResult[] { Field entries "entries", Field cursor "cursor", Field
+    cursor_status "cursorStatus", Field dropped_count "droppedCount", Field has_more
     "hasMore" }
 );

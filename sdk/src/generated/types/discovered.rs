@@ -27,10 +27,10 @@ pub struct DiscoveredCanvas {
     pub canvas_id: String,
 }
 record!(
-    DiscoveredCanvas[] { field display_name "displayName", field description
-    "description", field icon "icon", field input_schema "inputSchema", field actions
-    "actions", field extension_id "extensionId", field extension_name "extensionName",
-    field canvas_id "canvasId" }
+    DiscoveredCanvas[] { Field display_name "displayName", Field description
+    "description", Field icon "icon", Field input_schema "inputSchema", Field actions
+    "actions", Field extension_id "extensionId", Field extension_name "extensionName",
+    Field canvas_id "canvasId" }
 );
 /// Discovered extension metadata and persistent enablement state.
 #[derive(Clone)]
@@ -50,11 +50,11 @@ pub struct DiscoveredExtension {
     pub plugin: Option<DiscoveredExtensionPlugin>,
 }
 record!(
-    DiscoveredExtension[] { field id "id", field name "name", field path "path", field
-    source "source", field enabled "enabled", field plugin "plugin" }
+    DiscoveredExtension[] { Field id "id", Field name "name", Field path "path", Field
+    source "source", Field enabled "enabled", Field plugin "plugin" }
 );
 /// Effective extension loading and agent-management mode
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum DiscoveredExtensionMode {
     /// Extensions are not loaded.
@@ -77,9 +77,9 @@ pub struct DiscoveredExtensionPlugin {
     /// Installed plugin name
     pub name: String,
 }
-record!(DiscoveredExtensionPlugin[] { field name "name" });
+record!(DiscoveredExtensionPlugin[] { Field name "name" });
 /// Persisted extension discovery source
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum DiscoveredExtensionSource {
     /// Extension discovered from the user's extensions directory.
@@ -99,7 +99,7 @@ pub struct DiscoveredExtensions {
     /// Effective extension loading mode. Defaults to load_and_augment when unset.
     pub mode: DiscoveredExtensionMode,
 }
-record!(DiscoveredExtensions[] { field extensions "extensions", field mode "mode" });
+record!(DiscoveredExtensions[] { Field extensions "extensions", Field mode "mode" });
 /// Source-qualified extension identifiers to persistently disable for future sessions.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -107,7 +107,7 @@ pub struct DiscoveredExtensionsDisableRequest {
     /// Source-qualified user or plugin extension IDs to disable
     pub ids: Vec<String>,
 }
-record!(DiscoveredExtensionsDisableRequest[] { field ids "ids" });
+record!(DiscoveredExtensionsDisableRequest[] { Field ids "ids" });
 impl DiscoveredExtensionsDisableRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -122,7 +122,7 @@ pub struct DiscoveredExtensionsEnableRequest {
     /// Source-qualified user or plugin extension IDs to enable
     pub ids: Vec<String>,
 }
-record!(DiscoveredExtensionsEnableRequest[] { field ids "ids" });
+record!(DiscoveredExtensionsEnableRequest[] { Field ids "ids" });
 impl DiscoveredExtensionsEnableRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -150,9 +150,9 @@ pub struct DiscoveredHook {
     pub disable_key: Option<String>,
 }
 record!(
-    DiscoveredHook[] { field id "id", field hook_type "hookType", field origin "origin",
-    field source "source", field project_path "projectPath", field enabled "enabled",
-    field disable_key "disableKey" }
+    DiscoveredHook[] { Field id "id", Field hook_type "hookType", Field origin "origin",
+    Field source "source", Field project_path "projectPath", Field enabled "enabled",
+    Field disable_key "disableKey" }
 );
 /// MCP server discovered by `mcp.discover`, with config source, optional plugin source, transport type, and enabled state.
 #[derive(Clone)]
@@ -174,13 +174,13 @@ pub struct DiscoveredMcpServer {
     pub enabled: bool,
 }
 record!(
-    DiscoveredMcpServer[] { field name "name", field type_ "type", field source "source",
-    field source_plugin "sourcePlugin", field source_plugin_version
-    "sourcePluginVersion", field effective_source "effectiveSource", field enabled
+    DiscoveredMcpServer[] { Field name "name", Field type_ "type", Field source "source",
+    Field source_plugin "sourcePlugin", Field source_plugin_version
+    "sourcePluginVersion", Field effective_source "effectiveSource", Field enabled
     "enabled" }
 );
 /// Server transport type: stdio, http, sse (deprecated), or memory
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum DiscoveredMcpServerType {
     /// Server communicates over stdio with a local child process.
@@ -221,9 +221,9 @@ pub struct DiscoveredModel {
     pub warnings: Vec<ModelProviderWarning>,
 }
 record!(
-    DiscoveredModel[] { field id "id", field name "name", field provenance "provenance",
-    field digest "digest", field modified_at "modifiedAt", field size_bytes "sizeBytes",
-    field details "details", field capabilities "capabilities", field warnings "warnings"
+    DiscoveredModel[] { Field id "id", Field name "name", Field provenance "provenance",
+    Field digest "digest", Field modified_at "modifiedAt", Field size_bytes "sizeBytes",
+    Field details "details", Field capabilities "capabilities", Field warnings "warnings"
     }
 );
 impl DiscoveredModel {
@@ -282,4 +282,4 @@ pub struct DiscoveredModelList {
     /// Provider-native models in provider order.
     pub models: Vec<DiscoveredModel>,
 }
-record!(DiscoveredModelList[] { field outcome "outcome", field models "models" });
+record!(DiscoveredModelList[] { Field outcome "outcome", Field models "models" });

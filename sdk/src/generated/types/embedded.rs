@@ -12,7 +12,7 @@ pub struct EmbeddedBlobResourceContents {
     pub blob: String,
 }
 record!(
-    EmbeddedBlobResourceContents[] { field uri "uri", field mime_type "mimeType", field
+    EmbeddedBlobResourceContents[] { Field uri "uri", Field mime_type "mimeType", Field
     blob "blob" }
 );
 impl EmbeddedBlobResourceContents {
@@ -44,7 +44,7 @@ pub struct EmbeddedTextResourceContents {
     pub text: String,
 }
 record!(
-    EmbeddedTextResourceContents[] { field uri "uri", field mime_type "mimeType", field
+    EmbeddedTextResourceContents[] { Field uri "uri", Field mime_type "mimeType", Field
     text "text" }
 );
 impl EmbeddedTextResourceContents {

@@ -11,7 +11,7 @@ pub struct EnqueueCommandParams {
     pub display_text: Option<Option<String>>,
 }
 record!(
-    EnqueueCommandParams[] { field command "command", field display_text "displayText" }
+    EnqueueCommandParams[] { Field command "command", Field display_text "displayText" }
 );
 impl EnqueueCommandParams {
     /// With what is required; the rest is unset.

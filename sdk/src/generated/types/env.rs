@@ -17,8 +17,8 @@ pub struct EnvAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(
-    EnvAuthInfo["type" "env"] { field host "host", field login "login", secret token
-    "token", field env_var "envVar", field copilot_user "copilotUser" }
+    EnvAuthInfo["type" "env"] { Field host "host", Field login "login", Secret token
+    "token", Field env_var "envVar", Field copilot_user "copilotUser" }
 );
 impl EnvAuthInfo {
     /// With what is required; the rest is unset.

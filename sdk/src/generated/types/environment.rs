@@ -14,12 +14,12 @@ pub struct EnvironmentCapabilities {
     pub current_sessions: Option<i64>,
 }
 record!(
-    EnvironmentCapabilities[] { field ahp_version "ahpVersion", field features
-    "features", field max_sessions "maxSessions", field current_sessions
+    EnvironmentCapabilities[] { Field ahp_version "ahpVersion", Field features
+    "features", Field max_sessions "maxSessions", Field current_sessions
     "currentSessions" }
 );
 /// GitHub Mission Control compute kind.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum EnvironmentKind {
     /// A user-managed environment on a local machine.

@@ -8,7 +8,7 @@ pub struct EnvironmentsDeleteRequest {
     /// User-managed environment to delete. GitHub-managed environments cannot be deleted.
     pub environment_id: String,
 }
-record!(EnvironmentsDeleteRequest[] { field environment_id "environmentId" });
+record!(EnvironmentsDeleteRequest[] { Field environment_id "environmentId" });
 impl EnvironmentsDeleteRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -30,7 +30,7 @@ pub struct EnvironmentsGetRequest {
     /// Identifier assigned by Mission Control.
     pub environment_id: String,
 }
-record!(EnvironmentsGetRequest[] { field environment_id "environmentId" });
+record!(EnvironmentsGetRequest[] { Field environment_id "environmentId" });
 impl EnvironmentsGetRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -47,7 +47,7 @@ pub struct EnvironmentsGetResult {
     /// The requested environment without relay bootstrap credentials.
     pub environment: GitHubEnvironment,
 }
-record!(EnvironmentsGetResult[] { field environment "environment" });
+record!(EnvironmentsGetResult[] { Field environment "environment" });
 /// Optional discovery filters supported by GitHub Mission Control.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -57,7 +57,7 @@ pub struct EnvironmentsListRequest {
     /// Operational status, such as online, offline, degraded, waking, or draining.
     pub status: Option<String>,
 }
-record!(EnvironmentsListRequest[] { field kind "kind", field status "status" });
+record!(EnvironmentsListRequest[] { Field kind "kind", Field status "status" });
 impl EnvironmentsListRequest {
     /// Sets [`kind`](Self::kind).
     #[inline]
@@ -82,6 +82,6 @@ pub struct EnvironmentsListResult {
     pub retry_after_ms: Option<i64>,
 }
 record!(
-    EnvironmentsListResult[] { field environments "environments", field retry_after_ms
+    EnvironmentsListResult[] { Field environments "environments", Field retry_after_ms
     "retryAfterMs" }
 );

@@ -33,16 +33,16 @@ pub struct ErrorData {
     pub url: Option<String>,
 }
 record!(
-    ErrorData[] { field originating_message_id "originatingMessageId", field error_type
-    "errorType", field error_code "errorCode", field provider_error_type
-    "providerErrorType", field provider_error_param "providerErrorParam", field
-    eligible_for_auto_switch "eligibleForAutoSwitch", field message "message", field
-    remediation "remediation", field stack "stack", field status_code "statusCode", field
-    provider_call_id "providerCallId", field service_request_id "serviceRequestId", field
+    ErrorData[] { Field originating_message_id "originatingMessageId", Field error_type
+    "errorType", Field error_code "errorCode", Field provider_error_type
+    "providerErrorType", Field provider_error_param "providerErrorParam", Field
+    eligible_for_auto_switch "eligibleForAutoSwitch", Field message "message", Field
+    remediation "remediation", Field stack "stack", Field status_code "statusCode", Field
+    provider_call_id "providerCallId", Field service_request_id "serviceRequestId", Field
     url "url" }
 );
 /// Where an error came from.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ErrorOccurredHookContext {
     /// A call of the model.
@@ -73,7 +73,7 @@ pub enum ErrorOccurredHookError {
 }
 untagged!(ErrorOccurredHookError { Text is_string[], HookErrorInfo is_object[] });
 /// What an errorOccurred hook asks for.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ErrorOccurredHookHandling {
     /// Try again.
@@ -110,10 +110,10 @@ pub struct ErrorOccurredHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    ErrorOccurredHookInput[] { field session_id "sessionId", field timestamp "timestamp",
-    field cwd "cwd", field error "error", field error_context "errorContext", field
-    recoverable "recoverable", field agent_id "agentId", field agent_type "agentType",
-    field parent_agent_id "parentAgentId" }
+    ErrorOccurredHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
+    Field cwd "cwd", Field error "error", Field error_context "errorContext", Field
+    recoverable "recoverable", Field agent_id "agentId", Field agent_type "agentType",
+    Field parent_agent_id "parentAgentId" }
 );
 /// Output of the errorOccurred hook. No effect of it was seen on a model error with status 400. Every member may be left out, which means no opinion.
 #[derive(Clone)]
@@ -129,7 +129,7 @@ pub struct ErrorOccurredHookOutput {
     pub user_notification: Option<String>,
 }
 record!(
-    ErrorOccurredHookOutput[] { field suppress_output "suppressOutput", field
-    error_handling "errorHandling", field retry_count "retryCount", field
+    ErrorOccurredHookOutput[] { Field suppress_output "suppressOutput", Field
+    error_handling "errorHandling", Field retry_count "retryCount", Field
     user_notification "userNotification" }
 );

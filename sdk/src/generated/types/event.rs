@@ -23,9 +23,9 @@ pub struct EventLogReadRequest {
     pub include_ephemeral: Option<bool>,
 }
 record!(
-    EventLogReadRequest[] { field cursor "cursor", field max "max", field wait_ms
-    "waitMs", field types "types", field agent_scope "agentScope", field agent_ids
-    "agentIds", field direction "direction", field include_ephemeral "includeEphemeral" }
+    EventLogReadRequest[] { Field cursor "cursor", Field max "max", Field wait_ms
+    "waitMs", Field types "types", Field agent_scope "agentScope", Field agent_ids
+    "agentIds", Field direction "direction", Field include_ephemeral "includeEphemeral" }
 );
 impl EventLogReadRequest {
     /// Sets [`cursor`](Self::cursor).
@@ -84,7 +84,7 @@ pub struct EventLogReleaseInterestResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(EventLogReleaseInterestResult[] { field success "success" });
+record!(EventLogReleaseInterestResult[] { Field success "success" });
 /// Snapshot of the current tail cursor without returning any events. Use this when a consumer wants to subscribe to live events going forward without first paginating through the entire persisted history (which would happen if `read` were called without a cursor on a long-lived session).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -92,7 +92,7 @@ pub struct EventLogTailResult {
     /// Opaque cursor pointing at the current tail of the session's persisted-events history. Pass back to `read` to receive only events that arrive AFTER this snapshot. When the session has no events, this returns the same sentinel as an unset cursor (i.e. equivalent to omitting the cursor on a first read).
     pub cursor: String,
 }
-record!(EventLogTailResult[] { field cursor "cursor" });
+record!(EventLogTailResult[] { Field cursor "cursor" });
 /// Either '*' to receive all event types, or a non-empty list of event types to receive
 #[derive(Clone)]
 #[non_exhaustive]

@@ -2,7 +2,7 @@
 
 use crate::event::SessionEvent;
 /// Agent-scope filter: 'primary' returns only main-agent events plus events whose type starts with 'subagent.' (matching the typed-subscription default behavior); 'all' returns events from all agents (matching wildcard-subscription behavior). Default is 'all' to preserve wildcard semantics for catch-up callers.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum EventsAgentScope {
     /// Return main-agent events and typed subagent lifecycle events.
@@ -14,7 +14,7 @@ pub enum EventsAgentScope {
 }
 string_enum!(EventsAgentScope { Primary "primary", All "all" });
 /// Cursor status: 'ok' means the read succeeded against the requested history; 'expired' means the requested continuation is unavailable. Recovery is endpoint-specific: session.eventLog.read returns a boundary window of remaining active history that may overlap prior pages, while sessions.readPersistedEvents returns an empty terminal page and never switches journal generations. An expired persisted read is not successful completion; a complete persisted snapshot requires cursorStatus 'ok' and hasMore false.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum EventsCursorStatus {
     /// The read succeeded against the requested history.
@@ -26,7 +26,7 @@ pub enum EventsCursorStatus {
 }
 string_enum!(EventsCursorStatus { Ok "ok", Expired "expired" });
 /// Direction to page through the session's persisted event history. 'forward' pages from the cursor toward newer events; 'backward' returns the newest window first (tail-first) and pages toward older events. Events within a returned batch are always chronological (oldest-to-newest), even for a backward read.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum EventsReadDirection {
     /// Page from the cursor toward newer events (default).
@@ -51,6 +51,6 @@ pub struct EventsReadResult {
     pub cursor_status: EventsCursorStatus,
 }
 record!(
-    EventsReadResult[] { field events "events", field cursor "cursor", field has_more
-    "hasMore", field cursor_status "cursorStatus" }
+    EventsReadResult[] { Field events "events", Field cursor "cursor", Field has_more
+    "hasMore", Field cursor_status "cursorStatus" }
 );

@@ -9,7 +9,7 @@ pub struct ExecuteCommandParams {
     /// Argument string to pass to the command (empty string if none).
     pub args: String,
 }
-record!(ExecuteCommandParams[] { field command_name "commandName", field args "args" });
+record!(ExecuteCommandParams[] { Field command_name "commandName", Field args "args" });
 impl ExecuteCommandParams {
     /// With what is required; the rest is unset.
     #[inline]
@@ -27,4 +27,4 @@ pub struct ExecuteCommandResult {
     /// Error message produced while executing the command, if any. Omitted when the handler succeeded.
     pub error: Option<String>,
 }
-record!(ExecuteCommandResult[] { field error "error" });
+record!(ExecuteCommandResult[] { Field error "error" });

@@ -16,8 +16,8 @@ pub struct Extension {
     pub pid: Option<i64>,
 }
 record!(
-    Extension[] { field id "id", field name "name", field source "source", field status
-    "status", field pid "pid" }
+    Extension[] { Field id "id", Field name "name", Field source "source", Field status
+    "status", Field pid "pid" }
 );
 /// Slim input shape for extension_context attachments; identity fields are runtime-derived.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub struct ExtensionContextPushInput {
     pub payload: serde_json::Value,
 }
 record!(
-    ExtensionContextPushInput["type" "extension_context"] { field title "title", field
+    ExtensionContextPushInput["type" "extension_context"] { Field title "title", Field
     payload "payload" }
 );
 impl ExtensionContextPushInput {
@@ -54,7 +54,7 @@ pub struct ExtensionLaunchProfile {
     pub env: std::collections::BTreeMap<String, String>,
 }
 record!(
-    ExtensionLaunchProfile[] { field executable "executable", field args "args", secret
+    ExtensionLaunchProfile[] { Field executable "executable", Field args "args", Secret
     env "env" }
 );
 impl ExtensionLaunchProfile {
@@ -86,8 +86,8 @@ pub struct ExtensionLaunchProviderResolveRequest {
     pub source: ExtensionSource,
 }
 record!(
-    ExtensionLaunchProviderResolveRequest[] { field id "id", field name "name", field
-    module_path "modulePath", field source "source" }
+    ExtensionLaunchProviderResolveRequest[] { Field id "id", Field name "name", Field
+    module_path "modulePath", Field source "source" }
 );
 /// The launch profile for a supported entrypoint. Omit launch when the provider does not support the entrypoint.
 #[derive(Clone, Default)]
@@ -96,7 +96,7 @@ pub struct ExtensionLaunchProviderResolveResult {
     /// Opaque launch profile, omitted when this provider does not support the entrypoint.
     pub launch: Option<ExtensionLaunchProfile>,
 }
-record!(ExtensionLaunchProviderResolveResult[] { field launch "launch" });
+record!(ExtensionLaunchProviderResolveResult[] { Field launch "launch" });
 impl ExtensionLaunchProviderResolveResult {
     /// Sets [`launch`](Self::launch).
     #[inline]
@@ -112,9 +112,9 @@ pub struct ExtensionList {
     /// Discovered extensions and their current status
     pub extensions: Vec<Extension>,
 }
-record!(ExtensionList[] { field extensions "extensions" });
+record!(ExtensionList[] { Field extensions "extensions" });
 /// Discovery source: project (.github/extensions/), user (~/.copilot/extensions/), plugin (installed plugin), or session (session-state/<id>/extensions/)
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ExtensionSource {
     /// Extension discovered from the current project's .github/extensions directory.
@@ -133,7 +133,7 @@ string_enum!(
     }
 );
 /// Current status: running, disabled, failed, or starting
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ExtensionStatus {
     /// The extension process is running.

@@ -8,7 +8,7 @@ pub struct ExtensionsAttachmentsPushedData {
     /// Attachments contributed by an extension; the host should surface these as composer pills and forward them via the next session.send call.
     pub attachments: Vec<Attachment>,
 }
-record!(ExtensionsAttachmentsPushedData[] { field attachments "attachments" });
+record!(ExtensionsAttachmentsPushedData[] { Field attachments "attachments" });
 /// Source-qualified extension identifier to disable for the session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -16,7 +16,7 @@ pub struct ExtensionsDisableRequest {
     /// Source-qualified extension ID to disable
     pub id: String,
 }
-record!(ExtensionsDisableRequest[] { field id "id" });
+record!(ExtensionsDisableRequest[] { Field id "id" });
 impl ExtensionsDisableRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -31,7 +31,7 @@ pub struct ExtensionsEnableRequest {
     /// Source-qualified extension ID to enable
     pub id: String,
 }
-record!(ExtensionsEnableRequest[] { field id "id" });
+record!(ExtensionsEnableRequest[] { Field id "id" });
 impl ExtensionsEnableRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -46,7 +46,7 @@ pub struct ExtensionsLoadedData {
     /// Array of discovered extensions and their status
     pub extensions: Vec<ExtensionsLoadedExtension>,
 }
-record!(ExtensionsLoadedData[] { field extensions "extensions" });
+record!(ExtensionsLoadedData[] { Field extensions "extensions" });
 /// A single extension discovered by `session.extensions_loaded`, including qualified ID, source, and current status.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -61,11 +61,11 @@ pub struct ExtensionsLoadedExtension {
     pub status: ExtensionsLoadedExtensionStatus,
 }
 record!(
-    ExtensionsLoadedExtension[] { field id "id", field name "name", field source
-    "source", field status "status" }
+    ExtensionsLoadedExtension[] { Field id "id", Field name "name", Field source
+    "source", Field status "status" }
 );
 /// Discovery source
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ExtensionsLoadedExtensionSource {
     /// Extension discovered from the current project.
@@ -84,7 +84,7 @@ string_enum!(
     Session "session" }
 );
 /// Current status: running, disabled, failed, or starting
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ExtensionsLoadedExtensionStatus {
     /// The extension process is running.

@@ -8,7 +8,7 @@ pub struct ExternalToolCompletedData {
     /// Request ID of the resolved external tool request; clients should dismiss any UI for this request
     pub request_id: String,
 }
-record!(ExternalToolCompletedData[] { field request_id "requestId" });
+record!(ExternalToolCompletedData[] { Field request_id "requestId" });
 /// External tool invocation request for client-side tool execution
 #[derive(Clone)]
 #[non_exhaustive]
@@ -33,10 +33,10 @@ pub struct ExternalToolRequestedData {
     pub tracestate: Option<String>,
 }
 record!(
-    ExternalToolRequestedData[] { field request_id "requestId", field session_id
-    "sessionId", field tool_call_id "toolCallId", field tool_name "toolName", field
-    provider_id "providerId", field arguments "arguments", field working_directory
-    "workingDirectory", field traceparent "traceparent", field tracestate "tracestate" }
+    ExternalToolRequestedData[] { Field request_id "requestId", Field session_id
+    "sessionId", Field tool_call_id "toolCallId", Field tool_name "toolName", Field
+    provider_id "providerId", Field arguments "arguments", Field working_directory
+    "workingDirectory", Field traceparent "traceparent", Field tracestate "tracestate" }
 );
 /// Tool call result (string or expanded result object)
 #[derive(Clone)]
@@ -74,10 +74,10 @@ pub struct ExternalToolTextResultForLlm {
     pub tool_references: Option<Vec<String>>,
 }
 record!(
-    ExternalToolTextResultForLlm[] { field text_result_for_llm "textResultForLlm", field
-    result_type "resultType", field error "error", field session_log "sessionLog", field
-    tool_telemetry "toolTelemetry", field binary_results_for_llm "binaryResultsForLlm",
-    field contents "contents", field tool_references "toolReferences" }
+    ExternalToolTextResultForLlm[] { Field text_result_for_llm "textResultForLlm", Field
+    result_type "resultType", Field error "error", Field session_log "sessionLog", Field
+    tool_telemetry "toolTelemetry", Field binary_results_for_llm "binaryResultsForLlm",
+    Field contents "contents", Field tool_references "toolReferences" }
 );
 impl ExternalToolTextResultForLlm {
     /// With what is required; the rest is unset.
@@ -162,8 +162,8 @@ pub struct ExternalToolTextResultForLlmBinaryResultsForLlm {
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(
-    ExternalToolTextResultForLlmBinaryResultsForLlm[] { field type_ "type", field data
-    "data", field mime_type "mimeType", field description "description", field metadata
+    ExternalToolTextResultForLlmBinaryResultsForLlm[] { Field type_ "type", Field data
+    "data", Field mime_type "mimeType", Field description "description", Field metadata
     "metadata" }
 );
 impl ExternalToolTextResultForLlmBinaryResultsForLlm {
@@ -199,7 +199,7 @@ impl ExternalToolTextResultForLlmBinaryResultsForLlm {
     }
 }
 /// Binary result type discriminator. Use "image" for images and "resource" for other binary data.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ExternalToolTextResultForLlmBinaryResultsForLlmType {
     /// Binary image data.
@@ -249,7 +249,7 @@ pub struct ExternalToolTextResultForLlmContentAudio {
     pub mime_type: String,
 }
 record!(
-    ExternalToolTextResultForLlmContentAudio["type" "audio"] { field data "data", field
+    ExternalToolTextResultForLlmContentAudio["type" "audio"] { Field data "data", Field
     mime_type "mimeType" }
 );
 impl ExternalToolTextResultForLlmContentAudio {
@@ -272,7 +272,7 @@ pub struct ExternalToolTextResultForLlmContentImage {
     pub mime_type: String,
 }
 record!(
-    ExternalToolTextResultForLlmContentImage["type" "image"] { field data "data", field
+    ExternalToolTextResultForLlmContentImage["type" "image"] { Field data "data", Field
     mime_type "mimeType" }
 );
 impl ExternalToolTextResultForLlmContentImage {
@@ -293,7 +293,7 @@ pub struct ExternalToolTextResultForLlmContentResource {
     pub resource: ExternalToolTextResultForLlmContentResourceDetails,
 }
 record!(
-    ExternalToolTextResultForLlmContentResource["type" "resource"] { field resource
+    ExternalToolTextResultForLlmContentResource["type" "resource"] { Field resource
     "resource" }
 );
 impl ExternalToolTextResultForLlmContentResource {
@@ -338,9 +338,9 @@ pub struct ExternalToolTextResultForLlmContentResourceLink {
     pub size: Option<i64>,
 }
 record!(
-    ExternalToolTextResultForLlmContentResourceLink["type" "resource_link"] { field icons
-    "icons", field name "name", field title "title", field uri "uri", field description
-    "description", field mime_type "mimeType", field size "size" }
+    ExternalToolTextResultForLlmContentResourceLink["type" "resource_link"] { Field icons
+    "icons", Field name "name", Field title "title", Field uri "uri", Field description
+    "description", Field mime_type "mimeType", Field size "size" }
 );
 impl ExternalToolTextResultForLlmContentResourceLink {
     /// With what is required; the rest is unset.
@@ -404,8 +404,8 @@ pub struct ExternalToolTextResultForLlmContentResourceLinkIcon {
     pub theme: Option<ExternalToolTextResultForLlmContentResourceLinkIconTheme>,
 }
 record!(
-    ExternalToolTextResultForLlmContentResourceLinkIcon[] { field src "src", field
-    mime_type "mimeType", field sizes "sizes", field theme "theme" }
+    ExternalToolTextResultForLlmContentResourceLinkIcon[] { Field src "src", Field
+    mime_type "mimeType", Field sizes "sizes", Field theme "theme" }
 );
 impl ExternalToolTextResultForLlmContentResourceLinkIcon {
     /// With what is required; the rest is unset.
@@ -441,7 +441,7 @@ impl ExternalToolTextResultForLlmContentResourceLinkIcon {
     }
 }
 /// Theme variant this icon is intended for
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ExternalToolTextResultForLlmContentResourceLinkIconTheme {
     /// Icon intended for light themes.
@@ -473,9 +473,9 @@ pub struct ExternalToolTextResultForLlmContentShellExit {
     pub output_file_path: Option<String>,
 }
 record!(
-    ExternalToolTextResultForLlmContentShellExit["type" "shell_exit"] { field shell_id
-    "shellId", field exit_code "exitCode", field cwd "cwd", field output_preview
-    "outputPreview", field output_truncated "outputTruncated", field output_file_path
+    ExternalToolTextResultForLlmContentShellExit["type" "shell_exit"] { Field shell_id
+    "shellId", Field exit_code "exitCode", Field cwd "cwd", Field output_preview
+    "outputPreview", Field output_truncated "outputTruncated", Field output_file_path
     "outputFilePath" }
 );
 impl ExternalToolTextResultForLlmContentShellExit {
@@ -528,8 +528,8 @@ pub struct ExternalToolTextResultForLlmContentTerminal {
     pub cwd: Option<String>,
 }
 record!(
-    ExternalToolTextResultForLlmContentTerminal["type" "terminal"] { field text "text",
-    field exit_code "exitCode", field cwd "cwd" }
+    ExternalToolTextResultForLlmContentTerminal["type" "terminal"] { Field text "text",
+    Field exit_code "exitCode", Field cwd "cwd" }
 );
 impl ExternalToolTextResultForLlmContentTerminal {
     /// With what is required; the rest is unset.
@@ -561,7 +561,7 @@ pub struct ExternalToolTextResultForLlmContentText {
     /// The text content
     pub text: String,
 }
-record!(ExternalToolTextResultForLlmContentText["type" "text"] { field text "text" });
+record!(ExternalToolTextResultForLlmContentText["type" "text"] { Field text "text" });
 impl ExternalToolTextResultForLlmContentText {
     /// With what is required; the rest is unset.
     #[inline]

@@ -3,7 +3,7 @@
 /// The population a feature flag is declared for, before overrides.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum FeatureFlagAvailability {
     /// Enabled for everyone, before any override.
@@ -53,9 +53,9 @@ pub struct FeatureFlagMetadata {
     pub exp_flag_env_var: Option<String>,
 }
 record!(
-    FeatureFlagMetadata[] { field name "name", field availability "availability", field
-    capi_sanity "capiSanity", field experimental_description "experimentalDescription",
-    field exp_flag "expFlag", field exp_flag_env_var "expFlagEnvVar" }
+    FeatureFlagMetadata[] { Field name "name", Field availability "availability", Field
+    capi_sanity "capiSanity", Field experimental_description "experimentalDescription",
+    Field exp_flag "expFlag", Field exp_flag_env_var "expFlagEnvVar" }
 );
 /// Every feature flag this runtime declares, with the shape each one was declared with.
 ///
@@ -66,7 +66,7 @@ pub struct FeatureFlagsMetadataResult {
     /// Declared feature flags keyed by flag name.
     pub flags: std::collections::BTreeMap<String, FeatureFlagMetadata>,
 }
-record!(FeatureFlagsMetadataResult[] { field flags "flags" });
+record!(FeatureFlagsMetadataResult[] { Field flags "flags" });
 /// Caller population and overrides for static feature-flag resolution, independent of experiment assignments and active runtime state.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -93,10 +93,10 @@ pub struct FeatureFlagsResolveRequest {
     pub flag_overrides: Option<std::collections::BTreeMap<String, bool>>,
 }
 record!(
-    FeatureFlagsResolveRequest[] { field is_staff "isStaff", field is_experimental
-    "isExperimental", field is_team "isTeam", field is_staff_github "isStaffGithub",
-    field is_staff_microsoft "isStaffMicrosoft", field base_flags "baseFlags", field
-    environment "environment", field config "config", field flag_overrides
+    FeatureFlagsResolveRequest[] { Field is_staff "isStaff", Field is_experimental
+    "isExperimental", Field is_team "isTeam", Field is_staff_github "isStaffGithub",
+    Field is_staff_microsoft "isStaffMicrosoft", Field base_flags "baseFlags", Field
+    environment "environment", Field config "config", Field flag_overrides
     "flagOverrides" }
 );
 impl FeatureFlagsResolveRequest {
@@ -191,11 +191,11 @@ pub struct FeatureFlagsResolveStartupGatesRequest {
     pub refresh_without_session: bool,
 }
 record!(
-    FeatureFlagsResolveStartupGatesRequest[] { field flags "flags", field is_staff
-    "isStaff", field is_experimental "isExperimental", field is_team "isTeam", field
-    is_staff_github "isStaffGithub", field is_staff_microsoft "isStaffMicrosoft", field
-    environment "environment", field config "config", field streamer_mode "streamerMode",
-    field first_launch_at_millis "firstLaunchAtMillis", field refresh_without_session
+    FeatureFlagsResolveStartupGatesRequest[] { Field flags "flags", Field is_staff
+    "isStaff", Field is_experimental "isExperimental", Field is_team "isTeam", Field
+    is_staff_github "isStaffGithub", Field is_staff_microsoft "isStaffMicrosoft", Field
+    environment "environment", Field config "config", Field streamer_mode "streamerMode",
+    Field first_launch_at_millis "firstLaunchAtMillis", Field refresh_without_session
     "refreshWithoutSession" }
 );
 impl FeatureFlagsResolveStartupGatesRequest {

@@ -17,8 +17,8 @@ pub struct FleetStartRequest {
     pub wait: Option<bool>,
 }
 record!(
-    FleetStartRequest[] { field prompt "prompt", field attachments "attachments", field
-    billable "billable", field wait "wait" }
+    FleetStartRequest[] { Field prompt "prompt", Field attachments "attachments", Field
+    billable "billable", Field wait "wait" }
 );
 impl FleetStartRequest {
     /// Sets [`prompt`](Self::prompt).
@@ -53,4 +53,4 @@ pub struct FleetStartResult {
     /// Whether fleet mode was successfully activated
     pub started: bool,
 }
-record!(FleetStartResult[] { field started "started" });
+record!(FleetStartResult[] { Field started "started" });

@@ -7,7 +7,7 @@ pub struct FolderTrustAddParams {
     /// Folder path to mark as trusted
     pub path: String,
 }
-record!(FolderTrustAddParams[] { field path "path" });
+record!(FolderTrustAddParams[] { Field path "path" });
 impl FolderTrustAddParams {
     /// With what is required; the rest is unset.
     #[inline]
@@ -22,7 +22,7 @@ pub struct FolderTrustCheckParams {
     /// Folder path to check
     pub path: String,
 }
-record!(FolderTrustCheckParams[] { field path "path" });
+record!(FolderTrustCheckParams[] { Field path "path" });
 impl FolderTrustCheckParams {
     /// With what is required; the rest is unset.
     #[inline]
@@ -37,7 +37,7 @@ pub struct FolderTrustCheckResult {
     /// Whether the folder is trusted
     pub trusted: bool,
 }
-record!(FolderTrustCheckResult[] { field trusted "trusted" });
+record!(FolderTrustCheckResult[] { Field trusted "trusted" });
 /// A folder to check against a persisted trusted-folders list, and the configuration directory holding that list.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -50,7 +50,7 @@ pub struct FolderTrustIsTrustedParams {
     pub config_dir: Option<String>,
 }
 record!(
-    FolderTrustIsTrustedParams[] { field path "path", field config_dir "configDir" }
+    FolderTrustIsTrustedParams[] { Field path "path", Field config_dir "configDir" }
 );
 impl FolderTrustIsTrustedParams {
     /// With what is required; the rest is unset.

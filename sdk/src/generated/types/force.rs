@@ -22,7 +22,7 @@ pub struct ForceLoginOrgsDecision {
     pub policy_diagnostics: Vec<String>,
 }
 record!(
-    ForceLoginOrgsDecision[] { field allowed "allowed", field enforced "enforced", field
-    required_orgs "requiredOrgs", field matched_org "matchedOrg", field denial "denial",
-    field message "message", field policy_diagnostics "policyDiagnostics" }
+    ForceLoginOrgsDecision[] { Field allowed "allowed", Field enforced "enforced", Field
+    required_orgs "requiredOrgs", Field matched_org "matchedOrg", Field denial "denial",
+    Field message "message", Field policy_diagnostics "policyDiagnostics" }
 );

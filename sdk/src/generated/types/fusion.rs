@@ -31,11 +31,11 @@ pub struct FusionAttribution {
     pub source_phase_id: Option<String>,
 }
 record!(
-    FusionAttribution[] { field has_user_steering "hasUserSteering", field fusion_id
-    "fusionId", field commit_id "commitId", field synthetic_model "syntheticModel", field
-    policy "policy", field pattern "pattern", field phase_id "phaseId", field phase_kind
-    "phaseKind", field role "role", field source_model "sourceModel", field
-    conversation_scope "conversationScope", field source_phase_id "sourcePhaseId" }
+    FusionAttribution[] { Field has_user_steering "hasUserSteering", Field fusion_id
+    "fusionId", Field commit_id "commitId", Field synthetic_model "syntheticModel", Field
+    policy "policy", Field pattern "pattern", Field phase_id "phaseId", Field phase_kind
+    "phaseKind", Field role "role", Field source_model "sourceModel", Field
+    conversation_scope "conversationScope", Field source_phase_id "sourcePhaseId" }
 );
 /// Internal durable editing-tool totals after a Fusion turn, including edits from discarded phases.
 ///
@@ -46,11 +46,11 @@ pub struct FusionChangeCheckpointData {
     /// `codeChanges` on the wire.
     pub code_changes: ShutdownCodeChanges,
 }
-record!(FusionChangeCheckpointData[] { field code_changes "codeChanges" });
+record!(FusionChangeCheckpointData[] { Field code_changes "codeChanges" });
 /// Kind of authoritative final commit.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionCommitKind {
     /// Authoritative final text commit.
@@ -81,9 +81,9 @@ pub struct FusionCommitStartedData {
     pub tool_call_id: Option<String>,
 }
 record!(
-    FusionCommitStartedData[] { field fusion_id "fusionId", field commit_id "commitId",
-    field source_phase_id "sourcePhaseId", field source_model "sourceModel", field kind
-    "kind", nullable tool_call_id "toolCallId" }
+    FusionCommitStartedData[] { Field fusion_id "fusionId", Field commit_id "commitId",
+    Field source_phase_id "sourcePhaseId", Field source_model "sourceModel", Field kind
+    "kind", Nullable tool_call_id "toolCallId" }
 );
 /// Experimental durable aggregate outcome of a HydraFusion turn.
 #[derive(Clone)]
@@ -129,18 +129,18 @@ pub struct FusionCompletedData {
     pub awaiting_background_work: Option<bool>,
 }
 record!(
-    FusionCompletedData[] { field fusion_id "fusionId", field commit_id "commitId", field
-    turn_id "turnId", field synthetic_model "syntheticModel", field pattern "pattern",
-    field outcome "outcome", nullable final_source_phase_id "finalSourcePhaseId",
-    nullable final_source_model "finalSourceModel", field follow_up_model
-    "followUpModel", nullable degraded_reason "degradedReason", field phase_count
-    "phaseCount", field request_count "requestCount", field input_tokens "inputTokens",
-    field output_tokens "outputTokens", field cached_tokens "cachedTokens", field
-    cache_write_tokens "cacheWriteTokens", field total_nano_aiu "totalNanoAiu", field
-    duration_ms "durationMs", field awaiting_background_work "awaitingBackgroundWork" }
+    FusionCompletedData[] { Field fusion_id "fusionId", Field commit_id "commitId", Field
+    turn_id "turnId", Field synthetic_model "syntheticModel", Field pattern "pattern",
+    Field outcome "outcome", Nullable final_source_phase_id "finalSourcePhaseId",
+    Nullable final_source_model "finalSourceModel", Field follow_up_model
+    "followUpModel", Nullable degraded_reason "degradedReason", Field phase_count
+    "phaseCount", Field request_count "requestCount", Field input_tokens "inputTokens",
+    Field output_tokens "outputTokens", Field cached_tokens "cachedTokens", Field
+    cache_write_tokens "cacheWriteTokens", Field total_nano_aiu "totalNanoAiu", Field
+    duration_ms "durationMs", Field awaiting_background_work "awaitingBackgroundWork" }
 );
 /// Conversation scope in which a HydraFusion phase executes.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionConversationScope {
     /// Canonical root conversation history.
@@ -163,11 +163,11 @@ pub struct FusionCritic {
     pub reasoning_effort: Option<String>,
 }
 record!(
-    FusionCritic[] { field phase_id "phaseId", field model "model", field
+    FusionCritic[] { Field phase_id "phaseId", Field model "model", Field
     reasoning_effort "reasoningEffort" }
 );
 /// Server-recommended routing behavior for a later HydraFusion turn.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionFollowUpAction {
     /// Reuse the durable primary model without routing.
@@ -188,7 +188,7 @@ pub struct FusionFollowUpRecommendation {
     pub compaction_turn: FusionFollowUpAction,
 }
 record!(
-    FusionFollowUpRecommendation[] { field user_turn "userTurn", field compaction_turn
+    FusionFollowUpRecommendation[] { Field user_turn "userTurn", Field compaction_turn
     "compactionTurn" }
 );
 /// Exact durable model-visible repair or revision handoff between HydraFusion phases.
@@ -209,12 +209,12 @@ pub struct FusionHandoffData {
     pub message: serde_json::Value,
 }
 record!(
-    FusionHandoffData[] { field fusion_id "fusionId", field source_phase_id
-    "sourcePhaseId", field target_phase_id "targetPhaseId", field target_model
-    "targetModel", field message "message" }
+    FusionHandoffData[] { Field fusion_id "fusionId", Field source_phase_id
+    "sourcePhaseId", Field target_phase_id "targetPhaseId", Field target_model
+    "targetModel", Field message "message" }
 );
 /// Validated HydraFusion execution pattern.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionPattern {
     /// Run one primary solver phase.
@@ -251,13 +251,13 @@ pub struct FusionPhaseActivityData {
     pub tool_call_id: Option<String>,
 }
 record!(
-    FusionPhaseActivityData[] { field fusion_id "fusionId", field phase_id "phaseId",
-    field phase_kind "phaseKind", field pattern "pattern", field role "role", field
-    conversation_scope "conversationScope", field activity "activity", field
-    total_response_size_bytes "totalResponseSizeBytes", field tool_call_id "toolCallId" }
+    FusionPhaseActivityData[] { Field fusion_id "fusionId", Field phase_id "phaseId",
+    Field phase_kind "phaseKind", Field pattern "pattern", Field role "role", Field
+    conversation_scope "conversationScope", Field activity "activity", Field
+    total_response_size_bytes "totalResponseSizeBytes", Field tool_call_id "toolCallId" }
 );
 /// Content-safe activity observed while a HydraFusion phase is running.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionPhaseActivityKind {
     /// The provider produced additional private output bytes.
@@ -317,13 +317,13 @@ pub struct FusionPhaseCompletedData {
     pub ended_with_background_work: Option<bool>,
 }
 record!(
-    FusionPhaseCompletedData[] { field fusion_id "fusionId", field phase_id "phaseId",
-    field phase_kind "phaseKind", field role "role", field conversation_scope
-    "conversationScope", field model "model", field reasoning_effort "reasoningEffort",
-    field status "status", field content "content", nullable verdict "verdict", field
-    duration_ms "durationMs", field usage "usage", field projection_message
-    "projectionMessage", field projection_mode "projectionMode", field staged_terminal
-    "stagedTerminal", field ended_with_background_work "endedWithBackgroundWork" }
+    FusionPhaseCompletedData[] { Field fusion_id "fusionId", Field phase_id "phaseId",
+    Field phase_kind "phaseKind", Field role "role", Field conversation_scope
+    "conversationScope", Field model "model", Field reasoning_effort "reasoningEffort",
+    Field status "status", Field content "content", Nullable verdict "verdict", Field
+    duration_ms "durationMs", Field usage "usage", Field projection_message
+    "projectionMessage", Field projection_mode "projectionMode", Field staged_terminal
+    "stagedTerminal", Field ended_with_background_work "endedWithBackgroundWork" }
 );
 /// Experimental durable typed HydraFusion phase failure and degradation transition.
 #[derive(Clone)]
@@ -357,15 +357,15 @@ pub struct FusionPhaseFailedData {
     pub degraded_to_phase_id: Option<String>,
 }
 record!(
-    FusionPhaseFailedData[] { field fusion_id "fusionId", field phase_id "phaseId", field
-    phase_kind "phaseKind", field role "role", field conversation_scope
-    "conversationScope", field model "model", field reasoning_effort "reasoningEffort",
-    field status "status", field reason "reason", field duration_ms "durationMs", field
-    usage "usage", field error_message "errorMessage", field degraded_to_phase_id
+    FusionPhaseFailedData[] { Field fusion_id "fusionId", Field phase_id "phaseId", Field
+    phase_kind "phaseKind", Field role "role", Field conversation_scope
+    "conversationScope", Field model "model", Field reasoning_effort "reasoningEffort",
+    Field status "status", Field reason "reason", Field duration_ms "durationMs", Field
+    usage "usage", Field error_message "errorMessage", Field degraded_to_phase_id
     "degradedToPhaseId" }
 );
 /// HydraFusion phase kind.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionPhaseKind {
     /// Primary solver phase.
@@ -403,8 +403,8 @@ pub struct FusionPhasePlanStep {
     pub conditional: bool,
 }
 record!(
-    FusionPhasePlanStep[] { field kind "kind", field role "role", field scope "scope",
-    field conditional "conditional" }
+    FusionPhasePlanStep[] { Field kind "kind", Field role "role", Field scope "scope",
+    Field conditional "conditional" }
 );
 /// Experimental transient HydraFusion phase/model/role signal.
 #[derive(Clone)]
@@ -428,13 +428,13 @@ pub struct FusionPhaseStartedData {
     pub reasoning_effort: Option<String>,
 }
 record!(
-    FusionPhaseStartedData[] { field fusion_id "fusionId", field phase_id "phaseId",
-    field phase_kind "phaseKind", field pattern "pattern", field role "role", field
-    conversation_scope "conversationScope", field model "model", field reasoning_effort
+    FusionPhaseStartedData[] { Field fusion_id "fusionId", Field phase_id "phaseId",
+    Field phase_kind "phaseKind", Field pattern "pattern", Field role "role", Field
+    conversation_scope "conversationScope", Field model "model", Field reasoning_effort
     "reasoningEffort" }
 );
 /// Durable outcome status of a HydraFusion phase.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionPhaseStatus {
     /// The phase completed successfully.
@@ -467,15 +467,15 @@ pub struct FusionPhaseUsage {
     pub total_nano_aiu: f64,
 }
 record!(
-    FusionPhaseUsage[] { field request_count "requestCount", field input_tokens
-    "inputTokens", field output_tokens "outputTokens", field cached_tokens
-    "cachedTokens", field cache_write_tokens "cacheWriteTokens", field total_nano_aiu
+    FusionPhaseUsage[] { Field request_count "requestCount", Field input_tokens
+    "inputTokens", Field output_tokens "outputTokens", Field cached_tokens
+    "cachedTokens", Field cache_write_tokens "cacheWriteTokens", Field total_nano_aiu
     "totalNanoAiu" }
 );
 /// How a durable phase checkpoint contributes its exact message to canonical root history.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionProjectionMode {
     /// Append the exact root message immediately.
@@ -546,17 +546,17 @@ pub struct FusionResolvedData {
     pub routing_latency_ms: Option<f64>,
 }
 record!(
-    FusionResolvedData[] { field fusion_id "fusionId", field turn_id "turnId", field
-    contract_version "contractVersion", field synthetic_model "syntheticModel", field
-    policy "policy", field route_source "routeSource", field plan_version "planVersion",
-    field policy_version "policyVersion", field model_universe_version
-    "modelUniverseVersion", field rule_id "ruleId", field selected_rule_id
-    "selectedRuleId", field rule_index "ruleIndex", field rule_name "ruleName", field
-    scores "scores", field pattern "pattern", field hint "hint", field phase_plan
-    "phasePlan", field primary_model "primaryModel", nullable secondary_model
-    "secondaryModel", field judge_model "judgeModel", field repair_model "repairModel",
-    field critics "critics", field fallback_model "fallbackModel", field follow_up_model
-    "followUpModel", field follow_up "followUp", field routing_latency_ms
+    FusionResolvedData[] { Field fusion_id "fusionId", Field turn_id "turnId", Field
+    contract_version "contractVersion", Field synthetic_model "syntheticModel", Field
+    policy "policy", Field route_source "routeSource", Field plan_version "planVersion",
+    Field policy_version "policyVersion", Field model_universe_version
+    "modelUniverseVersion", Field rule_id "ruleId", Field selected_rule_id
+    "selectedRuleId", Field rule_index "ruleIndex", Field rule_name "ruleName", Field
+    scores "scores", Field pattern "pattern", Field hint "hint", Field phase_plan
+    "phasePlan", Field primary_model "primaryModel", Nullable secondary_model
+    "secondaryModel", Field judge_model "judgeModel", Field repair_model "repairModel",
+    Field critics "critics", Field fallback_model "fallbackModel", Field follow_up_model
+    "followUpModel", Field follow_up "followUp", Field routing_latency_ms
     "routingLatencyMs" }
 );
 /// Experimental durable HydraFusion routing failure and the deterministic concrete fallback selected for the turn.
@@ -579,9 +579,9 @@ pub struct FusionRouteFailedData {
     pub routing_latency_ms: Option<f64>,
 }
 record!(
-    FusionRouteFailedData[] { field attempt_id "attemptId", field synthetic_model
-    "syntheticModel", field policy "policy", field reason "reason", field error_message
-    "errorMessage", field fallback_model "fallbackModel", field routing_latency_ms
+    FusionRouteFailedData[] { Field attempt_id "attemptId", Field synthetic_model
+    "syntheticModel", Field policy "policy", Field reason "reason", Field error_message
+    "errorMessage", Field fallback_model "fallbackModel", Field routing_latency_ms
     "routingLatencyMs" }
 );
 /// Experimental transient signal that HydraFusion routing has started for an eligible turn.
@@ -598,8 +598,8 @@ pub struct FusionRouteStartedData {
     pub policy: Option<String>,
 }
 record!(
-    FusionRouteStartedData[] { field attempt_id "attemptId", field turn_kind "turnKind",
-    field synthetic_model "syntheticModel", field policy "policy" }
+    FusionRouteStartedData[] { Field attempt_id "attemptId", Field turn_kind "turnKind",
+    Field synthetic_model "syntheticModel", Field policy "policy" }
 );
 /// Validated HydraFusion routing capability scores.
 #[derive(Clone)]
@@ -615,8 +615,8 @@ pub struct FusionScores {
     pub tool_use: f64,
 }
 record!(
-    FusionScores[] { field reasoning "reasoning", field code_gen "codeGen", field
-    debugging "debugging", field tool_use "toolUse" }
+    FusionScores[] { Field reasoning "reasoning", Field code_gen "codeGen", Field
+    debugging "debugging", Field tool_use "toolUse" }
 );
 /// Internal durable terminal request staged by a HydraFusion phase until an idempotent final commit selects it.
 ///
@@ -636,12 +636,12 @@ pub struct FusionStagedTerminal {
     pub phase_id: String,
 }
 record!(
-    FusionStagedTerminal[] { field assistant_message "assistantMessage", field tool_name
-    "toolName", field tool_call_id "toolCallId", field arguments "arguments", field
+    FusionStagedTerminal[] { Field assistant_message "assistantMessage", Field tool_name
+    "toolName", Field tool_call_id "toolCallId", Field arguments "arguments", Field
     phase_id "phaseId" }
 );
 /// Kind of turn for which HydraFusion routing is running.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionTurnKind {
     /// A user-message turn.

@@ -15,8 +15,8 @@ pub struct GhCliAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(
-    GhCliAuthInfo["type" "gh-cli"] { field host "host", field login "login", secret token
-    "token", field copilot_user "copilotUser" }
+    GhCliAuthInfo["type" "gh-cli"] { Field host "host", Field login "login", Secret token
+    "token", Field copilot_user "copilotUser" }
 );
 impl GhCliAuthInfo {
     /// With what is required; the rest is unset.

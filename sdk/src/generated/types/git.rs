@@ -10,7 +10,7 @@ pub struct GitCurrentBranchRemoteResult {
     /// Name of the tracked remote. Reports `origin` whenever the working tree has no tracking configuration to read, including on a detached HEAD, so this is never null and never empty.
     pub remote: String,
 }
-record!(GitCurrentBranchRemoteResult[] { field remote "remote" });
+record!(GitCurrentBranchRemoteResult[] { Field remote "remote" });
 /// Working-tree path a git query applies to.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -20,7 +20,7 @@ pub struct GitCwdRequest {
     /// Absolute path to a directory inside the git working tree to query.
     pub cwd: String,
 }
-record!(GitCwdRequest[] { field cwd "cwd" });
+record!(GitCwdRequest[] { Field cwd "cwd" });
 impl GitCwdRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -54,9 +54,9 @@ pub struct GitHubEnvironment {
     pub last_heartbeat_at: Option<String>,
 }
 record!(
-    GitHubEnvironment[] { field id "id", field name "name", field kind "kind", field
-    status "status", field capabilities "capabilities", field owner_id "ownerId", field
-    owner_type "ownerType", field org_id "orgId", field labels "labels", field
+    GitHubEnvironment[] { Field id "id", Field name "name", Field kind "kind", Field
+    status "status", Field capabilities "capabilities", Field owner_id "ownerId", Field
+    owner_type "ownerType", Field org_id "orgId", Field labels "labels", Field
     last_heartbeat_at "lastHeartbeatAt" }
 );
 /// Per-session configuration for the built-in GitHub MCP server
@@ -73,9 +73,9 @@ pub struct GitHubMcpToolConfig {
     pub enable_insiders_mode: Option<bool>,
 }
 record!(
-    GitHubMcpToolConfig[] { field enable_all_tools "enableAllTools", field
-    additional_toolsets "additionalToolsets", field additional_tools "additionalTools",
-    field enable_insiders_mode "enableInsidersMode" }
+    GitHubMcpToolConfig[] { Field enable_all_tools "enableAllTools", Field
+    additional_toolsets "additionalToolsets", Field additional_tools "additionalTools",
+    Field enable_insiders_mode "enableInsidersMode" }
 );
 /// A GitHub login the authenticated user may act as: their own account, or an organization they belong to.
 ///
@@ -88,7 +88,7 @@ pub struct GitHubOwnerOption {
     /// Which kind of owner this is. The authenticated user's own account is always reported as `user`.
     pub type_: String,
 }
-record!(GitHubOwnerOption[] { field login "login", field type_ "type" });
+record!(GitHubOwnerOption[] { Field login "login", Field type_ "type" });
 /// The owner listing to abandon.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -98,7 +98,7 @@ pub struct GitHubOwnersCancelRequest {
     /// Request id the listing was started with.
     pub request_id: i64,
 }
-record!(GitHubOwnersCancelRequest[] { field request_id "requestId" });
+record!(GitHubOwnersCancelRequest[] { Field request_id "requestId" });
 impl GitHubOwnersCancelRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -115,7 +115,7 @@ pub struct GitHubOwnersCancelResult {
     /// True when a listing with the id was running and the cancel stopped it. False when the id was never registered, was registered but unused, was released after being abandoned, or its listing had ended. An unused id is released and cannot start a later listing.
     pub canceled: bool,
 }
-record!(GitHubOwnersCancelResult[] { field canceled "canceled" });
+record!(GitHubOwnersCancelResult[] { Field canceled "canceled" });
 /// Credential to list owners under, and the request id that makes the listing cancellable.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -128,7 +128,7 @@ pub struct GitHubOwnersListRequest {
     pub auth_info: serde_json::Value,
 }
 record!(
-    GitHubOwnersListRequest[] { field request_id "requestId", field auth_info "authInfo"
+    GitHubOwnersListRequest[] { Field request_id "requestId", Field auth_info "authInfo"
     }
 );
 impl GitHubOwnersListRequest {
@@ -154,8 +154,8 @@ pub struct GitHubOwnersListResult {
     pub throw_error: Option<String>,
 }
 record!(
-    GitHubOwnersListResult[] { field owners "owners", field message "message", field
-    warning "warning", field throw_error "throwError" }
+    GitHubOwnersListResult[] { Field owners "owners", Field message "message", Field
+    warning "warning", Field throw_error "throwError" }
 );
 /// A freshly registered request id. Registering it before the listing starts is what lets a cancel that races the request still find the owner listing slot. The id serves one listing only. Long-abandoned unused ids can be released by later allocations.
 ///
@@ -166,7 +166,7 @@ pub struct GitHubOwnersRequestIdResult {
     /// Request id to pass to `gitHubOwners.list` and, to abandon it, `gitHubOwners.cancel`.
     pub request_id: i64,
 }
-record!(GitHubOwnersRequestIdResult[] { field request_id "requestId" });
+record!(GitHubOwnersRequestIdResult[] { Field request_id "requestId" });
 /// Pointer to a GitHub repository.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -178,7 +178,7 @@ pub struct GitHubRepoRef {
     /// Repository owner login (user or organization)
     pub owner: String,
 }
-record!(GitHubRepoRef[] { field id "id", field name "name", field owner "owner" });
+record!(GitHubRepoRef[] { Field id "id", Field name "name", Field owner "owner" });
 impl GitHubRepoRef {
     /// With what is required; the rest is unset.
     #[inline]
@@ -205,7 +205,7 @@ pub struct GitHubRepositoryAtPathRequest {
     /// Absolute path to a directory inside the git working tree to resolve.
     pub path: String,
 }
-record!(GitHubRepositoryAtPathRequest[] { field path "path" });
+record!(GitHubRepositoryAtPathRequest[] { Field path "path" });
 impl GitHubRepositoryAtPathRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -222,7 +222,7 @@ pub struct GitHubRepositoryAtPathResult {
     /// Resolved repository identity, or null when the selected remote resolves to no GitHub host.
     pub repository: Option<GitHubRepositoryIdentity>,
 }
-record!(GitHubRepositoryAtPathResult[] { field repository "repository" });
+record!(GitHubRepositoryAtPathResult[] { Field repository "repository" });
 /// Owner, name, and host of a GitHub repository, as resolved from a git remote URL.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -235,7 +235,7 @@ pub struct GitHubRepositoryIdentity {
     pub host: String,
 }
 record!(
-    GitHubRepositoryIdentity[] { field owner "owner", field name "name", field host
+    GitHubRepositoryIdentity[] { Field owner "owner", Field name "name", Field host
     "host" }
 );
 /// Client environment metadata describing the process that produced a telemetry event.
@@ -268,11 +268,11 @@ pub struct GitHubTelemetryClientInfo {
     pub cpu_count: Option<i64>,
 }
 record!(
-    GitHubTelemetryClientInfo[] { field cli_version "cli_version", field os_platform
-    "os_platform", field os_version "os_version", field os_arch "os_arch", field
-    node_version "node_version", field copilot_plan "copilot_plan", field client_type
-    "client_type", field client_name "client_name", field is_staff "is_staff", field
-    dev_device_id "dev_device_id", field cpu_model "cpu_model", field cpu_count
+    GitHubTelemetryClientInfo[] { Field cli_version "cli_version", Field os_platform
+    "os_platform", Field os_version "os_version", Field os_arch "os_arch", Field
+    node_version "node_version", Field copilot_plan "copilot_plan", Field client_type
+    "client_type", Field client_name "client_name", Field is_staff "is_staff", Field
+    dev_device_id "dev_device_id", Field cpu_model "cpu_model", Field cpu_count
     "cpu_count" }
 );
 /// A single telemetry event in the runtime's native GitHub-shaped telemetry format, forwarded verbatim to opted-in hosts. The `restricted` flag on the enclosing GitHubTelemetryNotification distinguishes standard from restricted events; the payload shape is identical for both.
@@ -301,11 +301,11 @@ pub struct GitHubTelemetryEvent {
     pub client: Option<GitHubTelemetryClientInfo>,
 }
 record!(
-    GitHubTelemetryEvent[] { field kind "kind", field created_at "created_at", field
-    model_call_id "model_call_id", field properties "properties", field metrics
-    "metrics", field exp_assignment_context "exp_assignment_context", field features
-    "features", field session_id "session_id", field copilot_tracking_id
-    "copilot_tracking_id", field client "client" }
+    GitHubTelemetryEvent[] { Field kind "kind", Field created_at "created_at", Field
+    model_call_id "model_call_id", Field properties "properties", Field metrics
+    "metrics", Field exp_assignment_context "exp_assignment_context", Field features
+    "features", Field session_id "session_id", Field copilot_tracking_id
+    "copilot_tracking_id", Field client "client" }
 );
 /// Payload for a `gitHubTelemetry.event` notification: a single GitHub telemetry event the runtime forwards to a host connection that opted into telemetry forwarding during the `server.connect` handshake.
 #[derive(Clone)]
@@ -319,11 +319,11 @@ pub struct GitHubTelemetryNotification {
     pub event: GitHubTelemetryEvent,
 }
 record!(
-    GitHubTelemetryNotification[] { field session_id "sessionId", field restricted
-    "restricted", field event "event" }
+    GitHubTelemetryNotification[] { Field session_id "sessionId", Field restricted
+    "restricted", Field event "event" }
 );
 /// Why the runtime is requesting a GitHub credential.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum GitHubTokenAcquireReason {
     /// The runtime is acquiring the registration's first credential.
@@ -348,8 +348,8 @@ pub struct GitHubTokenAcquireRequest {
     pub reason: GitHubTokenAcquireReason,
 }
 record!(
-    GitHubTokenAcquireRequest[] { field registration_id "registrationId", field host
-    "host", field session_id "sessionId", field reason "reason" }
+    GitHubTokenAcquireRequest[] { Field registration_id "registrationId", Field host
+    "host", Field session_id "sessionId", Field reason "reason" }
 );
 /// SDK host response to a GitHub credential request.
 #[derive(Clone)]
@@ -380,8 +380,8 @@ pub struct GitHubTokenAcquireResultToken {
     pub expires_in: i64,
 }
 record!(
-    GitHubTokenAcquireResultToken["kind" "token"] { secret access_token "accessToken",
-    field token_type "tokenType", field expires_in "expiresIn" }
+    GitHubTokenAcquireResultToken["kind" "token"] { Secret access_token "accessToken",
+    Field token_type "tokenType", Field expires_in "expiresIn" }
 );
 impl GitHubTokenAcquireResultToken {
     /// With what is required; the rest is unset.
@@ -416,8 +416,8 @@ pub struct GitRemoteRepository {
     pub remote_name: String,
 }
 record!(
-    GitRemoteRepository[] { field owner "owner", field name "name", field host "host",
-    field remote_name "remoteName" }
+    GitRemoteRepository[] { Field owner "owner", Field name "name", Field host "host",
+    Field remote_name "remoteName" }
 );
 /// Git working tree whose GitHub remotes should be listed.
 ///
@@ -428,7 +428,7 @@ pub struct GitReposFromRemotesRequest {
     /// Absolute path to the root of the git working tree.
     pub git_root: String,
 }
-record!(GitReposFromRemotesRequest[] { field git_root "gitRoot" });
+record!(GitReposFromRemotesRequest[] { Field git_root "gitRoot" });
 impl GitReposFromRemotesRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -445,4 +445,4 @@ pub struct GitReposFromRemotesResult {
     /// One entry per distinct GitHub repository, in the order git reports the first remote for each repository. Empty when no remote points at a GitHub host, which a caller should read as `not connected to GitHub`. Failing to read the remotes is an error, not an empty list.
     pub repositories: Vec<GitRemoteRepository>,
 }
-record!(GitReposFromRemotesResult[] { field repositories "repositories" });
+record!(GitReposFromRemotesResult[] { Field repositories "repositories" });

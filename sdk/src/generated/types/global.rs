@@ -10,7 +10,7 @@ pub struct GlobalStateLoadForConfigDirRequest {
     /// Copilot configuration directory to read the state document from, taking precedence over the server's own `COPILOT_HOME` and default home. Omit it, or pass an empty string, to read the directory the server resolved for itself.
     pub config_dir: Option<String>,
 }
-record!(GlobalStateLoadForConfigDirRequest[] { field config_dir "configDir" });
+record!(GlobalStateLoadForConfigDirRequest[] { Field config_dir "configDir" });
 impl GlobalStateLoadForConfigDirRequest {
     /// Sets [`config_dir`](Self::config_dir).
     #[inline]
@@ -65,18 +65,18 @@ pub struct GlobalStateLoadResult {
     pub auto_feedback_last_prompted_at: Option<String>,
 }
 record!(
-    GlobalStateLoadResult[] { field installed_plugins "installedPlugins", field
-    recent_model_ids "recentModelIds", field first_launch_at "firstLaunchAt", field
-    asked_setup_terminals "askedSetupTerminals", field suppress_init_folders
-    "suppressInitFolders", field sandbox_onboarding_shown "sandboxOnboardingShown", field
-    sandbox_credential_proxy_ca_declined "sandboxCredentialProxyCaDeclined", field
-    app_tip_shown "appTipShown", field reasoning_summaries_cleanup_done
-    "reasoningSummariesCleanupDone", field last_logged_in_user "lastLoggedInUser", field
-    logged_in_users "loggedInUsers", field staff "staff", field staff_github
-    "staffGithub", field staff_microsoft "staffMicrosoft", field staff_model_reset_at
-    "staffModelResetAt", field staff_log_level_migration_at "staffLogLevelMigrationAt",
-    field staff_update_channel_migration_at "staffUpdateChannelMigrationAt", field
-    trusted_folders "trustedFolders", field auto_feedback_last_prompted_at
+    GlobalStateLoadResult[] { Field installed_plugins "installedPlugins", Field
+    recent_model_ids "recentModelIds", Field first_launch_at "firstLaunchAt", Field
+    asked_setup_terminals "askedSetupTerminals", Field suppress_init_folders
+    "suppressInitFolders", Field sandbox_onboarding_shown "sandboxOnboardingShown", Field
+    sandbox_credential_proxy_ca_declined "sandboxCredentialProxyCaDeclined", Field
+    app_tip_shown "appTipShown", Field reasoning_summaries_cleanup_done
+    "reasoningSummariesCleanupDone", Field last_logged_in_user "lastLoggedInUser", Field
+    logged_in_users "loggedInUsers", Field staff "staff", Field staff_github
+    "staffGithub", Field staff_microsoft "staffMicrosoft", Field staff_model_reset_at
+    "staffModelResetAt", Field staff_log_level_migration_at "staffLogLevelMigrationAt",
+    Field staff_update_channel_migration_at "staffUpdateChannelMigrationAt", Field
+    trusted_folders "trustedFolders", Field auto_feedback_last_prompted_at
     "autoFeedbackLastPromptedAt" }
 );
 /// A single top-level key to record in the host's machine-wide state. The write replaces only that key and leaves the rest of the document untouched, so two writers recording different one-off flags do not overwrite each other. The stored credential keys cannot be written through this method.
@@ -93,7 +93,7 @@ pub struct GlobalStateWriteKeyRequest {
     pub value: Option<serde_json::Value>,
 }
 record!(
-    GlobalStateWriteKeyRequest[] { field config_dir "configDir", field key "key", field
+    GlobalStateWriteKeyRequest[] { Field config_dir "configDir", Field key "key", Field
     value "value" }
 );
 impl GlobalStateWriteKeyRequest {

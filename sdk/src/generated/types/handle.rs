@@ -13,8 +13,8 @@ pub struct HandlePendingToolCallRequest {
     pub error: Option<String>,
 }
 record!(
-    HandlePendingToolCallRequest[] { field request_id "requestId", field result "result",
-    field error "error" }
+    HandlePendingToolCallRequest[] { Field request_id "requestId", Field result "result",
+    Field error "error" }
 );
 impl HandlePendingToolCallRequest {
     /// With what is required; the rest is unset.
@@ -46,4 +46,4 @@ pub struct HandlePendingToolCallResult {
     /// Whether the tool call result was handled successfully
     pub success: bool,
 }
-record!(HandlePendingToolCallResult[] { field success "success" });
+record!(HandlePendingToolCallResult[] { Field success "success" });

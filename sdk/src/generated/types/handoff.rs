@@ -20,9 +20,9 @@ pub struct HandoffData {
     pub host: Option<String>,
 }
 record!(
-    HandoffData[] { field handoff_time "handoffTime", field source_type "sourceType",
-    field repository "repository", field context "context", field summary "summary",
-    field remote_session_id "remoteSessionId", field host "host" }
+    HandoffData[] { Field handoff_time "handoffTime", Field source_type "sourceType",
+    Field repository "repository", Field context "context", Field summary "summary",
+    Field remote_session_id "remoteSessionId", Field host "host" }
 );
 /// Repository context for the handed-off session
 #[derive(Clone)]
@@ -36,10 +36,10 @@ pub struct HandoffRepository {
     pub branch: Option<String>,
 }
 record!(
-    HandoffRepository[] { field owner "owner", field name "name", field branch "branch" }
+    HandoffRepository[] { Field owner "owner", Field name "name", Field branch "branch" }
 );
 /// Origin type of the session being handed off
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum HandoffSourceType {
     /// The handoff originated from a remote session.

@@ -9,4 +9,4 @@ pub struct HeaderEntry {
     /// HTTP response header value as observed by the runtime.
     pub value: String,
 }
-record!(HeaderEntry[] { field name "name", field value "value" });
+record!(HeaderEntry[] { Field name "name", Field value "value" });

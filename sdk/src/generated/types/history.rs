@@ -7,7 +7,7 @@ pub struct HistoryAbortManualCompactionResult {
     /// Whether an in-progress manual compaction was aborted. False when no manual compaction was running, when its abort controller was already aborted, or when the session is remote.
     pub aborted: bool,
 }
-record!(HistoryAbortManualCompactionResult[] { field aborted "aborted" });
+record!(HistoryAbortManualCompactionResult[] { Field aborted "aborted" });
 /// Indicates whether an in-progress background compaction was cancelled.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -15,7 +15,7 @@ pub struct HistoryCancelBackgroundCompactionResult {
     /// Whether an in-progress background compaction was cancelled. False when no compaction was running, when the session is remote, or when the underlying processor was unavailable.
     pub cancelled: bool,
 }
-record!(HistoryCancelBackgroundCompactionResult[] { field cancelled "cancelled" });
+record!(HistoryCancelBackgroundCompactionResult[] { Field cancelled "cancelled" });
 /// Parameters for clearing the conversation and seeding the window that replaces it.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -23,7 +23,7 @@ pub struct HistoryClearContextRequest {
     /// First user message of the fresh context window. Required: a cleared window holding only system and developer messages is not a conversation a model can answer, so every clear seeds the window it creates. Delivered by the enclosing turn driver once the agentic loop exits, which is why the call must be made from inside a tool handler.
     pub prompt: String,
 }
-record!(HistoryClearContextRequest[] { field prompt "prompt" });
+record!(HistoryClearContextRequest[] { Field prompt "prompt" });
 impl HistoryClearContextRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -38,7 +38,7 @@ pub struct HistoryClearContextResult {
     /// Number of non-system, non-developer messages that were removed from the conversation. Zero only when the window already held no conversation.
     pub messages_cleared: i64,
 }
-record!(HistoryClearContextResult[] { field messages_cleared "messagesCleared" });
+record!(HistoryClearContextResult[] { Field messages_cleared "messagesCleared" });
 /// Post-compaction context window usage breakdown
 #[derive(Clone)]
 #[non_exhaustive]
@@ -57,9 +57,9 @@ pub struct HistoryCompactContextWindow {
     pub tool_definitions_tokens: Option<i64>,
 }
 record!(
-    HistoryCompactContextWindow[] { field token_limit "tokenLimit", field current_tokens
-    "currentTokens", field messages_length "messagesLength", field system_tokens
-    "systemTokens", field conversation_tokens "conversationTokens", field
+    HistoryCompactContextWindow[] { Field token_limit "tokenLimit", Field current_tokens
+    "currentTokens", Field messages_length "messagesLength", Field system_tokens
+    "systemTokens", Field conversation_tokens "conversationTokens", Field
     tool_definitions_tokens "toolDefinitionsTokens" }
 );
 /// Optional compaction parameters.
@@ -74,8 +74,8 @@ pub struct HistoryCompactRequest {
     pub token_limit: Option<i64>,
 }
 record!(
-    HistoryCompactRequest[] { field custom_instructions "customInstructions", field
-    trigger "trigger", field token_limit "tokenLimit" }
+    HistoryCompactRequest[] { Field custom_instructions "customInstructions", Field
+    trigger "trigger", Field token_limit "tokenLimit" }
 );
 impl HistoryCompactRequest {
     /// Sets [`custom_instructions`](Self::custom_instructions).
@@ -101,7 +101,7 @@ impl HistoryCompactRequest {
     }
 }
 /// What initiated this compaction request, recorded as the `trigger` on the persisted `session.compaction_start` / `session.compaction_complete` events. When absent, the compaction is persisted without trigger attribution (initiator unknown).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum HistoryCompactRequestTrigger {
     /// User-requested compaction, e.g. the /compact command or a direct history.compact call.
@@ -130,12 +130,12 @@ pub struct HistoryCompactResult {
     pub context_window: Option<HistoryCompactContextWindow>,
 }
 record!(
-    HistoryCompactResult[] { field success "success", field tokens_removed
-    "tokensRemoved", field messages_removed "messagesRemoved", field summary_content
-    "summaryContent", field context_window "contextWindow" }
+    HistoryCompactResult[] { Field success "success", Field tokens_removed
+    "tokensRemoved", Field messages_removed "messagesRemoved", Field summary_content
+    "summaryContent", Field context_window "contextWindow" }
 );
 /// Reason a captured file was not restored.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum HistoryFileRestoreSkipReason {
     /// The file changed after Copilot's last captured write.
@@ -161,8 +161,8 @@ pub struct HistoryListRewindPointsResult {
     pub points: Vec<HistoryRewindPoint>,
 }
 record!(
-    HistoryListRewindPointsResult[] { field file_change_tracking_enabled
-    "fileChangeTrackingEnabled", field unavailable_reason "unavailableReason", field
+    HistoryListRewindPointsResult[] { Field file_change_tracking_enabled
+    "fileChangeTrackingEnabled", Field unavailable_reason "unavailableReason", Field
     points "points" }
 );
 /// Event boundary to preview for conversation-and-files rewind.
@@ -172,7 +172,7 @@ pub struct HistoryPreviewRewindRequest {
     /// ID of the user.message event that begins the discarded suffix.
     pub event_id: String,
 }
-record!(HistoryPreviewRewindRequest[] { field event_id "eventId" });
+record!(HistoryPreviewRewindRequest[] { Field event_id "eventId" });
 impl HistoryPreviewRewindRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -194,11 +194,11 @@ pub struct HistoryPreviewRewindResult {
     pub files: Vec<HistoryRewindFilePreview>,
 }
 record!(
-    HistoryPreviewRewindResult[] { field available "available", field reason "reason",
-    field file_count "fileCount", field files "files" }
+    HistoryPreviewRewindResult[] { Field available "available", Field reason "reason",
+    Field file_count "fileCount", Field files "files" }
 );
 /// Aggregate file change represented by a rewind preview.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum HistoryRewindChangeType {
     /// The discarded turns created the file.
@@ -227,11 +227,11 @@ pub struct HistoryRewindFilePreview {
     pub lines_removed: i64,
 }
 record!(
-    HistoryRewindFilePreview[] { field path "path", field change_type "changeType", field
-    lines_added "linesAdded", field lines_removed "linesRemoved" }
+    HistoryRewindFilePreview[] { Field path "path", Field change_type "changeType", Field
+    lines_added "linesAdded", Field lines_removed "linesRemoved" }
 );
 /// Scope of a rewind operation.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum HistoryRewindMode {
     /// Discard conversation events while leaving files unchanged.
@@ -246,7 +246,7 @@ string_enum!(
     "conversation-and-files" }
 );
 /// Outcome of a rewind request.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum HistoryRewindOutcome {
     /// The requested rewind completed; reachable in either mode.
@@ -301,10 +301,10 @@ pub struct HistoryRewindPoint {
     pub is_autopilot_continuation: bool,
 }
 record!(
-    HistoryRewindPoint[] { field event_id "eventId", field user_message "userMessage",
-    field timestamp "timestamp", field can_restore_files "canRestoreFiles", field
-    file_count "fileCount", field turn_changed_files "turnChangedFiles", field
-    lines_added "linesAdded", field lines_removed "linesRemoved", field
+    HistoryRewindPoint[] { Field event_id "eventId", Field user_message "userMessage",
+    Field timestamp "timestamp", Field can_restore_files "canRestoreFiles", Field
+    file_count "fileCount", Field turn_changed_files "turnChangedFiles", Field
+    lines_added "linesAdded", Field lines_removed "linesRemoved", Field
     is_autopilot_continuation "isAutopilotContinuation" }
 );
 /// Boundary and mode for rewinding session history.
@@ -316,7 +316,7 @@ pub struct HistoryRewindRequest {
     /// Whether to rewind only conversation history or also restore captured files.
     pub mode: HistoryRewindMode,
 }
-record!(HistoryRewindRequest[] { field event_id "eventId", field mode "mode" });
+record!(HistoryRewindRequest[] { Field event_id "eventId", Field mode "mode" });
 impl HistoryRewindRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -343,12 +343,12 @@ pub struct HistoryRewindResult {
     pub error: Option<String>,
 }
 record!(
-    HistoryRewindResult[] { field outcome "outcome", field events_removed
-    "eventsRemoved", field restored_files "restoredFiles", field skipped_files
-    "skippedFiles", field error "error" }
+    HistoryRewindResult[] { Field outcome "outcome", Field events_removed
+    "eventsRemoved", Field restored_files "restoredFiles", Field skipped_files
+    "skippedFiles", Field error "error" }
 );
 /// Reason a rewind read (rewind points, file-restore preview, or session diff) could not be answered from the session's file-change captures.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum HistoryRewindUnavailableReason {
     /// The session did not opt into file-change tracking before its first turn.
@@ -374,7 +374,7 @@ pub struct HistorySkippedFileRestore {
     /// Reason the file was not restored.
     pub reason: HistoryFileRestoreSkipReason,
 }
-record!(HistorySkippedFileRestore[] { field path "path", field reason "reason" });
+record!(HistorySkippedFileRestore[] { Field path "path", Field reason "reason" });
 /// Markdown summary of the conversation context (empty when not available).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -382,7 +382,7 @@ pub struct HistorySummarizeForHandoffResult {
     /// Markdown summary of the conversation context produced by an LLM. Empty string when there are no messages or when the session does not support local summarization.
     pub summary: String,
 }
-record!(HistorySummarizeForHandoffResult[] { field summary "summary" });
+record!(HistorySummarizeForHandoffResult[] { Field summary "summary" });
 /// Identifier of the event to truncate to; this event and all later events are removed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -390,7 +390,7 @@ pub struct HistoryTruncateRequest {
     /// Event ID to truncate to. This event and all events after it are removed from the session.
     pub event_id: String,
 }
-record!(HistoryTruncateRequest[] { field event_id "eventId" });
+record!(HistoryTruncateRequest[] { Field event_id "eventId" });
 impl HistoryTruncateRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -410,7 +410,7 @@ pub struct HistoryTruncateResult {
     pub checkpoint_cleanup_error: Option<String>,
 }
 record!(
-    HistoryTruncateResult[] { field events_removed "eventsRemoved", field
-    checkpoint_cleanup_failed "checkpointCleanupFailed", field checkpoint_cleanup_error
+    HistoryTruncateResult[] { Field events_removed "eventsRemoved", Field
+    checkpoint_cleanup_failed "checkpointCleanupFailed", Field checkpoint_cleanup_error
     "checkpointCleanupError" }
 );

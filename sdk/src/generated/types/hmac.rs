@@ -11,7 +11,7 @@ pub struct HmacAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(
-    HmacAuthInfo["type" "hmac", "host" "https://github.com"] { field hmac "hmac", field
+    HmacAuthInfo["type" "hmac", "host" "https://github.com"] { Field hmac "hmac", Field
     copilot_user "copilotUser" }
 );
 impl HmacAuthInfo {

@@ -18,9 +18,9 @@ pub struct HookEndData {
     pub parent_tool_call_id: Option<String>,
 }
 record!(
-    HookEndData[] { field hook_invocation_id "hookInvocationId", field hook_type
-    "hookType", field output "output", field success "success", field error "error",
-    field parent_tool_call_id "parentToolCallId" }
+    HookEndData[] { Field hook_invocation_id "hookInvocationId", Field hook_type
+    "hookType", Field output "output", Field success "success", Field error "error",
+    Field parent_tool_call_id "parentToolCallId" }
 );
 /// Error details when the hook failed
 #[derive(Clone)]
@@ -34,7 +34,7 @@ pub struct HookEndError {
     pub source: Option<String>,
 }
 record!(
-    HookEndError[] { field message "message", field stack "stack", field source "source"
+    HookEndError[] { Field message "message", Field stack "stack", Field source "source"
     }
 );
 /// Error given to an errorOccurred hook.
@@ -49,7 +49,7 @@ pub struct HookErrorInfo {
     pub stack: Option<String>,
 }
 record!(
-    HookErrorInfo[] { field name "name", field message "message", field stack "stack" }
+    HookErrorInfo[] { Field name "name", Field message "message", Field stack "stack" }
 );
 /// Runtime-owned wire payload for a server-to-client hook callback invocation.
 ///
@@ -65,7 +65,7 @@ pub struct HookInvokeRequest {
     pub input: serde_json::Value,
 }
 record!(
-    HookInvokeRequest[] { field session_id "sessionId", field hook_type "hookType", field
+    HookInvokeRequest[] { Field session_id "sessionId", Field hook_type "hookType", Field
     input "input" }
 );
 /// Optional output returned by an SDK callback hook.
@@ -77,7 +77,7 @@ pub struct HookInvokeResponse {
     /// `output` on the wire.
     pub output: Option<serde_json::Value>,
 }
-record!(HookInvokeResponse[] { field output "output" });
+record!(HookInvokeResponse[] { Field output "output" });
 impl HookInvokeResponse {
     /// Sets [`output`](Self::output).
     #[inline]
@@ -87,7 +87,7 @@ impl HookInvokeResponse {
     }
 }
 /// Configuration tier that contributed a discovered hook action.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum HookOrigin {
     /// Hook loaded from user settings or the user's hook directory.
@@ -113,7 +113,7 @@ pub struct HookProgressData {
     /// When true, this status message replaces the previous temporary one instead of accumulating
     pub temporary: Option<bool>,
 }
-record!(HookProgressData[] { field message "message", field temporary "temporary" });
+record!(HookProgressData[] { Field message "message", Field temporary "temporary" });
 /// Hook invocation start details including type and input data
 #[derive(Clone)]
 #[non_exhaustive]
@@ -128,11 +128,11 @@ pub struct HookStartData {
     pub parent_tool_call_id: Option<String>,
 }
 record!(
-    HookStartData[] { field hook_invocation_id "hookInvocationId", field hook_type
-    "hookType", field input "input", field parent_tool_call_id "parentToolCallId" }
+    HookStartData[] { Field hook_invocation_id "hookInvocationId", Field hook_type
+    "hookType", Field input "input", Field parent_tool_call_id "parentToolCallId" }
 );
 /// Hook event name. Discovery emits the file-configurable subset; SDK callbacks additionally support callback-only events.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum HookType {
     /// Runs before a tool is invoked.

@@ -13,8 +13,8 @@ pub struct HooksDiscoverRequest {
     pub exclude_host_hooks: Option<bool>,
 }
 record!(
-    HooksDiscoverRequest[] { field hook_directories "hookDirectories", field
-    project_paths "projectPaths", field exclude_host_hooks "excludeHostHooks" }
+    HooksDiscoverRequest[] { Field hook_directories "hookDirectories", Field
+    project_paths "projectPaths", Field exclude_host_hooks "excludeHostHooks" }
 );
 impl HooksDiscoverRequest {
     /// Sets [`hook_directories`](Self::hook_directories).
@@ -48,6 +48,6 @@ pub struct HooksDiscoverResult {
     pub errors: Vec<String>,
 }
 record!(
-    HooksDiscoverResult[] { field hooks "hooks", field warnings "warnings", field errors
+    HooksDiscoverResult[] { Field hooks "hooks", Field warnings "warnings", Field errors
     "errors" }
 );

@@ -14,8 +14,8 @@ pub struct HostConfiguration {
     pub resume_factory: bool,
 }
 record!(
-    HostConfiguration[] { field local_server "localServer", field github_environment
-    "githubEnvironment", field session_factory "sessionFactory", field resume_factory
+    HostConfiguration[] { Field local_server "localServer", Field github_environment
+    "githubEnvironment", Field session_factory "sessionFactory", Field resume_factory
     "resumeFactory" }
 );
 /// Stops a connection-owned listener and joins its teardown.
@@ -25,7 +25,7 @@ pub struct HostDisposeRequest {
     /// Listener UUID. Unknown or successfully stopped IDs are harmless.
     pub host_id: String,
 }
-record!(HostDisposeRequest[] { field host_id "hostId" });
+record!(HostDisposeRequest[] { Field host_id "hostId" });
 impl HostDisposeRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -52,8 +52,8 @@ pub struct HostEnvironmentCredentials {
     pub mission_control_url: String,
 }
 record!(
-    HostEnvironmentCredentials[] { secret token "token", field github_host "githubHost",
-    field github_api_url "githubApiUrl", field mission_control_url "missionControlUrl" }
+    HostEnvironmentCredentials[] { Secret token "token", Field github_host "githubHost",
+    Field github_api_url "githubApiUrl", Field mission_control_url "missionControlUrl" }
 );
 /// Parameters of host.event.
 #[derive(Clone)]
@@ -67,7 +67,7 @@ pub struct HostEventNotification {
     pub payload: Option<serde_json::Value>,
 }
 record!(
-    HostEventNotification[] { field scope "scope", field kind "kind", field payload
+    HostEventNotification[] { Field scope "scope", Field kind "kind", Field payload
     "payload" }
 );
 /// What a host event is about.
@@ -79,9 +79,9 @@ pub struct HostEventScope {
     /// Session of the event, when the scope is a session.
     pub session_id: Option<String>,
 }
-record!(HostEventScope[] { field type_ "type", field session_id "sessionId" });
+record!(HostEventScope[] { Field type_ "type", Field session_id "sessionId" });
 /// `HostExitReason` of the protocol.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum HostExitReason {
     /// The owner requested disposal.
@@ -113,8 +113,8 @@ pub struct HostExitedNotification {
     pub error: Option<String>,
 }
 record!(
-    HostExitedNotification[] { field host_id "hostId", field reason "reason", field
-    exit_code "exitCode", field error "error" }
+    HostExitedNotification[] { Field host_id "hostId", Field reason "reason", Field
+    exit_code "exitCode", Field error "error" }
 );
 /// GitHub Mission Control registration options. The compute ID is application-owned and stable.
 #[derive(Clone)]
@@ -128,8 +128,8 @@ pub struct HostGithubEnvironmentOptions {
     pub require_connection_binding: Option<bool>,
 }
 record!(
-    HostGithubEnvironmentOptions[] { field name "name", field compute_id "computeId",
-    field require_connection_binding "requireConnectionBinding" }
+    HostGithubEnvironmentOptions[] { Field name "name", Field compute_id "computeId",
+    Field require_connection_binding "requireConnectionBinding" }
 );
 impl HostGithubEnvironmentOptions {
     /// With what is required; the rest is unset.
@@ -159,7 +159,7 @@ pub struct HostListSessionsRequest {
     /// the saved default compute-identity catalog without starting a listener.
     pub host_id: Option<String>,
 }
-record!(HostListSessionsRequest[] { field host_id "hostId" });
+record!(HostListSessionsRequest[] { Field host_id "hostId" });
 impl HostListSessionsRequest {
     /// Sets [`host_id`](Self::host_id).
     #[inline]
@@ -175,7 +175,7 @@ pub struct HostListSessionsResult {
     /// Complete advertised session summaries, in the host's catalog order.
     pub sessions: Vec<HostSessionSummary>,
 }
-record!(HostListSessionsResult[] { field sessions "sessions" });
+record!(HostListSessionsResult[] { Field sessions "sessions" });
 /// Normalized local WebSocket listener settings.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -190,8 +190,8 @@ pub struct HostLocalServerConfiguration {
     pub require_connection_token: bool,
 }
 record!(
-    HostLocalServerConfiguration[] { field hostname "hostname", field port "port", secret
-    token "token", field require_connection_token "requireConnectionToken" }
+    HostLocalServerConfiguration[] { Field hostname "hostname", Field port "port", Secret
+    token "token", Field require_connection_token "requireConnectionToken" }
 );
 /// Local WebSocket transport options.
 #[derive(Clone, Default)]
@@ -207,8 +207,8 @@ pub struct HostLocalServerOptions {
     pub require_connection_token: Option<bool>,
 }
 record!(
-    HostLocalServerOptions[] { field hostname "hostname", field port "port", secret token
-    "token", field require_connection_token "requireConnectionToken" }
+    HostLocalServerOptions[] { Field hostname "hostname", Field port "port", Secret token
+    "token", Field require_connection_token "requireConnectionToken" }
 );
 impl HostLocalServerOptions {
     /// Sets [`hostname`](Self::hostname).
@@ -246,7 +246,7 @@ pub struct HostPublishSessionRequest {
     pub session_id: String,
 }
 record!(
-    HostPublishSessionRequest[] { field host_id "hostId", field session_id "sessionId" }
+    HostPublishSessionRequest[] { Field host_id "hostId", Field session_id "sessionId" }
 );
 impl HostPublishSessionRequest {
     /// With what is required; the rest is unset.
@@ -268,7 +268,7 @@ pub struct HostPublishSessionResult {
     pub session_uri: String,
 }
 record!(
-    HostPublishSessionResult[] { field session_id "sessionId", field session_uri
+    HostPublishSessionResult[] { Field session_id "sessionId", Field session_uri
     "sessionUri" }
 );
 impl HostPublishSessionResult {
@@ -293,7 +293,7 @@ pub struct HostReadyRequest {
     pub environment_id: Option<String>,
 }
 record!(
-    HostReadyRequest[] { field address "address", secret token "token", field
+    HostReadyRequest[] { Field address "address", Secret token "token", Field
     environment_id "environmentId" }
 );
 impl HostReadyRequest {
@@ -334,9 +334,9 @@ pub struct HostRegisterSessionRequest {
     pub modified_at_unix_ms: Option<i64>,
 }
 record!(
-    HostRegisterSessionRequest[] { field session_id "sessionId", field working_directory
-    "workingDirectory", field additional_directories "additionalDirectories", field title
-    "title", field created_at_unix_ms "createdAtUnixMs", field modified_at_unix_ms
+    HostRegisterSessionRequest[] { Field session_id "sessionId", Field working_directory
+    "workingDirectory", Field additional_directories "additionalDirectories", Field title
+    "title", Field created_at_unix_ms "createdAtUnixMs", Field modified_at_unix_ms
     "modifiedAtUnixMs" }
 );
 /// Application callback routed over its existing SDK connection.
@@ -353,8 +353,8 @@ pub struct HostSessionCreateCallback {
     pub config: HostSessionCreateCallbackConfig,
 }
 record!(
-    HostSessionCreateCallback[] { field host_id "hostId", field handoff_id "handoffId",
-    field resume "resume", field config "config" }
+    HostSessionCreateCallback[] { Field host_id "hostId", Field handoff_id "handoffId",
+    Field resume "resume", Field config "config" }
 );
 /// Host-selected SDK creation or resume settings, without executable callbacks or tools.
 #[derive(Clone)]
@@ -379,8 +379,8 @@ pub struct HostSessionCreateRequest {
     pub config: HostSessionCreateRequestConfig,
 }
 record!(
-    HostSessionCreateRequest[] { field handoff_id "handoffId", field resume "resume",
-    field prefer_resident "preferResident", field config "config" }
+    HostSessionCreateRequest[] { Field handoff_id "handoffId", Field resume "resume",
+    Field prefer_resident "preferResident", Field config "config" }
 );
 impl HostSessionCreateRequest {
     /// With what is required; the rest is unset.
@@ -424,7 +424,7 @@ pub struct HostSessionCreateResult {
     /// Runtime session UUID materialized on the application's SDK connection.
     pub session_id: String,
 }
-record!(HostSessionCreateResult[] { field session_id "sessionId" });
+record!(HostSessionCreateResult[] { Field session_id "sessionId" });
 impl HostSessionCreateResult {
     /// With what is required; the rest is unset.
     #[inline]
@@ -441,7 +441,7 @@ pub struct HostSessionReleaseRequest {
     /// Identity of the participation to release without destroying the session.
     pub handoff_id: String,
 }
-record!(HostSessionReleaseRequest[] { field handoff_id "handoffId" });
+record!(HostSessionReleaseRequest[] { Field handoff_id "handoffId" });
 impl HostSessionReleaseRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -461,7 +461,7 @@ pub struct HostSessionReleasedNotification {
     pub handoff_id: String,
 }
 record!(
-    HostSessionReleasedNotification[] { field host_id "hostId", field handoff_id
+    HostSessionReleasedNotification[] { Field host_id "hostId", Field handoff_id
     "handoffId" }
 );
 /// Metadata advertised by the AHP host, not a guarantee that history can be resumed.
@@ -482,8 +482,8 @@ pub struct HostSessionSummary {
     pub activity: Option<String>,
 }
 record!(
-    HostSessionSummary[] { field resource "resource", field title "title", field
-    created_at "createdAt", field modified_at "modifiedAt", field status "status", field
+    HostSessionSummary[] { Field resource "resource", Field title "title", Field
+    created_at "createdAt", Field modified_at "modifiedAt", Field status "status", Field
     activity "activity" }
 );
 /// Starts a supervised AHP host with at least one explicitly selected transport.
@@ -504,9 +504,9 @@ pub struct HostStartRequest {
     pub resume_factory: Option<bool>,
 }
 record!(
-    HostStartRequest[] { field host_id "hostId", field compute_id "computeId", field
-    local_server "localServer", field github_environment "githubEnvironment", field
-    session_factory "sessionFactory", field resume_factory "resumeFactory" }
+    HostStartRequest[] { Field host_id "hostId", Field compute_id "computeId", Field
+    local_server "localServer", Field github_environment "githubEnvironment", Field
+    session_factory "sessionFactory", Field resume_factory "resumeFactory" }
 );
 impl HostStartRequest {
     /// With what is required; the rest is unset.
@@ -571,8 +571,8 @@ pub struct HostStartResult {
     pub pid: Option<i64>,
 }
 record!(
-    HostStartResult[] { field host_id "hostId", field url "url", secret token "token",
-    field environment_id "environmentId", field pid "pid" }
+    HostStartResult[] { Field host_id "hostId", Field url "url", Secret token "token",
+    Field environment_id "environmentId", Field pid "pid" }
 );
 /// Payload of a host event of kind `task_transition`.
 #[derive(Clone)]
@@ -588,8 +588,8 @@ pub struct HostTaskTransition {
     pub reaction_json: Option<String>,
 }
 record!(
-    HostTaskTransition[] { field subscription_id "subscriptionId", field kind "kind",
-    field task_json "taskJson", field reaction_json "reactionJson" }
+    HostTaskTransition[] { Field subscription_id "subscriptionId", Field kind "kind",
+    Field task_json "taskJson", Field reaction_json "reactionJson" }
 );
 /// Withdraws an application publication without deleting its underlying local session.
 #[derive(Clone)]
@@ -601,7 +601,7 @@ pub struct HostUnpublishSessionRequest {
     pub session_id: String,
 }
 record!(
-    HostUnpublishSessionRequest[] { field host_id "hostId", field session_id "sessionId"
+    HostUnpublishSessionRequest[] { Field host_id "hostId", Field session_id "sessionId"
     }
 );
 impl HostUnpublishSessionRequest {
@@ -621,7 +621,7 @@ pub struct HostUnpublishSessionResult {
     /// True when a publication was removed; false when it was already absent.
     pub unpublished: bool,
 }
-record!(HostUnpublishSessionResult[] { field unpublished "unpublished" });
+record!(HostUnpublishSessionResult[] { Field unpublished "unpublished" });
 impl HostUnpublishSessionResult {
     /// With what is required; the rest is unset.
     #[inline]
@@ -636,4 +636,4 @@ pub struct HostUnregisterSessionRequest {
     /// Canonical ID of the application publication to withdraw.
     pub session_id: String,
 }
-record!(HostUnregisterSessionRequest[] { field session_id "sessionId" });
+record!(HostUnregisterSessionRequest[] { Field session_id "sessionId" });

@@ -2,7 +2,7 @@
 
 use super::{ElicitationCompletedContent, ElicitationRequestedSchema, ExitPlanModeAction};
 /// Controlled provenance for a typed runtime response. Only `human_response`, minted by a trusted direct-interaction ingress, is human authorization evidence.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum HumanResponseActor {
     /// A built-in trusted client submitted the response after direct human interaction.
@@ -32,8 +32,8 @@ pub struct HumanResponseRecordedData {
     pub response: HumanResponseRecordedResponse,
 }
 record!(
-    HumanResponseRecordedData[] { field request_id "requestId", field tool_call_id
-    "toolCallId", field actor "actor", field response "response" }
+    HumanResponseRecordedData[] { Field request_id "requestId", Field tool_call_id
+    "toolCallId", Field actor "actor", Field response "response" }
 );
 /// Exact runtime-owned question or reviewed plan paired with the typed response that settled it.
 #[derive(Clone)]
@@ -64,8 +64,8 @@ pub struct HumanResponseRecordedResponseAskUser {
     pub requested_schema: ElicitationRequestedSchema,
 }
 record!(
-    HumanResponseRecordedResponseAskUser["responseKind" "ask_user"] { field content
-    "content", field message "message", field requested_schema "requestedSchema" }
+    HumanResponseRecordedResponseAskUser["responseKind" "ask_user"] { Field content
+    "content", Field message "message", Field requested_schema "requestedSchema" }
 );
 /// `HumanResponseRecordedResponse: ExitPlanMode` of the protocol.
 #[derive(Clone)]
@@ -89,10 +89,10 @@ pub struct HumanResponseRecordedResponseExitPlanMode {
     pub feedback: Option<String>,
 }
 record!(
-    HumanResponseRecordedResponseExitPlanMode["responseKind" "exit_plan_mode"] { field
-    summary "summary", field plan_content "planContent", field actions "actions", field
-    recommended_action "recommendedAction", field approved "approved", field
-    selected_action "selectedAction", field auto_approve_edits "autoApproveEdits", field
+    HumanResponseRecordedResponseExitPlanMode["responseKind" "exit_plan_mode"] { Field
+    summary "summary", Field plan_content "planContent", Field actions "actions", Field
+    recommended_action "recommendedAction", Field approved "approved", Field
+    selected_action "selectedAction", Field auto_approve_edits "autoApproveEdits", Field
     feedback "feedback" }
 );
 /// `HumanResponseRecordedResponse: UserInput` of the protocol.
@@ -111,7 +111,7 @@ pub struct HumanResponseRecordedResponseUserInput {
     pub was_freeform: bool,
 }
 record!(
-    HumanResponseRecordedResponseUserInput["responseKind" "user_input"] { field question
-    "question", field choices "choices", field allow_freeform "allowFreeform", field
-    answer "answer", field was_freeform "wasFreeform" }
+    HumanResponseRecordedResponseUserInput["responseKind" "user_input"] { Field question
+    "question", Field choices "choices", Field allow_freeform "allowFreeform", Field
+    answer "answer", Field was_freeform "wasFreeform" }
 );

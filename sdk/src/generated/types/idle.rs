@@ -10,4 +10,4 @@ pub struct IdleData {
     /// The session mode the agent was operating in when it went idle, when the mode is known. Lets turn-scoped consumers distinguish an autopilot continuation boundary (where the agent keeps working after this idle) from a genuine turn completion.
     pub mode: Option<SessionMode>,
 }
-record!(IdleData[] { field aborted "aborted", field mode "mode" });
+record!(IdleData[] { Field aborted "aborted", Field mode "mode" });

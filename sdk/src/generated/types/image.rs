@@ -18,12 +18,12 @@ pub struct ImageToolModel {
     pub pricing: Option<ImageToolModelPricing>,
 }
 record!(
-    ImageToolModel[] { field id "id", field name "name", field supported_operations
-    "supportedOperations", field is_default "isDefault", field availability
-    "availability", field pricing "pricing" }
+    ImageToolModel[] { Field id "id", Field name "name", Field supported_operations
+    "supportedOperations", Field is_default "isDefault", Field availability
+    "availability", Field pricing "pricing" }
 );
 /// Account availability of the runtime image model. Discovery errors are returned as errors, not converted to unavailable.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ImageToolModelAvailability {
     /// The account has access to a supported image operation.
@@ -37,7 +37,7 @@ string_enum!(
     ImageToolModelAvailability { Available "available", Unavailable "unavailable" }
 );
 /// A supported image-service operation.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ImageToolModelOperation {
     /// Generate an image from a text prompt.
@@ -64,7 +64,7 @@ pub struct ImageToolModelPricing {
     pub image_output_price: Option<f64>,
 }
 record!(
-    ImageToolModelPricing[] { field batch_size "batchSize", field text_input_price
-    "textInputPrice", field text_output_price "textOutputPrice", field image_input_price
-    "imageInputPrice", field image_output_price "imageOutputPrice" }
+    ImageToolModelPricing[] { Field batch_size "batchSize", Field text_input_price
+    "textInputPrice", Field text_output_price "textOutputPrice", Field image_input_price
+    "imageInputPrice", Field image_output_price "imageOutputPrice" }
 );

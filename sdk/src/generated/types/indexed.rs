@@ -41,11 +41,11 @@ pub struct IndexedSearchDataIncremental {
     pub total_duration_ms: Option<f64>,
 }
 record!(
-    IndexedSearchDataIncremental["kind" "incremental"] { field phase "phase", field
-    changed_file_count "changedFileCount", field added_file_count "addedFileCount", field
-    deleted_file_count "deletedFileCount", field total_change_count "totalChangeCount",
-    field walk_duration_ms "walkDurationMs", field update_duration_ms "updateDurationMs",
-    field total_duration_ms "totalDurationMs" }
+    IndexedSearchDataIncremental["kind" "incremental"] { Field phase "phase", Field
+    changed_file_count "changedFileCount", Field added_file_count "addedFileCount", Field
+    deleted_file_count "deletedFileCount", Field total_change_count "totalChangeCount",
+    Field walk_duration_ms "walkDurationMs", Field update_duration_ms "updateDurationMs",
+    Field total_duration_ms "totalDurationMs" }
 );
 /// `IndexedSearchData: ServerError` of the protocol.
 #[derive(Clone)]
@@ -59,8 +59,8 @@ pub struct IndexedSearchDataServerError {
     pub error_message: Option<String>,
 }
 record!(
-    IndexedSearchDataServerError["kind" "server_error"] { field error_type "errorType",
-    field exit_code "exitCode", field error_message "errorMessage" }
+    IndexedSearchDataServerError["kind" "server_error"] { Field error_type "errorType",
+    Field exit_code "exitCode", Field error_message "errorMessage" }
 );
 /// `IndexedSearchData: Startup` of the protocol.
 #[derive(Clone)]
@@ -84,10 +84,10 @@ pub struct IndexedSearchDataStartup {
     pub eligible: Option<bool>,
 }
 record!(
-    IndexedSearchDataStartup["kind" "startup"] { field outcome "outcome", field
-    file_count "fileCount", field startup_duration_ms "startupDurationMs", field
-    forced_by_env "forcedByEnv", field warm_start "warmStart", field disabled_reason
-    "disabledReason", field error_message "errorMessage", field eligible "eligible" }
+    IndexedSearchDataStartup["kind" "startup"] { Field outcome "outcome", Field
+    file_count "fileCount", Field startup_duration_ms "startupDurationMs", Field
+    forced_by_env "forcedByEnv", Field warm_start "warmStart", Field disabled_reason
+    "disabledReason", Field error_message "errorMessage", Field eligible "eligible" }
 );
 /// `IndexedSearchData: Status` of the protocol.
 #[derive(Clone)]
@@ -96,9 +96,9 @@ pub struct IndexedSearchDataStatus {
     /// Current indexed-search state for this session activation.
     pub state: IndexedSearchState,
 }
-record!(IndexedSearchDataStatus["kind" "status"] { field state "state" });
+record!(IndexedSearchDataStatus["kind" "status"] { Field state "state" });
 /// Configuration, policy, or workspace condition that disabled indexed search.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum IndexedSearchDisabledReason {
     /// Indexed search was explicitly disabled by the environment.
@@ -131,7 +131,7 @@ string_enum!(
     "cloud_sync_detection_failed", WorkspaceNotLocal "workspace_not_local" }
 );
 /// Category of an indexed-search server failure.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum IndexedSearchErrorType {
     /// The indexed-search server could not be spawned.
@@ -148,7 +148,7 @@ string_enum!(
     KilledBySignal "killed_by_signal" }
 );
 /// Phase of an incremental indexed-search update.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum IndexedSearchIncrementalPhase {
     /// A workspace scan found changes to index.
@@ -163,7 +163,7 @@ string_enum!(
     }
 );
 /// Result of an indexed-search startup attempt.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum IndexedSearchOutcome {
     /// A new indexed-search server was started.
@@ -187,7 +187,7 @@ string_enum!(
     "skipped_disabled", ReusedExisting "reused_existing", Failed "failed" }
 );
 /// Live indexed-search state for this session activation, never inferred from persisted history.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum IndexedSearchState {
     /// Indexed search is not active for this session.

@@ -12,8 +12,8 @@ pub struct InfiniteSessionConfig {
     pub buffer_exhaustion_threshold: Option<f64>,
 }
 record!(
-    InfiniteSessionConfig[] { field enabled "enabled", field
-    background_compaction_threshold "backgroundCompactionThreshold", field
+    InfiniteSessionConfig[] { Field enabled "enabled", Field
+    background_compaction_threshold "backgroundCompactionThreshold", Field
     buffer_exhaustion_threshold "bufferExhaustionThreshold" }
 );
 impl InfiniteSessionConfig {

@@ -14,6 +14,6 @@ pub struct InfoData {
     pub tip: Option<String>,
 }
 record!(
-    InfoData[] { field info_type "infoType", field message "message", field url "url",
-    field tip "tip" }
+    InfoData[] { Field info_type "infoType", Field message "message", Field url "url",
+    Field tip "tip" }
 );

@@ -30,10 +30,10 @@ pub struct InstallationCatalogueIdentity {
     pub icon_url: Option<String>,
 }
 record!(
-    InstallationCatalogueIdentity[] { field resource_id "resourceId", field item_url
-    "itemUrl", field display_name "displayName", field description "description", field
-    publisher "publisher", field version "version", field source "source", field
-    trust_at_install "trustAtInstall", field icon_url "iconUrl" }
+    InstallationCatalogueIdentity[] { Field resource_id "resourceId", Field item_url
+    "itemUrl", Field display_name "displayName", Field description "description", Field
+    publisher "publisher", Field version "version", Field source "source", Field
+    trust_at_install "trustAtInstall", Field icon_url "iconUrl" }
 );
 /// One connection-owned, expiring request for a trusted host's explicit user decision.
 #[derive(Clone)]
@@ -54,9 +54,9 @@ pub struct InstallationConfirmationRequest {
     pub review: InstallationReview,
 }
 record!(
-    InstallationConfirmationRequest[] { field policy_session_id "policySessionId", field
-    confirmation_id "confirmationId", field operation_id "operationId", field expires_at
-    "expiresAt", field review_fingerprint "reviewFingerprint", field review "review" }
+    InstallationConfirmationRequest[] { Field policy_session_id "policySessionId", Field
+    confirmation_id "confirmationId", Field operation_id "operationId", Field expires_at
+    "expiresAt", Field review_fingerprint "reviewFingerprint", Field review "review" }
 );
 /// A response is meaningful only on the connection and request that issued its challenge.
 #[derive(Clone)]
@@ -70,8 +70,8 @@ pub struct InstallationConfirmationResponse {
     pub decision: InstallationDecision,
 }
 record!(
-    InstallationConfirmationResponse[] { field confirmation_id "confirmationId", field
-    review_fingerprint "reviewFingerprint", field decision "decision" }
+    InstallationConfirmationResponse[] { Field confirmation_id "confirmationId", Field
+    review_fingerprint "reviewFingerprint", Field decision "decision" }
 );
 impl InstallationConfirmationResponse {
     /// With what is required; the rest is unset.
@@ -89,7 +89,7 @@ impl InstallationConfirmationResponse {
     }
 }
 /// Explicit user decisions, never inferred from a permission grant or model response.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum InstallationDecision {
     /// The user explicitly approved the exact review on this request.
@@ -125,7 +125,7 @@ pub struct InstallationReviewMcp {
     /// The exact MCP action and its reviewed changes.
     pub review: McpInstallationReview,
 }
-record!(InstallationReviewMcp["resource" "mcp"] { field review "review" });
+record!(InstallationReviewMcp["resource" "mcp"] { Field review "review" });
 /// `InstallationReview: Plugin` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -133,7 +133,7 @@ pub struct InstallationReviewPlugin {
     /// The exact verified Agent Plugin action and its reviewed files.
     pub review: PluginInstallationReview,
 }
-record!(InstallationReviewPlugin["resource" "plugin"] { field review "review" });
+record!(InstallationReviewPlugin["resource" "plugin"] { Field review "review" });
 /// `InstallationReview: Skill` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -141,4 +141,4 @@ pub struct InstallationReviewSkill {
     /// The exact verified Skill action and its reviewed files.
     pub review: SkillInstallationReview,
 }
-record!(InstallationReviewSkill["resource" "skill"] { field review "review" });
+record!(InstallationReviewSkill["resource" "skill"] { Field review "review" });

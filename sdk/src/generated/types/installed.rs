@@ -24,9 +24,9 @@ pub struct InstalledPlugin {
     pub installed_from: Option<String>,
 }
 record!(
-    InstalledPlugin[] { field name "name", field marketplace "marketplace", field version
-    "version", field installed_at "installed_at", field enabled "enabled", field
-    cache_path "cache_path", field source "source", field source_sha "source_sha", field
+    InstalledPlugin[] { Field name "name", Field marketplace "marketplace", Field version
+    "version", Field installed_at "installed_at", Field enabled "enabled", Field
+    cache_path "cache_path", Field source "source", Field source_sha "source_sha", Field
     installed_from "installed_from" }
 );
 impl InstalledPlugin {
@@ -113,11 +113,11 @@ pub struct InstalledPluginInfo {
     pub icon_url: Option<String>,
 }
 record!(
-    InstalledPluginInfo[] { field name "name", field marketplace "marketplace", field
-    direct_source_id "directSourceId", field version "version", field enabled "enabled",
-    field installed_from "installedFrom", field source "source", field managed "managed",
-    field managed_desired_enabled "managedDesiredEnabled", field installed "installed",
-    field description "description", field verified_source "verifiedSource", field
+    InstalledPluginInfo[] { Field name "name", Field marketplace "marketplace", Field
+    direct_source_id "directSourceId", Field version "version", Field enabled "enabled",
+    Field installed_from "installedFrom", Field source "source", Field managed "managed",
+    Field managed_desired_enabled "managedDesiredEnabled", Field installed "installed",
+    Field description "description", Field verified_source "verifiedSource", Field
     icon_url "iconUrl" }
 );
 /// Source for direct repo installs (when marketplace is empty)
@@ -154,8 +154,8 @@ pub struct InstalledPluginSourceGitHub {
     pub path: Option<String>,
 }
 record!(
-    InstalledPluginSourceGitHub["source" "github"] { field repo "repo", field ref_ "ref",
-    field sha "sha", field path "path" }
+    InstalledPluginSourceGitHub["source" "github"] { Field repo "repo", Field ref_ "ref",
+    Field sha "sha", Field path "path" }
 );
 impl InstalledPluginSourceGitHub {
     /// With what is required; the rest is unset.
@@ -194,7 +194,7 @@ pub struct InstalledPluginSourceLocal {
     /// Local filesystem path to the plugin.
     pub path: String,
 }
-record!(InstalledPluginSourceLocal["source" "local"] { field path "path" });
+record!(InstalledPluginSourceLocal["source" "local"] { Field path "path" });
 impl InstalledPluginSourceLocal {
     /// With what is required; the rest is unset.
     #[inline]
@@ -216,8 +216,8 @@ pub struct InstalledPluginSourceUrl {
     pub path: Option<String>,
 }
 record!(
-    InstalledPluginSourceUrl["source" "url"] { field url "url", field ref_ "ref", field
-    sha "sha", field path "path" }
+    InstalledPluginSourceUrl["source" "url"] { Field url "url", Field ref_ "ref", Field
+    sha "sha", Field path "path" }
 );
 impl InstalledPluginSourceUrl {
     /// With what is required; the rest is unset.
@@ -259,6 +259,6 @@ pub struct InstalledPluginVerifiedSource {
     pub revision: String,
 }
 record!(
-    InstalledPluginVerifiedSource[] { field repository "repository", field revision
+    InstalledPluginVerifiedSource[] { Field repository "repository", Field revision
     "revision" }
 );

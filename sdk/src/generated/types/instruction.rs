@@ -16,12 +16,12 @@ pub struct InstructionDiscoveryPath {
     pub project_path: Option<String>,
 }
 record!(
-    InstructionDiscoveryPath[] { field path "path", field location "location", field kind
-    "kind", field preferred_for_creation "preferredForCreation", field project_path
+    InstructionDiscoveryPath[] { Field path "path", Field location "location", Field kind
+    "kind", Field preferred_for_creation "preferredForCreation", Field project_path
     "projectPath" }
 );
 /// Whether the target is a single file or a directory of instruction files
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum InstructionDiscoveryPathKind {
     /// The target is a single instruction file.
@@ -39,9 +39,9 @@ pub struct InstructionDiscoveryPathList {
     /// Canonical instruction create/discovery files and directories, in priority order
     pub paths: Vec<InstructionDiscoveryPath>,
 }
-record!(InstructionDiscoveryPathList[] { field paths "paths" });
+record!(InstructionDiscoveryPathList[] { Field paths "paths" });
 /// Which tier this target belongs to
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum InstructionDiscoveryPathLocation {
     /// Instructions live in user-level configuration.
@@ -85,13 +85,13 @@ pub struct InstructionSource {
     pub project_path: Option<String>,
 }
 record!(
-    InstructionSource[] { field id "id", field label "label", field source_path
-    "sourcePath", field content "content", field type_ "type", field location "location",
-    field apply_to "applyTo", field description "description", field default_disabled
-    "defaultDisabled", field project_path "projectPath" }
+    InstructionSource[] { Field id "id", Field label "label", Field source_path
+    "sourcePath", Field content "content", Field type_ "type", Field location "location",
+    Field apply_to "applyTo", Field description "description", Field default_disabled
+    "defaultDisabled", Field project_path "projectPath" }
 );
 /// Where this source lives — used for UI grouping
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum InstructionSourceLocation {
     /// Instructions live in user-level configuration.
@@ -110,7 +110,7 @@ string_enum!(
     "working-directory", Plugin "plugin" }
 );
 /// Category of instruction source — used for merge logic
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum InstructionSourceType {
     /// Instructions loaded from the user's home configuration.

@@ -21,9 +21,9 @@ pub struct InstructionsDiscoverRepoSourcesRequest {
     pub enable_child_instructions: Option<bool>,
 }
 record!(
-    InstructionsDiscoverRepoSourcesRequest[] { field location "location", field is_cli
-    "isCli", field cwd_path "cwdPath", field config_dir "configDir", field
-    additional_dirs "additionalDirs", field enable_child_instructions
+    InstructionsDiscoverRepoSourcesRequest[] { Field location "location", Field is_cli
+    "isCli", Field cwd_path "cwdPath", Field config_dir "configDir", Field
+    additional_dirs "additionalDirs", Field enable_child_instructions
     "enableChildInstructions" }
 );
 impl InstructionsDiscoverRepoSourcesRequest {
@@ -82,8 +82,8 @@ pub struct InstructionsDiscoverRequest {
     pub exclude_host_instructions: Option<bool>,
 }
 record!(
-    InstructionsDiscoverRequest[] { field instruction_directories
-    "instructionDirectories", field project_paths "projectPaths", field
+    InstructionsDiscoverRequest[] { Field instruction_directories
+    "instructionDirectories", Field project_paths "projectPaths", Field
     exclude_host_instructions "excludeHostInstructions" }
 );
 impl InstructionsDiscoverRequest {
@@ -121,8 +121,8 @@ pub struct InstructionsGetDiscoveryPathsRequest {
     pub exclude_host_instructions: Option<bool>,
 }
 record!(
-    InstructionsGetDiscoveryPathsRequest[] { field instruction_directories
-    "instructionDirectories", field project_paths "projectPaths", field
+    InstructionsGetDiscoveryPathsRequest[] { Field instruction_directories
+    "instructionDirectories", Field project_paths "projectPaths", Field
     exclude_host_instructions "excludeHostInstructions" }
 );
 impl InstructionsGetDiscoveryPathsRequest {
@@ -155,7 +155,7 @@ pub struct InstructionsGetSourcesResult {
     /// Instruction sources for the session
     pub sources: Vec<InstructionSource>,
 }
-record!(InstructionsGetSourcesResult[] { field sources "sources" });
+record!(InstructionsGetSourcesResult[] { Field sources "sources" });
 /// The prompt the init command runs.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -165,4 +165,4 @@ pub struct InstructionsInitPromptResult {
     /// Prompt text authoring repository instructions.
     pub prompt: String,
 }
-record!(InstructionsInitPromptResult[] { field prompt "prompt" });
+record!(InstructionsInitPromptResult[] { Field prompt "prompt" });

@@ -7,7 +7,7 @@ pub struct InterruptMainTurnRequest {
     /// When true, the user's queued prompts are preserved and run as the next turn once the interrupted turn unwinds; when false (the default), the queue is cleared like a plain abort.
     pub flush_queued: Option<bool>,
 }
-record!(InterruptMainTurnRequest[] { field flush_queued "flushQueued" });
+record!(InterruptMainTurnRequest[] { Field flush_queued "flushQueued" });
 impl InterruptMainTurnRequest {
     /// Sets [`flush_queued`](Self::flush_queued).
     #[inline]
@@ -23,4 +23,4 @@ pub struct InterruptMainTurnResult {
     /// Whether an in-flight main agent turn was interrupted. False when the main loop was not processing.
     pub interrupted: bool,
 }
-record!(InterruptMainTurnResult[] { field interrupted "interrupted" });
+record!(InterruptMainTurnResult[] { Field interrupted "interrupted" });

@@ -14,8 +14,8 @@ pub struct JsonSchemaResponseFormat {
     pub strict: Option<bool>,
 }
 record!(
-    JsonSchemaResponseFormat[] { field name "name", field schema "schema", field
-    description "description", field strict "strict" }
+    JsonSchemaResponseFormat[] { Field name "name", Field schema "schema", Field
+    description "description", Field strict "strict" }
 );
 impl JsonSchemaResponseFormat {
     /// With what is required; the rest is unset.

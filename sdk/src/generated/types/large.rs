@@ -12,8 +12,8 @@ pub struct LargeToolOutputConfig {
     pub output_dir: Option<String>,
 }
 record!(
-    LargeToolOutputConfig[] { field enabled "enabled", field max_size_bytes
-    "maxSizeBytes", field output_dir "outputDir" }
+    LargeToolOutputConfig[] { Field enabled "enabled", Field max_size_bytes
+    "maxSizeBytes", Field output_dir "outputDir" }
 );
 impl LargeToolOutputConfig {
     /// Sets [`enabled`](Self::enabled).

@@ -10,7 +10,7 @@ pub struct LifecycleDiagnosticsConfiguration {
     pub persist: Option<bool>,
 }
 record!(
-    LifecycleDiagnosticsConfiguration[] { field expose "expose", field persist "persist"
+    LifecycleDiagnosticsConfiguration[] { Field expose "expose", Field persist "persist"
     }
 );
 impl LifecycleDiagnosticsConfiguration {

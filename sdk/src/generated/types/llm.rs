@@ -22,9 +22,9 @@ pub struct LlmInferenceHttpRequestChunkRequest {
     pub agent_invocation_id: Option<String>,
 }
 record!(
-    LlmInferenceHttpRequestChunkRequest[] { field request_id "requestId", field data
-    "data", field binary "binary", field end "end", field cancel "cancel", field
-    cancel_reason "cancelReason", field agent_invocation_id "agentInvocationId" }
+    LlmInferenceHttpRequestChunkRequest[] { Field request_id "requestId", Field data
+    "data", Field binary "binary", Field end "end", Field cancel "cancel", Field
+    cancel_reason "cancelReason", Field agent_invocation_id "agentInvocationId" }
 );
 /// Acknowledgement. The SDK is free to ignore the ack and treat chunk delivery as fire-and-forget.
 #[derive(Clone, Default)]
@@ -57,10 +57,10 @@ pub struct LlmInferenceHttpRequestStartRequest {
     pub interaction_type: Option<String>,
 }
 record!(
-    LlmInferenceHttpRequestStartRequest[] { field request_id "requestId", field
-    session_id "sessionId", field method "method", field url "url", secret headers
-    "headers", field transport "transport", field agent_id "agentId", field
-    parent_agent_id "parentAgentId", field agent_invocation_id "agentInvocationId", field
+    LlmInferenceHttpRequestStartRequest[] { Field request_id "requestId", Field
+    session_id "sessionId", Field method "method", Field url "url", Secret headers
+    "headers", Field transport "transport", Field agent_id "agentId", Field
+    parent_agent_id "parentAgentId", Field agent_invocation_id "agentInvocationId", Field
     interaction_type "interactionType" }
 );
 /// Acknowledgement. Returning successfully simply means the SDK accepted the start frame; it does not imply the request will succeed.
@@ -69,7 +69,7 @@ record!(
 pub struct LlmInferenceHttpRequestStartResult {}
 record!(LlmInferenceHttpRequestStartResult[] {});
 /// Transport the runtime would otherwise use for this request. `http` (the default when absent) covers plain HTTP and SSE responses; `websocket` indicates a full-duplex message channel where each body chunk maps to one WebSocket message and the `binary` flag distinguishes text from binary frames. The SDK consumer uses this to decide whether to service the request with an HTTP client or a WebSocket client. It is the one piece of request metadata the consumer cannot reliably infer from the URL or headers alone.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum LlmInferenceHttpRequestStartTransport {
     /// Plain HTTP or SSE response. Each body chunk is an opaque byte range; the response is a status line, headers, and a (possibly streamed) body.
@@ -92,7 +92,7 @@ pub struct LlmInferenceHttpResponseChunkError {
     pub code: Option<String>,
 }
 record!(
-    LlmInferenceHttpResponseChunkError[] { field message "message", field code "code" }
+    LlmInferenceHttpResponseChunkError[] { Field message "message", Field code "code" }
 );
 impl LlmInferenceHttpResponseChunkError {
     /// With what is required; the rest is unset.
@@ -126,8 +126,8 @@ pub struct LlmInferenceHttpResponseChunkRequest {
     pub error: Option<LlmInferenceHttpResponseChunkError>,
 }
 record!(
-    LlmInferenceHttpResponseChunkRequest[] { field request_id "requestId", field data
-    "data", field binary "binary", field end "end", field error "error" }
+    LlmInferenceHttpResponseChunkRequest[] { Field request_id "requestId", Field data
+    "data", Field binary "binary", Field end "end", Field error "error" }
 );
 impl LlmInferenceHttpResponseChunkRequest {
     /// With what is required; the rest is unset.
@@ -167,7 +167,7 @@ pub struct LlmInferenceHttpResponseChunkResult {
     /// True when the chunk was matched to a pending request; false when unknown.
     pub accepted: bool,
 }
-record!(LlmInferenceHttpResponseChunkResult[] { field accepted "accepted" });
+record!(LlmInferenceHttpResponseChunkResult[] { Field accepted "accepted" });
 /// Response head.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -182,8 +182,8 @@ pub struct LlmInferenceHttpResponseStartRequest {
     pub headers: LlmInferenceHeaders,
 }
 record!(
-    LlmInferenceHttpResponseStartRequest[] { field request_id "requestId", field status
-    "status", field status_text "statusText", secret headers "headers" }
+    LlmInferenceHttpResponseStartRequest[] { Field request_id "requestId", Field status
+    "status", Field status_text "statusText", Secret headers "headers" }
 );
 impl LlmInferenceHttpResponseStartRequest {
     /// With what is required; the rest is unset.
@@ -214,7 +214,7 @@ pub struct LlmInferenceHttpResponseStartResult {
     /// True when the response start was matched to a pending request; false when unknown.
     pub accepted: bool,
 }
-record!(LlmInferenceHttpResponseStartResult[] { field accepted "accepted" });
+record!(LlmInferenceHttpResponseStartResult[] { Field accepted "accepted" });
 /// Indicates whether the calling client was registered as the LLM inference provider.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -222,4 +222,4 @@ pub struct LlmInferenceSetProviderResult {
     /// Whether the provider was set successfully
     pub success: bool,
 }
-record!(LlmInferenceSetProviderResult[] { field success "success" });
+record!(LlmInferenceSetProviderResult[] { Field success "success" });

@@ -25,10 +25,10 @@ pub struct LocalSessionMetadataValue {
     pub mc_task_id: Option<String>,
 }
 record!(
-    LocalSessionMetadataValue["isRemote" false] { field session_id "sessionId", field
-    start_time "startTime", field modified_time "modifiedTime", field summary "summary",
-    field name "name", field client_name "clientName", field is_detached "isDetached",
-    field context "context", field mc_task_id "mcTaskId" }
+    LocalSessionMetadataValue["isRemote" false] { Field session_id "sessionId", Field
+    start_time "startTime", Field modified_time "modifiedTime", Field summary "summary",
+    Field name "name", Field client_name "clientName", Field is_detached "isDetached",
+    Field context "context", Field mc_task_id "mcTaskId" }
 );
 impl LocalSessionMetadataValue {
     /// With what is required; the rest is unset.

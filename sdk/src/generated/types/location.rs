@@ -10,6 +10,6 @@ pub struct LocationPermissionsCleanupResult {
     pub removed_location_keys: Vec<String>,
 }
 record!(
-    LocationPermissionsCleanupResult[] { field removed_location_keys
+    LocationPermissionsCleanupResult[] { Field removed_location_keys
     "removedLocationKeys" }
 );

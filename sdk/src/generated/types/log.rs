@@ -19,8 +19,8 @@ pub struct LogRequest {
     pub tip: Option<String>,
 }
 record!(
-    LogRequest[] { field message "message", field level "level", field type_ "type",
-    field ephemeral "ephemeral", field url "url", field tip "tip" }
+    LogRequest[] { Field message "message", Field level "level", Field type_ "type",
+    Field ephemeral "ephemeral", Field url "url", Field tip "tip" }
 );
 impl LogRequest {
     /// With what is required; the rest is unset.
@@ -73,4 +73,4 @@ pub struct LogResult {
     /// The unique identifier of the emitted session event
     pub event_id: String,
 }
-record!(LogResult[] { field event_id "eventId" });
+record!(LogResult[] { Field event_id "eventId" });

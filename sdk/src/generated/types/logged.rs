@@ -16,6 +16,6 @@ pub struct LoggedInUser {
     pub derived_from: Option<String>,
 }
 record!(
-    LoggedInUser[] { field host "host", field login "login", field kind "kind", field
+    LoggedInUser[] { Field host "host", Field login "login", Field kind "kind", Field
     derived_from "derivedFrom" }
 );

@@ -12,8 +12,8 @@ pub struct LspInitializeRequest {
     pub force: Option<bool>,
 }
 record!(
-    LspInitializeRequest[] { field working_directory "workingDirectory", field git_root
-    "gitRoot", field force "force" }
+    LspInitializeRequest[] { Field working_directory "workingDirectory", Field git_root
+    "gitRoot", Field force "force" }
 );
 impl LspInitializeRequest {
     /// Sets [`working_directory`](Self::working_directory).

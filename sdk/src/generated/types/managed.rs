@@ -2,7 +2,7 @@
 
 use super::{AutoTier, ContextTier, ForceLoginOrgsDecision};
 /// Administrator-configured Fusion preference, independent of execution support.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedFusionTier {
     /// Use Auto Balance to balance capability, speed, and cost.
@@ -36,8 +36,8 @@ pub struct ManagedMcpServerConfig {
     pub headers_refresh_ttl_ms: Option<i64>,
 }
 record!(
-    ManagedMcpServerConfig[] { field display_name "displayName", field url "url", field
-    tools "tools", field timeout "timeout", field headers_refresh_ttl_ms
+    ManagedMcpServerConfig[] { Field display_name "displayName", Field url "url", Field
+    tools "tools", Field timeout "timeout", Field headers_refresh_ttl_ms
     "headersRefreshTtlMs" }
 );
 impl ManagedMcpServerConfig {
@@ -81,7 +81,7 @@ pub struct ManagedPermissionEvaluation {
     pub verdict: ManagedPermissionVerdict,
 }
 record!(
-    ManagedPermissionEvaluation[] { field operation "operation", field verdict "verdict"
+    ManagedPermissionEvaluation[] { Field operation "operation", Field verdict "verdict"
     }
 );
 /// `ManagedPermissionOperation` of the protocol.
@@ -93,7 +93,7 @@ pub struct ManagedPermissionOperationValue {
     /// Absolute HTTP(S) URL with a host. Invalid URLs reject the entire evaluation batch.
     pub url: String,
 }
-record!(ManagedPermissionOperationValue["kind" "url"] { field url "url" });
+record!(ManagedPermissionOperationValue["kind" "url"] { Field url "url" });
 impl ManagedPermissionOperationValue {
     /// With what is required; the rest is unset.
     #[inline]
@@ -102,7 +102,7 @@ impl ManagedPermissionOperationValue {
     }
 }
 /// Managed-policy verdict only: deny blocks the URL, ask requires approval, allow approves under managed policy, and unmanaged leaves the normal consumer permission flow in effect. No verdict bypasses other security controls.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedPermissionVerdict {
     /// Managed policy prohibits the operation; do not offer approval.
@@ -130,7 +130,7 @@ pub struct ManagedPermissionsContext {
     pub fail_closed: bool,
 }
 record!(
-    ManagedPermissionsContext[] { field permissions "permissions", field fail_closed
+    ManagedPermissionsContext[] { Field permissions "permissions", Field fail_closed
     "failClosed" }
 );
 impl ManagedPermissionsContext {
@@ -159,7 +159,7 @@ pub struct ManagedPermissionsEvaluateRequest {
     pub operations: Vec<ManagedPermissionOperation>,
 }
 record!(
-    ManagedPermissionsEvaluateRequest[] { field context "context", field operations
+    ManagedPermissionsEvaluateRequest[] { Field context "context", Field operations
     "operations" }
 );
 impl ManagedPermissionsEvaluateRequest {
@@ -182,7 +182,7 @@ pub struct ManagedPermissionsEvaluateResult {
     pub fail_closed: bool,
 }
 record!(
-    ManagedPermissionsEvaluateResult[] { field results "results", field fail_closed
+    ManagedPermissionsEvaluateResult[] { Field results "results", Field fail_closed
     "failClosed" }
 );
 /// Experimental transient presentation-neutral progress for organization-required plugin preparation. Clients should localize the phase copy and display plugin specs without translating them.
@@ -195,10 +195,10 @@ pub struct ManagedPluginProgressData {
     pub plugin_specs: Vec<String>,
 }
 record!(
-    ManagedPluginProgressData[] { field phase "phase", field plugin_specs "pluginSpecs" }
+    ManagedPluginProgressData[] { Field phase "phase", Field plugin_specs "pluginSpecs" }
 );
 /// Current phase of organization-required plugin preparation.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedPluginProgressPhase {
     /// Managed settings are still resolving before plugin preparation can be planned.
@@ -228,11 +228,11 @@ pub struct ManagedPluginRetryEntry {
     pub error: Option<String>,
 }
 record!(
-    ManagedPluginRetryEntry[] { field spec "spec", field status "status", field error
+    ManagedPluginRetryEntry[] { Field spec "spec", Field status "status", Field error
     "error" }
 );
 /// What retrying did for one plugin required by managed settings.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedPluginRetryStatus {
     /// The plugin was missing and is now installed.
@@ -266,7 +266,7 @@ pub struct ManagedSettingMeta {
     pub requested: Option<String>,
 }
 record!(
-    ManagedSettingMeta[] { field overridable "overridable", field source "source", field
+    ManagedSettingMeta[] { Field overridable "overridable", Field source "source", Field
     requested "requested" }
 );
 /// A user settings document and the effective managed policy whose controlled entries should be stamped onto it.
@@ -281,7 +281,7 @@ pub struct ManagedSettingsApplyControlsParams {
     pub managed: Option<serde_json::Value>,
 }
 record!(
-    ManagedSettingsApplyControlsParams[] { field settings "settings", field managed
+    ManagedSettingsApplyControlsParams[] { Field settings "settings", Field managed
     "managed" }
 );
 impl ManagedSettingsApplyControlsParams {
@@ -306,11 +306,11 @@ pub struct ManagedSettingsApplyControlsResult {
     /// The resulting settings document.
     pub settings_json: serde_json::Value,
 }
-record!(ManagedSettingsApplyControlsResult[] { field settings_json "settingsJson" });
+record!(ManagedSettingsApplyControlsResult[] { Field settings_json "settingsJson" });
 /// Which layer disabled bypass-permissions mode. The layer matters because only a server-delivered disable is pinned to an account and can later be lifted by signing in elsewhere.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsBypassDisableSource {
     /// The user turned bypass mode off themselves.
@@ -328,7 +328,7 @@ string_enum!(
 /// What the managed-policy resolution said about bypass-permissions mode. `unknown` is a third answer rather than a missing one, and the caller must send it explicitly when it has no verdict.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsBypassPolicyResolution {
     /// The policy resolved and does not disable bypass mode.
@@ -345,7 +345,7 @@ string_enum!(
     Unknown "unknown" }
 );
 /// A channel accepted by managedSettings.compose.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsChannel {
     /// Device policy, the strongest channel.
@@ -371,7 +371,7 @@ pub struct ManagedSettingsComposeLayer {
     pub settings: Option<serde_json::Value>,
 }
 record!(
-    ManagedSettingsComposeLayer[] { field source "source", field settings "settings" }
+    ManagedSettingsComposeLayer[] { Field source "source", Field settings "settings" }
 );
 impl ManagedSettingsComposeLayer {
     /// With what is required; the rest is unset.
@@ -393,7 +393,7 @@ pub struct ManagedSettingsComposeRequest {
     /// One entry per channel. `source` must be `device`, `server`, or `policyHelper`, each at most once (checked at runtime); order does not matter, because channel precedence is fixed. To preview documents from resolve output, map recognized source strings to ManagedSettingsChannel and copy their settings; generated resolve and compose layer types are distinct. Omitted settings means this channel delivered no document. Supplied documents must be valid within the preview limits; warnings are returned in diagnostics. Compose does not reproduce source-failure state or retained enforcement floors from resolve.
     pub layers: Vec<ManagedSettingsComposeLayer>,
 }
-record!(ManagedSettingsComposeRequest[] { field layers "layers" });
+record!(ManagedSettingsComposeRequest[] { Field layers "layers" });
 impl ManagedSettingsComposeRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -417,8 +417,8 @@ pub struct ManagedSettingsComposeResult {
     pub diagnostics: Vec<ManagedSettingsDiagnostic>,
 }
 record!(
-    ManagedSettingsComposeResult[] { field resolved "resolved", field values "values",
-    field meta "meta", field layers "layers", field diagnostics "diagnostics" }
+    ManagedSettingsComposeResult[] { Field resolved "resolved", Field values "values",
+    Field meta "meta", Field layers "layers", Field diagnostics "diagnostics" }
 );
 /// One validation finding for a managed-settings document.
 #[derive(Clone)]
@@ -432,11 +432,11 @@ pub struct ManagedSettingsDiagnostic {
     pub message: String,
 }
 record!(
-    ManagedSettingsDiagnostic[] { field path "path", field severity "severity", field
+    ManagedSettingsDiagnostic[] { Field path "path", Field severity "severity", Field
     message "message" }
 );
 /// Severity of a managed-settings validation finding.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsDiagnosticSeverity {
     /// The runtime rejects the document.
@@ -448,7 +448,7 @@ pub enum ManagedSettingsDiagnosticSeverity {
 }
 string_enum!(ManagedSettingsDiagnosticSeverity { Error "error", Warning "warning" });
 /// The category of runtime action that enterprise managed settings governed (blocked or capped)
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsEnforcedAction {
     /// An attempt to enter a permission mode governed by managed policy was refused or capped. The `setting` and `escalation` fields identify whether this was bypass permissions or Assisted Permissions.
@@ -474,12 +474,12 @@ pub struct ManagedSettingsEnforcedData {
     pub message: String,
 }
 record!(
-    ManagedSettingsEnforcedData["action" "bypass_permissions_blocked"] { field escalation
-    "escalation", field setting "setting", field fail_closed "failClosed", field message
+    ManagedSettingsEnforcedData["action" "bypass_permissions_blocked"] { Field escalation
+    "escalation", Field setting "setting", Field fail_closed "failClosed", Field message
     "message" }
 );
 /// For a `bypass_permissions_blocked` action, which permission-mode or escalation primitive was refused
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsEnforcedEscalation {
     /// Full allow-all permissions — automatically approving tools, paths, and URLs.
@@ -541,14 +541,14 @@ pub struct ManagedSettingsIngestParams {
     pub home_directory: String,
 }
 record!(
-    ManagedSettingsIngestParams[] { field policy_helper_reason "policyHelperReason",
-    field self_fetch "selfFetch", field auth_info "authInfo", field session_id
-    "sessionId", field device_response "deviceResponse", field has_device_response
-    "hasDeviceResponse", field bypass_cache_read "bypassCacheRead", field
-    server_policy_cache_mode "serverPolicyCacheMode", field policy_helper_enabled
-    "policyHelperEnabled", field policy_helper_working_directory
-    "policyHelperWorkingDirectory", field user_agent "userAgent", field client_name
-    "clientName", field environment "environment", field platform "platform", field
+    ManagedSettingsIngestParams[] { Field policy_helper_reason "policyHelperReason",
+    Field self_fetch "selfFetch", Field auth_info "authInfo", Field session_id
+    "sessionId", Field device_response "deviceResponse", Field has_device_response
+    "hasDeviceResponse", Field bypass_cache_read "bypassCacheRead", Field
+    server_policy_cache_mode "serverPolicyCacheMode", Field policy_helper_enabled
+    "policyHelperEnabled", Field policy_helper_working_directory
+    "policyHelperWorkingDirectory", Field user_agent "userAgent", Field client_name
+    "clientName", Field environment "environment", Field platform "platform", Field
     home_directory "homeDirectory" }
 );
 impl ManagedSettingsIngestParams {
@@ -716,24 +716,24 @@ pub struct ManagedSettingsIngestResult {
     pub log_messages: Vec<ManagedSettingsLogMessage>,
 }
 record!(
-    ManagedSettingsIngestResult[] { field settings "settings", field permissions
-    "permissions", field server_fetch_failed "serverFetchFailed", field
-    server_token_unavailable "serverTokenUnavailable", field server_fetch_error
-    "serverFetchError", field server_resolution "serverResolution", field
-    server_retryable_failure "serverRetryableFailure", field server_cache_fallback
-    "serverCacheFallback", field server_source_found "serverSourceFound", field
-    server_response "serverResponse", field server_sandbox_floor "serverSandboxFloor",
-    field server_forced_refresh_failure "serverForcedRefreshFailure", field
-    server_client_update_required "serverClientUpdateRequired", field
-    server_client_update_requested "serverClientUpdateRequested", field
-    server_permissions_floor "serverPermissionsFloor", field device_response
-    "deviceResponse", field device_load_failed "deviceLoadFailed", field
-    device_sandbox_floor "deviceSandboxFloor", field device_source_found
-    "deviceSourceFound", field device_sandbox_undetermined "deviceSandboxUndetermined",
-    field policy_helper_response "policyHelperResponse", field policy_helper_authority
-    "policyHelperAuthority", field policy_helper_load_failed "policyHelperLoadFailed",
-    field policy_helper_configured "policyHelperConfigured", field
-    policy_helper_fail_closed "policyHelperFailClosed", field log_messages "logMessages"
+    ManagedSettingsIngestResult[] { Field settings "settings", Field permissions
+    "permissions", Field server_fetch_failed "serverFetchFailed", Field
+    server_token_unavailable "serverTokenUnavailable", Field server_fetch_error
+    "serverFetchError", Field server_resolution "serverResolution", Field
+    server_retryable_failure "serverRetryableFailure", Field server_cache_fallback
+    "serverCacheFallback", Field server_source_found "serverSourceFound", Field
+    server_response "serverResponse", Field server_sandbox_floor "serverSandboxFloor",
+    Field server_forced_refresh_failure "serverForcedRefreshFailure", Field
+    server_client_update_required "serverClientUpdateRequired", Field
+    server_client_update_requested "serverClientUpdateRequested", Field
+    server_permissions_floor "serverPermissionsFloor", Field device_response
+    "deviceResponse", Field device_load_failed "deviceLoadFailed", Field
+    device_sandbox_floor "deviceSandboxFloor", Field device_source_found
+    "deviceSourceFound", Field device_sandbox_undetermined "deviceSandboxUndetermined",
+    Field policy_helper_response "policyHelperResponse", Field policy_helper_authority
+    "policyHelperAuthority", Field policy_helper_load_failed "policyHelperLoadFailed",
+    Field policy_helper_configured "policyHelperConfigured", Field
+    policy_helper_fail_closed "policyHelperFailClosed", Field log_messages "logMessages"
     }
 );
 /// One managed-settings channel and the document it delivered.
@@ -745,7 +745,7 @@ pub struct ManagedSettingsLayer {
     /// Validated managed-settings document this channel delivered. Absent when the channel delivered none.
     pub settings: Option<serde_json::Value>,
 }
-record!(ManagedSettingsLayer[] { field source "source", field settings "settings" });
+record!(ManagedSettingsLayer[] { Field source "source", Field settings "settings" });
 /// Inputs describing the host and account whose managed remote-control policy should be resolved. Mirrors `managedSettings.ingest`, and deliberately carries no retention decision: reading this gate never becomes this runtime process's startup policy.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -776,12 +776,12 @@ pub struct ManagedSettingsLoadRemoteControlParams {
     pub home_directory: String,
 }
 record!(
-    ManagedSettingsLoadRemoteControlParams[] { field policy_helper_reason
-    "policyHelperReason", field self_fetch "selfFetch", field auth_info "authInfo", field
-    device_response "deviceResponse", field has_device_response "hasDeviceResponse",
-    field policy_helper_enabled "policyHelperEnabled", field user_agent "userAgent",
-    field client_name "clientName", field environment "environment", field platform
-    "platform", field home_directory "homeDirectory" }
+    ManagedSettingsLoadRemoteControlParams[] { Field policy_helper_reason
+    "policyHelperReason", Field self_fetch "selfFetch", Field auth_info "authInfo", Field
+    device_response "deviceResponse", Field has_device_response "hasDeviceResponse",
+    Field policy_helper_enabled "policyHelperEnabled", Field user_agent "userAgent",
+    Field client_name "clientName", Field environment "environment", Field platform
+    "platform", Field home_directory "homeDirectory" }
 );
 impl ManagedSettingsLoadRemoteControlParams {
     /// With what is required; the rest is unset.
@@ -862,12 +862,12 @@ pub struct ManagedSettingsLoadRemoteControlResult {
     pub remote_control: Option<serde_json::Value>,
 }
 record!(
-    ManagedSettingsLoadRemoteControlResult[] { field remote_control "remoteControl" }
+    ManagedSettingsLoadRemoteControlResult[] { Field remote_control "remoteControl" }
 );
 /// Severity of a diagnostic emitted while ingesting managed settings.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsLogLevel {
     /// Detail useful only when diagnosing an ingestion.
@@ -896,7 +896,7 @@ pub struct ManagedSettingsLogMessage {
     /// Human-readable diagnostic text.
     pub message: String,
 }
-record!(ManagedSettingsLogMessage[] { field level "level", field message "message" });
+record!(ManagedSettingsLogMessage[] { Field level "level", Field message "message" });
 /// Per-key lock state and provenance for `ManagedSettingsValues`, with the same field names. Producers emit each typed key in values and meta together; both outer objects are omitted when no typed key is set.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -913,8 +913,8 @@ pub struct ManagedSettingsMeta {
     pub context_tier: Option<ManagedSettingMeta>,
 }
 record!(
-    ManagedSettingsMeta[] { field model "model", field auto_tier "autoTier", field
-    fusion_tier "fusionTier", field effort_level "effortLevel", field context_tier
+    ManagedSettingsMeta[] { Field model "model", Field auto_tier "autoTier", Field
+    fusion_tier "fusionTier", Field effort_level "effortLevel", Field context_tier
     "contextTier" }
 );
 /// The client-supplied managed settings to validate and normalize. Omitting them is valid and yields no policy.
@@ -926,7 +926,7 @@ pub struct ManagedSettingsParseClientValueParams {
     /// The managed settings a client is supplying for a session it is about to open. Omit them when the client is imposing no policy of its own.
     pub settings: Option<serde_json::Value>,
 }
-record!(ManagedSettingsParseClientValueParams[] { field settings "settings" });
+record!(ManagedSettingsParseClientValueParams[] { Field settings "settings" });
 impl ManagedSettingsParseClientValueParams {
     /// Sets [`settings`](Self::settings).
     #[inline]
@@ -944,11 +944,11 @@ pub struct ManagedSettingsParseClientValueResult {
     /// The normalized settings. Omitted when the client supplied none. An accepted document that sets nothing comes back as an empty object, which is distinct from omission.
     pub settings_json: Option<serde_json::Value>,
 }
-record!(ManagedSettingsParseClientValueResult[] { field settings_json "settingsJson" });
+record!(ManagedSettingsParseClientValueResult[] { Field settings_json "settingsJson" });
 /// Which channel registered the policy helper that produced a helper layer.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsPolicyHelperAuthority {
     /// The helper was registered by the device (MDM or managed file) layer.
@@ -967,7 +967,7 @@ string_enum!(
 /// The operation that requires a policy-helper response.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsPolicyHelperReason {
     /// Resolve policy for session startup.
@@ -995,8 +995,8 @@ pub struct ManagedSettingsReadDeviceResult {
     pub load_failed: bool,
 }
 record!(
-    ManagedSettingsReadDeviceResult[] { field settings "settings", field sandbox_floor
-    "sandboxFloor", field load_failed "loadFailed" }
+    ManagedSettingsReadDeviceResult[] { Field settings "settings", Field sandbox_floor
+    "sandboxFloor", Field load_failed "loadFailed" }
 );
 /// Validated device-managed settings discovered before a session exists.
 #[derive(Clone)]
@@ -1008,7 +1008,7 @@ pub struct ManagedSettingsReadResult {
     pub error_message: Option<String>,
 }
 record!(
-    ManagedSettingsReadResult[] { field settings_json "settingsJson", field error_message
+    ManagedSettingsReadResult[] { Field settings_json "settingsJson", Field error_message
     "errorMessage" }
 );
 /// The bypass-permissions state a host holds today, the account now signed in, and what the managed-policy resolution said.
@@ -1027,9 +1027,9 @@ pub struct ManagedSettingsResolveBypassDisableTransitionParams {
     pub policy: ManagedSettingsBypassPolicyResolution,
 }
 record!(
-    ManagedSettingsResolveBypassDisableTransitionParams[] { field current_source
-    "currentSource", field current_managed_identity "currentManagedIdentity", field
-    active_identity "activeIdentity", field policy "policy" }
+    ManagedSettingsResolveBypassDisableTransitionParams[] { Field current_source
+    "currentSource", Field current_managed_identity "currentManagedIdentity", Field
+    active_identity "activeIdentity", Field policy "policy" }
 );
 impl ManagedSettingsResolveBypassDisableTransitionParams {
     /// With what is required; the rest is unset.
@@ -1080,9 +1080,9 @@ pub struct ManagedSettingsResolveBypassDisableTransitionResult {
     pub suppress_runtime_allow_all: bool,
 }
 record!(
-    ManagedSettingsResolveBypassDisableTransitionResult[] { field source "source", field
-    managed_identity "managedIdentity", field set_disabled_state "setDisabledState",
-    field suppress_runtime_allow_all "suppressRuntimeAllowAll" }
+    ManagedSettingsResolveBypassDisableTransitionResult[] { Field source "source", Field
+    managed_identity "managedIdentity", Field set_disabled_state "setDisabledState",
+    Field suppress_runtime_allow_all "suppressRuntimeAllowAll" }
 );
 /// The credential and environment to evaluate the device-channel sign-in pin against.
 ///
@@ -1096,8 +1096,8 @@ pub struct ManagedSettingsResolveDeviceForceLoginOrgsGateParams {
     pub environment: serde_json::Value,
 }
 record!(
-    ManagedSettingsResolveDeviceForceLoginOrgsGateParams[] { field auth_info "authInfo",
-    field environment "environment" }
+    ManagedSettingsResolveDeviceForceLoginOrgsGateParams[] { Field auth_info "authInfo",
+    Field environment "environment" }
 );
 impl ManagedSettingsResolveDeviceForceLoginOrgsGateParams {
     /// With what is required; the rest is unset.
@@ -1131,8 +1131,8 @@ pub struct ManagedSettingsResolveEffectiveValueParams {
     pub policy_helper: Option<serde_json::Value>,
 }
 record!(
-    ManagedSettingsResolveEffectiveValueParams[] { field server "server", field mdm
-    "mdm", field device_sandbox_floor "deviceSandboxFloor", field policy_helper
+    ManagedSettingsResolveEffectiveValueParams[] { Field server "server", Field mdm
+    "mdm", Field device_sandbox_floor "deviceSandboxFloor", Field policy_helper
     "policyHelper" }
 );
 impl ManagedSettingsResolveEffectiveValueParams {
@@ -1174,7 +1174,7 @@ pub struct ManagedSettingsResolveEffectiveValueResult {
     pub settings_json: Option<serde_json::Value>,
 }
 record!(
-    ManagedSettingsResolveEffectiveValueResult[] { field settings_json "settingsJson" }
+    ManagedSettingsResolveEffectiveValueResult[] { Field settings_json "settingsJson" }
 );
 /// Optional opaque account selection or GitHub token whose managed settings are resolved.
 #[derive(Clone, Default)]
@@ -1190,8 +1190,8 @@ pub struct ManagedSettingsResolveRequest {
     pub working_directory: Option<String>,
 }
 record!(
-    ManagedSettingsResolveRequest[] { field selection_id "selectionId", secret
-    git_hub_token "gitHubToken", field client_name "clientName", field working_directory
+    ManagedSettingsResolveRequest[] { Field selection_id "selectionId", Secret
+    git_hub_token "gitHubToken", Field client_name "clientName", Field working_directory
     "workingDirectory" }
 );
 impl ManagedSettingsResolveRequest {
@@ -1240,9 +1240,9 @@ pub struct ManagedSettingsResolveResult {
     pub diagnostics: Vec<ManagedSettingsDiagnostic>,
 }
 record!(
-    ManagedSettingsResolveResult[] { field permissions_context "permissionsContext",
-    field account "account", field resolved "resolved", field values "values", field meta
-    "meta", field layers "layers", field diagnostics "diagnostics" }
+    ManagedSettingsResolveResult[] { Field permissions_context "permissionsContext",
+    Field account "account", Field resolved "resolved", Field values "values", Field meta
+    "meta", Field layers "layers", Field diagnostics "diagnostics" }
 );
 /// Inputs describing the host and account a startup policy resolution should run for. Mirrors `managedSettings.ingest`, and adds the decision of whether the resolved policy is retained for this runtime process.
 ///
@@ -1284,15 +1284,15 @@ pub struct ManagedSettingsResolveStartupPolicyParams {
     pub retain_and_apply: bool,
 }
 record!(
-    ManagedSettingsResolveStartupPolicyParams[] { field policy_helper_reason
-    "policyHelperReason", field self_fetch "selfFetch", field auth_info "authInfo", field
-    session_id "sessionId", field device_response "deviceResponse", field
-    has_device_response "hasDeviceResponse", field bypass_cache_read "bypassCacheRead",
-    field server_policy_cache_mode "serverPolicyCacheMode", field policy_helper_enabled
-    "policyHelperEnabled", field policy_helper_working_directory
-    "policyHelperWorkingDirectory", field user_agent "userAgent", field client_name
-    "clientName", field environment "environment", field platform "platform", field
-    home_directory "homeDirectory", field retain_and_apply "retainAndApply" }
+    ManagedSettingsResolveStartupPolicyParams[] { Field policy_helper_reason
+    "policyHelperReason", Field self_fetch "selfFetch", Field auth_info "authInfo", Field
+    session_id "sessionId", Field device_response "deviceResponse", Field
+    has_device_response "hasDeviceResponse", Field bypass_cache_read "bypassCacheRead",
+    Field server_policy_cache_mode "serverPolicyCacheMode", Field policy_helper_enabled
+    "policyHelperEnabled", Field policy_helper_working_directory
+    "policyHelperWorkingDirectory", Field user_agent "userAgent", Field client_name
+    "clientName", Field environment "environment", Field platform "platform", Field
+    home_directory "homeDirectory", Field retain_and_apply "retainAndApply" }
 );
 impl ManagedSettingsResolveStartupPolicyParams {
     /// With what is required; the rest is unset.
@@ -1445,19 +1445,19 @@ pub struct ManagedSettingsResolveStartupPolicyResult {
     pub warnings: Vec<String>,
 }
 record!(
-    ManagedSettingsResolveStartupPolicyResult[] { field server_resolution
-    "serverResolution", field client_update_requested "clientUpdateRequested", field
-    server_response "serverResponse", field device_response "deviceResponse", field
-    device_sandbox_floor "deviceSandboxFloor", field policy_helper_response
-    "policyHelperResponse", field server_fetch_failed "serverFetchFailed", field
-    device_load_failed "deviceLoadFailed", field policy_helper_load_failed
-    "policyHelperLoadFailed", field telemetry "telemetry", field sandbox_floor
-    "sandboxFloor", field policy_undetermined "policyUndetermined", field
-    permission_policy_undetermined "permissionPolicyUndetermined", field
-    managed_policy_present "managedPolicyPresent", field
-    sandbox_enabled_by_undetermined_policy "sandboxEnabledByUndeterminedPolicy", field
-    force_login_orgs "forceLoginOrgs", field client_update_required
-    "clientUpdateRequired", field warnings "warnings" }
+    ManagedSettingsResolveStartupPolicyResult[] { Field server_resolution
+    "serverResolution", Field client_update_requested "clientUpdateRequested", Field
+    server_response "serverResponse", Field device_response "deviceResponse", Field
+    device_sandbox_floor "deviceSandboxFloor", Field policy_helper_response
+    "policyHelperResponse", Field server_fetch_failed "serverFetchFailed", Field
+    device_load_failed "deviceLoadFailed", Field policy_helper_load_failed
+    "policyHelperLoadFailed", Field telemetry "telemetry", Field sandbox_floor
+    "sandboxFloor", Field policy_undetermined "policyUndetermined", Field
+    permission_policy_undetermined "permissionPolicyUndetermined", Field
+    managed_policy_present "managedPolicyPresent", Field
+    sandbox_enabled_by_undetermined_policy "sandboxEnabledByUndeterminedPolicy", Field
+    force_login_orgs "forceLoginOrgs", Field client_update_required
+    "clientUpdateRequired", Field warnings "warnings" }
 );
 /// Effective enterprise managed settings and contributing channels. Session events report applied policy; sessionless resolve reports an account/device snapshot, and compose reports a non-applying preview of candidate documents. Device values take precedence over server values, then the policy helper, per ordinary key, while permissions compose restrictively. Session-local SDK-client policy is included only in session results. Marked experimental while the managed-settings surface stabilizes.
 #[derive(Clone)]
@@ -1489,17 +1489,17 @@ pub struct ManagedSettingsResolvedData {
     pub settings: Option<serde_json::Value>,
 }
 record!(
-    ManagedSettingsResolvedData[] { field permissions_context "permissionsContext", field
-    source "source", field server_managed "serverManaged", field device_managed
-    "deviceManaged", field client_managed "clientManaged", field policy_helper_managed
-    "policyHelperManaged", field fail_closed "failClosed", field
-    sandbox_enabled_by_undetermined_policy "sandboxEnabledByUndeterminedPolicy", field
-    bypass_permissions_disabled "bypassPermissionsDisabled", field
-    permissions_allow_intersected "permissionsAllowIntersected", field managed_keys
-    "managedKeys", field settings "settings" }
+    ManagedSettingsResolvedData[] { Field permissions_context "permissionsContext", Field
+    source "source", Field server_managed "serverManaged", Field device_managed
+    "deviceManaged", Field client_managed "clientManaged", Field policy_helper_managed
+    "policyHelperManaged", Field fail_closed "failClosed", Field
+    sandbox_enabled_by_undetermined_policy "sandboxEnabledByUndeterminedPolicy", Field
+    bypass_permissions_disabled "bypassPermissionsDisabled", Field
+    permissions_allow_intersected "permissionsAllowIntersected", Field managed_keys
+    "managedKeys", Field settings "settings" }
 );
 /// Summary of which managed-settings channels contributed to the effective session policy. Use the per-channel booleans for exact provenance.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsResolvedSource {
     /// Only the server/account channel contributed.
@@ -1561,18 +1561,18 @@ pub struct ManagedSettingsRetainPolicyParams {
     pub policy_helper_response: Option<serde_json::Value>,
 }
 record!(
-    ManagedSettingsRetainPolicyParams[] { field server_response "serverResponse", field
-    device_response "deviceResponse", field device_sandbox_floor "deviceSandboxFloor",
-    field device_source_found "deviceSourceFound", field managed_policy_present
-    "managedPolicyPresent", field server_source_found "serverSourceFound", field
-    server_forced_refresh_failure "serverForcedRefreshFailure", field
-    preserve_server_state "preserveServerState", field device_sandbox_undetermined
-    "deviceSandboxUndetermined", field sandbox_floor_undetermined
-    "sandboxFloorUndetermined", field permission_policy_undetermined
-    "permissionPolicyUndetermined", field sandbox_enabled_by_undetermined_policy
-    "sandboxEnabledByUndeterminedPolicy", field shared_sandbox_floor
-    "sharedSandboxFloor", field server_fetch_failed "serverFetchFailed", field
-    device_load_failed "deviceLoadFailed", field policy_helper_response
+    ManagedSettingsRetainPolicyParams[] { Field server_response "serverResponse", Field
+    device_response "deviceResponse", Field device_sandbox_floor "deviceSandboxFloor",
+    Field device_source_found "deviceSourceFound", Field managed_policy_present
+    "managedPolicyPresent", Field server_source_found "serverSourceFound", Field
+    server_forced_refresh_failure "serverForcedRefreshFailure", Field
+    preserve_server_state "preserveServerState", Field device_sandbox_undetermined
+    "deviceSandboxUndetermined", Field sandbox_floor_undetermined
+    "sandboxFloorUndetermined", Field permission_policy_undetermined
+    "permissionPolicyUndetermined", Field sandbox_enabled_by_undetermined_policy
+    "sandboxEnabledByUndeterminedPolicy", Field shared_sandbox_floor
+    "sharedSandboxFloor", Field server_fetch_failed "serverFetchFailed", Field
+    device_load_failed "deviceLoadFailed", Field policy_helper_response
     "policyHelperResponse" }
 );
 impl ManagedSettingsRetainPolicyParams {
@@ -1660,13 +1660,13 @@ pub struct ManagedSettingsSchemaResult {
     pub runtime_version: String,
 }
 record!(
-    ManagedSettingsSchemaResult[] { field schema "schema", field runtime_version
+    ManagedSettingsSchemaResult[] { Field schema "schema", Field runtime_version
     "runtimeVersion" }
 );
 /// How an ingestion may use the on-disk server-policy cache.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsServerPolicyCacheMode {
     /// Serve a recent cache entry before a live fetch.
@@ -1687,7 +1687,7 @@ string_enum!(
 /// How the server layer of an ingestion was resolved.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsServerPolicyResolution {
     /// A live fetch succeeded.
@@ -1722,7 +1722,7 @@ pub struct ManagedSettingsValidateRequest {
     pub layer: Option<String>,
 }
 record!(
-    ManagedSettingsValidateRequest[] { field content "content", field layer "layer" }
+    ManagedSettingsValidateRequest[] { Field content "content", Field layer "layer" }
 );
 impl ManagedSettingsValidateRequest {
     /// With what is required; the rest is unset.
@@ -1749,8 +1749,8 @@ pub struct ManagedSettingsValidateResult {
     pub diagnostics: Vec<ManagedSettingsDiagnostic>,
 }
 record!(
-    ManagedSettingsValidateResult[] { field valid "valid", field settings "settings",
-    field diagnostics "diagnostics" }
+    ManagedSettingsValidateResult[] { Field valid "valid", Field settings "settings",
+    Field diagnostics "diagnostics" }
 );
 /// Typed effective values of managed settings. Each field mirrors the managed-settings schema key of the same name; more keys are added as they are typed.
 #[derive(Clone)]
@@ -1768,7 +1768,7 @@ pub struct ManagedSettingsValues {
     pub context_tier: Option<ContextTier>,
 }
 record!(
-    ManagedSettingsValues[] { field model "model", field auto_tier "autoTier", field
-    fusion_tier "fusionTier", field effort_level "effortLevel", field context_tier
+    ManagedSettingsValues[] { Field model "model", Field auto_tier "autoTier", Field
+    fusion_tier "fusionTier", Field effort_level "effortLevel", Field context_tier
     "contextTier" }
 );

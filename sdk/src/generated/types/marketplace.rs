@@ -7,7 +7,7 @@ pub struct MarketplaceAddResult {
     /// Final name of the marketplace as resolved from its manifest
     pub name: String,
 }
-record!(MarketplaceAddResult[] { field name "name" });
+record!(MarketplaceAddResult[] { Field name "name" });
 /// Plugins advertised by the marketplace.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -15,7 +15,7 @@ pub struct MarketplaceBrowseResult {
     /// Plugins advertised by the marketplace
     pub plugins: Vec<MarketplacePluginInfo>,
 }
-record!(MarketplaceBrowseResult[] { field plugins "plugins" });
+record!(MarketplaceBrowseResult[] { Field plugins "plugins" });
 /// Registered marketplace summary.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -32,8 +32,8 @@ pub struct MarketplaceInfo {
     pub available: Option<bool>,
 }
 record!(
-    MarketplaceInfo[] { field name "name", field source "source", field is_default
-    "isDefault", field managed "managed", field available "available" }
+    MarketplaceInfo[] { Field name "name", Field source "source", Field is_default
+    "isDefault", Field managed "managed", Field available "available" }
 );
 /// All registered marketplaces, including built-in defaults.
 #[derive(Clone)]
@@ -42,7 +42,7 @@ pub struct MarketplaceListResult {
     /// Registered marketplaces
     pub marketplaces: Vec<MarketplaceInfo>,
 }
-record!(MarketplaceListResult[] { field marketplaces "marketplaces" });
+record!(MarketplaceListResult[] { Field marketplaces "marketplaces" });
 /// Plugin entry advertised by a marketplace.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -52,7 +52,7 @@ pub struct MarketplacePluginInfo {
     /// Short description from the marketplace catalog, when present
     pub description: Option<String>,
 }
-record!(MarketplacePluginInfo[] { field name "name", field description "description" });
+record!(MarketplacePluginInfo[] { Field name "name", Field description "description" });
 /// Per-marketplace refresh result, including marketplace name, success flag, and optional failure error.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -65,7 +65,7 @@ pub struct MarketplaceRefreshEntry {
     pub error: Option<String>,
 }
 record!(
-    MarketplaceRefreshEntry[] { field name "name", field success "success", field error
+    MarketplaceRefreshEntry[] { Field name "name", Field success "success", Field error
     "error" }
 );
 /// Result of refreshing one or more marketplace catalogs.
@@ -75,7 +75,7 @@ pub struct MarketplaceRefreshResult {
     /// Per-marketplace refresh results in deterministic order.
     pub results: Vec<MarketplaceRefreshEntry>,
 }
-record!(MarketplaceRefreshResult[] { field results "results" });
+record!(MarketplaceRefreshResult[] { Field results "results" });
 /// Outcome of the remove attempt, including dependent-plugin info when applicable.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -86,6 +86,6 @@ pub struct MarketplaceRemoveResult {
     pub dependent_plugins: Option<Vec<String>>,
 }
 record!(
-    MarketplaceRemoveResult[] { field removed "removed", field dependent_plugins
+    MarketplaceRemoveResult[] { Field removed "removed", Field dependent_plugins
     "dependentPlugins" }
 );

@@ -19,7 +19,7 @@ pub struct McpAllowedServer {
     /// PII-free note explaining why the server was allowed
     pub redacted_note: Option<String>,
 }
-record!(McpAllowedServer[] { field name "name", field redacted_note "redactedNote" });
+record!(McpAllowedServer[] { Field name "name", Field redacted_note "redactedNote" });
 /// MCP App view called a tool on a connected MCP server (SEP-1865)
 #[derive(Clone)]
 #[non_exhaustive]
@@ -42,9 +42,9 @@ pub struct McpAppToolCallCompleteData {
     pub tool_meta: Option<McpAppToolCallCompleteToolMeta>,
 }
 record!(
-    McpAppToolCallCompleteData[] { field server_name "serverName", field tool_name
-    "toolName", field arguments "arguments", field success "success", field duration_ms
-    "durationMs", field result "result", field error "error", field tool_meta "toolMeta"
+    McpAppToolCallCompleteData[] { Field server_name "serverName", Field tool_name
+    "toolName", Field arguments "arguments", Field success "success", Field duration_ms
+    "durationMs", Field result "result", Field error "error", Field tool_meta "toolMeta"
     }
 );
 /// Set when the underlying tools/call threw an error before returning a CallToolResult
@@ -54,7 +54,7 @@ pub struct McpAppToolCallCompleteError {
     /// Human-readable error message
     pub message: String,
 }
-record!(McpAppToolCallCompleteError[] { field message "message" });
+record!(McpAppToolCallCompleteError[] { Field message "message" });
 /// The tool's `_meta.ui` block at the time of the call, so consumers can decide whether to forward the result to the model without re-listing tools.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -62,7 +62,7 @@ pub struct McpAppToolCallCompleteToolMeta {
     /// MCP App tool `_meta.ui` resource URI and SEP-1865 visibility captured with an `mcp_app.tool_call_complete` result.
     pub ui: Option<McpAppToolCallCompleteToolMetaUi>,
 }
-record!(McpAppToolCallCompleteToolMeta[] { field ui "ui" });
+record!(McpAppToolCallCompleteToolMeta[] { Field ui "ui" });
 /// MCP App tool `_meta.ui` resource URI and SEP-1865 visibility captured with an `mcp_app.tool_call_complete` result.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -73,7 +73,7 @@ pub struct McpAppToolCallCompleteToolMetaUi {
     pub visibility: Option<Vec<String>>,
 }
 record!(
-    McpAppToolCallCompleteToolMetaUi[] { field resource_uri "resourceUri", field
+    McpAppToolCallCompleteToolMetaUi[] { Field resource_uri "resourceUri", Field
     visibility "visibility" }
 );
 /// Applies exactly one previously prepared operation on its original connection.
@@ -88,8 +88,8 @@ pub struct McpApplyInstallRequest {
     pub policy_session_id: String,
 }
 record!(
-    McpApplyInstallRequest[] { field contract "contract", field operation_id
-    "operationId", field policy_session_id "policySessionId" }
+    McpApplyInstallRequest[] { Field contract "contract", Field operation_id
+    "operationId", Field policy_session_id "policySessionId" }
 );
 impl McpApplyInstallRequest {
     /// With what is required; the rest is unset.
@@ -118,8 +118,8 @@ pub struct McpApplyUninstallRequest {
     pub policy_session_id: String,
 }
 record!(
-    McpApplyUninstallRequest[] { field contract "contract", field plan_handle
-    "planHandle", field policy_session_id "policySessionId" }
+    McpApplyUninstallRequest[] { Field contract "contract", Field plan_handle
+    "planHandle", Field policy_session_id "policySessionId" }
 );
 impl McpApplyUninstallRequest {
     /// With what is required; the rest is unset.
@@ -150,8 +150,8 @@ pub struct McpAppsCallToolRequest {
     pub origin_server_name: String,
 }
 record!(
-    McpAppsCallToolRequest[] { field server_name "serverName", field tool_name
-    "toolName", field arguments "arguments", field origin_server_name "originServerName"
+    McpAppsCallToolRequest[] { Field server_name "serverName", Field tool_name
+    "toolName", Field arguments "arguments", Field origin_server_name "originServerName"
     }
 );
 impl McpAppsCallToolRequest {
@@ -191,8 +191,8 @@ pub struct McpAppsDiagnoseCapability {
     pub advertised: bool,
 }
 record!(
-    McpAppsDiagnoseCapability[] { field session_has_mcp_apps "sessionHasMcpApps", field
-    feature_flag_enabled "featureFlagEnabled", field advertised "advertised" }
+    McpAppsDiagnoseCapability[] { Field session_has_mcp_apps "sessionHasMcpApps", Field
+    feature_flag_enabled "featureFlagEnabled", Field advertised "advertised" }
 );
 /// MCP server to diagnose MCP Apps wiring for.
 #[derive(Clone)]
@@ -201,7 +201,7 @@ pub struct McpAppsDiagnoseRequest {
     /// MCP server to probe
     pub server_name: String,
 }
-record!(McpAppsDiagnoseRequest[] { field server_name "serverName" });
+record!(McpAppsDiagnoseRequest[] { Field server_name "serverName" });
 impl McpAppsDiagnoseRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -221,7 +221,7 @@ pub struct McpAppsDiagnoseResult {
     pub server: McpAppsDiagnoseServer,
 }
 record!(
-    McpAppsDiagnoseResult[] { field capability "capability", field server "server" }
+    McpAppsDiagnoseResult[] { Field capability "capability", Field server "server" }
 );
 /// What the server returned for this session
 #[derive(Clone)]
@@ -237,8 +237,8 @@ pub struct McpAppsDiagnoseServer {
     pub sample_tool_names: Vec<String>,
 }
 record!(
-    McpAppsDiagnoseServer[] { field connected "connected", field tool_count "toolCount",
-    field tools_with_ui_meta "toolsWithUiMeta", field sample_tool_names "sampleToolNames"
+    McpAppsDiagnoseServer[] { Field connected "connected", Field tool_count "toolCount",
+    Field tools_with_ui_meta "toolsWithUiMeta", Field sample_tool_names "sampleToolNames"
     }
 );
 /// Current host context advertised to MCP App guests.
@@ -248,7 +248,7 @@ pub struct McpAppsHostContext {
     /// Current host context
     pub context: McpAppsHostContextDetails,
 }
-record!(McpAppsHostContext[] { field context "context" });
+record!(McpAppsHostContext[] { Field context "context" });
 /// Current host context
 #[derive(Clone)]
 #[non_exhaustive]
@@ -273,14 +273,14 @@ pub struct McpAppsHostContextDetails {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
-    McpAppsHostContextDetails[] { field theme "theme", field locale "locale", field
-    time_zone "timeZone", field display_mode "displayMode", field available_display_modes
-    "availableDisplayModes", field platform "platform", field user_agent "userAgent" }
+    McpAppsHostContextDetails[] { Field theme "theme", Field locale "locale", Field
+    time_zone "timeZone", Field display_mode "displayMode", Field available_display_modes
+    "availableDisplayModes", Field platform "platform", Field user_agent "userAgent" }
     rest["theme", "locale", "timeZone", "displayMode", "availableDisplayModes",
     "platform", "userAgent"]
 );
 /// Allowed values for the `McpAppsHostContextDetailsAvailableDisplayMode` enumeration.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpAppsHostContextDetailsAvailableDisplayMode {
     /// Rendered inline within the host conversation surface
@@ -297,7 +297,7 @@ string_enum!(
     "fullscreen", Pip "pip" }
 );
 /// Current display mode (SEP-1865)
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpAppsHostContextDetailsDisplayMode {
     /// Rendered inline within the host conversation surface
@@ -314,7 +314,7 @@ string_enum!(
     "pip" }
 );
 /// Platform type for responsive design
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpAppsHostContextDetailsPlatform {
     /// Host runs in a web browser
@@ -330,7 +330,7 @@ string_enum!(
     McpAppsHostContextDetailsPlatform { Web "web", Desktop "desktop", Mobile "mobile" }
 );
 /// UI theme preference per SEP-1865
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpAppsHostContextDetailsTheme {
     /// Light UI theme
@@ -351,7 +351,7 @@ pub struct McpAppsListToolsRequest {
     pub origin_server_name: String,
 }
 record!(
-    McpAppsListToolsRequest[] { field server_name "serverName", field origin_server_name
+    McpAppsListToolsRequest[] { Field server_name "serverName", Field origin_server_name
     "originServerName" }
 );
 impl McpAppsListToolsRequest {
@@ -374,7 +374,7 @@ pub struct McpAppsListToolsResult {
     /// App-callable tools from the server
     pub tools: Vec<std::collections::BTreeMap<String, serde_json::Value>>,
 }
-record!(McpAppsListToolsResult[] { field tools "tools" });
+record!(McpAppsListToolsResult[] { Field tools "tools" });
 /// MCP server and resource URI to fetch.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -385,7 +385,7 @@ pub struct McpAppsReadResourceRequest {
     pub uri: String,
 }
 record!(
-    McpAppsReadResourceRequest[] { field server_name "serverName", field uri "uri" }
+    McpAppsReadResourceRequest[] { Field server_name "serverName", Field uri "uri" }
 );
 impl McpAppsReadResourceRequest {
     /// With what is required; the rest is unset.
@@ -404,7 +404,7 @@ pub struct McpAppsReadResourceResult {
     /// Resource contents returned by the server
     pub contents: Vec<McpAppsResourceContent>,
 }
-record!(McpAppsReadResourceResult[] { field contents "contents" });
+record!(McpAppsReadResourceResult[] { Field contents "contents" });
 /// MCP Apps resource content with URI, optional MIME type, text or base64 blob, and resource metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -421,8 +421,8 @@ pub struct McpAppsResourceContent {
     pub meta: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(
-    McpAppsResourceContent[] { field uri "uri", field mime_type "mimeType", field text
-    "text", field blob "blob", field meta "_meta" }
+    McpAppsResourceContent[] { Field uri "uri", Field mime_type "mimeType", Field text
+    "text", Field blob "blob", Field meta "_meta" }
 );
 /// Host context advertised to MCP App guests
 #[derive(Clone, Default)]
@@ -448,9 +448,9 @@ pub struct McpAppsSetHostContextDetails {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
-    McpAppsSetHostContextDetails[] { field theme "theme", field locale "locale", field
-    time_zone "timeZone", field display_mode "displayMode", field available_display_modes
-    "availableDisplayModes", field platform "platform", field user_agent "userAgent" }
+    McpAppsSetHostContextDetails[] { Field theme "theme", Field locale "locale", Field
+    time_zone "timeZone", Field display_mode "displayMode", Field available_display_modes
+    "availableDisplayModes", Field platform "platform", Field user_agent "userAgent" }
     rest["theme", "locale", "timeZone", "displayMode", "availableDisplayModes",
     "platform", "userAgent"]
 );
@@ -505,7 +505,7 @@ impl McpAppsSetHostContextDetails {
     }
 }
 /// Allowed values for the `McpAppsSetHostContextDetailsAvailableDisplayMode` enumeration.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpAppsSetHostContextDetailsAvailableDisplayMode {
     /// Rendered inline within the host conversation surface
@@ -522,7 +522,7 @@ string_enum!(
     "fullscreen", Pip "pip" }
 );
 /// Current display mode (SEP-1865)
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpAppsSetHostContextDetailsDisplayMode {
     /// Rendered inline within the host conversation surface
@@ -539,7 +539,7 @@ string_enum!(
     Pip "pip" }
 );
 /// Platform type for responsive design
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpAppsSetHostContextDetailsPlatform {
     /// Host runs in a web browser
@@ -556,7 +556,7 @@ string_enum!(
     }
 );
 /// UI theme preference per SEP-1865
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpAppsSetHostContextDetailsTheme {
     /// Light UI theme
@@ -574,7 +574,7 @@ pub struct McpAppsSetHostContextRequest {
     /// Host context advertised to MCP App guests
     pub context: McpAppsSetHostContextDetails,
 }
-record!(McpAppsSetHostContextRequest[] { field context "context" });
+record!(McpAppsSetHostContextRequest[] { Field context "context" });
 impl McpAppsSetHostContextRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -589,7 +589,7 @@ pub struct McpCancelSamplingExecutionParams {
     /// The requestId previously passed to executeSampling that should be cancelled
     pub request_id: String,
 }
-record!(McpCancelSamplingExecutionParams[] { field request_id "requestId" });
+record!(McpCancelSamplingExecutionParams[] { Field request_id "requestId" });
 impl McpCancelSamplingExecutionParams {
     /// With what is required; the rest is unset.
     #[inline]
@@ -606,7 +606,7 @@ pub struct McpCancelSamplingExecutionResult {
     /// True if an in-flight execution with the given requestId was found and signalled to cancel. False when no such execution is in flight (already completed, never started, or cancelled by another caller).
     pub cancelled: bool,
 }
-record!(McpCancelSamplingExecutionResult[] { field cancelled "cancelled" });
+record!(McpCancelSamplingExecutionResult[] { Field cancelled "cancelled" });
 /// MCP server name and configuration to add to user configuration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -616,7 +616,7 @@ pub struct McpConfigAddRequest {
     /// MCP server configuration (stdio process or remote HTTP/SSE)
     pub config: McpSerializableServerConfig,
 }
-record!(McpConfigAddRequest[] { field name "name", field config "config" });
+record!(McpConfigAddRequest[] { Field name "name", Field config "config" });
 impl McpConfigAddRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -631,7 +631,7 @@ pub struct McpConfigDisableRequest {
     /// Names of MCP servers to disable. Each server is added to the persisted disabled list so new sessions skip it. Already-disabled names are ignored. Active sessions keep their current connections until they end.
     pub names: Vec<String>,
 }
-record!(McpConfigDisableRequest[] { field names "names" });
+record!(McpConfigDisableRequest[] { Field names "names" });
 impl McpConfigDisableRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -646,7 +646,7 @@ pub struct McpConfigEnableRequest {
     /// Names of MCP servers to enable. Each server is removed from the persisted disabled list so new sessions spawn it. Unknown or already-enabled names are ignored.
     pub names: Vec<String>,
 }
-record!(McpConfigEnableRequest[] { field names "names" });
+record!(McpConfigEnableRequest[] { Field names "names" });
 impl McpConfigEnableRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -661,7 +661,7 @@ pub struct McpConfigList {
     /// All MCP servers from user config, keyed by name
     pub servers: std::collections::BTreeMap<String, McpSerializableServerConfig>,
 }
-record!(McpConfigList[] { field servers "servers" });
+record!(McpConfigList[] { Field servers "servers" });
 /// MCP server name to remove from user configuration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -672,7 +672,7 @@ pub struct McpConfigRemoveRequest {
     pub auth_client_id_metadata_url: Option<String>,
 }
 record!(
-    McpConfigRemoveRequest[] { field name "name", field auth_client_id_metadata_url
+    McpConfigRemoveRequest[] { Field name "name", Field auth_client_id_metadata_url
     "authClientIdMetadataUrl" }
 );
 impl McpConfigRemoveRequest {
@@ -703,7 +703,7 @@ pub struct McpConfigUpdateRequest {
     /// MCP server configuration (stdio process or remote HTTP/SSE)
     pub config: McpSerializableServerConfig,
 }
-record!(McpConfigUpdateRequest[] { field name "name", field config "config" });
+record!(McpConfigUpdateRequest[] { Field name "name", Field config "config" });
 impl McpConfigUpdateRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -722,7 +722,7 @@ pub struct McpConfigureGitHubRequest {
     /// Internal to the CLI: it may change or go without notice.
     pub auth_info: serde_json::Value,
 }
-record!(McpConfigureGitHubRequest[] { field auth_info "authInfo" });
+record!(McpConfigureGitHubRequest[] { Field auth_info "authInfo" });
 impl McpConfigureGitHubRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -737,7 +737,7 @@ pub struct McpConfigureGitHubResult {
     /// Whether GitHub MCP configuration changed.
     pub changed: bool,
 }
-record!(McpConfigureGitHubResult[] { field changed "changed" });
+record!(McpConfigureGitHubResult[] { Field changed "changed" });
 /// Effective MCP configuration entry. Configuration enablement is distinct from the optional live observation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -758,9 +758,9 @@ pub struct McpConfiguredServer {
     pub live: McpConfiguredServerState,
 }
 record!(
-    McpConfiguredServer[] { field name "name", field enabled "enabled", field source
-    "source", field source_plugin "sourcePlugin", field source_plugin_version
-    "sourcePluginVersion", field display_name "displayName", field live "live" }
+    McpConfiguredServer[] { Field name "name", Field enabled "enabled", Field source
+    "source", Field source_plugin "sourcePlugin", Field source_plugin_version
+    "sourcePluginVersion", Field display_name "displayName", Field live "live" }
 );
 /// Effective MCP configuration with optional live observations from matching already materialized servers.
 #[derive(Clone)]
@@ -769,7 +769,7 @@ pub struct McpConfiguredServerList {
     /// Effective configured MCP servers.
     pub servers: Vec<McpConfiguredServer>,
 }
-record!(McpConfiguredServerList[] { field servers "servers" });
+record!(McpConfiguredServerList[] { Field servers "servers" });
 /// Observational state for a matching already materialized MCP server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -782,7 +782,7 @@ pub struct McpConfiguredServerState {
     pub tools_loaded: Option<bool>,
 }
 record!(
-    McpConfiguredServerState[] { field status "status", field error "error", field
+    McpConfiguredServerState[] { Field status "status", Field error "error", Field
     tools_loaded "toolsLoaded" }
 );
 /// MCP-specific detail for a source-discriminated diagnostic entry.
@@ -801,11 +801,11 @@ pub struct McpDiagnosticDetails {
     pub data: Option<String>,
 }
 record!(
-    McpDiagnosticDetails[] { field kind "kind", field server_name "serverName", field
-    connection_id "connectionId", field direction "direction", field data "data" }
+    McpDiagnosticDetails[] { Field kind "kind", Field server_name "serverName", Field
+    connection_id "connectionId", Field direction "direction", Field data "data" }
 );
 /// Direction of an observed MCP protocol frame.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpDiagnosticDirection {
     /// Frame emitted by the Copilot MCP client.
@@ -820,7 +820,7 @@ string_enum!(
     "server-to-client" }
 );
 /// Category for an MCP diagnostic record.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpDiagnosticKind {
     /// Connection lifecycle transition or failure.
@@ -845,7 +845,7 @@ pub struct McpDiagnosticSourceConfiguration {
     /// Threshold to apply to MCP diagnostic producers in this session.
     pub level: DiagnosticLogLevel,
 }
-record!(McpDiagnosticSourceConfiguration[] { field level "level" });
+record!(McpDiagnosticSourceConfiguration[] { Field level "level" });
 impl McpDiagnosticSourceConfiguration {
     /// With what is required; the rest is unset.
     #[inline]
@@ -863,7 +863,7 @@ pub struct McpDisableRequest {
     pub server_name: String,
 }
 record!(
-    McpDisableRequest[] { field expected_installation_id "expectedInstallationId", field
+    McpDisableRequest[] { Field expected_installation_id "expectedInstallationId", Field
     server_name "serverName" }
 );
 impl McpDisableRequest {
@@ -895,7 +895,7 @@ pub struct McpDiscoverRequest {
     pub include_effective_source: Option<bool>,
 }
 record!(
-    McpDiscoverRequest[] { field working_directory "workingDirectory", field
+    McpDiscoverRequest[] { Field working_directory "workingDirectory", Field
     include_effective_source "includeEffectiveSource" }
 );
 impl McpDiscoverRequest {
@@ -919,9 +919,9 @@ pub struct McpDiscoverResult {
     /// MCP servers discovered from all sources
     pub servers: Vec<DiscoveredMcpServer>,
 }
-record!(McpDiscoverResult[] { field servers "servers" });
+record!(McpDiscoverResult[] { Field servers "servers" });
 /// Structured MCP elicitation mode.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpElicitationFormMode {
     /// `form`.
@@ -940,7 +940,7 @@ pub struct McpEnableRequest {
     pub server_name: String,
 }
 record!(
-    McpEnableRequest[] { field expected_installation_id "expectedInstallationId", field
+    McpEnableRequest[] { Field expected_installation_id "expectedInstallationId", Field
     server_name "serverName" }
 );
 impl McpEnableRequest {
@@ -976,8 +976,8 @@ pub struct McpExecuteSamplingParams {
     pub request: McpExecuteSamplingRequest,
 }
 record!(
-    McpExecuteSamplingParams[] { field request_id "requestId", field server_name
-    "serverName", field mcp_request_id "mcpRequestId", field request "request" }
+    McpExecuteSamplingParams[] { Field request_id "requestId", Field server_name
+    "serverName", Field mcp_request_id "mcpRequestId", Field request "request" }
 );
 impl McpExecuteSamplingParams {
     /// With what is required; the rest is unset.
@@ -1021,7 +1021,7 @@ pub struct McpFailedServer {
     /// The captured connection failure detail.
     pub error: Option<String>,
 }
-record!(McpFailedServer[] { field name "name", field error "error" });
+record!(McpFailedServer[] { Field name "name", Field error "error" });
 /// MCP server filtered by policy, with name, reason, and optional redacted reason.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1037,8 +1037,8 @@ pub struct McpFilteredServer {
     pub enterprise_name: Option<String>,
 }
 record!(
-    McpFilteredServer[] { field name "name", field reason "reason", field redacted_reason
-    "redactedReason", field enterprise_name "enterpriseName" }
+    McpFilteredServer[] { Field name "name", Field reason "reason", Field redacted_reason
+    "redactedReason", Field enterprise_name "enterpriseName" }
 );
 /// Host response: supply dynamic headers or decline this refresh.
 #[derive(Clone)]
@@ -1065,7 +1065,7 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestError {
     pub message: String,
 }
 record!(
-    McpHeadersHandlePendingHeadersRefreshRequestError["kind" "error"] { field message
+    McpHeadersHandlePendingHeadersRefreshRequestError["kind" "error"] { Field message
     "message" }
 );
 impl McpHeadersHandlePendingHeadersRefreshRequestError {
@@ -1085,8 +1085,8 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestHeaders {
     pub ttl_ms: Option<i64>,
 }
 record!(
-    McpHeadersHandlePendingHeadersRefreshRequestHeaders["kind" "headers"] { secret
-    headers "headers", field ttl_ms "ttlMs" }
+    McpHeadersHandlePendingHeadersRefreshRequestHeaders["kind" "headers"] { Secret
+    headers "headers", Field ttl_ms "ttlMs" }
 );
 impl McpHeadersHandlePendingHeadersRefreshRequestHeaders {
     /// With what is required; the rest is unset.
@@ -1116,8 +1116,8 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestRequest {
     pub result: McpHeadersHandlePendingHeadersRefreshRequest,
 }
 record!(
-    McpHeadersHandlePendingHeadersRefreshRequestRequest[] { field request_id "requestId",
-    field result "result" }
+    McpHeadersHandlePendingHeadersRefreshRequestRequest[] { Field request_id "requestId",
+    Field result "result" }
 );
 impl McpHeadersHandlePendingHeadersRefreshRequestRequest {
     /// With what is required; the rest is unset.
@@ -1140,7 +1140,7 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestResult {
     pub success: bool,
 }
 record!(
-    McpHeadersHandlePendingHeadersRefreshRequestResult[] { field success "success" }
+    McpHeadersHandlePendingHeadersRefreshRequestResult[] { Field success "success" }
 );
 /// MCP headers refresh request completion notification
 #[derive(Clone)]
@@ -1152,11 +1152,11 @@ pub struct McpHeadersRefreshCompletedData {
     pub outcome: McpHeadersRefreshCompletedOutcome,
 }
 record!(
-    McpHeadersRefreshCompletedData[] { field request_id "requestId", field outcome
+    McpHeadersRefreshCompletedData[] { Field request_id "requestId", Field outcome
     "outcome" }
 );
 /// How the pending MCP headers refresh request resolved.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpHeadersRefreshCompletedOutcome {
     /// The host supplied dynamic headers.
@@ -1188,11 +1188,11 @@ pub struct McpHeadersRefreshRequiredData {
     pub reason: McpHeadersRefreshRequiredReason,
 }
 record!(
-    McpHeadersRefreshRequiredData[] { field request_id "requestId", field server_name
-    "serverName", field server_url "serverUrl", field reason "reason" }
+    McpHeadersRefreshRequiredData[] { Field request_id "requestId", Field server_name
+    "serverName", Field server_url "serverUrl", Field reason "reason" }
 );
 /// Why dynamic headers are being requested.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpHeadersRefreshRequiredReason {
     /// The transport is making its first dynamic header request for this server.
@@ -1228,10 +1228,10 @@ pub struct McpHostState {
     pub needs_auth_servers: std::collections::BTreeMap<String, McpServerNeedsAuthInfo>,
 }
 record!(
-    McpHostState[] { field mcp3p_enabled "mcp3pEnabled", field disabled_servers
-    "disabledServers", field filtered_servers "filteredServers", field clients "clients",
-    field pending_connections "pendingConnections", field failed_servers "failedServers",
-    field needs_auth_servers "needsAuthServers" }
+    McpHostState[] { Field mcp3p_enabled "mcp3pEnabled", Field disabled_servers
+    "disabledServers", Field filtered_servers "filteredServers", Field clients "clients",
+    Field pending_connections "pendingConnections", Field failed_servers "failedServers",
+    Field needs_auth_servers "needsAuthServers" }
 );
 /// A normalised, inert description of what installing an MCP server would involve. Carries no raw card, no install specification, and no secret value.
 #[derive(Clone)]
@@ -1261,15 +1261,15 @@ pub struct McpInstallPlan {
     pub requires_interactive_configuration: bool,
 }
 record!(
-    McpInstallPlan[] { field plan_handle "planHandle", field plan_handle_expires_at
-    "planHandleExpiresAt", field identity "identity", field provenance "provenance",
-    field transport_choices "transportChoices", field recommended_transport_choice_id
-    "recommendedTransportChoiceId", field target "target", field policy "policy", field
-    configuration_changes "configurationChanges", field reload_required "reloadRequired",
-    field requires_interactive_configuration "requiresInteractiveConfiguration" }
+    McpInstallPlan[] { Field plan_handle "planHandle", Field plan_handle_expires_at
+    "planHandleExpiresAt", Field identity "identity", Field provenance "provenance",
+    Field transport_choices "transportChoices", Field recommended_transport_choice_id
+    "recommendedTransportChoiceId", Field target "target", Field policy "policy", Field
+    configuration_changes "configurationChanges", Field reload_required "reloadRequired",
+    Field requires_interactive_configuration "requiresInteractiveConfiguration" }
 );
 /// Bounded refusal categories, without echoing handles, credentials or configuration.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpInstallationFailureReason {
     /// The selected choice or request is unsupported or malformed.
@@ -1347,7 +1347,7 @@ pub struct McpInstallationInput {
     pub value: String,
 }
 record!(
-    McpInstallationInput[] { field category "category", field key "key", field value
+    McpInstallationInput[] { Field category "category", Field key "key", Field value
     "value" }
 );
 impl McpInstallationInput {
@@ -1399,7 +1399,7 @@ pub struct McpInstallationManagementOutcomeInstallPrepared {
     pub operation: McpPreparedInstall,
 }
 record!(
-    McpInstallationManagementOutcomeInstallPrepared["kind" "install-prepared"] { field
+    McpInstallationManagementOutcomeInstallPrepared["kind" "install-prepared"] { Field
     operation "operation" }
 );
 /// `McpInstallationManagementOutcome: Listed` of the protocol.
@@ -1410,7 +1410,7 @@ pub struct McpInstallationManagementOutcomeListed {
     pub installations: Vec<McpInstallationSummary>,
 }
 record!(
-    McpInstallationManagementOutcomeListed["kind" "listed"] { field installations
+    McpInstallationManagementOutcomeListed["kind" "listed"] { Field installations
     "installations" }
 );
 /// `McpInstallationManagementOutcome: Operation` of the protocol.
@@ -1421,7 +1421,7 @@ pub struct McpInstallationManagementOutcomeOperation {
     pub operation: McpInstallationOperationStatus,
 }
 record!(
-    McpInstallationManagementOutcomeOperation["kind" "operation"] { field operation
+    McpInstallationManagementOutcomeOperation["kind" "operation"] { Field operation
     "operation" }
 );
 /// `McpInstallationManagementOutcome: Recovered` of the protocol.
@@ -1432,7 +1432,7 @@ pub struct McpInstallationManagementOutcomeRecovered {
     pub installations: Vec<McpInstallationSummary>,
 }
 record!(
-    McpInstallationManagementOutcomeRecovered["kind" "recovered"] { field installations
+    McpInstallationManagementOutcomeRecovered["kind" "recovered"] { Field installations
     "installations" }
 );
 /// Already-confirmed durable work must be reconciled before new mutations or inventory.
@@ -1448,7 +1448,7 @@ pub struct McpInstallationManagementOutcomeRefused {
     pub reason: McpInstallationFailureReason,
 }
 record!(
-    McpInstallationManagementOutcomeRefused["kind" "refused"] { field reason "reason" }
+    McpInstallationManagementOutcomeRefused["kind" "refused"] { Field reason "reason" }
 );
 /// `McpInstallationManagementOutcome: UninstallPlanned` of the protocol.
 #[derive(Clone)]
@@ -1458,7 +1458,7 @@ pub struct McpInstallationManagementOutcomeUninstallPlanned {
     pub plan: McpUninstallPlan,
 }
 record!(
-    McpInstallationManagementOutcomeUninstallPlanned["kind" "uninstall-planned"] { field
+    McpInstallationManagementOutcomeUninstallPlanned["kind" "uninstall-planned"] { Field
     plan "plan" }
 );
 /// Management result with contract receipt, or a typed request/negotiation refusal.
@@ -1488,8 +1488,8 @@ pub struct McpInstallationManagementResultOutcome {
     pub negotiated: CatalogNegotiatedContract,
 }
 record!(
-    McpInstallationManagementResultOutcome["kind" "outcome"] { field outcome "outcome",
-    field negotiated "negotiated" }
+    McpInstallationManagementResultOutcome["kind" "outcome"] { Field outcome "outcome",
+    Field negotiated "negotiated" }
 );
 /// Existing-operation control. A new session selector is deliberately not accepted.
 #[derive(Clone)]
@@ -1501,7 +1501,7 @@ pub struct McpInstallationOperationRequest {
     pub operation_id: String,
 }
 record!(
-    McpInstallationOperationRequest[] { field contract "contract", field operation_id
+    McpInstallationOperationRequest[] { Field contract "contract", Field operation_id
     "operationId" }
 );
 impl McpInstallationOperationRequest {
@@ -1551,8 +1551,8 @@ pub struct McpInstallationOperationStatusApplying {
     pub cancellation_requested: bool,
 }
 record!(
-    McpInstallationOperationStatusApplying["phase" "applying"] { field operation_id
-    "operationId", field cancellation_requested "cancellationRequested" }
+    McpInstallationOperationStatusApplying["phase" "applying"] { Field operation_id
+    "operationId", Field cancellation_requested "cancellationRequested" }
 );
 /// `McpInstallationOperationStatus: AwaitingConfirmation` of the protocol.
 #[derive(Clone)]
@@ -1565,7 +1565,7 @@ pub struct McpInstallationOperationStatusAwaitingConfirmation {
 }
 record!(
     McpInstallationOperationStatusAwaitingConfirmation["phase" "awaiting-confirmation"] {
-    field operation_id "operationId", field cancellation_requested
+    Field operation_id "operationId", Field cancellation_requested
     "cancellationRequested" }
 );
 /// `McpInstallationOperationStatus: Completed` of the protocol.
@@ -1580,8 +1580,8 @@ pub struct McpInstallationOperationStatusCompleted {
     pub outcome: McpInstallationOutcome,
 }
 record!(
-    McpInstallationOperationStatusCompleted["phase" "completed"] { field operation_id
-    "operationId", field cancellation_requested "cancellationRequested", field outcome
+    McpInstallationOperationStatusCompleted["phase" "completed"] { Field operation_id
+    "operationId", Field cancellation_requested "cancellationRequested", Field outcome
     "outcome" }
 );
 /// `McpInstallationOperationStatus: Prepared` of the protocol.
@@ -1594,8 +1594,8 @@ pub struct McpInstallationOperationStatusPrepared {
     pub cancellation_requested: bool,
 }
 record!(
-    McpInstallationOperationStatusPrepared["phase" "prepared"] { field operation_id
-    "operationId", field cancellation_requested "cancellationRequested" }
+    McpInstallationOperationStatusPrepared["phase" "prepared"] { Field operation_id
+    "operationId", Field cancellation_requested "cancellationRequested" }
 );
 /// `McpInstallationOperationStatus: Preparing` of the protocol.
 #[derive(Clone)]
@@ -1607,8 +1607,8 @@ pub struct McpInstallationOperationStatusPreparing {
     pub cancellation_requested: bool,
 }
 record!(
-    McpInstallationOperationStatusPreparing["phase" "preparing"] { field operation_id
-    "operationId", field cancellation_requested "cancellationRequested" }
+    McpInstallationOperationStatusPreparing["phase" "preparing"] { Field operation_id
+    "operationId", Field cancellation_requested "cancellationRequested" }
 );
 /// `McpInstallationOperationStatus: Revalidating` of the protocol.
 #[derive(Clone)]
@@ -1620,8 +1620,8 @@ pub struct McpInstallationOperationStatusRevalidating {
     pub cancellation_requested: bool,
 }
 record!(
-    McpInstallationOperationStatusRevalidating["phase" "revalidating"] { field
-    operation_id "operationId", field cancellation_requested "cancellationRequested" }
+    McpInstallationOperationStatusRevalidating["phase" "revalidating"] { Field
+    operation_id "operationId", Field cancellation_requested "cancellationRequested" }
 );
 /// Terminal mutation result. Uncertainty is not approval, rollback or permission to replay.
 #[derive(Clone)]
@@ -1657,7 +1657,7 @@ pub struct McpInstallationOutcomeCancelled {
     pub operation_id: String,
 }
 record!(
-    McpInstallationOutcomeCancelled["kind" "cancelled"] { field operation_id
+    McpInstallationOutcomeCancelled["kind" "cancelled"] { Field operation_id
     "operationId" }
 );
 /// `McpInstallationOutcome: Declined` of the protocol.
@@ -1668,7 +1668,7 @@ pub struct McpInstallationOutcomeDeclined {
     pub operation_id: String,
 }
 record!(
-    McpInstallationOutcomeDeclined["kind" "declined"] { field operation_id "operationId"
+    McpInstallationOutcomeDeclined["kind" "declined"] { Field operation_id "operationId"
     }
 );
 /// `McpInstallationOutcome: Installed` of the protocol.
@@ -1681,8 +1681,8 @@ pub struct McpInstallationOutcomeInstalled {
     pub cleanup_pending: bool,
 }
 record!(
-    McpInstallationOutcomeInstalled["kind" "installed"] { field installation
-    "installation", field cleanup_pending "cleanupPending" }
+    McpInstallationOutcomeInstalled["kind" "installed"] { Field installation
+    "installation", Field cleanup_pending "cleanupPending" }
 );
 /// A write may have completed. Recover and inspect durable state before retrying.
 #[derive(Clone)]
@@ -1692,7 +1692,7 @@ pub struct McpInstallationOutcomeRecoveryRequired {
     pub operation_id: String,
 }
 record!(
-    McpInstallationOutcomeRecoveryRequired["kind" "recovery-required"] { field
+    McpInstallationOutcomeRecoveryRequired["kind" "recovery-required"] { Field
     operation_id "operationId" }
 );
 /// `McpInstallationOutcome: Refused` of the protocol.
@@ -1705,7 +1705,7 @@ pub struct McpInstallationOutcomeRefused {
     pub operation_id: Option<String>,
 }
 record!(
-    McpInstallationOutcomeRefused["kind" "refused"] { field reason "reason", field
+    McpInstallationOutcomeRefused["kind" "refused"] { Field reason "reason", Field
     operation_id "operationId" }
 );
 /// The durable transaction was aborted or fully compensated.
@@ -1718,7 +1718,7 @@ pub struct McpInstallationOutcomeRolledBack {
     pub operation_id: String,
 }
 record!(
-    McpInstallationOutcomeRolledBack["kind" "rolled-back"] { field reason "reason", field
+    McpInstallationOutcomeRolledBack["kind" "rolled-back"] { Field reason "reason", Field
     operation_id "operationId" }
 );
 /// `McpInstallationOutcome: Uninstalled` of the protocol.
@@ -1739,11 +1739,11 @@ pub struct McpInstallationOutcomeUninstalled {
     pub preserved_shared_authentication: bool,
 }
 record!(
-    McpInstallationOutcomeUninstalled["kind" "uninstalled"] { field installation_id
-    "installationId", field operation_id "operationId", field cleanup_pending
-    "cleanupPending", field restored_previous_configuration
-    "restoredPreviousConfiguration", field removed_owned_secrets "removedOwnedSecrets",
-    field preserved_shared_authentication "preservedSharedAuthentication" }
+    McpInstallationOutcomeUninstalled["kind" "uninstalled"] { Field installation_id
+    "installationId", Field operation_id "operationId", Field cleanup_pending
+    "cleanupPending", Field restored_previous_configuration
+    "restoredPreviousConfiguration", Field removed_owned_secrets "removedOwnedSecrets",
+    Field preserved_shared_authentication "preservedSharedAuthentication" }
 );
 /// Final remote configuration, not a template. The producer refuses external-value
 /// expansion before presenting this review. Receipt-owned secrets appear only as
@@ -1763,8 +1763,8 @@ pub struct McpInstallationRemoteConfiguration {
     pub tools: Vec<String>,
 }
 record!(
-    McpInstallationRemoteConfiguration[] { field transport "transport", field url "url",
-    secret headers "headers", field tools "tools" }
+    McpInstallationRemoteConfiguration[] { Field transport "transport", Field url "url",
+    Secret headers "headers", Field tools "tools" }
 );
 /// An installation result together with the exact honoured contract, or a negotiation refusal.
 #[derive(Clone)]
@@ -1793,7 +1793,7 @@ pub struct McpInstallationResultOutcome {
     pub negotiated: CatalogNegotiatedContract,
 }
 record!(
-    McpInstallationResultOutcome["kind" "outcome"] { field outcome "outcome", field
+    McpInstallationResultOutcome["kind" "outcome"] { Field outcome "outcome", Field
     negotiated "negotiated" }
 );
 /// Safe MCP review fields. No raw card, retrieval URL, plan handle or secret value.
@@ -1840,12 +1840,12 @@ pub struct McpInstallationReviewInstall {
     pub effective_configuration: Option<McpInstallationRemoteConfiguration>,
 }
 record!(
-    McpInstallationReviewInstall["action" "install"] { field identity "identity", field
-    provenance "provenance", field catalogue_trust "catalogueTrust", field catalogue
-    "catalogue", field target "target", field policy "policy", field selected_choice
-    "selectedChoice", field configuration_change "configurationChange", field inputs
-    "inputs", field supplied_secrets "suppliedSecrets", field secret_storage
-    "secretStorage", field effective_configuration "effectiveConfiguration" }
+    McpInstallationReviewInstall["action" "install"] { Field identity "identity", Field
+    provenance "provenance", Field catalogue_trust "catalogueTrust", Field catalogue
+    "catalogue", Field target "target", Field policy "policy", Field selected_choice
+    "selectedChoice", Field configuration_change "configurationChange", Field inputs
+    "inputs", Field supplied_secrets "suppliedSecrets", Field secret_storage
+    "secretStorage", Field effective_configuration "effectiveConfiguration" }
 );
 /// `McpInstallationReview: Uninstall` of the protocol.
 #[derive(Clone)]
@@ -1869,10 +1869,10 @@ pub struct McpInstallationReviewUninstall {
     pub preserves_shared_authentication: bool,
 }
 record!(
-    McpInstallationReviewUninstall["action" "uninstall"] { field installation_id
-    "installationId", field identity "identity", field provenance "provenance", field
-    target "target", field policy "policy", field restores_previous_configuration
-    "restoresPreviousConfiguration", field owned_secret_count "ownedSecretCount", field
+    McpInstallationReviewUninstall["action" "uninstall"] { Field installation_id
+    "installationId", Field identity "identity", Field provenance "provenance", Field
+    target "target", Field policy "policy", Field restores_previous_configuration
+    "restoresPreviousConfiguration", Field owned_secret_count "ownedSecretCount", Field
     preserves_shared_authentication "preservesSharedAuthentication" }
 );
 /// A request-local value for one exact reviewed placeholder. Never logged or persisted in a plan.
@@ -1885,7 +1885,7 @@ pub struct McpInstallationSecret {
     pub value: String,
 }
 record!(
-    McpInstallationSecret[] { field placeholder "placeholder", field value "value" }
+    McpInstallationSecret[] { Field placeholder "placeholder", Field value "value" }
 );
 impl McpInstallationSecret {
     /// With what is required; the rest is unset.
@@ -1898,7 +1898,7 @@ impl McpInstallationSecret {
     }
 }
 /// Explicit backend selection is part of the final review; failures never switch backends.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpInstallationSecretStorage {
     /// The selected operating-system keychain, without fallback to file storage.
@@ -1912,7 +1912,7 @@ string_enum!(
     McpInstallationSecretStorage { Keychain "keychain", PrivateFile "private-file" }
 );
 /// Configuration ownership and setup observations, distinct from tool permissions.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpInstallationState {
     /// Owned configuration exists; inventory alone does not grant activation.
@@ -1956,9 +1956,9 @@ pub struct McpInstallationSummary {
     pub installed_at: Option<String>,
 }
 record!(
-    McpInstallationSummary[] { field installation_id "installationId", field operation_id
-    "operationId", field identity "identity", field choice_id "choiceId", field state
-    "state", field catalogue "catalogue", field installed_at "installedAt" }
+    McpInstallationSummary[] { Field installation_id "installationId", Field operation_id
+    "operationId", Field identity "identity", Field choice_id "choiceId", Field state
+    "state", Field catalogue "catalogue", Field installed_at "installedAt" }
 );
 /// New-work inventory or recovery request under an explicitly selected existing session.
 #[derive(Clone)]
@@ -1970,7 +1970,7 @@ pub struct McpInstallationsRequest {
     pub policy_session_id: String,
 }
 record!(
-    McpInstallationsRequest[] { field contract "contract", field policy_session_id
+    McpInstallationsRequest[] { Field contract "contract", Field policy_session_id
     "policySessionId" }
 );
 impl McpInstallationsRequest {
@@ -1993,7 +1993,7 @@ pub struct McpIsServerRunningRequest {
     /// Name of the MCP server to check
     pub server_name: String,
 }
-record!(McpIsServerRunningRequest[] { field server_name "serverName" });
+record!(McpIsServerRunningRequest[] { Field server_name "serverName" });
 impl McpIsServerRunningRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -2010,7 +2010,7 @@ pub struct McpIsServerRunningResult {
     /// True if the server has an active client and transport.
     pub running: bool,
 }
-record!(McpIsServerRunningResult[] { field running "running" });
+record!(McpIsServerRunningResult[] { Field running "running" });
 /// Names of the MCP servers the runtime supplies itself.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -2020,7 +2020,7 @@ pub struct McpListBuiltinServerNamesResult {
     /// Every built-in server name. A host disabling the built-ins wholesale suppresses exactly this set.
     pub names: Vec<String>,
 }
-record!(McpListBuiltinServerNamesResult[] { field names "names" });
+record!(McpListBuiltinServerNamesResult[] { Field names "names" });
 /// Payload identifying the MCP server associated with a list change.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2028,7 +2028,7 @@ pub struct McpListChangedData {
     /// Name of the MCP server whose list changed
     pub server_name: String,
 }
-record!(McpListChangedData[] { field server_name "serverName" });
+record!(McpListChangedData[] { Field server_name "serverName" });
 /// Server name whose tool list should be returned.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2036,7 +2036,7 @@ pub struct McpListToolsRequest {
     /// Name of the connected MCP server whose tools to list.
     pub server_name: String,
 }
-record!(McpListToolsRequest[] { field server_name "serverName" });
+record!(McpListToolsRequest[] { Field server_name "serverName" });
 impl McpListToolsRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -2053,7 +2053,7 @@ pub struct McpListToolsResult {
     /// Tools exposed by the server.
     pub tools: Vec<McpTools>,
 }
-record!(McpListToolsResult[] { field tools "tools" });
+record!(McpListToolsResult[] { Field tools "tools" });
 /// Identifies the MCP server whose persisted OAuth credentials were updated.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -2064,7 +2064,7 @@ pub struct McpOauthAuthenticationStateChangedRequest {
     pub refresh_session_token: Option<bool>,
 }
 record!(
-    McpOauthAuthenticationStateChangedRequest[] { field server_name "serverName", field
+    McpOauthAuthenticationStateChangedRequest[] { Field server_name "serverName", Field
     refresh_session_token "refreshSessionToken" }
 );
 impl McpOauthAuthenticationStateChangedRequest {
@@ -2091,8 +2091,8 @@ pub struct McpOauthCancelLoginRequest {
     pub login_id: String,
 }
 record!(
-    McpOauthCancelLoginRequest[] { field expected_installation_id
-    "expectedInstallationId", field login_id "loginId" }
+    McpOauthCancelLoginRequest[] { Field expected_installation_id
+    "expectedInstallationId", Field login_id "loginId" }
 );
 /// Honest terminal cancellation result; persistence or recovery failures remain RPC errors.
 #[derive(Clone)]
@@ -2101,7 +2101,7 @@ pub struct McpOauthCancelLoginResult {
     /// True after cancellation settles, false when the original login already connected successfully.
     pub cancelled: bool,
 }
-record!(McpOauthCancelLoginResult[] { field cancelled "cancelled" });
+record!(McpOauthCancelLoginResult[] { Field cancelled "cancelled" });
 /// A remote MCP server whose authorization server should be asked about Dynamic Client Registration.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -2118,9 +2118,9 @@ pub struct McpOauthCheckDcrSupportRequest {
     pub session_id: Option<String>,
 }
 record!(
-    McpOauthCheckDcrSupportRequest[] { field server_url "serverUrl", field
-    resource_metadata_text "resourceMetadataText", field sandbox_proxy "sandboxProxy",
-    field session_id "sessionId" }
+    McpOauthCheckDcrSupportRequest[] { Field server_url "serverUrl", Field
+    resource_metadata_text "resourceMetadataText", Field sandbox_proxy "sandboxProxy",
+    Field session_id "sessionId" }
 );
 impl McpOauthCheckDcrSupportRequest {
     /// With what is required; the rest is unset.
@@ -2167,7 +2167,7 @@ pub struct McpOauthCheckDcrSupportResult {
     pub authorization_server_url: Option<String>,
 }
 record!(
-    McpOauthCheckDcrSupportResult[] { field supports_dcr "supportsDcr", field
+    McpOauthCheckDcrSupportResult[] { Field supports_dcr "supportsDcr", Field
     authorization_server_url "authorizationServerUrl" }
 );
 /// Host-delivered callback for a runtime-managed MCP OAuth login.
@@ -2180,7 +2180,7 @@ pub struct McpOauthCompleteRequest {
     pub callback_url: String,
 }
 record!(
-    McpOauthCompleteRequest[] { field authorization_id "authorizationId", field
+    McpOauthCompleteRequest[] { Field authorization_id "authorizationId", Field
     callback_url "callbackUrl" }
 );
 impl McpOauthCompleteRequest {
@@ -2206,10 +2206,10 @@ pub struct McpOauthCompletedData {
     pub outcome: McpOauthCompletionOutcome,
 }
 record!(
-    McpOauthCompletedData[] { field request_id "requestId", field outcome "outcome" }
+    McpOauthCompletedData[] { Field request_id "requestId", Field outcome "outcome" }
 );
 /// How the pending MCP OAuth request was completed
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpOauthCompletionOutcome {
     /// The request completed with a token-backed OAuth provider.
@@ -2240,9 +2240,9 @@ pub struct McpOauthFetchProtectedResourceMetadataRequest {
     pub session_id: Option<String>,
 }
 record!(
-    McpOauthFetchProtectedResourceMetadataRequest[] { field request_url "requestUrl",
-    field headers_json "headersJson", field resource_metadata_url "resourceMetadataUrl",
-    field user_agent "userAgent", field sandbox_proxy "sandboxProxy", field session_id
+    McpOauthFetchProtectedResourceMetadataRequest[] { Field request_url "requestUrl",
+    Field headers_json "headersJson", Field resource_metadata_url "resourceMetadataUrl",
+    Field user_agent "userAgent", Field sandbox_proxy "sandboxProxy", Field session_id
     "sessionId" }
 );
 impl McpOauthFetchProtectedResourceMetadataRequest {
@@ -2302,7 +2302,7 @@ pub struct McpOauthFetchProtectedResourceMetadataResult {
     pub metadata_text: Option<String>,
 }
 record!(
-    McpOauthFetchProtectedResourceMetadataResult[] { field metadata_text "metadataText" }
+    McpOauthFetchProtectedResourceMetadataResult[] { Field metadata_text "metadataText" }
 );
 /// Pending MCP OAuth request ID and host token, cancellation, or advertised runtime refresh response.
 #[derive(Clone)]
@@ -2314,7 +2314,7 @@ pub struct McpOauthHandlePendingRequest {
     pub result: McpOauthPendingRequestResponse,
 }
 record!(
-    McpOauthHandlePendingRequest[] { field request_id "requestId", field result "result"
+    McpOauthHandlePendingRequest[] { Field request_id "requestId", Field result "result"
     }
 );
 impl McpOauthHandlePendingRequest {
@@ -2337,7 +2337,7 @@ pub struct McpOauthHandlePendingResult {
     /// Whether the response was accepted. False if the request was unknown, timed out, or already resolved.
     pub success: bool,
 }
-record!(McpOauthHandlePendingResult[] { field success "success" });
+record!(McpOauthHandlePendingResult[] { Field success "success" });
 /// Raw HTTP response details from the OAuth auth challenge, as observed by the runtime.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2350,8 +2350,8 @@ pub struct McpOauthHttpResponse {
     pub body: Option<String>,
 }
 record!(
-    McpOauthHttpResponse[] { field status_code "statusCode", field headers "headers",
-    field body "body" }
+    McpOauthHttpResponse[] { Field status_code "statusCode", Field headers "headers",
+    Field body "body" }
 );
 /// An authorization server URL to classify.
 ///
@@ -2363,7 +2363,7 @@ pub struct McpOauthIsMicrosoftAuthorizationServerRequest {
     pub authorization_server_url: String,
 }
 record!(
-    McpOauthIsMicrosoftAuthorizationServerRequest[] { field authorization_server_url
+    McpOauthIsMicrosoftAuthorizationServerRequest[] { Field authorization_server_url
     "authorizationServerUrl" }
 );
 impl McpOauthIsMicrosoftAuthorizationServerRequest {
@@ -2385,11 +2385,11 @@ pub struct McpOauthIsMicrosoftAuthorizationServerResult {
     pub is_microsoft_authorization_server: bool,
 }
 record!(
-    McpOauthIsMicrosoftAuthorizationServerResult[] { field
+    McpOauthIsMicrosoftAuthorizationServerResult[] { Field
     is_microsoft_authorization_server "isMicrosoftAuthorizationServer" }
 );
 /// OAuth grant type override for this login.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpOauthLoginGrantType {
     /// Interactive browser-based OAuth flow using an authorization code, typically with PKCE.
@@ -2432,11 +2432,11 @@ pub struct McpOauthLoginRequest {
     pub expected_installation_id: Option<String>,
 }
 record!(
-    McpOauthLoginRequest[] { field server_name "serverName", field force_reauth
-    "forceReauth", field client_name "clientName", field callback_success_message
-    "callbackSuccessMessage", field client_id "clientId", secret client_secret
-    "clientSecret", field public_client "publicClient", field grant_type "grantType",
-    field redirect_uri "redirectUri", field login_id "loginId", field
+    McpOauthLoginRequest[] { Field server_name "serverName", Field force_reauth
+    "forceReauth", Field client_name "clientName", Field callback_success_message
+    "callbackSuccessMessage", Field client_id "clientId", Secret client_secret
+    "clientSecret", Field public_client "publicClient", Field grant_type "grantType",
+    Field redirect_uri "redirectUri", Field login_id "loginId", Field
     expected_installation_id "expectedInstallationId" }
 );
 impl McpOauthLoginRequest {
@@ -2538,8 +2538,8 @@ pub struct McpOauthLoginResult {
     pub authorization_id: Option<String>,
 }
 record!(
-    McpOauthLoginResult[] { field login_id "loginId", field status "status", field
-    authorization_url "authorizationUrl", field authorization_id "authorizationId" }
+    McpOauthLoginResult[] { Field login_id "loginId", Field status "status", Field
+    authorization_url "authorizationUrl", Field authorization_id "authorizationId" }
 );
 /// Host response to the pending OAuth request.
 #[derive(Clone)]
@@ -2582,8 +2582,8 @@ pub struct McpOauthPendingRequestResponseToken {
     pub expires_in: Option<i64>,
 }
 record!(
-    McpOauthPendingRequestResponseToken["kind" "token"] { secret access_token
-    "accessToken", field token_type "tokenType", field expires_in "expiresIn" }
+    McpOauthPendingRequestResponseToken["kind" "token"] { Secret access_token
+    "accessToken", Field token_type "tokenType", Field expires_in "expiresIn" }
 );
 impl McpOauthPendingRequestResponseToken {
     /// With what is required; the rest is unset.
@@ -2624,9 +2624,9 @@ pub struct McpOauthPrepareLoginRequest {
     pub callback_success_message: Option<String>,
 }
 record!(
-    McpOauthPrepareLoginRequest[] { field server_name "serverName", field
-    expected_installation_id "expectedInstallationId", field force_reauth "forceReauth",
-    field client_name "clientName", field callback_success_message
+    McpOauthPrepareLoginRequest[] { Field server_name "serverName", Field
+    expected_installation_id "expectedInstallationId", Field force_reauth "forceReauth",
+    Field client_name "clientName", Field callback_success_message
     "callbackSuccessMessage" }
 );
 /// An inert runtime-issued login handle. Preparation alone performs no activation or OAuth work.
@@ -2639,11 +2639,11 @@ pub struct McpOauthPrepareLoginResult {
     pub expires_at: String,
 }
 record!(
-    McpOauthPrepareLoginResult[] { field login_id "loginId", field expires_at "expiresAt"
+    McpOauthPrepareLoginResult[] { Field login_id "loginId", Field expires_at "expiresAt"
     }
 );
 /// Why a passive MCP OAuth probe determined authentication is needed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpOauthProbeNeedsAuthReason {
     /// No token was sent and the server requires authentication.
@@ -2669,8 +2669,8 @@ pub struct McpOauthProbeRequest {
     pub server_name: String,
 }
 record!(
-    McpOauthProbeRequest[] { field expected_installation_id "expectedInstallationId",
-    field server_name "serverName" }
+    McpOauthProbeRequest[] { Field expected_installation_id "expectedInstallationId",
+    Field server_name "serverName" }
 );
 impl McpOauthProbeRequest {
     /// With what is required; the rest is unset.
@@ -2718,7 +2718,7 @@ pub struct McpOauthProbeResultAuthenticated {
     pub http_response: McpOauthHttpResponse,
 }
 record!(
-    McpOauthProbeResultAuthenticated["status" "authenticated"] { field http_response
+    McpOauthProbeResultAuthenticated["status" "authenticated"] { Field http_response
     "httpResponse" }
 );
 /// `McpOauthProbeResult: Failed` of the protocol.
@@ -2731,7 +2731,7 @@ pub struct McpOauthProbeResultFailed {
     pub http_response: Option<McpOauthHttpResponse>,
 }
 record!(
-    McpOauthProbeResultFailed["status" "failed"] { field error "error", field
+    McpOauthProbeResultFailed["status" "failed"] { Field error "error", Field
     http_response "httpResponse" }
 );
 /// `McpOauthProbeResult: NeedsAuth` of the protocol.
@@ -2746,8 +2746,8 @@ pub struct McpOauthProbeResultNeedsAuth {
     pub www_authenticate_params: Option<McpOauthWwwAuthenticateParams>,
 }
 record!(
-    McpOauthProbeResultNeedsAuth["status" "needs-auth"] { field http_response
-    "httpResponse", field reason "reason", field www_authenticate_params
+    McpOauthProbeResultNeedsAuth["status" "needs-auth"] { Field http_response
+    "httpResponse", Field reason "reason", Field www_authenticate_params
     "wwwAuthenticateParams" }
 );
 /// `McpOauthProbeResult: NoAuthRequired` of the protocol.
@@ -2758,7 +2758,7 @@ pub struct McpOauthProbeResultNoAuthRequired {
     pub http_response: McpOauthHttpResponse,
 }
 record!(
-    McpOauthProbeResultNoAuthRequired["status" "no-auth-required"] { field http_response
+    McpOauthProbeResultNoAuthRequired["status" "no-auth-required"] { Field http_response
     "httpResponse" }
 );
 /// Terminal outcome of a runtime-owned MCP OAuth recovery accepted through a runtimeRefresh handoff
@@ -2773,11 +2773,11 @@ pub struct McpOauthRecoveryCompletedData {
     pub outcome: McpOauthRecoveryCompletedOutcome,
 }
 record!(
-    McpOauthRecoveryCompletedData[] { field request_id "requestId", field server_name
-    "serverName", field outcome "outcome" }
+    McpOauthRecoveryCompletedData[] { Field request_id "requestId", Field server_name
+    "serverName", Field outcome "outcome" }
 );
 /// Terminal outcome of the original authorization reservation, including reconnect
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpOauthRecoveryCompletedOutcome {
     /// Credentials were renewed and the server reconnected.
@@ -2794,7 +2794,7 @@ string_enum!(
     Failed "failed" }
 );
 /// Reason the runtime is requesting host-provided MCP OAuth credentials
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpOauthRequestReason {
     /// Initial credentials are required before connecting to the MCP server.
@@ -2836,11 +2836,11 @@ pub struct McpOauthRequiredData {
     pub runtime_refresh_supported: Option<bool>,
 }
 record!(
-    McpOauthRequiredData[] { field request_id "requestId", field server_name
-    "serverName", field server_url "serverUrl", field static_client_config
-    "staticClientConfig", field www_authenticate_params "wwwAuthenticateParams", field
-    http_response "httpResponse", field resource_metadata "resourceMetadata", field
-    reason "reason", field runtime_refresh_supported "runtimeRefreshSupported" }
+    McpOauthRequiredData[] { Field request_id "requestId", Field server_name
+    "serverName", Field server_url "serverUrl", Field static_client_config
+    "staticClientConfig", Field www_authenticate_params "wwwAuthenticateParams", Field
+    http_response "httpResponse", Field resource_metadata "resourceMetadata", Field
+    reason "reason", Field runtime_refresh_supported "runtimeRefreshSupported" }
 );
 /// Static OAuth client configuration, if the server specifies one
 #[derive(Clone)]
@@ -2858,9 +2858,9 @@ pub struct McpOauthRequiredStaticClientConfig {
     pub scope: Option<String>,
 }
 record!(
-    McpOauthRequiredStaticClientConfig[] { field client_id "clientId", secret
-    client_secret "clientSecret", field public_client "publicClient", field grant_type
-    "grantType", field scope "scope" }
+    McpOauthRequiredStaticClientConfig[] { Field client_id "clientId", Secret
+    client_secret "clientSecret", Field public_client "publicClient", Field grant_type
+    "grantType", Field scope "scope" }
 );
 /// Pending MCP OAuth request id to respond to.
 #[derive(Clone)]
@@ -2869,7 +2869,7 @@ pub struct McpOauthRespondRequest {
     /// OAuth request identifier from the mcp.oauth_required event
     pub request_id: String,
 }
-record!(McpOauthRespondRequest[] { field request_id "requestId" });
+record!(McpOauthRespondRequest[] { Field request_id "requestId" });
 impl McpOauthRespondRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -2886,7 +2886,7 @@ pub struct McpOauthRespondResult {
     /// Whether the response was accepted. False if the request was unknown, timed out, or already resolved.
     pub success: bool,
 }
-record!(McpOauthRespondResult[] { field success "success" });
+record!(McpOauthRespondResult[] { Field success "success" });
 /// An OAuth client a server configuration pins, without its secret.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -2903,8 +2903,8 @@ pub struct McpOauthStaticClientConfig {
     pub scope: Option<String>,
 }
 record!(
-    McpOauthStaticClientConfig[] { field client_id "clientId", field public_client
-    "publicClient", field grant_type "grantType", field scope "scope" }
+    McpOauthStaticClientConfig[] { Field client_id "clientId", Field public_client
+    "publicClient", Field grant_type "grantType", Field scope "scope" }
 );
 /// A remote MCP server configuration whose pinned OAuth client should be read.
 ///
@@ -2915,7 +2915,7 @@ pub struct McpOauthStaticClientConfigRequest {
     /// The server configuration to read. A configuration that pins no client answers nothing.
     pub config: McpServerConfig,
 }
-record!(McpOauthStaticClientConfigRequest[] { field config "config" });
+record!(McpOauthStaticClientConfigRequest[] { Field config "config" });
 impl McpOauthStaticClientConfigRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -2932,7 +2932,7 @@ pub struct McpOauthStaticClientConfigResult {
     /// The pinned client. Absent when the configuration pins no non-empty client id, so the flow should register one dynamically.
     pub client_config: Option<McpOauthStaticClientConfig>,
 }
-record!(McpOauthStaticClientConfigResult[] { field client_config "clientConfig" });
+record!(McpOauthStaticClientConfigResult[] { Field client_config "clientConfig" });
 /// OAuth WWW-Authenticate parameters parsed from an MCP auth challenge
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2945,11 +2945,11 @@ pub struct McpOauthWwwAuthenticateParams {
     pub error: Option<String>,
 }
 record!(
-    McpOauthWwwAuthenticateParams[] { field resource_metadata_url "resourceMetadataUrl",
-    field scope "scope", field error "error" }
+    McpOauthWwwAuthenticateParams[] { Field resource_metadata_url "resourceMetadataUrl",
+    Field scope "scope", Field error "error" }
 );
 /// Outcome of starting the original prepared owned login.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpOwnedOauthLoginStatus {
     /// The original requester may open the returned authorisation URL.
@@ -2977,12 +2977,12 @@ pub struct McpPlanConfigurationChange {
     pub secret_references: Vec<McpPlanSecretReference>,
 }
 record!(
-    McpPlanConfigurationChange["scope" "user"] { field operation "operation", field
-    config_key "configKey", field changed_fields "changedFields", field secret_references
+    McpPlanConfigurationChange["scope" "user"] { Field operation "operation", Field
+    config_key "configKey", Field changed_fields "changedFields", Field secret_references
     "secretReferences" }
 );
 /// Whether a planned configuration change would create or modify an entry
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanConfigurationOperation {
     /// Creates a configuration entry that does not exist yet.
@@ -2994,7 +2994,7 @@ pub enum McpPlanConfigurationOperation {
 }
 string_enum!(McpPlanConfigurationOperation { Add "add", Update "update" });
 /// Discriminator for an enumerated required value
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanEnumValueType {
     /// One of a fixed, non-empty set of permitted values.
@@ -3013,7 +3013,7 @@ pub struct McpPlanInstallPlanned {
     pub negotiated: CatalogNegotiatedContract,
 }
 record!(
-    McpPlanInstallPlanned["kind" "planned"] { field plan "plan", field negotiated
+    McpPlanInstallPlanned["kind" "planned"] { Field plan "plan", Field negotiated
     "negotiated" }
 );
 /// A side-effect-free request for an MCP install plan. Computing a plan never writes configuration, stores a secret, or reloads MCP servers.
@@ -3030,8 +3030,8 @@ pub struct McpPlanInstallRequest {
     pub policy_session_id: Option<String>,
 }
 record!(
-    McpPlanInstallRequest[] { field contract "contract", field source "source", field
-    scope "scope", field policy_session_id "policySessionId" }
+    McpPlanInstallRequest[] { Field contract "contract", Field source "source", Field
+    scope "scope", Field policy_session_id "policySessionId" }
 );
 impl McpPlanInstallRequest {
     /// With what is required; the rest is unset.
@@ -3121,8 +3121,8 @@ pub struct McpPlanInstallSourceCandidate {
     pub search_id: String,
 }
 record!(
-    McpPlanInstallSourceCandidate["kind" "candidate"] { field candidate_handle
-    "candidateHandle", field search_id "searchId" }
+    McpPlanInstallSourceCandidate["kind" "candidate"] { Field candidate_handle
+    "candidateHandle", Field search_id "searchId" }
 );
 impl McpPlanInstallSourceCandidate {
     /// With what is required; the rest is unset.
@@ -3138,7 +3138,7 @@ impl McpPlanInstallSourceCandidate {
     }
 }
 /// Discriminator for a candidate-backed install-plan source
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanInstallSourceCandidateKind {
     /// Plan from a candidate returned by catalog search.
@@ -3154,7 +3154,7 @@ pub struct McpPlanInstallSourceCard {
     /// The card to plan from: exactly one of a URL or embedded data.
     pub card: McpServerCardReference,
 }
-record!(McpPlanInstallSourceCard["kind" "card"] { field card "card" });
+record!(McpPlanInstallSourceCard["kind" "card"] { Field card "card" });
 impl McpPlanInstallSourceCard {
     /// With what is required; the rest is unset.
     #[inline]
@@ -3163,7 +3163,7 @@ impl McpPlanInstallSourceCard {
     }
 }
 /// Discriminator for a caller-supplied-card install-plan source
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanInstallSourceCardKind {
     /// Plan directly from a caller-supplied card.
@@ -3173,7 +3173,7 @@ pub enum McpPlanInstallSourceCardKind {
 }
 string_enum!(McpPlanInstallSourceCardKind { Card "card" });
 /// Discriminator for a package-backed transport choice
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanPackageInstallMethod {
     /// Install and run a local package.
@@ -3183,7 +3183,7 @@ pub enum McpPlanPackageInstallMethod {
 }
 string_enum!(McpPlanPackageInstallMethod { Package "package" });
 /// Transport exposed by a locally launched package
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanPackageTransport {
     /// A locally launched process spoken to over standard input and output.
@@ -3193,7 +3193,7 @@ pub enum McpPlanPackageTransport {
 }
 string_enum!(McpPlanPackageTransport { Stdio "stdio" });
 /// What policy decided for a planned server
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanPolicyDecision {
     /// Policy permits the server.
@@ -3221,11 +3221,11 @@ pub struct McpPlanPolicyResult {
     pub reason: Option<String>,
 }
 record!(
-    McpPlanPolicyResult[] { field decision "decision", field source "source", field
+    McpPlanPolicyResult[] { Field decision "decision", Field source "source", Field
     reason "reason" }
 );
 /// Which authority produced a policy decision
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanPolicySource {
     /// No policy applied, so the server is permitted by default.
@@ -3257,11 +3257,11 @@ pub struct McpPlanProvenance {
     pub media_type: McpServerCardMediaType,
 }
 record!(
-    McpPlanProvenance[] { field authority "authority", field validated_at "validatedAt",
-    field card_digest "cardDigest", field media_type "mediaType" }
+    McpPlanProvenance[] { Field authority "authority", Field validated_at "validatedAt",
+    Field card_digest "cardDigest", Field media_type "mediaType" }
 );
 /// Discriminator for a remote-endpoint transport choice
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanRemoteInstallMethod {
     /// Connect to a remote endpoint.
@@ -3271,7 +3271,7 @@ pub enum McpPlanRemoteInstallMethod {
 }
 string_enum!(McpPlanRemoteInstallMethod { Remote "remote" });
 /// Transport exposed by a remote endpoint
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanRemoteTransport {
     /// An HTTP endpoint.
@@ -3320,13 +3320,13 @@ pub struct McpPlanRequiredValueEnum {
     pub is_repeated: bool,
 }
 record!(
-    McpPlanRequiredValueEnum["kind" "enum", "valueType" "enum"] { field key "key", field
-    category "category", field required "required", field default_value "defaultValue",
-    field title "title", field description "description", field enum_values "enumValues",
-    field is_repeated "isRepeated" }
+    McpPlanRequiredValueEnum["kind" "enum", "valueType" "enum"] { Field key "key", Field
+    category "category", Field required "required", Field default_value "defaultValue",
+    Field title "title", Field description "description", Field enum_values "enumValues",
+    Field is_repeated "isRepeated" }
 );
 /// Discriminator for an enumerated required value
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanRequiredValueEnumKind {
     /// The value uses a fixed non-empty enumeration.
@@ -3357,13 +3357,13 @@ pub struct McpPlanRequiredValueScalar {
     pub is_repeated: bool,
 }
 record!(
-    McpPlanRequiredValueScalar["kind" "scalar"] { field key "key", field category
-    "category", field value_type "valueType", field required "required", field
-    default_value "defaultValue", field title "title", field description "description",
-    field is_repeated "isRepeated" }
+    McpPlanRequiredValueScalar["kind" "scalar"] { Field key "key", Field category
+    "category", Field value_type "valueType", Field required "required", Field
+    default_value "defaultValue", Field title "title", Field description "description",
+    Field is_repeated "isRepeated" }
 );
 /// Discriminator for a scalar required value
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanRequiredValueScalarKind {
     /// The value uses one scalar type.
@@ -3386,11 +3386,11 @@ pub struct McpPlanResourceIdentity {
     pub registry_id: Option<String>,
 }
 record!(
-    McpPlanResourceIdentity[] { field canonical_name "canonicalName", field server_name
-    "serverName", field version "version", field registry_id "registryId" }
+    McpPlanResourceIdentity[] { Field canonical_name "canonicalName", Field server_name
+    "serverName", Field version "version", Field registry_id "registryId" }
 );
 /// Scalar type a required value must conform to
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanScalarValueType {
     /// Free text.
@@ -3409,7 +3409,7 @@ string_enum!(
     "path" }
 );
 /// Configuration scope an MCP install plan targets
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanScope {
     /// The user's own MCP configuration.
@@ -3430,7 +3430,7 @@ pub struct McpPlanSecretPlaceholder {
     pub title: Option<String>,
 }
 record!(
-    McpPlanSecretPlaceholder[] { field key "key", field placeholder "placeholder", field
+    McpPlanSecretPlaceholder[] { Field key "key", Field placeholder "placeholder", Field
     title "title" }
 );
 /// A runtime-assigned secret placeholder. The identifier is carried once, inside the placeholder, so it cannot contradict a separate secret-id field.
@@ -3442,7 +3442,7 @@ pub struct McpPlanTarget {
     /// Configuration key the server would be recorded under within that scope.
     pub config_key: String,
 }
-record!(McpPlanTarget["scope" "user"] { field config_key "configKey" });
+record!(McpPlanTarget["scope" "user"] { Field config_key "configKey" });
 /// One eligible way to run the server, represented as a tagged package or remote variant so package identity and endpoint states cannot contradict the install method.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -3474,9 +3474,9 @@ pub struct McpPlanTransportChoicePackage {
     pub secret_placeholders: Vec<McpPlanSecretPlaceholder>,
 }
 record!(
-    McpPlanTransportChoicePackage["transport" "stdio", "installMethod" "package"] { field
-    choice_id "choiceId", field package_type "packageType", field package_identifier
-    "packageIdentifier", field required_values "requiredValues", field
+    McpPlanTransportChoicePackage["transport" "stdio", "installMethod" "package"] { Field
+    choice_id "choiceId", Field package_type "packageType", Field package_identifier
+    "packageIdentifier", Field required_values "requiredValues", Field
     secret_placeholders "secretPlaceholders" }
 );
 /// An eligible remote-endpoint transport choice. The endpoint is required and package identity cannot be represented.
@@ -3495,9 +3495,9 @@ pub struct McpPlanTransportChoiceRemote {
     pub secret_placeholders: Vec<McpPlanSecretPlaceholder>,
 }
 record!(
-    McpPlanTransportChoiceRemote["installMethod" "remote"] { field choice_id "choiceId",
-    field transport "transport", field endpoint "endpoint", field required_values
-    "requiredValues", field secret_placeholders "secretPlaceholders" }
+    McpPlanTransportChoiceRemote["installMethod" "remote"] { Field choice_id "choiceId",
+    Field transport "transport", Field endpoint "endpoint", Field required_values
+    "requiredValues", Field secret_placeholders "secretPlaceholders" }
 );
 /// Read-only preparation of one owned removal under fresh selected-session authority.
 #[derive(Clone)]
@@ -3511,8 +3511,8 @@ pub struct McpPlanUninstallRequest {
     pub policy_session_id: String,
 }
 record!(
-    McpPlanUninstallRequest[] { field contract "contract", field installation_id
-    "installationId", field policy_session_id "policySessionId" }
+    McpPlanUninstallRequest[] { Field contract "contract", Field installation_id
+    "installationId", Field policy_session_id "policySessionId" }
 );
 impl McpPlanUninstallRequest {
     /// With what is required; the rest is unset.
@@ -3530,7 +3530,7 @@ impl McpPlanUninstallRequest {
     }
 }
 /// Where a required value is applied when the planned server is launched
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPlanValueCategory {
     /// Set as an environment variable on the launched process.
@@ -3575,9 +3575,9 @@ pub struct McpPrepareInstallRequest {
     pub secret_storage: McpInstallationSecretStorage,
 }
 record!(
-    McpPrepareInstallRequest[] { field contract "contract", field plan_handle
-    "planHandle", field choice_id "choiceId", field policy_session_id "policySessionId",
-    field inputs "inputs", field secrets "secrets", field source "source", field
+    McpPrepareInstallRequest[] { Field contract "contract", Field plan_handle
+    "planHandle", Field choice_id "choiceId", Field policy_session_id "policySessionId",
+    Field inputs "inputs", Field secrets "secrets", Field source "source", Field
     secret_storage "secretStorage" }
 );
 impl McpPrepareInstallRequest {
@@ -3615,7 +3615,7 @@ pub struct McpPreparedInstall {
     pub expires_at_epoch_ms: i64,
 }
 record!(
-    McpPreparedInstall[] { field operation_id "operationId", field expires_at_epoch_ms
+    McpPreparedInstall[] { Field operation_id "operationId", Field expires_at_epoch_ms
     "expiresAtEpochMs" }
 );
 /// An MCP prompt descriptor. Server-provided non-standard fields are exposed under `additionalProperties`.
@@ -3640,9 +3640,9 @@ pub struct McpPrompt {
     >,
 }
 record!(
-    McpPrompt[] { field name "name", field title "title", field description
-    "description", field arguments "arguments", field icons "icons", field meta "_meta",
-    field additional_properties "additionalProperties" }
+    McpPrompt[] { Field name "name", Field title "title", Field description
+    "description", Field arguments "arguments", Field icons "icons", Field meta "_meta",
+    Field additional_properties "additionalProperties" }
 );
 /// An argument accepted by an MCP prompt.
 #[derive(Clone)]
@@ -3662,8 +3662,8 @@ pub struct McpPromptArgument {
     >,
 }
 record!(
-    McpPromptArgument[] { field name "name", field description "description", field
-    required "required", field meta "_meta", field additional_properties
+    McpPromptArgument[] { Field name "name", Field description "description", Field
+    required "required", Field meta "_meta", Field additional_properties
     "additionalProperties" }
 );
 /// An MCP prompt icon with standard size hints and preserved non-standard fields.
@@ -3684,8 +3684,8 @@ pub struct McpPromptIcon {
     >,
 }
 record!(
-    McpPromptIcon[] { field src "src", field mime_type "mimeType", field sizes "sizes",
-    field theme "theme", field additional_properties "additionalProperties" }
+    McpPromptIcon[] { Field src "src", Field mime_type "mimeType", Field sizes "sizes",
+    Field theme "theme", Field additional_properties "additionalProperties" }
 );
 /// An MCP prompt message with opaque JSON content preserved without flattening or content-type filtering.
 #[derive(Clone)]
@@ -3703,11 +3703,11 @@ pub struct McpPromptMessage {
     >,
 }
 record!(
-    McpPromptMessage[] { field role "role", field content "content", field meta "_meta",
-    field additional_properties "additionalProperties" }
+    McpPromptMessage[] { Field role "role", Field content "content", Field meta "_meta",
+    Field additional_properties "additionalProperties" }
 );
 /// The sender role of an MCP prompt message.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpPromptRole {
     /// A message from the user.
@@ -3730,8 +3730,8 @@ pub struct McpPromptsGetRequest {
     pub arguments: Option<std::collections::BTreeMap<String, String>>,
 }
 record!(
-    McpPromptsGetRequest[] { field server_name "serverName", field prompt_name
-    "promptName", field arguments "arguments" }
+    McpPromptsGetRequest[] { Field server_name "serverName", Field prompt_name
+    "promptName", Field arguments "arguments" }
 );
 impl McpPromptsGetRequest {
     /// With what is required; the rest is unset.
@@ -3769,8 +3769,8 @@ pub struct McpPromptsGetResult {
     >,
 }
 record!(
-    McpPromptsGetResult[] { field description "description", field messages "messages",
-    field meta "_meta", field additional_properties "additionalProperties" }
+    McpPromptsGetResult[] { Field description "description", Field messages "messages",
+    Field meta "_meta", Field additional_properties "additionalProperties" }
 );
 /// MCP server whose prompts to enumerate.
 #[derive(Clone)]
@@ -3782,7 +3782,7 @@ pub struct McpPromptsListRequest {
     pub cursor: Option<String>,
 }
 record!(
-    McpPromptsListRequest[] { field server_name "serverName", field cursor "cursor" }
+    McpPromptsListRequest[] { Field server_name "serverName", Field cursor "cursor" }
 );
 impl McpPromptsListRequest {
     /// With what is required; the rest is unset.
@@ -3816,8 +3816,8 @@ pub struct McpPromptsListResult {
     >,
 }
 record!(
-    McpPromptsListResult[] { field prompts "prompts", field next_cursor "nextCursor",
-    field meta "_meta", field additional_properties "additionalProperties" }
+    McpPromptsListResult[] { Field prompts "prompts", Field next_cursor "nextCursor",
+    Field meta "_meta", Field additional_properties "additionalProperties" }
 );
 /// Registration parameters for an external MCP client.
 ///
@@ -3841,8 +3841,8 @@ pub struct McpRegisterExternalClientRequest {
     pub config: serde_json::Value,
 }
 record!(
-    McpRegisterExternalClientRequest[] { field server_name "serverName", field client
-    "client", field transport "transport", field config "config" }
+    McpRegisterExternalClientRequest[] { Field server_name "serverName", Field client
+    "client", Field transport "transport", Field config "config" }
 );
 impl McpRegisterExternalClientRequest {
     /// With what is required; the rest is unset.
@@ -3870,7 +3870,7 @@ pub struct McpRegistryCancelRequest {
     /// Request ID from `mcp.registry.allocateRequestId` that the search uses.
     pub request_id: i64,
 }
-record!(McpRegistryCancelRequest[] { field request_id "requestId" });
+record!(McpRegistryCancelRequest[] { Field request_id "requestId" });
 impl McpRegistryCancelRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -3887,7 +3887,7 @@ pub struct McpRegistryCancelResult {
     /// True when the cancel stopped a running search. False for unknown or reclaimed IDs, completed or canceled searches, and unused reservations. The cancel releases an unused reservation.
     pub canceled: bool,
 }
-record!(McpRegistryCancelResult[] { field canceled "canceled" });
+record!(McpRegistryCancelResult[] { Field canceled "canceled" });
 /// Request id naming a cancellable registry search.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -3897,7 +3897,7 @@ pub struct McpRegistryRequestIdResult {
     /// Request ID for `mcp.registry.search` and `mcp.registry.cancel`. It serves one search. Allocation can reclaim unused IDs at the 1,024-ID reservation limit.
     pub request_id: i64,
 }
-record!(McpRegistryRequestIdResult[] { field request_id "requestId" });
+record!(McpRegistryRequestIdResult[] { Field request_id "requestId" });
 /// Registry search terms, the credential to search under, and the request id that makes the search cancellable.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -3916,8 +3916,8 @@ pub struct McpRegistrySearchRequest {
     pub limit: i64,
 }
 record!(
-    McpRegistrySearchRequest[] { field request_id "requestId", field auth_info
-    "authInfo", field query "query", field repository "repository", field limit "limit" }
+    McpRegistrySearchRequest[] { Field request_id "requestId", Field auth_info
+    "authInfo", Field query "query", Field repository "repository", Field limit "limit" }
 );
 impl McpRegistrySearchRequest {
     /// With what is required; the rest is unset.
@@ -3953,7 +3953,7 @@ pub struct McpRegistrySearchResult {
     /// The server objects, carried opaquely. The runtime follows pages, keeps the newest entry per server name, cuts the list to `limit`, and sorts an empty-query result by GitHub stars. Each server object remains unchanged because the registry owns that shape.
     pub servers: serde_json::Value,
 }
-record!(McpRegistrySearchResult[] { field servers "servers" });
+record!(McpRegistrySearchResult[] { Field servers "servers" });
 /// In-process MCP reload configuration.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -3990,14 +3990,14 @@ pub struct McpReloadConfig {
     pub force_restart: Option<bool>,
 }
 record!(
-    McpReloadConfig[] { field mcp_servers "mcpServers", field disabled_servers
-    "disabledServers", field enabled_servers "enabledServers", field cli_enabled_servers
-    "cliEnabledServers", field configured_disabled_servers "configuredDisabledServers",
-    field mcp3p_enabled "mcp3pEnabled", field include_workspace_sources
-    "includeWorkspaceSources", field config_filter "configFilter", field
-    github_mcp_tool_options "githubMcpToolOptions", field github_mcp_user_override
-    "githubMcpUserOverride", field secret_store "secretStore", field active_git_hub_token
-    "activeGitHubToken", field use_cached_tool_snapshots "useCachedToolSnapshots", field
+    McpReloadConfig[] { Field mcp_servers "mcpServers", Field disabled_servers
+    "disabledServers", Field enabled_servers "enabledServers", Field cli_enabled_servers
+    "cliEnabledServers", Field configured_disabled_servers "configuredDisabledServers",
+    Field mcp3p_enabled "mcp3pEnabled", Field include_workspace_sources
+    "includeWorkspaceSources", Field config_filter "configFilter", Field
+    github_mcp_tool_options "githubMcpToolOptions", Field github_mcp_user_override
+    "githubMcpUserOverride", Field secret_store "secretStore", Field active_git_hub_token
+    "activeGitHubToken", Field use_cached_tool_snapshots "useCachedToolSnapshots", Field
     force_restart "forceRestart" }
 );
 /// Opaque MCP reload configuration.
@@ -4011,7 +4011,7 @@ pub struct McpReloadWithConfigRequest {
     /// Internal to the CLI: it may change or go without notice.
     pub config: serde_json::Value,
 }
-record!(McpReloadWithConfigRequest[] { field config "config" });
+record!(McpReloadWithConfigRequest[] { Field config "config" });
 impl McpReloadWithConfigRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -4026,7 +4026,7 @@ pub struct McpRemoveGitHubResult {
     /// True when the auto-managed `github` MCP server was removed; false when no removal happened (e.g. user has explicitly configured a `github` server, or the server was not registered).
     pub removed: bool,
 }
-record!(McpRemoveGitHubResult[] { field removed "removed" });
+record!(McpRemoveGitHubResult[] { Field removed "removed" });
 /// An MCP resource descriptor (spec `Resource`): URI, name, and optional title, description, MIME type, size, icons, annotations, and metadata. Server-provided fields outside the standard descriptor shape are exposed under `additionalProperties`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4055,9 +4055,9 @@ pub struct McpResource {
     >,
 }
 record!(
-    McpResource[] { field uri "uri", field name "name", field title "title", field
-    description "description", field mime_type "mimeType", field size "size", field icons
-    "icons", field annotations "annotations", field meta "_meta", field
+    McpResource[] { Field uri "uri", Field name "name", Field title "title", Field
+    description "description", Field mime_type "mimeType", Field size "size", Field icons
+    "icons", Field annotations "annotations", Field meta "_meta", Field
     additional_properties "additionalProperties" }
 );
 /// Standard MCP resource annotations plus preserved non-standard annotation fields.
@@ -4076,8 +4076,8 @@ pub struct McpResourceAnnotations {
     >,
 }
 record!(
-    McpResourceAnnotations[] { field audience "audience", field priority "priority",
-    field last_modified "lastModified", field additional_properties
+    McpResourceAnnotations[] { Field audience "audience", Field priority "priority",
+    Field last_modified "lastModified", Field additional_properties
     "additionalProperties" }
 );
 /// MCP resource content with URI, optional MIME type, text or base64 blob, and resource metadata.
@@ -4096,8 +4096,8 @@ pub struct McpResourceContent {
     pub meta: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(
-    McpResourceContent[] { field uri "uri", field mime_type "mimeType", field text
-    "text", field blob "blob", field meta "_meta" }
+    McpResourceContent[] { Field uri "uri", Field mime_type "mimeType", Field text
+    "text", Field blob "blob", Field meta "_meta" }
 );
 /// A resource icon descriptor plus preserved non-standard icon fields.
 #[derive(Clone)]
@@ -4117,8 +4117,8 @@ pub struct McpResourceIcon {
     >,
 }
 record!(
-    McpResourceIcon[] { field src "src", field mime_type "mimeType", field sizes "sizes",
-    field theme "theme", field additional_properties "additionalProperties" }
+    McpResourceIcon[] { Field src "src", Field mime_type "mimeType", Field sizes "sizes",
+    Field theme "theme", Field additional_properties "additionalProperties" }
 );
 /// An MCP resource template descriptor (spec `ResourceTemplate`): an RFC 6570 URI template, name, and optional title, description, MIME type, icons, annotations, and metadata. Server-provided fields outside the standard descriptor shape are exposed under `additionalProperties`.
 #[derive(Clone)]
@@ -4146,9 +4146,9 @@ pub struct McpResourceTemplate {
     >,
 }
 record!(
-    McpResourceTemplate[] { field uri_template "uriTemplate", field name "name", field
-    title "title", field description "description", field mime_type "mimeType", field
-    icons "icons", field annotations "annotations", field meta "_meta", field
+    McpResourceTemplate[] { Field uri_template "uriTemplate", Field name "name", Field
+    title "title", Field description "description", Field mime_type "mimeType", Field
+    icons "icons", Field annotations "annotations", Field meta "_meta", Field
     additional_properties "additionalProperties" }
 );
 /// MCP server whose resources to enumerate.
@@ -4161,7 +4161,7 @@ pub struct McpResourcesListRequest {
     pub cursor: Option<String>,
 }
 record!(
-    McpResourcesListRequest[] { field server_name "serverName", field cursor "cursor" }
+    McpResourcesListRequest[] { Field server_name "serverName", Field cursor "cursor" }
 );
 impl McpResourcesListRequest {
     /// With what is required; the rest is unset.
@@ -4189,7 +4189,7 @@ pub struct McpResourcesListResult {
     pub next_cursor: Option<String>,
 }
 record!(
-    McpResourcesListResult[] { field resources "resources", field next_cursor
+    McpResourcesListResult[] { Field resources "resources", Field next_cursor
     "nextCursor" }
 );
 /// MCP server whose resource templates to enumerate.
@@ -4202,7 +4202,7 @@ pub struct McpResourcesListTemplatesRequest {
     pub cursor: Option<String>,
 }
 record!(
-    McpResourcesListTemplatesRequest[] { field server_name "serverName", field cursor
+    McpResourcesListTemplatesRequest[] { Field server_name "serverName", Field cursor
     "cursor" }
 );
 impl McpResourcesListTemplatesRequest {
@@ -4231,8 +4231,8 @@ pub struct McpResourcesListTemplatesResult {
     pub next_cursor: Option<String>,
 }
 record!(
-    McpResourcesListTemplatesResult[] { field resource_templates "resourceTemplates",
-    field next_cursor "nextCursor" }
+    McpResourcesListTemplatesResult[] { Field resource_templates "resourceTemplates",
+    Field next_cursor "nextCursor" }
 );
 /// MCP server and resource URI to fetch.
 #[derive(Clone)]
@@ -4243,7 +4243,7 @@ pub struct McpResourcesReadRequest {
     /// Resource URI
     pub uri: String,
 }
-record!(McpResourcesReadRequest[] { field server_name "serverName", field uri "uri" });
+record!(McpResourcesReadRequest[] { Field server_name "serverName", Field uri "uri" });
 impl McpResourcesReadRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -4261,7 +4261,7 @@ pub struct McpResourcesReadResult {
     /// Resource contents returned by the server
     pub contents: Vec<McpResourceContent>,
 }
-record!(McpResourcesReadResult[] { field contents "contents" });
+record!(McpResourcesReadResult[] { Field contents "contents" });
 /// Server name and optional replacement configuration for an individual MCP server restart. Omit `config` for a config-free restart-by-name of an already-configured server.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4274,8 +4274,8 @@ pub struct McpRestartServerRequest {
     pub expected_installation_id: Option<String>,
 }
 record!(
-    McpRestartServerRequest[] { field server_name "serverName", field config "config",
-    field expected_installation_id "expectedInstallationId" }
+    McpRestartServerRequest[] { Field server_name "serverName", Field config "config",
+    Field expected_installation_id "expectedInstallationId" }
 );
 impl McpRestartServerRequest {
     /// With what is required; the rest is unset.
@@ -4325,7 +4325,7 @@ pub struct McpSafeForTelemetryFields {
     pub inputs_names: bool,
 }
 record!(
-    McpSafeForTelemetryFields[] { field name "name", field inputs_names "inputsNames" }
+    McpSafeForTelemetryFields[] { Field name "name", Field inputs_names "inputsNames" }
 );
 impl McpSafeForTelemetryFields {
     /// With what is required; the rest is unset.
@@ -4335,7 +4335,7 @@ impl McpSafeForTelemetryFields {
     }
 }
 /// Outcome of the sampling inference. 'success' produced a response; 'failure' encountered an error (including agent-side rejection by content filter or criteria); 'cancelled' the caller cancelled this execution via cancelSamplingExecution.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpSamplingExecutionAction {
     /// The sampling inference completed and produced a result.
@@ -4363,7 +4363,7 @@ pub struct McpSamplingExecutionResult {
     pub error: Option<String>,
 }
 record!(
-    McpSamplingExecutionResult[] { field action "action", field result "result", field
+    McpSamplingExecutionResult[] { Field action "action", Field result "result", Field
     error "error" }
 );
 /// Serializable MCP server configuration (stdio process or remote HTTP/SSE)
@@ -4407,10 +4407,10 @@ pub struct McpServer {
     pub owned: Option<McpServerOwnership>,
 }
 record!(
-    McpServer[] { field name "name", field status "status", field source "source", field
-    url "url", field source_plugin "sourcePlugin", field source_plugin_version
-    "sourcePluginVersion", field display_name "displayName", field error "error", field
-    server_metadata "serverMetadata", field owned "owned" }
+    McpServer[] { Field name "name", Field status "status", Field source "source", Field
+    url "url", Field source_plugin "sourcePlugin", Field source_plugin_version
+    "sourcePluginVersion", Field display_name "displayName", Field error "error", Field
+    server_metadata "serverMetadata", Field owned "owned" }
 );
 /// Set to `true` to use defaults, or provide an object with additional auth or OIDC settings.
 #[derive(Clone)]
@@ -4431,7 +4431,7 @@ pub struct McpServerAuthConfigRedirectPort {
     /// Fixed port for the OAuth redirect callback server.
     pub redirect_port: Option<i64>,
 }
-record!(McpServerAuthConfigRedirectPort[] { field redirect_port "redirectPort" });
+record!(McpServerAuthConfigRedirectPort[] { Field redirect_port "redirectPort" });
 impl McpServerAuthConfigRedirectPort {
     /// Sets [`redirect_port`](Self::redirect_port).
     #[inline]
@@ -4450,7 +4450,7 @@ pub struct McpServerCardEmbedded {
     pub data: String,
 }
 record!(
-    McpServerCardEmbedded["kind" "embedded"] { field media_type "mediaType", field data
+    McpServerCardEmbedded["kind" "embedded"] { Field media_type "mediaType", Field data
     "data" }
 );
 impl McpServerCardEmbedded {
@@ -4464,7 +4464,7 @@ impl McpServerCardEmbedded {
     }
 }
 /// Discriminator for an embedded MCP server card
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpServerCardEmbeddedKind {
     /// Use the embedded card document.
@@ -4474,7 +4474,7 @@ pub enum McpServerCardEmbeddedKind {
 }
 string_enum!(McpServerCardEmbeddedKind { Embedded "embedded" });
 /// JSON MCP card media type accepted for install planning
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpServerCardMediaType {
     /// The current MCP server card media type.
@@ -4511,7 +4511,7 @@ pub struct McpServerCardUrl {
     pub url: String,
 }
 record!(
-    McpServerCardUrl["kind" "url"] { field media_type "mediaType", field url "url" }
+    McpServerCardUrl["kind" "url"] { Field media_type "mediaType", Field url "url" }
 );
 impl McpServerCardUrl {
     /// With what is required; the rest is unset.
@@ -4524,7 +4524,7 @@ impl McpServerCardUrl {
     }
 }
 /// Discriminator for a URL-backed MCP server card
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpServerCardUrlKind {
     /// Retrieve the card from its URL.
@@ -4551,7 +4551,7 @@ untagged!(
     is_object["command"], Http is_object["url"] }
 );
 /// Controls if tools provided by this server can be loaded on demand via tool search (auto) or always included in the initial tool list (never)
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpServerConfigDeferTools {
     /// Tools may be deferred under certain conditions
@@ -4626,20 +4626,20 @@ pub struct McpServerConfigHttp {
     pub oauth_grant_type: Option<McpServerConfigHttpOauthGrantType>,
 }
 record!(
-    McpServerConfigHttp[] { field display_name "displayName", field safe_for_telemetry
-    "safeForTelemetry", field tools "tools", field type_ "type", field is_default_server
-    "isDefaultServer", field filter_mapping "filterMapping", field timeout "timeout",
-    field slow_connection_threshold_ms "slowConnectionThresholdMs", field oidc "oidc",
-    field auth "auth", field defer_tools "deferTools", field disable_tool_cache
-    "disableToolCache", field disable_secret_masking "disableSecretMasking", field
-    exclude_tools "excludeTools", field events "events", field notifications
-    "notifications", field source "source", field source_plugin "sourcePlugin", field
-    source_plugin_version "sourcePluginVersion", field source_plugin_spec
-    "sourcePluginSpec", field source_path "sourcePath", field config_warnings
-    "configWarnings", field url "url", secret headers "headers", field
-    headers_refresh_ttl_ms "headersRefreshTtlMs", field oauth_client_id "oauthClientId",
-    field oauth_scopes "oauthScopes", field oauth_public_client "oauthPublicClient",
-    field oauth_grant_type "oauthGrantType" }
+    McpServerConfigHttp[] { Field display_name "displayName", Field safe_for_telemetry
+    "safeForTelemetry", Field tools "tools", Field type_ "type", Field is_default_server
+    "isDefaultServer", Field filter_mapping "filterMapping", Field timeout "timeout",
+    Field slow_connection_threshold_ms "slowConnectionThresholdMs", Field oidc "oidc",
+    Field auth "auth", Field defer_tools "deferTools", Field disable_tool_cache
+    "disableToolCache", Field disable_secret_masking "disableSecretMasking", Field
+    exclude_tools "excludeTools", Field events "events", Field notifications
+    "notifications", Field source "source", Field source_plugin "sourcePlugin", Field
+    source_plugin_version "sourcePluginVersion", Field source_plugin_spec
+    "sourcePluginSpec", Field source_path "sourcePath", Field config_warnings
+    "configWarnings", Field url "url", Secret headers "headers", Field
+    headers_refresh_ttl_ms "headersRefreshTtlMs", Field oauth_client_id "oauthClientId",
+    Field oauth_scopes "oauthScopes", Field oauth_public_client "oauthPublicClient",
+    Field oauth_grant_type "oauthGrantType" }
 );
 impl McpServerConfigHttp {
     /// With what is required; the rest is unset.
@@ -4862,7 +4862,7 @@ impl McpServerConfigHttp {
     }
 }
 /// OAuth grant type to use when authenticating to the remote MCP server.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpServerConfigHttpOauthGrantType {
     /// Interactive browser-based authorization code flow with PKCE.
@@ -4877,7 +4877,7 @@ string_enum!(
     ClientCredentials "client_credentials" }
 );
 /// Remote transport type. Defaults to "http" when omitted.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpServerConfigHttpType {
     /// Streamable HTTP transport.
@@ -4940,16 +4940,16 @@ pub struct McpServerConfigMemory {
     pub config_warnings: Option<Vec<String>>,
 }
 record!(
-    McpServerConfigMemory["type" "memory"] { field server_instance "serverInstance",
-    field tools "tools", field display_name "displayName", field is_default_server
-    "isDefaultServer", field filter_mapping "filterMapping", field safe_for_telemetry
-    "safeForTelemetry", field timeout "timeout", field slow_connection_threshold_ms
-    "slowConnectionThresholdMs", field oidc "oidc", field defer_tools "deferTools", field
-    disable_tool_cache "disableToolCache", field disable_secret_masking
-    "disableSecretMasking", field exclude_tools "excludeTools", field events "events",
-    field notifications "notifications", field source "source", field source_plugin
-    "sourcePlugin", field source_plugin_version "sourcePluginVersion", field
-    source_plugin_spec "sourcePluginSpec", field source_path "sourcePath", field
+    McpServerConfigMemory["type" "memory"] { Field server_instance "serverInstance",
+    Field tools "tools", Field display_name "displayName", Field is_default_server
+    "isDefaultServer", Field filter_mapping "filterMapping", Field safe_for_telemetry
+    "safeForTelemetry", Field timeout "timeout", Field slow_connection_threshold_ms
+    "slowConnectionThresholdMs", Field oidc "oidc", Field defer_tools "deferTools", Field
+    disable_tool_cache "disableToolCache", Field disable_secret_masking
+    "disableSecretMasking", Field exclude_tools "excludeTools", Field events "events",
+    Field notifications "notifications", Field source "source", Field source_plugin
+    "sourcePlugin", Field source_plugin_version "sourcePluginVersion", Field
+    source_plugin_spec "sourcePluginSpec", Field source_path "sourcePath", Field
     config_warnings "configWarnings" }
 );
 impl McpServerConfigMemory {
@@ -5113,7 +5113,7 @@ impl McpServerConfigMemory {
 /// In-process MCP transport type.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpServerConfigMemoryType {
     /// `memory`.
@@ -5180,18 +5180,18 @@ pub struct McpServerConfigStdio {
     pub type_: Option<McpServerConfigStdioType>,
 }
 record!(
-    McpServerConfigStdio[] { field display_name "displayName", field safe_for_telemetry
-    "safeForTelemetry", field tools "tools", field is_default_server "isDefaultServer",
-    field filter_mapping "filterMapping", field timeout "timeout", field
-    slow_connection_threshold_ms "slowConnectionThresholdMs", field oidc "oidc", field
-    auth "auth", field defer_tools "deferTools", field disable_tool_cache
-    "disableToolCache", field disable_secret_masking "disableSecretMasking", field
-    exclude_tools "excludeTools", field events "events", field notifications
-    "notifications", field source "source", field source_plugin "sourcePlugin", field
-    source_plugin_version "sourcePluginVersion", field source_plugin_spec
-    "sourcePluginSpec", field source_path "sourcePath", field config_warnings
-    "configWarnings", field command "command", field args "args", field cwd "cwd", secret
-    env "env", field type_ "type" }
+    McpServerConfigStdio[] { Field display_name "displayName", Field safe_for_telemetry
+    "safeForTelemetry", Field tools "tools", Field is_default_server "isDefaultServer",
+    Field filter_mapping "filterMapping", Field timeout "timeout", Field
+    slow_connection_threshold_ms "slowConnectionThresholdMs", Field oidc "oidc", Field
+    auth "auth", Field defer_tools "deferTools", Field disable_tool_cache
+    "disableToolCache", Field disable_secret_masking "disableSecretMasking", Field
+    exclude_tools "excludeTools", Field events "events", Field notifications
+    "notifications", Field source "source", Field source_plugin "sourcePlugin", Field
+    source_plugin_version "sourcePluginVersion", Field source_plugin_spec
+    "sourcePluginSpec", Field source_path "sourcePath", Field config_warnings
+    "configWarnings", Field command "command", Field args "args", Field cwd "cwd", Secret
+    env "env", Field type_ "type" }
 );
 impl McpServerConfigStdio {
     /// With what is required; the rest is unset.
@@ -5387,7 +5387,7 @@ impl McpServerConfigStdio {
     }
 }
 /// Local MCP transport type.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpServerConfigStdioType {
     /// Legacy alias for the local stdio transport.
@@ -5407,7 +5407,7 @@ pub struct McpServerFailureInfo {
     /// epoch-ms timestamp at which the failure was recorded.
     pub timestamp: i64,
 }
-record!(McpServerFailureInfo[] { field message "message", field timestamp "timestamp" });
+record!(McpServerFailureInfo[] { Field message "message", Field timestamp "timestamp" });
 /// MCP servers configured for the session, with their connection status and host-level state.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5417,7 +5417,7 @@ pub struct McpServerList {
     /// Host-level state, omitted when no MCP host is initialized.
     pub host: Option<McpHostState>,
 }
-record!(McpServerList[] { field servers "servers", field host "host" });
+record!(McpServerList[] { Field servers "servers", Field host "host" });
 /// Server-advertised metadata learned through modern discovery or legacy initialization.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5425,7 +5425,7 @@ pub struct McpServerMetadata {
     /// Non-empty natural-language guidance for using the server, or null when the server omitted instructions or advertised an empty string.
     pub instructions: Option<String>,
 }
-record!(McpServerMetadata[] { nullable instructions "instructions" });
+record!(McpServerMetadata[] { Nullable instructions "instructions" });
 /// Recorded MCP server pending-auth state.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5433,7 +5433,7 @@ pub struct McpServerNeedsAuthInfo {
     /// epoch-ms timestamp at which the server signalled it needs authentication.
     pub timestamp: i64,
 }
-record!(McpServerNeedsAuthInfo[] { field timestamp "timestamp" });
+record!(McpServerNeedsAuthInfo[] { Field timestamp "timestamp" });
 /// Payload of `session.mcp_server_needs_reconnect` identifying an MCP server whose connection must be re-established.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5441,7 +5441,7 @@ pub struct McpServerNeedsReconnectData {
     /// Name of the MCP server that needs to reconnect
     pub server_name: String,
 }
-record!(McpServerNeedsReconnectData[] { field server_name "serverName" });
+record!(McpServerNeedsReconnectData[] { Field server_name "serverName" });
 /// Owned installation that a listed MCP server's live configuration came from.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5449,7 +5449,7 @@ pub struct McpServerOwnership {
     /// Stable installation identifier from the owned installation receipt.
     pub installation_id: String,
 }
-record!(McpServerOwnership[] { field installation_id "installationId" });
+record!(McpServerOwnership[] { Field installation_id "installationId" });
 /// Payload of `session.mcp_server_removed` identifying an MCP server the graph no longer runs.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5457,9 +5457,9 @@ pub struct McpServerRemovedData {
     /// Name of the MCP server that was removed from the graph
     pub server_name: String,
 }
-record!(McpServerRemovedData[] { field server_name "serverName" });
+record!(McpServerRemovedData[] { Field server_name "serverName" });
 /// Configuration source: user, workspace, plugin, builtin, managed, or account
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpServerSource {
     /// Server configured in the user's global MCP configuration.
@@ -5482,7 +5482,7 @@ string_enum!(
     "builtin", Managed "managed", Account "account" }
 );
 /// Connection status: connected, failed, needs-auth, pending, disabled, stopped, or not_configured
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpServerStatus {
     /// The server is connected and available.
@@ -5523,8 +5523,8 @@ pub struct McpServerStatusChangedData {
     pub config_source: Option<String>,
 }
 record!(
-    McpServerStatusChangedData[] { field server_name "serverName", field status "status",
-    field error "error", field error_classification "errorClassification", field
+    McpServerStatusChangedData[] { Field server_name "serverName", Field status "status",
+    Field error "error", Field error_classification "errorClassification", Field
     config_source "configSource" }
 );
 /// Payload of `session.mcp_server_tools_loaded`, emitted once per connection when an MCP server's tools first become available from tools/list or a cached snapshot. A connected server is still loading tools if this event has not fired since the server last left connected; it can precede connected when the tools come from a cached snapshot.
@@ -5537,11 +5537,11 @@ pub struct McpServerToolsLoadedData {
     pub tool_count: i64,
 }
 record!(
-    McpServerToolsLoadedData[] { field server_name "serverName", field tool_count
+    McpServerToolsLoadedData[] { Field server_name "serverName", Field tool_count
     "toolCount" }
 );
 /// Transport mechanism: stdio, http, sse (deprecated), or memory (in-process MCP server)
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpServerTransport {
     /// Server communicates over stdio with a local child process.
@@ -5565,7 +5565,7 @@ pub struct McpServersLoadedData {
     /// Array of MCP server status summaries
     pub servers: Vec<McpServersLoadedServer>,
 }
-record!(McpServersLoadedData[] { field servers "servers" });
+record!(McpServersLoadedData[] { Field servers "servers" });
 /// A single MCP server status summary in `session.mcp_servers_loaded`, including name, status, source, transport, and plugin metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5590,13 +5590,13 @@ pub struct McpServersLoadedServer {
     pub plugin_version: Option<String>,
 }
 record!(
-    McpServersLoadedServer[] { field name "name", field status "status", field source
-    "source", field display_name "displayName", field error "error", field
-    server_metadata "serverMetadata", field transport "transport", field plugin_name
-    "pluginName", field plugin_version "pluginVersion" }
+    McpServersLoadedServer[] { Field name "name", Field status "status", Field source
+    "source", Field display_name "displayName", Field error "error", Field
+    server_metadata "serverMetadata", Field transport "transport", Field plugin_name
+    "pluginName", Field plugin_version "pluginVersion" }
 );
 /// How environment-variable values supplied to MCP servers are resolved. "direct" passes literal string values; "indirect" treats values as references (e.g. names of environment variables on the host) that the runtime resolves before launch. Defaults to the runtime's startup mode; clients that intentionally launch MCP servers with literal values (e.g. CLI prompt mode and ACP) set this to "direct".
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpSetEnvValueModeDetails {
     /// Treat MCP server environment values as literal strings.
@@ -5614,7 +5614,7 @@ pub struct McpSetEnvValueModeParams {
     /// How environment-variable values supplied to MCP servers are resolved. "direct" passes literal string values; "indirect" treats values as references (e.g. names of environment variables on the host) that the runtime resolves before launch. Defaults to the runtime's startup mode; clients that intentionally launch MCP servers with literal values (e.g. CLI prompt mode and ACP) set this to "direct".
     pub mode: McpSetEnvValueModeDetails,
 }
-record!(McpSetEnvValueModeParams[] { field mode "mode" });
+record!(McpSetEnvValueModeParams[] { Field mode "mode" });
 impl McpSetEnvValueModeParams {
     /// With what is required; the rest is unset.
     #[inline]
@@ -5629,7 +5629,7 @@ pub struct McpSetEnvValueModeResult {
     /// Mode recorded on the session after the update
     pub mode: McpSetEnvValueModeDetails,
 }
-record!(McpSetEnvValueModeResult[] { field mode "mode" });
+record!(McpSetEnvValueModeResult[] { Field mode "mode" });
 /// The session tool filters that decide whether the session still has a shell to run `gh` with.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -5644,8 +5644,8 @@ pub struct McpShouldExcludeGitHubToolsRequest {
     pub tool_filter_precedence: Option<Option<OptionsUpdateToolFilterPrecedence>>,
 }
 record!(
-    McpShouldExcludeGitHubToolsRequest[] { field available_tools "availableTools", field
-    excluded_tools "excludedTools", field tool_filter_precedence "toolFilterPrecedence" }
+    McpShouldExcludeGitHubToolsRequest[] { Field available_tools "availableTools", Field
+    excluded_tools "excludedTools", Field tool_filter_precedence "toolFilterPrecedence" }
 );
 impl McpShouldExcludeGitHubToolsRequest {
     /// Sets [`available_tools`](Self::available_tools).
@@ -5680,7 +5680,7 @@ pub struct McpShouldExcludeGitHubToolsResult {
     pub exclude_gh_replaceable_tools: bool,
 }
 record!(
-    McpShouldExcludeGitHubToolsResult[] { field exclude_gh_replaceable_tools
+    McpShouldExcludeGitHubToolsResult[] { Field exclude_gh_replaceable_tools
     "excludeGhReplaceableTools" }
 );
 /// Concrete configuration file containing an MCP server declaration.
@@ -5692,7 +5692,7 @@ pub struct McpSourceFile {
     /// RFC 6901 JSON Pointer to the server declaration, when known
     pub json_pointer: Option<String>,
 }
-record!(McpSourceFile[] { field uri "uri", field json_pointer "jsonPointer" });
+record!(McpSourceFile[] { Field uri "uri", Field json_pointer "jsonPointer" });
 /// Plugin identity associated with an MCP server declaration.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5704,7 +5704,7 @@ pub struct McpSourcePlugin {
     /// Plugin version, when available
     pub version: Option<String>,
 }
-record!(McpSourcePlugin[] { field id "id", field name "name", field version "version" });
+record!(McpSourcePlugin[] { Field id "id", Field name "name", Field version "version" });
 /// Canonical identity and location of the effective MCP server declaration. The declaration is uniquely addressed by this source id together with the discovered server name.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -5721,8 +5721,8 @@ pub struct McpSourceRef {
     pub plugin: Option<McpSourcePlugin>,
 }
 record!(
-    McpSourceRef[] { field kind "kind", field id "id", field editability "editability",
-    field file "file", field plugin "plugin" }
+    McpSourceRef[] { Field kind "kind", Field id "id", Field editability "editability",
+    Field file "file", Field plugin "plugin" }
 );
 /// Server name and optional configuration for an individual MCP server start. Omit `config` for a config-free start-by-name of an already-configured server.
 #[derive(Clone)]
@@ -5736,8 +5736,8 @@ pub struct McpStartServerRequest {
     pub expected_installation_id: Option<String>,
 }
 record!(
-    McpStartServerRequest[] { field server_name "serverName", field config "config",
-    field expected_installation_id "expectedInstallationId" }
+    McpStartServerRequest[] { Field server_name "serverName", Field config "config",
+    Field expected_installation_id "expectedInstallationId" }
 );
 impl McpStartServerRequest {
     /// With what is required; the rest is unset.
@@ -5777,8 +5777,8 @@ pub struct McpStartServersResult {
     pub failed_servers: Option<Vec<McpFailedServer>>,
 }
 record!(
-    McpStartServersResult[] { field filtered_servers "filteredServers", field
-    allowed_servers "allowedServers", field failed_servers "failedServers" }
+    McpStartServersResult[] { Field filtered_servers "filteredServers", Field
+    allowed_servers "allowedServers", Field failed_servers "failedServers" }
 );
 /// Server name for an individual MCP server stop.
 #[derive(Clone)]
@@ -5790,8 +5790,8 @@ pub struct McpStopServerRequest {
     pub server_name: String,
 }
 record!(
-    McpStopServerRequest[] { field expected_installation_id "expectedInstallationId",
-    field server_name "serverName" }
+    McpStopServerRequest[] { Field expected_installation_id "expectedInstallationId",
+    Field server_name "serverName" }
 );
 impl McpStopServerRequest {
     /// With what is required; the rest is unset.
@@ -5819,7 +5819,7 @@ pub struct McpTaskMetadata {
     /// Task time-to-live.
     pub ttl: Option<i64>,
 }
-record!(McpTaskMetadata[] { field ttl "ttl" });
+record!(McpTaskMetadata[] { Field ttl "ttl" });
 impl McpTaskMetadata {
     /// Sets [`ttl`](Self::ttl).
     #[inline]
@@ -5837,9 +5837,9 @@ pub struct McpToolUi {
     /// Tool visibility advertised by the server. When absent, MCP Apps defaults apply.
     pub visibility: Option<Vec<McpToolUiVisibility>>,
 }
-record!(McpToolUi[] { field resource_uri "resourceUri", field visibility "visibility" });
+record!(McpToolUi[] { Field resource_uri "resourceUri", Field visibility "visibility" });
 /// Consumer allowed to call an MCP tool.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum McpToolUiVisibility {
     /// The model may call the tool.
@@ -5862,7 +5862,7 @@ pub struct McpTools {
     pub ui: Option<McpToolUi>,
 }
 record!(
-    McpTools[] { field name "name", field description "description", field ui "ui" }
+    McpTools[] { Field name "name", Field description "description", Field ui "ui" }
 );
 /// Exact inert removal plan. No configuration or credentials have changed.
 #[derive(Clone)]
@@ -5884,10 +5884,10 @@ pub struct McpUninstallPlan {
     pub preserves_shared_authentication: bool,
 }
 record!(
-    McpUninstallPlan[] { field plan_handle "planHandle", field operation_id
-    "operationId", field expires_at_epoch_ms "expiresAtEpochMs", field installation
-    "installation", field restores_previous_configuration
-    "restoresPreviousConfiguration", field owned_secret_count "ownedSecretCount", field
+    McpUninstallPlan[] { Field plan_handle "planHandle", Field operation_id
+    "operationId", Field expires_at_epoch_ms "expiresAtEpochMs", Field installation
+    "installation", Field restores_previous_configuration
+    "restoresPreviousConfiguration", Field owned_secret_count "ownedSecretCount", Field
     preserves_shared_authentication "preservesSharedAuthentication" }
 );
 /// Server name identifying the external client to remove.
@@ -5899,7 +5899,7 @@ pub struct McpUnregisterExternalClientRequest {
     /// Server name of the external client to unregister
     pub server_name: String,
 }
-record!(McpUnregisterExternalClientRequest[] { field server_name "serverName" });
+record!(McpUnregisterExternalClientRequest[] { Field server_name "serverName" });
 impl McpUnregisterExternalClientRequest {
     /// With what is required; the rest is unset.
     #[inline]

@@ -16,7 +16,7 @@ pub struct MemoryConfiguration {
     /// Memory injection mode: system-prompt (default) includes memories in the system prompt; user-prompt includes them in user messages.
     pub mode: Option<MemoryMode>,
 }
-record!(MemoryConfiguration[] { field enabled "enabled", field mode "mode" });
+record!(MemoryConfiguration[] { Field enabled "enabled", Field mode "mode" });
 impl MemoryConfiguration {
     /// With what is required; the rest is unset.
     #[inline]
@@ -31,7 +31,7 @@ impl MemoryConfiguration {
     }
 }
 /// Memory injection mode. Defaults to system-prompt.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum MemoryMode {
     /// Include memories in the system prompt (default).

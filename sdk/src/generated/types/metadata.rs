@@ -12,7 +12,7 @@ pub struct MetadataContextAttributionResult {
     pub context_attribution: SessionContextAttribution,
 }
 record!(
-    MetadataContextAttributionResult[] { field context_attribution "contextAttribution" }
+    MetadataContextAttributionResult[] { Field context_attribution "contextAttribution" }
 );
 /// Parameters for the heaviest-messages query.
 #[derive(Clone, Default)]
@@ -21,7 +21,7 @@ pub struct MetadataContextHeaviestMessagesRequest {
     /// Maximum number of messages to return, most-expensive first. Omit for the server default.
     pub limit: Option<i64>,
 }
-record!(MetadataContextHeaviestMessagesRequest[] { field limit "limit" });
+record!(MetadataContextHeaviestMessagesRequest[] { Field limit "limit" });
 impl MetadataContextHeaviestMessagesRequest {
     /// Sets [`limit`](Self::limit).
     #[inline]
@@ -40,7 +40,7 @@ pub struct MetadataContextHeaviestMessagesResult {
     pub messages: Vec<ContextHeaviestMessage>,
 }
 record!(
-    MetadataContextHeaviestMessagesResult[] { field total_tokens "totalTokens", field
+    MetadataContextHeaviestMessagesResult[] { Field total_tokens "totalTokens", Field
     messages "messages" }
 );
 /// Model identifier and token limits used to compute the context-info breakdown.
@@ -57,8 +57,8 @@ pub struct MetadataContextInfoRequest {
     pub provider_id: Option<String>,
 }
 record!(
-    MetadataContextInfoRequest[] { field prompt_token_limit "promptTokenLimit", field
-    output_token_limit "outputTokenLimit", field selected_model "selectedModel", field
+    MetadataContextInfoRequest[] { Field prompt_token_limit "promptTokenLimit", Field
+    output_token_limit "outputTokenLimit", Field selected_model "selectedModel", Field
     provider_id "providerId" }
 );
 impl MetadataContextInfoRequest {
@@ -92,7 +92,7 @@ pub struct MetadataContextInfoResult {
     /// Token breakdown for the current context window, or null if the session has not yet been initialized (no system prompt or tool metadata cached).
     pub context_info: SessionContextInfo,
 }
-record!(MetadataContextInfoResult[] { field context_info "contextInfo" });
+record!(MetadataContextInfoResult[] { Field context_info "contextInfo" });
 /// Indicates whether the local session is currently processing a turn or background continuation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -100,7 +100,7 @@ pub struct MetadataIsProcessingResult {
     /// Whether the session is currently processing user/agent messages. False for non-local sessions (which don't run a local agentic loop). Reflects an in-flight turn or background continuation.
     pub processing: bool,
 }
-record!(MetadataIsProcessingResult[] { field processing "processing" });
+record!(MetadataIsProcessingResult[] { Field processing "processing" });
 /// Model identifier to use when re-tokenizing the session's existing messages.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -108,7 +108,7 @@ pub struct MetadataRecomputeContextTokensRequest {
     /// Model identifier used for tokenization. The runtime token-counts both chat-context and system-context messages against this model.
     pub model_id: String,
 }
-record!(MetadataRecomputeContextTokensRequest[] { field model_id "modelId" });
+record!(MetadataRecomputeContextTokensRequest[] { Field model_id "modelId" });
 impl MetadataRecomputeContextTokensRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -128,8 +128,8 @@ pub struct MetadataRecomputeContextTokensResult {
     pub system_token_count: i64,
 }
 record!(
-    MetadataRecomputeContextTokensResult[] { field total_tokens "totalTokens", field
-    messages_token_count "messagesTokenCount", field system_token_count
+    MetadataRecomputeContextTokensResult[] { Field total_tokens "totalTokens", Field
+    messages_token_count "messagesTokenCount", Field system_token_count
     "systemTokenCount" }
 );
 /// Updated working-directory/git context to record on the session.
@@ -139,7 +139,7 @@ pub struct MetadataRecordContextChangeRequest {
     /// Updated working directory and git context. Emitted as the new payload of `session.context_changed`.
     pub context: SessionWorkingDirectoryContext,
 }
-record!(MetadataRecordContextChangeRequest[] { field context "context" });
+record!(MetadataRecordContextChangeRequest[] { Field context "context" });
 impl MetadataRecordContextChangeRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -160,7 +160,7 @@ pub struct MetadataSetWorkingDirectoryRequest {
     pub working_directory: String,
 }
 record!(
-    MetadataSetWorkingDirectoryRequest[] { field working_directory "workingDirectory" }
+    MetadataSetWorkingDirectoryRequest[] { Field working_directory "workingDirectory" }
 );
 impl MetadataSetWorkingDirectoryRequest {
     /// With what is required; the rest is unset.
@@ -179,10 +179,10 @@ pub struct MetadataSetWorkingDirectoryResult {
     pub working_directory: String,
 }
 record!(
-    MetadataSetWorkingDirectoryResult[] { field working_directory "workingDirectory" }
+    MetadataSetWorkingDirectoryResult[] { Field working_directory "workingDirectory" }
 );
 /// The current agent mode for this session (e.g., 'interactive', 'plan', 'autopilot')
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum MetadataSnapshotCurrentMode {
     /// The agent is responding interactively to the user.
@@ -212,8 +212,8 @@ pub struct MetadataSnapshotRemoteMetadata {
     pub task_type: Option<MetadataSnapshotRemoteMetadataTaskType>,
 }
 record!(
-    MetadataSnapshotRemoteMetadata[] { field resource_id "resourceId", field repository
-    "repository", field pull_request_number "pullRequestNumber", field task_type
+    MetadataSnapshotRemoteMetadata[] { Field resource_id "resourceId", Field repository
+    "repository", Field pull_request_number "pullRequestNumber", Field task_type
     "taskType" }
 );
 /// The repository the remote session targets.
@@ -228,11 +228,11 @@ pub struct MetadataSnapshotRemoteMetadataRepository {
     pub branch: String,
 }
 record!(
-    MetadataSnapshotRemoteMetadataRepository[] { field owner "owner", field name "name",
-    field branch "branch" }
+    MetadataSnapshotRemoteMetadataRepository[] { Field owner "owner", Field name "name",
+    Field branch "branch" }
 );
 /// Whether the remote task originated from Copilot Coding Agent (cca) or a CLI `--remote` invocation.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum MetadataSnapshotRemoteMetadataTaskType {
     /// Remote task originated from Copilot Coding Agent.
@@ -255,8 +255,8 @@ pub struct MetadataUpdateClientMetadataRequest {
     pub set: Option<std::collections::BTreeMap<String, String>>,
 }
 record!(
-    MetadataUpdateClientMetadataRequest[] { field clear "clear", field remove "remove",
-    field set "set" }
+    MetadataUpdateClientMetadataRequest[] { Field clear "clear", Field remove "remove",
+    Field set "set" }
 );
 impl MetadataUpdateClientMetadataRequest {
     /// Sets [`clear`](Self::clear).

@@ -11,7 +11,7 @@ pub struct ModeChangedData {
     pub new_mode: SessionMode,
 }
 record!(
-    ModeChangedData[] { field previous_mode "previousMode", field new_mode "newMode" }
+    ModeChangedData[] { Field previous_mode "previousMode", Field new_mode "newMode" }
 );
 /// Records that a mode transition notice reached the model so cache-stable mode tools can remain offered across resume.
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub struct ModeNoticeDeliveredData {
     /// Model-visible transition notice persisted for a mid-turn delivery
     pub content: Option<String>,
 }
-record!(ModeNoticeDeliveredData[] { field mode "mode", field content "content" });
+record!(ModeNoticeDeliveredData[] { Field mode "mode", Field content "content" });
 /// Agent interaction mode to apply to the session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -55,14 +55,14 @@ pub struct ModeSetRequest {
     pub plan_exit_action: Option<String>,
 }
 record!(
-    ModeSetRequest[] { field mode "mode", field expected_mode "expectedMode", field
-    inherit_plan_base_from_session_id "inheritPlanBaseFromSessionId", field
-    plan_model_configured "planModelConfigured", field plan_model "planModel", field
-    plan_model_provider_id "planModelProviderId", field plan_reasoning_effort
-    "planReasoningEffort", field plan_context_tier "planContextTier", field
-    compaction_decision "compactionDecision", field restore_plan_model
-    "restorePlanModel", field persist_plan_selection "persistPlanSelection", field
-    picker_settings_context "pickerSettingsContext", field plan_exit_action
+    ModeSetRequest[] { Field mode "mode", Field expected_mode "expectedMode", Field
+    inherit_plan_base_from_session_id "inheritPlanBaseFromSessionId", Field
+    plan_model_configured "planModelConfigured", Field plan_model "planModel", Field
+    plan_model_provider_id "planModelProviderId", Field plan_reasoning_effort
+    "planReasoningEffort", Field plan_context_tier "planContextTier", Field
+    compaction_decision "compactionDecision", Field restore_plan_model
+    "restorePlanModel", Field persist_plan_selection "persistPlanSelection", Field
+    picker_settings_context "pickerSettingsContext", Field plan_exit_action
     "planExitAction" }
 );
 impl ModeSetRequest {
@@ -199,9 +199,9 @@ pub struct ModeSetResult {
     pub arm_interactive_continuation: Option<bool>,
 }
 record!(
-    ModeSetResult[] { field status "status", field model_changed "modelChanged", field
-    mode_applied "modeApplied", field confirmation "confirmation", field warning
-    "warning", field message "message", field deprecation_warnings "deprecationWarnings",
-    field defer_implementation "deferImplementation", field arm_interactive_continuation
+    ModeSetResult[] { Field status "status", Field model_changed "modelChanged", Field
+    mode_applied "modeApplied", Field confirmation "confirmation", Field warning
+    "warning", Field message "message", Field deprecation_warnings "deprecationWarnings",
+    Field defer_implementation "deferImplementation", Field arm_interactive_continuation
     "armInteractiveContinuation" }
 );

@@ -45,14 +45,14 @@ pub struct Model {
     pub provider: Option<ModelProviderRef>,
 }
 record!(
-    Model[] { field id "id", field name "name", field capabilities "capabilities", field
-    metadata "metadata", field vendor "vendor", field policy "policy", field billing
-    "billing", field supported_reasoning_efforts "supportedReasoningEfforts", field
-    default_reasoning_effort "defaultReasoningEffort", field supported_context_tiers
-    "supportedContextTiers", field model_picker_category "modelPickerCategory", field
-    model_picker_price_category "modelPickerPriceCategory", field warning_text
-    "warningText", field info_messages "infoMessages", field warning_messages
-    "warningMessages", field provider "provider" }
+    Model[] { Field id "id", Field name "name", Field capabilities "capabilities", Field
+    metadata "metadata", Field vendor "vendor", Field policy "policy", Field billing
+    "billing", Field supported_reasoning_efforts "supportedReasoningEfforts", Field
+    default_reasoning_effort "defaultReasoningEffort", Field supported_context_tiers
+    "supportedContextTiers", Field model_picker_category "modelPickerCategory", Field
+    model_picker_price_category "modelPickerPriceCategory", Field warning_text
+    "warningText", Field info_messages "infoMessages", Field warning_messages
+    "warningMessages", Field provider "provider" }
 );
 /// Managed, repository, and CLI model overrides to overlay onto the session at startup.
 #[derive(Clone, Default)]
@@ -86,13 +86,13 @@ pub struct ModelApplyStartupOverlayRequest {
     pub managed_context_tier: Option<String>,
 }
 record!(
-    ModelApplyStartupOverlayRequest[] { field device_managed_model "deviceManagedModel",
-    field server_managed_model "serverManagedModel", field policy_helper_model
-    "policyHelperModel", field auto_tier "autoTier", field repo_model "repoModel", field
-    repo_model_provider_id "repoModelProviderId", field repo_reasoning_effort
-    "repoReasoningEffort", field repo_context_tier "repoContextTier", field
-    repo_auto_tier "repoAutoTier", field cli_model "cliModel", field deferred_resume
-    "deferredResume", field managed_reasoning_effort "managedReasoningEffort", field
+    ModelApplyStartupOverlayRequest[] { Field device_managed_model "deviceManagedModel",
+    Field server_managed_model "serverManagedModel", Field policy_helper_model
+    "policyHelperModel", Field auto_tier "autoTier", Field repo_model "repoModel", Field
+    repo_model_provider_id "repoModelProviderId", Field repo_reasoning_effort
+    "repoReasoningEffort", Field repo_context_tier "repoContextTier", Field
+    repo_auto_tier "repoAutoTier", Field cli_model "cliModel", Field deferred_resume
+    "deferredResume", Field managed_reasoning_effort "managedReasoningEffort", Field
     managed_context_tier "managedContextTier" }
 );
 impl ModelApplyStartupOverlayRequest {
@@ -216,9 +216,9 @@ pub struct ModelArtifactDetails {
     pub tokenizer: Option<String>,
 }
 record!(
-    ModelArtifactDetails[] { field format "format", field family "family", field families
-    "families", field parameter_size "parameterSize", field quantization "quantization",
-    field architecture "architecture", field tokenizer "tokenizer" }
+    ModelArtifactDetails[] { Field format "format", Field family "family", Field families
+    "families", Field parameter_size "parameterSize", Field quantization "quantization",
+    Field architecture "architecture", Field tokenizer "tokenizer" }
 );
 impl ModelArtifactDetails {
     /// Sets [`format`](Self::format).
@@ -278,8 +278,8 @@ pub struct ModelBilling {
     pub promo: Option<ModelBillingPromo>,
 }
 record!(
-    ModelBilling[] { field multiplier "multiplier", field token_prices "tokenPrices",
-    field discount_percent "discountPercent", field promo "promo" }
+    ModelBilling[] { Field multiplier "multiplier", Field token_prices "tokenPrices",
+    Field discount_percent "discountPercent", Field promo "promo" }
 );
 /// Active server-driven promotion for a model, including its discount and optional expiry.
 #[derive(Clone)]
@@ -297,8 +297,8 @@ pub struct ModelBillingPromo {
     pub show_banner: Option<bool>,
 }
 record!(
-    ModelBillingPromo[] { field id "id", field discount_percent "discountPercent", field
-    ends_at "endsAt", field message "message", field show_banner "showBanner" }
+    ModelBillingPromo[] { Field id "id", Field discount_percent "discountPercent", Field
+    ends_at "endsAt", Field message "message", Field show_banner "showBanner" }
 );
 /// Token-level pricing information for this model
 #[derive(Clone)]
@@ -328,11 +328,11 @@ pub struct ModelBillingTokenPrices {
     pub long_context: Option<ModelBillingTokenPricesLongContext>,
 }
 record!(
-    ModelBillingTokenPrices[] { field input_price "inputPrice", field output_price
-    "outputPrice", field cache_price "cachePrice", field cache_read_price
-    "cacheReadPrice", field cache_write_price "cacheWritePrice", field
-    cache_write1h_price "cacheWrite1hPrice", field batch_size "batchSize", field
-    context_max "contextMax", field max_prompt_tokens "maxPromptTokens", field
+    ModelBillingTokenPrices[] { Field input_price "inputPrice", Field output_price
+    "outputPrice", Field cache_price "cachePrice", Field cache_read_price
+    "cacheReadPrice", Field cache_write_price "cacheWritePrice", Field
+    cache_write1h_price "cacheWrite1hPrice", Field batch_size "batchSize", Field
+    context_max "contextMax", Field max_prompt_tokens "maxPromptTokens", Field
     long_context "longContext" }
 );
 /// Long context tier pricing (available for models with extended context windows)
@@ -359,14 +359,14 @@ pub struct ModelBillingTokenPricesLongContext {
     pub max_prompt_tokens: Option<i64>,
 }
 record!(
-    ModelBillingTokenPricesLongContext[] { field input_price "inputPrice", field
-    output_price "outputPrice", field cache_price "cachePrice", field cache_read_price
-    "cacheReadPrice", field cache_write_price "cacheWritePrice", field
-    cache_write1h_price "cacheWrite1hPrice", field context_max "contextMax", field
+    ModelBillingTokenPricesLongContext[] { Field input_price "inputPrice", Field
+    output_price "outputPrice", Field cache_price "cachePrice", Field cache_read_price
+    "cacheReadPrice", Field cache_write_price "cacheWritePrice", Field
+    cache_write1h_price "cacheWrite1hPrice", Field context_max "contextMax", Field
     max_prompt_tokens "maxPromptTokens" }
 );
 /// For HTTP 400 failures only: whether the response carried a structured CAPI error envelope (structured_error, a deterministic validation failure) or no error body (bodyless, the transient gateway/proxy signature). Absent for non-400 failures.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelCallFailureBadRequestKind {
     /// The 400 response carried no error body (transient gateway/proxy signature).
@@ -480,35 +480,35 @@ pub struct ModelCallFailureData {
     pub fusion: Option<FusionAttribution>,
 }
 record!(
-    ModelCallFailureData[] { field model "model", field parent_tool_call_id
-    "parentToolCallId", field initiator "initiator", field api_call_id "apiCallId", field
-    provider_call_id "providerCallId", field service_request_id "serviceRequestId", field
-    rte "rte", field status_code "statusCode", field duration_ms "durationMs", field
-    api_endpoint "apiEndpoint", field transport "transport", field failure_kind
-    "failureKind", field request_body_bytes "requestBodyBytes", field
-    request_body_wire_bytes "requestBodyWireBytes", field request_body_encoding
-    "requestBodyEncoding", field request_body_compression_fallback
-    "requestBodyCompressionFallback", field request_body_compression_fallback_from
-    "requestBodyCompressionFallbackFrom", field request_body_compression_rejected_status
-    "requestBodyCompressionRejectedStatus", field retry_attempt "retryAttempt", field
-    websocket_fallback_reason "websocketFallbackReason", field
-    websocket_fallback_after_ms "websocketFallbackAfterMs", field
-    websocket_fallback_error_kind "websocketFallbackErrorKind", field
-    websocket_fallback_status_code "websocketFallbackStatusCode", field
-    websocket_fallback_close_code "websocketFallbackCloseCode", field
-    websocket_fallback_reconnect_attempted "websocketFallbackReconnectAttempted", field
-    websocket_fallback_started_this_call "websocketFallbackStartedThisCall", field
-    max_prompt_tokens "maxPromptTokens", field max_output_tokens "maxOutputTokens", field
-    is_byok "isByok", field byok_kind "byokKind", field model_provider "modelProvider",
-    field provider_type "providerType", field is_auto "isAuto", field reasoning_effort
-    "reasoningEffort", field interaction_type "interactionType", field source "source",
-    field error_message "errorMessage", field bad_request_kind "badRequestKind", field
-    error_code "errorCode", field error_type "errorType", field quota_snapshots
-    "quotaSnapshots", field request_fingerprint "requestFingerprint", field fusion
+    ModelCallFailureData[] { Field model "model", Field parent_tool_call_id
+    "parentToolCallId", Field initiator "initiator", Field api_call_id "apiCallId", Field
+    provider_call_id "providerCallId", Field service_request_id "serviceRequestId", Field
+    rte "rte", Field status_code "statusCode", Field duration_ms "durationMs", Field
+    api_endpoint "apiEndpoint", Field transport "transport", Field failure_kind
+    "failureKind", Field request_body_bytes "requestBodyBytes", Field
+    request_body_wire_bytes "requestBodyWireBytes", Field request_body_encoding
+    "requestBodyEncoding", Field request_body_compression_fallback
+    "requestBodyCompressionFallback", Field request_body_compression_fallback_from
+    "requestBodyCompressionFallbackFrom", Field request_body_compression_rejected_status
+    "requestBodyCompressionRejectedStatus", Field retry_attempt "retryAttempt", Field
+    websocket_fallback_reason "websocketFallbackReason", Field
+    websocket_fallback_after_ms "websocketFallbackAfterMs", Field
+    websocket_fallback_error_kind "websocketFallbackErrorKind", Field
+    websocket_fallback_status_code "websocketFallbackStatusCode", Field
+    websocket_fallback_close_code "websocketFallbackCloseCode", Field
+    websocket_fallback_reconnect_attempted "websocketFallbackReconnectAttempted", Field
+    websocket_fallback_started_this_call "websocketFallbackStartedThisCall", Field
+    max_prompt_tokens "maxPromptTokens", Field max_output_tokens "maxOutputTokens", Field
+    is_byok "isByok", Field byok_kind "byokKind", Field model_provider "modelProvider",
+    Field provider_type "providerType", Field is_auto "isAuto", Field reasoning_effort
+    "reasoningEffort", Field interaction_type "interactionType", Field source "source",
+    Field error_message "errorMessage", Field bad_request_kind "badRequestKind", Field
+    error_code "errorCode", Field error_type "errorType", Field quota_snapshots
+    "quotaSnapshots", Field request_fingerprint "requestFingerprint", Field fusion
     "fusion" }
 );
 /// Boundary that produced a model call failure
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelCallFailureKind {
     /// The provider returned an API error response.
@@ -551,18 +551,18 @@ pub struct ModelCallFailureRequestFingerprint {
     pub last_message_role: Option<String>,
 }
 record!(
-    ModelCallFailureRequestFingerprint[] { field message_count "messageCount", field
-    tool_result_message_count "toolResultMessageCount", field tool_call_count
-    "toolCallCount", field nameless_tool_call_count "namelessToolCallCount", field
-    custom_tool_call_count "customToolCallCount", field unmatched_tool_result_count
-    "unmatchedToolResultCount", field orphan_tool_call_count "orphanToolCallCount", field
-    image_part_count "imagePartCount", field image_parts_missing_media_type
-    "imagePartsMissingMediaType", field image_bytes "imageBytes", field
-    reasoning_item_count "reasoningItemCount", field encrypted_content_bytes
-    "encryptedContentBytes", field last_message_role "lastMessageRole" }
+    ModelCallFailureRequestFingerprint[] { Field message_count "messageCount", Field
+    tool_result_message_count "toolResultMessageCount", Field tool_call_count
+    "toolCallCount", Field nameless_tool_call_count "namelessToolCallCount", Field
+    custom_tool_call_count "customToolCallCount", Field unmatched_tool_result_count
+    "unmatchedToolResultCount", Field orphan_tool_call_count "orphanToolCallCount", Field
+    image_part_count "imagePartCount", Field image_parts_missing_media_type
+    "imagePartsMissingMediaType", Field image_bytes "imageBytes", Field
+    reasoning_item_count "reasoningItemCount", Field encrypted_content_bytes
+    "encryptedContentBytes", Field last_message_role "lastMessageRole" }
 );
 /// Where the failed model call originated
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelCallFailureSource {
     /// Model call from the top-level agent.
@@ -579,7 +579,7 @@ string_enum!(
     "mcp_sampling" }
 );
 /// Transport used for a failed model call
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelCallFailureTransport {
     /// HTTP transport, including SSE streams.
@@ -591,7 +591,7 @@ pub enum ModelCallFailureTransport {
 }
 string_enum!(ModelCallFailureTransport { Http "http", Websocket "websocket" });
 /// Final bounded result of one logical model operation after its internal retry loop settles
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelCallFinalResult {
     /// The final attempt succeeded.
@@ -630,7 +630,7 @@ pub struct ModelCallFinalResultData {
     pub result: ModelCallFinalResult,
 }
 record!(
-    ModelCallFinalResultData[] { field model "model", field is_byok "isByok", field
+    ModelCallFinalResultData[] { Field model "model", Field is_byok "isByok", Field
     result "result" }
 );
 /// Final lifecycle outcome for one logical model dispatch. A logical dispatch may include internal reconnect or fallback work, so event count is not provider HTTP-request count.
@@ -651,14 +651,14 @@ pub struct ModelCallFinishedData {
     pub edit_classifier_version: i64,
 }
 record!(
-    ModelCallFinishedData[] { field turn_id "turnId", field interaction_id
-    "interactionId", field dispatch_duration_ms "dispatchDurationMs", field outcome
-    "outcome", field contains_built_in_file_edit_request
-    "containsBuiltInFileEditRequest", field edit_classifier_version
+    ModelCallFinishedData[] { Field turn_id "turnId", Field interaction_id
+    "interactionId", Field dispatch_duration_ms "dispatchDurationMs", Field outcome
+    "outcome", Field contains_built_in_file_edit_request
+    "containsBuiltInFileEditRequest", Field edit_classifier_version
     "editClassifierVersion" }
 );
 /// Final outcome of one logical model dispatch after response acceptance processing
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelCallFinishedOutcome {
     /// The provider response was accepted for continued agent processing.
@@ -677,7 +677,7 @@ string_enum!(
     Rejected "rejected" }
 );
 /// How the runtime fell back to an uncompressed request body after a compressed body was rejected
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelCallRequestBodyCompressionFallback {
     /// A compressed body was rejected with HTTP 400 or 415 and this outcome comes from the single uncompressed resend.
@@ -691,7 +691,7 @@ string_enum!(
     ModelCallRequestBodyCompressionFallback { Retried "retried", Disabled "disabled" }
 );
 /// Content-Encoding applied to the request body sent on the wire
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelCallRequestBodyEncoding {
     /// The request body was sent uncompressed (including every WebSocket request).
@@ -724,12 +724,12 @@ pub struct ModelCallStartData {
     pub parent_tool_call_id: Option<String>,
 }
 record!(
-    ModelCallStartData[] { field turn_id "turnId", field model "model", field
-    previous_response_id "previousResponseId", field fusion "fusion", field
+    ModelCallStartData[] { Field turn_id "turnId", Field model "model", Field
+    previous_response_id "previousResponseId", Field fusion "fusion", Field
     parent_tool_call_id "parentToolCallId" }
 );
 /// Normalized cause of the WebSocket failure that triggered the HTTP fallback
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelCallWebSocketFallbackErrorKind {
     /// DNS resolution of the WebSocket host failed.
@@ -767,7 +767,7 @@ string_enum!(
     "configuration", Other "other" }
 );
 /// Why a WebSocket-capable model call was carried by the HTTP fallback
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelCallWebSocketFallbackReason {
     /// The WebSocket connection could not be established.
@@ -797,7 +797,7 @@ pub struct ModelCapabilities {
     /// Token limits for prompts, outputs, and context window
     pub limits: Option<ModelCapabilitiesLimits>,
 }
-record!(ModelCapabilities[] { field supports "supports", field limits "limits" });
+record!(ModelCapabilities[] { Field supports "supports", Field limits "limits" });
 impl ModelCapabilities {
     /// Sets [`supports`](Self::supports).
     #[inline]
@@ -826,9 +826,9 @@ pub struct ModelCapabilitiesLimits {
     pub vision: Option<ModelCapabilitiesLimitsVision>,
 }
 record!(
-    ModelCapabilitiesLimits[] { field max_prompt_tokens "max_prompt_tokens", field
-    max_output_tokens "max_output_tokens", field max_context_window_tokens
-    "max_context_window_tokens", field vision "vision" }
+    ModelCapabilitiesLimits[] { Field max_prompt_tokens "max_prompt_tokens", Field
+    max_output_tokens "max_output_tokens", Field max_context_window_tokens
+    "max_context_window_tokens", Field vision "vision" }
 );
 impl ModelCapabilitiesLimits {
     /// Sets [`max_prompt_tokens`](Self::max_prompt_tokens).
@@ -868,8 +868,8 @@ pub struct ModelCapabilitiesLimitsVision {
     pub max_prompt_image_size: i64,
 }
 record!(
-    ModelCapabilitiesLimitsVision[] { field supported_media_types
-    "supported_media_types", field max_prompt_images "max_prompt_images", field
+    ModelCapabilitiesLimitsVision[] { Field supported_media_types
+    "supported_media_types", Field max_prompt_images "max_prompt_images", Field
     max_prompt_image_size "max_prompt_image_size" }
 );
 impl ModelCapabilitiesLimitsVision {
@@ -897,7 +897,7 @@ pub struct ModelCapabilitiesOverride {
     pub limits: Option<ModelCapabilitiesOverrideLimits>,
 }
 record!(
-    ModelCapabilitiesOverride[] { field supports "supports", field limits "limits" }
+    ModelCapabilitiesOverride[] { Field supports "supports", Field limits "limits" }
 );
 impl ModelCapabilitiesOverride {
     /// Sets [`supports`](Self::supports).
@@ -927,9 +927,9 @@ pub struct ModelCapabilitiesOverrideLimits {
     pub vision: Option<ModelCapabilitiesOverrideLimitsVision>,
 }
 record!(
-    ModelCapabilitiesOverrideLimits[] { field max_prompt_tokens "max_prompt_tokens",
-    field max_output_tokens "max_output_tokens", field max_context_window_tokens
-    "max_context_window_tokens", field vision "vision" }
+    ModelCapabilitiesOverrideLimits[] { Field max_prompt_tokens "max_prompt_tokens",
+    Field max_output_tokens "max_output_tokens", Field max_context_window_tokens
+    "max_context_window_tokens", Field vision "vision" }
 );
 impl ModelCapabilitiesOverrideLimits {
     /// Sets [`max_prompt_tokens`](Self::max_prompt_tokens).
@@ -969,8 +969,8 @@ pub struct ModelCapabilitiesOverrideLimitsVision {
     pub max_prompt_image_size: Option<i64>,
 }
 record!(
-    ModelCapabilitiesOverrideLimitsVision[] { field supported_media_types
-    "supported_media_types", field max_prompt_images "max_prompt_images", field
+    ModelCapabilitiesOverrideLimitsVision[] { Field supported_media_types
+    "supported_media_types", Field max_prompt_images "max_prompt_images", Field
     max_prompt_image_size "max_prompt_image_size" }
 );
 impl ModelCapabilitiesOverrideLimitsVision {
@@ -1007,8 +1007,8 @@ pub struct ModelCapabilitiesOverrideSupports {
     pub adaptive_thinking: Option<AdaptiveThinkingSupport>,
 }
 record!(
-    ModelCapabilitiesOverrideSupports[] { field vision "vision", field tool_calls
-    "toolCalls", field reasoning_effort "reasoningEffort", field adaptive_thinking
+    ModelCapabilitiesOverrideSupports[] { Field vision "vision", Field tool_calls
+    "toolCalls", Field reasoning_effort "reasoningEffort", Field adaptive_thinking
     "adaptive_thinking" }
 );
 impl ModelCapabilitiesOverrideSupports {
@@ -1056,8 +1056,8 @@ pub struct ModelCapabilitiesSupports {
     pub adaptive_thinking: Option<AdaptiveThinkingSupport>,
 }
 record!(
-    ModelCapabilitiesSupports[] { field thinking "thinking", field vision "vision", field
-    tool_calls "toolCalls", field reasoning_effort "reasoningEffort", field
+    ModelCapabilitiesSupports[] { Field thinking "thinking", Field vision "vision", Field
+    tool_calls "toolCalls", Field reasoning_effort "reasoningEffort", Field
     adaptive_thinking "adaptive_thinking" }
 );
 impl ModelCapabilitiesSupports {
@@ -1139,19 +1139,19 @@ pub struct ModelChangeData {
     pub auto_tier_managed: Option<bool>,
 }
 record!(
-    ModelChangeData[] { field previous_model "previousModel", field new_model "newModel",
-    field provider_id "providerId", field previous_provider_id "previousProviderId",
-    field previous_reasoning_effort "previousReasoningEffort", field reasoning_effort
-    "reasoningEffort", field reasoning_effort_model "reasoningEffortModel", field
-    reasoning_effort_managed "reasoningEffortManaged", field previous_reasoning_summary
-    "previousReasoningSummary", field reasoning_summary "reasoningSummary", field
-    previous_verbosity "previousVerbosity", field verbosity "verbosity", field
-    context_tier "contextTier", field context_tier_managed "contextTierManaged", field
-    cause "cause", field source "source", field previous_auto_tier "previousAutoTier",
-    field auto_tier "autoTier", field auto_tier_managed "autoTierManaged" }
+    ModelChangeData[] { Field previous_model "previousModel", Field new_model "newModel",
+    Field provider_id "providerId", Field previous_provider_id "previousProviderId",
+    Field previous_reasoning_effort "previousReasoningEffort", Field reasoning_effort
+    "reasoningEffort", Field reasoning_effort_model "reasoningEffortModel", Field
+    reasoning_effort_managed "reasoningEffortManaged", Field previous_reasoning_summary
+    "previousReasoningSummary", Field reasoning_summary "reasoningSummary", Field
+    previous_verbosity "previousVerbosity", Field verbosity "verbosity", Field
+    context_tier "contextTier", Field context_tier_managed "contextTierManaged", Field
+    cause "cause", Field source "source", Field previous_auto_tier "previousAutoTier",
+    Field auto_tier "autoTier", Field auto_tier_managed "autoTierManaged" }
 );
 /// Origin of an effective session model change.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelChangeSource {
     /// The user selected a model directly with `/model <id>`.
@@ -1203,7 +1203,7 @@ pub struct ModelClearStartupSeedRequest {
     pub expected_provider_id: Option<String>,
 }
 record!(
-    ModelClearStartupSeedRequest[] { field expected_model "expectedModel", field
+    ModelClearStartupSeedRequest[] { Field expected_model "expectedModel", Field
     expected_provider_id "expectedProviderId" }
 );
 /// `ModelClearStartupSeedResult` of the protocol.
@@ -1215,7 +1215,7 @@ pub struct ModelClearStartupSeedResult {
     /// `cleared` on the wire.
     pub cleared: bool,
 }
-record!(ModelClearStartupSeedResult[] { field cleared "cleared" });
+record!(ModelClearStartupSeedResult[] { Field cleared "cleared" });
 /// The model the user had explicitly selected is no longer available, because the host that published it withdrew it, so the session no longer has an explicit selection. The next turn resolves a default as though the user had never chosen a model. Clients should stop presenting the previous model as selected. This event is durable because resume rebuilds the selected model from the event log; without it a resumed session would restore a model its provider no longer serves. Reasoning effort, verbosity, and other session-level preferences are deliberately unchanged, because they belong to the session rather than to the model.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1224,11 +1224,11 @@ pub struct ModelDeselectedData {
     pub previous_model: String,
 }
 record!(
-    ModelDeselectedData["reason" "provider_withdrawn"] { field previous_model
+    ModelDeselectedData["reason" "provider_withdrawn"] { Field previous_model
     "previousModel" }
 );
 /// Why the session no longer has an explicitly selected model.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelDeselectedReason {
     /// A host-managed provider snapshot no longer publishes the selected model.
@@ -1247,8 +1247,8 @@ pub struct ModelGetReasoningSummariesRequest {
     pub summaries_visible: Option<bool>,
 }
 record!(
-    ModelGetReasoningSummariesRequest[] { field persisted_show_reasoning
-    "persistedShowReasoning", field summaries_visible "summariesVisible" }
+    ModelGetReasoningSummariesRequest[] { Field persisted_show_reasoning
+    "persistedShowReasoning", Field summaries_visible "summariesVisible" }
 );
 impl ModelGetReasoningSummariesRequest {
     /// Sets [`persisted_show_reasoning`](Self::persisted_show_reasoning).
@@ -1286,11 +1286,11 @@ pub struct ModelGetReasoningSummariesResult {
     pub clear_redundant_setting: bool,
 }
 record!(
-    ModelGetReasoningSummariesResult[] { field ready "ready", field experiment_settled
-    "experimentSettled", field session_shows_summaries "sessionShowsSummaries", field
-    model_default_shows_summaries "modelDefaultShowsSummaries", field
-    show_reasoning_headers "showReasoningHeaders", field visibility "visibility", field
-    show_hidden_hint "showHiddenHint", field clear_redundant_setting
+    ModelGetReasoningSummariesResult[] { Field ready "ready", Field experiment_settled
+    "experimentSettled", Field session_shows_summaries "sessionShowsSummaries", Field
+    model_default_shows_summaries "modelDefaultShowsSummaries", Field
+    show_reasoning_headers "showReasoningHeaders", Field visibility "visibility", Field
+    show_hidden_hint "showHiddenHint", Field clear_redundant_setting
     "clearRedundantSetting" }
 );
 /// List of Copilot models available to the resolved user, including capabilities and billing metadata.
@@ -1307,7 +1307,7 @@ pub struct ModelList {
     pub image_models: Option<Vec<ImageToolModel>>,
 }
 record!(
-    ModelList[] { field models "models", field auto "auto", field image_models
+    ModelList[] { Field models "models", Field auto "auto", Field image_models
     "imageModels" }
 );
 /// Optional listing options.
@@ -1317,7 +1317,7 @@ pub struct ModelListRequest {
     /// If true, bypasses the per-session model list cache and re-fetches from CAPI.
     pub skip_cache: Option<bool>,
 }
-record!(ModelListRequest[] { field skip_cache "skipCache" });
+record!(ModelListRequest[] { Field skip_cache "skipCache" });
 impl ModelListRequest {
     /// Sets [`skip_cache`](Self::skip_cache).
     #[inline]
@@ -1335,9 +1335,9 @@ pub struct ModelMessage {
     /// Human-readable message text intended for display to the user.
     pub message: String,
 }
-record!(ModelMessage[] { field code "code", field message "message" });
+record!(ModelMessage[] { Field code "code", Field message "message" });
 /// Model capability category for grouping in the model picker
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelPickerCategory {
     /// Lightweight model category optimized for faster, lower-cost interactions.
@@ -1365,8 +1365,8 @@ pub struct ModelPickerPersistenceRequest {
     pub context_tier_explicit: Option<bool>,
 }
 record!(
-    ModelPickerPersistenceRequest[] { field settings_context "settingsContext", field
-    reasoning_effort_explicit "reasoningEffortExplicit", field context_tier_explicit
+    ModelPickerPersistenceRequest[] { Field settings_context "settingsContext", Field
+    reasoning_effort_explicit "reasoningEffortExplicit", Field context_tier_explicit
     "contextTierExplicit" }
 );
 impl ModelPickerPersistenceRequest {
@@ -1393,7 +1393,7 @@ impl ModelPickerPersistenceRequest {
     }
 }
 /// Relative cost tier for token-based billing users
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelPickerPriceCategory {
     /// Lowest relative token cost tier.
@@ -1423,8 +1423,8 @@ pub struct ModelPickerSettingsContext {
     pub environment: ModelPickerSettingsContextEnvironment,
 }
 record!(
-    ModelPickerSettingsContext[] { field config_dir "configDir", field home_directory
-    "homeDirectory", field environment "environment" }
+    ModelPickerSettingsContext[] { Field config_dir "configDir", Field home_directory
+    "homeDirectory", Field environment "environment" }
 );
 impl ModelPickerSettingsContext {
     /// With what is required; the rest is unset.
@@ -1460,9 +1460,9 @@ pub struct ModelPolicy {
     /// Usage terms or conditions for this model
     pub terms: Option<String>,
 }
-record!(ModelPolicy[] { field state "state", field terms "terms" });
+record!(ModelPolicy[] { Field state "state", Field terms "terms" });
 /// Current policy state for this model
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelPolicyState {
     /// The model is enabled by policy.
@@ -1485,7 +1485,7 @@ pub struct ModelProviderAdapterCatalog {
     /// Available provider adapters ordered by adapterId.
     pub providers: Vec<ModelProviderAdapterDescriptor>,
 }
-record!(ModelProviderAdapterCatalog[] { field providers "providers" });
+record!(ModelProviderAdapterCatalog[] { Field providers "providers" });
 /// A normalized model-provider adapter in the session's effective catalog.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1504,9 +1504,9 @@ pub struct ModelProviderAdapterDescriptor {
     pub operations: Vec<ModelProviderAdapterOperationDescriptor>,
 }
 record!(
-    ModelProviderAdapterDescriptor[] { field adapter_id "adapterId", field provider_kind
-    "providerKind", field display_name "displayName", field provenance "provenance",
-    field automatic_discovery "automaticDiscovery", field operations "operations" }
+    ModelProviderAdapterDescriptor[] { Field adapter_id "adapterId", Field provider_kind
+    "providerKind", Field display_name "displayName", Field provenance "provenance",
+    Field automatic_discovery "automaticDiscovery", Field operations "operations" }
 );
 /// An operation supported by a model-provider adapter.
 #[derive(Clone)]
@@ -1518,7 +1518,7 @@ pub struct ModelProviderAdapterOperationDescriptor {
     pub input_schema: Option<serde_json::Value>,
 }
 record!(
-    ModelProviderAdapterOperationDescriptor[] { field name "name", field input_schema
+    ModelProviderAdapterOperationDescriptor[] { Field name "name", Field input_schema
     "inputSchema" }
 );
 /// Contributor attribution, independent of routing identity and authorization.
@@ -1533,11 +1533,11 @@ pub struct ModelProviderAttribution {
     pub owner_display_name: Option<String>,
 }
 record!(
-    ModelProviderAttribution[] { field source "source", field owner_id "ownerId", field
+    ModelProviderAttribution[] { Field source "source", Field owner_id "ownerId", Field
     owner_display_name "ownerDisplayName" }
 );
 /// When the runtime may run an adapter without an explicit user action.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelProviderAutomaticDiscoveryMode {
     /// The adapter declares that automatic discovery is safe when the other policy fields are satisfied.
@@ -1567,12 +1567,12 @@ pub struct ModelProviderAutomaticDiscoveryPolicy {
     pub requires_trust: bool,
 }
 record!(
-    ModelProviderAutomaticDiscoveryPolicy[] { field mode "mode", field network_scope
-    "networkScope", field requires_input "requiresInput", field requires_trust
+    ModelProviderAutomaticDiscoveryPolicy[] { Field mode "mode", Field network_scope
+    "networkScope", Field requires_input "requiresInput", Field requires_trust
     "requiresTrust" }
 );
 /// Whether a planned configuration entry is new or already present in the session registry.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelProviderConfigurationDisposition {
     /// No matching entry is registered; the caller should add the entry.
@@ -1604,9 +1604,9 @@ pub struct ModelProviderConfigurationPlan {
     pub warnings: Vec<ModelProviderWarning>,
 }
 record!(
-    ModelProviderConfigurationPlan[] { field provider "provider", field model "model",
-    field selection_id "selectionId", field provider_disposition "providerDisposition",
-    field model_disposition "modelDisposition", field warnings "warnings" }
+    ModelProviderConfigurationPlan[] { Field provider "provider", Field model "model",
+    Field selection_id "selectionId", Field provider_disposition "providerDisposition",
+    Field model_disposition "modelDisposition", Field warnings "warnings" }
 );
 /// One model provider available to the session — the model analog of the account `ProviderDescriptor`. Opaque id/label/kind plus a stable ordering; central code never branches on kind.
 #[derive(Clone)]
@@ -1622,8 +1622,8 @@ pub struct ModelProviderDescriptor {
     pub ordering: i64,
 }
 record!(
-    ModelProviderDescriptor[] { field kind "kind", field id "id", field label "label",
-    field ordering "ordering" }
+    ModelProviderDescriptor[] { Field kind "kind", Field id "id", Field label "label",
+    Field ordering "ordering" }
 );
 /// Provider discovery parameters.
 #[derive(Clone)]
@@ -1635,7 +1635,7 @@ pub struct ModelProviderDiscoverRequest {
     pub input: Option<serde_json::Value>,
 }
 record!(
-    ModelProviderDiscoverRequest[] { field adapter_id "adapterId", field input "input" }
+    ModelProviderDiscoverRequest[] { Field adapter_id "adapterId", Field input "input" }
 );
 impl ModelProviderDiscoverRequest {
     /// With what is required; the rest is unset.
@@ -1663,11 +1663,11 @@ pub struct ModelProviderDiscoverResult {
     pub instances: Vec<ModelProviderInstance>,
 }
 record!(
-    ModelProviderDiscoverResult[] { field outcome "outcome", field instances "instances"
+    ModelProviderDiscoverResult[] { Field outcome "outcome", Field instances "instances"
     }
 );
 /// Network reach an adapter may use during discovery.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelProviderDiscoveryNetworkScope {
     /// Discovery does not contact a network service.
@@ -1695,7 +1695,7 @@ pub struct ModelProviderGetStatusRequest {
     /// Provider instance reference returned by discovery.
     pub instance: ModelProviderInstanceReference,
 }
-record!(ModelProviderGetStatusRequest[] { field instance "instance" });
+record!(ModelProviderGetStatusRequest[] { Field instance "instance" });
 impl ModelProviderGetStatusRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1723,10 +1723,10 @@ pub struct ModelProviderInstance {
     pub inference_transport: Option<ProviderEndpointTransport>,
 }
 record!(
-    ModelProviderInstance[] { field reference "reference", field display_name
-    "displayName", field provenance "provenance", field inference_endpoint
-    "inferenceEndpoint", field inference_type "inferenceType", field inference_wire_api
-    "inferenceWireApi", field inference_transport "inferenceTransport" }
+    ModelProviderInstance[] { Field reference "reference", Field display_name
+    "displayName", Field provenance "provenance", Field inference_endpoint
+    "inferenceEndpoint", Field inference_type "inferenceType", Field inference_wire_api
+    "inferenceWireApi", Field inference_transport "inferenceTransport" }
 );
 impl ModelProviderInstance {
     /// With what is required; the rest is unset.
@@ -1791,8 +1791,8 @@ pub struct ModelProviderInstanceReference {
     pub management_endpoint: String,
 }
 record!(
-    ModelProviderInstanceReference[] { field adapter_id "adapterId", field provider_kind
-    "providerKind", field id "id", field management_endpoint "managementEndpoint" }
+    ModelProviderInstanceReference[] { Field adapter_id "adapterId", Field provider_kind
+    "providerKind", Field id "id", Field management_endpoint "managementEndpoint" }
 );
 impl ModelProviderInstanceReference {
     /// With what is required; the rest is unset.
@@ -1812,7 +1812,7 @@ impl ModelProviderInstanceReference {
     }
 }
 /// The neutral kind of a model provider — the model analog of `AccountKind`. A model provider is the live, entitled source a model came from; central code never branches on this beyond a single dispatch.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelProviderKind {
     /// GitHub Copilot / CAPI models, spawned by a github-resolving account that holds a Copilot seat.
@@ -1830,7 +1830,7 @@ pub struct ModelProviderModelsListRequest {
     /// Provider instance reference returned by discovery.
     pub instance: ModelProviderInstanceReference,
 }
-record!(ModelProviderModelsListRequest[] { field instance "instance" });
+record!(ModelProviderModelsListRequest[] { Field instance "instance" });
 impl ModelProviderModelsListRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1847,9 +1847,9 @@ pub struct ModelProviderOperationOutcome {
     /// Human-readable detail for non-success outcomes.
     pub message: Option<String>,
 }
-record!(ModelProviderOperationOutcome[] { field code "code", field message "message" });
+record!(ModelProviderOperationOutcome[] { Field code "code", Field message "message" });
 /// Typed outcome for a provider operation.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelProviderOperationOutcomeCode {
     /// The operation completed successfully; an empty inventory is valid.
@@ -1877,7 +1877,7 @@ pub struct ModelProviderPrepareConfigurationRequest {
     pub model: DiscoveredModel,
 }
 record!(
-    ModelProviderPrepareConfigurationRequest[] { field instance "instance", field model
+    ModelProviderPrepareConfigurationRequest[] { Field instance "instance", Field model
     "model" }
 );
 impl ModelProviderPrepareConfigurationRequest {
@@ -1903,8 +1903,8 @@ pub struct ModelProviderProvenance {
     pub owner_display_name: Option<String>,
 }
 record!(
-    ModelProviderProvenance[] { field adapter_id "adapterId", field provider_kind
-    "providerKind", field source "source", field owner_id "ownerId", field
+    ModelProviderProvenance[] { Field adapter_id "adapterId", Field provider_kind
+    "providerKind", Field source "source", Field owner_id "ownerId", Field
     owner_display_name "ownerDisplayName" }
 );
 impl ModelProviderProvenance {
@@ -1937,7 +1937,7 @@ impl ModelProviderProvenance {
     }
 }
 /// Kind of component that supplied a provider adapter or row. Attribution does not confer authority.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelProviderProvenanceSource {
     /// Built into the runtime.
@@ -1966,7 +1966,7 @@ pub struct ModelProviderRef {
     /// The provider kind.
     pub kind: ModelProviderKind,
 }
-record!(ModelProviderRef[] { field id "id", field label "label", field kind "kind" });
+record!(ModelProviderRef[] { Field id "id", Field label "label", Field kind "kind" });
 /// Current health information for a provider instance.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1981,8 +1981,8 @@ pub struct ModelProviderStatus {
     pub version: Option<String>,
 }
 record!(
-    ModelProviderStatus[] { field outcome "outcome", field instance "instance", field
-    status "status", field version "version" }
+    ModelProviderStatus[] { Field outcome "outcome", Field instance "instance", Field
+    status "status", Field version "version" }
 );
 /// A non-fatal provider observation warning.
 #[derive(Clone)]
@@ -1993,7 +1993,7 @@ pub struct ModelProviderWarning {
     /// Human-readable warning message.
     pub message: String,
 }
-record!(ModelProviderWarning[] { field code "code", field message "message" });
+record!(ModelProviderWarning[] { Field code "code", Field message "message" });
 impl ModelProviderWarning {
     /// With what is required; the rest is unset.
     #[inline]
@@ -2011,7 +2011,7 @@ pub struct ModelSetAllowedModelsRequest {
     /// Exact model IDs to permit, or null to clear the host restriction.
     pub allowed_models: Option<Option<Vec<String>>>,
 }
-record!(ModelSetAllowedModelsRequest[] { field allowed_models "allowedModels" });
+record!(ModelSetAllowedModelsRequest[] { Field allowed_models "allowedModels" });
 impl ModelSetAllowedModelsRequest {
     /// Sets [`allowed_models`](Self::allowed_models).
     #[inline]
@@ -2034,9 +2034,9 @@ pub struct ModelSetAllowedModelsResult {
     pub model_id: Option<String>,
 }
 record!(
-    ModelSetAllowedModelsResult[] { field allowed_models "allowedModels", field
-    effective_allowed_models "effectiveAllowedModels", field fallback_model
-    "fallbackModel", field model_id "modelId" }
+    ModelSetAllowedModelsResult[] { Field allowed_models "allowedModels", Field
+    effective_allowed_models "effectiveAllowedModels", Field fallback_model
+    "fallbackModel", Field model_id "modelId" }
 );
 /// Reasoning effort level to apply to the currently selected model.
 #[derive(Clone)]
@@ -2045,7 +2045,7 @@ pub struct ModelSetReasoningEffortRequest {
     /// Reasoning effort level to apply to the currently selected model. The host is responsible for validating the value against the model's supported levels before calling.
     pub reasoning_effort: String,
 }
-record!(ModelSetReasoningEffortRequest[] { field reasoning_effort "reasoningEffort" });
+record!(ModelSetReasoningEffortRequest[] { Field reasoning_effort "reasoningEffort" });
 impl ModelSetReasoningEffortRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -2062,7 +2062,7 @@ pub struct ModelSetReasoningEffortResult {
     /// Reasoning effort level recorded on the session after the update
     pub reasoning_effort: String,
 }
-record!(ModelSetReasoningEffortResult[] { field reasoning_effort "reasoningEffort" });
+record!(ModelSetReasoningEffortResult[] { Field reasoning_effort "reasoningEffort" });
 /// An Auto preference request for the session. This updates Auto configuration only; it does not change the selected model to `auto`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2073,7 +2073,7 @@ pub struct ModelSwitchAutoTierRequest {
     pub source: Option<ModelChangeSource>,
 }
 record!(
-    ModelSwitchAutoTierRequest[] { nullable auto_tier "autoTier", field source "source" }
+    ModelSwitchAutoTierRequest[] { Nullable auto_tier "autoTier", Field source "source" }
 );
 impl ModelSwitchAutoTierRequest {
     /// With what is required; the rest is unset.
@@ -2104,13 +2104,13 @@ pub struct ModelSwitchAutoTierResult {
     pub superseded_auto_tier: Option<AutoTier>,
 }
 record!(
-    ModelSwitchAutoTierResult[] { field status "status", field effective_auto_tier
-    "effectiveAutoTier", field pending_auto_tier "pendingAutoTier", field
-    activating_auto_tier "activatingAutoTier", field superseded_auto_tier
+    ModelSwitchAutoTierResult[] { Field status "status", Field effective_auto_tier
+    "effectiveAutoTier", Field pending_auto_tier "pendingAutoTier", Field
+    activating_auto_tier "activatingAutoTier", Field superseded_auto_tier
     "supersededAutoTier" }
 );
 /// Whether the requested preference was already effective or was accepted for later transactional activation.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelSwitchAutoTierStatus {
     /// The requested preference is already effective. No activation is pending for it, although this request may have cancelled an earlier unclaimed preference reported in `supersededAutoTier`.
@@ -2133,8 +2133,8 @@ pub struct ModelSwitchConfirmation {
     pub target_limit: f64,
 }
 record!(
-    ModelSwitchConfirmation[] { field target_model_display_name "targetModelDisplayName",
-    field current_tokens "currentTokens", field target_limit "targetLimit" }
+    ModelSwitchConfirmation[] { Field target_model_display_name "targetModelDisplayName",
+    Field current_tokens "currentTokens", Field target_limit "targetLimit" }
 );
 /// Target model identifier and optional reasoning effort, summary, capability overrides, and context tier.
 #[derive(Clone)]
@@ -2174,14 +2174,14 @@ pub struct ModelSwitchToRequest {
     pub picker_persistence: Option<ModelPickerPersistenceRequest>,
 }
 record!(
-    ModelSwitchToRequest[] { field model_id "modelId", field provider_id "providerId",
-    field auto_tier "autoTier", field reasoning_effort "reasoningEffort", field
-    reasoning_summary "reasoningSummary", field verbosity "verbosity", field
-    model_capabilities "modelCapabilities", field context_tier "contextTier", field
-    source "source", field defer_if_model_change_queued "deferIfModelChangeQueued", field
-    compaction_decision "compactionDecision", field run_compaction_preflight
-    "runCompactionPreflight", field repo_scope "repoScope", field model_change_scope
-    "modelChangeScope", field require_available "requireAvailable", field
+    ModelSwitchToRequest[] { Field model_id "modelId", Field provider_id "providerId",
+    Field auto_tier "autoTier", Field reasoning_effort "reasoningEffort", Field
+    reasoning_summary "reasoningSummary", Field verbosity "verbosity", Field
+    model_capabilities "modelCapabilities", Field context_tier "contextTier", Field
+    source "source", Field defer_if_model_change_queued "deferIfModelChangeQueued", Field
+    compaction_decision "compactionDecision", Field run_compaction_preflight
+    "runCompactionPreflight", Field repo_scope "repoScope", Field model_change_scope
+    "modelChangeScope", Field require_available "requireAvailable", Field
     picker_persistence "pickerPersistence" }
 );
 impl ModelSwitchToRequest {
@@ -2336,10 +2336,10 @@ pub struct ModelSwitchToResult {
     pub model_state: Option<CurrentModel>,
 }
 record!(
-    ModelSwitchToResult[] { field queue_id "queueId", field model_id "modelId", field
-    deferred "deferred", field status "status", field confirmation "confirmation", field
-    persistence_error "persistenceError", field message "message", field warning
-    "warning", field deprecation_warnings "deprecationWarnings", field model_state
+    ModelSwitchToResult[] { Field queue_id "queueId", Field model_id "modelId", Field
+    deferred "deferred", Field status "status", Field confirmation "confirmation", Field
+    persistence_error "persistenceError", Field message "message", Field warning
+    "warning", Field deprecation_warnings "deprecationWarnings", Field model_state
     "modelState" }
 );
 /// The unit one model's published token prices are quoted in.
@@ -2351,7 +2351,7 @@ pub struct ModelTokenPriceUnit {
     /// Unit this model's token prices are quoted in.
     pub unit: TokenPriceUnit,
 }
-record!(ModelTokenPriceUnit[] { field model_id "modelId", field unit "unit" });
+record!(ModelTokenPriceUnit[] { Field model_id "modelId", Field unit "unit" });
 /// Price units for every catalog model that publishes token prices.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2359,7 +2359,7 @@ pub struct ModelTokenPriceUnitList {
     /// One entry per model that publishes token prices, in catalog order. A model with no published prices is omitted.
     pub units: Vec<ModelTokenPriceUnit>,
 }
-record!(ModelTokenPriceUnitList[] { field units "units" });
+record!(ModelTokenPriceUnitList[] { Field units "units" });
 /// Service-published warning text that hosts should display when presenting a model.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2367,4 +2367,4 @@ pub struct ModelWarningText {
     /// Data-retention warning for the model. The text may contain Markdown links and should be rendered as Markdown when supported.
     pub data_retention: Option<String>,
 }
-record!(ModelWarningText[] { field data_retention "dataRetention" });
+record!(ModelWarningText[] { Field data_retention "dataRetention" });

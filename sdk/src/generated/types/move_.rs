@@ -8,5 +8,5 @@ pub struct MoveMcpLoadingToBackgroundResult {
     pub moved_to_background: bool,
 }
 record!(
-    MoveMcpLoadingToBackgroundResult[] { field moved_to_background "movedToBackground" }
+    MoveMcpLoadingToBackgroundResult[] { Field moved_to_background "movedToBackground" }
 );

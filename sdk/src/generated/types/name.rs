@@ -7,7 +7,7 @@ pub struct NameGetResult {
     /// The session name (user-set or auto-generated), or null if not yet set
     pub name: Option<String>,
 }
-record!(NameGetResult[] { nullable name "name" });
+record!(NameGetResult[] { Nullable name "name" });
 /// Auto-generated session summary to apply as the session's name when no user-set name exists.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -15,7 +15,7 @@ pub struct NameSetAutoRequest {
     /// Auto-generated session summary. Empty/whitespace-only values are ignored; values are trimmed before persisting.
     pub summary: String,
 }
-record!(NameSetAutoRequest[] { field summary "summary" });
+record!(NameSetAutoRequest[] { Field summary "summary" });
 impl NameSetAutoRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -30,7 +30,7 @@ pub struct NameSetAutoResult {
     /// Whether the auto-generated summary was persisted. False if the session already has a user-set name, the summary normalized to empty, or the session does not have a workspace.
     pub applied: bool,
 }
-record!(NameSetAutoResult[] { field applied "applied" });
+record!(NameSetAutoResult[] { Field applied "applied" });
 /// New friendly name to apply to the session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -38,7 +38,7 @@ pub struct NameSetRequest {
     /// New session name (1–100 characters, trimmed of leading/trailing whitespace)
     pub name: String,
 }
-record!(NameSetRequest[] { field name "name" });
+record!(NameSetRequest[] { Field name "name" });
 impl NameSetRequest {
     /// With what is required; the rest is unset.
     #[inline]

@@ -32,10 +32,10 @@ pub struct NamedProviderConfig {
     pub has_bearer_token_provider: Option<bool>,
 }
 record!(
-    NamedProviderConfig[] { field name "name", field type_ "type", field wire_api
-    "wireApi", field transport "transport", field base_url "baseUrl", secret api_key
-    "apiKey", secret bearer_token "bearerToken", field azure "azure", secret headers
-    "headers", field model_provider "modelProvider", field has_bearer_token_provider
+    NamedProviderConfig[] { Field name "name", Field type_ "type", Field wire_api
+    "wireApi", Field transport "transport", Field base_url "baseUrl", Secret api_key
+    "apiKey", Secret bearer_token "bearerToken", Field azure "azure", Secret headers
+    "headers", Field model_provider "modelProvider", Field has_bearer_token_provider
     "hasBearerTokenProvider" }
 );
 impl NamedProviderConfig {

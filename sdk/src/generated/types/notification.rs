@@ -26,10 +26,10 @@ pub struct NotificationHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    NotificationHookInput[] { field session_id "sessionId", field timestamp "timestamp",
-    field cwd "cwd", field message "message", field title "title", field
-    notification_type "notification_type", field hook_event_name "hook_event_name", field
-    agent_id "agentId", field agent_type "agentType", field parent_agent_id
+    NotificationHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
+    Field cwd "cwd", Field message "message", Field title "title", Field
+    notification_type "notification_type", Field hook_event_name "hook_event_name", Field
+    agent_id "agentId", Field agent_type "agentType", Field parent_agent_id
     "parentAgentId" }
 );
 /// Output of the notification hook. Every member may be left out, which means no opinion.
@@ -39,9 +39,9 @@ pub struct NotificationHookOutput {
     /// Text put into the session as a user message.
     pub additional_context: Option<String>,
 }
-record!(NotificationHookOutput[] { field additional_context "additionalContext" });
+record!(NotificationHookOutput[] { Field additional_context "additionalContext" });
 /// Kind of a notification given to a hook.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum NotificationHookType {
     /// A background shell command ended.

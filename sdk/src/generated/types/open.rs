@@ -24,9 +24,9 @@ pub struct OpenCanvasInstance {
     pub input: Option<serde_json::Value>,
 }
 record!(
-    OpenCanvasInstance[] { field instance_id "instanceId", field extension_id
-    "extensionId", field extension_name "extensionName", field canvas_id "canvasId",
-    field icon "icon", field title "title", field status "status", field url "url", field
+    OpenCanvasInstance[] { Field instance_id "instanceId", Field extension_id
+    "extensionId", Field extension_name "extensionName", Field canvas_id "canvasId",
+    Field icon "icon", Field title "title", Field status "status", Field url "url", Field
     input "input" }
 );
 impl OpenCanvasInstance {

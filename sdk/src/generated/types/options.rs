@@ -12,8 +12,8 @@ pub struct OptionsUpdateAdditionalContentExclusionPolicy {
     pub scope: OptionsUpdateAdditionalContentExclusionPolicyScope,
 }
 record!(
-    OptionsUpdateAdditionalContentExclusionPolicy[] { field rules "rules", field
-    last_updated_at "last_updated_at", field scope "scope" }
+    OptionsUpdateAdditionalContentExclusionPolicy[] { Field rules "rules", Field
+    last_updated_at "last_updated_at", Field scope "scope" }
 );
 impl OptionsUpdateAdditionalContentExclusionPolicy {
     /// With what is required; the rest is unset.
@@ -44,8 +44,8 @@ pub struct OptionsUpdateAdditionalContentExclusionPolicyRule {
     pub source: OptionsUpdateAdditionalContentExclusionPolicyRuleSource,
 }
 record!(
-    OptionsUpdateAdditionalContentExclusionPolicyRule[] { field paths "paths", field
-    if_any_match "ifAnyMatch", field if_none_match "ifNoneMatch", field source "source" }
+    OptionsUpdateAdditionalContentExclusionPolicyRule[] { Field paths "paths", Field
+    if_any_match "ifAnyMatch", Field if_none_match "ifNoneMatch", Field source "source" }
 );
 impl OptionsUpdateAdditionalContentExclusionPolicyRule {
     /// With what is required; the rest is unset.
@@ -84,7 +84,7 @@ pub struct OptionsUpdateAdditionalContentExclusionPolicyRuleSource {
     pub type_: String,
 }
 record!(
-    OptionsUpdateAdditionalContentExclusionPolicyRuleSource[] { field name "name", field
+    OptionsUpdateAdditionalContentExclusionPolicyRuleSource[] { Field name "name", Field
     type_ "type" }
 );
 impl OptionsUpdateAdditionalContentExclusionPolicyRuleSource {
@@ -98,7 +98,7 @@ impl OptionsUpdateAdditionalContentExclusionPolicyRuleSource {
     }
 }
 /// Allowed values for the `OptionsUpdateAdditionalContentExclusionPolicyScope` enumeration.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum OptionsUpdateAdditionalContentExclusionPolicyScope {
     /// The content exclusion policy applies to the current repository.
@@ -112,7 +112,7 @@ string_enum!(
     OptionsUpdateAdditionalContentExclusionPolicyScope { Repo "repo", All "all" }
 );
 /// Context tier for models with tiered pricing. The session uses this to derive effective `modelCapabilitiesOverrides` so compaction, truncation, token display, and request limits honor the selected tier.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum OptionsUpdateContextTier {
     /// Use the model's default context tier and its standard token limits / pricing.
@@ -124,7 +124,7 @@ pub enum OptionsUpdateContextTier {
 }
 string_enum!(OptionsUpdateContextTier { Default "default", LongContext "long_context" });
 /// How env values are passed to MCP servers (`direct` inlines literal values; `indirect` resolves at launch).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum OptionsUpdateEnvValueMode {
     /// Pass MCP server environment values as literal strings.
@@ -136,7 +136,7 @@ pub enum OptionsUpdateEnvValueMode {
 }
 string_enum!(OptionsUpdateEnvValueMode { Direct "direct", Indirect "indirect" });
 /// Reasoning summary mode for supported model clients.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum OptionsUpdateReasoningSummary {
     /// Do not request reasoning summaries from the model.
@@ -152,7 +152,7 @@ string_enum!(
     OptionsUpdateReasoningSummary { None "none", Concise "concise", Detailed "detailed" }
 );
 /// Controls how availableTools (allowlist) and excludedTools (denylist) combine when both are set.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum OptionsUpdateToolFilterPrecedence {
     /// If availableTools is set, it is the only constraint that applies (excludedTools is ignored). Preserves CLI / pre-existing client behavior. Default.

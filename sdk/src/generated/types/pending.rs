@@ -19,9 +19,9 @@ pub struct PendingExternalToolRequest {
     pub agent_id: Option<String>,
 }
 record!(
-    PendingExternalToolRequest[] { field request_id "requestId", field tool_call_id
-    "toolCallId", field tool_name "toolName", field arguments "arguments", field
-    provider_id "providerId", field agent_id "agentId" }
+    PendingExternalToolRequest[] { Field request_id "requestId", Field tool_call_id
+    "toolCallId", Field tool_name "toolName", Field arguments "arguments", Field
+    provider_id "providerId", Field agent_id "agentId" }
 );
 /// External tool calls still waiting for a result.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ pub struct PendingExternalToolRequestList {
     /// External tool calls of the session and its sub-agents that session.tools.handlePendingToolCall would still accept, in the order they were requested. Includes calls that were pending when the session was last suspended and resumed with pending work continued, so a host that did not observe the original external_tool.requested event can answer them.
     pub items: Vec<PendingExternalToolRequest>,
 }
-record!(PendingExternalToolRequestList[] { field items "items" });
+record!(PendingExternalToolRequestList[] { Field items "items" });
 /// Empty payload; the event signals that the pending message queue has changed
 #[derive(Clone)]
 #[non_exhaustive]
@@ -48,8 +48,8 @@ pub struct PendingPermissionRequest {
     pub recovery_episode_id: Option<String>,
 }
 record!(
-    PendingPermissionRequest[] { field request_id "requestId", field request "request",
-    field recovery_episode_id "recoveryEpisodeId" }
+    PendingPermissionRequest[] { Field request_id "requestId", Field request "request",
+    Field recovery_episode_id "recoveryEpisodeId" }
 );
 /// List of pending permission requests reconstructed from event history.
 #[derive(Clone)]
@@ -58,4 +58,4 @@ pub struct PendingPermissionRequestList {
     /// Pending permission prompts reconstructed from the session's event history. Equivalent to the set of `permission.requested` events that have not yet been followed by a matching `permission.completed` event. Used by clients (e.g. the CLI) to hydrate UI for prompts that were emitted before the client attached to the session.
     pub items: Vec<PendingPermissionRequest>,
 }
-record!(PendingPermissionRequestList[] { field items "items" });
+record!(PendingPermissionRequestList[] { Field items "items" });

@@ -20,12 +20,12 @@ pub struct PermissionApprovalEvaluation {
     pub judge_attempted: Option<bool>,
 }
 record!(
-    PermissionApprovalEvaluation[] { field reason_code "reasonCode", field judge_status
-    "judgeStatus", field evaluation_stage "evaluationStage", field judge_attempted
+    PermissionApprovalEvaluation[] { Field reason_code "reasonCode", Field judge_status
+    "judgeStatus", Field evaluation_stage "evaluationStage", Field judge_attempted
     "judgeAttempted" }
 );
 /// Stage that produced this attribution.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionApprovalEvaluationEvaluationStage {
     /// The attribution stage is unknown.
@@ -46,7 +46,7 @@ string_enum!(
     "not_reached", PreJudge "pre_judge", Judge "judge", Reuse "reuse" }
 );
 /// Status of the local judge interface, not proof of a model network call.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionApprovalEvaluationJudgeStatus {
     /// No authoritative attribution is available.
@@ -69,7 +69,7 @@ string_enum!(
     Completed "completed", Failed "failed", Cached "cached", Inherited "inherited" }
 );
 /// Machine-readable runtime gate reason, never a command, path or human rationale.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionApprovalEvaluationReasonCode {
     /// Attribution is missing or outside the supported vocabulary.
@@ -173,7 +173,7 @@ pub struct PermissionApproved {
     pub managed_approval_handled: Option<bool>,
 }
 record!(
-    PermissionApproved["kind" "approved"] { field managed_approval_handled
+    PermissionApproved["kind" "approved"] { Field managed_approval_handled
     "managedApprovalHandled" }
 );
 /// Permission response variant that approves a request and persists the provided approval to a project location key.
@@ -188,8 +188,8 @@ pub struct PermissionApprovedForLocation {
     pub managed_approval_handled: Option<bool>,
 }
 record!(
-    PermissionApprovedForLocation["kind" "approved-for-location"] { field approval
-    "approval", field location_key "locationKey", field managed_approval_handled
+    PermissionApprovedForLocation["kind" "approved-for-location"] { Field approval
+    "approval", Field location_key "locationKey", Field managed_approval_handled
     "managedApprovalHandled" }
 );
 /// Permission response variant that approves a request and remembers the provided approval for the rest of the session.
@@ -202,8 +202,8 @@ pub struct PermissionApprovedForSession {
     pub managed_approval_handled: Option<bool>,
 }
 record!(
-    PermissionApprovedForSession["kind" "approved-for-session"] { field approval
-    "approval", field managed_approval_handled "managedApprovalHandled" }
+    PermissionApprovedForSession["kind" "approved-for-session"] { Field approval
+    "approval", Field managed_approval_handled "managedApprovalHandled" }
 );
 /// Permission response variant that approves a request and records file-tool read authority for specific directories in this logical session.
 #[derive(Clone)]
@@ -213,7 +213,7 @@ pub struct PermissionApprovedReadOnlyForSession {
     pub directories: Vec<String>,
 }
 record!(
-    PermissionApprovedReadOnlyForSession["kind" "approved-read-only-for-session"] { field
+    PermissionApprovedReadOnlyForSession["kind" "approved-read-only-for-session"] { Field
     directories "directories" }
 );
 /// Historical decode-only contextual-assent marker. Current runtimes do not project it into the conversation or permission flow.
@@ -226,7 +226,7 @@ pub struct PermissionAssentDetectedData {
     pub turn_index: i64,
 }
 record!(
-    PermissionAssentDetectedData[] { field request_id "requestId", field turn_index
+    PermissionAssentDetectedData[] { Field request_id "requestId", Field turn_index
     "turnIndex" }
 );
 /// Assisted-approval judge information attached to a permission request. Present only in assisted mode; its absence means the judge did not evaluate the request. The `recommendation` conveys the judge's disposition for this request.
@@ -247,9 +247,9 @@ pub struct PermissionAssistedApproval {
     pub failure_reason: Option<AssistedApprovalJudgeFailureReason>,
 }
 record!(
-    PermissionAssistedApproval[] { field evaluation_id "evaluationId", field evaluation
-    "evaluation", field recommendation "recommendation", field reason "reason", field
-    model "model", field failure_reason "failureReason" }
+    PermissionAssistedApproval[] { Field evaluation_id "evaluationId", Field evaluation
+    "evaluation", Field recommendation "recommendation", Field reason "reason", Field
+    model "model", Field failure_reason "failureReason" }
 );
 /// Permission response variant indicating the request was cancelled before use, with an optional reason.
 #[derive(Clone)]
@@ -258,7 +258,7 @@ pub struct PermissionCancelled {
     /// Optional explanation of why the request was cancelled
     pub reason: Option<String>,
 }
-record!(PermissionCancelled["kind" "cancelled"] { field reason "reason" });
+record!(PermissionCancelled["kind" "cancelled"] { Field reason "reason" });
 /// Historical decode-only receipt from the retired Assisted Permissions authorization extractor. Current runtimes ignore it for permission decisions.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -273,8 +273,8 @@ pub struct PermissionCarriedForwardData {
     pub decision_source: PermissionDecisionSource,
 }
 record!(
-    PermissionCarriedForwardData[] { field request_id "requestId", field tool_call_id
-    "toolCallId", field record_id "recordId", field decision_source "decisionSource" }
+    PermissionCarriedForwardData[] { Field request_id "requestId", Field tool_call_id
+    "toolCallId", Field record_id "recordId", Field decision_source "decisionSource" }
 );
 /// Permission request completion notification signaling UI dismissal
 #[derive(Clone)]
@@ -294,9 +294,9 @@ pub struct PermissionCompletedData {
     pub decision_source: Option<PermissionDecisionSource>,
 }
 record!(
-    PermissionCompletedData[] { field request_id "requestId", field tool_call_id
-    "toolCallId", field recovery_episode_id "recoveryEpisodeId", field blocker "blocker",
-    field result "result", field decision_source "decisionSource" }
+    PermissionCompletedData[] { Field request_id "requestId", Field tool_call_id
+    "toolCallId", Field recovery_episode_id "recoveryEpisodeId", Field blocker "blocker",
+    Field result "result", Field decision_source "decisionSource" }
 );
 /// Historical decode-only contextual authorization claim. Current runtimes preserve the payload but do not establish authority from it.
 #[derive(Clone)]
@@ -316,9 +316,9 @@ pub struct PermissionContextualAuthorizationData {
     pub span_end: i64,
 }
 record!(
-    PermissionContextualAuthorizationData[] { field record_id "recordId", field
-    request_id "requestId", field turn_index "turnIndex", field polarity "polarity",
-    field span_start "spanStart", field span_end "spanEnd" }
+    PermissionContextualAuthorizationData[] { Field record_id "recordId", Field
+    request_id "requestId", Field turn_index "turnIndex", Field polarity "polarity",
+    Field span_start "spanStart", Field span_end "spanEnd" }
 );
 /// The client's response to the pending permission prompt
 #[derive(Clone)]
@@ -384,8 +384,8 @@ pub struct PermissionDecisionApproveForLocation {
     pub location_key: String,
 }
 record!(
-    PermissionDecisionApproveForLocation["kind" "approve-for-location"] { field approval
-    "approval", field location_key "locationKey" }
+    PermissionDecisionApproveForLocation["kind" "approve-for-location"] { Field approval
+    "approval", Field location_key "locationKey" }
 );
 impl PermissionDecisionApproveForLocation {
     /// With what is required; the rest is unset.
@@ -446,7 +446,7 @@ pub struct PermissionDecisionApproveForLocationApprovalCommands {
     pub command_identifiers: Vec<String>,
 }
 record!(
-    PermissionDecisionApproveForLocationApprovalCommands["kind" "commands"] { field
+    PermissionDecisionApproveForLocationApprovalCommands["kind" "commands"] { Field
     command_identifiers "commandIdentifiers" }
 );
 impl PermissionDecisionApproveForLocationApprovalCommands {
@@ -464,7 +464,7 @@ pub struct PermissionDecisionApproveForLocationApprovalCustomTool {
     pub tool_name: String,
 }
 record!(
-    PermissionDecisionApproveForLocationApprovalCustomTool["kind" "custom-tool"] { field
+    PermissionDecisionApproveForLocationApprovalCustomTool["kind" "custom-tool"] { Field
     tool_name "toolName" }
 );
 impl PermissionDecisionApproveForLocationApprovalCustomTool {
@@ -487,7 +487,7 @@ pub struct PermissionDecisionApproveForLocationApprovalExtensionEnvAccess {
 }
 record!(
     PermissionDecisionApproveForLocationApprovalExtensionEnvAccess["kind"
-    "extension-env-access"] { field extension_name "extensionName", field
+    "extension-env-access"] { Field extension_name "extensionName", Field
     environment_variables "environmentVariables" }
 );
 impl PermissionDecisionApproveForLocationApprovalExtensionEnvAccess {
@@ -512,7 +512,7 @@ pub struct PermissionDecisionApproveForLocationApprovalExtensionManagement {
 }
 record!(
     PermissionDecisionApproveForLocationApprovalExtensionManagement["kind"
-    "extension-management"] { field operation "operation" }
+    "extension-management"] { Field operation "operation" }
 );
 impl PermissionDecisionApproveForLocationApprovalExtensionManagement {
     /// Sets [`operation`](Self::operation).
@@ -531,7 +531,7 @@ pub struct PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess
 }
 record!(
     PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess["kind"
-    "extension-permission-access"] { field extension_name "extensionName" }
+    "extension-permission-access"] { Field extension_name "extensionName" }
 );
 impl PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess {
     /// With what is required; the rest is unset.
@@ -552,8 +552,8 @@ pub struct PermissionDecisionApproveForLocationApprovalMcp {
     pub tool_name: Option<String>,
 }
 record!(
-    PermissionDecisionApproveForLocationApprovalMcp["kind" "mcp"] { field server_name
-    "serverName", nullable tool_name "toolName" }
+    PermissionDecisionApproveForLocationApprovalMcp["kind" "mcp"] { Field server_name
+    "serverName", Nullable tool_name "toolName" }
 );
 impl PermissionDecisionApproveForLocationApprovalMcp {
     /// With what is required; the rest is unset.
@@ -574,7 +574,7 @@ pub struct PermissionDecisionApproveForLocationApprovalMcpSampling {
 }
 record!(
     PermissionDecisionApproveForLocationApprovalMcpSampling["kind" "mcp-sampling"] {
-    field server_name "serverName" }
+    Field server_name "serverName" }
 );
 impl PermissionDecisionApproveForLocationApprovalMcpSampling {
     /// With what is required; the rest is unset.
@@ -603,7 +603,7 @@ pub struct PermissionDecisionApproveForLocationApprovalWorkflow {
     pub approval_key: Option<String>,
 }
 record!(
-    PermissionDecisionApproveForLocationApprovalWorkflow["kind" "workflow"] { field
+    PermissionDecisionApproveForLocationApprovalWorkflow["kind" "workflow"] { Field
     approval_key "approvalKey" }
 );
 impl PermissionDecisionApproveForLocationApprovalWorkflow {
@@ -629,8 +629,8 @@ pub struct PermissionDecisionApproveForSession {
     pub domain: Option<String>,
 }
 record!(
-    PermissionDecisionApproveForSession["kind" "approve-for-session"] { field approval
-    "approval", field domain "domain" }
+    PermissionDecisionApproveForSession["kind" "approve-for-session"] { Field approval
+    "approval", Field domain "domain" }
 );
 impl PermissionDecisionApproveForSession {
     /// Sets [`approval`](Self::approval).
@@ -695,7 +695,7 @@ pub struct PermissionDecisionApproveForSessionApprovalCommands {
     pub command_identifiers: Vec<String>,
 }
 record!(
-    PermissionDecisionApproveForSessionApprovalCommands["kind" "commands"] { field
+    PermissionDecisionApproveForSessionApprovalCommands["kind" "commands"] { Field
     command_identifiers "commandIdentifiers" }
 );
 impl PermissionDecisionApproveForSessionApprovalCommands {
@@ -713,7 +713,7 @@ pub struct PermissionDecisionApproveForSessionApprovalCustomTool {
     pub tool_name: String,
 }
 record!(
-    PermissionDecisionApproveForSessionApprovalCustomTool["kind" "custom-tool"] { field
+    PermissionDecisionApproveForSessionApprovalCustomTool["kind" "custom-tool"] { Field
     tool_name "toolName" }
 );
 impl PermissionDecisionApproveForSessionApprovalCustomTool {
@@ -736,7 +736,7 @@ pub struct PermissionDecisionApproveForSessionApprovalExtensionEnvAccess {
 }
 record!(
     PermissionDecisionApproveForSessionApprovalExtensionEnvAccess["kind"
-    "extension-env-access"] { field extension_name "extensionName", field
+    "extension-env-access"] { Field extension_name "extensionName", Field
     environment_variables "environmentVariables" }
 );
 impl PermissionDecisionApproveForSessionApprovalExtensionEnvAccess {
@@ -761,7 +761,7 @@ pub struct PermissionDecisionApproveForSessionApprovalExtensionManagement {
 }
 record!(
     PermissionDecisionApproveForSessionApprovalExtensionManagement["kind"
-    "extension-management"] { field operation "operation" }
+    "extension-management"] { Field operation "operation" }
 );
 impl PermissionDecisionApproveForSessionApprovalExtensionManagement {
     /// Sets [`operation`](Self::operation).
@@ -780,7 +780,7 @@ pub struct PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess 
 }
 record!(
     PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess["kind"
-    "extension-permission-access"] { field extension_name "extensionName" }
+    "extension-permission-access"] { Field extension_name "extensionName" }
 );
 impl PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess {
     /// With what is required; the rest is unset.
@@ -801,8 +801,8 @@ pub struct PermissionDecisionApproveForSessionApprovalMcp {
     pub tool_name: Option<String>,
 }
 record!(
-    PermissionDecisionApproveForSessionApprovalMcp["kind" "mcp"] { field server_name
-    "serverName", nullable tool_name "toolName" }
+    PermissionDecisionApproveForSessionApprovalMcp["kind" "mcp"] { Field server_name
+    "serverName", Nullable tool_name "toolName" }
 );
 impl PermissionDecisionApproveForSessionApprovalMcp {
     /// With what is required; the rest is unset.
@@ -822,7 +822,7 @@ pub struct PermissionDecisionApproveForSessionApprovalMcpSampling {
     pub server_name: String,
 }
 record!(
-    PermissionDecisionApproveForSessionApprovalMcpSampling["kind" "mcp-sampling"] { field
+    PermissionDecisionApproveForSessionApprovalMcpSampling["kind" "mcp-sampling"] { Field
     server_name "serverName" }
 );
 impl PermissionDecisionApproveForSessionApprovalMcpSampling {
@@ -852,7 +852,7 @@ pub struct PermissionDecisionApproveForSessionApprovalWorkflow {
     pub approval_key: Option<String>,
 }
 record!(
-    PermissionDecisionApproveForSessionApprovalWorkflow["kind" "workflow"] { field
+    PermissionDecisionApproveForSessionApprovalWorkflow["kind" "workflow"] { Field
     approval_key "approvalKey" }
 );
 impl PermissionDecisionApproveForSessionApprovalWorkflow {
@@ -876,7 +876,7 @@ pub struct PermissionDecisionApproveOnce {
     pub approved_interactively: Option<bool>,
 }
 record!(
-    PermissionDecisionApproveOnce["kind" "approve-once"] { field approved_interactively
+    PermissionDecisionApproveOnce["kind" "approve-once"] { Field approved_interactively
     "approvedInteractively" }
 );
 impl PermissionDecisionApproveOnce {
@@ -895,7 +895,7 @@ pub struct PermissionDecisionApprovePermanently {
     pub domain: String,
 }
 record!(
-    PermissionDecisionApprovePermanently["kind" "approve-permanently"] { field domain
+    PermissionDecisionApprovePermanently["kind" "approve-permanently"] { Field domain
     "domain" }
 );
 impl PermissionDecisionApprovePermanently {
@@ -914,7 +914,7 @@ pub struct PermissionDecisionApproveReadOnlyForSession {
 }
 record!(
     PermissionDecisionApproveReadOnlyForSession["kind" "approve-read-only-for-session"] {
-    field directories "directories" }
+    Field directories "directories" }
 );
 impl PermissionDecisionApproveReadOnlyForSession {
     /// With what is required; the rest is unset.
@@ -938,8 +938,8 @@ pub struct PermissionDecisionApprovedForLocation {
     pub location_key: String,
 }
 record!(
-    PermissionDecisionApprovedForLocation["kind" "approved-for-location"] { field
-    approval "approval", field location_key "locationKey" }
+    PermissionDecisionApprovedForLocation["kind" "approved-for-location"] { Field
+    approval "approval", Field location_key "locationKey" }
 );
 impl PermissionDecisionApprovedForLocation {
     /// With what is required; the rest is unset.
@@ -962,7 +962,7 @@ pub struct PermissionDecisionApprovedForSession {
     pub approval: UserToolSessionApproval,
 }
 record!(
-    PermissionDecisionApprovedForSession["kind" "approved-for-session"] { field approval
+    PermissionDecisionApprovedForSession["kind" "approved-for-session"] { Field approval
     "approval" }
 );
 impl PermissionDecisionApprovedForSession {
@@ -979,7 +979,7 @@ pub struct PermissionDecisionCancelled {
     /// Optional explanation of why the request was cancelled
     pub reason: Option<String>,
 }
-record!(PermissionDecisionCancelled["kind" "cancelled"] { field reason "reason" });
+record!(PermissionDecisionCancelled["kind" "cancelled"] { Field reason "reason" });
 impl PermissionDecisionCancelled {
     /// Sets [`reason`](Self::reason).
     #[inline]
@@ -1004,8 +1004,8 @@ pub struct PermissionDecisionContext {
     pub user_feedback: Option<String>,
 }
 record!(
-    PermissionDecisionContext[] { field outcome "outcome", field source "source", field
-    surface "surface", field response_capability "responseCapability", field
+    PermissionDecisionContext[] { Field outcome "outcome", Field source "source", Field
+    surface "surface", Field response_capability "responseCapability", Field
     user_feedback "userFeedback" }
 );
 impl PermissionDecisionContext {
@@ -1051,7 +1051,7 @@ pub struct PermissionDecisionDeniedByContentExclusionPolicy {
 }
 record!(
     PermissionDecisionDeniedByContentExclusionPolicy["kind"
-    "denied-by-content-exclusion-policy"] { field path "path", field message "message" }
+    "denied-by-content-exclusion-policy"] { Field path "path", Field message "message" }
 );
 impl PermissionDecisionDeniedByContentExclusionPolicy {
     /// With what is required; the rest is unset.
@@ -1074,7 +1074,7 @@ pub struct PermissionDecisionDeniedByPermissionRequestHook {
 }
 record!(
     PermissionDecisionDeniedByPermissionRequestHook["kind"
-    "denied-by-permission-request-hook"] { field message "message", field interrupt
+    "denied-by-permission-request-hook"] { Field message "message", Field interrupt
     "interrupt" }
 );
 impl PermissionDecisionDeniedByPermissionRequestHook {
@@ -1099,7 +1099,7 @@ pub struct PermissionDecisionDeniedByRules {
     pub rules: Vec<PermissionRule>,
 }
 record!(
-    PermissionDecisionDeniedByRules["kind" "denied-by-rules"] { field rules "rules" }
+    PermissionDecisionDeniedByRules["kind" "denied-by-rules"] { Field rules "rules" }
 );
 impl PermissionDecisionDeniedByRules {
     /// With what is required; the rest is unset.
@@ -1119,7 +1119,7 @@ pub struct PermissionDecisionDeniedInteractivelyByUser {
 }
 record!(
     PermissionDecisionDeniedInteractivelyByUser["kind" "denied-interactively-by-user"] {
-    field feedback "feedback", field force_reject "forceReject" }
+    Field feedback "feedback", Field force_reject "forceReject" }
 );
 impl PermissionDecisionDeniedInteractivelyByUser {
     /// Sets [`feedback`](Self::feedback).
@@ -1144,7 +1144,7 @@ record!(
     "denied-no-approval-rule-and-could-not-request-from-user"] {}
 );
 /// Disposition of a permission request as observed by the responding client.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionDecisionOutcome {
     /// The request was approved automatically without a new human decision.
@@ -1167,7 +1167,7 @@ pub struct PermissionDecisionReject {
     /// Optional feedback explaining the rejection
     pub feedback: Option<String>,
 }
-record!(PermissionDecisionReject["kind" "reject"] { field feedback "feedback" });
+record!(PermissionDecisionReject["kind" "reject"] { Field feedback "feedback" });
 impl PermissionDecisionReject {
     /// Sets [`feedback`](Self::feedback).
     #[inline]
@@ -1188,8 +1188,8 @@ pub struct PermissionDecisionRequest {
     pub decision_context: Option<PermissionDecisionContext>,
 }
 record!(
-    PermissionDecisionRequest[] { field request_id "requestId", field result "result",
-    field decision_context "decisionContext" }
+    PermissionDecisionRequest[] { Field request_id "requestId", Field result "result",
+    Field decision_context "decisionContext" }
 );
 impl PermissionDecisionRequest {
     /// With what is required; the rest is unset.
@@ -1212,7 +1212,7 @@ impl PermissionDecisionRequest {
     }
 }
 /// Controlled reason or actor responsible for a permission response.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionDecisionSource {
     /// The response followed the assisted-approval judge recommendation.
@@ -1234,7 +1234,7 @@ string_enum!(
     AuthorizationCarryForward "authorization_carry_forward" }
 );
 /// Client surface that submitted a permission response.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionDecisionSurface {
     /// The interactive Copilot CLI terminal UI.
@@ -1270,7 +1270,7 @@ pub struct PermissionDeniedByContentExclusionPolicy {
 }
 record!(
     PermissionDeniedByContentExclusionPolicy["kind" "denied-by-content-exclusion-policy"]
-    { field path "path", field message "message" }
+    { Field path "path", Field message "message" }
 );
 /// Permission response variant denied by a permission-request hook, with optional message and interrupt flag.
 #[derive(Clone)]
@@ -1283,7 +1283,7 @@ pub struct PermissionDeniedByPermissionRequestHook {
 }
 record!(
     PermissionDeniedByPermissionRequestHook["kind" "denied-by-permission-request-hook"] {
-    field message "message", field interrupt "interrupt" }
+    Field message "message", Field interrupt "interrupt" }
 );
 /// Permission response variant denied because matching approval rules explicitly blocked the request.
 #[derive(Clone)]
@@ -1292,7 +1292,7 @@ pub struct PermissionDeniedByRules {
     /// Rules that denied the request
     pub rules: Vec<PermissionRule>,
 }
-record!(PermissionDeniedByRules["kind" "denied-by-rules"] { field rules "rules" });
+record!(PermissionDeniedByRules["kind" "denied-by-rules"] { Field rules "rules" });
 /// Permission response variant denied in an interactive user prompt, with optional feedback and force-reject flag.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1303,8 +1303,8 @@ pub struct PermissionDeniedInteractivelyByUser {
     pub force_reject: Option<bool>,
 }
 record!(
-    PermissionDeniedInteractivelyByUser["kind" "denied-interactively-by-user"] { field
-    feedback "feedback", field force_reject "forceReject" }
+    PermissionDeniedInteractivelyByUser["kind" "denied-interactively-by-user"] { Field
+    feedback "feedback", Field force_reject "forceReject" }
 );
 /// Permission response variant denied because no approval rule matched and user confirmation was unavailable.
 #[derive(Clone)]
@@ -1324,7 +1324,7 @@ pub struct PermissionLocationAddToolApprovalParams {
     pub approval: PermissionsLocationsAddToolApprovalDetails,
 }
 record!(
-    PermissionLocationAddToolApprovalParams[] { field location_key "locationKey", field
+    PermissionLocationAddToolApprovalParams[] { Field location_key "locationKey", Field
     approval "approval" }
 );
 impl PermissionLocationAddToolApprovalParams {
@@ -1347,7 +1347,7 @@ pub struct PermissionLocationApplyParams {
     /// Working directory whose persisted location permissions should be applied
     pub working_directory: String,
 }
-record!(PermissionLocationApplyParams[] { field working_directory "workingDirectory" });
+record!(PermissionLocationApplyParams[] { Field working_directory "workingDirectory" });
 impl PermissionLocationApplyParams {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1375,9 +1375,9 @@ pub struct PermissionLocationApplyResult {
     pub applied_rules: Vec<PermissionRule>,
 }
 record!(
-    PermissionLocationApplyResult[] { field location_key "locationKey", field
-    location_type "locationType", field changed "changed", field applied_rule_count
-    "appliedRuleCount", field applied_directory_count "appliedDirectoryCount", field
+    PermissionLocationApplyResult[] { Field location_key "locationKey", Field
+    location_type "locationType", Field changed "changed", Field applied_rule_count
+    "appliedRuleCount", Field applied_directory_count "appliedDirectoryCount", Field
     applied_rules "appliedRules" }
 );
 /// Working directory to resolve into a location-permissions key.
@@ -1388,7 +1388,7 @@ pub struct PermissionLocationResolveParams {
     pub working_directory: String,
 }
 record!(
-    PermissionLocationResolveParams[] { field working_directory "workingDirectory" }
+    PermissionLocationResolveParams[] { Field working_directory "workingDirectory" }
 );
 impl PermissionLocationResolveParams {
     /// With what is required; the rest is unset.
@@ -1409,11 +1409,11 @@ pub struct PermissionLocationResolveResult {
     pub location_type: PermissionLocationType,
 }
 record!(
-    PermissionLocationResolveResult[] { field location_key "locationKey", field
+    PermissionLocationResolveResult[] { Field location_key "locationKey", Field
     location_type "locationType" }
 );
 /// Whether the location is a git repo or directory
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionLocationType {
     /// The permission location is persisted at the git repository root.
@@ -1448,10 +1448,10 @@ pub struct PermissionMessageAuthorizationData {
     pub world: Option<serde_json::Value>,
 }
 record!(
-    PermissionMessageAuthorizationData[] { field record_id "recordId", field turn_index
-    "turnIndex", field polarity "polarity", field action_class "actionClass", field
-    span_start "spanStart", field span_end "spanEnd", field target_members
-    "targetMembers", field task "task", field world "world" }
+    PermissionMessageAuthorizationData[] { Field record_id "recordId", Field turn_index
+    "turnIndex", Field polarity "polarity", Field action_class "actionClass", Field
+    span_start "spanStart", Field span_end "spanEnd", Field target_members
+    "targetMembers", Field task "task", Field world "world" }
 );
 /// Historical decode-only degradation marker from the retired extractor. Current runtimes ignore it for permission decisions.
 #[derive(Clone)]
@@ -1460,9 +1460,9 @@ pub struct PermissionMessageAuthorizationDegradedData {
     /// The human turn that could not be represented safely.
     pub turn_index: i64,
 }
-record!(PermissionMessageAuthorizationDegradedData[] { field turn_index "turnIndex" });
+record!(PermissionMessageAuthorizationDegradedData[] { Field turn_index "turnIndex" });
 /// Direction stored in a historical extractor claim. Current runtimes do not apply it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionMessageAuthorizationPolarity {
     /// Historical claim recorded as a grant.
@@ -1483,11 +1483,11 @@ pub struct PermissionMessageAuthorizationReadData {
     pub activates_extraction: Option<bool>,
 }
 record!(
-    PermissionMessageAuthorizationReadData[] { field turn_index "turnIndex", field
+    PermissionMessageAuthorizationReadData[] { Field turn_index "turnIndex", Field
     activates_extraction "activatesExtraction" }
 );
 /// Current or requested permission mode.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionMode {
     /// Permission requests follow the normal approval flow.
@@ -1503,7 +1503,7 @@ string_enum!(
     PermissionMode { Manual "manual", Assisted "assisted", AllowAll "allow-all" }
 );
 /// Optional source for permission-mode telemetry. `organization_targeting` is reserved for startup selection after the authenticated account matches an organization targeting policy; SDK callers default to `rpc` and cannot claim targeting provenance.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionModeSource {
     /// The mode was set from a CLI command-line flag.
@@ -1533,7 +1533,7 @@ pub struct PermissionPathsAddParams {
     /// Directory to add to the allow-list. The runtime resolves and validates the path before adding, then loads conventional `.github/skills/` and `.github/agents/` definitions under it when their subsystem gates are enabled. Adding the directory is therefore also a trust decision for configuration stored there.
     pub path: String,
 }
-record!(PermissionPathsAddParams[] { field path "path" });
+record!(PermissionPathsAddParams[] { Field path "path" });
 impl PermissionPathsAddParams {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1548,7 +1548,7 @@ pub struct PermissionPathsAllowedCheckParams {
     /// Path to check against the session's allowed directories
     pub path: String,
 }
-record!(PermissionPathsAllowedCheckParams[] { field path "path" });
+record!(PermissionPathsAllowedCheckParams[] { Field path "path" });
 impl PermissionPathsAllowedCheckParams {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1563,7 +1563,7 @@ pub struct PermissionPathsAllowedCheckResult {
     /// Whether the path is within the session's allowed directories
     pub allowed: bool,
 }
-record!(PermissionPathsAllowedCheckResult[] { field allowed "allowed" });
+record!(PermissionPathsAllowedCheckResult[] { Field allowed "allowed" });
 /// If specified, replaces the session's path-permission policy. The runtime constructs the appropriate PathManager based on these inputs (rooted at the session's working directory). Omit to leave the current path policy unchanged.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1578,9 +1578,9 @@ pub struct PermissionPathsConfig {
     pub workspace_path: Option<String>,
 }
 record!(
-    PermissionPathsConfig[] { field unrestricted "unrestricted", field
-    additional_directories "additionalDirectories", field include_temp_directory
-    "includeTempDirectory", field workspace_path "workspacePath" }
+    PermissionPathsConfig[] { Field unrestricted "unrestricted", Field
+    additional_directories "additionalDirectories", Field include_temp_directory
+    "includeTempDirectory", Field workspace_path "workspacePath" }
 );
 impl PermissionPathsConfig {
     /// Sets [`unrestricted`](Self::unrestricted).
@@ -1623,8 +1623,8 @@ pub struct PermissionPathsList {
     pub primary: String,
 }
 record!(
-    PermissionPathsList[] { field directories "directories", field session_approved_paths
-    "sessionApprovedPaths", field primary "primary" }
+    PermissionPathsList[] { Field directories "directories", Field session_approved_paths
+    "sessionApprovedPaths", Field primary "primary" }
 );
 /// Directory path to set as the session's new primary working directory.
 #[derive(Clone)]
@@ -1633,7 +1633,7 @@ pub struct PermissionPathsUpdatePrimaryParams {
     /// Directory to set as the new primary working directory for the session's permission policy.
     pub path: String,
 }
-record!(PermissionPathsUpdatePrimaryParams[] { field path "path" });
+record!(PermissionPathsUpdatePrimaryParams[] { Field path "path" });
 impl PermissionPathsUpdatePrimaryParams {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1648,7 +1648,7 @@ pub struct PermissionPathsWorkspaceCheckParams {
     /// Path to check against the session workspace directory
     pub path: String,
 }
-record!(PermissionPathsWorkspaceCheckParams[] { field path "path" });
+record!(PermissionPathsWorkspaceCheckParams[] { Field path "path" });
 impl PermissionPathsWorkspaceCheckParams {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1663,7 +1663,7 @@ pub struct PermissionPathsWorkspaceCheckResult {
     /// Whether the path is within the session workspace directory
     pub allowed: bool,
 }
-record!(PermissionPathsWorkspaceCheckResult[] { field allowed "allowed" });
+record!(PermissionPathsWorkspaceCheckResult[] { Field allowed "allowed" });
 /// Derived user-facing permission prompt details for UI consumers
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1734,14 +1734,14 @@ pub struct PermissionPromptRequestCommands {
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(
-    PermissionPromptRequestCommands["kind" "commands"] { field tool_call_id "toolCallId",
-    field full_command_text "fullCommandText", field intention "intention", field
-    command_identifiers "commandIdentifiers", field can_offer_session_approval
-    "canOfferSessionApproval", field warning "warning", field assisted_approval
-    "assistedApproval", field managed_approval_required "managedApprovalRequired", field
-    request_sandbox_bypass "requestSandboxBypass", field request_sandbox_permissive
-    "requestSandboxPermissive", field request_sandbox_bypass_reason
-    "requestSandboxBypassReason", field sandbox_path_grant "sandboxPathGrant" }
+    PermissionPromptRequestCommands["kind" "commands"] { Field tool_call_id "toolCallId",
+    Field full_command_text "fullCommandText", Field intention "intention", Field
+    command_identifiers "commandIdentifiers", Field can_offer_session_approval
+    "canOfferSessionApproval", Field warning "warning", Field assisted_approval
+    "assistedApproval", Field managed_approval_required "managedApprovalRequired", Field
+    request_sandbox_bypass "requestSandboxBypass", Field request_sandbox_permissive
+    "requestSandboxPermissive", Field request_sandbox_bypass_reason
+    "requestSandboxBypassReason", Field sandbox_path_grant "sandboxPathGrant" }
 );
 /// Custom tool invocation permission prompt
 #[derive(Clone)]
@@ -1759,9 +1759,9 @@ pub struct PermissionPromptRequestCustomTool {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
-    PermissionPromptRequestCustomTool["kind" "custom-tool"] { field tool_call_id
-    "toolCallId", field tool_name "toolName", field tool_description "toolDescription",
-    field args "args", field assisted_approval "assistedApproval" }
+    PermissionPromptRequestCustomTool["kind" "custom-tool"] { Field tool_call_id
+    "toolCallId", Field tool_name "toolName", Field tool_description "toolDescription",
+    Field args "args", Field assisted_approval "assistedApproval" }
 );
 /// Extension sensitive environment variable access prompt
 #[derive(Clone)]
@@ -1777,9 +1777,9 @@ pub struct PermissionPromptRequestExtensionEnvAccess {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
-    PermissionPromptRequestExtensionEnvAccess["kind" "extension-env-access"] { field
-    tool_call_id "toolCallId", field extension_name "extensionName", field
-    environment_variables "environmentVariables", field assisted_approval
+    PermissionPromptRequestExtensionEnvAccess["kind" "extension-env-access"] { Field
+    tool_call_id "toolCallId", Field extension_name "extensionName", Field
+    environment_variables "environmentVariables", Field assisted_approval
     "assistedApproval" }
 );
 /// Extension management permission prompt
@@ -1796,9 +1796,9 @@ pub struct PermissionPromptRequestExtensionManagement {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
-    PermissionPromptRequestExtensionManagement["kind" "extension-management"] { field
-    tool_call_id "toolCallId", field operation "operation", field extension_name
-    "extensionName", field assisted_approval "assistedApproval" }
+    PermissionPromptRequestExtensionManagement["kind" "extension-management"] { Field
+    tool_call_id "toolCallId", Field operation "operation", Field extension_name
+    "extensionName", Field assisted_approval "assistedApproval" }
 );
 /// Extension permission access prompt
 #[derive(Clone)]
@@ -1815,8 +1815,8 @@ pub struct PermissionPromptRequestExtensionPermissionAccess {
 }
 record!(
     PermissionPromptRequestExtensionPermissionAccess["kind"
-    "extension-permission-access"] { field tool_call_id "toolCallId", field
-    extension_name "extensionName", field capabilities "capabilities", field
+    "extension-permission-access"] { Field tool_call_id "toolCallId", Field
+    extension_name "extensionName", Field capabilities "capabilities", Field
     assisted_approval "assistedApproval" }
 );
 /// Hook confirmation permission prompt
@@ -1835,9 +1835,9 @@ pub struct PermissionPromptRequestHook {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
-    PermissionPromptRequestHook["kind" "hook"] { field tool_call_id "toolCallId", field
-    tool_name "toolName", field tool_args "toolArgs", field hook_message "hookMessage",
-    field assisted_approval "assistedApproval" }
+    PermissionPromptRequestHook["kind" "hook"] { Field tool_call_id "toolCallId", Field
+    tool_name "toolName", Field tool_args "toolArgs", Field hook_message "hookMessage",
+    Field assisted_approval "assistedApproval" }
 );
 /// MCP tool invocation permission prompt
 #[derive(Clone)]
@@ -1861,10 +1861,10 @@ pub struct PermissionPromptRequestMcp {
     pub can_offer_server_wide_approval: Option<bool>,
 }
 record!(
-    PermissionPromptRequestMcp["kind" "mcp"] { field tool_call_id "toolCallId", field
-    server_name "serverName", field tool_name "toolName", field tool_title "toolTitle",
-    field args "args", field permission_recommendation "permissionRecommendation", field
-    assisted_approval "assistedApproval", field can_offer_server_wide_approval
+    PermissionPromptRequestMcp["kind" "mcp"] { Field tool_call_id "toolCallId", Field
+    server_name "serverName", Field tool_name "toolName", Field tool_title "toolTitle",
+    Field args "args", Field permission_recommendation "permissionRecommendation", Field
+    assisted_approval "assistedApproval", Field can_offer_server_wide_approval
     "canOfferServerWideApproval" }
 );
 /// Memory operation permission prompt
@@ -1889,9 +1889,9 @@ pub struct PermissionPromptRequestMemory {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
-    PermissionPromptRequestMemory["kind" "memory"] { field tool_call_id "toolCallId",
-    field action "action", field subject "subject", field fact "fact", field citations
-    "citations", field direction "direction", field reason "reason", field
+    PermissionPromptRequestMemory["kind" "memory"] { Field tool_call_id "toolCallId",
+    Field action "action", Field subject "subject", Field fact "fact", Field citations
+    "citations", Field direction "direction", Field reason "reason", Field
     assisted_approval "assistedApproval" }
 );
 /// Path access permission prompt
@@ -1910,12 +1910,12 @@ pub struct PermissionPromptRequestPath {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
-    PermissionPromptRequestPath["kind" "path"] { field tool_call_id "toolCallId", field
-    access_kind "accessKind", field paths "paths", field read_only_directories
-    "readOnlyDirectories", field assisted_approval "assistedApproval" }
+    PermissionPromptRequestPath["kind" "path"] { Field tool_call_id "toolCallId", Field
+    access_kind "accessKind", Field paths "paths", Field read_only_directories
+    "readOnlyDirectories", Field assisted_approval "assistedApproval" }
 );
 /// Underlying permission kind that needs path approval
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionPromptRequestPathAccessKind {
     /// Read access to a filesystem path.
@@ -1948,9 +1948,9 @@ pub struct PermissionPromptRequestRead {
     pub managed_approval_required: Option<bool>,
 }
 record!(
-    PermissionPromptRequestRead["kind" "read"] { field tool_call_id "toolCallId", field
-    intention "intention", field path "path", field resolved_path "resolvedPath", field
-    assisted_approval "assistedApproval", field managed_approval_required
+    PermissionPromptRequestRead["kind" "read"] { Field tool_call_id "toolCallId", Field
+    intention "intention", Field path "path", Field resolved_path "resolvedPath", Field
+    assisted_approval "assistedApproval", Field managed_approval_required
     "managedApprovalRequired" }
 );
 /// URL access permission prompt
@@ -1975,10 +1975,10 @@ pub struct PermissionPromptRequestUrl {
     pub managed_approval_required: Option<bool>,
 }
 record!(
-    PermissionPromptRequestUrl["kind" "url"] { field tool_call_id "toolCallId", field
-    intention "intention", field url "url", field redirected_from "redirectedFrom", field
-    request_sandbox_bypass "requestSandboxBypass", field request_sandbox_bypass_reason
-    "requestSandboxBypassReason", field assisted_approval "assistedApproval", field
+    PermissionPromptRequestUrl["kind" "url"] { Field tool_call_id "toolCallId", Field
+    intention "intention", Field url "url", Field redirected_from "redirectedFrom", Field
+    request_sandbox_bypass "requestSandboxBypass", Field request_sandbox_bypass_reason
+    "requestSandboxBypassReason", Field assisted_approval "assistedApproval", Field
     managed_approval_required "managedApprovalRequired" }
 );
 /// Workflow run or authoring permission prompt
@@ -2021,16 +2021,16 @@ pub struct PermissionPromptRequestWorkflow {
     pub managed_approval_required: Option<bool>,
 }
 record!(
-    PermissionPromptRequestWorkflow["kind" "workflow"] { field tool_call_id "toolCallId",
-    field operation "operation", field name "name", field description "description",
-    field phases "phases", field max_concurrent_subagents "maxConcurrentSubagents", field
-    max_total_subagents "maxTotalSubagents", field timeout_seconds "timeoutSeconds",
-    field max_ai_credits "maxAiCredits", field declared_max_concurrent_subagents
-    "declaredMaxConcurrentSubagents", field declared_max_total_subagents
-    "declaredMaxTotalSubagents", field declared_timeout_seconds "declaredTimeoutSeconds",
-    field declared_max_ai_credits "declaredMaxAiCredits", field approval_key
-    "approvalKey", field can_persist_approval "canPersistApproval", field
-    assisted_approval "assistedApproval", field managed_approval_required
+    PermissionPromptRequestWorkflow["kind" "workflow"] { Field tool_call_id "toolCallId",
+    Field operation "operation", Field name "name", Field description "description",
+    Field phases "phases", Field max_concurrent_subagents "maxConcurrentSubagents", Field
+    max_total_subagents "maxTotalSubagents", Field timeout_seconds "timeoutSeconds",
+    Field max_ai_credits "maxAiCredits", Field declared_max_concurrent_subagents
+    "declaredMaxConcurrentSubagents", Field declared_max_total_subagents
+    "declaredMaxTotalSubagents", Field declared_timeout_seconds "declaredTimeoutSeconds",
+    Field declared_max_ai_credits "declaredMaxAiCredits", Field approval_key
+    "approvalKey", Field can_persist_approval "canPersistApproval", Field
+    assisted_approval "assistedApproval", Field managed_approval_required
     "managedApprovalRequired" }
 );
 /// File write permission prompt
@@ -2059,11 +2059,11 @@ pub struct PermissionPromptRequestWrite {
     pub managed_approval_required: Option<bool>,
 }
 record!(
-    PermissionPromptRequestWrite["kind" "write"] { field tool_call_id "toolCallId", field
-    intention "intention", field file_name "fileName", field resolved_path
-    "resolvedPath", field diff "diff", field new_file_contents "newFileContents", field
-    file_edits "fileEdits", field can_offer_session_approval "canOfferSessionApproval",
-    field assisted_approval "assistedApproval", field managed_approval_required
+    PermissionPromptRequestWrite["kind" "write"] { Field tool_call_id "toolCallId", Field
+    intention "intention", Field file_name "fileName", Field resolved_path
+    "resolvedPath", Field diff "diff", Field new_file_contents "newFileContents", Field
+    file_edits "fileEdits", Field can_offer_session_approval "canOfferSessionApproval",
+    Field assisted_approval "assistedApproval", Field managed_approval_required
     "managedApprovalRequired" }
 );
 /// Notification payload describing the permission prompt that the client just rendered.
@@ -2073,7 +2073,7 @@ pub struct PermissionPromptShownNotification {
     /// Human-readable description of the prompt the user is being asked to approve. Used by the runtime to fire the registered `permission_prompt` notification hook (e.g. terminal bell, desktop notification).
     pub message: String,
 }
-record!(PermissionPromptShownNotification[] { field message "message" });
+record!(PermissionPromptShownNotification[] { Field message "message" });
 impl PermissionPromptShownNotification {
     /// With what is required; the rest is unset.
     #[inline]
@@ -2082,7 +2082,7 @@ impl PermissionPromptShownNotification {
     }
 }
 /// Advisory recommendation the runtime attaches to a permission request whose origin it can vouch for by construction. Unlike the auto-approval judge this does not depend on auto mode and does not evaluate what the tool call does; its absence simply means the runtime has no opinion and the request follows the host's normal approval flow.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionRecommendation {
     /// The runtime vouches for the request's origin and recommends approving it without prompting. The host still owns the decision and may deny it; deny rules, managed policy, and the auto-approval safety judge all outrank this recommendation.
@@ -2113,13 +2113,13 @@ pub struct PermissionRecoveryAttempt {
     pub ordinal: i64,
 }
 record!(
-    PermissionRecoveryAttempt[] { field attempt_id "attemptId", field tool_call_id
-    "toolCallId", field permission_kind "permissionKind", field request_fingerprint
-    "requestFingerprint", field relation "relation", field disposition "disposition",
-    field reason "reason", field ordinal "ordinal" }
+    PermissionRecoveryAttempt[] { Field attempt_id "attemptId", Field tool_call_id
+    "toolCallId", Field permission_kind "permissionKind", Field request_fingerprint
+    "requestFingerprint", Field relation "relation", Field disposition "disposition",
+    Field reason "reason", Field ordinal "ordinal" }
 );
 /// Runtime handling applied to a recovery attempt
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionRecoveryAttemptDisposition {
     /// The request was denied without prompting so the agent could try an alternative.
@@ -2142,7 +2142,7 @@ string_enum!(
     Approved "approved", Denied "denied", Blocked "blocked", Succeeded "succeeded" }
 );
 /// Controlled reason for an individual attempt disposition
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionRecoveryAttemptReason {
     /// The attempt required permission that Assisted Permissions could not grant.
@@ -2170,7 +2170,7 @@ string_enum!(
     "equivalent_alternative_succeeded" }
 );
 /// Relationship of an attempt to earlier permission requests
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionRecoveryAttemptRelation {
     /// The first denied permission request in the episode.
@@ -2208,13 +2208,13 @@ pub struct PermissionRecoveryData {
     pub attempts: Vec<PermissionRecoveryAttempt>,
 }
 record!(
-    PermissionRecoveryData[] { field episode_id "episodeId", field owner_session_id
-    "ownerSessionId", field owner_agent_id "ownerAgentId", field status "status", field
-    on_blocked "onBlocked", field reason "reason", field max_attempts "maxAttempts",
-    field attempts "attempts" }
+    PermissionRecoveryData[] { Field episode_id "episodeId", Field owner_session_id
+    "ownerSessionId", Field owner_agent_id "ownerAgentId", Field status "status", Field
+    on_blocked "onBlocked", Field reason "reason", Field max_attempts "maxAttempts",
+    Field attempts "attempts" }
 );
 /// Action selected when autonomous recovery cannot continue
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionRecoveryOnBlocked {
     /// Surface the existing permission prompt to a response-capable client.
@@ -2226,7 +2226,7 @@ pub enum PermissionRecoveryOnBlocked {
 }
 string_enum!(PermissionRecoveryOnBlocked { Ask "ask", Fail "fail" });
 /// Controlled reason for a permission-recovery episode transition
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionRecoveryReason {
     /// An action required permission that Assisted Permissions could not grant.
@@ -2254,7 +2254,7 @@ string_enum!(
     "equivalent_alternative_succeeded" }
 );
 /// Lifecycle state of a permission-recovery episode
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionRecoveryStatus {
     /// Autopilot may try a bounded equivalent alternative.
@@ -2325,9 +2325,9 @@ pub struct PermissionRequestCustomTool {
     pub skip_permission: Option<bool>,
 }
 record!(
-    PermissionRequestCustomTool["kind" "custom-tool"] { field tool_call_id "toolCallId",
-    field tool_name "toolName", field tool_description "toolDescription", field args
-    "args", field skip_permission "skipPermission" }
+    PermissionRequestCustomTool["kind" "custom-tool"] { Field tool_call_id "toolCallId",
+    Field tool_name "toolName", Field tool_description "toolDescription", Field args
+    "args", Field skip_permission "skipPermission" }
 );
 /// Extension sensitive environment variable access request
 #[derive(Clone)]
@@ -2341,8 +2341,8 @@ pub struct PermissionRequestExtensionEnvAccess {
     pub environment_variables: Vec<String>,
 }
 record!(
-    PermissionRequestExtensionEnvAccess["kind" "extension-env-access"] { field
-    tool_call_id "toolCallId", field extension_name "extensionName", field
+    PermissionRequestExtensionEnvAccess["kind" "extension-env-access"] { Field
+    tool_call_id "toolCallId", Field extension_name "extensionName", Field
     environment_variables "environmentVariables" }
 );
 /// Extension management permission request
@@ -2357,8 +2357,8 @@ pub struct PermissionRequestExtensionManagement {
     pub extension_name: Option<String>,
 }
 record!(
-    PermissionRequestExtensionManagement["kind" "extension-management"] { field
-    tool_call_id "toolCallId", field operation "operation", field extension_name
+    PermissionRequestExtensionManagement["kind" "extension-management"] { Field
+    tool_call_id "toolCallId", Field operation "operation", Field extension_name
     "extensionName" }
 );
 /// Extension permission access request
@@ -2374,7 +2374,7 @@ pub struct PermissionRequestExtensionPermissionAccess {
 }
 record!(
     PermissionRequestExtensionPermissionAccess["kind" "extension-permission-access"] {
-    field tool_call_id "toolCallId", field extension_name "extensionName", field
+    Field tool_call_id "toolCallId", Field extension_name "extensionName", Field
     capabilities "capabilities" }
 );
 /// Hook confirmation permission request
@@ -2391,11 +2391,11 @@ pub struct PermissionRequestHook {
     pub hook_message: Option<String>,
 }
 record!(
-    PermissionRequestHook["kind" "hook"] { field tool_call_id "toolCallId", field
-    tool_name "toolName", field tool_args "toolArgs", field hook_message "hookMessage" }
+    PermissionRequestHook["kind" "hook"] { Field tool_call_id "toolCallId", Field
+    tool_name "toolName", Field tool_args "toolArgs", Field hook_message "hookMessage" }
 );
 /// Decision of a permissionRequest hook.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionRequestHookBehavior {
     /// Grant the permission.
@@ -2428,9 +2428,9 @@ pub struct PermissionRequestHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    PermissionRequestHookInput[] { field session_id "sessionId", field timestamp
-    "timestamp", field cwd "cwd", field tool_name "toolName", field tool_input
-    "toolInput", field agent_id "agentId", field agent_type "agentType", field
+    PermissionRequestHookInput[] { Field session_id "sessionId", Field timestamp
+    "timestamp", Field cwd "cwd", Field tool_name "toolName", Field tool_input
+    "toolInput", Field agent_id "agentId", Field agent_type "agentType", Field
     parent_agent_id "parentAgentId" }
 );
 /// Output of the permissionRequest hook. Every member may be left out, which means no opinion.
@@ -2445,8 +2445,8 @@ pub struct PermissionRequestHookOutput {
     pub interrupt: Option<bool>,
 }
 record!(
-    PermissionRequestHookOutput[] { field behavior "behavior", field message "message",
-    field interrupt "interrupt" }
+    PermissionRequestHookOutput[] { Field behavior "behavior", Field message "message",
+    Field interrupt "interrupt" }
 );
 /// MCP tool invocation permission request
 #[derive(Clone)]
@@ -2468,9 +2468,9 @@ pub struct PermissionRequestMcp {
     pub permission_recommendation: Option<PermissionRecommendation>,
 }
 record!(
-    PermissionRequestMcp["kind" "mcp"] { field tool_call_id "toolCallId", field
-    server_name "serverName", field tool_name "toolName", field tool_title "toolTitle",
-    field args "args", field read_only "readOnly", field permission_recommendation
+    PermissionRequestMcp["kind" "mcp"] { Field tool_call_id "toolCallId", Field
+    server_name "serverName", Field tool_name "toolName", Field tool_title "toolTitle",
+    Field args "args", Field read_only "readOnly", Field permission_recommendation
     "permissionRecommendation" }
 );
 /// Memory operation permission request
@@ -2499,13 +2499,13 @@ pub struct PermissionRequestMemory {
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
-    PermissionRequestMemory["kind" "memory"] { field tool_call_id "toolCallId", field
-    action "action", field subject "subject", field fact "fact", field citations
-    "citations", field direction "direction", field reason "reason", field scope "scope",
-    field repo_nwo "repoNwo", field assisted_approval "assistedApproval" }
+    PermissionRequestMemory["kind" "memory"] { Field tool_call_id "toolCallId", Field
+    action "action", Field subject "subject", Field fact "fact", Field citations
+    "citations", Field direction "direction", Field reason "reason", Field scope "scope",
+    Field repo_nwo "repoNwo", Field assisted_approval "assistedApproval" }
 );
 /// Whether this is a store or vote memory operation
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionRequestMemoryAction {
     /// Store a new memory.
@@ -2517,7 +2517,7 @@ pub enum PermissionRequestMemoryAction {
 }
 string_enum!(PermissionRequestMemoryAction { Store "store", Vote "vote" });
 /// Vote direction (vote only)
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionRequestMemoryDirection {
     /// Vote that the memory is useful or accurate.
@@ -2529,7 +2529,7 @@ pub enum PermissionRequestMemoryDirection {
 }
 string_enum!(PermissionRequestMemoryDirection { Upvote "upvote", Downvote "downvote" });
 /// Scope of a stored memory.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionRequestMemoryScope {
     /// Store the memory for the current repository.
@@ -2562,11 +2562,11 @@ pub struct PermissionRequestRead {
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(
-    PermissionRequestRead["kind" "read"] { field tool_call_id "toolCallId", field
-    managed_approval_required "managedApprovalRequired", field intention "intention",
-    field path "path", field resolved_path "resolvedPath", field request_sandbox_bypass
-    "requestSandboxBypass", field request_sandbox_bypass_reason
-    "requestSandboxBypassReason", field sandbox_path_grant "sandboxPathGrant" }
+    PermissionRequestRead["kind" "read"] { Field tool_call_id "toolCallId", Field
+    managed_approval_required "managedApprovalRequired", Field intention "intention",
+    Field path "path", Field resolved_path "resolvedPath", Field request_sandbox_bypass
+    "requestSandboxBypass", Field request_sandbox_bypass_reason
+    "requestSandboxBypassReason", Field sandbox_path_grant "sandboxPathGrant" }
 );
 /// Indicates whether the permission decision was applied; false when the request was already resolved.
 #[derive(Clone)]
@@ -2575,7 +2575,7 @@ pub struct PermissionRequestResult {
     /// Whether the permission request was handled successfully
     pub success: bool,
 }
-record!(PermissionRequestResult[] { field success "success" });
+record!(PermissionRequestResult[] { Field success "success" });
 /// Shell command permission request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2616,16 +2616,16 @@ pub struct PermissionRequestShell {
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(
-    PermissionRequestShell["kind" "shell"] { field tool_call_id "toolCallId", field
-    managed_approval_required "managedApprovalRequired", field full_command_text
-    "fullCommandText", field intention "intention", field commands "commands", field
-    command_segments "commandSegments", field possible_paths "possiblePaths", field
-    resolved_working_directory "resolvedWorkingDirectory", field resolved_paths
-    "resolvedPaths", field possible_urls "possibleUrls", field has_write_file_redirection
-    "hasWriteFileRedirection", field can_offer_session_approval
-    "canOfferSessionApproval", field warning "warning", field request_sandbox_bypass
-    "requestSandboxBypass", field request_sandbox_permissive "requestSandboxPermissive",
-    field request_sandbox_bypass_reason "requestSandboxBypassReason", field
+    PermissionRequestShell["kind" "shell"] { Field tool_call_id "toolCallId", Field
+    managed_approval_required "managedApprovalRequired", Field full_command_text
+    "fullCommandText", Field intention "intention", Field commands "commands", Field
+    command_segments "commandSegments", Field possible_paths "possiblePaths", Field
+    resolved_working_directory "resolvedWorkingDirectory", Field resolved_paths
+    "resolvedPaths", Field possible_urls "possibleUrls", Field has_write_file_redirection
+    "hasWriteFileRedirection", Field can_offer_session_approval
+    "canOfferSessionApproval", Field warning "warning", Field request_sandbox_bypass
+    "requestSandboxBypass", Field request_sandbox_permissive "requestSandboxPermissive",
+    Field request_sandbox_bypass_reason "requestSandboxBypassReason", Field
     sandbox_path_grant "sandboxPathGrant" }
 );
 /// A parsed command identifier in a shell permission request, including whether it is read-only.
@@ -2638,7 +2638,7 @@ pub struct PermissionRequestShellCommand {
     pub read_only: bool,
 }
 record!(
-    PermissionRequestShellCommand[] { field identifier "identifier", field read_only
+    PermissionRequestShellCommand[] { Field identifier "identifier", Field read_only
     "readOnly" }
 );
 /// A parsed shell command segment used for argument-aware managed policy matching.
@@ -2651,7 +2651,7 @@ pub struct PermissionRequestShellCommandSegment {
     pub full_command_text: String,
 }
 record!(
-    PermissionRequestShellCommandSegment[] { field identifier "identifier", field
+    PermissionRequestShellCommandSegment[] { Field identifier "identifier", Field
     full_command_text "fullCommandText" }
 );
 /// A URL that may be accessed by a command in a shell permission request.
@@ -2661,7 +2661,7 @@ pub struct PermissionRequestShellPossibleUrl {
     /// URL that may be accessed by the command
     pub url: String,
 }
-record!(PermissionRequestShellPossibleUrl[] { field url "url" });
+record!(PermissionRequestShellPossibleUrl[] { Field url "url" });
 /// URL access permission request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2682,10 +2682,10 @@ pub struct PermissionRequestUrl {
     pub request_sandbox_bypass_reason: Option<String>,
 }
 record!(
-    PermissionRequestUrl["kind" "url"] { field tool_call_id "toolCallId", field
-    managed_approval_required "managedApprovalRequired", field intention "intention",
-    field url "url", field redirected_from "redirectedFrom", field request_sandbox_bypass
-    "requestSandboxBypass", field request_sandbox_bypass_reason
+    PermissionRequestUrl["kind" "url"] { Field tool_call_id "toolCallId", Field
+    managed_approval_required "managedApprovalRequired", Field intention "intention",
+    Field url "url", Field redirected_from "redirectedFrom", Field request_sandbox_bypass
+    "requestSandboxBypass", Field request_sandbox_bypass_reason
     "requestSandboxBypassReason" }
 );
 /// Workflow run or authoring permission request
@@ -2726,15 +2726,15 @@ pub struct PermissionRequestWorkflow {
     pub managed_approval_required: Option<bool>,
 }
 record!(
-    PermissionRequestWorkflow["kind" "workflow"] { field tool_call_id "toolCallId", field
-    operation "operation", field name "name", field description "description", field
-    phases "phases", field max_concurrent_subagents "maxConcurrentSubagents", field
-    max_total_subagents "maxTotalSubagents", field timeout_seconds "timeoutSeconds",
-    field max_ai_credits "maxAiCredits", field declared_max_concurrent_subagents
-    "declaredMaxConcurrentSubagents", field declared_max_total_subagents
-    "declaredMaxTotalSubagents", field declared_timeout_seconds "declaredTimeoutSeconds",
-    field declared_max_ai_credits "declaredMaxAiCredits", field approval_key
-    "approvalKey", field can_persist_approval "canPersistApproval", field
+    PermissionRequestWorkflow["kind" "workflow"] { Field tool_call_id "toolCallId", Field
+    operation "operation", Field name "name", Field description "description", Field
+    phases "phases", Field max_concurrent_subagents "maxConcurrentSubagents", Field
+    max_total_subagents "maxTotalSubagents", Field timeout_seconds "timeoutSeconds",
+    Field max_ai_credits "maxAiCredits", Field declared_max_concurrent_subagents
+    "declaredMaxConcurrentSubagents", Field declared_max_total_subagents
+    "declaredMaxTotalSubagents", Field declared_timeout_seconds "declaredTimeoutSeconds",
+    Field declared_max_ai_credits "declaredMaxAiCredits", Field approval_key
+    "approvalKey", Field can_persist_approval "canPersistApproval", Field
     managed_approval_required "managedApprovalRequired" }
 );
 /// File write permission request
@@ -2767,13 +2767,13 @@ pub struct PermissionRequestWrite {
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(
-    PermissionRequestWrite["kind" "write"] { field tool_call_id "toolCallId", field
-    managed_approval_required "managedApprovalRequired", field intention "intention",
-    field file_name "fileName", field resolved_path "resolvedPath", field diff "diff",
-    field new_file_contents "newFileContents", field file_edits "fileEdits", field
-    can_offer_session_approval "canOfferSessionApproval", field request_sandbox_bypass
-    "requestSandboxBypass", field request_sandbox_bypass_reason
-    "requestSandboxBypassReason", field sandbox_path_grant "sandboxPathGrant" }
+    PermissionRequestWrite["kind" "write"] { Field tool_call_id "toolCallId", Field
+    managed_approval_required "managedApprovalRequired", Field intention "intention",
+    Field file_name "fileName", Field resolved_path "resolvedPath", Field diff "diff",
+    Field new_file_contents "newFileContents", Field file_edits "fileEdits", Field
+    can_offer_session_approval "canOfferSessionApproval", Field request_sandbox_bypass
+    "requestSandboxBypass", Field request_sandbox_bypass_reason
+    "requestSandboxBypassReason", Field sandbox_path_grant "sandboxPathGrant" }
 );
 /// Permission request notification requiring client approval with request details
 #[derive(Clone)]
@@ -2803,15 +2803,15 @@ pub struct PermissionRequestedData {
     pub fusion: Option<FusionAttribution>,
 }
 record!(
-    PermissionRequestedData[] { field request_id "requestId", field permission_request
-    "permissionRequest", field prompt_request "promptRequest", field permission_mode
-    "permissionMode", field agent_mode "agentMode", field owner_session_id
-    "ownerSessionId", field owner_agent_id "ownerAgentId", field risk_assessment
-    "riskAssessment", field resolved_by_hook "resolvedByHook", field recovery_episode_id
-    "recoveryEpisodeId", field fusion "fusion" }
+    PermissionRequestedData[] { Field request_id "requestId", Field permission_request
+    "permissionRequest", Field prompt_request "promptRequest", Field permission_mode
+    "permissionMode", Field agent_mode "agentMode", Field owner_session_id
+    "ownerSessionId", Field owner_agent_id "ownerAgentId", Field risk_assessment
+    "riskAssessment", Field resolved_by_hook "resolvedByHook", Field recovery_episode_id
+    "recoveryEpisodeId", Field fusion "fusion" }
 );
 /// Response capability available to the client when it settled a permission request.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionResponseCapability {
     /// The client could ask a user for this decision.
@@ -2875,7 +2875,7 @@ pub struct PermissionRule {
     /// Argument value matched against the request, or null when the rule kind has no argument (e.g. 'read', 'write', 'memory').
     pub argument: Option<String>,
 }
-record!(PermissionRule[] { field kind "kind", nullable argument "argument" });
+record!(PermissionRule[] { Field kind "kind", Nullable argument "argument" });
 impl PermissionRule {
     /// With what is required; the rest is unset.
     #[inline]
@@ -2895,7 +2895,7 @@ pub struct PermissionRulesSet {
     /// Rules that auto-deny matching requests
     pub denied: Vec<PermissionRule>,
 }
-record!(PermissionRulesSet[] { field approved "approved", field denied "denied" });
+record!(PermissionRulesSet[] { Field approved "approved", Field denied "denied" });
 impl PermissionRulesSet {
     /// With what is required; the rest is unset.
     #[inline]
@@ -2917,11 +2917,11 @@ pub struct PermissionSandboxPathGrant {
     pub removed_readonly_paths: Option<Vec<String>>,
 }
 record!(
-    PermissionSandboxPathGrant[] { field path "path", field denied_path "deniedPath",
-    field access "access", field removed_readonly_paths "removedReadonlyPaths" }
+    PermissionSandboxPathGrant[] { Field path "path", Field denied_path "deniedPath",
+    Field access "access", Field removed_readonly_paths "removedReadonlyPaths" }
 );
 /// Access a sandbox path grant confers
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionSandboxPathGrantAccess {
     /// Read access: the path is added to readonlyPaths.
@@ -2942,7 +2942,7 @@ pub struct PermissionUrlsConfig {
     pub initial_allowed: Option<Vec<String>>,
 }
 record!(
-    PermissionUrlsConfig[] { field unrestricted "unrestricted", field initial_allowed
+    PermissionUrlsConfig[] { Field unrestricted "unrestricted", Field initial_allowed
     "initialAllowed" }
 );
 impl PermissionUrlsConfig {
@@ -2966,7 +2966,7 @@ pub struct PermissionUrlsSetUnrestrictedModeParams {
     /// Whether to allow access to all URLs without prompting. Toggles the runtime's URL-permission policy in place.
     pub enabled: bool,
 }
-record!(PermissionUrlsSetUnrestrictedModeParams[] { field enabled "enabled" });
+record!(PermissionUrlsSetUnrestrictedModeParams[] { Field enabled "enabled" });
 impl PermissionUrlsSetUnrestrictedModeParams {
     /// With what is required; the rest is unset.
     #[inline]
@@ -2983,7 +2983,7 @@ pub struct PermissionWriteFileContent {
     /// Complete file contents, including an empty string for an empty file.
     pub content: String,
 }
-record!(PermissionWriteFileContent[] { field path "path", field content "content" });
+record!(PermissionWriteFileContent[] { Field path "path", Field content "content" });
 /// Complete text snapshots for one proposed file change. At least one side is present. Different before and after paths describe a move.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2993,4 +2993,4 @@ pub struct PermissionWriteFileEdit {
     /// Complete file content the operation plans to write. Absent only when the file is being deleted.
     pub after: Option<PermissionWriteFileContent>,
 }
-record!(PermissionWriteFileEdit[] { field before "before", field after "after" });
+record!(PermissionWriteFileEdit[] { Field before "before", Field after "after" });

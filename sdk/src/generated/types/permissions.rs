@@ -16,8 +16,8 @@ pub struct PermissionsChangedData {
     pub assisted_approval_model: Option<String>,
 }
 record!(
-    PermissionsChangedData[] { field previous_mode "previousMode", field mode "mode",
-    field assisted_approval_model "assistedApprovalModel" }
+    PermissionsChangedData[] { Field previous_mode "previousMode", Field mode "mode",
+    Field assisted_approval_model "assistedApprovalModel" }
 );
 /// Content-exclusion policy supplied to `session.permissions.configure`, with rules, last-updated data, and scope.
 #[derive(Clone)]
@@ -31,8 +31,8 @@ pub struct PermissionsConfigureAdditionalContentExclusionPolicy {
     pub scope: PermissionsConfigureAdditionalContentExclusionPolicyScope,
 }
 record!(
-    PermissionsConfigureAdditionalContentExclusionPolicy[] { field rules "rules", field
-    last_updated_at "last_updated_at", field scope "scope" }
+    PermissionsConfigureAdditionalContentExclusionPolicy[] { Field rules "rules", Field
+    last_updated_at "last_updated_at", Field scope "scope" }
 );
 impl PermissionsConfigureAdditionalContentExclusionPolicy {
     /// With what is required; the rest is unset.
@@ -63,8 +63,8 @@ pub struct PermissionsConfigureAdditionalContentExclusionPolicyRule {
     pub source: PermissionsConfigureAdditionalContentExclusionPolicyRuleSource,
 }
 record!(
-    PermissionsConfigureAdditionalContentExclusionPolicyRule[] { field paths "paths",
-    field if_any_match "ifAnyMatch", field if_none_match "ifNoneMatch", field source
+    PermissionsConfigureAdditionalContentExclusionPolicyRule[] { Field paths "paths",
+    Field if_any_match "ifAnyMatch", Field if_none_match "ifNoneMatch", Field source
     "source" }
 );
 impl PermissionsConfigureAdditionalContentExclusionPolicyRule {
@@ -104,8 +104,8 @@ pub struct PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
     pub type_: String,
 }
 record!(
-    PermissionsConfigureAdditionalContentExclusionPolicyRuleSource[] { field name "name",
-    field type_ "type" }
+    PermissionsConfigureAdditionalContentExclusionPolicyRuleSource[] { Field name "name",
+    Field type_ "type" }
 );
 impl PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
     /// With what is required; the rest is unset.
@@ -118,7 +118,7 @@ impl PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
     }
 }
 /// Allowed values for the `PermissionsConfigureAdditionalContentExclusionPolicyScope` enumeration.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionsConfigureAdditionalContentExclusionPolicyScope {
     /// The content exclusion policy applies to the current repository.
@@ -153,11 +153,11 @@ pub struct PermissionsConfigureParams {
     pub assisted_approval_instructions: Option<String>,
 }
 record!(
-    PermissionsConfigureParams[] { field approve_all_tool_permission_requests
-    "approveAllToolPermissionRequests", field approve_all_read_permission_requests
-    "approveAllReadPermissionRequests", field rules "rules", field paths "paths", field
-    urls "urls", field additional_content_exclusion_policies
-    "additionalContentExclusionPolicies", field assisted_approval_instructions
+    PermissionsConfigureParams[] { Field approve_all_tool_permission_requests
+    "approveAllToolPermissionRequests", Field approve_all_read_permission_requests
+    "approveAllReadPermissionRequests", Field rules "rules", Field paths "paths", Field
+    urls "urls", Field additional_content_exclusion_policies
+    "additionalContentExclusionPolicies", Field assisted_approval_instructions
     "assistedApprovalInstructions" }
 );
 impl PermissionsConfigureParams {
@@ -233,7 +233,7 @@ pub struct PermissionsConfigureResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsConfigureResult[] { field success "success" });
+record!(PermissionsConfigureResult[] { Field success "success" });
 /// The verbatim managed `permissions` slice to interpret.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -243,7 +243,7 @@ pub struct PermissionsEvaluateManagedPolicyParams {
     /// The `permissions` object from a managed settings layer, for example `{"disableBypassPermissionsMode":"disable"}`. Omitted or null means no managed policy applies.
     pub permissions: Option<serde_json::Value>,
 }
-record!(PermissionsEvaluateManagedPolicyParams[] { field permissions "permissions" });
+record!(PermissionsEvaluateManagedPolicyParams[] { Field permissions "permissions" });
 impl PermissionsEvaluateManagedPolicyParams {
     /// Sets [`permissions`](Self::permissions).
     #[inline]
@@ -264,8 +264,8 @@ pub struct PermissionsEvaluateManagedPolicyResult {
     pub permission_rules_active: bool,
 }
 record!(
-    PermissionsEvaluateManagedPolicyResult[] { field bypass_permissions_disabled
-    "bypassPermissionsDisabled", field policy_undetermined "policyUndetermined", field
+    PermissionsEvaluateManagedPolicyResult[] { Field bypass_permissions_disabled
+    "bypassPermissionsDisabled", Field policy_undetermined "policyUndetermined", Field
     permission_rules_active "permissionRulesActive" }
 );
 /// Indicates whether the operation succeeded.
@@ -275,7 +275,7 @@ pub struct PermissionsFolderTrustAddTrustedResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsFolderTrustAddTrustedResult[] { field success "success" });
+record!(PermissionsFolderTrustAddTrustedResult[] { Field success "success" });
 /// No parameters.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -288,7 +288,7 @@ pub struct PermissionsGetModeResult {
     /// Current permission mode
     pub mode: PermissionMode,
 }
-record!(PermissionsGetModeResult[] { field mode "mode" });
+record!(PermissionsGetModeResult[] { Field mode "mode" });
 /// Tool approval to persist and apply
 #[derive(Clone)]
 #[non_exhaustive]
@@ -335,7 +335,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsCommands {
     pub command_identifiers: Vec<String>,
 }
 record!(
-    PermissionsLocationsAddToolApprovalDetailsCommands["kind" "commands"] { field
+    PermissionsLocationsAddToolApprovalDetailsCommands["kind" "commands"] { Field
     command_identifiers "commandIdentifiers" }
 );
 impl PermissionsLocationsAddToolApprovalDetailsCommands {
@@ -353,7 +353,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsCustomTool {
     pub tool_name: String,
 }
 record!(
-    PermissionsLocationsAddToolApprovalDetailsCustomTool["kind" "custom-tool"] { field
+    PermissionsLocationsAddToolApprovalDetailsCustomTool["kind" "custom-tool"] { Field
     tool_name "toolName" }
 );
 impl PermissionsLocationsAddToolApprovalDetailsCustomTool {
@@ -376,7 +376,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess {
 }
 record!(
     PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess["kind"
-    "extension-env-access"] { field extension_name "extensionName", field
+    "extension-env-access"] { Field extension_name "extensionName", Field
     environment_variables "environmentVariables" }
 );
 impl PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess {
@@ -401,7 +401,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsExtensionManagement {
 }
 record!(
     PermissionsLocationsAddToolApprovalDetailsExtensionManagement["kind"
-    "extension-management"] { field operation "operation" }
+    "extension-management"] { Field operation "operation" }
 );
 impl PermissionsLocationsAddToolApprovalDetailsExtensionManagement {
     /// Sets [`operation`](Self::operation).
@@ -420,7 +420,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess {
 }
 record!(
     PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess["kind"
-    "extension-permission-access"] { field extension_name "extensionName" }
+    "extension-permission-access"] { Field extension_name "extensionName" }
 );
 impl PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess {
     /// With what is required; the rest is unset.
@@ -441,8 +441,8 @@ pub struct PermissionsLocationsAddToolApprovalDetailsMcp {
     pub tool_name: Option<String>,
 }
 record!(
-    PermissionsLocationsAddToolApprovalDetailsMcp["kind" "mcp"] { field server_name
-    "serverName", nullable tool_name "toolName" }
+    PermissionsLocationsAddToolApprovalDetailsMcp["kind" "mcp"] { Field server_name
+    "serverName", Nullable tool_name "toolName" }
 );
 impl PermissionsLocationsAddToolApprovalDetailsMcp {
     /// With what is required; the rest is unset.
@@ -462,7 +462,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsMcpSampling {
     pub server_name: String,
 }
 record!(
-    PermissionsLocationsAddToolApprovalDetailsMcpSampling["kind" "mcp-sampling"] { field
+    PermissionsLocationsAddToolApprovalDetailsMcpSampling["kind" "mcp-sampling"] { Field
     server_name "serverName" }
 );
 impl PermissionsLocationsAddToolApprovalDetailsMcpSampling {
@@ -492,7 +492,7 @@ pub struct PermissionsLocationsAddToolApprovalDetailsWorkflow {
     pub approval_key: Option<String>,
 }
 record!(
-    PermissionsLocationsAddToolApprovalDetailsWorkflow["kind" "workflow"] { field
+    PermissionsLocationsAddToolApprovalDetailsWorkflow["kind" "workflow"] { Field
     approval_key "approvalKey" }
 );
 impl PermissionsLocationsAddToolApprovalDetailsWorkflow {
@@ -515,7 +515,7 @@ pub struct PermissionsLocationsAddToolApprovalResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsLocationsAddToolApprovalResult[] { field success "success" });
+record!(PermissionsLocationsAddToolApprovalResult[] { Field success "success" });
 /// Scope and add/remove instructions for modifying session- or location-scoped permission rules.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -530,8 +530,8 @@ pub struct PermissionsModifyRulesParams {
     pub remove_all: Option<bool>,
 }
 record!(
-    PermissionsModifyRulesParams[] { field scope "scope", field add "add", field remove
-    "remove", field remove_all "removeAll" }
+    PermissionsModifyRulesParams[] { Field scope "scope", Field add "add", Field remove
+    "remove", Field remove_all "removeAll" }
 );
 impl PermissionsModifyRulesParams {
     /// With what is required; the rest is unset.
@@ -570,9 +570,9 @@ pub struct PermissionsModifyRulesResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsModifyRulesResult[] { field success "success" });
+record!(PermissionsModifyRulesResult[] { Field success "success" });
 /// Whether the change applies to ephemeral session-scoped rules (cleared at session end) or to location-scoped rules persisted via the location-permissions config file.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionsModifyRulesScope {
     /// Apply the rule change only to this session.
@@ -590,7 +590,7 @@ pub struct PermissionsNotifyPromptShownResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsNotifyPromptShownResult[] { field success "success" });
+record!(PermissionsNotifyPromptShownResult[] { Field success "success" });
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -598,7 +598,7 @@ pub struct PermissionsPathsAddResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsPathsAddResult[] { field success "success" });
+record!(PermissionsPathsAddResult[] { Field success "success" });
 /// No parameters; returns the session's recursive directory grants and exact session-approved paths.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -611,7 +611,7 @@ pub struct PermissionsPathsUpdatePrimaryResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsPathsUpdatePrimaryResult[] { field success "success" });
+record!(PermissionsPathsUpdatePrimaryResult[] { Field success "success" });
 /// No parameters; returns currently-pending permission requests for the session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -625,7 +625,7 @@ pub struct PermissionsResetSessionApprovalsRequest {
     pub include_location: Option<bool>,
 }
 record!(
-    PermissionsResetSessionApprovalsRequest[] { field include_location "includeLocation"
+    PermissionsResetSessionApprovalsRequest[] { Field include_location "includeLocation"
     }
 );
 impl PermissionsResetSessionApprovalsRequest {
@@ -643,7 +643,7 @@ pub struct PermissionsResetSessionApprovalsResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsResetSessionApprovalsResult[] { field success "success" });
+record!(PermissionsResetSessionApprovalsResult[] { Field success "success" });
 /// Allow-all toggle for tool permission requests, with an optional telemetry source.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -654,7 +654,7 @@ pub struct PermissionsSetApproveAllRequest {
     pub source: Option<PermissionsSetApproveAllSource>,
 }
 record!(
-    PermissionsSetApproveAllRequest[] { field enabled "enabled", field source "source" }
+    PermissionsSetApproveAllRequest[] { Field enabled "enabled", Field source "source" }
 );
 impl PermissionsSetApproveAllRequest {
     /// With what is required; the rest is unset.
@@ -676,9 +676,9 @@ pub struct PermissionsSetApproveAllResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsSetApproveAllResult[] { field success "success" });
+record!(PermissionsSetApproveAllResult[] { Field success "success" });
 /// Optional source for allow-all telemetry. Defaults to `rpc` when omitted for SDK callers.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionsSetApproveAllSource {
     /// Allow-all was enabled from a CLI command-line flag.
@@ -711,8 +711,8 @@ pub struct PermissionsSetModeRequest {
     pub source: Option<PermissionModeSource>,
 }
 record!(
-    PermissionsSetModeRequest[] { field mode "mode", field assisted_approval_model
-    "assistedApprovalModel", field source "source" }
+    PermissionsSetModeRequest[] { Field mode "mode", Field assisted_approval_model
+    "assistedApprovalModel", Field source "source" }
 );
 impl PermissionsSetModeRequest {
     /// With what is required; the rest is unset.
@@ -749,7 +749,7 @@ pub struct PermissionsSetModeResult {
     /// Authoritative permission mode after the mutation
     pub mode: PermissionMode,
 }
-record!(PermissionsSetModeResult[] { field success "success", field mode "mode" });
+record!(PermissionsSetModeResult[] { Field success "success", Field mode "mode" });
 /// Toggles whether permission prompts should be bridged into session events for this client.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -757,7 +757,7 @@ pub struct PermissionsSetRequiredRequest {
     /// Whether the client wants `permission.requested` events bridged from the session-owned permission service. CLI clients that render prompt UI set this to `true` for as long as their listener is mounted; headless callers leave it unset (the default is `false`).
     pub required: bool,
 }
-record!(PermissionsSetRequiredRequest[] { field required "required" });
+record!(PermissionsSetRequiredRequest[] { Field required "required" });
 impl PermissionsSetRequiredRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -772,7 +772,7 @@ pub struct PermissionsSetRequiredResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsSetRequiredResult[] { field success "success" });
+record!(PermissionsSetRequiredResult[] { Field success "success" });
 /// Indicates whether the operation succeeded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -780,4 +780,4 @@ pub struct PermissionsUrlsSetUnrestrictedModeResult {
     /// Whether the operation succeeded
     pub success: bool,
 }
-record!(PermissionsUrlsSetUnrestrictedModeResult[] { field success "success" });
+record!(PermissionsUrlsSetUnrestrictedModeResult[] { Field success "success" });

@@ -17,11 +17,11 @@ pub struct PersistedBinaryImage {
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(
-    PersistedBinaryImage[] { field type_ "type", field data "data", field mime_type
-    "mimeType", field description "description", field metadata "metadata" }
+    PersistedBinaryImage[] { Field type_ "type", Field data "data", Field mime_type
+    "mimeType", Field description "description", Field metadata "metadata" }
 );
 /// Binary result type discriminator. Use "image" for images and "resource" for other binary data.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PersistedBinaryImageType {
     /// Binary image data.

@@ -12,8 +12,8 @@ pub struct PersistenceWriteRawJsonLockedRequest {
     pub file_header: Option<Option<String>>,
 }
 record!(
-    PersistenceWriteRawJsonLockedRequest[] { field path "path", field data_json
-    "dataJson", field file_header "fileHeader" }
+    PersistenceWriteRawJsonLockedRequest[] { Field path "path", Field data_json
+    "dataJson", Field file_header "fileHeader" }
 );
 impl PersistenceWriteRawJsonLockedRequest {
     /// With what is required; the rest is unset.
@@ -42,6 +42,6 @@ pub struct PersistenceWriteRawJsonLockedResult {
     pub error: Option<String>,
 }
 record!(
-    PersistenceWriteRawJsonLockedResult[] { field success "success", field error "error"
+    PersistenceWriteRawJsonLockedResult[] { Field success "success", Field error "error"
     }
 );

@@ -7,7 +7,7 @@ pub struct PingRequest {
     /// Optional message to echo back
     pub message: Option<String>,
 }
-record!(PingRequest[] { field message "message" });
+record!(PingRequest[] { Field message "message" });
 impl PingRequest {
     /// Sets [`message`](Self::message).
     #[inline]
@@ -28,6 +28,6 @@ pub struct PingResult {
     pub protocol_version: i64,
 }
 record!(
-    PingResult[] { field message "message", field timestamp "timestamp", field
+    PingResult[] { Field message "message", Field timestamp "timestamp", Field
     protocol_version "protocolVersion" }
 );

@@ -7,9 +7,9 @@ pub struct PlanChangedData {
     /// The type of operation performed on the plan file
     pub operation: PlanChangedOperation,
 }
-record!(PlanChangedData[] { field operation "operation" });
+record!(PlanChangedData[] { Field operation "operation" });
 /// The type of operation performed on the plan file
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PlanChangedOperation {
     /// The plan file was created.
@@ -34,7 +34,7 @@ pub struct PlanReadResult {
     pub path: Option<String>,
 }
 record!(
-    PlanReadResult[] { field exists "exists", nullable content "content", nullable path
+    PlanReadResult[] { Field exists "exists", Nullable content "content", Nullable path
     "path" }
 );
 /// Todo rows read from the session SQL database. Empty when no session database is available.
@@ -44,7 +44,7 @@ pub struct PlanReadSqlTodosResult {
     /// Rows from the session SQL todos table, ordered by creation time with insertion order used to break ties when available and id used for WITHOUT ROWID tables.
     pub rows: Vec<PlanSqlTodosRow>,
 }
-record!(PlanReadSqlTodosResult[] { field rows "rows" });
+record!(PlanReadSqlTodosResult[] { Field rows "rows" });
 /// Todo rows + dependency edges read from the session SQL database.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -55,7 +55,7 @@ pub struct PlanReadSqlTodosWithDependenciesResult {
     pub dependencies: Vec<PlanSqlTodoDependency>,
 }
 record!(
-    PlanReadSqlTodosWithDependenciesResult[] { field rows "rows", field dependencies
+    PlanReadSqlTodosWithDependenciesResult[] { Field rows "rows", Field dependencies
     "dependencies" }
 );
 /// A single dependency edge read from the session SQL `todo_deps` table, indicating that one todo must complete before another.
@@ -68,7 +68,7 @@ pub struct PlanSqlTodoDependency {
     pub depends_on: String,
 }
 record!(
-    PlanSqlTodoDependency[] { field todo_id "todoId", field depends_on "dependsOn" }
+    PlanSqlTodoDependency[] { Field todo_id "todoId", Field depends_on "dependsOn" }
 );
 /// A single todo row read from the session SQL `todos` table. All fields are optional because the SQL schema is best-effort and the agent may not have populated every column.
 #[derive(Clone)]
@@ -86,8 +86,8 @@ pub struct PlanSqlTodosRow {
     pub created_at: Option<String>,
 }
 record!(
-    PlanSqlTodosRow[] { field id "id", field title "title", field description
-    "description", field status "status", field created_at "createdAt" }
+    PlanSqlTodosRow[] { Field id "id", Field title "title", Field description
+    "description", Field status "status", Field created_at "createdAt" }
 );
 /// Replacement contents to write to the session plan file.
 #[derive(Clone)]
@@ -96,7 +96,7 @@ pub struct PlanUpdateRequest {
     /// The new content for the plan file
     pub content: String,
 }
-record!(PlanUpdateRequest[] { field content "content" });
+record!(PlanUpdateRequest[] { Field content "content" });
 impl PlanUpdateRequest {
     /// With what is required; the rest is unset.
     #[inline]

@@ -31,10 +31,10 @@ pub struct Plugin {
     pub installed: Option<bool>,
 }
 record!(
-    Plugin[] { field name "name", field marketplace "marketplace", field version
-    "version", field enabled "enabled", field direct_source_id "directSourceId", field
-    installed_from "installedFrom", field source "source", field managed "managed", field
-    managed_desired_enabled "managedDesiredEnabled", field installed "installed" }
+    Plugin[] { Field name "name", Field marketplace "marketplace", Field version
+    "version", Field enabled "enabled", Field direct_source_id "directSourceId", Field
+    installed_from "installedFrom", Field source "source", Field managed "managed", Field
+    managed_desired_enabled "managedDesiredEnabled", Field installed "installed" }
 );
 /// Applies exactly one retained verified Agent Plugin installation plan.
 #[derive(Clone)]
@@ -48,8 +48,8 @@ pub struct PluginApplyInstallRequest {
     pub policy_session_id: String,
 }
 record!(
-    PluginApplyInstallRequest[] { field contract "contract", field plan_handle
-    "planHandle", field policy_session_id "policySessionId" }
+    PluginApplyInstallRequest[] { Field contract "contract", Field plan_handle
+    "planHandle", Field policy_session_id "policySessionId" }
 );
 impl PluginApplyInstallRequest {
     /// With what is required; the rest is unset.
@@ -80,8 +80,8 @@ pub struct PluginInstallPlan {
     pub review: PluginInstallationReview,
 }
 record!(
-    PluginInstallPlan[] { field plan_handle "planHandle", field operation_id
-    "operationId", field expires_at "expiresAt", field review "review" }
+    PluginInstallPlan[] { Field plan_handle "planHandle", Field operation_id
+    "operationId", Field expires_at "expiresAt", Field review "review" }
 );
 /// Result of installing a plugin.
 #[derive(Clone)]
@@ -99,12 +99,12 @@ pub struct PluginInstallResult {
     pub deprecation_warning: Option<String>,
 }
 record!(
-    PluginInstallResult[] { field plugin "plugin", field skills_installed
-    "skillsInstalled", field staging_mode "stagingMode", field post_install_message
-    "postInstallMessage", field deprecation_warning "deprecationWarning" }
+    PluginInstallResult[] { Field plugin "plugin", Field skills_installed
+    "skillsInstalled", Field staging_mode "stagingMode", Field post_install_message
+    "postInstallMessage", Field deprecation_warning "deprecationWarning" }
 );
 /// Where completed plugin content was staged before atomic promotion.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PluginInstallStagingMode {
     /// A sibling of the installed-plugins root, outside the recursively watched tree.
@@ -119,7 +119,7 @@ string_enum!(
     "destination_sibling" }
 );
 /// Bounded refusal categories for verified Agent Plugin installation.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PluginInstallationFailureReason {
     /// The selected session does not have the Agent Finder plugin installation feature flag enabled.
@@ -221,8 +221,8 @@ pub struct PluginInstallationFileReview {
     pub digest: String,
 }
 record!(
-    PluginInstallationFileReview[] { field path "path", field size_bytes "sizeBytes",
-    field media_type "mediaType", field executable "executable", field digest "digest" }
+    PluginInstallationFileReview[] { Field path "path", Field size_bytes "sizeBytes",
+    Field media_type "mediaType", Field executable "executable", Field digest "digest" }
 );
 /// Where a plugin is installed, without an absolute host path.
 #[derive(Clone)]
@@ -234,7 +234,7 @@ pub struct PluginInstallationLocation {
     pub display_label: String,
 }
 record!(
-    PluginInstallationLocation[] { field relative_path "relativePath", field
+    PluginInstallationLocation[] { Field relative_path "relativePath", Field
     display_label "displayLabel" }
 );
 /// Management outcome for verified Agent Plugin installation planning.
@@ -260,7 +260,7 @@ pub struct PluginInstallationManagementOutcomeInstallPlanned {
     pub plan: PluginInstallPlan,
 }
 record!(
-    PluginInstallationManagementOutcomeInstallPlanned["kind" "install-planned"] { field
+    PluginInstallationManagementOutcomeInstallPlanned["kind" "install-planned"] { Field
     plan "plan" }
 );
 /// The request was refused without preparing a plan.
@@ -273,8 +273,8 @@ pub struct PluginInstallationManagementOutcomeRefused {
     pub retry_after_seconds: Option<i64>,
 }
 record!(
-    PluginInstallationManagementOutcomeRefused["kind" "refused"] { field reason "reason",
-    field retry_after_seconds "retryAfterSeconds" }
+    PluginInstallationManagementOutcomeRefused["kind" "refused"] { Field reason "reason",
+    Field retry_after_seconds "retryAfterSeconds" }
 );
 /// Agent Plugin installation planning result with the honoured contract, or a typed refusal.
 #[derive(Clone)]
@@ -306,8 +306,8 @@ pub struct PluginInstallationManagementResultOutcome {
     pub negotiated: CatalogNegotiatedContract,
 }
 record!(
-    PluginInstallationManagementResultOutcome["kind" "outcome"] { field outcome
-    "outcome", field negotiated "negotiated" }
+    PluginInstallationManagementResultOutcome["kind" "outcome"] { Field outcome
+    "outcome", Field negotiated "negotiated" }
 );
 /// One MCP server a reviewed plugin declares.
 #[derive(Clone)]
@@ -321,11 +321,11 @@ pub struct PluginInstallationMcpServerReview {
     pub host: Option<String>,
 }
 record!(
-    PluginInstallationMcpServerReview[] { field name "name", field transport "transport",
-    field host "host" }
+    PluginInstallationMcpServerReview[] { Field name "name", Field transport "transport",
+    Field host "host" }
 );
 /// How a reviewed plugin's MCP server is reached.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PluginInstallationMcpTransport {
     /// An HTTP or SSE server reached over the network, which may ask the user to sign in.
@@ -363,7 +363,7 @@ pub struct PluginInstallationOutcomeCancelled {
     pub operation_id: String,
 }
 record!(
-    PluginInstallationOutcomeCancelled["kind" "cancelled"] { field operation_id
+    PluginInstallationOutcomeCancelled["kind" "cancelled"] { Field operation_id
     "operationId" }
 );
 /// The user declined the confirmation request.
@@ -374,7 +374,7 @@ pub struct PluginInstallationOutcomeDeclined {
     pub operation_id: String,
 }
 record!(
-    PluginInstallationOutcomeDeclined["kind" "declined"] { field operation_id
+    PluginInstallationOutcomeDeclined["kind" "declined"] { Field operation_id
     "operationId" }
 );
 /// The verified plugin was registered disabled.
@@ -385,7 +385,7 @@ pub struct PluginInstallationOutcomeInstalled {
     pub installation: PluginInstallationSummary,
 }
 record!(
-    PluginInstallationOutcomeInstalled["kind" "installed"] { field installation
+    PluginInstallationOutcomeInstalled["kind" "installed"] { Field installation
     "installation" }
 );
 /// The operation was refused and nothing was installed.
@@ -400,8 +400,8 @@ pub struct PluginInstallationOutcomeRefused {
     pub retry_after_seconds: Option<i64>,
 }
 record!(
-    PluginInstallationOutcomeRefused["kind" "refused"] { field reason "reason", field
-    operation_id "operationId", field retry_after_seconds "retryAfterSeconds" }
+    PluginInstallationOutcomeRefused["kind" "refused"] { Field reason "reason", Field
+    operation_id "operationId", Field retry_after_seconds "retryAfterSeconds" }
 );
 /// Agent Plugin installation result with the honoured contract, or a typed request/negotiation refusal.
 #[derive(Clone)]
@@ -433,7 +433,7 @@ pub struct PluginInstallationResultOutcome {
     pub negotiated: CatalogNegotiatedContract,
 }
 record!(
-    PluginInstallationResultOutcome["kind" "outcome"] { field outcome "outcome", field
+    PluginInstallationResultOutcome["kind" "outcome"] { Field outcome "outcome", Field
     negotiated "negotiated" }
 );
 /// Safe verified Agent Plugin review fields. No raw credential, candidate handle or plan handle.
@@ -470,11 +470,11 @@ pub struct PluginInstallationReviewValue {
     pub mcp_servers: Option<Vec<PluginInstallationMcpServerReview>>,
 }
 record!(
-    PluginInstallationReviewValue["action" "install"] { field name "name", field
-    description "description", field version "version", field catalogue "catalogue",
-    field source "source", field target "target", field installs_disabled
-    "installsDisabled", field files "files", field total_bytes "totalBytes", field
-    manifest_path "manifestPath", field manifest_content "manifestContent", field
+    PluginInstallationReviewValue["action" "install"] { Field name "name", Field
+    description "description", Field version "version", Field catalogue "catalogue",
+    Field source "source", Field target "target", Field installs_disabled
+    "installsDisabled", Field files "files", Field total_bytes "totalBytes", Field
+    manifest_path "manifestPath", Field manifest_content "manifestContent", Field
     mcp_servers "mcpServers" }
 );
 /// Source identity retained from Agent Finder and the pinned GitHub descriptor.
@@ -499,10 +499,10 @@ pub struct PluginInstallationSource {
     pub bundle_digest: String,
 }
 record!(
-    PluginInstallationSource[] { field resource_id "resourceId", field
-    catalog_revision_id "catalogRevisionId", field repository_id "repositoryId", field
-    repository "repository", field revision "revision", field root "root", field
-    descriptor_digest "descriptorDigest", field bundle_digest "bundleDigest" }
+    PluginInstallationSource[] { Field resource_id "resourceId", Field
+    catalog_revision_id "catalogRevisionId", Field repository_id "repositoryId", Field
+    repository "repository", Field revision "revision", Field root "root", Field
+    descriptor_digest "descriptorDigest", Field bundle_digest "bundleDigest" }
 );
 /// A plugin registered from a verified materialisation.
 #[derive(Clone)]
@@ -524,9 +524,9 @@ pub struct PluginInstallationSummary {
     pub installed_at: String,
 }
 record!(
-    PluginInstallationSummary[] { field name "name", field operation_id "operationId",
-    field target "target", field enabled "enabled", field source "source", field
-    catalogue "catalogue", field installed_at "installedAt" }
+    PluginInstallationSummary[] { Field name "name", Field operation_id "operationId",
+    Field target "target", Field enabled "enabled", Field source "source", Field
+    catalogue "catalogue", Field installed_at "installedAt" }
 );
 /// Plugins installed for the session, with their enabled state and version metadata.
 #[derive(Clone)]
@@ -535,7 +535,7 @@ pub struct PluginList {
     /// Installed plugins
     pub plugins: Vec<Plugin>,
 }
-record!(PluginList[] { field plugins "plugins" });
+record!(PluginList[] { Field plugins "plugins" });
 /// Plugins installed in user/global state.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -543,7 +543,7 @@ pub struct PluginListResult {
     /// Installed plugins
     pub plugins: Vec<InstalledPluginInfo>,
 }
-record!(PluginListResult[] { field plugins "plugins" });
+record!(PluginListResult[] { Field plugins "plugins" });
 /// Side-effect-free planning of one Agent Plugin search candidate through its Agent Finder materialisation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -556,8 +556,8 @@ pub struct PluginPlanInstallRequest {
     pub policy_session_id: String,
 }
 record!(
-    PluginPlanInstallRequest[] { field contract "contract", field candidate_handle
-    "candidateHandle", field policy_session_id "policySessionId" }
+    PluginPlanInstallRequest[] { Field contract "contract", Field candidate_handle
+    "candidateHandle", Field policy_session_id "policySessionId" }
 );
 impl PluginPlanInstallRequest {
     /// With what is required; the rest is unset.
@@ -594,9 +594,9 @@ pub struct PluginUpdateAllEntry {
     pub error: Option<String>,
 }
 record!(
-    PluginUpdateAllEntry[] { field name "name", field marketplace "marketplace", field
-    success "success", field previous_version "previousVersion", field new_version
-    "newVersion", field skills_installed "skillsInstalled", field error "error" }
+    PluginUpdateAllEntry[] { Field name "name", Field marketplace "marketplace", Field
+    success "success", Field previous_version "previousVersion", Field new_version
+    "newVersion", Field skills_installed "skillsInstalled", Field error "error" }
 );
 /// Result of updating all installed plugins.
 #[derive(Clone)]
@@ -605,7 +605,7 @@ pub struct PluginUpdateAllResult {
     /// Per-plugin update results in deterministic order.
     pub results: Vec<PluginUpdateAllEntry>,
 }
-record!(PluginUpdateAllResult[] { field results "results" });
+record!(PluginUpdateAllResult[] { Field results "results" });
 /// Result of updating a single plugin.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -618,6 +618,6 @@ pub struct PluginUpdateResult {
     pub skills_installed: i64,
 }
 record!(
-    PluginUpdateResult[] { field previous_version "previousVersion", field new_version
-    "newVersion", field skills_installed "skillsInstalled" }
+    PluginUpdateResult[] { Field previous_version "previousVersion", Field new_version
+    "newVersion", Field skills_installed "skillsInstalled" }
 );

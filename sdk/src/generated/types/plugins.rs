@@ -7,7 +7,7 @@ pub struct PluginsBuiltinSetRequest {
     /// Complete replacement set of trusted built-in plugin directories. Every entry must be an absolute local filesystem path no longer than 4096 characters.
     pub paths: Vec<String>,
 }
-record!(PluginsBuiltinSetRequest[] { field paths "paths" });
+record!(PluginsBuiltinSetRequest[] { Field paths "paths" });
 impl PluginsBuiltinSetRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -25,7 +25,7 @@ pub struct PluginsDisableRequest {
     pub working_directory: Option<String>,
 }
 record!(
-    PluginsDisableRequest[] { field names "names", field working_directory
+    PluginsDisableRequest[] { Field names "names", Field working_directory
     "workingDirectory" }
 );
 impl PluginsDisableRequest {
@@ -54,7 +54,7 @@ pub struct PluginsEnableRequest {
     pub working_directory: Option<String>,
 }
 record!(
-    PluginsEnableRequest[] { field names "names", field working_directory
+    PluginsEnableRequest[] { Field names "names", Field working_directory
     "workingDirectory" }
 );
 impl PluginsEnableRequest {
@@ -83,7 +83,7 @@ pub struct PluginsInstallRequest {
     pub working_directory: Option<String>,
 }
 record!(
-    PluginsInstallRequest[] { field source "source", field working_directory
+    PluginsInstallRequest[] { Field source "source", Field working_directory
     "workingDirectory" }
 );
 impl PluginsInstallRequest {
@@ -112,7 +112,7 @@ pub struct PluginsMarketplacesAddRequest {
     pub working_directory: Option<String>,
 }
 record!(
-    PluginsMarketplacesAddRequest[] { field source "source", field working_directory
+    PluginsMarketplacesAddRequest[] { Field source "source", Field working_directory
     "workingDirectory" }
 );
 impl PluginsMarketplacesAddRequest {
@@ -138,7 +138,7 @@ pub struct PluginsMarketplacesBrowseRequest {
     /// Marketplace name to browse
     pub name: String,
 }
-record!(PluginsMarketplacesBrowseRequest[] { field name "name" });
+record!(PluginsMarketplacesBrowseRequest[] { Field name "name" });
 impl PluginsMarketplacesBrowseRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -153,7 +153,7 @@ pub struct PluginsMarketplacesRefreshRequest {
     /// Marketplace name to refresh. When omitted, every registered marketplace is refreshed.
     pub name: Option<String>,
 }
-record!(PluginsMarketplacesRefreshRequest[] { field name "name" });
+record!(PluginsMarketplacesRefreshRequest[] { Field name "name" });
 impl PluginsMarketplacesRefreshRequest {
     /// Sets [`name`](Self::name).
     #[inline]
@@ -171,7 +171,7 @@ pub struct PluginsMarketplacesRemoveRequest {
     /// When true, also uninstall every plugin sourced from this marketplace. When false (default), removal is a no-op if any plugin from this marketplace is installed and the dependent plugin names are returned in the result.
     pub force: Option<bool>,
 }
-record!(PluginsMarketplacesRemoveRequest[] { field name "name", field force "force" });
+record!(PluginsMarketplacesRemoveRequest[] { Field name "name", Field force "force" });
 impl PluginsMarketplacesRemoveRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -204,9 +204,9 @@ pub struct PluginsReloadRequest {
     pub defer_repo_hooks: Option<bool>,
 }
 record!(
-    PluginsReloadRequest[] { field reload_mcp "reloadMcp", field reload_custom_agents
-    "reloadCustomAgents", field reload_hooks "reloadHooks", field reload_extensions
-    "reloadExtensions", field defer_repo_hooks "deferRepoHooks" }
+    PluginsReloadRequest[] { Field reload_mcp "reloadMcp", Field reload_custom_agents
+    "reloadCustomAgents", Field reload_hooks "reloadHooks", Field reload_extensions
+    "reloadExtensions", Field defer_repo_hooks "deferRepoHooks" }
 );
 impl PluginsReloadRequest {
     /// Sets [`reload_mcp`](Self::reload_mcp).
@@ -250,7 +250,7 @@ pub struct PluginsUninstallRequest {
     pub direct_source_id: Option<Option<String>>,
 }
 record!(
-    PluginsUninstallRequest[] { field name "name", field direct_source_id
+    PluginsUninstallRequest[] { Field name "name", Field direct_source_id
     "directSourceId" }
 );
 impl PluginsUninstallRequest {
@@ -276,7 +276,7 @@ pub struct PluginsUpdateRequest {
     /// Plugin name or "plugin@marketplace" spec to update.
     pub name: String,
 }
-record!(PluginsUpdateRequest[] { field name "name" });
+record!(PluginsUpdateRequest[] { Field name "name" });
 impl PluginsUpdateRequest {
     /// With what is required; the rest is unset.
     #[inline]

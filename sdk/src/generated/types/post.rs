@@ -19,8 +19,8 @@ pub struct PostResultHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    PostResultHookInput[] { field session_id "sessionId", field timestamp "timestamp",
-    field cwd "cwd", field agent_id "agentId", field agent_type "agentType", field
+    PostResultHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
+    Field cwd "cwd", Field agent_id "agentId", Field agent_type "agentType", Field
     parent_agent_id "parentAgentId" }
 );
 /// Output of the postResult hook. Its members are unknown.
@@ -49,9 +49,9 @@ pub struct PostToolUseFailureHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    PostToolUseFailureHookInput[] { field session_id "sessionId", field timestamp
-    "timestamp", field cwd "cwd", field tool_name "toolName", field tool_args "toolArgs",
-    field error "error", field agent_id "agentId", field agent_type "agentType", field
+    PostToolUseFailureHookInput[] { Field session_id "sessionId", Field timestamp
+    "timestamp", Field cwd "cwd", Field tool_name "toolName", Field tool_args "toolArgs",
+    Field error "error", Field agent_id "agentId", Field agent_type "agentType", Field
     parent_agent_id "parentAgentId" }
 );
 /// Output of the postToolUseFailure hook. Every member may be left out, which means no opinion.
@@ -61,7 +61,7 @@ pub struct PostToolUseFailureHookOutput {
     /// Advice given to the model as an extra message.
     pub additional_context: Option<String>,
 }
-record!(PostToolUseFailureHookOutput[] { field additional_context "additionalContext" });
+record!(PostToolUseFailureHookOutput[] { Field additional_context "additionalContext" });
 /// Input of the postToolUse hook, which runs after a tool succeeded. 1.0.10 runs it for failures too.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -86,10 +86,10 @@ pub struct PostToolUseHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    PostToolUseHookInput[] { field session_id "sessionId", field timestamp "timestamp",
-    field cwd "cwd", field tool_name "toolName", field tool_args "toolArgs", field
-    tool_result "toolResult", field agent_id "agentId", field agent_type "agentType",
-    field parent_agent_id "parentAgentId" }
+    PostToolUseHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
+    Field cwd "cwd", Field tool_name "toolName", Field tool_args "toolArgs", Field
+    tool_result "toolResult", Field agent_id "agentId", Field agent_type "agentType",
+    Field parent_agent_id "parentAgentId" }
 );
 /// Output of the postToolUse hook. Every member may be left out, which means no opinion.
 #[derive(Clone)]
@@ -103,6 +103,6 @@ pub struct PostToolUseHookOutput {
     pub suppress_output: Option<bool>,
 }
 record!(
-    PostToolUseHookOutput[] { field modified_result "modifiedResult", field
-    additional_context "additionalContext", field suppress_output "suppressOutput" }
+    PostToolUseHookOutput[] { Field modified_result "modifiedResult", Field
+    additional_context "additionalContext", Field suppress_output "suppressOutput" }
 );

@@ -24,15 +24,15 @@ pub struct PreCompactHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    PreCompactHookInput[] { field session_id "sessionId", field timestamp "timestamp",
-    field cwd "cwd", field transcript_path "transcriptPath", field trigger "trigger",
-    field custom_instructions "customInstructions", field agent_id "agentId", field
-    agent_type "agentType", field parent_agent_id "parentAgentId" }
+    PreCompactHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
+    Field cwd "cwd", Field transcript_path "transcriptPath", Field trigger "trigger",
+    Field custom_instructions "customInstructions", Field agent_id "agentId", Field
+    agent_type "agentType", Field parent_agent_id "parentAgentId" }
 );
 /// Output of the preCompact hook. The CLI reads nothing from it.
 pub type PreCompactHookOutput = std::collections::BTreeMap<String, serde_json::Value>;
 /// Why the context is compacted.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PreCompactHookTrigger {
     /// The user asked for it.
@@ -71,10 +71,10 @@ pub struct PreMcpToolCallHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    PreMcpToolCallHookInput[] { field session_id "sessionId", field timestamp
-    "timestamp", field cwd "cwd", field server_name "serverName", field tool_name
-    "toolName", field arguments "arguments", field tool_call_id "toolCallId", field meta
-    "_meta", field agent_id "agentId", field agent_type "agentType", field
+    PreMcpToolCallHookInput[] { Field session_id "sessionId", Field timestamp
+    "timestamp", Field cwd "cwd", Field server_name "serverName", Field tool_name
+    "toolName", Field arguments "arguments", Field tool_call_id "toolCallId", Field meta
+    "_meta", Field agent_id "agentId", Field agent_type "agentType", Field
     parent_agent_id "parentAgentId" }
 );
 /// Output of the preMcpToolCall hook. Every member may be left out, which means no opinion.
@@ -84,7 +84,7 @@ pub struct PreMcpToolCallHookOutput {
     /// Metadata for the outgoing request: an object replaces it, null removes it, and absence keeps it.
     pub meta_to_use: Option<serde_json::Value>,
 }
-record!(PreMcpToolCallHookOutput[] { field meta_to_use "metaToUse" });
+record!(PreMcpToolCallHookOutput[] { Field meta_to_use "metaToUse" });
 /// Input of the prePRDescription hook, which runs before a pull request description is written. Only the members common to all hooks are known.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -103,9 +103,9 @@ pub struct PrePrDescriptionHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    PrePrDescriptionHookInput[] { field session_id "sessionId", field timestamp
-    "timestamp", field cwd "cwd", field agent_id "agentId", field agent_type "agentType",
-    field parent_agent_id "parentAgentId" }
+    PrePrDescriptionHookInput[] { Field session_id "sessionId", Field timestamp
+    "timestamp", Field cwd "cwd", Field agent_id "agentId", Field agent_type "agentType",
+    Field parent_agent_id "parentAgentId" }
 );
 /// Output of the prePRDescription hook. Its members are unknown.
 pub type PrePrDescriptionHookOutput = std::collections::BTreeMap<
@@ -134,9 +134,9 @@ pub struct PreToolUseHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    PreToolUseHookInput[] { field session_id "sessionId", field timestamp "timestamp",
-    field cwd "cwd", field tool_name "toolName", field tool_args "toolArgs", field
-    agent_id "agentId", field agent_type "agentType", field parent_agent_id
+    PreToolUseHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
+    Field cwd "cwd", Field tool_name "toolName", Field tool_args "toolArgs", Field
+    agent_id "agentId", Field agent_type "agentType", Field parent_agent_id
     "parentAgentId" }
 );
 /// Output of the preToolUse hook. Every member may be left out, which means no opinion.
@@ -155,13 +155,13 @@ pub struct PreToolUseHookOutput {
     pub suppress_output: Option<bool>,
 }
 record!(
-    PreToolUseHookOutput[] { field permission_decision "permissionDecision", field
-    permission_decision_reason "permissionDecisionReason", field modified_args
-    "modifiedArgs", field additional_context "additionalContext", field suppress_output
+    PreToolUseHookOutput[] { Field permission_decision "permissionDecision", Field
+    permission_decision_reason "permissionDecisionReason", Field modified_args
+    "modifiedArgs", Field additional_context "additionalContext", Field suppress_output
     "suppressOutput" }
 );
 /// Decision of a preToolUse hook on the call.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PreToolUsePermissionDecision {
     /// Let the tool run. On 1.0.102 this also skips the permission question.

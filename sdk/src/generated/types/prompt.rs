@@ -90,17 +90,17 @@ pub struct PromptCacheBreakData {
     pub agent_name: Option<String>,
 }
 record!(
-    PromptCacheBreakData[] { field primary_reason "primaryReason", field
-    contributing_reasons "contributingReasons", field before_request "beforeRequest",
-    field after_request "afterRequest", field survived_tokens "survivedTokens", field
-    frontier_tokens "frontierTokens", field shortfall_tokens "shortfallTokens", field
-    retention_ratio "retentionRatio", field model_from "modelFrom", field model_to
-    "modelTo", field tools_added "toolsAdded", field tools_removed "toolsRemoved", field
-    tools_redefined "toolsRedefined", field tools_added_raw "toolsAddedRaw", field
-    tools_removed_raw "toolsRemovedRaw", field tools_redefined_raw "toolsRedefinedRaw",
-    field tools_redefined_parts "toolsRedefinedParts", field tools_reordered
-    "toolsReordered", field system_segments_changed "systemSegmentsChanged", field
-    cache_config_changed_fields "cacheConfigChangedFields", field rewrite_message_index
-    "rewriteMessageIndex", field rewrite_shape "rewriteShape", field rewrite_source
-    "rewriteSource", field agent_name "agentName" }
+    PromptCacheBreakData[] { Field primary_reason "primaryReason", Field
+    contributing_reasons "contributingReasons", Field before_request "beforeRequest",
+    Field after_request "afterRequest", Field survived_tokens "survivedTokens", Field
+    frontier_tokens "frontierTokens", Field shortfall_tokens "shortfallTokens", Field
+    retention_ratio "retentionRatio", Field model_from "modelFrom", Field model_to
+    "modelTo", Field tools_added "toolsAdded", Field tools_removed "toolsRemoved", Field
+    tools_redefined "toolsRedefined", Field tools_added_raw "toolsAddedRaw", Field
+    tools_removed_raw "toolsRemovedRaw", Field tools_redefined_raw "toolsRedefinedRaw",
+    Field tools_redefined_parts "toolsRedefinedParts", Field tools_reordered
+    "toolsReordered", Field system_segments_changed "systemSegmentsChanged", Field
+    cache_config_changed_fields "cacheConfigChangedFields", Field rewrite_message_index
+    "rewriteMessageIndex", Field rewrite_shape "rewriteShape", Field rewrite_source
+    "rewriteSource", Field agent_name "agentName" }
 );

@@ -2,7 +2,7 @@
 
 use super::SystemMessageBlock;
 /// `ProtocolAppendMode` of the protocol.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProtocolAppendMode {
     /// `append`.
@@ -12,7 +12,7 @@ pub enum ProtocolAppendMode {
 }
 string_enum!(ProtocolAppendMode { Append "append" });
 /// `ProtocolCustomizeMode` of the protocol.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProtocolCustomizeMode {
     /// `customize`.
@@ -22,7 +22,7 @@ pub enum ProtocolCustomizeMode {
 }
 string_enum!(ProtocolCustomizeMode { Customize "customize" });
 /// Controls whether the runtime may defer loading an external tool definition.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProtocolExternalToolDefer {
     /// The runtime may defer the tool according to its tool-loading policy.
@@ -62,11 +62,11 @@ pub struct ProtocolExternalToolDefinition {
     pub namespace: Option<ProtocolExternalToolNamespace>,
 }
 record!(
-    ProtocolExternalToolDefinition[] { field name "name", field description
-    "description", field title "title", field parameters "parameters", field
-    overrides_built_in_tool "overridesBuiltInTool", field skip_permission
-    "skipPermission", field defer "defer", field is_terminal "isTerminal", field metadata
-    "metadata", field namespace "namespace" }
+    ProtocolExternalToolDefinition[] { Field name "name", Field description
+    "description", Field title "title", Field parameters "parameters", Field
+    overrides_built_in_tool "overridesBuiltInTool", Field skip_permission
+    "skipPermission", Field defer "defer", Field is_terminal "isTerminal", Field metadata
+    "metadata", Field namespace "namespace" }
 );
 impl ProtocolExternalToolDefinition {
     /// With what is required; the rest is unset.
@@ -150,7 +150,7 @@ pub struct ProtocolExternalToolNamespace {
     pub description: Option<String>,
 }
 record!(
-    ProtocolExternalToolNamespace[] { field name "name", field description "description"
+    ProtocolExternalToolNamespace[] { Field name "name", Field description "description"
     }
 );
 impl ProtocolExternalToolNamespace {
@@ -183,7 +183,7 @@ pub struct ProtocolImageGenerationOptions {
     pub watermark: Option<bool>,
 }
 record!(
-    ProtocolImageGenerationOptions[] { field enabled "enabled", field watermark
+    ProtocolImageGenerationOptions[] { Field enabled "enabled", Field watermark
     "watermark" }
 );
 impl ProtocolImageGenerationOptions {
@@ -225,7 +225,7 @@ record!(ProtocolMarkerSectionOverridePreserve["action" "preserve"] {});
 pub struct ProtocolMarkerSectionOverrideTransform {}
 record!(ProtocolMarkerSectionOverrideTransform["action" "transform"] {});
 /// `ProtocolReplaceMode` of the protocol.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProtocolReplaceMode {
     /// `replace`.
@@ -250,7 +250,7 @@ tagged!(
     "prepend", Marker "transform" | "preserve" }
 );
 /// `ProtocolStaticSectionAction` of the protocol.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProtocolStaticSectionAction {
     /// Replace the section content.
@@ -278,7 +278,7 @@ pub struct ProtocolStaticSectionOverride {
     pub content: Option<String>,
 }
 record!(
-    ProtocolStaticSectionOverride[] { field action "action", field content "content" }
+    ProtocolStaticSectionOverride[] { Field action "action", Field content "content" }
 );
 impl ProtocolStaticSectionOverride {
     /// With what is required; the rest is unset.
@@ -303,7 +303,7 @@ pub struct ProtocolSystemMessageAppendConfig {
     pub content: Option<String>,
 }
 record!(
-    ProtocolSystemMessageAppendConfig[] { field mode "mode", field content "content" }
+    ProtocolSystemMessageAppendConfig[] { Field mode "mode", Field content "content" }
 );
 impl ProtocolSystemMessageAppendConfig {
     /// Sets [`mode`](Self::mode).
@@ -346,8 +346,8 @@ pub struct ProtocolSystemMessageCustomizeConfig {
     pub content: Option<String>,
 }
 record!(
-    ProtocolSystemMessageCustomizeConfig["mode" "customize"] { field sections "sections",
-    field content "content" }
+    ProtocolSystemMessageCustomizeConfig["mode" "customize"] { Field sections "sections",
+    Field content "content" }
 );
 impl ProtocolSystemMessageCustomizeConfig {
     /// Sets [`sections`](Self::sections).
@@ -376,7 +376,7 @@ pub struct ProtocolSystemMessageReplaceConfig {
     pub content_blocks: Option<Vec<SystemMessageBlock>>,
 }
 record!(
-    ProtocolSystemMessageReplaceConfig["mode" "replace"] { field content "content", field
+    ProtocolSystemMessageReplaceConfig["mode" "replace"] { Field content "content", Field
     content_blocks "contentBlocks" }
 );
 impl ProtocolSystemMessageReplaceConfig {

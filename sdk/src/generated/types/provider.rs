@@ -13,7 +13,7 @@ pub struct ProviderAddRequest {
     /// BYOK model definitions to register. Each must reference a provider that is already registered or included in this same call. Selection ids (`provider/id`) must be unique across the registry.
     pub models: Option<Vec<ProviderModelConfig>>,
 }
-record!(ProviderAddRequest[] { field providers "providers", field models "models" });
+record!(ProviderAddRequest[] { Field providers "providers", Field models "models" });
 impl ProviderAddRequest {
     /// Sets [`providers`](Self::providers).
     #[inline]
@@ -35,7 +35,7 @@ pub struct ProviderAddResult {
     /// Synthesized selectable model entries for the newly added BYOK models, each under its provider-qualified selection id (`provider/id`). Empty when only providers were added.
     pub models: Vec<serde_json::Value>,
 }
-record!(ProviderAddResult[] { field models "models" });
+record!(ProviderAddResult[] { Field models "models" });
 /// Custom model-provider configuration (BYOK).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -78,14 +78,14 @@ pub struct ProviderConfig {
     pub has_bearer_token_provider: Option<bool>,
 }
 record!(
-    ProviderConfig[] { field type_ "type", field wire_api "wireApi", field transport
-    "transport", field base_url "baseUrl", secret api_key "apiKey", field api_key_command
-    "apiKeyCommand", secret bearer_token "bearerToken", field azure "azure", field
-    model_id "modelId", field model_capabilities "modelCapabilities", field provider_name
-    "providerName", field model_provider "modelProvider", field wire_model "wireModel",
-    field max_prompt_tokens "maxPromptTokens", field max_context_window_tokens
-    "maxContextWindowTokens", field max_output_tokens "maxOutputTokens", secret headers
-    "headers", field has_bearer_token_provider "hasBearerTokenProvider" }
+    ProviderConfig[] { Field type_ "type", Field wire_api "wireApi", Field transport
+    "transport", Field base_url "baseUrl", Secret api_key "apiKey", Field api_key_command
+    "apiKeyCommand", Secret bearer_token "bearerToken", Field azure "azure", Field
+    model_id "modelId", Field model_capabilities "modelCapabilities", Field provider_name
+    "providerName", Field model_provider "modelProvider", Field wire_model "wireModel",
+    Field max_prompt_tokens "maxPromptTokens", Field max_context_window_tokens
+    "maxContextWindowTokens", Field max_output_tokens "maxOutputTokens", Secret headers
+    "headers", Field has_bearer_token_provider "hasBearerTokenProvider" }
 );
 impl ProviderConfig {
     /// With what is required; the rest is unset.
@@ -231,7 +231,7 @@ pub struct ProviderConfigAzure {
     /// API version. When set, uses the versioned deployment route. When omitted, uses the GA versionless v1 route.
     pub api_version: Option<String>,
 }
-record!(ProviderConfigAzure[] { field api_version "apiVersion" });
+record!(ProviderConfigAzure[] { Field api_version "apiVersion" });
 impl ProviderConfigAzure {
     /// Sets [`api_version`](Self::api_version).
     #[inline]
@@ -241,7 +241,7 @@ impl ProviderConfigAzure {
     }
 }
 /// The product serving the model, reported in telemetry as `model_provider`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderConfigModelProvider {
     /// OpenAI API.
@@ -267,7 +267,7 @@ string_enum!(
     LlamaCpp "llama_cpp" }
 );
 /// Provider transport. Defaults to "http".
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderConfigTransport {
     /// HTTP request/streaming transport.
@@ -279,7 +279,7 @@ pub enum ProviderConfigTransport {
 }
 string_enum!(ProviderConfigTransport { Http "http", Websockets "websockets" });
 /// Provider type. Defaults to "openai" for generic OpenAI-compatible APIs.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderConfigType {
     /// Generic OpenAI-compatible API.
@@ -295,7 +295,7 @@ string_enum!(
     ProviderConfigType { Openai "openai", Azure "azure", Anthropic "anthropic" }
 );
 /// Wire API format (openai/azure only). Defaults to "completions".
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderConfigWireApi {
     /// OpenAI Chat Completions wire format.
@@ -318,7 +318,7 @@ pub struct ProviderDescriptor {
     pub available: bool,
 }
 record!(
-    ProviderDescriptor[] { field kind "kind", field label "label", field available
+    ProviderDescriptor[] { Field kind "kind", Field label "label", Field available
     "available" }
 );
 /// A snapshot of the provider endpoint the session is currently configured to talk to.
@@ -341,12 +341,12 @@ pub struct ProviderEndpoint {
     pub session_token: Option<ProviderSessionToken>,
 }
 record!(
-    ProviderEndpoint[] { field type_ "type", field wire_api "wireApi", field transport
-    "transport", field base_url "baseUrl", secret api_key "apiKey", secret headers
-    "headers", field session_token "sessionToken" }
+    ProviderEndpoint[] { Field type_ "type", Field wire_api "wireApi", Field transport
+    "transport", Field base_url "baseUrl", Secret api_key "apiKey", Secret headers
+    "headers", Field session_token "sessionToken" }
 );
 /// Transport to be used for provider requests.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderEndpointTransport {
     /// HTTP request/streaming transport.
@@ -358,7 +358,7 @@ pub enum ProviderEndpointTransport {
 }
 string_enum!(ProviderEndpointTransport { Http "http", Websockets "websockets" });
 /// Provider family. Matches the `type` field of a BYOK provider config.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderEndpointType {
     /// OpenAI-compatible endpoint (use the OpenAI client library).
@@ -374,7 +374,7 @@ string_enum!(
     ProviderEndpointType { Openai "openai", Azure "azure", Anthropic "anthropic" }
 );
 /// Wire API to be used, when required for the provider type.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderEndpointWireApi {
     /// Classic chat-completions request shape.
@@ -394,7 +394,7 @@ pub struct ProviderGetEndpointRequest {
     /// Model identifier the caller intends to use against the returned endpoint. Used to pick the correct wire shape. Omit to use whichever model the session is currently using.
     pub model_id: Option<String>,
 }
-record!(ProviderGetEndpointRequest[] { field model_id "modelId" });
+record!(ProviderGetEndpointRequest[] { Field model_id "modelId" });
 impl ProviderGetEndpointRequest {
     /// Sets [`model_id`](Self::model_id).
     #[inline]
@@ -431,11 +431,11 @@ pub struct ProviderModelConfig {
     pub metadata: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(
-    ProviderModelConfig[] { field id "id", field provider "provider", field wire_model
-    "wireModel", field model_id "modelId", field name "name", field max_prompt_tokens
-    "maxPromptTokens", field max_context_window_tokens "maxContextWindowTokens", field
-    max_output_tokens "maxOutputTokens", field capabilities "capabilities", field
-    system_message "systemMessage", field metadata "metadata" }
+    ProviderModelConfig[] { Field id "id", Field provider "provider", Field wire_model
+    "wireModel", Field model_id "modelId", Field name "name", Field max_prompt_tokens
+    "maxPromptTokens", Field max_context_window_tokens "maxContextWindowTokens", Field
+    max_output_tokens "maxOutputTokens", Field capabilities "capabilities", Field
+    system_message "systemMessage", Field metadata "metadata" }
 );
 impl ProviderModelConfig {
     /// With what is required; the rest is unset.
@@ -536,12 +536,12 @@ pub struct ProviderMonthlyUsage {
     pub reset_on: Option<String>,
 }
 record!(
-    ProviderMonthlyUsage[] { field state "state", field unit "unit", field scope "scope",
-    field consumed_quantity "consumedQuantity", field queried_at "queriedAt", field
-    cycle_start "cycleStart", field reset_on "resetOn" }
+    ProviderMonthlyUsage[] { Field state "state", Field unit "unit", Field scope "scope",
+    Field consumed_quantity "consumedQuantity", Field queried_at "queriedAt", Field
+    cycle_start "cycleStart", Field reset_on "resetOn" }
 );
 /// Identity scope of a monthly usage reading.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderMonthlyUsageScope {
     /// Consumption of the authenticated user within the parent observation's service and returned cycle.
@@ -553,7 +553,7 @@ pub enum ProviderMonthlyUsageScope {
 }
 string_enum!(ProviderMonthlyUsageScope { User "user", Unknown "unknown" });
 /// Availability of a service's monthly consumption reading.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderMonthlyUsageState {
     /// The service reported a usable consumption reading, including an explicit zero.
@@ -572,7 +572,7 @@ string_enum!(
     "unavailable", Unknown "unknown" }
 );
 /// Access policy reported by the quota service.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderQuotaAccessState {
     /// Access is allowed.
@@ -593,7 +593,7 @@ string_enum!(
     "not_required", Unknown "unknown", Unavailable "unavailable" }
 );
 /// Acquisition state, independent of the service's business access/capacity verdict.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderQuotaAcquisitionStatus {
     /// A service quota observation was received.
@@ -637,16 +637,16 @@ pub struct ProviderQuotaBudgetMetadata {
     pub overage_limit: Option<f64>,
 }
 record!(
-    ProviderQuotaBudgetMetadata[] { field unlimited "unlimited", field entitlement
-    "entitlement", field consumed "consumed", field remaining_percentage
-    "remainingPercentage", field usage_allowed_when_exhausted
-    "usageAllowedWhenExhausted", field overage "overage", field
-    overage_allowed_when_exhausted "overageAllowedWhenExhausted", field reset_at_epoch_ms
-    "resetAtEpochMs", field reset_estimated "resetEstimated", field token_based_billing
-    "tokenBasedBilling", field overage_limit "overageLimit" }
+    ProviderQuotaBudgetMetadata[] { Field unlimited "unlimited", Field entitlement
+    "entitlement", Field consumed "consumed", Field remaining_percentage
+    "remainingPercentage", Field usage_allowed_when_exhausted
+    "usageAllowedWhenExhausted", Field overage "overage", Field
+    overage_allowed_when_exhausted "overageAllowedWhenExhausted", Field reset_at_epoch_ms
+    "resetAtEpochMs", Field reset_estimated "resetEstimated", Field token_based_billing
+    "tokenBasedBilling", Field overage_limit "overageLimit" }
 );
 /// Capacity is independent of whether a numeric balance was supplied.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderQuotaCapacityState {
     /// Capacity is available.
@@ -678,9 +678,9 @@ pub struct ProviderQuotaObservationData {
     /// The admitted provider's state observation. Admission balances and percentages remain absent; separate monthly usage may report its own amount and cycle.
     pub observation: ProviderQuotaState,
 }
-record!(ProviderQuotaObservationData[] { field observation "observation" });
+record!(ProviderQuotaObservationData[] { Field observation "observation" });
 /// Timing and purpose of a provider quota observation.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderQuotaObservationKind {
     /// An explicit account read; consumption may still be subject to service aggregation delay.
@@ -695,7 +695,7 @@ string_enum!(
     "admission_state" }
 );
 /// Interpretation permitted for independently reported quantities.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderQuotaQuantityKind {
     /// Quantities form an authoritative available-of-entitled budget suitable for percentage presentation.
@@ -757,18 +757,18 @@ pub struct ProviderQuotaState {
     pub service: Option<String>,
 }
 record!(
-    ProviderQuotaState[] { field provider "provider", field quota_id "quotaId", field
-    unit "unit", field access_state "accessState", field capacity_state "capacityState",
-    field observation_kind "observationKind", field quantity_kind "quantityKind", field
-    acquisition_status "acquisitionStatus", field observed_at "observedAt", field
-    http_status "httpStatus", field acquisition_error "acquisitionError", field
-    budget_metadata "budgetMetadata", field monthly_usage "monthlyUsage", field
-    compatibility_key "compatibilityKey", field has_quota "hasQuota", field
-    entitled_quantity "entitledQuantity", field available_quantity "availableQuantity",
-    field reason "reason", field source "source", field service "service" }
+    ProviderQuotaState[] { Field provider "provider", Field quota_id "quotaId", Field
+    unit "unit", Field access_state "accessState", Field capacity_state "capacityState",
+    Field observation_kind "observationKind", Field quantity_kind "quantityKind", Field
+    acquisition_status "acquisitionStatus", Field observed_at "observedAt", Field
+    http_status "httpStatus", Field acquisition_error "acquisitionError", Field
+    budget_metadata "budgetMetadata", Field monthly_usage "monthlyUsage", Field
+    compatibility_key "compatibilityKey", Field has_quota "hasQuota", Field
+    entitled_quantity "entitledQuantity", Field available_quantity "availableQuantity",
+    Field reason "reason", Field source "source", Field service "service" }
 );
 /// Units explicitly reported by a quota provider.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ProviderQuotaUnit {
     /// AI credits, not tokens or currency.
@@ -800,8 +800,8 @@ pub struct ProviderSessionToken {
     pub expires_at: Option<String>,
 }
 record!(
-    ProviderSessionToken[] { secret token "token", field header "header", field model
-    "model", field expires_at "expiresAt" }
+    ProviderSessionToken[] { Secret token "token", Field header "header", Field model
+    "model", Field expires_at "expiresAt" }
 );
 /// Authoritative BYOK provider and model registry snapshot to apply atomically to the session.
 #[derive(Clone, Default)]
@@ -812,7 +812,7 @@ pub struct ProviderSyncRequest {
     /// BYOK model definition snapshot. Models absent from this list are removed.
     pub models: Option<Vec<ProviderModelConfig>>,
 }
-record!(ProviderSyncRequest[] { field providers "providers", field models "models" });
+record!(ProviderSyncRequest[] { Field providers "providers", Field models "models" });
 impl ProviderSyncRequest {
     /// Sets [`providers`](Self::providers).
     #[inline]
@@ -839,8 +839,8 @@ pub struct ProviderSyncResult {
     pub model_deselected: Option<bool>,
 }
 record!(
-    ProviderSyncResult[] { field models "models", field selection_ids "selectionIds",
-    field model_deselected "modelDeselected" }
+    ProviderSyncResult[] { Field models "models", Field selection_ids "selectionIds",
+    Field model_deselected "modelDeselected" }
 );
 /// Asks the SDK client to acquire a bearer token for a BYOK provider whose config set `hasBearerTokenProvider: true`. Issued by the runtime before each outbound model request; the runtime does no caching, so this is sent once per request.
 #[derive(Clone)]
@@ -849,7 +849,7 @@ pub struct ProviderTokenAcquireRequest {
     /// Name of the BYOK provider needing a token. For the legacy whole-session provider this is the implicit provider name; for named providers it is the configured provider name.
     pub provider_name: String,
 }
-record!(ProviderTokenAcquireRequest[] { field provider_name "providerName" });
+record!(ProviderTokenAcquireRequest[] { Field provider_name "providerName" });
 /// A bearer token supplied by the SDK client for a BYOK provider. The runtime sets it as `Authorization: Bearer <token>` on the outbound request and does no caching; the SDK consumer owns token caching and refresh.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -857,7 +857,7 @@ pub struct ProviderTokenAcquireResult {
     /// The bearer token value (without the `Bearer ` prefix).
     pub token: String,
 }
-record!(ProviderTokenAcquireResult[] { secret token "token" });
+record!(ProviderTokenAcquireResult[] { Secret token "token" });
 impl ProviderTokenAcquireResult {
     /// With what is required; the rest is unset.
     #[inline]
@@ -872,7 +872,7 @@ pub struct ProviderWithdrawRequest {
     /// Provider-qualified selection ids to withdraw. Ids that are not registered are ignored, so withdrawal is idempotent. A provider left with no models referencing it is removed too.
     pub models: Vec<String>,
 }
-record!(ProviderWithdrawRequest[] { field models "models" });
+record!(ProviderWithdrawRequest[] { Field models "models" });
 impl ProviderWithdrawRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -892,6 +892,6 @@ pub struct ProviderWithdrawResult {
     pub model_deselected: Option<bool>,
 }
 record!(
-    ProviderWithdrawResult[] { field withdrawn "withdrawn", field providers_removed
-    "providersRemoved", field model_deselected "modelDeselected" }
+    ProviderWithdrawResult[] { Field withdrawn "withdrawn", Field providers_removed
+    "providersRemoved", Field model_deselected "modelDeselected" }
 );

@@ -58,8 +58,8 @@ pub struct PushAttachmentBlob {
     pub display_name: Option<String>,
 }
 record!(
-    PushAttachmentBlob["type" "blob"] { field data "data", field mime_type "mimeType",
-    field display_name "displayName" }
+    PushAttachmentBlob["type" "blob"] { Field data "data", Field mime_type "mimeType",
+    Field display_name "displayName" }
 );
 impl PushAttachmentBlob {
     /// With what is required; the rest is unset.
@@ -88,7 +88,7 @@ pub struct PushAttachmentDirectory {
     pub display_name: String,
 }
 record!(
-    PushAttachmentDirectory["type" "directory"] { field path "path", field display_name
+    PushAttachmentDirectory["type" "directory"] { Field path "path", Field display_name
     "displayName" }
 );
 impl PushAttachmentDirectory {
@@ -113,8 +113,8 @@ pub struct PushAttachmentFile {
     pub line_range: Option<PushAttachmentFileLineRange>,
 }
 record!(
-    PushAttachmentFile["type" "file"] { field path "path", field display_name
-    "displayName", field line_range "lineRange" }
+    PushAttachmentFile["type" "file"] { Field path "path", Field display_name
+    "displayName", Field line_range "lineRange" }
 );
 impl PushAttachmentFile {
     /// With what is required; the rest is unset.
@@ -142,7 +142,7 @@ pub struct PushAttachmentFileLineRange {
     /// End line number (1-based, inclusive)
     pub end: i64,
 }
-record!(PushAttachmentFileLineRange[] { field start "start", field end "end" });
+record!(PushAttachmentFileLineRange[] { Field start "start", Field end "end" });
 impl PushAttachmentFileLineRange {
     /// With what is required; the rest is unset.
     #[inline]
@@ -168,9 +168,9 @@ pub struct PushAttachmentGitHubActionsJob {
     pub conclusion: Option<String>,
 }
 record!(
-    PushAttachmentGitHubActionsJob["type" "github_actions_job"] { field repo "repo",
-    field job_id "jobId", field job_name "jobName", field workflow_name "workflowName",
-    field url "url", field conclusion "conclusion" }
+    PushAttachmentGitHubActionsJob["type" "github_actions_job"] { Field repo "repo",
+    Field job_id "jobId", Field job_name "jobName", Field workflow_name "workflowName",
+    Field url "url", Field conclusion "conclusion" }
 );
 impl PushAttachmentGitHubActionsJob {
     /// With what is required; the rest is unset.
@@ -212,8 +212,8 @@ pub struct PushAttachmentGitHubCommit {
     pub url: String,
 }
 record!(
-    PushAttachmentGitHubCommit["type" "github_commit"] { field repo "repo", field oid
-    "oid", field message "message", field url "url" }
+    PushAttachmentGitHubCommit["type" "github_commit"] { Field repo "repo", Field oid
+    "oid", Field message "message", Field url "url" }
 );
 impl PushAttachmentGitHubCommit {
     /// With what is required; the rest is unset.
@@ -246,8 +246,8 @@ pub struct PushAttachmentGitHubFile {
     pub url: String,
 }
 record!(
-    PushAttachmentGitHubFile["type" "github_file"] { field repo "repo", field ref_ "ref",
-    field path "path", field url "url" }
+    PushAttachmentGitHubFile["type" "github_file"] { Field repo "repo", Field ref_ "ref",
+    Field path "path", Field url "url" }
 );
 impl PushAttachmentGitHubFile {
     /// With what is required; the rest is unset.
@@ -278,8 +278,8 @@ pub struct PushAttachmentGitHubFileDiff {
     pub base: Option<PushAttachmentGitHubFileDiffSide>,
 }
 record!(
-    PushAttachmentGitHubFileDiff["type" "github_file_diff"] { field url "url", field head
-    "head", field base "base" }
+    PushAttachmentGitHubFileDiff["type" "github_file_diff"] { Field url "url", Field head
+    "head", Field base "base" }
 );
 impl PushAttachmentGitHubFileDiff {
     /// With what is required; the rest is unset.
@@ -316,7 +316,7 @@ pub struct PushAttachmentGitHubFileDiffSide {
     pub path: String,
 }
 record!(
-    PushAttachmentGitHubFileDiffSide[] { field repo "repo", field ref_ "ref", field path
+    PushAttachmentGitHubFileDiffSide[] { Field repo "repo", Field ref_ "ref", Field path
     "path" }
 );
 impl PushAttachmentGitHubFileDiffSide {
@@ -350,8 +350,8 @@ pub struct PushAttachmentGitHubReference {
     pub url: String,
 }
 record!(
-    PushAttachmentGitHubReference["type" "github_reference"] { field number "number",
-    field title "title", field reference_type "referenceType", field state "state", field
+    PushAttachmentGitHubReference["type" "github_reference"] { Field number "number",
+    Field title "title", Field reference_type "referenceType", Field state "state", Field
     url "url" }
 );
 impl PushAttachmentGitHubReference {
@@ -374,7 +374,7 @@ impl PushAttachmentGitHubReference {
     }
 }
 /// Type of GitHub reference
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum PushAttachmentGitHubReferenceType {
     /// GitHub issue reference.
@@ -403,8 +403,8 @@ pub struct PushAttachmentGitHubRelease {
     pub url: String,
 }
 record!(
-    PushAttachmentGitHubRelease["type" "github_release"] { field repo "repo", field
-    tag_name "tagName", field name "name", field url "url" }
+    PushAttachmentGitHubRelease["type" "github_release"] { Field repo "repo", Field
+    tag_name "tagName", Field name "name", Field url "url" }
 );
 impl PushAttachmentGitHubRelease {
     /// With what is required; the rest is unset.
@@ -437,8 +437,8 @@ pub struct PushAttachmentGitHubRepository {
     pub ref_: Option<String>,
 }
 record!(
-    PushAttachmentGitHubRepository["type" "github_repository"] { field repo "repo", field
-    url "url", field description "description", field ref_ "ref" }
+    PushAttachmentGitHubRepository["type" "github_repository"] { Field repo "repo", Field
+    url "url", Field description "description", Field ref_ "ref" }
 );
 impl PushAttachmentGitHubRepository {
     /// With what is required; the rest is unset.
@@ -480,8 +480,8 @@ pub struct PushAttachmentGitHubSnippet {
     pub line_range: PushAttachmentFileLineRange,
 }
 record!(
-    PushAttachmentGitHubSnippet["type" "github_snippet"] { field repo "repo", field ref_
-    "ref", field path "path", field url "url", field line_range "lineRange" }
+    PushAttachmentGitHubSnippet["type" "github_snippet"] { Field repo "repo", Field ref_
+    "ref", Field path "path", Field url "url", Field line_range "lineRange" }
 );
 impl PushAttachmentGitHubSnippet {
     /// With what is required; the rest is unset.
@@ -514,8 +514,8 @@ pub struct PushAttachmentGitHubTreeComparison {
     pub head: PushAttachmentGitHubTreeComparisonSide,
 }
 record!(
-    PushAttachmentGitHubTreeComparison["type" "github_tree_comparison"] { field url
-    "url", field base "base", field head "head" }
+    PushAttachmentGitHubTreeComparison["type" "github_tree_comparison"] { Field url
+    "url", Field base "base", Field head "head" }
 );
 impl PushAttachmentGitHubTreeComparison {
     /// With what is required; the rest is unset.
@@ -542,7 +542,7 @@ pub struct PushAttachmentGitHubTreeComparisonSide {
     pub revision: String,
 }
 record!(
-    PushAttachmentGitHubTreeComparisonSide[] { field repo "repo", field revision
+    PushAttachmentGitHubTreeComparisonSide[] { Field repo "repo", Field revision
     "revision" }
 );
 impl PushAttachmentGitHubTreeComparisonSide {
@@ -562,7 +562,7 @@ pub struct PushAttachmentGitHubUrl {
     /// URL to the GitHub resource
     pub url: String,
 }
-record!(PushAttachmentGitHubUrl["type" "github_url"] { field url "url" });
+record!(PushAttachmentGitHubUrl["type" "github_url"] { Field url "url" });
 impl PushAttachmentGitHubUrl {
     /// With what is required; the rest is unset.
     #[inline]
@@ -584,8 +584,8 @@ pub struct PushAttachmentSelection {
     pub selection: PushAttachmentSelectionDetails,
 }
 record!(
-    PushAttachmentSelection["type" "selection"] { field file_path "filePath", field
-    display_name "displayName", field text "text", field selection "selection" }
+    PushAttachmentSelection["type" "selection"] { Field file_path "filePath", Field
+    display_name "displayName", Field text "text", Field selection "selection" }
 );
 impl PushAttachmentSelection {
     /// With what is required; the rest is unset.
@@ -613,7 +613,7 @@ pub struct PushAttachmentSelectionDetails {
     /// End position of the selection
     pub end: PushAttachmentSelectionDetailsEnd,
 }
-record!(PushAttachmentSelectionDetails[] { field start "start", field end "end" });
+record!(PushAttachmentSelectionDetails[] { Field start "start", Field end "end" });
 impl PushAttachmentSelectionDetails {
     /// With what is required; the rest is unset.
     #[inline]
@@ -634,7 +634,7 @@ pub struct PushAttachmentSelectionDetailsEnd {
     pub character: i64,
 }
 record!(
-    PushAttachmentSelectionDetailsEnd[] { field line "line", field character "character"
+    PushAttachmentSelectionDetailsEnd[] { Field line "line", Field character "character"
     }
 );
 impl PushAttachmentSelectionDetailsEnd {
@@ -654,7 +654,7 @@ pub struct PushAttachmentSelectionDetailsStart {
     pub character: i64,
 }
 record!(
-    PushAttachmentSelectionDetailsStart[] { field line "line", field character
+    PushAttachmentSelectionDetailsStart[] { Field line "line", Field character
     "character" }
 );
 impl PushAttachmentSelectionDetailsStart {
@@ -675,7 +675,7 @@ pub struct PushGitHubRepoRef {
     /// Repository owner login (user or organization)
     pub owner: String,
 }
-record!(PushGitHubRepoRef[] { field id "id", field name "name", field owner "owner" });
+record!(PushGitHubRepoRef[] { Field id "id", Field name "name", Field owner "owner" });
 impl PushGitHubRepoRef {
     /// With what is required; the rest is unset.
     #[inline]

@@ -19,9 +19,9 @@ pub struct QueueAppendSteeringRequest {
     pub attachments: Vec<Attachment>,
 }
 record!(
-    QueueAppendSteeringRequest[] { field message_id "messageId", field expected_prompt
-    "expectedPrompt", field agent_mode "agentMode", field prompt "prompt", field
-    display_prompt "displayPrompt", field attachments "attachments" }
+    QueueAppendSteeringRequest[] { Field message_id "messageId", Field expected_prompt
+    "expectedPrompt", Field agent_mode "agentMode", Field prompt "prompt", Field
+    display_prompt "displayPrompt", Field attachments "attachments" }
 );
 impl QueueAppendSteeringRequest {
     /// With what is required; the rest is unset.
@@ -52,7 +52,7 @@ pub struct QueueBeginDeferredIdleDrainRequest {
     pub active_background_work: bool,
 }
 record!(
-    QueueBeginDeferredIdleDrainRequest[] { field active_background_work
+    QueueBeginDeferredIdleDrainRequest[] { Field active_background_work
     "activeBackgroundWork" }
 );
 impl QueueBeginDeferredIdleDrainRequest {
@@ -69,7 +69,7 @@ pub struct QueueBeginDeferredIdleDrainResult {
     /// True when the host should run finishDeferredIdleDrain asynchronously.
     pub should_drain: bool,
 }
-record!(QueueBeginDeferredIdleDrainResult[] { field should_drain "shouldDrain" });
+record!(QueueBeginDeferredIdleDrainResult[] { Field should_drain "shouldDrain" });
 /// Internal filter for consuming queued system notifications.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -77,7 +77,7 @@ pub struct QueueConsumeSystemNotificationsRequest {
     /// Opaque runtime-owned filter object.
     pub filter: serde_json::Value,
 }
-record!(QueueConsumeSystemNotificationsRequest[] { field filter "filter" });
+record!(QueueConsumeSystemNotificationsRequest[] { Field filter "filter" });
 impl QueueConsumeSystemNotificationsRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -92,7 +92,7 @@ pub struct QueueDeferSessionIdleRequest {
     /// Whether the deferred idle was caused by an aborted foreground turn.
     pub aborted: bool,
 }
-record!(QueueDeferSessionIdleRequest[] { field aborted "aborted" });
+record!(QueueDeferSessionIdleRequest[] { Field aborted "aborted" });
 impl QueueDeferSessionIdleRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -107,7 +107,7 @@ pub struct QueueDuplicateAtRequest {
     /// Stable opaque ID of the queued item to duplicate.
     pub id: String,
 }
-record!(QueueDuplicateAtRequest[] { field id "id" });
+record!(QueueDuplicateAtRequest[] { Field id "id" });
 impl QueueDuplicateAtRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -122,7 +122,7 @@ pub struct QueueDuplicateAtResult {
     /// Fresh stable opaque id assigned to the duplicate.
     pub id: String,
 }
-record!(QueueDuplicateAtResult[] { field id "id" });
+record!(QueueDuplicateAtResult[] { Field id "id" });
 /// Result of enqueueing the resume-pending wake item.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -130,7 +130,7 @@ pub struct QueueEnqueueResumePendingResult {
     /// True when a wake item was newly queued.
     pub queued: bool,
 }
-record!(QueueEnqueueResumePendingResult[] { field queued "queued" });
+record!(QueueEnqueueResumePendingResult[] { Field queued "queued" });
 /// Inputs for completing a deferred-idle drain.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -141,8 +141,8 @@ pub struct QueueFinishDeferredIdleDrainRequest {
     pub has_pending: bool,
 }
 record!(
-    QueueFinishDeferredIdleDrainRequest[] { field active_background_work
-    "activeBackgroundWork", field has_pending "hasPending" }
+    QueueFinishDeferredIdleDrainRequest[] { Field active_background_work
+    "activeBackgroundWork", Field has_pending "hasPending" }
 );
 impl QueueFinishDeferredIdleDrainRequest {
     /// With what is required; the rest is unset.
@@ -164,7 +164,7 @@ pub struct QueueFinishDeferredIdleDrainResult {
     pub aborted: bool,
 }
 record!(
-    QueueFinishDeferredIdleDrainResult[] { field action "action", field aborted "aborted"
+    QueueFinishDeferredIdleDrainResult[] { Field action "action", Field aborted "aborted"
     }
 );
 /// Whether the native queue has pending work.
@@ -174,7 +174,7 @@ pub struct QueueHasPendingResult {
     /// True when queued or immediate native work is pending.
     pub has_pending: bool,
 }
-record!(QueueHasPendingResult[] { field has_pending "hasPending" });
+record!(QueueHasPendingResult[] { Field has_pending "hasPending" });
 /// Parameters for inserting a queued message at a public visible position.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -184,7 +184,7 @@ pub struct QueueInsertAtRequest {
     /// Queued message contents and delivery metadata.
     pub message: QueueInsertMessage,
 }
-record!(QueueInsertAtRequest[] { field position "position", field message "message" });
+record!(QueueInsertAtRequest[] { Field position "position", Field message "message" });
 impl QueueInsertAtRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -199,7 +199,7 @@ pub struct QueueInsertAtResult {
     /// Fresh stable opaque id assigned to the inserted item.
     pub id: String,
 }
-record!(QueueInsertAtResult[] { field id "id" });
+record!(QueueInsertAtResult[] { Field id "id" });
 /// Serializable message fields accepted by queue.insertAt.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -230,11 +230,11 @@ pub struct QueueInsertMessage {
     pub delivery: Option<String>,
 }
 record!(
-    QueueInsertMessage[] { field prompt "prompt", field display_prompt "displayPrompt",
-    field attachments "attachments", field agent_mode "agentMode", field source "source",
-    field billable "billable", field required_tool "requiredTool", secret request_headers
-    "requestHeaders", field mode "mode", field prepend "prepend", field wait "wait",
-    field delivery "delivery" }
+    QueueInsertMessage[] { Field prompt "prompt", Field display_prompt "displayPrompt",
+    Field attachments "attachments", Field agent_mode "agentMode", Field source "source",
+    Field billable "billable", Field required_tool "requiredTool", Secret request_headers
+    "requestHeaders", Field mode "mode", Field prepend "prepend", Field wait "wait",
+    Field delivery "delivery" }
 );
 impl QueueInsertMessage {
     /// With what is required; the rest is unset.
@@ -334,7 +334,7 @@ pub struct QueueMoveItemRequest {
     /// Zero-based target position in the public visible queue. Values outside the queue clamp to an end.
     pub to_position: i64,
 }
-record!(QueueMoveItemRequest[] { field id "id", field to_position "toPosition" });
+record!(QueueMoveItemRequest[] { Field id "id", Field to_position "toPosition" });
 impl QueueMoveItemRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -349,7 +349,7 @@ pub struct QueueMoveItemResult {
     /// True when the item changed position; false when it was already at the requested position.
     pub changed: bool,
 }
-record!(QueueMoveItemResult[] { field changed "changed" });
+record!(QueueMoveItemResult[] { Field changed "changed" });
 /// User-facing pending queue entry, with kind and display text for a queued message, slash command, or model change.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -368,12 +368,12 @@ pub struct QueuePendingItems {
     pub source: Option<String>,
 }
 record!(
-    QueuePendingItems[] { field id "id", field message_id "messageId", field kind "kind",
-    field display_text "displayText", field agent_mode "agentMode", field source "source"
+    QueuePendingItems[] { Field id "id", Field message_id "messageId", Field kind "kind",
+    Field display_text "displayText", Field agent_mode "agentMode", Field source "source"
     }
 );
 /// Whether this item is a queued user message or a queued slash command / model change
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum QueuePendingItemsKind {
     /// A queued user message.
@@ -398,8 +398,8 @@ pub struct QueuePendingItemsResult {
     pub withdrawable_turn_message_id: Option<String>,
 }
 record!(
-    QueuePendingItemsResult[] { field items "items", field steering_messages
-    "steeringMessages", field in_flight_steering_count "inFlightSteeringCount", field
+    QueuePendingItemsResult[] { Field items "items", Field steering_messages
+    "steeringMessages", Field in_flight_steering_count "inFlightSteeringCount", Field
     withdrawable_turn_message_id "withdrawableTurnMessageId" }
 );
 /// Parameters for removing a queued item by stable id.
@@ -409,7 +409,7 @@ pub struct QueueRemoveAtRequest {
     /// Stable opaque ID of the queued item to remove.
     pub id: String,
 }
-record!(QueueRemoveAtRequest[] { field id "id" });
+record!(QueueRemoveAtRequest[] { Field id "id" });
 impl QueueRemoveAtRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -424,7 +424,7 @@ pub struct QueueRemoveAtResult {
     /// True when the addressed item was removed.
     pub removed: bool,
 }
-record!(QueueRemoveAtResult[] { field removed "removed" });
+record!(QueueRemoveAtResult[] { Field removed "removed" });
 /// Indicates whether a user-facing pending item was removed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -432,7 +432,7 @@ pub struct QueueRemoveMostRecentResult {
     /// True if a user-facing pending item was removed (LIFO across both queues); false when no removable items remained.
     pub removed: bool,
 }
-record!(QueueRemoveMostRecentResult[] { field removed "removed" });
+record!(QueueRemoveMostRecentResult[] { Field removed "removed" });
 /// Parameters for steering a queued message into a live turn.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -440,7 +440,7 @@ pub struct QueueSendNowRequest {
     /// Stable opaque ID of the queued item to steer into the live turn.
     pub id: String,
 }
-record!(QueueSendNowRequest[] { field id "id" });
+record!(QueueSendNowRequest[] { Field id "id" });
 impl QueueSendNowRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -455,7 +455,7 @@ pub struct QueueSendNowResult {
     /// True when the item was accepted into the steering lane; false when no main turn was live.
     pub steered: bool,
 }
-record!(QueueSendNowResult[] { field steered "steered" });
+record!(QueueSendNowResult[] { Field steered "steered" });
 /// Parameters for acquiring or releasing the queued-lane drain pause. Acquisition is exclusive and non-idempotent: `paused: true` against an already-paused session fails with `queue_already_paused`. The pause is never released automatically — it is not tied to the caller's lifetime, so a client that exits without sending `paused: false` leaves the lane frozen. Release is unowned: `paused: false` clears the pause for any caller, including one that never acquired it.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -463,7 +463,7 @@ pub struct QueueSetDrainPausedRequest {
     /// Whether queued-lane draining should be paused.
     pub paused: bool,
 }
-record!(QueueSetDrainPausedRequest[] { field paused "paused" });
+record!(QueueSetDrainPausedRequest[] { Field paused "paused" });
 impl QueueSetDrainPausedRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -487,9 +487,9 @@ pub struct QueueSnapshotResult {
     pub steering_message_orders: Option<Vec<i64>>,
 }
 record!(
-    QueueSnapshotResult[] { field in_flight_model_change_id "inFlightModelChangeId",
-    field items "items", field steering_messages "steeringMessages", field item_orders
-    "itemOrders", field steering_message_orders "steeringMessageOrders" }
+    QueueSnapshotResult[] { Field in_flight_model_change_id "inFlightModelChangeId",
+    Field items "items", Field steering_messages "steeringMessages", Field item_orders
+    "itemOrders", Field steering_message_orders "steeringMessageOrders" }
 );
 /// Parameters for editing a single queued message.
 #[derive(Clone)]
@@ -503,7 +503,7 @@ pub struct QueueUpdateTextRequest {
     pub display_prompt: Option<String>,
 }
 record!(
-    QueueUpdateTextRequest[] { field id "id", field prompt "prompt", field display_prompt
+    QueueUpdateTextRequest[] { Field id "id", Field prompt "prompt", Field display_prompt
     "displayPrompt" }
 );
 impl QueueUpdateTextRequest {
@@ -530,7 +530,7 @@ pub struct QueueUpdateTextResult {
     /// True when the stored text changed.
     pub updated: bool,
 }
-record!(QueueUpdateTextResult[] { field updated "updated" });
+record!(QueueUpdateTextResult[] { Field updated "updated" });
 /// Conditional withdrawal of a single user message, from its queue or from the running turn it started.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -541,7 +541,7 @@ pub struct QueueWithdrawMessageRequest {
     pub expected_prompt: String,
 }
 record!(
-    QueueWithdrawMessageRequest[] { field message_id "messageId", field expected_prompt
+    QueueWithdrawMessageRequest[] { Field message_id "messageId", Field expected_prompt
     "expectedPrompt" }
 );
 impl QueueWithdrawMessageRequest {
@@ -567,6 +567,6 @@ pub struct QueueWithdrawMessageResult {
     pub interrupted: bool,
 }
 record!(
-    QueueWithdrawMessageResult[] { field removed "removed", field interrupted
+    QueueWithdrawMessageResult[] { Field removed "removed", Field interrupted
     "interrupted" }
 );

@@ -8,7 +8,7 @@ pub struct QueuedCommandHandled {
     pub stop_processing_queue: Option<bool>,
 }
 record!(
-    QueuedCommandHandled["handled" true] { field stop_processing_queue
+    QueuedCommandHandled["handled" true] { Field stop_processing_queue
     "stopProcessingQueue" }
 );
 impl QueuedCommandHandled {

@@ -14,6 +14,6 @@ pub struct QuotaWarningProjection {
     pub url: Option<String>,
 }
 record!(
-    QuotaWarningProjection[] { field warning_type "warningType", field message "message",
-    field url "url" }
+    QuotaWarningProjection[] { Field warning_type "warningType", Field message "message",
+    Field url "url" }
 );

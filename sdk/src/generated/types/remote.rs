@@ -19,8 +19,8 @@ pub struct RemoteControlConfig {
     pub existing_mc_session: Option<RemoteControlConfigExistingMcSession>,
 }
 record!(
-    RemoteControlConfig[] { field remote "remote", field steerable "steerable", field
-    explicit "explicit", field silent "silent", field task_id "taskId", field
+    RemoteControlConfig[] { Field remote "remote", Field steerable "steerable", Field
+    explicit "explicit", Field silent "silent", Field task_id "taskId", Field
     existing_mc_session "existingMcSession" }
 );
 impl RemoteControlConfig {
@@ -62,7 +62,7 @@ pub struct RemoteControlConfigExistingMcSession {
     pub mc_task_id: String,
 }
 record!(
-    RemoteControlConfigExistingMcSession[] { field mc_session_id "mcSessionId", field
+    RemoteControlConfigExistingMcSession[] { Field mc_session_id "mcSessionId", Field
     mc_task_id "mcTaskId" }
 );
 impl RemoteControlConfigExistingMcSession {
@@ -114,9 +114,9 @@ pub struct RemoteControlStatusActive {
     pub awaiting_first_message: Option<bool>,
 }
 record!(
-    RemoteControlStatusActive["state" "active"] { field attached_session_id
-    "attachedSessionId", field frontend_url "frontendUrl", field is_steerable
-    "isSteerable", field prompt_manager "promptManager", field awaiting_first_message
+    RemoteControlStatusActive["state" "active"] { Field attached_session_id
+    "attachedSessionId", Field frontend_url "frontendUrl", Field is_steerable
+    "isSteerable", Field prompt_manager "promptManager", Field awaiting_first_message
     "awaitingFirstMessage" }
 );
 /// Remote control is in the middle of initial setup.
@@ -127,7 +127,7 @@ pub struct RemoteControlStatusConnecting {
     pub attached_session_id: String,
 }
 record!(
-    RemoteControlStatusConnecting["state" "connecting"] { field attached_session_id
+    RemoteControlStatusConnecting["state" "connecting"] { Field attached_session_id
     "attachedSessionId" }
 );
 /// The last setup attempt failed. The singleton is otherwise off.
@@ -140,7 +140,7 @@ pub struct RemoteControlStatusError {
     pub attached_session_id: Option<String>,
 }
 record!(
-    RemoteControlStatusError["state" "error"] { field error "error", field
+    RemoteControlStatusError["state" "error"] { Field error "error", Field
     attached_session_id "attachedSessionId" }
 );
 /// Remote control is not connected.
@@ -155,7 +155,7 @@ pub struct RemoteControlStatusResult {
     /// State of the runtime-managed remote-control singleton.
     pub status: RemoteControlStatus,
 }
-record!(RemoteControlStatusResult[] { field status "status" });
+record!(RemoteControlStatusResult[] { Field status "status" });
 /// Outcome of a stopRemoteControl call.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -165,7 +165,7 @@ pub struct RemoteControlStopResult {
     /// Whether the singleton was actually torn down by this call.
     pub stopped: bool,
 }
-record!(RemoteControlStopResult[] { field status "status", field stopped "stopped" });
+record!(RemoteControlStopResult[] { Field status "status", Field stopped "stopped" });
 /// Outcome of a transferRemoteControl call.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -176,7 +176,7 @@ pub struct RemoteControlTransferResult {
     pub transferred: bool,
 }
 record!(
-    RemoteControlTransferResult[] { field status "status", field transferred
+    RemoteControlTransferResult[] { Field status "status", Field transferred
     "transferred" }
 );
 /// Optional remote session mode ("off", "export", or "on"); defaults to enabling both export and remote steering.
@@ -186,7 +186,7 @@ pub struct RemoteEnableRequest {
     /// Per-session remote mode. "off" disables remote, "export" exports session events to GitHub without enabling remote steering, "on" enables both export and remote steering.
     pub mode: Option<RemoteSessionMode>,
 }
-record!(RemoteEnableRequest[] { field mode "mode" });
+record!(RemoteEnableRequest[] { Field mode "mode" });
 impl RemoteEnableRequest {
     /// Sets [`mode`](Self::mode).
     #[inline]
@@ -205,7 +205,7 @@ pub struct RemoteEnableResult {
     pub remote_steerable: bool,
 }
 record!(
-    RemoteEnableResult[] { field url "url", field remote_steerable "remoteSteerable" }
+    RemoteEnableResult[] { Field url "url", Field remote_steerable "remoteSteerable" }
 );
 /// New remote-steerability state to persist as a `session.remote_steerable_changed` event.
 #[derive(Clone)]
@@ -215,7 +215,7 @@ pub struct RemoteNotifySteerableChangedRequest {
     pub remote_steerable: bool,
 }
 record!(
-    RemoteNotifySteerableChangedRequest[] { field remote_steerable "remoteSteerable" }
+    RemoteNotifySteerableChangedRequest[] { Field remote_steerable "remoteSteerable" }
 );
 impl RemoteNotifySteerableChangedRequest {
     /// With what is required; the rest is unset.
@@ -239,11 +239,11 @@ pub struct RemoteSessionConnectionResult {
     pub metadata: ConnectedRemoteSessionMetadata,
 }
 record!(
-    RemoteSessionConnectionResult[] { field session_id "sessionId", field metadata
+    RemoteSessionConnectionResult[] { Field session_id "sessionId", Field metadata
     "metadata" }
 );
 /// What a remote host says one of its sessions is doing right now. Deliberately coarse: this is what a host can report for EVERY session in a catalogue listing, without a client subscribing to each one. AHP's `SessionSummary.status` is the source today; `input-needed` covers both a permission prompt and an `ask_user` question, since the summary does not say which.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum RemoteSessionHostStatus {
     /// No turn is running.
@@ -273,7 +273,7 @@ pub struct RemoteSessionMetadataRepository {
     pub branch: String,
 }
 record!(
-    RemoteSessionMetadataRepository[] { field owner "owner", field name "name", field
+    RemoteSessionMetadataRepository[] { Field owner "owner", Field name "name", Field
     branch "branch" }
 );
 impl RemoteSessionMetadataRepository {
@@ -292,7 +292,7 @@ impl RemoteSessionMetadataRepository {
     }
 }
 /// Whether the remote task originated from CCA or CLI `--remote`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum RemoteSessionMetadataTaskType {
     /// GitHub Copilot coding agent task.
@@ -339,12 +339,12 @@ pub struct RemoteSessionMetadataValue {
     pub host_activity: Option<String>,
 }
 record!(
-    RemoteSessionMetadataValue["isRemote" true] { field session_id "sessionId", field
-    start_time "startTime", field modified_time "modifiedTime", field summary "summary",
-    field name "name", field context "context", field repository "repository", field
-    remote_session_ids "remoteSessionIds", field pull_request_number "pullRequestNumber",
-    field resource_id "resourceId", field task_type "taskType", field stale_at "staleAt",
-    field state "state", field host_status "hostStatus", field host_activity
+    RemoteSessionMetadataValue["isRemote" true] { Field session_id "sessionId", Field
+    start_time "startTime", Field modified_time "modifiedTime", Field summary "summary",
+    Field name "name", Field context "context", Field repository "repository", Field
+    remote_session_ids "remoteSessionIds", Field pull_request_number "pullRequestNumber",
+    Field resource_id "resourceId", Field task_type "taskType", Field stale_at "staleAt",
+    Field state "state", Field host_status "hostStatus", Field host_activity
     "hostActivity" }
 );
 impl RemoteSessionMetadataValue {
@@ -437,7 +437,7 @@ impl RemoteSessionMetadataValue {
     }
 }
 /// Per-session remote mode. "off" disables remote, "export" exports session events to GitHub without enabling remote steering, "on" enables both export and remote steering.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum RemoteSessionMode {
     /// Disable remote session export and steering.
@@ -462,7 +462,7 @@ pub struct RemoteSessionRepository {
     pub branch: Option<String>,
 }
 record!(
-    RemoteSessionRepository[] { field owner "owner", field name "name", field branch
+    RemoteSessionRepository[] { Field owner "owner", Field name "name", Field branch
     "branch" }
 );
 impl RemoteSessionRepository {
@@ -489,4 +489,4 @@ pub struct RemoteSteerableChangedData {
     /// Whether this session now supports remote steering via GitHub
     pub remote_steerable: bool,
 }
-record!(RemoteSteerableChangedData[] { field remote_steerable "remoteSteerable" });
+record!(RemoteSteerableChangedData[] { Field remote_steerable "remoteSteerable" });

@@ -19,8 +19,8 @@ pub struct RepoSettingsEditRequest {
     pub value: Option<serde_json::Value>,
 }
 record!(
-    RepoSettingsEditRequest[] { field repo_root "repoRoot", field scope "scope", field
-    key "key", field operation "operation", field value "value" }
+    RepoSettingsEditRequest[] { Field repo_root "repoRoot", Field scope "scope", Field
+    key "key", Field operation "operation", Field value "value" }
 );
 impl RepoSettingsEditRequest {
     /// With what is required; the rest is unset.
@@ -49,7 +49,7 @@ impl RepoSettingsEditRequest {
 /// Which repository settings file to edit.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum RepoSettingsEditScope {
     /// The shared repository settings file.
@@ -72,7 +72,7 @@ pub struct RepoSettingsReadRawRequest {
     pub scope: String,
 }
 record!(
-    RepoSettingsReadRawRequest[] { field repo_root "repoRoot", field scope "scope" }
+    RepoSettingsReadRawRequest[] { Field repo_root "repoRoot", Field scope "scope" }
 );
 impl RepoSettingsReadRawRequest {
     /// With what is required; the rest is unset.
@@ -95,7 +95,7 @@ pub struct RepoSettingsReadRawResult {
     /// True when the file exists but did not parse, so `config` is empty for that reason rather than because nothing is set.
     pub invalid: bool,
 }
-record!(RepoSettingsReadRawResult[] { field config "config", field invalid "invalid" });
+record!(RepoSettingsReadRawResult[] { Field config "config", Field invalid "invalid" });
 /// The complete set of repository-overridable settings to store.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -110,8 +110,8 @@ pub struct RepoSettingsWriteAllRequest {
     pub settings: serde_json::Value,
 }
 record!(
-    RepoSettingsWriteAllRequest[] { field repo_root "repoRoot", field scope "scope",
-    field settings "settings" }
+    RepoSettingsWriteAllRequest[] { Field repo_root "repoRoot", Field scope "scope",
+    Field settings "settings" }
 );
 impl RepoSettingsWriteAllRequest {
     /// With what is required; the rest is unset.
@@ -146,8 +146,8 @@ pub struct RepoSettingsWriteKeyRequest {
     pub delete: Option<bool>,
 }
 record!(
-    RepoSettingsWriteKeyRequest[] { field repo_root "repoRoot", field scope "scope",
-    field key "key", field value "value", field delete "delete" }
+    RepoSettingsWriteKeyRequest[] { Field repo_root "repoRoot", Field scope "scope",
+    Field key "key", Field value "value", Field delete "delete" }
 );
 impl RepoSettingsWriteKeyRequest {
     /// With what is required; the rest is unset.

@@ -10,4 +10,4 @@ pub struct RequestBodyCompressionDisabledData {
     /// Content-Encoding the rejected request asked for, when the call that observed the fallback reported it
     pub encoding: Option<ModelCallRequestBodyEncoding>,
 }
-record!(RequestBodyCompressionDisabledData[] { field encoding "encoding" });
+record!(RequestBodyCompressionDisabledData[] { Field encoding "encoding" });

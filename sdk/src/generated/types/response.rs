@@ -10,7 +10,7 @@ pub struct ResponseFormatValue {
     /// JSON Schema and provider options for the turn's output.
     pub json_schema: JsonSchemaResponseFormat,
 }
-record!(ResponseFormatValue["type" "json_schema"] { field json_schema "jsonSchema" });
+record!(ResponseFormatValue["type" "json_schema"] { Field json_schema "jsonSchema" });
 impl ResponseFormatValue {
     /// With what is required; the rest is unset.
     #[inline]

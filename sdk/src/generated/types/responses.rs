@@ -12,6 +12,6 @@ pub struct ResponsesReasoning {
     pub effort: String,
 }
 record!(
-    ResponsesReasoning[] { field model "model", field initial_effort "initialEffort",
-    field effort "effort" }
+    ResponsesReasoning[] { Field model "model", Field initial_effort "initialEffort",
+    Field effort "effort" }
 );

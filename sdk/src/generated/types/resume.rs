@@ -50,15 +50,15 @@ pub struct ResumeData {
     pub continue_pending_work: Option<bool>,
 }
 record!(
-    ResumeData[] { field resume_time "resumeTime", field event_count "eventCount", field
-    events_file_size_bytes "eventsFileSizeBytes", field selected_model "selectedModel",
-    field provider_id "providerId", field reasoning_effort "reasoningEffort", field
-    reasoning_effort_model "reasoningEffortModel", field reasoning_effort_managed
-    "reasoningEffortManaged", field reasoning_summary "reasoningSummary", field verbosity
-    "verbosity", field context_tier "contextTier", field context_tier_managed
-    "contextTierManaged", field auto_tier "autoTier", field auto_tier_managed
-    "autoTierManaged", field session_limits "sessionLimits", field context "context",
-    field already_in_use "alreadyInUse", field session_was_active "sessionWasActive",
-    field remote_steerable "remoteSteerable", field continue_pending_work
+    ResumeData[] { Field resume_time "resumeTime", Field event_count "eventCount", Field
+    events_file_size_bytes "eventsFileSizeBytes", Field selected_model "selectedModel",
+    Field provider_id "providerId", Field reasoning_effort "reasoningEffort", Field
+    reasoning_effort_model "reasoningEffortModel", Field reasoning_effort_managed
+    "reasoningEffortManaged", Field reasoning_summary "reasoningSummary", Field verbosity
+    "verbosity", Field context_tier "contextTier", Field context_tier_managed
+    "contextTierManaged", Field auto_tier "autoTier", Field auto_tier_managed
+    "autoTierManaged", Field session_limits "sessionLimits", Field context "context",
+    Field already_in_use "alreadyInUse", Field session_was_active "sessionWasActive",
+    Field remote_steerable "remoteSteerable", Field continue_pending_work
     "continuePendingWork" }
 );

@@ -7,7 +7,7 @@ pub struct SamplingCompletedData {
     /// Request ID of the resolved sampling request; clients should dismiss any UI for this request
     pub request_id: String,
 }
-record!(SamplingCompletedData[] { field request_id "requestId" });
+record!(SamplingCompletedData[] { Field request_id "requestId" });
 /// Sampling request from an MCP server; contains the server name and a requestId for correlation
 #[derive(Clone)]
 #[non_exhaustive]
@@ -20,6 +20,6 @@ pub struct SamplingRequestedData {
     pub mcp_request_id: serde_json::Value,
 }
 record!(
-    SamplingRequestedData[] { field request_id "requestId", field server_name
-    "serverName", field mcp_request_id "mcpRequestId" }
+    SamplingRequestedData[] { Field request_id "requestId", Field server_name
+    "serverName", Field mcp_request_id "mcpRequestId" }
 );

@@ -8,7 +8,7 @@ pub struct SandboxApplyDefaultsRequest {
     /// The sandbox settings as stored in the settings file. An empty object resolves to the defaults alone.
     pub stored: serde_json::Value,
 }
-record!(SandboxApplyDefaultsRequest[] { field stored "stored" });
+record!(SandboxApplyDefaultsRequest[] { Field stored "stored" });
 impl SandboxApplyDefaultsRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -17,7 +17,7 @@ impl SandboxApplyDefaultsRequest {
     }
 }
 /// Runtime observation backing an enforcement-state or denial claim. Absent on `enforcement_state` when no observation backs the state.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxAttestation {
     /// A containment backend accepted and applied the spawn request.
@@ -34,7 +34,7 @@ string_enum!(
     BuiltinPolicyChecked "builtin_policy_checked" }
 );
 /// Process-containment backend selected for the host platform
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxBackend {
     /// Apple Seatbelt process sandbox.
@@ -53,7 +53,7 @@ string_enum!(
     "process_container", Unsupported "unsupported" }
 );
 /// Where a request to run outside the process sandbox originated. Orthogonal to the outcome: the same verdict means a different thing depending on where the request came from.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxBypassSource {
     /// No longer produced. The model could once ask for a bypass in the tool call itself; no tool exposes that parameter now. Retained so historical events still deserialize.
@@ -101,12 +101,12 @@ pub struct SandboxConfig {
     pub allow_dev_tool_access: Option<bool>,
 }
 record!(
-    SandboxConfig[] { field enabled "enabled", field user_policy "userPolicy", field
-    add_current_working_directory "addCurrentWorkingDirectory", field sandbox_mcp_servers
-    "sandboxMcpServers", field sandbox_lsp_servers "sandboxLspServers", field
-    allow_bypass "allowBypass", field managed_mcp_routing_locked
-    "managedMcpRoutingLocked", field managed_lsp_routing_locked
-    "managedLspRoutingLocked", field auth "auth", field credentials "credentials", field
+    SandboxConfig[] { Field enabled "enabled", Field user_policy "userPolicy", Field
+    add_current_working_directory "addCurrentWorkingDirectory", Field sandbox_mcp_servers
+    "sandboxMcpServers", Field sandbox_lsp_servers "sandboxLspServers", Field
+    allow_bypass "allowBypass", Field managed_mcp_routing_locked
+    "managedMcpRoutingLocked", Field managed_lsp_routing_locked
+    "managedLspRoutingLocked", Field auth "auth", Field credentials "credentials", Field
     allow_dev_tool_access "allowDevToolAccess" }
 );
 impl SandboxConfig {
@@ -206,7 +206,7 @@ pub struct SandboxConfigAuth {
     /// Whether to authenticate sandboxed gh through the local masking proxy. The child receives a fake GH_TOKEN; its real value is substituted only at github.com, api.github.com and uploads.github.com (github.com because gh repo clone authenticates git through gh auth git-credential). The repository's GitHub account takes precedence over the Copilot login. Default: false (opt-in).
     pub gh: Option<bool>,
 }
-record!(SandboxConfigAuth[] { field git "git", field gh "gh" });
+record!(SandboxConfigAuth[] { Field git "git", Field gh "gh" });
 impl SandboxConfigAuth {
     /// Sets [`git`](Self::git).
     #[inline]
@@ -222,7 +222,7 @@ impl SandboxConfigAuth {
     }
 }
 /// Origin of the sandbox choice supplied by the host. This value describes preference or session intent; it does not authorize bypassing managed policy.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxConfigSource {
     /// The client applied the default because no sandbox preference was configured.
@@ -262,8 +262,8 @@ pub struct SandboxConfigUserPolicy {
     pub experimental: Option<SandboxConfigUserPolicyExperimental>,
 }
 record!(
-    SandboxConfigUserPolicy[] { field filesystem "filesystem", field network "network",
-    field seatbelt "seatbelt", field experimental "experimental" }
+    SandboxConfigUserPolicy[] { Field filesystem "filesystem", Field network "network",
+    Field seatbelt "seatbelt", Field experimental "experimental" }
 );
 impl SandboxConfigUserPolicy {
     /// Sets [`filesystem`](Self::filesystem).
@@ -301,7 +301,7 @@ pub struct SandboxConfigUserPolicyExperimental {
     /// macOS seatbelt experimental options.
     pub seatbelt: Option<SandboxConfigUserPolicyExperimentalSeatbelt>,
 }
-record!(SandboxConfigUserPolicyExperimental[] { field seatbelt "seatbelt" });
+record!(SandboxConfigUserPolicyExperimental[] { Field seatbelt "seatbelt" });
 impl SandboxConfigUserPolicyExperimental {
     /// Sets [`seatbelt`](Self::seatbelt).
     #[inline]
@@ -321,7 +321,7 @@ pub struct SandboxConfigUserPolicyExperimentalSeatbelt {
     pub keychain_access: Option<bool>,
 }
 record!(
-    SandboxConfigUserPolicyExperimentalSeatbelt[] { field keychain_access
+    SandboxConfigUserPolicyExperimentalSeatbelt[] { Field keychain_access
     "keychainAccess" }
 );
 impl SandboxConfigUserPolicyExperimentalSeatbelt {
@@ -346,8 +346,8 @@ pub struct SandboxConfigUserPolicyFilesystem {
     pub clear_policy_on_exit: Option<bool>,
 }
 record!(
-    SandboxConfigUserPolicyFilesystem[] { field readwrite_paths "readwritePaths", field
-    readonly_paths "readonlyPaths", field denied_paths "deniedPaths", field
+    SandboxConfigUserPolicyFilesystem[] { Field readwrite_paths "readwritePaths", Field
+    readonly_paths "readonlyPaths", Field denied_paths "deniedPaths", Field
     clear_policy_on_exit "clearPolicyOnExit" }
 );
 impl SandboxConfigUserPolicyFilesystem {
@@ -392,9 +392,9 @@ pub struct SandboxConfigUserPolicyNetwork {
     pub proxy: Option<SandboxConfigUserPolicyNetworkProxy>,
 }
 record!(
-    SandboxConfigUserPolicyNetwork[] { field allowed_hosts "allowedHosts", field
-    blocked_hosts "blockedHosts", field allow_outbound "allowOutbound", field
-    allow_local_network "allowLocalNetwork", field proxy "proxy" }
+    SandboxConfigUserPolicyNetwork[] { Field allowed_hosts "allowedHosts", Field
+    blocked_hosts "blockedHosts", Field allow_outbound "allowOutbound", Field
+    allow_local_network "allowLocalNetwork", Field proxy "proxy" }
 );
 impl SandboxConfigUserPolicyNetwork {
     /// Sets [`allowed_hosts`](Self::allowed_hosts).
@@ -440,8 +440,8 @@ pub struct SandboxConfigUserPolicyNetworkProxy {
     pub password: Option<String>,
 }
 record!(
-    SandboxConfigUserPolicyNetworkProxy[] { field url "url", field username "username",
-    secret password "password" }
+    SandboxConfigUserPolicyNetworkProxy[] { Field url "url", Field username "username",
+    Secret password "password" }
 );
 impl SandboxConfigUserPolicyNetworkProxy {
     /// With what is required; the rest is unset.
@@ -473,7 +473,7 @@ pub struct SandboxConfigUserPolicySeatbelt {
     /// Whether the macOS seatbelt profile may access the keychain.
     pub keychain_access: Option<bool>,
 }
-record!(SandboxConfigUserPolicySeatbelt[] { field keychain_access "keychainAccess" });
+record!(SandboxConfigUserPolicySeatbelt[] { Field keychain_access "keychainAccess" });
 impl SandboxConfigUserPolicySeatbelt {
     /// Sets [`keychain_access`](Self::keychain_access).
     #[inline]
@@ -483,7 +483,7 @@ impl SandboxConfigUserPolicySeatbelt {
     }
 }
 /// Customer-controllable sandbox governance area
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxControl {
     /// Process containment and sandbox spawn behavior.
@@ -517,7 +517,7 @@ pub struct SandboxCredentialSuggestion {
     pub suggested_inject_hosts: Vec<String>,
 }
 record!(
-    SandboxCredentialSuggestion[] { field name "name", field suggested_inject_hosts
+    SandboxCredentialSuggestion[] { Field name "name", Field suggested_inject_hosts
     "suggestedInjectHosts" }
 );
 /// Possible unconfigured secrets in the sandbox shell environment, sorted by variable name, with no secret values.
@@ -527,7 +527,7 @@ pub struct SandboxCredentialSuggestionsResult {
     /// Candidates for user review. Empty when sandboxing is disabled or no unconfigured candidates are present.
     pub suggestions: Vec<SandboxCredentialSuggestion>,
 }
-record!(SandboxCredentialSuggestionsResult[] { field suggestions "suggestions" });
+record!(SandboxCredentialSuggestionsResult[] { Field suggestions "suggestions" });
 /// Whole-value environment credential masking for sandboxed children.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -535,7 +535,7 @@ pub struct SandboxCredentialsConfig {
     /// Environment variable names and their HTTPS injection destinations. Absent variables stay absent. No real values or sentinels are stored in this map.
     pub env_vars: std::collections::BTreeMap<String, SandboxMaskedEnvVar>,
 }
-record!(SandboxCredentialsConfig[] { field env_vars "envVars" });
+record!(SandboxCredentialsConfig[] { Field env_vars "envVars" });
 impl SandboxCredentialsConfig {
     /// With what is required; the rest is unset.
     #[inline]
@@ -603,11 +603,11 @@ pub struct SandboxDecisionDataAccessDenied {
     pub process_name: Option<String>,
 }
 record!(
-    SandboxDecisionDataAccessDenied["kind" "access_denied"] { field control "control",
-    field outcome "outcome", field tool_call_id "toolCallId", field platform "platform",
-    field enforcement_point "enforcementPoint", field denial_class "denialClass", field
-    attestation "attestation", field confidence "confidence", field denied_resource
-    "deniedResource", field command "command", field process_name "processName" }
+    SandboxDecisionDataAccessDenied["kind" "access_denied"] { Field control "control",
+    Field outcome "outcome", Field tool_call_id "toolCallId", Field platform "platform",
+    Field enforcement_point "enforcementPoint", Field denial_class "denialClass", Field
+    attestation "attestation", Field confidence "confidence", Field denied_resource
+    "deniedResource", Field command "command", Field process_name "processName" }
 );
 /// Permissive learning mode (record and allow) recorded an access that the enforced policy would have refused, and allowed it. Emitted once per distinct recorded access of a record-and-allow run, bounded per command. The only per-access record of such a run: nothing was refused, so no `access_denied` is raised for it.
 #[derive(Clone)]
@@ -633,11 +633,11 @@ pub struct SandboxDecisionDataAccessRecorded {
     pub command: Option<String>,
 }
 record!(
-    SandboxDecisionDataAccessRecorded["kind" "access_recorded"] { field control
-    "control", field outcome "outcome", field tool_call_id "toolCallId", field platform
-    "platform", field enforcement_point "enforcementPoint", field denial_class
-    "denialClass", field permissive_source "permissiveSource", field denied_resource
-    "deniedResource", field command "command" }
+    SandboxDecisionDataAccessRecorded["kind" "access_recorded"] { Field control
+    "control", Field outcome "outcome", Field tool_call_id "toolCallId", Field platform
+    "platform", Field enforcement_point "enforcementPoint", Field denial_class
+    "denialClass", Field permissive_source "permissiveSource", Field denied_resource
+    "deniedResource", Field command "command" }
 );
 /// A request to run outside the process sandbox was resolved. This is what makes an `inactive` `enforcement_state` readable: without it, a command that ran unsandboxed because a person approved a bypass looks identical to one that ran unsandboxed because the session never had a sandbox. Reported only when a sandbox was in force, since bypassing a disabled sandbox bypasses nothing. Carries neither backend nor attestation: the verdict comes from the runtime's own permission flow or the local escalation prompt, not from a containment backend and not from the built-in policy check, so `source` is what records where it came from.
 #[derive(Clone)]
@@ -667,11 +667,11 @@ pub struct SandboxDecisionDataBypassDecided {
     pub process_name: Option<String>,
 }
 record!(
-    SandboxDecisionDataBypassDecided["kind" "bypass_decided"] { field control "control",
-    field outcome "outcome", field tool_call_id "toolCallId", field platform "platform",
-    field enforcement_point "enforcementPoint", field source "source", field denial_class
-    "denialClass", field confidence "confidence", field denied_resource "deniedResource",
-    field command "command", field process_name "processName" }
+    SandboxDecisionDataBypassDecided["kind" "bypass_decided"] { Field control "control",
+    Field outcome "outcome", Field tool_call_id "toolCallId", Field platform "platform",
+    Field enforcement_point "enforcementPoint", Field source "source", Field denial_class
+    "denialClass", Field confidence "confidence", Field denied_resource "deniedResource",
+    Field command "command", Field process_name "processName" }
 );
 /// `SandboxDecisionData: EnforcementState` of the protocol.
 #[derive(Clone)]
@@ -695,10 +695,10 @@ pub struct SandboxDecisionDataEnforcementState {
     pub command: Option<String>,
 }
 record!(
-    SandboxDecisionDataEnforcementState["kind" "enforcement_state"] { field control
-    "control", field outcome "outcome", field tool_call_id "toolCallId", field platform
-    "platform", field backend "backend", field enforcement_point "enforcementPoint",
-    field attestation "attestation", field command "command" }
+    SandboxDecisionDataEnforcementState["kind" "enforcement_state"] { Field control
+    "control", Field outcome "outcome", Field tool_call_id "toolCallId", Field platform
+    "platform", Field backend "backend", Field enforcement_point "enforcementPoint",
+    Field attestation "attestation", Field command "command" }
 );
 /// An approved permissive retry finished. `succeeded` means the retry exited successfully without another correlated sandbox denial; `failed` means it failed or remained blocked and may therefore be followed by a full bypass.
 #[derive(Clone)]
@@ -727,10 +727,10 @@ pub struct SandboxDecisionDataPermissiveRetryCompleted {
 }
 record!(
     SandboxDecisionDataPermissiveRetryCompleted["kind" "permissive_retry_completed"] {
-    field control "control", field outcome "outcome", field tool_call_id "toolCallId",
-    field platform "platform", field enforcement_point "enforcementPoint", field
-    denial_class "denialClass", field confidence "confidence", field denied_resource
-    "deniedResource", field command "command", field process_name "processName" }
+    Field control "control", Field outcome "outcome", Field tool_call_id "toolCallId",
+    Field platform "platform", Field enforcement_point "enforcementPoint", Field
+    denial_class "denialClass", Field confidence "confidence", Field denied_resource
+    "deniedResource", Field command "command", Field process_name "processName" }
 );
 /// A permissive retry was resolved. Distinct from `bypass_decided` because this rung never requests a run outside the process sandbox: it relaxes the process container for one run while the sandbox, and with it the network policy, stays attached. Reported for both outcomes, so an escalation the user declined still leaves evidence that the runtime asked and that the sandboxed denial stood.
 #[derive(Clone)]
@@ -760,11 +760,11 @@ pub struct SandboxDecisionDataPermissiveRetryDecided {
     pub process_name: Option<String>,
 }
 record!(
-    SandboxDecisionDataPermissiveRetryDecided["kind" "permissive_retry_decided"] { field
-    control "control", field outcome "outcome", field tool_call_id "toolCallId", field
-    platform "platform", field enforcement_point "enforcementPoint", field source
-    "source", field denial_class "denialClass", field confidence "confidence", field
-    denied_resource "deniedResource", field command "command", field process_name
+    SandboxDecisionDataPermissiveRetryDecided["kind" "permissive_retry_decided"] { Field
+    control "control", Field outcome "outcome", Field tool_call_id "toolCallId", Field
+    platform "platform", Field enforcement_point "enforcementPoint", Field source
+    "source", Field denial_class "denialClass", Field confidence "confidence", Field
+    denied_resource "deniedResource", Field command "command", Field process_name
     "processName" }
 );
 /// `SandboxDecisionData: PolicyResolved` of the protocol.
@@ -813,17 +813,17 @@ pub struct SandboxDecisionDataPolicyResolved {
     pub degradation_reason: Option<SandboxDegradationReason>,
 }
 record!(
-    SandboxDecisionDataPolicyResolved["kind" "policy_resolved"] { field control
-    "control", field outcome "outcome", field tool_call_id "toolCallId", field platform
-    "platform", field backend "backend", field policy_source "policySource", field
-    enforcement_point "enforcementPoint", field readwrite_paths_count
-    "readwritePathsCount", field readonly_paths_count "readonlyPathsCount", field
-    denied_paths_count "deniedPathsCount", field add_current_working_directory
-    "addCurrentWorkingDirectory", field allow_outbound "allowOutbound", field
-    allow_local_network "allowLocalNetwork", field proxy_mode "proxyMode", field
-    allow_bypass "allowBypass", field git_auth "gitAuth", field gh_auth "ghAuth", field
-    keychain_access "keychainAccess", field effective_filesystem_policy
-    "effectiveFilesystemPolicy", field degradation_reason "degradationReason" }
+    SandboxDecisionDataPolicyResolved["kind" "policy_resolved"] { Field control
+    "control", Field outcome "outcome", Field tool_call_id "toolCallId", Field platform
+    "platform", Field backend "backend", Field policy_source "policySource", Field
+    enforcement_point "enforcementPoint", Field readwrite_paths_count
+    "readwritePathsCount", Field readonly_paths_count "readonlyPathsCount", Field
+    denied_paths_count "deniedPathsCount", Field add_current_working_directory
+    "addCurrentWorkingDirectory", Field allow_outbound "allowOutbound", Field
+    allow_local_network "allowLocalNetwork", Field proxy_mode "proxyMode", Field
+    allow_bypass "allowBypass", Field git_auth "gitAuth", Field gh_auth "ghAuth", Field
+    keychain_access "keychainAccess", Field effective_filesystem_policy
+    "effectiveFilesystemPolicy", Field degradation_reason "degradationReason" }
 );
 /// `SandboxDecisionData: SpawnCompleted` of the protocol.
 #[derive(Clone)]
@@ -847,13 +847,13 @@ pub struct SandboxDecisionDataSpawnCompleted {
     pub degradation_reason: Option<SandboxDegradationReason>,
 }
 record!(
-    SandboxDecisionDataSpawnCompleted["kind" "spawn_completed"] { field control
-    "control", field outcome "outcome", field tool_call_id "toolCallId", field platform
-    "platform", field backend "backend", field enforcement_point "enforcementPoint",
-    field duration_ms "durationMs", field degradation_reason "degradationReason" }
+    SandboxDecisionDataSpawnCompleted["kind" "spawn_completed"] { Field control
+    "control", Field outcome "outcome", Field tool_call_id "toolCallId", Field platform
+    "platform", Field backend "backend", Field enforcement_point "enforcementPoint",
+    Field duration_ms "durationMs", Field degradation_reason "degradationReason" }
 );
 /// Finite reason why sandbox enforcement is weaker than configured
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxDegradationReason {
     /// The selected backend cannot enforce per-path deny rules.
@@ -868,7 +868,7 @@ string_enum!(
     UnsupportedPlatform "unsupported_platform" }
 );
 /// Bounded class of access an enforcement check refused. Raw resources, commands, and process names accompany it only when content capture is enabled; diagnostic text and matched rules are never exported.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxDenialClass {
     /// A read was refused because the effective policy does not grant it.
@@ -909,7 +909,7 @@ string_enum!(
     OtherAccess "other_access" }
 );
 /// How strong the evidence behind a denial is. A denial the sandbox itself recorded is a fact; one inferred from a command's output text is a judgement, and an analysis that cannot tell them apart will treat a false positive as enforcement.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxDenialConfidence {
     /// The sandbox's own denial capture recorded the refused access. The strongest evidence available: the kernel observed it, not the runtime.
@@ -938,7 +938,7 @@ pub struct SandboxDisableForSessionRequest {
     pub decision_context: Option<PermissionDecisionContext>,
 }
 record!(
-    SandboxDisableForSessionRequest[] { field request_id "requestId", field
+    SandboxDisableForSessionRequest[] { Field request_id "requestId", Field
     decision_context "decisionContext" }
 );
 impl SandboxDisableForSessionRequest {
@@ -970,7 +970,7 @@ pub struct SandboxDisableForSessionResult {
     pub enabled: bool,
 }
 record!(
-    SandboxDisableForSessionResult[] { field success "success", field enabled "enabled" }
+    SandboxDisableForSessionResult[] { Field success "success", Field enabled "enabled" }
 );
 /// The documentation URL a host cites when it declines or downgrades a sandbox setting.
 #[derive(Clone)]
@@ -979,7 +979,7 @@ pub struct SandboxDocsUrlResult {
     /// Documentation URL describing the sandbox and the settings that control it.
     pub url: String,
 }
-record!(SandboxDocsUrlResult[] { field url "url" });
+record!(SandboxDocsUrlResult[] { Field url "url" });
 /// A sandbox config and the per-feature routing flag to resolve it for.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -992,7 +992,7 @@ pub struct SandboxEffectiveForOptionalParams {
     pub routing_flag: String,
 }
 record!(
-    SandboxEffectiveForOptionalParams[] { field sandbox "sandbox", field routing_flag
+    SandboxEffectiveForOptionalParams[] { Field sandbox "sandbox", Field routing_flag
     "routingFlag" }
 );
 impl SandboxEffectiveForOptionalParams {
@@ -1020,7 +1020,7 @@ pub struct SandboxEffectiveForOptionalResult {
     /// The effective sandbox config for the requested feature, or a disabled sandbox when the feature is routed out of it.
     pub sandbox_json: serde_json::Value,
 }
-record!(SandboxEffectiveForOptionalResult[] { field sandbox_json "sandboxJson" });
+record!(SandboxEffectiveForOptionalResult[] { Field sandbox_json "sandboxJson" });
 /// One slash command, as typed, to test against the enforcement-block allowlist.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1033,7 +1033,7 @@ pub struct SandboxEnforcementCommandAllowedParams {
     pub args: Vec<String>,
 }
 record!(
-    SandboxEnforcementCommandAllowedParams[] { field command_name "commandName", field
+    SandboxEnforcementCommandAllowedParams[] { Field command_name "commandName", Field
     args "args" }
 );
 impl SandboxEnforcementCommandAllowedParams {
@@ -1047,7 +1047,7 @@ impl SandboxEnforcementCommandAllowedParams {
     }
 }
 /// Runtime boundary that enforced or routed a sandbox decision
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxEnforcementPoint {
     /// Shell command process containment.
@@ -1081,8 +1081,8 @@ pub struct SandboxEnforcementStatus {
     pub reason: Option<String>,
 }
 record!(
-    SandboxEnforcementStatus[] { field required "required", field blocked "blocked",
-    field reason "reason" }
+    SandboxEnforcementStatus[] { Field required "required", Field blocked "blocked",
+    Field reason "reason" }
 );
 /// Effective sandbox filesystem rules, in policy order. Only populated when content capture is enabled, since these are real host paths.
 #[derive(Clone)]
@@ -1096,8 +1096,8 @@ pub struct SandboxFilesystemPolicyDetails {
     pub denied_paths: Vec<String>,
 }
 record!(
-    SandboxFilesystemPolicyDetails[] { field readwrite_paths "readwritePaths", field
-    readonly_paths "readonlyPaths", field denied_paths "deniedPaths" }
+    SandboxFilesystemPolicyDetails[] { Field readwrite_paths "readwritePaths", Field
+    readonly_paths "readonlyPaths", Field denied_paths "deniedPaths" }
 );
 /// A batch of file-picker candidates to check against a prepared policy.
 ///
@@ -1113,8 +1113,8 @@ pub struct SandboxFilterPickerCandidatesParams {
     pub sandbox: Option<serde_json::Value>,
 }
 record!(
-    SandboxFilterPickerCandidatesParams[] { field candidates "candidates", field cwd
-    "cwd", field sandbox "sandbox" }
+    SandboxFilterPickerCandidatesParams[] { Field candidates "candidates", Field cwd
+    "cwd", Field sandbox "sandbox" }
 );
 impl SandboxFilterPickerCandidatesParams {
     /// With what is required; the rest is unset.
@@ -1142,7 +1142,7 @@ pub struct SandboxFilterPickerCandidatesResult {
     /// One decision per candidate, in the same order. Always the same length as the request's `candidates`.
     pub allowed: Vec<bool>,
 }
-record!(SandboxFilterPickerCandidatesResult[] { field allowed "allowed" });
+record!(SandboxFilterPickerCandidatesResult[] { Field allowed "allowed" });
 /// Request to accept the sandbox path grant offered on an active sandbox escalation permission prompt.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1153,7 +1153,7 @@ pub struct SandboxGrantPathForRequestRequest {
     pub decision_context: Option<PermissionDecisionContext>,
 }
 record!(
-    SandboxGrantPathForRequestRequest[] { field request_id "requestId", field
+    SandboxGrantPathForRequestRequest[] { Field request_id "requestId", Field
     decision_context "decisionContext" }
 );
 impl SandboxGrantPathForRequestRequest {
@@ -1182,7 +1182,7 @@ pub struct SandboxGrantPathForRequestResult {
     /// Whether this call resolved the pending request and added the path to the session's sandbox policy.
     pub success: bool,
 }
-record!(SandboxGrantPathForRequestResult[] { field success "success" });
+record!(SandboxGrantPathForRequestResult[] { Field success "success" });
 /// Whether this host can run one sandbox policy feature. A session whose effective policy uses an unsupported feature fails each sandboxed command with `reason`, except `filesystem_enumeration`, whose absence degrades sandboxed PowerShell instead of failing it.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1195,7 +1195,7 @@ pub struct SandboxHostCapability {
     pub reason: Option<String>,
 }
 record!(
-    SandboxHostCapability[] { field name "name", field supported "supported", field
+    SandboxHostCapability[] { Field name "name", Field supported "supported", Field
     reason "reason" }
 );
 /// Extensible identifier of a sandbox policy feature whose availability varies between hosts. A plain string, so an older client decodes a name added by a newer runtime; ignore names you do not recognize. Known values: `network` — sandboxed commands can reach the network (`network.allowOutbound`, on by default); on Linux this needs the tooling for Bubblewrap's private network namespace, such as slirp4netns. `network_filtering` — host rules and the sandbox proxy (`network.allowedHosts`, `network.blockedHosts`, `network.proxy`); on Linux this needs the same tooling as `network`; on Windows it needs Process Security Environment 1.1 host-loopback support or MXC's PSEC 1.0-only proxy-loopback compatibility capability, and a policy that uses it must also set `network.allowLocalNetwork`, because Windows reaches the local proxy only together with private-network access. Compatibility applies only to an explicit identity-less runtime proxy, not general host-loopback access, and other policy restrictions still apply. `denied_paths` — native enforcement of `filesystem.deniedPaths`; on Windows this needs a version whose sandbox contract reports denied-path support. `shell` — shell commands inside the sandbox: bash on macOS and Linux, PowerShell on Windows. `filesystem_enumeration` — enumerate-only filesystem grants, which PowerShell's drive roots use on Windows; this needs a version with Process Security Environment 1.1 filesystem enumeration support. Without it, sandboxed PowerShell still runs, but `Get-Location` may report the drive root, `Set-Location` may fail, and relative paths may resolve against the drive root; the session also receives a `session.warning` with `warningType` `sandbox`. Other platforms always report it.
@@ -1212,7 +1212,7 @@ pub struct SandboxHostSupport {
     pub capabilities: Vec<SandboxHostCapability>,
 }
 record!(
-    SandboxHostSupport[] { field supported "supported", field reason "reason", field
+    SandboxHostSupport[] { Field supported "supported", Field reason "reason", Field
     capabilities "capabilities" }
 );
 /// Destinations authorized to receive one masked environment credential.
@@ -1222,7 +1222,7 @@ pub struct SandboxMaskedEnvVar {
     /// Nonempty list of HTTPS injection hostnames or *.example.com patterns. Bare * is not accepted. These grants never override the sandbox network policy. Values in plaintext HTTP requests, URLs, bodies, encoded credentials, and signed requests are not substituted.
     pub inject_hosts: Vec<String>,
 }
-record!(SandboxMaskedEnvVar[] { field inject_hosts "injectHosts" });
+record!(SandboxMaskedEnvVar[] { Field inject_hosts "injectHosts" });
 impl SandboxMaskedEnvVar {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1231,7 +1231,7 @@ impl SandboxMaskedEnvVar {
     }
 }
 /// Finite result of a sandbox decision. Each `SandboxDecisionData` variant uses a disjoint subset: `policy_resolved` is `resolved | degraded`, `spawn_completed` and `permissive_retry_completed` are `succeeded | failed`, `enforcement_state` is `engaged | inactive | failed`, `access_denied` is `denied`, `access_recorded` is `allowed`, and escalation decisions are `approved | declined`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxOutcome {
     /// The sandbox policy resolved successfully. Describes configuration only and makes no claim that a backend engaged.
@@ -1263,7 +1263,7 @@ string_enum!(
     Approved "approved", Declined "declined", Allowed "allowed" }
 );
 /// Why a sandboxed run recorded and allowed its process-container access checks instead of enforcing them.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxPermissiveSource {
     /// A person approved the permissive retry for this command after a sandboxed attempt was blocked.
@@ -1288,7 +1288,7 @@ pub struct SandboxPickerCandidate {
     pub is_directory: bool,
 }
 record!(
-    SandboxPickerCandidate[] { field path "path", field is_directory "isDirectory" }
+    SandboxPickerCandidate[] { Field path "path", Field is_directory "isDirectory" }
 );
 impl SandboxPickerCandidate {
     /// With what is required; the rest is unset.
@@ -1301,7 +1301,7 @@ impl SandboxPickerCandidate {
     }
 }
 /// Host operating-system family used for sandbox enforcement
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxPlatform {
     /// Apple macOS host.
@@ -1319,7 +1319,7 @@ string_enum!(
     SandboxPlatform { Macos "macos", Linux "linux", Windows "windows", Other "other" }
 );
 /// Origin of the effective sandbox policy
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxPolicySource {
     /// Runtime default sandbox policy.
@@ -1343,7 +1343,7 @@ pub struct SandboxPreparePickerPolicyParams {
     /// The session's resolved `sandbox` slice. Omitted, or disabled, yields no policy and every candidate is kept.
     pub sandbox: Option<serde_json::Value>,
 }
-record!(SandboxPreparePickerPolicyParams[] { field cwd "cwd", field sandbox "sandbox" });
+record!(SandboxPreparePickerPolicyParams[] { Field cwd "cwd", Field sandbox "sandbox" });
 impl SandboxPreparePickerPolicyParams {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1369,7 +1369,7 @@ pub struct SandboxPreparePickerPolicyResult {
     /// The prepared policy to pass back to `sandbox.filterPickerCandidates`. Absent when the sandbox is disabled or absent, in which case filtering keeps every candidate.
     pub sandbox_json: Option<serde_json::Value>,
 }
-record!(SandboxPreparePickerPolicyResult[] { field sandbox_json "sandboxJson" });
+record!(SandboxPreparePickerPolicyResult[] { Field sandbox_json "sandboxJson" });
 /// Result of creating the persistent certificate authority of the sandbox credential proxy.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1377,7 +1377,7 @@ pub struct SandboxProxyCaCreateResult {
     /// Absolute path of the public certificate of the certificate authority, in PEM format.
     pub certificate_path: String,
 }
-record!(SandboxProxyCaCreateResult[] { field certificate_path "certificatePath" });
+record!(SandboxProxyCaCreateResult[] { Field certificate_path "certificatePath" });
 /// Identifies the credential hosts that the persistent certificate authority of the sandbox credential proxy must cover. The runtime always adds the hosts from the saved user settings.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -1385,7 +1385,7 @@ pub struct SandboxProxyCaRequest {
     /// The sandbox configuration that the host gives its sessions. The runtime reads the credential hosts from `auth` and `credentials`; it ignores `enabled` and the other fields.
     pub sandbox_config: Option<SandboxConfig>,
 }
-record!(SandboxProxyCaRequest[] { field sandbox_config "sandboxConfig" });
+record!(SandboxProxyCaRequest[] { Field sandbox_config "sandboxConfig" });
 impl SandboxProxyCaRequest {
     /// Sets [`sandbox_config`](Self::sandbox_config).
     #[inline]
@@ -1395,7 +1395,7 @@ impl SandboxProxyCaRequest {
     }
 }
 /// State of the persistent certificate authority of the sandbox credential proxy.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxProxyCaState {
     /// This platform has no supported OS trust store. The proxy uses a per-process certificate bundle.
@@ -1425,11 +1425,11 @@ pub struct SandboxProxyCaStatus {
     pub can_install: bool,
 }
 record!(
-    SandboxProxyCaStatus[] { field state "state", field detail "detail", field
+    SandboxProxyCaStatus[] { Field state "state", Field detail "detail", Field
     can_install "canInstall" }
 );
 /// Bounded classification of effective sandbox proxy routing
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxProxyMode {
     /// No sandbox proxy is configured.
@@ -1449,7 +1449,7 @@ pub struct SandboxProxySecretGetResult {
     /// The stored password. Absent when no entry exists in either the keychain or the on-disk fallback store.
     pub value: Option<String>,
 }
-record!(SandboxProxySecretGetResult[] { field value "value" });
+record!(SandboxProxySecretGetResult[] { Field value "value" });
 /// Where this runtime keeps the sandbox proxy password.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1460,7 +1460,7 @@ pub struct SandboxProxySecretLocation {
     pub secret_id: String,
 }
 record!(
-    SandboxProxySecretLocation[] { field config_dir "configDir", field secret_id
+    SandboxProxySecretLocation[] { Field config_dir "configDir", Field secret_id
     "secretId" }
 );
 /// The sandbox proxy password to store.
@@ -1470,7 +1470,7 @@ pub struct SandboxProxySecretSaveRequest {
     /// The password to store for the sandbox proxy.
     pub value: String,
 }
-record!(SandboxProxySecretSaveRequest[] { field value "value" });
+record!(SandboxProxySecretSaveRequest[] { Field value "value" });
 impl SandboxProxySecretSaveRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1485,7 +1485,7 @@ pub struct SandboxProxySecretSaveResult {
     /// Whether the OS keychain accepted the value. False means it was written to the on-disk fallback store instead, which is still readable by `sandbox.proxySecret.get`.
     pub stored_in_keychain: bool,
 }
-record!(SandboxProxySecretSaveResult[] { field stored_in_keychain "storedInKeychain" });
+record!(SandboxProxySecretSaveResult[] { Field stored_in_keychain "storedInKeychain" });
 /// The user's sandbox settings and the managed sandbox floor to raise them to.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1498,7 +1498,7 @@ pub struct SandboxResolveFlooredConfigParams {
     pub managed_sandbox: Option<serde_json::Value>,
 }
 record!(
-    SandboxResolveFlooredConfigParams[] { field user_sandbox "userSandbox", field
+    SandboxResolveFlooredConfigParams[] { Field user_sandbox "userSandbox", Field
     managed_sandbox "managedSandbox" }
 );
 impl SandboxResolveFlooredConfigParams {
@@ -1522,9 +1522,9 @@ pub struct SandboxResolveFlooredConfigResult {
     /// The floored sandbox config, normalized through the declared sandbox shape so only declared fields in a fixed order are present.
     pub sandbox_json: serde_json::Value,
 }
-record!(SandboxResolveFlooredConfigResult[] { field sandbox_json "sandboxJson" });
+record!(SandboxResolveFlooredConfigResult[] { Field sandbox_json "sandboxJson" });
 /// A session-scoped sandbox transition applied while handling a slash command
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxSessionChange {
     /// The sandbox is off for the rest of this session; nothing was persisted and a new session starts from saved and managed policy.
@@ -1547,8 +1547,8 @@ pub struct SandboxUnsupportedStartupNoticeParams {
     pub enabled_by_undetermined_policy: Option<bool>,
 }
 record!(
-    SandboxUnsupportedStartupNoticeParams[] { field managed_sandbox "managedSandbox",
-    field enabled_by_undetermined_policy "enabledByUndeterminedPolicy" }
+    SandboxUnsupportedStartupNoticeParams[] { Field managed_sandbox "managedSandbox",
+    Field enabled_by_undetermined_policy "enabledByUndeterminedPolicy" }
 );
 impl SandboxUnsupportedStartupNoticeParams {
     /// Sets [`managed_sandbox`](Self::managed_sandbox).
@@ -1576,4 +1576,4 @@ pub struct SandboxUnsupportedStartupNoticeResult {
     /// The user-facing warning, carrying the platform remedy and the recovery the policy in force actually allows. Absent when this machine supports a sandbox, so a host can call unconditionally and print only what it gets.
     pub notice: Option<String>,
 }
-record!(SandboxUnsupportedStartupNoticeResult[] { field notice "notice" });
+record!(SandboxUnsupportedStartupNoticeResult[] { Field notice "notice" });

@@ -14,8 +14,8 @@ pub struct ScheduleAddAtRequest {
     pub display_prompt: Option<String>,
 }
 record!(
-    ScheduleAddAtRequest[] { field at "at", field prompt "prompt", field recurring
-    "recurring", field display_prompt "displayPrompt" }
+    ScheduleAddAtRequest[] { Field at "at", Field prompt "prompt", Field recurring
+    "recurring", Field display_prompt "displayPrompt" }
 );
 impl ScheduleAddAtRequest {
     /// With what is required; the rest is unset.
@@ -57,8 +57,8 @@ pub struct ScheduleAddCronRequest {
     pub tz: Option<String>,
 }
 record!(
-    ScheduleAddCronRequest[] { field cron "cron", field prompt "prompt", field recurring
-    "recurring", field display_prompt "displayPrompt", field tz "tz" }
+    ScheduleAddCronRequest[] { Field cron "cron", Field prompt "prompt", Field recurring
+    "recurring", Field display_prompt "displayPrompt", Field tz "tz" }
 );
 impl ScheduleAddCronRequest {
     /// With what is required; the rest is unset.
@@ -105,8 +105,8 @@ pub struct ScheduleAddRequest {
     pub display_prompt: Option<String>,
 }
 record!(
-    ScheduleAddRequest[] { field interval "interval", field prompt "prompt", field
-    recurring "recurring", field display_prompt "displayPrompt" }
+    ScheduleAddRequest[] { Field interval "interval", Field prompt "prompt", Field
+    recurring "recurring", Field display_prompt "displayPrompt" }
 );
 impl ScheduleAddRequest {
     /// With what is required; the rest is unset.
@@ -141,7 +141,7 @@ pub struct ScheduleAddResult {
     /// User-facing validation error, when registration failed.
     pub error: Option<String>,
 }
-record!(ScheduleAddResult[] { field entry "entry", field error "error" });
+record!(ScheduleAddResult[] { Field entry "entry", Field error "error" });
 /// Register a self-paced scheduled prompt.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -152,7 +152,7 @@ pub struct ScheduleAddSelfPacedRequest {
     pub display_prompt: Option<String>,
 }
 record!(
-    ScheduleAddSelfPacedRequest[] { field prompt "prompt", field display_prompt
+    ScheduleAddSelfPacedRequest[] { Field prompt "prompt", Field display_prompt
     "displayPrompt" }
 );
 impl ScheduleAddSelfPacedRequest {
@@ -178,7 +178,7 @@ pub struct ScheduleCancelledData {
     /// Id of the scheduled prompt that was cancelled
     pub id: i64,
 }
-record!(ScheduleCancelledData[] { field id "id" });
+record!(ScheduleCancelledData[] { Field id "id" });
 /// Scheduled prompt registered via /every or /after
 #[derive(Clone)]
 #[non_exhaustive]
@@ -205,10 +205,10 @@ pub struct ScheduleCreatedData {
     pub origin: Option<ScheduleOrigin>,
 }
 record!(
-    ScheduleCreatedData[] { field id "id", field interval_ms "intervalMs", field cron
-    "cron", field tz "tz", field at "at", field prompt "prompt", field recurring
-    "recurring", field self_paced "selfPaced", field display_prompt "displayPrompt",
-    field origin "origin" }
+    ScheduleCreatedData[] { Field id "id", Field interval_ms "intervalMs", Field cron
+    "cron", Field tz "tz", Field at "at", Field prompt "prompt", Field recurring
+    "recurring", Field self_paced "selfPaced", Field display_prompt "displayPrompt",
+    Field origin "origin" }
 );
 /// Scheduled prompt entry with ID, timing (`intervalMs`, `cron`, or `at`), prompt text, recurrence, and next run time.
 #[derive(Clone)]
@@ -236,9 +236,9 @@ pub struct ScheduleEntry {
     pub next_run_at: String,
 }
 record!(
-    ScheduleEntry[] { field id "id", field interval_ms "intervalMs", field cron "cron",
-    field tz "tz", field at "at", field prompt "prompt", field recurring "recurring",
-    field self_paced "selfPaced", field display_prompt "displayPrompt", field next_run_at
+    ScheduleEntry[] { Field id "id", Field interval_ms "intervalMs", Field cron "cron",
+    Field tz "tz", Field at "at", Field prompt "prompt", Field recurring "recurring",
+    Field self_paced "selfPaced", Field display_prompt "displayPrompt", Field next_run_at
     "nextRunAt" }
 );
 /// Whether the session currently has an active self-paced schedule.
@@ -248,7 +248,7 @@ pub struct ScheduleHasSelfPacedResult {
     /// True when at least one active schedule is self-paced.
     pub has_self_paced: bool,
 }
-record!(ScheduleHasSelfPacedResult[] { field has_self_paced "hasSelfPaced" });
+record!(ScheduleHasSelfPacedResult[] { Field has_self_paced "hasSelfPaced" });
 /// Snapshot of the currently active recurring prompts for this session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -256,9 +256,9 @@ pub struct ScheduleList {
     /// Active scheduled prompts, ordered by id.
     pub entries: Vec<ScheduleEntry>,
 }
-record!(ScheduleList[] { field entries "entries" });
+record!(ScheduleList[] { Field entries "entries" });
 /// Who created the schedule: `user` (an explicit user action such as `/every` or `/after`) or `model` (the agent via the `manage_schedule` tool). Gates whether a scheduled skill that opted out of model invocation may fire: only user-created schedules may.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ScheduleOrigin {
     /// The schedule was created by an explicit user action, such as `/every` or `/after`.
@@ -278,7 +278,7 @@ pub struct ScheduleRearmSelfPacedRequest {
     /// Epoch milliseconds when the prompt should next fire.
     pub at: i64,
 }
-record!(ScheduleRearmSelfPacedRequest[] { field id "id", field at "at" });
+record!(ScheduleRearmSelfPacedRequest[] { Field id "id", Field at "at" });
 impl ScheduleRearmSelfPacedRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -295,7 +295,7 @@ pub struct ScheduleRearmedData {
     /// Absolute time (epoch milliseconds) the model armed the next run to fire
     pub next_run_at: i64,
 }
-record!(ScheduleRearmedData[] { field id "id", field next_run_at "nextRunAt" });
+record!(ScheduleRearmedData[] { Field id "id", Field next_run_at "nextRunAt" });
 /// Identifier of the scheduled prompt to remove.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -303,7 +303,7 @@ pub struct ScheduleStopRequest {
     /// Id of the scheduled prompt to remove.
     pub id: i64,
 }
-record!(ScheduleStopRequest[] { field id "id" });
+record!(ScheduleStopRequest[] { Field id "id" });
 impl ScheduleStopRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -318,4 +318,4 @@ pub struct ScheduleStopResult {
     /// The removed entry, or omitted if no entry matched.
     pub entry: Option<ScheduleEntry>,
 }
-record!(ScheduleStopResult[] { field entry "entry" });
+record!(ScheduleStopResult[] { Field entry "entry" });

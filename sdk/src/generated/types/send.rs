@@ -2,7 +2,7 @@
 
 use super::{Attachment, PushAttachment, ResponseFormat};
 /// The UI mode the agent was in when this message was sent. Defaults to the session's current mode.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SendAgentMode {
     /// The agent is responding interactively to the user.
@@ -30,7 +30,7 @@ pub struct SendAttachmentsToMessageParams {
     pub attachments: Vec<PushAttachment>,
 }
 record!(
-    SendAttachmentsToMessageParams[] { field instance_id "instanceId", field attachments
+    SendAttachmentsToMessageParams[] { Field instance_id "instanceId", Field attachments
     "attachments" }
 );
 impl SendAttachmentsToMessageParams {
@@ -71,9 +71,9 @@ pub struct SendMessageItem {
     pub source: Option<String>,
 }
 record!(
-    SendMessageItem[] { field prompt "prompt", field display_prompt "displayPrompt",
-    field attachments "attachments", field billable "billable", field required_tool
-    "requiredTool", field source "source" }
+    SendMessageItem[] { Field prompt "prompt", Field display_prompt "displayPrompt",
+    Field attachments "attachments", Field billable "billable", Field required_tool
+    "requiredTool", Field source "source" }
 );
 impl SendMessageItem {
     /// With what is required; the rest is unset.
@@ -143,10 +143,10 @@ pub struct SendMessagesRequest {
     pub wait: Option<bool>,
 }
 record!(
-    SendMessagesRequest[] { field messages "messages", field mode "mode", field prepend
-    "prepend", field agent_mode "agentMode", secret request_headers "requestHeaders",
-    field response_format "responseFormat", field traceparent "traceparent", field
-    tracestate "tracestate", field wait "wait" }
+    SendMessagesRequest[] { Field messages "messages", Field mode "mode", Field prepend
+    "prepend", Field agent_mode "agentMode", Secret request_headers "requestHeaders",
+    Field response_format "responseFormat", Field traceparent "traceparent", Field
+    tracestate "tracestate", Field wait "wait" }
 );
 impl SendMessagesRequest {
     /// With what is required; the rest is unset.
@@ -223,9 +223,9 @@ pub struct SendMessagesResult {
     /// Unique identifiers assigned to the messages, one per provided message in order. For a batch that starts a run, assistant messages use the final ID as originatingMessageId throughout that run, including tool iterations and stop-hook corrections. Immediate steering does not replace the active run's origin. Empty when no messages were provided; that run has no originatingMessageId.
     pub message_ids: Vec<String>,
 }
-record!(SendMessagesResult[] { field message_ids "messageIds" });
+record!(SendMessagesResult[] { Field message_ids "messageIds" });
 /// How to deliver the message. `enqueue` (default) appends to the message queue. `immediate` interjects during an in-progress turn.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SendMode {
     /// Append the message to the normal session queue.
@@ -272,12 +272,12 @@ pub struct SendRequest {
     pub wait: Option<bool>,
 }
 record!(
-    SendRequest[] { field prompt "prompt", field display_prompt "displayPrompt", field
-    attachments "attachments", field mode "mode", field prepend "prepend", field billable
-    "billable", field required_tool "requiredTool", field source "source", field
-    agent_mode "agentMode", secret request_headers "requestHeaders", field
-    response_format "responseFormat", field traceparent "traceparent", field tracestate
-    "tracestate", field wait "wait" }
+    SendRequest[] { Field prompt "prompt", Field display_prompt "displayPrompt", Field
+    attachments "attachments", Field mode "mode", Field prepend "prepend", Field billable
+    "billable", Field required_tool "requiredTool", Field source "source", Field
+    agent_mode "agentMode", Secret request_headers "requestHeaders", Field
+    response_format "responseFormat", Field traceparent "traceparent", Field tracestate
+    "tracestate", Field wait "wait" }
 );
 impl SendRequest {
     /// With what is required; the rest is unset.
@@ -389,7 +389,7 @@ pub struct SendResult {
     /// Unique identifier assigned to the message
     pub message_id: String,
 }
-record!(SendResult[] { field message_id "messageId" });
+record!(SendResult[] { Field message_id "messageId" });
 /// Internal request for sending a system notification.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -402,7 +402,7 @@ pub struct SendSystemNotificationRequest {
     pub options: Option<serde_json::Value>,
 }
 record!(
-    SendSystemNotificationRequest[] { field message "message", field kind "kind", field
+    SendSystemNotificationRequest[] { Field message "message", Field kind "kind", Field
     options "options" }
 );
 impl SendSystemNotificationRequest {

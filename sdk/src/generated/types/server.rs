@@ -8,7 +8,7 @@ pub struct ServerAgentList {
     /// All discovered agents across all sources
     pub agents: Vec<AgentInfo>,
 }
-record!(ServerAgentList[] { field agents "agents" });
+record!(ServerAgentList[] { Field agents "agents" });
 /// Instruction sources discovered across user, repository, and plugin sources.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -16,7 +16,7 @@ pub struct ServerInstructionSourceList {
     /// All discovered instruction sources
     pub sources: Vec<InstructionSource>,
 }
-record!(ServerInstructionSourceList[] { field sources "sources" });
+record!(ServerInstructionSourceList[] { Field sources "sources" });
 /// Server-side skill metadata, including name, description, source, enabled/invocable state, path, project path, and argument hint.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -41,10 +41,10 @@ pub struct ServerSkill {
     pub argument_hint: Option<String>,
 }
 record!(
-    ServerSkill[] { field name "name", field command_name "commandName", field
-    description "description", field source "source", field user_invocable
-    "userInvocable", field enabled "enabled", field path "path", field project_path
-    "projectPath", field argument_hint "argumentHint" }
+    ServerSkill[] { Field name "name", Field command_name "commandName", Field
+    description "description", Field source "source", Field user_invocable
+    "userInvocable", Field enabled "enabled", Field path "path", Field project_path
+    "projectPath", Field argument_hint "argumentHint" }
 );
 /// Skills discovered across global and project sources.
 #[derive(Clone)]
@@ -55,4 +55,4 @@ pub struct ServerSkillList {
     /// Messages for skills that failed to load (e.g. malformed SKILL.md). Empty when host skills are excluded so host-local paths are not disclosed to multitenant callers.
     pub errors: Option<Vec<String>>,
 }
-record!(ServerSkillList[] { field skills "skills", field errors "errors" });
+record!(ServerSkillList[] { Field skills "skills", Field errors "errors" });

@@ -32,7 +32,7 @@ pub struct SessionActivity {
     pub has_active_work: bool,
 }
 record!(
-    SessionActivity[] { field abortable "abortable", field has_active_work
+    SessionActivity[] { Field abortable "abortable", Field has_active_work
     "hasActiveWork" }
 );
 /// Current authentication information, or null when no authentication is active.
@@ -51,8 +51,8 @@ pub struct SessionAuthLoginRequest {
     pub persist: Option<bool>,
 }
 record!(
-    SessionAuthLoginRequest[] { field host "host", field login "login", secret token
-    "token", field persist "persist" }
+    SessionAuthLoginRequest[] { Field host "host", Field login "login", Secret token
+    "token", Field persist "persist" }
 );
 impl SessionAuthLoginRequest {
     /// With what is required; the rest is unset.
@@ -83,7 +83,7 @@ pub struct SessionAuthLogoutUserRequest {
     /// Authentication information to log out
     pub auth_info: AuthInfo,
 }
-record!(SessionAuthLogoutUserRequest[] { field auth_info "authInfo" });
+record!(SessionAuthLogoutUserRequest[] { Field auth_info "authInfo" });
 impl SessionAuthLogoutUserRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -109,9 +109,9 @@ pub struct SessionAuthStatus {
     pub copilot_plan: Option<String>,
 }
 record!(
-    SessionAuthStatus[] { field is_authenticated "isAuthenticated", field auth_type
-    "authType", field host "host", field login "login", field status_message
-    "statusMessage", field copilot_plan "copilotPlan" }
+    SessionAuthStatus[] { Field is_authenticated "isAuthenticated", Field auth_type
+    "authType", Field host "host", Field login "login", Field status_message
+    "statusMessage", Field copilot_plan "copilotPlan" }
 );
 /// Parameters for switching the session's active authentication.
 #[derive(Clone)]
@@ -122,7 +122,7 @@ pub struct SessionAuthSwitchRequest {
     /// Optional token paired with the authentication information
     pub token: Option<String>,
 }
-record!(SessionAuthSwitchRequest[] { field auth_info "authInfo", secret token "token" });
+record!(SessionAuthSwitchRequest[] { Field auth_info "authInfo", Secret token "token" });
 impl SessionAuthSwitchRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -143,9 +143,9 @@ pub struct SessionBulkDeleteResult {
     /// Map of sessionId -> bytes freed by removing the session's workspace directory. Sessions whose deletion failed are omitted from this map (failures are logged on the server but not surfaced per-id; check the map for absent IDs to detect them).
     pub freed_bytes: std::collections::BTreeMap<String, i64>,
 }
-record!(SessionBulkDeleteResult[] { field freed_bytes "freedBytes" });
+record!(SessionBulkDeleteResult[] { Field freed_bytes "freedBytes" });
 /// Session capability enabled for this session
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionCapability {
     /// TUI-specific prompt hints such as keyboard shortcuts.
@@ -189,7 +189,7 @@ pub struct SessionCapabilityFlags {
     /// Whether extensions are wired to the session. Absent before 1.0.81.
     pub extensions: Option<bool>,
 }
-record!(SessionCapabilityFlags[] { field ui "ui", field extensions "extensions" });
+record!(SessionCapabilityFlags[] { Field ui "ui", Field extensions "extensions" });
 /// A single host-driven completion. Accepting an item replaces `[rangeStart, rangeEnd)` (UTF-16 code units) in the composer with `insertText`; when the range is absent, the active token around the cursor is replaced.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -206,8 +206,8 @@ pub struct SessionCompletionItem {
     pub kind: Option<String>,
 }
 record!(
-    SessionCompletionItem[] { field insert_text "insertText", field range_start
-    "rangeStart", field range_end "rangeEnd", field label "label", field kind "kind" }
+    SessionCompletionItem[] { Field insert_text "insertText", Field range_start
+    "rangeStart", Field range_end "rangeEnd", Field label "label", Field kind "kind" }
 );
 /// Configuration of session.create and session.resume. Both take the same keys; unknown ones are ignored by the CLI. Keys that belong to one of the two methods say so.
 #[derive(Clone, Default)]
@@ -415,62 +415,62 @@ pub struct SessionConfig {
     pub tracestate: Option<String>,
 }
 record!(
-    SessionConfig[] { field session_id "sessionId", field name "name", field model
-    "model", field allowed_models "allowedModels", field client_name "clientName", field
-    reasoning_effort "reasoningEffort", field reasoning_summary "reasoningSummary", field
-    context_tier "contextTier", field streaming "streaming", field
-    include_sub_agent_streaming_events "includeSubAgentStreamingEvents", field
-    system_message "systemMessage", field tools "tools", field available_tools
-    "availableTools", field excluded_tools "excludedTools", field tool_filter_precedence
-    "toolFilterPrecedence", field excluded_builtin_agents "excludedBuiltinAgents", field
-    provider "provider", field providers "providers", field models "models", field capi
-    "capi", field model_capabilities "modelCapabilities", field request_permission
-    "requestPermission", field request_user_input "requestUserInput", field
-    request_elicitation "requestElicitation", field request_exit_plan_mode
-    "requestExitPlanMode", field request_auto_mode_switch "requestAutoModeSwitch", field
-    request_mcp_apps "requestMcpApps", field request_canvas_renderer
-    "requestCanvasRenderer", field request_extensions "requestExtensions", field
-    ask_user_variant "askUserVariant", field hooks "hooks", field commands "commands",
-    field canvases "canvases", field open_canvases "openCanvases", field
-    extension_sdk_path "extensionSdkPath", field extension_info "extensionInfo", field
-    canvas_provider "canvasProvider", field working_directory "workingDirectory", field
-    additional_directories "additionalDirectories", field trust_working_directory
-    "trustWorkingDirectory", field config_dir "configDir", field mcp_servers
-    "mcpServers", field env_value_mode "envValueMode", field disabled_mcp_servers
-    "disabledMcpServers", field github_mcp_tool_config "githubMcpToolConfig", field
-    mcp_o_auth_token_storage "mcpOAuthTokenStorage", field auth_client_id_metadata_url
-    "authClientIdMetadataUrl", field custom_agents "customAgents", field
-    custom_agents_local_only "customAgentsLocalOnly", field default_agent "defaultAgent",
-    field agent "agent", field enable_config_discovery "enableConfigDiscovery", field
-    skill_directories "skillDirectories", field agent_directories "agentDirectories",
-    field hook_directories "hookDirectories", field instruction_directories
-    "instructionDirectories", field plugin_directories "pluginDirectories", field
-    enable_skills "enableSkills", field disabled_skills "disabledSkills", field
-    has_skill_provider "hasSkillProvider", field enable_file_hooks "enableFileHooks",
-    field enable_host_git_operations "enableHostGitOperations", field
-    enable_session_store "enableSessionStore", field
-    enable_on_demand_instruction_discovery "enableOnDemandInstructionDiscovery", field
-    skip_embedding_retrieval "skipEmbeddingRetrieval", field embedding_cache_storage
-    "embeddingCacheStorage", field organization_custom_instructions
-    "organizationCustomInstructions", field refresh_custom_instructions
-    "refreshCustomInstructions", field infinite_sessions "infiniteSessions", field
-    large_output "largeOutput", field tool_search "toolSearch", field image_generation
-    "imageGeneration", field memory "memory", field sandbox_config "sandboxConfig", field
-    session_limits "sessionLimits", field autopilot "autopilot", field enable_citations
-    "enableCitations", field enable_file_change_tracking "enableFileChangeTracking",
-    field enable_session_telemetry "enableSessionTelemetry", field
-    enable_git_hub_telemetry_forwarding "enableGitHubTelemetryForwarding", field
-    diagnostics "diagnostics", field lifecycle_diagnostics "lifecycleDiagnostics", field
-    feature_flags "featureFlags", field exp_assignments "expAssignments", field
-    is_experimental_mode "isExperimentalMode", field interactive_user "interactiveUser",
-    field enable_managed_settings "enableManagedSettings", field managed_settings
-    "managedSettings", field excluded_managed_settings "excludedManagedSettings", field
-    enforce_managed_model_defaults "enforceManagedModelDefaults", secret git_hub_token
-    "gitHubToken", field git_hub_token_provider_registration_id
-    "gitHubTokenProviderRegistrationId", field remote_session "remoteSession", field
-    cloud "cloud", field disable_resume "disableResume", field continue_pending_work
-    "continuePendingWork", field allow_transcript_recovery "allowTranscriptRecovery",
-    field traceparent "traceparent", field tracestate "tracestate" }
+    SessionConfig[] { Field session_id "sessionId", Field name "name", Field model
+    "model", Field allowed_models "allowedModels", Field client_name "clientName", Field
+    reasoning_effort "reasoningEffort", Field reasoning_summary "reasoningSummary", Field
+    context_tier "contextTier", Field streaming "streaming", Field
+    include_sub_agent_streaming_events "includeSubAgentStreamingEvents", Field
+    system_message "systemMessage", Field tools "tools", Field available_tools
+    "availableTools", Field excluded_tools "excludedTools", Field tool_filter_precedence
+    "toolFilterPrecedence", Field excluded_builtin_agents "excludedBuiltinAgents", Field
+    provider "provider", Field providers "providers", Field models "models", Field capi
+    "capi", Field model_capabilities "modelCapabilities", Field request_permission
+    "requestPermission", Field request_user_input "requestUserInput", Field
+    request_elicitation "requestElicitation", Field request_exit_plan_mode
+    "requestExitPlanMode", Field request_auto_mode_switch "requestAutoModeSwitch", Field
+    request_mcp_apps "requestMcpApps", Field request_canvas_renderer
+    "requestCanvasRenderer", Field request_extensions "requestExtensions", Field
+    ask_user_variant "askUserVariant", Field hooks "hooks", Field commands "commands",
+    Field canvases "canvases", Field open_canvases "openCanvases", Field
+    extension_sdk_path "extensionSdkPath", Field extension_info "extensionInfo", Field
+    canvas_provider "canvasProvider", Field working_directory "workingDirectory", Field
+    additional_directories "additionalDirectories", Field trust_working_directory
+    "trustWorkingDirectory", Field config_dir "configDir", Field mcp_servers
+    "mcpServers", Field env_value_mode "envValueMode", Field disabled_mcp_servers
+    "disabledMcpServers", Field github_mcp_tool_config "githubMcpToolConfig", Field
+    mcp_o_auth_token_storage "mcpOAuthTokenStorage", Field auth_client_id_metadata_url
+    "authClientIdMetadataUrl", Field custom_agents "customAgents", Field
+    custom_agents_local_only "customAgentsLocalOnly", Field default_agent "defaultAgent",
+    Field agent "agent", Field enable_config_discovery "enableConfigDiscovery", Field
+    skill_directories "skillDirectories", Field agent_directories "agentDirectories",
+    Field hook_directories "hookDirectories", Field instruction_directories
+    "instructionDirectories", Field plugin_directories "pluginDirectories", Field
+    enable_skills "enableSkills", Field disabled_skills "disabledSkills", Field
+    has_skill_provider "hasSkillProvider", Field enable_file_hooks "enableFileHooks",
+    Field enable_host_git_operations "enableHostGitOperations", Field
+    enable_session_store "enableSessionStore", Field
+    enable_on_demand_instruction_discovery "enableOnDemandInstructionDiscovery", Field
+    skip_embedding_retrieval "skipEmbeddingRetrieval", Field embedding_cache_storage
+    "embeddingCacheStorage", Field organization_custom_instructions
+    "organizationCustomInstructions", Field refresh_custom_instructions
+    "refreshCustomInstructions", Field infinite_sessions "infiniteSessions", Field
+    large_output "largeOutput", Field tool_search "toolSearch", Field image_generation
+    "imageGeneration", Field memory "memory", Field sandbox_config "sandboxConfig", Field
+    session_limits "sessionLimits", Field autopilot "autopilot", Field enable_citations
+    "enableCitations", Field enable_file_change_tracking "enableFileChangeTracking",
+    Field enable_session_telemetry "enableSessionTelemetry", Field
+    enable_git_hub_telemetry_forwarding "enableGitHubTelemetryForwarding", Field
+    diagnostics "diagnostics", Field lifecycle_diagnostics "lifecycleDiagnostics", Field
+    feature_flags "featureFlags", Field exp_assignments "expAssignments", Field
+    is_experimental_mode "isExperimentalMode", Field interactive_user "interactiveUser",
+    Field enable_managed_settings "enableManagedSettings", Field managed_settings
+    "managedSettings", Field excluded_managed_settings "excludedManagedSettings", Field
+    enforce_managed_model_defaults "enforceManagedModelDefaults", Secret git_hub_token
+    "gitHubToken", Field git_hub_token_provider_registration_id
+    "gitHubTokenProviderRegistrationId", Field remote_session "remoteSession", Field
+    cloud "cloud", Field disable_resume "disableResume", Field continue_pending_work
+    "continuePendingWork", Field allow_transcript_recovery "allowTranscriptRecovery",
+    Field traceparent "traceparent", Field tracestate "tracestate" }
 );
 impl SessionConfig {
     /// Sets [`session_id`](Self::session_id).
@@ -1169,7 +1169,7 @@ pub struct SessionConnectedIdeInfo {
     pub workspace_folder: String,
 }
 record!(
-    SessionConnectedIdeInfo[] { field ide_name "ideName", field workspace_folder
+    SessionConnectedIdeInfo[] { Field ide_name "ideName", Field workspace_folder
     "workspaceFolder" }
 );
 impl SessionConnectedIdeInfo {
@@ -1201,8 +1201,8 @@ pub struct SessionContext {
     pub branch: Option<String>,
 }
 record!(
-    SessionContext[] { field cwd "cwd", field git_root "gitRoot", field repository
-    "repository", field host_type "hostType", field branch "branch" }
+    SessionContext[] { Field cwd "cwd", Field git_root "gitRoot", Field repository
+    "repository", Field host_type "hostType", Field branch "branch" }
 );
 impl SessionContext {
     /// With what is required; the rest is unset.
@@ -1269,11 +1269,11 @@ pub struct SessionContextAttributionValue {
     pub compactions: SessionContextAttributionValueCompactions,
 }
 record!(
-    SessionContextAttributionValue[] { field total_tokens "totalTokens", field model_id
-    "modelId", field model_source "modelSource", field prompt_token_limit
-    "promptTokenLimit", field limit "limit", field buffer_tokens "bufferTokens", field
-    compaction_threshold "compactionThreshold", field categories "categories", field
-    entries "entries", field compactions "compactions" }
+    SessionContextAttributionValue[] { Field total_tokens "totalTokens", Field model_id
+    "modelId", Field model_source "modelSource", Field prompt_token_limit
+    "promptTokenLimit", Field limit "limit", Field buffer_tokens "bufferTokens", Field
+    compaction_threshold "compactionThreshold", Field categories "categories", Field
+    entries "entries", Field compactions "compactions" }
 );
 /// The six normalized `/context` header buckets, computed from the same tokenization as `entries` so the two never disagree. Convenience rollups: `freeSpace` and `buffer` describe window capacity rather than occupied context, so the values do not sum to `totalTokens`.
 #[derive(Clone)]
@@ -1295,10 +1295,10 @@ pub struct SessionContextAttributionValueCategories {
     pub buffer: i64,
 }
 record!(
-    SessionContextAttributionValueCategories[] { field system_prompt "systemPrompt",
-    field custom_instructions "customInstructions", field system_tools "systemTools",
-    field mcp_tools "mcpTools", field messages "messages", field free_space "freeSpace",
-    field buffer "buffer" }
+    SessionContextAttributionValueCategories[] { Field system_prompt "systemPrompt",
+    Field custom_instructions "customInstructions", Field system_tools "systemTools",
+    Field mcp_tools "mcpTools", Field messages "messages", Field free_space "freeSpace",
+    Field buffer "buffer" }
 );
 /// Successful compaction history for the session.
 #[derive(Clone)]
@@ -1307,7 +1307,7 @@ pub struct SessionContextAttributionValueCompactions {
     /// Number of successful compactions in this session.
     pub count: i64,
 }
-record!(SessionContextAttributionValueCompactions[] { field count "count" });
+record!(SessionContextAttributionValueCompactions[] { Field count "count" });
 /// `SessionContextAttribution.entries` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1326,12 +1326,12 @@ pub struct SessionContextAttributionValueEntriesItem {
     pub attributes: Option<std::collections::BTreeMap<String, String>>,
 }
 record!(
-    SessionContextAttributionValueEntriesItem[] { field kind "kind", field id "id", field
-    label "label", field tokens "tokens", field parent_id "parentId", field attributes
+    SessionContextAttributionValueEntriesItem[] { Field kind "kind", Field id "id", Field
+    label "label", Field tokens "tokens", Field parent_id "parentId", Field attributes
     "attributes" }
 );
 /// Repository host type
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionContextHostType {
     /// Session repository is hosted on GitHub.
@@ -1374,12 +1374,12 @@ pub struct SessionContextInfoValue {
     pub buffer_tokens: i64,
 }
 record!(
-    SessionContextInfoValue[] { field model_name "modelName", field provider "provider",
-    field display_model_name "displayModelName", field system_tokens "systemTokens",
-    field conversation_tokens "conversationTokens", field tool_definitions_tokens
-    "toolDefinitionsTokens", field mcp_tools_tokens "mcpToolsTokens", field total_tokens
-    "totalTokens", field prompt_token_limit "promptTokenLimit", field
-    compaction_threshold "compactionThreshold", field limit "limit", field buffer_tokens
+    SessionContextInfoValue[] { Field model_name "modelName", Field provider "provider",
+    Field display_model_name "displayModelName", Field system_tokens "systemTokens",
+    Field conversation_tokens "conversationTokens", Field tool_definitions_tokens
+    "toolDefinitionsTokens", Field mcp_tools_tokens "mcpToolsTokens", Field total_tokens
+    "totalTokens", Field prompt_token_limit "promptTokenLimit", Field
+    compaction_threshold "compactionThreshold", Field limit "limit", Field buffer_tokens
     "bufferTokens" }
 );
 /// Answer to session.create.
@@ -1406,13 +1406,13 @@ pub struct SessionCreateResult {
     pub remote_url: Option<String>,
 }
 record!(
-    SessionCreateResult[] { field session_id "sessionId", field native_session_id
-    "nativeSessionId", field workspace_path "workspacePath", field start_time
-    "startTime", field is_remote "isRemote", field mode "mode", field model_state
-    "modelState", field capabilities "capabilities", field remote_url "remoteUrl" }
+    SessionCreateResult[] { Field session_id "sessionId", Field native_session_id
+    "nativeSessionId", Field workspace_path "workspacePath", Field start_time
+    "startTime", Field is_remote "isRemote", Field mode "mode", Field model_state
+    "modelState", Field capabilities "capabilities", Field remote_url "remoteUrl" }
 );
 /// Where a cache or token store of the session is kept.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionDataStorage {
     /// The data is kept on the machine and shared with other sessions.
@@ -1430,7 +1430,7 @@ pub struct SessionDeleteRequest {
     /// Identifier of the session.
     pub session_id: String,
 }
-record!(SessionDeleteRequest[] { field session_id "sessionId" });
+record!(SessionDeleteRequest[] { Field session_id "sessionId" });
 impl SessionDeleteRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1449,7 +1449,7 @@ pub struct SessionDeleteResult {
     /// Why it failed. Absent on success.
     pub error: Option<String>,
 }
-record!(SessionDeleteResult[] { field success "success", field error "error" });
+record!(SessionDeleteResult[] { Field success "success", Field error "error" });
 /// Answer to session.destroy.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1459,7 +1459,7 @@ pub struct SessionDestroyResult {
     /// Why it failed. Absent on success.
     pub error: Option<String>,
 }
-record!(SessionDestroyResult[] { field success "success", field error "error" });
+record!(SessionDestroyResult[] { Field success "success", Field error "error" });
 /// Answer to session.detach.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1469,7 +1469,7 @@ pub struct SessionDetachResult {
     /// Why it failed. Absent on success.
     pub error: Option<String>,
 }
-record!(SessionDetachResult[] { field success "success", field error "error" });
+record!(SessionDetachResult[] { Field success "success", Field error "error" });
 /// Input of the sessionEnd hook. 1.0.102 runs it once, while the session is destroyed; up to 1.0.92 it runs after every turn.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1494,9 +1494,9 @@ pub struct SessionEndHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    SessionEndHookInput[] { field session_id "sessionId", field timestamp "timestamp",
-    field cwd "cwd", field reason "reason", field final_message "finalMessage", field
-    error "error", field agent_id "agentId", field agent_type "agentType", field
+    SessionEndHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
+    Field cwd "cwd", Field reason "reason", Field final_message "finalMessage", Field
+    error "error", Field agent_id "agentId", Field agent_type "agentType", Field
     parent_agent_id "parentAgentId" }
 );
 /// Output of the sessionEnd hook. No effect of it was seen. Every member may be left out, which means no opinion.
@@ -1511,11 +1511,11 @@ pub struct SessionEndHookOutput {
     pub session_summary: Option<String>,
 }
 record!(
-    SessionEndHookOutput[] { field suppress_output "suppressOutput", field
-    cleanup_actions "cleanupActions", field session_summary "sessionSummary" }
+    SessionEndHookOutput[] { Field suppress_output "suppressOutput", Field
+    cleanup_actions "cleanupActions", Field session_summary "sessionSummary" }
 );
 /// Why a sessionEnd hook runs.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionEndHookReason {
     /// A turn is complete; sent after every turn up to 1.0.92.
@@ -1542,7 +1542,7 @@ pub struct SessionEnrichMetadataResult {
     /// Enriched records, with summary and context backfilled. Sessions confirmed empty and unnamed may be omitted.
     pub sessions: Vec<LocalSessionMetadataValue>,
 }
-record!(SessionEnrichMetadataResult[] { field sessions "sessions" });
+record!(SessionEnrichMetadataResult[] { Field sessions "sessions" });
 /// Parameters of session.event.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1553,7 +1553,7 @@ pub struct SessionEventNotification {
     pub event: serde_json::Value,
 }
 record!(
-    SessionEventNotification[] { field session_id "sessionId", field event "event" }
+    SessionEventNotification[] { Field session_id "sessionId", Field event "event" }
 );
 /// Stable identity of an extension that provides canvases over this connection. The agent sees it as `source:name`.
 #[derive(Clone)]
@@ -1564,7 +1564,7 @@ pub struct SessionExtensionInfo {
     /// Name of the provider within the namespace; it should not change between runs.
     pub name: String,
 }
-record!(SessionExtensionInfo[] { field source "source", field name "name" });
+record!(SessionExtensionInfo[] { Field source "source", Field name "name" });
 impl SessionExtensionInfo {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1587,7 +1587,7 @@ pub struct SessionFsAppendFileRequest {
     pub mode: Option<i64>,
 }
 record!(
-    SessionFsAppendFileRequest[] { field path "path", field content "content", field mode
+    SessionFsAppendFileRequest[] { Field path "path", Field content "content", Field mode
     "mode" }
 );
 /// Describes a filesystem error.
@@ -1602,7 +1602,7 @@ pub struct SessionFsError {
     pub write_changed: Option<bool>,
 }
 record!(
-    SessionFsError[] { field code "code", field message "message", field write_changed
+    SessionFsError[] { Field code "code", Field message "message", Field write_changed
     "writeChanged" }
 );
 impl SessionFsError {
@@ -1629,7 +1629,7 @@ impl SessionFsError {
     }
 }
 /// Error classification
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionFsErrorCode {
     /// The requested path does not exist.
@@ -1647,7 +1647,7 @@ pub struct SessionFsExistsRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsExistsRequest[] { field path "path" });
+record!(SessionFsExistsRequest[] { Field path "path" });
 /// Indicates whether the requested path exists in the client-provided session filesystem.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1655,7 +1655,7 @@ pub struct SessionFsExistsResult {
     /// Whether the path exists
     pub exists: bool,
 }
-record!(SessionFsExistsResult[] { field exists "exists" });
+record!(SessionFsExistsResult[] { Field exists "exists" });
 impl SessionFsExistsResult {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1675,7 +1675,7 @@ pub struct SessionFsMkdirRequest {
     pub mode: Option<i64>,
 }
 record!(
-    SessionFsMkdirRequest[] { field path "path", field recursive "recursive", field mode
+    SessionFsMkdirRequest[] { Field path "path", Field recursive "recursive", Field mode
     "mode" }
 );
 /// Path of the binary file to read from the client-provided session filesystem.
@@ -1685,7 +1685,7 @@ pub struct SessionFsReadFileBytesRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsReadFileBytesRequest[] { field path "path" });
+record!(SessionFsReadFileBytesRequest[] { Field path "path" });
 /// File bytes as standard base64, or a filesystem error if the read failed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1695,7 +1695,7 @@ pub struct SessionFsReadFileBytesResult {
     /// Describes a filesystem error.
     pub error: Option<SessionFsError>,
 }
-record!(SessionFsReadFileBytesResult[] { field content "content", field error "error" });
+record!(SessionFsReadFileBytesResult[] { Field content "content", Field error "error" });
 impl SessionFsReadFileBytesResult {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1719,7 +1719,7 @@ pub struct SessionFsReadFileRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsReadFileRequest[] { field path "path" });
+record!(SessionFsReadFileRequest[] { Field path "path" });
 /// File content as a UTF-8 string, or a filesystem error if the read failed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1729,7 +1729,7 @@ pub struct SessionFsReadFileResult {
     /// Describes a filesystem error.
     pub error: Option<SessionFsError>,
 }
-record!(SessionFsReadFileResult[] { field content "content", field error "error" });
+record!(SessionFsReadFileResult[] { Field content "content", Field error "error" });
 impl SessionFsReadFileResult {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1753,7 +1753,7 @@ pub struct SessionFsReaddirRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsReaddirRequest[] { field path "path" });
+record!(SessionFsReaddirRequest[] { Field path "path" });
 /// Names of entries in the requested directory, or a filesystem error if the read failed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1763,7 +1763,7 @@ pub struct SessionFsReaddirResult {
     /// Describes a filesystem error.
     pub error: Option<SessionFsError>,
 }
-record!(SessionFsReaddirResult[] { field entries "entries", field error "error" });
+record!(SessionFsReaddirResult[] { Field entries "entries", Field error "error" });
 impl SessionFsReaddirResult {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1786,7 +1786,7 @@ pub struct SessionFsReaddirWithTypesEntry {
     /// Entry type
     pub type_: SessionFsReaddirWithTypesEntryType,
 }
-record!(SessionFsReaddirWithTypesEntry[] { field name "name", field type_ "type" });
+record!(SessionFsReaddirWithTypesEntry[] { Field name "name", Field type_ "type" });
 impl SessionFsReaddirWithTypesEntry {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1798,7 +1798,7 @@ impl SessionFsReaddirWithTypesEntry {
     }
 }
 /// Entry type
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionFsReaddirWithTypesEntryType {
     /// The entry is a file.
@@ -1816,7 +1816,7 @@ pub struct SessionFsReaddirWithTypesRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsReaddirWithTypesRequest[] { field path "path" });
+record!(SessionFsReaddirWithTypesRequest[] { Field path "path" });
 /// Entries in the requested directory paired with file/directory type information, or a filesystem error if the read failed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1827,7 +1827,7 @@ pub struct SessionFsReaddirWithTypesResult {
     pub error: Option<SessionFsError>,
 }
 record!(
-    SessionFsReaddirWithTypesResult[] { field entries "entries", field error "error" }
+    SessionFsReaddirWithTypesResult[] { Field entries "entries", Field error "error" }
 );
 impl SessionFsReaddirWithTypesResult {
     /// With what is required; the rest is unset.
@@ -1851,7 +1851,7 @@ pub struct SessionFsRenameRequest {
     /// Destination path using SessionFs conventions
     pub dest: String,
 }
-record!(SessionFsRenameRequest[] { field src "src", field dest "dest" });
+record!(SessionFsRenameRequest[] { Field src "src", Field dest "dest" });
 /// Path to remove from the client-provided session filesystem, with options for recursive removal and force.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1864,7 +1864,7 @@ pub struct SessionFsRmRequest {
     pub force: Option<bool>,
 }
 record!(
-    SessionFsRmRequest[] { field path "path", field recursive "recursive", field force
+    SessionFsRmRequest[] { Field path "path", Field recursive "recursive", Field force
     "force" }
 );
 /// Optional capabilities declared by the provider
@@ -1877,7 +1877,7 @@ pub struct SessionFsSetProviderCapabilities {
     pub binary: Option<bool>,
 }
 record!(
-    SessionFsSetProviderCapabilities[] { field sqlite "sqlite", field binary "binary" }
+    SessionFsSetProviderCapabilities[] { Field sqlite "sqlite", Field binary "binary" }
 );
 impl SessionFsSetProviderCapabilities {
     /// Sets [`sqlite`](Self::sqlite).
@@ -1894,7 +1894,7 @@ impl SessionFsSetProviderCapabilities {
     }
 }
 /// Path conventions used by this filesystem
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionFsSetProviderConventions {
     /// Paths use Windows path conventions.
@@ -1919,8 +1919,8 @@ pub struct SessionFsSetProviderRequest {
     pub capabilities: Option<SessionFsSetProviderCapabilities>,
 }
 record!(
-    SessionFsSetProviderRequest[] { field initial_cwd "initialCwd", field
-    session_state_path "sessionStatePath", field conventions "conventions", field
+    SessionFsSetProviderRequest[] { Field initial_cwd "initialCwd", Field
+    session_state_path "sessionStatePath", Field conventions "conventions", Field
     capabilities "capabilities" }
 );
 impl SessionFsSetProviderRequest {
@@ -1955,7 +1955,7 @@ pub struct SessionFsSetProviderResult {
     /// Whether the provider was set successfully
     pub success: bool,
 }
-record!(SessionFsSetProviderResult[] { field success "success" });
+record!(SessionFsSetProviderResult[] { Field success "success" });
 /// Indicates whether the per-session SQLite database already exists.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1963,7 +1963,7 @@ pub struct SessionFsSqliteExistsResult {
     /// Whether the session database already exists
     pub exists: bool,
 }
-record!(SessionFsSqliteExistsResult[] { field exists "exists" });
+record!(SessionFsSqliteExistsResult[] { Field exists "exists" });
 impl SessionFsSqliteExistsResult {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1983,8 +1983,8 @@ pub struct SessionFsSqliteQueryRequest {
     pub params: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(
-    SessionFsSqliteQueryRequest[] { field query "query", field query_type "queryType",
-    field params "params" }
+    SessionFsSqliteQueryRequest[] { Field query "query", Field query_type "queryType",
+    Field params "params" }
 );
 /// Query results including rows, columns, and rows affected, or a filesystem error if execution failed.
 #[derive(Clone)]
@@ -2002,8 +2002,8 @@ pub struct SessionFsSqliteQueryResult {
     pub error: Option<SessionFsError>,
 }
 record!(
-    SessionFsSqliteQueryResult[] { field rows "rows", field columns "columns", field
-    rows_affected "rowsAffected", field last_insert_rowid "lastInsertRowid", field error
+    SessionFsSqliteQueryResult[] { Field rows "rows", Field columns "columns", Field
+    rows_affected "rowsAffected", Field last_insert_rowid "lastInsertRowid", Field error
     "error" }
 );
 impl SessionFsSqliteQueryResult {
@@ -2036,7 +2036,7 @@ impl SessionFsSqliteQueryResult {
     }
 }
 /// How to execute the query: 'exec' for DDL/multi-statement (no results), 'query' for SELECT (returns rows), 'run' for INSERT/UPDATE/DELETE (returns rowsAffected)
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionFsSqliteQueryType {
     /// Execute DDL or multi-statement SQL without returning rows.
@@ -2059,7 +2059,7 @@ pub struct SessionFsSqliteTransactionError {
     pub message: String,
 }
 record!(
-    SessionFsSqliteTransactionError[] { field error_class "errorClass", field message
+    SessionFsSqliteTransactionError[] { Field error_class "errorClass", Field message
     "message" }
 );
 impl SessionFsSqliteTransactionError {
@@ -2076,7 +2076,7 @@ impl SessionFsSqliteTransactionError {
     }
 }
 /// SQLite transaction failure classification.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionFsSqliteTransactionErrorClass {
     /// SQLite reported BUSY or LOCKED before commit; the transaction was rolled back and may be retried.
@@ -2099,7 +2099,7 @@ pub struct SessionFsSqliteTransactionRequest {
     /// Ordered SQL statements to execute in one transaction.
     pub statements: Vec<SessionFsSqliteTransactionStatement>,
 }
-record!(SessionFsSqliteTransactionRequest[] { field statements "statements" });
+record!(SessionFsSqliteTransactionRequest[] { Field statements "statements" });
 /// Per-statement results, or a classified transaction error.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2110,7 +2110,7 @@ pub struct SessionFsSqliteTransactionResult {
     pub error: Option<SessionFsSqliteTransactionError>,
 }
 record!(
-    SessionFsSqliteTransactionResult[] { field results "results", field error "error" }
+    SessionFsSqliteTransactionResult[] { Field results "results", Field error "error" }
 );
 impl SessionFsSqliteTransactionResult {
     /// With what is required; the rest is unset.
@@ -2137,8 +2137,8 @@ pub struct SessionFsSqliteTransactionStatement {
     pub params: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(
-    SessionFsSqliteTransactionStatement[] { field query "query", field query_type
-    "queryType", field params "params" }
+    SessionFsSqliteTransactionStatement[] { Field query "query", Field query_type
+    "queryType", Field params "params" }
 );
 /// Path whose metadata should be returned from the client-provided session filesystem.
 #[derive(Clone)]
@@ -2147,7 +2147,7 @@ pub struct SessionFsStatRequest {
     /// Path using SessionFs conventions
     pub path: String,
 }
-record!(SessionFsStatRequest[] { field path "path" });
+record!(SessionFsStatRequest[] { Field path "path" });
 /// Filesystem metadata for the requested path, or a filesystem error if the stat failed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2166,8 +2166,8 @@ pub struct SessionFsStatResult {
     pub error: Option<SessionFsError>,
 }
 record!(
-    SessionFsStatResult[] { field is_file "isFile", field is_directory "isDirectory",
-    field size "size", field mtime "mtime", field birthtime "birthtime", field error
+    SessionFsStatResult[] { Field is_file "isFile", Field is_directory "isDirectory",
+    Field size "size", Field mtime "mtime", Field birthtime "birthtime", Field error
     "error" }
 );
 impl SessionFsStatResult {
@@ -2208,7 +2208,7 @@ pub struct SessionFsWriteFileBytesRequest {
     pub mode: Option<i64>,
 }
 record!(
-    SessionFsWriteFileBytesRequest[] { field path "path", field content "content", field
+    SessionFsWriteFileBytesRequest[] { Field path "path", Field content "content", Field
     mode "mode" }
 );
 /// File path, content to write, and optional mode for the client-provided session filesystem.
@@ -2223,7 +2223,7 @@ pub struct SessionFsWriteFileRequest {
     pub mode: Option<i64>,
 }
 record!(
-    SessionFsWriteFileRequest[] { field path "path", field content "content", field mode
+    SessionFsWriteFileRequest[] { Field path "path", Field content "content", Field mode
     "mode" }
 );
 /// Answer to session.getForeground.
@@ -2236,7 +2236,7 @@ pub struct SessionGetForegroundResult {
     pub workspace_path: Option<String>,
 }
 record!(
-    SessionGetForegroundResult[] { field session_id "sessionId", field workspace_path
+    SessionGetForegroundResult[] { Field session_id "sessionId", Field workspace_path
     "workspacePath" }
 );
 /// Answer to session.getLastId.
@@ -2246,7 +2246,7 @@ pub struct SessionGetLastIdResult {
     /// Identifier of the session used last. Absent when there is none.
     pub session_id: Option<String>,
 }
-record!(SessionGetLastIdResult[] { field session_id "sessionId" });
+record!(SessionGetLastIdResult[] { Field session_id "sessionId" });
 /// Answer to session.getMessages.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2254,7 +2254,7 @@ pub struct SessionGetMessagesResult {
     /// Events of the session in order, in the form of `session.event`. Versions from 1.0.40 return stored events only; 1.0.10 also returns ephemeral ones.
     pub events: Vec<serde_json::Value>,
 }
-record!(SessionGetMessagesResult[] { field events "events" });
+record!(SessionGetMessagesResult[] { Field events "events" });
 /// Parameters of session.getMetadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2262,7 +2262,7 @@ pub struct SessionGetMetadataRequest {
     /// Identifier of the session.
     pub session_id: String,
 }
-record!(SessionGetMetadataRequest[] { field session_id "sessionId" });
+record!(SessionGetMetadataRequest[] { Field session_id "sessionId" });
 impl SessionGetMetadataRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -2279,7 +2279,7 @@ pub struct SessionGetMetadataResult {
     /// The session. Absent when it is unknown.
     pub session: Option<SessionMetadata>,
 }
-record!(SessionGetMetadataResult[] { field session "session" });
+record!(SessionGetMetadataResult[] { Field session "session" });
 /// Settings of the built-in GitHub MCP server as accepted by session.create and session.resume. It has one member more than GitHubMcpToolConfig.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -2296,9 +2296,9 @@ pub struct SessionGitHubMcpToolConfig {
     pub disable_form_deferral: Option<bool>,
 }
 record!(
-    SessionGitHubMcpToolConfig[] { field enable_all_tools "enableAllTools", field
-    additional_toolsets "additionalToolsets", field additional_tools "additionalTools",
-    field enable_insiders_mode "enableInsidersMode", field disable_form_deferral
+    SessionGitHubMcpToolConfig[] { Field enable_all_tools "enableAllTools", Field
+    additional_toolsets "additionalToolsets", Field additional_tools "additionalTools",
+    Field enable_insiders_mode "enableInsidersMode", Field disable_form_deferral
     "disableFormDeferral" }
 );
 impl SessionGitHubMcpToolConfig {
@@ -2357,9 +2357,9 @@ pub struct SessionInstalledPlugin {
     pub installed_from: Option<String>,
 }
 record!(
-    SessionInstalledPlugin[] { field name "name", field marketplace "marketplace", field
-    version "version", field installed_at "installed_at", field enabled "enabled", field
-    cache_path "cache_path", field source "source", field source_sha "source_sha", field
+    SessionInstalledPlugin[] { Field name "name", Field marketplace "marketplace", Field
+    version "version", Field installed_at "installed_at", Field enabled "enabled", Field
+    cache_path "cache_path", Field source "source", Field source_sha "source_sha", Field
     installed_from "installed_from" }
 );
 impl SessionInstalledPlugin {
@@ -2448,8 +2448,8 @@ pub struct SessionInstalledPluginSourceGitHub {
     pub path: Option<String>,
 }
 record!(
-    SessionInstalledPluginSourceGitHub["source" "github"] { field repo "repo", field ref_
-    "ref", field sha "sha", field path "path" }
+    SessionInstalledPluginSourceGitHub["source" "github"] { Field repo "repo", Field ref_
+    "ref", Field sha "sha", Field path "path" }
 );
 impl SessionInstalledPluginSourceGitHub {
     /// With what is required; the rest is unset.
@@ -2488,7 +2488,7 @@ pub struct SessionInstalledPluginSourceLocal {
     /// Local filesystem path to the plugin.
     pub path: String,
 }
-record!(SessionInstalledPluginSourceLocal["source" "local"] { field path "path" });
+record!(SessionInstalledPluginSourceLocal["source" "local"] { Field path "path" });
 impl SessionInstalledPluginSourceLocal {
     /// With what is required; the rest is unset.
     #[inline]
@@ -2510,8 +2510,8 @@ pub struct SessionInstalledPluginSourceUrl {
     pub path: Option<String>,
 }
 record!(
-    SessionInstalledPluginSourceUrl["source" "url"] { field url "url", field ref_ "ref",
-    field sha "sha", field path "path" }
+    SessionInstalledPluginSourceUrl["source" "url"] { Field url "url", Field ref_ "ref",
+    Field sha "sha", Field path "path" }
 );
 impl SessionInstalledPluginSourceUrl {
     /// With what is required; the rest is unset.
@@ -2555,8 +2555,8 @@ pub struct SessionLifecycleMetadata {
     pub summary: Option<String>,
 }
 record!(
-    SessionLifecycleMetadata[] { field start_time "startTime", field modified_time
-    "modifiedTime", field summary "summary" }
+    SessionLifecycleMetadata[] { Field start_time "startTime", Field modified_time
+    "modifiedTime", Field summary "summary" }
 );
 /// Parameters of session.lifecycle.
 #[derive(Clone)]
@@ -2570,11 +2570,11 @@ pub struct SessionLifecycleNotification {
     pub metadata: Option<SessionLifecycleMetadata>,
 }
 record!(
-    SessionLifecycleNotification[] { field type_ "type", field session_id "sessionId",
-    field metadata "metadata" }
+    SessionLifecycleNotification[] { Field type_ "type", Field session_id "sessionId",
+    Field metadata "metadata" }
 );
 /// Kind of a session lifecycle change.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionLifecycleType {
     /// The session was created. 1.0.102 says so twice.
@@ -2605,11 +2605,11 @@ pub struct SessionLimitPredictionBaselineData {
     pub window_end: String,
 }
 record!(
-    SessionLimitPredictionBaselineData[] { field window_start "windowStart", field
+    SessionLimitPredictionBaselineData[] { Field window_start "windowStart", Field
     window_end "windowEnd" }
 );
 /// Client population used for the prediction baseline.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionLimitPredictionClientType {
     /// Interactive CLI sessions where a user can accept, edit, or top up the limit.
@@ -2647,10 +2647,10 @@ pub struct SessionLimitPredictionDetails {
     pub recommended_cap: f64,
 }
 record!(
-    SessionLimitPredictionDetails[] { field client_type "clientType", field model_id
-    "modelId", field source "source", field source_key "sourceKey", field family
-    "family", field tiers "tiers", field baseline_data "baselineData", field
-    recommended_tier "recommendedTier", field recommended_cap "recommendedCap" }
+    SessionLimitPredictionDetails[] { Field client_type "clientType", Field model_id
+    "modelId", Field source "source", Field source_key "sourceKey", Field family
+    "family", Field tiers "tiers", Field baseline_data "baselineData", Field
+    recommended_tier "recommendedTier", Field recommended_cap "recommendedCap" }
 );
 /// Parameters for predicting an AI-credit session limit. Omitting `modelId` uses the session's currently selected model.
 #[derive(Clone, Default)]
@@ -2662,7 +2662,7 @@ pub struct SessionLimitPredictionRequest {
     pub client_type: Option<SessionLimitPredictionClientType>,
 }
 record!(
-    SessionLimitPredictionRequest[] { field model_id "modelId", field client_type
+    SessionLimitPredictionRequest[] { Field model_id "modelId", Field client_type
     "clientType" }
 );
 impl SessionLimitPredictionRequest {
@@ -2702,7 +2702,7 @@ pub struct SessionLimitPredictionResultAvailable {
     pub prediction: SessionLimitPredictionDetails,
 }
 record!(
-    SessionLimitPredictionResultAvailable["kind" "available"] { field prediction
+    SessionLimitPredictionResultAvailable["kind" "available"] { Field prediction
     "prediction" }
 );
 /// `SessionLimitPredictionResult: Unavailable` of the protocol.
@@ -2713,11 +2713,11 @@ pub struct SessionLimitPredictionResultUnavailable {
     pub reason: SessionLimitPredictionUnavailableReason,
 }
 record!(
-    SessionLimitPredictionResultUnavailable["kind" "unavailable"] { field reason "reason"
+    SessionLimitPredictionResultUnavailable["kind" "unavailable"] { Field reason "reason"
     }
 );
 /// Baseline fallback level used to create the prediction.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionLimitPredictionSource {
     /// The prediction used the exact resolved model's baseline cell.
@@ -2733,7 +2733,7 @@ string_enum!(
     SessionLimitPredictionSource { Model "model", Family "family", Global "global" }
 );
 /// Semantic usage tier used for a recommended cap or additional headroom.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionLimitPredictionTier {
     /// Recommended starting tier.
@@ -2761,9 +2761,9 @@ pub struct SessionLimitPredictionTierOption {
     /// AI-credit cap for this tier.
     pub cap: f64,
 }
-record!(SessionLimitPredictionTierOption[] { field tier "tier", field cap "cap" });
+record!(SessionLimitPredictionTierOption[] { Field tier "tier", Field cap "cap" });
 /// Reason a prediction could not be computed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionLimitPredictionUnavailableReason {
     /// The current model is auto and has not resolved to a concrete model yet.
@@ -2784,7 +2784,7 @@ pub struct SessionLimitsChangedData {
     /// Current session limits, or null when no limits are active
     pub session_limits: Option<SessionLimitsConfig>,
 }
-record!(SessionLimitsChangedData[] { nullable session_limits "sessionLimits" });
+record!(SessionLimitsChangedData[] { Nullable session_limits "sessionLimits" });
 /// Optional session limits.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -2792,7 +2792,7 @@ pub struct SessionLimitsConfig {
     /// Maximum AI Credits allowed across the session's current accounting window.
     pub max_ai_credits: Option<f64>,
 }
-record!(SessionLimitsConfig[] { field max_ai_credits "maxAiCredits" });
+record!(SessionLimitsConfig[] { Field max_ai_credits "maxAiCredits" });
 impl SessionLimitsConfig {
     /// Sets [`max_ai_credits`](Self::max_ai_credits).
     #[inline]
@@ -2811,7 +2811,7 @@ pub struct SessionLimitsExhaustedCompletedData {
     pub response: SessionLimitsExhaustedResponse,
 }
 record!(
-    SessionLimitsExhaustedCompletedData[] { field request_id "requestId", field response
+    SessionLimitsExhaustedCompletedData[] { Field request_id "requestId", Field response
     "response" }
 );
 /// Session limit exhaustion notification requiring user action.
@@ -2826,8 +2826,8 @@ pub struct SessionLimitsExhaustedRequestedData {
     pub max_ai_credits: f64,
 }
 record!(
-    SessionLimitsExhaustedRequestedData[] { field request_id "requestId", field
-    used_ai_credits "usedAiCredits", field max_ai_credits "maxAiCredits" }
+    SessionLimitsExhaustedRequestedData[] { Field request_id "requestId", Field
+    used_ai_credits "usedAiCredits", Field max_ai_credits "maxAiCredits" }
 );
 /// The user's selected action for an exhausted session limit.
 #[derive(Clone)]
@@ -2841,11 +2841,11 @@ pub struct SessionLimitsExhaustedResponse {
     pub max_ai_credits: Option<f64>,
 }
 record!(
-    SessionLimitsExhaustedResponse[] { field action "action", field additional_ai_credits
-    "additionalAiCredits", field max_ai_credits "maxAiCredits" }
+    SessionLimitsExhaustedResponse[] { Field action "action", Field additional_ai_credits
+    "additionalAiCredits", Field max_ai_credits "maxAiCredits" }
 );
 /// User action selected for an exhausted session limit.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionLimitsExhaustedResponseAction {
     /// Increase the current max by an exact AI Credits amount.
@@ -2870,7 +2870,7 @@ pub struct SessionList {
     /// Sessions ordered most-recently-modified first. Discriminated by `isRemote`.
     pub sessions: Vec<SessionListEntry>,
 }
-record!(SessionList[] { field sessions "sessions" });
+record!(SessionList[] { Field sessions "sessions" });
 /// Local or remote session metadata entry. Narrow on `isRemote` to access source-specific fields.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2901,8 +2901,8 @@ pub struct SessionListFilter {
     pub branch: Option<String>,
 }
 record!(
-    SessionListFilter[] { field cwd "cwd", field git_root "gitRoot", field repository
-    "repository", field branch "branch" }
+    SessionListFilter[] { Field cwd "cwd", Field git_root "gitRoot", Field repository
+    "repository", Field branch "branch" }
 );
 impl SessionListFilter {
     /// Sets [`cwd`](Self::cwd).
@@ -2937,7 +2937,7 @@ pub struct SessionListRequest {
     /// Conditions the sessions have to meet. Absent lists all sessions.
     pub filter: Option<SessionListFilter>,
 }
-record!(SessionListRequest[] { field filter "filter" });
+record!(SessionListRequest[] { Field filter "filter" });
 impl SessionListRequest {
     /// Sets [`filter`](Self::filter).
     #[inline]
@@ -2953,7 +2953,7 @@ pub struct SessionListResult {
     /// The sessions. One without a user message is not stored and not listed.
     pub sessions: Vec<SessionMetadata>,
 }
-record!(SessionListResult[] { field sessions "sessions" });
+record!(SessionListResult[] { Field sessions "sessions" });
 /// Queued repo-level startup prompts and the total hook command count after loading.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2964,11 +2964,11 @@ pub struct SessionLoadDeferredRepoHooksResult {
     pub hook_count: i64,
 }
 record!(
-    SessionLoadDeferredRepoHooksResult[] { field startup_prompts "startupPrompts", field
+    SessionLoadDeferredRepoHooksResult[] { Field startup_prompts "startupPrompts", Field
     hook_count "hookCount" }
 );
 /// Log severity level. Determines how the message is displayed in the timeline. Defaults to "info".
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionLogLevel {
     /// Informational message.
@@ -2999,10 +2999,10 @@ pub struct SessionManagedPermissions {
     pub limit_to: Option<Vec<String>>,
 }
 record!(
-    SessionManagedPermissions[] { field disable_bypass_permissions_mode
-    "disableBypassPermissionsMode", field disable_assisted_permissions_mode
-    "disableAssistedPermissionsMode", field deny "deny", field ask "ask", field allow
-    "allow", field limit_to "limitTo" }
+    SessionManagedPermissions[] { Field disable_bypass_permissions_mode
+    "disableBypassPermissionsMode", Field disable_assisted_permissions_mode
+    "disableAssistedPermissionsMode", Field deny "deny", Field ask "ask", Field allow
+    "allow", Field limit_to "limitTo" }
 );
 impl SessionManagedPermissions {
     /// Sets [`disable_bypass_permissions_mode`](Self::disable_bypass_permissions_mode).
@@ -3057,7 +3057,7 @@ pub struct SessionManagedSettings {
     /// Managed permission policy injected by the SDK host.
     pub permissions: Option<SessionManagedPermissions>,
 }
-record!(SessionManagedSettings[] { field permissions "permissions" });
+record!(SessionManagedSettings[] { Field permissions "permissions" });
 impl SessionManagedSettings {
     /// Sets [`permissions`](Self::permissions).
     #[inline]
@@ -3076,8 +3076,8 @@ pub struct SessionMcpOauthCancelLoginParams {
     pub login_id: String,
 }
 record!(
-    SessionMcpOauthCancelLoginParams[] { field expected_installation_id
-    "expectedInstallationId", field login_id "loginId" }
+    SessionMcpOauthCancelLoginParams[] { Field expected_installation_id
+    "expectedInstallationId", Field login_id "loginId" }
 );
 impl SessionMcpOauthCancelLoginParams {
     /// With what is required; the rest is unset.
@@ -3108,9 +3108,9 @@ pub struct SessionMcpOauthPrepareLoginParams {
     pub callback_success_message: Option<String>,
 }
 record!(
-    SessionMcpOauthPrepareLoginParams[] { field server_name "serverName", field
-    expected_installation_id "expectedInstallationId", field force_reauth "forceReauth",
-    field client_name "clientName", field callback_success_message
+    SessionMcpOauthPrepareLoginParams[] { Field server_name "serverName", Field
+    expected_installation_id "expectedInstallationId", Field force_reauth "forceReauth",
+    Field client_name "clientName", Field callback_success_message
     "callbackSuccessMessage" }
 );
 impl SessionMcpOauthPrepareLoginParams {
@@ -3157,7 +3157,7 @@ pub struct SessionMcpSetConnectedIdeInfoParams {
     /// The connected IDE. Null or omitted clears the recorded IDE, which is how a host reports that it is disconnected.
     pub ide: Option<Option<SessionConnectedIdeInfo>>,
 }
-record!(SessionMcpSetConnectedIdeInfoParams[] { field ide "ide" });
+record!(SessionMcpSetConnectedIdeInfoParams[] { Field ide "ide" });
 impl SessionMcpSetConnectedIdeInfoParams {
     /// Sets [`ide`](Self::ide).
     #[inline]
@@ -3192,10 +3192,10 @@ pub struct SessionMetadata {
     pub mc_task_id: Option<String>,
 }
 record!(
-    SessionMetadata[] { field session_id "sessionId", field start_time "startTime", field
-    modified_time "modifiedTime", field summary "summary", field name "name", field
-    client_name "clientName", field is_remote "isRemote", field is_detached "isDetached",
-    field context "context", field mc_task_id "mcTaskId" }
+    SessionMetadata[] { Field session_id "sessionId", Field start_time "startTime", Field
+    modified_time "modifiedTime", Field summary "summary", Field name "name", Field
+    client_name "clientName", Field is_remote "isRemote", Field is_detached "isDetached",
+    Field context "context", Field mc_task_id "mcTaskId" }
 );
 /// Point-in-time snapshot of slow-changing session identifier and state fields
 #[derive(Clone)]
@@ -3235,17 +3235,17 @@ pub struct SessionMetadataSnapshot {
     pub workspace: WorkspaceSummary,
 }
 record!(
-    SessionMetadataSnapshot[] { field session_id "sessionId", field start_time
-    "startTime", field modified_time "modifiedTime", field is_remote "isRemote", field
-    already_in_use "alreadyInUse", nullable workspace_path "workspacePath", field
-    initial_name "initialName", field client_name "clientName", field remote_metadata
-    "remoteMetadata", field summary "summary", field working_directory
-    "workingDirectory", field current_mode "currentMode", field selected_model
-    "selectedModel", nullable session_limits "sessionLimits", field indexed_search
-    "indexedSearch", field workspace "workspace" }
+    SessionMetadataSnapshot[] { Field session_id "sessionId", Field start_time
+    "startTime", Field modified_time "modifiedTime", Field is_remote "isRemote", Field
+    already_in_use "alreadyInUse", Nullable workspace_path "workspacePath", Field
+    initial_name "initialName", Field client_name "clientName", Field remote_metadata
+    "remoteMetadata", Field summary "summary", Field working_directory
+    "workingDirectory", Field current_mode "currentMode", Field selected_model
+    "selectedModel", Nullable session_limits "sessionLimits", Field indexed_search
+    "indexedSearch", Field workspace "workspace" }
 );
 /// The session mode the agent is operating in
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionMode {
     /// The agent is responding interactively to the user.
@@ -3272,7 +3272,7 @@ pub struct SessionModelClearStartupSeedParams {
     pub expected_provider_id: Option<String>,
 }
 record!(
-    SessionModelClearStartupSeedParams[] { field expected_model "expectedModel", field
+    SessionModelClearStartupSeedParams[] { Field expected_model "expectedModel", Field
     expected_provider_id "expectedProviderId" }
 );
 impl SessionModelClearStartupSeedParams {
@@ -3310,9 +3310,9 @@ pub struct SessionModelList {
     pub auto: Option<AutoTierMetadata>,
 }
 record!(
-    SessionModelList[] { field list "list", field providers "providers", field
-    model_price_categories "modelPriceCategories", field quota_snapshots
-    "quotaSnapshots", field auto "auto" }
+    SessionModelList[] { Field list "list", Field providers "providers", Field
+    model_price_categories "modelPriceCategories", Field quota_snapshots
+    "quotaSnapshots", Field auto "auto" }
 );
 /// Cost-category metadata for a CAPI model.
 #[derive(Clone)]
@@ -3324,7 +3324,7 @@ pub struct SessionModelPriceCategory {
     pub price_category: ModelPickerPriceCategory,
 }
 record!(
-    SessionModelPriceCategory[] { field id "id", field price_category "priceCategory" }
+    SessionModelPriceCategory[] { Field id "id", Field price_category "priceCategory" }
 );
 /// Session construction options.
 #[derive(Clone, Default)]
@@ -3509,57 +3509,57 @@ pub struct SessionOpenOptions {
     pub session_capabilities: Option<Vec<SessionCapability>>,
 }
 record!(
-    SessionOpenOptions[] { field session_id "sessionId", field name "name", field model
-    "model", field reasoning_effort "reasoningEffort", field reasoning_summary
-    "reasoningSummary", field verbosity "verbosity", field client_name "clientName",
-    field auth_client_id_metadata_url "authClientIdMetadataUrl", field client_kind
-    "clientKind", field lsp_client_name "lspClientName", field integration_id
-    "integrationId", field exp_assignments "expAssignments", field
-    enable_managed_settings "enableManagedSettings", field enforce_managed_model_defaults
-    "enforceManagedModelDefaults", field managed_settings "managedSettings", field
-    interactive_user "interactiveUser", field enable_file_change_tracking
-    "enableFileChangeTracking", field feature_flags "featureFlags", field
-    is_experimental_mode "isExperimentalMode", field auth_info "authInfo", field provider
-    "provider", field capi "capi", field auto_tier_is_explicit "autoTierIsExplicit",
-    field providers "providers", field models "models", field working_directory
-    "workingDirectory", field additional_directories "additionalDirectories", field
-    working_directory_context "workingDirectoryContext", field remote_steerable
-    "remoteSteerable", field remote_exporting "remoteExporting", field
-    remote_defaulted_on "remoteDefaultedOn", field
-    detached_from_spawning_parent_session_id "detachedFromSpawningParentSessionId", field
+    SessionOpenOptions[] { Field session_id "sessionId", Field name "name", Field model
+    "model", Field reasoning_effort "reasoningEffort", Field reasoning_summary
+    "reasoningSummary", Field verbosity "verbosity", Field client_name "clientName",
+    Field auth_client_id_metadata_url "authClientIdMetadataUrl", Field client_kind
+    "clientKind", Field lsp_client_name "lspClientName", Field integration_id
+    "integrationId", Field exp_assignments "expAssignments", Field
+    enable_managed_settings "enableManagedSettings", Field enforce_managed_model_defaults
+    "enforceManagedModelDefaults", Field managed_settings "managedSettings", Field
+    interactive_user "interactiveUser", Field enable_file_change_tracking
+    "enableFileChangeTracking", Field feature_flags "featureFlags", Field
+    is_experimental_mode "isExperimentalMode", Field auth_info "authInfo", Field provider
+    "provider", Field capi "capi", Field auto_tier_is_explicit "autoTierIsExplicit",
+    Field providers "providers", Field models "models", Field working_directory
+    "workingDirectory", Field additional_directories "additionalDirectories", Field
+    working_directory_context "workingDirectoryContext", Field remote_steerable
+    "remoteSteerable", Field remote_exporting "remoteExporting", Field
+    remote_defaulted_on "remoteDefaultedOn", Field
+    detached_from_spawning_parent_session_id "detachedFromSpawningParentSessionId", Field
     detached_from_spawning_parent_engagement_id "detachedFromSpawningParentEngagementId",
-    field available_tools "availableTools", field excluded_tools "excludedTools", field
-    included_builtin_agents "includedBuiltinAgents", field excluded_builtin_agents
-    "excludedBuiltinAgents", field enable_script_safety "enableScriptSafety", field shell
-    "shell", field shell_init_profile "shellInitProfile", field shell_process_flags
-    "shellProcessFlags", field sandbox_config "sandboxConfig", field
-    sandbox_config_source "sandboxConfigSource", field log_interactive_shells
-    "logInteractiveShells", field env_value_mode "envValueMode", field
-    disabled_mcp_servers "disabledMcpServers", field managed_mcp_servers
-    "managedMcpServers", field allow_all_mcp_server_instructions
-    "allowAllMcpServerInstructions", field skill_directories "skillDirectories", field
-    agent_directories "agentDirectories", field instruction_directories
-    "instructionDirectories", field hook_directories "hookDirectories", field
-    ignored_skills_locations "ignoredSkillsLocations", field enable_skills
-    "enableSkills", field has_skill_provider "hasSkillProvider", field
-    included_builtin_skills "includedBuiltinSkills", field disabled_skills
-    "disabledSkills", field installed_plugins "installedPlugins", field
-    custom_agents_local_only "customAgentsLocalOnly", field skip_custom_instructions
-    "skipCustomInstructions", field refresh_custom_instructions
-    "refreshCustomInstructions", field disabled_instruction_sources
-    "disabledInstructionSources", field coauthor_enabled "coauthorEnabled", field
-    trajectory_file "trajectoryFile", field enable_streaming "enableStreaming", field
-    enable_citations "enableCitations", field copilot_url "copilotUrl", field
-    ask_user_disabled "askUserDisabled", field continue_on_auto_mode
-    "continueOnAutoMode", field running_in_interactive_mode "runningInInteractiveMode",
-    field enable_on_demand_instruction_discovery "enableOnDemandInstructionDiscovery",
-    field max_inline_binary_bytes "maxInlineBinaryBytes", field
-    model_capabilities_overrides "modelCapabilitiesOverrides", field session_limits
-    "sessionLimits", field autopilot "autopilot", field agent_context "agentContext",
-    field events_log_directory "eventsLogDirectory", field events_log_includes_subagents
-    "eventsLogIncludesSubagents", field config_dir "configDir", field
-    additional_content_exclusion_policies "additionalContentExclusionPolicies", field
-    enable_file_hooks "enableFileHooks", field memory "memory", field
+    Field available_tools "availableTools", Field excluded_tools "excludedTools", Field
+    included_builtin_agents "includedBuiltinAgents", Field excluded_builtin_agents
+    "excludedBuiltinAgents", Field enable_script_safety "enableScriptSafety", Field shell
+    "shell", Field shell_init_profile "shellInitProfile", Field shell_process_flags
+    "shellProcessFlags", Field sandbox_config "sandboxConfig", Field
+    sandbox_config_source "sandboxConfigSource", Field log_interactive_shells
+    "logInteractiveShells", Field env_value_mode "envValueMode", Field
+    disabled_mcp_servers "disabledMcpServers", Field managed_mcp_servers
+    "managedMcpServers", Field allow_all_mcp_server_instructions
+    "allowAllMcpServerInstructions", Field skill_directories "skillDirectories", Field
+    agent_directories "agentDirectories", Field instruction_directories
+    "instructionDirectories", Field hook_directories "hookDirectories", Field
+    ignored_skills_locations "ignoredSkillsLocations", Field enable_skills
+    "enableSkills", Field has_skill_provider "hasSkillProvider", Field
+    included_builtin_skills "includedBuiltinSkills", Field disabled_skills
+    "disabledSkills", Field installed_plugins "installedPlugins", Field
+    custom_agents_local_only "customAgentsLocalOnly", Field skip_custom_instructions
+    "skipCustomInstructions", Field refresh_custom_instructions
+    "refreshCustomInstructions", Field disabled_instruction_sources
+    "disabledInstructionSources", Field coauthor_enabled "coauthorEnabled", Field
+    trajectory_file "trajectoryFile", Field enable_streaming "enableStreaming", Field
+    enable_citations "enableCitations", Field copilot_url "copilotUrl", Field
+    ask_user_disabled "askUserDisabled", Field continue_on_auto_mode
+    "continueOnAutoMode", Field running_in_interactive_mode "runningInInteractiveMode",
+    Field enable_on_demand_instruction_discovery "enableOnDemandInstructionDiscovery",
+    Field max_inline_binary_bytes "maxInlineBinaryBytes", Field
+    model_capabilities_overrides "modelCapabilitiesOverrides", Field session_limits
+    "sessionLimits", Field autopilot "autopilot", Field agent_context "agentContext",
+    Field events_log_directory "eventsLogDirectory", Field events_log_includes_subagents
+    "eventsLogIncludesSubagents", Field config_dir "configDir", Field
+    additional_content_exclusion_policies "additionalContentExclusionPolicies", Field
+    enable_file_hooks "enableFileHooks", Field memory "memory", Field
     session_capabilities "sessionCapabilities" }
 );
 impl SessionOpenOptions {
@@ -4165,8 +4165,8 @@ pub struct SessionOpenOptionsAdditionalContentExclusionPolicy {
     pub scope: SessionOpenOptionsAdditionalContentExclusionPolicyScope,
 }
 record!(
-    SessionOpenOptionsAdditionalContentExclusionPolicy[] { field rules "rules", field
-    last_updated_at "last_updated_at", field scope "scope" }
+    SessionOpenOptionsAdditionalContentExclusionPolicy[] { Field rules "rules", Field
+    last_updated_at "last_updated_at", Field scope "scope" }
 );
 impl SessionOpenOptionsAdditionalContentExclusionPolicy {
     /// With what is required; the rest is unset.
@@ -4197,8 +4197,8 @@ pub struct SessionOpenOptionsAdditionalContentExclusionPolicyRule {
     pub source: SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource,
 }
 record!(
-    SessionOpenOptionsAdditionalContentExclusionPolicyRule[] { field paths "paths", field
-    if_any_match "ifAnyMatch", field if_none_match "ifNoneMatch", field source "source" }
+    SessionOpenOptionsAdditionalContentExclusionPolicyRule[] { Field paths "paths", Field
+    if_any_match "ifAnyMatch", Field if_none_match "ifNoneMatch", Field source "source" }
 );
 impl SessionOpenOptionsAdditionalContentExclusionPolicyRule {
     /// With what is required; the rest is unset.
@@ -4237,8 +4237,8 @@ pub struct SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
     pub type_: String,
 }
 record!(
-    SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource[] { field name "name",
-    field type_ "type" }
+    SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource[] { Field name "name",
+    Field type_ "type" }
 );
 impl SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
     /// With what is required; the rest is unset.
@@ -4251,7 +4251,7 @@ impl SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
     }
 }
 /// Allowed values for the `SessionOpenOptionsAdditionalContentExclusionPolicyScope` enumeration.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionOpenOptionsAdditionalContentExclusionPolicyScope {
     /// The content exclusion policy applies to the current repository.
@@ -4265,7 +4265,7 @@ string_enum!(
     SessionOpenOptionsAdditionalContentExclusionPolicyScope { Repo "repo", All "all" }
 );
 /// How MCP server environment values are interpreted.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionOpenOptionsEnvValueMode {
     /// Pass MCP server environment values as literal strings.
@@ -4277,7 +4277,7 @@ pub enum SessionOpenOptionsEnvValueMode {
 }
 string_enum!(SessionOpenOptionsEnvValueMode { Direct "direct", Indirect "indirect" });
 /// Initial reasoning summary mode for supported model clients.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionOpenOptionsReasoningSummary {
     /// Do not request reasoning summaries from the model.
@@ -4340,9 +4340,9 @@ pub struct SessionOpenResult {
     pub progress: Option<Vec<SessionsOpenProgress>>,
 }
 record!(
-    SessionOpenResult[] { field status "status", field session_id "sessionId", field
-    session_api "sessionApi", field startup_prompts "startupPrompts", field
-    remote_session_id "remoteSessionId", field metadata "metadata", field progress
+    SessionOpenResult[] { Field status "status", Field session_id "sessionId", Field
+    session_api "sessionApi", Field startup_prompts "startupPrompts", Field
+    remote_session_id "remoteSessionId", Field metadata "metadata", Field progress
     "progress" }
 );
 /// Plugin names (or specs) to disable in the session's authoritative working directory.
@@ -4352,7 +4352,7 @@ pub struct SessionPluginsDisableRequest {
     /// Plugin names or "plugin@marketplace" specs to disable. Unknown names are ignored. Non-marketplace direct installs cannot be disabled via this API; uninstall them instead. Plugin-owned MCP servers are stopped in active sessions immediately; other plugin contributions remain available until each session reloads plugins.
     pub names: Vec<String>,
 }
-record!(SessionPluginsDisableRequest[] { field names "names" });
+record!(SessionPluginsDisableRequest[] { Field names "names" });
 impl SessionPluginsDisableRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -4367,7 +4367,7 @@ pub struct SessionPluginsEnableRequest {
     /// Plugin names or "plugin@marketplace" specs to enable. Unknown names are ignored. Non-marketplace direct installs are always enabled and cannot be toggled via this API.
     pub names: Vec<String>,
 }
-record!(SessionPluginsEnableRequest[] { field names "names" });
+record!(SessionPluginsEnableRequest[] { Field names "names" });
 impl SessionPluginsEnableRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -4382,7 +4382,7 @@ pub struct SessionPluginsInstallRequest {
     /// Plugin install spec. Accepts the same forms as the CLI: "plugin@marketplace" (marketplace install), "owner/repo" or "owner/repo:subpath" (GitHub direct), an http/https/ssh URL, or a local path. Direct (non-marketplace) installs are deprecated and will produce a deprecationWarning in the result.
     pub source: String,
 }
-record!(SessionPluginsInstallRequest[] { field source "source" });
+record!(SessionPluginsInstallRequest[] { Field source "source" });
 impl SessionPluginsInstallRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -4397,7 +4397,7 @@ pub struct SessionPluginsRetryManagedRequest {
     /// "plugin@marketplace" specs to retry. Omit to retry every plugin the session's managed settings require.
     pub plugins: Option<Vec<String>>,
 }
-record!(SessionPluginsRetryManagedRequest[] { field plugins "plugins" });
+record!(SessionPluginsRetryManagedRequest[] { Field plugins "plugins" });
 impl SessionPluginsRetryManagedRequest {
     /// Sets [`plugins`](Self::plugins).
     #[inline]
@@ -4413,7 +4413,7 @@ pub struct SessionPluginsRetryManagedResult {
     /// One entry per requested plugin, in request order. When no plugins were requested, one entry per plugin the managed settings require.
     pub plugins: Vec<ManagedPluginRetryEntry>,
 }
-record!(SessionPluginsRetryManagedResult[] { field plugins "plugins" });
+record!(SessionPluginsRetryManagedResult[] { Field plugins "plugins" });
 /// Outcome of the prune operation: deleted IDs, dry-run candidates, skipped IDs, total bytes freed, and the dry-run flag.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4430,8 +4430,8 @@ pub struct SessionPruneResult {
     pub dry_run: bool,
 }
 record!(
-    SessionPruneResult[] { field deleted "deleted", field candidates "candidates", field
-    skipped "skipped", field freed_bytes "freedBytes", field dry_run "dryRun" }
+    SessionPruneResult[] { Field deleted "deleted", Field candidates "candidates", Field
+    skipped "skipped", Field freed_bytes "freedBytes", Field dry_run "dryRun" }
 );
 /// Existing delegation guidance for an account without delegation access.
 #[derive(Clone)]
@@ -4442,9 +4442,9 @@ pub struct SessionQuotaDelegateWarning {
     /// Link to upgrade the account.
     pub url: String,
 }
-record!(SessionQuotaDelegateWarning[] { field text "text", field url "url" });
+record!(SessionQuotaDelegateWarning[] { Field text "text", Field url "url" });
 /// Copilot plan tier used by the session quota projection.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionQuotaPlanTier {
     /// Copilot Free.
@@ -4502,14 +4502,14 @@ pub struct SessionQuotaProjection {
     pub delegate_warning: Option<SessionQuotaDelegateWarning>,
 }
 record!(
-    SessionQuotaProjection[] { field snapshots "snapshots", field provider_quotas
-    "providerQuotas", field is_free_user "isFreeUser", field is_tbb_user "isTbbUser",
-    field plan_tier "planTier", field premium_requests_billable
-    "premiumRequestsBillable", field model_cost_column_visible "modelCostColumnVisible",
-    field delegate_available "delegateAvailable", field can_signup_for_copilot_free
-    "canSignupForCopilotFree", field dynamic_workflows_enabled "dynamicWorkflowsEnabled",
-    field dynamic_workflows_ui_visible "dynamicWorkflowsUiVisible", field upgrade_url
-    "upgradeUrl", field delegate_warning "delegateWarning" }
+    SessionQuotaProjection[] { Field snapshots "snapshots", Field provider_quotas
+    "providerQuotas", Field is_free_user "isFreeUser", Field is_tbb_user "isTbbUser",
+    Field plan_tier "planTier", Field premium_requests_billable
+    "premiumRequestsBillable", Field model_cost_column_visible "modelCostColumnVisible",
+    Field delegate_available "delegateAvailable", Field can_signup_for_copilot_free
+    "canSignupForCopilotFree", Field dynamic_workflows_enabled "dynamicWorkflowsEnabled",
+    Field dynamic_workflows_ui_visible "dynamicWorkflowsUiVisible", Field upgrade_url
+    "upgradeUrl", Field delegate_warning "delegateWarning" }
 );
 /// Session quota snapshot, preserving the incumbent numeric units and reset metadata.
 #[derive(Clone)]
@@ -4541,14 +4541,14 @@ pub struct SessionQuotaSnapshot {
     pub overage_entitlement: Option<f64>,
 }
 record!(
-    SessionQuotaSnapshot[] { field is_unlimited_entitlement "isUnlimitedEntitlement",
-    field entitlement_requests "entitlementRequests", field used_requests "usedRequests",
-    field usage_allowed_with_exhausted_quota "usageAllowedWithExhaustedQuota", field
-    overage "overage", field overage_allowed_with_exhausted_quota
-    "overageAllowedWithExhaustedQuota", field remaining_percentage "remainingPercentage",
-    field reset_date_epoch_ms "resetDateEpochMs", field reset_date_estimated
-    "resetDateEstimated", field has_quota "hasQuota", field token_based_billing
-    "tokenBasedBilling", field overage_entitlement "overageEntitlement" }
+    SessionQuotaSnapshot[] { Field is_unlimited_entitlement "isUnlimitedEntitlement",
+    Field entitlement_requests "entitlementRequests", Field used_requests "usedRequests",
+    Field usage_allowed_with_exhausted_quota "usageAllowedWithExhaustedQuota", Field
+    overage "overage", Field overage_allowed_with_exhausted_quota
+    "overageAllowedWithExhaustedQuota", Field remaining_percentage "remainingPercentage",
+    Field reset_date_epoch_ms "resetDateEpochMs", Field reset_date_estimated
+    "resetDateEstimated", Field has_quota "hasQuota", Field token_based_billing
+    "tokenBasedBilling", Field overage_entitlement "overageEntitlement" }
 );
 /// Answer to session.resume.
 #[derive(Clone)]
@@ -4580,12 +4580,12 @@ pub struct SessionResumeResult {
     pub transcript_recovery: Option<TranscriptRecovery>,
 }
 record!(
-    SessionResumeResult[] { field session_id "sessionId", field native_session_id
-    "nativeSessionId", field workspace_path "workspacePath", field start_time
-    "startTime", field is_remote "isRemote", field mode "mode", field model_state
-    "modelState", field capabilities "capabilities", field remote_url "remoteUrl", field
-    open_canvases "openCanvases", field open_canvas_instances "openCanvasInstances",
-    field transcript_recovery "transcriptRecovery" }
+    SessionResumeResult[] { Field session_id "sessionId", Field native_session_id
+    "nativeSessionId", Field workspace_path "workspacePath", Field start_time
+    "startTime", Field is_remote "isRemote", Field mode "mode", Field model_state
+    "modelState", Field capabilities "capabilities", Field remote_url "remoteUrl", Field
+    open_canvases "openCanvases", Field open_canvas_instances "openCanvasInstances",
+    Field transcript_recovery "transcriptRecovery" }
 );
 /// New auth credentials to install on the session. Omit to leave credentials unchanged.
 #[derive(Clone, Default)]
@@ -4594,7 +4594,7 @@ pub struct SessionSetCredentialsParams {
     /// The new auth credentials to install on the session. When omitted or `undefined`, the call is a no-op and the session's existing credentials are preserved. The runtime installs the supplied value immediately for outbound model/API requests. When the credential carries a raw token (`token`, `env`, or `gh-cli`) but no `copilotUser`, the runtime additionally re-resolves `copilotUser` server-side (best-effort, asynchronously, after the synchronous install) so plan/quota/billing metadata regains fidelity; on resolution failure the verbatim credential remains installed. It does NOT otherwise validate the credential. Several variants carry secret material; treat this method's params as containing secrets at rest and in transit.
     pub credentials: Option<SettableAuthInfo>,
 }
-record!(SessionSetCredentialsParams[] { field credentials "credentials" });
+record!(SessionSetCredentialsParams[] { Field credentials "credentials" });
 impl SessionSetCredentialsParams {
     /// Sets [`credentials`](Self::credentials).
     #[inline]
@@ -4613,7 +4613,7 @@ pub struct SessionSetCredentialsResult {
     pub copilot_user_resolved: Option<bool>,
 }
 record!(
-    SessionSetCredentialsResult[] { field success "success", field copilot_user_resolved
+    SessionSetCredentialsResult[] { Field success "success", Field copilot_user_resolved
     "copilotUserResolved" }
 );
 /// Parameters of session.setForeground.
@@ -4623,7 +4623,7 @@ pub struct SessionSetForegroundRequest {
     /// Identifier of the session.
     pub session_id: String,
 }
-record!(SessionSetForegroundRequest[] { field session_id "sessionId" });
+record!(SessionSetForegroundRequest[] { Field session_id "sessionId" });
 impl SessionSetForegroundRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -4642,7 +4642,7 @@ pub struct SessionSetForegroundResult {
     /// Why it failed. Absent on success.
     pub error: Option<String>,
 }
-record!(SessionSetForegroundResult[] { field success "success", field error "error" });
+record!(SessionSetForegroundResult[] { Field success "success", Field error "error" });
 /// Availability of built-in job tools surfaced to boundary consumers.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4653,8 +4653,8 @@ pub struct SessionSettingsBuiltInToolAvailabilitySnapshot {
     pub create_pull_request: Option<bool>,
 }
 record!(
-    SessionSettingsBuiltInToolAvailabilitySnapshot[] { field report_progress
-    "reportProgress", field create_pull_request "createPullRequest" }
+    SessionSettingsBuiltInToolAvailabilitySnapshot[] { Field report_progress
+    "reportProgress", Field create_pull_request "createPullRequest" }
 );
 /// Named Rust-owned settings predicate to evaluate for this session.
 #[derive(Clone)]
@@ -4666,7 +4666,7 @@ pub struct SessionSettingsEvaluatePredicateRequest {
     pub tool_name: Option<String>,
 }
 record!(
-    SessionSettingsEvaluatePredicateRequest[] { field name "name", field tool_name
+    SessionSettingsEvaluatePredicateRequest[] { Field name "name", Field tool_name
     "toolName" }
 );
 impl SessionSettingsEvaluatePredicateRequest {
@@ -4689,7 +4689,7 @@ pub struct SessionSettingsEvaluatePredicateResult {
     /// Whether the named settings predicate evaluated to enabled.
     pub enabled: bool,
 }
-record!(SessionSettingsEvaluatePredicateResult[] { field enabled "enabled" });
+record!(SessionSettingsEvaluatePredicateResult[] { Field enabled "enabled" });
 /// Redacted job settings for a session. The job nonce is excluded.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4704,8 +4704,8 @@ pub struct SessionSettingsJobSnapshot {
     >,
 }
 record!(
-    SessionSettingsJobSnapshot[] { field event_type "eventType", field is_trigger_job
-    "isTriggerJob", field built_in_tool_availability "builtInToolAvailability" }
+    SessionSettingsJobSnapshot[] { Field event_type "eventType", Field is_trigger_job
+    "isTriggerJob", Field built_in_tool_availability "builtInToolAvailability" }
 );
 /// Redacted model routing settings for a session.
 #[derive(Clone)]
@@ -4721,8 +4721,8 @@ pub struct SessionSettingsModelSnapshot {
     pub callback_url: Option<String>,
 }
 record!(
-    SessionSettingsModelSnapshot[] { field model "model", field default_reasoning_effort
-    "defaultReasoningEffort", field instance_id "instanceId", field callback_url
+    SessionSettingsModelSnapshot[] { Field model "model", Field default_reasoning_effort
+    "defaultReasoningEffort", Field instance_id "instanceId", Field callback_url
     "callbackUrl" }
 );
 /// Online-evaluation settings safe to expose across the SDK boundary.
@@ -4735,12 +4735,12 @@ pub struct SessionSettingsOnlineEvaluationSnapshot {
     pub enable_online_evaluation_output_file: Option<bool>,
 }
 record!(
-    SessionSettingsOnlineEvaluationSnapshot[] { field disable_online_evaluation
-    "disableOnlineEvaluation", field enable_online_evaluation_output_file
+    SessionSettingsOnlineEvaluationSnapshot[] { Field disable_online_evaluation
+    "disableOnlineEvaluation", Field enable_online_evaluation_output_file
     "enableOnlineEvaluationOutputFile" }
 );
 /// Rust-owned settings predicates exposed across the SDK boundary. Raw feature-flag names are intentionally not part of the contract.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionSettingsPredicateName {
     /// Whether the security-tools feature flag enables security tool wiring.
@@ -4832,11 +4832,11 @@ pub struct SessionSettingsRepoSnapshot {
     pub pr_commit_count: Option<f64>,
 }
 record!(
-    SessionSettingsRepoSnapshot[] { field name "name", field id "id", field branch
-    "branch", field commit "commit", field read_write "readWrite", field owner_name
-    "ownerName", field owner_id "ownerId", field server_url "serverUrl", field host
-    "host", field host_protocol "hostProtocol", field secret_scanning_url
-    "secretScanningUrl", field pr_commit_count "prCommitCount" }
+    SessionSettingsRepoSnapshot[] { Field name "name", Field id "id", Field branch
+    "branch", Field commit "commit", Field read_write "readWrite", Field owner_name
+    "ownerName", Field owner_id "ownerId", Field server_url "serverUrl", Field host
+    "host", Field host_protocol "hostProtocol", Field secret_scanning_url
+    "secretScanningUrl", Field pr_commit_count "prCommitCount" }
 );
 /// Redacted, serializable view of session runtime settings for SDK boundary consumers. Secrets and raw feature flags are intentionally excluded.
 #[derive(Clone)]
@@ -4862,9 +4862,9 @@ pub struct SessionSettingsSnapshot {
     pub online_evaluation: SessionSettingsOnlineEvaluationSnapshot,
 }
 record!(
-    SessionSettingsSnapshot[] { field version "version", field client_name "clientName",
-    field timeout_ms "timeoutMs", field start_time_ms "startTimeMs", field repo "repo",
-    field model "model", field validation "validation", field job "job", field
+    SessionSettingsSnapshot[] { Field version "version", Field client_name "clientName",
+    Field timeout_ms "timeoutMs", Field start_time_ms "startTimeMs", Field repo "repo",
+    Field model "model", Field validation "validation", Field job "job", Field
     online_evaluation "onlineEvaluation" }
 );
 /// Redacted validation and memory-tool settings for a session.
@@ -4891,11 +4891,11 @@ pub struct SessionSettingsValidationSnapshot {
     pub memory_vote_enabled: Option<bool>,
 }
 record!(
-    SessionSettingsValidationSnapshot[] { field timeout "timeout", field
-    dependabot_timeout "dependabotTimeout", field codeql_enabled "codeqlEnabled", field
-    code_review_enabled "codeReviewEnabled", field code_review_model "codeReviewModel",
-    field advisory_enabled "advisoryEnabled", field secret_scanning_enabled
-    "secretScanningEnabled", field memory_store_enabled "memoryStoreEnabled", field
+    SessionSettingsValidationSnapshot[] { Field timeout "timeout", Field
+    dependabot_timeout "dependabotTimeout", Field codeql_enabled "codeqlEnabled", Field
+    code_review_enabled "codeReviewEnabled", Field code_review_model "codeReviewModel",
+    Field advisory_enabled "advisoryEnabled", Field secret_scanning_enabled
+    "secretScanningEnabled", Field memory_store_enabled "memoryStoreEnabled", Field
     memory_vote_enabled "memoryVoteEnabled" }
 );
 /// Map of sessionId -> on-disk size in bytes for each session's workspace directory.
@@ -4905,9 +4905,9 @@ pub struct SessionSizes {
     /// Map of sessionId -> on-disk size in bytes for the session's workspace directory
     pub sizes: std::collections::BTreeMap<String, i64>,
 }
-record!(SessionSizes[] { field sizes "sizes" });
+record!(SessionSizes[] { Field sizes "sizes" });
 /// Which session sources to include. Defaults to `local` for backward compatibility.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionSource {
     /// Return only local sessions.
@@ -4942,9 +4942,9 @@ pub struct SessionStartHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    SessionStartHookInput[] { field session_id "sessionId", field timestamp "timestamp",
-    field cwd "cwd", field source "source", field initial_prompt "initialPrompt", field
-    agent_id "agentId", field agent_type "agentType", field parent_agent_id
+    SessionStartHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
+    Field cwd "cwd", Field source "source", Field initial_prompt "initialPrompt", Field
+    agent_id "agentId", Field agent_type "agentType", Field parent_agent_id
     "parentAgentId" }
 );
 /// Output of the sessionStart hook. Every member may be left out, which means no opinion.
@@ -4957,11 +4957,11 @@ pub struct SessionStartHookOutput {
     pub modified_config: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(
-    SessionStartHookOutput[] { field additional_context "additionalContext", field
+    SessionStartHookOutput[] { Field additional_context "additionalContext", Field
     modified_config "modifiedConfig" }
 );
 /// Why a sessionStart hook runs.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionStartHookSource {
     /// The CLI started with this session.
@@ -4981,7 +4981,7 @@ pub struct SessionTelemetryEngagement {
     /// Current telemetry engagement ID, when available.
     pub engagement_id: Option<String>,
 }
-record!(SessionTelemetryEngagement[] { field engagement_id "engagementId" });
+record!(SessionTelemetryEngagement[] { Field engagement_id "engagementId" });
 /// Patch of mutable session options to apply to the running session.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -5122,47 +5122,47 @@ pub struct SessionUpdateOptionsParams {
     pub autopilot: Option<AutopilotOptions>,
 }
 record!(
-    SessionUpdateOptionsParams[] { field image_generation "imageGeneration", field model
-    "model", field model_capabilities_overrides "modelCapabilitiesOverrides", field
-    reasoning_effort "reasoningEffort", field reasoning_summary "reasoningSummary", field
-    verbosity "verbosity", field client_name "clientName", field lsp_client_name
-    "lspClientName", field integration_id "integrationId", field feature_flags
-    "featureFlags", field is_experimental_mode "isExperimentalMode", field provider
-    "provider", field capi "capi", field working_directory "workingDirectory", field
-    available_tools "availableTools", field excluded_tools "excludedTools", field
-    included_builtin_agents "includedBuiltinAgents", field excluded_builtin_agents
-    "excludedBuiltinAgents", field tool_filter_precedence "toolFilterPrecedence", field
-    enable_script_safety "enableScriptSafety", field shell "shell", field
-    shell_init_profile "shellInitProfile", field shell_process_flags "shellProcessFlags",
-    field sandbox_config "sandboxConfig", field sandbox_config_source
-    "sandboxConfigSource", field log_interactive_shells "logInteractiveShells", field
-    env_value_mode "envValueMode", field allow_all_mcp_server_instructions
-    "allowAllMcpServerInstructions", field skill_directories "skillDirectories", field
-    agent_directories "agentDirectories", field instruction_directories
-    "instructionDirectories", field hook_directories "hookDirectories", field
-    ignored_skills_locations "ignoredSkillsLocations", field included_builtin_skills
-    "includedBuiltinSkills", field disabled_skills "disabledSkills", field
-    enable_on_demand_instruction_discovery "enableOnDemandInstructionDiscovery", field
-    max_inline_binary_bytes "maxInlineBinaryBytes", field installed_plugins
-    "installedPlugins", field custom_agents_local_only "customAgentsLocalOnly", field
-    suppress_custom_agent_prompt "suppressCustomAgentPrompt", field
-    skip_custom_instructions "skipCustomInstructions", field disabled_instruction_sources
-    "disabledInstructionSources", field coauthor_enabled "coauthorEnabled", field
-    trajectory_file "trajectoryFile", field enable_streaming "enableStreaming", field
-    copilot_url "copilotUrl", field ask_user_disabled "askUserDisabled", field
-    continue_on_auto_mode "continueOnAutoMode", field running_in_interactive_mode
-    "runningInInteractiveMode", field enable_reasoning_summaries
-    "enableReasoningSummaries", field agent_context "agentContext", field
-    events_log_directory "eventsLogDirectory", field events_log_includes_subagents
-    "eventsLogIncludesSubagents", field additional_content_exclusion_policies
-    "additionalContentExclusionPolicies", field manage_schedule_enabled
-    "manageScheduleEnabled", field session_capabilities "sessionCapabilities", field
-    skip_embedding_retrieval "skipEmbeddingRetrieval", field
-    organization_custom_instructions "organizationCustomInstructions", field
-    enable_file_hooks "enableFileHooks", field enable_host_git_operations
-    "enableHostGitOperations", field enable_session_store "enableSessionStore", field
-    enable_skills "enableSkills", field context_tier "contextTier", field session_limits
-    "sessionLimits", field autopilot "autopilot" }
+    SessionUpdateOptionsParams[] { Field image_generation "imageGeneration", Field model
+    "model", Field model_capabilities_overrides "modelCapabilitiesOverrides", Field
+    reasoning_effort "reasoningEffort", Field reasoning_summary "reasoningSummary", Field
+    verbosity "verbosity", Field client_name "clientName", Field lsp_client_name
+    "lspClientName", Field integration_id "integrationId", Field feature_flags
+    "featureFlags", Field is_experimental_mode "isExperimentalMode", Field provider
+    "provider", Field capi "capi", Field working_directory "workingDirectory", Field
+    available_tools "availableTools", Field excluded_tools "excludedTools", Field
+    included_builtin_agents "includedBuiltinAgents", Field excluded_builtin_agents
+    "excludedBuiltinAgents", Field tool_filter_precedence "toolFilterPrecedence", Field
+    enable_script_safety "enableScriptSafety", Field shell "shell", Field
+    shell_init_profile "shellInitProfile", Field shell_process_flags "shellProcessFlags",
+    Field sandbox_config "sandboxConfig", Field sandbox_config_source
+    "sandboxConfigSource", Field log_interactive_shells "logInteractiveShells", Field
+    env_value_mode "envValueMode", Field allow_all_mcp_server_instructions
+    "allowAllMcpServerInstructions", Field skill_directories "skillDirectories", Field
+    agent_directories "agentDirectories", Field instruction_directories
+    "instructionDirectories", Field hook_directories "hookDirectories", Field
+    ignored_skills_locations "ignoredSkillsLocations", Field included_builtin_skills
+    "includedBuiltinSkills", Field disabled_skills "disabledSkills", Field
+    enable_on_demand_instruction_discovery "enableOnDemandInstructionDiscovery", Field
+    max_inline_binary_bytes "maxInlineBinaryBytes", Field installed_plugins
+    "installedPlugins", Field custom_agents_local_only "customAgentsLocalOnly", Field
+    suppress_custom_agent_prompt "suppressCustomAgentPrompt", Field
+    skip_custom_instructions "skipCustomInstructions", Field disabled_instruction_sources
+    "disabledInstructionSources", Field coauthor_enabled "coauthorEnabled", Field
+    trajectory_file "trajectoryFile", Field enable_streaming "enableStreaming", Field
+    copilot_url "copilotUrl", Field ask_user_disabled "askUserDisabled", Field
+    continue_on_auto_mode "continueOnAutoMode", Field running_in_interactive_mode
+    "runningInInteractiveMode", Field enable_reasoning_summaries
+    "enableReasoningSummaries", Field agent_context "agentContext", Field
+    events_log_directory "eventsLogDirectory", Field events_log_includes_subagents
+    "eventsLogIncludesSubagents", Field additional_content_exclusion_policies
+    "additionalContentExclusionPolicies", Field manage_schedule_enabled
+    "manageScheduleEnabled", Field session_capabilities "sessionCapabilities", Field
+    skip_embedding_retrieval "skipEmbeddingRetrieval", Field
+    organization_custom_instructions "organizationCustomInstructions", Field
+    enable_file_hooks "enableFileHooks", Field enable_host_git_operations
+    "enableHostGitOperations", Field enable_session_store "enableSessionStore", Field
+    enable_skills "enableSkills", Field context_tier "contextTier", Field session_limits
+    "sessionLimits", Field autopilot "autopilot" }
 );
 impl SessionUpdateOptionsParams {
     /// Sets [`image_generation`](Self::image_generation).
@@ -5649,7 +5649,7 @@ pub struct SessionUpdateOptionsResult {
     pub plugin_hook_count: Option<i64>,
 }
 record!(
-    SessionUpdateOptionsResult[] { field success "success", field plugin_hook_count
+    SessionUpdateOptionsResult[] { Field success "success", Field plugin_hook_count
     "pluginHookCount" }
 );
 /// Internal absolute code-change totals reported by the owning host.
@@ -5666,8 +5666,8 @@ pub struct SessionUsageSetCodeChangesParams {
     pub files_count: Option<f64>,
 }
 record!(
-    SessionUsageSetCodeChangesParams[] { field lines_added "linesAdded", field
-    lines_removed "linesRemoved", field files_count "filesCount" }
+    SessionUsageSetCodeChangesParams[] { Field lines_added "linesAdded", Field
+    lines_removed "linesRemoved", Field files_count "filesCount" }
 );
 impl SessionUsageSetCodeChangesParams {
     /// With what is required; the rest is unset.
@@ -5687,7 +5687,7 @@ impl SessionUsageSetCodeChangesParams {
     }
 }
 /// Sharing status for a synced session. "repo" makes the session visible to anyone with read access to the repository; "unshared" restricts it to the creator and collaborators.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionVisibilityStatus {
     /// The session is visible to repository readers.
@@ -5720,9 +5720,9 @@ pub struct SessionWorkingDirectoryContext {
     pub base_commit: Option<String>,
 }
 record!(
-    SessionWorkingDirectoryContext[] { field cwd "cwd", field git_root "gitRoot", field
-    repository "repository", field host_type "hostType", field repository_host
-    "repositoryHost", field branch "branch", field head_commit "headCommit", field
+    SessionWorkingDirectoryContext[] { Field cwd "cwd", Field git_root "gitRoot", Field
+    repository "repository", Field host_type "hostType", Field repository_host
+    "repositoryHost", Field branch "branch", Field head_commit "headCommit", Field
     base_commit "baseCommit" }
 );
 impl SessionWorkingDirectoryContext {
@@ -5787,7 +5787,7 @@ impl SessionWorkingDirectoryContext {
     }
 }
 /// Hosting platform type of the repository
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionWorkingDirectoryContextHostType {
     /// The working directory repository is hosted on GitHub.
@@ -5822,10 +5822,10 @@ pub struct SessionWorkingDirectoryContextWithClient {
     pub client_name: Option<String>,
 }
 record!(
-    SessionWorkingDirectoryContextWithClient[] { field cwd "cwd", field git_root
-    "gitRoot", field repository "repository", field host_type "hostType", field branch
-    "branch", field repository_host "repositoryHost", field head_commit "headCommit",
-    field base_commit "baseCommit", field client_name "clientName" }
+    SessionWorkingDirectoryContextWithClient[] { Field cwd "cwd", Field git_root
+    "gitRoot", Field repository "repository", Field host_type "hostType", Field branch
+    "branch", Field repository_host "repositoryHost", Field head_commit "headCommit",
+    Field base_commit "baseCommit", Field client_name "clientName" }
 );
 impl SessionWorkingDirectoryContextWithClient {
     /// With what is required; the rest is unset.

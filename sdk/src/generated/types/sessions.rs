@@ -13,7 +13,7 @@ pub struct SessionsBulkDeleteRequest {
     /// Session IDs to close, deactivate, and delete from disk
     pub session_ids: Vec<String>,
 }
-record!(SessionsBulkDeleteRequest[] { field session_ids "sessionIds" });
+record!(SessionsBulkDeleteRequest[] { Field session_ids "sessionIds" });
 impl SessionsBulkDeleteRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -28,7 +28,7 @@ pub struct SessionsCheckInUseRequest {
     /// Session IDs to test for live in-use locks
     pub session_ids: Vec<String>,
 }
-record!(SessionsCheckInUseRequest[] { field session_ids "sessionIds" });
+record!(SessionsCheckInUseRequest[] { Field session_ids "sessionIds" });
 impl SessionsCheckInUseRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -43,7 +43,7 @@ pub struct SessionsCheckInUseResult {
     /// Session IDs from the input set that are currently held by another running process via an alive lock file
     pub in_use: Vec<String>,
 }
-record!(SessionsCheckInUseResult[] { field in_use "inUse" });
+record!(SessionsCheckInUseResult[] { Field in_use "inUse" });
 /// Client metadata outcome for one requested local session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -73,7 +73,7 @@ pub struct SessionsClientMetadataEntryCorrupt {
     pub session_id: String,
 }
 record!(
-    SessionsClientMetadataEntryCorrupt["status" "corrupt"] { field session_id "sessionId"
+    SessionsClientMetadataEntryCorrupt["status" "corrupt"] { Field session_id "sessionId"
     }
 );
 /// `SessionsClientMetadataEntry: NotFound` of the protocol.
@@ -84,7 +84,7 @@ pub struct SessionsClientMetadataEntryNotFound {
     pub session_id: String,
 }
 record!(
-    SessionsClientMetadataEntryNotFound["status" "notFound"] { field session_id
+    SessionsClientMetadataEntryNotFound["status" "notFound"] { Field session_id
     "sessionId" }
 );
 /// `SessionsClientMetadataEntry: Ok` of the protocol.
@@ -97,7 +97,7 @@ pub struct SessionsClientMetadataEntryOk {
     pub metadata: ClientMetadata,
 }
 record!(
-    SessionsClientMetadataEntryOk["status" "ok"] { field session_id "sessionId", field
+    SessionsClientMetadataEntryOk["status" "ok"] { Field session_id "sessionId", Field
     metadata "metadata" }
 );
 /// `SessionsClientMetadataEntry: Unavailable` of the protocol.
@@ -112,8 +112,8 @@ pub struct SessionsClientMetadataEntryUnavailable {
     pub message: String,
 }
 record!(
-    SessionsClientMetadataEntryUnavailable["status" "unavailable"] { field session_id
-    "sessionId", field code "code", field message "message" }
+    SessionsClientMetadataEntryUnavailable["status" "unavailable"] { Field session_id
+    "sessionId", Field code "code", Field message "message" }
 );
 /// `SessionsClientMetadataEntry: UnsupportedVersion` of the protocol.
 #[derive(Clone)]
@@ -123,7 +123,7 @@ pub struct SessionsClientMetadataEntryUnsupportedVersion {
     pub session_id: String,
 }
 record!(
-    SessionsClientMetadataEntryUnsupportedVersion["status" "unsupportedVersion"] { field
+    SessionsClientMetadataEntryUnsupportedVersion["status" "unsupportedVersion"] { Field
     session_id "sessionId" }
 );
 /// Session ID to close.
@@ -133,7 +133,7 @@ pub struct SessionsCloseRequest {
     /// Session ID to close
     pub session_id: String,
 }
-record!(SessionsCloseRequest[] { field session_id "sessionId" });
+record!(SessionsCloseRequest[] { Field session_id "sessionId" });
 impl SessionsCloseRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -164,9 +164,9 @@ pub struct SessionsCreateWorkspaceRequest {
     pub name: Option<String>,
 }
 record!(
-    SessionsCreateWorkspaceRequest[] { field session_id "sessionId", field
-    session_state_path "sessionStatePath", field convention "convention", field context
-    "context", field name "name" }
+    SessionsCreateWorkspaceRequest[] { Field session_id "sessionId", Field
+    session_state_path "sessionStatePath", Field convention "convention", Field context
+    "context", Field name "name" }
 );
 impl SessionsCreateWorkspaceRequest {
     /// With what is required; the rest is unset.
@@ -204,7 +204,7 @@ pub struct SessionsCreateWorkspaceResult {
     /// The created workspace record, as JSON
     pub workspace_json: String,
 }
-record!(SessionsCreateWorkspaceResult[] { field workspace_json "workspaceJson" });
+record!(SessionsCreateWorkspaceResult[] { Field workspace_json "workspaceJson" });
 /// Session ID to delete from disk.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -215,7 +215,7 @@ pub struct SessionsDeleteRequest {
     pub session_path: Option<Option<String>>,
 }
 record!(
-    SessionsDeleteRequest[] { field session_id "sessionId", field session_path
+    SessionsDeleteRequest[] { Field session_id "sessionId", Field session_path
     "sessionPath" }
 );
 impl SessionsDeleteRequest {
@@ -241,7 +241,7 @@ pub struct SessionsEnrichMetadataRequest {
     /// Session metadata records to enrich. Records that already have summary and context are returned unchanged.
     pub sessions: Vec<LocalSessionMetadataValue>,
 }
-record!(SessionsEnrichMetadataRequest[] { field sessions "sessions" });
+record!(SessionsEnrichMetadataRequest[] { Field sessions "sessions" });
 impl SessionsEnrichMetadataRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -256,7 +256,7 @@ pub struct SessionsFindByPrefixRequest {
     /// UUID prefix (>=7 hex chars, <36 chars). Returns the unique session ID, or undefined when there is no match or the prefix matches multiple sessions.
     pub prefix: String,
 }
-record!(SessionsFindByPrefixRequest[] { field prefix "prefix" });
+record!(SessionsFindByPrefixRequest[] { Field prefix "prefix" });
 impl SessionsFindByPrefixRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -271,7 +271,7 @@ pub struct SessionsFindByPrefixResult {
     /// Omitted when no unique session matches the prefix (no match or ambiguous)
     pub session_id: Option<String>,
 }
-record!(SessionsFindByPrefixResult[] { field session_id "sessionId" });
+record!(SessionsFindByPrefixResult[] { Field session_id "sessionId" });
 /// GitHub task ID to look up.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -279,7 +279,7 @@ pub struct SessionsFindByTaskIdRequest {
     /// GitHub task ID to look up
     pub task_id: String,
 }
-record!(SessionsFindByTaskIdRequest[] { field task_id "taskId" });
+record!(SessionsFindByTaskIdRequest[] { Field task_id "taskId" });
 impl SessionsFindByTaskIdRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -294,7 +294,7 @@ pub struct SessionsFindByTaskIdResult {
     /// Omitted when no local session is bound to that GitHub task
     pub session_id: Option<String>,
 }
-record!(SessionsFindByTaskIdResult[] { field session_id "sessionId" });
+record!(SessionsFindByTaskIdResult[] { Field session_id "sessionId" });
 /// Source session identifier to fork from, optional event-ID boundary, and optional friendly name for the new session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -307,8 +307,8 @@ pub struct SessionsForkRequest {
     pub name: Option<String>,
 }
 record!(
-    SessionsForkRequest[] { field session_id "sessionId", field to_event_id "toEventId",
-    field name "name" }
+    SessionsForkRequest[] { Field session_id "sessionId", Field to_event_id "toEventId",
+    Field name "name" }
 );
 impl SessionsForkRequest {
     /// With what is required; the rest is unset.
@@ -342,7 +342,7 @@ pub struct SessionsForkResult {
     /// Friendly name assigned to the forked session, if any.
     pub name: Option<String>,
 }
-record!(SessionsForkResult[] { field session_id "sessionId", field name "name" });
+record!(SessionsForkResult[] { Field session_id "sessionId", Field name "name" });
 /// Session ID whose board entry count should be returned.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -350,7 +350,7 @@ pub struct SessionsGetBoardEntryCountRequest {
     /// Session ID whose board entry count should be returned.
     pub session_id: String,
 }
-record!(SessionsGetBoardEntryCountRequest[] { field session_id "sessionId" });
+record!(SessionsGetBoardEntryCountRequest[] { Field session_id "sessionId" });
 impl SessionsGetBoardEntryCountRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -367,7 +367,7 @@ pub struct SessionsGetBoardEntryCountResult {
     /// Board entry count, when available.
     pub count: Option<i64>,
 }
-record!(SessionsGetBoardEntryCountResult[] { field count "count" });
+record!(SessionsGetBoardEntryCountResult[] { Field count "count" });
 /// Bounded batch request for client-owned metadata from persisted local sessions.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -378,7 +378,7 @@ pub struct SessionsGetClientMetadataRequest {
     pub keys: Option<Vec<String>>,
 }
 record!(
-    SessionsGetClientMetadataRequest[] { field session_ids "sessionIds", field keys
+    SessionsGetClientMetadataRequest[] { Field session_ids "sessionIds", Field keys
     "keys" }
 );
 impl SessionsGetClientMetadataRequest {
@@ -403,7 +403,7 @@ pub struct SessionsGetEventFilePathRequest {
     /// Session ID whose event-log file path to compute
     pub session_id: String,
 }
-record!(SessionsGetEventFilePathRequest[] { field session_id "sessionId" });
+record!(SessionsGetEventFilePathRequest[] { Field session_id "sessionId" });
 impl SessionsGetEventFilePathRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -420,7 +420,7 @@ pub struct SessionsGetEventFilePathResult {
     /// Absolute path to the session's events.jsonl file
     pub file_path: String,
 }
-record!(SessionsGetEventFilePathResult[] { field file_path "filePath" });
+record!(SessionsGetEventFilePathResult[] { Field file_path "filePath" });
 /// Optional working-directory context used to score session relevance.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -428,7 +428,7 @@ pub struct SessionsGetLastForContextRequest {
     /// Optional working-directory context used to score session relevance. When omitted the most-recently-modified session wins.
     pub context: Option<SessionContext>,
 }
-record!(SessionsGetLastForContextRequest[] { field context "context" });
+record!(SessionsGetLastForContextRequest[] { Field context "context" });
 impl SessionsGetLastForContextRequest {
     /// Sets [`context`](Self::context).
     #[inline]
@@ -444,7 +444,7 @@ pub struct SessionsGetLastForContextResult {
     /// Most-relevant session ID for the supplied context, or omitted when no sessions exist
     pub session_id: Option<String>,
 }
-record!(SessionsGetLastForContextResult[] { field session_id "sessionId" });
+record!(SessionsGetLastForContextResult[] { Field session_id "sessionId" });
 /// Session ID whose persisted metadata should be read.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -452,7 +452,7 @@ pub struct SessionsGetMetadataRequest {
     /// Session ID to inspect
     pub session_id: String,
 }
-record!(SessionsGetMetadataRequest[] { field session_id "sessionId" });
+record!(SessionsGetMetadataRequest[] { Field session_id "sessionId" });
 impl SessionsGetMetadataRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -469,7 +469,7 @@ pub struct SessionsGetMetadataResult {
     /// Local session metadata, omitted when the session does not exist.
     pub session: Option<LocalSessionMetadataValue>,
 }
-record!(SessionsGetMetadataResult[] { field session "session" });
+record!(SessionsGetMetadataResult[] { Field session "session" });
 /// Session ID to look up the persisted remote-steerable flag for.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -477,7 +477,7 @@ pub struct SessionsGetPersistedRemoteSteerableRequest {
     /// Session ID to look up the persisted remote-steerable flag for
     pub session_id: String,
 }
-record!(SessionsGetPersistedRemoteSteerableRequest[] { field session_id "sessionId" });
+record!(SessionsGetPersistedRemoteSteerableRequest[] { Field session_id "sessionId" });
 impl SessionsGetPersistedRemoteSteerableRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -495,7 +495,7 @@ pub struct SessionsGetPersistedRemoteSteerableResult {
     pub remote_steerable: Option<bool>,
 }
 record!(
-    SessionsGetPersistedRemoteSteerableResult[] { field remote_steerable
+    SessionsGetPersistedRemoteSteerableResult[] { Field remote_steerable
     "remoteSteerable" }
 );
 /// Limit for non-empty local session IDs.
@@ -505,7 +505,7 @@ pub struct SessionsListNonEmptySessionIdsRequest {
     /// Maximum number of session IDs to return.
     pub limit: Option<i64>,
 }
-record!(SessionsListNonEmptySessionIdsRequest[] { field limit "limit" });
+record!(SessionsListNonEmptySessionIdsRequest[] { Field limit "limit" });
 impl SessionsListNonEmptySessionIdsRequest {
     /// Sets [`limit`](Self::limit).
     #[inline]
@@ -521,7 +521,7 @@ pub struct SessionsListNonEmptySessionIdsResult {
     /// Session IDs ordered newest-first.
     pub session_ids: Vec<String>,
 }
-record!(SessionsListNonEmptySessionIdsResult[] { field session_ids "sessionIds" });
+record!(SessionsListNonEmptySessionIdsResult[] { Field session_ids "sessionIds" });
 /// Optional source filter, metadata-load limit, and context filter applied to the returned sessions.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -538,8 +538,8 @@ pub struct SessionsListRequest {
     pub throw_on_error: Option<bool>,
 }
 record!(
-    SessionsListRequest[] { field source "source", field metadata_limit "metadataLimit",
-    field filter "filter", field include_detached "includeDetached", field throw_on_error
+    SessionsListRequest[] { Field source "source", Field metadata_limit "metadataLimit",
+    Field filter "filter", Field include_detached "includeDetached", Field throw_on_error
     "throwOnError" }
 );
 impl SessionsListRequest {
@@ -581,7 +581,7 @@ pub struct SessionsLoadDeferredRepoHooksRequest {
     /// Active session ID whose deferred repo-level hooks should be loaded
     pub session_id: String,
 }
-record!(SessionsLoadDeferredRepoHooksRequest[] { field session_id "sessionId" });
+record!(SessionsLoadDeferredRepoHooksRequest[] { Field session_id "sessionId" });
 impl SessionsLoadDeferredRepoHooksRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -601,7 +601,7 @@ pub struct SessionsLoadWorkspaceRequest {
     pub session_id: String,
 }
 record!(
-    SessionsLoadWorkspaceRequest[] { field sessions_home "sessionsHome", field session_id
+    SessionsLoadWorkspaceRequest[] { Field sessions_home "sessionsHome", Field session_id
     "sessionId" }
 );
 impl SessionsLoadWorkspaceRequest {
@@ -621,7 +621,7 @@ pub struct SessionsLoadWorkspaceResult {
     /// The workspace record, as JSON. Omitted when the record does not exist.
     pub workspace_json: Option<String>,
 }
-record!(SessionsLoadWorkspaceResult[] { field workspace_json "workspaceJson" });
+record!(SessionsLoadWorkspaceResult[] { Field workspace_json "workspaceJson" });
 /// Parameters for attaching to an already-active session by ID.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -629,7 +629,7 @@ pub struct SessionsOpenAttach {
     /// Session ID to attach to.
     pub session_id: String,
 }
-record!(SessionsOpenAttach["kind" "attach"] { field session_id "sessionId" });
+record!(SessionsOpenAttach["kind" "attach"] { Field session_id "sessionId" });
 impl SessionsOpenAttach {
     /// With what is required; the rest is unset.
     #[inline]
@@ -655,8 +655,8 @@ pub struct SessionsOpenCloud {
     pub on_task_created: Option<serde_json::Value>,
 }
 record!(
-    SessionsOpenCloud["kind" "cloud"] { field repository "repository", field owner
-    "owner", field options "options", field on_task_created "onTaskCreated" }
+    SessionsOpenCloud["kind" "cloud"] { Field repository "repository", Field owner
+    "owner", Field options "options", Field on_task_created "onTaskCreated" }
 );
 impl SessionsOpenCloud {
     /// Sets [`repository`](Self::repository).
@@ -694,7 +694,7 @@ pub struct SessionsOpenCreate {
     pub emit_start: Option<bool>,
 }
 record!(
-    SessionsOpenCreate["kind" "create"] { field options "options", field emit_start
+    SessionsOpenCreate["kind" "create"] { Field options "options", Field emit_start
     "emitStart" }
 );
 impl SessionsOpenCreate {
@@ -731,8 +731,8 @@ pub struct SessionsOpenHandoff {
     pub on_confirm: Option<serde_json::Value>,
 }
 record!(
-    SessionsOpenHandoff["kind" "handoff"] { field metadata "metadata", field options
-    "options", field task_type "taskType", field on_progress "onProgress", field
+    SessionsOpenHandoff["kind" "handoff"] { Field metadata "metadata", Field options
+    "options", Field task_type "taskType", Field on_progress "onProgress", Field
     on_confirm "onConfirm" }
 );
 impl SessionsOpenHandoff {
@@ -773,7 +773,7 @@ impl SessionsOpenHandoff {
     }
 }
 /// Task type determines the handoff strategy (CCA fetches events; CLI prepares a transient session).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionsOpenHandoffTaskType {
     /// GitHub Copilot coding agent task.
@@ -796,11 +796,11 @@ pub struct SessionsOpenProgress {
     pub message: Option<String>,
 }
 record!(
-    SessionsOpenProgress[] { field step "step", field status "status", field message
+    SessionsOpenProgress[] { Field step "step", Field status "status", Field message
     "message" }
 );
 /// Step status.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionsOpenProgressStatus {
     /// The step has started and has not yet finished.
@@ -814,7 +814,7 @@ string_enum!(
     SessionsOpenProgressStatus { InProgress "in-progress", Complete "complete" }
 );
 /// Handoff step.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionsOpenProgressStep {
     /// Loading the source session's events from the remote service.
@@ -849,8 +849,8 @@ pub struct SessionsOpenRemote {
     pub options: Option<SessionOpenOptions>,
 }
 record!(
-    SessionsOpenRemote["kind" "remote"] { field remote_session_id "remoteSessionId",
-    field repository "repository", field options "options" }
+    SessionsOpenRemote["kind" "remote"] { Field remote_session_id "remoteSessionId",
+    Field repository "repository", Field options "options" }
 );
 impl SessionsOpenRemote {
     /// With what is required; the rest is unset.
@@ -889,8 +889,8 @@ pub struct SessionsOpenResume {
     pub suppress_resume_workspace_metadata_writeback: Option<bool>,
 }
 record!(
-    SessionsOpenResume["kind" "resume"] { field session_id "sessionId", field options
-    "options", field resume "resume", field suppress_resume_workspace_metadata_writeback
+    SessionsOpenResume["kind" "resume"] { Field session_id "sessionId", Field options
+    "options", Field resume "resume", Field suppress_resume_workspace_metadata_writeback
     "suppressResumeWorkspaceMetadataWriteback" }
 );
 impl SessionsOpenResume {
@@ -940,8 +940,8 @@ pub struct SessionsOpenResumeLast {
     pub suppress_resume_workspace_metadata_writeback: Option<bool>,
 }
 record!(
-    SessionsOpenResumeLast["kind" "resumeLast"] { field context "context", field options
-    "options", field suppress_resume_workspace_metadata_writeback
+    SessionsOpenResumeLast["kind" "resumeLast"] { Field context "context", Field options
+    "options", Field suppress_resume_workspace_metadata_writeback
     "suppressResumeWorkspaceMetadataWriteback" }
 );
 impl SessionsOpenResumeLast {
@@ -970,7 +970,7 @@ impl SessionsOpenResumeLast {
     }
 }
 /// Outcome of the open request.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionsOpenStatus {
     /// A new session was created.
@@ -1004,8 +1004,8 @@ pub struct SessionsPruneOldRequest {
     pub exclude_session_ids: Option<Vec<String>>,
 }
 record!(
-    SessionsPruneOldRequest[] { field older_than_days "olderThanDays", field dry_run
-    "dryRun", field include_named "includeNamed", field exclude_session_ids
+    SessionsPruneOldRequest[] { Field older_than_days "olderThanDays", Field dry_run
+    "dryRun", Field include_named "includeNamed", Field exclude_session_ids
     "excludeSessionIds" }
 );
 impl SessionsPruneOldRequest {
@@ -1052,8 +1052,8 @@ pub struct SessionsReadPersistedEventsRequest {
     pub direction: Option<EventsReadDirection>,
 }
 record!(
-    SessionsReadPersistedEventsRequest[] { field session_id "sessionId", field cursor
-    "cursor", field max "max", field direction "direction" }
+    SessionsReadPersistedEventsRequest[] { Field session_id "sessionId", Field cursor
+    "cursor", Field max "max", Field direction "direction" }
 );
 impl SessionsReadPersistedEventsRequest {
     /// With what is required; the rest is unset.
@@ -1092,7 +1092,7 @@ pub struct SessionsReleaseLockRequest {
     /// Session ID whose in-use lock should be released
     pub session_id: String,
 }
-record!(SessionsReleaseLockRequest[] { field session_id "sessionId" });
+record!(SessionsReleaseLockRequest[] { Field session_id "sessionId" });
 impl SessionsReleaseLockRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1117,7 +1117,7 @@ pub struct SessionsReloadPluginHooksRequest {
     pub defer_repo_hooks: Option<bool>,
 }
 record!(
-    SessionsReloadPluginHooksRequest[] { field session_id "sessionId", field
+    SessionsReloadPluginHooksRequest[] { Field session_id "sessionId", Field
     defer_repo_hooks "deferRepoHooks" }
 );
 impl SessionsReloadPluginHooksRequest {
@@ -1148,7 +1148,7 @@ pub struct SessionsSaveRequest {
     /// Session ID whose pending events should be flushed to disk
     pub session_id: String,
 }
-record!(SessionsSaveRequest[] { field session_id "sessionId" });
+record!(SessionsSaveRequest[] { Field session_id "sessionId" });
 impl SessionsSaveRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1170,7 +1170,7 @@ pub struct SessionsSetAdditionalPluginsRequest {
     /// Manager-wide additional plugins to register. Replaces any previously-configured set. Pass an empty array to clear.
     pub plugins: Vec<InstalledPlugin>,
 }
-record!(SessionsSetAdditionalPluginsRequest[] { field plugins "plugins" });
+record!(SessionsSetAdditionalPluginsRequest[] { Field plugins "plugins" });
 impl SessionsSetAdditionalPluginsRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1190,7 +1190,7 @@ pub struct SessionsSetRemoteControlSteeringRequest {
     /// Target steering state. Today only `true` is actionable on the underlying exporter; `false` is reserved for future use.
     pub enabled: bool,
 }
-record!(SessionsSetRemoteControlSteeringRequest[] { field enabled "enabled" });
+record!(SessionsSetRemoteControlSteeringRequest[] { Field enabled "enabled" });
 impl SessionsSetRemoteControlSteeringRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1208,7 +1208,7 @@ pub struct SessionsStartRemoteControlRequest {
     pub config: RemoteControlConfig,
 }
 record!(
-    SessionsStartRemoteControlRequest[] { field session_id "sessionId", field config
+    SessionsStartRemoteControlRequest[] { Field session_id "sessionId", Field config
     "config" }
 );
 impl SessionsStartRemoteControlRequest {
@@ -1231,8 +1231,8 @@ pub struct SessionsStopRemoteControlRequest {
     pub force: Option<bool>,
 }
 record!(
-    SessionsStopRemoteControlRequest[] { field expected_session_id "expectedSessionId",
-    field force "force" }
+    SessionsStopRemoteControlRequest[] { Field expected_session_id "expectedSessionId",
+    Field force "force" }
 );
 impl SessionsStopRemoteControlRequest {
     /// Sets [`expected_session_id`](Self::expected_session_id).
@@ -1261,7 +1261,7 @@ pub struct SessionsTransferRemoteControlRequest {
     pub expected_from_session_id: Option<String>,
 }
 record!(
-    SessionsTransferRemoteControlRequest[] { field to_session_id "toSessionId", field
+    SessionsTransferRemoteControlRequest[] { Field to_session_id "toSessionId", Field
     expected_from_session_id "expectedFromSessionId" }
 );
 impl SessionsTransferRemoteControlRequest {
@@ -1295,8 +1295,8 @@ pub struct SessionsUpdateWorkspaceFieldsRequest {
     pub fields_json: String,
 }
 record!(
-    SessionsUpdateWorkspaceFieldsRequest[] { field sessions_home "sessionsHome", field
-    session_id "sessionId", field fields_json "fieldsJson" }
+    SessionsUpdateWorkspaceFieldsRequest[] { Field sessions_home "sessionsHome", Field
+    session_id "sessionId", Field fields_json "fieldsJson" }
 );
 impl SessionsUpdateWorkspaceFieldsRequest {
     /// With what is required; the rest is unset.

@@ -3,7 +3,7 @@
 /// One atomic settings mutation.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SettingsEditOperation {
     /// Set one scalar value.
@@ -30,11 +30,11 @@ pub struct SettingsEditResult {
     /// Changed, unchanged or invalid existing file. Rejected input, validation failures and I/O errors remain RPC errors.
     pub status: SettingsEditStatus,
 }
-record!(SettingsEditResult[] { field status "status" });
+record!(SettingsEditResult[] { Field status "status" });
 /// Whether one atomic settings edit changed a file.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SettingsEditStatus {
     /// The edit changed the setting and was stored.

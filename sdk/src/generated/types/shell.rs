@@ -7,7 +7,7 @@ pub struct ShellCancelUserRequestedRequest {
     /// Request ID previously passed to executeUserRequested
     pub request_id: String,
 }
-record!(ShellCancelUserRequestedRequest[] { field request_id "requestId" });
+record!(ShellCancelUserRequestedRequest[] { Field request_id "requestId" });
 impl ShellCancelUserRequestedRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -54,7 +54,7 @@ pub struct ShellCredentials {
     /// to one host by construction. Default: false (opt-in).
     pub gh: Option<bool>,
 }
-record!(ShellCredentials[] { field git "git", field gh "gh" });
+record!(ShellCredentials[] { Field git "git", Field gh "gh" });
 impl ShellCredentials {
     /// Sets [`git`](Self::git).
     #[inline]
@@ -81,7 +81,7 @@ pub struct ShellExecRequest {
     pub timeout: Option<i64>,
 }
 record!(
-    ShellExecRequest[] { field command "command", field cwd "cwd", field timeout
+    ShellExecRequest[] { Field command "command", Field cwd "cwd", Field timeout
     "timeout" }
 );
 impl ShellExecRequest {
@@ -114,7 +114,7 @@ pub struct ShellExecResult {
     /// Identifier usable with shell.kill while the process is running
     pub process_id: String,
 }
-record!(ShellExecResult[] { field process_id "processId" });
+record!(ShellExecResult[] { Field process_id "processId" });
 /// User-requested shell command and cancellation handle.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -125,7 +125,7 @@ pub struct ShellExecuteUserRequestedRequest {
     pub command: String,
 }
 record!(
-    ShellExecuteUserRequestedRequest[] { field request_id "requestId", field command
+    ShellExecuteUserRequestedRequest[] { Field request_id "requestId", Field command
     "command" }
 );
 impl ShellExecuteUserRequestedRequest {
@@ -148,10 +148,10 @@ pub struct ShellExitNotification {
     pub exit_code: i64,
 }
 record!(
-    ShellExitNotification[] { field process_id "processId", field exit_code "exitCode" }
+    ShellExitNotification[] { Field process_id "processId", Field exit_code "exitCode" }
 );
 /// Controls automatic non-interactive profile loading where supported. Explicit initScripts are unaffected.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ShellInitProfile {
     /// Disable automatic non-interactive profile loading. Explicit initScripts still run.
@@ -171,7 +171,7 @@ pub struct ShellInitScript {
     /// Built-in shell that may source this script.
     pub shell: ShellInitScriptShell,
 }
-record!(ShellInitScript[] { field path "path", field shell "shell" });
+record!(ShellInitScript[] { Field path "path", Field shell "shell" });
 impl ShellInitScript {
     /// With what is required; the rest is unset.
     #[inline]
@@ -180,7 +180,7 @@ impl ShellInitScript {
     }
 }
 /// Supported built-in shells for initialization scripts.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ShellInitScriptShell {
     /// Source the script in the built-in Bash shell on macOS and Linux.
@@ -200,7 +200,7 @@ pub struct ShellKillRequest {
     /// Signal to send (default: SIGTERM)
     pub signal: Option<ShellKillSignal>,
 }
-record!(ShellKillRequest[] { field process_id "processId", field signal "signal" });
+record!(ShellKillRequest[] { Field process_id "processId", Field signal "signal" });
 impl ShellKillRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -224,9 +224,9 @@ pub struct ShellKillResult {
     /// Whether the signal was sent successfully
     pub killed: bool,
 }
-record!(ShellKillResult[] { field killed "killed" });
+record!(ShellKillResult[] { Field killed "killed" });
 /// Signal to send (default: SIGTERM)
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ShellKillSignal {
     /// Request graceful process termination.
@@ -263,8 +263,8 @@ pub struct ShellOptions {
     pub credentials: Option<ShellCredentials>,
 }
 record!(
-    ShellOptions[] { field init_profile "initProfile", field init_scripts "initScripts",
-    field process_flags "processFlags", field credentials "credentials" }
+    ShellOptions[] { Field init_profile "initProfile", Field init_scripts "initScripts",
+    Field process_flags "processFlags", Field credentials "credentials" }
 );
 impl ShellOptions {
     /// Sets [`init_profile`](Self::init_profile).
@@ -304,11 +304,11 @@ pub struct ShellOutputNotification {
     pub data: String,
 }
 record!(
-    ShellOutputNotification[] { field process_id "processId", field stream "stream",
-    field data "data" }
+    ShellOutputNotification[] { Field process_id "processId", Field stream "stream",
+    Field data "data" }
 );
 /// Stream a piece of shell output comes from.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ShellOutputStream {
     /// Standard output of the command.

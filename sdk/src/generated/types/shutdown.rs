@@ -17,9 +17,9 @@ pub struct ShutdownAgentMetric {
     pub model_metrics: std::collections::BTreeMap<String, ShutdownModelMetric>,
 }
 record!(
-    ShutdownAgentMetric[] { field agent_name "agentName", field agent_display_name
-    "agentDisplayName", field total_api_duration_ms "totalApiDurationMs", field
-    total_nano_aiu "totalNanoAiu", field model_metrics "modelMetrics" }
+    ShutdownAgentMetric[] { Field agent_name "agentName", Field agent_display_name
+    "agentDisplayName", Field total_api_duration_ms "totalApiDurationMs", Field
+    total_nano_aiu "totalNanoAiu", Field model_metrics "modelMetrics" }
 );
 /// Aggregate code change metrics for the session
 #[derive(Clone)]
@@ -33,8 +33,8 @@ pub struct ShutdownCodeChanges {
     pub files_modified: Vec<String>,
 }
 record!(
-    ShutdownCodeChanges[] { field lines_added "linesAdded", field lines_removed
-    "linesRemoved", field files_modified "filesModified" }
+    ShutdownCodeChanges[] { Field lines_added "linesAdded", Field lines_removed
+    "linesRemoved", Field files_modified "filesModified" }
 );
 /// Session termination metrics including usage statistics, code changes, and shutdown reason
 #[derive(Clone)]
@@ -88,18 +88,18 @@ pub struct ShutdownData {
     pub tool_definitions_tokens: Option<i64>,
 }
 record!(
-    ShutdownData[] { field tool_usage_request_ids "toolUsageRequestIds", field
-    accounting_snapshot "accountingSnapshot", field provider_model_metrics
-    "providerModelMetrics", field usage_accounting_watermarks
-    "usageAccountingWatermarks", field shutdown_type "shutdownType", field error_reason
-    "errorReason", field total_premium_requests "totalPremiumRequests", field
-    total_nano_aiu "totalNanoAiu", field token_details "tokenDetails", field
-    total_api_duration_ms "totalApiDurationMs", field session_start_time
-    "sessionStartTime", field events_file_size_bytes "eventsFileSizeBytes", field
-    code_changes "codeChanges", field model_metrics "modelMetrics", field agent_metrics
-    "agentMetrics", field current_model "currentModel", field current_tokens
-    "currentTokens", field system_tokens "systemTokens", field conversation_tokens
-    "conversationTokens", field tool_definitions_tokens "toolDefinitionsTokens" }
+    ShutdownData[] { Field tool_usage_request_ids "toolUsageRequestIds", Field
+    accounting_snapshot "accountingSnapshot", Field provider_model_metrics
+    "providerModelMetrics", Field usage_accounting_watermarks
+    "usageAccountingWatermarks", Field shutdown_type "shutdownType", Field error_reason
+    "errorReason", Field total_premium_requests "totalPremiumRequests", Field
+    total_nano_aiu "totalNanoAiu", Field token_details "tokenDetails", Field
+    total_api_duration_ms "totalApiDurationMs", Field session_start_time
+    "sessionStartTime", Field events_file_size_bytes "eventsFileSizeBytes", Field
+    code_changes "codeChanges", Field model_metrics "modelMetrics", Field agent_metrics
+    "agentMetrics", Field current_model "currentModel", Field current_tokens
+    "currentTokens", Field system_tokens "systemTokens", Field conversation_tokens
+    "conversationTokens", Field tool_definitions_tokens "toolDefinitionsTokens" }
 );
 /// Per-model shutdown metrics with request counts, token usage, nano-AI units, and token details.
 #[derive(Clone)]
@@ -117,8 +117,8 @@ pub struct ShutdownModelMetric {
     >,
 }
 record!(
-    ShutdownModelMetric[] { field requests "requests", field usage "usage", field
-    total_nano_aiu "totalNanoAiu", field token_details "tokenDetails" }
+    ShutdownModelMetric[] { Field requests "requests", Field usage "usage", Field
+    total_nano_aiu "totalNanoAiu", Field token_details "tokenDetails" }
 );
 /// Request count and cost metrics
 #[derive(Clone)]
@@ -129,7 +129,7 @@ pub struct ShutdownModelMetricRequests {
     /// Cumulative cost multiplier for requests to this model
     pub cost: Option<f64>,
 }
-record!(ShutdownModelMetricRequests[] { field count "count", field cost "cost" });
+record!(ShutdownModelMetricRequests[] { Field count "count", Field cost "cost" });
 /// A token-type entry in a shutdown model metric, storing the accumulated token count.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -137,7 +137,7 @@ pub struct ShutdownModelMetricTokenDetail {
     /// Accumulated token count for this token type
     pub token_count: i64,
 }
-record!(ShutdownModelMetricTokenDetail[] { field token_count "tokenCount" });
+record!(ShutdownModelMetricTokenDetail[] { Field token_count "tokenCount" });
 /// Token usage breakdown
 #[derive(Clone)]
 #[non_exhaustive]
@@ -154,9 +154,9 @@ pub struct ShutdownModelMetricUsage {
     pub reasoning_tokens: Option<i64>,
 }
 record!(
-    ShutdownModelMetricUsage[] { field input_tokens "inputTokens", field output_tokens
-    "outputTokens", field cache_read_tokens "cacheReadTokens", field cache_write_tokens
-    "cacheWriteTokens", field reasoning_tokens "reasoningTokens" }
+    ShutdownModelMetricUsage[] { Field input_tokens "inputTokens", Field output_tokens
+    "outputTokens", Field cache_read_tokens "cacheReadTokens", Field cache_write_tokens
+    "cacheWriteTokens", Field reasoning_tokens "reasoningTokens" }
 );
 /// Parameters for shutting down the session
 #[derive(Clone, Default)]
@@ -170,7 +170,7 @@ pub struct ShutdownRequest {
     pub detach_session_end_hooks: Option<bool>,
 }
 record!(
-    ShutdownRequest[] { field type_ "type", field reason "reason", field
+    ShutdownRequest[] { Field type_ "type", Field reason "reason", Field
     detach_session_end_hooks "detachSessionEndHooks" }
 );
 impl ShutdownRequest {
@@ -200,9 +200,9 @@ pub struct ShutdownTokenDetail {
     /// Accumulated token count for this token type
     pub token_count: i64,
 }
-record!(ShutdownTokenDetail[] { field token_count "tokenCount" });
+record!(ShutdownTokenDetail[] { Field token_count "tokenCount" });
 /// Why the session is being shut down. Defaults to "routine" when omitted.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ShutdownType {
     /// The session is shutting down normally.

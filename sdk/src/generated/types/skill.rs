@@ -29,9 +29,9 @@ pub struct Skill {
     pub argument_hint: Option<String>,
 }
 record!(
-    Skill[] { field name "name", field command_name "commandName", field description
-    "description", field source "source", field user_invocable "userInvocable", field
-    enabled "enabled", field path "path", field plugin_name "pluginName", field
+    Skill[] { Field name "name", Field command_name "commandName", Field description
+    "description", Field source "source", Field user_invocable "userInvocable", Field
+    enabled "enabled", Field path "path", Field plugin_name "pluginName", Field
     argument_hint "argumentHint" }
 );
 /// Applies exactly one retained verified Skill installation plan.
@@ -46,8 +46,8 @@ pub struct SkillApplyInstallRequest {
     pub policy_session_id: String,
 }
 record!(
-    SkillApplyInstallRequest[] { field contract "contract", field plan_handle
-    "planHandle", field policy_session_id "policySessionId" }
+    SkillApplyInstallRequest[] { Field contract "contract", Field plan_handle
+    "planHandle", Field policy_session_id "policySessionId" }
 );
 impl SkillApplyInstallRequest {
     /// With what is required; the rest is unset.
@@ -76,8 +76,8 @@ pub struct SkillApplyUninstallRequest {
     pub policy_session_id: String,
 }
 record!(
-    SkillApplyUninstallRequest[] { field contract "contract", field plan_handle
-    "planHandle", field policy_session_id "policySessionId" }
+    SkillApplyUninstallRequest[] { Field contract "contract", Field plan_handle
+    "planHandle", Field policy_session_id "policySessionId" }
 );
 impl SkillApplyUninstallRequest {
     /// With what is required; the rest is unset.
@@ -106,7 +106,7 @@ pub struct SkillContextDeliveredData {
     pub interaction_id: Option<String>,
 }
 record!(
-    SkillContextDeliveredData[] { field content "content", field source "source", field
+    SkillContextDeliveredData[] { Field content "content", Field source "source", Field
     interaction_id "interactionId" }
 );
 /// Internal durable receipt that reconstructs exact model-visible skill context from earlier session content.
@@ -125,8 +125,8 @@ pub struct SkillContextDeliveredRefData {
     pub interaction_id: Option<String>,
 }
 record!(
-    SkillContextDeliveredRefData[] { field content_id "contentId", field prefix "prefix",
-    field suffix "suffix", field source "source", field interaction_id "interactionId" }
+    SkillContextDeliveredRefData[] { Field content_id "contentId", Field prefix "prefix",
+    Field suffix "suffix", Field source "source", Field interaction_id "interactionId" }
 );
 /// Canonical directory where skills can be discovered or created, with scope, preference, and optional project path.
 #[derive(Clone)]
@@ -142,8 +142,8 @@ pub struct SkillDiscoveryPath {
     pub project_path: Option<String>,
 }
 record!(
-    SkillDiscoveryPath[] { field path "path", field scope "scope", field
-    preferred_for_creation "preferredForCreation", field project_path "projectPath" }
+    SkillDiscoveryPath[] { Field path "path", Field scope "scope", Field
+    preferred_for_creation "preferredForCreation", Field project_path "projectPath" }
 );
 /// Canonical locations where skills can be created so the runtime will recognize them.
 #[derive(Clone)]
@@ -152,9 +152,9 @@ pub struct SkillDiscoveryPathList {
     /// Canonical skill create/discovery directories, in priority order
     pub paths: Vec<SkillDiscoveryPath>,
 }
-record!(SkillDiscoveryPathList[] { field paths "paths" });
+record!(SkillDiscoveryPathList[] { Field paths "paths" });
 /// Which tier this directory belongs to
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SkillDiscoveryScope {
     /// A project's repository skill directory.
@@ -186,11 +186,11 @@ pub struct SkillInstallPlan {
     pub review: SkillInstallationReview,
 }
 record!(
-    SkillInstallPlan[] { field plan_handle "planHandle", field operation_id
-    "operationId", field expires_at "expiresAt", field review "review" }
+    SkillInstallPlan[] { Field plan_handle "planHandle", Field operation_id
+    "operationId", Field expires_at "expiresAt", Field review "review" }
 );
 /// Bounded refusal categories for verified Skill installation management.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SkillInstallationFailureReason {
     /// The selected session does not have the Agent Finder Skill installation feature flag enabled for acquisition.
@@ -296,8 +296,8 @@ pub struct SkillInstallationFileReview {
     pub digest: String,
 }
 record!(
-    SkillInstallationFileReview[] { field path "path", field size_bytes "sizeBytes",
-    field media_type "mediaType", field executable "executable", field digest "digest" }
+    SkillInstallationFileReview[] { Field path "path", Field size_bytes "sizeBytes",
+    Field media_type "mediaType", Field executable "executable", Field digest "digest" }
 );
 /// A user-facing personal Skill installation location without absolute host paths.
 #[derive(Clone)]
@@ -311,8 +311,8 @@ pub struct SkillInstallationLocation {
     pub diagnostics_absolute_path: Option<String>,
 }
 record!(
-    SkillInstallationLocation["scope" "personal"] { field relative_path "relativePath",
-    field display_label "displayLabel", field diagnostics_absolute_path
+    SkillInstallationLocation["scope" "personal"] { Field relative_path "relativePath",
+    Field display_label "displayLabel", Field diagnostics_absolute_path
     "diagnosticsAbsolutePath" }
 );
 /// Management outcome for verified Skill inventory, planning and removal.
@@ -356,8 +356,8 @@ pub struct SkillInstallationManagementOutcomeEnabledChanged {
     pub diagnostics: Vec<String>,
 }
 record!(
-    SkillInstallationManagementOutcomeEnabledChanged["kind" "enabled-changed"] { field
-    installation "installation", field diagnostics "diagnostics" }
+    SkillInstallationManagementOutcomeEnabledChanged["kind" "enabled-changed"] { Field
+    installation "installation", Field diagnostics "diagnostics" }
 );
 /// A verified Skill installation plan was prepared.
 #[derive(Clone)]
@@ -367,7 +367,7 @@ pub struct SkillInstallationManagementOutcomeInstallPlanned {
     pub plan: SkillInstallPlan,
 }
 record!(
-    SkillInstallationManagementOutcomeInstallPlanned["kind" "install-planned"] { field
+    SkillInstallationManagementOutcomeInstallPlanned["kind" "install-planned"] { Field
     plan "plan" }
 );
 /// Owned Skill installations were listed.
@@ -378,7 +378,7 @@ pub struct SkillInstallationManagementOutcomeListed {
     pub installations: Vec<SkillInstallationSummary>,
 }
 record!(
-    SkillInstallationManagementOutcomeListed["kind" "listed"] { field installations
+    SkillInstallationManagementOutcomeListed["kind" "listed"] { Field installations
     "installations" }
 );
 /// Original-connection operation snapshot.
@@ -389,7 +389,7 @@ pub struct SkillInstallationManagementOutcomeOperation {
     pub operation: SkillInstallationOperationStatus,
 }
 record!(
-    SkillInstallationManagementOutcomeOperation["kind" "operation"] { field operation
+    SkillInstallationManagementOutcomeOperation["kind" "operation"] { Field operation
     "operation" }
 );
 /// Recovery completed and inventory was inspected.
@@ -400,7 +400,7 @@ pub struct SkillInstallationManagementOutcomeRecovered {
     pub installations: Vec<SkillInstallationSummary>,
 }
 record!(
-    SkillInstallationManagementOutcomeRecovered["kind" "recovered"] { field installations
+    SkillInstallationManagementOutcomeRecovered["kind" "recovered"] { Field installations
     "installations" }
 );
 /// Already-confirmed durable work must be reconciled before new mutations or inventory.
@@ -420,8 +420,8 @@ pub struct SkillInstallationManagementOutcomeRefused {
     pub retry_after_seconds: Option<i64>,
 }
 record!(
-    SkillInstallationManagementOutcomeRefused["kind" "refused"] { field reason "reason",
-    field retry_after_seconds "retryAfterSeconds" }
+    SkillInstallationManagementOutcomeRefused["kind" "refused"] { Field reason "reason",
+    Field retry_after_seconds "retryAfterSeconds" }
 );
 /// Interrupted work was safely compensated and the pending marker was cleared.
 #[derive(Clone)]
@@ -433,8 +433,8 @@ pub struct SkillInstallationManagementOutcomeRolledBack {
     pub operation_id: String,
 }
 record!(
-    SkillInstallationManagementOutcomeRolledBack["kind" "rolled-back"] { field reason
-    "reason", field operation_id "operation_id" }
+    SkillInstallationManagementOutcomeRolledBack["kind" "rolled-back"] { Field reason
+    "reason", Field operation_id "operation_id" }
 );
 /// An owned Skill uninstall plan was prepared.
 #[derive(Clone)]
@@ -445,7 +445,7 @@ pub struct SkillInstallationManagementOutcomeUninstallPlanned {
 }
 record!(
     SkillInstallationManagementOutcomeUninstallPlanned["kind" "uninstall-planned"] {
-    field plan "plan" }
+    Field plan "plan" }
 );
 /// Skill installation management result with the honoured contract, or a typed refusal.
 #[derive(Clone)]
@@ -477,8 +477,8 @@ pub struct SkillInstallationManagementResultOutcome {
     pub negotiated: CatalogNegotiatedContract,
 }
 record!(
-    SkillInstallationManagementResultOutcome["kind" "outcome"] { field outcome "outcome",
-    field negotiated "negotiated" }
+    SkillInstallationManagementResultOutcome["kind" "outcome"] { Field outcome "outcome",
+    Field negotiated "negotiated" }
 );
 /// Existing-operation control. A new session selector is deliberately not accepted.
 #[derive(Clone)]
@@ -490,7 +490,7 @@ pub struct SkillInstallationOperationRequest {
     pub operation_id: String,
 }
 record!(
-    SkillInstallationOperationRequest[] { field contract "contract", field operation_id
+    SkillInstallationOperationRequest[] { Field contract "contract", Field operation_id
     "operationId" }
 );
 impl SkillInstallationOperationRequest {
@@ -540,8 +540,8 @@ pub struct SkillInstallationOperationStatusApplying {
     pub cancellation_requested: bool,
 }
 record!(
-    SkillInstallationOperationStatusApplying["phase" "applying"] { field operation_id
-    "operationId", field cancellation_requested "cancellationRequested" }
+    SkillInstallationOperationStatusApplying["phase" "applying"] { Field operation_id
+    "operationId", Field cancellation_requested "cancellationRequested" }
 );
 /// Original operation progress discriminator.
 #[derive(Clone)]
@@ -554,7 +554,7 @@ pub struct SkillInstallationOperationStatusAwaitingConfirmation {
 }
 record!(
     SkillInstallationOperationStatusAwaitingConfirmation["phase" "awaiting-confirmation"]
-    { field operation_id "operationId", field cancellation_requested
+    { Field operation_id "operationId", Field cancellation_requested
     "cancellationRequested" }
 );
 /// Original operation progress discriminator.
@@ -569,8 +569,8 @@ pub struct SkillInstallationOperationStatusCompleted {
     pub outcome: SkillInstallationOutcome,
 }
 record!(
-    SkillInstallationOperationStatusCompleted["phase" "completed"] { field operation_id
-    "operationId", field cancellation_requested "cancellationRequested", field outcome
+    SkillInstallationOperationStatusCompleted["phase" "completed"] { Field operation_id
+    "operationId", Field cancellation_requested "cancellationRequested", Field outcome
     "outcome" }
 );
 /// Original operation progress discriminator.
@@ -583,8 +583,8 @@ pub struct SkillInstallationOperationStatusPrepared {
     pub cancellation_requested: bool,
 }
 record!(
-    SkillInstallationOperationStatusPrepared["phase" "prepared"] { field operation_id
-    "operationId", field cancellation_requested "cancellationRequested" }
+    SkillInstallationOperationStatusPrepared["phase" "prepared"] { Field operation_id
+    "operationId", Field cancellation_requested "cancellationRequested" }
 );
 /// Original operation progress discriminator.
 #[derive(Clone)]
@@ -596,8 +596,8 @@ pub struct SkillInstallationOperationStatusPreparing {
     pub cancellation_requested: bool,
 }
 record!(
-    SkillInstallationOperationStatusPreparing["phase" "preparing"] { field operation_id
-    "operationId", field cancellation_requested "cancellationRequested" }
+    SkillInstallationOperationStatusPreparing["phase" "preparing"] { Field operation_id
+    "operationId", Field cancellation_requested "cancellationRequested" }
 );
 /// Original operation progress discriminator.
 #[derive(Clone)]
@@ -609,8 +609,8 @@ pub struct SkillInstallationOperationStatusRevalidating {
     pub cancellation_requested: bool,
 }
 record!(
-    SkillInstallationOperationStatusRevalidating["phase" "revalidating"] { field
-    operation_id "operationId", field cancellation_requested "cancellationRequested" }
+    SkillInstallationOperationStatusRevalidating["phase" "revalidating"] { Field
+    operation_id "operationId", Field cancellation_requested "cancellationRequested" }
 );
 /// Terminal verified Skill mutation result.
 #[derive(Clone)]
@@ -646,7 +646,7 @@ pub struct SkillInstallationOutcomeCancelled {
     pub operation_id: String,
 }
 record!(
-    SkillInstallationOutcomeCancelled["kind" "cancelled"] { field operation_id
+    SkillInstallationOutcomeCancelled["kind" "cancelled"] { Field operation_id
     "operationId" }
 );
 /// The user declined the confirmation request.
@@ -657,7 +657,7 @@ pub struct SkillInstallationOutcomeDeclined {
     pub operation_id: String,
 }
 record!(
-    SkillInstallationOutcomeDeclined["kind" "declined"] { field operation_id
+    SkillInstallationOutcomeDeclined["kind" "declined"] { Field operation_id
     "operationId" }
 );
 /// The verified Skill was installed disabled.
@@ -668,7 +668,7 @@ pub struct SkillInstallationOutcomeInstalled {
     pub installation: SkillInstallationSummary,
 }
 record!(
-    SkillInstallationOutcomeInstalled["kind" "installed"] { field installation
+    SkillInstallationOutcomeInstalled["kind" "installed"] { Field installation
     "installation" }
 );
 /// A write may have completed. Recover and inspect durable state before retrying.
@@ -679,7 +679,7 @@ pub struct SkillInstallationOutcomeRecoveryRequired {
     pub operation_id: String,
 }
 record!(
-    SkillInstallationOutcomeRecoveryRequired["kind" "recovery-required"] { field
+    SkillInstallationOutcomeRecoveryRequired["kind" "recovery-required"] { Field
     operation_id "operationId" }
 );
 /// The operation was refused without applying changes.
@@ -694,8 +694,8 @@ pub struct SkillInstallationOutcomeRefused {
     pub retry_after_seconds: Option<i64>,
 }
 record!(
-    SkillInstallationOutcomeRefused["kind" "refused"] { field reason "reason", field
-    operation_id "operationId", field retry_after_seconds "retryAfterSeconds" }
+    SkillInstallationOutcomeRefused["kind" "refused"] { Field reason "reason", Field
+    operation_id "operationId", Field retry_after_seconds "retryAfterSeconds" }
 );
 /// The durable transaction was aborted or fully compensated.
 #[derive(Clone)]
@@ -707,8 +707,8 @@ pub struct SkillInstallationOutcomeRolledBack {
     pub operation_id: String,
 }
 record!(
-    SkillInstallationOutcomeRolledBack["kind" "rolled-back"] { field reason "reason",
-    field operation_id "operationId" }
+    SkillInstallationOutcomeRolledBack["kind" "rolled-back"] { Field reason "reason",
+    Field operation_id "operationId" }
 );
 /// The owned Skill was removed.
 #[derive(Clone)]
@@ -720,11 +720,11 @@ pub struct SkillInstallationOutcomeUninstalled {
     pub operation_id: String,
 }
 record!(
-    SkillInstallationOutcomeUninstalled["kind" "uninstalled"] { field installation_id
-    "installationId", field operation_id "operationId" }
+    SkillInstallationOutcomeUninstalled["kind" "uninstalled"] { Field installation_id
+    "installationId", Field operation_id "operationId" }
 );
 /// Owned Skill state observed from files and receipts.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SkillInstallationOwnershipState {
     /// Owned files and receipt evidence match.
@@ -770,7 +770,7 @@ pub struct SkillInstallationResultOutcome {
     pub negotiated: CatalogNegotiatedContract,
 }
 record!(
-    SkillInstallationResultOutcome["kind" "outcome"] { field outcome "outcome", field
+    SkillInstallationResultOutcome["kind" "outcome"] { Field outcome "outcome", Field
     negotiated "negotiated" }
 );
 /// Safe verified Skill review fields. No raw credential, candidate handle or plan handle.
@@ -812,10 +812,10 @@ pub struct SkillInstallationReviewInstall {
     pub entrypoint_content: String,
 }
 record!(
-    SkillInstallationReviewInstall["action" "install"] { field name "name", field
-    description "description", field catalogue "catalogue", field source "source", field
-    target "target", field installs_disabled "installsDisabled", field files "files",
-    field total_bytes "totalBytes", field entrypoint_path "entrypointPath", field
+    SkillInstallationReviewInstall["action" "install"] { Field name "name", Field
+    description "description", Field catalogue "catalogue", Field source "source", Field
+    target "target", Field installs_disabled "installsDisabled", Field files "files",
+    Field total_bytes "totalBytes", Field entrypoint_path "entrypointPath", Field
     entrypoint_content "entrypointContent" }
 );
 /// Review for uninstalling an owned verified Skill.
@@ -834,12 +834,12 @@ pub struct SkillInstallationReviewUninstall {
     pub catalogue: InstallationCatalogueIdentity,
 }
 record!(
-    SkillInstallationReviewUninstall["action" "uninstall"] { field installation
-    "installation", field files_modified "filesModified", field files "files", field
-    total_bytes "totalBytes", field catalogue "catalogue" }
+    SkillInstallationReviewUninstall["action" "uninstall"] { Field installation
+    "installation", Field files_modified "filesModified", Field files "files", Field
+    total_bytes "totalBytes", Field catalogue "catalogue" }
 );
 /// `SkillInstallationScope` of the protocol.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SkillInstallationScope {
     /// The user's personal Copilot home.
@@ -849,7 +849,7 @@ pub enum SkillInstallationScope {
 }
 string_enum!(SkillInstallationScope { Personal "personal" });
 /// Bound-session observation after reconciling persisted enablement.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SkillInstallationSessionState {
     /// The selected session has loaded this Skill and it is enabled.
@@ -889,10 +889,10 @@ pub struct SkillInstallationSource {
     pub bundle_digest: String,
 }
 record!(
-    SkillInstallationSource[] { field resource_id "resourceId", field catalog_revision_id
-    "catalogRevisionId", field repository_id "repositoryId", field repository
-    "repository", field revision "revision", field root "root", field descriptor_digest
-    "descriptorDigest", field bundle_digest "bundleDigest" }
+    SkillInstallationSource[] { Field resource_id "resourceId", Field catalog_revision_id
+    "catalogRevisionId", Field repository_id "repositoryId", Field repository
+    "repository", Field revision "revision", Field root "root", Field descriptor_digest
+    "descriptorDigest", Field bundle_digest "bundleDigest" }
 );
 /// Durable verified Skill ownership summary.
 #[derive(Clone)]
@@ -920,10 +920,10 @@ pub struct SkillInstallationSummary {
     pub ownership_state: SkillInstallationOwnershipState,
 }
 record!(
-    SkillInstallationSummary[] { field installation_id "installationId", field
-    operation_id "operationId", field name "name", field target "target", field
-    configured_enabled "configuredEnabled", field session_state "sessionState", field
-    source "source", field catalogue "catalogue", field installed_at "installedAt", field
+    SkillInstallationSummary[] { Field installation_id "installationId", Field
+    operation_id "operationId", Field name "name", Field target "target", Field
+    configured_enabled "configuredEnabled", Field session_state "sessionState", Field
+    source "source", Field catalogue "catalogue", Field installed_at "installedAt", Field
     ownership_state "ownershipState" }
 );
 /// Inventory request under an explicitly selected existing session.
@@ -936,7 +936,7 @@ pub struct SkillInstallationsRequest {
     pub policy_session_id: String,
 }
 record!(
-    SkillInstallationsRequest[] { field contract "contract", field policy_session_id
+    SkillInstallationsRequest[] { Field contract "contract", Field policy_session_id
     "policySessionId" }
 );
 impl SkillInstallationsRequest {
@@ -982,11 +982,11 @@ pub struct SkillInvokedData {
     pub trigger: Option<SkillInvokedTrigger>,
 }
 record!(
-    SkillInvokedData[] { field name "name", field invoked_at_turn "invokedAtTurn", field
-    model "model", field path "path", field content "content", field allowed_tools
-    "allowedTools", field disable_model_invocation "disableModelInvocation", field source
-    "source", field plugin_name "pluginName", field plugin_version "pluginVersion", field
-    description "description", field trigger "trigger" }
+    SkillInvokedData[] { Field name "name", Field invoked_at_turn "invokedAtTurn", Field
+    model "model", Field path "path", Field content "content", Field allowed_tools
+    "allowedTools", Field disable_model_invocation "disableModelInvocation", Field source
+    "source", Field plugin_name "pluginName", Field plugin_version "pluginVersion", Field
+    description "description", Field trigger "trigger" }
 );
 /// Internal durable skill invocation receipt whose content resolves from an earlier inline skill event in the same session.
 #[derive(Clone)]
@@ -1020,15 +1020,15 @@ pub struct SkillInvokedRefData {
     pub trigger: Option<SkillInvokedTrigger>,
 }
 record!(
-    SkillInvokedRefData[] { field name "name", field invoked_at_turn "invokedAtTurn",
-    field model "model", field path "path", field content_id "contentId", field
-    content_length "contentLength", field allowed_tools "allowedTools", field
-    disable_model_invocation "disableModelInvocation", field source "source", field
-    plugin_name "pluginName", field plugin_version "pluginVersion", field description
-    "description", field trigger "trigger" }
+    SkillInvokedRefData[] { Field name "name", Field invoked_at_turn "invokedAtTurn",
+    Field model "model", Field path "path", Field content_id "contentId", Field
+    content_length "contentLength", Field allowed_tools "allowedTools", Field
+    disable_model_invocation "disableModelInvocation", Field source "source", Field
+    plugin_name "pluginName", Field plugin_version "pluginVersion", Field description
+    "description", Field trigger "trigger" }
 );
 /// What triggered the skill invocation: `user-invoked` (explicit user action, such as via a slash command or UI affordance), `agent-invoked` (agent requested the skill), or `context-load` (loaded as part of another context, such as preloading skills configured on a custom agent or subagent)
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SkillInvokedTrigger {
     /// Skill invocation requested explicitly by the user, such as via a slash command or UI affordance.
@@ -1051,7 +1051,7 @@ pub struct SkillList {
     /// Available skills
     pub skills: Vec<Skill>,
 }
-record!(SkillList[] { field skills "skills" });
+record!(SkillList[] { Field skills "skills" });
 /// Side-effect-free planning of one verified Agent Finder Skill candidate.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1064,8 +1064,8 @@ pub struct SkillPlanInstallRequest {
     pub policy_session_id: String,
 }
 record!(
-    SkillPlanInstallRequest[] { field contract "contract", field candidate_handle
-    "candidateHandle", field policy_session_id "policySessionId" }
+    SkillPlanInstallRequest[] { Field contract "contract", Field candidate_handle
+    "candidateHandle", Field policy_session_id "policySessionId" }
 );
 impl SkillPlanInstallRequest {
     /// With what is required; the rest is unset.
@@ -1094,8 +1094,8 @@ pub struct SkillPlanUninstallRequest {
     pub policy_session_id: String,
 }
 record!(
-    SkillPlanUninstallRequest[] { field contract "contract", field installation_id
-    "installationId", field policy_session_id "policySessionId" }
+    SkillPlanUninstallRequest[] { Field contract "contract", Field installation_id
+    "installationId", Field policy_session_id "policySessionId" }
 );
 impl SkillPlanUninstallRequest {
     /// With what is required; the rest is unset.
@@ -1130,9 +1130,9 @@ pub struct SkillProviderDescriptor {
     pub directory: Option<String>,
 }
 record!(
-    SkillProviderDescriptor[] { field name "name", field description "description", field
-    user_invocable "userInvocable", field disable_model_invocation
-    "disableModelInvocation", field argument_hint "argumentHint", field directory
+    SkillProviderDescriptor[] { Field name "name", Field description "description", Field
+    user_invocable "userInvocable", Field disable_model_invocation
+    "disableModelInvocation", Field argument_hint "argumentHint", Field directory
     "directory" }
 );
 impl SkillProviderDescriptor {
@@ -1182,7 +1182,7 @@ pub struct SkillProviderListResult {
     /// Skill descriptors in provider order. Invocation names must be unique under case-insensitive comparison.
     pub skills: Vec<SkillProviderDescriptor>,
 }
-record!(SkillProviderListResult[] { field skills "skills" });
+record!(SkillProviderListResult[] { Field skills "skills" });
 impl SkillProviderListResult {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1199,7 +1199,7 @@ pub struct SkillProviderReadRequest {
     /// Invocation name of the skill to read.
     pub name: String,
 }
-record!(SkillProviderReadRequest[] { field name "name" });
+record!(SkillProviderReadRequest[] { Field name "name" });
 /// SKILL.md content returned by an SDK session's skill provider. YAML frontmatter is optional: fields it omits come from the catalog descriptor, fields it declares must match the descriptor, and `allowed-tools` is read only from frontmatter. Supporting files come from the descriptor's `directory`.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1209,7 +1209,7 @@ pub struct SkillProviderReadResult {
     /// SKILL.md text, with or without YAML frontmatter, or null when the provider has no skill with the requested name. The runtime enforces a 1 MiB UTF-8 byte limit.
     pub markdown: Option<String>,
 }
-record!(SkillProviderReadResult[] { nullable markdown "markdown" });
+record!(SkillProviderReadResult[] { Nullable markdown "markdown" });
 impl SkillProviderReadResult {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1231,8 +1231,8 @@ pub struct SkillSetEnabledRequest {
     pub policy_session_id: String,
 }
 record!(
-    SkillSetEnabledRequest[] { field contract "contract", field installation_id
-    "installationId", field enabled "enabled", field policy_session_id "policySessionId"
+    SkillSetEnabledRequest[] { Field contract "contract", Field installation_id
+    "installationId", Field enabled "enabled", Field policy_session_id "policySessionId"
     }
 );
 impl SkillSetEnabledRequest {
@@ -1253,7 +1253,7 @@ impl SkillSetEnabledRequest {
     }
 }
 /// Source location type (e.g., project, personal-copilot, plugin, builtin, sdk)
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SkillSource {
     /// Skill defined in the current project's skill directories.
@@ -1296,7 +1296,7 @@ pub struct SkillUninstallPlan {
     pub review: SkillInstallationReview,
 }
 record!(
-    SkillUninstallPlan[] { field plan_handle "planHandle", field operation_id
-    "operationId", field expires_at "expiresAt", field installation "installation", field
+    SkillUninstallPlan[] { Field plan_handle "planHandle", Field operation_id
+    "operationId", Field expires_at "expiresAt", Field installation "installation", Field
     review "review" }
 );

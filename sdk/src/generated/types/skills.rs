@@ -9,7 +9,7 @@ pub struct SkillsConfigSetDisabledSkillsRequest {
     pub disabled_skills: Vec<String>,
 }
 record!(
-    SkillsConfigSetDisabledSkillsRequest[] { field disabled_skills "disabledSkills" }
+    SkillsConfigSetDisabledSkillsRequest[] { Field disabled_skills "disabledSkills" }
 );
 impl SkillsConfigSetDisabledSkillsRequest {
     /// With what is required; the rest is unset.
@@ -28,7 +28,7 @@ pub struct SkillsConfigSetSkillDisabledRequest {
     pub disabled: bool,
 }
 record!(
-    SkillsConfigSetSkillDisabledRequest[] { field name "name", field disabled "disabled"
+    SkillsConfigSetSkillDisabledRequest[] { Field name "name", Field disabled "disabled"
     }
 );
 impl SkillsConfigSetSkillDisabledRequest {
@@ -48,7 +48,7 @@ pub struct SkillsDisableRequest {
     /// Name of the skill to disable
     pub name: String,
 }
-record!(SkillsDisableRequest[] { field name "name" });
+record!(SkillsDisableRequest[] { Field name "name" });
 impl SkillsDisableRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -70,8 +70,8 @@ pub struct SkillsDiscoverRequest {
     pub exclude_host_skills: Option<bool>,
 }
 record!(
-    SkillsDiscoverRequest[] { field project_paths "projectPaths", field skill_directories
-    "skillDirectories", field ignored_skills_locations "ignoredSkillsLocations", field
+    SkillsDiscoverRequest[] { Field project_paths "projectPaths", Field skill_directories
+    "skillDirectories", Field ignored_skills_locations "ignoredSkillsLocations", Field
     exclude_host_skills "excludeHostSkills" }
 );
 impl SkillsDiscoverRequest {
@@ -110,7 +110,7 @@ pub struct SkillsEnableRequest {
     /// Name of the skill to enable
     pub name: String,
 }
-record!(SkillsEnableRequest[] { field name "name" });
+record!(SkillsEnableRequest[] { Field name "name" });
 impl SkillsEnableRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -132,9 +132,9 @@ pub struct SkillsGetDiscoveryPathsRequest {
     pub exclude_host_skills: Option<bool>,
 }
 record!(
-    SkillsGetDiscoveryPathsRequest[] { field skill_directories "skillDirectories", field
-    project_paths "projectPaths", field ignored_skills_locations
-    "ignoredSkillsLocations", field exclude_host_skills "excludeHostSkills" }
+    SkillsGetDiscoveryPathsRequest[] { Field skill_directories "skillDirectories", Field
+    project_paths "projectPaths", Field ignored_skills_locations
+    "ignoredSkillsLocations", Field exclude_host_skills "excludeHostSkills" }
 );
 impl SkillsGetDiscoveryPathsRequest {
     /// Sets [`skill_directories`](Self::skill_directories).
@@ -172,7 +172,7 @@ pub struct SkillsGetInvokedResult {
     /// Skills invoked during this session, ordered by invocation time (most recent last)
     pub skills: Vec<SkillsInvokedSkill>,
 }
-record!(SkillsGetInvokedResult[] { field skills "skills" });
+record!(SkillsGetInvokedResult[] { Field skills "skills" });
 /// Skill invocation record with name, path, content, allowed tools, and turn number.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -191,9 +191,9 @@ pub struct SkillsInvokedSkill {
     pub invoked_at_turn: i64,
 }
 record!(
-    SkillsInvokedSkill[] { field name "name", field path "path", field content "content",
-    field allowed_tools "allowedTools", field disable_model_invocation
-    "disableModelInvocation", field invoked_at_turn "invokedAtTurn" }
+    SkillsInvokedSkill[] { Field name "name", Field path "path", Field content "content",
+    Field allowed_tools "allowedTools", Field disable_model_invocation
+    "disableModelInvocation", Field invoked_at_turn "invokedAtTurn" }
 );
 /// Diagnostics from reloading skill definitions, with warnings and errors as separate lists.
 #[derive(Clone)]
@@ -204,7 +204,7 @@ pub struct SkillsLoadDiagnostics {
     /// Errors emitted while loading skills (e.g. skills that failed to load entirely)
     pub errors: Vec<String>,
 }
-record!(SkillsLoadDiagnostics[] { field warnings "warnings", field errors "errors" });
+record!(SkillsLoadDiagnostics[] { Field warnings "warnings", Field errors "errors" });
 /// Payload of `session.skills_loaded` listing resolved skill metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -212,7 +212,7 @@ pub struct SkillsLoadedData {
     /// Array of resolved skill metadata
     pub skills: Vec<SkillsLoadedSkill>,
 }
-record!(SkillsLoadedData[] { field skills "skills" });
+record!(SkillsLoadedData[] { Field skills "skills" });
 /// A single resolved skill in `session.skills_loaded`, including source, invocability, enabled state, path, and argument hint.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -235,8 +235,8 @@ pub struct SkillsLoadedSkill {
     pub argument_hint: Option<String>,
 }
 record!(
-    SkillsLoadedSkill[] { field name "name", field command_name "commandName", field
-    description "description", field source "source", field user_invocable
-    "userInvocable", field enabled "enabled", field path "path", field argument_hint
+    SkillsLoadedSkill[] { Field name "name", Field command_name "commandName", Field
+    description "description", Field source "source", Field user_invocable
+    "userInvocable", Field enabled "enabled", Field path "path", Field argument_hint
     "argumentHint" }
 );

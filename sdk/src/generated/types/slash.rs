@@ -13,8 +13,8 @@ pub struct SlashCommandAddTimelineEntryResult {
     pub runtime_settings_changed: Option<bool>,
 }
 record!(
-    SlashCommandAddTimelineEntryResult["kind" "add-timeline-entry"] { field entry
-    "entry", field prefill_input "prefillInput", field runtime_settings_changed
+    SlashCommandAddTimelineEntryResult["kind" "add-timeline-entry"] { Field entry
+    "entry", Field prefill_input "prefillInput", Field runtime_settings_changed
     "runtimeSettingsChanged" }
 );
 /// Slash-command invocation result that submits an agent prompt, with display prompt, optional mode, optional user-facing notice, settings-change flag, and opaque reservation finalization token.
@@ -35,9 +35,9 @@ pub struct SlashCommandAgentPromptResult {
     pub reservation_token: Option<String>,
 }
 record!(
-    SlashCommandAgentPromptResult["kind" "agent-prompt"] { field prompt "prompt", field
-    display_prompt "displayPrompt", field mode "mode", field notice "notice", field
-    runtime_settings_changed "runtimeSettingsChanged", field reservation_token
+    SlashCommandAgentPromptResult["kind" "agent-prompt"] { Field prompt "prompt", Field
+    display_prompt "displayPrompt", Field mode "mode", Field notice "notice", Field
+    runtime_settings_changed "runtimeSettingsChanged", Field reservation_token
     "reservationToken" }
 );
 /// Slash-command invocation result indicating completion, with optional message and settings-change flag.
@@ -52,8 +52,8 @@ pub struct SlashCommandCompletedResult {
     pub runtime_settings_changed: Option<bool>,
 }
 record!(
-    SlashCommandCompletedResult["kind" "completed"] { field message "message", field mode
-    "mode", field runtime_settings_changed "runtimeSettingsChanged" }
+    SlashCommandCompletedResult["kind" "completed"] { Field message "message", Field mode
+    "mode", Field runtime_settings_changed "runtimeSettingsChanged" }
 );
 /// Slash-command metadata with name, aliases, description, kind, input hint, execution allowance, and schedulability.
 #[derive(Clone)]
@@ -77,10 +77,10 @@ pub struct SlashCommandInfo {
     pub schedulable: Option<bool>,
 }
 record!(
-    SlashCommandInfo[] { field name "name", field aliases "aliases", field description
-    "description", field kind "kind", field input "input", field
-    allow_during_agent_execution "allowDuringAgentExecution", field experimental
-    "experimental", field schedulable "schedulable" }
+    SlashCommandInfo[] { Field name "name", Field aliases "aliases", Field description
+    "description", Field kind "kind", Field input "input", Field
+    allow_during_agent_execution "allowDuringAgentExecution", Field experimental
+    "experimental", Field schedulable "schedulable" }
 );
 /// Optional unstructured input hint
 #[derive(Clone)]
@@ -98,8 +98,8 @@ pub struct SlashCommandInput {
     pub preserve_multiline_input: Option<bool>,
 }
 record!(
-    SlashCommandInput[] { field hint "hint", field choices "choices", field required
-    "required", field completion "completion", field preserve_multiline_input
+    SlashCommandInput[] { Field hint "hint", Field choices "choices", Field required
+    "required", Field completion "completion", Field preserve_multiline_input
     "preserveMultilineInput" }
 );
 /// A literal choice the command input accepts, with a human-facing description
@@ -112,10 +112,10 @@ pub struct SlashCommandInputChoice {
     pub description: String,
 }
 record!(
-    SlashCommandInputChoice[] { field name "name", field description "description" }
+    SlashCommandInputChoice[] { Field name "name", Field description "description" }
 );
 /// Optional completion hint for the input (e.g. 'directory' for filesystem path completion)
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SlashCommandInputCompletion {
     /// Input should complete filesystem directories.
@@ -154,7 +154,7 @@ tagged!(
     "set-plan-model" }
 );
 /// Coarse command category for grouping and behavior: runtime built-in, skill-backed command, or SDK/client-owned command
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SlashCommandKind {
     /// Command implemented by the runtime.
@@ -179,8 +179,8 @@ pub struct SlashCommandModelPickerDialog {
     pub target: Option<String>,
 }
 record!(
-    SlashCommandModelPickerDialog["kind" "model-picker"] { field model_to_enable
-    "modelToEnable", field scope "scope", field target "target" }
+    SlashCommandModelPickerDialog["kind" "model-picker"] { Field model_to_enable
+    "modelToEnable", Field scope "scope", Field target "target" }
 );
 /// Selectable slash-command subcommand option with name, description, and optional group label.
 #[derive(Clone)]
@@ -194,8 +194,8 @@ pub struct SlashCommandSelectSubcommandOption {
     pub group: Option<String>,
 }
 record!(
-    SlashCommandSelectSubcommandOption[] { field name "name", field description
-    "description", field group "group" }
+    SlashCommandSelectSubcommandOption[] { Field name "name", Field description
+    "description", Field group "group" }
 );
 /// Slash-command invocation result asking the client to present subcommand options for a parent command.
 #[derive(Clone)]
@@ -211,8 +211,8 @@ pub struct SlashCommandSelectSubcommandResult {
     pub runtime_settings_changed: Option<bool>,
 }
 record!(
-    SlashCommandSelectSubcommandResult["kind" "select-subcommand"] { field command
-    "command", field title "title", field options "options", field
+    SlashCommandSelectSubcommandResult["kind" "select-subcommand"] { Field command
+    "command", Field title "title", Field options "options", Field
     runtime_settings_changed "runtimeSettingsChanged" }
 );
 /// `SlashCommandSetModelResult` of the protocol.
@@ -237,10 +237,10 @@ pub struct SlashCommandSetModelResult {
     pub runtime_settings_changed: Option<bool>,
 }
 record!(
-    SlashCommandSetModelResult["kind" "set-model"] { field model "model", field auto_tier
-    "autoTier", field scope "scope", field warning "warning", field reasoning_effort
-    "reasoningEffort", field revert_on_cancel "revertOnCancel", field repo_scope
-    "repoScope", field runtime_settings_changed "runtimeSettingsChanged" }
+    SlashCommandSetModelResult["kind" "set-model"] { Field model "model", Field auto_tier
+    "autoTier", Field scope "scope", Field warning "warning", Field reasoning_effort
+    "reasoningEffort", Field revert_on_cancel "revertOnCancel", Field repo_scope
+    "repoScope", Field runtime_settings_changed "runtimeSettingsChanged" }
 );
 /// User-settings snapshot to restore if the host cancels the model switch.
 #[derive(Clone)]
@@ -259,8 +259,8 @@ pub struct SlashCommandSetPlanModelResult {
     pub runtime_settings_changed: Option<bool>,
 }
 record!(
-    SlashCommandSetPlanModelResult["kind" "set-plan-model"] { field plan_model
-    "planModel", field message "message", field runtime_settings_changed
+    SlashCommandSetPlanModelResult["kind" "set-plan-model"] { Field plan_model
+    "planModel", Field message "message", Field runtime_settings_changed
     "runtimeSettingsChanged" }
 );
 /// `SlashCommandShowDialogResult` of the protocol.
@@ -273,7 +273,7 @@ pub struct SlashCommandShowDialogResult {
     pub runtime_settings_changed: Option<bool>,
 }
 record!(
-    SlashCommandShowDialogResult["kind" "show-dialog"] { field dialog "dialog", field
+    SlashCommandShowDialogResult["kind" "show-dialog"] { Field dialog "dialog", Field
     runtime_settings_changed "runtimeSettingsChanged" }
 );
 /// Slash-command invocation result containing text output plus Markdown/ANSI rendering flags.
@@ -292,9 +292,9 @@ pub struct SlashCommandTextResult {
     pub sandbox_session_change: Option<SandboxSessionChange>,
 }
 record!(
-    SlashCommandTextResult["kind" "text"] { field text "text", field markdown "markdown",
-    field preserve_ansi "preserveAnsi", field runtime_settings_changed
-    "runtimeSettingsChanged", field sandbox_session_change "sandboxSessionChange" }
+    SlashCommandTextResult["kind" "text"] { Field text "text", Field markdown "markdown",
+    Field preserve_ansi "preserveAnsi", Field runtime_settings_changed
+    "runtimeSettingsChanged", Field sandbox_session_change "sandboxSessionChange" }
 );
 /// `SlashCommandTimelineEntry` of the protocol.
 #[derive(Clone)]
@@ -310,6 +310,6 @@ pub struct SlashCommandTimelineEntry {
     pub remediation: Option<RemediationAction>,
 }
 record!(
-    SlashCommandTimelineEntry[] { field type_ "type", field text "text", field url "url",
-    field remediation "remediation" }
+    SlashCommandTimelineEntry[] { Field type_ "type", Field text "text", Field url "url",
+    Field remediation "remediation" }
 );

@@ -12,6 +12,6 @@ pub struct SnapshotRewindData {
     pub event_ids: Option<Vec<String>>,
 }
 record!(
-    SnapshotRewindData[] { field up_to_event_id "upToEventId", field events_removed
-    "eventsRemoved", field event_ids "eventIds" }
+    SnapshotRewindData[] { Field up_to_event_id "upToEventId", Field events_removed
+    "eventsRemoved", Field event_ids "eventIds" }
 );

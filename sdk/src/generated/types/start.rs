@@ -54,16 +54,16 @@ pub struct StartData {
     pub detached_from_spawning_parent_session_id: Option<String>,
 }
 record!(
-    StartData[] { field session_id "sessionId", field version "version", field producer
-    "producer", field copilot_version "copilotVersion", field start_time "startTime",
-    field selected_model "selectedModel", field provider_id "providerId", field
-    reasoning_effort "reasoningEffort", field reasoning_effort_model
-    "reasoningEffortModel", field reasoning_effort_managed "reasoningEffortManaged",
-    field reasoning_summary "reasoningSummary", field verbosity "verbosity", field
-    context_tier "contextTier", field context_tier_managed "contextTierManaged", field
-    auto_tier "autoTier", field auto_tier_managed "autoTierManaged", field session_limits
-    "sessionLimits", field context "context", field github_mcp_tool_config
-    "githubMcpToolConfig", field already_in_use "alreadyInUse", field remote_steerable
-    "remoteSteerable", field detached_from_spawning_parent_session_id
+    StartData[] { Field session_id "sessionId", Field version "version", Field producer
+    "producer", Field copilot_version "copilotVersion", Field start_time "startTime",
+    Field selected_model "selectedModel", Field provider_id "providerId", Field
+    reasoning_effort "reasoningEffort", Field reasoning_effort_model
+    "reasoningEffortModel", Field reasoning_effort_managed "reasoningEffortManaged",
+    Field reasoning_summary "reasoningSummary", Field verbosity "verbosity", Field
+    context_tier "contextTier", Field context_tier_managed "contextTierManaged", Field
+    auto_tier "autoTier", Field auto_tier_managed "autoTierManaged", Field session_limits
+    "sessionLimits", Field context "context", Field github_mcp_tool_config
+    "githubMcpToolConfig", Field already_in_use "alreadyInUse", Field remote_steerable
+    "remoteSteerable", Field detached_from_spawning_parent_session_id
     "detachedFromSpawningParentSessionId" }
 );

@@ -10,6 +10,6 @@ pub struct StatusGetResult {
     pub protocol_version: i64,
 }
 record!(
-    StatusGetResult[] { field version "version", field protocol_version "protocolVersion"
+    StatusGetResult[] { Field version "version", Field protocol_version "protocolVersion"
     }
 );

@@ -37,15 +37,15 @@ pub struct SubagentCompletedData {
     pub cancelled: Option<bool>,
 }
 record!(
-    SubagentCompletedData[] { field tool_call_id "toolCallId", field agent_name
-    "agentName", field agent_display_name "agentDisplayName", field model "model", field
-    first_dispatched_model "firstDispatchedModel", field configured_model_preference
-    "configuredModelPreference", field explicit_model_override "explicitModelOverride",
-    field explicit_model_matches_preference "explicitModelMatchesPreference", field
-    model_override_reason "modelOverrideReason", field model_selection_source
-    "modelSelectionSource", field configured_model_matches_actual
-    "configuredModelMatchesActual", field total_tool_calls "totalToolCalls", field
-    total_tokens "totalTokens", field duration_ms "durationMs", field cancelled
+    SubagentCompletedData[] { Field tool_call_id "toolCallId", Field agent_name
+    "agentName", Field agent_display_name "agentDisplayName", Field model "model", Field
+    first_dispatched_model "firstDispatchedModel", Field configured_model_preference
+    "configuredModelPreference", Field explicit_model_override "explicitModelOverride",
+    Field explicit_model_matches_preference "explicitModelMatchesPreference", Field
+    model_override_reason "modelOverrideReason", Field model_selection_source
+    "modelSelectionSource", Field configured_model_matches_actual
+    "configuredModelMatchesActual", Field total_tool_calls "totalToolCalls", Field
+    total_tokens "totalTokens", Field duration_ms "durationMs", Field cancelled
     "cancelled" }
 );
 /// Resolved runtime configuration for a configured sub-agent
@@ -62,8 +62,8 @@ pub struct SubagentConfiguredData {
     pub multi_turn: bool,
 }
 record!(
-    SubagentConfiguredData[] { field model "model", field reasoning_effort
-    "reasoningEffort", field context_tier "contextTier", field multi_turn "multiTurn" }
+    SubagentConfiguredData[] { Field model "model", Field reasoning_effort
+    "reasoningEffort", Field context_tier "contextTier", Field multi_turn "multiTurn" }
 );
 /// Empty payload; the event signals that the custom agent was deselected, returning to the default agent
 #[derive(Clone)]
@@ -106,19 +106,19 @@ pub struct SubagentFailedData {
     pub duration_ms: Option<i64>,
 }
 record!(
-    SubagentFailedData[] { field tool_call_id "toolCallId", field agent_name "agentName",
-    field agent_display_name "agentDisplayName", field error "error", field model
-    "model", field first_dispatched_model "firstDispatchedModel", field
-    configured_model_preference "configuredModelPreference", field
-    explicit_model_override "explicitModelOverride", field
-    explicit_model_matches_preference "explicitModelMatchesPreference", field
-    model_override_reason "modelOverrideReason", field model_selection_source
-    "modelSelectionSource", field configured_model_matches_actual
-    "configuredModelMatchesActual", field total_tool_calls "totalToolCalls", field
-    total_tokens "totalTokens", field duration_ms "durationMs" }
+    SubagentFailedData[] { Field tool_call_id "toolCallId", Field agent_name "agentName",
+    Field agent_display_name "agentDisplayName", Field error "error", Field model
+    "model", Field first_dispatched_model "firstDispatchedModel", Field
+    configured_model_preference "configuredModelPreference", Field
+    explicit_model_override "explicitModelOverride", Field
+    explicit_model_matches_preference "explicitModelMatchesPreference", Field
+    model_override_reason "modelOverrideReason", Field model_selection_source
+    "modelSelectionSource", Field configured_model_matches_actual
+    "configuredModelMatchesActual", Field total_tool_calls "totalToolCalls", Field
+    total_tokens "totalTokens", Field duration_ms "durationMs" }
 );
 /// Authority or runtime mechanism responsible for sub-agent model selection.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SubagentModelSelectionSource {
     /// Explicit model supplied by the parent agent on the task call and selected for dispatch.
@@ -157,8 +157,8 @@ pub struct SubagentSelectedData {
     pub tools: Option<Vec<String>>,
 }
 record!(
-    SubagentSelectedData[] { field agent_name "agentName", field agent_display_name
-    "agentDisplayName", nullable tools "tools" }
+    SubagentSelectedData[] { Field agent_name "agentName", Field agent_display_name
+    "agentDisplayName", Nullable tools "tools" }
 );
 /// Subagent settings to apply, or null to clear the live session override
 pub type SubagentSettings = Option<SubagentSettingsValue>;
@@ -178,8 +178,8 @@ pub struct SubagentSettingsEntry {
     pub auto_invoke: Option<bool>,
 }
 record!(
-    SubagentSettingsEntry[] { field model "model", field model_policy "modelPolicy",
-    field effort_level "effortLevel", field context_tier "contextTier", field auto_invoke
+    SubagentSettingsEntry[] { Field model "model", Field model_policy "modelPolicy",
+    Field effort_level "effortLevel", Field context_tier "contextTier", Field auto_invoke
     "autoInvoke" }
 );
 impl SubagentSettingsEntry {
@@ -218,7 +218,7 @@ impl SubagentSettingsEntry {
     }
 }
 /// Context tier override for matching subagents
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SubagentSettingsEntryContextTier {
     /// Inherit the parent session's effective context tier at dispatch time.
@@ -248,8 +248,8 @@ pub struct SubagentSettingsValue {
     pub max_depth: Option<i64>,
 }
 record!(
-    SubagentSettingsValue[] { field agents "agents", field disabled_subagents
-    "disabledSubagents", field max_concurrency "maxConcurrency", field max_depth
+    SubagentSettingsValue[] { Field agents "agents", Field disabled_subagents
+    "disabledSubagents", Field max_concurrency "maxConcurrency", Field max_depth
     "maxDepth" }
 );
 impl SubagentSettingsValue {
@@ -307,10 +307,10 @@ pub struct SubagentStartHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    SubagentStartHookInput[] { field session_id "sessionId", field timestamp "timestamp",
-    field cwd "cwd", field agent_name "agentName", field agent_display_name
-    "agentDisplayName", field agent_description "agentDescription", field transcript_path
-    "transcriptPath", field agent_id "agentId", field agent_type "agentType", field
+    SubagentStartHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
+    Field cwd "cwd", Field agent_name "agentName", Field agent_display_name
+    "agentDisplayName", Field agent_description "agentDescription", Field transcript_path
+    "transcriptPath", Field agent_id "agentId", Field agent_type "agentType", Field
     parent_agent_id "parentAgentId" }
 );
 /// Output of the subagentStart hook. Every member may be left out, which means no opinion.
@@ -320,7 +320,7 @@ pub struct SubagentStartHookOutput {
     /// Text put before the prompt of the sub-agent.
     pub additional_context: Option<String>,
 }
-record!(SubagentStartHookOutput[] { field additional_context "additionalContext" });
+record!(SubagentStartHookOutput[] { Field additional_context "additionalContext" });
 /// Sub-agent startup details including parent tool call and agent information
 #[derive(Clone)]
 #[non_exhaustive]
@@ -351,12 +351,12 @@ pub struct SubagentStartedData {
     pub execution_mode: Option<String>,
 }
 record!(
-    SubagentStartedData[] { field tool_call_id "toolCallId", field agent_name
-    "agentName", field agent_display_name "agentDisplayName", field agent_description
-    "agentDescription", field model "model", field task_model_source "taskModelSource",
-    field model_selection_source "modelSelectionSource", field workflow_run_id
-    "workflowRunId", field parent_id "parentId", field resumable "resumable", field
-    agent_type "agentType", field execution_mode "executionMode" }
+    SubagentStartedData[] { Field tool_call_id "toolCallId", Field agent_name
+    "agentName", Field agent_display_name "agentDisplayName", Field agent_description
+    "agentDescription", Field model "model", Field task_model_source "taskModelSource",
+    Field model_selection_source "modelSelectionSource", Field workflow_run_id
+    "workflowRunId", Field parent_id "parentId", Field resumable "resumable", Field
+    agent_type "agentType", Field execution_mode "executionMode" }
 );
 /// Input of the subagentStop hook, which runs after a turn of a sub-agent.
 #[derive(Clone)]
@@ -388,11 +388,11 @@ pub struct SubagentStopHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    SubagentStopHookInput[] { field session_id "sessionId", field timestamp "timestamp",
-    field cwd "cwd", field agent_name "agentName", field agent_display_name
-    "agentDisplayName", field agent_description "agentDescription", field transcript_path
-    "transcriptPath", field stop_reason "stopReason", field response "response", field
-    agent_id "agentId", field agent_type "agentType", field parent_agent_id
+    SubagentStopHookInput[] { Field session_id "sessionId", Field timestamp "timestamp",
+    Field cwd "cwd", Field agent_name "agentName", Field agent_display_name
+    "agentDisplayName", Field agent_description "agentDescription", Field transcript_path
+    "transcriptPath", Field stop_reason "stopReason", Field response "response", Field
+    agent_id "agentId", Field agent_type "agentType", Field parent_agent_id
     "parentAgentId" }
 );
 /// Output of the subagentStop hook. A block with a reason wins over a changed response. Every member may be left out, which means no opinion.
@@ -407,11 +407,11 @@ pub struct SubagentStopHookOutput {
     pub modified_response: Option<String>,
 }
 record!(
-    SubagentStopHookOutput[] { field decision "decision", field reason "reason", field
+    SubagentStopHookOutput[] { Field decision "decision", Field reason "reason", Field
     modified_response "modifiedResponse" }
 );
 /// Where the model input for a task-tool sub-agent came from.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SubagentTaskModelSource {
     /// The spawning agent supplied the task tool's model argument.

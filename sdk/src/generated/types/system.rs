@@ -13,7 +13,7 @@ pub struct SystemMessageBlock {
     pub cache_breakpoint: Option<bool>,
 }
 record!(
-    SystemMessageBlock[] { field content "content", field is_static "isStatic", field
+    SystemMessageBlock[] { Field content "content", Field is_static "isStatic", Field
     cache_breakpoint "cacheBreakpoint" }
 );
 impl SystemMessageBlock {
@@ -51,8 +51,8 @@ pub struct SystemMessageContentBlock {
     pub cache_breakpoint: Option<bool>,
 }
 record!(
-    SystemMessageContentBlock[] { field content "content", field is_static "isStatic",
-    field cache_breakpoint "cacheBreakpoint" }
+    SystemMessageContentBlock[] { Field content "content", Field is_static "isStatic",
+    Field cache_breakpoint "cacheBreakpoint" }
 );
 /// System/developer instruction content with role and optional template metadata
 #[derive(Clone)]
@@ -72,8 +72,8 @@ pub struct SystemMessageData {
     pub metadata: Option<SystemMessageMetadata>,
 }
 record!(
-    SystemMessageData[] { field content "content", field content_blocks "contentBlocks",
-    field interaction_id "interactionId", field role "role", field name "name", field
+    SystemMessageData[] { Field content "content", Field content_blocks "contentBlocks",
+    Field interaction_id "interactionId", Field role "role", Field name "name", Field
     metadata "metadata" }
 );
 /// Metadata about the prompt template and its construction
@@ -86,11 +86,11 @@ pub struct SystemMessageMetadata {
     pub variables: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(
-    SystemMessageMetadata[] { field prompt_version "promptVersion", field variables
+    SystemMessageMetadata[] { Field prompt_version "promptVersion", Field variables
     "variables" }
 );
 /// Message role: "system" for system prompts, "developer" for developer-injected instructions
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SystemMessageRole {
     /// System prompt message.
@@ -108,7 +108,7 @@ pub struct SystemMessageSectionContent {
     /// The text of the section.
     pub content: String,
 }
-record!(SystemMessageSectionContent[] { field content "content" });
+record!(SystemMessageSectionContent[] { Field content "content" });
 impl SystemMessageSectionContent {
     /// With what is required; the rest is unset.
     #[inline]
@@ -123,7 +123,7 @@ pub struct SystemMessageTransformParams {
     /// Current texts by section id.
     pub sections: std::collections::BTreeMap<String, SystemMessageSectionContent>,
 }
-record!(SystemMessageTransformParams[] { field sections "sections" });
+record!(SystemMessageTransformParams[] { Field sections "sections" });
 /// Answer to systemMessage.transform.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -131,7 +131,7 @@ pub struct SystemMessageTransformResult {
     /// New texts by section id. Sections that are left out keep their text; unknown ones are ignored.
     pub sections: std::collections::BTreeMap<String, SystemMessageSectionContent>,
 }
-record!(SystemMessageTransformResult[] { field sections "sections" });
+record!(SystemMessageTransformResult[] { Field sections "sections" });
 impl SystemMessageTransformResult {
     /// With what is required; the rest is unset.
     #[inline]
@@ -189,12 +189,12 @@ pub struct SystemNotificationAgentCompleted {
     pub prompt: Option<String>,
 }
 record!(
-    SystemNotificationAgentCompleted["type" "agent_completed"] { field agent_id
-    "agentId", field display_name "displayName", field agent_type "agentType", field
-    status "status", field description "description", field prompt "prompt" }
+    SystemNotificationAgentCompleted["type" "agent_completed"] { Field agent_id
+    "agentId", Field display_name "displayName", Field agent_type "agentType", Field
+    status "status", Field description "description", Field prompt "prompt" }
 );
 /// Whether the agent completed successfully or failed
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SystemNotificationAgentCompletedStatus {
     /// The agent completed successfully.
@@ -221,8 +221,8 @@ pub struct SystemNotificationAgentIdle {
     pub description: Option<String>,
 }
 record!(
-    SystemNotificationAgentIdle["type" "agent_idle"] { field agent_id "agentId", field
-    display_name "displayName", field agent_type "agentType", field description
+    SystemNotificationAgentIdle["type" "agent_idle"] { Field agent_id "agentId", Field
+    display_name "displayName", Field agent_type "agentType", Field description
     "description" }
 );
 /// System-generated notification for runtime events like background task completion
@@ -237,7 +237,7 @@ pub struct SystemNotificationData {
     pub responses_reasoning: Option<ResponsesReasoning>,
 }
 record!(
-    SystemNotificationData[] { field content "content", field kind "kind", field
+    SystemNotificationData[] { Field content "content", Field kind "kind", Field
     responses_reasoning "responsesReasoning" }
 );
 /// System notification metadata for an instruction file discovered during tool access, including source, trigger file, and tool.
@@ -254,9 +254,9 @@ pub struct SystemNotificationInstructionDiscovered {
     pub description: Option<String>,
 }
 record!(
-    SystemNotificationInstructionDiscovered["type" "instruction_discovered"] { field
-    source_path "sourcePath", field trigger_file "triggerFile", field trigger_tool
-    "triggerTool", field description "description" }
+    SystemNotificationInstructionDiscovered["type" "instruction_discovered"] { Field
+    source_path "sourcePath", Field trigger_file "triggerFile", Field trigger_tool
+    "triggerTool", Field description "description" }
 );
 /// System notification metadata for a new inbox message, including entry ID, sender details, and summary.
 #[derive(Clone)]
@@ -272,8 +272,8 @@ pub struct SystemNotificationNewInboxMessage {
     pub summary: String,
 }
 record!(
-    SystemNotificationNewInboxMessage["type" "new_inbox_message"] { field entry_id
-    "entryId", field sender_name "senderName", field sender_type "senderType", field
+    SystemNotificationNewInboxMessage["type" "new_inbox_message"] { Field entry_id
+    "entryId", Field sender_name "senderName", Field sender_type "senderType", Field
     summary "summary" }
 );
 /// System notification metadata for a shell session that completed, including shell ID, optional exit code, and description.
@@ -288,8 +288,8 @@ pub struct SystemNotificationShellCompleted {
     pub description: Option<String>,
 }
 record!(
-    SystemNotificationShellCompleted["type" "shell_completed"] { field shell_id
-    "shellId", field exit_code "exitCode", field description "description" }
+    SystemNotificationShellCompleted["type" "shell_completed"] { Field shell_id
+    "shellId", Field exit_code "exitCode", Field description "description" }
 );
 /// System notification metadata for a detached shell session that completed, including shell ID and description.
 #[derive(Clone)]
@@ -301,8 +301,8 @@ pub struct SystemNotificationShellDetachedCompleted {
     pub description: Option<String>,
 }
 record!(
-    SystemNotificationShellDetachedCompleted["type" "shell_detached_completed"] { field
-    shell_id "shellId", field description "description" }
+    SystemNotificationShellDetachedCompleted["type" "shell_detached_completed"] { Field
+    shell_id "shellId", Field description "description" }
 );
 /// System notification metadata from an external host that does not match a runtime-owned notification kind.
 #[derive(Clone)]
@@ -312,7 +312,7 @@ pub struct SystemNotificationUnclassified {
     pub metadata: Option<serde_json::Value>,
 }
 record!(
-    SystemNotificationUnclassified["type" "unclassified"] { field metadata "metadata" }
+    SystemNotificationUnclassified["type" "unclassified"] { Field metadata "metadata" }
 );
 /// System notification metadata for a workflow execution attempt that reached a terminal state.
 #[derive(Clone)]
@@ -342,15 +342,15 @@ pub struct SystemNotificationWorkflowCompleted {
     pub pause_info: Option<SystemNotificationWorkflowPauseInfo>,
 }
 record!(
-    SystemNotificationWorkflowCompleted["type" "workflow_completed"] { field run_id
-    "runId", field workflow_name "workflowName", field status "status", field
-    consumed_subagents "consumedSubagents", field elapsed_ms "elapsedMs", field
-    consumed_nano_aiu "consumedNanoAiu", field attempt "attempt", field result_preview
-    "resultPreview", field failure "failure", field retry_guidance "retryGuidance", field
+    SystemNotificationWorkflowCompleted["type" "workflow_completed"] { Field run_id
+    "runId", Field workflow_name "workflowName", Field status "status", Field
+    consumed_subagents "consumedSubagents", Field elapsed_ms "elapsedMs", Field
+    consumed_nano_aiu "consumedNanoAiu", Field attempt "attempt", Field result_preview
+    "resultPreview", Field failure "failure", Field retry_guidance "retryGuidance", Field
     pause_info "pauseInfo" }
 );
 /// Terminal status reached by a workflow execution attempt.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum SystemNotificationWorkflowCompletedStatus {
     /// The workflow completed successfully.
@@ -392,7 +392,7 @@ pub struct SystemNotificationWorkflowPauseInfoCheckpoint {
     pub key: String,
 }
 record!(
-    SystemNotificationWorkflowPauseInfoCheckpoint["type" "checkpoint"] { field key "key"
+    SystemNotificationWorkflowPauseInfoCheckpoint["type" "checkpoint"] { Field key "key"
     }
 );
 /// `SystemNotificationWorkflowPauseInfo: User` of the protocol.

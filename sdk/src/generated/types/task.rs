@@ -45,14 +45,14 @@ pub struct TaskAgentInfo {
     pub idle_since: Option<String>,
 }
 record!(
-    TaskAgentInfo["type" "agent"] { field id "id", field tool_call_id "toolCallId", field
-    display_name "displayName", field description "description", field status "status",
-    field started_at "startedAt", field completed_at "completedAt", field active_time_ms
-    "activeTimeMs", field active_started_at "activeStartedAt", field error "error", field
-    agent_type "agentType", field prompt "prompt", field result "result", field model
-    "model", field resolved_model "resolvedModel", field execution_mode "executionMode",
-    field can_promote_to_background "canPromoteToBackground", field latest_response
-    "latestResponse", field idle_since "idleSince" }
+    TaskAgentInfo["type" "agent"] { Field id "id", Field tool_call_id "toolCallId", Field
+    display_name "displayName", Field description "description", Field status "status",
+    Field started_at "startedAt", Field completed_at "completedAt", Field active_time_ms
+    "activeTimeMs", Field active_started_at "activeStartedAt", Field error "error", Field
+    agent_type "agentType", Field prompt "prompt", Field result "result", Field model
+    "model", Field resolved_model "resolvedModel", Field execution_mode "executionMode",
+    Field can_promote_to_background "canPromoteToBackground", Field latest_response
+    "latestResponse", Field idle_since "idleSince" }
 );
 /// Progress snapshot for an agent task, with recent activity lines and optional latest intent.
 #[derive(Clone)]
@@ -64,7 +64,7 @@ pub struct TaskAgentProgress {
     pub latest_intent: Option<String>,
 }
 record!(
-    TaskAgentProgress["type" "agent"] { field recent_activity "recentActivity", field
+    TaskAgentProgress["type" "agent"] { Field recent_activity "recentActivity", Field
     latest_intent "latestIntent" }
 );
 /// Structured reason that the task cannot continue without intervention
@@ -79,11 +79,11 @@ pub struct TaskBlocker {
     pub permission_recovery: PermissionRecoveryData,
 }
 record!(
-    TaskBlocker["kind" "permission_recovery"] { field reason "reason", field resumable
-    "resumable", field permission_recovery "permissionRecovery" }
+    TaskBlocker["kind" "permission_recovery"] { Field reason "reason", Field resumable
+    "resumable", Field permission_recovery "permissionRecovery" }
 );
 /// Category of structured task blocker
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum TaskBlockerKind {
     /// Autopilot permission recovery requires intervention or has no safe autonomous path.
@@ -93,7 +93,7 @@ pub enum TaskBlockerKind {
 }
 string_enum!(TaskBlockerKind { PermissionRecovery "permission_recovery" });
 /// Active status a client owner may publish with a progress update.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum TaskClientActiveStatus {
     /// The external owner is actively working.
@@ -105,7 +105,7 @@ pub enum TaskClientActiveStatus {
 }
 string_enum!(TaskClientActiveStatus { Running "running", Idle "idle" });
 /// Client-owned tasks always execute outside the runtime in background mode.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum TaskClientExecutionMode {
     /// `background`.
@@ -160,14 +160,14 @@ pub struct TaskClientInfo {
     pub cancellation_reason: Option<String>,
 }
 record!(
-    TaskClientInfo["type" "client", "executionMode" "background"] { field id "id", field
-    client_task_id "clientTaskId", field display_name "displayName", field description
-    "description", field status "status", field owner "owner", field started_at
-    "startedAt", field updated_at "updatedAt", field completed_at "completedAt", field
-    active_time_ms "activeTimeMs", field active_started_at "activeStartedAt", field
-    idle_since "idleSince", field orphaned_at "orphanedAt", field reclaimed_at
-    "reclaimedAt", field can_cancel "canCancel", field sequence "sequence", field result
-    "result", field error "error", field error_code "errorCode", field
+    TaskClientInfo["type" "client", "executionMode" "background"] { Field id "id", Field
+    client_task_id "clientTaskId", Field display_name "displayName", Field description
+    "description", Field status "status", Field owner "owner", Field started_at
+    "startedAt", Field updated_at "updatedAt", Field completed_at "completedAt", Field
+    active_time_ms "activeTimeMs", Field active_started_at "activeStartedAt", Field
+    idle_since "idleSince", Field orphaned_at "orphanedAt", Field reclaimed_at
+    "reclaimedAt", Field can_cancel "canCancel", Field sequence "sequence", Field result
+    "result", Field error "error", Field error_code "errorCode", Field
     cancellation_reason "cancellationReason" }
 );
 /// Public owner attribution for a client-owned task. Identifiers are opaque and never authorize requests.
@@ -190,12 +190,12 @@ pub struct TaskClientOwner {
     pub disconnected_at: Option<String>,
 }
 record!(
-    TaskClientOwner[] { field participant_id "participantId", field join_id "joinId",
-    field kind "kind", field display_name "displayName", field source "source", field
-    presence "presence", field disconnected_at "disconnectedAt" }
+    TaskClientOwner[] { Field participant_id "participantId", Field join_id "joinId",
+    Field kind "kind", Field display_name "displayName", Field source "source", Field
+    presence "presence", Field disconnected_at "disconnectedAt" }
 );
 /// Connection class owning a client task.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum TaskClientOwnerKind {
     /// A discovered extension connection owns the task.
@@ -207,7 +207,7 @@ pub enum TaskClientOwnerKind {
 }
 string_enum!(TaskClientOwnerKind { Extension "extension", Sdk "sdk" });
 /// Presence of the task's bound join.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum TaskClientOwnerPresence {
     /// The bound session join is connected.
@@ -240,13 +240,13 @@ pub struct TaskClientProgress {
     pub recent_activity: Vec<TaskProgressLine>,
 }
 record!(
-    TaskClientProgress["type" "client"] { field status "status", field sequence
-    "sequence", field updated_at "updatedAt", field phase "phase", field percentage
-    "percentage", field last_message "lastMessage", field recent_activity
+    TaskClientProgress["type" "client"] { Field status "status", Field sequence
+    "sequence", Field updated_at "updatedAt", Field phase "phase", Field percentage
+    "percentage", Field last_message "lastMessage", Field recent_activity
     "recentActivity" }
 );
 /// Lifecycle status of a client-owned task.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum TaskClientStatus {
     /// The external owner is actively working.
@@ -269,7 +269,7 @@ string_enum!(
     "failed", Cancelled "cancelled", Orphaned "orphaned" }
 );
 /// Discriminator for a client-owned task.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum TaskClientType {
     /// `client`.
@@ -307,7 +307,7 @@ pub struct TaskClientUpdateCancelled {
     pub reason: Option<String>,
 }
 record!(
-    TaskClientUpdateCancelled["kind" "cancelled"] { field message "message", field reason
+    TaskClientUpdateCancelled["kind" "cancelled"] { Field message "message", Field reason
     "reason" }
 );
 impl TaskClientUpdateCancelled {
@@ -334,7 +334,7 @@ pub struct TaskClientUpdateCompleted {
     pub result: Option<serde_json::Value>,
 }
 record!(
-    TaskClientUpdateCompleted["kind" "completed"] { field message "message", field result
+    TaskClientUpdateCompleted["kind" "completed"] { Field message "message", Field result
     "result" }
 );
 impl TaskClientUpdateCompleted {
@@ -363,8 +363,8 @@ pub struct TaskClientUpdateFailed {
     pub code: Option<String>,
 }
 record!(
-    TaskClientUpdateFailed["kind" "failed"] { field message "message", field error
-    "error", field code "code" }
+    TaskClientUpdateFailed["kind" "failed"] { Field message "message", Field error
+    "error", Field code "code" }
 );
 impl TaskClientUpdateFailed {
     /// With what is required; the rest is unset.
@@ -403,8 +403,8 @@ pub struct TaskClientUpdateProgress {
     pub percentage: Option<Option<f64>>,
 }
 record!(
-    TaskClientUpdateProgress["kind" "progress"] { field status "status", field message
-    "message", field phase "phase", field percentage "percentage" }
+    TaskClientUpdateProgress["kind" "progress"] { Field status "status", Field message
+    "message", Field phase "phase", Field percentage "percentage" }
 );
 impl TaskClientUpdateProgress {
     /// Sets [`status`](Self::status).
@@ -450,8 +450,8 @@ pub struct TaskCompleteData {
     pub blocker: Option<TaskBlocker>,
 }
 record!(
-    TaskCompleteData[] { field summary "summary", field success "success", field outcome
-    "outcome", field reason "reason", field objective_id "objectiveId", field blocker
+    TaskCompleteData[] { Field summary "summary", Field success "success", Field outcome
+    "outcome", Field reason "reason", Field objective_id "objectiveId", Field blocker
     "blocker" }
 );
 /// `TaskCompletionDecision` of the protocol.
@@ -474,10 +474,10 @@ pub struct TaskCompletionDecision {
     pub completion_eligibility_token: Option<i64>,
 }
 record!(
-    TaskCompletionDecision[] { field outcome "outcome", field reason "reason", field
-    reviewer_derived "reviewerDerived", field reviewer_result_meta "reviewerResultMeta",
-    field objective_id "objectiveId", field completion_rejection_budget_exhausted
-    "completionRejectionBudgetExhausted", field completion_eligibility_token
+    TaskCompletionDecision[] { Field outcome "outcome", Field reason "reason", Field
+    reviewer_derived "reviewerDerived", Field reviewer_result_meta "reviewerResultMeta",
+    Field objective_id "objectiveId", Field completion_rejection_budget_exhausted
+    "completionRejectionBudgetExhausted", Field completion_eligibility_token
     "completionEligibilityToken" }
 );
 impl TaskCompletionDecision {
@@ -543,7 +543,7 @@ impl TaskCompletionDecision {
     }
 }
 /// Semantic result of evaluating a task completion request
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum TaskCompletionOutcome {
     /// The completion request was accepted and the objective is complete.
@@ -560,7 +560,7 @@ string_enum!(
     }
 );
 /// Whether task execution is synchronously awaited or managed in the background
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum TaskExecutionMode {
     /// The task was started with synchronous waiting.
@@ -586,7 +586,7 @@ pub enum TaskInfo {
 }
 tagged!(TaskInfo "type" { Agent "agent", Client "client", Shell "shell" });
 /// Closed set of public task kinds a connection can negotiate.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum TaskKind {
     /// Runtime-owned background agent task.
@@ -606,7 +606,7 @@ pub struct TaskList {
     /// Currently tracked tasks
     pub tasks: Vec<TaskInfo>,
 }
-record!(TaskList[] { field tasks "tasks" });
+record!(TaskList[] { Field tasks "tasks" });
 /// Progress information for the task, discriminated by type. Returns null when no task with this ID is currently tracked.
 pub type TaskProgress = Option<TaskProgressValue>;
 /// Timestamped display line for task progress output or recent agent activity.
@@ -618,7 +618,7 @@ pub struct TaskProgressLine {
     /// ISO 8601 timestamp when this event occurred
     pub timestamp: String,
 }
-record!(TaskProgressLine[] { field message "message", field timestamp "timestamp" });
+record!(TaskProgressLine[] { Field message "message", Field timestamp "timestamp" });
 /// Progress information for the task, discriminated by type. Returns null when no task with this ID is currently tracked.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -661,14 +661,14 @@ pub struct TaskShellInfo {
     pub pid: Option<i64>,
 }
 record!(
-    TaskShellInfo["type" "shell"] { field id "id", field description "description", field
-    status "status", field started_at "startedAt", field completed_at "completedAt",
-    field command "command", field attachment_mode "attachmentMode", field execution_mode
-    "executionMode", field can_promote_to_background "canPromoteToBackground", field
-    log_path "logPath", field pid "pid" }
+    TaskShellInfo["type" "shell"] { Field id "id", Field description "description", Field
+    status "status", Field started_at "startedAt", Field completed_at "completedAt",
+    Field command "command", Field attachment_mode "attachmentMode", Field execution_mode
+    "executionMode", Field can_promote_to_background "canPromoteToBackground", Field
+    log_path "logPath", Field pid "pid" }
 );
 /// Whether the shell runs inside a managed PTY session or as an independent background process
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum TaskShellInfoAttachmentMode {
     /// The shell runs in a managed PTY session.
@@ -688,7 +688,7 @@ pub struct TaskShellOutputExit {
     /// Process exit code, when the runtime recorded one. Absent when the shell was stopped before reporting an exit code.
     pub exit_code: Option<i64>,
 }
-record!(TaskShellOutputExit[] { field status "status", field exit_code "exitCode" });
+record!(TaskShellOutputExit[] { Field status "status", Field exit_code "exitCode" });
 /// Progress snapshot for a shell task, with recent stdout/stderr output and optional process ID.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -699,11 +699,11 @@ pub struct TaskShellProgress {
     pub pid: Option<i64>,
 }
 record!(
-    TaskShellProgress["type" "shell"] { field recent_output "recentOutput", field pid
+    TaskShellProgress["type" "shell"] { Field recent_output "recentOutput", Field pid
     "pid" }
 );
 /// Current lifecycle status of the task
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum TaskStatus {
     /// The task is actively executing.

@@ -10,7 +10,7 @@ pub struct TasksCancelRequest {
     /// Task identifier
     pub id: String,
 }
-record!(TasksCancelRequest[] { field id "id" });
+record!(TasksCancelRequest[] { Field id "id" });
 impl TasksCancelRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -25,7 +25,7 @@ pub struct TasksCancelResult {
     /// Whether the task was successfully cancelled
     pub cancelled: bool,
 }
-record!(TasksCancelResult[] { field cancelled "cancelled" });
+record!(TasksCancelResult[] { Field cancelled "cancelled" });
 /// The first sync-waiting task that can currently be promoted to background mode.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -33,7 +33,7 @@ pub struct TasksGetCurrentPromotableResult {
     /// The first sync-waiting task (agent first, then shell) that can currently be promoted to background mode. Omitted if no such task exists. The returned task is guaranteed to have executionMode='sync' and canPromoteToBackground=true at the time of the call.
     pub task: Option<TaskInfo>,
 }
-record!(TasksGetCurrentPromotableResult[] { field task "task" });
+record!(TasksGetCurrentPromotableResult[] { Field task "task" });
 /// Identifier of the background task to fetch progress for.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -41,7 +41,7 @@ pub struct TasksGetProgressRequest {
     /// Task identifier (agent ID or shell ID)
     pub id: String,
 }
-record!(TasksGetProgressRequest[] { field id "id" });
+record!(TasksGetProgressRequest[] { Field id "id" });
 impl TasksGetProgressRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -56,7 +56,7 @@ pub struct TasksGetProgressResult {
     /// Progress information for the task, discriminated by type. Returns null when no task with this ID is currently tracked.
     pub progress: TaskProgress,
 }
-record!(TasksGetProgressResult[] { field progress "progress" });
+record!(TasksGetProgressResult[] { Field progress "progress" });
 /// The promoted task as it now exists in background mode, omitted if no promotable task was waiting.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -64,7 +64,7 @@ pub struct TasksPromoteCurrentToBackgroundResult {
     /// The promoted task as it now exists in background mode, omitted if no promotable task was waiting. Atomic operation: avoids the race window of getCurrentPromotable + promoteToBackground.
     pub task: Option<TaskInfo>,
 }
-record!(TasksPromoteCurrentToBackgroundResult[] { field task "task" });
+record!(TasksPromoteCurrentToBackgroundResult[] { Field task "task" });
 /// Identifier of the task to promote to background mode.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -72,7 +72,7 @@ pub struct TasksPromoteToBackgroundRequest {
     /// Task identifier
     pub id: String,
 }
-record!(TasksPromoteToBackgroundRequest[] { field id "id" });
+record!(TasksPromoteToBackgroundRequest[] { Field id "id" });
 impl TasksPromoteToBackgroundRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -87,7 +87,7 @@ pub struct TasksPromoteToBackgroundResult {
     /// Whether the task was successfully promoted to background mode
     pub promoted: bool,
 }
-record!(TasksPromoteToBackgroundResult[] { field promoted "promoted" });
+record!(TasksPromoteToBackgroundResult[] { Field promoted "promoted" });
 /// Detached shell task to read output from, with an optional cursor and long-poll wait. waitMs defaults to zero (maximum 30000).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -100,7 +100,7 @@ pub struct TasksReadOutputRequest {
     pub wait_ms: Option<i64>,
 }
 record!(
-    TasksReadOutputRequest[] { field id "id", field cursor "cursor", field wait_ms
+    TasksReadOutputRequest[] { Field id "id", Field cursor "cursor", Field wait_ms
     "waitMs" }
 );
 impl TasksReadOutputRequest {
@@ -138,7 +138,7 @@ pub struct TasksReadOutputResult {
     pub exit: Option<TaskShellOutputExit>,
 }
 record!(
-    TasksReadOutputResult[] { field text "text", field cursor "cursor", field exit "exit"
+    TasksReadOutputResult[] { Field text "text", Field cursor "cursor", Field exit "exit"
     }
 );
 /// Refresh metadata for any detached background shells the runtime knows about. Use after a long pause to pick up exit/output state for shells running outside the agent loop.
@@ -162,9 +162,9 @@ pub struct TasksRegisterRequest {
     pub expected_sequence: Option<i64>,
 }
 record!(
-    TasksRegisterRequest["type" "client"] { field client_task_id "clientTaskId", field
-    description "description", field display_name "displayName", field cancellable
-    "cancellable", field expected_sequence "expectedSequence" }
+    TasksRegisterRequest["type" "client"] { Field client_task_id "clientTaskId", Field
+    description "description", Field display_name "displayName", Field cancellable
+    "cancellable", Field expected_sequence "expectedSequence" }
 );
 impl TasksRegisterRequest {
     /// With what is required; the rest is unset.
@@ -207,7 +207,7 @@ pub struct TasksRegisterResult {
     pub reclaimed: bool,
 }
 record!(
-    TasksRegisterResult[] { field task "task", field created "created", field reclaimed
+    TasksRegisterResult[] { Field task "task", Field created "created", Field reclaimed
     "reclaimed" }
 );
 /// Identifier of the completed or cancelled task to remove from tracking.
@@ -217,7 +217,7 @@ pub struct TasksRemoveRequest {
     /// Task identifier
     pub id: String,
 }
-record!(TasksRemoveRequest[] { field id "id" });
+record!(TasksRemoveRequest[] { Field id "id" });
 impl TasksRemoveRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -232,7 +232,7 @@ pub struct TasksRemoveResult {
     /// Whether the task was removed. Returns false if the task does not exist or is still running/idle (cancel it first).
     pub removed: bool,
 }
-record!(TasksRemoveResult[] { field removed "removed" });
+record!(TasksRemoveResult[] { Field removed "removed" });
 /// Identifier of the target agent task, message content, and optional sender agent ID.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -245,7 +245,7 @@ pub struct TasksSendMessageRequest {
     pub from_agent_id: Option<String>,
 }
 record!(
-    TasksSendMessageRequest[] { field id "id", field message "message", field
+    TasksSendMessageRequest[] { Field id "id", Field message "message", Field
     from_agent_id "fromAgentId" }
 );
 impl TasksSendMessageRequest {
@@ -274,7 +274,7 @@ pub struct TasksSendMessageResult {
     /// Error message if delivery failed
     pub error: Option<String>,
 }
-record!(TasksSendMessageResult[] { field sent "sent", field error "error" });
+record!(TasksSendMessageResult[] { Field sent "sent", Field error "error" });
 /// Agent type, prompt, name, and optional description and model override for the new task.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -291,8 +291,8 @@ pub struct TasksStartAgentRequest {
     pub model: Option<String>,
 }
 record!(
-    TasksStartAgentRequest[] { field agent_type "agentType", field prompt "prompt", field
-    name "name", field description "description", field model "model" }
+    TasksStartAgentRequest[] { Field agent_type "agentType", Field prompt "prompt", Field
+    name "name", Field description "description", Field model "model" }
 );
 impl TasksStartAgentRequest {
     /// With what is required; the rest is unset.
@@ -330,7 +330,7 @@ pub struct TasksStartAgentResult {
     /// Generated agent ID for the background task
     pub agent_id: String,
 }
-record!(TasksStartAgentResult[] { field agent_id "agentId" });
+record!(TasksStartAgentResult[] { Field agent_id "agentId" });
 /// Updates a client-owned task.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -343,7 +343,7 @@ pub struct TasksUpdateRequest {
     pub update: TaskClientUpdate,
 }
 record!(
-    TasksUpdateRequest[] { field id "id", field sequence "sequence", field update
+    TasksUpdateRequest[] { Field id "id", Field sequence "sequence", Field update
     "update" }
 );
 impl TasksUpdateRequest {
@@ -369,7 +369,7 @@ pub struct TasksUpdateResult {
     pub duplicate: bool,
 }
 record!(
-    TasksUpdateResult[] { field task "task", field applied "applied", field duplicate
+    TasksUpdateResult[] { Field task "task", Field applied "applied", Field duplicate
     "duplicate" }
 );
 /// Wait until all in-flight background tasks (agents + shells) and any follow-up turns scheduled by their completions have settled. Returns when the runtime is fully drained or after an internal timeout (default 10 minutes; configurable via COPILOT_TASK_WAIT_TIMEOUT_SECONDS).

@@ -7,7 +7,7 @@ pub struct TelemetrySetFeatureOverridesRequest {
     /// Override key/value pairs to attach to subsequent telemetry events from this session. Replaces any previously-set overrides.
     pub features: std::collections::BTreeMap<String, String>,
 }
-record!(TelemetrySetFeatureOverridesRequest[] { field features "features" });
+record!(TelemetrySetFeatureOverridesRequest[] { Field features "features" });
 impl TelemetrySetFeatureOverridesRequest {
     /// With what is required; the rest is unset.
     #[inline]

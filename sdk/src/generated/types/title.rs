@@ -7,4 +7,4 @@ pub struct TitleChangedData {
     /// The new display title for the session
     pub title: String,
 }
-record!(TitleChangedData[] { field title "title" });
+record!(TitleChangedData[] { Field title "title" });

@@ -15,8 +15,8 @@ pub struct TokenAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(
-    TokenAuthInfo["type" "token"] { field host "host", secret token "token", field
-    registration_id "registrationId", field copilot_user "copilotUser" }
+    TokenAuthInfo["type" "token"] { Field host "host", Secret token "token", Field
+    registration_id "registrationId", Field copilot_user "copilotUser" }
 );
 impl TokenAuthInfo {
     /// With what is required; the rest is unset.
@@ -43,7 +43,7 @@ impl TokenAuthInfo {
     }
 }
 /// Unit the catalog publishes a model's token prices in. The numeric fields of ModelBillingTokenPrices carry no unit of their own, so a client that renders a price needs this to scale it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum TokenPriceUnit {
     /// Prices are already quoted in AI Credits and need no conversion.
@@ -66,8 +66,8 @@ pub struct TokenProviderAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(
-    TokenProviderAuthInfo["type" "token-provider"] { field host "host", field
-    registration_id "registrationId", field copilot_user "copilotUser" }
+    TokenProviderAuthInfo["type" "token-provider"] { Field host "host", Field
+    registration_id "registrationId", Field copilot_user "copilotUser" }
 );
 impl TokenProviderAuthInfo {
     /// With what is required; the rest is unset.

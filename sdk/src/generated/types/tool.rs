@@ -26,9 +26,9 @@ pub struct Tool {
     pub safe_for_telemetry: Option<BuiltinToolSafeForTelemetry>,
 }
 record!(
-    Tool[] { field name "name", field namespaced_name "namespacedName", field description
-    "description", field parameters "parameters", field instructions "instructions",
-    field safe_for_telemetry "safeForTelemetry" }
+    Tool[] { Field name "name", Field namespaced_name "namespacedName", Field description
+    "description", Field parameters "parameters", Field instructions "instructions",
+    Field safe_for_telemetry "safeForTelemetry" }
 );
 /// A tool that this client implements. The CLI announces it to the model and reports its calls with `external_tool.requested` events. It has the members of ProtocolExternalToolDefinition plus `namespacedName` and `instructions`, which are accepted by session.create and session.resume.
 #[derive(Clone)]
@@ -60,11 +60,11 @@ pub struct ToolDeclaration {
     pub namespace: Option<ProtocolExternalToolNamespace>,
 }
 record!(
-    ToolDeclaration[] { field name "name", field namespaced_name "namespacedName", field
-    title "title", field description "description", field instructions "instructions",
-    field parameters "parameters", field overrides_built_in_tool "overridesBuiltInTool",
-    field skip_permission "skipPermission", field is_terminal "isTerminal", field defer
-    "defer", field metadata "metadata", field namespace "namespace" }
+    ToolDeclaration[] { Field name "name", Field namespaced_name "namespacedName", Field
+    title "title", Field description "description", Field instructions "instructions",
+    Field parameters "parameters", Field overrides_built_in_tool "overridesBuiltInTool",
+    Field skip_permission "skipPermission", Field is_terminal "isTerminal", Field defer
+    "defer", Field metadata "metadata", Field namespace "namespace" }
 );
 impl ToolDeclaration {
     /// With what is required; the rest is unset.
@@ -188,7 +188,7 @@ pub struct ToolExecutionCompleteContentAudio {
     pub mime_type: String,
 }
 record!(
-    ToolExecutionCompleteContentAudio["type" "audio"] { field data "data", field
+    ToolExecutionCompleteContentAudio["type" "audio"] { Field data "data", Field
     mime_type "mimeType" }
 );
 /// Image content block with base64-encoded data
@@ -201,7 +201,7 @@ pub struct ToolExecutionCompleteContentImage {
     pub mime_type: String,
 }
 record!(
-    ToolExecutionCompleteContentImage["type" "image"] { field data "data", field
+    ToolExecutionCompleteContentImage["type" "image"] { Field data "data", Field
     mime_type "mimeType" }
 );
 /// Embedded resource content block with inline text or binary data
@@ -212,7 +212,7 @@ pub struct ToolExecutionCompleteContentResource {
     pub resource: ToolExecutionCompleteContentResourceDetails,
 }
 record!(
-    ToolExecutionCompleteContentResource["type" "resource"] { field resource "resource" }
+    ToolExecutionCompleteContentResource["type" "resource"] { Field resource "resource" }
 );
 /// The embedded resource contents, either text or base64-encoded binary
 #[derive(Clone)]
@@ -249,9 +249,9 @@ pub struct ToolExecutionCompleteContentResourceLink {
     pub size: Option<i64>,
 }
 record!(
-    ToolExecutionCompleteContentResourceLink["type" "resource_link"] { field icons
-    "icons", field name "name", field title "title", field uri "uri", field description
-    "description", field mime_type "mimeType", field size "size" }
+    ToolExecutionCompleteContentResourceLink["type" "resource_link"] { Field icons
+    "icons", Field name "name", Field title "title", Field uri "uri", Field description
+    "description", Field mime_type "mimeType", Field size "size" }
 );
 /// Icon image for a resource
 #[derive(Clone)]
@@ -267,11 +267,11 @@ pub struct ToolExecutionCompleteContentResourceLinkIcon {
     pub theme: Option<ToolExecutionCompleteContentResourceLinkIconTheme>,
 }
 record!(
-    ToolExecutionCompleteContentResourceLinkIcon[] { field src "src", field mime_type
-    "mimeType", field sizes "sizes", field theme "theme" }
+    ToolExecutionCompleteContentResourceLinkIcon[] { Field src "src", Field mime_type
+    "mimeType", Field sizes "sizes", Field theme "theme" }
 );
 /// Theme variant this icon is intended for
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ToolExecutionCompleteContentResourceLinkIconTheme {
     /// Icon intended for light themes.
@@ -302,9 +302,9 @@ pub struct ToolExecutionCompleteContentShellExit {
     pub output_file_path: Option<String>,
 }
 record!(
-    ToolExecutionCompleteContentShellExit["type" "shell_exit"] { field shell_id
-    "shellId", field exit_code "exitCode", field cwd "cwd", field output_preview
-    "outputPreview", field output_truncated "outputTruncated", field output_file_path
+    ToolExecutionCompleteContentShellExit["type" "shell_exit"] { Field shell_id
+    "shellId", Field exit_code "exitCode", Field cwd "cwd", Field output_preview
+    "outputPreview", Field output_truncated "outputTruncated", Field output_file_path
     "outputFilePath" }
 );
 /// Deprecated for shell command exit metadata. Use ToolExecutionCompleteContentShellExit instead.
@@ -320,8 +320,8 @@ pub struct ToolExecutionCompleteContentTerminal {
     pub cwd: Option<String>,
 }
 record!(
-    ToolExecutionCompleteContentTerminal["type" "terminal"] { field text "text", field
-    exit_code "exitCode", field cwd "cwd" }
+    ToolExecutionCompleteContentTerminal["type" "terminal"] { Field text "text", Field
+    exit_code "exitCode", Field cwd "cwd" }
 );
 /// Plain text content block
 #[derive(Clone)]
@@ -330,7 +330,7 @@ pub struct ToolExecutionCompleteContentText {
     /// The text content
     pub text: String,
 }
-record!(ToolExecutionCompleteContentText["type" "text"] { field text "text" });
+record!(ToolExecutionCompleteContentText["type" "text"] { Field text "text" });
 /// Tool execution completion results including success status, detailed output, and error information
 #[derive(Clone)]
 #[non_exhaustive]
@@ -374,14 +374,14 @@ pub struct ToolExecutionCompleteData {
     pub fusion: Option<FusionAttribution>,
 }
 record!(
-    ToolExecutionCompleteData[] { field tool_call_id "toolCallId", field success
-    "success", field model "model", field tool_usage "toolUsage", field mcp_meta
-    "mcpMeta", field interaction_id "interactionId", field rte "rte", field
-    is_user_requested "isUserRequested", field result "result", field error "error",
-    field tool_telemetry "toolTelemetry", field turn_id "turnId", field tool_description
-    "toolDescription", field sandboxed "sandboxed", field shell_execution
-    "shellExecution", field file_edits "fileEdits", field parent_tool_call_id
-    "parentToolCallId", field fusion "fusion" }
+    ToolExecutionCompleteData[] { Field tool_call_id "toolCallId", Field success
+    "success", Field model "model", Field tool_usage "toolUsage", Field mcp_meta
+    "mcpMeta", Field interaction_id "interactionId", Field rte "rte", Field
+    is_user_requested "isUserRequested", Field result "result", Field error "error",
+    Field tool_telemetry "toolTelemetry", Field turn_id "turnId", Field tool_description
+    "toolDescription", Field sandboxed "sandboxed", Field shell_execution
+    "shellExecution", Field file_edits "fileEdits", Field parent_tool_call_id
+    "parentToolCallId", Field fusion "fusion" }
 );
 /// Error details when the tool execution failed
 #[derive(Clone)]
@@ -395,7 +395,7 @@ pub struct ToolExecutionCompleteError {
     pub remediation: Option<RemediationAction>,
 }
 record!(
-    ToolExecutionCompleteError[] { field message "message", field code "code", field
+    ToolExecutionCompleteError[] { Field message "message", Field code "code", Field
     remediation "remediation" }
 );
 /// A file mutation that was actually committed by a built-in file editing tool.
@@ -407,9 +407,9 @@ pub struct ToolExecutionCompleteFileEdit {
     /// Kind of mutation committed at this path.
     pub kind: ToolExecutionCompleteFileEditKind,
 }
-record!(ToolExecutionCompleteFileEdit[] { field path "path", field kind "kind" });
+record!(ToolExecutionCompleteFileEdit[] { Field path "path", Field kind "kind" });
 /// Kind of file mutation committed by a built-in editing tool.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ToolExecutionCompleteFileEditKind {
     /// A file was created.
@@ -446,10 +446,10 @@ pub struct ToolExecutionCompleteResult {
     pub mcp_meta: Option<serde_json::Value>,
 }
 record!(
-    ToolExecutionCompleteResult[] { field content "content", field detailed_content
-    "detailedContent", field contents "contents", field binary_results_for_llm
-    "binaryResultsForLlm", field ui_resource "uiResource", field structured_content
-    "structuredContent", field citable_sources "citableSources", field mcp_meta "mcpMeta"
+    ToolExecutionCompleteResult[] { Field content "content", Field detailed_content
+    "detailedContent", Field contents "contents", Field binary_results_for_llm
+    "binaryResultsForLlm", Field ui_resource "uiResource", Field structured_content
+    "structuredContent", Field citable_sources "citableSources", Field mcp_meta "mcpMeta"
     }
 );
 /// Experimental shell completion facts retained independently of the full tool result.
@@ -459,7 +459,7 @@ pub struct ToolExecutionCompleteShellExecution {
     /// Process exit code reported by the shell driver.
     pub exit_code: i64,
 }
-record!(ToolExecutionCompleteShellExecution[] { field exit_code "exitCode" });
+record!(ToolExecutionCompleteShellExecution[] { Field exit_code "exitCode" });
 /// Tool definition metadata, present for MCP tools with MCP Apps support
 #[derive(Clone)]
 #[non_exhaustive]
@@ -472,8 +472,8 @@ pub struct ToolExecutionCompleteToolDescription {
     pub meta: Option<ToolExecutionCompleteToolDescriptionMeta>,
 }
 record!(
-    ToolExecutionCompleteToolDescription[] { field name "name", field description
-    "description", field meta "_meta" }
+    ToolExecutionCompleteToolDescription[] { Field name "name", Field description
+    "description", Field meta "_meta" }
 );
 /// MCP Apps metadata for UI resource association
 #[derive(Clone)]
@@ -482,7 +482,7 @@ pub struct ToolExecutionCompleteToolDescriptionMeta {
     /// MCP Apps tool `_meta.ui` resource URI and visibility captured on `tool.execution_complete`.
     pub ui: Option<ToolExecutionCompleteToolDescriptionMetaUi>,
 }
-record!(ToolExecutionCompleteToolDescriptionMeta[] { field ui "ui" });
+record!(ToolExecutionCompleteToolDescriptionMeta[] { Field ui "ui" });
 /// MCP Apps tool `_meta.ui` resource URI and visibility captured on `tool.execution_complete`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -493,11 +493,11 @@ pub struct ToolExecutionCompleteToolDescriptionMetaUi {
     pub visibility: Option<Vec<ToolExecutionCompleteToolDescriptionMetaUiVisibility>>,
 }
 record!(
-    ToolExecutionCompleteToolDescriptionMetaUi[] { field resource_uri "resourceUri",
-    field visibility "visibility" }
+    ToolExecutionCompleteToolDescriptionMetaUi[] { Field resource_uri "resourceUri",
+    Field visibility "visibility" }
 );
 /// Allowed values for the `ToolExecutionCompleteToolDescriptionMetaUIVisibility` enumeration.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ToolExecutionCompleteToolDescriptionMetaUiVisibility {
     /// Tool is callable by the model (LLM tool surface)
@@ -526,8 +526,8 @@ pub struct ToolExecutionCompleteUiResource {
     pub meta: Option<ToolExecutionCompleteUiResourceMeta>,
 }
 record!(
-    ToolExecutionCompleteUiResource[] { field uri "uri", field mime_type "mimeType",
-    field text "text", field blob "blob", field meta "_meta" }
+    ToolExecutionCompleteUiResource[] { Field uri "uri", Field mime_type "mimeType",
+    Field text "text", Field blob "blob", Field meta "_meta" }
 );
 /// Resource-level UI metadata (CSP, permissions, visual preferences)
 #[derive(Clone)]
@@ -536,7 +536,7 @@ pub struct ToolExecutionCompleteUiResourceMeta {
     /// MCP Apps UI resource metadata for a completed tool result, including CSP, permissions, domain, and border preference.
     pub ui: Option<ToolExecutionCompleteUiResourceMetaUi>,
 }
-record!(ToolExecutionCompleteUiResourceMeta[] { field ui "ui" });
+record!(ToolExecutionCompleteUiResourceMeta[] { Field ui "ui" });
 /// MCP Apps UI resource metadata for a completed tool result, including CSP, permissions, domain, and border preference.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -551,8 +551,8 @@ pub struct ToolExecutionCompleteUiResourceMetaUi {
     pub prefers_border: Option<bool>,
 }
 record!(
-    ToolExecutionCompleteUiResourceMetaUi[] { field csp "csp", field permissions
-    "permissions", field domain "domain", field prefers_border "prefersBorder" }
+    ToolExecutionCompleteUiResourceMetaUi[] { Field csp "csp", Field permissions
+    "permissions", Field domain "domain", Field prefers_border "prefersBorder" }
 );
 /// CSP domain allowlists for an MCP Apps UI resource, including connect, resource, frame, and base URI domains.
 #[derive(Clone)]
@@ -568,8 +568,8 @@ pub struct ToolExecutionCompleteUiResourceMetaUiCsp {
     pub base_uri_domains: Option<Vec<String>>,
 }
 record!(
-    ToolExecutionCompleteUiResourceMetaUiCsp[] { field connect_domains "connectDomains",
-    field resource_domains "resourceDomains", field frame_domains "frameDomains", field
+    ToolExecutionCompleteUiResourceMetaUiCsp[] { Field connect_domains "connectDomains",
+    Field resource_domains "resourceDomains", Field frame_domains "frameDomains", Field
     base_uri_domains "baseUriDomains" }
 );
 /// Browser permission metadata for an MCP Apps UI resource, including camera, microphone, geolocation, and clipboard-write.
@@ -588,8 +588,8 @@ pub struct ToolExecutionCompleteUiResourceMetaUiPermissions {
     >,
 }
 record!(
-    ToolExecutionCompleteUiResourceMetaUiPermissions[] { field camera "camera", field
-    microphone "microphone", field geolocation "geolocation", field clipboard_write
+    ToolExecutionCompleteUiResourceMetaUiPermissions[] { Field camera "camera", Field
+    microphone "microphone", Field geolocation "geolocation", Field clipboard_write
     "clipboardWrite" }
 );
 /// Marker object for camera permission on an MCP Apps UI resource.
@@ -623,7 +623,7 @@ pub struct ToolExecutionPartialData {
     pub partial_output: String,
 }
 record!(
-    ToolExecutionPartialData[] { field tool_call_id "toolCallId", field partial_output
+    ToolExecutionPartialData[] { Field tool_call_id "toolCallId", Field partial_output
     "partialOutput" }
 );
 /// Tool execution progress notification with status message
@@ -638,8 +638,8 @@ pub struct ToolExecutionProgressData {
     pub structured_content: Option<serde_json::Value>,
 }
 record!(
-    ToolExecutionProgressData[] { field tool_call_id "toolCallId", field progress_message
-    "progressMessage", field structured_content "structuredContent" }
+    ToolExecutionProgressData[] { Field tool_call_id "toolCallId", Field progress_message
+    "progressMessage", Field structured_content "structuredContent" }
 );
 /// Tool execution startup details including MCP server information when applicable
 #[derive(Clone)]
@@ -682,14 +682,14 @@ pub struct ToolExecutionStartData {
     pub fusion: Option<FusionAttribution>,
 }
 record!(
-    ToolExecutionStartData[] { field tool_call_id "toolCallId", field tool_name
-    "toolName", field tool_title "toolTitle", field arguments "arguments", field
-    shell_tool_info "shellToolInfo", field model "model", field rte "rte", field
-    mcp_server_name "mcpServerName", field mcp_config_server_name "mcpConfigServerName",
-    field mcp_tool_name "mcpToolName", field mcp_transport "mcpTransport", field
-    mcp_config_source "mcpConfigSource", field turn_id "turnId", field display_verbatim
-    "displayVerbatim", field tool_description "toolDescription", field
-    parent_tool_call_id "parentToolCallId", field fusion "fusion" }
+    ToolExecutionStartData[] { Field tool_call_id "toolCallId", Field tool_name
+    "toolName", Field tool_title "toolTitle", Field arguments "arguments", Field
+    shell_tool_info "shellToolInfo", Field model "model", Field rte "rte", Field
+    mcp_server_name "mcpServerName", Field mcp_config_server_name "mcpConfigServerName",
+    Field mcp_tool_name "mcpToolName", Field mcp_transport "mcpTransport", Field
+    mcp_config_source "mcpConfigSource", Field turn_id "turnId", Field display_verbatim
+    "displayVerbatim", Field tool_description "toolDescription", Field
+    parent_tool_call_id "parentToolCallId", Field fusion "fusion" }
 );
 /// Shell-aware path hints for a shell tool's command, captured at start time so consumers can snapshot a file's pre-image before the tool runs.
 #[derive(Clone)]
@@ -703,8 +703,8 @@ pub struct ToolExecutionStartShellToolInfo {
     pub display_command: Option<String>,
 }
 record!(
-    ToolExecutionStartShellToolInfo[] { field possible_paths "possiblePaths", field
-    has_write_file_redirection "hasWriteFileRedirection", field display_command
+    ToolExecutionStartShellToolInfo[] { Field possible_paths "possiblePaths", Field
+    has_write_file_redirection "hasWriteFileRedirection", Field display_command
     "displayCommand" }
 );
 /// Tool definition metadata, present for MCP tools with MCP Apps support
@@ -719,8 +719,8 @@ pub struct ToolExecutionStartToolDescription {
     pub meta: Option<ToolExecutionStartToolDescriptionMeta>,
 }
 record!(
-    ToolExecutionStartToolDescription[] { field name "name", field description
-    "description", field meta "_meta" }
+    ToolExecutionStartToolDescription[] { Field name "name", Field description
+    "description", Field meta "_meta" }
 );
 /// MCP Apps metadata for UI resource association
 #[derive(Clone)]
@@ -729,7 +729,7 @@ pub struct ToolExecutionStartToolDescriptionMeta {
     /// MCP Apps tool `_meta.ui` resource URI and visibility captured on `tool.execution_start`.
     pub ui: Option<ToolExecutionStartToolDescriptionMetaUi>,
 }
-record!(ToolExecutionStartToolDescriptionMeta[] { field ui "ui" });
+record!(ToolExecutionStartToolDescriptionMeta[] { Field ui "ui" });
 /// MCP Apps tool `_meta.ui` resource URI and visibility captured on `tool.execution_start`.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -740,11 +740,11 @@ pub struct ToolExecutionStartToolDescriptionMetaUi {
     pub visibility: Option<Vec<ToolExecutionStartToolDescriptionMetaUiVisibility>>,
 }
 record!(
-    ToolExecutionStartToolDescriptionMetaUi[] { field resource_uri "resourceUri", field
+    ToolExecutionStartToolDescriptionMetaUi[] { Field resource_uri "resourceUri", Field
     visibility "visibility" }
 );
 /// Allowed values for the `ToolExecutionStartToolDescriptionMetaUIVisibility` enumeration.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ToolExecutionStartToolDescriptionMetaUiVisibility {
     /// Tool is callable by the model (LLM tool surface)
@@ -787,11 +787,11 @@ pub struct ToolExecutionUsage {
     pub quota_snapshots: Option<std::collections::BTreeMap<String, serde_json::Value>>,
 }
 record!(
-    ToolExecutionUsage[] { field request_id "requestId", field model "model", field
-    provider "provider", field accounting "accounting", field input_tokens "inputTokens",
-    field output_tokens "outputTokens", field total_tokens "totalTokens", field
-    input_tokens_details "inputTokensDetails", field output_tokens_details
-    "outputTokensDetails", field copilot_usage "copilotUsage", field quota_snapshots
+    ToolExecutionUsage[] { Field request_id "requestId", Field model "model", Field
+    provider "provider", Field accounting "accounting", Field input_tokens "inputTokens",
+    Field output_tokens "outputTokens", Field total_tokens "totalTokens", Field
+    input_tokens_details "inputTokensDetails", Field output_tokens_details
+    "outputTokensDetails", Field copilot_usage "copilotUsage", Field quota_snapshots
     "quotaSnapshots" }
 );
 /// Provider-reported image and text token counts, which are subsets of the corresponding total rather than additional tokens.
@@ -804,7 +804,7 @@ pub struct ToolExecutionUsageTokenDetails {
     pub text_tokens: i64,
 }
 record!(
-    ToolExecutionUsageTokenDetails[] { field image_tokens "imageTokens", field
+    ToolExecutionUsageTokenDetails[] { Field image_tokens "imageTokens", Field
     text_tokens "textTokens" }
 );
 /// Built-in tools available for the requested model, with their parameters and instructions.
@@ -814,7 +814,7 @@ pub struct ToolList {
     /// List of available built-in tools with metadata
     pub tools: Vec<Tool>,
 }
-record!(ToolList[] { field tools "tools" });
+record!(ToolList[] { Field tools "tools" });
 /// Canonical result returned by a session tool.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -872,15 +872,15 @@ pub struct ToolResultExpanded {
     pub task_completion_decision: Option<TaskCompletionDecision>,
 }
 record!(
-    ToolResultExpanded[] { field text_result_for_llm "textResultForLlm", field
-    result_type "resultType", field binary_results_for_llm "binaryResultsForLlm", field
-    session_log "sessionLog", field error "error", field tool_telemetry "toolTelemetry",
-    field skip_large_output_processing "skipLargeOutputProcessing", field new_messages
-    "newMessages", field contents "contents", field tool_references "toolReferences",
-    field citable_sources "citableSources", field skill_invocation "skillInvocation",
-    field post_tool_use_failure_hooks_processed "postToolUseFailureHooksProcessed", field
-    ui_resource "uiResource", field mcp_meta "mcpMeta", field structured_content
-    "structuredContent", field task_completion_decision "taskCompletionDecision" }
+    ToolResultExpanded[] { Field text_result_for_llm "textResultForLlm", Field
+    result_type "resultType", Field binary_results_for_llm "binaryResultsForLlm", Field
+    session_log "sessionLog", Field error "error", Field tool_telemetry "toolTelemetry",
+    Field skip_large_output_processing "skipLargeOutputProcessing", Field new_messages
+    "newMessages", Field contents "contents", Field tool_references "toolReferences",
+    Field citable_sources "citableSources", Field skill_invocation "skillInvocation",
+    Field post_tool_use_failure_hooks_processed "postToolUseFailureHooksProcessed", Field
+    ui_resource "uiResource", Field mcp_meta "mcpMeta", Field structured_content
+    "structuredContent", Field task_completion_decision "taskCompletionDecision" }
 );
 impl ToolResultExpanded {
     /// With what is required; the rest is unset.
@@ -1029,7 +1029,7 @@ pub struct ToolResultNewMessage {
     /// Source attributed to the injected message.
     pub source: String,
 }
-record!(ToolResultNewMessage[] { field content "content", field source "source" });
+record!(ToolResultNewMessage[] { Field content "content", Field source "source" });
 impl ToolResultNewMessage {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1041,7 +1041,7 @@ impl ToolResultNewMessage {
     }
 }
 /// Execution outcome classification.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ToolResultType {
     /// The tool completed successfully.
@@ -1071,7 +1071,7 @@ pub struct ToolSearchActivatedData {
     pub tool_names: Vec<String>,
 }
 record!(
-    ToolSearchActivatedData[] { field strategy "strategy", field tool_names "toolNames" }
+    ToolSearchActivatedData[] { Field strategy "strategy", Field tool_names "toolNames" }
 );
 /// Override of the built-in tool search, which lets the model look tools up instead of having all of them loaded.
 #[derive(Clone, Default)]
@@ -1083,7 +1083,7 @@ pub struct ToolSearchConfig {
     pub defer_threshold: Option<i64>,
 }
 record!(
-    ToolSearchConfig[] { field enabled "enabled", field defer_threshold "deferThreshold"
+    ToolSearchConfig[] { Field enabled "enabled", Field defer_threshold "deferThreshold"
     }
 );
 impl ToolSearchConfig {
@@ -1116,11 +1116,11 @@ pub struct ToolShellOutputData {
     pub fusion: Option<FusionAttribution>,
 }
 record!(
-    ToolShellOutputData[] { field tool_call_id "toolCallId", field stream "stream", field
-    text "text", field sequence "sequence", field fusion "fusion" }
+    ToolShellOutputData[] { Field tool_call_id "toolCallId", Field stream "stream", Field
+    text "text", Field sequence "sequence", Field fusion "fusion" }
 );
 /// Shell output source. Terminal output has no separate stdout/stderr attribution.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ToolShellOutputStream {
     /// Output from the shell command's standard output stream. This is the default when stream is omitted.
@@ -1147,6 +1147,6 @@ pub struct ToolUserRequestedData {
     pub arguments: Option<serde_json::Value>,
 }
 record!(
-    ToolUserRequestedData[] { field tool_call_id "toolCallId", field tool_name
-    "toolName", field arguments "arguments" }
+    ToolUserRequestedData[] { Field tool_call_id "toolCallId", Field tool_name
+    "toolName", Field arguments "arguments" }
 );

@@ -16,7 +16,7 @@ pub struct ToolsExecuteRequest {
     pub tool_call_id: Option<String>,
 }
 record!(
-    ToolsExecuteRequest[] { field name "name", field arguments "arguments", field
+    ToolsExecuteRequest[] { Field name "name", Field arguments "arguments", Field
     tool_call_id "toolCallId" }
 );
 impl ToolsExecuteRequest {
@@ -56,11 +56,11 @@ pub struct ToolsGetBuiltinDescriptorsRequest {
     pub background_task_notifications_enabled: Option<bool>,
 }
 record!(
-    ToolsGetBuiltinDescriptorsRequest[] { field reduce_user_intervention
-    "reduceUserIntervention", field include_author "includeAuthor", field
-    skill_embedding_enabled "skillEmbeddingEnabled", field shell_config "shellConfig",
-    field shell_supports_power_shell7_syntax "shellSupportsPowerShell7Syntax", field
-    shell_timeout_ms "shellTimeoutMs", field background_task_notifications_enabled
+    ToolsGetBuiltinDescriptorsRequest[] { Field reduce_user_intervention
+    "reduceUserIntervention", Field include_author "includeAuthor", Field
+    skill_embedding_enabled "skillEmbeddingEnabled", Field shell_config "shellConfig",
+    Field shell_supports_power_shell7_syntax "shellSupportsPowerShell7Syntax", Field
+    shell_timeout_ms "shellTimeoutMs", Field background_task_notifications_enabled
     "backgroundTaskNotificationsEnabled" }
 );
 impl ToolsGetBuiltinDescriptorsRequest {
@@ -124,7 +124,7 @@ pub struct ToolsGetBuiltinDescriptorsResult {
     /// Built-in tool descriptors materialized for the session.
     pub tools: Vec<BuiltinToolDescriptor>,
 }
-record!(ToolsGetBuiltinDescriptorsResult[] { field tools "tools" });
+record!(ToolsGetBuiltinDescriptorsResult[] { Field tools "tools" });
 /// Current lightweight tool metadata snapshot for the session.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -132,7 +132,7 @@ pub struct ToolsGetCurrentMetadataResult {
     /// Current tool metadata, or null when tools have not been initialized yet
     pub tools: Option<Vec<CurrentToolMetadata>>,
 }
-record!(ToolsGetCurrentMetadataResult[] { nullable tools "tools" });
+record!(ToolsGetCurrentMetadataResult[] { Nullable tools "tools" });
 /// Resolve, build, and validate the runtime tool list for this session. Subagent sessions and consumer flows that need an initialized tool set before `send` invoke this. Default base-class implementation is a no-op for sessions that don't support tool validation.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -150,7 +150,7 @@ pub struct ToolsListRequest {
     /// Optional model ID — when provided, the returned tool list reflects model-specific overrides
     pub model: Option<String>,
 }
-record!(ToolsListRequest[] { field model "model" });
+record!(ToolsListRequest[] { Field model "model" });
 impl ToolsListRequest {
     /// Sets [`model`](Self::model).
     #[inline]
@@ -166,7 +166,7 @@ pub struct ToolsSetRequest {
     /// Complete replacement list for the calling connection.
     pub tools: Vec<ProtocolExternalToolDefinition>,
 }
-record!(ToolsSetRequest[] { field tools "tools" });
+record!(ToolsSetRequest[] { Field tools "tools" });
 impl ToolsSetRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -199,10 +199,10 @@ pub struct ToolsShellDescriptorConfig {
     pub description_lines: Vec<String>,
 }
 record!(
-    ToolsShellDescriptorConfig[] { field shell_type "shellType", field display_name
-    "displayName", field shell_tool_name "shellToolName", field read_shell_tool_name
-    "readShellToolName", field stop_shell_tool_name "stopShellToolName", field
-    list_shells_tool_name "listShellsToolName", field description_lines
+    ToolsShellDescriptorConfig[] { Field shell_type "shellType", Field display_name
+    "displayName", Field shell_tool_name "shellToolName", Field read_shell_tool_name
+    "readShellToolName", Field stop_shell_tool_name "stopShellToolName", Field
+    list_shells_tool_name "listShellsToolName", Field description_lines
     "descriptionLines" }
 );
 impl ToolsShellDescriptorConfig {
@@ -238,7 +238,7 @@ pub struct ToolsTaskCompleteEventDataRequest {
     pub final_result: ToolResultExpanded,
 }
 record!(
-    ToolsTaskCompleteEventDataRequest[] { field tool_args "toolArgs", field final_result
+    ToolsTaskCompleteEventDataRequest[] { Field tool_args "toolArgs", Field final_result
     "finalResult" }
 );
 impl ToolsTaskCompleteEventDataRequest {
@@ -260,4 +260,4 @@ pub struct ToolsUpdatedData {
     /// Identifier of the model the resolved tools apply to.
     pub model: String,
 }
-record!(ToolsUpdatedData[] { field model "model" });
+record!(ToolsUpdatedData[] { Field model "model" });

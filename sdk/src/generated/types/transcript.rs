@@ -12,7 +12,7 @@ pub struct TranscriptRecovery {
     pub session_start_moved: bool,
 }
 record!(
-    TranscriptRecovery[] { field planned_backup_path "plannedBackupPath", field
-    invalid_line_numbers "invalidLineNumbers", field session_start_moved
+    TranscriptRecovery[] { Field planned_backup_path "plannedBackupPath", Field
+    invalid_line_numbers "invalidLineNumbers", Field session_start_moved
     "sessionStartMoved" }
 );

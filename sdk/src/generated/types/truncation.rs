@@ -22,12 +22,12 @@ pub struct TruncationData {
     pub performed_by: String,
 }
 record!(
-    TruncationData[] { field token_limit "tokenLimit", field
-    pre_truncation_tokens_in_messages "preTruncationTokensInMessages", field
-    pre_truncation_messages_length "preTruncationMessagesLength", field
-    post_truncation_tokens_in_messages "postTruncationTokensInMessages", field
-    post_truncation_messages_length "postTruncationMessagesLength", field
-    tokens_removed_during_truncation "tokensRemovedDuringTruncation", field
-    messages_removed_during_truncation "messagesRemovedDuringTruncation", field
+    TruncationData[] { Field token_limit "tokenLimit", Field
+    pre_truncation_tokens_in_messages "preTruncationTokensInMessages", Field
+    pre_truncation_messages_length "preTruncationMessagesLength", Field
+    post_truncation_tokens_in_messages "postTruncationTokensInMessages", Field
+    post_truncation_messages_length "postTruncationMessagesLength", Field
+    tokens_removed_during_truncation "tokensRemovedDuringTruncation", Field
+    messages_removed_during_truncation "messagesRemovedDuringTruncation", Field
     performed_by "performedBy" }
 );

@@ -2,7 +2,7 @@
 
 use super::{McpElicitationFormMode, McpTaskMetadata};
 /// User's choice for auto-mode switching: yes (allow this turn), yes_always (allow + persist as setting), or no (decline).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum UiAutoModeSwitchResponse {
     /// Allow the automatic mode switch for this turn.
@@ -33,9 +33,9 @@ pub struct UiElicitationArrayAnyOfField {
     pub default: Option<Vec<String>>,
 }
 record!(
-    UiElicitationArrayAnyOfField["type" "array"] { field title "title", field description
-    "description", field min_items "minItems", field max_items "maxItems", field items
-    "items", field default "default" }
+    UiElicitationArrayAnyOfField["type" "array"] { Field title "title", Field description
+    "description", Field min_items "minItems", Field max_items "maxItems", Field items
+    "items", Field default "default" }
 );
 impl UiElicitationArrayAnyOfField {
     /// With what is required; the rest is unset.
@@ -88,7 +88,7 @@ pub struct UiElicitationArrayAnyOfFieldItems {
     /// Selectable options, each with a value and a display label.
     pub any_of: Vec<UiElicitationArrayAnyOfFieldItemsAnyOf>,
 }
-record!(UiElicitationArrayAnyOfFieldItems[] { field any_of "anyOf" });
+record!(UiElicitationArrayAnyOfFieldItems[] { Field any_of "anyOf" });
 impl UiElicitationArrayAnyOfFieldItems {
     /// With what is required; the rest is unset.
     #[inline]
@@ -106,7 +106,7 @@ pub struct UiElicitationArrayAnyOfFieldItemsAnyOf {
     pub title: String,
 }
 record!(
-    UiElicitationArrayAnyOfFieldItemsAnyOf[] { field const_ "const", field title "title"
+    UiElicitationArrayAnyOfFieldItemsAnyOf[] { Field const_ "const", Field title "title"
     }
 );
 impl UiElicitationArrayAnyOfFieldItemsAnyOf {
@@ -137,9 +137,9 @@ pub struct UiElicitationArrayEnumField {
     pub default: Option<Vec<String>>,
 }
 record!(
-    UiElicitationArrayEnumField["type" "array"] { field title "title", field description
-    "description", field min_items "minItems", field max_items "maxItems", field items
-    "items", field default "default" }
+    UiElicitationArrayEnumField["type" "array"] { Field title "title", Field description
+    "description", Field min_items "minItems", Field max_items "maxItems", Field items
+    "items", Field default "default" }
 );
 impl UiElicitationArrayEnumField {
     /// With what is required; the rest is unset.
@@ -192,7 +192,7 @@ pub struct UiElicitationArrayEnumFieldItems {
     /// Allowed string values for each selected item.
     pub enum_: Vec<String>,
 }
-record!(UiElicitationArrayEnumFieldItems["type" "string"] { field enum_ "enum" });
+record!(UiElicitationArrayEnumFieldItems["type" "string"] { Field enum_ "enum" });
 impl UiElicitationArrayEnumFieldItems {
     /// With what is required; the rest is unset.
     #[inline]
@@ -237,8 +237,8 @@ pub struct UiElicitationRequest {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
-    UiElicitationRequest[] { field mode "mode", field message "message", field
-    requested_schema "requestedSchema", field meta "_meta", field task "task" }
+    UiElicitationRequest[] { Field mode "mode", Field message "message", Field
+    requested_schema "requestedSchema", Field meta "_meta", Field task "task" }
     rest["mode", "message", "requestedSchema", "_meta", "task"]
 );
 impl UiElicitationRequest {
@@ -298,7 +298,7 @@ pub struct UiElicitationResponse {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
-    UiElicitationResponse[] { field action "action", field content "content", field meta
+    UiElicitationResponse[] { Field action "action", Field content "content", Field meta
     "_meta" } rest["action", "content", "_meta"]
 );
 impl UiElicitationResponse {
@@ -326,7 +326,7 @@ impl UiElicitationResponse {
     }
 }
 /// The user's response: accept (submitted), decline (rejected), or cancel (dismissed)
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum UiElicitationResponseAction {
     /// The user submitted the requested form values.
@@ -361,7 +361,7 @@ pub struct UiElicitationResult {
     /// Whether the response was accepted. False if the request was already resolved by another client.
     pub success: bool,
 }
-record!(UiElicitationResult[] { field success "success" });
+record!(UiElicitationResult[] { Field success "success" });
 /// JSON Schema describing the form fields to present to the user
 #[derive(Clone)]
 #[non_exhaustive]
@@ -372,7 +372,7 @@ pub struct UiElicitationSchema {
     pub required: Option<Vec<String>>,
 }
 record!(
-    UiElicitationSchema["type" "object"] { field properties "properties", field required
+    UiElicitationSchema["type" "object"] { Field properties "properties", Field required
     "required" }
 );
 impl UiElicitationSchema {
@@ -431,8 +431,8 @@ pub struct UiElicitationSchemaPropertyBoolean {
     pub default: Option<bool>,
 }
 record!(
-    UiElicitationSchemaPropertyBoolean["type" "boolean"] { field title "title", field
-    description "description", field default "default" }
+    UiElicitationSchemaPropertyBoolean["type" "boolean"] { Field title "title", Field
+    description "description", Field default "default" }
 );
 impl UiElicitationSchemaPropertyBoolean {
     /// Sets [`title`](Self::title).
@@ -472,8 +472,8 @@ pub struct UiElicitationSchemaPropertyNumber {
     pub default: Option<f64>,
 }
 record!(
-    UiElicitationSchemaPropertyNumber[] { field type_ "type", field title "title", field
-    description "description", field minimum "minimum", field maximum "maximum", field
+    UiElicitationSchemaPropertyNumber[] { Field type_ "type", Field title "title", Field
+    description "description", Field minimum "minimum", Field maximum "maximum", Field
     default "default" }
 );
 impl UiElicitationSchemaPropertyNumber {
@@ -521,7 +521,7 @@ impl UiElicitationSchemaPropertyNumber {
     }
 }
 /// Numeric type accepted by the field.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum UiElicitationSchemaPropertyNumberType {
     /// Any JSON number.
@@ -552,9 +552,9 @@ pub struct UiElicitationSchemaPropertyString {
     pub default: Option<String>,
 }
 record!(
-    UiElicitationSchemaPropertyString["type" "string"] { field title "title", field
-    description "description", field min_length "minLength", field max_length
-    "maxLength", field format "format", field default "default" }
+    UiElicitationSchemaPropertyString["type" "string"] { Field title "title", Field
+    description "description", Field min_length "minLength", Field max_length
+    "maxLength", Field format "format", Field default "default" }
 );
 impl UiElicitationSchemaPropertyString {
     /// Sets [`title`](Self::title).
@@ -595,7 +595,7 @@ impl UiElicitationSchemaPropertyString {
     }
 }
 /// Optional format hint that constrains the accepted input.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum UiElicitationSchemaPropertyStringFormat {
     /// Email address string format.
@@ -629,8 +629,8 @@ pub struct UiElicitationStringEnumField {
     pub default: Option<String>,
 }
 record!(
-    UiElicitationStringEnumField["type" "string"] { field title "title", field
-    description "description", field enum_ "enum", field enum_names "enumNames", field
+    UiElicitationStringEnumField["type" "string"] { Field title "title", Field
+    description "description", Field enum_ "enum", Field enum_names "enumNames", Field
     default "default" }
 );
 impl UiElicitationStringEnumField {
@@ -684,8 +684,8 @@ pub struct UiElicitationStringOneOfField {
     pub default: Option<String>,
 }
 record!(
-    UiElicitationStringOneOfField["type" "string"] { field title "title", field
-    description "description", field one_of "oneOf", field default "default" }
+    UiElicitationStringOneOfField["type" "string"] { Field title "title", Field
+    description "description", Field one_of "oneOf", Field default "default" }
 );
 impl UiElicitationStringOneOfField {
     /// With what is required; the rest is unset.
@@ -727,7 +727,7 @@ pub struct UiElicitationStringOneOfFieldOneOf {
     pub title: String,
 }
 record!(
-    UiElicitationStringOneOfFieldOneOf[] { field const_ "const", field title "title" }
+    UiElicitationStringOneOfFieldOneOf[] { Field const_ "const", Field title "title" }
 );
 impl UiElicitationStringOneOfFieldOneOf {
     /// With what is required; the rest is unset.
@@ -755,11 +755,11 @@ pub struct UiEphemeralQueryData {
     pub error: Option<String>,
 }
 record!(
-    UiEphemeralQueryData[] { field request_id "requestId", field phase "phase", field
-    chunk "chunk", field answer "answer", field error "error" }
+    UiEphemeralQueryData[] { Field request_id "requestId", Field phase "phase", Field
+    chunk "chunk", Field answer "answer", Field error "error" }
 );
 /// Lifecycle phase for a Rust-owned ephemeral query stream.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum UiEphemeralQueryPhase {
     /// The ephemeral query stream has begun.
@@ -795,8 +795,8 @@ pub struct UiEphemeralQueryRequest {
     pub abort_signal: Option<serde_json::Value>,
 }
 record!(
-    UiEphemeralQueryRequest[] { field question "question", field on_chunk "onChunk",
-    field abort_signal "abortSignal" }
+    UiEphemeralQueryRequest[] { Field question "question", Field on_chunk "onChunk",
+    Field abort_signal "abortSignal" }
 );
 impl UiEphemeralQueryRequest {
     /// With what is required; the rest is unset.
@@ -828,9 +828,9 @@ pub struct UiEphemeralQueryResult {
     /// Answer returned by the model
     pub answer: String,
 }
-record!(UiEphemeralQueryResult[] { field answer "answer" });
+record!(UiEphemeralQueryResult[] { Field answer "answer" });
 /// The action the user selected. Defaults to 'autopilot' when autoApproveEdits is true, otherwise 'interactive'.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum UiExitPlanModeAction {
     /// Exit plan mode without starting implementation.
@@ -864,9 +864,9 @@ pub struct UiExitPlanModeResponse {
     pub defer_implementation: Option<bool>,
 }
 record!(
-    UiExitPlanModeResponse[] { field approved "approved", field selected_action
-    "selectedAction", field auto_approve_edits "autoApproveEdits", field feedback
-    "feedback", field defer_implementation "deferImplementation" }
+    UiExitPlanModeResponse[] { Field approved "approved", Field selected_action
+    "selectedAction", Field auto_approve_edits "autoApproveEdits", Field feedback
+    "feedback", Field defer_implementation "deferImplementation" }
 );
 impl UiExitPlanModeResponse {
     /// With what is required; the rest is unset.
@@ -915,7 +915,7 @@ pub struct UiHandlePendingAutoModeSwitchRequest {
     pub response: UiAutoModeSwitchResponse,
 }
 record!(
-    UiHandlePendingAutoModeSwitchRequest[] { field request_id "requestId", field response
+    UiHandlePendingAutoModeSwitchRequest[] { Field request_id "requestId", Field response
     "response" }
 );
 impl UiHandlePendingAutoModeSwitchRequest {
@@ -941,7 +941,7 @@ pub struct UiHandlePendingElicitationRequest {
     pub result: UiElicitationResponse,
 }
 record!(
-    UiHandlePendingElicitationRequest[] { field request_id "requestId", field result
+    UiHandlePendingElicitationRequest[] { Field request_id "requestId", Field result
     "result" }
 );
 impl UiHandlePendingElicitationRequest {
@@ -964,7 +964,7 @@ pub struct UiHandlePendingExitPlanModeRequest {
     pub response: UiExitPlanModeResponse,
 }
 record!(
-    UiHandlePendingExitPlanModeRequest[] { field request_id "requestId", field response
+    UiHandlePendingExitPlanModeRequest[] { Field request_id "requestId", Field response
     "response" }
 );
 impl UiHandlePendingExitPlanModeRequest {
@@ -984,7 +984,7 @@ pub struct UiHandlePendingResult {
     /// True if the request was still pending and was resolved by this call. False if the request ID was unknown, already resolved by another client (e.g. GitHub), expired, or otherwise no longer pending.
     pub success: bool,
 }
-record!(UiHandlePendingResult[] { field success "success" });
+record!(UiHandlePendingResult[] { Field success "success" });
 /// Request ID of a pending `sampling.requested` event and an optional sampling result payload (omit to reject).
 #[derive(Clone)]
 #[non_exhaustive]
@@ -995,7 +995,7 @@ pub struct UiHandlePendingSamplingRequest {
     pub response: Option<UiHandlePendingSamplingResponse>,
 }
 record!(
-    UiHandlePendingSamplingRequest[] { field request_id "requestId", field response
+    UiHandlePendingSamplingRequest[] { Field request_id "requestId", Field response
     "response" }
 );
 impl UiHandlePendingSamplingRequest {
@@ -1032,7 +1032,7 @@ pub struct UiHandlePendingSessionLimitsExhaustedRequest {
     pub response: UiSessionLimitsExhaustedResponse,
 }
 record!(
-    UiHandlePendingSessionLimitsExhaustedRequest[] { field request_id "requestId", field
+    UiHandlePendingSessionLimitsExhaustedRequest[] { Field request_id "requestId", Field
     response "response" }
 );
 impl UiHandlePendingSessionLimitsExhaustedRequest {
@@ -1058,7 +1058,7 @@ pub struct UiHandlePendingUserInputRequest {
     pub response: UiUserInputResponse,
 }
 record!(
-    UiHandlePendingUserInputRequest[] { field request_id "requestId", field response
+    UiHandlePendingUserInputRequest[] { Field request_id "requestId", Field response
     "response" }
 );
 impl UiHandlePendingUserInputRequest {
@@ -1078,7 +1078,7 @@ pub struct UiRegisterDirectAutoModeSwitchHandlerResult {
     /// Opaque handle representing the registration. Pass this same handle to `unregisterDirectAutoModeSwitchHandler` when the in-process handler is no longer active. Multiple registrations are reference-counted; the server bridge will only dispatch auto-mode-switch requests when no handles are active.
     pub handle: String,
 }
-record!(UiRegisterDirectAutoModeSwitchHandlerResult[] { field handle "handle" });
+record!(UiRegisterDirectAutoModeSwitchHandlerResult[] { Field handle "handle" });
 /// The user's selected action for an exhausted session limit.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1091,8 +1091,8 @@ pub struct UiSessionLimitsExhaustedResponse {
     pub max_ai_credits: Option<f64>,
 }
 record!(
-    UiSessionLimitsExhaustedResponse[] { field action "action", field
-    additional_ai_credits "additionalAiCredits", field max_ai_credits "maxAiCredits" }
+    UiSessionLimitsExhaustedResponse[] { Field action "action", Field
+    additional_ai_credits "additionalAiCredits", Field max_ai_credits "maxAiCredits" }
 );
 impl UiSessionLimitsExhaustedResponse {
     /// With what is required; the rest is unset.
@@ -1118,7 +1118,7 @@ impl UiSessionLimitsExhaustedResponse {
     }
 }
 /// User action selected for an exhausted session limit.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum UiSessionLimitsExhaustedResponseAction {
     /// Increase the current max by an exact AI Credits amount.
@@ -1143,7 +1143,7 @@ pub struct UiThreadRunRequest {
     /// Opaque, one-shot action identifier scoped to the receiving native connection. Execute only through the synchronous native UI-action entry point.
     pub action_id: i64,
 }
-record!(UiThreadRunRequest[] { field action_id "actionId" });
+record!(UiThreadRunRequest[] { Field action_id "actionId" });
 /// Opaque handle previously returned by `registerDirectAutoModeSwitchHandler` to release.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1151,7 +1151,7 @@ pub struct UiUnregisterDirectAutoModeSwitchHandlerRequest {
     /// Handle previously returned by `registerDirectAutoModeSwitchHandler`
     pub handle: String,
 }
-record!(UiUnregisterDirectAutoModeSwitchHandlerRequest[] { field handle "handle" });
+record!(UiUnregisterDirectAutoModeSwitchHandlerRequest[] { Field handle "handle" });
 impl UiUnregisterDirectAutoModeSwitchHandlerRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1167,7 +1167,7 @@ pub struct UiUnregisterDirectAutoModeSwitchHandlerResult {
     pub unregistered: bool,
 }
 record!(
-    UiUnregisterDirectAutoModeSwitchHandlerResult[] { field unregistered "unregistered" }
+    UiUnregisterDirectAutoModeSwitchHandlerResult[] { Field unregistered "unregistered" }
 );
 /// User response for a pending user-input request, with answer text and whether it was typed freeform.
 #[derive(Clone)]
@@ -1179,7 +1179,7 @@ pub struct UiUserInputResponse {
     pub was_freeform: bool,
 }
 record!(
-    UiUserInputResponse[] { field answer "answer", field was_freeform "wasFreeform" }
+    UiUserInputResponse[] { Field answer "answer", Field was_freeform "wasFreeform" }
 );
 impl UiUserInputResponse {
     /// With what is required; the rest is unset.

@@ -13,8 +13,8 @@ pub struct UsageAccountingIdentity {
     pub usage_id: String,
 }
 record!(
-    UsageAccountingIdentity[] { field source_session_id "sourceSessionId", field sequence
-    "sequence", field usage_id "usageId" }
+    UsageAccountingIdentity[] { Field source_session_id "sourceSessionId", Field sequence
+    "sequence", Field usage_id "usageId" }
 );
 /// Internal durable accounting receipt; the live usage event shares its accounting identity.
 ///
@@ -25,7 +25,7 @@ pub struct UsageAccountingRecordData {
     /// Normalized call usage with its captured provider and accounting identity.
     pub usage: AssistantUsageData,
 }
-record!(UsageAccountingRecordData[] { field usage "usage" });
+record!(UsageAccountingRecordData[] { Field usage "usage" });
 /// Durable session usage checkpoint for reconstructing aggregate accounting on resume
 #[derive(Clone)]
 #[non_exhaustive]
@@ -58,11 +58,11 @@ pub struct UsageCheckpointData {
     pub prompt_cache_break_state: Option<Vec<serde_json::Value>>,
 }
 record!(
-    UsageCheckpointData[] { field tool_usage_request_ids "toolUsageRequestIds", field
-    total_nano_aiu "totalNanoAiu", field accounting_snapshot "accountingSnapshot", field
-    provider_model_metrics "providerModelMetrics", field usage_accounting_watermarks
-    "usageAccountingWatermarks", field total_premium_requests "totalPremiumRequests",
-    field model_cache_state "modelCacheState", field prompt_cache_break_state
+    UsageCheckpointData[] { Field tool_usage_request_ids "toolUsageRequestIds", Field
+    total_nano_aiu "totalNanoAiu", Field accounting_snapshot "accountingSnapshot", Field
+    provider_model_metrics "providerModelMetrics", Field usage_accounting_watermarks
+    "usageAccountingWatermarks", Field total_premium_requests "totalPremiumRequests",
+    Field model_cache_state "modelCacheState", Field prompt_cache_break_state
     "promptCacheBreakState" }
 );
 /// Internal prompt-cache expiration state for one model
@@ -81,8 +81,8 @@ pub struct UsageCheckpointModelCacheState {
     pub cache_ttl_seconds: i64,
 }
 record!(
-    UsageCheckpointModelCacheState[] { field model_id "modelId", field cache_expires_at
-    "cacheExpiresAt", field cache_ttl_seconds "cacheTtlSeconds" }
+    UsageCheckpointModelCacheState[] { Field model_id "modelId", Field cache_expires_at
+    "cacheExpiresAt", Field cache_ttl_seconds "cacheTtlSeconds" }
 );
 /// Accumulated session usage metrics, including premium request cost, token counts, model breakdown, and code-change totals.
 #[derive(Clone)]
@@ -123,14 +123,14 @@ pub struct UsageGetMetricsResult {
     pub last_call_output_tokens: i64,
 }
 record!(
-    UsageGetMetricsResult[] { field ai_credits_status "aiCreditsStatus", field
-    total_premium_request_cost "totalPremiumRequestCost", field total_user_requests
-    "totalUserRequests", field total_nano_aiu "totalNanoAiu", field token_details
-    "tokenDetails", field total_api_duration_ms "totalApiDurationMs", field
-    session_start_time "sessionStartTime", field code_changes "codeChanges", field
-    model_metrics "modelMetrics", field provider_model_metrics "providerModelMetrics",
-    field agent_metrics "agentMetrics", field current_model "currentModel", field
-    last_call_input_tokens "lastCallInputTokens", field last_call_output_tokens
+    UsageGetMetricsResult[] { Field ai_credits_status "aiCreditsStatus", Field
+    total_premium_request_cost "totalPremiumRequestCost", Field total_user_requests
+    "totalUserRequests", Field total_nano_aiu "totalNanoAiu", Field token_details
+    "tokenDetails", Field total_api_duration_ms "totalApiDurationMs", Field
+    session_start_time "sessionStartTime", Field code_changes "codeChanges", Field
+    model_metrics "modelMetrics", Field provider_model_metrics "providerModelMetrics",
+    Field agent_metrics "agentMetrics", Field current_model "currentModel", Field
+    last_call_input_tokens "lastCallInputTokens", Field last_call_output_tokens
     "lastCallOutputTokens" }
 );
 /// Current context window usage statistics including token and message counts
@@ -153,10 +153,10 @@ pub struct UsageInfoData {
     pub is_initial: Option<bool>,
 }
 record!(
-    UsageInfoData[] { field token_limit "tokenLimit", field current_tokens
-    "currentTokens", field messages_length "messagesLength", field system_tokens
-    "systemTokens", field conversation_tokens "conversationTokens", field
-    tool_definitions_tokens "toolDefinitionsTokens", field is_initial "isInitial" }
+    UsageInfoData[] { Field token_limit "tokenLimit", Field current_tokens
+    "currentTokens", Field messages_length "messagesLength", Field system_tokens
+    "systemTokens", Field conversation_tokens "conversationTokens", Field
+    tool_definitions_tokens "toolDefinitionsTokens", Field is_initial "isInitial" }
 );
 /// Usage attributed to one agent instance, including its identity, API duration, AI units, and per-model breakdown.
 #[derive(Clone)]
@@ -174,9 +174,9 @@ pub struct UsageMetricsAgentMetric {
     pub model_metrics: std::collections::BTreeMap<String, UsageMetricsModelMetric>,
 }
 record!(
-    UsageMetricsAgentMetric[] { field agent_name "agentName", field agent_display_name
-    "agentDisplayName", field total_api_duration_ms "totalApiDurationMs", field
-    total_nano_aiu "totalNanoAiu", field model_metrics "modelMetrics" }
+    UsageMetricsAgentMetric[] { Field agent_name "agentName", Field agent_display_name
+    "agentDisplayName", Field total_api_duration_ms "totalApiDurationMs", Field
+    total_nano_aiu "totalNanoAiu", Field model_metrics "modelMetrics" }
 );
 /// Aggregated code change metrics
 #[derive(Clone)]
@@ -192,8 +192,8 @@ pub struct UsageMetricsCodeChanges {
     pub files_modified: Vec<String>,
 }
 record!(
-    UsageMetricsCodeChanges[] { field lines_added "linesAdded", field lines_removed
-    "linesRemoved", field files_modified_count "filesModifiedCount", field files_modified
+    UsageMetricsCodeChanges[] { Field lines_added "linesAdded", Field lines_removed
+    "linesRemoved", Field files_modified_count "filesModifiedCount", Field files_modified
     "filesModified" }
 );
 /// Per-model usage metrics, including request counts/costs, token usage, nano-AI units, and per-token-type details.
@@ -216,9 +216,9 @@ pub struct UsageMetricsModelMetric {
     >,
 }
 record!(
-    UsageMetricsModelMetric[] { field ai_credits_status "aiCreditsStatus", field requests
-    "requests", field usage "usage", field cache_expires_at "cacheExpiresAt", field
-    total_nano_aiu "totalNanoAiu", field token_details "tokenDetails" }
+    UsageMetricsModelMetric[] { Field ai_credits_status "aiCreditsStatus", Field requests
+    "requests", Field usage "usage", Field cache_expires_at "cacheExpiresAt", Field
+    total_nano_aiu "totalNanoAiu", Field token_details "tokenDetails" }
 );
 /// Request count and cost metrics for this model
 #[derive(Clone)]
@@ -229,7 +229,7 @@ pub struct UsageMetricsModelMetricRequests {
     /// User-initiated premium request cost (with multiplier applied)
     pub cost: f64,
 }
-record!(UsageMetricsModelMetricRequests[] { field count "count", field cost "cost" });
+record!(UsageMetricsModelMetricRequests[] { Field count "count", Field cost "cost" });
 /// Per-model token-detail entry containing the accumulated token count for one token type.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -237,7 +237,7 @@ pub struct UsageMetricsModelMetricTokenDetail {
     /// Accumulated token count for this token type
     pub token_count: i64,
 }
-record!(UsageMetricsModelMetricTokenDetail[] { field token_count "tokenCount" });
+record!(UsageMetricsModelMetricTokenDetail[] { Field token_count "tokenCount" });
 /// Token usage metrics for this model
 #[derive(Clone)]
 #[non_exhaustive]
@@ -254,9 +254,9 @@ pub struct UsageMetricsModelMetricUsage {
     pub reasoning_tokens: Option<i64>,
 }
 record!(
-    UsageMetricsModelMetricUsage[] { field input_tokens "inputTokens", field
-    output_tokens "outputTokens", field cache_read_tokens "cacheReadTokens", field
-    cache_write_tokens "cacheWriteTokens", field reasoning_tokens "reasoningTokens" }
+    UsageMetricsModelMetricUsage[] { Field input_tokens "inputTokens", Field
+    output_tokens "outputTokens", Field cache_read_tokens "cacheReadTokens", Field
+    cache_write_tokens "cacheWriteTokens", Field reasoning_tokens "reasoningTokens" }
 );
 /// Usage for one recorded provider and model, without merging identical model IDs across providers.
 #[derive(Clone)]
@@ -272,8 +272,8 @@ pub struct UsageMetricsProviderModelMetric {
     pub metrics: UsageMetricsModelMetric,
 }
 record!(
-    UsageMetricsProviderModelMetric[] { nullable provider "provider", nullable model_id
-    "modelId", field model_display_name "modelDisplayName", field metrics "metrics" }
+    UsageMetricsProviderModelMetric[] { Nullable provider "provider", Nullable model_id
+    "modelId", Field model_display_name "modelDisplayName", Field metrics "metrics" }
 );
 /// Session-wide token-detail entry containing the accumulated token count for one token type.
 #[derive(Clone)]
@@ -282,7 +282,7 @@ pub struct UsageMetricsTokenDetail {
     /// Accumulated token count for this token type
     pub token_count: i64,
 }
-record!(UsageMetricsTokenDetail[] { field token_count "tokenCount" });
+record!(UsageMetricsTokenDetail[] { Field token_count "tokenCount" });
 /// Internal absolute code-change totals reported by the owning host.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -297,6 +297,6 @@ pub struct UsageSetCodeChangesRequest {
     pub files_count: Option<f64>,
 }
 record!(
-    UsageSetCodeChangesRequest[] { field lines_added "linesAdded", field lines_removed
-    "linesRemoved", field files_count "filesCount" }
+    UsageSetCodeChangesRequest[] { Field lines_added "linesAdded", Field lines_removed
+    "linesRemoved", Field files_count "filesCount" }
 );

@@ -16,7 +16,7 @@ pub struct UserAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(
-    UserAuthInfo["type" "user"] { field host "host", field login "login", field
+    UserAuthInfo["type" "user"] { Field host "host", Field login "login", Field
     copilot_user "copilotUser" }
 );
 impl UserAuthInfo {
@@ -48,7 +48,7 @@ pub struct UserInputCompletedData {
     pub was_freeform: Option<bool>,
 }
 record!(
-    UserInputCompletedData[] { field request_id "requestId", field answer "answer", field
+    UserInputCompletedData[] { Field request_id "requestId", Field answer "answer", Field
     was_freeform "wasFreeform" }
 );
 /// Question for the user.
@@ -65,8 +65,8 @@ pub struct UserInputRequestParams {
     pub request_id: Option<String>,
 }
 record!(
-    UserInputRequestParams[] { field question "question", field choices "choices", field
-    allow_freeform "allowFreeform", field request_id "requestId" }
+    UserInputRequestParams[] { Field question "question", Field choices "choices", Field
+    allow_freeform "allowFreeform", Field request_id "requestId" }
 );
 /// User input request notification with question and optional predefined choices
 #[derive(Clone)]
@@ -84,8 +84,8 @@ pub struct UserInputRequestedData {
     pub tool_call_id: Option<String>,
 }
 record!(
-    UserInputRequestedData[] { field request_id "requestId", field question "question",
-    field choices "choices", field allow_freeform "allowFreeform", field tool_call_id
+    UserInputRequestedData[] { Field request_id "requestId", Field question "question",
+    Field choices "choices", Field allow_freeform "allowFreeform", Field tool_call_id
     "toolCallId" }
 );
 /// Answer to userInput.request: either `answer` and `wasFreeform`, or `noResponse`.
@@ -100,7 +100,7 @@ pub struct UserInputResult {
     pub no_response: Option<bool>,
 }
 record!(
-    UserInputResult[] { field answer "answer", field was_freeform "wasFreeform", field
+    UserInputResult[] { Field answer "answer", Field was_freeform "wasFreeform", Field
     no_response "noResponse" }
 );
 impl UserInputResult {
@@ -124,7 +124,7 @@ impl UserInputResult {
     }
 }
 /// The agent mode that was active when this message was sent
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum UserMessageAgentMode {
     /// The agent is responding interactively to the user.
@@ -176,18 +176,18 @@ pub struct UserMessageData {
     pub parent_agent_task_id: Option<String>,
 }
 record!(
-    UserMessageData[] { field content "content", field responses_reasoning
-    "responsesReasoning", field message_id "messageId", field transformed_content
-    "transformedContent", field attachments "attachments", field
-    supported_native_document_mime_types "supportedNativeDocumentMimeTypes", field
-    native_document_path_fallback_paths "nativeDocumentPathFallbackPaths", field source
-    "source", field delivery "delivery", field agent_mode "agentMode", field
-    is_autopilot_continuation "isAutopilotContinuation", field interaction_id
-    "interactionId", field turn_id "turnId", field parent_agent_task_id
+    UserMessageData[] { Field content "content", Field responses_reasoning
+    "responsesReasoning", Field message_id "messageId", Field transformed_content
+    "transformedContent", Field attachments "attachments", Field
+    supported_native_document_mime_types "supportedNativeDocumentMimeTypes", Field
+    native_document_path_fallback_paths "nativeDocumentPathFallbackPaths", Field source
+    "source", Field delivery "delivery", Field agent_mode "agentMode", Field
+    is_autopilot_continuation "isAutopilotContinuation", Field interaction_id
+    "interactionId", Field turn_id "turnId", Field parent_agent_task_id
     "parentAgentTaskId" }
 );
 /// How this user message was delivered to the agentic loop, relative to whether the loop was already running. This is the timing axis only; the message's origin (human vs. system/command/schedule/skill/etc.) is carried separately by `source`. A system-injected message has a delivery too — e.g. a background-task notification waking an idle agent is `idle`, the same mechanism as a human starting a fresh turn.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum UserMessageDelivery {
     /// Delivered while the loop was idle; starts its own run immediately (a human's fresh turn, or a system notification waking an idle agent).
@@ -201,7 +201,7 @@ pub enum UserMessageDelivery {
 }
 string_enum!(UserMessageDelivery { Idle "idle", Steering "steering", Queued "queued" });
 /// Decision of a userPromptSubmitted hook on the prompt.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum UserPromptHookDecision {
     /// Refuse the prompt. No turn runs and a session.warning event carries the reason.
@@ -230,9 +230,9 @@ pub struct UserPromptSubmittedHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    UserPromptSubmittedHookInput[] { field session_id "sessionId", field timestamp
-    "timestamp", field cwd "cwd", field prompt "prompt", field agent_id "agentId", field
-    agent_type "agentType", field parent_agent_id "parentAgentId" }
+    UserPromptSubmittedHookInput[] { Field session_id "sessionId", Field timestamp
+    "timestamp", Field cwd "cwd", Field prompt "prompt", Field agent_id "agentId", Field
+    agent_type "agentType", Field parent_agent_id "parentAgentId" }
 );
 /// Output of the userPromptSubmitted hook. Every member may be left out, which means no opinion.
 #[derive(Clone)]
@@ -250,9 +250,9 @@ pub struct UserPromptSubmittedHookOutput {
     pub reason: Option<String>,
 }
 record!(
-    UserPromptSubmittedHookOutput[] { field modified_prompt "modifiedPrompt", field
-    additional_context "additionalContext", field suppress_output "suppressOutput", field
-    decision "decision", field reason "reason" }
+    UserPromptSubmittedHookOutput[] { Field modified_prompt "modifiedPrompt", Field
+    additional_context "additionalContext", Field suppress_output "suppressOutput", Field
+    decision "decision", Field reason "reason" }
 );
 /// Input of the userPromptTransformed hook, which runs after the CLI added its context to the prompt and before the prompt is stored.
 #[derive(Clone)]
@@ -276,9 +276,9 @@ pub struct UserPromptTransformedHookInput {
     pub parent_agent_id: Option<String>,
 }
 record!(
-    UserPromptTransformedHookInput[] { field session_id "sessionId", field timestamp
-    "timestamp", field cwd "cwd", field prompt "prompt", field transformed_prompt
-    "transformedPrompt", field agent_id "agentId", field agent_type "agentType", field
+    UserPromptTransformedHookInput[] { Field session_id "sessionId", Field timestamp
+    "timestamp", Field cwd "cwd", Field prompt "prompt", Field transformed_prompt
+    "transformedPrompt", Field agent_id "agentId", Field agent_type "agentType", Field
     parent_agent_id "parentAgentId" }
 );
 /// Output of the userPromptTransformed hook. Every member may be left out, which means no opinion.
@@ -289,7 +289,7 @@ pub struct UserPromptTransformedHookOutput {
     pub modified_transformed_prompt: Option<String>,
 }
 record!(
-    UserPromptTransformedHookOutput[] { field modified_transformed_prompt
+    UserPromptTransformedHookOutput[] { Field modified_transformed_prompt
     "modifiedTransformedPrompt" }
 );
 /// Result of a user-requested shell command.
@@ -308,8 +308,8 @@ pub struct UserRequestedShellCommandResult {
     pub error: Option<String>,
 }
 record!(
-    UserRequestedShellCommandResult[] { field tool_call_id "toolCallId", field success
-    "success", field output "output", field exit_code "exitCode", field error "error" }
+    UserRequestedShellCommandResult[] { Field tool_call_id "toolCallId", Field success
+    "success", Field output "output", Field exit_code "exitCode", Field error "error" }
 );
 /// A single user setting's effective value alongside its default, so consumers can render settings left at their default.
 #[derive(Clone)]
@@ -323,7 +323,7 @@ pub struct UserSettingMetadata {
     pub is_default: bool,
 }
 record!(
-    UserSettingMetadata[] { field value "value", field default "default", field
+    UserSettingMetadata[] { Field value "value", Field default "default", Field
     is_default "isDefault" }
 );
 /// A single top-level setting subtree to validate and write.
@@ -342,8 +342,8 @@ pub struct UserSettingsApplyTopKeyRequest {
     pub complete_staff_update_channel_migration: Option<bool>,
 }
 record!(
-    UserSettingsApplyTopKeyRequest[] { field canonical_path "canonicalPath", field
-    top_key "topKey", field value "value", field delete "delete", field
+    UserSettingsApplyTopKeyRequest[] { Field canonical_path "canonicalPath", Field
+    top_key "topKey", Field value "value", Field delete "delete", Field
     complete_staff_update_channel_migration "completeStaffUpdateChannelMigration" }
 );
 impl UserSettingsApplyTopKeyRequest {
@@ -394,7 +394,7 @@ pub struct UserSettingsApplyTopKeyResult {
     pub error: Option<String>,
 }
 record!(
-    UserSettingsApplyTopKeyResult[] { field status "status", field issues "issues", field
+    UserSettingsApplyTopKeyResult[] { Field status "status", Field issues "issues", Field
     error "error" }
 );
 /// The overrides and host context to resolve effective runtime settings from.
@@ -413,8 +413,8 @@ pub struct UserSettingsBuildRuntimeRequest {
     pub platform: String,
 }
 record!(
-    UserSettingsBuildRuntimeRequest[] { field overrides "overrides", field
-    working_directory "workingDirectory", field environment "environment", field platform
+    UserSettingsBuildRuntimeRequest[] { Field overrides "overrides", Field
+    working_directory "workingDirectory", Field environment "environment", Field platform
     "platform" }
 );
 impl UserSettingsBuildRuntimeRequest {
@@ -458,8 +458,8 @@ pub struct UserSettingsEditRequest {
     pub value: Option<serde_json::Value>,
 }
 record!(
-    UserSettingsEditRequest[] { field config_dir "configDir", field canonical_path
-    "canonicalPath", field operation "operation", field value "value" }
+    UserSettingsEditRequest[] { Field config_dir "configDir", Field canonical_path
+    "canonicalPath", Field operation "operation", Field value "value" }
 );
 impl UserSettingsEditRequest {
     /// With what is required; the rest is unset.
@@ -492,7 +492,7 @@ pub struct UserSettingsGetPathsRequest {
     /// Absolute path of a repository root. Supply it to also resolve that repository's two settings file paths; omit it to resolve only the user path.
     pub repo_root: Option<String>,
 }
-record!(UserSettingsGetPathsRequest[] { field repo_root "repoRoot" });
+record!(UserSettingsGetPathsRequest[] { Field repo_root "repoRoot" });
 impl UserSettingsGetPathsRequest {
     /// Sets [`repo_root`](Self::repo_root).
     #[inline]
@@ -513,8 +513,8 @@ pub struct UserSettingsGetPathsResult {
     pub repo_local_settings: Option<String>,
 }
 record!(
-    UserSettingsGetPathsResult[] { field user_settings "userSettings", field
-    repo_settings "repoSettings", field repo_local_settings "repoLocalSettings" }
+    UserSettingsGetPathsResult[] { Field user_settings "userSettings", Field
+    repo_settings "repoSettings", Field repo_local_settings "repoLocalSettings" }
 );
 /// Per-key metadata for every known user setting in settings.json, including settings left at their default. Excludes repository- and enterprise-managed overrides.
 #[derive(Clone)]
@@ -523,7 +523,7 @@ pub struct UserSettingsGetResult {
     /// Every known user setting keyed by setting name, each with its effective value, default, and whether it is at the default.
     pub settings: std::collections::BTreeMap<String, UserSettingMetadata>,
 }
-record!(UserSettingsGetResult[] { field settings "settings" });
+record!(UserSettingsGetResult[] { Field settings "settings" });
 /// Top-level user-setting keys grouped by who may govern them.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -536,8 +536,8 @@ pub struct UserSettingsGovernanceKeysResult {
     pub managed: Vec<String>,
 }
 record!(
-    UserSettingsGovernanceKeysResult[] { field repo "repo", field claude_repo
-    "claudeRepo", field managed "managed" }
+    UserSettingsGovernanceKeysResult[] { Field repo "repo", Field claude_repo
+    "claudeRepo", Field managed "managed" }
 );
 /// The filesystem and environment facts a user-settings file is resolved from. Passed explicitly rather than read from the runtime's own process, so a host whose configuration directory differs from its process environment resolves the file it means.
 #[derive(Clone)]
@@ -551,8 +551,8 @@ pub struct UserSettingsHostContext {
     pub environment: UserSettingsHostContextEnvironment,
 }
 record!(
-    UserSettingsHostContext[] { field config_dir "configDir", field home_directory
-    "homeDirectory", field environment "environment" }
+    UserSettingsHostContext[] { Field config_dir "configDir", Field home_directory
+    "homeDirectory", Field environment "environment" }
 );
 impl UserSettingsHostContext {
     /// With what is required; the rest is unset.
@@ -591,7 +591,7 @@ pub struct UserSettingsLoadAndMergeRepoRequest {
     pub user_settings: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
-    UserSettingsLoadAndMergeRepoRequest[] { field repo_root "repoRoot", field
+    UserSettingsLoadAndMergeRepoRequest[] { Field repo_root "repoRoot", Field
     user_settings "userSettings" }
 );
 impl UserSettingsLoadAndMergeRepoRequest {
@@ -619,7 +619,7 @@ pub struct UserSettingsLoadAndMergeRepoResult {
     pub warning: Option<String>,
 }
 record!(
-    UserSettingsLoadAndMergeRepoResult[] { field settings "settings", field warning
+    UserSettingsLoadAndMergeRepoResult[] { Field settings "settings", Field warning
     "warning" }
 );
 /// Selects the configuration directory whose user settings to read.
@@ -631,7 +631,7 @@ pub struct UserSettingsLoadForConfigDirRequest {
     /// Copilot configuration directory to read the settings document from, taking precedence over the server's own `COPILOT_HOME` and default home. Omit it, or pass an empty string, to read the directory the server resolved for itself.
     pub config_dir: Option<String>,
 }
-record!(UserSettingsLoadForConfigDirRequest[] { field config_dir "configDir" });
+record!(UserSettingsLoadForConfigDirRequest[] { Field config_dir "configDir" });
 impl UserSettingsLoadForConfigDirRequest {
     /// Sets [`config_dir`](Self::config_dir).
     #[inline]
@@ -650,7 +650,7 @@ pub struct UserSettingsLoadForEditResult {
     pub settings: Option<serde_json::Value>,
 }
 record!(
-    UserSettingsLoadForEditResult[] { field status "status", field settings "settings" }
+    UserSettingsLoadForEditResult[] { Field status "status", Field settings "settings" }
 );
 /// Selects the repository whose checked-in settings to read.
 #[derive(Clone)]
@@ -659,7 +659,7 @@ pub struct UserSettingsLoadRepoRequest {
     /// Absolute path of the repository root whose settings to read. When this is the user's home directory, the Claude-compatible configuration is skipped, so a home-directory session does not inherit a personal config as if it were repository policy.
     pub repo_root: String,
 }
-record!(UserSettingsLoadRepoRequest[] { field repo_root "repoRoot" });
+record!(UserSettingsLoadRepoRequest[] { Field repo_root "repoRoot" });
 impl UserSettingsLoadRepoRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -679,7 +679,7 @@ pub struct UserSettingsLoadRepoResult {
     pub warning: Option<String>,
 }
 record!(
-    UserSettingsLoadRepoResult[] { field settings "settings", field warning "warning" }
+    UserSettingsLoadRepoResult[] { Field settings "settings", Field warning "warning" }
 );
 /// The user's stored settings, together with any diagnostic raised while reading them.
 #[derive(Clone)]
@@ -691,7 +691,7 @@ pub struct UserSettingsLoadWithWarningResult {
     pub warning: Option<String>,
 }
 record!(
-    UserSettingsLoadWithWarningResult[] { field settings "settings", field warning
+    UserSettingsLoadWithWarningResult[] { Field settings "settings", Field warning
     "warning" }
 );
 /// The managed (enterprise policy) layer and the user layer to fold together. The field names carry the layer identity: nothing about a settings object identifies which layer produced it, so a generic base/override pair would let a caller transpose them and silently resolve the governance keys in the user's favour.
@@ -706,7 +706,7 @@ pub struct UserSettingsMergeManagedAndUserParams {
     pub user: Option<serde_json::Value>,
 }
 record!(
-    UserSettingsMergeManagedAndUserParams[] { field managed "managed", field user "user"
+    UserSettingsMergeManagedAndUserParams[] { Field managed "managed", Field user "user"
     }
 );
 impl UserSettingsMergeManagedAndUserParams {
@@ -730,7 +730,7 @@ pub struct UserSettingsMergeManagedAndUserResult {
     /// The merged settings. An empty object when neither layer was supplied, so an unmanaged host with no user settings governs nothing.
     pub settings_json: serde_json::Value,
 }
-record!(UserSettingsMergeManagedAndUserResult[] { field settings_json "settingsJson" });
+record!(UserSettingsMergeManagedAndUserResult[] { Field settings_json "settingsJson" });
 /// The user layer and the repository layer to fold together.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -743,7 +743,7 @@ pub struct UserSettingsMergeRepoValueParams {
     pub repo_settings: serde_json::Value,
 }
 record!(
-    UserSettingsMergeRepoValueParams[] { field user_settings "userSettings", field
+    UserSettingsMergeRepoValueParams[] { Field user_settings "userSettings", Field
     repo_settings "repoSettings" }
 );
 impl UserSettingsMergeRepoValueParams {
@@ -766,7 +766,7 @@ pub struct UserSettingsMergeRepoValueResult {
     /// The merged settings, with the per-entry managed control maps re-stamped from the runtime's ambient managed policy.
     pub settings_json: serde_json::Value,
 }
-record!(UserSettingsMergeRepoValueResult[] { field settings_json "settingsJson" });
+record!(UserSettingsMergeRepoValueResult[] { Field settings_json "settingsJson" });
 /// Selects the configuration directory whose settings document to clean.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -776,7 +776,7 @@ pub struct UserSettingsMigrateObsoleteOnDiskRequest {
     /// The configuration directory holding the settings document to clean. A host that scopes a session to its own Copilot home passes that directory here; omit it to clean the document under the home the server resolved for itself. The home directory and environment are deliberately not caller-supplied: they decide only the settings path root and the two hook-parsing flags, and those describe the process doing the reading rather than the caller.
     pub config_dir: Option<String>,
 }
-record!(UserSettingsMigrateObsoleteOnDiskRequest[] { field config_dir "configDir" });
+record!(UserSettingsMigrateObsoleteOnDiskRequest[] { Field config_dir "configDir" });
 impl UserSettingsMigrateObsoleteOnDiskRequest {
     /// Sets [`config_dir`](Self::config_dir).
     #[inline]
@@ -794,11 +794,11 @@ pub struct UserSettingsMigrateObsoleteOnDiskResult {
     /// What the cleanup did. Only `changed` rewrote the document. The cleaned settings are not returned here: the document is written before this replies, so `user.settings.load` reads it authoritatively.
     pub status: UserSettingsMigrateObsoleteOnDiskStatus,
 }
-record!(UserSettingsMigrateObsoleteOnDiskResult[] { field status "status" });
+record!(UserSettingsMigrateObsoleteOnDiskResult[] { Field status "status" });
 /// What the one-time obsolete-settings cleanup did to the document.
 ///
 /// Internal to the CLI: it may change or go without notice.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum UserSettingsMigrateObsoleteOnDiskStatus {
     /// No settings document exists, so there was nothing to clean.
@@ -828,7 +828,7 @@ pub struct UserSettingsMigrateStaffLogLevelOnceRequest {
     pub cached_completed_at: Option<String>,
 }
 record!(
-    UserSettingsMigrateStaffLogLevelOnceRequest[] { field context "context", field
+    UserSettingsMigrateStaffLogLevelOnceRequest[] { Field context "context", Field
     cached_completed_at "cachedCompletedAt" }
 );
 impl UserSettingsMigrateStaffLogLevelOnceRequest {
@@ -864,8 +864,8 @@ pub struct UserSettingsMigrateStaffLogLevelOnceResult {
     pub settings: Option<UserSettingsMigrateStaffLogLevelOnceResultSettings>,
 }
 record!(
-    UserSettingsMigrateStaffLogLevelOnceResult[] { field status "status", field
-    completed_at "completedAt", field settings "settings" }
+    UserSettingsMigrateStaffLogLevelOnceResult[] { Field status "status", Field
+    completed_at "completedAt", Field settings "settings" }
 );
 /// The settings document as it stands after the migration, keyed by setting name. Present only for `refreshed`, and only when the document could be re-read cleanly.
 #[derive(Clone)]
@@ -884,7 +884,7 @@ pub struct UserSettingsMigrateStaffUpdateChannelOnceResult {
     pub completed_at: Option<String>,
 }
 record!(
-    UserSettingsMigrateStaffUpdateChannelOnceResult[] { field status "status", field
+    UserSettingsMigrateStaffUpdateChannelOnceResult[] { Field status "status", Field
     completed_at "completedAt" }
 );
 /// Settings object whose key names should be canonicalized.
@@ -894,7 +894,7 @@ pub struct UserSettingsNormalizeRequest {
     /// Free-form settings object, possibly using legacy or snake_case key names.
     pub settings: serde_json::Value,
 }
-record!(UserSettingsNormalizeRequest[] { field settings "settings" });
+record!(UserSettingsNormalizeRequest[] { Field settings "settings" });
 impl UserSettingsNormalizeRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -909,7 +909,7 @@ pub struct UserSettingsNormalizeResult {
     /// The same settings with every legacy or snake_case key renamed to its canonical spelling.
     pub settings: serde_json::Value,
 }
-record!(UserSettingsNormalizeResult[] { field settings "settings" });
+record!(UserSettingsNormalizeResult[] { Field settings "settings" });
 /// The on-disk location of the user's settings document.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -917,7 +917,7 @@ pub struct UserSettingsPathResult {
     /// Absolute path to the settings file this runtime reads and writes. Normally `settings.json` under the Copilot configuration directory; an extensionless legacy `settings` file is reported instead when it exists and `settings.json` does not.
     pub path: String,
 }
-record!(UserSettingsPathResult[] { field path "path" });
+record!(UserSettingsPathResult[] { Field path "path" });
 /// One setting that will not take effect, and why.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -936,8 +936,8 @@ pub struct UserSettingsProblem {
     pub explanation: String,
 }
 record!(
-    UserSettingsProblem[] { field id "id", field kind "kind", field category "category",
-    field source "source", field raw_key "rawKey", field explanation "explanation" }
+    UserSettingsProblem[] { Field id "id", Field kind "kind", Field category "category",
+    Field source "source", Field raw_key "rawKey", Field explanation "explanation" }
 );
 /// The settings layer a problem was found in.
 #[derive(Clone)]
@@ -951,7 +951,7 @@ pub struct UserSettingsProblemLocation {
     pub file_path: String,
 }
 record!(
-    UserSettingsProblemLocation[] { field kind "kind", field label "label", field
+    UserSettingsProblemLocation[] { Field kind "kind", Field label "label", Field
     file_path "filePath" }
 );
 /// One already-loaded settings layer to diagnose.
@@ -970,8 +970,8 @@ pub struct UserSettingsProblemSource {
     pub invalid: Option<bool>,
 }
 record!(
-    UserSettingsProblemSource[] { field kind "kind", field label "label", field file_path
-    "filePath", field config "config", field invalid "invalid" }
+    UserSettingsProblemSource[] { Field kind "kind", Field label "label", Field file_path
+    "filePath", Field config "config", Field invalid "invalid" }
 );
 impl UserSettingsProblemSource {
     /// With what is required; the rest is unset.
@@ -1017,7 +1017,7 @@ pub struct UserSettingsProblemsRequest {
     /// Layers to diagnose, in the precedence order the caller applies them.
     pub sources: Option<Vec<UserSettingsProblemSource>>,
 }
-record!(UserSettingsProblemsRequest[] { field sources "sources" });
+record!(UserSettingsProblemsRequest[] { Field sources "sources" });
 impl UserSettingsProblemsRequest {
     /// Sets [`sources`](Self::sources).
     #[inline]
@@ -1033,7 +1033,7 @@ pub struct UserSettingsProblemsResult {
     /// Each setting that will not take effect, and why. Empty when every layer is healthy.
     pub problems: Option<Vec<UserSettingsProblem>>,
 }
-record!(UserSettingsProblemsResult[] { field problems "problems" });
+record!(UserSettingsProblemsResult[] { Field problems "problems" });
 /// Selects the configuration directory to run the one-time staff model-selection reset against, and supplies the caller's record of whether it has already run.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1048,8 +1048,8 @@ pub struct UserSettingsResetStaffModelSelectionOnceRequest {
     pub staff_model_reset_at: Option<String>,
 }
 record!(
-    UserSettingsResetStaffModelSelectionOnceRequest[] { field context "context", field
-    staff "staff", field staff_model_reset_at "staffModelResetAt" }
+    UserSettingsResetStaffModelSelectionOnceRequest[] { Field context "context", Field
+    staff "staff", Field staff_model_reset_at "staffModelResetAt" }
 );
 impl UserSettingsResetStaffModelSelectionOnceRequest {
     /// With what is required; the rest is unset.
@@ -1093,8 +1093,8 @@ pub struct UserSettingsResetStaffModelSelectionOnceResult {
     pub settings: Option<UserSettingsResetStaffModelSelectionOnceResultSettings>,
 }
 record!(
-    UserSettingsResetStaffModelSelectionOnceResult[] { field did_reset "didReset", field
-    reset_at "resetAt", field cutoff "cutoff", field settings "settings" }
+    UserSettingsResetStaffModelSelectionOnceResult[] { Field did_reset "didReset", Field
+    reset_at "resetAt", Field cutoff "cutoff", Field settings "settings" }
 );
 /// The settings document as it stands after the reset, keyed by setting name. Present only when `didReset` is true.
 #[derive(Clone)]
@@ -1115,8 +1115,8 @@ pub struct UserSettingsSetHookDisabledRequest {
     pub disabled: bool,
 }
 record!(
-    UserSettingsSetHookDisabledRequest[] { field settings_path "settingsPath", field
-    disable_key "disableKey", field disabled "disabled" }
+    UserSettingsSetHookDisabledRequest[] { Field settings_path "settingsPath", Field
+    disable_key "disableKey", Field disabled "disabled" }
 );
 impl UserSettingsSetHookDisabledRequest {
     /// With what is required; the rest is unset.
@@ -1145,7 +1145,7 @@ pub struct UserSettingsSetHookDisabledResult {
     pub error_message: Option<String>,
 }
 record!(
-    UserSettingsSetHookDisabledResult[] { field status "status", field error_message
+    UserSettingsSetHookDisabledResult[] { Field status "status", Field error_message
     "errorMessage" }
 );
 /// Partial user settings to write to settings.json. Each top-level key is written individually, replacing the existing value; a key whose value is null is removed.
@@ -1155,7 +1155,7 @@ pub struct UserSettingsSetRequest {
     /// Partial user settings to write, as a free-form object keyed by setting name
     pub settings: serde_json::Value,
 }
-record!(UserSettingsSetRequest[] { field settings "settings" });
+record!(UserSettingsSetRequest[] { Field settings "settings" });
 impl UserSettingsSetRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1172,7 +1172,7 @@ pub struct UserSettingsUnknownKeysWarningRequest {
     /// The configuration directory, home directory and environment to resolve the settings document from. A host that scopes a session to its own Copilot home must pass that directory here, or the server's own home is inspected instead.
     pub context: UserSettingsHostContext,
 }
-record!(UserSettingsUnknownKeysWarningRequest[] { field context "context" });
+record!(UserSettingsUnknownKeysWarningRequest[] { Field context "context" });
 impl UserSettingsUnknownKeysWarningRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1189,7 +1189,7 @@ pub struct UserSettingsUnknownKeysWarningResult {
     /// The warning to show the user, naming the unrecognized keys and the file they were found in. Absent when every top-level key is recognized, and also when the document is missing or could not be read, because an unknown-key list taken from a document the runtime could not load would name keys that may not be there.
     pub warning: Option<String>,
 }
-record!(UserSettingsUnknownKeysWarningResult[] { field warning "warning" });
+record!(UserSettingsUnknownKeysWarningResult[] { Field warning "warning" });
 /// Names the user setting to merge into, and the partial object to merge.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1206,8 +1206,8 @@ pub struct UserSettingsUpdateRequest {
     pub sub_dir: Option<String>,
 }
 record!(
-    UserSettingsUpdateRequest[] { field key "key", field value "value", field config_dir
-    "configDir", field sub_dir "subDir" }
+    UserSettingsUpdateRequest[] { Field key "key", Field value "value", Field config_dir
+    "configDir", Field sub_dir "subDir" }
 );
 impl UserSettingsUpdateRequest {
     /// With what is required; the rest is unset.
@@ -1242,7 +1242,7 @@ pub struct UserSettingsUpdateResult {
     /// The key's stored value after the write: the merged object when both the stored value and the supplied value are objects, otherwise the supplied value.
     pub value: serde_json::Value,
 }
-record!(UserSettingsUpdateResult[] { field value "value" });
+record!(UserSettingsUpdateResult[] { Field value "value" });
 /// A single top-level setting subtree to validate.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1255,7 +1255,7 @@ pub struct UserSettingsValidateRequest {
     pub delete: Option<bool>,
 }
 record!(
-    UserSettingsValidateRequest[] { field top_key "topKey", field value "value", field
+    UserSettingsValidateRequest[] { Field top_key "topKey", Field value "value", Field
     delete "delete" }
 );
 impl UserSettingsValidateRequest {
@@ -1290,7 +1290,7 @@ pub struct UserSettingsValidateResult {
     /// Problems found, empty when `ok` is true.
     pub issues: Option<Vec<UserSettingsValidationIssue>>,
 }
-record!(UserSettingsValidateResult[] { field ok "ok", field issues "issues" });
+record!(UserSettingsValidateResult[] { Field ok "ok", Field issues "issues" });
 /// One problem found while validating a setting value.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1300,7 +1300,7 @@ pub struct UserSettingsValidationIssue {
     /// Human-readable description of the problem.
     pub message: String,
 }
-record!(UserSettingsValidationIssue[] { field path "path", field message "message" });
+record!(UserSettingsValidationIssue[] { Field path "path", Field message "message" });
 /// The whole content to store in the user settings file.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1308,7 +1308,7 @@ pub struct UserSettingsWriteAllRequest {
     /// The settings object to store. It replaces the file's entire content, so a key absent here is removed.
     pub settings: serde_json::Value,
 }
-record!(UserSettingsWriteAllRequest[] { field settings "settings" });
+record!(UserSettingsWriteAllRequest[] { Field settings "settings" });
 impl UserSettingsWriteAllRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1357,7 +1357,7 @@ pub struct UserToolSessionApprovalCommands {
     pub command_identifiers: Vec<String>,
 }
 record!(
-    UserToolSessionApprovalCommands["kind" "commands"] { field command_identifiers
+    UserToolSessionApprovalCommands["kind" "commands"] { Field command_identifiers
     "commandIdentifiers" }
 );
 impl UserToolSessionApprovalCommands {
@@ -1375,7 +1375,7 @@ pub struct UserToolSessionApprovalCustomTool {
     pub tool_name: String,
 }
 record!(
-    UserToolSessionApprovalCustomTool["kind" "custom-tool"] { field tool_name "toolName"
+    UserToolSessionApprovalCustomTool["kind" "custom-tool"] { Field tool_name "toolName"
     }
 );
 impl UserToolSessionApprovalCustomTool {
@@ -1397,8 +1397,8 @@ pub struct UserToolSessionApprovalExtensionEnvAccess {
     pub environment_variables: Vec<String>,
 }
 record!(
-    UserToolSessionApprovalExtensionEnvAccess["kind" "extension-env-access"] { field
-    extension_name "extensionName", field environment_variables "environmentVariables" }
+    UserToolSessionApprovalExtensionEnvAccess["kind" "extension-env-access"] { Field
+    extension_name "extensionName", Field environment_variables "environmentVariables" }
 );
 impl UserToolSessionApprovalExtensionEnvAccess {
     /// With what is required; the rest is unset.
@@ -1421,7 +1421,7 @@ pub struct UserToolSessionApprovalExtensionManagement {
     pub operation: Option<String>,
 }
 record!(
-    UserToolSessionApprovalExtensionManagement["kind" "extension-management"] { field
+    UserToolSessionApprovalExtensionManagement["kind" "extension-management"] { Field
     operation "operation" }
 );
 impl UserToolSessionApprovalExtensionManagement {
@@ -1441,7 +1441,7 @@ pub struct UserToolSessionApprovalExtensionPermissionAccess {
 }
 record!(
     UserToolSessionApprovalExtensionPermissionAccess["kind"
-    "extension-permission-access"] { field extension_name "extensionName" }
+    "extension-permission-access"] { Field extension_name "extensionName" }
 );
 impl UserToolSessionApprovalExtensionPermissionAccess {
     /// With what is required; the rest is unset.
@@ -1462,7 +1462,7 @@ pub struct UserToolSessionApprovalMcp {
     pub tool_name: Option<String>,
 }
 record!(
-    UserToolSessionApprovalMcp["kind" "mcp"] { field server_name "serverName", nullable
+    UserToolSessionApprovalMcp["kind" "mcp"] { Field server_name "serverName", Nullable
     tool_name "toolName" }
 );
 impl UserToolSessionApprovalMcp {
@@ -1493,7 +1493,7 @@ pub struct UserToolSessionApprovalWorkflow {
     pub approval_key: Option<String>,
 }
 record!(
-    UserToolSessionApprovalWorkflow["kind" "workflow"] { field approval_key "approvalKey"
+    UserToolSessionApprovalWorkflow["kind" "workflow"] { Field approval_key "approvalKey"
     }
 );
 impl UserToolSessionApprovalWorkflow {

@@ -13,7 +13,7 @@ pub struct VisibilityGetResult {
     pub share_url: Option<String>,
 }
 record!(
-    VisibilityGetResult[] { field synced "synced", field status "status", field share_url
+    VisibilityGetResult[] { Field synced "synced", Field status "status", Field share_url
     "shareUrl" }
 );
 /// Desired sharing status for the session.
@@ -23,7 +23,7 @@ pub struct VisibilitySetRequest {
     /// Sharing status to apply. "repo" makes the session visible to repository readers; "unshared" restricts it to the creator and collaborators.
     pub status: SessionVisibilityStatus,
 }
-record!(VisibilitySetRequest[] { field status "status" });
+record!(VisibilitySetRequest[] { Field status "status" });
 impl VisibilitySetRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -43,6 +43,6 @@ pub struct VisibilitySetResult {
     pub share_url: Option<String>,
 }
 record!(
-    VisibilitySetResult[] { field synced "synced", field status "status", field share_url
+    VisibilitySetResult[] { Field synced "synced", Field status "status", Field share_url
     "shareUrl" }
 );

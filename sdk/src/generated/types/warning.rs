@@ -17,7 +17,7 @@ pub struct WarningData {
     pub remediation: Option<RemediationAction>,
 }
 record!(
-    WarningData[] { field warning_type "warningType", field message "message", field
-    originating_message_id "originatingMessageId", field url "url", field remediation
+    WarningData[] { Field warning_type "warningType", Field message "message", Field
+    originating_message_id "originatingMessageId", Field url "url", Field remediation
     "remediation" }
 );

@@ -11,7 +11,7 @@ pub struct WorkflowAbortRequest {
     pub execution_token: String,
 }
 record!(
-    WorkflowAbortRequest[] { field run_id "runId", field execution_token "executionToken"
+    WorkflowAbortRequest[] { Field run_id "runId", Field execution_token "executionToken"
     }
 );
 /// Acknowledgement that a workflow request was accepted.
@@ -37,9 +37,9 @@ pub struct WorkflowAgentOptions {
     pub agent: Option<String>,
 }
 record!(
-    WorkflowAgentOptions[] { field label "label", field schema "schema", field model
-    "model", field reasoning_effort "reasoningEffort", field context_tier "contextTier",
-    field agent "agent" }
+    WorkflowAgentOptions[] { Field label "label", Field schema "schema", Field model
+    "model", Field reasoning_effort "reasoningEffort", Field context_tier "contextTier",
+    Field agent "agent" }
 );
 impl WorkflowAgentOptions {
     /// Sets [`label`](Self::label).
@@ -93,8 +93,8 @@ pub struct WorkflowAgentRequest {
     pub opts: WorkflowAgentOptions,
 }
 record!(
-    WorkflowAgentRequest[] { field workflow_run_id "workflowRunId", field execution_token
-    "executionToken", field prompt "prompt", field opts "opts" }
+    WorkflowAgentRequest[] { Field workflow_run_id "workflowRunId", Field execution_token
+    "executionToken", Field prompt "prompt", Field opts "opts" }
 );
 impl WorkflowAgentRequest {
     /// With what is required; the rest is unset.
@@ -120,7 +120,7 @@ pub struct WorkflowAgentResult {
     /// Agent result, omitted when the agent produced no result.
     pub result: Option<serde_json::Value>,
 }
-record!(WorkflowAgentResult[] { field result "result" });
+record!(WorkflowAgentResult[] { Field result "result" });
 /// Prompt-safe durable identity and live status for a direct workflow agent.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -155,12 +155,12 @@ pub struct WorkflowAgentSummary {
     pub activity: Option<String>,
 }
 record!(
-    WorkflowAgentSummary[] { field agent_id "agentId", field tool_call_id "toolCallId",
-    field run_id "runId", nullable phase_id "phaseId", field label "label", field
-    display_name "displayName", field agent_type "agentType", field status "status",
-    field requested_model "requestedModel", field resolved_model "resolvedModel", field
-    started_at "startedAt", field completed_at "completedAt", field active_ms "activeMs",
-    field activity "activity" }
+    WorkflowAgentSummary[] { Field agent_id "agentId", Field tool_call_id "toolCallId",
+    Field run_id "runId", Nullable phase_id "phaseId", Field label "label", Field
+    display_name "displayName", Field agent_type "agentType", Field status "status",
+    Field requested_model "requestedModel", Field resolved_model "resolvedModel", Field
+    started_at "startedAt", Field completed_at "completedAt", Field active_ms "activeMs",
+    Field activity "activity" }
 );
 /// Parameters for cancelling a workflow run.
 #[derive(Clone)]
@@ -169,7 +169,7 @@ pub struct WorkflowCancelRequest {
     /// Workflow run identifier.
     pub run_id: String,
 }
-record!(WorkflowCancelRequest[] { field run_id "runId" });
+record!(WorkflowCancelRequest[] { Field run_id "runId" });
 impl WorkflowCancelRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -186,7 +186,7 @@ pub struct WorkflowCurrentPhase {
     /// Zero-based declared phase ordinal, or null for an undeclared phase.
     pub ordinal: Option<i64>,
 }
-record!(WorkflowCurrentPhase[] { field id "id", nullable ordinal "ordinal" });
+record!(WorkflowCurrentPhase[] { Field id "id", Nullable ordinal "ordinal" });
 /// Declared or approved workflow resource ceilings.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -201,12 +201,12 @@ pub struct WorkflowDeclaredLimits {
     pub max_ai_credits: Option<f64>,
 }
 record!(
-    WorkflowDeclaredLimits[] { field max_concurrent_subagents "maxConcurrentSubagents",
-    field max_total_subagents "maxTotalSubagents", field timeout_seconds
-    "timeoutSeconds", field max_ai_credits "maxAiCredits" }
+    WorkflowDeclaredLimits[] { Field max_concurrent_subagents "maxConcurrentSubagents",
+    Field max_total_subagents "maxTotalSubagents", Field timeout_seconds
+    "timeoutSeconds", Field max_ai_credits "maxAiCredits" }
 );
 /// Execution-critical workflow storage operation.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkflowDurableOperation {
     /// Creating the durable run and declared phases.
@@ -255,8 +255,8 @@ pub struct WorkflowExecuteRequest {
     pub args: serde_json::Value,
 }
 record!(
-    WorkflowExecuteRequest[] { field name "name", field run_id "runId", field
-    execution_token "executionToken", field args "args" }
+    WorkflowExecuteRequest[] { Field name "name", Field run_id "runId", Field
+    execution_token "executionToken", Field args "args" }
 );
 /// Result returned by an extension workflow closure.
 #[derive(Clone, Default)]
@@ -265,7 +265,7 @@ pub struct WorkflowExecuteResult {
     /// Workflow result value.
     pub result: Option<serde_json::Value>,
 }
-record!(WorkflowExecuteResult[] { field result "result" });
+record!(WorkflowExecuteResult[] { Field result "result" });
 impl WorkflowExecuteResult {
     /// Sets [`result`](Self::result).
     #[inline]
@@ -290,8 +290,8 @@ pub struct WorkflowGetRunProgressRequest {
     pub limit: Option<i64>,
 }
 record!(
-    WorkflowGetRunProgressRequest[] { field run_id "runId", field phase_id "phaseId",
-    field after_seq "afterSeq", field before_seq "beforeSeq", field limit "limit" }
+    WorkflowGetRunProgressRequest[] { Field run_id "runId", Field phase_id "phaseId",
+    Field after_seq "afterSeq", Field before_seq "beforeSeq", Field limit "limit" }
 );
 impl WorkflowGetRunProgressRequest {
     /// With what is required; the rest is unset.
@@ -337,7 +337,7 @@ pub struct WorkflowGetRunRequest {
     /// Workflow run identifier.
     pub run_id: String,
 }
-record!(WorkflowGetRunRequest[] { field run_id "runId" });
+record!(WorkflowGetRunRequest[] { Field run_id "runId" });
 impl WorkflowGetRunRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -357,8 +357,8 @@ pub struct WorkflowJournalGetRequest {
     pub key: String,
 }
 record!(
-    WorkflowJournalGetRequest[] { field run_id "runId", field execution_token
-    "executionToken", field key "key" }
+    WorkflowJournalGetRequest[] { Field run_id "runId", Field execution_token
+    "executionToken", Field key "key" }
 );
 impl WorkflowJournalGetRequest {
     /// With what is required; the rest is unset.
@@ -384,7 +384,7 @@ pub struct WorkflowJournalGetResult {
     /// Cached JSON result. The hit field distinguishes a cached JSON null from a miss.
     pub result_json: Option<serde_json::Value>,
 }
-record!(WorkflowJournalGetResult[] { field hit "hit", field result_json "resultJson" });
+record!(WorkflowJournalGetResult[] { Field hit "hit", Field result_json "resultJson" });
 /// Parameters for storing a workflow journal entry.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -399,8 +399,8 @@ pub struct WorkflowJournalPutRequest {
     pub result_json: serde_json::Value,
 }
 record!(
-    WorkflowJournalPutRequest[] { field run_id "runId", field execution_token
-    "executionToken", field key "key", field result_json "resultJson" }
+    WorkflowJournalPutRequest[] { Field run_id "runId", Field execution_token
+    "executionToken", Field key "key", Field result_json "resultJson" }
 );
 impl WorkflowJournalPutRequest {
     /// With what is required; the rest is unset.
@@ -431,8 +431,8 @@ pub struct WorkflowListRunsRequest {
     pub limit: Option<i64>,
 }
 record!(
-    WorkflowListRunsRequest[] { field after_seq "afterSeq", field before_seq "beforeSeq",
-    field limit "limit" }
+    WorkflowListRunsRequest[] { Field after_seq "afterSeq", Field before_seq "beforeSeq",
+    Field limit "limit" }
 );
 impl WorkflowListRunsRequest {
     /// Sets [`after_seq`](Self::after_seq).
@@ -470,8 +470,8 @@ pub struct WorkflowListRunsResult {
     pub omitted_older: Option<i64>,
 }
 record!(
-    WorkflowListRunsResult[] { field runs "runs", field oldest_seq "oldestSeq", field
-    newest_seq "newestSeq", field has_more_newer "hasMoreNewer", field omitted_older
+    WorkflowListRunsResult[] { Field runs "runs", Field oldest_seq "oldestSeq", Field
+    newest_seq "newestSeq", Field has_more_newer "hasMoreNewer", Field omitted_older
     "omittedOlder" }
 );
 /// One ordered workflow progress line.
@@ -485,7 +485,7 @@ pub struct WorkflowLogLine {
     /// Progress text.
     pub text: String,
 }
-record!(WorkflowLogLine[] { field seq "seq", field kind "kind", field text "text" });
+record!(WorkflowLogLine[] { Field seq "seq", Field kind "kind", Field text "text" });
 impl WorkflowLogLine {
     /// With what is required; the rest is unset.
     #[inline]
@@ -498,7 +498,7 @@ impl WorkflowLogLine {
     }
 }
 /// Kind of workflow progress line.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkflowLogLineKind {
     /// A narrator log line.
@@ -521,8 +521,8 @@ pub struct WorkflowLogRequest {
     pub lines: Vec<WorkflowLogLine>,
 }
 record!(
-    WorkflowLogRequest[] { field run_id "runId", field execution_token "executionToken",
-    field lines "lines" }
+    WorkflowLogRequest[] { Field run_id "runId", Field execution_token "executionToken",
+    Field lines "lines" }
 );
 impl WorkflowLogRequest {
     /// With what is required; the rest is unset.
@@ -540,7 +540,7 @@ impl WorkflowLogRequest {
     }
 }
 /// Action the runtime selected for a durable workflow pause checkpoint.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkflowPauseCheckpointAction {
     /// The checkpoint was committed by a prior paused attempt, so execution may continue.
@@ -563,8 +563,8 @@ pub struct WorkflowPauseCheckpointRequest {
     pub key: String,
 }
 record!(
-    WorkflowPauseCheckpointRequest[] { field run_id "runId", field execution_token
-    "executionToken", field key "key" }
+    WorkflowPauseCheckpointRequest[] { Field run_id "runId", Field execution_token
+    "executionToken", Field key "key" }
 );
 impl WorkflowPauseCheckpointRequest {
     /// With what is required; the rest is unset.
@@ -588,7 +588,7 @@ pub struct WorkflowPauseCheckpointResult {
     /// Whether this execution attempt must pause or may continue.
     pub action: WorkflowPauseCheckpointAction,
 }
-record!(WorkflowPauseCheckpointResult[] { field action "action" });
+record!(WorkflowPauseCheckpointResult[] { Field action "action" });
 /// Durable metadata describing who initiated a workflow pause.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -608,7 +608,7 @@ pub struct WorkflowPauseInfoCheckpoint {
     /// Stable author-defined checkpoint key that initiated the pause.
     pub key: String,
 }
-record!(WorkflowPauseInfoCheckpoint["type" "checkpoint"] { field key "key" });
+record!(WorkflowPauseInfoCheckpoint["type" "checkpoint"] { Field key "key" });
 /// `WorkflowPauseInfo: User` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -621,7 +621,7 @@ pub struct WorkflowPauseRequest {
     /// Workflow run identifier.
     pub run_id: String,
 }
-record!(WorkflowPauseRequest[] { field run_id "runId" });
+record!(WorkflowPauseRequest[] { Field run_id "runId" });
 impl WorkflowPauseRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -630,7 +630,7 @@ impl WorkflowPauseRequest {
     }
 }
 /// Operation gated by a workflow permission request.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkflowPermissionOperation {
     /// Running a registered workflow, which spends subagents, active time, and AI credits under the approved limits.
@@ -650,7 +650,7 @@ pub struct WorkflowPermissionPhase {
     /// Optional phase detail
     pub detail: Option<String>,
 }
-record!(WorkflowPermissionPhase[] { field title "title", field detail "detail" });
+record!(WorkflowPermissionPhase[] { Field title "title", Field detail "detail" });
 /// Durable lifecycle and timing for one workflow phase.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -683,15 +683,15 @@ pub struct WorkflowPhaseObservation {
     pub live_agent_count: i64,
 }
 record!(
-    WorkflowPhaseObservation[] { field id "id", nullable ordinal "ordinal", field title
-    "title", field detail "detail", field status "status", field last_entered_run_attempt
-    "lastEnteredRunAttempt", field entry_count "entryCount", field started_at
-    "startedAt", field completed_at "completedAt", field accumulated_active_ms
-    "accumulatedActiveMs", field current_active_ms "currentActiveMs", field
-    total_agent_count "totalAgentCount", field live_agent_count "liveAgentCount" }
+    WorkflowPhaseObservation[] { Field id "id", Nullable ordinal "ordinal", Field title
+    "title", Field detail "detail", Field status "status", Field last_entered_run_attempt
+    "lastEnteredRunAttempt", Field entry_count "entryCount", Field started_at
+    "startedAt", Field completed_at "completedAt", Field accumulated_active_ms
+    "accumulatedActiveMs", Field current_active_ms "currentActiveMs", Field
+    total_agent_count "totalAgentCount", Field live_agent_count "liveAgentCount" }
 );
 /// Derived lifecycle state of a workflow phase.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkflowPhaseStatus {
     /// The phase has not been entered yet.
@@ -727,8 +727,8 @@ pub struct WorkflowProgressLine {
     pub text: String,
 }
 record!(
-    WorkflowProgressLine[] { field seq "seq", field attempt "attempt", nullable phase_id
-    "phaseId", field recorded_at "recordedAt", field kind "kind", field text "text" }
+    WorkflowProgressLine[] { Field seq "seq", Field attempt "attempt", Nullable phase_id
+    "phaseId", Field recorded_at "recordedAt", Field kind "kind", Field text "text" }
 );
 /// A bidirectional page of workflow progress.
 #[derive(Clone)]
@@ -748,9 +748,9 @@ pub struct WorkflowProgressPage {
     pub revision: i64,
 }
 record!(
-    WorkflowProgressPage[] { field records "records", nullable oldest_seq "oldestSeq",
-    nullable newest_seq "newestSeq", field has_more_older "hasMoreOlder", field
-    has_more_newer "hasMoreNewer", field revision "revision" }
+    WorkflowProgressPage[] { Field records "records", Nullable oldest_seq "oldestSeq",
+    Nullable newest_seq "newestSeq", Field has_more_older "hasMoreOlder", Field
+    has_more_newer "hasMoreNewer", Field revision "revision" }
 );
 /// Parameters for resuming a workflow run from its persisted identity.
 #[derive(Clone)]
@@ -766,8 +766,8 @@ pub struct WorkflowResumeRequest {
     pub log_phase_names: Option<bool>,
 }
 record!(
-    WorkflowResumeRequest[] { field run_id "runId", field limits "limits", field
-    notify_on_complete "notifyOnComplete", field log_phase_names "logPhaseNames" }
+    WorkflowResumeRequest[] { Field run_id "runId", Field limits "limits", Field
+    notify_on_complete "notifyOnComplete", Field log_phase_names "logPhaseNames" }
 );
 impl WorkflowResumeRequest {
     /// With what is required; the rest is unset.
@@ -808,7 +808,7 @@ pub struct WorkflowResumeResult {
     /// Terminal resumed run envelope.
     pub run: WorkflowRunResult,
 }
-record!(WorkflowResumeResult[] { field workflow_name "workflowName", field run "run" });
+record!(WorkflowResumeResult[] { Field workflow_name "workflowName", Field run "run" });
 /// Durable workflow resource consumption.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -821,8 +821,8 @@ pub struct WorkflowRunConsumed {
     pub nano_aiu: i64,
 }
 record!(
-    WorkflowRunConsumed[] { field active_ms "activeMs", field subagents "subagents",
-    field nano_aiu "nanoAiu" }
+    WorkflowRunConsumed[] { Field active_ms "activeMs", Field subagents "subagents",
+    Field nano_aiu "nanoAiu" }
 );
 /// Full workflow run observability detail.
 #[derive(Clone)]
@@ -876,17 +876,17 @@ pub struct WorkflowRunDetail {
     pub progress: WorkflowProgressPage,
 }
 record!(
-    WorkflowRunDetail[] { field run_id "runId", field workflow_name "workflowName", field
-    description "description", field status "status", field revision "revision", field
-    created_at "createdAt", nullable started_at "startedAt", field updated_at
-    "updatedAt", nullable completed_at "completedAt", nullable current_phase
-    "currentPhase", field declared_phase_count "declaredPhaseCount", field
-    live_agent_count "liveAgentCount", field total_spawned_agent_count
-    "totalSpawnedAgentCount", field consumed "consumed", field declared_limits
-    "declaredLimits", nullable approved "approved", field observed_at "observedAt",
-    nullable active_segment_started_at "activeSegmentStartedAt", nullable terminal
-    "terminal", field can_resume "canResume", field phases "phases", field agents
-    "agents", field progress "progress" }
+    WorkflowRunDetail[] { Field run_id "runId", Field workflow_name "workflowName", Field
+    description "description", Field status "status", Field revision "revision", Field
+    created_at "createdAt", Nullable started_at "startedAt", Field updated_at
+    "updatedAt", Nullable completed_at "completedAt", Nullable current_phase
+    "currentPhase", Field declared_phase_count "declaredPhaseCount", Field
+    live_agent_count "liveAgentCount", Field total_spawned_agent_count
+    "totalSpawnedAgentCount", Field consumed "consumed", Field declared_limits
+    "declaredLimits", Nullable approved "approved", Field observed_at "observedAt",
+    Nullable active_segment_started_at "activeSegmentStartedAt", Nullable terminal
+    "terminal", Field can_resume "canResume", Field phases "phases", Field agents
+    "agents", Field progress "progress" }
 );
 /// Machine-readable workflow run failure.
 #[derive(Clone)]
@@ -913,7 +913,7 @@ tagged!(
     "workflow_provider_disconnected" }
 );
 /// Cumulative resource ceiling that stopped a workflow run.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkflowRunFailureKind {
     /// The run admitted the approved maximum total number of subagents.
@@ -940,7 +940,7 @@ pub struct WorkflowRunFailureWorkflowAccountingIncomplete {
 }
 record!(
     WorkflowRunFailureWorkflowAccountingIncomplete["type"
-    "workflow_accounting_incomplete"] { field run_id "runId", field drained_nano_aiu
+    "workflow_accounting_incomplete"] { Field run_id "runId", Field drained_nano_aiu
     "drainedNanoAiu" }
 );
 /// `WorkflowRunFailure: WorkflowDurableFailure` of the protocol.
@@ -955,8 +955,8 @@ pub struct WorkflowRunFailureWorkflowDurableFailure {
     pub run_id: String,
 }
 record!(
-    WorkflowRunFailureWorkflowDurableFailure["type" "workflow_durable_failure"] { field
-    code "code", field operation "operation", field run_id "runId" }
+    WorkflowRunFailureWorkflowDurableFailure["type" "workflow_durable_failure"] { Field
+    code "code", Field operation "operation", Field run_id "runId" }
 );
 /// `WorkflowRunFailure: WorkflowLimitReached` of the protocol.
 #[derive(Clone)]
@@ -972,8 +972,8 @@ pub struct WorkflowRunFailureWorkflowLimitReached {
     pub run_id: String,
 }
 record!(
-    WorkflowRunFailureWorkflowLimitReached["type" "workflow_limit_reached"] { field kind
-    "kind", field value "value", field suggested_value "suggestedValue", field run_id
+    WorkflowRunFailureWorkflowLimitReached["type" "workflow_limit_reached"] { Field kind
+    "kind", Field value "value", Field suggested_value "suggestedValue", Field run_id
     "runId" }
 );
 /// The extension that owns the workflow disconnected while the run was executing, so the host halted it. The run's journaled subagent results are preserved so a resume can reuse them.
@@ -985,7 +985,7 @@ pub struct WorkflowRunFailureWorkflowProviderDisconnected {
 }
 record!(
     WorkflowRunFailureWorkflowProviderDisconnected["type"
-    "workflow_provider_disconnected"] { field run_id "runId" }
+    "workflow_provider_disconnected"] { Field run_id "runId" }
 );
 /// `WorkflowRunFailure: WorkflowResumeDeclined` of the protocol.
 #[derive(Clone)]
@@ -997,8 +997,8 @@ pub struct WorkflowRunFailureWorkflowResumeDeclined {
     pub reason: String,
 }
 record!(
-    WorkflowRunFailureWorkflowResumeDeclined["type" "workflow_resume_declined"] { field
-    run_id "runId", field reason "reason" }
+    WorkflowRunFailureWorkflowResumeDeclined["type" "workflow_resume_declined"] { Field
+    run_id "runId", Field reason "reason" }
 );
 /// Wire-only per-invocation workflow resource ceiling overrides.
 #[derive(Clone, Default)]
@@ -1014,9 +1014,9 @@ pub struct WorkflowRunLimits {
     pub max_ai_credits: Option<Option<f64>>,
 }
 record!(
-    WorkflowRunLimits[] { field max_concurrent_subagents "maxConcurrentSubagents", field
-    max_total_subagents "maxTotalSubagents", field timeout_seconds "timeoutSeconds",
-    field max_ai_credits "maxAiCredits" }
+    WorkflowRunLimits[] { Field max_concurrent_subagents "maxConcurrentSubagents", Field
+    max_total_subagents "maxTotalSubagents", Field timeout_seconds "timeoutSeconds",
+    Field max_ai_credits "maxAiCredits" }
 );
 impl WorkflowRunLimits {
     /// Sets [`max_concurrent_subagents`](Self::max_concurrent_subagents).
@@ -1061,8 +1061,8 @@ pub struct WorkflowRunOptions {
     pub resume_from_run_id: Option<String>,
 }
 record!(
-    WorkflowRunOptions[] { field limits "limits", field notify_on_complete
-    "notifyOnComplete", field log_phase_names "logPhaseNames", field resume_from_run_id
+    WorkflowRunOptions[] { Field limits "limits", Field notify_on_complete
+    "notifyOnComplete", Field log_phase_names "logPhaseNames", Field resume_from_run_id
     "resumeFromRunId" }
 );
 impl WorkflowRunOptions {
@@ -1103,7 +1103,7 @@ pub struct WorkflowRunRequest {
     pub options: Option<WorkflowRunOptions>,
 }
 record!(
-    WorkflowRunRequest[] { field name "name", field args "args", field options "options"
+    WorkflowRunRequest[] { Field name "name", Field args "args", Field options "options"
     }
 );
 impl WorkflowRunRequest {
@@ -1147,9 +1147,9 @@ pub struct WorkflowRunResult {
     pub pause_info: Option<WorkflowPauseInfo>,
 }
 record!(
-    WorkflowRunResult[] { field run_id "runId", field attempt "attempt", field status
-    "status", field result "result", field error "error", field failure "failure", field
-    reason "reason", field snapshot "snapshot", field pause_info "pauseInfo" }
+    WorkflowRunResult[] { Field run_id "runId", Field attempt "attempt", Field status
+    "status", Field result "result", Field error "error", Field failure "failure", Field
+    reason "reason", Field snapshot "snapshot", Field pause_info "pauseInfo" }
 );
 /// Ephemeral signal that a workflow run reached a terminal status.
 #[derive(Clone)]
@@ -1169,12 +1169,12 @@ pub struct WorkflowRunSettledData {
     pub failure_type: Option<String>,
 }
 record!(
-    WorkflowRunSettledData[] { field run_id "runId", field status "status", field
-    consumed_subagents "consumedSubagents", field consumed_nano_aiu "consumedNanoAiu",
-    field elapsed_ms "elapsedMs", field failure_type "failureType" }
+    WorkflowRunSettledData[] { Field run_id "runId", Field status "status", Field
+    consumed_subagents "consumedSubagents", Field consumed_nano_aiu "consumedNanoAiu",
+    Field elapsed_ms "elapsedMs", Field failure_type "failureType" }
 );
 /// Terminal status a workflow run committed. A settled run is never `pending` or `running`, so those two members of the run-status domain are deliberately absent.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkflowRunSettledStatus {
     /// The workflow body resolved and its result was committed.
@@ -1206,11 +1206,11 @@ pub struct WorkflowRunStartedData {
     pub attempt: i64,
 }
 record!(
-    WorkflowRunStartedData[] { field run_id "runId", field workflow_name "workflowName",
-    field attempt "attempt" }
+    WorkflowRunStartedData[] { Field run_id "runId", Field workflow_name "workflowName",
+    Field attempt "attempt" }
 );
 /// Current or terminal state of a workflow run.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkflowRunStatus {
     /// The run was minted and is awaiting approval.
@@ -1280,16 +1280,16 @@ pub struct WorkflowRunSummary {
     pub can_resume: bool,
 }
 record!(
-    WorkflowRunSummary[] { field run_id "runId", field workflow_name "workflowName",
-    field description "description", field status "status", field revision "revision",
-    field created_at "createdAt", nullable started_at "startedAt", field updated_at
-    "updatedAt", nullable completed_at "completedAt", nullable current_phase
-    "currentPhase", field declared_phase_count "declaredPhaseCount", field
-    live_agent_count "liveAgentCount", field total_spawned_agent_count
-    "totalSpawnedAgentCount", field consumed "consumed", field declared_limits
-    "declaredLimits", nullable approved "approved", field observed_at "observedAt",
-    nullable active_segment_started_at "activeSegmentStartedAt", nullable terminal
-    "terminal", field can_resume "canResume" }
+    WorkflowRunSummary[] { Field run_id "runId", Field workflow_name "workflowName",
+    Field description "description", Field status "status", Field revision "revision",
+    Field created_at "createdAt", Nullable started_at "startedAt", Field updated_at
+    "updatedAt", Nullable completed_at "completedAt", Nullable current_phase
+    "currentPhase", Field declared_phase_count "declaredPhaseCount", Field
+    live_agent_count "liveAgentCount", Field total_spawned_agent_count
+    "totalSpawnedAgentCount", Field consumed "consumed", Field declared_limits
+    "declaredLimits", Nullable approved "approved", Field observed_at "observedAt",
+    Nullable active_segment_started_at "activeSegmentStartedAt", Nullable terminal
+    "terminal", Field can_resume "canResume" }
 );
 /// Prompt-safe terminal workflow outcome.
 #[derive(Clone)]
@@ -1307,8 +1307,8 @@ pub struct WorkflowRunTerminal {
     pub pause_info: Option<WorkflowPauseInfo>,
 }
 record!(
-    WorkflowRunTerminal[] { field reason "reason", field failure "failure", field error
-    "error", field result_preview "resultPreview", nullable pause_info "pauseInfo" }
+    WorkflowRunTerminal[] { Field reason "reason", Field failure "failure", Field error
+    "error", Field result_preview "resultPreview", Nullable pause_info "pauseInfo" }
 );
 /// Ephemeral invalidation signal for a changed workflow run.
 #[derive(Clone)]
@@ -1319,7 +1319,7 @@ pub struct WorkflowRunUpdatedData {
     /// Monotonic revision now available for the run.
     pub revision: i64,
 }
-record!(WorkflowRunUpdatedData[] { field run_id "runId", field revision "revision" });
+record!(WorkflowRunUpdatedData[] { Field run_id "runId", Field revision "revision" });
 /// Internal parameters for resuming a workflow run from a tool.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1334,7 +1334,7 @@ pub struct WorkflowToolResumeRequest {
     pub tool_call_id: Option<String>,
 }
 record!(
-    WorkflowToolResumeRequest[] { field run_id "runId", field limits "limits", field
+    WorkflowToolResumeRequest[] { Field run_id "runId", Field limits "limits", Field
     tool_call_id "toolCallId" }
 );
 impl WorkflowToolResumeRequest {
@@ -1372,7 +1372,7 @@ pub struct WorkflowToolRunOptions {
     pub resume_from_run_id: Option<String>,
 }
 record!(
-    WorkflowToolRunOptions[] { field limits "limits", field resume_from_run_id
+    WorkflowToolRunOptions[] { Field limits "limits", Field resume_from_run_id
     "resumeFromRunId" }
 );
 impl WorkflowToolRunOptions {
@@ -1405,8 +1405,8 @@ pub struct WorkflowToolRunRequest {
     pub tool_call_id: Option<String>,
 }
 record!(
-    WorkflowToolRunRequest[] { field name "name", field args "args", field options
-    "options", field tool_call_id "toolCallId" }
+    WorkflowToolRunRequest[] { Field name "name", Field args "args", Field options
+    "options", Field tool_call_id "toolCallId" }
 );
 impl WorkflowToolRunRequest {
     /// With what is required; the rest is unset.

@@ -24,13 +24,13 @@ pub struct WorkingDirectoryContext {
     pub pending_git_context: Option<bool>,
 }
 record!(
-    WorkingDirectoryContext[] { field cwd "cwd", field git_root "gitRoot", field
-    repository "repository", field host_type "hostType", field repository_host
-    "repositoryHost", field branch "branch", field head_commit "headCommit", field
-    base_commit "baseCommit", field pending_git_context "pendingGitContext" }
+    WorkingDirectoryContext[] { Field cwd "cwd", Field git_root "gitRoot", Field
+    repository "repository", Field host_type "hostType", Field repository_host
+    "repositoryHost", Field branch "branch", Field head_commit "headCommit", Field
+    base_commit "baseCommit", Field pending_git_context "pendingGitContext" }
 );
 /// Hosting platform type of the repository (github or ado)
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkingDirectoryContextHostType {
     /// Repository is hosted on GitHub.
@@ -42,7 +42,7 @@ pub enum WorkingDirectoryContextHostType {
 }
 string_enum!(WorkingDirectoryContextHostType { Github "github", Ado "ado" });
 /// Scope of a trust grant for the working directory of a new session.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkingDirectoryTrust {
     /// The grant holds for the created session only.

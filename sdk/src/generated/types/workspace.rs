@@ -10,7 +10,7 @@ pub struct WorkspaceDiffContents {
     /// Complete current text read when computing the diff. Omitted for a deleted file; an empty string represents an existing empty file.
     pub after: Option<String>,
 }
-record!(WorkspaceDiffContents[] { field before "before", field after "after" });
+record!(WorkspaceDiffContents[] { Field before "before", Field after "after" });
 /// A single changed file and its unified diff.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -29,12 +29,12 @@ pub struct WorkspaceDiffFileChange {
     pub contents: Option<WorkspaceDiffContents>,
 }
 record!(
-    WorkspaceDiffFileChange[] { field path "path", field diff "diff", field change_type
-    "changeType", field old_path "oldPath", field is_truncated "isTruncated", field
+    WorkspaceDiffFileChange[] { Field path "path", Field diff "diff", Field change_type
+    "changeType", Field old_path "oldPath", Field is_truncated "isTruncated", Field
     contents "contents" }
 );
 /// Type of change represented by this file diff.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkspaceDiffFileChangeType {
     /// The file was added.
@@ -53,7 +53,7 @@ string_enum!(
     Renamed "renamed" }
 );
 /// Diff mode requested by the client.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkspaceDiffMode {
     /// Return staged, unstaged, and untracked working tree changes.
@@ -86,9 +86,9 @@ pub struct WorkspaceDiffResult {
     pub unavailable_reason: Option<HistoryRewindUnavailableReason>,
 }
 record!(
-    WorkspaceDiffResult[] { field requested_mode "requestedMode", field mode "mode",
-    field changes "changes", field base_branch "baseBranch", field is_fallback
-    "isFallback", field unavailable_reason "unavailableReason" }
+    WorkspaceDiffResult[] { Field requested_mode "requestedMode", Field mode "mode",
+    Field changes "changes", Field base_branch "baseBranch", Field is_fallback
+    "isFallback", Field unavailable_reason "unavailableReason" }
 );
 /// Workspace file change details including path and operation type
 #[derive(Clone)]
@@ -99,9 +99,9 @@ pub struct WorkspaceFileChangedData {
     /// Whether the file was newly created or updated
     pub operation: WorkspaceFileChangedOperation,
 }
-record!(WorkspaceFileChangedData[] { field path "path", field operation "operation" });
+record!(WorkspaceFileChangedData[] { Field path "path", Field operation "operation" });
 /// Whether the file was newly created or updated
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkspaceFileChangedOperation {
     /// The workspace file was created.
@@ -115,7 +115,7 @@ string_enum!(WorkspaceFileChangedOperation { Create "create", Update "update" })
 /// Public-facing workspace metadata for this session, or null if the session has no associated workspace. Excludes runtime-internal fields (GitHub IDs, summary count, internal flags).
 pub type WorkspaceSummary = Option<WorkspaceSummaryValue>;
 /// Repository host type, if known
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkspaceSummaryHostType {
     /// Workspace summary repository is hosted on GitHub.
@@ -152,8 +152,8 @@ pub struct WorkspaceSummaryValue {
     pub updated_at: Option<String>,
 }
 record!(
-    WorkspaceSummaryValue[] { field id "id", field cwd "cwd", field git_root "git_root",
-    field repository "repository", field host_type "host_type", field branch "branch",
-    field name "name", field user_named "user_named", field created_at "created_at",
-    field updated_at "updated_at" }
+    WorkspaceSummaryValue[] { Field id "id", Field cwd "cwd", Field git_root "git_root",
+    Field repository "repository", Field host_type "host_type", Field branch "branch",
+    Field name "name", Field user_named "user_named", Field created_at "created_at",
+    Field updated_at "updated_at" }
 );

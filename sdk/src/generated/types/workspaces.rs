@@ -10,7 +10,7 @@ pub struct WorkspacesAddSummaryRequest {
     /// Markdown summary content to persist.
     pub content: String,
 }
-record!(WorkspacesAddSummaryRequest[] { field title "title", field content "content" });
+record!(WorkspacesAddSummaryRequest[] { Field title "title", Field content "content" });
 impl WorkspacesAddSummaryRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -33,7 +33,7 @@ pub struct WorkspacesAddSummaryResult {
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
-    WorkspacesAddSummaryResult[] { field summary "summary", field workspace "workspace" }
+    WorkspacesAddSummaryResult[] { Field summary "summary", Field workspace "workspace" }
     rest["summary", "workspace"]
 );
 /// Metadata for the persisted summary.
@@ -53,7 +53,7 @@ pub struct WorkspacesAutopilotObjectiveExistsResult {
     /// True when the objective file exists.
     pub exists: bool,
 }
-record!(WorkspacesAutopilotObjectiveExistsResult[] { field exists "exists" });
+record!(WorkspacesAutopilotObjectiveExistsResult[] { Field exists "exists" });
 /// Workspace checkpoint metadata with assigned number, human-readable title, and checkpoint filename.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -66,7 +66,7 @@ pub struct WorkspacesCheckpoints {
     pub filename: String,
 }
 record!(
-    WorkspacesCheckpoints[] { field number "number", field title "title", field filename
+    WorkspacesCheckpoints[] { Field number "number", Field title "title", Field filename
     "filename" }
 );
 /// Directory to create within the session workspace files directory.
@@ -79,7 +79,7 @@ pub struct WorkspacesCreateDirectoryRequest {
     pub recursive: Option<bool>,
 }
 record!(
-    WorkspacesCreateDirectoryRequest[] { field path "path", field recursive "recursive" }
+    WorkspacesCreateDirectoryRequest[] { Field path "path", Field recursive "recursive" }
 );
 impl WorkspacesCreateDirectoryRequest {
     /// With what is required; the rest is unset.
@@ -106,7 +106,7 @@ pub struct WorkspacesCreateFileRequest {
     /// File content to write as a UTF-8 string
     pub content: String,
 }
-record!(WorkspacesCreateFileRequest[] { field path "path", field content "content" });
+record!(WorkspacesCreateFileRequest[] { Field path "path", Field content "content" });
 impl WorkspacesCreateFileRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -124,7 +124,7 @@ pub struct WorkspacesDeleteAutopilotObjectiveResult {
     /// True when a file was deleted.
     pub deleted: bool,
 }
-record!(WorkspacesDeleteAutopilotObjectiveResult[] { field deleted "deleted" });
+record!(WorkspacesDeleteAutopilotObjectiveResult[] { Field deleted "deleted" });
 /// Parameters for computing a workspace diff.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -137,8 +137,8 @@ pub struct WorkspacesDiffRequest {
     pub include_contents: Option<bool>,
 }
 record!(
-    WorkspacesDiffRequest[] { field mode "mode", field ignore_whitespace
-    "ignoreWhitespace", field include_contents "includeContents" }
+    WorkspacesDiffRequest[] { Field mode "mode", Field ignore_whitespace
+    "ignoreWhitespace", Field include_contents "includeContents" }
 );
 impl WorkspacesDiffRequest {
     /// With what is required; the rest is unset.
@@ -170,7 +170,7 @@ pub struct WorkspacesEnsureRequest {
     /// Opaque workspace context supplied by the session host.
     pub context: Option<serde_json::Value>,
 }
-record!(WorkspacesEnsureRequest[] { field context "context" });
+record!(WorkspacesEnsureRequest[] { Field context "context" });
 impl WorkspacesEnsureRequest {
     /// Sets [`context`](Self::context).
     #[inline]
@@ -189,7 +189,7 @@ pub struct WorkspacesGetWorkspaceResult {
     pub path: Option<String>,
 }
 record!(
-    WorkspacesGetWorkspaceResult[] { nullable workspace "workspace", field path "path" }
+    WorkspacesGetWorkspaceResult[] { Nullable workspace "workspace", Field path "path" }
 );
 /// `WorkspacesGetWorkspaceResult.workspace` of the protocol.
 #[derive(Clone)]
@@ -231,13 +231,13 @@ pub struct WorkspacesGetWorkspaceResultWorkspace {
     pub chronicle_sync_dismissed: Option<bool>,
 }
 record!(
-    WorkspacesGetWorkspaceResultWorkspace[] { field id "id", field cwd "cwd", field
-    git_root "git_root", field repository "repository", field host_type "host_type",
-    field branch "branch", field name "name", field client_name "client_name", field
-    user_named "user_named", field summary_count "summary_count", field created_at
-    "created_at", field updated_at "updated_at", field remote_steerable
-    "remote_steerable", field mc_task_id "mc_task_id", field mc_session_id
-    "mc_session_id", field mc_last_event_id "mc_last_event_id", field
+    WorkspacesGetWorkspaceResultWorkspace[] { Field id "id", Field cwd "cwd", Field
+    git_root "git_root", Field repository "repository", Field host_type "host_type",
+    Field branch "branch", Field name "name", Field client_name "client_name", Field
+    user_named "user_named", Field summary_count "summary_count", Field created_at
+    "created_at", Field updated_at "updated_at", Field remote_steerable
+    "remote_steerable", Field mc_task_id "mc_task_id", Field mc_session_id
+    "mc_session_id", Field mc_last_event_id "mc_last_event_id", Field
     chronicle_sync_dismissed "chronicle_sync_dismissed" }
 );
 /// Workspace checkpoints in chronological order; empty when the workspace is not enabled.
@@ -247,7 +247,7 @@ pub struct WorkspacesListCheckpointsResult {
     /// Workspace checkpoints in chronological order. Empty when workspace is not enabled.
     pub checkpoints: Vec<WorkspacesCheckpoints>,
 }
-record!(WorkspacesListCheckpointsResult[] { field checkpoints "checkpoints" });
+record!(WorkspacesListCheckpointsResult[] { Field checkpoints "checkpoints" });
 /// Relative paths of files stored in the session workspace files directory.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -255,7 +255,7 @@ pub struct WorkspacesListFilesResult {
     /// Slash-separated relative file paths in the workspace files directory
     pub files: Vec<String>,
 }
-record!(WorkspacesListFilesResult[] { field files "files" });
+record!(WorkspacesListFilesResult[] { Field files "files" });
 /// Autopilot objective file content, or null when missing.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -263,7 +263,7 @@ pub struct WorkspacesReadAutopilotObjectiveResult {
     /// Autopilot objective file content, or null when missing.
     pub content: Option<String>,
 }
-record!(WorkspacesReadAutopilotObjectiveResult[] { nullable content "content" });
+record!(WorkspacesReadAutopilotObjectiveResult[] { Nullable content "content" });
 /// Checkpoint number to read.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -271,7 +271,7 @@ pub struct WorkspacesReadCheckpointRequest {
     /// Checkpoint number to read
     pub number: i64,
 }
-record!(WorkspacesReadCheckpointRequest[] { field number "number" });
+record!(WorkspacesReadCheckpointRequest[] { Field number "number" });
 impl WorkspacesReadCheckpointRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -286,7 +286,7 @@ pub struct WorkspacesReadCheckpointResult {
     /// Checkpoint content as a UTF-8 string, or null when the checkpoint or workspace is missing
     pub content: Option<String>,
 }
-record!(WorkspacesReadCheckpointResult[] { nullable content "content" });
+record!(WorkspacesReadCheckpointResult[] { Nullable content "content" });
 /// Relative path of the workspace file to read.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -294,7 +294,7 @@ pub struct WorkspacesReadFileRequest {
     /// Slash-separated relative path within the workspace files directory
     pub path: String,
 }
-record!(WorkspacesReadFileRequest[] { field path "path" });
+record!(WorkspacesReadFileRequest[] { Field path "path" });
 impl WorkspacesReadFileRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -309,7 +309,7 @@ pub struct WorkspacesReadFileResult {
     /// File content as a UTF-8 string
     pub content: String,
 }
-record!(WorkspacesReadFileResult[] { field content "content" });
+record!(WorkspacesReadFileResult[] { Field content "content" });
 /// File or directory to remove from the session workspace files directory.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -322,7 +322,7 @@ pub struct WorkspacesRemovePathRequest {
     pub force: Option<bool>,
 }
 record!(
-    WorkspacesRemovePathRequest[] { field path "path", field recursive "recursive", field
+    WorkspacesRemovePathRequest[] { Field path "path", Field recursive "recursive", Field
     force "force" }
 );
 impl WorkspacesRemovePathRequest {
@@ -358,7 +358,7 @@ pub struct WorkspacesRenamePathRequest {
     pub destination: String,
 }
 record!(
-    WorkspacesRenamePathRequest[] { field source "source", field destination
+    WorkspacesRenamePathRequest[] { Field source "source", Field destination
     "destination" }
 );
 impl WorkspacesRenamePathRequest {
@@ -378,7 +378,7 @@ pub struct WorkspacesSaveLargePasteRequest {
     /// Pasted content to save as a UTF-8 file
     pub content: String,
 }
-record!(WorkspacesSaveLargePasteRequest[] { field content "content" });
+record!(WorkspacesSaveLargePasteRequest[] { Field content "content" });
 impl WorkspacesSaveLargePasteRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -393,7 +393,7 @@ pub struct WorkspacesSaveLargePasteResult {
     /// Saved-paste descriptor, or null when the workspace is unavailable (e.g. CCA runtime, non-infinite sessions, remote sessions)
     pub saved: Option<WorkspacesSaveLargePasteResultSaved>,
 }
-record!(WorkspacesSaveLargePasteResult[] { nullable saved "saved" });
+record!(WorkspacesSaveLargePasteResult[] { Nullable saved "saved" });
 /// `WorkspacesSaveLargePasteResult.saved` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -406,8 +406,8 @@ pub struct WorkspacesSaveLargePasteResultSaved {
     pub size_bytes: i64,
 }
 record!(
-    WorkspacesSaveLargePasteResultSaved[] { field file_path "filePath", field filename
-    "filename", field size_bytes "sizeBytes" }
+    WorkspacesSaveLargePasteResultSaved[] { Field file_path "filePath", Field filename
+    "filename", Field size_bytes "sizeBytes" }
 );
 /// Relative path of the workspace file or directory to inspect.
 #[derive(Clone)]
@@ -416,7 +416,7 @@ pub struct WorkspacesStatFileRequest {
     /// Slash-separated relative path within the workspace files directory
     pub path: String,
 }
-record!(WorkspacesStatFileRequest[] { field path "path" });
+record!(WorkspacesStatFileRequest[] { Field path "path" });
 impl WorkspacesStatFileRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -440,8 +440,8 @@ pub struct WorkspacesStatFileResult {
     pub birthtime_ms: f64,
 }
 record!(
-    WorkspacesStatFileResult[] { field is_file "isFile", field is_directory
-    "isDirectory", field size "size", field mtime_ms "mtimeMs", field birthtime_ms
+    WorkspacesStatFileResult[] { Field is_file "isFile", Field is_directory
+    "isDirectory", Field size "size", Field mtime_ms "mtimeMs", Field birthtime_ms
     "birthtimeMs" }
 );
 /// Rollback point for local workspace summaries.
@@ -451,7 +451,7 @@ pub struct WorkspacesTruncateSummariesRequest {
     /// Number of newest summaries to keep.
     pub keep_count: i64,
 }
-record!(WorkspacesTruncateSummariesRequest[] { field keep_count "keepCount" });
+record!(WorkspacesTruncateSummariesRequest[] { Field keep_count "keepCount" });
 impl WorkspacesTruncateSummariesRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -469,7 +469,7 @@ pub struct WorkspacesUpdateMetadataRequest {
     pub name: Option<String>,
 }
 record!(
-    WorkspacesUpdateMetadataRequest[] { field context "context", field name "name" }
+    WorkspacesUpdateMetadataRequest[] { Field context "context", Field name "name" }
 );
 impl WorkspacesUpdateMetadataRequest {
     /// Sets [`context`](Self::context).
@@ -486,7 +486,7 @@ impl WorkspacesUpdateMetadataRequest {
     }
 }
 /// Allowed values for the `WorkspacesWorkspaceDetailsHostType` enumeration.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkspacesWorkspaceDetailsHostType {
     /// Workspace repository is hosted on GitHub.
@@ -504,7 +504,7 @@ pub struct WorkspacesWriteAutopilotObjectiveRequest {
     /// Autopilot objective file content.
     pub content: String,
 }
-record!(WorkspacesWriteAutopilotObjectiveRequest[] { field content "content" });
+record!(WorkspacesWriteAutopilotObjectiveRequest[] { Field content "content" });
 impl WorkspacesWriteAutopilotObjectiveRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -519,4 +519,4 @@ pub struct WorkspacesWriteAutopilotObjectiveResult {
     /// Filesystem operation performed.
     pub operation: String,
 }
-record!(WorkspacesWriteAutopilotObjectiveResult[] { field operation "operation" });
+record!(WorkspacesWriteAutopilotObjectiveResult[] { Field operation "operation" });

@@ -1,0 +1,48 @@
+//! A table of all types, by which a test reads and writes each of them.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::ty_from;
+use crate::model::{Model, Origin, Ty};
+
+pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
+    let types = quote!(types::);
+    let entries = entries(model).into_iter().map(|(place, ty)| {
+        let ty = ty_from(&ty, &types);
+        quote!((#place, again::<#ty>),)
+    });
+    files.insert(
+        "round_trip.rs".to_owned(),
+        quote! {
+            #![doc = " Every type by the place of the schema it stands for, for a test to read and write."]
+            use crate::types;
+            use crate::wire::{self, DecodeError, Wire};
+
+            #[doc = " Reads JSON as the type of a place, and gives back the JSON of what was read."]
+            pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[#(#entries)*];
+
+            fn again<T: Wire>(json: &str) -> Result<String, DecodeError> {
+                wire::from_json::<T>(json).map(|value| wire::to_json(&value))
+            }
+        },
+    );
+}
+
+/// The definitions, then what methods and events hold without a definition. All other types are parts of these.
+fn entries(model: &Model) -> Vec<(String, Ty)> {
+    let defined = |ty: &Ty| match ty {
+        Ty::Named(name) => model.types.get(name).is_none_or(|ty| ty.origin != Origin::Inline),
+        ty => ty == &Ty::Unit,
+    };
+    let definitions = model.types.iter().filter(|(_, ty)| ty.origin != Origin::Inline);
+    let definitions = definitions.map(|(name, ty)| (ty.place.clone(), Ty::Named(name.clone())));
+    let methods = model.methods.iter().flat_map(|method| {
+        let name = &method.name;
+        [(format!("{name}: params"), method.params.clone()), (format!("{name}: result"), method.result.clone())]
+    });
+    let events = model.events.iter().map(|event| (format!("{}: data", event.name), event.data.clone()));
+    definitions.chain(methods.chain(events).filter(|(_, ty)| !defined(ty))).collect()
+}

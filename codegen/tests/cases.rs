@@ -1,0 +1,82 @@
+//! Small schemas beside what is generated from them, and schemas to refuse beside the reason given.
+//!
+//! A case is a `.json` in `golden` or `refused` with the parts `api`, `events` and `supplement`, each
+//! of them left out where it is empty. Run with `UPDATE=1` to write what is expected of a new case,
+//! then read it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use copilot_session_codegen::{Error, Input, Output, generate};
+use serde_json::{Value, json};
+
+#[test]
+fn schemas_give_the_expected_source() {
+    let nothing = generated(&json!({})).expect("empty schemas generate").files;
+    check("golden", "rs", |name, case| {
+        let files = generated(case).unwrap_or_else(|error| panic!("{name} is refused: {error}")).files;
+        let own = files.iter().filter(|(path, text)| name == "nothing" || nothing.get(*path) != Some(text));
+        own.map(|(path, text)| format!("// --- {path}\n{text}")).collect()
+    });
+}
+
+#[test]
+fn schemas_beyond_the_generator_are_refused() {
+    check("refused", "txt", |name, case| match generated(case) {
+        Ok(_) => panic!("{name} is not refused"),
+        Err(error) => format!("{error}\n"),
+    });
+}
+
+fn generated(case: &Value) -> Result<Output, Error> {
+    let part = |name: &str, empty: Value| case.get(name).unwrap_or(&empty).to_string();
+    generate(Input {
+        version: "0.0.0",
+        api: &part("api", json!({"definitions": {}})),
+        events: &part("events", json!({"definitions": {"SessionEvent": {"anyOf": []}}})),
+        supplement: &part("supplement", json!({"definitions": {}})),
+    })
+}
+
+/// Compares what `actual` makes of each case in `folder` with the file beside it.
+fn check(folder: &str, extension: &str, actual: impl Fn(&str, &Value) -> String) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
+    let update = env::var_os("UPDATE").is_some_and(|value| value == "1");
+    let cases = files(&folder, "json");
+    assert!(!cases.is_empty(), "{} holds no cases", folder.display());
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let name = case.file_stem().unwrap_or_default().to_string_lossy();
+        let expected = case.with_extension(extension);
+        let text = actual(&name, &serde_json::from_str(&read(case)).expect("a case is JSON"));
+        if update {
+            fs::write(&expected, text).expect("a golden file can be written");
+        } else if let Some(difference) = difference(&read(&expected), &text) {
+            wrong.push(format!("{}, {difference}", expected.display()));
+        }
+    }
+    let given: BTreeSet<PathBuf> = cases.iter().map(|case| case.with_extension(extension)).collect();
+    wrong.extend(files(&folder, extension).difference(&given).map(|path| format!("{}: of no case", path.display())));
+    assert!(wrong.is_empty(), "{}\nrun with UPDATE=1 if that is right", wrong.join("\n"));
+}
+
+fn files(folder: &Path, extension: &str) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the folder of the cases");
+    let paths = entries.map(|entry| entry.expect("an entry of the folder").path());
+    paths.filter(|path| path.extension().is_some_and(|own| own == extension)).collect()
+}
+
+/// The text of a file; nothing for one that is yet to be written.
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+/// The first line that differs.
+fn difference(expected: &str, actual: &str) -> Option<String> {
+    let lines = expected.lines().count().max(actual.lines().count());
+    let line = |text: &str, at: usize| text.lines().nth(at).unwrap_or("(nothing)").to_owned();
+    (0..lines).find(|&at| line(expected, at) != line(actual, at)).map(|at| {
+        format!("line {}:\n  expected {}\n  actual   {}", at + 1, line(expected, at), line(actual, at))
+    })
+}

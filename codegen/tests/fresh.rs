@@ -1,0 +1,76 @@
+//! The generator on the real schemas: what is in `sdk/src/generated` is what they give today.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::{fs, io};
+
+use copilot_session_codegen::{Input, Output, generate};
+use serde_json::Value;
+
+/// What the real schemas give.
+static OUTPUT: LazyLock<Output> = LazyLock::new(output);
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn output() -> Output {
+    let read = |name: &str| fs::read_to_string(repository().join("schema").join(name)).expect(name);
+    let version: Value = serde_json::from_str(&read("VERSION.json")).expect("VERSION.json is JSON");
+    generate(Input {
+        version: version["cli"].as_str().expect("VERSION.json names the CLI's version"),
+        api: &read("api.schema.json"),
+        events: &read("session-events.schema.json"),
+        supplement: &read("supplement.schema.json"),
+    })
+    .unwrap_or_else(|error| panic!("the real schemas are refused: {error}"))
+}
+
+#[test]
+fn the_same_schemas_give_the_same_files() {
+    assert!(output().files == OUTPUT.files, "two runs gave different files");
+}
+
+#[test]
+fn generated_code_is_fresh() {
+    let folder = repository().join("sdk/src/generated");
+    let mut found = BTreeMap::new();
+    collect(&folder, "", &mut found).expect("sdk/src/generated can be read");
+    let given = &OUTPUT.files;
+    let mut paths: Vec<&String> = found.keys().chain(given.keys()).collect();
+    paths.sort();
+    let stale = paths.into_iter().find_map(|path| match (found.get(path), given.get(path)) {
+        (Some(found), Some(given)) if found == given => None,
+        (Some(_), Some(_)) => Some(format!("{path} is not what the schemas give")),
+        (Some(_), None) => Some(format!("{path} is not generated any more")),
+        (None, _) => Some(format!("{path} is missing")),
+    });
+    assert!(stale.is_none(), "sdk/src/generated/{}; run `cargo xtask codegen`", stale.unwrap_or_default());
+}
+
+/// Adds the text of every file below `folder`, by its path from there.
+fn collect(folder: &Path, prefix: &str, into: &mut BTreeMap<String, String>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
+        if path.is_dir() {
+            collect(&path, &format!("{name}/"), into)?;
+        } else {
+            into.insert(name, fs::read_to_string(&path)?);
+        }
+    }
+    Ok(())
+}
+
+/// The figures of CLI 1.0.102; they change with the schemas, and then on purpose.
+#[test]
+fn everything_in_the_schemas_comes_out() {
+    let report = &OUTPUT.report;
+    let methods = [("server", 249), ("session", 332), ("clientSession", 24), ("clientGlobal", 14)];
+    assert_eq!(report.methods, methods);
+    assert_eq!(report.methods.iter().map(|(_, count)| count).sum::<usize>(), 619);
+    assert_eq!(report.events, 163);
+    assert_eq!(report.definitions, 2_483);
+    assert_eq!(report.types + report.envelopes, report.definitions);
+}

@@ -1,0 +1,6 @@
+//! The connection to a CLI: the handshake, messages on the stream, calls both ways.
+
+mod calls;
+mod framing;
+mod handshake;
+mod requests;

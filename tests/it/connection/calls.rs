@@ -1,0 +1,214 @@
+//! Our calls on the CLI.
+
+use std::time::Duration;
+
+use copilot_session::types::{LogRequest, PingRequest, PingResult};
+use copilot_session::{Client, Error};
+use copilot_session_tests::fake::{FakeCli, error};
+use serde_json::{Value, json};
+
+use crate::rig::{Rig, assert_alive, connect};
+
+async fn ping(client: &Client, message: &str) -> Result<PingResult, Error> {
+    let mut request = PingRequest::default();
+    request.message = Some(message.to_owned());
+    client.rpc().ping(&request).await
+}
+
+fn pong(message: &Value) -> Value {
+    json!({"message": message, "timestamp": "2026-01-01T00:00:00Z", "protocolVersion": 3})
+}
+
+/// Each call gets its own answer, in whatever order they come.
+#[tokio::test(start_paused = true)]
+async fn answers_out_of_order() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    fake.hold("ping");
+    let answering = async {
+        let mut calls = Vec::new();
+        for _ in 0..3 {
+            calls.push(fake.received_call("ping").await);
+        }
+        for call in calls.iter().rev() {
+            fake.answer(call, Ok(pong(&call.params["message"])));
+        }
+    };
+    let (a, b, c, ()) = tokio::join!(ping(&client, "a"), ping(&client, "b"), ping(&client, "c"), answering);
+    let messages = [a, b, c].map(|result| result.expect("an answer").message);
+    assert_eq!(messages, ["a", "b", "c"]);
+}
+
+/// Calls from many tasks at once are told apart, and their requests go out in the order of their ids.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_calls_at_once() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    fake.on("ping", |params| Ok(pong(&params["message"])));
+    let calls: Vec<_> = (0..500)
+        .map(|index| {
+            let client = client.clone();
+            tokio::spawn(async move { (index, ping(&client, &index.to_string()).await) })
+        })
+        .collect();
+    for call in calls {
+        let (index, result) = call.await.expect("the task");
+        assert_eq!(result.expect("an answer").message, index.to_string());
+    }
+    let ids = fake.frames().into_iter().filter(|frame| frame.json["method"] == "ping");
+    let ids: Vec<u64> = ids.filter_map(|frame| frame.json["id"].as_u64()).collect();
+    assert_eq!(ids.len(), 500);
+    assert!(ids.is_sorted(), "{ids:?}");
+}
+
+/// An error answer keeps its code, message and data, and the method it was for.
+#[tokio::test(start_paused = true)]
+async fn an_error_answer() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    fake.on("ping", |_| Err(json!({"code": -32603, "message": "no \"luck\"", "data": {"why": [1, 2]}})));
+    let failed = ping(&client, "").await.expect_err("the error");
+    let Error::Rpc { method, error } = &failed else { panic!("{failed:?}") };
+    assert_eq!((method.as_str(), error.code, error.message.as_str()), ("ping", -32603, "no \"luck\""));
+    let data: Value = serde_json::from_str(error.data.as_deref().expect("data")).expect("JSON");
+    assert_eq!(data, json!({"why": [1, 2]}));
+    assert!(!failed.is_method_not_found() && !failed.is_closed());
+    fake.on("ping", |_| Err(error(-32601, "Unhandled method ping")));
+    assert!(ping(&client, "").await.expect_err("the error").is_method_not_found());
+    // Not by the book, and an error all the same.
+    fake.on("ping", |_| Err(json!("just text")));
+    assert!(matches!(ping(&client, "").await, Err(Error::Rpc { .. })));
+}
+
+/// An answer of another shape says where it is different.
+#[tokio::test(start_paused = true)]
+async fn an_undecodable_answer() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    fake.on("status.get", |_| Ok(json!({"version": "1", "protocolVersion": "three"})));
+    let failed = client.rpc().status().get().await.expect_err("another shape");
+    let Error::Decode { method, error } = &failed else { panic!("{failed:?}") };
+    assert_eq!((method.as_str(), error.path()), ("status.get", "$.protocolVersion"));
+    assert!(!failed.to_string().contains("three"), "a string's text may be private: {failed}");
+    fake.on("status.get", |_| Ok(json!({"version": "1"})));
+    let failed = client.rpc().status().get().await.expect_err("a key is missing");
+    assert!(matches!(&failed, Error::Decode { error, .. } if error.path() == "$.protocolVersion"), "{failed:?}");
+    assert_alive(&client).await;
+}
+
+/// A call that nobody awaits is not sent.
+#[tokio::test(start_paused = true)]
+async fn a_call_is_sent_when_awaited() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    drop(client.rpc().status().get());
+    assert_alive(&client).await;
+    assert_eq!(fake.methods(), ["connect", "ping"]);
+}
+
+/// A call that was given up on is forgotten, and its late answer is nobody's.
+#[tokio::test(start_paused = true)]
+async fn a_dropped_call() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    fake.hold("ping");
+    let failed = client.rpc().ping(&PingRequest::default()).within(Duration::from_secs(3)).await;
+    assert!(
+        matches!(&failed, Err(Error::Timeout { what, after }) if what == "ping" && after.as_secs() == 3),
+        "{failed:?}"
+    );
+    let late = fake.received_call("ping").await;
+    let answering = async {
+        let call = fake.received_call("ping").await;
+        assert_ne!(late.id, call.id);
+        fake.answer(&late, Ok(pong(&json!("late"))));
+        fake.answer(&call, Ok(pong(&json!("right"))));
+    };
+    let (result, ()) = tokio::join!(ping(&client, ""), answering);
+    assert_eq!(result.expect("an answer").message, "right");
+}
+
+/// When the stream ends, all that wait fail at once, and so does whatever is called later.
+#[tokio::test(start_paused = true)]
+async fn the_end_fails_all_calls() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    fake.hold("ping");
+    let ending = async {
+        for _ in 0..3 {
+            fake.received("ping").await;
+        }
+        fake.hang_up();
+    };
+    let (a, b, c, ()) = tokio::join!(ping(&client, "a"), ping(&client, "b"), ping(&client, "c"), ending);
+    for result in [a, b, c] {
+        let failed = result.expect_err("the end");
+        assert!(failed.is_closed(), "{failed:?}");
+    }
+    let sent = fake.methods().len();
+    assert!(matches!(ping(&client, "later").await, Err(Error::Closed(_))));
+    assert!(matches!(client.session().approve_all().create().await, Err(Error::Closed(_))));
+    assert_eq!(client.closed().await.reason, "the stream ended");
+    assert_eq!(fake.methods().len(), sent, "nothing was sent after the end");
+}
+
+/// A CLI that takes nothing more is as gone as one that says nothing more.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_cannot_be_written() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    fake.deafen();
+    assert!(matches!(ping(&client, "").await, Err(Error::Closed(_))));
+    assert!(client.closed().await.reason.contains("cannot be written"));
+}
+
+/// Params nested deeper than the CLI can read are refused before they are sent; others are not.
+#[tokio::test(start_paused = true)]
+async fn deep_params() {
+    let nested = |depth: usize| (1..depth).fold(json!("]}[{\\\""), |inner, _| json!([inner]));
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    let create = |depth| client.session().approve_all().configure(move |config| config.exp_assignments(nested(depth)));
+    // The params are a level themselves.
+    create(120).create().await.expect("120 levels");
+    let sent = fake.methods().len();
+    let failed = create(121).create().await.expect_err("121 levels");
+    assert!(matches!(&failed, Error::Invalid(text) if text.contains("120")), "{failed:?}");
+    assert_eq!(fake.methods().len(), sent);
+}
+
+/// A client that was stopped is over, also for a CLI that keeps its own end open.
+#[tokio::test(start_paused = true)]
+async fn stop_ends_all() {
+    let rig = Rig::start().await;
+    rig.fake.stay();
+    rig.fake.hold("session.log");
+    let log = LogRequest::new("a line");
+    let stopping = async {
+        rig.fake.received("session.log").await;
+        rig.client.stop().await
+    };
+    let (waiting, stopped) = tokio::join!(rig.session.rpc().log(&log), stopping);
+    stopped.expect("the stop");
+    assert!(matches!(waiting, Err(Error::Closed(_))), "{waiting:?}");
+    assert!(matches!(ping(&rig.client, "").await, Err(Error::Closed(_))));
+    rig.client.closed().await;
+    rig.fake.ended().await;
+    assert_eq!(rig.fake.methods(), ["connect", "session.create", "session.log", "session.detach"]);
+}
+
+/// Stopping is bounded however many sessions a silent CLI has.
+#[tokio::test(start_paused = true)]
+async fn stop_is_bounded() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    let mut sessions = Vec::new();
+    for _ in 0..10 {
+        sessions.push(client.session().approve_all().create().await.expect("a session"));
+    }
+    fake.hold("session.detach");
+    let start = tokio::time::Instant::now();
+    client.stop().await.expect("the stop");
+    assert!(start.elapsed() <= Duration::from_secs(20), "{:?}", start.elapsed());
+    assert_eq!(fake.calls("session.detach").len(), 10);
+}

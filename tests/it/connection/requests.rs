@@ -1,0 +1,194 @@
+//! Requests that the CLI makes on us.
+
+use copilot_session::methods::client::{HooksInvoke, SessionFsReadFile, UserInputRequest};
+use copilot_session::types::{
+    HookInvokeResponse, LogRequest, SessionFsReadFileResult, SessionFsReadFileRequest, UserInputResult,
+};
+use copilot_session::{HandlerContext, RpcError, SessionBuilder};
+use copilot_session_tests::fake::FakeCli;
+use serde_json::{Value, json};
+
+use crate::rig::{Rig, assert_alive};
+
+/// A session whose files are answered by the closure.
+async fn reading<F, Fut>(read: F) -> Rig
+where
+    F: Fn(SessionFsReadFileRequest, HandlerContext) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<SessionFsReadFileResult, RpcError>> + Send + 'static,
+{
+    Rig::with(|session| session.approve_all().handle::<SessionFsReadFile, _, _>(read)).await
+}
+
+impl Rig {
+    /// Asks the client for a file of its session.
+    async fn read(&self, params: Value) -> Result<Value, Value> {
+        let mut params = params;
+        params["sessionId"] = self.session.id().into();
+        self.fake.request("sessionFs.readFile", params).await
+    }
+}
+
+fn content(text: &str) -> SessionFsReadFileResult {
+    SessionFsReadFileResult::new(text)
+}
+
+/// A handler gets typed params and its typed result goes back as the schema has it.
+#[tokio::test(start_paused = true)]
+async fn a_typed_handler() {
+    let rig = reading(async |request, context| Ok(content(&format!("{} of {}", request.path, context.session_id())))).await;
+    let answer = rig.read(json!({"path": "/a \"b\""})).await;
+    assert_eq!(answer, Ok(json!({"content": format!("/a \"b\" of {}", rig.session.id())})));
+}
+
+/// Handlers of several methods stand beside each other, and of two for one method the last counts.
+#[tokio::test(start_paused = true)]
+async fn handlers_side_by_side() {
+    let configure = |session: SessionBuilder| {
+        session
+            .approve_all()
+            .handle::<UserInputRequest, _, _>(async |_, _| Ok(UserInputResult::new("first", false)))
+            .handle::<UserInputRequest, _, _>(async |request, _| {
+                let choice = request.choices.and_then(|choices| choices.into_iter().next_back());
+                Ok(UserInputResult::new(choice.unwrap_or_default(), request.allow_freeform == Some(true)))
+            })
+            .handle::<HooksInvoke, _, _>(async |hook, _| {
+                let output = json!({"was": hook.hook_type.as_str(), "of": hook.session_id, "input": hook.input});
+                Ok(HookInvokeResponse::default().output(output))
+            })
+    };
+    let rig = Rig::with(configure).await;
+    let id = rig.session.id();
+    let question = json!({"sessionId": id, "question": "Red?", "choices": ["red", "blue"], "allowFreeform": true});
+    let answer = rig.fake.request("userInput.request", question).await;
+    assert_eq!(answer, Ok(json!({"answer": "blue", "wasFreeform": true})));
+    let hook = json!({"sessionId": id, "hookType": "preToolUse", "input": {"toolName": "bash"}});
+    let answer = rig.fake.request("hooks.invoke", hook).await;
+    let output = json!({"was": "preToolUse", "of": id, "input": {"toolName": "bash"}});
+    assert_eq!(answer, Ok(json!({"output": output})));
+}
+
+/// A method without a handler, a session that is not ours and a request of no session are unknown methods.
+#[tokio::test(start_paused = true)]
+async fn unknown_methods() {
+    let rig = reading(async |_, _| Ok(content("text"))).await;
+    let id = rig.session.id();
+    let requests = [
+        ("sessionFs.stat", json!({"sessionId": id, "path": "/a"})),
+        ("made.up", json!({"sessionId": id})),
+        ("sessionFs.readFile", json!({"sessionId": "another", "path": "/a"})),
+        ("sessionFs.readFile", json!({"sessionId": 5, "path": "/a"})),
+        ("sessionFs.readFile", json!({"path": "/a"})),
+        ("sessionFs.readFile", json!([])),
+        ("sessionFs.readFile", Value::Null),
+    ];
+    for (method, params) in requests {
+        let error = rig.fake.request(method, params.clone()).await.expect_err("an error");
+        assert_eq!(error["code"], -32601, "{method} {params}: {error}");
+        assert!(error["message"].as_str().is_some_and(|text| text.contains(method)), "{error}");
+    }
+}
+
+/// Params that do not fit are refused, with where they do not, and the handler is not bothered.
+#[tokio::test(start_paused = true)]
+async fn undecodable_params() {
+    let rig = reading(async |_, _| panic!("not to be called")).await;
+    for params in [json!({"path": 5}), json!({})] {
+        let error = rig.read(params).await.expect_err("an error");
+        assert_eq!(error["code"], -32602);
+        assert!(error["message"].as_str().is_some_and(|text| text.contains("$.path")), "{error}");
+    }
+}
+
+/// A handler that panics, before or after its first wait, owes an answer all the same.
+#[tokio::test(start_paused = true)]
+async fn a_panicking_handler() {
+    for late in [false, true] {
+        let panicking = async move |_: SessionFsReadFileRequest, _: HandlerContext| {
+            if late {
+                tokio::task::yield_now().await;
+            }
+            panic!("a handler panics in a test")
+        };
+        let rig = reading(panicking).await;
+        let error = rig.read(json!({"path": "/a"})).await.expect_err("an error");
+        assert_eq!(error["code"], -32603);
+        assert_alive(&rig.client).await;
+    }
+}
+
+/// A closure that panics before it gives its future owes an answer too.
+#[tokio::test(start_paused = true)]
+async fn a_panicking_closure() {
+    let rig = reading(|_, _| -> std::future::Ready<_> { panic!("a closure panics in a test") }).await;
+    let error = rig.read(json!({"path": "/a"})).await.expect_err("an error");
+    assert_eq!(error["code"], -32603);
+    assert_alive(&rig.client).await;
+}
+
+/// A handler's error goes to the CLI as it is.
+#[tokio::test(start_paused = true)]
+async fn a_handlers_error() {
+    let rig = reading(async |_, _| {
+        let mut error = RpcError::new(-32000, "no \"such\" file");
+        error.data = Some(r#"{"errno": 2}"#.to_owned());
+        Err(error)
+    })
+    .await;
+    let error = rig.read(json!({"path": "/a"})).await.expect_err("an error");
+    assert_eq!(error, json!({"code": -32000, "message": "no \"such\" file", "data": {"errno": 2}}));
+}
+
+/// A handler may call the CLI and wait for the answer: it holds up neither the reader nor others.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_calls() {
+    let rig = reading(async |request, context| {
+        if request.path == "/slow" {
+            let line = context.rpc().log(&LogRequest::new("reading")).await;
+            return Ok(content(&line.expect("an answer").event_id));
+        }
+        Ok(content("at once"))
+    })
+    .await;
+    rig.fake.hold("session.log");
+    let meanwhile = async {
+        let call = rig.fake.received_call("session.log").await;
+        assert_eq!(call.params, json!({"sessionId": rig.session.id(), "message": "reading"}));
+        assert_eq!(rig.read(json!({"path": "/fast"})).await, Ok(json!({"content": "at once"})));
+        rig.fake.answer(&call, Ok(json!({"eventId": "line 1"})));
+    };
+    let (slow, ()) = tokio::join!(rig.read(json!({"path": "/slow"})), meanwhile);
+    assert_eq!(slow, Ok(json!({"content": "line 1"})));
+}
+
+/// The id of a request comes back as it was, whatever kind it is of.
+#[tokio::test(start_paused = true)]
+async fn ids_of_requests() {
+    let rig = reading(async |_, _| Ok(content("text"))).await;
+    for id in [json!("a-1"), json!("\"quoted\""), json!(0), json!(-7), json!(1e3), Value::Null] {
+        let params = json!({"sessionId": rig.session.id(), "path": "/a"});
+        let answer = rig.fake.request_as(id, "sessionFs.readFile", params).await;
+        assert_eq!(answer, Ok(json!({"content": "text"})));
+    }
+}
+
+/// Requests may come before the answer to `session.create`, and are answered.
+#[tokio::test(start_paused = true)]
+async fn requests_before_the_session_is_made() {
+    let fake = FakeCli::start();
+    let client = crate::rig::connect(&fake).await;
+    fake.hold("session.create");
+    let making = client
+        .session()
+        .approve_all()
+        .handle::<SessionFsReadFile, _, _>(async |request, _| Ok(content(&request.path)))
+        .create();
+    let asking = async {
+        let call = fake.received_call("session.create").await;
+        let id = &call.params["sessionId"];
+        let answer = fake.request("sessionFs.readFile", json!({"sessionId": id, "path": "/a"})).await;
+        assert_eq!(answer, Ok(json!({"content": "/a"})));
+        fake.answer(&call, Ok(json!({"sessionId": id})));
+    };
+    let (session, ()) = tokio::join!(making, asking);
+    session.expect("the session");
+}

@@ -1,0 +1,140 @@
+//! The rig of a test: a scripted model, a real CLI that talks to it, and a watch on all events.
+
+use std::future::IntoFuture;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use copilot_session::types::ProviderConfig;
+use copilot_session::{
+    Answer, Client, ClientBuilder, Error, Session, SessionBuilder, SessionEvent, SessionEventData, Turn,
+};
+use copilot_session_tests::cli::cli_path;
+use copilot_session_tests::model::{MODEL_NAME, ModelServer, Script};
+use tempfile::TempDir;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+
+/// How long anything is waited for. Generous: it passes only when something hangs.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A CLI takes a second of processor time to start, so that more at once only slow each other down.
+static CLIS: Semaphore = Semaphore::const_new(4);
+
+/// A CLI of its own for one test, with a home that nobody else uses.
+pub struct Rig {
+    pub model: ModelServer,
+    pub client: Client,
+    folder: TempDir,
+    watch: Watch,
+    _place: SemaphorePermit<'static>,
+}
+
+/// Sees every event of every session of the rig.
+struct Watch {
+    sender: mpsc::UnboundedSender<SessionEvent>,
+    events: mpsc::UnboundedReceiver<SessionEvent>,
+}
+
+impl Rig {
+    /// A model with this script, and the CLI.
+    pub async fn start(script: Script) -> Self {
+        Self::start_program(script, |_| cli_path()).await
+    }
+
+    /// As [`Rig::start`], with a program for the CLI that may be made in the rig's folder.
+    pub async fn start_program(script: Script, program: impl FnOnce(&Path) -> PathBuf) -> Self {
+        let place = CLIS.acquire().await.expect("nobody closes it");
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        std::fs::create_dir(folder.path().join("work")).expect("a folder to work in");
+        let model = ModelServer::start(script).await.expect("the scripted model");
+        let client = builder(folder.path()).program(program(folder.path())).start().await.expect("the CLI");
+        let (sender, events) = mpsc::unbounded_channel();
+        Self { model, client, folder, watch: Watch { sender, events }, _place: place }
+    }
+
+    /// A session with the scripted model.
+    pub async fn session(&self, configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Session {
+        let builder = configure(self.builder());
+        soon("the session", builder.create()).await.expect("a session")
+    }
+
+    /// Takes up a session again.
+    pub async fn resume(
+        &self,
+        id: &str,
+        configure: impl FnOnce(SessionBuilder) -> SessionBuilder,
+    ) -> Result<Session, Error> {
+        let builder = configure(self.builder());
+        soon("the session to be taken up", builder.resume(id)).await
+    }
+
+    fn builder(&self) -> SessionBuilder {
+        let sender = self.watch.sender.clone();
+        let provider = ProviderConfig::new(self.model.base_url()).api_key("scripted");
+        // Nobody is left to receive only when the test has failed already.
+        let watch = move |event: &SessionEvent| drop(sender.send(event.clone()));
+        self.client.session().provider(provider).model(MODEL_NAME).on_event(watch)
+    }
+
+    /// The folder the CLI works in.
+    pub fn work(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    /// A folder of the test's own.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Stops the CLI and starts another on the same home.
+    pub async fn restart(&mut self) {
+        self.client.stop().await.expect("a stop");
+        self.client = self.another_client().await;
+    }
+
+    /// Another CLI on the same home.
+    pub async fn another_client(&self) -> Client {
+        builder(self.folder()).program(cli_path()).start().await.expect("another CLI")
+    }
+
+    /// Stops the CLI. Panics if any event of any session broke its schema, or was of a type unknown.
+    pub async fn finish(self) {
+        let Self { model, client, folder, watch: Watch { sender, mut events }, _place } = self;
+        soon("the CLI to stop", client.stop()).await.expect("a stop");
+        drop(sender);
+        let mut wrong = Vec::new();
+        while let Some(event) = soon("the observers to end", events.recv()).await {
+            match event.data() {
+                SessionEventData::Malformed(event) => wrong.push(format!("{} is malformed {}", event.kind, event.error)),
+                SessionEventData::Unrecognized(event) if !event.kind.starts_with("model.") => wrong.push(format!("{} is unknown", event.kind)),
+                _ => {}
+            }
+        }
+        assert!(wrong.is_empty(), "events that the SDK cannot read:\n{}", wrong.join("\n"));
+        drop((model, folder));
+    }
+}
+
+/// A client on the home in this folder, which the surroundings of the test do not touch.
+fn builder(folder: &Path) -> ClientBuilder {
+    let builder = Client::builder().home(folder.join("home")).directory(folder.join("work")).no_login();
+    let tokens = ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"];
+    tokens.into_iter().fold(builder, ClientBuilder::env_remove).handshake_limit(2 * PATIENCE)
+}
+
+/// Waits for something, and panics with its name when it does not come.
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited {PATIENCE:?} for {what}"),
+    }
+}
+
+/// Sends a prompt.
+pub async fn prompt(session: &Session, prompt: &str) -> Turn {
+    soon("the prompt to be taken", session.prompt(prompt)).await.expect("a turn")
+}
+
+/// Sends a prompt and waits for the answer.
+pub async fn ask(session: &Session, text: &str) -> Result<Answer, Error> {
+    soon("the turn to end", prompt(session, text).await.into_future()).await
+}

@@ -1,0 +1,3 @@
+//! Typed calls on the real CLI.
+
+mod reads;

@@ -1,0 +1,72 @@
+//! A client and a session on a fake CLI.
+
+use std::time::Duration;
+
+use copilot_session::types::PingRequest;
+use copilot_session::{Client, Error, Events, Session, SessionBuilder, SessionEvent};
+use copilot_session_tests::fake::FakeCli;
+use serde_json::Value;
+
+/// A fake CLI, a client of it, and a session of that client.
+pub struct Rig {
+    pub fake: FakeCli,
+    pub client: Client,
+    pub session: Session,
+}
+
+impl Rig {
+    /// With a session that may do everything.
+    pub async fn start() -> Self {
+        Self::with(SessionBuilder::approve_all).await
+    }
+
+    /// With a session configured by the closure.
+    pub async fn with(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Self {
+        Self::on(FakeCli::start(), configure).await
+    }
+
+    /// As [`Rig::with`], on this fake.
+    pub async fn on(fake: FakeCli, configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Self {
+        let client = connect(&fake).await;
+        let session = configure(client.session()).create().await.expect("the session");
+        Self { fake, client, session }
+    }
+
+    /// Makes an event of the session.
+    pub fn emit(&self, event: Value) {
+        self.fake.emit(self.session.id(), event);
+    }
+
+    /// The kinds of the session's events up to the first of this kind.
+    pub async fn kinds_until(&self, events: &mut Events, last: &str) -> Vec<String> {
+        let mut kinds = Vec::new();
+        while kinds.last().is_none_or(|kind| kind != last) {
+            kinds.push(next(events).await.kind().to_owned());
+        }
+        kinds
+    }
+}
+
+/// A client of this fake.
+pub async fn connect(fake: &FakeCli) -> Client {
+    try_connect(fake).await.expect("the handshake")
+}
+
+/// Greets this fake, for ten seconds at most.
+pub async fn try_connect(fake: &FakeCli) -> Result<Client, Error> {
+    let (read, write) = fake.streams();
+    Client::builder().handshake_limit(Duration::from_secs(10)).connect(read, write).await
+}
+
+/// The next event, which must come.
+pub async fn next(events: &mut Events) -> SessionEvent {
+    events.next().await.expect("one more event")
+}
+
+/// Shows that the connection works both ways.
+pub async fn assert_alive(client: &Client) {
+    let mut request = PingRequest::default();
+    request.message = Some("there?".to_owned());
+    let pong = client.rpc().ping(&request).await.expect("an answer to a ping");
+    assert_eq!(pong.message, "pong: there?");
+}
