@@ -12,7 +12,8 @@ use crate::process::{Process, ShutdownTimes, Watcher};
 use crate::rpc::{self, Caller};
 use crate::server_rpc::ServerRpc;
 use crate::session_builder::SessionBuilder;
-use crate::types::{ConnectRequest, PingRequest};
+use crate::session_state::SessionState;
+use crate::types::ConnectRequest;
 use crate::versions::CliVersion;
 
 /// The oldest protocol version this crate speaks, and the newest it was made for.
@@ -23,6 +24,9 @@ pub(crate) const HANDSHAKE: Duration = Duration::from_secs(60);
 
 /// How long the CLI is given to take its leave.
 const SHUTDOWN: Duration = Duration::from_secs(5);
+
+/// How long the end of the stream may take once the CLI has ended.
+const END: Duration = Duration::from_secs(1);
 
 /// A running Copilot CLI. Cloning is cheap and gives the same one.
 ///
@@ -125,11 +129,16 @@ impl Client {
     /// None at present; a CLI that has to be killed is logged, not reported.
     pub async fn stop(&self) -> Result<(), Error> {
         let connection = self.0.connection();
-        for session in connection.sessions() {
-            let method = if self.version().has_detach() { "session.detach" } else { "session.destroy" };
-            let leave = session.caller().call::<()>(method, &());
+        let sessions = connection.sessions();
+        let method = if self.version().has_detach() { "session.detach" } else { "session.destroy" };
+        // All at once, so that a silent CLI costs the time of one.
+        let leave = |session: &Arc<SessionState>| session.caller().call::<()>(method, &()).within(SHUTDOWN);
+        let leaving: Vec<_> = sessions.iter().map(|session| tokio::spawn(leave(session))).collect();
+        for left in leaving {
             // The CLI closes what is left when it ends, so a failure here changes nothing.
-            drop(leave.within(SHUTDOWN).await);
+            drop(left.await);
+        }
+        for session in sessions {
             connection.unregister(session.id());
             session.end(None);
         }
@@ -138,9 +147,11 @@ impl Client {
             drop(self.rpc().runtime().shutdown().within(SHUTDOWN).await);
             connection.end();
             process.shutdown(ShutdownTimes::default()).await;
-        } else {
-            connection.end();
+            // The reader sees the end by itself and knows more of it, unless something that outlived the
+            // CLI holds the stream open.
+            drop(tokio::time::timeout(END, connection.closed()).await);
         }
+        connection.close(Closed::new("the client was stopped"));
         Ok(())
     }
 }
@@ -151,9 +162,11 @@ async fn greet(caller: &Caller, greeting: &ConnectRequest) -> Result<CliVersion,
     let (protocol, version) = match rpc.connect(greeting).await {
         Ok(hello) => (hello.protocol_version, hello.version),
         Err(error) if error.is_method_not_found() => {
-            let pong = rpc.ping(&PingRequest::default()).await?;
+            // Not typed: the rest of the answer had another form in the versions that need this.
+            let pong: serde_json::Value = caller.call("ping", &()).await?;
             let status = rpc.status().get().await;
-            (pong.protocol_version, status.map(|status| status.version).unwrap_or_default())
+            let version = status.map(|status| status.version).unwrap_or_default();
+            (pong["protocolVersion"].as_i64().unwrap_or_default(), version)
         }
         Err(error) => return Err(error),
     };

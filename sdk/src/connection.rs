@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -46,6 +47,9 @@ struct Calls {
     pending: HashMap<u64, oneshot::Sender<Reply>>,
     closed: Option<Closed>,
 }
+
+/// How long the reader is given to see the end of a stream that cannot be written any more.
+const END: Duration = Duration::from_secs(1);
 
 /// A lock whose holder cannot leave the data half-changed, so one that panicked is passed over.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -167,8 +171,9 @@ impl Connection {
         drop(self.outgoing.send(Outgoing::Message(message)));
     }
 
-    /// Fails what is pending and all that comes later.
-    fn close(&self, reason: Closed) {
+    /// Fails what is pending and all that comes later, and ends our side of the stream. The first reason
+    /// given stays.
+    pub fn close(&self, reason: Closed) {
         let pending = {
             let mut calls = lock(&self.calls);
             calls.closed.get_or_insert_with(|| reason.clone());
@@ -243,6 +248,8 @@ async fn write<W: AsyncWrite + Unpin>(
             to.flush().await
         };
         if let Err(error) = written.await {
+            // A CLI that ended takes nothing more, and the reader finds out why.
+            drop(tokio::time::timeout(END, connection.closed()).await);
             connection.close(Closed::new(format!("the stream cannot be written: {error}")));
             break;
         }

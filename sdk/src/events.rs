@@ -75,6 +75,12 @@ impl Observers {
         }
     }
 
+    /// A new observer of what comes from now on.
+    pub fn subscribe_from_now(self: &Arc<Self>) -> Events {
+        lock(&self.0).backlog = None;
+        self.subscribe()
+    }
+
     /// A new observer. The first one of all also gets what came before it.
     pub fn subscribe(self: &Arc<Self>) -> Events {
         let queue = Arc::new(Queue::default());

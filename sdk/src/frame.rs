@@ -60,18 +60,25 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    fn parse(&self) -> std::io::Result<Next> {
-        let bytes = &self.buffer[self.done..];
-        let Some((header, start)) = split_header(bytes) else {
-            return if bytes.len() > LARGEST { Err(too_large(bytes.len())) } else { Ok(Next::More) };
-        };
-        // Text before or instead of a header is no message of ours: the next header decides.
-        let length = content_length(header).ok_or_else(|| invalid("a header without Content-Length"))?;
-        if length > LARGEST {
-            return Err(too_large(length));
+    fn parse(&mut self) -> std::io::Result<Next> {
+        loop {
+            let bytes = &self.buffer[self.done..];
+            let Some((header, start)) = split_header(bytes) else {
+                return if bytes.len() > LARGEST { Err(too_large(bytes.len())) } else { Ok(Next::More) };
+            };
+            let start = self.done + start;
+            let Some(length) = content_length(header) else {
+                // Text instead of a header is no message of ours: the next header decides.
+                tracing::warn!(bytes = header.len(), "text on the stream that is no message");
+                self.done = start;
+                continue;
+            };
+            if length > LARGEST {
+                return Err(too_large(length));
+            }
+            let end = start + length;
+            return Ok(if end <= self.buffer.len() { Next::Body(start..end) } else { Next::More });
         }
-        let (start, end) = (self.done + start, self.done + start + length);
-        Ok(if end <= self.buffer.len() { Next::Body(start..end) } else { Next::More })
     }
 }
 
@@ -82,16 +89,11 @@ fn split_header(bytes: &[u8]) -> Option<(&[u8], usize)> {
 }
 
 fn content_length(header: &[u8]) -> Option<usize> {
-    let header = std::str::from_utf8(header).ok()?;
-    header.lines().rev().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        // Junk may stand right before the name, when something else wrote to the stream.
-        let name = name.trim();
-        let known = name.len() >= 14 && name.is_char_boundary(name.len() - 14);
-        (known && name[name.len() - 14..].eq_ignore_ascii_case("content-length"))
-            .then(|| value.trim().parse().ok())
-            .flatten()
-    })
+    const NAME: &str = "content-length";
+    let header = String::from_utf8_lossy(header).to_ascii_lowercase();
+    // Junk may stand before the name, on its line too, when something else wrote to the stream.
+    let value = &header[header.rfind(NAME)? + NAME.len()..];
+    value.trim_start().strip_prefix(':')?.lines().next()?.trim().parse().ok()
 }
 
 fn too_large(length: usize) -> std::io::Error {

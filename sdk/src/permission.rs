@@ -3,33 +3,31 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::event::SessionEvent;
 use crate::handler::HandlerContext;
 use crate::session_state::SessionState;
-use crate::types::{
-    PermissionDecision, PermissionDecisionApproveOnce,
-    PermissionDecisionApproved, PermissionDecisionDeniedInteractivelyByUser,
-    PermissionDecisionDeniedNoApprovalRuleAndCouldNotRequestFromUser, PermissionDecisionReject,
-    PermissionDecisionRequest, PermissionDecisionUserNotAvailable, PermissionRequest as Details,
-    PermissionRequestedData,
-};
+use crate::types::PermissionRequest as Details;
+use crate::{json, wire};
 
 /// Something the agent wants to do and asks leave for, as `permission.requested` brought it.
 #[derive(Debug, Clone)]
 pub struct PermissionRequest {
-    data: Arc<PermissionRequestedData>,
+    details: Arc<Details>,
+    event: SessionEvent,
     context: HandlerContext,
 }
 
 impl PermissionRequest {
     /// What exactly is asked for, by kind.
     pub fn details(&self) -> &Details {
-        &self.data.permission_request
+        &self.details
     }
 
-    /// The whole of the event.
-    pub fn data(&self) -> &PermissionRequestedData {
-        &self.data
+    /// The event that asks, for what else it holds.
+    pub fn event(&self) -> &SessionEvent {
+        &self.event
     }
 
     /// The session the request belongs to.
@@ -89,7 +87,7 @@ pub struct Decision(Kind);
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Approve,
-    Deny(Option<String>),
+    Deny(String),
     Unavailable,
     LeaveToOthers,
 }
@@ -102,7 +100,7 @@ impl Decision {
 
     /// Refuses it; the model reads the reason.
     pub fn deny(reason: impl Into<String>) -> Self {
-        Self(Kind::Deny(Some(reason.into())))
+        Self(Kind::Deny(reason.into()))
     }
 
     /// Refuses it since nobody is there to decide.
@@ -117,26 +115,18 @@ impl Decision {
     }
 
     /// The decision in the words the CLI understands; none when nothing is to be said.
-    fn on_wire(self, new_words: bool) -> Option<PermissionDecision> {
+    fn on_wire(self, new_words: bool) -> Option<serde_json::Value> {
         Some(match (self.0, new_words) {
-            (Kind::Approve, true) => PermissionDecision::ApproveOnce(PermissionDecisionApproveOnce::default()),
-            (Kind::Approve, false) => PermissionDecision::Approved(PermissionDecisionApproved::default()),
-            (Kind::Deny(feedback), true) => {
-                let mut reject = PermissionDecisionReject::default();
-                reject.feedback = feedback;
-                PermissionDecision::Reject(reject)
-            }
+            (Kind::Approve, true) => json!({ "kind": "approve-once" }),
+            (Kind::Approve, false) => json!({ "kind": "approved" }),
+            (Kind::Deny(feedback), true) => json!({ "kind": "reject", "feedback": feedback }),
             (Kind::Deny(feedback), false) => {
-                let mut denied = PermissionDecisionDeniedInteractivelyByUser::default();
-                denied.feedback = feedback;
-                PermissionDecision::DeniedInteractivelyByUser(denied)
+                json!({ "kind": "denied-interactively-by-user", "feedback": feedback })
             }
-            (Kind::Unavailable, true) => {
-                PermissionDecision::UserNotAvailable(PermissionDecisionUserNotAvailable::default())
+            (Kind::Unavailable, true) => json!({ "kind": "user-not-available" }),
+            (Kind::Unavailable, false) => {
+                json!({ "kind": "denied-no-approval-rule-and-could-not-request-from-user" })
             }
-            (Kind::Unavailable, false) => PermissionDecision::DeniedNoApprovalRuleAndCouldNotRequestFromUser(
-                PermissionDecisionDeniedNoApprovalRuleAndCouldNotRequestFromUser::default(),
-            ),
             (Kind::LeaveToOthers, _) => return None,
         })
     }
@@ -149,30 +139,29 @@ type Deciding = Pin<Box<dyn Future<Output = Decision> + Send>>;
 /// Has a live `permission.requested` decided, if this client decides at all.
 pub(crate) fn requested(session: &Arc<SessionState>, event: &SessionEvent) {
     let Some(decide) = session.decides() else { return };
-    let data = match event.decode::<PermissionRequestedData>() {
-        Ok(data) if data.resolved_by_hook == Some(true) => return,
-        Ok(data) => data,
+    let keys = ["requestId", "permissionRequest", "resolvedByHook"];
+    let [id, details, resolved] = json::pick(event.raw_data(), keys).unwrap_or_default();
+    if resolved == Some("true") {
+        return;
+    }
+    let Some(id) = id.and_then(json::string) else {
+        return tracing::error!("a permission request without an id cannot be answered");
+    };
+    let owed = Owed { session: Arc::clone(session), request_id: Some(id.into_owned()) };
+    let details = match wire::from_json(details.unwrap_or("null")) {
+        Ok(details) => Arc::new(details),
+        // What it asks for is not known, so it is refused.
         Err(error) => {
             tracing::error!(%error, "a permission request that cannot be read is refused");
-            return undecodable(session, event);
+            return owed.give(Decision::deny("the permission request could not be read"));
         }
     };
-    let owed = Owed { session: Arc::clone(session), request_id: Some(data.request_id.clone()) };
     let context = HandlerContext { session: Arc::clone(session) };
-    let request = PermissionRequest { data: Arc::new(data), context };
+    let request = PermissionRequest { details, event: event.clone(), context };
     tokio::spawn(async move {
         let decision = decide(request).await;
         owed.give(decision);
     });
-}
-
-/// A request nobody can read is refused: what it asks for is not known.
-fn undecodable(session: &Arc<SessionState>, event: &SessionEvent) {
-    let id = crate::json::pick(event.raw_data(), ["requestId"]).ok().and_then(|[id]| crate::json::string(id?));
-    if let Some(id) = id {
-        let owed = Owed { session: Arc::clone(session), request_id: Some(id.into_owned()) };
-        owed.give(Decision::deny("the permission request could not be read"));
-    }
 }
 
 /// The answer owed to one request. Dropped without one, as when the handler panics, it refuses.
@@ -189,7 +178,7 @@ impl Owed {
     fn send(&mut self, decision: Decision) {
         let Some(request_id) = self.request_id.take() else { return };
         if let Some(decision) = decision.on_wire(self.session.versions().has_new_permission_words()) {
-            let answer = PermissionDecisionRequest::new(request_id, decision);
+            let answer = json!({ "requestId": request_id, "result": decision });
             self.session.caller().notify("session.permissions.handlePendingPermissionRequest", &answer);
         }
     }

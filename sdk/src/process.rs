@@ -112,7 +112,8 @@ impl Default for ShutdownTimes {
     }
 }
 
-/// The running CLI; dropping it kills the CLI and what it started, with or without a runtime.
+/// The running CLI; dropping it ends the CLI and what it started, with or without a runtime: on Unix it is
+/// asked to end and killed 2 s later, elsewhere killed at once.
 pub(crate) struct Process {
     /// Answers for the child and what it started.
     group: os::Group,

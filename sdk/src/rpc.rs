@@ -52,12 +52,14 @@ impl Caller {
     /// A call that is sent when it is first polled.
     #[inline]
     pub(crate) fn call<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
-        Call { request: self.request(method, params), result: PhantomData }
+        self.call_json(method, self.params(params))
     }
 
-    fn request(&self, method: &'static str, params: &dyn Wire) -> Request {
+    /// A call with params that are JSON already.
+    #[inline]
+    pub(crate) fn call_json<R>(&self, method: &'static str, params: String) -> Call<R> {
         let connection = Arc::clone(&self.connection);
-        Request { connection, method, state: State::New { params: self.params(params) } }
+        Call { request: Request { connection, method, state: State::New { params } }, result: PhantomData }
     }
 
     /// Sends a request at once whose answer nobody waits for.

@@ -68,9 +68,9 @@ impl Session {
     /// As any call; what goes wrong later is the turn's.
     pub async fn prompt(&self, prompt: impl Into<SendRequest>) -> Result<Turn, Error> {
         // From before the request is written, so that nothing of the turn is missed.
-        let events = self.0.state.subscribe();
+        let events = self.0.state.subscribe_from_now();
         let sent = self.submit(prompt.into()).await?;
-        Ok(Turn::new(events, sent.message_id, self.0.state.versions().has_message_ids()))
+        Ok(Turn::new(events, sent.message_id, self.0.state.versions()))
     }
 
     /// Sends a prompt (`session.send`) and gives its message id, without waiting for an answer.
@@ -131,15 +131,12 @@ impl Session {
         if !self.0.connected.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
-        let state = &self.0.state;
         // Handlers stay until the answer, since the CLI may ask for them on the way out.
-        let result = match state.versions().has_detach() {
+        let _end = EndOnDrop(&self.0);
+        match self.0.state.versions().has_detach() {
             true => self.rpc().detach().within(DISCONNECT).await.map(drop),
             false => self.rpc().destroy().within(DISCONNECT).await.map(drop),
-        };
-        self.0.client.connection().unregister(state.id());
-        state.end(None);
-        result
+        }
     }
 
     fn check_connected(&self) -> Result<(), Error> {
@@ -155,9 +152,25 @@ impl Drop for Inner {
         if self.connected.swap(false, Ordering::AcqRel) {
             let method = if self.state.versions().has_detach() { "session.detach" } else { "session.destroy" };
             self.state.caller().notify(method, &());
-            self.client.connection().unregister(self.state.id());
-            self.state.end(None);
+            self.end();
         }
+    }
+}
+
+impl Inner {
+    /// Frees what the session holds here.
+    fn end(&self) {
+        self.client.connection().unregister(self.state.id());
+        self.state.end(None);
+    }
+}
+
+/// Ends a session here once it was left, also when whoever left it does not wait for the answer.
+struct EndOnDrop<'a>(&'a Inner);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

@@ -13,6 +13,7 @@ use crate::rpc::{Call, ClientMethod};
 use crate::session::Session;
 use crate::session_state::{Handlers, SessionState};
 use crate::tool::Tool;
+use crate::wire;
 use crate::types::{
     OptionsUpdateToolFilterPrecedence, ProviderConfig, SessionConfig, SessionResumeResult, SessionOpenOptionsEnvValueMode,
 };
@@ -36,22 +37,26 @@ pub struct SessionBuilder {
 }
 
 impl SessionBuilder {
+    #[inline]
     pub(crate) fn new(client: Arc<ClientInner>) -> Self {
         let config = SessionConfig::default();
         Self { client, config, tools: Vec::new(), handlers: Handlers::default(), observers: Vec::new() }
     }
 
     /// The model to use. Default: the CLI's choice.
+    #[inline]
     pub fn model(self, model: impl Into<String>) -> Self {
         self.configure(|config| config.model(model))
     }
 
     /// A model provider of your own, instead of GitHub's; no login is needed then.
+    #[inline]
     pub fn provider(self, provider: ProviderConfig) -> Self {
         self.configure(|config| config.provider(provider))
     }
 
     /// The folder the agent works in, which must exist. Default: the CLI's own.
+    #[inline]
     pub fn working_directory(self, directory: impl Into<String>) -> Self {
         self.configure(|config| config.working_directory(directory))
     }
@@ -60,12 +65,14 @@ impl SessionBuilder {
     ///
     /// What follows from the handlers (`tools`, `requestPermission` and such) is set from them.
     /// `streaming` is on unless it is set here.
+    #[inline]
     pub fn configure(mut self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
         self.config = change(self.config);
         self
     }
 
     /// Gives the model a tool of ours.
+    #[inline]
     pub fn tool(mut self, tool: Tool) -> Self {
         self.tools.push(tool);
         self
@@ -83,11 +90,13 @@ impl SessionBuilder {
     }
 
     /// Lets the agent do everything it wants: run any command, write any file. For sandboxes.
+    #[inline]
     pub fn approve_all(self) -> Self {
         self.on_permission(|_| std::future::ready(Decision::approve()))
     }
 
     /// Lets the agent do nothing that needs leave.
+    #[inline]
     pub fn deny_all(self) -> Self {
         self.on_permission(|_| std::future::ready(Decision::deny("this session allows nothing that needs leave")))
     }
@@ -104,6 +113,7 @@ impl SessionBuilder {
     }
 
     /// Calls the closure for every event from the very first, as [`Session::on`] does for later ones.
+    #[inline]
     pub fn on_event(mut self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Self {
         self.observers.push(Box::new(handle));
         self
@@ -114,8 +124,10 @@ impl SessionBuilder {
     /// # Errors
     /// [`Error::Invalid`] when nothing was said about permissions, or two tools have one name;
     /// else as any call.
-    pub async fn create(self) -> Result<Session, Error> {
-        self.open("session.create").await
+    #[inline]
+    pub fn create(self) -> impl Future<Output = Result<Session, Error>> + Send {
+        let (opening, config) = self.prepare();
+        opening.open("session.create", config)
     }
 
     /// Takes up a session that was left (`session.resume`), with this configuration and these handlers:
@@ -123,18 +135,47 @@ impl SessionBuilder {
     ///
     /// # Errors
     /// As [`create`](Self::create).
-    pub async fn resume(mut self, id: impl Into<String>) -> Result<Session, Error> {
+    #[inline]
+    pub fn resume(mut self, id: impl Into<String>) -> impl Future<Output = Result<Session, Error>> + Send {
         self.config.session_id = Some(id.into());
-        self.open("session.resume").await
+        let (opening, config) = self.prepare();
+        opening.open("session.resume", config)
     }
 
-    async fn open(self, method: &'static str) -> Result<Session, Error> {
-        let Self { client, config, tools, mut handlers, observers } = self;
+    /// The configuration as JSON, completed with what follows from the handlers and with what every
+    /// client has to say.
+    #[inline]
+    fn prepare(self) -> (Opening, String) {
+        let Self { client, mut config, tools, handlers, observers } = self;
+        let id = config.session_id.get_or_insert_with(|| uuid::Uuid::new_v4().to_string()).clone();
+        config.streaming.get_or_insert(true);
+        config.request_permission = Some(true);
+        // Without these the CLI lets an allow list win over a deny list, and takes `env` values for names.
+        config.tool_filter_precedence.get_or_insert(OptionsUpdateToolFilterPrecedence::Excluded);
+        config.env_value_mode.get_or_insert(SessionOpenOptionsEnvValueMode::Direct);
+        if !tools.is_empty() {
+            config.tools = Some(tools.iter().map(|tool| tool.declaration.clone()).collect());
+        }
+        (Opening { client, id, tools, handlers, observers }, wire::to_json(&config))
+    }
+}
+
+/// A session about to be made. It does not know the type of the configuration, and the functions
+/// that do are inline: its hundred keys are compiled in the crate that sets them, not in this one.
+struct Opening {
+    client: Arc<ClientInner>,
+    id: String,
+    tools: Vec<Tool>,
+    handlers: Handlers,
+    observers: Vec<Observer>,
+}
+
+impl Opening {
+    async fn open(self, method: &'static str, config: String) -> Result<Session, Error> {
+        let Self { client, id, tools, mut handlers, observers } = self;
         check(&tools, &handlers)?;
-        let config = complete(config, &tools);
         handlers.tools = tools.into_iter().map(|tool| (tool.name().to_owned(), tool)).collect();
 
-        let id = config.session_id.clone().unwrap_or_default();
         let connection = Arc::clone(client.connection());
         let state = SessionState::new(id.clone(), connection, client.version().clone(), handlers);
         if !client.connection().register(Arc::clone(&state)) {
@@ -145,7 +186,7 @@ impl SessionBuilder {
             drop(Subscription::start(state.subscribe(), observer));
         }
         // The answer to resume has every key of the answer to create.
-        let call: Call<SessionResumeResult> = client.caller().call(method, &config);
+        let call: Call<SessionResumeResult> = client.caller().call_json(method, config);
         let opened = call.within(OPEN).await?;
         if let Some(other) = opened.session_id.as_ref().filter(|other| **other != id) {
             return Err(Error::Invalid(format!("the CLI opened session {other}, not {id}")));
@@ -195,22 +236,8 @@ fn check(tools: &[Tool], handlers: &Handlers) -> Result<(), Error> {
     Ok(())
 }
 
-/// The configuration with what follows from the handlers, and what every client has to say.
-fn complete(mut config: SessionConfig, tools: &[Tool]) -> SessionConfig {
-    config.session_id.get_or_insert_with(|| uuid::Uuid::new_v4().to_string());
-    config.streaming.get_or_insert(true);
-    config.request_permission = Some(true);
-    // Without these the CLI lets an allow list win over a deny list, and takes `env` values for names.
-    config.tool_filter_precedence.get_or_insert(OptionsUpdateToolFilterPrecedence::Excluded);
-    config.env_value_mode.get_or_insert(SessionOpenOptionsEnvValueMode::Direct);
-    if !tools.is_empty() {
-        config.tools = Some(tools.iter().map(|tool| tool.declaration.clone()).collect());
-    }
-    config
-}
-
 impl std::fmt::Debug for SessionBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SessionBuilder").field("config", &self.config).field("tools", &self.tools).finish_non_exhaustive()
+        f.debug_struct("SessionBuilder").field("tools", &self.tools).finish_non_exhaustive()
     }
 }

@@ -71,6 +71,10 @@ impl SessionState {
         self.observers.subscribe()
     }
 
+    pub fn subscribe_from_now(&self) -> Events {
+        self.observers.subscribe_from_now()
+    }
+
     /// Takes a live event: answers what it asks, then shows it to all who watch.
     pub fn deliver(self: &Arc<Self>, event: SessionEvent) {
         match event.kind() {

@@ -6,16 +6,18 @@ use std::sync::Arc;
 
 use crate::event::SessionEvent;
 use crate::handler::HandlerContext;
+use crate::json;
 use crate::session_state::SessionState;
 use crate::types::{
     ExternalToolRequestedData, ExternalToolResult, ExternalToolTextResultForLlm, HandlePendingToolCallRequest,
     ToolDeclaration,
 };
+use crate::wire::DecodeError;
 
 /// A tool that the model may call, with the code that answers.
 ///
 /// Its arguments come as any type with `Deserialize`; the schema the model sees comes from the same
-/// type with [`Tool::new`] (feature `schemars`, on by default) or is given with [`Tool::with_schema`].
+/// type with `Tool::new` (feature `schemars`) or is given with [`Tool::with_schema`].
 #[derive(Clone)]
 pub struct Tool {
     pub(crate) declaration: ToolDeclaration,
@@ -25,7 +27,7 @@ pub struct Tool {
 type Running = Pin<Box<dyn Future<Output = ToolResult> + Send>>;
 
 impl Tool {
-    /// A tool whose arguments' schema is derived from their type.
+    /// A tool whose arguments' schema is derived from their type. Needs the feature `schemars`.
     ///
     /// The closure's answer is what the model reads: text, a [`ToolResult`], JSON, or a `Result` of
     /// one of these, whose error the model reads as the failure's text.
@@ -56,13 +58,9 @@ impl Tool {
         Fut: Future<Output: IntoToolResult> + Send + 'static,
     {
         let mut declaration = ToolDeclaration::new(name, description);
-        if let serde_json::Value::Object(schema) = schema {
-            // What the schema says of itself is of no use to the model.
-            let of_use = |(key, _): &(String, _)| key != "$schema" && key != "title";
-            declaration.parameters = Some(schema.into_iter().filter(of_use).collect::<BTreeMap<_, _>>());
-        }
+        declaration.parameters = parameters(schema);
         let run = move |arguments: serde_json::Value, context: ToolContext| -> Running {
-            match serde_json::from_value(arguments) {
+            match read(arguments) {
                 Ok(arguments) => {
                     let running = run(arguments, context);
                     Box::pin(async move { running.await.into_tool_result() })
@@ -83,6 +81,27 @@ impl Tool {
     pub fn name(&self) -> &str {
         &self.declaration.name
     }
+}
+
+/// Reads the arguments. No arguments come as an empty object, also where `()` is asked for.
+fn read<A: serde::de::DeserializeOwned>(arguments: serde_json::Value) -> Result<A, serde_json::Error> {
+    let none = arguments.as_object().is_some_and(serde_json::Map::is_empty);
+    serde_json::from_value(arguments).or_else(|error| match none {
+        true => serde_json::from_value(serde_json::Value::Null).map_err(|_| error),
+        false => Err(error),
+    })
+}
+
+/// The schema as the CLI takes it: it leaves out, without a word, a tool whose schema does not say
+/// `"type": "object"`, as that of an enum, of any JSON or of `()` does not.
+fn parameters(schema: serde_json::Value) -> Option<BTreeMap<String, serde_json::Value>> {
+    let serde_json::Value::Object(mut schema) = schema else { return None };
+    if schema.get("type").is_none_or(|kind| kind == "null") {
+        schema.insert("type".to_owned(), "object".into());
+    }
+    // What the schema says of itself is of no use to the model.
+    let of_use = |(key, _): &(String, _)| key != "$schema" && key != "title";
+    Some(schema.into_iter().filter(of_use).collect())
 }
 
 impl std::fmt::Debug for Tool {
@@ -196,7 +215,7 @@ impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
 pub(crate) fn requested(session: &Arc<SessionState>, event: &SessionEvent) {
     let request = match event.decode::<ExternalToolRequestedData>() {
         Ok(request) => Arc::new(request),
-        Err(error) => return tracing::error!(%error, "a tool request that cannot be read"),
+        Err(error) => return undecodable(session, event, &error),
     };
     // Another client answers for a tool that is not ours.
     let Some(tool) = session.tool(&request.tool_name) else { return };
@@ -210,6 +229,17 @@ pub(crate) fn requested(session: &Arc<SessionState>, event: &SessionEvent) {
         let result = (tool.run)(arguments, context).await;
         owed.give(result);
     });
+}
+
+/// A call of our tool that cannot be read fails: nobody else answers it, and the agent waits.
+fn undecodable(session: &Arc<SessionState>, event: &SessionEvent, error: &DecodeError) {
+    tracing::error!(%error, "a tool request that cannot be read");
+    let [id, name] = json::pick(event.raw_data(), ["requestId", "toolName"]).unwrap_or_default();
+    let (Some(id), Some(name)) = (id.and_then(json::string), name.and_then(json::string)) else { return };
+    if session.tool(&name).is_some() {
+        let owed = Owed { session: Arc::clone(session), request_id: Some(id.into_owned()) };
+        owed.give(ToolResult::failure("The tool call could not be read."));
+    }
 }
 
 /// The answer owed to one tool call. Dropped without one, as when the tool panics, it tells the model so.

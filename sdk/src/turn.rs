@@ -8,8 +8,10 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::event::SessionEvent;
 use crate::events::{Ended, Events};
+use crate::json;
 use crate::rpc;
-use crate::types::{AssistantMessageData, ErrorData, IdleData, UserMessageData};
+use crate::types::{AssistantMessageData, ErrorData, IdleData};
+use crate::versions::CliVersion;
 
 /// A turn of the agent: the events as they come, then the answer.
 ///
@@ -60,8 +62,16 @@ impl Answer {
 }
 
 impl Turn {
-    pub(crate) fn new(events: Events, message_id: String, ids_match: bool) -> Self {
-        let tracker = Tracker { message_id, ids_match, begun: false, message: None, error: None };
+    pub(crate) fn new(events: Events, message_id: String, version: &CliVersion) -> Self {
+        let tracker = Tracker {
+            message_id,
+            ids_match: version.has_message_ids(),
+            abort_drops_prompts: version.abort_drops_prompts(),
+            begun: false,
+            dropped: false,
+            message: None,
+            error: None,
+        };
         Self { events, tracker, outcome: None }
     }
 
@@ -141,8 +151,12 @@ struct Tracker {
     message_id: String,
     /// Whether the CLI gives events the prompt's id, so that those of other prompts can be told.
     ids_match: bool,
+    /// Whether an abort drops a prompt that has not been taken up.
+    abort_drops_prompts: bool,
     /// Whether the prompt has been taken up. An idle before that is the end of something earlier.
     begun: bool,
+    /// Whether the prompt was dropped, so that it will not be taken up.
+    dropped: bool,
     message: Option<(SessionEvent, AssistantMessageData)>,
     error: Option<Box<ErrorData>>,
 }
@@ -152,6 +166,10 @@ impl Tracker {
         // Most events are of no interest here, and need not be decoded for it.
         match event.kind() {
             "user.message" | "assistant.message" | "session.error" | "session.idle" => self.look(event),
+            "abort" => {
+                self.dropped = self.abort_drops_prompts && !self.begun;
+                None
+            }
             "session.shutdown" => Some(Err(Error::SessionEnded)),
             _ => None,
         }
@@ -163,7 +181,7 @@ impl Tracker {
             return None;
         }
         let outcome = match event.kind() {
-            "user.message" => event.decode().map(|message| self.user_message(&message)),
+            "user.message" => json::pick(event.raw_data(), ["messageId"]).map(|[id]| self.user_message(id)),
             "assistant.message" => event.decode().map(|message| self.assistant_message(event, message)),
             "session.error" => event.decode().map(|error| self.session_error(error)),
             _ => return self.idle(event),
@@ -174,8 +192,9 @@ impl Tracker {
         None
     }
 
-    fn user_message(&mut self, message: &UserMessageData) {
-        self.begun |= !self.ids_match || message.message_id.as_ref() == Some(&self.message_id);
+    fn user_message(&mut self, id: Option<&str>) {
+        let ours = id.and_then(json::string).is_some_and(|id| id == self.message_id);
+        self.begun |= ours || !self.ids_match;
     }
 
     fn assistant_message(&mut self, event: &SessionEvent, message: AssistantMessageData) {
@@ -204,6 +223,6 @@ impl Tracker {
         // An idle that cannot be read is an idle still.
         let aborted = event.decode::<IdleData>().is_ok_and(|idle| idle.aborted == Some(true));
         let answer = || Answer { message_id: self.message_id.clone(), message: self.message.take(), aborted };
-        self.begun.then(answer).map(Ok)
+        (self.begun || self.dropped && aborted).then(answer).map(Ok)
     }
 }

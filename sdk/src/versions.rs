@@ -41,6 +41,12 @@ impl CliVersion {
         self.is_from([1, 0, 81])
     }
 
+    /// `session.abort` drops the prompts that wait, and the `abort` event comes before its answer: seen
+    /// on 1.0.81. On 1.0.65 the next prompt is taken up, and the event comes after the answer.
+    pub(crate) fn abort_drops_prompts(&self) -> bool {
+        self.is_from([1, 0, 81])
+    }
+
     /// `session.send` answers with the id that `user.message` carries: seen on 1.0.92, not on 1.0.81.
     pub(crate) fn has_message_ids(&self) -> bool {
         self.is_from([1, 0, 92])

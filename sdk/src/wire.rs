@@ -218,14 +218,14 @@ macro_rules! union {
     ($type:ident $($variant:ident)*) => {
         impl $type {
             #[inline]
-            fn content(&mut self) -> &mut dyn $crate::wire::Wire {
+            fn content(&mut self) -> &mut (dyn $crate::wire::Wire + 'static) {
                 match self {
                     $(Self::$variant(value) => value,)*
                     Self::Unrecognized(value) => value,
                 }
             }
             #[inline]
-            fn content_ref(&self) -> &dyn $crate::wire::Wire {
+            fn content_ref(&self) -> &(dyn $crate::wire::Wire + 'static) {
                 match self {
                     $(Self::$variant(value) => value,)*
                     Self::Unrecognized(value) => value,

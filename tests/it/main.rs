@@ -1,4 +1,5 @@
 //! All tests, in one binary.
 
+mod generated;
 mod real;
 mod recordings;

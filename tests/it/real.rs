@@ -1,8 +1,16 @@
 //! The SDK on the real CLI, with a scripted model.
 
+#[cfg(unix)]
+mod lifeline;
+#[cfg(unix)]
 mod permissions;
+#[cfg(unix)]
+mod process;
+mod resume;
 mod rig;
 mod rpc;
+#[cfg(unix)]
 mod shell;
 mod tools;
 mod turns;
+mod scratch;

@@ -65,8 +65,7 @@ pub async fn next(events: &mut Events) -> SessionEvent {
 
 /// Shows that the connection works both ways.
 pub async fn assert_alive(client: &Client) {
-    let mut request = PingRequest::default();
-    request.message = Some("there?".to_owned());
+    let request = PingRequest::default().message("there?");
     let pong = client.rpc().ping(&request).await.expect("an answer to a ping");
     assert_eq!(pong.message, "pong: there?");
 }

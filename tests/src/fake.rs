@@ -6,8 +6,9 @@
 //! [`FakeCli::request`] asks the client something, [`FakeCli::received`] waits for what the client asks.
 //!
 //! Nothing in it depends on time but the deadlines: a wait that lasts a minute panics and says what
-//! had come instead, and after three minutes the fake hangs up, so that no test hangs. Under tokio's
-//! paused time both happen as soon as every task waits.
+//! had come instead, and after three minutes the fake hangs up, so that no test hangs, and panics when
+//! it is dropped, so that none passes by it. Under tokio's paused time both happen as soon as every
+//! task waits.
 
 mod defaults;
 mod log;
@@ -54,6 +55,8 @@ struct Shared {
     /// Whether our end of the stream stays open when the client has ended its own.
     stays: AtomicBool,
     reader: OnceLock<AbortHandle>,
+    /// Whether it hung up by itself.
+    expired: AtomicBool,
     last_number: AtomicU64,
 }
 
@@ -101,15 +104,19 @@ impl FakeCli {
             client_end: Mutex::new(Some((client_reads, client_writes))),
             stays: AtomicBool::new(false),
             reader: OnceLock::new(),
+            expired: AtomicBool::new(false),
             last_number: AtomicU64::new(0),
         }));
         tokio::spawn(wire::write(we_write, queue));
         let reader = tokio::spawn(wire::read(we_read, fake.clone()));
         fake.0.reader.get_or_init(|| reader.abort_handle());
-        let (end, ending) = (fake.0.outgoing.clone(), tokio::time::sleep(LIFETIME));
+        let expiring = Arc::downgrade(&fake.0);
         tokio::spawn(async move {
-            ending.await;
-            drop(end.send(Outgoing::HangUp));
+            tokio::time::sleep(LIFETIME).await;
+            if let Some(shared) = expiring.upgrade() {
+                shared.expired.store(true, Ordering::Relaxed);
+                drop(shared.outgoing.send(Outgoing::HangUp));
+            }
         });
         fake
     }
@@ -306,5 +313,14 @@ impl FakeCli {
         };
         let found = tokio::time::timeout(PATIENCE, finding).await;
         found.unwrap_or_else(|_| panic!("{what} did not come; {}", self.0.log.borrow().story()))
+    }
+}
+
+impl Drop for FakeCli {
+    fn drop(&mut self) {
+        // A second panic would abort the process and hide the first.
+        if self.0.expired.load(Ordering::Relaxed) && !std::thread::panicking() {
+            panic!("nothing happened until the fake CLI hung up; {}", self.0.log.borrow().story());
+        }
     }
 }

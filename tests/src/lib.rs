@@ -4,3 +4,4 @@
 pub mod cli;
 pub mod fake;
 pub mod model;
+pub mod sample;

@@ -5,6 +5,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -13,7 +14,10 @@ use tokio::sync::oneshot;
 
 use super::{Exit, Started, no_pipe};
 
-/// The process group of the child, which is its leader; killed when dropped.
+/// How long the group has to end by itself when it is dropped; the CLI needs a tenth of a second.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The process group of the child, which is its leader; ended when dropped.
 pub(super) struct Group(Leader);
 
 /// The group's leader, until it is reaped and its number free for others.
@@ -118,8 +122,21 @@ impl Group {
 }
 
 impl Drop for Group {
+    /// Asks first and kills later: the CLI's shells have sessions of their own, out of reach of the group's
+    /// signals, and only the CLI can end them.
     fn drop(&mut self) {
-        self.kill();
+        if self.0.lock().is_none() {
+            return;
+        }
+        self.terminate();
+        let leader = self.0.clone();
+        let killer = thread::Builder::new().name("copilot-killer".to_owned()).spawn(move || {
+            thread::sleep(GRACE);
+            leader.signal(Signal::KILL);
+        });
+        if killer.is_err() {
+            self.kill();
+        }
     }
 }
 

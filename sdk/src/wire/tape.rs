@@ -269,7 +269,7 @@ impl<'a> Node<'a> {
 
     /// Reads the fields of an object, each into the place given for its key. Of a key that stands
     /// there twice, the first counts.
-    pub(crate) fn read_fields(self, places: &mut [(&str, &mut dyn Wire)]) -> Result<(), DecodeError> {
+    pub(crate) fn read_fields(self, places: &mut [(&'static str, &mut (dyn Wire + 'static))]) -> Result<(), DecodeError> {
         // One bit for each place; the generator makes no record with more fields.
         let (mut read, mut next) = (0_u128, 0);
         for (key, value) in self.entries()? {

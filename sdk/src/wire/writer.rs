@@ -79,7 +79,7 @@ impl Writer {
     }
 
     /// Appends an object of these fields.
-    pub(crate) fn object(&mut self, fields: &[(Kind, &str, &dyn Wire)]) {
+    pub(crate) fn object(&mut self, fields: &[(Kind, &'static str, &(dyn Wire + 'static))]) {
         self.begin_object();
         for (kind, key, value) in fields {
             if value.is_absent() && *kind != Kind::Nullable {

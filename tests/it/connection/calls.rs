@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use copilot_session::types::{LogRequest, PingRequest, PingResult};
 use copilot_session::{Client, Error};
-use copilot_session_tests::fake::{FakeCli, error};
+use copilot_session_tests::fake::{self, FakeCli};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive, connect};
 
 async fn ping(client: &Client, message: &str) -> Result<PingResult, Error> {
-    let mut request = PingRequest::default();
-    request.message = Some(message.to_owned());
-    client.rpc().ping(&request).await
+    client.rpc().ping(&PingRequest::default().message(message)).await
 }
 
 fn pong(message: &Value) -> Value {
@@ -73,7 +71,7 @@ async fn an_error_answer() {
     let data: Value = serde_json::from_str(error.data.as_deref().expect("data")).expect("JSON");
     assert_eq!(data, json!({"why": [1, 2]}));
     assert!(!failed.is_method_not_found() && !failed.is_closed());
-    fake.on("ping", |_| Err(error(-32601, "Unhandled method ping")));
+    fake.on("ping", |_| Err(fake::error(-32601, "Unhandled method ping")));
     assert!(ping(&client, "").await.expect_err("the error").is_method_not_found());
     // Not by the book, and an error all the same.
     fake.on("ping", |_| Err(json!("just text")));
@@ -162,6 +160,20 @@ async fn a_stream_that_cannot_be_written() {
     assert!(client.closed().await.reason.contains("cannot be written"));
 }
 
+/// A CLI that ended is not reported as a stream that cannot be written, whichever is seen first.
+#[tokio::test(start_paused = true)]
+async fn the_end_is_told_before_the_broken_pipe() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    fake.deafen();
+    let ending = async {
+        tokio::task::yield_now().await;
+        fake.hang_up();
+    };
+    let (result, ()) = tokio::join!(ping(&client, ""), ending);
+    assert!(matches!(&result, Err(Error::Closed(closed)) if closed.reason == "the stream ended"), "{result:?}");
+}
+
 /// Params nested deeper than the CLI can read are refused before they are sent; others are not.
 #[tokio::test(start_paused = true)]
 async fn deep_params() {
@@ -190,8 +202,9 @@ async fn stop_ends_all() {
     };
     let (waiting, stopped) = tokio::join!(rig.session.rpc().log(&log), stopping);
     stopped.expect("the stop");
-    assert!(matches!(waiting, Err(Error::Closed(_))), "{waiting:?}");
-    assert!(matches!(ping(&rig.client, "").await, Err(Error::Closed(_))));
+    for result in [waiting.map(drop), ping(&rig.client, "").await.map(drop)] {
+        assert!(matches!(&result, Err(Error::Closed(closed)) if closed.reason == "the client was stopped"), "{result:?}");
+    }
     rig.client.closed().await;
     rig.fake.ended().await;
     assert_eq!(rig.fake.methods(), ["connect", "session.create", "session.log", "session.detach"]);

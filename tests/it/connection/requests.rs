@@ -46,10 +46,11 @@ async fn handlers_side_by_side() {
     let configure = |session: SessionBuilder| {
         session
             .approve_all()
-            .handle::<UserInputRequest, _, _>(async |_, _| Ok(UserInputResult::new("first", false)))
+            .handle::<UserInputRequest, _, _>(async |_, _| Ok(UserInputResult::default().answer("first")))
             .handle::<UserInputRequest, _, _>(async |request, _| {
                 let choice = request.choices.and_then(|choices| choices.into_iter().next_back());
-                Ok(UserInputResult::new(choice.unwrap_or_default(), request.allow_freeform == Some(true)))
+                let freeform = request.allow_freeform == Some(true);
+                Ok(UserInputResult::default().answer(choice.unwrap_or_default()).was_freeform(freeform))
             })
             .handle::<HooksInvoke, _, _>(async |hook, _| {
                 let output = json!({"was": hook.hook_type.as_str(), "of": hook.session_id, "input": hook.input});
@@ -103,7 +104,7 @@ async fn undecodable_params() {
 #[tokio::test(start_paused = true)]
 async fn a_panicking_handler() {
     for late in [false, true] {
-        let panicking = async move |_: SessionFsReadFileRequest, _: HandlerContext| {
+        let panicking = move |_: SessionFsReadFileRequest, _: HandlerContext| async move {
             if late {
                 tokio::task::yield_now().await;
             }

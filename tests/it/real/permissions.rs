@@ -1,7 +1,9 @@
 //! What the agent may do.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use copilot_session::types::SessionUpdateOptionsParams;
 use copilot_session::{Decision, PermissionRequest, SessionBuilder, Tool};
 use copilot_session_tests::model::{Reply, Script};
 use serde_json::{Value, json};
@@ -32,10 +34,6 @@ async fn run(
 /// What was asked of a handler: in words, and whether it only reads.
 type Asked = Arc<Mutex<Vec<(String, bool)>>>;
 
-fn note(asked: &Asked, request: &PermissionRequest) {
-    asked.lock().unwrap().push((request.summary(), request.is_read_only()));
-}
-
 /// An approved command runs; a refused one does not, and the model reads the reason.
 #[tokio::test]
 async fn a_decision_decides() {
@@ -57,52 +55,78 @@ async fn a_decision_decides() {
     assert!(unanswered.contains("could not request permission"), "{unanswered}");
 }
 
-/// The CLI's own judgement of what only reads is passed on: `cat` and `view` do, `touch` and `>` do not.
+/// A rig whose model makes these calls in the folder it is told, and a file `notes.txt` there.
+async fn rig_with_notes(calls: impl FnOnce(&str) -> Vec<Reply> + Send + 'static) -> Rig {
+    // The folder is there only after the model, which is not asked before.
+    let (folder, known) = std::sync::mpsc::channel::<String>();
+    let (mut calls, mut replies) = (Some(calls), VecDeque::new());
+    let script = Script::from_fn(move |_| {
+        if let Some(calls) = calls.take() {
+            replies.extend(calls(&known.recv().expect("a folder")));
+        }
+        replies.pop_front().unwrap_or_else(|| Reply::text("Done."))
+    });
+    let rig = Rig::start(script).await;
+    std::fs::write(rig.work().join("notes.txt"), "two lines\nof notes\n").expect("a file");
+    folder.send(rig.work().to_string_lossy().into_owned()).expect("the script waits for it");
+    rig
+}
+
+/// Approves everything and notes what was asked for, in words, and whether it only reads.
+fn approve_and_note(asked: &Asked) -> impl FnOnce(SessionBuilder) -> SessionBuilder {
+    let asked = Arc::clone(asked);
+    move |new| {
+        new.on_permission(move |request: PermissionRequest| {
+            asked.lock().unwrap().push((request.summary(), request.is_read_only()));
+            async { Decision::approve() }
+        })
+    }
+}
+
+/// Looking into a file only reads, making one does not. Of a shell line the CLI does not tell by itself,
+/// so that none counts as reading.
 #[tokio::test]
 async fn reading_is_told_from_writing() {
-    let asked = Asked::default();
-    let script = |file: &str| {
-        [
-            shell("cat notes.txt"),
+    let rig = rig_with_notes(|folder| {
+        let create = json!({ "path": format!("{folder}/new.txt"), "file_text": "new" });
+        vec![
+            Reply::tool_call("view", json!({ "path": format!("{folder}/notes.txt") })),
+            Reply::tool_call("create", create),
             shell("touch notes.txt"),
-            shell("cat notes.txt > copy.txt"),
-            shell("cat notes.txt && rm notes.txt"),
-            Reply::tool_call("view", json!({ "path": file })),
-            Reply::tool_call("create", json!({ "path": format!("{file}.new"), "file_text": "new" })),
-            Reply::text("Done."),
+            shell("cat notes.txt"),
         ]
-    };
-    // The files' folder is only known when the model server runs.
-    let file = Arc::new(Mutex::new(String::new()));
-    let known = Arc::clone(&file);
-    let mut replies = None;
-    let rig = Rig::start(Script::from_fn(move |_| {
-        let replies = replies.get_or_insert_with(|| script(&known.lock().unwrap()).into_iter());
-        replies.next().expect("a reply for each request")
-    }))
-    .await;
-    let path = rig.work().join("notes.txt");
-    std::fs::write(&path, "two lines\nof notes\n").expect("a file");
-    let path = path.to_string_lossy().into_owned();
-    file.lock().unwrap().clone_from(&path);
-
-    let seen = Arc::clone(&asked);
-    let decide = move |request: PermissionRequest| {
-        note(&seen, &request);
-        async { Decision::approve() }
-    };
-    let session = rig.session(|new| new.on_permission(decide)).await;
+    });
+    let (rig, asked) = (rig.await, Asked::default());
+    let session = rig.session(approve_and_note(&asked)).await;
     ask(&session, "Look around.").await.expect("an answer");
 
+    let folder = rig.work().display().to_string();
     let expected = [
-        ("run `cat notes.txt`".to_owned(), true),
+        (format!("read {folder}/notes.txt"), true),
+        (format!("write {folder}/new.txt"), false),
         ("run `touch notes.txt`".to_owned(), false),
-        ("run `cat notes.txt > copy.txt`".to_owned(), false),
-        ("run `cat notes.txt && rm notes.txt`".to_owned(), false),
-        (format!("read {path}"), true),
-        (format!("write {path}.new"), false),
+        ("run `cat notes.txt`".to_owned(), false),
     ];
     assert_eq!(*asked.lock().unwrap(), expected);
+    rig.finish().await;
+}
+
+/// With the CLI's script safety on, it judges shell lines: what only reads the working folder runs unasked,
+/// what only reads elsewhere is asked for as such, and all else is not.
+#[tokio::test]
+async fn script_safety_judges_shell_lines() {
+    let lines = ["cat notes.txt", "cat /etc/passwd | wc -l", "cat notes.txt && rm notes.txt", "cat /dev/null > new.txt"];
+    let rig = rig_with_notes(move |_| lines.map(shell).into()).await;
+    let asked = Asked::default();
+    let session = rig.session(approve_and_note(&asked)).await;
+    let options = SessionUpdateOptionsParams::default().enable_script_safety(true);
+    assert!(session.rpc().options().update(&options).await.expect("an answer").success);
+    ask(&session, "Look around.").await.expect("an answer");
+
+    let expected = [(lines[1], true), (lines[2], false), (lines[3], false)];
+    let expected = expected.map(|(line, reads)| (format!("run `{line}`"), reads));
+    assert_eq!(*asked.lock().unwrap(), expected);
+    assert_eq!(rig.model.requests()[1].tool_results()[0].1.lines().next(), Some("two lines"));
     rig.finish().await;
 }
 

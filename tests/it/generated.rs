@@ -1,0 +1,207 @@
+//! Every generated type, read and written again by samples of what the schemas say about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use copilot_session::round_trip::TABLE;
+use copilot_session::wire::DecodeError;
+use copilot_session::{SessionEvent, SessionEventData};
+use copilot_session_tests::sample::{Sample, Schemas, Spot, Step, What, step_into};
+use serde_json::{Value, json};
+
+static SCHEMAS: LazyLock<Schemas> = LazyLock::new(Schemas::read);
+
+/// Each place of the table with samples for it.
+static SAMPLES: LazyLock<Vec<(&str, Again, Vec<Sample>)>> =
+    LazyLock::new(|| TABLE.iter().map(|(place, again)| (*place, *again, SCHEMAS.of_place(place))).collect());
+
+/// A string that no set of strings holds.
+const UNHEARD: &str = "of the future";
+
+/// Reads JSON as the type of a place, and writes what was read.
+type Again = fn(&str) -> Result<String, DecodeError>;
+
+/// JSON for a type, and what it should make of it.
+struct Case {
+    about: String,
+    json: Value,
+    expected: Expected,
+}
+
+/// What a type should make of a sample in which something was changed.
+#[derive(Debug)]
+enum Expected {
+    /// JSON that it reads, and writes as this.
+    Json(Value),
+    /// An error at this JSON path.
+    Error(String),
+    /// An error at this path; or, as a union that takes it for something else, no more than this JSON.
+    ErrorOr(String, Value),
+}
+
+#[test]
+fn every_place_has_a_type() {
+    let table: BTreeSet<&str> = TABLE.iter().map(|(place, _)| *place).collect();
+    assert_eq!(table.len(), TABLE.len(), "a place stands in the table twice");
+    let places = SCHEMAS.places();
+    let difference: Vec<_> = table.symmetric_difference(&places).collect();
+    assert!(difference.is_empty(), "only in the table or only in the schemas: {difference:?}");
+}
+
+#[test]
+fn every_type_writes_what_it_reads() {
+    check(|sample| {
+        let (about, json) = (sample.json.to_string(), sample.json.clone());
+        vec![Case { about, json: json.clone(), expected: Expected::Json(json) }]
+    });
+}
+
+#[test]
+fn every_event_is_read() {
+    let types: BTreeSet<&str> = SessionEventData::TYPES.iter().copied().collect();
+    let mut seen = BTreeSet::new();
+    for (kind, samples) in SCHEMAS.events() {
+        seen.insert(kind);
+        for sample in samples {
+            let json = json!({"type": kind, "id": "1", "timestamp": "", "data": sample.json}).to_string();
+            let event = SessionEvent::from_json(json).expect("an event");
+            match event.data() {
+                SessionEventData::Unrecognized(_) => panic!("{kind} is not recognised"),
+                SessionEventData::Malformed(event) => panic!("{kind}: {} in {}", event.error, sample.json),
+                data => assert_eq!(data.kind(), kind),
+            }
+        }
+    }
+    assert_eq!(seen, types);
+}
+
+#[test]
+fn what_is_new_is_tolerated_or_kept() {
+    check(|sample| changes(sample, |spot| match spot.what {
+        // A key that is not listed is passed over.
+        What::Record { open: false } => {
+            let json = changed(sample, spot, |value| value["new key"] = json!({"deep": [1]}));
+            Some((json, Expected::Json(sample.json.clone())))
+        }
+        What::Enum => {
+            let json = changed(sample, spot, |value| *value = json!(UNHEARD));
+            Some((json.clone(), Expected::Json(json)))
+        }
+        // With all other constants and enums beside it, as any of them may be what tells the variant.
+        What::Tag => {
+            let mut json = sample.json.clone();
+            let beside = |other: &&Spot| other.at.len() == spot.at.len() && other.at.starts_with(spot.parent());
+            let tags = sample.spots.iter().filter(|other| matches!(other.what, What::Tag | What::Enum)).filter(beside);
+            tags.for_each(|tag| *tag.value(&mut json) = json!(UNHEARD));
+            Some((json.clone(), Expected::Json(json)))
+        }
+        _ => None,
+    }));
+}
+
+#[test]
+fn null_and_absent_are_told_from_values() {
+    check(|sample| changes(sample, |spot| match spot.what {
+        What::Key { required: false, nullable: false } => {
+            let json = changed(sample, spot, |value| *value = Value::Null);
+            Some((json, Expected::Json(without(sample, spot))))
+        }
+        _ => None,
+    }));
+}
+
+#[test]
+fn whole_floats_are_integers() {
+    check(|sample| changes(sample, |spot| match spot.what {
+        What::Integer => Some((changed(sample, spot, |value| *value = json!(7.0)), Expected::Json(sample.json.clone()))),
+        What::Number => {
+            let json = changed(sample, spot, |value| *value = json!(3));
+            Some((json.clone(), Expected::Json(json)))
+        }
+        _ => None,
+    }));
+}
+
+#[test]
+fn what_does_not_fit_is_an_error_at_its_path() {
+    check(|sample| changes(sample, |spot| {
+        let json = match spot.what {
+            What::Key { required: true, nullable: false } if !is_constant(sample, spot) => without(sample, spot),
+            What::Key { .. } | What::Constant | What::Tag => return None,
+            What::Text | What::Enum => changed(sample, spot, |value| *value = json!(1)),
+            What::Integer | What::Number | What::Flag => changed(sample, spot, |value| *value = json!("text")),
+            What::List => changed(sample, spot, |value| *value = json!({})),
+            What::Map | What::Record { .. } => changed(sample, spot, |value| *value = json!([])),
+        };
+        let path = spot.path();
+        Some((json.clone(), if spot.in_union { Expected::ErrorOr(path, json) } else { Expected::Error(path) }))
+    }));
+}
+
+/// Tries the cases of each sample of each place, and shows the first that is wrong of every place.
+fn check(cases: impl Fn(&Sample) -> Vec<Case>) {
+    let (mut count, mut wrong) = (0, BTreeMap::new());
+    for (place, again, samples) in SAMPLES.iter() {
+        for case in samples.iter().flat_map(&cases) {
+            count += 1;
+            if let Err(problem) = hold(*again, &case) {
+                wrong.entry(place).or_insert_with(|| format!("{place}, {}: {problem}", case.about));
+            }
+        }
+    }
+    assert!(count > 0, "nothing was tried");
+    eprintln!("{count} cases");
+    let shown: Vec<String> = wrong.values().take(20).cloned().collect();
+    assert!(wrong.is_empty(), "{} of {} places are wrong:\n{}", wrong.len(), TABLE.len(), shown.join("\n"));
+}
+
+/// Whether the type behind `again` does what is expected.
+fn hold(again: Again, case: &Case) -> Result<(), String> {
+    match (again(&case.json.to_string()), &case.expected) {
+        (Err(error), Expected::Error(path) | Expected::ErrorOr(path, _)) if error.path() == path => Ok(()),
+        (Err(error), expected) => Err(format!("{error}, not {expected:?}")),
+        (Ok(json), Expected::Error(path)) => Err(format!("no error at {path} but {json}")),
+        (Ok(json), Expected::Json(expected) | Expected::ErrorOr(_, expected)) => {
+            let json = serde_json::from_str(&json).map_err(|error| format!("{error} in {json}"))?;
+            let whole = matches!(case.expected, Expected::Json(_));
+            difference("$", expected, &json, whole).map_or(Ok(()), Err)
+        }
+    }
+}
+
+/// The first difference between two JSON values; a key that is lost counts only for the `whole`.
+fn difference(path: &str, expected: &Value, actual: &Value, whole: bool) -> Option<String> {
+    let (Value::Object(one), Value::Object(other)) = (expected, actual) else {
+        return (expected != actual).then(|| format!("at {path}, {actual} and not {expected}"));
+    };
+    let lost = one.keys().find(|key| whole && !other.contains_key(*key));
+    let made_up = other.keys().find(|key| !one.contains_key(*key));
+    let differs = || other.iter().find_map(|(key, actual)| difference(&format!("{path}.{key}"), one.get(key)?, actual, whole));
+    let lost = lost.map(|key| format!("{path}.{key} is lost"));
+    lost.or_else(|| made_up.map(|key| format!("{path}.{key} is made up"))).or_else(differs)
+}
+
+fn changes(sample: &Sample, change: impl Fn(&Spot) -> Option<(Value, Expected)>) -> Vec<Case> {
+    let one = |spot: &Spot| change(spot).map(|(json, expected)| Case { about: format!("{} {:?}", spot.path(), spot.what), json, expected });
+    sample.spots.iter().filter_map(one).collect()
+}
+
+/// The sample's JSON with the value at `spot` changed.
+fn changed(sample: &Sample, spot: &Spot, change: impl FnOnce(&mut Value)) -> Value {
+    let mut json = sample.json.clone();
+    change(spot.value(&mut json));
+    json
+}
+
+/// The sample's JSON without the key at `spot`.
+fn without(sample: &Sample, spot: &Spot) -> Value {
+    let mut json = sample.json.clone();
+    if let (Some(Step::Key(key)), Value::Object(object)) = (spot.at.last(), step_into(&mut json, spot.parent())) {
+        object.remove(key);
+    }
+    json
+}
+
+fn is_constant(sample: &Sample, spot: &Spot) -> bool {
+    sample.spots.iter().any(|other| other.at == spot.at && matches!(other.what, What::Constant | What::Tag))
+}

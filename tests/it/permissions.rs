@@ -1,0 +1,159 @@
+//! Deciding what the agent may do.
+
+mod requests;
+
+use std::sync::{Arc, Mutex};
+
+use copilot_session::{Decision, PermissionRequest, SessionBuilder};
+use copilot_session_tests::fake::{FakeCli, say};
+use serde_json::{Value, json};
+
+use crate::rig::{Rig, assert_alive};
+
+const ANSWER: &str = "session.permissions.handlePendingPermissionRequest";
+
+/// A session whose permissions the closure decides.
+async fn deciding(version: &str, decide: impl Fn(PermissionRequest) -> Decision + Send + Sync + 'static) -> Rig {
+    let configure = |session: SessionBuilder| session.on_permission(move |request| std::future::ready(decide(request)));
+    Rig::on(FakeCli::of_version(version), configure).await
+}
+
+/// The permission request of the recordings for a shell command.
+fn shell(command: &str) -> Value {
+    json!({
+        "kind": "shell", "toolCallId": "call", "fullCommandText": command, "shellType": "bash",
+        "intention": "write a file", "commands": [{"identifier": command, "readOnly": false}],
+        "commandSegments": [{
+            "identifier": "echo", "fullCommandText": "echo hi", "allowMatchIdentifier": null, "staticTokens": null,
+            "hasUnboundExecutableContent": false, "workingDirectory": null,
+        }],
+        "possiblePaths": [], "possibleUrls": [], "hasWriteFileRedirection": false, "canOfferSessionApproval": false,
+    })
+}
+
+impl Rig {
+    /// What a permission request is answered with.
+    async fn decision(&self, request: Value) -> Value {
+        self.emit(say::permission("request", request));
+        let params = self.fake.received(ANSWER).await;
+        let result = params["result"].clone();
+        assert_eq!(params, json!({"sessionId": self.session.id(), "requestId": "request", "result": result}));
+        result
+    }
+}
+
+/// The decision a command asks for.
+fn as_asked(request: PermissionRequest) -> Decision {
+    match request.command() {
+        Some("approve") => Decision::approve(),
+        Some("deny") => Decision::deny("not \"here\""),
+        Some("unavailable") => Decision::unavailable(),
+        other => panic!("the test asks for {other:?}"),
+    }
+}
+
+/// Decisions go out in the words of the CLI's version, which do not overlap.
+#[tokio::test(start_paused = true)]
+async fn words() {
+    let new = [
+        ("approve", json!({"kind": "approve-once"})),
+        ("deny", json!({"kind": "reject", "feedback": "not \"here\""})),
+        ("unavailable", json!({"kind": "user-not-available"})),
+    ];
+    let old = [
+        ("approve", json!({"kind": "approved"})),
+        ("deny", json!({"kind": "denied-interactively-by-user", "feedback": "not \"here\""})),
+        ("unavailable", json!({"kind": "denied-no-approval-rule-and-could-not-request-from-user"})),
+    ];
+    for (version, words) in [("1.0.102", &new), ("1.0.35", &new), ("1.0.34", &old), ("1.0.10", &old)] {
+        let rig = deciding(version, as_asked).await;
+        for (command, answer) in words {
+            assert_eq!(rig.decision(shell(command)).await, *answer, "{version}");
+        }
+    }
+}
+
+/// The policies for everything: all is allowed, or nothing is, with a reason.
+#[tokio::test(start_paused = true)]
+async fn policies() {
+    let rig = Rig::with(SessionBuilder::approve_all).await;
+    assert_eq!(rig.decision(shell("ls")).await, json!({"kind": "approve-once"}));
+    let rig = Rig::with(SessionBuilder::deny_all).await;
+    let answer = rig.decision(shell("ls")).await;
+    assert_eq!(answer["kind"], "reject");
+    assert!(answer["feedback"].as_str().is_some_and(|reason| !reason.is_empty()), "{answer}");
+}
+
+/// A request that is left to others, or that a hook has decided, is not answered.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_said() {
+    let asked = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&asked);
+    let rig = deciding("1.0.102", move |_| {
+        *count.lock().expect("the count") += 1;
+        Decision::leave_to_others()
+    })
+    .await;
+    rig.emit(say::permission("left", shell("ls")));
+    let mut by_hook = say::permission("by hook", shell("ls"));
+    by_hook["data"]["resolvedByHook"] = true.into();
+    rig.emit(by_hook);
+    rig.fake.settle().await;
+    assert_eq!(*asked.lock().expect("the count"), 1, "only the first is asked about");
+    assert_eq!(rig.fake.methods(), ["connect", "session.create"]);
+    assert_alive(&rig.client).await;
+}
+
+/// A handler that panics, before or after it gave its future, has refused.
+#[tokio::test(start_paused = true)]
+async fn a_panicking_handler() {
+    let refused = json!({"kind": "reject", "feedback": "the permission handler failed"});
+    let rig = deciding("1.0.102", |_| panic!("a permission handler panics in a test")).await;
+    assert_eq!(rig.decision(shell("ls")).await, refused);
+    assert_eq!(rig.decision(shell("ls")).await, refused, "and the next is asked about too");
+
+    let late = |session: SessionBuilder| {
+        session.on_permission(async |_| -> Decision {
+            tokio::task::yield_now().await;
+            panic!("a permission handler panics in a test")
+        })
+    };
+    let rig = Rig::with(late).await;
+    assert_eq!(rig.decision(shell("ls")).await, refused);
+    assert_alive(&rig.client).await;
+}
+
+/// A request that cannot be read is refused without asking: what it is for is not known.
+#[tokio::test(start_paused = true)]
+async fn an_undecodable_request() {
+    for (version, word) in [("1.0.102", "reject"), ("1.0.34", "denied-interactively-by-user")] {
+        let rig = deciding(version, |_| panic!("not to be asked")).await;
+        for request in [json!({"kind": "shell", "fullCommandText": 5}), json!("text"), json!(["shell"]), Value::Null] {
+            let answer = rig.decision(request.clone()).await;
+            assert_eq!(answer["kind"], word, "{request}");
+            assert!(answer["feedback"].as_str().is_some_and(|text| text.contains("could not be read")), "{answer}");
+        }
+    }
+}
+
+/// Requests are decided side by side, each when its handler is done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn side_by_side() {
+    let gate = Arc::new(tokio::sync::Notify::new());
+    let opens = Arc::clone(&gate);
+    let decide = move |request: PermissionRequest| {
+        let gate = Arc::clone(&gate);
+        async move {
+            if request.command() == Some("slow") {
+                gate.notified().await;
+            }
+            Decision::approve()
+        }
+    };
+    let rig = Rig::with(|session| session.on_permission(decide)).await;
+    rig.emit(say::permission("slow", shell("slow")));
+    rig.emit(say::permission("quick", shell("quick")));
+    assert_eq!(rig.fake.received(ANSWER).await["requestId"], "quick");
+    opens.notify_one();
+    assert_eq!(rig.fake.received(ANSWER).await["requestId"], "slow");
+}

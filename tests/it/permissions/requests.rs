@@ -1,0 +1,174 @@
+//! What permission requests of each kind tell: their shapes are those of the recordings of 1.0.102
+//! for shell and MCP, and of the protocol notes for the others.
+
+use std::sync::Arc;
+
+use copilot_session::types::LogRequest;
+use copilot_session::{Decision, PermissionRequest, SessionBuilder};
+use copilot_session_tests::fake::say;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::shell;
+use crate::rig::Rig;
+
+/// What one request tells.
+#[derive(Debug, PartialEq)]
+struct Told {
+    read_only: bool,
+    command: Option<String>,
+    summary: String,
+}
+
+/// A session that shows what each request tells.
+async fn telling() -> (Rig, mpsc::UnboundedReceiver<Told>) {
+    let (sender, told) = mpsc::unbounded_channel();
+    let decide = move |request: PermissionRequest| {
+        let told = Told {
+            read_only: request.is_read_only(),
+            command: request.command().map(str::to_owned),
+            summary: request.summary(),
+        };
+        sender.send(told).expect("the test listens");
+        std::future::ready(Decision::approve())
+    };
+    (Rig::with(|session: SessionBuilder| session.on_permission(decide)).await, told)
+}
+
+/// A shell request whose parts are set as given.
+fn shell_with(changes: Value) -> Value {
+    let mut request = shell("ls -l");
+    for (key, value) in changes.as_object().expect("an object") {
+        request[key] = value.clone();
+    }
+    request
+}
+
+/// Each kind says what it is for, in a few words, and whether it only reads.
+#[tokio::test(start_paused = true)]
+async fn each_kind() {
+    let mcp = |read_only: bool| {
+        json!({
+            "kind": "mcp", "toolCallId": "t2", "serverName": "toy", "toolName": "toy-ask", "toolTitle": "ask",
+            "args": {"text": "k"}, "readOnly": read_only,
+        })
+    };
+    let kinds = [
+        (shell("echo hi > out.txt"), false, "run `echo hi > out.txt`"),
+        (
+            json!({
+                "kind": "write", "toolCallId": "1", "intention": "Create file", "fileName": "/workspace/a.txt",
+                "diff": "+a", "newFileContents": "a", "canOfferSessionApproval": true,
+            }),
+            false,
+            "write /workspace/a.txt",
+        ),
+        (json!({"kind": "read", "toolCallId": "1", "intention": "Read", "path": "/etc/hosts"}), true, "read /etc/hosts"),
+        (json!({"kind": "url", "toolCallId": "1", "intention": "Fetch", "url": "http://x/"}), false, "fetch http://x/"),
+        (mcp(false), false, "call toy-ask of MCP server toy"),
+        (mcp(true), true, "call toy-ask of MCP server toy"),
+        (
+            json!({"kind": "custom-tool", "toolCallId": "1", "toolName": "lookup", "toolDescription": "", "args": {}}),
+            false,
+            "call lookup",
+        ),
+        (
+            json!({"kind": "hook", "toolCallId": "1", "toolName": "bash", "toolArgs": "{}", "hookMessage": "sure?"}),
+            false,
+            "call bash, as a hook asks",
+        ),
+        (json!({"kind": "memory", "toolCallId": "1", "subject": "x", "fact": "y"}), false, "use the memory"),
+        (
+            json!({
+                "kind": "workflow", "operation": "run", "name": "release", "description": "", "phases": [],
+                "approvalKey": "k", "canPersistApproval": false,
+            }),
+            false,
+            "run the workflow release",
+        ),
+        (json!({"kind": "extension-management", "operation": "reload"}), false, "manage extensions"),
+        (
+            json!({"kind": "extension-permission-access", "extensionName": "x", "capabilities": []}),
+            false,
+            "give an extension permissions",
+        ),
+        (
+            json!({"kind": "extension-env-access", "extensionName": "x", "environmentVariables": ["A"]}),
+            false,
+            "give an extension environment variables",
+        ),
+    ];
+    let (rig, mut told) = telling().await;
+    for (request, read_only, summary) in kinds {
+        assert_eq!(rig.decision(request.clone()).await, json!({"kind": "approve-once"}), "{request}");
+        let command = request["fullCommandText"].as_str().map(str::to_owned);
+        assert_eq!(told.recv().await, Some(Told { read_only, command, summary: summary.to_owned() }));
+    }
+}
+
+/// A kind that is newer than this crate is asked about, and never taken for reading.
+#[tokio::test(start_paused = true)]
+async fn a_new_kind() {
+    let (rig, mut told) = telling().await;
+    for request in [json!({"kind": "time-travel", "readOnly": true}), json!({"kind": 5, "path": "/"}), json!({})] {
+        assert_eq!(rig.decision(request.clone()).await, json!({"kind": "approve-once"}), "{request}");
+        let told = told.recv().await.expect("the handler was asked");
+        assert!(!told.read_only, "{request}");
+        assert!(told.summary.contains(&request["kind"].to_string()), "{request}: {}", told.summary);
+    }
+}
+
+/// A shell line only reads when every command of it does, there is one, and nothing is redirected.
+#[tokio::test(start_paused = true)]
+async fn a_shell_line_that_only_reads() {
+    let (read, write) = (json!({"identifier": "ls", "readOnly": true}), json!({"identifier": "rm", "readOnly": false}));
+    let cases = [
+        (json!({"commands": [read]}), true),
+        (json!({"commands": [read, read]}), true),
+        (json!({"commands": [read, write]}), false),
+        (json!({"commands": [write]}), false),
+        (json!({"commands": []}), false),
+        (json!({"commands": [read], "hasWriteFileRedirection": true}), false),
+    ];
+    let (rig, mut told) = telling().await;
+    for (changes, read_only) in cases {
+        rig.decision(shell_with(changes.clone())).await;
+        assert_eq!(told.recv().await.expect("the handler was asked").read_only, read_only, "{changes}");
+    }
+}
+
+/// A handler sees the whole event, knows its session, and may call it before it decides.
+#[tokio::test(start_paused = true)]
+async fn details_and_context() {
+    let decide = async |request: PermissionRequest| {
+        let line = LogRequest::new(request.event().kind());
+        let logged = request.context().rpc().log(&line).await.expect("an answer");
+        Decision::deny(format!("{} in {}", logged.event_id, request.context().session_id()))
+    };
+    let rig = Rig::with(|session| session.on_permission(decide)).await;
+    rig.fake.on("session.log", |params| Ok(json!({"eventId": params["message"]})));
+    let answer = rig.decision(shell("ls")).await;
+    let reason = format!("permission.requested in {}", rig.session.id());
+    assert_eq!(answer, json!({"kind": "reject", "feedback": reason}));
+}
+
+/// Observers see the request too, before it is decided.
+#[tokio::test(start_paused = true)]
+async fn observers_see_it() {
+    let gate = Arc::new(tokio::sync::Notify::new());
+    let opens = Arc::clone(&gate);
+    let decide = move |_: PermissionRequest| {
+        let gate = Arc::clone(&gate);
+        async move {
+            gate.notified().await;
+            Decision::approve()
+        }
+    };
+    let rig = Rig::with(|session| session.on_permission(decide)).await;
+    let mut events = rig.session.events();
+    rig.emit(say::permission("request", shell("ls")));
+    assert_eq!(crate::rig::next(&mut events).await.kind(), "permission.requested");
+    assert_eq!(rig.fake.calls(super::ANSWER).len(), 0);
+    opens.notify_one();
+    rig.fake.received(super::ANSWER).await;
+}

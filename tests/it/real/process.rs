@@ -1,0 +1,191 @@
+//! The CLI as a process: started, stopped, lost.
+
+use std::future::IntoFuture;
+use std::time::{Duration, Instant};
+
+use copilot_session::types::ShellExecuteUserRequestedRequest;
+use copilot_session::{Client, Closed, Error, Session, SessionBuilder, SessionEventData};
+use copilot_session_tests::cli::cli_path;
+use copilot_session_tests::model::{Reply, Script, Stall};
+use futures_util::FutureExt;
+
+use super::lifeline::{self, Lifeline};
+use super::rig::{PATIENCE, Rig, ask, prompt, soon};
+
+/// A rig whose CLI holds a lifeline.
+async fn watched(script: Script) -> (Rig, Lifeline) {
+    let mut loose = None;
+    let rig = Rig::start_program(script, |folder| {
+        let (program, line) = lifeline::program(folder);
+        loose = Some(line);
+        program
+    });
+    let rig = rig.await;
+    let lifeline = loose.expect("a lifeline").taken().await;
+    assert!(lifeline.is_alive());
+    (rig, lifeline)
+}
+
+/// Runs a command that does not end in the CLI's shell; gives its process id.
+async fn endless_command(session: &Session) -> u32 {
+    let mut events = session.events();
+    let command = ShellExecuteUserRequestedRequest::new("endless", "echo pid $$; exec sleep 100000");
+    let rpc = session.rpc().shell();
+    let mut running = rpc.execute_user_requested(&command);
+    loop {
+        let event = tokio::select! {
+            event = soon("the command's output", events.next()) => event.expect("an event"),
+            ended = &mut running => panic!("the command ended: {ended:?}"),
+        };
+        let SessionEventData::ToolShellOutput(output) = event.data() else { continue };
+        if let Some(pid) = output.text.trim().strip_prefix("pid ") {
+            return pid.parse().expect("a process id");
+        }
+    }
+}
+
+/// After `stop` the CLI is gone, and so is a command that it ran.
+#[tokio::test]
+async fn stop_leaves_nothing_behind() {
+    let (rig, lifeline) = watched(Script::replies([Reply::text("Hello.")])).await;
+    let session = rig.session(SessionBuilder::deny_all).await;
+    ask(&session, "Hello?").await.expect("an answer");
+    let command = endless_command(&session).await;
+    assert!(lifeline::is_alive(command));
+
+    let client = rig.client.clone();
+    soon("the CLI to stop", client.stop()).await.expect("a stop");
+    assert!(!lifeline.is_alive(), "the CLI outlived its stop");
+    assert!(!lifeline::is_alive(command), "the command outlived the CLI");
+    let closed = client.closed().now_or_never().expect("a stopped client is closed");
+    assert_eq!((closed.exit_code, closed.signal), (Some(0), None), "the CLI did not end in order: {closed}");
+    rig.finish().await;
+}
+
+/// A client that is dropped takes the CLI with it, and a session that is left keeps both.
+#[tokio::test]
+async fn dropping_the_last_of_it_ends_the_cli() {
+    let (rig, mut lifeline) = watched(Script::replies([Reply::text("Still here.")])).await;
+    let session = rig.session(SessionBuilder::deny_all).await;
+    let rig = rig.without_client();
+    assert_eq!(ask(&session, "Are you there?").await.expect("an answer").text(), "Still here.");
+    drop(session);
+    lifeline.cut().await;
+    rig.finish().await;
+}
+
+/// What the CLI runs goes with a client that is dropped.
+#[tokio::test]
+async fn dropping_the_client_ends_what_the_cli_runs() {
+    let (rig, mut lifeline) = watched(Script::replies([])).await;
+    let session = rig.session(SessionBuilder::deny_all).await;
+    let command = endless_command(&session).await;
+    let rig = rig.without_client();
+    drop(session);
+    lifeline.cut().await;
+    assert!(!lifeline::is_alive(command), "the command outlived the CLI");
+    rig.finish().await;
+}
+
+/// How a call that cannot succeed any more ended, which it must have at once.
+fn at_once<T: std::fmt::Debug>(call: impl Future<Output = Result<T, Error>>) -> Closed {
+    match call.now_or_never() {
+        Some(Err(Error::Closed(closed))) => closed,
+        other => panic!("not closed at once: {other:?}"),
+    }
+}
+
+/// A CLI that is killed in mid turn fails the turn within a second, says so, and fails later calls at once.
+#[tokio::test]
+async fn a_killed_cli_fails_the_turn() {
+    let stall = Stall::new();
+    let (rig, mut lifeline) = watched(Script::replies([Reply::text("Let me ").stall(&stall)])).await;
+    let session = rig.session(SessionBuilder::deny_all).await;
+    let turn = prompt(&session, "Go.").await;
+    soon("the model to be asked", stall.reached()).await;
+
+    let killed = Instant::now();
+    lifeline.kill();
+    let outcome = soon("the turn to fail", turn.into_future()).await;
+    let after = killed.elapsed();
+    let Err(Error::Closed(closed)) = outcome else { panic!("not closed: {outcome:?}") };
+    assert_eq!((closed.signal, closed.exit_code), (Some(9), None), "{closed}");
+    assert!(after < Duration::from_secs(1), "the turn failed only after {after:?}");
+
+    assert_eq!(at_once(session.rpc().mode().get()).signal, Some(9));
+    assert_eq!(at_once(session.send("Anybody?")).signal, Some(9));
+    assert_eq!(at_once(rig.client.session().deny_all().create()).signal, Some(9));
+    lifeline.cut().await;
+    rig.finish().await;
+}
+
+/// A call into the pipe of a dead CLI says what became of the CLI, not what became of the pipe.
+#[tokio::test(flavor = "current_thread")]
+async fn a_broken_pipe_is_not_the_reason() {
+    let (rig, lifeline) = watched(Script::replies([])).await;
+    let session = rig.session(SessionBuilder::deny_all).await;
+    lifeline.kill();
+    // The runtime has no turn before the process is gone, so that the call is written after it.
+    while lifeline.is_alive() {}
+    let outcome = soon("the call to fail", session.rpc().mode().get()).await;
+    let Err(Error::Closed(closed)) = outcome else { panic!("not closed: {outcome:?}") };
+    assert_eq!(closed.signal, Some(9), "{closed}");
+    rig.finish().await;
+}
+
+/// A CLI that is not there is not found, and the error says where it was looked for.
+#[tokio::test]
+async fn a_missing_cli_is_not_found() {
+    let start = async |program: &str| match Client::builder().program(program).start().await {
+        Err(Error::NotFound(error)) => (error.tried.clone(), error.to_string()),
+        other => panic!("not missing: {other:?}"),
+    };
+    let (tried, text) = start("/nowhere/at/all/copilot").await;
+    assert_eq!(tried, ["/nowhere/at/all/copilot"]);
+    assert!(text.contains("/nowhere/at/all/copilot") && text.contains("npm install"), "{text}");
+
+    let (tried, _) = start("no-such-copilot").await;
+    let path = std::env::var_os("PATH").expect("a PATH");
+    for folder in std::env::split_paths(&path).filter(|folder| folder.is_absolute()) {
+        let place = folder.join("no-such-copilot").display().to_string();
+        assert!(tried.contains(&place), "{place} is missing in {tried:?}");
+    }
+}
+
+/// A working folder that is not there is told from a missing CLI.
+#[tokio::test]
+async fn a_missing_folder_is_told_apart() {
+    let outcome = Client::builder().program(cli_path()).directory("/nowhere/at/all").start().await;
+    let Err(Error::Start(error)) = outcome else { panic!("not a failed start: {outcome:?}") };
+    assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
+}
+
+/// What became of a CLI that ended before the handshake.
+async fn stillborn(client: copilot_session::ClientBuilder) -> Closed {
+    match soon("the start to fail", client.handshake_limit(2 * PATIENCE).start()).await {
+        Err(Error::Closed(closed)) => closed,
+        other => panic!("not closed: {other:?}"),
+    }
+}
+
+/// A CLI that ends at once is closed with its exit code and what it said on stderr.
+#[tokio::test]
+async fn a_cli_that_ends_at_once_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("copilot");
+    lifeline::script(&program, "echo 'no license for the moon' >&2; exit 7");
+    let closed = stillborn(Client::builder().program(&program)).await;
+    assert_eq!((closed.exit_code, closed.signal), (Some(7), None), "{closed}");
+    assert_eq!(closed.stderr.trim(), "no license for the moon");
+    assert!(closed.to_string().contains("exit code 7"), "{closed}");
+}
+
+/// A flag that the real CLI does not know is named in the error.
+#[tokio::test]
+async fn a_bad_flag_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let client = Client::builder().program(cli_path()).home(folder.path()).no_login().arg("--no-such-flag");
+    let closed = stillborn(client).await;
+    assert_eq!(closed.exit_code, Some(1), "{closed}");
+    assert!(closed.stderr.contains("--no-such-flag"), "{closed}");
+}

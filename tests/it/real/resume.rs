@@ -1,0 +1,99 @@
+//! Sessions that are taken up again.
+
+use copilot_session::{Error, SessionBuilder, SessionEvent};
+use copilot_session_tests::model::{Reply, Script};
+
+use super::rig::{Rig, ask, soon};
+
+/// The ids of the kept events, and the id of each with its parent.
+fn ids(events: &[SessionEvent]) -> Vec<(String, Option<String>)> {
+    events.iter().map(|event| (event.id().to_owned(), event.parent_id().map(str::to_owned))).collect()
+}
+
+fn has(messages: &str, texts: &[&str]) -> bool {
+    texts.iter().all(|text| messages.contains(text))
+}
+
+/// Another CLI on the same home goes on with the conversation: the model sees it, and its events keep
+/// their ids.
+#[tokio::test]
+async fn another_client_goes_on() {
+    let replies = [Reply::text("Noted: the word is heron."), Reply::text("It was heron.")];
+    let mut rig = Rig::start(Script::replies(replies)).await;
+    let session = rig.session(SessionBuilder::deny_all).await;
+    let id = session.id().to_owned();
+    ask(&session, "Remember a word.").await.expect("an answer");
+    let before = soon("the history", session.messages()).await.expect("a history");
+    assert!(before.iter().any(|event| event.kind() == "assistant.message"));
+    session.disconnect().await.expect("a goodbye");
+
+    rig.restart().await;
+    let session = rig.resume(&id, SessionBuilder::deny_all).await.expect("the session");
+    assert_eq!(session.id(), id);
+    let after = soon("the history", session.messages()).await.expect("a history");
+    assert_eq!(ids(&after[..before.len()]), ids(&before));
+    assert_eq!(ask(&session, "Which word?").await.expect("an answer").text(), "It was heron.");
+    let seen = rig.model.requests()[1].body()["messages"].to_string();
+    assert!(has(&seen, &["Remember a word.", "the word is heron", "Which word?"]), "{seen}");
+    rig.finish().await;
+}
+
+/// A session that is dropped without a word can be taken up by the same client.
+#[tokio::test]
+async fn a_dropped_session_can_be_resumed() {
+    let rig = Rig::start(Script::replies([Reply::text("Noted: egret."), Reply::text("Egret.")])).await;
+    let session = rig.session(SessionBuilder::deny_all).await;
+    let id = session.id().to_owned();
+    ask(&session, "Remember a word.").await.expect("an answer");
+    drop(session);
+
+    let session = rig.resume(&id, SessionBuilder::deny_all).await.expect("the session");
+    assert_eq!(ask(&session, "Which word?").await.expect("an answer").text(), "Egret.");
+    assert!(has(&rig.model.requests()[1].body()["messages"].to_string(), &["Noted: egret."]));
+    rig.finish().await;
+}
+
+/// A session whose client was dropped, so that its CLI was killed, can be taken up by another.
+#[tokio::test]
+async fn a_session_outlives_a_dropped_client() {
+    let mut rig = Rig::start(Script::replies([Reply::text("Noted: stork."), Reply::text("Stork.")])).await;
+    let session = rig.session(SessionBuilder::deny_all).await;
+    let id = session.id().to_owned();
+    ask(&session, "Remember a word.").await.expect("an answer");
+    let another = rig.another_client().await;
+    drop((session, std::mem::replace(&mut rig.client, another)));
+
+    let session = rig.resume(&id, SessionBuilder::deny_all).await.expect("the session");
+    assert_eq!(ask(&session, "Which word?").await.expect("an answer").text(), "Stork.");
+    assert!(has(&rig.model.requests()[1].body()["messages"].to_string(), &["Noted: stork."]));
+    rig.finish().await;
+}
+
+/// After `disconnect` the session is over here: turns and calls fail, and a second one is nothing.
+#[tokio::test]
+async fn a_disconnected_session_is_over() {
+    let rig = Rig::start(Script::replies([])).await;
+    let session = rig.session(SessionBuilder::deny_all).await;
+    let mut events = session.events();
+    soon("the goodbye", session.disconnect()).await.expect("a goodbye");
+    while soon("the end of the events", events.next()).await.is_some() {}
+    for outcome in [session.send("Anybody?").await.map(drop), session.messages().await.map(drop)] {
+        assert!(matches!(outcome, Err(Error::SessionEnded)), "{outcome:?}");
+    }
+    session.disconnect().await.expect("a second goodbye");
+    rig.finish().await;
+}
+
+/// A session that is not there cannot be taken up, and the CLI's reason is in the error.
+#[tokio::test]
+async fn an_unknown_session_cannot_be_resumed() {
+    let rig = Rig::start(Script::replies([])).await;
+    match rig.resume("no-such-session", SessionBuilder::deny_all).await {
+        Err(Error::Rpc { method, error }) => {
+            assert_eq!(method, "session.resume");
+            assert!(error.message.contains("no-such-session"), "{error}");
+        }
+        other => panic!("not an answer of the CLI: {other:?}"),
+    }
+    rig.finish().await;
+}

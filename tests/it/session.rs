@@ -1,0 +1,6 @@
+//! Sessions: made, watched and ended.
+
+mod create;
+mod end;
+mod events;
+mod observers;

@@ -1,0 +1,180 @@
+//! Making and resuming sessions.
+
+use std::time::Duration;
+
+use copilot_session::types::ProviderConfig;
+use copilot_session::{Error, SessionBuilder, Tool, ToolContext};
+use copilot_session_tests::fake::{FakeCli, error};
+use serde_json::{Value, json};
+
+use crate::rig::{Rig, assert_alive, connect};
+
+fn tool(name: &str) -> Tool {
+    let schema = json!({"$schema": "x", "title": "Key", "type": "object", "properties": {"key": {"type": "string"}}});
+    Tool::with_schema(name, "Looks up", schema, async |_: Value, _: ToolContext| "found")
+}
+
+/// The params of the only `session.create`.
+async fn created(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Value {
+    Rig::with(configure).await.fake.received("session.create").await
+}
+
+/// A session says what every client has to say, an id of its own, and nothing that was not set.
+#[tokio::test(start_paused = true)]
+async fn the_least_that_is_sent() {
+    let rig = Rig::with(SessionBuilder::deny_all).await;
+    let id = rig.session.id();
+    assert_eq!(id.len(), 36, "a UUID: {id}");
+    assert_eq!(
+        rig.fake.received("session.create").await,
+        json!({
+            "sessionId": id,
+            "streaming": true,
+            "requestPermission": true,
+            "toolFilterPrecedence": "excluded",
+            "envValueMode": "direct",
+        })
+    );
+}
+
+/// What is set is sent under the CLI's names, tools without what a schema says of itself.
+#[tokio::test(start_paused = true)]
+async fn all_that_is_set() {
+    let params = created(|session| {
+        session
+            .approve_all()
+            .model("gpt-5")
+            .working_directory("/workspace")
+            .provider(ProviderConfig::new("http://127.0.0.1:1/v1").api_key("key"))
+            .tool(tool("look-up_1"))
+            .tool(tool("second").declare(|tool| tool.skip_permission(true)))
+            .configure(|config| config.session_id("my-session_1").streaming(false).client_name("test"))
+    })
+    .await;
+    let parameters = json!({"type": "object", "properties": {"key": {"type": "string"}}});
+    assert_eq!(
+        params,
+        json!({
+            "sessionId": "my-session_1",
+            "clientName": "test",
+            "model": "gpt-5",
+            "workingDirectory": "/workspace",
+            "provider": {"baseUrl": "http://127.0.0.1:1/v1", "apiKey": "key"},
+            "streaming": false,
+            "requestPermission": true,
+            "toolFilterPrecedence": "excluded",
+            "envValueMode": "direct",
+            "tools": [
+                {"name": "look-up_1", "description": "Looks up", "parameters": parameters},
+                {"name": "second", "description": "Looks up", "parameters": parameters, "skipPermission": true},
+            ],
+        })
+    );
+}
+
+/// The schema of a tool's arguments is derived from their type, with all of it in one place.
+#[tokio::test(start_paused = true)]
+async fn a_derived_schema() {
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    #[allow(dead_code)]
+    struct Place {
+        /// Its name.
+        name: String,
+        kind: Option<Kind>,
+    }
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    enum Kind {
+        City,
+        Village,
+    }
+    let tool = Tool::new("weather", "Weather of a place", async |_: Place, _| "rain");
+    let params = created(|session| session.approve_all().tool(tool)).await;
+    let schema = &params["tools"][0]["parameters"];
+    assert_eq!(schema["type"], "object");
+    assert_eq!(schema["required"], json!(["name"]));
+    assert_eq!(schema["properties"]["name"], json!({"type": "string", "description": "Its name."}));
+    let text = schema.to_string();
+    assert!(text.contains("city") && !text.contains("$ref") && !text.contains("$schema"), "{text}");
+}
+
+/// Taking up a session sends the same configuration under the session's id, and gives that session.
+#[tokio::test(start_paused = true)]
+async fn resume() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    let session = client.session().approve_all().tool(tool("lookup")).resume("left-behind").await.expect("the session");
+    assert_eq!(session.id(), "left-behind");
+    assert_eq!(session.workspace_path(), Some("/home/user/.copilot/session-state/left-behind"));
+    assert_eq!(
+        fake.received("session.resume").await,
+        json!({
+            "sessionId": "left-behind",
+            "streaming": true,
+            "requestPermission": true,
+            "toolFilterPrecedence": "excluded",
+            "envValueMode": "direct",
+            "tools": [{
+                "name": "lookup",
+                "description": "Looks up",
+                "parameters": {"type": "object", "properties": {"key": {"type": "string"}}},
+            }],
+        })
+    );
+}
+
+/// What makes no sense is refused with a reason, and nothing is sent.
+#[tokio::test(start_paused = true)]
+async fn what_makes_no_sense() {
+    type Configure = fn(SessionBuilder) -> SessionBuilder;
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    let cases: [(&str, Configure); 5] = [
+        ("what the agent may do", |session| session.model("gpt-5")),
+        ("two tools are named twice", |session| session.approve_all().tool(tool("twice")).tool(tool("once")).tool(tool("twice"))),
+        ("\"\"", |session| session.approve_all().tool(tool(""))),
+        ("\"two words\"", |session| session.approve_all().tool(tool("two words"))),
+        ("\"wetter_\u{fc}\"", |session| session.approve_all().tool(tool("wetter_\u{fc}"))),
+    ];
+    for (reason, configure) in cases {
+        for attempt in [configure(client.session()).create().await, configure(client.session()).resume("left").await] {
+            let error = attempt.expect_err("an error");
+            assert!(matches!(&error, Error::Invalid(text) if text.contains(reason)), "{reason}: {error:?}");
+        }
+    }
+    assert_alive(&client).await;
+    assert_eq!(fake.methods(), ["connect", "ping"]);
+}
+
+/// Two sessions of one client cannot have one id; other ids are free, and so is this one afterwards.
+#[tokio::test(start_paused = true)]
+async fn an_id_is_open_once() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    let first = client.session().approve_all().resume("same").await.expect("the first");
+    let error = client.session().approve_all().resume("same").await.expect_err("the second");
+    assert!(matches!(&error, Error::Invalid(text) if text.contains("same")), "{error:?}");
+    assert_eq!(fake.calls("session.resume").len(), 1, "the second was not sent");
+    client.session().approve_all().resume("another").await.expect("another");
+    first.disconnect().await.expect("the end of the first");
+    client.session().approve_all().resume("same").await.expect("the id is free again");
+}
+
+/// An attempt that fails, is answered with another id, or is given up on leaves the id free.
+#[tokio::test(start_paused = true)]
+async fn a_failed_attempt_leaves_the_id_free() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    let create = || client.session().approve_all().configure(|config| config.session_id("mine")).create();
+    fake.on("session.create", |_| Err(error(-32603, "Request session.create failed with message: no")));
+    assert_eq!(create().await.expect_err("a refusal").code(), Some(-32603));
+    fake.on("session.create", |_| Ok(json!({"sessionId": "another"})));
+    assert!(matches!(create().await, Err(Error::Invalid(text)) if text.contains("another")));
+    fake.on("session.create", |_| Ok(json!({"sessionId": 5})));
+    assert!(matches!(create().await, Err(Error::Decode { error, .. }) if error.path() == "$.sessionId"));
+    fake.hold("session.create");
+    assert!(matches!(create().await, Err(Error::Timeout { after, .. }) if after.as_secs() == 120));
+    assert!(tokio::time::timeout(Duration::from_secs(1), create()).await.is_err(), "given up by the caller");
+    fake.on("session.create", |params| Ok(json!({"sessionId": params["sessionId"]})));
+    assert_eq!(create().await.expect("the session").id(), "mine");
+}

@@ -1,0 +1,149 @@
+//! The end of a session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use copilot_session::methods::client::HooksInvoke;
+use copilot_session::types::HookInvokeResponse;
+use copilot_session::{Error, SessionBuilder};
+use copilot_session_tests::fake::{FakeCli, error, say};
+use serde_json::json;
+
+use crate::rig::{Rig, assert_alive};
+
+/// The method that leaves a session, by version.
+const LEAVE: [(&str, &str); 3] =
+    [("1.0.102", "session.detach"), ("1.0.81", "session.detach"), ("1.0.65", "session.destroy")];
+
+/// Disconnecting tells the CLI once, in the words of its version.
+#[tokio::test(start_paused = true)]
+async fn disconnect() {
+    for (version, method) in LEAVE {
+        let rig = Rig::on(FakeCli::of_version(version), SessionBuilder::approve_all).await;
+        rig.session.disconnect().await.expect("the end");
+        assert_eq!(rig.fake.received(method).await, json!({"sessionId": rig.session.id()}));
+        rig.session.disconnect().await.expect("nothing to do");
+        let (fake, client) = (rig.fake, rig.client);
+        drop(rig.session);
+        assert_alive(&client).await;
+        assert_eq!(fake.methods().iter().filter(|sent| *sent == method).count(), 1, "{version}");
+    }
+}
+
+/// The last clone that goes tells the CLI, and the session's id is free again.
+#[tokio::test(start_paused = true)]
+async fn dropping_the_session() {
+    for (version, method) in LEAVE {
+        let Rig { fake, client, session } = Rig::on(FakeCli::of_version(version), SessionBuilder::approve_all).await;
+        let (id, clone) = (session.id().to_owned(), session.clone());
+        let mut events = session.events();
+        drop(session);
+        fake.settle().await;
+        assert_eq!(fake.calls(method).len(), 0, "a clone is left");
+        drop(clone);
+        assert_eq!(fake.received(method).await, json!({"sessionId": id}));
+        assert!(events.next().await.is_none());
+        client.session().approve_all().resume(id).await.expect("the same again");
+    }
+}
+
+/// A session that was left does nothing more, and says so without asking the CLI.
+#[tokio::test(start_paused = true)]
+async fn use_after_disconnect() {
+    let rig = Rig::start().await;
+    rig.session.disconnect().await.expect("the end");
+    let sent = rig.fake.methods();
+    let clone = rig.session.clone();
+    let errors = [
+        rig.session.send("hello").await.map(drop),
+        rig.session.prompt("hello").await.map(drop),
+        clone.send_and_wait("hello").await.map(drop),
+        clone.messages().await.map(drop),
+    ];
+    for result in errors {
+        assert!(matches!(result, Err(Error::SessionEnded)), "{result:?}");
+    }
+    assert_alive(&rig.client).await;
+    assert_eq!(rig.fake.methods().len(), sent.len() + 1, "only the ping was sent");
+}
+
+/// Handlers live until the CLI has answered the goodbye, as it may ask for them on the way out.
+#[tokio::test(start_paused = true)]
+async fn handlers_during_the_goodbye() {
+    let hook = |session: SessionBuilder| {
+        session.approve_all().handle::<HooksInvoke, _, _>(async |_, _| Ok(HookInvokeResponse::default()))
+    };
+    let rig = Rig::with(hook).await;
+    rig.fake.hold("session.detach");
+    let params = json!({"sessionId": rig.session.id(), "hookType": "sessionEnd", "input": {}});
+    let asking = async {
+        let call = rig.fake.received_call("session.detach").await;
+        assert_eq!(rig.fake.request("hooks.invoke", params.clone()).await, Ok(json!({})));
+        rig.fake.answer(&call, Ok(json!({"success": true})));
+    };
+    let (ended, ()) = tokio::join!(rig.session.disconnect(), asking);
+    ended.expect("the end");
+    let late = rig.fake.request("hooks.invoke", params).await;
+    assert_eq!(late.expect_err("nobody is there any more")["code"], -32601);
+}
+
+/// What a session's handlers and observers hold is freed when it ends.
+#[tokio::test(start_paused = true)]
+async fn what_was_held_is_freed() {
+    let held = Arc::new(());
+    let (by_handler, by_observer) = (Arc::clone(&held), Arc::clone(&held));
+    let rig = Rig::with(|session| {
+        session
+            .on_permission(move |_| {
+                let _held = &by_handler;
+                std::future::ready(copilot_session::Decision::approve())
+            })
+            .on_event(move |_| drop(Arc::clone(&by_observer)))
+    })
+    .await;
+    assert_eq!(Arc::strong_count(&held), 3);
+    rig.session.disconnect().await.expect("the end");
+    rig.fake.settle().await;
+    assert_eq!(Arc::strong_count(&held), 1);
+}
+
+/// A session whose goodbye fails, or is not answered, is over here all the same, in bounded time.
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_that_fails() {
+    let rig = Rig::start().await;
+    rig.fake.on("session.detach", |_| Err(error(-32603, "Session not found")));
+    let mut events = rig.session.events();
+    assert_eq!(rig.session.disconnect().await.expect_err("the refusal").code(), Some(-32603));
+    assert!(events.next().await.is_none());
+
+    let rig = Rig::start().await;
+    rig.fake.hold("session.detach");
+    let mut events = rig.session.events();
+    let failed = rig.session.disconnect().await.expect_err("silence");
+    assert!(matches!(failed, Error::Timeout { after, .. } if after.as_secs() == 10), "{failed:?}");
+    assert!(events.next().await.is_none());
+}
+
+/// A goodbye that its caller gives up on ends the session here as well.
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_that_is_dropped() {
+    let rig = Rig::start().await;
+    rig.fake.hold("session.detach");
+    let mut events = rig.session.events();
+    assert!(tokio::time::timeout(Duration::from_secs(1), rig.session.disconnect()).await.is_err());
+    assert!(events.next().await.is_none());
+    rig.client.session().approve_all().resume(rig.session.id()).await.expect("the id is free again");
+}
+
+/// When the CLI goes, the session's stream ends and every use of it says why.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_cli() {
+    let rig = Rig::start().await;
+    let mut events = rig.session.events();
+    rig.emit(say::delta("the last"));
+    rig.fake.hang_up();
+    assert_eq!(rig.kinds_until(&mut events, "assistant.message_delta").await.len(), 1);
+    assert!(events.next().await.is_none());
+    assert!(matches!(rig.session.send("hello").await, Err(Error::Closed(_))));
+    assert!(matches!(rig.session.disconnect().await, Err(Error::Closed(_))));
+}

@@ -1,0 +1,183 @@
+//! The events of a session, whatever they look like.
+
+use std::sync::{Arc, Mutex};
+
+use copilot_session::{Error, SessionBuilder, SessionEventData};
+use copilot_session_tests::fake::{FakeCli, say};
+use serde_json::json;
+
+use crate::rig::{Rig, connect, next};
+
+/// Makes a session whose first events come before the answer to `session.create` and right after it.
+async fn made(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Rig {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    fake.hold("session.create");
+    let creating = configure(client.session().approve_all()).create();
+    let answering = async {
+        let call = fake.received_call("session.create").await;
+        let id = call.params["sessionId"].as_str().expect("an id");
+        fake.emit(id, say::event("session.start", json!({"sessionId": id})));
+        fake.emit(id, say::event("session.info", json!({"infoType": "early", "message": "early"})));
+        fake.answer(&call, Ok(json!({"sessionId": id})));
+        fake.emit(id, say::event("session.title_changed", json!({"title": "right after"})));
+    };
+    let (session, ()) = tokio::join!(creating, answering);
+    let session = session.expect("the session");
+    Rig { fake, client, session }
+}
+
+const FIRST: [&str; 3] = ["session.start", "session.info", "session.title_changed"];
+
+/// The builder's observers see everything from the first event, each of them.
+#[tokio::test(start_paused = true)]
+async fn from_event_0_by_on_event() {
+    let kinds = [Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new()))];
+    let observer = |index: usize| {
+        let kinds = Arc::clone(&kinds[index]);
+        move |event: &copilot_session::SessionEvent| kinds.lock().expect("the list").push(event.kind().to_owned())
+    };
+    let rig = made(|session| session.on_event(observer(0)).on_event(observer(1))).await;
+    rig.fake.settle().await;
+    for kinds in kinds {
+        assert_eq!(*kinds.lock().expect("the list"), FIRST);
+    }
+}
+
+/// Where the builder has no observer, the first `events()` begins with the first event.
+#[tokio::test(start_paused = true)]
+async fn from_event_0_by_events() {
+    let rig = made(|session| session).await;
+    rig.fake.settle().await;
+    let mut events = rig.session.events();
+    assert_eq!(rig.kinds_until(&mut events, FIRST[2]).await, FIRST);
+    // A later observer sees what is later.
+    let mut later = rig.session.events();
+    rig.emit(say::idle());
+    assert_eq!(next(&mut later).await.kind(), "session.idle");
+}
+
+/// Sessions of one client get their own events only, each in order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_sessions() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    let a = client.session().approve_all().create().await.expect("a session");
+    let b = client.session().approve_all().create().await.expect("a session");
+    assert_ne!(a.id(), b.id());
+    let mut of = [a.events(), b.events()];
+    for index in 0..100 {
+        fake.emit("nobody", say::delta(&format!("nobody {index}")));
+        fake.emit(a.id(), say::delta(&format!("a {index}")));
+        fake.emit(b.id(), say::delta(&format!("b {index}")));
+    }
+    for index in 0..100 {
+        for (events, name) in of.iter_mut().zip(["a", "b"]) {
+            match next(events).await.data() {
+                SessionEventData::AssistantMessageDelta(delta) => {
+                    assert_eq!(delta.delta_content, format!("{name} {index}"));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// An event of a type that is newer than this crate is delivered with its JSON.
+#[tokio::test(start_paused = true)]
+async fn an_unknown_type() {
+    let rig = Rig::start().await;
+    let mut events = rig.session.events();
+    rig.emit(say::event("from.the.future", json!({"flux": [1.21, null]})));
+    let event = next(&mut events).await;
+    let SessionEventData::Unrecognized(unknown) = event.data() else { panic!("{event:?}") };
+    assert_eq!((event.kind(), unknown.kind.as_str()), ("from.the.future", "from.the.future"));
+    assert_eq!(unknown.data.get(), r#"{"flux":[1.21,null]}"#);
+}
+
+/// An event that breaks its own schema is delivered with where it does, and the stream goes on.
+#[tokio::test(start_paused = true)]
+async fn a_malformed_event() {
+    let rig = Rig::start().await;
+    let mut events = rig.session.events();
+    let request = json!({"toolCallId": "1", "name": 7});
+    rig.emit(say::event("assistant.message", json!({"messageId": "m", "content": "text", "toolRequests": [request]})));
+    rig.emit(json!({"type": "assistant.message", "data": "text"}));
+    rig.emit(say::assistant_message("right"));
+    let first = next(&mut events).await;
+    let SessionEventData::Malformed(malformed) = first.data() else { panic!("{first:?}") };
+    assert_eq!(malformed.kind, "assistant.message");
+    assert_eq!(malformed.error.path(), "$.toolRequests[0].name");
+    assert!(malformed.data.get().contains(r#""name":7"#), "{}", malformed.data);
+    let second = next(&mut events).await;
+    assert!(matches!(second.data(), SessionEventData::Malformed(malformed) if malformed.error.path() == "$"));
+    assert!(matches!(next(&mut events).await.data(), SessionEventData::AssistantMessage(_)));
+}
+
+/// Every event can give back its JSON to the byte, blanks, escapes, order and large numbers included.
+#[tokio::test(start_paused = true)]
+async fn the_raw_text() {
+    let rig = Rig::start().await;
+    let mut events = rig.session.events();
+    let texts = [
+        r#"{"type":"session.idle","data":{}}"#,
+        r#"{ "data" : {"b":1.0, "a":123456789012345678901234567890, "a":"twice"} ,"type":"x","id":"1\u0061" }"#,
+        "{\"timestamp\":\"now\",\n\t\"type\":\"\\u0073ession.idle\",\"extra\":[{}],\"data\":{\"mode\":\"of the future\"}}",
+        r#"{"type":"from.the.future"}"#,
+    ];
+    for text in texts {
+        let id = rig.session.id();
+        rig.fake.frame(&format!(r#"{{"method":"session.event","params":{{"event":{text},"sessionId":"{id}"}}}}"#));
+        let event = next(&mut events).await;
+        assert_eq!(event.raw(), text);
+        assert!(!matches!(event.data(), SessionEventData::Malformed(_)), "{event:?}");
+    }
+}
+
+/// The envelope is read with its optional parts, and without them.
+#[tokio::test(start_paused = true)]
+async fn the_envelope() {
+    let rig = Rig::start().await;
+    let mut events = rig.session.events();
+    rig.emit(json!({
+        "type": "session.idle", "data": {"aborted": true}, "id": "an \"id\"", "timestamp": "2026-11-22T06:57:36.867Z",
+        "parentId": "parent", "agentId": "agent", "ephemeral": true,
+    }));
+    let event = next(&mut events).await;
+    assert_eq!((event.kind(), event.id(), event.timestamp()), ("session.idle", "an \"id\"", "2026-11-22T06:57:36.867Z"));
+    assert_eq!((event.parent_id(), event.agent_id(), event.is_ephemeral()), (Some("parent"), Some("agent"), true));
+    assert_eq!(event.raw_data(), r#"{"aborted":true}"#);
+    rig.fake.frame(&format!(
+        r#"{{"method":"session.event","params":{{"sessionId":"{}","event":{{"type":"x","parentId":null}}}}}}"#,
+        rig.session.id()
+    ));
+    let event = next(&mut events).await;
+    assert_eq!((event.kind(), event.id(), event.timestamp()), ("x", "", ""));
+    assert_eq!((event.parent_id(), event.agent_id(), event.is_ephemeral()), (None, None, false));
+    assert_eq!(event.raw_data(), "null");
+}
+
+/// History is no stricter than what is live, and acts on nothing: a request in it stays unanswered.
+#[tokio::test(start_paused = true)]
+async fn history() {
+    let rig = Rig::start().await;
+    let list = json!([
+        say::user_message("m"),
+        say::permission("old", json!({"kind": "url", "intention": "", "url": "http://x"})),
+        {"type": "assistant.message", "data": {"content": 5}},
+        {"type": "from.the.future"},
+    ]);
+    rig.fake.on("session.getMessages", move |_| Ok(json!({"events": list})));
+    let messages = rig.session.messages().await.expect("the history");
+    let kinds: Vec<_> = messages.iter().map(|event| event.kind()).collect();
+    assert_eq!(kinds, ["user.message", "permission.requested", "assistant.message", "from.the.future"]);
+    assert!(matches!(messages[2].data(), SessionEventData::Malformed(_)));
+    rig.fake.settle().await;
+    assert_eq!(rig.fake.methods(), ["connect", "session.create", "session.getMessages"]);
+
+    rig.fake.on("session.getMessages", |_| Ok(json!({})));
+    assert_eq!(rig.session.messages().await.expect("no history").len(), 0);
+    rig.fake.on("session.getMessages", |_| Ok(json!({"events": {}})));
+    let error = rig.session.messages().await.expect_err("no list");
+    assert!(matches!(error, Error::Decode { ref method, .. } if method == "session.getMessages"), "{error:?}");
+}

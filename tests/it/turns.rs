@@ -1,0 +1,27 @@
+//! Turns: from a prompt to its answer.
+
+mod ends;
+mod failures;
+mod stream;
+
+use copilot_session::Turn;
+use copilot_session_tests::fake::{FakeCli, say};
+
+use crate::rig::Rig;
+
+/// CLIs that tell turns apart by the ids of their messages, and one that cannot.
+const VERSIONS: [&str; 2] = ["1.0.102", "1.0.65"];
+
+impl Rig {
+    /// A session on a CLI of this version.
+    async fn of(version: &str) -> Self {
+        Self::on(FakeCli::of_version(version), |session| session.approve_all()).await
+    }
+
+    /// A turn that the agent has taken up.
+    async fn turn(&self) -> Turn {
+        let turn = self.session.prompt("hello").await.expect("the prompt");
+        self.emit(say::user_message(turn.message_id()));
+        turn
+    }
+}

@@ -1,0 +1,208 @@
+//! What a turn comes to when the agent rests.
+
+use copilot_session::types::SendRequest;
+use copilot_session::{Error, SessionEventData};
+use copilot_session_tests::fake::say;
+use serde_json::json;
+
+use super::VERSIONS;
+use crate::rig::Rig;
+
+/// The answer is the agent's last message.
+#[tokio::test(start_paused = true)]
+async fn the_last_message() {
+    for version in VERSIONS {
+        let rig = Rig::of(version).await;
+        let turn = rig.turn().await;
+        rig.emit(say::assistant_message("let me see"));
+        rig.emit(say::assistant_message("it is 4"));
+        rig.emit(say::idle());
+        let id = turn.message_id().to_owned();
+        let answer = turn.await.expect("the answer");
+        assert_eq!(answer.text(), "it is 4");
+        assert_eq!(answer.message().expect("a message").message_id, "answer");
+        assert_eq!(answer.event().expect("an event").kind(), "assistant.message");
+        assert_eq!((answer.message_id(), answer.is_aborted()), (id.as_str(), false));
+    }
+}
+
+/// `session.send` gets the prompt, as text or with all it may have, and `send_and_wait` the answer.
+#[tokio::test(start_paused = true)]
+async fn what_is_sent() {
+    let rig = Rig::start().await;
+    let id = rig.session.id();
+    let request = SendRequest::new("hello").display_prompt("hi").billable(false);
+    let message_id = rig.session.send(request).await.expect("an id");
+    assert!(message_id.starts_with("message-"), "{message_id}");
+    assert_eq!(
+        rig.fake.received("session.send").await,
+        json!({"sessionId": id, "prompt": "hello", "displayPrompt": "hi", "billable": false})
+    );
+    rig.fake.hold("session.send");
+    let answering = async {
+        let call = rig.fake.received_call("session.send").await;
+        assert_eq!(call.params, json!({"sessionId": id, "prompt": "and again"}));
+        // All of it before the answer that tells the id.
+        for event in [say::user_message("m"), say::assistant_message("at once"), say::idle()] {
+            rig.emit(event);
+        }
+        rig.fake.answer(&call, Ok(json!({"messageId": "m"})));
+    };
+    let (answer, ()) = tokio::join!(rig.session.send_and_wait("and again".to_owned()), answering);
+    assert_eq!(answer.expect("the answer").text(), "at once");
+}
+
+/// A turn without a message has an empty answer.
+#[tokio::test(start_paused = true)]
+async fn no_message() {
+    let rig = Rig::start().await;
+    let turn = rig.turn().await;
+    rig.emit(say::idle());
+    let answer = turn.await.expect("the answer");
+    assert_eq!(answer.text(), "");
+    assert!(answer.message().is_none() && answer.event().is_none());
+}
+
+/// A sub-agent's messages are not the answer, whether marked by its id or by the tool call that made it.
+#[tokio::test(start_paused = true)]
+async fn sub_agents() {
+    for version in VERSIONS {
+        let rig = Rig::of(version).await;
+        let turn = rig.turn().await;
+        rig.emit(say::assistant_message("mine"));
+        let mut by_agent = say::assistant_message("by agent id");
+        by_agent["agentId"] = "sub".into();
+        rig.emit(by_agent);
+        let mut by_call = say::assistant_message("by tool call");
+        by_call["data"]["parentToolCallId"] = "call".into();
+        rig.emit(by_call);
+        let mut their_idle = say::idle();
+        their_idle["agentId"] = "sub".into();
+        rig.emit(their_idle);
+        let mut their_error = say::failure("query", "a sub-agent failed");
+        their_error["agentId"] = "sub".into();
+        rig.emit(their_error);
+        rig.emit(say::event("session.info", json!({"infoType": "x", "message": "the end is near"})));
+        rig.emit(say::idle());
+        assert_eq!(turn.await.expect("the answer").text(), "mine", "{version}");
+    }
+}
+
+/// An idle from before the prompt was taken up ends something earlier, not this turn.
+#[tokio::test(start_paused = true)]
+async fn a_stale_idle() {
+    for version in VERSIONS {
+        let rig = Rig::of(version).await;
+        let turn = rig.session.prompt("hello").await.expect("the prompt");
+        rig.emit(say::assistant_message("to an earlier prompt"));
+        rig.emit(say::idle());
+        rig.emit(say::aborted());
+        rig.emit(say::user_message(turn.message_id()));
+        rig.emit(say::assistant_message("to this one"));
+        rig.emit(say::idle());
+        assert_eq!(turn.await.expect("the answer").text(), "to this one", "{version}");
+    }
+}
+
+/// Another prompt's message does not begin this turn where the ids tell them apart.
+#[tokio::test(start_paused = true)]
+async fn another_prompts_message() {
+    let rig = Rig::start().await;
+    let turn = rig.session.prompt("hello").await.expect("the prompt");
+    for event in [say::user_message("another"), say::assistant_message("theirs"), say::idle()] {
+        rig.emit(event);
+    }
+    for event in [say::user_message(turn.message_id()), say::assistant_message("mine"), say::idle()] {
+        rig.emit(event);
+    }
+    assert_eq!(turn.await.expect("the answer").text(), "mine");
+}
+
+/// A turn begins with its prompt: what happened before it, and nobody watched, is no part of it.
+#[tokio::test(start_paused = true)]
+async fn what_was_before() {
+    for version in VERSIONS {
+        let rig = Rig::of(version).await;
+        let earlier = rig.session.send("hello").await.expect("an id");
+        rig.emit(say::user_message(&earlier));
+        rig.emit(say::delta("of an earlier prompt"));
+        rig.emit(say::failure("query", "an earlier failure"));
+        rig.emit(say::idle());
+        rig.fake.settle().await;
+        let mut turn = rig.turn().await;
+        rig.emit(say::assistant_message("fine"));
+        rig.emit(say::idle());
+        assert_eq!(turn.next().await.expect("an event").kind(), "user.message", "{version}");
+        assert_eq!(turn.await.expect("the answer").text(), "fine", "{version}");
+    }
+}
+
+/// An abort is an end with a mark, not an error.
+#[tokio::test(start_paused = true)]
+async fn an_abort() {
+    for version in VERSIONS {
+        let rig = Rig::of(version).await;
+        let turn = rig.turn().await;
+        rig.emit(say::delta("a part"));
+        rig.emit(say::event("abort", json!({"reason": "user_initiated"})));
+        rig.emit(say::aborted());
+        let answer = turn.await.expect("an end");
+        assert!(answer.is_aborted());
+        assert_eq!(answer.text(), "");
+    }
+}
+
+/// A prompt that waited its turn and was dropped by an abort ends with it: it is never taken up.
+#[tokio::test(start_paused = true)]
+async fn an_abort_of_a_waiting_prompt() {
+    let rig = Rig::start().await;
+    let first = rig.turn().await;
+    let second = rig.session.prompt("and then").await.expect("the prompt");
+    rig.emit(say::event("abort", json!({"reason": "user_initiated"})));
+    rig.emit(say::event("assistant.idle", json!({"aborted": true})));
+    rig.emit(say::aborted());
+    assert!(first.await.expect("an end").is_aborted());
+    let answer = second.await.expect("an end");
+    assert!(answer.is_aborted());
+    assert_eq!(answer.text(), "");
+}
+
+/// What an abort says after its answer, as it did up to 1.0.65, is not said of the prompt that follows.
+#[tokio::test(start_paused = true)]
+async fn a_prompt_after_an_abort() {
+    let rig = Rig::of("1.0.65").await;
+    let turn = rig.session.prompt("hello").await.expect("the prompt");
+    rig.emit(say::event("abort", json!({"reason": "user_initiated"})));
+    rig.emit(say::aborted());
+    rig.emit(say::user_message(turn.message_id()));
+    rig.emit(say::assistant_message("here"));
+    rig.emit(say::idle());
+    assert_eq!(turn.await.expect("the answer").text(), "here");
+}
+
+/// Events of the turn that break their schema, or come from the future, do not hold it up.
+#[tokio::test(start_paused = true)]
+async fn malformed_events() {
+    for version in VERSIONS {
+        let rig = Rig::of(version).await;
+        let turn = rig.session.prompt("hello").await.expect("the prompt");
+        rig.emit(say::event("user.message", json!({"content": 5, "messageId": turn.message_id()})));
+        rig.emit(say::event("from.the.future", json!({})));
+        rig.emit(say::assistant_message("read"));
+        rig.emit(say::event("assistant.message", json!({"content": 5})));
+        rig.emit(say::event("session.idle", json!({"aborted": "perhaps"})));
+        let answer = turn.await.expect("the answer");
+        assert_eq!(answer.text(), "read", "{version}");
+        assert!(matches!(answer.event().expect("an event").data(), SessionEventData::AssistantMessage(_)));
+    }
+}
+
+/// A failure is told also when the idle after it cannot be read.
+#[tokio::test(start_paused = true)]
+async fn a_failure_and_a_malformed_idle() {
+    let rig = Rig::start().await;
+    let turn = rig.turn().await;
+    rig.emit(say::failure("query", "no luck"));
+    rig.emit(say::event("session.idle", json!({"aborted": "perhaps"})));
+    assert!(matches!(turn.await, Err(Error::Turn(error)) if error.message == "no luck"));
+}

@@ -1,0 +1,362 @@
+//! Samples of what the schemas describe, with the places in them that a test may change.
+//!
+//! Made from the schema files alone, without the generator, so that its types can be held against them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+/// The definitions, methods and events of the schema files.
+pub struct Schemas {
+    definitions: Map<String, Value>,
+    /// The data of each event, by type.
+    events: BTreeMap<String, Value>,
+    /// What has no definition of its own, as `method: params`, `method: result` or `event: data`.
+    loose: BTreeMap<String, Value>,
+}
+
+/// JSON that fits a schema.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// The JSON.
+    pub json: Value,
+    /// What is where in it.
+    pub spots: Vec<Spot>,
+}
+
+/// A value or key of a sample.
+#[derive(Debug, Clone)]
+pub struct Spot {
+    /// The way there from the outermost value.
+    pub at: Vec<Step>,
+    /// What is there.
+    pub what: What,
+    /// Whether a union lies on the way, which may take a changed value for another variant.
+    pub in_union: bool,
+}
+
+/// One step into a JSON value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// To the value of a key.
+    Key(String),
+    /// To an item of an array.
+    Item(usize),
+}
+
+/// What stands at a spot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// A string of any text.
+    Text,
+    /// One of a set of strings.
+    Enum,
+    /// The only value that may stand there.
+    Constant,
+    /// A constant of a union's variant, in a union whose variants all have some.
+    Tag,
+    /// A whole number.
+    Integer,
+    /// Any number.
+    Number,
+    /// A boolean.
+    Flag,
+    /// An array.
+    List,
+    /// An object of any keys.
+    Map,
+    /// An object whose keys are listed; those of an open one are kept even when they are not.
+    Record {
+        /// Whether it is open.
+        open: bool,
+    },
+    /// Not the value but its key.
+    Key {
+        /// Whether the key must be there.
+        required: bool,
+        /// Whether `null` is one of the values.
+        nullable: bool,
+    },
+}
+
+impl Schemas {
+    /// Reads the files in the folder `schema` of the repository. Panics when they are not there.
+    pub fn read() -> Self {
+        let [api, events, supplement] = ["api", "session-events", "supplement"].map(|name| {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../schema/{name}.schema.json"));
+            let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        });
+        let mut schemas = Self { definitions: Map::new(), events: BTreeMap::new(), loose: BTreeMap::new() };
+        for file in [&supplement, &events, &api] {
+            schemas.definitions.extend(file["definitions"].as_object().cloned().unwrap_or_default());
+        }
+        schemas.take_events();
+        for (group, tree) in [&api, &supplement].into_iter().filter_map(Value::as_object).flatten() {
+            let of_session = matches!(group.as_str(), "session" | "clientSession");
+            if group != "definitions" {
+                schemas.take_methods(tree, of_session);
+            }
+        }
+        schemas
+    }
+
+    /// Every place that has a type of its own: the definitions, then what has none.
+    pub fn places(&self) -> BTreeSet<&str> {
+        self.definitions.keys().chain(self.loose.keys()).map(String::as_str).collect()
+    }
+
+    /// Samples for a place: the first with everything in it, the last with as little as can be.
+    pub fn of_place(&self, place: &str) -> Vec<Sample> {
+        self.samples(self.definitions.get(place).or_else(|| self.loose.get(place)).unwrap_or(&Value::Null))
+    }
+
+    /// The types of all events, each with samples of its data.
+    pub fn events(&self) -> impl Iterator<Item = (&str, Vec<Sample>)> {
+        self.events.iter().map(|(kind, data)| (kind.as_str(), self.samples(self.resolve(data))))
+    }
+
+    /// Takes the envelopes, which are one type of the crate's own, out of the definitions.
+    fn take_events(&mut self) {
+        let union = self.definitions.shift_remove("SessionEvent").unwrap_or_default();
+        for branch in union["anyOf"].as_array().into_iter().flatten() {
+            let envelope = reference(branch).and_then(|name| self.definitions.shift_remove(name)).unwrap_or_default();
+            let kind = envelope["properties"]["type"]["const"].as_str().unwrap_or_default().to_owned();
+            let data = envelope["properties"]["data"].clone();
+            if reference(&data).is_none() {
+                self.loose.insert(format!("{kind}: data"), data.clone());
+            }
+            self.events.insert(kind, data);
+        }
+    }
+
+    fn take_methods(&mut self, tree: &Value, of_session: bool) {
+        let Some(name) = tree.get("rpcMethod").and_then(Value::as_str) else {
+            let inner = tree.as_object().into_iter().flatten();
+            return inner.for_each(|(_, tree)| self.take_methods(tree, of_session));
+        };
+        let mut params = optional(&tree["params"]).clone();
+        let titled = params["title"].as_str().or(tree["params"]["title"].as_str());
+        let is_defined = titled.is_some_and(|title| self.definitions.contains_key(title));
+        if let Some(properties) = params.get_mut("properties").and_then(Value::as_object_mut) {
+            // The session's id is filled in for the user.
+            of_session.then(|| properties.shift_remove("sessionId"));
+            if is_defined || properties.is_empty() {
+                params = Value::Null;
+            }
+        }
+        for (part, schema) in [("params", &params), ("result", optional(&tree["result"]))] {
+            if !schema.is_null() && schema["type"] != "null" && reference(schema).is_none() {
+                self.loose.insert(format!("{name}: {part}"), schema.clone());
+            }
+        }
+    }
+
+    fn resolve<'s>(&'s self, schema: &'s Value) -> &'s Value {
+        match reference(schema).and_then(|name| self.definitions.get(name)) {
+            Some(definition) => self.resolve(definition),
+            None => schema,
+        }
+    }
+
+    fn samples(&self, schema: &Value) -> Vec<Sample> {
+        if let Some(value) = schema.get("const") {
+            return vec![Sample::of(value.clone(), if value.is_string() { What::Text } else { What::Flag })];
+        }
+        if reference(schema) == Some("SessionEvent") {
+            return vec![Sample::opaque(json!({"type": "from.the.future", "id": "1", "data": {"list": [null]}}))];
+        }
+        if reference(schema).is_some() {
+            return self.samples(self.resolve(schema)).pop().map(Sample::closed).into_iter().collect();
+        }
+        if schema.get("properties").is_some() {
+            return self.record(schema);
+        }
+        if let Some(branches) = schema.get("anyOf").and_then(Value::as_array) {
+            return self.union(branches);
+        }
+        if let Some(values) = values(schema) {
+            return values.iter().map(|value| Sample::of(value.clone(), What::Enum)).collect();
+        }
+        match &schema["type"] {
+            Value::Array(kinds) => kinds.iter().flat_map(|kind| self.of_kind(kind, schema)).collect(),
+            kind => self.of_kind(kind, schema),
+        }
+    }
+
+    fn of_kind(&self, kind: &Value, schema: &Value) -> Vec<Sample> {
+        vec![match kind.as_str() {
+            Some("string") => Sample::of(json!("text \"æ\" \\ \u{1} \n 🦀"), What::Text),
+            Some("integer") => Sample::of(json!(7), What::Integer),
+            Some("number") => Sample::of(json!(2.5), What::Number),
+            Some("boolean") => Sample::of(json!(true), What::Flag),
+            Some("null") => Sample::opaque(Value::Null),
+            Some("array") => return self.container(schema.get("items"), What::List),
+            Some("object") => return self.container(schema.get("additionalProperties"), What::Map),
+            _ => Sample::opaque(json!({"any": [1, 2.5, null, {"json": true}]})),
+        }]
+    }
+
+    /// A list or map around each sample of what it holds, and an empty one.
+    fn container(&self, holds: Option<&Value>, what: What) -> Vec<Sample> {
+        let (empty, step) = match what {
+            What::List => (Sample::of(json!([]), what), Step::Item(0)),
+            _ => (Sample::of(json!({}), what), Step::Key("any key".to_owned())),
+        };
+        let inner = self.samples(holds.unwrap_or(&Value::Bool(true)));
+        inner.iter().map(|inner| empty.clone().with(&step, inner)).chain([empty.clone()]).collect()
+    }
+
+    fn union(&self, branches: &[Value]) -> Vec<Sample> {
+        let is_null = |branch: &Value| branch["type"] == "null";
+        let values = branches.iter().filter(|branch| branch.get("not").is_none() && !is_null(branch));
+        let mut samples = match values.collect::<Vec<_>>().as_slice() {
+            [one] => self.samples(one),
+            // Beside a branch that takes anything the others mean nothing.
+            values if values.iter().any(|value| is_anything(value)) => self.samples(&Value::Bool(true)),
+            values => self.variants(values),
+        };
+        samples.extend(branches.iter().any(is_null).then(|| Sample::opaque(Value::Null)));
+        samples
+    }
+
+    fn variants(&self, values: &[&Value]) -> Vec<Sample> {
+        let is_tag = |spot: &Spot| spot.what == What::Constant && spot.at.len() == 1;
+        let mut variants: Vec<Vec<Sample>> = values.iter().map(|value| self.samples(self.resolve(value))).collect();
+        // Where a variant has no constant, it may take what has unheard ones.
+        let tagged = variants.iter().all(|samples| samples.iter().all(|sample| sample.spots.iter().any(is_tag)));
+        for spot in variants.iter_mut().flatten().flat_map(|sample| &mut sample.spots) {
+            spot.in_union = true;
+            if tagged && is_tag(spot) {
+                spot.what = What::Tag;
+            }
+        }
+        variants.concat()
+    }
+
+    /// The full object, one for each other sample that a part has, and the smallest.
+    fn record(&self, schema: &Value) -> Vec<Sample> {
+        let is_required = |key: &str| schema["required"].as_array().is_some_and(|list| list.iter().any(|item| item == key));
+        let open = schema.get("additionalProperties").filter(|rest| *rest != &Value::Bool(false));
+        let empty = Sample::of(json!({}), What::Record { open: open.is_some() });
+        let part = |(key, property): (&String, &Value)| {
+            (Step::Key(key.clone()), is_required(key), self.property(property, is_required(key)))
+        };
+        let mut parts: Vec<_> = schema["properties"].as_object().into_iter().flatten().map(part).collect();
+        if let Some(rest) = open {
+            parts.push((Step::Key("open key".to_owned()), false, self.samples(rest)));
+        }
+        // The first sample of every part, but another of one.
+        let full = |other: usize, index: usize| {
+            parts.iter().enumerate().fold(empty.clone(), |sample, (at, (step, _, values))| {
+                sample.with(step, &values[if at == other { index } else { 0 }])
+            })
+        };
+        let others = parts.iter().enumerate().flat_map(|(at, (_, _, values))| (1..values.len()).map(move |index| (at, index)));
+        let needed = parts.iter().filter(|(_, required, _)| *required);
+        let small = needed.fold(empty.clone(), |sample, (step, _, values)| sample.with(step, &values[values.len() - 1]));
+        [full(0, 0)].into_iter().chain(others.map(|(at, index)| full(at, index))).chain([small]).collect()
+    }
+
+    /// The samples of a property, with a spot for its key.
+    fn property(&self, schema: &Value, required: bool) -> Vec<Sample> {
+        let mut samples = self.samples(schema);
+        let nullable = samples.iter().any(|sample| sample.json.is_null() || sample.spots.is_empty());
+        if !required && samples.len() > 1 {
+            // The same as an absent one, to a receiver.
+            samples.retain(|sample| !sample.json.is_null());
+        }
+        // An enum of one value is a constant in other words.
+        let one = values(self.resolve(schema)).is_some_and(|values| values.len() == 1);
+        let constant = required && (schema.get("const").is_some() || one);
+        for sample in &mut samples {
+            let own = sample.spots.iter_mut().filter(|spot| constant && spot.at.is_empty());
+            own.for_each(|spot| spot.what = What::Constant);
+            sample.spots.push(Spot { at: Vec::new(), what: What::Key { required, nullable }, in_union: false });
+        }
+        samples
+    }
+}
+
+impl Sample {
+    fn of(json: Value, what: What) -> Self {
+        Self { json, spots: vec![Spot { at: Vec::new(), what, in_union: false }] }
+    }
+
+    /// JSON in which nothing is to be changed.
+    fn opaque(json: Value) -> Self {
+        Self { json, spots: Vec::new() }
+    }
+
+    /// The sample of a definition where another refers to it: what is in it is tried with the definition's own.
+    fn closed(mut self) -> Self {
+        self.spots.retain(|spot| spot.at.is_empty());
+        self
+    }
+
+    /// Puts `inner` into this list or object.
+    fn with(mut self, step: &Step, inner: &Self) -> Self {
+        match (&mut self.json, step) {
+            (Value::Array(items), Step::Item(_)) => items.push(inner.json.clone()),
+            (object, Step::Key(key)) => object[key] = inner.json.clone(),
+            (other, Step::Item(_)) => panic!("{other} has no items"),
+        }
+        self.spots.extend(inner.spots.iter().map(|spot| {
+            let at = [std::slice::from_ref(step), &spot.at].concat();
+            Spot { at, ..spot.clone() }
+        }));
+        self
+    }
+}
+
+impl Spot {
+    /// Its place in `json`, which the sample was before it was changed.
+    pub fn value<'v>(&self, json: &'v mut Value) -> &'v mut Value {
+        step_into(json, &self.at)
+    }
+
+    /// The way to what holds it.
+    pub fn parent(&self) -> &[Step] {
+        self.at.split_last().map_or(&[], |(_, parent)| parent)
+    }
+
+    /// The way there as errors write it.
+    pub fn path(&self) -> String {
+        self.at.iter().fold("$".to_owned(), |path, step| match step {
+            Step::Key(key) => format!("{path}.{key}"),
+            Step::Item(index) => format!("{path}[{index}]"),
+        })
+    }
+}
+
+/// The value at the end of a way.
+pub fn step_into<'v>(json: &'v mut Value, way: &[Step]) -> &'v mut Value {
+    way.iter().fold(json, |json, step| match step {
+        Step::Key(key) => &mut json[key],
+        Step::Item(index) => &mut json[index],
+    })
+}
+
+/// The schema of what may be left out altogether.
+fn optional(schema: &Value) -> &Value {
+    let is_nothing = |branch: &Value| branch.get("not").is_some();
+    match schema["anyOf"].as_array().map(Vec::as_slice) {
+        Some([nothing, one] | [one, nothing]) if is_nothing(nothing) => one,
+        _ => schema,
+    }
+}
+
+/// The definition that a schema refers to.
+fn reference(schema: &Value) -> Option<&str> {
+    schema["$ref"].as_str()?.rsplit('/').next()
+}
+
+fn values(schema: &Value) -> Option<&Vec<Value>> {
+    schema.get("enum").or_else(|| schema.get("x-extensible-enum"))?.as_array()
+}
+
+fn is_anything(schema: &Value) -> bool {
+    ["type", "$ref", "const", "enum", "anyOf"].iter().all(|keyword| schema.get(keyword).is_none())
+}
