@@ -5,9 +5,15 @@ use serde_json::{Value, json};
 use crate::Error;
 use crate::read::Source;
 
+/// A fix, by name. It says whether it found something to fix.
+type Fix = (&'static str, fn(&mut Source) -> bool);
+
+const FIXES: &[Fix] = &[
+    ("attachments_without_display_name", attachments_without_display_name),
+];
+
 pub fn fix(source: &mut Source) -> Result<(), Error> {
-    let fixes: &[(&str, fn(&mut Source) -> bool)] = &[];
-    for (name, fix) in fixes {
+    for (name, fix) in FIXES {
         if !fix(source) {
             return Err(Error::Fix { fix: (*name).to_owned() });
         }
@@ -15,9 +21,22 @@ pub fn fix(source: &mut Source) -> Result<(), Error> {
     Ok(())
 }
 
-/// Required keys that older supported versions of the CLI leave out.
-pub fn is_absent_in_older_versions(_place: &str) -> bool {
-    false
+/// The CLI gives an attachment back as it got it, and it takes one without `displayName`: seen on
+/// 1.0.10 and 1.0.102, whose schema requires the key.
+fn attachments_without_display_name(source: &mut Source) -> bool {
+    let kinds = ["AttachmentFile", "AttachmentDirectory", "AttachmentSelection"];
+    kinds.into_iter().all(|kind| make_optional(source, kind, "displayName"))
+}
+
+/// Takes `key` out of what the definition requires; false when it was not there.
+fn make_optional(source: &mut Source, definition: &str, key: &str) -> bool {
+    let definition = source.definitions.get_mut(definition);
+    let required = definition.and_then(|found| found.schema.pointer_mut("/required"));
+    required.and_then(Value::as_array_mut).is_some_and(|required| {
+        let before = required.len();
+        required.retain(|name| name != key);
+        required.len() < before
+    })
 }
 
 /// Keys whose value must not show in `Debug`: credentials, and maps that commonly carry them.

@@ -190,7 +190,7 @@ impl Flattener<'_> {
         let mut fields = Vec::new();
         for (key, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let place = format!("{place}.{key}");
-            let required = required(key) && !fix::is_absent_in_older_versions(&place);
+            let required = required(key);
             match constant(self.source, property, &place)? {
                 Some(constant) if required => constants.push((key.clone(), constant)),
                 _ => {

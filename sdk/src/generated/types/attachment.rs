@@ -119,7 +119,7 @@ pub struct AttachmentDirectory {
     /// Absolute directory path
     pub path: String,
     /// User-facing display name for the attachment
-    pub display_name: String,
+    pub display_name: Option<String>,
     /// Frozen rendered line this attachment contributed to the <tagged_files> prompt block (e.g. "* /path (12 items)"). Captured at send time so resumed history reproduces the exact text the model saw, independent of later filesystem changes.
     pub tagged_files_entry: Option<String>,
 }
@@ -130,12 +130,18 @@ record!(
 impl AttachmentDirectory {
     /// With what is required; the rest is unset.
     #[inline]
-    pub fn new(path: impl Into<String>, display_name: impl Into<String>) -> Self {
+    pub fn new(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
-            display_name: display_name.into(),
+            display_name: None,
             tagged_files_entry: None,
         }
+    }
+    /// Sets [`display_name`](Self::display_name).
+    #[inline]
+    pub fn display_name(mut self, display_name: impl Into<String>) -> Self {
+        self.display_name = Some(display_name.into());
+        self
     }
     /// Sets [`tagged_files_entry`](Self::tagged_files_entry).
     #[inline]
@@ -209,7 +215,7 @@ pub struct AttachmentFile {
     /// Absolute file path
     pub path: String,
     /// User-facing display name for the attachment
-    pub display_name: String,
+    pub display_name: Option<String>,
     /// Optional line range to scope the attachment to a specific section of the file
     pub line_range: Option<AttachmentFileLineRange>,
     /// Internal: MIME type of the file's model-facing bytes (post-resize for images). Set when the file's bytes are interned to an asset. Absent externally.
@@ -232,10 +238,10 @@ record!(
 impl AttachmentFile {
     /// With what is required; the rest is unset.
     #[inline]
-    pub fn new(path: impl Into<String>, display_name: impl Into<String>) -> Self {
+    pub fn new(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
-            display_name: display_name.into(),
+            display_name: None,
             line_range: None,
             mime_type: None,
             asset_id: None,
@@ -243,6 +249,12 @@ impl AttachmentFile {
             omitted_reason: None,
             tagged_files_entry: None,
         }
+    }
+    /// Sets [`display_name`](Self::display_name).
+    #[inline]
+    pub fn display_name(mut self, display_name: impl Into<String>) -> Self {
+        self.display_name = Some(display_name.into());
+        self
     }
     /// Sets [`line_range`](Self::line_range).
     #[inline]
@@ -724,7 +736,7 @@ pub struct AttachmentSelection {
     /// Absolute path to the file containing the selection
     pub file_path: String,
     /// User-facing display name for the selection
-    pub display_name: String,
+    pub display_name: Option<String>,
     /// The selected text content
     pub text: String,
     /// Position range of the selection within the file
@@ -739,16 +751,21 @@ impl AttachmentSelection {
     #[inline]
     pub fn new(
         file_path: impl Into<String>,
-        display_name: impl Into<String>,
         text: impl Into<String>,
         selection: AttachmentSelectionDetails,
     ) -> Self {
         Self {
             file_path: file_path.into(),
-            display_name: display_name.into(),
+            display_name: None,
             text: text.into(),
             selection,
         }
+    }
+    /// Sets [`display_name`](Self::display_name).
+    #[inline]
+    pub fn display_name(mut self, display_name: impl Into<String>) -> Self {
+        self.display_name = Some(display_name.into());
+        self
     }
 }
 /// Position range of the selection within the file
