@@ -130,8 +130,8 @@ impl Client {
     pub async fn stop(&self) -> Result<(), Error> {
         let connection = self.0.connection();
         let sessions = connection.sessions();
-        let method = if self.version().has_detach() { "session.detach" } else { "session.destroy" };
         // All at once, so that a silent CLI costs the time of one.
+        let method = self.version().leave();
         let leave = |session: &Arc<SessionState>| session.caller().call::<()>(method, &()).within(SHUTDOWN);
         let leaving: Vec<_> = sessions.iter().map(|session| tokio::spawn(leave(session))).collect();
         for left in leaving {

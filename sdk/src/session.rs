@@ -133,10 +133,8 @@ impl Session {
         }
         // Handlers stay until the answer, since the CLI may ask for them on the way out.
         let _end = EndOnDrop(&self.0);
-        match self.0.state.versions().has_detach() {
-            true => self.rpc().detach().within(DISCONNECT).await.map(drop),
-            false => self.rpc().destroy().within(DISCONNECT).await.map(drop),
-        }
+        let state = &self.0.state;
+        state.caller().call::<()>(state.versions().leave(), &()).within(DISCONNECT).await
     }
 
     fn check_connected(&self) -> Result<(), Error> {
@@ -150,8 +148,7 @@ impl Session {
 impl Drop for Inner {
     fn drop(&mut self) {
         if self.connected.swap(false, Ordering::AcqRel) {
-            let method = if self.state.versions().has_detach() { "session.detach" } else { "session.destroy" };
-            self.state.caller().notify(method, &());
+            self.state.caller().notify(self.state.versions().leave(), &());
             self.end();
         }
     }

@@ -181,38 +181,54 @@ impl Opening {
         if !client.connection().register(Arc::clone(&state)) {
             return Err(Error::Invalid(format!("session {id} is open already on this client")));
         }
-        let registered = Registered { client: &client, state: Some(&state) };
+        let mut registered = Registered { client: &client, state: &state, outcome: Outcome::Unknown };
         for observer in observers {
             drop(Subscription::start(state.subscribe(), observer));
         }
         // The answer to resume has every key of the answer to create.
         let call: Call<SessionResumeResult> = client.caller().call_json(method, config);
-        let opened = call.within(OPEN).await?;
+        let opened = call.within(OPEN).await.inspect_err(|error| registered.failed(error))?;
         if let Some(other) = opened.session_id.as_ref().filter(|other| **other != id) {
             return Err(Error::Invalid(format!("the CLI opened session {other}, not {id}")));
         }
-        registered.keep();
+        registered.outcome = Outcome::Open;
+        drop(registered);
         Ok(Session::new(client, state, opened))
     }
 }
 
-/// Takes the session off the connection again, unless it came to be.
+/// Takes the session off the connection again, unless it came to be, and leaves it if it may have.
 struct Registered<'a> {
     client: &'a ClientInner,
-    state: Option<&'a Arc<SessionState>>,
+    state: &'a SessionState,
+    outcome: Outcome,
+}
+
+/// What is known of a session that was asked for.
+#[derive(PartialEq, Eq)]
+enum Outcome {
+    /// The CLI may have opened it, as when nobody waited for its answer.
+    Unknown,
+    Refused,
+    Open,
 }
 
 impl Registered<'_> {
-    fn keep(mut self) {
-        self.state = None;
+    fn failed(&mut self, error: &Error) {
+        if error.code().is_some() {
+            self.outcome = Outcome::Refused;
+        }
     }
 }
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        if let Some(state) = self.state {
-            self.client.connection().unregister(state.id());
-            state.end(None);
+        if self.outcome == Outcome::Unknown {
+            self.state.caller().notify(self.client.version().leave(), &());
+        }
+        if self.outcome != Outcome::Open {
+            self.client.connection().unregister(self.state.id());
+            self.state.end(None);
         }
     }
 }

@@ -36,9 +36,10 @@ impl CliVersion {
         self.is_from([1, 0, 35])
     }
 
-    /// `session.detach`, which leaves the session to other clients: seen on 1.0.81, absent on 1.0.65.
-    pub(crate) fn has_detach(&self) -> bool {
-        self.is_from([1, 0, 81])
+    /// The method that ends a client's part in a session. `session.detach` leaves the session to other
+    /// clients: seen on 1.0.81, absent on 1.0.65.
+    pub(crate) fn leave(&self) -> &'static str {
+        if self.is_from([1, 0, 81]) { "session.detach" } else { "session.destroy" }
     }
 
     /// `session.abort` drops the prompts that wait, and the `abort` event comes before its answer: seen
