@@ -49,7 +49,7 @@ fn doc(doc: &Doc, fallback: &str, more: &[String]) -> TokenStream {
         lines.extend([String::new(), line.clone()]);
     }
     let deprecated = doc.deprecated.then(|| quote!(#[deprecated]));
-    let lines = lines.iter().map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
+    let lines = lines.iter().skip_while(|line| line.is_empty()).map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
     quote!(#(#[doc = #lines])* #deprecated)
 }
 

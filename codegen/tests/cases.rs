@@ -2,7 +2,8 @@
 //!
 //! A case is a `.json` in `golden` or `refused` with the parts `api`, `events` and `supplement`, each
 //! of them left out where it is empty. Run with `UPDATE=1` to write what is expected of a new case,
-//! then read it.
+//! then read it. Fixes that find nothing to fix are refused, so `fixes.json` holds definitions for
+//! all of them, which every case is given.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -30,13 +31,24 @@ fn schemas_beyond_the_generator_are_refused() {
 }
 
 fn generated(case: &Value) -> Result<Output, Error> {
-    let part = |name: &str, empty: Value| case.get(name).unwrap_or(&empty).to_string();
+    let part = |name: &str, empty: Value| case.get(name).cloned().unwrap_or(empty);
+    let mut api = part("api", json!({"definitions": {}}));
+    if let (Some(given), Value::Object(needed)) = (api["definitions"].as_object_mut(), fixes(case)) {
+        given.extend(needed);
+    }
     generate(Input {
         version: "0.0.0",
-        api: &part("api", json!({"definitions": {}})),
-        events: &part("events", json!({"definitions": {"SessionEvent": {"anyOf": []}}})),
-        supplement: &part("supplement", json!({"definitions": {}})),
+        api: &api.to_string(),
+        events: &part("events", json!({"definitions": {"SessionEvent": {"anyOf": []}}})).to_string(),
+        supplement: &part("supplement", json!({"definitions": {}})).to_string(),
     })
+}
+
+/// What the fixes are for, unless the case is about its absence.
+fn fixes(case: &Value) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixes.json");
+    let all = serde_json::from_str(&read(&path)).expect("fixes.json is JSON");
+    if case["fixes"] == false { json!({}) } else { all }
 }
 
 /// Compares what `actual` makes of each case in `folder` with the file beside it.
@@ -57,7 +69,9 @@ fn check(folder: &str, extension: &str, actual: impl Fn(&str, &Value) -> String)
         }
     }
     let given: BTreeSet<PathBuf> = cases.iter().map(|case| case.with_extension(extension)).collect();
-    wrong.extend(files(&folder, extension).difference(&given).map(|path| format!("{}: of no case", path.display())));
+    wrong.extend(
+        files(&folder, extension).difference(&given).map(|path| format!("{}: of no case", path.display())),
+    );
     assert!(wrong.is_empty(), "{}\nrun with UPDATE=1 if that is right", wrong.join("\n"));
 }
 

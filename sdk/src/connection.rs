@@ -32,6 +32,8 @@ pub(crate) struct Connection {
     outgoing: mpsc::UnboundedSender<Outgoing>,
     calls: Mutex<Calls>,
     sessions: Mutex<HashMap<String, Arc<SessionState>>>,
+    /// Where the CLI's answers to goodbyes come, by session.
+    leaving: Mutex<HashMap<String, oneshot::Receiver<Reply>>>,
     closed: watch::Sender<Option<Closed>>,
 }
 
@@ -68,6 +70,7 @@ impl Connection {
             outgoing,
             calls: Mutex::default(),
             sessions: Mutex::default(),
+            leaving: Mutex::default(),
             closed: watch::Sender::new(None),
         });
         tokio::spawn(write(to, queue, Arc::clone(&connection)));
@@ -94,6 +97,25 @@ impl Connection {
     pub fn request_unanswered(&self, method: &str, params: &str) {
         if let Ok((id, _)) = self.request(method, params) {
             self.forget(id);
+        }
+    }
+
+    /// Sends the goodbye of a session without waiting for its answer; [`left`](Self::left) does.
+    pub fn leave(&self, session: &str, method: &str, params: &str) {
+        if let Ok((_, answer)) = self.request(method, params) {
+            let mut leaving = lock(&self.leaving);
+            leaving.retain(|_, answer| matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Empty)));
+            leaving.insert(session.to_owned(), answer);
+        }
+    }
+
+    /// Waits until the CLI has answered the last goodbye of a session. It works on several requests at
+    /// once, so that a goodbye could else end what was opened after it.
+    pub async fn left(&self, session: &str) {
+        let answer = lock(&self.leaving).remove(session);
+        if let Some(answer) = answer {
+            // Whatever the answer is, it is over.
+            drop(answer.await);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What can go wrong, as one enum.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,17 +9,16 @@ use crate::types::ErrorData;
 use crate::wire::DecodeError;
 
 /// Why something did not work.
-#[derive(Debug, Clone, thiserror::Error)]
+//
+// The crate's errors say by hand what a derive would: it brings five crates to every user's build.
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Error {
     /// The CLI's program was not found.
-    #[error(transparent)]
     NotFound(NotFound),
     /// The CLI's program was found but could not be started.
-    #[error(transparent)]
     Start(Arc<SpawnError>),
     /// The CLI speaks a version of the protocol that this crate does not.
-    #[error("the Copilot CLI {version} speaks protocol {found}; this crate speaks {supported}")]
     ProtocolVersion {
         /// The protocol version the CLI answered with.
         found: i64,
@@ -28,10 +28,8 @@ pub enum Error {
         version: String,
     },
     /// The connection to the CLI is over.
-    #[error("the connection to the Copilot CLI is closed: {0}")]
     Closed(Closed),
     /// The CLI answered a request with an error.
-    #[error("{method} failed: {error}")]
     Rpc {
         /// The request's method.
         method: String,
@@ -39,7 +37,6 @@ pub enum Error {
         error: RpcError,
     },
     /// The CLI's answer did not have the shape the schema gives it.
-    #[error("the answer to {method} is not as expected: {error}")]
     Decode {
         /// The request's method.
         method: String,
@@ -47,13 +44,10 @@ pub enum Error {
         error: DecodeError,
     },
     /// The agent could not finish the turn, as `session.error` says.
-    #[error("the turn failed: {}", .0.message)]
     Turn(Box<ErrorData>),
     /// The session ended before the turn did.
-    #[error("the session ended before the turn did")]
     SessionEnded,
     /// Something took longer than it was given.
-    #[error("{what} took longer than {after:?}")]
     Timeout {
         /// What was waited for.
         what: String,
@@ -61,13 +55,43 @@ pub enum Error {
         after: Duration,
     },
     /// What the program asked for makes no sense; nothing was sent.
-    #[error("{0}")]
     Invalid(String),
 }
 
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound(error) => error.fmt(f),
+            Self::Start(error) => match std::error::Error::source(&**error) {
+                Some(cause) => write!(f, "{error}: {cause}"),
+                None => error.fmt(f),
+            },
+            Self::ProtocolVersion { found, supported, version } => {
+                write!(f, "the Copilot CLI {version} speaks protocol {found}; this crate speaks {supported}")
+            }
+            Self::Closed(closed) => write!(f, "the connection to the Copilot CLI is closed: {closed}"),
+            Self::Rpc { method, error } => write!(f, "{method} failed: {error}"),
+            Self::Decode { method, error } => write!(f, "the answer to {method} is not as expected: {error}"),
+            Self::Turn(error) => write!(f, "the turn failed: {}", error.message),
+            Self::SessionEnded => f.write_str("the session ended before the turn did"),
+            Self::Timeout { what, after } => write!(f, "{what} took longer than {after:?}"),
+            Self::Invalid(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Rpc { error, .. } => Some(error),
+            Self::Decode { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
 /// The error of a JSON-RPC response.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message} (code {code})")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RpcError {
     /// The JSON-RPC error code, such as -32601 for an unknown method.
@@ -77,6 +101,14 @@ pub struct RpcError {
     /// More, as JSON text, when the CLI sent it.
     pub data: Option<String>,
 }
+
+impl fmt::Display for RpcError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (code {})", self.message, self.code)
+    }
+}
+
+impl std::error::Error for RpcError {}
 
 impl RpcError {
     /// The peer does not know the method.
@@ -112,8 +144,8 @@ impl Closed {
     }
 }
 
-impl std::fmt::Display for Closed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)?;
         if let Some(code) = self.exit_code {
             write!(f, ", exit code {code}")?;

@@ -234,16 +234,16 @@ impl Wire for SessionEvent {
     }
 }
 
-impl serde::Serialize for SessionEvent {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let json: serde_json::Value = serde_json::from_str(self.raw()).map_err(serde::ser::Error::custom)?;
+impl serde_core::Serialize for SessionEvent {
+    fn serialize<S: serde_core::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let json: serde_json::Value = serde_json::from_str(self.raw()).map_err(serde_core::ser::Error::custom)?;
         json.serialize(to)
     }
 }
 
-impl<'de> serde::Deserialize<'de> for SessionEvent {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+impl<'de> serde_core::Deserialize<'de> for SessionEvent {
+    fn deserialize<D: serde_core::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let json = serde_json::Value::deserialize(from)?;
-        Self::from_json(json.to_string()).map_err(serde::de::Error::custom)
+        Self::from_json(json.to_string()).map_err(serde_core::de::Error::custom)
     }
 }

@@ -37,7 +37,7 @@ pub use generated::{methods, server_rpc, session_rpc, types};
 pub use handler::HandlerContext;
 pub use permission::{Decision, PermissionRequest};
 pub use process::{NotFound, SpawnError};
-pub use rpc::{Call, ClientMethod, Method, Notification};
+pub use rpc::{Call, ClientMethod, Notification};
 pub use session::Session;
 pub use session_builder::SessionBuilder;
 pub use tool::{IntoToolResult, Tool, ToolContext, ToolResult};

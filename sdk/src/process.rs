@@ -50,20 +50,17 @@ pub(crate) struct Launch {
 }
 
 /// Why the CLI did not start.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum SpawnError {
     /// There is no CLI where it was looked for.
-    #[error(transparent)]
-    NotFound(#[from] NotFound),
+    NotFound(NotFound),
     /// The working directory is not one.
-    #[error("the Copilot CLI's working directory does not exist: {}", path.display())]
     Directory {
         /// The directory as it was given.
         path: PathBuf,
     },
     /// The system could not run the CLI.
-    #[error("the Copilot CLI could not be started from {}", program.display())]
     Start {
         /// The program that was to run.
         program: PathBuf,
@@ -71,8 +68,37 @@ pub enum SpawnError {
         source: io::Error,
     },
     /// There was no runtime to serve the CLI's pipes.
-    #[error("the Copilot CLI can only be started from within a Tokio runtime")]
     NoRuntime,
+}
+
+impl From<NotFound> for SpawnError {
+    fn from(error: NotFound) -> Self {
+        Self::NotFound(error)
+    }
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound(error) => error.fmt(f),
+            Self::Directory { path } => {
+                write!(f, "the Copilot CLI's working directory does not exist: {}", path.display())
+            }
+            Self::Start { program, .. } => {
+                write!(f, "the Copilot CLI could not be started from {}", program.display())
+            }
+            Self::NoRuntime => f.write_str("the Copilot CLI can only be started from within a Tokio runtime"),
+        }
+    }
+}
+
+impl std::error::Error for SpawnError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Start { source, .. } => Some(source),
+            _ => None,
+        }
+    }
 }
 
 /// How the CLI ended; both are absent when the system did not say.

@@ -1,4 +1,4 @@
-//! Calls on the CLI, and the methods of the protocol as types.
+//! Calls on the CLI, and the calls of the CLI as types.
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -12,8 +12,8 @@ use crate::connection::{Connection, NoResult, Reply, quote};
 use crate::error::{Closed, Error};
 use crate::wire::{self, Wire, Writer};
 
-/// A method of the protocol. The types that implement it stand in [`methods`](crate::methods).
-pub trait Method {
+/// A method that the CLI calls on us. The types that implement it stand in [`methods`](crate::methods).
+pub trait ClientMethod {
     /// The method's name on the wire.
     const NAME: &'static str;
     /// What a request holds, without the `sessionId`.
@@ -21,9 +21,6 @@ pub trait Method {
     /// What it is answered with.
     type Result: Wire + Send + 'static;
 }
-
-/// A method that the CLI calls on us.
-pub trait ClientMethod: Method {}
 
 /// Something the CLI tells us without wanting an answer.
 pub trait Notification {
@@ -65,6 +62,13 @@ impl Caller {
     /// Sends a request at once whose answer nobody waits for.
     pub(crate) fn notify(&self, method: &str, params: &dyn Wire) {
         self.connection.request_unanswered(method, &self.params(params));
+    }
+
+    /// Sends the goodbye of the session that calls.
+    pub(crate) fn leave(&self, method: &str) {
+        if let Some(id) = &self.session_id {
+            self.connection.leave(id, method, &self.params(&()));
+        }
     }
 
     /// The params as JSON, with the session's id among them.

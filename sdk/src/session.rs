@@ -148,7 +148,7 @@ impl Session {
 impl Drop for Inner {
     fn drop(&mut self) {
         if self.connected.swap(false, Ordering::AcqRel) {
-            self.state.caller().notify(self.state.versions().leave(), &());
+            self.state.caller().leave(self.state.versions().leave());
             self.end();
         }
     }

@@ -21,6 +21,9 @@ use crate::types::{
 /// How long the CLI is given to make or resume a session.
 const OPEN: Duration = Duration::from_secs(120);
 
+/// How long the CLI is given to let go of a session that is opened again.
+const LEFT: Duration = Duration::from_secs(10);
+
 type Observer = Box<dyn FnMut(&SessionEvent) + Send>;
 
 /// The configuration and the handlers of a session; made by [`Client::session`](crate::Client::session).
@@ -177,6 +180,8 @@ impl Opening {
         handlers.tools = tools.into_iter().map(|tool| (tool.name().to_owned(), tool)).collect();
 
         let connection = Arc::clone(client.connection());
+        // The CLI has let go of it by then, or will not answer what follows either.
+        drop(tokio::time::timeout(LEFT, connection.left(&id)).await);
         let state = SessionState::new(id.clone(), connection, client.version().clone(), handlers);
         if !client.connection().register(Arc::clone(&state)) {
             return Err(Error::Invalid(format!("session {id} is open already on this client")));
@@ -224,7 +229,7 @@ impl Registered<'_> {
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
         if self.outcome == Outcome::Unknown {
-            self.state.caller().notify(self.client.version().leave(), &());
+            self.state.caller().leave(self.client.version().leave());
         }
         if self.outcome != Outcome::Open {
             self.client.connection().unregister(self.state.id());

@@ -34,7 +34,7 @@ impl Tool {
     #[cfg(feature = "schemars")]
     pub fn new<A, F, Fut>(name: impl Into<String>, description: impl Into<String>, run: F) -> Self
     where
-        A: serde::de::DeserializeOwned + schemars::JsonSchema,
+        A: serde_core::de::DeserializeOwned + schemars::JsonSchema,
         F: Fn(A, ToolContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoToolResult> + Send + 'static,
     {
@@ -53,7 +53,7 @@ impl Tool {
         run: F,
     ) -> Self
     where
-        A: serde::de::DeserializeOwned,
+        A: serde_core::de::DeserializeOwned,
         F: Fn(A, ToolContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoToolResult> + Send + 'static,
     {
@@ -84,7 +84,7 @@ impl Tool {
 }
 
 /// Reads the arguments. No arguments come as an empty object, also where `()` is asked for.
-fn read<A: serde::de::DeserializeOwned>(arguments: serde_json::Value) -> Result<A, serde_json::Error> {
+fn read<A: serde_core::de::DeserializeOwned>(arguments: serde_json::Value) -> Result<A, serde_json::Error> {
     let none = arguments.as_object().is_some_and(serde_json::Map::is_empty);
     serde_json::from_value(arguments).or_else(|error| match none {
         true => serde_json::from_value(serde_json::Value::Null).map_err(|_| error),

@@ -98,17 +98,17 @@ pub(crate) fn debug(value: &dyn Wire, name: &str, f: &mut std::fmt::Formatter<'_
 
 /// `Serialize` of a generated type, through JSON so that every type shares one body.
 #[cfg(feature = "serde")]
-pub(crate) fn serialize<S: serde::Serializer>(value: &dyn Wire, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<S: serde_core::Serializer>(value: &dyn Wire, to: S) -> Result<S::Ok, S::Error> {
     let json: serde_json::Value =
-        serde_json::from_str(&to_json(value)).map_err(serde::ser::Error::custom)?;
-    serde::Serialize::serialize(&json, to)
+        serde_json::from_str(&to_json(value)).map_err(serde_core::ser::Error::custom)?;
+    serde_core::Serialize::serialize(&json, to)
 }
 
 /// `Deserialize` of a generated type, through JSON so that every type shares one body.
 #[cfg(feature = "serde")]
-pub(crate) fn deserialize<'de, T: Wire, D: serde::Deserializer<'de>>(from: D) -> Result<T, D::Error> {
-    let json: serde_json::Value = serde::Deserialize::deserialize(from)?;
-    from_json(&json.to_string()).map_err(serde::de::Error::custom)
+pub(crate) fn deserialize<'de, T: Wire, D: serde_core::Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    let json: serde_json::Value = serde_core::Deserialize::deserialize(from)?;
+    from_json(&json.to_string()).map_err(serde_core::de::Error::custom)
 }
 
 /// What every generated type has beside [`Wire`].
@@ -121,16 +121,16 @@ macro_rules! common {
             }
         }
         #[cfg(feature = "serde")]
-        impl serde::Serialize for $type {
+        impl serde_core::Serialize for $type {
             #[inline]
-            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            fn serialize<S: serde_core::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 $crate::wire::serialize(self, to)
             }
         }
         #[cfg(feature = "serde")]
-        impl<'de> serde::Deserialize<'de> for $type {
+        impl<'de> serde_core::Deserialize<'de> for $type {
             #[inline]
-            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            fn deserialize<D: serde_core::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 $crate::wire::deserialize(from)
             }
         }

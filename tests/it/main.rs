@@ -1,5 +1,11 @@
 //! All tests, in one binary.
 
+mod connection;
 mod generated;
+mod permissions;
 mod real;
 mod recordings;
+mod rig;
+mod session;
+mod tools;
+mod turns;

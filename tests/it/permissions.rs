@@ -13,8 +13,12 @@ use crate::rig::{Rig, assert_alive};
 const ANSWER: &str = "session.permissions.handlePendingPermissionRequest";
 
 /// A session whose permissions the closure decides.
-async fn deciding(version: &str, decide: impl Fn(PermissionRequest) -> Decision + Send + Sync + 'static) -> Rig {
-    let configure = |session: SessionBuilder| session.on_permission(move |request| std::future::ready(decide(request)));
+async fn deciding(
+    version: &str,
+    decide: impl Fn(PermissionRequest) -> Decision + Send + Sync + 'static,
+) -> Rig {
+    let configure =
+        |session: SessionBuilder| session.on_permission(move |request| std::future::ready(decide(request)));
     Rig::on(FakeCli::of_version(version), configure).await
 }
 
@@ -128,10 +132,15 @@ async fn a_panicking_handler() {
 async fn an_undecodable_request() {
     for (version, word) in [("1.0.102", "reject"), ("1.0.34", "denied-interactively-by-user")] {
         let rig = deciding(version, |_| panic!("not to be asked")).await;
-        for request in [json!({"kind": "shell", "fullCommandText": 5}), json!("text"), json!(["shell"]), Value::Null] {
+        for request in
+            [json!({"kind": "shell", "fullCommandText": 5}), json!("text"), json!(["shell"]), Value::Null]
+        {
             let answer = rig.decision(request.clone()).await;
             assert_eq!(answer["kind"], word, "{request}");
-            assert!(answer["feedback"].as_str().is_some_and(|text| text.contains("could not be read")), "{answer}");
+            assert!(
+                answer["feedback"].as_str().is_some_and(|text| text.contains("could not be read")),
+                "{answer}"
+            );
         }
     }
 }

@@ -6,6 +6,7 @@ mod lifeline;
 mod permissions;
 #[cfg(unix)]
 mod process;
+mod requests;
 mod resume;
 mod rig;
 mod rpc;
@@ -13,4 +14,3 @@ mod rpc;
 mod shell;
 mod tools;
 mod turns;
-mod scratch;

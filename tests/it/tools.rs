@@ -19,7 +19,8 @@ struct Key {
 
 /// A session with these tools.
 async fn with(tools: impl IntoIterator<Item = Tool>) -> Rig {
-    Rig::with(|session| tools.into_iter().fold(session.approve_all(), |session, tool| session.tool(tool))).await
+    Rig::with(|session| tools.into_iter().fold(session.approve_all(), |session, tool| session.tool(tool)))
+        .await
 }
 
 /// A tool of this name that answers every key with the same.
@@ -38,7 +39,10 @@ impl Rig {
         let params = self.fake.received(ANSWER).await;
         let (request_id, result) = (params["requestId"].clone(), params["result"].clone());
         // These and nothing else.
-        assert_eq!(params, json!({"sessionId": self.session.id(), "requestId": request_id, "result": result}));
+        assert_eq!(
+            params,
+            json!({"sessionId": self.session.id(), "requestId": request_id, "result": result})
+        );
         (request_id.as_str().expect("an id").to_owned(), result)
     }
 
@@ -111,8 +115,12 @@ async fn arguments_and_context() {
 /// Arguments that do not fit their type are told to the model, and the tool does not run.
 #[tokio::test(start_paused = true)]
 async fn invalid_arguments() {
-    let rig = with([Tool::new("lookup", "Looks up", async |_: Key, _| -> String { panic!("not to be run") })]).await;
-    for (arguments, found) in [(json!({}), "key"), (json!({"key": 5}), "5"), (json!("text"), "text"), (Value::Null, "null")] {
+    let rig =
+        with([Tool::new("lookup", "Looks up", async |_: Key, _| -> String { panic!("not to be run") })])
+            .await;
+    for (arguments, found) in
+        [(json!({}), "key"), (json!({"key": 5}), "5"), (json!("text"), "text"), (Value::Null, "null")]
+    {
         let result = rig.call_tool("lookup", arguments.clone()).await;
         let text = result["textResultForLlm"].as_str().expect("a text");
         assert!(text.starts_with("invalid arguments") && text.contains(found), "{arguments}: {text}");
@@ -217,7 +225,8 @@ async fn a_tool_that_calls_back() {
 #[tokio::test(start_paused = true)]
 async fn tools_of_two_sessions() {
     let rig = with([fixed("same", "first")]).await;
-    let other = rig.client.session().approve_all().tool(fixed("same", "second")).create().await.expect("a session");
+    let other =
+        rig.client.session().approve_all().tool(fixed("same", "second")).create().await.expect("a session");
     rig.fake.emit(other.id(), say::tool_call(other.id(), "1", "same", json!({"key": "k"})));
     let params = rig.fake.received(ANSWER).await;
     assert_eq!((&params["sessionId"], &params["result"]), (&json!(other.id()), &success("second")));

@@ -6,9 +6,9 @@
 //! [`FakeCli::request`] asks the client something, [`FakeCli::received`] waits for what the client asks.
 //!
 //! Nothing in it depends on time but the deadlines: a wait that lasts a minute panics and says what
-//! had come instead, and after three minutes the fake hangs up, so that no test hangs, and panics when
-//! it is dropped, so that none passes by it. Under tokio's paused time both happen as soon as every
-//! task waits.
+//! had come instead. After three minutes the fake hangs up, so that no test hangs, and it panics when it
+//! is dropped, so that none passes by that; where not even that ends a test, the process is ended.
+//! Under tokio's paused time all of this happens as soon as every task waits.
 
 mod defaults;
 mod log;
@@ -18,8 +18,9 @@ mod wire;
 pub use log::{Call, Frame, Side};
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -110,14 +111,7 @@ impl FakeCli {
         tokio::spawn(wire::write(we_write, queue));
         let reader = tokio::spawn(wire::read(we_read, fake.clone()));
         fake.0.reader.get_or_init(|| reader.abort_handle());
-        let expiring = Arc::downgrade(&fake.0);
-        tokio::spawn(async move {
-            tokio::time::sleep(LIFETIME).await;
-            if let Some(shared) = expiring.upgrade() {
-                shared.expired.store(true, Ordering::Relaxed);
-                drop(shared.outgoing.send(Outgoing::HangUp));
-            }
-        });
+        tokio::spawn(expire(Arc::downgrade(&fake.0)));
         fake
     }
 
@@ -313,6 +307,23 @@ impl FakeCli {
         };
         let found = tokio::time::timeout(PATIENCE, finding).await;
         found.unwrap_or_else(|_| panic!("{what} did not come; {}", self.0.log.borrow().story()))
+    }
+}
+
+/// Ends a fake that a test waits for in vain.
+async fn expire(shared: Weak<Shared>) {
+    tokio::time::sleep(LIFETIME).await;
+    if let Some(shared) = shared.upgrade() {
+        shared.expired.store(true, Ordering::Relaxed);
+        drop(shared.outgoing.send(Outgoing::HangUp));
+    }
+    tokio::time::sleep(PATIENCE).await;
+    if let Some(shared) = shared.upgrade() {
+        // Not by `eprintln`, whose text a test that does not end keeps for itself.
+        let text =
+            format!("a test hangs even though the fake CLI hung up; {}\n", shared.log.borrow().story());
+        drop(std::io::stderr().write_all(text.as_bytes()));
+        std::process::exit(101);
     }
 }
 

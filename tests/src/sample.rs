@@ -8,6 +8,13 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+/// Keys that the schemas require and CLIs leave out all the same; see `codegen/src/fix.rs`.
+const LEFT_OUT: [(&str, &str); 3] = [
+    ("AttachmentFile", "displayName"),
+    ("AttachmentDirectory", "displayName"),
+    ("AttachmentSelection", "displayName"),
+];
+
 /// The definitions, methods and events of the schema files.
 pub struct Schemas {
     definitions: Map<String, Value>,
@@ -86,12 +93,17 @@ impl Schemas {
     pub fn read() -> Self {
         let [api, events, supplement] = ["api", "session-events", "supplement"].map(|name| {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../schema/{name}.schema.json"));
-            let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let text =
+                fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         });
         let mut schemas = Self { definitions: Map::new(), events: BTreeMap::new(), loose: BTreeMap::new() };
         for file in [&supplement, &events, &api] {
             schemas.definitions.extend(file["definitions"].as_object().cloned().unwrap_or_default());
+        }
+        for (definition, key) in LEFT_OUT {
+            let required = schemas.definitions[definition]["required"].as_array_mut();
+            required.expect("a list of keys").retain(|name| name != key);
         }
         schemas.take_events();
         for (group, tree) in [&api, &supplement].into_iter().filter_map(Value::as_object).flatten() {
@@ -110,7 +122,11 @@ impl Schemas {
 
     /// Samples for a place: the first with everything in it, the last with as little as can be.
     pub fn of_place(&self, place: &str) -> Vec<Sample> {
-        self.samples(self.definitions.get(place).or_else(|| self.loose.get(place)).unwrap_or(&Value::Null))
+        let definition = self.definitions.get(place);
+        let mut samples = self.samples(definition.or_else(|| self.loose.get(place)).unwrap_or(&Value::Null));
+        // That a definition may be null is a matter of the places that refer to it.
+        samples.retain(|sample| definition.is_none() || !sample.json.is_null());
+        samples
     }
 
     /// The types of all events, each with samples of its data.
@@ -120,12 +136,13 @@ impl Schemas {
 
     /// Takes the envelopes, which are one type of the crate's own, out of the definitions.
     fn take_events(&mut self) {
-        let union = self.definitions.shift_remove("SessionEvent").unwrap_or_default();
+        let union = self.definitions.remove("SessionEvent").unwrap_or_default();
         for branch in union["anyOf"].as_array().into_iter().flatten() {
-            let envelope = reference(branch).and_then(|name| self.definitions.shift_remove(name)).unwrap_or_default();
+            let envelope =
+                reference(branch).and_then(|name| self.definitions.remove(name)).unwrap_or_default();
             let kind = envelope["properties"]["type"]["const"].as_str().unwrap_or_default().to_owned();
             let data = envelope["properties"]["data"].clone();
-            if reference(&data).is_none() {
+            if is_own(&data) {
                 self.loose.insert(format!("{kind}: data"), data.clone());
             }
             self.events.insert(kind, data);
@@ -142,13 +159,13 @@ impl Schemas {
         let is_defined = titled.is_some_and(|title| self.definitions.contains_key(title));
         if let Some(properties) = params.get_mut("properties").and_then(Value::as_object_mut) {
             // The session's id is filled in for the user.
-            of_session.then(|| properties.shift_remove("sessionId"));
+            of_session.then(|| properties.remove("sessionId"));
             if is_defined || properties.is_empty() {
                 params = Value::Null;
             }
         }
-        for (part, schema) in [("params", &params), ("result", optional(&tree["result"]))] {
-            if !schema.is_null() && schema["type"] != "null" && reference(schema).is_none() {
+        for (part, schema) in [("params", &params), ("result", &tree["result"])] {
+            if is_own(schema) {
                 self.loose.insert(format!("{name}: {part}"), schema.clone());
             }
         }
@@ -166,7 +183,9 @@ impl Schemas {
             return vec![Sample::of(value.clone(), if value.is_string() { What::Text } else { What::Flag })];
         }
         if reference(schema) == Some("SessionEvent") {
-            return vec![Sample::opaque(json!({"type": "from.the.future", "id": "1", "data": {"list": [null]}}))];
+            return vec![Sample::opaque(
+                json!({"type": "from.the.future", "id": "1", "data": {"list": [null]}}),
+            )];
         }
         if reference(schema).is_some() {
             return self.samples(self.resolve(schema)).pop().map(Sample::closed).into_iter().collect();
@@ -206,7 +225,7 @@ impl Schemas {
             _ => (Sample::of(json!({}), what), Step::Key("any key".to_owned())),
         };
         let inner = self.samples(holds.unwrap_or(&Value::Bool(true)));
-        inner.iter().map(|inner| empty.clone().with(&step, inner)).chain([empty.clone()]).collect()
+        inner.iter().map(|inner| empty.clone().holding(&step, inner)).chain([empty.clone()]).collect()
     }
 
     fn union(&self, branches: &[Value]) -> Vec<Sample> {
@@ -224,9 +243,11 @@ impl Schemas {
 
     fn variants(&self, values: &[&Value]) -> Vec<Sample> {
         let is_tag = |spot: &Spot| spot.what == What::Constant && spot.at.len() == 1;
-        let mut variants: Vec<Vec<Sample>> = values.iter().map(|value| self.samples(self.resolve(value))).collect();
+        let mut variants: Vec<Vec<Sample>> =
+            values.iter().map(|value| self.samples(self.resolve(value))).collect();
         // Where a variant has no constant, it may take what has unheard ones.
-        let tagged = variants.iter().all(|samples| samples.iter().all(|sample| sample.spots.iter().any(is_tag)));
+        let tagged =
+            variants.iter().all(|samples| samples.iter().all(|sample| sample.spots.iter().any(is_tag)));
         for spot in variants.iter_mut().flatten().flat_map(|sample| &mut sample.spots) {
             spot.in_union = true;
             if tagged && is_tag(spot) {
@@ -238,26 +259,32 @@ impl Schemas {
 
     /// The full object, one for each other sample that a part has, and the smallest.
     fn record(&self, schema: &Value) -> Vec<Sample> {
-        let is_required = |key: &str| schema["required"].as_array().is_some_and(|list| list.iter().any(|item| item == key));
+        let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
         let open = schema.get("additionalProperties").filter(|rest| *rest != &Value::Bool(false));
         let empty = Sample::of(json!({}), What::Record { open: open.is_some() });
         let part = |(key, property): (&String, &Value)| {
-            (Step::Key(key.clone()), is_required(key), self.property(property, is_required(key)))
+            let required = required.iter().any(|name| name == key);
+            (Step::Key(key.clone()), required, self.property(property, required))
         };
         let mut parts: Vec<_> = schema["properties"].as_object().into_iter().flatten().map(part).collect();
         if let Some(rest) = open {
             parts.push((Step::Key("open key".to_owned()), false, self.samples(rest)));
         }
         // The first sample of every part, but another of one.
-        let full = |other: usize, index: usize| {
+        let full = |(other, index): (usize, usize)| {
             parts.iter().enumerate().fold(empty.clone(), |sample, (at, (step, _, values))| {
-                sample.with(step, &values[if at == other { index } else { 0 }])
+                sample.holding(step, &values[if at == other { index } else { 0 }])
             })
         };
-        let others = parts.iter().enumerate().flat_map(|(at, (_, _, values))| (1..values.len()).map(move |index| (at, index)));
+        let others =
+            |(at, part): (usize, &(_, _, Vec<Sample>))| (1..part.2.len()).map(move |index| (at, index));
+        let others = parts.iter().enumerate().flat_map(others);
+        let mut samples: Vec<Sample> = [(0, 0)].into_iter().chain(others).map(full).collect();
         let needed = parts.iter().filter(|(_, required, _)| *required);
-        let small = needed.fold(empty.clone(), |sample, (step, _, values)| sample.with(step, &values[values.len() - 1]));
-        [full(0, 0)].into_iter().chain(others.map(|(at, index)| full(at, index))).chain([small]).collect()
+        samples.push(
+            needed.fold(empty, |sample, (step, _, values)| sample.holding(step, &values[values.len() - 1])),
+        );
+        samples
     }
 
     /// The samples of a property, with a spot for its key.
@@ -274,13 +301,21 @@ impl Schemas {
         for sample in &mut samples {
             let own = sample.spots.iter_mut().filter(|spot| constant && spot.at.is_empty());
             own.for_each(|spot| spot.what = What::Constant);
-            sample.spots.push(Spot { at: Vec::new(), what: What::Key { required, nullable }, in_union: false });
+            let what = What::Key { required, nullable };
+            sample.spots.push(Spot { at: Vec::new(), what, in_union: false });
         }
         samples
     }
 }
 
 impl Sample {
+    /// The JSON with the value at `spot` changed.
+    pub fn with(&self, spot: &Spot, change: impl FnOnce(&mut Value)) -> Value {
+        let mut json = self.json.clone();
+        change(spot.value(&mut json));
+        json
+    }
+
     fn of(json: Value, what: What) -> Self {
         Self { json, spots: vec![Spot { at: Vec::new(), what, in_union: false }] }
     }
@@ -297,7 +332,7 @@ impl Sample {
     }
 
     /// Puts `inner` into this list or object.
-    fn with(mut self, step: &Step, inner: &Self) -> Self {
+    fn holding(mut self, step: &Step, inner: &Self) -> Self {
         match (&mut self.json, step) {
             (Value::Array(items), Step::Item(_)) => items.push(inner.json.clone()),
             (object, Step::Key(key)) => object[key] = inner.json.clone(),
@@ -337,6 +372,15 @@ pub fn step_into<'v>(json: &'v mut Value, way: &[Step]) -> &'v mut Value {
         Step::Key(key) => &mut json[key],
         Step::Item(index) => &mut json[index],
     })
+}
+
+/// Whether a schema describes an object, enum or union inline, be it in a list or map.
+fn is_own(schema: &Value) -> bool {
+    let inner = [schema.get("items"), schema.get("additionalProperties")];
+    schema.get("properties").is_some()
+        || values(schema).is_some()
+        || schema["anyOf"].as_array().is_some_and(|branches| branches.iter().any(is_own))
+        || inner.into_iter().flatten().any(is_own)
 }
 
 /// The schema of what may be left out altogether.

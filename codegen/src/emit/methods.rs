@@ -1,4 +1,5 @@
-//! A marker type for every method, so that handlers and tests can name one with its params and result.
+//! A marker type for every method the CLI calls on us, so that a handler can name it with its params
+//! and result.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +11,7 @@ use crate::model::{Method, Model};
 use crate::read::Group;
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
-    let files_of: [(&str, &str, &[Group]); 4] = [
-        ("server", " Methods we call beside those for one session.", &[Group::Server]),
-        ("session", " Methods we call for one session. Params leave out the `sessionId`.", &[Group::Session]),
+    let files_of: [(&str, &str, &[Group]); 2] = [
         (
             "client",
             " Methods the CLI calls on us. Params leave out the `sessionId`.",
@@ -31,7 +30,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     files.insert(
         "methods.rs".to_owned(),
         quote! {
-            #![doc = " The protocol's methods as types."]
+            #![doc = " What the CLI calls on us, as types."]
             #(pub mod #modules;)*
         },
     );
@@ -46,17 +45,13 @@ fn marker(method: &Method) -> TokenStream {
         Group::Notification => {
             quote!(impl crate::rpc::Notification for #name { const NAME: &'static str = #wire; type Params = #params; })
         }
-        group => {
-            let method = quote! {
-                impl crate::rpc::Method for #name {
-                    const NAME: &'static str = #wire;
-                    type Params = #params;
-                    type Result = #result;
-                }
-            };
-            let client = (!group.is_ours()).then(|| quote!(impl crate::rpc::ClientMethod for #name {}));
-            quote!(#method #client)
-        }
+        _ => quote! {
+            impl crate::rpc::ClientMethod for #name {
+                const NAME: &'static str = #wire;
+                type Params = #params;
+                type Result = #result;
+            }
+        },
     };
     quote! {
         #[doc = #docs]

@@ -31,18 +31,21 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     );
 }
 
-/// The definitions, then what methods and events hold without a definition. All other types are parts of these.
+/// The definitions, then what methods and events have types of their own for. All other types are parts of these.
 fn entries(model: &Model) -> Vec<(String, Ty)> {
-    let defined = |ty: &Ty| match ty {
-        Ty::Named(name) => model.types.get(name).is_none_or(|ty| ty.origin != Origin::Inline),
-        ty => ty == &Ty::Unit,
-    };
     let definitions = model.types.iter().filter(|(_, ty)| ty.origin != Origin::Inline);
     let definitions = definitions.map(|(name, ty)| (ty.place.clone(), Ty::Named(name.clone())));
     let methods = model.methods.iter().flat_map(|method| {
         let name = &method.name;
-        [(format!("{name}: params"), method.params.clone()), (format!("{name}: result"), method.result.clone())]
+        [
+            (format!("{name}: params"), method.params.clone()),
+            (format!("{name}: result"), method.result.clone()),
+        ]
     });
     let events = model.events.iter().map(|event| (format!("{}: data", event.name), event.data.clone()));
-    definitions.chain(methods.chain(events).filter(|(_, ty)| !defined(ty))).collect()
+    let inline = |ty: &Ty| {
+        let ty = ty.named().and_then(|name| model.types.get(name));
+        ty.is_some_and(|ty| ty.origin == Origin::Inline)
+    };
+    definitions.chain(methods.chain(events).filter(|(_, ty)| inline(ty))).collect()
 }

@@ -3941,37 +3941,8 @@ pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[
         "WorkspacesWriteAutopilotObjectiveResult",
         again::<types::WorkspacesWriteAutopilotObjectiveResult>,
     ),
-    ("account.getAllUsers: result", again::<Vec<types::AccountAllUsers>>),
     ("autoModeSwitch.request: params", again::<types::AutoModeSwitchRequestParams>),
-    ("canvas.action.invoke: result", again::<serde_json::Value>),
     ("exitPlanMode.request: params", again::<types::ExitPlanModeRequestParams>),
-    ("featureFlags.resolve: result", again::<std::collections::BTreeMap<String, bool>>),
-    (
-        "featureFlags.resolveStartupGates: result",
-        again::<std::collections::BTreeMap<String, bool>>,
-    ),
-    ("sandbox.checkEnforcementCommand: result", again::<bool>),
-    ("sandbox.checkPlatformSupport: result", again::<bool>),
-    ("sandbox.checkWindowsHostLoopbackSupport: result", again::<bool>),
-    ("sandbox.getUnsupportedMessage: result", again::<String>),
-    ("sandbox.getUnsupportedSettingDisabledNotice: result", again::<String>),
-    ("sandbox.proxyCa.checkInstallationSupport: result", again::<bool>),
-    ("sandbox.proxyCa.checkRelevance: result", again::<bool>),
-    (
-        "sandbox.settings.applyDefaults: result",
-        again::<std::collections::BTreeMap<String, serde_json::Value>>,
-    ),
-    ("session.cancelAllBackgroundAgents: result", again::<i64>),
-    (
-        "session.gitHubAuth.getAllAuthAvailable: result",
-        again::<Vec<types::SessionAuthStatus>>,
-    ),
-    ("session.gitHubAuth.logout: result", again::<bool>),
-    ("session.gitHubAuth.logoutUser: result", again::<bool>),
-    (
-        "session.mcp.apps.callTool: result",
-        again::<std::collections::BTreeMap<String, serde_json::Value>>,
-    ),
     (
         "session.mcp.oauth.cancelLogin: params",
         again::<types::SessionMcpOauthCancelLoginParams>,
@@ -3989,14 +3960,6 @@ pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[
         again::<types::SessionUsageSetCodeChangesParams>,
     ),
     ("systemMessage.transform: params", again::<types::SystemMessageTransformParams>),
-    (
-        "user.settings.buildRuntime: result",
-        again::<std::collections::BTreeMap<String, serde_json::Value>>,
-    ),
-    (
-        "user.settings.loadForConfigDir: result",
-        again::<std::collections::BTreeMap<String, serde_json::Value>>,
-    ),
     ("userInput.request: params", again::<types::UserInputRequestParams>),
 ];
 fn again<T: Wire>(json: &str) -> Result<String, DecodeError> {

@@ -22,16 +22,22 @@ pub(crate) struct Program {
 }
 
 /// There is no Copilot CLI where it was looked for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the Copilot CLI was not found; tried: {}; install it with `npm install -g @github/copilot` or set {VARIABLE}",
-    tried.join(", ")
-)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotFound {
     /// The places looked at, in order, with what was wrong where something was there.
     pub tried: Vec<String>,
 }
+
+impl std::fmt::Display for NotFound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let tried = self.tried.join(", ");
+        let advice = format!("install it with `npm install -g @github/copilot` or set {VARIABLE}");
+        write!(f, "the Copilot CLI was not found; tried: {tried}; {advice}")
+    }
+}
+
+impl std::error::Error for NotFound {}
 
 /// What the search depends on besides the files.
 #[derive(Clone, Debug, Default)]

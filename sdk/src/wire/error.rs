@@ -1,8 +1,7 @@
 //! Why JSON did not fit a type.
 
 /// JSON that does not have the shape a type asks for.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("at {}: expected {}, found {}", .0.path, .0.expected, .0.found)]
+#[derive(Debug, Clone)]
 pub struct DecodeError(Box<Mismatch>);
 
 /// Boxed, so that a result of reading stays small.
@@ -48,3 +47,12 @@ impl DecodeError {
         &self.0.found
     }
 }
+
+impl std::fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Mismatch { path, expected, found } = &*self.0;
+        write!(f, "at {path}: expected {expected}, found {found}")
+    }
+}
+
+impl std::error::Error for DecodeError {}

@@ -41,7 +41,7 @@ impl Writer {
     }
 
     /// Appends anything that serde can write.
-    pub(crate) fn serialize(&mut self, value: &impl serde::Serialize) {
+    pub(crate) fn serialize(&mut self, value: &impl serde_core::Serialize) {
         let start = self.json.len();
         if serde_json::to_writer(&mut self.json, value).is_err() {
             self.json.truncate(start);

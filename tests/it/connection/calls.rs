@@ -90,7 +90,10 @@ async fn an_undecodable_answer() {
     assert!(!failed.to_string().contains("three"), "a string's text may be private: {failed}");
     fake.on("status.get", |_| Ok(json!({"version": "1"})));
     let failed = client.rpc().status().get().await.expect_err("a key is missing");
-    assert!(matches!(&failed, Error::Decode { error, .. } if error.path() == "$.protocolVersion"), "{failed:?}");
+    assert!(
+        matches!(&failed, Error::Decode { error, .. } if error.path() == "$.protocolVersion"),
+        "{failed:?}"
+    );
     assert_alive(&client).await;
 }
 
@@ -141,7 +144,10 @@ async fn the_end_fails_all_calls() {
     let (a, b, c, ()) = tokio::join!(ping(&client, "a"), ping(&client, "b"), ping(&client, "c"), ending);
     for result in [a, b, c] {
         let failed = result.expect_err("the end");
-        assert!(failed.is_closed(), "{failed:?}");
+        assert!(
+            matches!(&failed, Error::Closed(closed) if closed.reason == "the stream ended"),
+            "{failed:?}"
+        );
     }
     let sent = fake.methods().len();
     assert!(matches!(ping(&client, "later").await, Err(Error::Closed(_))));
@@ -171,7 +177,10 @@ async fn the_end_is_told_before_the_broken_pipe() {
         fake.hang_up();
     };
     let (result, ()) = tokio::join!(ping(&client, ""), ending);
-    assert!(matches!(&result, Err(Error::Closed(closed)) if closed.reason == "the stream ended"), "{result:?}");
+    assert!(
+        matches!(&result, Err(Error::Closed(closed)) if closed.reason == "the stream ended"),
+        "{result:?}"
+    );
 }
 
 /// Params nested deeper than the CLI can read are refused before they are sent; others are not.
@@ -180,7 +189,8 @@ async fn deep_params() {
     let nested = |depth: usize| (1..depth).fold(json!("]}[{\\\""), |inner, _| json!([inner]));
     let fake = FakeCli::start();
     let client = connect(&fake).await;
-    let create = |depth| client.session().approve_all().configure(move |config| config.exp_assignments(nested(depth)));
+    let create =
+        |depth| client.session().approve_all().configure(move |config| config.exp_assignments(nested(depth)));
     // The params are a level themselves.
     create(120).create().await.expect("120 levels");
     let sent = fake.methods().len();
@@ -203,7 +213,10 @@ async fn stop_ends_all() {
     let (waiting, stopped) = tokio::join!(rig.session.rpc().log(&log), stopping);
     stopped.expect("the stop");
     for result in [waiting.map(drop), ping(&rig.client, "").await.map(drop)] {
-        assert!(matches!(&result, Err(Error::Closed(closed)) if closed.reason == "the client was stopped"), "{result:?}");
+        assert!(
+            matches!(&result, Err(Error::Closed(closed)) if closed.reason == "the client was stopped"),
+            "{result:?}"
+        );
     }
     rig.client.closed().await;
     rig.fake.ended().await;

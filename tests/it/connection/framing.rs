@@ -42,7 +42,8 @@ async fn messages_in_one_write() {
     let rig = Rig::start().await;
     let mut events = rig.session.events();
     let framed = |body: String| format!("Content-Length: {}\r\n\r\n{body}", body.len());
-    let pieces: Vec<String> = (0..100).map(|index| framed(event(rig.session.id(), &index.to_string()))).collect();
+    let pieces: Vec<String> =
+        (0..100).map(|index| framed(event(rig.session.id(), &index.to_string()))).collect();
     rig.fake.raw(pieces.concat());
     for index in 0..100 {
         assert_eq!(text(&mut events).await, index.to_string());
@@ -59,7 +60,10 @@ async fn odd_headers() {
         ("lower case", b"content-length: #\r\n\r\n"),
         ("no space", b"Content-Length:#\r\n\r\n"),
         ("spaces", b"Content-Length  :   #  \r\n\r\n"),
-        ("one after", b"Content-Length: #\r\nContent-Type: application/vscode-jsonrpc; charset=utf-8\r\n\r\n"),
+        (
+            "one after",
+            b"Content-Length: #\r\nContent-Type: application/vscode-jsonrpc; charset=utf-8\r\n\r\n",
+        ),
         ("one before", b"Content-Type: application/json\r\nContent-Length: #\r\n\r\n"),
         ("a line of junk", b"Debugger attached.\nContent-Length: #\r\n\r\n"),
         ("junk right before", b"npm warn: old lockfileContent-Length: #\r\n\r\n"),
@@ -127,7 +131,9 @@ async fn ids_of_answers() {
     let rig = Rig::start().await;
     rig.fake.hold("session.log");
     let as_string = |id: &Value| Value::String(id.to_string());
-    for (name, id) in [("as sent", &(|id: &Value| id.clone()) as &dyn Fn(&Value) -> Value), ("a string", &as_string)] {
+    for (name, id) in
+        [("as sent", &(|id: &Value| id.clone()) as &dyn Fn(&Value) -> Value), ("a string", &as_string)]
+    {
         let answering = async {
             let call = rig.fake.received_call("session.log").await;
             rig.fake.answer_as(id(&call.id), Ok(json!({"eventId": name})));
@@ -185,7 +191,11 @@ async fn nonsense_is_passed_over() {
     rig.fake.raw(b"Content-Length: 4\r\n\r\n\xff\xfe\xfd\xfc".as_slice());
     assert_alive(&rig.client).await;
     rig.emit(say::idle());
-    assert_eq!(rig.kinds_until(&mut events, "session.idle").await, ["session.idle"], "nothing came of the nonsense");
+    assert_eq!(
+        rig.kinds_until(&mut events, "session.idle").await,
+        ["session.idle"],
+        "nothing came of the nonsense"
+    );
 }
 
 /// JSON nested far deeper than the decoder goes is still an event, and so is what comes after it.

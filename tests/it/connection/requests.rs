@@ -2,7 +2,7 @@
 
 use copilot_session::methods::client::{HooksInvoke, SessionFsReadFile, UserInputRequest};
 use copilot_session::types::{
-    HookInvokeResponse, LogRequest, SessionFsReadFileResult, SessionFsReadFileRequest, UserInputResult,
+    HookInvokeResponse, LogRequest, SessionFsReadFileRequest, SessionFsReadFileResult, UserInputResult,
 };
 use copilot_session::{HandlerContext, RpcError, SessionBuilder};
 use copilot_session_tests::fake::FakeCli;
@@ -35,7 +35,10 @@ fn content(text: &str) -> SessionFsReadFileResult {
 /// A handler gets typed params and its typed result goes back as the schema has it.
 #[tokio::test(start_paused = true)]
 async fn a_typed_handler() {
-    let rig = reading(async |request, context| Ok(content(&format!("{} of {}", request.path, context.session_id())))).await;
+    let rig = reading(async |request, context| {
+        Ok(content(&format!("{} of {}", request.path, context.session_id())))
+    })
+    .await;
     let answer = rig.read(json!({"path": "/a \"b\""})).await;
     assert_eq!(answer, Ok(json!({"content": format!("/a \"b\" of {}", rig.session.id())})));
 }
@@ -53,13 +56,15 @@ async fn handlers_side_by_side() {
                 Ok(UserInputResult::default().answer(choice.unwrap_or_default()).was_freeform(freeform))
             })
             .handle::<HooksInvoke, _, _>(async |hook, _| {
-                let output = json!({"was": hook.hook_type.as_str(), "of": hook.session_id, "input": hook.input});
+                let output =
+                    json!({"was": hook.hook_type.as_str(), "of": hook.session_id, "input": hook.input});
                 Ok(HookInvokeResponse::default().output(output))
             })
     };
     let rig = Rig::with(configure).await;
     let id = rig.session.id();
-    let question = json!({"sessionId": id, "question": "Red?", "choices": ["red", "blue"], "allowFreeform": true});
+    let question =
+        json!({"sessionId": id, "question": "Red?", "choices": ["red", "blue"], "allowFreeform": true});
     let answer = rig.fake.request("userInput.request", question).await;
     assert_eq!(answer, Ok(json!({"answer": "blue", "wasFreeform": true})));
     let hook = json!({"sessionId": id, "hookType": "preToolUse", "input": {"toolName": "bash"}});

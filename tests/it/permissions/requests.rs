@@ -63,8 +63,16 @@ async fn each_kind() {
             false,
             "write /workspace/a.txt",
         ),
-        (json!({"kind": "read", "toolCallId": "1", "intention": "Read", "path": "/etc/hosts"}), true, "read /etc/hosts"),
-        (json!({"kind": "url", "toolCallId": "1", "intention": "Fetch", "url": "http://x/"}), false, "fetch http://x/"),
+        (
+            json!({"kind": "read", "toolCallId": "1", "intention": "Read", "path": "/etc/hosts"}),
+            true,
+            "read /etc/hosts",
+        ),
+        (
+            json!({"kind": "url", "toolCallId": "1", "intention": "Fetch", "url": "http://x/"}),
+            false,
+            "fetch http://x/",
+        ),
         (mcp(false), false, "call toy-ask of MCP server toy"),
         (mcp(true), true, "call toy-ask of MCP server toy"),
         (
@@ -110,7 +118,9 @@ async fn each_kind() {
 #[tokio::test(start_paused = true)]
 async fn a_new_kind() {
     let (rig, mut told) = telling().await;
-    for request in [json!({"kind": "time-travel", "readOnly": true}), json!({"kind": 5, "path": "/"}), json!({})] {
+    for request in
+        [json!({"kind": "time-travel", "readOnly": true}), json!({"kind": 5, "path": "/"}), json!({})]
+    {
         assert_eq!(rig.decision(request.clone()).await, json!({"kind": "approve-once"}), "{request}");
         let told = told.recv().await.expect("the handler was asked");
         assert!(!told.read_only, "{request}");
@@ -121,7 +131,8 @@ async fn a_new_kind() {
 /// A shell line only reads when every command of it does, there is one, and nothing is redirected.
 #[tokio::test(start_paused = true)]
 async fn a_shell_line_that_only_reads() {
-    let (read, write) = (json!({"identifier": "ls", "readOnly": true}), json!({"identifier": "rm", "readOnly": false}));
+    let (read, write) =
+        (json!({"identifier": "ls", "readOnly": true}), json!({"identifier": "rm", "readOnly": false}));
     let cases = [
         (json!({"commands": [read]}), true),
         (json!({"commands": [read, read]}), true),

@@ -1,32 +1,33 @@
-//! Seeing from outside whether a process of the CLI lives, without asking again and again.
+//! Seeing from outside whether a process lives, without asking again and again.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use copilot_session_tests::cli::cli_path;
 use tokio::sync::oneshot;
 
-use super::rig::soon;
+use super::rig::{PATIENCE, soon};
 
-/// A pipe that the CLI holds open from its first moment to its last, and what came through it.
+/// A pipe that a process holds open from its first moment to its last.
 pub struct Lifeline {
     pid: u32,
     cut: oneshot::Receiver<()>,
 }
 
-/// A lifeline that the CLI has not taken up yet.
+/// A lifeline that no process has taken up yet.
 pub struct Loose {
     pid: oneshot::Receiver<u32>,
     cut: oneshot::Receiver<()>,
 }
 
-/// A program in this folder that becomes the CLI with a lifeline in its hands.
-pub fn program(folder: &Path) -> (PathBuf, Loose) {
-    let (pipe, program) = (folder.join("lifeline"), folder.join("copilot"));
+/// A lifeline in this folder, and the shell's words to take it up.
+pub fn lifeline(folder: &Path, name: &str) -> (String, Loose) {
+    let pipe = folder.join(name);
     run("mkfifo", &[&pipe.to_string_lossy()]);
-    script(&program, &format!("exec 9>'{}'; echo $$ >&9; exec '{}' \"$@\"", pipe.display(), cli_path().display()));
+    let words = format!("exec 9>'{}'; echo $$ >&9", pipe.display());
     let (pid, told) = oneshot::channel();
     let (end, cut) = oneshot::channel();
     // Opening and reading block until the other side opens and closes, so they have a thread of their own.
@@ -39,38 +40,50 @@ pub fn program(folder: &Path) -> (PathBuf, Loose) {
         pipe.read_to_end(&mut Vec::new()).expect("the end");
         drop(end.send(()));
     });
-    (program, Loose { pid: told, cut })
+    (words, Loose { pid: told, cut })
+}
+
+/// A program in this folder that becomes the CLI with a lifeline in its hands.
+pub fn program(folder: &Path) -> (PathBuf, Loose) {
+    let (take, loose) = lifeline(folder, "cli.lifeline");
+    let program = folder.join("copilot");
+    script(&program, &format!("{take}; exec '{}' \"$@\"", cli_path().display()));
+    (program, loose)
 }
 
 impl Loose {
-    /// Waits for the CLI to take it up.
+    /// Waits for a process to take it up.
     pub async fn taken(self) -> Lifeline {
-        let pid = soon("the CLI to start", self.pid).await.expect("its process id");
+        let pid = soon("the process to start", self.pid).await.expect("its id");
         Lifeline { pid, cut: self.cut }
     }
 }
 
 impl Lifeline {
     /// Waits until the process is gone, however that comes.
-    pub async fn cut(&mut self) {
-        soon("the CLI's process to end", &mut self.cut).await.expect("the end of its lifeline");
+    pub async fn cut(self, whose: &str) {
+        soon(&format!("{whose} to end"), self.cut).await.expect("the end of its lifeline");
     }
 
-    /// Whether the process is there.
+    /// As [`Lifeline::cut`], without giving other tasks a turn.
+    pub fn cut_meanwhile(mut self) {
+        let start = Instant::now();
+        while self.cut.try_recv().is_err() {
+            assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} for the process to end");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether there is a process with its id.
     pub fn is_alive(&self) -> bool {
-        is_alive(self.pid)
+        let output = Command::new("kill").args(["-0", &self.pid.to_string()]).output();
+        output.expect("`kill` runs").status.success()
     }
 
     /// Kills the process as the system does when memory runs out.
     pub fn kill(&self) {
         run("kill", &["-KILL", &self.pid.to_string()]);
     }
-}
-
-/// Whether there is a process with this id.
-pub fn is_alive(pid: u32) -> bool {
-    let output = Command::new("kill").args(["-0", &pid.to_string()]).output();
-    output.expect("`kill` runs").status.success()
 }
 
 /// Makes a shell script. Another process writes it: a file that this one has open for writing might be

@@ -115,7 +115,12 @@ async fn reading_is_told_from_writing() {
 /// what only reads elsewhere is asked for as such, and all else is not.
 #[tokio::test]
 async fn script_safety_judges_shell_lines() {
-    let lines = ["cat notes.txt", "cat /etc/passwd | wc -l", "cat notes.txt && rm notes.txt", "cat /dev/null > new.txt"];
+    let lines = [
+        "cat notes.txt",
+        "cat /etc/passwd | wc -l",
+        "cat notes.txt && rm notes.txt",
+        "cat /dev/null > new.txt",
+    ];
     let rig = rig_with_notes(move |_| lines.map(shell).into()).await;
     let asked = Asked::default();
     let session = rig.session(approve_and_note(&asked)).await;

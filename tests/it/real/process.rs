@@ -4,7 +4,7 @@ use std::future::IntoFuture;
 use std::time::{Duration, Instant};
 
 use copilot_session::types::ShellExecuteUserRequestedRequest;
-use copilot_session::{Client, Closed, Error, Session, SessionBuilder, SessionEventData};
+use copilot_session::{Client, Closed, Error, Session, SessionBuilder};
 use copilot_session_tests::cli::cli_path;
 use copilot_session_tests::model::{Reply, Script, Stall};
 use futures_util::FutureExt;
@@ -26,21 +26,14 @@ async fn watched(script: Script) -> (Rig, Lifeline) {
     (rig, lifeline)
 }
 
-/// Runs a command that does not end in the CLI's shell; gives its process id.
-async fn endless_command(session: &Session) -> u32 {
-    let mut events = session.events();
-    let command = ShellExecuteUserRequestedRequest::new("endless", "echo pid $$; exec sleep 100000");
-    let rpc = session.rpc().shell();
-    let mut running = rpc.execute_user_requested(&command);
-    loop {
-        let event = tokio::select! {
-            event = soon("the command's output", events.next()) => event.expect("an event"),
-            ended = &mut running => panic!("the command ended: {ended:?}"),
-        };
-        let SessionEventData::ToolShellOutput(output) = event.data() else { continue };
-        if let Some(pid) = output.text.trim().strip_prefix("pid ") {
-            return pid.parse().expect("a process id");
-        }
+/// Starts a command that does not end in the CLI's shell.
+async fn endless_command(rig: &Rig, session: &Session) -> Lifeline {
+    let (take, loose) = lifeline::lifeline(rig.folder(), "command.lifeline");
+    let command = ShellExecuteUserRequestedRequest::new("endless", format!("{take}; exec sleep 100000"));
+    let shell = session.rpc().shell();
+    tokio::select! {
+        lifeline = loose.taken() => lifeline,
+        ended = shell.execute_user_requested(&command) => panic!("the command ended: {ended:?}"),
     }
 }
 
@@ -50,40 +43,39 @@ async fn stop_leaves_nothing_behind() {
     let (rig, lifeline) = watched(Script::replies([Reply::text("Hello.")])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     ask(&session, "Hello?").await.expect("an answer");
-    let command = endless_command(&session).await;
-    assert!(lifeline::is_alive(command));
+    let command = endless_command(&rig, &session).await;
 
     let client = rig.client.clone();
     soon("the CLI to stop", client.stop()).await.expect("a stop");
     assert!(!lifeline.is_alive(), "the CLI outlived its stop");
-    assert!(!lifeline::is_alive(command), "the command outlived the CLI");
+    command.cut("the command that the CLI ran").await;
     let closed = client.closed().now_or_never().expect("a stopped client is closed");
     assert_eq!((closed.exit_code, closed.signal), (Some(0), None), "the CLI did not end in order: {closed}");
     rig.finish().await;
 }
 
-/// A client that is dropped takes the CLI with it, and a session that is left keeps both.
+/// A session keeps the CLI running; when the client and the session are dropped, the CLI ends.
 #[tokio::test]
 async fn dropping_the_last_of_it_ends_the_cli() {
-    let (rig, mut lifeline) = watched(Script::replies([Reply::text("Still here.")])).await;
+    let (rig, lifeline) = watched(Script::replies([Reply::text("Still here.")])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     let rig = rig.without_client();
     assert_eq!(ask(&session, "Are you there?").await.expect("an answer").text(), "Still here.");
     drop(session);
-    lifeline.cut().await;
+    lifeline.cut("the CLI").await;
     rig.finish().await;
 }
 
-/// What the CLI runs goes with a client that is dropped.
+/// What the CLI runs ends with a client that is dropped, though it is in no process group of ours.
 #[tokio::test]
 async fn dropping_the_client_ends_what_the_cli_runs() {
-    let (rig, mut lifeline) = watched(Script::replies([])).await;
+    let (rig, lifeline) = watched(Script::replies([])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
-    let command = endless_command(&session).await;
+    let command = endless_command(&rig, &session).await;
     let rig = rig.without_client();
     drop(session);
-    lifeline.cut().await;
-    assert!(!lifeline::is_alive(command), "the command outlived the CLI");
+    lifeline.cut("the CLI").await;
+    command.cut("the command that the CLI ran").await;
     rig.finish().await;
 }
 
@@ -99,7 +91,7 @@ fn at_once<T: std::fmt::Debug>(call: impl Future<Output = Result<T, Error>>) -> 
 #[tokio::test]
 async fn a_killed_cli_fails_the_turn() {
     let stall = Stall::new();
-    let (rig, mut lifeline) = watched(Script::replies([Reply::text("Let me ").stall(&stall)])).await;
+    let (rig, lifeline) = watched(Script::replies([Reply::text("Let me ").stall(&stall)])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     let turn = prompt(&session, "Go.").await;
     soon("the model to be asked", stall.reached()).await;
@@ -115,7 +107,7 @@ async fn a_killed_cli_fails_the_turn() {
     assert_eq!(at_once(session.rpc().mode().get()).signal, Some(9));
     assert_eq!(at_once(session.send("Anybody?")).signal, Some(9));
     assert_eq!(at_once(rig.client.session().deny_all().create()).signal, Some(9));
-    lifeline.cut().await;
+    lifeline.cut("the CLI").await;
     rig.finish().await;
 }
 
@@ -126,7 +118,7 @@ async fn a_broken_pipe_is_not_the_reason() {
     let session = rig.session(SessionBuilder::deny_all).await;
     lifeline.kill();
     // The runtime has no turn before the process is gone, so that the call is written after it.
-    while lifeline.is_alive() {}
+    lifeline.cut_meanwhile();
     let outcome = soon("the call to fail", session.rpc().mode().get()).await;
     let Err(Error::Closed(closed)) = outcome else { panic!("not closed: {outcome:?}") };
     assert_eq!(closed.signal, Some(9), "{closed}");

@@ -126,7 +126,9 @@ impl Remains {
         let mut wrong = Vec::new();
         while let Some(event) = soon("the observers to end", events.recv()).await {
             match event.data() {
-                SessionEventData::Malformed(event) => wrong.push(format!("{} is malformed {}", event.kind, event.error)),
+                SessionEventData::Malformed(event) => {
+                    wrong.push(format!("{} is malformed {}", event.kind, event.error))
+                }
                 // The CLI sends these, and its schema has none of them.
                 SessionEventData::Unrecognized(event) if event.kind.starts_with("model.") => {}
                 SessionEventData::Unrecognized(event) => wrong.push(format!("{} is unknown", event.kind)),

@@ -48,7 +48,8 @@ async fn a_tool_gets_typed_arguments() {
     let arguments = json!({ "city": "Tromsø", "weight": 2.5, "stamps": [{ "cents": 80 }, { "cents": 5 }] });
     assert_eq!(result_read_by_the_model(tool, arguments).await, "It is on its way.");
 
-    let parcel = Parcel { city: "Tromsø".into(), weight: 2.5, stamps: vec![Stamp { cents: 80 }, Stamp { cents: 5 }] };
+    let parcel =
+        Parcel { city: "Tromsø".into(), weight: 2.5, stamps: vec![Stamp { cents: 80 }, Stamp { cents: 5 }] };
     assert_eq!(*calls.lock().unwrap(), [(parcel, "call_1".to_owned())]);
 }
 
@@ -84,7 +85,8 @@ async fn the_error_of_a_tool_reaches_the_model() {
 /// Arguments that do not fit the type do not reach the handler, and the model reads what is wrong.
 #[tokio::test]
 async fn the_model_is_told_of_arguments_that_do_not_fit() {
-    let tool = Tool::new("send", "Sends a parcel", async |_: Parcel, _| -> &str { panic!("called all the same") });
+    let tool =
+        Tool::new("send", "Sends a parcel", async |_: Parcel, _| -> &str { panic!("called all the same") });
     let text = result_read_by_the_model(tool, json!({ "city": "Oslo" })).await;
     assert!(text.contains("missing field `weight`"), "{text}");
 }
@@ -118,7 +120,8 @@ struct Number {
 /// Two calls in one answer run side by side, and each result goes to its own call.
 #[tokio::test]
 async fn parallel_calls_run_side_by_side() {
-    let both = Reply::tool_call("double", json!({ "number": 4 })).then_tool_call("double", json!({ "number": 10 }));
+    let both =
+        Reply::tool_call("double", json!({ "number": 4 })).then_tool_call("double", json!({ "number": 10 }));
     let rig = Rig::start(Script::replies([both, Reply::text("8 and 20.")])).await;
     // Each call waits for the other, so that one after the other would never end.
     let meeting = Arc::new(Barrier::new(2));
@@ -147,9 +150,10 @@ async fn a_tool_can_call_the_session() {
 
 /// A tool that says its own name and who it answers.
 fn witness(name: &'static str) -> impl FnOnce(SessionBuilder) -> SessionBuilder {
-    let tool = Tool::new("who", "Tells who answers", move |_: serde_json::Value, context: ToolContext| async move {
-        format!("{name} in {}", context.session_id())
-    });
+    let tool =
+        Tool::new("who", "Tells who answers", move |_: serde_json::Value, context: ToolContext| async move {
+            format!("{name} in {}", context.session_id())
+        });
     move |new| new.tool(tool).approve_all()
 }
 

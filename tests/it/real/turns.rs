@@ -68,7 +68,8 @@ async fn the_events_of_a_turn_are_in_order() {
     let mut turn = prompt(&session, "Count.").await;
     let events = events_of(&mut turn).await;
 
-    let mut kinds: Vec<&str> = events.iter().map(SessionEvent::kind).filter(|kind| STEPS.contains(kind)).collect();
+    let mut kinds: Vec<&str> =
+        events.iter().map(SessionEvent::kind).filter(|kind| STEPS.contains(kind)).collect();
     kinds.dedup();
     assert_eq!(kinds, STEPS);
     for event in &events {

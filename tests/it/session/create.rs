@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::rig::{Rig, assert_alive, connect};
 
 fn tool(name: &str) -> Tool {
-    let schema = json!({"$schema": "x", "title": "Key", "type": "object", "properties": {"key": {"type": "string"}}});
+    let schema =
+        json!({"$schema": "x", "title": "Key", "type": "object", "properties": {"key": {"type": "string"}}});
     Tool::with_schema(name, "Looks up", schema, async |_: Value, _: ToolContext| "found")
 }
 
@@ -103,7 +104,8 @@ async fn a_derived_schema() {
 async fn resume() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
-    let session = client.session().approve_all().tool(tool("lookup")).resume("left-behind").await.expect("the session");
+    let session =
+        client.session().approve_all().tool(tool("lookup")).resume("left-behind").await.expect("the session");
     assert_eq!(session.id(), "left-behind");
     assert_eq!(session.workspace_path(), Some("/home/user/.copilot/session-state/left-behind"));
     assert_eq!(
@@ -131,13 +133,17 @@ async fn what_makes_no_sense() {
     let client = connect(&fake).await;
     let cases: [(&str, Configure); 5] = [
         ("what the agent may do", |session| session.model("gpt-5")),
-        ("two tools are named twice", |session| session.approve_all().tool(tool("twice")).tool(tool("once")).tool(tool("twice"))),
+        ("two tools are named twice", |session| {
+            session.approve_all().tool(tool("twice")).tool(tool("once")).tool(tool("twice"))
+        }),
         ("\"\"", |session| session.approve_all().tool(tool(""))),
         ("\"two words\"", |session| session.approve_all().tool(tool("two words"))),
         ("\"wetter_\u{fc}\"", |session| session.approve_all().tool(tool("wetter_\u{fc}"))),
     ];
     for (reason, configure) in cases {
-        for attempt in [configure(client.session()).create().await, configure(client.session()).resume("left").await] {
+        for attempt in
+            [configure(client.session()).create().await, configure(client.session()).resume("left").await]
+        {
             let error = attempt.expect_err("an error");
             assert!(matches!(&error, Error::Invalid(text) if text.contains(reason)), "{reason}: {error:?}");
         }
@@ -160,7 +166,8 @@ async fn an_id_is_open_once() {
     client.session().approve_all().resume("same").await.expect("the id is free again");
 }
 
-/// An attempt that fails, is answered with another id, or is given up on leaves the id free.
+/// An attempt that is refused, is answered with something else, or is given up on leaves the id free, and
+/// the session that the CLI may have opened is left.
 #[tokio::test(start_paused = true)]
 async fn a_failed_attempt_leaves_the_id_free() {
     let fake = FakeCli::start();
@@ -175,6 +182,13 @@ async fn a_failed_attempt_leaves_the_id_free() {
     fake.hold("session.create");
     assert!(matches!(create().await, Err(Error::Timeout { after, .. }) if after.as_secs() == 120));
     assert!(tokio::time::timeout(Duration::from_secs(1), create()).await.is_err(), "given up by the caller");
+    fake.settle().await;
+    let left = fake.calls("session.detach");
+    assert_eq!(
+        left,
+        vec![json!({"sessionId": "mine"}); 4],
+        "what the CLI may have opened is left, a refusal is not"
+    );
     fake.on("session.create", |params| Ok(json!({"sessionId": params["sessionId"]})));
     assert_eq!(create().await.expect("the session").id(), "mine");
 }

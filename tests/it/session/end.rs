@@ -34,7 +34,8 @@ async fn disconnect() {
 #[tokio::test(start_paused = true)]
 async fn dropping_the_session() {
     for (version, method) in LEAVE {
-        let Rig { fake, client, session } = Rig::on(FakeCli::of_version(version), SessionBuilder::approve_all).await;
+        let Rig { fake, client, session } =
+            Rig::on(FakeCli::of_version(version), SessionBuilder::approve_all).await;
         let (id, clone) = (session.id().to_owned(), session.clone());
         let mut events = session.events();
         drop(session);

@@ -35,7 +35,9 @@ async fn from_event_0_by_on_event() {
     let kinds = [Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new()))];
     let observer = |index: usize| {
         let kinds = Arc::clone(&kinds[index]);
-        move |event: &copilot_session::SessionEvent| kinds.lock().expect("the list").push(event.kind().to_owned())
+        move |event: &copilot_session::SessionEvent| {
+            kinds.lock().expect("the list").push(event.kind().to_owned())
+        }
     };
     let rig = made(|session| session.on_event(observer(0)).on_event(observer(1))).await;
     rig.fake.settle().await;
@@ -101,7 +103,10 @@ async fn a_malformed_event() {
     let rig = Rig::start().await;
     let mut events = rig.session.events();
     let request = json!({"toolCallId": "1", "name": 7});
-    rig.emit(say::event("assistant.message", json!({"messageId": "m", "content": "text", "toolRequests": [request]})));
+    rig.emit(say::event(
+        "assistant.message",
+        json!({"messageId": "m", "content": "text", "toolRequests": [request]}),
+    ));
     rig.emit(json!({"type": "assistant.message", "data": "text"}));
     rig.emit(say::assistant_message("right"));
     let first = next(&mut events).await;
@@ -127,7 +132,9 @@ async fn the_raw_text() {
     ];
     for text in texts {
         let id = rig.session.id();
-        rig.fake.frame(&format!(r#"{{"method":"session.event","params":{{"event":{text},"sessionId":"{id}"}}}}"#));
+        rig.fake.frame(&format!(
+            r#"{{"method":"session.event","params":{{"event":{text},"sessionId":"{id}"}}}}"#
+        ));
         let event = next(&mut events).await;
         assert_eq!(event.raw(), text);
         assert!(!matches!(event.data(), SessionEventData::Malformed(_)), "{event:?}");
@@ -144,8 +151,14 @@ async fn the_envelope() {
         "parentId": "parent", "agentId": "agent", "ephemeral": true,
     }));
     let event = next(&mut events).await;
-    assert_eq!((event.kind(), event.id(), event.timestamp()), ("session.idle", "an \"id\"", "2026-11-22T06:57:36.867Z"));
-    assert_eq!((event.parent_id(), event.agent_id(), event.is_ephemeral()), (Some("parent"), Some("agent"), true));
+    assert_eq!(
+        (event.kind(), event.id(), event.timestamp()),
+        ("session.idle", "an \"id\"", "2026-11-22T06:57:36.867Z")
+    );
+    assert_eq!(
+        (event.parent_id(), event.agent_id(), event.is_ephemeral()),
+        (Some("parent"), Some("agent"), true)
+    );
     assert_eq!(event.raw_data(), r#"{"aborted":true}"#);
     rig.fake.frame(&format!(
         r#"{{"method":"session.event","params":{{"sessionId":"{}","event":{{"type":"x","parentId":null}}}}}}"#,
@@ -179,5 +192,8 @@ async fn history() {
     assert_eq!(rig.session.messages().await.expect("no history").len(), 0);
     rig.fake.on("session.getMessages", |_| Ok(json!({"events": {}})));
     let error = rig.session.messages().await.expect_err("no list");
-    assert!(matches!(error, Error::Decode { ref method, .. } if method == "session.getMessages"), "{error:?}");
+    assert!(
+        matches!(error, Error::Decode { ref method, .. } if method == "session.getMessages"),
+        "{error:?}"
+    );
 }

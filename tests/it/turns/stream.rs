@@ -12,7 +12,8 @@ use crate::rig::Rig;
 async fn all_events_in_order() {
     let rig = Rig::start().await;
     let mut turn = rig.turn().await;
-    let kinds = ["assistant.turn_start", "from.the.future", "assistant.message_delta", "tool.execution_start"];
+    let kinds =
+        ["assistant.turn_start", "from.the.future", "assistant.message_delta", "tool.execution_start"];
     for kind in kinds {
         rig.emit(say::event(kind, json!({})));
     }
@@ -24,7 +25,8 @@ async fn all_events_in_order() {
     while let Some(event) = turn.next().await {
         seen.push(event.kind().to_owned());
     }
-    let expected: Vec<_> = ["user.message"].into_iter().chain(kinds).chain(["assistant.message", "session.idle"]).collect();
+    let expected: Vec<_> =
+        ["user.message"].into_iter().chain(kinds).chain(["assistant.message", "session.idle"]).collect();
     assert_eq!(seen, expected);
     assert!(turn.next().await.is_none(), "it stays over");
     assert_eq!(turn.await.expect("the answer").text(), "done");

@@ -36,7 +36,11 @@ pub(super) fn answer(version: &str, method: &str, params: &Value, number: impl F
 
 /// Milliseconds up to 1.0.40, text from 1.0.65.
 fn timestamp(version: &str) -> Value {
-    if is_from(version, [1, 0, 41]) { json!("2026-01-01T00:00:00.000000000Z") } else { json!(1_767_225_600_000_i64) }
+    if is_from(version, [1, 0, 41]) {
+        json!("2026-01-01T00:00:00.000000000Z")
+    } else {
+        json!(1_767_225_600_000_i64)
+    }
 }
 
 /// Whether the version is this one or a later one.

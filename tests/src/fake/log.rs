@@ -49,7 +49,8 @@ impl Log {
 
     /// Takes the first request of this method that was not taken before.
     pub fn take_call(&mut self, method: &str) -> Option<Call> {
-        let wanted = |(index, json): &(usize, &Value)| json["method"] == method && !self.taken.contains(index);
+        let wanted =
+            |(index, json): &(usize, &Value)| json["method"] == method && !self.taken.contains(index);
         let (index, json) = self.client().find(wanted)?;
         let call = Call { id: json["id"].clone(), params: json["params"].clone() };
         self.taken.insert(index);

@@ -46,7 +46,9 @@ async fn message(from: &mut BufReader<DuplexStream>) -> Option<Vec<u8>> {
             return None;
         }
         match line.trim_end().split_once(':') {
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().ok(),
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.trim().parse().ok()
+            }
             Some(_) => {}
             None => break,
         }

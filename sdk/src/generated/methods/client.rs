@@ -4,337 +4,295 @@
 use crate::types;
 /// `autoModeSwitch.request`.
 pub enum AutoModeSwitchRequest {}
-impl crate::rpc::Method for AutoModeSwitchRequest {
+impl crate::rpc::ClientMethod for AutoModeSwitchRequest {
     const NAME: &'static str = "autoModeSwitch.request";
     type Params = types::AutoModeSwitchRequestParams;
     type Result = types::AutoModeSwitchResult;
 }
-impl crate::rpc::ClientMethod for AutoModeSwitchRequest {}
 /// `canvas.action.invoke`.
 pub enum CanvasActionInvoke {}
-impl crate::rpc::Method for CanvasActionInvoke {
+impl crate::rpc::ClientMethod for CanvasActionInvoke {
     const NAME: &'static str = "canvas.action.invoke";
     type Params = types::CanvasProviderInvokeActionRequest;
     type Result = serde_json::Value;
 }
-impl crate::rpc::ClientMethod for CanvasActionInvoke {}
 /// `canvas.close`.
 pub enum CanvasClose {}
-impl crate::rpc::Method for CanvasClose {
+impl crate::rpc::ClientMethod for CanvasClose {
     const NAME: &'static str = "canvas.close";
     type Params = types::CanvasProviderCloseRequest;
     type Result = ();
 }
-impl crate::rpc::ClientMethod for CanvasClose {}
 /// `canvas.open`.
 pub enum CanvasOpen {}
-impl crate::rpc::Method for CanvasOpen {
+impl crate::rpc::ClientMethod for CanvasOpen {
     const NAME: &'static str = "canvas.open";
     type Params = types::CanvasProviderOpenRequest;
     type Result = types::CanvasProviderOpenResult;
 }
-impl crate::rpc::ClientMethod for CanvasOpen {}
 /// `exitPlanMode.request`.
 pub enum ExitPlanModeRequest {}
-impl crate::rpc::Method for ExitPlanModeRequest {
+impl crate::rpc::ClientMethod for ExitPlanModeRequest {
     const NAME: &'static str = "exitPlanMode.request";
     type Params = types::ExitPlanModeRequestParams;
     type Result = types::UiExitPlanModeResponse;
 }
-impl crate::rpc::ClientMethod for ExitPlanModeRequest {}
 /// `extensionLaunchProvider.resolve`.
 pub enum ExtensionLaunchProviderResolve {}
-impl crate::rpc::Method for ExtensionLaunchProviderResolve {
+impl crate::rpc::ClientMethod for ExtensionLaunchProviderResolve {
     const NAME: &'static str = "extensionLaunchProvider.resolve";
     type Params = types::ExtensionLaunchProviderResolveRequest;
     type Result = types::ExtensionLaunchProviderResolveResult;
 }
-impl crate::rpc::ClientMethod for ExtensionLaunchProviderResolve {}
 /// `gitHubTelemetry.event`.
 pub enum GitHubTelemetryEvent {}
-impl crate::rpc::Method for GitHubTelemetryEvent {
+impl crate::rpc::ClientMethod for GitHubTelemetryEvent {
     const NAME: &'static str = "gitHubTelemetry.event";
     type Params = types::GitHubTelemetryNotification;
     type Result = ();
 }
-impl crate::rpc::ClientMethod for GitHubTelemetryEvent {}
 /// `gitHubToken.getToken`.
 pub enum GitHubTokenGetToken {}
-impl crate::rpc::Method for GitHubTokenGetToken {
+impl crate::rpc::ClientMethod for GitHubTokenGetToken {
     const NAME: &'static str = "gitHubToken.getToken";
     type Params = types::GitHubTokenAcquireRequest;
     type Result = types::GitHubTokenAcquireResult;
 }
-impl crate::rpc::ClientMethod for GitHubTokenGetToken {}
 /// `hooks.invoke`.
 pub enum HooksInvoke {}
-impl crate::rpc::Method for HooksInvoke {
+impl crate::rpc::ClientMethod for HooksInvoke {
     const NAME: &'static str = "hooks.invoke";
     type Params = types::HookInvokeRequest;
     type Result = types::HookInvokeResponse;
 }
-impl crate::rpc::ClientMethod for HooksInvoke {}
 /// `host.exited`.
 pub enum HostExited {}
-impl crate::rpc::Method for HostExited {
+impl crate::rpc::ClientMethod for HostExited {
     const NAME: &'static str = "host.exited";
     type Params = types::HostExitedNotification;
     type Result = ();
 }
-impl crate::rpc::ClientMethod for HostExited {}
 /// `host.materializeSession`.
 pub enum HostMaterializeSession {}
-impl crate::rpc::Method for HostMaterializeSession {
+impl crate::rpc::ClientMethod for HostMaterializeSession {
     const NAME: &'static str = "host.materializeSession";
     type Params = types::HostSessionCreateCallback;
     type Result = types::HostSessionCreateResult;
 }
-impl crate::rpc::ClientMethod for HostMaterializeSession {}
 /// `host.registerSession`.
 pub enum HostRegisterSession {}
-impl crate::rpc::Method for HostRegisterSession {
+impl crate::rpc::ClientMethod for HostRegisterSession {
     const NAME: &'static str = "host.registerSession";
     type Params = types::HostRegisterSessionRequest;
     type Result = types::HostPublishSessionResult;
 }
-impl crate::rpc::ClientMethod for HostRegisterSession {}
 /// `host.sessionReleased`.
 pub enum HostSessionReleased {}
-impl crate::rpc::Method for HostSessionReleased {
+impl crate::rpc::ClientMethod for HostSessionReleased {
     const NAME: &'static str = "host.sessionReleased";
     type Params = types::HostSessionReleasedNotification;
     type Result = ();
 }
-impl crate::rpc::ClientMethod for HostSessionReleased {}
 /// `host.shutdown`.
 pub enum HostShutdown {}
-impl crate::rpc::Method for HostShutdown {
+impl crate::rpc::ClientMethod for HostShutdown {
     const NAME: &'static str = "host.shutdown";
     type Params = types::HostEmptyResult;
     type Result = types::HostEmptyResult;
 }
-impl crate::rpc::ClientMethod for HostShutdown {}
 /// `host.unregisterSession`.
 pub enum HostUnregisterSession {}
-impl crate::rpc::Method for HostUnregisterSession {
+impl crate::rpc::ClientMethod for HostUnregisterSession {
     const NAME: &'static str = "host.unregisterSession";
     type Params = types::HostUnregisterSessionRequest;
     type Result = types::HostUnpublishSessionResult;
 }
-impl crate::rpc::ClientMethod for HostUnregisterSession {}
 /// `installations.confirm`.
 pub enum InstallationsConfirm {}
-impl crate::rpc::Method for InstallationsConfirm {
+impl crate::rpc::ClientMethod for InstallationsConfirm {
     const NAME: &'static str = "installations.confirm";
     type Params = types::InstallationConfirmationRequest;
     type Result = types::InstallationConfirmationResponse;
 }
-impl crate::rpc::ClientMethod for InstallationsConfirm {}
 /// `llmInference.httpRequestChunk`.
 pub enum LlmInferenceHttpRequestChunk {}
-impl crate::rpc::Method for LlmInferenceHttpRequestChunk {
+impl crate::rpc::ClientMethod for LlmInferenceHttpRequestChunk {
     const NAME: &'static str = "llmInference.httpRequestChunk";
     type Params = types::LlmInferenceHttpRequestChunkRequest;
     type Result = types::LlmInferenceHttpRequestChunkResult;
 }
-impl crate::rpc::ClientMethod for LlmInferenceHttpRequestChunk {}
 /// `llmInference.httpRequestStart`.
 pub enum LlmInferenceHttpRequestStart {}
-impl crate::rpc::Method for LlmInferenceHttpRequestStart {
+impl crate::rpc::ClientMethod for LlmInferenceHttpRequestStart {
     const NAME: &'static str = "llmInference.httpRequestStart";
     type Params = types::LlmInferenceHttpRequestStartRequest;
     type Result = types::LlmInferenceHttpRequestStartResult;
 }
-impl crate::rpc::ClientMethod for LlmInferenceHttpRequestStart {}
 /// `providerToken.getToken`.
 pub enum ProviderTokenGetToken {}
-impl crate::rpc::Method for ProviderTokenGetToken {
+impl crate::rpc::ClientMethod for ProviderTokenGetToken {
     const NAME: &'static str = "providerToken.getToken";
     type Params = types::ProviderTokenAcquireRequest;
     type Result = types::ProviderTokenAcquireResult;
 }
-impl crate::rpc::ClientMethod for ProviderTokenGetToken {}
 /// `sessionFs.appendFile`.
 pub enum SessionFsAppendFile {}
-impl crate::rpc::Method for SessionFsAppendFile {
+impl crate::rpc::ClientMethod for SessionFsAppendFile {
     const NAME: &'static str = "sessionFs.appendFile";
     type Params = types::SessionFsAppendFileRequest;
     type Result = types::SessionFsError;
 }
-impl crate::rpc::ClientMethod for SessionFsAppendFile {}
 /// `sessionFs.exists`.
 pub enum SessionFsExists {}
-impl crate::rpc::Method for SessionFsExists {
+impl crate::rpc::ClientMethod for SessionFsExists {
     const NAME: &'static str = "sessionFs.exists";
     type Params = types::SessionFsExistsRequest;
     type Result = types::SessionFsExistsResult;
 }
-impl crate::rpc::ClientMethod for SessionFsExists {}
 /// `sessionFs.mkdir`.
 pub enum SessionFsMkdir {}
-impl crate::rpc::Method for SessionFsMkdir {
+impl crate::rpc::ClientMethod for SessionFsMkdir {
     const NAME: &'static str = "sessionFs.mkdir";
     type Params = types::SessionFsMkdirRequest;
     type Result = types::SessionFsError;
 }
-impl crate::rpc::ClientMethod for SessionFsMkdir {}
 /// `sessionFs.readFile`.
 pub enum SessionFsReadFile {}
-impl crate::rpc::Method for SessionFsReadFile {
+impl crate::rpc::ClientMethod for SessionFsReadFile {
     const NAME: &'static str = "sessionFs.readFile";
     type Params = types::SessionFsReadFileRequest;
     type Result = types::SessionFsReadFileResult;
 }
-impl crate::rpc::ClientMethod for SessionFsReadFile {}
 /// `sessionFs.readFileBytes`.
 pub enum SessionFsReadFileBytes {}
-impl crate::rpc::Method for SessionFsReadFileBytes {
+impl crate::rpc::ClientMethod for SessionFsReadFileBytes {
     const NAME: &'static str = "sessionFs.readFileBytes";
     type Params = types::SessionFsReadFileBytesRequest;
     type Result = types::SessionFsReadFileBytesResult;
 }
-impl crate::rpc::ClientMethod for SessionFsReadFileBytes {}
 /// `sessionFs.readdir`.
 pub enum SessionFsReaddir {}
-impl crate::rpc::Method for SessionFsReaddir {
+impl crate::rpc::ClientMethod for SessionFsReaddir {
     const NAME: &'static str = "sessionFs.readdir";
     type Params = types::SessionFsReaddirRequest;
     type Result = types::SessionFsReaddirResult;
 }
-impl crate::rpc::ClientMethod for SessionFsReaddir {}
 /// `sessionFs.readdirWithTypes`.
 pub enum SessionFsReaddirWithTypes {}
-impl crate::rpc::Method for SessionFsReaddirWithTypes {
+impl crate::rpc::ClientMethod for SessionFsReaddirWithTypes {
     const NAME: &'static str = "sessionFs.readdirWithTypes";
     type Params = types::SessionFsReaddirWithTypesRequest;
     type Result = types::SessionFsReaddirWithTypesResult;
 }
-impl crate::rpc::ClientMethod for SessionFsReaddirWithTypes {}
 /// `sessionFs.rename`.
 pub enum SessionFsRename {}
-impl crate::rpc::Method for SessionFsRename {
+impl crate::rpc::ClientMethod for SessionFsRename {
     const NAME: &'static str = "sessionFs.rename";
     type Params = types::SessionFsRenameRequest;
     type Result = types::SessionFsError;
 }
-impl crate::rpc::ClientMethod for SessionFsRename {}
 /// `sessionFs.rm`.
 pub enum SessionFsRm {}
-impl crate::rpc::Method for SessionFsRm {
+impl crate::rpc::ClientMethod for SessionFsRm {
     const NAME: &'static str = "sessionFs.rm";
     type Params = types::SessionFsRmRequest;
     type Result = types::SessionFsError;
 }
-impl crate::rpc::ClientMethod for SessionFsRm {}
 /// `sessionFs.sqliteExists`.
 pub enum SessionFsSqliteExists {}
-impl crate::rpc::Method for SessionFsSqliteExists {
+impl crate::rpc::ClientMethod for SessionFsSqliteExists {
     const NAME: &'static str = "sessionFs.sqliteExists";
     type Params = ();
     type Result = types::SessionFsSqliteExistsResult;
 }
-impl crate::rpc::ClientMethod for SessionFsSqliteExists {}
 /// `sessionFs.sqliteQuery`.
 pub enum SessionFsSqliteQuery {}
-impl crate::rpc::Method for SessionFsSqliteQuery {
+impl crate::rpc::ClientMethod for SessionFsSqliteQuery {
     const NAME: &'static str = "sessionFs.sqliteQuery";
     type Params = types::SessionFsSqliteQueryRequest;
     type Result = types::SessionFsSqliteQueryResult;
 }
-impl crate::rpc::ClientMethod for SessionFsSqliteQuery {}
 /// `sessionFs.sqliteTransaction`.
 pub enum SessionFsSqliteTransaction {}
-impl crate::rpc::Method for SessionFsSqliteTransaction {
+impl crate::rpc::ClientMethod for SessionFsSqliteTransaction {
     const NAME: &'static str = "sessionFs.sqliteTransaction";
     type Params = types::SessionFsSqliteTransactionRequest;
     type Result = types::SessionFsSqliteTransactionResult;
 }
-impl crate::rpc::ClientMethod for SessionFsSqliteTransaction {}
 /// `sessionFs.stat`.
 pub enum SessionFsStat {}
-impl crate::rpc::Method for SessionFsStat {
+impl crate::rpc::ClientMethod for SessionFsStat {
     const NAME: &'static str = "sessionFs.stat";
     type Params = types::SessionFsStatRequest;
     type Result = types::SessionFsStatResult;
 }
-impl crate::rpc::ClientMethod for SessionFsStat {}
 /// `sessionFs.writeFile`.
 pub enum SessionFsWriteFile {}
-impl crate::rpc::Method for SessionFsWriteFile {
+impl crate::rpc::ClientMethod for SessionFsWriteFile {
     const NAME: &'static str = "sessionFs.writeFile";
     type Params = types::SessionFsWriteFileRequest;
     type Result = types::SessionFsError;
 }
-impl crate::rpc::ClientMethod for SessionFsWriteFile {}
 /// `sessionFs.writeFileBytes`.
 pub enum SessionFsWriteFileBytes {}
-impl crate::rpc::Method for SessionFsWriteFileBytes {
+impl crate::rpc::ClientMethod for SessionFsWriteFileBytes {
     const NAME: &'static str = "sessionFs.writeFileBytes";
     type Params = types::SessionFsWriteFileBytesRequest;
     type Result = types::SessionFsError;
 }
-impl crate::rpc::ClientMethod for SessionFsWriteFileBytes {}
 /// `skillProvider.list`.
 pub enum SkillProviderList {}
-impl crate::rpc::Method for SkillProviderList {
+impl crate::rpc::ClientMethod for SkillProviderList {
     const NAME: &'static str = "skillProvider.list";
     type Params = ();
     type Result = types::SkillProviderListResult;
 }
-impl crate::rpc::ClientMethod for SkillProviderList {}
 /// `skillProvider.read`.
 pub enum SkillProviderRead {}
-impl crate::rpc::Method for SkillProviderRead {
+impl crate::rpc::ClientMethod for SkillProviderRead {
     const NAME: &'static str = "skillProvider.read";
     type Params = types::SkillProviderReadRequest;
     type Result = types::SkillProviderReadResult;
 }
-impl crate::rpc::ClientMethod for SkillProviderRead {}
 /// `systemMessage.transform`.
 pub enum SystemMessageTransform {}
-impl crate::rpc::Method for SystemMessageTransform {
+impl crate::rpc::ClientMethod for SystemMessageTransform {
     const NAME: &'static str = "systemMessage.transform";
     type Params = types::SystemMessageTransformParams;
     type Result = types::SystemMessageTransformResult;
 }
-impl crate::rpc::ClientMethod for SystemMessageTransform {}
 /// `tasks.cancel`.
 pub enum TasksCancel {}
-impl crate::rpc::Method for TasksCancel {
+impl crate::rpc::ClientMethod for TasksCancel {
     const NAME: &'static str = "tasks.cancel";
     type Params = types::ClientTaskCancelRequest;
     type Result = types::ClientTaskCancelResult;
 }
-impl crate::rpc::ClientMethod for TasksCancel {}
 /// `uiThread.run`.
 pub enum UiThreadRun {}
-impl crate::rpc::Method for UiThreadRun {
+impl crate::rpc::ClientMethod for UiThreadRun {
     const NAME: &'static str = "uiThread.run";
     type Params = types::UiThreadRunRequest;
     type Result = ();
 }
-impl crate::rpc::ClientMethod for UiThreadRun {}
 /// `userInput.request`.
 pub enum UserInputRequest {}
-impl crate::rpc::Method for UserInputRequest {
+impl crate::rpc::ClientMethod for UserInputRequest {
     const NAME: &'static str = "userInput.request";
     type Params = types::UserInputRequestParams;
     type Result = types::UserInputResult;
 }
-impl crate::rpc::ClientMethod for UserInputRequest {}
 /// `workflow.abort`.
 pub enum WorkflowAbort {}
-impl crate::rpc::Method for WorkflowAbort {
+impl crate::rpc::ClientMethod for WorkflowAbort {
     const NAME: &'static str = "workflow.abort";
     type Params = types::WorkflowAbortRequest;
     type Result = types::WorkflowAckResult;
 }
-impl crate::rpc::ClientMethod for WorkflowAbort {}
 /// `workflow.execute`.
 pub enum WorkflowExecute {}
-impl crate::rpc::Method for WorkflowExecute {
+impl crate::rpc::ClientMethod for WorkflowExecute {
     const NAME: &'static str = "workflow.execute";
     type Params = types::WorkflowExecuteRequest;
     type Result = types::WorkflowExecuteResult;
 }
-impl crate::rpc::ClientMethod for WorkflowExecute {}

@@ -1,0 +1,209 @@
+//! Every method of a session that only looks and needs no parameters is called, and its answer read.
+
+use copilot_session::session_rpc::SessionRpc;
+use copilot_session::types::{
+    AgentListRequest, CommandsListRequest, EventLogReadRequest, MetadataContextHeaviestMessagesRequest,
+    ModelGetReasoningSummariesRequest, ModelListRequest, ProviderGetEndpointRequest,
+    SessionLimitPredictionRequest, ToolsGetBuiltinDescriptorsRequest, WorkflowListRunsRequest,
+    WorkspacesEnsureRequest,
+};
+use copilot_session::{SessionBuilder, Tool};
+use copilot_session_tests::model::{Reply, Script};
+use serde_json::json;
+
+use super::tally::{Tally, call};
+use crate::real::rig::{Rig, ask};
+
+/// What the CLI itself refuses, and why.
+const REFUSED: &[(&str, &str)] = &[(
+    "rpc.provider().get_endpoint(&ProviderGetEndpointRequest::default())",
+    "set COPILOT_ALLOW_GET_PROVIDER_ENDPOINT=true",
+)];
+
+/// What does more than look.
+const LEFT_OUT: &[&str] = &[
+    "session.abort",
+    "session.agent.deselect",
+    "session.agent.reload",
+    "session.cancelAllBackgroundAgents",
+    "session.connectors.withdrawProjection",
+    "session.customizations.reload",
+    "session.extensions.reconcile",
+    "session.extensions.reload",
+    "session.fleet.start",
+    "session.gitHubAuth.logout",
+    "session.gitHubAuth.refreshCopilotUser",
+    "session.gitHubAuth.setCredentials",
+    "session.history.abortManualCompaction",
+    "session.history.cancelBackgroundCompaction",
+    "session.history.compact",
+    "session.history.summarizeForHandoff",
+    "session.instructions.reload",
+    "session.interruptMainTurn",
+    "session.lsp.initialize",
+    "session.mcp.moveLoadingToBackground",
+    "session.mcp.oauth.authenticationStateChanged",
+    "session.mcp.reload",
+    "session.mcp.removeGitHub",
+    "session.mcp.setConnectedIdeInfo",
+    "session.metadata.updateClientMetadata",
+    "session.model.applyStartupOverlay",
+    "session.model.setAllowedModels",
+    "session.options.update",
+    "session.permissions.configure",
+    "session.permissions.resetSessionApprovals",
+    "session.plan.delete",
+    "session.plugins.marketplaces.refresh",
+    "session.plugins.reload",
+    "session.plugins.retryManaged",
+    "session.provider.add",
+    "session.provider.sync",
+    "session.queue.clear",
+    "session.queue.enqueueResumePending",
+    "session.queue.process",
+    "session.queue.removeMostRecent",
+    "session.quota.refresh",
+    "session.remote.disable",
+    "session.remote.enable",
+    "session.schedule.hydrate",
+    "session.shutdown",
+    "session.skills.reload",
+    "session.suspend",
+    "session.tasks.promoteCurrentToBackground",
+    "session.ui.registerDirectAutoModeSwitchHandler",
+    "session.workspaces.deleteAutopilotObjective",
+    "session.workspaces.updateMetadata",
+];
+
+/// No answer of a read-only method breaks its schema, with a conversation in the session to tell about.
+#[tokio::test]
+async fn every_look_at_a_session_can_be_read() {
+    let list = json!({ "command": "ls", "description": "Look around" });
+    let replies = [Reply::tool_call("bash", list).then_tool_call("ours", json!({})), Reply::text("Done.")];
+    let rig = Rig::start(Script::replies(replies)).await;
+    let tool = Tool::new("ours", "Does something", async |(), _| "done");
+    let session = rig.session(|new: SessionBuilder| new.tool(tool).approve_all()).await;
+    ask(&session, "Go.").await.expect("an answer");
+
+    let (rpc, mut tally) = (session.rpc(), Tally::default());
+    conversation(rpc, &mut tally).await;
+    surroundings(rpc, &mut tally).await;
+    access(rpc, &mut tally).await;
+    work(rpc, &mut tally).await;
+    with_defaults(rpc, &mut tally).await;
+    tally.check_complete("session", LEFT_OUT);
+    tally.check(REFUSED);
+    rig.finish().await;
+}
+
+/// How the conversation stands.
+async fn conversation(rpc: SessionRpc<'_>, tally: &mut Tally) {
+    call! {
+        tally:
+        rpc.event_log().tail(),
+        rpc.history().list_rewind_points(),
+        rpc.metadata().activity(),
+        rpc.metadata().get_client_metadata(),
+        rpc.metadata().get_context_attribution(),
+        rpc.metadata().is_processing(),
+        rpc.metadata().snapshot(),
+        rpc.mode().get(),
+        rpc.model().get_current(),
+        rpc.name().get(),
+        rpc.plan().read(),
+        rpc.plan().read_sql_todos(),
+        rpc.plan().read_sql_todos_with_dependencies(),
+        rpc.queue().has_pending(),
+        rpc.queue().pending_items(),
+        rpc.queue().snapshot(),
+        rpc.quota().get(),
+        rpc.quota().take_warnings(),
+        rpc.telemetry().get_engagement_id(),
+        rpc.usage().get_metrics(),
+        rpc.get_messages(),
+    }
+}
+
+/// What surrounds it.
+async fn surroundings(rpc: SessionRpc<'_>, tally: &mut Tally) {
+    call! {
+        tally:
+        rpc.extensions().list(),
+        rpc.instructions().get_sources(),
+        rpc.managed_settings().get(),
+        rpc.plugins().list(),
+        rpc.plugins().marketplaces().list(),
+        rpc.providers().get_catalog(),
+        rpc.settings().snapshot(),
+        rpc.skills().ensure_loaded(),
+        rpc.skills().get_invoked(),
+        rpc.skills().list(),
+        rpc.visibility().get(),
+        rpc.workspaces().autopilot_objective_exists(),
+        rpc.workspaces().get_workspace(),
+        rpc.workspaces().list_checkpoints(),
+        rpc.workspaces().list_files(),
+        rpc.workspaces().read_autopilot_objective(),
+    }
+}
+
+/// Who and what it has to do with.
+async fn access(rpc: SessionRpc<'_>, tally: &mut Tally) {
+    call! {
+        tally:
+        rpc.connectors().get_account(),
+        rpc.connectors().get_capabilities(),
+        rpc.connectors().get_status(),
+        rpc.git_hub_auth().get_all_auth_available(),
+        rpc.git_hub_auth().get_current_auth_info(),
+        rpc.git_hub_auth().get_status(),
+        rpc.git_hub_auth().last_auth_errors(),
+        rpc.mcp().list(),
+        rpc.mcp().list_configured(),
+        rpc.mcp().apps().get_host_context(),
+        rpc.permissions().get_mode(),
+        rpc.permissions().pending_requests(),
+        rpc.permissions().paths().list(),
+        rpc.sandbox().get_credential_suggestions(),
+        rpc.sandbox().get_enforcement_status(),
+    }
+}
+
+/// What is done in it.
+async fn work(rpc: SessionRpc<'_>, tally: &mut Tally) {
+    call! {
+        tally:
+        rpc.agent().get_current(),
+        rpc.autopilot_objective().get_state(),
+        rpc.canvas().list(),
+        rpc.canvas().list_open(),
+        rpc.completions().get_trigger_characters(),
+        rpc.schedule().has_self_paced(),
+        rpc.schedule().list(),
+        rpc.tasks().get_current_promotable(),
+        rpc.tasks().list(),
+        rpc.tasks().refresh(),
+        rpc.tasks().wait_for_pending(),
+        rpc.tools().get_current_metadata(),
+        rpc.tools().initialize_and_validate(),
+        rpc.tools().list_pending_requests(),
+    }
+}
+
+/// What may be asked for in many ways, asked in the plainest.
+async fn with_defaults(rpc: SessionRpc<'_>, tally: &mut Tally) {
+    call! {
+        tally:
+        rpc.agent().list(&AgentListRequest::default()),
+        rpc.commands().list(&CommandsListRequest::default()),
+        rpc.event_log().read(&EventLogReadRequest::default()),
+        rpc.limit_prediction().predict(&SessionLimitPredictionRequest::default()),
+        rpc.metadata().get_context_heaviest_messages(&MetadataContextHeaviestMessagesRequest::default()),
+        rpc.model().get_reasoning_summaries(&ModelGetReasoningSummariesRequest::default()),
+        rpc.model().list(&ModelListRequest::default()),
+        rpc.provider().get_endpoint(&ProviderGetEndpointRequest::default()),
+        rpc.tools().get_builtin_descriptors(&ToolsGetBuiltinDescriptorsRequest::default()),
+        rpc.workflow().list_runs(&WorkflowListRunsRequest::default()),
+        rpc.workspaces().ensure(&WorkspacesEnsureRequest::default()),
+    }
+}
