@@ -5,12 +5,14 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::dispatch;
 use crate::error::{Closed, RpcError};
 use crate::frame::{self, Frames};
+use crate::rpc;
 use crate::session_state::SessionState;
 
 /// What a request is answered with: the result's JSON, or why there is none.
@@ -136,15 +138,14 @@ impl Connection {
 
     /// Answers a request of the CLI. `id` is its JSON, given back as it came.
     pub fn respond(&self, id: &str, answer: &Result<String, RpcError>) {
-        let body = match answer {
+        let mut body = match answer {
             Ok(result) => format!(r#""result":{result}"#),
-            Err(error) => format!(
-                r#""error":{{"code":{},"message":{}{}}}"#,
-                error.code,
-                quote(&error.message),
-                error.data.as_ref().map(|data| format!(r#","data":{data}"#)).unwrap_or_default()
-            ),
+            Err(error) => error_body(error),
         };
+        // The CLI would wait for ever for an answer that it cannot read.
+        if let Err(error) = rpc::check_depth(&body) {
+            body = error_body(&RpcError::new(RpcError::INTERNAL_ERROR, error.to_string()));
+        }
         self.send(message(Some(id), &body));
     }
 
@@ -223,6 +224,16 @@ fn message(id: Option<&str>, rest: &str) -> String {
         Some(id) => format!(r#"{{"jsonrpc":"2.0","id":{id},{rest}}}"#),
         None => format!(r#"{{"jsonrpc":"2.0",{rest}}}"#),
     }
+}
+
+/// The part of a message that holds an error.
+fn error_body(error: &RpcError) -> String {
+    let data = match &error.data {
+        Some(json) if serde_json::from_str::<&RawValue>(json).is_ok() => format!(r#","data":{json}"#),
+        Some(text) => format!(r#","data":{}"#, quote(text)),
+        None => String::new(),
+    };
+    format!(r#""error":{{"code":{},"message":{}{data}}}"#, error.code, quote(&error.message))
 }
 
 /// A string as JSON.

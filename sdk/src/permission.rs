@@ -179,7 +179,8 @@ impl Owed {
         let Some(request_id) = self.request_id.take() else { return };
         if let Some(decision) = decision.on_wire(self.session.versions().has_new_permission_words()) {
             let answer = json!({ "requestId": request_id, "result": decision });
-            self.session.caller().notify("session.permissions.handlePendingPermissionRequest", &answer);
+            // It is flat, so it is never refused for its depth.
+            drop(self.session.caller().notify("session.permissions.handlePendingPermissionRequest", &answer));
         }
     }
 }

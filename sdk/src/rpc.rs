@@ -60,8 +60,14 @@ impl Caller {
     }
 
     /// Sends a request at once whose answer nobody waits for.
-    pub(crate) fn notify(&self, method: &str, params: &dyn Wire) {
-        self.connection.request_unanswered(method, &self.params(params));
+    ///
+    /// # Errors
+    /// When the params nest too deep to be sent.
+    pub(crate) fn notify(&self, method: &str, params: &dyn Wire) -> Result<(), Error> {
+        let params = self.params(params);
+        check_depth(&params)?;
+        self.connection.request_unanswered(method, &params);
+        Ok(())
     }
 
     /// Sends the goodbye of the session that calls.
@@ -203,7 +209,7 @@ pub(crate) async fn within<T>(
 }
 
 /// The CLI does not answer what it cannot parse, and it gives up at 128 levels.
-fn check_depth(json: &str) -> Result<(), Error> {
+pub(crate) fn check_depth(json: &str) -> Result<(), Error> {
     const DEEPEST: usize = 120;
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in json.bytes() {
@@ -216,7 +222,7 @@ fn check_depth(json: &str) -> Result<(), Error> {
             _ => {}
         }
         if depth > DEEPEST {
-            return Err(Error::Invalid(format!("params nest deeper than {DEEPEST} levels")));
+            return Err(Error::Invalid(format!("JSON nested deeper than {DEEPEST} levels cannot be sent")));
         }
     }
     Ok(())

@@ -255,10 +255,15 @@ impl Owed {
 
     fn send(&mut self, result: ToolResult) {
         let Some(request_id) = self.request_id.take() else { return };
-        // A failure goes in the result too: the text of a top-level error never reaches the model.
-        let result = ExternalToolResult::TextResultForLlm(result.0);
-        let answer = HandlePendingToolCallRequest::new(request_id).result(result);
-        self.session.caller().notify("session.tools.handlePendingToolCall", &answer);
+        let give = |result: ToolResult| {
+            // A failure goes in the result too: the text of a top-level error never reaches the model.
+            let result = ExternalToolResult::TextResultForLlm(result.0);
+            let answer = HandlePendingToolCallRequest::new(request_id.as_str()).result(result);
+            self.session.caller().notify("session.tools.handlePendingToolCall", &answer)
+        };
+        if let Err(error) = give(result) {
+            drop(give(ToolResult::failure(format!("The tool's result is of no use: {error}"))));
+        }
     }
 }
 

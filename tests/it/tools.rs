@@ -175,6 +175,19 @@ async fn an_undecodable_call() {
     assert_eq!((request_id.as_str(), &result["resultType"]), ("1", &json!("failure")));
 }
 
+/// A result nested deeper than the CLI can read, which would leave it waiting, is sent as a failure.
+#[tokio::test(start_paused = true)]
+async fn a_deep_result() {
+    let nested = (0..130).fold(json!(1), |inner, _| json!([inner]));
+    let telemetry = [("deep".to_owned(), nested)].into();
+    let rig =
+        with([fixed("deep", ToolResult::success("fine").with(|result| result.tool_telemetry(telemetry)))])
+            .await;
+    let result = rig.call_tool("deep", json!({"key": "k"})).await;
+    assert_eq!(result["resultType"], "failure");
+    assert!(result["textResultForLlm"].as_str().is_some_and(|text| text.contains("120 levels")), "{result}");
+}
+
 /// Calls at the same time run side by side, and each is answered when it is done.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parallel_calls() {

@@ -2,7 +2,8 @@
 
 use copilot_session::methods::client::{HooksInvoke, SessionFsReadFile, UserInputRequest};
 use copilot_session::types::{
-    HookInvokeResponse, LogRequest, SessionFsReadFileRequest, SessionFsReadFileResult, UserInputResult,
+    HookInvokeRequest, HookInvokeResponse, LogRequest, SessionFsReadFileRequest, SessionFsReadFileResult,
+    UserInputResult,
 };
 use copilot_session::{HandlerContext, RpcError, SessionBuilder};
 use copilot_session_tests::fake::FakeCli;
@@ -142,6 +143,27 @@ async fn a_handlers_error() {
     .await;
     let error = rig.read(json!({"path": "/a"})).await.expect_err("an error");
     assert_eq!(error, json!({"code": -32000, "message": "no \"such\" file", "data": {"errno": 2}}));
+}
+
+/// An answer that the CLI could not read, and would wait for, is an error that it can.
+#[tokio::test(start_paused = true)]
+async fn answers_that_cannot_be_read() {
+    let handle = async |hook: HookInvokeRequest, _: HandlerContext| {
+        if hook.hook_type.as_str() == "preToolUse" {
+            let nested = (0..130).fold(json!(1), |inner, _| json!([inner]));
+            return Ok(HookInvokeResponse::default().output(nested));
+        }
+        let mut error = RpcError::new(-32000, "no luck");
+        error.data = Some("not JSON".to_owned());
+        Err(error)
+    };
+    let rig = Rig::with(|session| session.approve_all().handle::<HooksInvoke, _, _>(handle)).await;
+    let hook = |kind: &str| json!({"sessionId": rig.session.id(), "hookType": kind, "input": {}});
+    let error = rig.fake.request("hooks.invoke", hook("preToolUse")).await.expect_err("too deep");
+    assert_eq!(error["code"], -32603);
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("120 levels")), "{error}");
+    let error = rig.fake.request("hooks.invoke", hook("sessionEnd")).await.expect_err("an error");
+    assert_eq!(error, json!({"code": -32000, "message": "no luck", "data": "not JSON"}));
 }
 
 /// A handler may call the CLI and wait for the answer: it holds up neither the reader nor others.

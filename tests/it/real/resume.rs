@@ -3,9 +3,9 @@
 use copilot_session::{Error, SessionBuilder, SessionEvent};
 use copilot_session_tests::model::{Reply, Script};
 
-use super::rig::{Rig, ask, soon};
+use super::rig::{Rig, ask, soon, unreadable};
 
-/// The ids of the kept events, and the id of each with its parent.
+/// The id of each event with that of its parent.
 fn ids(events: &[SessionEvent]) -> Vec<(String, Option<String>)> {
     events.iter().map(|event| (event.id().to_owned(), event.parent_id().map(str::to_owned))).collect()
 }
@@ -32,6 +32,7 @@ async fn another_client_goes_on() {
     assert_eq!(session.id(), id);
     let after = soon("the history", session.messages()).await.expect("a history");
     assert_eq!(ids(&after[..before.len()]), ids(&before));
+    assert_eq!(after.iter().filter_map(unreadable).collect::<Vec<_>>(), [""; 0]);
     assert_eq!(ask(&session, "Which word?").await.expect("an answer").text(), "It was heron.");
     let seen = rig.model.requests()[1].body()["messages"].to_string();
     assert!(has(&seen, &["Remember a word.", "the word is heron", "Which word?"]), "{seen}");

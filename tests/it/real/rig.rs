@@ -125,18 +125,21 @@ impl Remains {
         drop(sender);
         let mut wrong = Vec::new();
         while let Some(event) = soon("the observers to end", events.recv()).await {
-            match event.data() {
-                SessionEventData::Malformed(event) => {
-                    wrong.push(format!("{} is malformed {}", event.kind, event.error))
-                }
-                // The CLI sends these, and its schema has none of them.
-                SessionEventData::Unrecognized(event) if event.kind.starts_with("model.") => {}
-                SessionEventData::Unrecognized(event) => wrong.push(format!("{} is unknown", event.kind)),
-                _ => {}
-            }
+            wrong.extend(unreadable(&event));
         }
         assert!(wrong.is_empty(), "events that the SDK cannot read:\n{}", wrong.join("\n"));
         drop((self.model, self.folder));
+    }
+}
+
+/// What the SDK cannot read of an event: its data, or even its type.
+pub fn unreadable(event: &SessionEvent) -> Option<String> {
+    match event.data() {
+        SessionEventData::Malformed(event) => Some(format!("{} is malformed {}", event.kind, event.error)),
+        // The CLI sends these, and its schema has none of them.
+        SessionEventData::Unrecognized(event) if event.kind.starts_with("model.") => None,
+        SessionEventData::Unrecognized(event) => Some(format!("{} is unknown", event.kind)),
+        _ => None,
     }
 }
 

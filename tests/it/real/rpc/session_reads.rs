@@ -2,10 +2,11 @@
 
 use copilot_session::session_rpc::SessionRpc;
 use copilot_session::types::{
-    AgentListRequest, CommandsListRequest, EventLogReadRequest, MetadataContextHeaviestMessagesRequest,
-    ModelGetReasoningSummariesRequest, ModelListRequest, ProviderGetEndpointRequest,
-    SessionLimitPredictionRequest, ToolsGetBuiltinDescriptorsRequest, WorkflowListRunsRequest,
-    WorkspacesEnsureRequest,
+    AgentListRequest, CommandsListRequest, EventLogReadRequest, InfiniteSessionConfig,
+    MetadataContextHeaviestMessagesRequest, MetadataContextInfoRequest, ModelGetReasoningSummariesRequest,
+    ModelListRequest, ProviderGetEndpointRequest, SessionLimitPredictionRequest, SubagentSettings,
+    TasksGetProgressRequest, ToolsGetBuiltinDescriptorsRequest, UpdateSubagentSettingsRequest,
+    WorkflowListRunsRequest, WorkspacesEnsureRequest,
 };
 use copilot_session::{SessionBuilder, Tool};
 use copilot_session_tests::model::{Reply, Script};
@@ -92,6 +93,31 @@ async fn every_look_at_a_session_can_be_read() {
     work(rpc, &mut tally).await;
     with_defaults(rpc, &mut tally).await;
     tally.check_complete("session", LEFT_OUT);
+    tally.check(REFUSED);
+    rig.finish().await;
+}
+
+/// Nor does one where there is nothing to tell: in a session without prompts and without a workspace.
+#[tokio::test]
+async fn every_look_at_an_empty_session_can_be_read() {
+    let rig = Rig::start(Script::replies([])).await;
+    let no_workspace = InfiniteSessionConfig::default().enabled(false);
+    let session =
+        rig.session(|new| new.deny_all().configure(|config| config.infinite_sessions(no_workspace)));
+    let session = session.await;
+
+    let (rpc, mut tally) = (session.rpc(), Tally::default());
+    call! {
+        tally:
+        rpc.metadata().context_info(&MetadataContextInfoRequest::new(100_000, 10_000)),
+        rpc.tasks().get_progress(&TasksGetProgressRequest::new("no-such-task")),
+        rpc.tools().update_subagent_settings(&UpdateSubagentSettingsRequest::new(SubagentSettings::default())),
+    }
+    conversation(rpc, &mut tally).await;
+    surroundings(rpc, &mut tally).await;
+    access(rpc, &mut tally).await;
+    work(rpc, &mut tally).await;
+    with_defaults(rpc, &mut tally).await;
     tally.check(REFUSED);
     rig.finish().await;
 }
