@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 
 use crate::Error;
 use crate::flatten::{Flat, FlatField, FlatMethod, FlatShape, FlatType, FlatVariant, doc};
-use crate::model::{Doc, Event, Field, Method, Model, Record, Shape, StringVariant, TaggedVariant, Ty, Type, UntaggedVariant};
+use crate::model::{
+    Doc, Event, Field, Method, Model, Record, Shape, StringVariant, TaggedVariant, Ty, Type, UntaggedVariant,
+};
 use crate::names::{type_name, variant_name};
 
 /// The made-up definition whose properties are all types that stand outside an object's fields.
@@ -130,8 +132,12 @@ impl Request {
     }
 
     fn ask(mut self) -> Result<Answer, Error> {
-        let properties: Map<String, Value> =
-            self.uses.into_iter().enumerate().map(|(index, schema)| (format!("use_{index}"), schema)).collect();
+        let properties: Map<String, Value> = self
+            .uses
+            .into_iter()
+            .enumerate()
+            .map(|(index, schema)| (format!("use_{index}"), schema))
+            .collect();
         let required: Vec<&String> = properties.keys().collect();
         let uses = json!({ "type": "object", "required": required, "properties": properties });
         self.definitions.insert(USES.to_owned(), uses);
@@ -178,19 +184,33 @@ impl Answer {
         let shape = match ty.shape {
             FlatShape::Record { constants, fields, rest } => {
                 let rest = rest.map(|_| next()).transpose()?;
-                let fields = fields.into_iter().map(|field| self.field(name, field)).collect::<Result<_, _>>()?;
+                let fields =
+                    fields.into_iter().map(|field| self.field(name, field)).collect::<Result<_, _>>()?;
                 Shape::Record(Record { constants, fields, rest })
             }
             FlatShape::Strings(values) => Shape::Strings(strings(values, &ty.place)?),
             FlatShape::Tagged { tag, variants } => {
                 let tagged = |variant: FlatVariant<Vec<String>>| {
-                    Ok(TaggedVariant { name: variant.name, values: variant.told_by, doc: variant.doc, ty: next()? })
+                    Ok(TaggedVariant {
+                        name: variant.name,
+                        values: variant.told_by,
+                        doc: variant.doc,
+                        ty: next()?,
+                    })
                 };
-                Shape::Tagged { tag, variants: variants.into_iter().map(tagged).collect::<Result<_, Error>>()? }
+                Shape::Tagged {
+                    tag,
+                    variants: variants.into_iter().map(tagged).collect::<Result<_, Error>>()?,
+                }
             }
             FlatShape::Untagged(variants) => {
                 let untagged = |variant: FlatVariant<_>| {
-                    Ok(UntaggedVariant { name: variant.name, test: variant.told_by, doc: variant.doc, ty: next()? })
+                    Ok(UntaggedVariant {
+                        name: variant.name,
+                        test: variant.told_by,
+                        doc: variant.doc,
+                        ty: next()?,
+                    })
                 };
                 Shape::Untagged(variants.into_iter().map(untagged).collect::<Result<_, Error>>()?)
             }
@@ -201,7 +221,8 @@ impl Answer {
 
     fn field(&self, record: &str, field: FlatField) -> Result<Field, Error> {
         let answer = self.records.get(record).and_then(|fields| fields.get(&field.key));
-        let (name, ty) = answer.ok_or_else(|| Error::Typify(format!("no field {record}.{}", field.key)))?.clone();
+        let (name, ty) =
+            answer.ok_or_else(|| Error::Typify(format!("no field {record}.{}", field.key)))?.clone();
         let optional = !field.required || field.nullable;
         let ty = if optional { Ty::Option(Box::new(ty)) } else { ty };
         Ok(Field {
@@ -221,7 +242,11 @@ fn strings(values: Vec<(String, String)>, place: &str) -> Result<Vec<StringVaria
     for (value, doc) in values {
         let name = variant_name(&value);
         if let Some(other) = variants.iter().find(|other| other.name == name) {
-            return Err(Error::Name { name, first: format!("{place}: {}", other.value), second: format!("{place}: {value}") });
+            return Err(Error::Name {
+                name,
+                first: format!("{place}: {}", other.value),
+                second: format!("{place}: {value}"),
+            });
         }
         variants.push(StringVariant { value, name, doc });
     }

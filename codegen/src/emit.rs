@@ -34,7 +34,8 @@ pub fn emit(model: &Model, version: &str) -> Files {
 /// The tokens as formatted source.
 fn print(tokens: TokenStream) -> String {
     // The emitters write whole items, so anything else is a mistake in this crate that its tests meet.
-    let file = syn::parse2(tokens.clone()).unwrap_or_else(|error| panic!("emitted no Rust: {error}\n{tokens}"));
+    let file =
+        syn::parse2(tokens.clone()).unwrap_or_else(|error| panic!("emitted no Rust: {error}\n{tokens}"));
     prettyplease::unparse(&file)
 }
 
@@ -49,7 +50,10 @@ fn doc(doc: &Doc, fallback: &str, more: &[String]) -> TokenStream {
         lines.extend([String::new(), line.clone()]);
     }
     let deprecated = doc.deprecated.then(|| quote!(#[deprecated]));
-    let lines = lines.iter().skip_while(|line| line.is_empty()).map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
+    let lines = lines
+        .iter()
+        .skip_while(|line| line.is_empty())
+        .map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
     quote!(#(#[doc = #lines])* #deprecated)
 }
 

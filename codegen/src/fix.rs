@@ -10,6 +10,8 @@ type Fix = (&'static str, fn(&mut Source) -> bool);
 
 const FIXES: &[Fix] = &[
     ("attachments_without_display_name", attachments_without_display_name),
+    ("no_current_agent", no_current_agent),
+    ("descriptors_without_summary_intention", descriptors_without_summary_intention),
 ];
 
 pub fn fix(source: &mut Source) -> Result<(), Error> {
@@ -28,6 +30,30 @@ fn attachments_without_display_name(source: &mut Source) -> bool {
     kinds.into_iter().all(|kind| make_optional(source, kind, "displayName"))
 }
 
+/// `session.agent.getCurrent` answers `null` when no agent is selected, as its description says and its
+/// schema does not: seen on 1.0.102.
+fn no_current_agent(source: &mut Source) -> bool {
+    make_nullable(source, "AgentGetCurrentResult", "agent")
+}
+
+/// `session.tools.getBuiltinDescriptors` has a `null` where the schema says boolean: seen on 1.0.102.
+fn descriptors_without_summary_intention(source: &mut Source) -> bool {
+    make_nullable(source, "BuiltinToolDescriptor", "hasSummariseIntention")
+}
+
+/// Lets `key` of the definition be `null`; false when it was not there, or could be already.
+fn make_nullable(source: &mut Source, definition: &str, key: &str) -> bool {
+    let definition = source.definitions.get_mut(definition);
+    let property = definition.and_then(|found| found.schema.pointer_mut(&format!("/properties/{key}")));
+    property.is_some_and(|property| {
+        let description = property["description"].clone();
+        let was = property.take();
+        let nullable = was["anyOf"].as_array().is_some_and(|any| any.contains(&json!({ "type": "null" })));
+        *property = json!({ "anyOf": [was, { "type": "null" }], "description": description });
+        !nullable
+    })
+}
+
 /// Takes `key` out of what the definition requires; false when it was not there.
 fn make_optional(source: &mut Source, definition: &str, key: &str) -> bool {
     let definition = source.definitions.get_mut(definition);
@@ -42,8 +68,19 @@ fn make_optional(source: &mut Source, definition: &str, key: &str) -> bool {
 /// Keys whose value must not show in `Debug`: credentials, and maps that commonly carry them.
 pub fn is_secret(key: &str, schema: &Value) -> bool {
     const STRINGS: &[&str] = &[
-        "accessToken", "apiKey", "authToken", "authorization", "bearerToken", "clientSecret", "gitHubToken",
-        "githubToken", "idToken", "password", "refreshToken", "secret", "token",
+        "accessToken",
+        "apiKey",
+        "authToken",
+        "authorization",
+        "bearerToken",
+        "clientSecret",
+        "gitHubToken",
+        "githubToken",
+        "idToken",
+        "password",
+        "refreshToken",
+        "secret",
+        "token",
     ];
     const MAPS: &[&str] = &["env", "headers", "requestHeaders"];
     match schema.get("type") {

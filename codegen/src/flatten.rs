@@ -76,7 +76,8 @@ pub struct FlatEvent {
 }
 
 pub fn flatten(source: &Source) -> Result<Flat, Error> {
-    let mut flattener = Flattener { source, names: Names::default(), types: BTreeMap::new(), origin: Origin::Inline };
+    let mut flattener =
+        Flattener { source, names: Names::default(), types: BTreeMap::new(), origin: Origin::Inline };
     for (wire, definition) in &source.definitions {
         flattener.define(&type_name(wire), &definition.schema, wire, definition.origin)?;
     }
@@ -144,7 +145,10 @@ impl Flattener<'_> {
                 defined.keys().eq(own.keys()) || (all && defined.keys().eq(properties.keys()))
             };
             if !defined.is_some_and(same) {
-                return Err(Error::shape(place, format!("the properties are not those of its title {title}")));
+                return Err(Error::shape(
+                    place,
+                    format!("the properties are not those of its title {title}"),
+                ));
             }
             return Ok(reference(&type_name(title)));
         }
@@ -166,15 +170,22 @@ impl Flattener<'_> {
             self.record(name, object(body, place)?, place)?
         } else {
             match branches(body) {
-                Some(parts) if parts.values.len() > 1 && !parts.nullable => self.union(name, &parts.values, place)?,
+                Some(parts) if parts.values.len() > 1 && !parts.nullable => {
+                    self.union(name, &parts.values, place)?
+                }
                 _ => {
                     let (schema, nullable) = self.small(body, &format!("{name}Value"), place)?;
-                    FlatShape::Alias(if nullable { json!({"oneOf": [schema, {"type": "null"}]}) } else { schema })
+                    FlatShape::Alias(if nullable {
+                        json!({"oneOf": [schema, {"type": "null"}]})
+                    } else {
+                        schema
+                    })
                 }
             }
         };
         self.origin = outer;
-        self.types.insert(name.to_owned(), FlatType { place: place.to_owned(), doc: doc(map), origin, shape });
+        self.types
+            .insert(name.to_owned(), FlatType { place: place.to_owned(), doc: doc(map), origin, shape });
         Ok(())
     }
 
@@ -194,7 +205,8 @@ impl Flattener<'_> {
             match constant(self.source, property, &place)? {
                 Some(constant) if required => constants.push((key.clone(), constant)),
                 _ => {
-                    let (schema, nullable) = self.small(property, &format!("{name}{}", type_name(key)), &place)?;
+                    let (schema, nullable) =
+                        self.small(property, &format!("{name}{}", type_name(key)), &place)?;
                     let doc = property.as_object().map(doc).unwrap_or_default();
                     let secret = property.get("x-secret").is_some() || fix::is_secret(key, &schema);
                     fields.push(FlatField { key: key.clone(), schema, required, nullable, secret, doc });
@@ -259,7 +271,9 @@ impl Flattener<'_> {
                     let (schema, nullable) = self.small(one, name, place)?;
                     Ok((schema, nullable || parts.nullable))
                 }
-                values if values.iter().any(|value| union::is_anything(value)) => Ok((json!({}), parts.nullable)),
+                values if values.iter().any(|value| union::is_anything(value)) => {
+                    Ok((json!({}), parts.nullable))
+                }
                 _ => {
                     let mut without_null = map.clone();
                     let key = if map.contains_key("anyOf") { "anyOf" } else { "oneOf" };
@@ -316,7 +330,8 @@ impl Flattener<'_> {
     fn resolve_reference(&self, target: &str, place: &str) -> Result<Value, Error> {
         let name = target.strip_prefix("#/definitions/");
         let name = name.or_else(|| target.strip_prefix("session-events.schema.json#/definitions/"));
-        let name = name.ok_or_else(|| Error::shape(place, format!("reference {target} to somewhere unknown")))?;
+        let name =
+            name.ok_or_else(|| Error::shape(place, format!("reference {target} to somewhere unknown")))?;
         if !self.source.definitions.contains_key(name) && name != "SessionEvent" {
             return Err(Error::shape(place, format!("reference to {name}, which is not defined")));
         }
@@ -356,7 +371,8 @@ fn optional_object(schema: &Value) -> Option<&Value> {
 fn string_values(schema: &Value) -> Option<Vec<(String, String)>> {
     let list = schema.get("enum").or_else(|| schema.get("x-extensible-enum"))?.as_array()?;
     let docs = schema.get("x-enumDescriptions");
-    let doc = |value: &str| docs.and_then(|docs| docs.get(value)).and_then(Value::as_str).unwrap_or("").to_owned();
+    let doc =
+        |value: &str| docs.and_then(|docs| docs.get(value)).and_then(Value::as_str).unwrap_or("").to_owned();
     list.iter().map(|value| value.as_str().map(|value| (value.to_owned(), doc(value)))).collect()
 }
 

@@ -6,25 +6,59 @@ use crate::Error;
 
 /// Keywords that decide what a type looks like.
 const STRUCTURE: &[&str] = &[
-    "$ref", "additionalProperties", "anyOf", "const", "enum", "items", "not", "oneOf", "properties", "required",
-    "type", "x-extensible-enum",
+    "$ref",
+    "additionalProperties",
+    "anyOf",
+    "const",
+    "enum",
+    "items",
+    "not",
+    "oneOf",
+    "properties",
+    "required",
+    "type",
+    "x-extensible-enum",
 ];
 
 /// Keywords that become documentation or marks.
 const DOCUMENTATION: &[&str] = &[
-    "default", "deprecated", "description", "stability", "title", "visibility", "x-enumDescriptions", "x-secret",
+    "default",
+    "deprecated",
+    "description",
+    "stability",
+    "title",
+    "visibility",
+    "x-enumDescriptions",
+    "x-secret",
     "x-seen",
 ];
 
 /// Keywords that only narrow which values are valid; received values are not refused for them.
 const VALIDATION: &[&str] = &[
-    "allOf", "contains", "contentEncoding", "exclusiveMinimum", "format", "maxItems", "maxLength", "maxProperties",
-    "maximum", "minItems", "minLength", "minimum", "pattern", "propertyNames", "uniqueItems",
+    "allOf",
+    "contains",
+    "contentEncoding",
+    "exclusiveMinimum",
+    "format",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minimum",
+    "pattern",
+    "propertyNames",
+    "uniqueItems",
 ];
 
 /// Marks for other generators that change nothing in the JSON.
 const MARKS: &[&str] = &[
-    "x-copilot-sdk-append-last", "x-legacy-parameters", "x-opaque-in-process", "x-opaque-json", "x-typescript-type",
+    "x-copilot-sdk-append-last",
+    "x-legacy-parameters",
+    "x-opaque-in-process",
+    "x-opaque-json",
+    "x-typescript-type",
 ];
 
 /// Refuses a schema with a keyword that is in none of the lists.

@@ -105,10 +105,7 @@ pub enum Error {
 
 impl Error {
     fn shape(path: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Shape {
-            path: path.into(),
-            problem: problem.into(),
-        }
+        Self::Shape { path: path.into(), problem: problem.into() }
     }
 }
 

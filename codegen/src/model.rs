@@ -48,10 +48,7 @@ pub struct Doc {
 pub enum Shape {
     Record(Record),
     Strings(Vec<StringVariant>),
-    Tagged {
-        tag: String,
-        variants: Vec<TaggedVariant>,
-    },
+    Tagged { tag: String, variants: Vec<TaggedVariant> },
     Untagged(Vec<UntaggedVariant>),
     Alias(Ty),
 }
@@ -180,7 +177,9 @@ impl Model {
     /// The types named by a type, for walks over the graph.
     pub fn references(ty: &Type) -> Vec<&str> {
         let types: Vec<&Ty> = match &ty.shape {
-            Shape::Record(record) => record.fields.iter().map(|field| &field.ty).chain(&record.rest).collect(),
+            Shape::Record(record) => {
+                record.fields.iter().map(|field| &field.ty).chain(&record.rest).collect()
+            }
             Shape::Strings(_) => Vec::new(),
             Shape::Tagged { variants, .. } => variants.iter().map(|variant| &variant.ty).collect(),
             Shape::Untagged(variants) => variants.iter().map(|variant| &variant.ty).collect(),
@@ -192,7 +191,8 @@ impl Model {
     /// The account of what was read against what is emitted.
     pub fn report(&self, source: &Source) -> Report {
         let count = |origin| self.types.values().filter(|ty| ty.origin == origin).count();
-        let methods = |group| self.methods.iter().filter(|method| method.group == group && !method.supplement).count();
+        let methods =
+            |group| self.methods.iter().filter(|method| method.group == group && !method.supplement).count();
         let notifications = self.methods.iter().filter(|method| method.group == Group::Notification).count();
         let supplement = self.methods.iter().filter(|method| method.supplement).count();
         Report {

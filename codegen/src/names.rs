@@ -11,8 +11,21 @@ const VARIANTS: &[(&str, &str)] = &[("*", "All"), ("", "Empty"), ("+1", "PlusOne
 
 /// Names the generated files use for something else.
 const RESERVED: &[&str] = &[
-    "String", "Option", "Vec", "Box", "BTreeMap", "Value", "Self", "Result", "Some", "None", "Ok", "Err", "Call",
-    "Method", "Unrecognized",
+    "String",
+    "Option",
+    "Vec",
+    "Box",
+    "BTreeMap",
+    "Value",
+    "Self",
+    "Result",
+    "Some",
+    "None",
+    "Ok",
+    "Err",
+    "Call",
+    "Method",
+    "Unrecognized",
 ];
 
 /// A type's name.
@@ -36,8 +49,9 @@ pub fn variant_name(wire: &str) -> String {
 pub fn snake(wire: &str) -> String {
     let name = wire.to_snake_case();
     match name.as_str() {
-        "type" | "ref" | "match" | "move" | "self" | "use" | "where" | "async" | "mod" | "box" | "final" | "override"
-        | "loop" | "in" | "static" | "enum" | "struct" | "continue" | "yield" | "do" | "try" | "as" | "abstract" => {
+        "type" | "ref" | "match" | "move" | "self" | "use" | "where" | "async" | "mod" | "box" | "final"
+        | "override" | "loop" | "in" | "static" | "enum" | "struct" | "continue" | "yield" | "do" | "try"
+        | "as" | "abstract" => {
             format!("{name}_")
         }
         _ => name,

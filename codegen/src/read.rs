@@ -135,7 +135,10 @@ fn define(source: &mut Source, schema: &Map<String, Value>, file: &str, origin: 
             }
             Some(first) if bare(&first.schema) == bare(schema) && first.origin == origin => {}
             Some(_) => {
-                return Err(Error::shape(format!("{file}: {name}"), "differs from the definition of that name before"));
+                return Err(Error::shape(
+                    format!("{file}: {name}"),
+                    "differs from the definition of that name before",
+                ));
             }
         }
     }
@@ -166,13 +169,26 @@ fn bare_below(keyword: &str, value: &Value) -> Value {
 }
 
 /// Collects the methods of one tree, whose leaves carry `rpcMethod`.
-fn methods(source: &mut Source, group: Group, tree: &Value, path: &str, supplement: bool) -> Result<(), Error> {
+fn methods(
+    source: &mut Source,
+    group: Group,
+    tree: &Value,
+    path: &str,
+    supplement: bool,
+) -> Result<(), Error> {
     let Value::Object(tree) = tree else {
         return Err(Error::shape(path, "neither a method nor a namespace"));
     };
     if let Some(Value::String(name)) = tree.get("rpcMethod") {
         const KNOWN: &[&str] = &[
-            "rpcMethod", "description", "params", "result", "stability", "visibility", "notification", "deprecated",
+            "rpcMethod",
+            "description",
+            "params",
+            "result",
+            "stability",
+            "visibility",
+            "notification",
+            "deprecated",
             "x-seen",
         ];
         if let Some(key) = tree.keys().find(|key| !KNOWN.contains(&key.as_str())) {
@@ -195,7 +211,8 @@ fn take_events(source: &mut Source) -> Result<(), Error> {
     for branch in branches {
         let name = branch["$ref"].as_str().and_then(|path| path.strip_prefix("#/definitions/"));
         let name = name.ok_or_else(|| Error::shape(path, "a branch is no reference"))?;
-        let envelope = source.definitions.remove(name).ok_or_else(|| Error::shape(path, "dangling reference"))?;
+        let envelope =
+            source.definitions.remove(name).ok_or_else(|| Error::shape(path, "dangling reference"))?;
         source.events.push(event(name, &envelope.schema)?);
     }
     // `SessionEvent` itself is the hand-written envelope too.
@@ -211,7 +228,10 @@ fn event(envelope: &str, schema: &Value) -> Result<EventSource, Error> {
         return Err(Error::shape(path, "an envelope without properties"));
     };
     if let Some(key) = properties.keys().find(|key| !KNOWN.contains(&key.as_str())) {
-        return Err(Error::shape(path, format!("the envelope has a new key `{key}`: add it to sdk/src/event.rs")));
+        return Err(Error::shape(
+            path,
+            format!("the envelope has a new key `{key}`: add it to sdk/src/event.rs"),
+        ));
     }
     let name = properties["type"]["const"].as_str().ok_or_else(|| Error::shape(&path, "no constant type"))?;
     Ok(EventSource {

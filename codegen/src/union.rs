@@ -50,7 +50,13 @@ fn candidates(source: &Source, branch: &Value) -> Vec<String> {
     let branch = resolve(source, branch);
     match branches(branch) {
         Some(nested) => nested.values.first().map(|first| candidates(source, first)).unwrap_or_default(),
-        None => branch.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key.clone()).collect(),
+        None => branch
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .map(|(key, _)| key.clone())
+            .collect(),
     }
 }
 
@@ -58,7 +64,8 @@ fn candidates(source: &Source, branch: &Value) -> Vec<String> {
 fn tag_values(source: &Source, branch: &Value, tag: &str) -> Option<Vec<String>> {
     let branch = resolve(source, branch);
     if let Some(nested) = branches(branch) {
-        let values: Option<Vec<_>> = nested.values.iter().map(|branch| tag_values(source, branch, tag)).collect();
+        let values: Option<Vec<_>> =
+            nested.values.iter().map(|branch| tag_values(source, branch, tag)).collect();
         return values.map(|values| values.concat());
     }
     if !contains(branch.get("required")?, tag) {
@@ -82,11 +89,17 @@ pub fn by_shape(source: &Source, branches: &[&Value], place: &str) -> Result<Vec
 }
 
 /// The tests, with a look into the objects under required keys when `nested`.
-fn tests(source: &Source, branches: &[&Value], place: &str, nested: bool) -> Result<Vec<(usize, Test)>, Error> {
+fn tests(
+    source: &Source,
+    branches: &[&Value],
+    place: &str,
+    nested: bool,
+) -> Result<Vec<(usize, Test)>, Error> {
     let mut tests = Vec::new();
     for (index, branch) in branches.iter().enumerate() {
         let schema = resolve(source, branch);
-        let kind = kind(schema).ok_or_else(|| Error::shape(place, format!("branch {index} has no single JSON kind")))?;
+        let kind = kind(schema)
+            .ok_or_else(|| Error::shape(place, format!("branch {index} has no single JSON kind")))?;
         let keys = if kind == JsonKind::Object { keys(source, schema, place, nested)? } else { Vec::new() };
         tests.push((index, Test { kind, keys }));
     }
@@ -117,7 +130,9 @@ fn kind(schema: &Value) -> Option<JsonKind> {
         _ => {
             let nested = branches(schema)?;
             let kinds: Option<Vec<_>> = nested.values.iter().map(|branch| kind(branch)).collect();
-            return kinds.filter(|kinds| kinds.iter().all(|kind| *kind == JsonKind::Object)).map(|_| JsonKind::Object);
+            return kinds
+                .filter(|kinds| kinds.iter().all(|kind| *kind == JsonKind::Object))
+                .map(|_| JsonKind::Object);
         }
     };
     Some(match name {
@@ -131,7 +146,12 @@ fn kind(schema: &Value) -> Option<JsonKind> {
 }
 
 /// The required keys of an object, with their values where the schema lists them.
-fn keys(source: &Source, schema: &Value, place: &str, nested: bool) -> Result<Vec<(String, Vec<String>)>, Error> {
+fn keys(
+    source: &Source,
+    schema: &Value,
+    place: &str,
+    nested: bool,
+) -> Result<Vec<(String, Vec<String>)>, Error> {
     let mut keys = Vec::new();
     for (key, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         if !schema.get("required").is_some_and(|list| contains(list, key)) {
@@ -160,12 +180,14 @@ pub fn tagged_name(union: &str, branch: &Value, tags: &[String]) -> String {
 
 /// A variant is called as its type; a scalar, as its kind.
 pub fn untagged_name(union: &str, branch: &Value, test: &Test) -> String {
-    let by_key = || test.keys.first().map(|(key, values)| match values.as_slice() {
-        [value] if value == "true" => type_name(key),
-        [value] if value == "false" => format!("Not{}", type_name(key)),
-        [value] => variant_name(value),
-        _ => type_name(key),
-    });
+    let by_key = || {
+        test.keys.first().map(|(key, values)| match values.as_slice() {
+            [value] if value == "true" => type_name(key),
+            [value] if value == "false" => format!("Not{}", type_name(key)),
+            [value] => variant_name(value),
+            _ => type_name(key),
+        })
+    };
     own_name(union, branch).or_else(by_key).unwrap_or_else(|| {
         let kind = match test.kind {
             JsonKind::Bool => "Flag",

@@ -89,7 +89,10 @@ impl Client {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let caller = Caller::new(Connection::open(from, to, diagnose(process.as_ref().map(|process| process.watcher().clone()))), None);
+        let caller = Caller::new(
+            Connection::open(from, to, diagnose(process.as_ref().map(|process| process.watcher().clone()))),
+            None,
+        );
         let ended = EndOnDrop(Some(caller.connection()));
         let version = rpc::within("the handshake with the CLI", limit, greet(&caller, &greeting)).await?;
         ended.keep();
@@ -174,7 +177,11 @@ async fn greet(caller: &Caller, greeting: &ConnectRequest) -> Result<CliVersion,
         return Err(Error::ProtocolVersion { found: protocol, supported: "3", version });
     }
     if protocol > PROTOCOL.1 {
-        tracing::warn!(protocol, version, "the Copilot CLI speaks a newer protocol than this crate was made for");
+        tracing::warn!(
+            protocol,
+            version,
+            "the Copilot CLI speaks a newer protocol than this crate was made for"
+        );
     }
     Ok(CliVersion::new(version))
 }

@@ -91,7 +91,10 @@ impl Connection {
         let id = calls.last_id;
         calls.pending.insert(id, sender);
         // Under the lock, so that requests are written in the order of their ids.
-        self.send(message(Some(&id.to_string()), &format!(r#""method":{},"params":{params}"#, quote(method))));
+        self.send(message(
+            Some(&id.to_string()),
+            &format!(r#""method":{},"params":{params}"#, quote(method)),
+        ));
         Ok((id, receiver))
     }
 

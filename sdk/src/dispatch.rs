@@ -14,10 +14,11 @@ pub(crate) fn message(connection: &Arc<Connection>, body: &[u8]) {
         Ok(text) => text,
         Err(error) => return tracing::warn!(%error, "a message that is not UTF-8"),
     };
-    let [id, method, params, result, error] = match json::pick(text, ["id", "method", "params", "result", "error"]) {
-        Ok(parts) => parts,
-        Err(error) => return tracing::warn!(%error, "a message that is no JSON object"),
-    };
+    let [id, method, params, result, error] =
+        match json::pick(text, ["id", "method", "params", "result", "error"]) {
+            Ok(parts) => parts,
+            Err(error) => return tracing::warn!(%error, "a message that is no JSON object"),
+        };
     match (method.and_then(json::string), id) {
         (Some(method), None) => notification(connection, &method, params.unwrap_or("{}")),
         (Some(method), Some(id)) => request(connection, id, &method, params.unwrap_or("{}")),
@@ -67,8 +68,10 @@ fn request(connection: &Arc<Connection>, id: &str, method: &str, params: &str) {
     let answer = Answer::new(Arc::clone(connection), id);
     let session = json::pick(params, ["sessionId"]).ok().and_then(|[id]| json::string(id?));
     let session = session.and_then(|id| connection.session(&id));
-    let Some((handler, session)) = session.and_then(|session| Some((session.handler(method)?, session))) else {
-        return answer.give(Err(RpcError::new(RpcError::METHOD_NOT_FOUND, format!("Unhandled method {method}"))));
+    let Some((handler, session)) = session.and_then(|session| Some((session.handler(method)?, session)))
+    else {
+        return answer
+            .give(Err(RpcError::new(RpcError::METHOD_NOT_FOUND, format!("Unhandled method {method}"))));
     };
     let incoming = Incoming { params: params.into(), session };
     tokio::spawn(async move { answer.give(handler(incoming).await) });

@@ -236,7 +236,8 @@ impl Wire for SessionEvent {
 
 impl serde_core::Serialize for SessionEvent {
     fn serialize<S: serde_core::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let json: serde_json::Value = serde_json::from_str(self.raw()).map_err(serde_core::ser::Error::custom)?;
+        let json: serde_json::Value =
+            serde_json::from_str(self.raw()).map_err(serde_core::ser::Error::custom)?;
         json.serialize(to)
     }
 }

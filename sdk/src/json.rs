@@ -9,7 +9,10 @@ use serde_json::value::RawValue;
 use crate::wire::DecodeError;
 
 /// The raw values that an object holds under `keys`, in that order; all else is passed over.
-pub(crate) fn pick<'a, const N: usize>(json: &'a str, keys: [&str; N]) -> Result<[Option<&'a str>; N], DecodeError> {
+pub(crate) fn pick<'a, const N: usize>(
+    json: &'a str,
+    keys: [&str; N],
+) -> Result<[Option<&'a str>; N], DecodeError> {
     let mut parser = serde_json::Deserializer::from_str(json);
     (&mut parser)
         .deserialize_map(Pick { keys })
@@ -66,7 +69,11 @@ impl<'de> Deserialize<'de> for Key<'de> {
 /// The text of a raw JSON string; none for any other JSON.
 pub(crate) fn string(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') { serde_json::from_str(raw).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
+    if inner.contains('\\') {
+        serde_json::from_str(raw).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
 }
 
 /// The raw values of an array.

@@ -29,10 +29,10 @@ pub use client_builder::ClientBuilder;
 pub use error::{Closed, Error, RpcError};
 pub use event::{MalformedEvent, SessionEvent, UnrecognizedEvent};
 pub use events::{Events, Subscription};
-pub use generated::session_event::SessionEventData;
 #[cfg(feature = "round-trip")]
 #[doc(hidden)]
 pub use generated::round_trip;
+pub use generated::session_event::SessionEventData;
 pub use generated::{methods, server_rpc, session_rpc, types};
 pub use handler::HandlerContext;
 pub use permission::{Decision, PermissionRequest};

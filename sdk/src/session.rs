@@ -34,7 +34,11 @@ struct Inner {
 }
 
 impl Session {
-    pub(crate) fn new(client: Arc<ClientInner>, state: Arc<SessionState>, opened: SessionResumeResult) -> Self {
+    pub(crate) fn new(
+        client: Arc<ClientInner>,
+        state: Arc<SessionState>,
+        opened: SessionResumeResult,
+    ) -> Self {
         Self(Arc::new(Inner { client, state, opened, connected: AtomicBool::new(true) }))
     }
 

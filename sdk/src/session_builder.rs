@@ -13,10 +13,11 @@ use crate::rpc::{Call, ClientMethod};
 use crate::session::Session;
 use crate::session_state::{Handlers, SessionState};
 use crate::tool::Tool;
-use crate::wire;
 use crate::types::{
-    OptionsUpdateToolFilterPrecedence, ProviderConfig, SessionConfig, SessionResumeResult, SessionOpenOptionsEnvValueMode,
+    OptionsUpdateToolFilterPrecedence, ProviderConfig, SessionConfig, SessionOpenOptionsEnvValueMode,
+    SessionResumeResult,
 };
+use crate::wire;
 
 /// How long the CLI is given to make or resume a session.
 const OPEN: Duration = Duration::from_secs(120);
@@ -66,7 +67,8 @@ impl SessionBuilder {
 
     /// Sets anything else that `session.create` takes.
     ///
-    /// What follows from the handlers (`tools`, `requestPermission` and such) is set from them.
+    /// What follows from the handlers is set from them: `tools`, `requestPermission`, and the likes of
+    /// `hooks` and `requestUserInput` when [`handle`](Self::handle) answers what they announce.
     /// `streaming` is on unless it is set here.
     #[inline]
     pub fn configure(mut self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
@@ -101,7 +103,9 @@ impl SessionBuilder {
     /// Lets the agent do nothing that needs leave.
     #[inline]
     pub fn deny_all(self) -> Self {
-        self.on_permission(|_| std::future::ready(Decision::deny("this session allows nothing that needs leave")))
+        self.on_permission(|_| {
+            std::future::ready(Decision::deny("this session allows nothing that needs leave"))
+        })
     }
 
     /// Answers a method that the CLI calls on us for this session. The last handler for a method counts.
@@ -156,6 +160,13 @@ impl SessionBuilder {
         // Without these the CLI lets an allow list win over a deny list, and takes `env` values for names.
         config.tool_filter_precedence.get_or_insert(OptionsUpdateToolFilterPrecedence::Excluded);
         config.env_value_mode.get_or_insert(SessionOpenOptionsEnvValueMode::Direct);
+        let answers = |method: &str| handlers.requests.contains_key(method).then_some(true);
+        config.hooks = config.hooks.or(answers("hooks.invoke"));
+        config.request_user_input = config.request_user_input.or(answers("userInput.request"));
+        config.request_exit_plan_mode = config.request_exit_plan_mode.or(answers("exitPlanMode.request"));
+        config.request_auto_mode_switch =
+            config.request_auto_mode_switch.or(answers("autoModeSwitch.request"));
+        config.has_skill_provider = config.has_skill_provider.or(answers("skillProvider.list"));
         if !tools.is_empty() {
             config.tools = Some(tools.iter().map(|tool| tool.declaration.clone()).collect());
         }
@@ -248,7 +259,9 @@ fn check(tools: &[Tool], handlers: &Handlers) -> Result<(), Error> {
         let name = tool.name();
         let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
         if name.is_empty() || !name.chars().all(plain) {
-            return Err(Error::Invalid(format!("tool name {name:?}: only letters, digits, _ and - are allowed")));
+            return Err(Error::Invalid(format!(
+                "tool name {name:?}: only letters, digits, _ and - are allowed"
+            )));
         }
         if tools[..index].iter().any(|other| other.name() == name) {
             return Err(Error::Invalid(format!("two tools are named {name}")));

@@ -32,7 +32,12 @@ pub(crate) struct Handlers {
 }
 
 impl SessionState {
-    pub fn new(id: String, connection: Arc<Connection>, versions: CliVersion, handlers: Handlers) -> Arc<Self> {
+    pub fn new(
+        id: String,
+        connection: Arc<Connection>,
+        versions: CliVersion,
+        handlers: Handlers,
+    ) -> Arc<Self> {
         let id: Arc<str> = id.into();
         Arc::new(Self {
             caller: Caller::new(connection, Some(Arc::clone(&id))),

@@ -9,8 +9,8 @@ use crate::handler::HandlerContext;
 use crate::json;
 use crate::session_state::SessionState;
 use crate::types::{
-    ExternalToolRequestedData, ExternalToolResult, ExternalToolTextResultForLlm, HandlePendingToolCallRequest,
-    ToolDeclaration,
+    ExternalToolRequestedData, ExternalToolResult, ExternalToolTextResultForLlm,
+    HandlePendingToolCallRequest, ToolDeclaration,
 };
 use crate::wire::DecodeError;
 
@@ -65,7 +65,9 @@ impl Tool {
                     let running = run(arguments, context);
                     Box::pin(async move { running.await.into_tool_result() })
                 }
-                Err(error) => Box::pin(async move { ToolResult::failure(format!("invalid arguments: {error}")) }),
+                Err(error) => {
+                    Box::pin(async move { ToolResult::failure(format!("invalid arguments: {error}")) })
+                }
             }
         };
         Self { declaration, run: Arc::new(run) }

@@ -12,6 +12,7 @@ use crate::json;
 use crate::rpc;
 use crate::types::{AssistantMessageData, ErrorData, IdleData};
 use crate::versions::CliVersion;
+use crate::wire::{self, DecodeError};
 
 /// A turn of the agent: the events as they come, then the answer.
 ///
@@ -183,7 +184,9 @@ impl Tracker {
         let outcome = match event.kind() {
             "user.message" => json::pick(event.raw_data(), ["messageId"]).map(|[id]| self.user_message(id)),
             "assistant.message" => event.decode().map(|message| self.assistant_message(event, message)),
-            "session.error" => event.decode().map(|error| self.session_error(error)),
+            "session.error" => {
+                event.decode().or_else(unreadable_error).map(|error| self.session_error(error))
+            }
             _ => return self.idle(event),
         };
         if let Err(error) = outcome {
@@ -225,4 +228,10 @@ impl Tracker {
         let answer = || Answer { message_id: self.message_id.clone(), message: self.message.take(), aborted };
         (self.begun || self.dropped && aborted).then(answer).map(Ok)
     }
+}
+
+/// What stands for an error that cannot be read: the turn has failed, whatever the reason.
+fn unreadable_error(error: DecodeError) -> Result<ErrorData, DecodeError> {
+    tracing::warn!(%error, "a session error that cannot be read");
+    wire::from_json(r#"{"errorType":"unreadable","message":"the CLI reported an error that cannot be read"}"#)
 }

@@ -112,8 +112,11 @@ async fn open(
         .session()
         .tool(weather())
         .on_permission(async |request| {
-            let decision =
-                if request.is_read_only() { Decision::approve() } else { Decision::deny("this demo only reads") };
+            let decision = if request.is_read_only() {
+                Decision::approve()
+            } else {
+                Decision::deny("this demo only reads")
+            };
             let (style, word) = if request.is_read_only() { (GOOD, "allowed") } else { (BAD, "refused") };
             line!(style, "\n  permission to {}: {word}", request.summary());
             decision
@@ -151,7 +154,9 @@ fn script() -> Script {
         Reply::text("Let me look at the weather first. ")
             .then_tool_call("weather", serde_json::json!({ "name": "Oslo" })),
         Reply::text("It rains. Now I clean up. ").then_tool_call("bash", delete),
-        Reply::text("Yes, take an umbrella: it rains in Oslo at 7 °C. I was not allowed to delete notes.txt, so it stays."),
+        Reply::text(
+            "Yes, take an umbrella: it rains in Oslo at 7 °C. I was not allowed to delete notes.txt, so it stays.",
+        ),
     ])
 }
 

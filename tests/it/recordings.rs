@@ -31,7 +31,10 @@ fn every_recorded_event_decodes() {
         match event.data() {
             SessionEventData::Unrecognized(data) => {
                 assert!(data.kind.starts_with("model."), "{} is in the schema", data.kind);
-                assert_eq!(serde_json::from_str::<Value>(data.data.get()).ok(), Some(recorded.json["data"].clone()));
+                assert_eq!(
+                    serde_json::from_str::<Value>(data.data.get()).ok(),
+                    Some(recorded.json["data"].clone())
+                );
             }
             SessionEventData::Malformed(data) => {
                 let place = (recorded.scenario.clone(), data.kind.clone(), data.error.path().to_owned());
@@ -81,10 +84,14 @@ fn events() -> Vec<Recorded> {
         for line in text.lines() {
             let line: Value = serde_json::from_str(line).expect("a recording is JSON lines");
             let mut found: Vec<Value> = line.pointer("/msg/params/event").cloned().into_iter().collect();
-            found.extend(line.pointer("/msg/result/events").and_then(Value::as_array).into_iter().flatten().cloned());
-            events.extend(found.into_iter().filter(|json| json["type"].is_string() && json["id"].is_string()).map(
-                |json| Recorded { version: version.to_owned(), scenario: scenario.to_owned(), json },
-            ));
+            found.extend(
+                line.pointer("/msg/result/events").and_then(Value::as_array).into_iter().flatten().cloned(),
+            );
+            events.extend(
+                found.into_iter().filter(|json| json["type"].is_string() && json["id"].is_string()).map(
+                    |json| Recorded { version: version.to_owned(), scenario: scenario.to_owned(), json },
+                ),
+            );
         }
     }
     events

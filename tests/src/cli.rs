@@ -18,10 +18,7 @@ pub fn cli_path() -> PathBuf {
         .get_or_init(|| match env::var_os(CLI_PATH_VARIABLE) {
             Some(path) if !path.is_empty() => {
                 let path = PathBuf::from(path);
-                assert!(
-                    path.is_file(),
-                    "{CLI_PATH_VARIABLE} is {path:?}, which is not a file"
-                );
+                assert!(path.is_file(), "{CLI_PATH_VARIABLE} is {path:?}, which is not a file");
                 path
             }
             _ => ask_xtask(&[]),
@@ -66,9 +63,6 @@ fn ask_xtask(arguments: &[&str]) -> PathBuf {
     );
 
     let path = PathBuf::from(stdout.trim());
-    assert!(
-        path.is_file(),
-        "`{shown}` printed {stdout:?}, which is not the path of a file\n{stderr}"
-    );
+    assert!(path.is_file(), "`{shown}` printed {stdout:?}, which is not the path of a file\n{stderr}");
     path
 }

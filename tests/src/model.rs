@@ -77,11 +77,7 @@ impl ModelServer {
             calls: AtomicUsize::new(0),
         });
         let accepting = tokio::spawn(http::accept(listener, Arc::clone(&shared)));
-        Ok(Self {
-            address,
-            shared,
-            accepting,
-        })
+        Ok(Self { address, shared, accepting })
     }
 
     /// The address to give to the CLI as `provider.baseUrl`.
@@ -116,11 +112,7 @@ impl Drop for ModelServer {
         let unexpected = self.take_unexpected();
         // A second panic would abort the process and hide the first.
         if !thread::panicking() {
-            assert!(
-                unexpected.is_empty(),
-                "the model server saw: {}",
-                unexpected.join("; ")
-            );
+            assert!(unexpected.is_empty(), "the model server saw: {}", unexpected.join("; "));
         }
     }
 }
@@ -131,8 +123,7 @@ impl Shared {
     fn next_reply(&self, headers: HeaderMap, body: Value) -> (ModelRequest, Result<Reply, String>) {
         let mut script = lock(&self.script);
         let request = ModelRequest::new(self.requests.borrow().len(), headers, body);
-        self.requests
-            .send_modify(|requests| requests.push(request.clone()));
+        self.requests.send_modify(|requests| requests.push(request.clone()));
         let reply = script.reply_to(&request);
         (request, reply)
     }

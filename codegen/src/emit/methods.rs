@@ -21,7 +21,8 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     ];
     let mut modules = Vec::new();
     for (module, about, groups) in files_of {
-        let methods: Vec<&Method> = model.methods.iter().filter(|method| groups.contains(&method.group)).collect();
+        let methods: Vec<&Method> =
+            model.methods.iter().filter(|method| groups.contains(&method.group)).collect();
         let items = methods.iter().map(|method| marker(method));
         // The types stay behind their module: a method and its result often share a name.
         files.insert(format!("methods/{module}.rs"), quote!(#![doc = #about] use crate::types; #(#items)*));

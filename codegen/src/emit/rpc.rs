@@ -132,7 +132,9 @@ fn call(name: &str, method: &Method) -> TokenStream {
     let docs = doc(&method.doc, "", &[format!("Wire method `{wire}`.")]);
     let (function, result) = (ident(&snake(name)), ty(&method.result));
     match &method.params {
-        Ty::Unit => quote!(#docs #[inline] pub fn #function(self) -> Call<#result> { self.0.call(#wire, &()) }),
+        Ty::Unit => {
+            quote!(#docs #[inline] pub fn #function(self) -> Call<#result> { self.0.call(#wire, &()) })
+        }
         params => {
             let params = ty(params);
             quote!(#docs #[inline] pub fn #function(self, params: &#params) -> Call<#result> { self.0.call(#wire, params) })

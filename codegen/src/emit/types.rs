@@ -40,7 +40,11 @@ fn file(types: &[(&String, &Type)]) -> TokenStream {
     for (_, ty) in types {
         others.extend(Model::references(ty).into_iter().filter(|name| !own.contains(name)));
     }
-    let event = others.remove("SessionEvent").then(|| quote!(use crate::event::SessionEvent;));
+    let event = others.remove("SessionEvent").then(|| {
+        quote!(
+            use crate::event::SessionEvent;
+        )
+    });
     let others: Vec<_> = others.into_iter().map(ident).collect();
     let imports = (!others.is_empty()).then(|| quote!(use super::{#(#others),*};));
     let items = types.iter().map(|(name, ty)| item(name, ty));
@@ -57,7 +61,8 @@ fn item(name: &str, ty: &Type) -> TokenStream {
                 quote!(#name #(#values)|*)
             });
             let codec = quote!(#tag { #(#arms),* });
-            let variants = variants.iter().map(|variant| (variant.name.as_str(), &variant.ty, variant.doc.as_str()));
+            let variants =
+                variants.iter().map(|variant| (variant.name.as_str(), &variant.ty, variant.doc.as_str()));
             union(name, ty, variants.collect(), quote!(tagged), codec)
         }
         Shape::Untagged(variants) => {
@@ -77,7 +82,8 @@ fn item(name: &str, ty: &Type) -> TokenStream {
                 quote!(#name #kind [#(#keys),*])
             });
             let codec = quote!({ #(#arms),* });
-            let variants = variants.iter().map(|variant| (variant.name.as_str(), &variant.ty, variant.doc.as_str()));
+            let variants =
+                variants.iter().map(|variant| (variant.name.as_str(), &variant.ty, variant.doc.as_str()));
             union(name, ty, variants.collect(), quote!(untagged), codec)
         }
         Shape::Alias(target) => {
@@ -213,7 +219,13 @@ fn strings(name: &str, ty: &Type, variants: &[StringVariant]) -> TokenStream {
     }
 }
 
-fn union(name: &str, ty: &Type, variants: Vec<(&str, &Ty, &str)>, codec: TokenStream, table: TokenStream) -> TokenStream {
+fn union(
+    name: &str,
+    ty: &Type,
+    variants: Vec<(&str, &Ty, &str)>,
+    codec: TokenStream,
+    table: TokenStream,
+) -> TokenStream {
     let (docs, name) = (docs(name, ty), ident(name));
     let variants = variants.into_iter().map(|(variant, ty, text)| {
         let docs = text_doc(text, &format!("{variant}."));

@@ -46,10 +46,7 @@ impl<'a> Document<'a> {
 
     /// The outermost value.
     pub fn root(&self) -> Node<'_> {
-        Node {
-            entries: &self.entries,
-            at: 0,
-        }
+        Node { entries: &self.entries, at: 0 }
     }
 }
 
@@ -82,8 +79,7 @@ impl<'de> Visitor<'de> for Append<'_, 'de> {
         Ok(())
     }
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.0
-            .push(i64::try_from(value).map_or(Entry::UInt(value), Entry::Int));
+        self.0.push(i64::try_from(value).map_or(Entry::UInt(value), Entry::Int));
         Ok(())
     }
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
@@ -269,14 +265,19 @@ impl<'a> Node<'a> {
 
     /// Reads the fields of an object, each into the place given for its key. Of a key that stands
     /// there twice, the first counts.
-    pub(crate) fn read_fields(self, places: &mut [(&'static str, &mut (dyn Wire + 'static))]) -> Result<(), DecodeError> {
+    pub(crate) fn read_fields(
+        self,
+        places: &mut [(&'static str, &mut (dyn Wire + 'static))],
+    ) -> Result<(), DecodeError> {
         // One bit for each place; the generator makes no record with more fields.
         let (mut read, mut next) = (0_u128, 0);
         for (key, value) in self.entries()? {
             // Keys mostly come in the order of the schema, so the search goes on from the last one.
             let (before, after) = places.split_at(next.min(places.len()));
             let found = after.iter().position(|(name, _)| *name == key).map(|index| next + index);
-            let Some(index) = found.or_else(|| before.iter().position(|(name, _)| *name == key)) else { continue };
+            let Some(index) = found.or_else(|| before.iter().position(|(name, _)| *name == key)) else {
+                continue;
+            };
             next = index + 1;
             if read & (1 << index) == 0 {
                 read |= 1 << index;

@@ -2,6 +2,9 @@
 
 use super::{Kind, Wire};
 
+/// Room for most requests, in bytes.
+const USUAL: usize = 128;
+
 /// Builds a JSON text.
 #[derive(Debug, Default)]
 pub struct Writer {
@@ -12,15 +15,12 @@ pub struct Writer {
 impl Writer {
     /// An empty text.
     pub fn new() -> Self {
-        Self::default()
+        Self { json: Vec::with_capacity(USUAL), redact: false }
     }
 
     /// An empty text in which secrets are written as `"***"`.
     pub(crate) fn redacting() -> Self {
-        Self {
-            json: Vec::new(),
-            redact: true,
-        }
+        Self { json: Vec::new(), redact: true }
     }
 
     /// The text.

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use copilot_session::methods::client::{HooksInvoke, UserInputRequest};
 use copilot_session::types::ProviderConfig;
-use copilot_session::{Error, SessionBuilder, Tool, ToolContext};
+use copilot_session::{Error, RpcError, SessionBuilder, Tool, ToolContext};
 use copilot_session_tests::fake::{FakeCli, error};
 use serde_json::{Value, json};
 
@@ -36,6 +37,22 @@ async fn the_least_that_is_sent() {
             "envValueMode": "direct",
         })
     );
+}
+
+/// A handler announces itself, so that the CLI asks it; what is set by hand counts more.
+#[tokio::test(start_paused = true)]
+async fn handlers_announce_themselves() {
+    let handled = |session: SessionBuilder| {
+        session
+            .deny_all()
+            .handle::<HooksInvoke, _, _>(async |_, _| Err(RpcError::new(1, "unused")))
+            .handle::<UserInputRequest, _, _>(async |_, _| Err(RpcError::new(1, "unused")))
+    };
+    let params = created(handled).await;
+    assert_eq!((&params["hooks"], &params["requestUserInput"]), (&json!(true), &json!(true)));
+    assert_eq!(params.get("requestExitPlanMode"), None);
+    let params = created(|session| handled(session).configure(|config| config.hooks(false))).await;
+    assert_eq!(params["hooks"], json!(false));
 }
 
 /// What is set is sent under the CLI's names, tools without what a schema says of itself.

@@ -206,3 +206,13 @@ async fn a_failure_and_a_malformed_idle() {
     rig.emit(say::event("session.idle", json!({"aborted": "perhaps"})));
     assert!(matches!(turn.await, Err(Error::Turn(error)) if error.message == "no luck"));
 }
+
+/// An error that cannot be read is a failure still.
+#[tokio::test(start_paused = true)]
+async fn an_unreadable_failure() {
+    let rig = Rig::start().await;
+    let turn = rig.turn().await;
+    rig.emit(say::event("session.error", json!({"message": 5})));
+    rig.emit(say::event("session.idle", json!({})));
+    assert!(matches!(turn.await, Err(Error::Turn(error)) if error.error_type == "unreadable"));
+}

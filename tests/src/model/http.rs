@@ -53,16 +53,11 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> hyper::Resul
         }
         (Method::GET, "/v1/models") => {
             let models = json!([{"id": MODEL_NAME, "object": "model", "owned_by": "tests"}]);
-            Ok(bare(
-                StatusCode::OK,
-                json!({"object": "list", "data": models}).to_string(),
-            ))
+            Ok(bare(StatusCode::OK, json!({"object": "list", "data": models}).to_string()))
         }
-        (method, path) => Ok(refuse(
-            &shared,
-            StatusCode::NOT_FOUND,
-            format!("no such endpoint: {method} {path}"),
-        )),
+        (method, path) => {
+            Ok(refuse(&shared, StatusCode::NOT_FOUND, format!("no such endpoint: {method} {path}")))
+        }
     }
 }
 
@@ -71,11 +66,7 @@ fn complete(shared: &Shared, headers: HeaderMap, body: &[u8]) -> Response<Body> 
     let body = match serde_json::from_slice(body) {
         Ok(body) => body,
         Err(error) => {
-            return refuse(
-                shared,
-                StatusCode::BAD_REQUEST,
-                format!("a body that is not JSON: {error}"),
-            );
+            return refuse(shared, StatusCode::BAD_REQUEST, format!("a body that is not JSON: {error}"));
         }
     };
     let (request, reply) = shared.next_reply(headers, body);
@@ -86,10 +77,7 @@ fn complete(shared: &Shared, headers: HeaderMap, body: &[u8]) -> Response<Body> 
     let mut response = match content {
         Content::Http { status, body } => bare(status, body),
         Content::Answer { pieces, usage } => {
-            let calls = pieces
-                .iter()
-                .filter(|piece| matches!(piece, Piece::ToolCall(..)))
-                .count();
+            let calls = pieces.iter().filter(|piece| matches!(piece, Piece::ToolCall(..))).count();
             let envelope = Envelope {
                 index: request.index(),
                 model: request.model().to_owned(),
@@ -113,9 +101,7 @@ fn refuse(shared: &Shared, status: StatusCode, why: String) -> Response<Body> {
     shared.note_unexpected(why);
     let mut response = bare(status, body);
     // Retries would hold up a test that has failed already.
-    response
-        .headers_mut()
-        .insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    response.headers_mut().insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     response
 }
 
@@ -141,8 +127,6 @@ fn respond(status: StatusCode, kind: &'static str, steps: Vec<Step>) -> Response
     });
     let mut response = Response::new(StreamBody::new(frames.boxed()));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }

@@ -21,10 +21,7 @@ pub struct Reply {
 #[derive(Clone, Debug)]
 pub(super) enum Content {
     /// An answer, and the tokens it took in and gave out.
-    Answer {
-        pieces: Vec<Piece>,
-        usage: (u64, u64),
-    },
+    Answer { pieces: Vec<Piece>, usage: (u64, u64) },
     /// A bare HTTP answer, for errors.
     Http { status: StatusCode, body: String },
 }
@@ -43,13 +40,7 @@ impl Reply {
     /// An answer with nothing in it, to add to.
     pub fn empty() -> Self {
         let usage = (100, 10);
-        Self {
-            headers: HeaderMap::new(),
-            content: Content::Answer {
-                pieces: Vec::new(),
-                usage,
-            },
-        }
+        Self { headers: HeaderMap::new(), content: Content::Answer { pieces: Vec::new(), usage } }
     }
 
     /// Text, one chunk per word.
@@ -75,22 +66,13 @@ impl Reply {
     /// An HTTP error, with a body of the form that OpenAI uses. The CLI asks
     /// again after most of them, with pauses; see [`Reply::not_retried`].
     pub fn error(status: u16, message: &str) -> Self {
-        Self::http(
-            status,
-            json!({"error": {"message": message, "type": "scripted"}}).to_string(),
-        )
+        Self::http(status, json!({"error": {"message": message, "type": "scripted"}}).to_string())
     }
 
     /// An HTTP answer with any status and body.
     pub fn http(status: u16, body: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(status).expect("an HTTP status");
-        Self {
-            headers: HeaderMap::new(),
-            content: Content::Http {
-                status,
-                body: body.into(),
-            },
-        }
+        Self { headers: HeaderMap::new(), content: Content::Http { status, body: body.into() } }
     }
 
     /// Adds text, one chunk per word.
@@ -105,10 +87,7 @@ impl Reply {
 
     /// Adds reasoning, one chunk per word.
     pub fn then_reasoning(self, text: &str) -> Self {
-        self.then(
-            text.split_inclusive(' ')
-                .map(|word| Piece::Reasoning(word.to_owned())),
-        )
+        self.then(text.split_inclusive(' ').map(|word| Piece::Reasoning(word.to_owned())))
     }
 
     /// Adds a call of a tool; several in one reply are parallel calls. Calls
@@ -142,8 +121,7 @@ impl Reply {
     /// Adds an HTTP header, `retry-after` for one.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
-        self.headers
-            .append(name, HeaderValue::from_str(value).expect("a header value"));
+        self.headers.append(name, HeaderValue::from_str(value).expect("a header value"));
         self
     }
 

@@ -13,11 +13,7 @@ pub struct ModelRequest {
 
 impl ModelRequest {
     pub(super) fn new(index: usize, headers: HeaderMap, body: Value) -> Self {
-        Self {
-            index,
-            headers,
-            body,
-        }
+        Self { index, headers, body }
     }
 
     /// The place of this request among those of its server, counted from 0.
@@ -58,10 +54,7 @@ impl ModelRequest {
 
     /// The text of all system messages.
     pub fn system_text(&self) -> String {
-        self.with_role("system")
-            .map(text_of)
-            .collect::<Vec<_>>()
-            .join("\n")
+        self.with_role("system").map(text_of).collect::<Vec<_>>().join("\n")
     }
 
     /// Every tool result in the conversation: the id of its call and its text.
@@ -77,34 +70,19 @@ impl ModelRequest {
     /// The names of the tools offered to the model.
     pub fn tool_names(&self) -> Vec<String> {
         let tools = self.body["tools"].as_array().into_iter().flatten();
-        tools
-            .filter_map(|tool| tool["function"]["name"].as_str())
-            .map(str::to_owned)
-            .collect()
+        tools.filter_map(|tool| tool["function"]["name"].as_str()).map(str::to_owned).collect()
     }
 
     /// Which request this is, for messages about a script that went wrong.
     pub(super) fn describe(&self) -> String {
         let last = self.messages().last();
-        let role = last
-            .and_then(|message| message["role"].as_str())
-            .unwrap_or("no");
-        let text: String = last
-            .map(text_of)
-            .unwrap_or_default()
-            .chars()
-            .take(200)
-            .collect();
-        format!(
-            "request {} (last message, of role {role}: {text:?})",
-            self.index
-        )
+        let role = last.and_then(|message| message["role"].as_str()).unwrap_or("no");
+        let text: String = last.map(text_of).unwrap_or_default().chars().take(200).collect();
+        format!("request {} (last message, of role {role}: {text:?})", self.index)
     }
 
     fn with_role(&self, role: &str) -> impl Iterator<Item = &Value> {
-        self.messages()
-            .iter()
-            .filter(move |message| message["role"] == role)
+        self.messages().iter().filter(move |message| message["role"] == role)
     }
 }
 
@@ -112,10 +90,7 @@ impl ModelRequest {
 fn text_of(message: &Value) -> String {
     match &message["content"] {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts
-            .iter()
-            .filter_map(|part| part["text"].as_str())
-            .collect(),
+        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
         _ => String::new(),
     }
 }

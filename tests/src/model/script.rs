@@ -34,18 +34,17 @@ impl Script {
             Kind::Replies(replies) => replies
                 .pop_front()
                 .ok_or_else(|| format!("the script has no reply for {}", request.describe())),
-            Kind::Function(function) => catch_unwind(AssertUnwindSafe(|| function(request)))
-                .map_err(|panic| {
+            Kind::Function(function) => {
+                catch_unwind(AssertUnwindSafe(|| function(request))).map_err(|panic| {
                     let why = panic_text(&*panic);
                     format!("the script panicked at {}: {why}", request.describe())
-                }),
+                })
+            }
         }
     }
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message")
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

@@ -57,8 +57,6 @@ struct AbandonNotice<'a>(&'a Stall);
 
 impl Drop for AbandonNotice<'_> {
     fn drop(&mut self) {
-        self.0
-            .0
-            .send_modify(|phase| phase.abandoned = !phase.released);
+        self.0.0.send_modify(|phase| phase.abandoned = !phase.released);
     }
 }

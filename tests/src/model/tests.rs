@@ -12,8 +12,7 @@ use super::{ModelServer, Reply, Script, Stall};
 async fn send(model: &ModelServer, method: &str, path: &str, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(model.address).await.unwrap();
     let length = body.len();
-    let head =
-        format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-test: yes\r\n");
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-test: yes\r\n");
     let request = format!("{head}content-length: {length}\r\n\r\n{body}");
     stream.write_all(request.as_bytes()).await.unwrap();
     stream
@@ -51,68 +50,42 @@ fn streamed() -> Value {
 /// The JSON of every event of a stream.
 fn events(body: &str) -> Vec<Value> {
     let data = body.lines().filter_map(|line| line.strip_prefix("data: "));
-    data.filter(|data| *data != "[DONE]")
-        .map(|data| serde_json::from_str(data).unwrap())
-        .collect()
+    data.filter(|data| *data != "[DONE]").map(|data| serde_json::from_str(data).unwrap()).collect()
 }
 
 fn joined(body: &str, field: &str) -> String {
     let events = events(body);
-    events
-        .iter()
-        .filter_map(|event| event["choices"][0]["delta"][field].as_str())
-        .collect()
+    events.iter().filter_map(|event| event["choices"][0]["delta"][field].as_str()).collect()
 }
 
 #[tokio::test]
 async fn streams_reasoning_text_and_tool_calls() {
     let first = Reply::reasoning("let me see").then_text("It is four.");
     let second = Reply::tool_call("add", json!({"a": 1})).then_raw_tool_call("sub", "{");
-    let model = ModelServer::start(Script::replies([first, second.usage(7, 8)]))
-        .await
-        .unwrap();
+    let model = ModelServer::start(Script::replies([first, second.usage(7, 8)])).await.unwrap();
 
     let (head, body, complete_body) = complete(&model, streamed()).await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(head.contains("text/event-stream"), "{head}");
-    assert!(
-        complete_body && body.ends_with("data: [DONE]\n\n"),
-        "{body}"
-    );
+    assert!(complete_body && body.ends_with("data: [DONE]\n\n"), "{body}");
     assert_eq!(joined(&body, "reasoning_content"), "let me see");
     assert_eq!(joined(&body, "content"), "It is four.");
 
     let (_, body, _) = complete(&model, streamed()).await;
     let events = events(&body);
-    let calls: Vec<_> = events[1..3]
-        .iter()
-        .map(|event| &event["choices"][0]["delta"]["tool_calls"][0])
-        .collect();
-    assert_eq!(
-        (&calls[0]["id"], &calls[0]["index"]),
-        (&json!("call_1"), &json!(0))
-    );
-    assert_eq!(
-        (&calls[1]["id"], &calls[1]["index"]),
-        (&json!("call_2"), &json!(1))
-    );
-    assert_eq!(
-        calls[0]["function"],
-        json!({"name": "add", "arguments": "{\"a\":1}"})
-    );
-    assert_eq!(
-        calls[1]["function"],
-        json!({"name": "sub", "arguments": "{"})
-    );
+    let calls: Vec<_> =
+        events[1..3].iter().map(|event| &event["choices"][0]["delta"]["tool_calls"][0]).collect();
+    assert_eq!((&calls[0]["id"], &calls[0]["index"]), (&json!("call_1"), &json!(0)));
+    assert_eq!((&calls[1]["id"], &calls[1]["index"]), (&json!("call_2"), &json!(1)));
+    assert_eq!(calls[0]["function"], json!({"name": "add", "arguments": "{\"a\":1}"}));
+    assert_eq!(calls[1]["function"], json!({"name": "sub", "arguments": "{"}));
     assert_eq!(events[3]["choices"][0]["finish_reason"], "tool_calls");
     assert_eq!(events[4]["usage"]["total_tokens"], 15);
 }
 
 #[tokio::test]
 async fn answers_in_one_body_when_no_stream_is_asked_for() {
-    let reply = Reply::text("so be it")
-        .then_reasoning("hm")
-        .then_tool_call("t", json!({}));
+    let reply = Reply::text("so be it").then_reasoning("hm").then_tool_call("t", json!({}));
     let model = ModelServer::start(Script::replies([reply])).await.unwrap();
     let (_, body, _) = complete(&model, json!({"messages": []})).await;
     let body: Value = serde_json::from_str(&body).unwrap();
@@ -127,11 +100,7 @@ async fn answers_in_one_body_when_no_stream_is_asked_for() {
 async fn records_requests_and_shows_them_to_the_script() {
     let script = Script::from_fn(|request| {
         let user = request.last_user_text().unwrap();
-        Reply::text(&format!(
-            "{} {user} {}",
-            request.index(),
-            request.system_text()
-        ))
+        Reply::text(&format!("{} {user} {}", request.index(), request.system_text()))
     });
     let model = ModelServer::start(script).await.unwrap();
     let messages = json!([
@@ -145,10 +114,7 @@ async fn records_requests_and_shows_them_to_the_script() {
     assert_eq!(joined(&answer, "content"), "0 ab be brief");
 
     let request = model.request(0).await;
-    assert_eq!(
-        request.tool_results(),
-        [("call_9".to_owned(), "done".to_owned())]
-    );
+    assert_eq!(request.tool_results(), [("call_9".to_owned(), "done".to_owned())]);
     assert_eq!(request.tool_names(), ["t"]);
     assert_eq!(request.header("X-Test"), Some("yes"));
     assert_eq!(model.requests().len(), 1);
@@ -156,15 +122,10 @@ async fn records_requests_and_shows_them_to_the_script() {
 
 #[tokio::test]
 async fn plays_http_errors() {
-    let reply = Reply::error(429, "slow down")
-        .header("retry-after", "1")
-        .not_retried();
+    let reply = Reply::error(429, "slow down").header("retry-after", "1").not_retried();
     let model = ModelServer::start(Script::replies([reply])).await.unwrap();
     let (head, body, _) = complete(&model, streamed()).await;
-    assert!(
-        head.starts_with("HTTP/1.1 429") && head.contains("retry-after: 1"),
-        "{head}"
-    );
+    assert!(head.starts_with("HTTP/1.1 429") && head.contains("retry-after: 1"), "{head}");
     assert!(head.contains("x-should-retry: false"), "{head}");
     assert!(body.contains("slow down"), "{body}");
 }
@@ -183,13 +144,7 @@ async fn stalls_until_released() {
     let stall = Stall::new();
     let reply = Reply::text("before ").stall(&stall).then_text("after");
     let model = ModelServer::start(Script::replies([reply])).await.unwrap();
-    let stream = send(
-        &model,
-        "POST",
-        "/v1/chat/completions",
-        &streamed().to_string(),
-    )
-    .await;
+    let stream = send(&model, "POST", "/v1/chat/completions", &streamed().to_string()).await;
     stall.reached().await;
     stall.release();
     let (_, body, _) = receive(stream).await;
@@ -201,13 +156,7 @@ async fn tells_when_a_stalled_client_hangs_up() {
     let stall = Stall::new();
     let script = Script::replies([Reply::text("before").stall(&stall)]);
     let model = ModelServer::start(script).await.unwrap();
-    let stream = send(
-        &model,
-        "POST",
-        "/v1/chat/completions",
-        &streamed().to_string(),
-    )
-    .await;
+    let stream = send(&model, "POST", "/v1/chat/completions", &streamed().to_string()).await;
     stall.reached().await;
     drop(stream);
     stall.abandoned().await;
@@ -219,20 +168,11 @@ async fn dropping_the_server_closes_a_stalled_stream() {
     let script = Script::replies([Reply::text("before").stall(&stall)]);
     let model = ModelServer::start(script).await.unwrap();
     let address = model.address;
-    let stream = send(
-        &model,
-        "POST",
-        "/v1/chat/completions",
-        &streamed().to_string(),
-    )
-    .await;
+    let stream = send(&model, "POST", "/v1/chat/completions", &streamed().to_string()).await;
     stall.reached().await;
     drop(model);
     let (_, body, complete_body) = receive(stream).await;
-    assert_eq!(
-        (joined(&body, "content").as_str(), complete_body),
-        ("before", false)
-    );
+    assert_eq!((joined(&body, "content").as_str(), complete_body), ("before", false));
     assert!(TcpStream::connect(address).await.is_err());
 }
 
@@ -250,10 +190,7 @@ async fn running_out_of_replies_is_an_error_that_says_so() {
     let (head, body, _) = complete(&model, streamed()).await;
     assert!(head.starts_with("HTTP/1.1 500"), "{head}");
     let expected = "the script has no reply for request 0 (last message, of role user: \"hi\")";
-    assert_eq!(
-        serde_json::from_str::<Value>(&body).unwrap()["error"]["message"],
-        expected
-    );
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["error"]["message"], expected);
     assert_eq!(model.take_unexpected(), [expected]);
 }
 
@@ -265,12 +202,6 @@ async fn what_was_unexpected_fails_the_test_at_the_end() {
     receive(send(&model, "GET", "/elsewhere", "").await).await;
     let panic = catch_unwind(AssertUnwindSafe(|| drop(model))).unwrap_err();
     let message = panic.downcast_ref::<String>().unwrap();
-    assert!(
-        message.contains("the script panicked at request 0"),
-        "{message}"
-    );
-    assert!(
-        message.contains("no such endpoint: GET /elsewhere"),
-        "{message}"
-    );
+    assert!(message.contains("the script panicked at request 0"), "{message}");
+    assert!(message.contains("no such endpoint: GET /elsewhere"), "{message}");
 }

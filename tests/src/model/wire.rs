@@ -68,10 +68,7 @@ impl Envelope {
             }
         }
         let mut message = Map::from_iter([("role".to_owned(), json!("assistant"))]);
-        message.insert(
-            "content".to_owned(),
-            json!(Some(text).filter(|text| !text.is_empty())),
-        );
+        message.insert("content".to_owned(), json!(Some(text).filter(|text| !text.is_empty())));
         if !reasoning.is_empty() {
             message.insert("reasoning_content".to_owned(), reasoning.into());
         }
@@ -107,9 +104,7 @@ impl Envelope {
 }
 
 fn finish_reason(pieces: &[Piece]) -> &'static str {
-    let calls_tools = pieces
-        .iter()
-        .any(|piece| matches!(piece, Piece::ToolCall(..)));
+    let calls_tools = pieces.iter().any(|piece| matches!(piece, Piece::ToolCall(..)));
     if calls_tools { "tool_calls" } else { "stop" }
 }
 

@@ -43,9 +43,9 @@ string_enum!(AgentDiscoveryPathScope { User "user", Project "project" });
 #[non_exhaustive]
 pub struct AgentGetCurrentResult {
     /// Currently selected custom agent, or null if using the default agent
-    pub agent: AgentInfo,
+    pub agent: Option<AgentInfo>,
 }
-record!(AgentGetCurrentResult[] { Field agent "agent" });
+record!(AgentGetCurrentResult[] { Nullable agent "agent" });
 /// Agent metadata, including identifiers, display details, source, tools, model, models, reasoning effort, MCP servers, skills, and file path.
 #[derive(Clone)]
 #[non_exhaustive]

@@ -35,13 +35,13 @@ pub struct BuiltinToolDescriptor {
     /// Whether the tool executes commands in a terminal.
     pub is_terminal: bool,
     /// Whether the tool provides a specialized intention summary.
-    pub has_summarise_intention: bool,
+    pub has_summarise_intention: Option<bool>,
 }
 record!(
     BuiltinToolDescriptor[] { Field name "name", Nullable title "title", Field
     description "description", Nullable input_schema "inputSchema", Nullable instructions
     "instructions", Nullable type_ "type", Nullable format "format", Field
-    safe_for_telemetry "safeForTelemetry", Field is_terminal "isTerminal", Field
+    safe_for_telemetry "safeForTelemetry", Field is_terminal "isTerminal", Nullable
     has_summarise_intention "hasSummariseIntention" }
 );
 /// Custom grammar input format accepted by a built-in tool.

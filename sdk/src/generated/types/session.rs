@@ -329,6 +329,8 @@ pub struct SessionConfig {
     pub instruction_directories: Option<Vec<String>>,
     /// Directories of plugins to load for this session. Unusable ones are skipped. Default none.
     pub plugin_directories: Option<Vec<String>>,
+    /// Whether the CLI judges shell lines: those that only read inside the working directory then run without a permission request, and others are asked for with `readOnly` told for each command. Default false, which asks for every line and tells none to be read-only.
+    pub enable_script_safety: Option<bool>,
     /// Whether skills are loaded. False loads none, whatever else is configured.
     pub enable_skills: Option<bool>,
     /// Names of skills to leave out. Default none.
@@ -445,10 +447,10 @@ record!(
     skill_directories "skillDirectories", Field agent_directories "agentDirectories",
     Field hook_directories "hookDirectories", Field instruction_directories
     "instructionDirectories", Field plugin_directories "pluginDirectories", Field
-    enable_skills "enableSkills", Field disabled_skills "disabledSkills", Field
-    has_skill_provider "hasSkillProvider", Field enable_file_hooks "enableFileHooks",
-    Field enable_host_git_operations "enableHostGitOperations", Field
-    enable_session_store "enableSessionStore", Field
+    enable_script_safety "enableScriptSafety", Field enable_skills "enableSkills", Field
+    disabled_skills "disabledSkills", Field has_skill_provider "hasSkillProvider", Field
+    enable_file_hooks "enableFileHooks", Field enable_host_git_operations
+    "enableHostGitOperations", Field enable_session_store "enableSessionStore", Field
     enable_on_demand_instruction_discovery "enableOnDemandInstructionDiscovery", Field
     skip_embedding_retrieval "skipEmbeddingRetrieval", Field embedding_cache_storage
     "embeddingCacheStorage", Field organization_custom_instructions
@@ -854,6 +856,12 @@ impl SessionConfig {
     #[inline]
     pub fn plugin_directories(mut self, plugin_directories: Vec<String>) -> Self {
         self.plugin_directories = Some(plugin_directories);
+        self
+    }
+    /// Sets [`enable_script_safety`](Self::enable_script_safety).
+    #[inline]
+    pub fn enable_script_safety(mut self, enable_script_safety: bool) -> Self {
+        self.enable_script_safety = Some(enable_script_safety);
         self
     }
     /// Sets [`enable_skills`](Self::enable_skills).
