@@ -4,7 +4,7 @@
 //! enums, constants and optionality are ours, because it closes the first two and merges an absent
 //! list with an empty one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -39,6 +39,7 @@ pub fn convert(flat: Flat) -> Result<Model, Error> {
         let ty = answer.finish(&name, pending)?;
         model.types.insert(name, ty);
     }
+    mark_nullable_references(&mut model);
     for (method, params, result) in methods {
         model.methods.push(Method {
             marker: type_name(&method.source.name),
@@ -60,6 +61,20 @@ pub fn convert(flat: Flat) -> Result<Model, Error> {
     }
     model.methods.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(model)
+}
+
+/// A required field whose type is another name for an option is written as `null`, not left out.
+fn mark_nullable_references(model: &mut Model) {
+    let is_option = |ty: &Type| matches!(ty.shape, Shape::Alias(Ty::Option(_)));
+    let options: BTreeSet<String> =
+        model.types.iter().filter(|(_, ty)| is_option(ty)).map(|(name, _)| name.clone()).collect();
+    for ty in model.types.values_mut() {
+        if let Shape::Record(record) = &mut ty.shape {
+            for field in &mut record.fields {
+                field.nullable |= matches!(&field.ty, Ty::Named(name) if options.contains(name));
+            }
+        }
+    }
 }
 
 /// An event's own words, without the sentence that repeats its type.

@@ -109,8 +109,7 @@ impl Flattener<'_> {
             Some(Value::Object(result)) if result.get("type") == Some(&json!("null")) => Value::Null,
             Some(result) => {
                 let place = format!("{}: result", method.name);
-                let (schema, nullable) = self.small(result, &format!("{name}Result"), &place)?;
-                if nullable { json!({"oneOf": [schema, {"type": "null"}]}) } else { schema }
+                or_null(self.small(result, &format!("{name}Result"), &place)?)
             }
         };
         Ok(FlatMethod { source: method.clone(), params, result })
@@ -173,14 +172,7 @@ impl Flattener<'_> {
                 Some(parts) if parts.values.len() > 1 && !parts.nullable => {
                     self.union(name, &parts.values, place)?
                 }
-                _ => {
-                    let (schema, nullable) = self.small(body, &format!("{name}Value"), place)?;
-                    FlatShape::Alias(if nullable {
-                        json!({"oneOf": [schema, {"type": "null"}]})
-                    } else {
-                        schema
-                    })
-                }
+                _ => FlatShape::Alias(or_null(self.small(body, &format!("{name}Value"), place)?)),
             }
         };
         self.origin = outer;
@@ -215,7 +207,7 @@ impl Flattener<'_> {
         }
         let rest = match schema.get("additionalProperties") {
             None | Some(Value::Bool(false)) => None,
-            Some(rest) => Some(self.small(rest, &format!("{name}Value"), place)?.0),
+            Some(rest) => Some(or_null(self.small(rest, &format!("{name}Value"), place)?)),
         };
         Ok(FlatShape::Record { constants, fields, rest })
     }
@@ -307,8 +299,7 @@ impl Flattener<'_> {
             [kind @ ("string" | "integer" | "number" | "boolean")] => json!({ "type": kind }),
             ["array"] => {
                 let items = map.get("items").unwrap_or(&Value::Bool(true));
-                let (items, nullable) = self.small(items, &format!("{name}Item"), place)?;
-                let items = if nullable { json!({"oneOf": [items, {"type": "null"}]}) } else { items };
+                let items = or_null(self.small(items, &format!("{name}Item"), place)?);
                 json!({ "type": "array", "items": items })
             }
             ["object"] if map.contains_key("properties") => {
@@ -318,8 +309,7 @@ impl Flattener<'_> {
             }
             ["object"] => {
                 let values = map.get("additionalProperties").unwrap_or(&Value::Bool(true));
-                let (values, nullable) = self.small(values, &format!("{name}Value"), place)?;
-                let values = if nullable { json!({"oneOf": [values, {"type": "null"}]}) } else { values };
+                let values = or_null(self.small(values, &format!("{name}Value"), place)?);
                 json!({ "type": "object", "additionalProperties": values })
             }
             _ => return Err(Error::shape(place, format!("unknown combination of types {kinds:?}"))),
@@ -392,6 +382,11 @@ pub fn constant(source: &Source, property: &Value, place: &str) -> Result<Option
 
 pub fn contains(list: &Value, key: &str) -> bool {
     list.as_array().is_some_and(|list| list.iter().any(|item| item == key))
+}
+
+/// What `small` gave, as one schema.
+fn or_null((schema, nullable): (Value, bool)) -> Value {
+    if nullable { json!({ "oneOf": [schema, { "type": "null" }] }) } else { schema }
 }
 
 fn reference(name: &str) -> Value {

@@ -15,6 +15,10 @@ const LEFT_OUT: [(&str, &str); 3] = [
     ("AttachmentSelection", "displayName"),
 ];
 
+/// Keys that CLIs set to `null` where the schemas forbid it; see `codegen/src/fix.rs`.
+const NULL_ALL_THE_SAME: [(&str, &str); 2] =
+    [("AgentGetCurrentResult", "agent"), ("BuiltinToolDescriptor", "hasSummariseIntention")];
+
 /// The definitions, methods and events of the schema files.
 pub struct Schemas {
     definitions: Map<String, Value>,
@@ -104,6 +108,10 @@ impl Schemas {
         for (definition, key) in LEFT_OUT {
             let required = schemas.definitions[definition]["required"].as_array_mut();
             required.expect("a list of keys").retain(|name| name != key);
+        }
+        for (definition, key) in NULL_ALL_THE_SAME {
+            let property = &mut schemas.definitions[definition]["properties"][key];
+            *property = json!({ "anyOf": [property.take(), { "type": "null" }] });
         }
         schemas.take_events();
         for (group, tree) in [&api, &supplement].into_iter().filter_map(Value::as_object).flatten() {

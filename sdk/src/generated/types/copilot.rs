@@ -412,7 +412,10 @@ pub struct CopilotUserResponseQuotaSnapshots {
         CopilotUserResponseQuotaSnapshotsPremiumInteractions,
     >,
     /// Keys that the schema leaves open.
-    pub rest: std::collections::BTreeMap<String, CopilotUserResponseQuotaSnapshotsValue>,
+    pub rest: std::collections::BTreeMap<
+        String,
+        Option<CopilotUserResponseQuotaSnapshotsValue>,
+    >,
 }
 record!(
     CopilotUserResponseQuotaSnapshots[] { Field chat "chat", Field completions

@@ -12,7 +12,8 @@ pub struct MetadataContextAttributionResult {
     pub context_attribution: SessionContextAttribution,
 }
 record!(
-    MetadataContextAttributionResult[] { Field context_attribution "contextAttribution" }
+    MetadataContextAttributionResult[] { Nullable context_attribution
+    "contextAttribution" }
 );
 /// Parameters for the heaviest-messages query.
 #[derive(Clone, Default)]
@@ -92,7 +93,7 @@ pub struct MetadataContextInfoResult {
     /// Token breakdown for the current context window, or null if the session has not yet been initialized (no system prompt or tool metadata cached).
     pub context_info: SessionContextInfo,
 }
-record!(MetadataContextInfoResult[] { Field context_info "contextInfo" });
+record!(MetadataContextInfoResult[] { Nullable context_info "contextInfo" });
 /// Indicates whether the local session is currently processing a turn or background continuation.
 #[derive(Clone)]
 #[non_exhaustive]

@@ -3250,7 +3250,7 @@ record!(
     "remoteMetadata", Field summary "summary", Field working_directory
     "workingDirectory", Field current_mode "currentMode", Field selected_model
     "selectedModel", Nullable session_limits "sessionLimits", Field indexed_search
-    "indexedSearch", Field workspace "workspace" }
+    "indexedSearch", Nullable workspace "workspace" }
 );
 /// The session mode the agent is operating in
 #[derive(Clone)]

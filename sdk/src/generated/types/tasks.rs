@@ -56,7 +56,7 @@ pub struct TasksGetProgressResult {
     /// Progress information for the task, discriminated by type. Returns null when no task with this ID is currently tracked.
     pub progress: TaskProgress,
 }
-record!(TasksGetProgressResult[] { Field progress "progress" });
+record!(TasksGetProgressResult[] { Nullable progress "progress" });
 /// The promoted task as it now exists in background mode, omitted if no promotable task was waiting.
 #[derive(Clone)]
 #[non_exhaustive]

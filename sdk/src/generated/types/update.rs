@@ -8,7 +8,7 @@ pub struct UpdateSubagentSettingsRequest {
     /// Subagent settings to apply, or null to clear the live session override
     pub subagents: SubagentSettings,
 }
-record!(UpdateSubagentSettingsRequest[] { Field subagents "subagents" });
+record!(UpdateSubagentSettingsRequest[] { Nullable subagents "subagents" });
 impl UpdateSubagentSettingsRequest {
     /// With what is required; the rest is unset.
     #[inline]
