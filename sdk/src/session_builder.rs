@@ -1,5 +1,6 @@
 //! What a session is made with.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,7 +155,7 @@ impl SessionBuilder {
     #[inline]
     fn prepare(self) -> (Opening, String) {
         let Self { client, mut config, tools, handlers, observers } = self;
-        let id = config.session_id.get_or_insert_with(|| uuid::Uuid::new_v4().to_string()).clone();
+        let id = config.session_id.get_or_insert_with(new_id).clone();
         config.streaming.get_or_insert(true);
         config.request_permission = Some(true);
         // Without these the CLI lets an allow list win over a deny list, and takes `env` values for names.
@@ -247,6 +248,21 @@ impl Drop for Registered<'_> {
             self.state.end(None);
         }
     }
+}
+
+/// A UUID (version 4) from the standard library's source of randomness: it must be unique, not secret,
+/// and that is no reason for another three crates.
+fn new_id() -> String {
+    let random = || RandomState::new().build_hasher().finish();
+    let (high, low) = (random(), random());
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xfff,
+        ((low >> 48) & 0x3fff) | 0x8000,
+        low & 0xffff_ffff_ffff
+    )
 }
 
 /// What makes no sense to send.
