@@ -31,7 +31,8 @@ const END: Duration = Duration::from_secs(1);
 /// A running Copilot CLI. Cloning is cheap and gives the same one.
 ///
 /// One client serves any number of sessions. When the last clone and the last session are gone, the
-/// CLI and all it started are killed; [`stop`](Self::stop) lets it end in order.
+/// CLI is told to end with all it started, and killed 2 s later; [`stop`](Self::stop) lets it end in
+/// order.
 #[derive(Clone)]
 pub struct Client(Arc<ClientInner>);
 

@@ -43,7 +43,7 @@ pub enum Error {
         /// What does not fit, and where.
         error: DecodeError,
     },
-    /// The agent could not finish the turn, as `session.error` says.
+    /// The agent could not finish the turn: the data of the event `session.error`.
     Turn(Box<ErrorData>),
     /// The session ended before the turn did.
     SessionEnded,

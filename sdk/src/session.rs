@@ -99,7 +99,8 @@ impl Session {
         self.rpc().send(&request).await
     }
 
-    /// Calls the closure for every event, in order, on a task of its own.
+    /// Calls the closure for the events that [`events`](Self::events) gives, in order, on a task of its
+    /// own: a turn's answer may be there before the closure has seen the turn's last event.
     pub fn on(&self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Subscription {
         Subscription::start(self.events(), handle)
     }

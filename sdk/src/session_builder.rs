@@ -85,6 +85,9 @@ impl SessionBuilder {
     }
 
     /// Asks this closure about everything the agent wants to do. If it panics, the answer is no.
+    ///
+    /// A closure that captures something clones it for each call:
+    /// `move |request| { let log = log.clone(); async move { … } }`.
     pub fn on_permission<F, Fut>(mut self, decide: F) -> Self
     where
         F: Fn(PermissionRequest) -> Fut + Send + Sync + 'static,
@@ -120,7 +123,7 @@ impl SessionBuilder {
         self
     }
 
-    /// Calls the closure for every event from the very first, as [`Session::on`] does for later ones.
+    /// Calls the closure for every event from the very first, on a task of its own as [`Session::on`].
     #[inline]
     pub fn on_event(mut self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Self {
         self.observers.push(Box::new(handle));

@@ -30,7 +30,8 @@ impl Tool {
     /// A tool whose arguments' schema is derived from their type. Needs the feature `schemars`.
     ///
     /// The closure's answer is what the model reads: text, a [`ToolResult`], JSON, or a `Result` of
-    /// one of these, whose error the model reads as the failure's text.
+    /// one of these, whose error the model reads as the failure's text. One that captures something
+    /// clones it for each call: `move |arguments, _| { let db = db.clone(); async move { … } }`.
     #[cfg(feature = "schemars")]
     pub fn new<A, F, Fut>(name: impl Into<String>, description: impl Into<String>, run: F) -> Self
     where

@@ -9,6 +9,7 @@ use copilot_session::types::{LogRequest, SessionLogLevel};
 use copilot_session::{SessionEvent, wire};
 use divan::{Bencher, black_box};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -61,7 +62,7 @@ static MESSAGE: LazyLock<String> = LazyLock::new(|| {
 
 /// The same measurements for one event.
 macro_rules! decode {
-    ($event:ident, $json:expr, $data:ty) => {
+    ($event:ident, $kind:literal, $json:expr, $data:ty) => {
         mod $event {
             use super::*;
 
@@ -98,9 +99,22 @@ macro_rules! decode {
                 });
             }
 
+            /// Derived code that looks at the type of the event first.
+            #[divan::bench]
+            fn e_derived_by_type(bencher: Bencher) {
+                measure(bencher, &$json, |json| {
+                    let event: Envelope<Box<RawValue>> = serde_json::from_str(json).expect("an event");
+                    let data = match event.r#type.as_str() {
+                        $kind => serde_json::from_str::<$data>(event.data.get()).expect("its data"),
+                        other => panic!("an event of type {other}"),
+                    };
+                    drop(black_box((event, data)));
+                });
+            }
+
             /// Derived code by way of a value, as the alternative does it.
             #[divan::bench]
-            fn e_value_then_derived(bencher: Bencher) {
+            fn f_value_then_derived(bencher: Bencher) {
                 measure(bencher, &$json, |json| {
                     let value: Value = serde_json::from_str(json).expect("JSON");
                     let event: Envelope<Value> = serde_json::from_value(value).expect("an event");
@@ -112,8 +126,8 @@ macro_rules! decode {
     };
 }
 
-decode!(message_delta, DELTA, DeltaData);
-decode!(message, MESSAGE, MessageData);
+decode!(message_delta, "assistant.message_delta", DELTA, DeltaData);
+decode!(message, "assistant.message", MESSAGE, MessageData);
 
 fn measure(bencher: Bencher, json: &str, decode: impl Fn(&str) + Sync) {
     bencher.counter(divan::counter::BytesCount::of_str(json)).bench(|| decode(black_box(json)));
