@@ -231,7 +231,7 @@ impl Answer {
             }
             FlatShape::Alias(_) => Shape::Alias(next()?),
         };
-        Ok(Type { place: ty.place, doc: ty.doc, origin: ty.origin, shape, sent: false, received: false })
+        Ok(Type { place: ty.place, doc: ty.doc, origin: ty.origin, shape, sent: ty.sent, received: false })
     }
 
     fn field(&self, record: &str, field: FlatField) -> Result<Field, Error> {

@@ -19,6 +19,9 @@ pub fn mark(model: &mut Model) {
     for event in &model.events {
         reach(model, &event.data, &mut received);
     }
+    for name in model.types.iter().filter(|(_, ty)| ty.sent).map(|(name, _)| name) {
+        reach(model, &Ty::Named(name.clone()), &mut sent);
+    }
     for (name, ty) in &mut model.types {
         ty.sent = sent.contains(name);
         // What nothing refers to is kept for those who find it in opaque JSON, so it is received.

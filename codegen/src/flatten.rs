@@ -23,6 +23,8 @@ pub struct FlatType {
     pub place: String,
     pub doc: Doc,
     pub origin: Origin,
+    /// Said to be sent, since it travels in opaque JSON.
+    pub sent: bool,
     pub shape: FlatShape,
 }
 
@@ -162,6 +164,7 @@ impl Flattener<'_> {
         let outer = std::mem::replace(&mut self.origin, Origin::Inline);
         let map = object(schema, place)?;
         keywords::check(map, place)?;
+        let sent = map.contains_key("x-sent");
         let body = optional_object(schema).unwrap_or(schema);
         let shape = if let Some(values) = string_values(body) {
             FlatShape::Strings(values)
@@ -176,8 +179,10 @@ impl Flattener<'_> {
             }
         };
         self.origin = outer;
-        self.types
-            .insert(name.to_owned(), FlatType { place: place.to_owned(), doc: doc(map), origin, shape });
+        self.types.insert(
+            name.to_owned(),
+            FlatType { place: place.to_owned(), doc: doc(map), origin, sent, shape },
+        );
         Ok(())
     }
 

@@ -31,6 +31,7 @@ const DOCUMENTATION: &[&str] = &[
     "x-enumDescriptions",
     "x-secret",
     "x-seen",
+    "x-sent",
 ];
 
 /// Keywords that only narrow which values are valid; received values are not refused for them.

@@ -1,19 +1,20 @@
 //! The CLI as a whole: started, greeted, and stopped again.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::client_builder::ClientBuilder;
-use crate::connection::{Connection, Diagnose};
+use crate::connection::{ClientHandlers, Connection, Diagnose};
 use crate::error::{Closed, Error};
 use crate::process::{Process, ShutdownTimes, Watcher};
 use crate::rpc::{self, Caller};
 use crate::server_rpc::ServerRpc;
 use crate::session_builder::SessionBuilder;
 use crate::session_state::SessionState;
-use crate::types::ConnectRequest;
+use crate::trace_context::TraceContext;
+use crate::types::{ConnectRequest, ModelList};
 use crate::versions::CliVersion;
 
 /// The oldest protocol version this crate speaks, and the newest it was made for.
@@ -41,9 +42,28 @@ pub(crate) struct ClientInner {
     version: CliVersion,
     /// Only where we started the CLI.
     process: Option<Process>,
+    trace: Option<TraceProvider>,
+    pub(crate) models: Mutex<Option<Arc<ModelList>>>,
+}
+
+/// Finds out what a request is part of.
+pub(crate) type TraceProvider = Arc<dyn Fn() -> Option<TraceContext> + Send + Sync>;
+
+/// What a client is made with, beside its streams.
+#[derive(Default)]
+pub(crate) struct Setup {
+    pub greeting: ConnectRequest,
+    pub handlers: ClientHandlers,
+    pub trace: Option<TraceProvider>,
 }
 
 impl ClientInner {
+    /// What a request that is made now is part of. A provider that panics knows nothing.
+    pub fn trace_context(&self) -> Option<TraceContext> {
+        let provider = self.trace.as_ref()?;
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| provider())).ok()?
+    }
+
     pub fn connection(&self) -> &Arc<Connection> {
         self.caller.connection()
     }
@@ -82,7 +102,7 @@ impl Client {
     pub(crate) async fn connect<R, W>(
         from: R,
         to: W,
-        greeting: ConnectRequest,
+        setup: Setup,
         limit: Duration,
         process: Option<Process>,
     ) -> Result<Self, Error>
@@ -90,20 +110,23 @@ impl Client {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let caller = Caller::new(
-            Connection::open(from, to, diagnose(process.as_ref().map(|process| process.watcher().clone()))),
-            None,
-        );
+        let Setup { greeting, handlers, trace } = setup;
+        let diagnose = diagnose(process.as_ref().map(|process| process.watcher().clone()));
+        let caller = Caller::new(Connection::open(from, to, handlers, diagnose), None);
         let ended = EndOnDrop(Some(caller.connection()));
         let version = rpc::within("the handshake with the CLI", limit, greet(&caller, &greeting)).await?;
         ended.keep();
         tracing::debug!(%version, "connected to the Copilot CLI");
-        Ok(Self(Arc::new(ClientInner { caller, version, process })))
+        Ok(Self(Arc::new(ClientInner { caller, version, process, trace, models: Mutex::default() })))
     }
 
     /// A new session, to be configured and made.
     pub fn session(&self) -> SessionBuilder {
         SessionBuilder::new(Arc::clone(&self.0))
+    }
+
+    pub(crate) fn inner(&self) -> &ClientInner {
+        &self.0
     }
 
     /// Every method of the CLI beside those for one session, typed.

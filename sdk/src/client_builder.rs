@@ -2,14 +2,18 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::client::{Client, HANDSHAKE};
-use crate::error::Error;
+use crate::client::{Client, HANDSHAKE, Setup};
+use crate::error::{Error, RpcError};
+use crate::handler::{self, ClientContext};
 use crate::process::{self, Launch};
-use crate::types::{ConnectClientInfo, ConnectRequest};
+use crate::rpc::ClientMethod;
+use crate::trace_context::TraceContext;
+use crate::types::ConnectClientInfo;
 
 /// Options of a [`Client`].
 ///
@@ -18,7 +22,7 @@ use crate::types::{ConnectClientInfo, ConnectRequest};
 #[must_use = "a client is made by `start` or `connect`"]
 pub struct ClientBuilder {
     launch: Launch,
-    greeting: ConnectRequest,
+    setup: Setup,
     handshake: Duration,
     use_login: bool,
 }
@@ -28,12 +32,7 @@ const TOKEN_VARIABLE: &str = "COPILOT_SDK_AUTH_TOKEN";
 
 impl ClientBuilder {
     pub(crate) fn new() -> Self {
-        Self {
-            launch: Launch::default(),
-            greeting: ConnectRequest::default(),
-            handshake: HANDSHAKE,
-            use_login: true,
-        }
+        Self { launch: Launch::default(), setup: Setup::default(), handshake: HANDSHAKE, use_login: true }
     }
 
     /// The CLI's program. Default: `COPILOT_CLI_PATH`, then `copilot` on `PATH`.
@@ -90,7 +89,30 @@ impl ClientBuilder {
 
     /// What the CLI is told of this program.
     pub fn client_info(mut self, info: ConnectClientInfo) -> Self {
-        self.greeting.client_info = Some(info);
+        self.setup.greeting.client_info = Some(info);
+        self
+    }
+
+    /// Answers a method that the CLI calls on this client, whatever the session: one that names none, or a
+    /// session whose own handlers leave it. The last handler for a method counts.
+    #[inline]
+    pub fn handle<M, F, Fut>(mut self, handle: F) -> Self
+    where
+        M: ClientMethod,
+        F: Fn(M::Params, ClientContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
+    {
+        self.setup.handlers.insert(M::NAME, handler::typed::<M, _, _, _>(handle));
+        self
+    }
+
+    /// Asks this closure, whenever a session is opened or a prompt is sent, which span that is part of. What
+    /// the request itself says counts more.
+    pub fn trace_context(
+        mut self,
+        current: impl Fn() -> Option<TraceContext> + Send + Sync + 'static,
+    ) -> Self {
+        self.setup.trace = Some(Arc::new(current));
         self
     }
 
@@ -113,7 +135,7 @@ impl ClientBuilder {
         args.append(&mut self.launch.args);
         self.launch.args = args;
         let (process, to, from) = process::spawn(&self.launch)?;
-        Client::connect(from, to, self.greeting, self.handshake, Some(process)).await
+        Client::connect(from, to, self.setup, self.handshake, Some(process)).await
     }
 
     /// Talks to a CLI over streams of your own and greets it. The options for starting one do not apply.
@@ -125,7 +147,7 @@ impl ClientBuilder {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        Client::connect(from, to, self.greeting, self.handshake, None).await
+        Client::connect(from, to, self.setup, self.handshake, None).await
     }
 }
 

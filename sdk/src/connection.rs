@@ -11,9 +11,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::dispatch;
 use crate::error::{Closed, RpcError};
+use crate::events::Ended;
 use crate::frame::{self, Frames};
+use crate::handler::{ClientContext, Handler};
+use crate::json;
+use crate::notices::Notices;
 use crate::rpc;
 use crate::session_state::SessionState;
+use crate::shell_routes::{self, ShellRoutes};
 
 /// What a request is answered with: the result's JSON, or why there is none.
 pub(crate) type Reply = Result<Box<str>, NoResult>;
@@ -36,8 +41,15 @@ pub(crate) struct Connection {
     sessions: Mutex<HashMap<String, Arc<SessionState>>>,
     /// Where the CLI's answers to goodbyes come, by session.
     leaving: Mutex<HashMap<String, oneshot::Receiver<Reply>>>,
+    /// What the client itself handles, by method.
+    handlers: ClientHandlers,
+    notices: Notices,
+    shells: ShellRoutes,
     closed: watch::Sender<Option<Closed>>,
 }
+
+/// What a client handles, whatever the session.
+pub(crate) type ClientHandlers = HashMap<&'static str, Handler<ClientContext>>;
 
 enum Outgoing {
     Message(String),
@@ -48,8 +60,15 @@ enum Outgoing {
 #[derive(Default)]
 struct Calls {
     last_id: u64,
-    pending: HashMap<u64, oneshot::Sender<Reply>>,
+    pending: HashMap<u64, Pending>,
     closed: Option<Closed>,
+}
+
+struct Pending {
+    waiting: oneshot::Sender<Reply>,
+    /// The session that starts a shell process by this call. It is told of the process even when the
+    /// caller has gone away.
+    shell_of: Option<String>,
 }
 
 /// How long the reader is given to see the end of a stream that cannot be written any more.
@@ -62,7 +81,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Connection {
     /// Starts the two tasks.
-    pub fn open<R, W>(from: R, to: W, diagnose: Diagnose) -> Arc<Self>
+    pub fn open<R, W>(from: R, to: W, handlers: ClientHandlers, diagnose: Diagnose) -> Arc<Self>
     where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
@@ -73,6 +92,9 @@ impl Connection {
             calls: Mutex::default(),
             sessions: Mutex::default(),
             leaving: Mutex::default(),
+            handlers,
+            notices: Notices::default(),
+            shells: ShellRoutes::default(),
             closed: watch::Sender::new(None),
         });
         tokio::spawn(write(to, queue, Arc::clone(&connection)));
@@ -89,7 +111,11 @@ impl Connection {
         }
         calls.last_id += 1;
         let id = calls.last_id;
-        calls.pending.insert(id, sender);
+        let shell_of = (method == shell_routes::EXEC).then(|| session_of(params)).flatten();
+        if shell_of.is_some() {
+            self.shells.starting();
+        }
+        calls.pending.insert(id, Pending { waiting: sender, shell_of });
         // Under the lock, so that requests are written in the order of their ids.
         self.send(message(
             Some(&id.to_string()),
@@ -126,17 +152,42 @@ impl Connection {
 
     /// Gives up on an answer.
     pub fn forget(&self, id: u64) {
-        lock(&self.calls).pending.remove(&id);
+        let pending = &mut lock(&self.calls).pending;
+        if pending.get(&id).is_some_and(|call| call.shell_of.is_none()) {
+            pending.remove(&id);
+        }
     }
 
     /// Hands the answer of a request to whoever waits for it.
     pub fn answered(&self, id: u64, reply: Reply) {
-        let waiting = lock(&self.calls).pending.remove(&id);
-        match waiting {
-            // A caller that has gone away needs no answer.
-            Some(waiting) => drop(waiting.send(reply)),
-            None => tracing::debug!(id, "an answer that nobody waits for"),
+        let call = lock(&self.calls).pending.remove(&id);
+        let Some(call) = call else { return tracing::debug!(id, "an answer that nobody waits for") };
+        let early = call.shell_of.map(|session| {
+            let notes = self.shells.started(&session, reply.as_deref().ok());
+            (session, notes)
+        });
+        // A caller that has gone away needs no answer.
+        drop(call.waiting.send(reply));
+        if let Some((session, notes)) = early.and_then(|(id, notes)| Some((self.session(&id)?, notes))) {
+            for note in notes {
+                session.notices().push(&note.name, &note.params);
+            }
         }
+    }
+
+    /// What the client itself handles.
+    pub fn handler(&self, method: &str) -> Option<Handler<ClientContext>> {
+        self.handlers.get(method).cloned()
+    }
+
+    /// Who watches which notification, whatever the session.
+    pub fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
+    /// Which session a shell process belongs to.
+    pub fn shells(&self) -> &ShellRoutes {
+        &self.shells
     }
 
     /// Answers a request of the CLI. `id` is its JSON, given back as it came.
@@ -181,6 +232,7 @@ impl Connection {
 
     /// Forgets a session.
     pub fn unregister(&self, id: &str) -> Option<Arc<SessionState>> {
+        self.shells.forget(id);
         lock(&self.sessions).remove(id)
     }
 
@@ -205,13 +257,14 @@ impl Connection {
             calls.closed.get_or_insert_with(|| reason.clone());
             std::mem::take(&mut calls.pending)
         };
-        for (_, waiting) in pending {
-            drop(waiting.send(Err(NoResult::Closed(reason.clone()))));
+        for (_, call) in pending {
+            drop(call.waiting.send(Err(NoResult::Closed(reason.clone()))));
         }
         let sessions = std::mem::take(&mut *lock(&self.sessions));
         for session in sessions.into_values() {
             session.end(Some(reason.clone()));
         }
+        self.notices.end(Ended::Connection(reason.clone()));
         self.closed.send_if_modified(|closed| {
             let first = closed.is_none();
             closed.get_or_insert(reason);
@@ -219,6 +272,12 @@ impl Connection {
         });
         self.end();
     }
+}
+
+/// The session that a call is about.
+pub(crate) fn session_of(params: &str) -> Option<String> {
+    let [session] = json::pick(params, ["sessionId"]).ok()?;
+    json::string(session?).map(|id| id.into_owned())
 }
 
 /// A JSON-RPC message of these parts.

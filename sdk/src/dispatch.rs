@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::connection::{Connection, NoResult};
 use crate::error::RpcError;
 use crate::event::SessionEvent;
-use crate::handler::{Answer, Incoming};
+use crate::handler::{Answer, Answering, ClientContext, HandlerContext};
 use crate::json;
 
 /// Sorts one message.
@@ -49,9 +49,26 @@ fn rpc_error(raw: &str) -> RpcError {
 }
 
 fn notification(connection: &Arc<Connection>, method: &str, params: &str) {
-    if method != "session.event" {
-        return tracing::trace!(method, "notification");
+    match method {
+        "session.event" => event(connection, params),
+        "shell.output" | "shell.exit" => {
+            let session = connection.shells().route(method, params).and_then(|id| connection.session(&id));
+            if let Some(session) = session {
+                session.notices().push(method, params);
+            }
+            connection.notices().push(method, params);
+        }
+        _ => {
+            connection.notices().push(method, params);
+            // Some methods of the schema come as notifications, whose answer nobody wants.
+            if let Some(handling) = handling(connection, method, params) {
+                tokio::spawn(async move { handling().await });
+            }
+        }
     }
+}
+
+fn event(connection: &Connection, params: &str) {
     let Ok([Some(session), Some(event)]) = json::pick(params, ["sessionId", "event"]) else {
         return tracing::warn!("an event without its session");
     };
@@ -66,13 +83,32 @@ fn notification(connection: &Arc<Connection>, method: &str, params: &str) {
 
 fn request(connection: &Arc<Connection>, id: &str, method: &str, params: &str) {
     let answer = Answer::new(Arc::clone(connection), id);
-    let session = json::pick(params, ["sessionId"]).ok().and_then(|[id]| json::string(id?));
-    let session = session.and_then(|id| connection.session(&id));
-    let Some((handler, session)) = session.and_then(|session| Some((session.handler(method)?, session)))
-    else {
-        return answer
-            .give(Err(RpcError::new(RpcError::METHOD_NOT_FOUND, format!("Unhandled method {method}"))));
+    let Some(handling) = handling(connection, method, params) else {
+        let error = RpcError::new(RpcError::METHOD_NOT_FOUND, format!("Unhandled method {method}"));
+        return answer.give(Err(error));
     };
-    let incoming = Incoming { params: params.into(), session };
-    tokio::spawn(async move { answer.give(handler(incoming).await) });
+    tokio::spawn(async move { answer.give(handling().await) });
+}
+
+/// The call of the handler for a method, the session's own or else the client's. It is made in a task
+/// of its own, since the reader runs no code of a handler.
+fn handling(
+    connection: &Arc<Connection>,
+    method: &str,
+    params: &str,
+) -> Option<Box<dyn FnOnce() -> Answering + Send>> {
+    let [id, registration] = json::pick(params, ["sessionId", "registrationId"]).unwrap_or_default();
+    let id = id.and_then(json::string);
+    // A session registers its token under its own id, and may be asked for it before the CLI has the session.
+    let registered = || registration.and_then(json::string);
+    let session = id.clone().or_else(registered).and_then(|id| connection.session(&id));
+    let params: Box<str> = params.into();
+    if let Some(session) = session
+        && let Some(handler) = session.handler(method)
+    {
+        return Some(Box::new(move || handler(params, HandlerContext { session })));
+    }
+    let handler = connection.handler(method)?;
+    let context = ClientContext::new(Arc::clone(connection), id.as_deref());
+    Some(Box::new(move || handler(params, context)))
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::events::Ended;
 use crate::process::{NotFound, SpawnError};
 use crate::types::ErrorData;
 use crate::wire::DecodeError;
@@ -45,8 +46,24 @@ pub enum Error {
     },
     /// The agent could not finish the turn: the data of the event `session.error`.
     Turn(Box<ErrorData>),
-    /// The session ended before the turn did.
+    /// The agent's answer is not of the form that was asked for.
+    Answer {
+        /// The answer's text.
+        text: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The session ended before the work in it did.
     SessionEnded,
+    /// The CLI did what was asked and says that it failed.
+    Refused {
+        /// The request's method.
+        method: String,
+        /// What the CLI says.
+        reason: String,
+    },
+    /// The connected CLI cannot do what was asked; nothing was sent.
+    Unsupported(String),
     /// Something took longer than it was given.
     Timeout {
         /// What was waited for.
@@ -73,7 +90,10 @@ impl fmt::Display for Error {
             Self::Rpc { method, error } => write!(f, "{method} failed: {error}"),
             Self::Decode { method, error } => write!(f, "the answer to {method} is not as expected: {error}"),
             Self::Turn(error) => write!(f, "the turn failed: {}", error.message),
-            Self::SessionEnded => f.write_str("the session ended before the turn did"),
+            Self::Answer { reason, .. } => write!(f, "the answer has not the form asked for: {reason}"),
+            Self::SessionEnded => f.write_str("the session has ended"),
+            Self::Refused { method, reason } => write!(f, "{method} failed: {reason}"),
+            Self::Unsupported(text) => f.write_str(text),
             Self::Timeout { what, after } => write!(f, "{what} took longer than {after:?}"),
             Self::Invalid(text) => f.write_str(text),
         }
@@ -172,7 +192,9 @@ impl Error {
     /// The method of the request that failed, if it was a request that failed.
     pub fn method(&self) -> Option<&str> {
         match self {
-            Self::Rpc { method, .. } | Self::Decode { method, .. } => Some(method),
+            Self::Rpc { method, .. } | Self::Decode { method, .. } | Self::Refused { method, .. } => {
+                Some(method)
+            }
             _ => None,
         }
     }
@@ -190,6 +212,15 @@ impl Error {
     /// Whether the CLI does not know the method, as one of an older version may not.
     pub fn is_method_not_found(&self) -> bool {
         self.code() == Some(RpcError::METHOD_NOT_FOUND)
+    }
+}
+
+impl From<Ended> for Error {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Session => Self::SessionEnded,
+            Ended::Connection(closed) => Self::Closed(closed),
+        }
     }
 }
 

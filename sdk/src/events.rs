@@ -1,4 +1,4 @@
-//! Watching a session: each observer has a queue of its own, so a slow one holds up nobody.
+//! Watching what the CLI tells: each observer has a queue of its own, so a slow one holds up nobody.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -21,41 +21,47 @@ pub(crate) enum Ended {
 /// How many events are kept for a first observer that comes after them.
 const BACKLOG: usize = 1024;
 
-/// All observers of one session.
-pub(crate) struct Observers(Mutex<State>);
+/// All observers of one thing.
+pub(crate) struct Observers<T>(Mutex<State<T>>);
 
-struct State {
-    queues: Vec<Arc<Queue>>,
+struct State<T> {
+    queues: Vec<Arc<Queue<T>>>,
     /// What came before anyone watched; none once somebody has.
-    backlog: Option<VecDeque<SessionEvent>>,
+    backlog: Option<VecDeque<T>>,
     ended: Option<Ended>,
 }
 
 /// Unbounded: an observer misses nothing, and what it leaves unread is its own to bound.
-#[derive(Default)]
-struct Queue(Mutex<Waiting>);
+struct Queue<T>(Mutex<Waiting<T>>);
 
-#[derive(Default)]
-struct Waiting {
-    events: VecDeque<SessionEvent>,
+struct Waiting<T> {
+    events: VecDeque<T>,
     ended: Option<Ended>,
     waker: Option<Waker>,
 }
 
-impl Observers {
+impl<T: Clone> Observers<T> {
+    /// Observers that see only what comes after them.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { queues: Vec::new(), backlog: Some(VecDeque::new()), ended: None })))
+        Arc::new(Self(Mutex::new(State { queues: Vec::new(), backlog: None, ended: None })))
+    }
+
+    /// Observers of which the first also sees what came before it.
+    pub fn with_backlog() -> Arc<Self> {
+        let backlog = Some(VecDeque::new());
+        Arc::new(Self(Mutex::new(State { queues: Vec::new(), backlog, ended: None })))
     }
 
     /// Hands an event to every observer.
-    pub fn push(&self, event: SessionEvent) {
+    pub fn push(&self, event: T) {
         let mut state = lock(&self.0);
         if let Some(backlog) = &mut state.backlog {
             if backlog.len() == BACKLOG {
                 backlog.pop_front();
             }
-            backlog.push_back(event);
-        } else if let Some((last, others)) = state.queues.split_last() {
+            backlog.push_back(event.clone());
+        }
+        if let Some((last, others)) = state.queues.split_last() {
             for queue in others {
                 queue.push(event.clone());
             }
@@ -76,16 +82,25 @@ impl Observers {
     }
 
     /// A new observer of what comes from now on.
-    pub fn subscribe_from_now(self: &Arc<Self>) -> Events {
+    pub fn subscribe_from_now(self: &Arc<Self>) -> Events<T> {
         lock(&self.0).backlog = None;
         self.subscribe()
     }
 
+    /// A new observer of what comes from now on, which leaves what came before to another.
+    pub fn subscribe_aside(self: &Arc<Self>) -> Events<T> {
+        self.watch(&mut lock(&self.0), VecDeque::new())
+    }
+
     /// A new observer. The first one of all also gets what came before it.
-    pub fn subscribe(self: &Arc<Self>) -> Events {
-        let queue = Arc::new(Queue::default());
+    pub fn subscribe(self: &Arc<Self>) -> Events<T> {
         let mut state = lock(&self.0);
-        lock(&queue.0).events = state.backlog.take().unwrap_or_default();
+        let events = state.backlog.take().unwrap_or_default();
+        self.watch(&mut state, events)
+    }
+
+    fn watch(self: &Arc<Self>, state: &mut State<T>, events: VecDeque<T>) -> Events<T> {
+        let queue = Arc::new(Queue(Mutex::new(Waiting { events, ended: None, waker: None })));
         match &state.ended {
             Some(ended) => queue.end(ended.clone()),
             None => state.queues.push(Arc::clone(&queue)),
@@ -94,8 +109,8 @@ impl Observers {
     }
 }
 
-impl Queue {
-    fn push(&self, event: SessionEvent) {
+impl<T> Queue<T> {
+    fn push(&self, event: T) {
         let mut waiting = lock(&self.0);
         waiting.events.push_back(event);
         let waker = waiting.waker.take();
@@ -116,25 +131,25 @@ impl Queue {
     }
 }
 
-/// The events of a session from the moment it was made, in order, until the session ends.
+/// The events of a session in order, until the session ends.
 ///
 /// Nothing is left out: an observer that reads slowly keeps what it has not read in memory.
 /// Dropping it ends the observation.
 #[must_use = "events are seen by reading them"]
-pub struct Events {
-    queue: Arc<Queue>,
-    observers: Weak<Observers>,
+pub struct Events<T = SessionEvent> {
+    queue: Arc<Queue<T>>,
+    observers: Weak<Observers<T>>,
 }
 
-impl Events {
+impl<T> Events<T> {
     /// The next event; none once the session or its connection has ended.
     ///
     /// Cancel-safe: an event is taken only when it is returned.
-    pub async fn next(&mut self) -> Option<SessionEvent> {
+    pub async fn next(&mut self) -> Option<T> {
         std::future::poll_fn(|context| self.poll_event(context)).await.ok()
     }
 
-    pub(crate) fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<SessionEvent, Ended>> {
+    pub(crate) fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<T, Ended>> {
         let mut waiting = lock(&self.queue.0);
         if let Some(event) = waiting.events.pop_front() {
             return Poll::Ready(Ok(event));
@@ -149,15 +164,15 @@ impl Events {
     }
 }
 
-impl futures_core::Stream for Events {
-    type Item = SessionEvent;
+impl<T> futures_core::Stream for Events<T> {
+    type Item = T;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<SessionEvent>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
         self.poll_event(context).map(Result::ok)
     }
 }
 
-impl Drop for Events {
+impl<T> Drop for Events<T> {
     fn drop(&mut self) {
         if let Some(observers) = self.observers.upgrade() {
             lock(&observers.0).queues.retain(|queue| !Arc::ptr_eq(queue, &self.queue));
@@ -165,7 +180,7 @@ impl Drop for Events {
     }
 }
 
-impl std::fmt::Debug for Events {
+impl<T> std::fmt::Debug for Events<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Events").field("unread", &lock(&self.queue.0).events.len()).finish_non_exhaustive()
     }
@@ -179,12 +194,15 @@ pub struct Subscription(tokio::task::AbortHandle);
 impl Subscription {
     /// Calls `handle` for each event, on a task of its own. A call that panics is logged, and the next
     /// event goes to it all the same.
-    pub(crate) fn start(mut events: Events, mut handle: impl FnMut(&SessionEvent) + Send + 'static) -> Self {
+    pub(crate) fn start<T: Send + 'static>(
+        mut events: Events<T>,
+        mut handle: impl FnMut(&T) + Send + 'static,
+    ) -> Self {
         let task = tokio::spawn(async move {
             while let Some(event) = events.next().await {
                 let call = std::panic::AssertUnwindSafe(|| handle(&event));
                 if std::panic::catch_unwind(call).is_err() {
-                    tracing::error!(kind = event.kind(), "an event observer panicked");
+                    tracing::error!("an observer panicked");
                 }
             }
         });

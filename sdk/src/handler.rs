@@ -5,39 +5,70 @@ use std::sync::Arc;
 
 use crate::connection::Connection;
 use crate::error::RpcError;
+use crate::reply::{self, IntoReply};
 use crate::rpc::{Caller, ClientMethod};
+use crate::server_rpc::ServerRpc;
 use crate::session_rpc::SessionRpc;
 use crate::session_state::SessionState;
 use crate::wire;
 
-/// A request of the CLI, for the code that answers it.
-pub(crate) struct Incoming {
-    pub params: Box<str>,
-    pub session: Arc<SessionState>,
-}
-
 /// Code that answers requests of one method: params in, the result's JSON out.
-pub(crate) type Handler =
-    Arc<dyn Fn(Incoming) -> Pin<Box<dyn Future<Output = Result<String, RpcError>> + Send>> + Send + Sync>;
+pub(crate) type Handler<Context> = Arc<dyn Fn(Box<str>, Context) -> Answering + Send + Sync>;
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<String, RpcError>> + Send>>;
 
 /// Gives typed code the form all handlers have.
-pub(crate) fn typed<M, F, Fut>(handle: F) -> Handler
+#[inline]
+pub(crate) fn typed<M, Context, F, Fut>(handle: F) -> Handler<Context>
+where
+    M: ClientMethod,
+    Context: Send + 'static,
+    F: Fn(M::Params, Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
+{
+    Arc::new(move |params, context| {
+        let handling = decode::<M>(&params).map(|params| handle(params, context));
+        Box::pin(async move { handling?.await.map(|result| wire::to_json(&result)) })
+    })
+}
+
+/// The same for code that answers with less than the whole result. Where an error is not an answer that
+/// is safe, `refuse` gives the result for a handler that fails.
+#[inline]
+pub(crate) fn replying<M, F, Fut>(
+    handle: F,
+    refuse: Option<fn(String) -> M::Result>,
+) -> Handler<HandlerContext>
 where
     M: ClientMethod,
     F: Fn(M::Params, HandlerContext) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
+    Fut: Future<Output: IntoReply<M::Result>> + Send + 'static,
 {
-    Arc::new(move |incoming: Incoming| {
-        let context = HandlerContext { session: incoming.session };
-        let params = wire::from_json::<M::Params>(&incoming.params);
-        let handling = params.map(|params| handle(params, context));
+    let handle = Arc::new(handle);
+    Arc::new(move |params, context| {
+        let handle = Arc::clone(&handle);
         Box::pin(async move {
-            match handling {
-                Ok(handling) => handling.await.map(|result| wire::to_json(&result)),
-                Err(error) => Err(RpcError::new(RpcError::INVALID_PARAMS, error.to_string())),
+            let result = match decode::<M>(&params) {
+                Ok(params) => {
+                    let result = reply::replied(|| handle(params, context)).await;
+                    result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure))
+                }
+                Err(error) => Err(error),
+            };
+            match (result, refuse) {
+                (Ok(result), _) => Ok(wire::to_json(&result)),
+                (Err(error), Some(refuse)) => {
+                    tracing::warn!(method = M::NAME, %error, "a handler failed, so the answer is no");
+                    Ok(wire::to_json(&refuse(error.message)))
+                }
+                (Err(error), None) => Err(error),
             }
         })
     })
+}
+
+#[inline]
+fn decode<M: ClientMethod>(params: &str) -> Result<M::Params, RpcError> {
+    wire::from_json(params).map_err(|error| RpcError::new(RpcError::INVALID_PARAMS, error.to_string()))
 }
 
 /// The session a handler works for.
@@ -54,17 +85,42 @@ impl HandlerContext {
 
     /// Calls on the session. A handler runs beside the reader, so it may wait for them.
     pub fn rpc(&self) -> SessionRpc<'_> {
-        SessionRpc(self.caller())
-    }
-
-    pub(crate) fn caller(&self) -> &Caller {
-        self.session.caller()
+        SessionRpc(self.session.caller())
     }
 }
 
 impl std::fmt::Debug for HandlerContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HandlerContext").field("session_id", &self.session_id()).finish_non_exhaustive()
+    }
+}
+
+/// The client a handler works for that was registered with the client.
+#[derive(Clone)]
+pub struct ClientContext {
+    caller: Caller,
+    session_id: Option<Box<str>>,
+}
+
+impl ClientContext {
+    pub(crate) fn new(connection: Arc<Connection>, session_id: Option<&str>) -> Self {
+        Self { caller: Caller::new(connection, None), session_id: session_id.map(Into::into) }
+    }
+
+    /// The session that the request names, if it names one.
+    pub fn session_id(&self) -> Option<&str> {
+        self.session_id.as_deref()
+    }
+
+    /// Calls on the CLI. A handler runs beside the reader, so it may wait for them.
+    pub fn rpc(&self) -> ServerRpc<'_> {
+        ServerRpc(&self.caller)
+    }
+}
+
+impl std::fmt::Debug for ClientContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientContext").field("session_id", &self.session_id).finish_non_exhaustive()
     }
 }
 

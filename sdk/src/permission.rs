@@ -1,22 +1,24 @@
 //! Deciding what the agent may do.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::json;
 
+use crate::broadcast::{Ask, Owed};
 use crate::event::SessionEvent;
 use crate::handler::HandlerContext;
+use crate::json;
+use crate::reply::{self, IntoReply, replies};
 use crate::session_state::SessionState;
-use crate::types::PermissionRequest as Details;
-use crate::{json, wire};
+use crate::types::{PermissionDecision, PermissionDecisionContext, PermissionRequest as Details};
+use crate::versions::Feature;
+use crate::wire;
 
 /// Something the agent wants to do and asks leave for, as `permission.requested` brought it.
 #[derive(Debug, Clone)]
 pub struct PermissionRequest {
     details: Arc<Details>,
     event: SessionEvent,
-    context: HandlerContext,
 }
 
 impl PermissionRequest {
@@ -28,11 +30,6 @@ impl PermissionRequest {
     /// The event that asks, for what else it holds.
     pub fn event(&self) -> &SessionEvent {
         &self.event
-    }
-
-    /// The session the request belongs to.
-    pub fn context(&self) -> &HandlerContext {
-        &self.context
     }
 
     /// The shell command to be run, when it is one.
@@ -59,6 +56,25 @@ impl PermissionRequest {
         }
     }
 
+    /// Allows it, and the like of it for the rest of the session: the same commands, all writing, the same
+    /// tool. What has no such approval is allowed this once, and so is everything on a CLI before 1.0.35.
+    pub fn approve_for_session(&self) -> Decision {
+        let approval = match self.details() {
+            Details::Shell(shell) if shell.can_offer_session_approval => {
+                let commands: Vec<_> = shell.commands.iter().map(|command| &*command.identifier).collect();
+                json!({ "kind": "commands", "commandIdentifiers": commands })
+            }
+            Details::Write(_) => json!({ "kind": "write" }),
+            Details::Read(_) => json!({ "kind": "read" }),
+            Details::Mcp(mcp) => {
+                json!({ "kind": "mcp", "serverName": mcp.server_name, "toolName": mcp.tool_name })
+            }
+            Details::CustomTool(tool) => json!({ "kind": "custom-tool", "toolName": tool.tool_name }),
+            _ => return Decision::approve(),
+        };
+        Decision::exact(json!({ "kind": "approve-for-session", "approval": approval }).to_string())
+    }
+
     /// In a few words what is asked for, for showing to a person.
     pub fn summary(&self) -> String {
         match self.details() {
@@ -82,7 +98,11 @@ impl PermissionRequest {
 /// What a permission request is answered with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-pub struct Decision(Kind);
+pub struct Decision {
+    kind: Kind,
+    /// `PermissionDecisionContext` as JSON.
+    context: Option<String>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
@@ -90,103 +110,140 @@ enum Kind {
     Deny(String),
     Unavailable,
     LeaveToOthers,
+    /// A `PermissionDecision` as JSON, and whether it allows what was asked.
+    Exact(String, bool),
 }
+
+replies!(Decision);
 
 impl Decision {
     /// Allows it this once.
     pub fn approve() -> Self {
-        Self(Kind::Approve)
+        Kind::Approve.into()
     }
 
     /// Refuses it; the model reads the reason.
     pub fn deny(reason: impl Into<String>) -> Self {
-        Self(Kind::Deny(reason.into()))
+        Kind::Deny(reason.into()).into()
     }
 
     /// Refuses it since nobody is there to decide.
     pub fn unavailable() -> Self {
-        Self(Kind::Unavailable)
+        Kind::Unavailable.into()
     }
 
     /// Gives no answer and leaves it to another client of the same session. Where there is none, the
     /// agent waits until the turn is aborted.
     pub fn leave_to_others() -> Self {
-        Self(Kind::LeaveToOthers)
+        Kind::LeaveToOthers.into()
     }
 
-    /// The decision in the words the CLI understands; none when nothing is to be said.
-    fn on_wire(self, new_words: bool) -> Option<serde_json::Value> {
-        Some(match (self.0, new_words) {
-            (Kind::Approve, true) => json!({ "kind": "approve-once" }),
-            (Kind::Approve, false) => json!({ "kind": "approved" }),
-            (Kind::Deny(feedback), true) => json!({ "kind": "reject", "feedback": feedback }),
-            (Kind::Deny(feedback), false) => {
-                json!({ "kind": "denied-interactively-by-user", "feedback": feedback })
+    /// Says how the decision was come to, for the CLI's records; it changes nothing else.
+    #[inline]
+    pub fn context(mut self, context: &PermissionDecisionContext) -> Self {
+        self.context = Some(wire::to_json(context));
+        self
+    }
+
+    /// The answer's fields in the words the CLI understands; none when nothing is to be said.
+    fn fields(self, new_words: bool) -> Option<String> {
+        let result = match (self.kind, new_words) {
+            (Kind::Exact(decision, _), true) => decision,
+            (Kind::Approve, true) => r#"{"kind":"approve-once"}"#.to_owned(),
+            (Kind::Approve | Kind::Exact(_, true), false) => r#"{"kind":"approved"}"#.to_owned(),
+            (Kind::Deny(reason), true) => json!({ "kind": "reject", "feedback": reason }).to_string(),
+            (Kind::Deny(reason), false) => {
+                json!({ "kind": "denied-interactively-by-user", "feedback": reason }).to_string()
             }
-            (Kind::Unavailable, true) => json!({ "kind": "user-not-available" }),
+            (Kind::Exact(_, false), false) => r#"{"kind":"denied-interactively-by-user"}"#.to_owned(),
+            (Kind::Unavailable, true) => r#"{"kind":"user-not-available"}"#.to_owned(),
             (Kind::Unavailable, false) => {
-                json!({ "kind": "denied-no-approval-rule-and-could-not-request-from-user" })
+                r#"{"kind":"denied-no-approval-rule-and-could-not-request-from-user"}"#.to_owned()
             }
             (Kind::LeaveToOthers, _) => return None,
+        };
+        Some(match self.context {
+            Some(context) if new_words => format!(r#""result":{result},"decisionContext":{context}"#),
+            _ => format!(r#""result":{result}"#),
         })
     }
 }
 
-/// Code that decides.
-pub(crate) type Decide = Arc<dyn Fn(PermissionRequest) -> Deciding + Send + Sync>;
-type Deciding = Pin<Box<dyn Future<Output = Decision> + Send>>;
-
-/// Has a live `permission.requested` decided, if this client decides at all.
-pub(crate) fn requested(session: &Arc<SessionState>, event: &SessionEvent) {
-    let Some(decide) = session.decides() else { return };
-    let keys = ["requestId", "permissionRequest", "resolvedByHook"];
-    let [id, details, resolved] = json::pick(event.raw_data(), keys).unwrap_or_default();
-    if resolved == Some("true") {
-        return;
+impl From<Kind> for Decision {
+    fn from(kind: Kind) -> Self {
+        Self { kind, context: None }
     }
-    let Some(id) = id.and_then(json::string) else {
-        return tracing::error!("a permission request without an id cannot be answered");
-    };
-    let owed = Owed { session: Arc::clone(session), request_id: Some(id.into_owned()) };
-    let details = match wire::from_json(details.unwrap_or("null")) {
-        Ok(details) => Arc::new(details),
+}
+
+/// Any decision of the protocol, such as an approval for one location. A CLI before 1.0.35 knows
+/// few of them, and is told to allow it this once, or to refuse it.
+impl From<PermissionDecision> for Decision {
+    #[inline]
+    fn from(decision: PermissionDecision) -> Self {
+        Self::exact(wire::to_json(&decision))
+    }
+}
+
+impl Decision {
+    fn exact(decision: String) -> Self {
+        let [kind] = json::pick(&decision, ["kind"]).unwrap_or_default();
+        let approves = kind.and_then(json::string).is_some_and(|kind| kind.starts_with("approve"));
+        Kind::Exact(decision, approves).into()
+    }
+}
+
+/// How a permission request is answered.
+const ANSWER: &str = "session.permissions.handlePendingPermissionRequest";
+
+/// Gives code that decides the form of an [`Ask`].
+#[inline]
+pub(crate) fn ask<F, Fut>(decide: F) -> Ask
+where
+    F: Fn(PermissionRequest, HandlerContext) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoReply<Decision>> + Send + 'static,
+{
+    let decide = Arc::new(decide);
+    Arc::new(move |session, event| {
+        let Some((owed, request)) = read(session, event) else { return };
+        let (decide, context) = (Arc::clone(&decide), HandlerContext { session: Arc::clone(session) });
+        owed.run(async move |owed| match reply::replied(|| decide(request, context.clone())).await {
+            Ok(decision) => give(owed, decision, &context),
+            Err(failure) => owed.fail(&failure),
+        });
+    })
+}
+
+/// What a live `permission.requested` asks for; none when there is nothing to decide.
+fn read(session: &Arc<SessionState>, event: &SessionEvent) -> Option<(Owed, PermissionRequest)> {
+    let [details, resolved] =
+        json::pick(event.raw_data(), ["permissionRequest", "resolvedByHook"]).unwrap_or_default();
+    if resolved == Some("true") {
+        return None;
+    }
+    let new_words = session.versions().has(Feature::NewPermissionWords);
+    let owed = Owed::new(session, event, ANSWER, if new_words { refused } else { refused_in_old_words })?;
+    match wire::from_json(details.unwrap_or("null")) {
+        Ok(details) => Some((owed, PermissionRequest { details: Arc::new(details), event: event.clone() })),
         // What it asks for is not known, so it is refused.
         Err(error) => {
-            tracing::error!(%error, "a permission request that cannot be read is refused");
-            return owed.give(Decision::deny("the permission request could not be read"));
-        }
-    };
-    let context = HandlerContext { session: Arc::clone(session) };
-    let request = PermissionRequest { details, event: event.clone(), context };
-    tokio::spawn(async move {
-        let decision = decide(request).await;
-        owed.give(decision);
-    });
-}
-
-/// The answer owed to one request. Dropped without one, as when the handler panics, it refuses.
-struct Owed {
-    session: Arc<SessionState>,
-    request_id: Option<String>,
-}
-
-impl Owed {
-    fn give(mut self, decision: Decision) {
-        self.send(decision);
-    }
-
-    fn send(&mut self, decision: Decision) {
-        let Some(request_id) = self.request_id.take() else { return };
-        if let Some(decision) = decision.on_wire(self.session.versions().has_new_permission_words()) {
-            let answer = json!({ "requestId": request_id, "result": decision });
-            // It is flat, so it is never refused for its depth.
-            drop(self.session.caller().notify("session.permissions.handlePendingPermissionRequest", &answer));
+            owed.fail(&format!("the permission request could not be read: {error}"));
+            None
         }
     }
 }
 
-impl Drop for Owed {
-    fn drop(&mut self) {
-        self.send(Decision::deny("the permission handler failed"));
+fn give(owed: Owed, decision: Decision, context: &HandlerContext) {
+    let new_words = context.session.versions().has(Feature::NewPermissionWords);
+    match decision.fields(new_words) {
+        Some(fields) => owed.give(&fields),
+        None => owed.leave(),
     }
+}
+
+fn refused(reason: &str) -> String {
+    Decision::deny(format!("the permission handler failed: {reason}")).fields(true).unwrap_or_default()
+}
+
+fn refused_in_old_words(reason: &str) -> String {
+    Decision::deny(format!("the permission handler failed: {reason}")).fields(false).unwrap_or_default()
 }

@@ -49,12 +49,16 @@ impl Caller {
     /// A call that is sent when it is first polled.
     #[inline]
     pub(crate) fn call<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
-        self.call_json(method, self.params(params))
+        self.with_params(method, self.params(params))
     }
 
-    /// A call with params that are JSON already.
-    #[inline]
+    /// A call with params that are JSON already, an object's, to which the session's id is added.
     pub(crate) fn call_json<R>(&self, method: &'static str, params: String) -> Call<R> {
+        self.with_params(method, self.with_session(&params))
+    }
+
+    #[inline]
+    fn with_params<R>(&self, method: &'static str, params: String) -> Call<R> {
         let connection = Arc::clone(&self.connection);
         Call { request: Request { connection, method, state: State::New { params } }, result: PhantomData }
     }
@@ -64,9 +68,17 @@ impl Caller {
     /// # Errors
     /// When the params nest too deep to be sent.
     pub(crate) fn notify(&self, method: &str, params: &dyn Wire) -> Result<(), Error> {
-        let params = self.params(params);
-        check_depth(&params)?;
-        self.connection.request_unanswered(method, &params);
+        self.submit(method, &self.params(params))
+    }
+
+    /// The same with params that are JSON already, an object's, to which the session's id is added.
+    pub(crate) fn notify_json(&self, method: &str, params: &str) -> Result<(), Error> {
+        self.submit(method, &self.with_session(params))
+    }
+
+    fn submit(&self, method: &str, params: &str) -> Result<(), Error> {
+        check_depth(params)?;
+        self.connection.request_unanswered(method, params);
         Ok(())
     }
 
@@ -81,11 +93,14 @@ impl Caller {
     fn params(&self, params: &dyn Wire) -> String {
         let mut out = Writer::new();
         params.write(&mut out);
-        let json = out.into_json();
-        match (&self.session_id, json.strip_prefix('{')) {
+        self.with_session(&out.into_json())
+    }
+
+    fn with_session(&self, params: &str) -> String {
+        match (&self.session_id, params.strip_prefix('{')) {
             (Some(id), Some("}")) => format!(r#"{{"sessionId":{}}}"#, quote(id)),
             (Some(id), Some(rest)) => format!(r#"{{"sessionId":{},{rest}"#, quote(id)),
-            _ => json,
+            _ => params.to_owned(),
         }
     }
 }

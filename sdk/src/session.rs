@@ -1,18 +1,29 @@
 //! A conversation with the agent.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::answer::Answer;
+use crate::capabilities::Capabilities;
 use crate::client::ClientInner;
+use crate::connection::lock;
 use crate::error::Error;
 use crate::event::SessionEvent;
 use crate::events::{Events, Subscription};
 use crate::json;
+use crate::methods;
 use crate::session_rpc::SessionRpc;
 use crate::session_state::SessionState;
-use crate::turn::{Answer, Turn};
-use crate::types::{SendRequest, SendResult, SessionResumeResult};
+use crate::shell::Shell;
+use crate::tool::{self, Tool};
+use crate::turn::Turn;
+use crate::types::{
+    LogRequest, ModelSwitchToRequest, ModelSwitchToResult, SendRequest, SendResult, SessionResumeResult,
+    ShellExitNotification, ShellOutputNotification, UiElicitationRequest, UiElicitationResponse,
+};
+use crate::versions::{CliVersion, Feature};
 
 /// How long [`Session::disconnect`] waits for the CLI.
 const DISCONNECT: Duration = Duration::from_secs(10);
@@ -94,8 +105,30 @@ impl Session {
         self.prompt(prompt).await?.await
     }
 
-    async fn submit(&self, request: SendRequest) -> Result<SendResult, Error> {
+    /// Sends a prompt, asks for an answer of the form of `T`, and gives it. Needs the feature `schemars`.
+    ///
+    /// The schema of `T` goes with the prompt as its `responseFormat`, which the model's provider must
+    /// support.
+    ///
+    /// # Errors
+    /// [`Error::Answer`] when the answer has another form, else as [`send_and_wait`](Self::send_and_wait).
+    #[cfg(feature = "schemars")]
+    pub async fn send_and_wait_as<T>(&self, prompt: impl Into<SendRequest>) -> Result<T, Error>
+    where
+        T: serde_core::de::DeserializeOwned + schemars::JsonSchema,
+    {
+        let request = prompt.into().response_format(crate::answer::format_of::<T>());
+        self.send_and_wait(request).await?.json()
+    }
+
+    async fn submit(&self, mut request: SendRequest) -> Result<SendResult, Error> {
         self.check_connected()?;
+        if request.traceparent.is_none()
+            && let Some(trace) = self.0.client.trace_context()
+        {
+            request.traceparent = Some(trace.traceparent().to_owned());
+            request.tracestate = trace.tracestate().map(str::to_owned);
+        }
         self.rpc().send(&request).await
     }
 
@@ -109,6 +142,105 @@ impl Session {
     /// gets those since it was made.
     pub fn events(&self) -> Events {
         self.0.state.subscribe()
+    }
+
+    /// Stops the agent's work (`session.abort`). The session stays usable; a turn that runs ends with
+    /// [`Answer::is_aborted`]. From CLI 1.0.81 on, the prompts that wait are dropped.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn abort(&self) -> Result<(), Error> {
+        const METHOD: &str = "session.abort";
+        self.check_connected()?;
+        let result = self.0.state.caller().call::<()>(METHOD, &()).json().await?;
+        done(METHOD, &result)
+    }
+
+    /// Changes the model from the next prompt on (`session.model.switchTo`): a model's id, or a
+    /// [`ModelSwitchToRequest`] with a reasoning effort and more.
+    ///
+    /// # Errors
+    /// As any call. CLI 1.0.102 does not check the id with a provider of your own.
+    pub async fn set_model(
+        &self,
+        model: impl Into<ModelSwitchToRequest>,
+    ) -> Result<ModelSwitchToResult, Error> {
+        self.check_connected()?;
+        self.rpc().model().switch_to(&model.into()).await
+    }
+
+    /// Writes a line to the session's timeline (`session.log`) and gives the id of its event: a text, or a
+    /// [`LogRequest`] with a level (default `info`) and whether it is only passing (default no).
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn log(&self, line: impl Into<LogRequest>) -> Result<String, Error> {
+        self.check_connected()?;
+        Ok(self.rpc().log(&line.into()).await?.event_id)
+    }
+
+    /// Replaces the tools of this client in the session (`session.tools.set`). Calls of tools that go
+    /// are still answered if they have begun.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for names that are none; [`Error::Unsupported`] on a CLI before 1.0.81; else as
+    /// any call, and the tools stay as they were.
+    pub async fn set_tools(&self, tools: impl IntoIterator<Item = Tool>) -> Result<(), Error> {
+        self.check_connected()?;
+        let state = &self.0.state;
+        if !state.versions().has(Feature::ReplaceTools) {
+            return Err(unsupported("replace tools", state.versions()));
+        }
+        let new = tool::by_name(tools.into_iter().collect())?;
+        let params = tool::declarations(new.values());
+        // The model may call the new ones before the answer, and the old ones until then.
+        let old = state.replace_tools(HashMap::new());
+        let mut both = old.clone();
+        both.extend(new.clone());
+        state.replace_tools(both);
+        let set = state.caller().call_json::<()>("session.tools.set", params).await;
+        state.replace_tools(if set.is_ok() { new } else { old });
+        set
+    }
+
+    /// What the CLI offers in this session, by now.
+    pub fn capabilities(&self) -> Capabilities {
+        lock(self.0.state.capabilities()).get()
+    }
+
+    /// Has the user fill in a form (`session.ui.elicitation`), by whichever client of the session answers
+    /// such requests.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] when no client does, for then the CLI would never answer; else as any call.
+    pub async fn elicit(&self, form: &UiElicitationRequest) -> Result<UiElicitationResponse, Error> {
+        self.check_connected()?;
+        if !self.capabilities().elicitation {
+            let text = "no client of this session answers elicitation requests (`on_elicitation`)";
+            return Err(Error::Unsupported(text.to_owned()));
+        }
+        self.rpc().ui().elicitation(form).await
+    }
+
+    /// A shell command for the user, run in the session's working directory, without a permission request.
+    pub fn shell(&self, command: impl Into<String>) -> Shell {
+        Shell::new(Arc::clone(&self.0.state), command.into())
+    }
+
+    /// Calls the closure for what commands write that were started with `session.shell.exec` here
+    /// (`shell.output`). Only CLIs from 1.0.7 to 1.0.89 send it; [`shell`](Self::shell) works on all.
+    #[inline]
+    pub fn on_shell_output(
+        &self,
+        handle: impl FnMut(&ShellOutputNotification) + Send + 'static,
+    ) -> Subscription {
+        self.0.state.notices().on::<methods::notification::ShellOutput>(handle)
+    }
+
+    /// Calls the closure when such a command has ended (`shell.exit`), after all its output.
+    #[inline]
+    pub fn on_shell_exit(&self, handle: impl FnMut(&ShellExitNotification) + Send + 'static) -> Subscription {
+        self.0.state.notices().on::<methods::notification::ShellExit>(handle)
     }
 
     /// What happened in the session so far (`session.getMessages`): from CLI 1.0.40 on, the events
@@ -140,6 +272,15 @@ impl Session {
         let _end = EndOnDrop(&self.0);
         let state = &self.0.state;
         state.caller().call::<()>(state.versions().leave(), &()).within(DISCONNECT).await
+    }
+
+    /// The old name of [`disconnect`](Self::disconnect).
+    ///
+    /// # Errors
+    /// As `disconnect`.
+    #[deprecated(note = "use `disconnect`")]
+    pub async fn destroy(&self) -> Result<(), Error> {
+        self.disconnect().await
     }
 
     fn check_connected(&self) -> Result<(), Error> {
@@ -179,6 +320,33 @@ impl Drop for EndOnDrop<'_> {
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+/// Old CLIs report some failures in the result.
+pub(crate) fn done(method: &str, result: &str) -> Result<(), Error> {
+    let [success, error] = json::pick(result, ["success", "error"]).unwrap_or_default();
+    if success != Some("false") {
+        return Ok(());
+    }
+    let reason =
+        error.and_then(json::string).map_or_else(|| "no reason given".to_owned(), |text| text.into());
+    Err(Error::Refused { method: method.to_owned(), reason })
+}
+
+fn unsupported(what: &str, version: &CliVersion) -> Error {
+    Error::Unsupported(format!("the Copilot CLI {version} cannot {what}"))
+}
+
+impl<T: Into<String>> From<T> for ModelSwitchToRequest {
+    fn from(model: T) -> Self {
+        Self::new(model)
+    }
+}
+
+impl<T: Into<String>> From<T> for LogRequest {
+    fn from(message: T) -> Self {
+        Self::new(message)
     }
 }
 

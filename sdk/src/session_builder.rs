@@ -1,22 +1,26 @@
 //! What a session is made with.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::ClientInner;
-use crate::error::{Error, RpcError};
+use crate::connection::lock;
+use crate::error::Error;
 use crate::event::SessionEvent;
 use crate::events::Subscription;
-use crate::handler::{self, HandlerContext};
-use crate::permission::{Decide, Decision, PermissionRequest};
-use crate::rpc::{Call, ClientMethod};
+use crate::id;
+use crate::json;
+use crate::rpc;
 use crate::session::Session;
+use crate::session_handlers::Registered;
+use crate::session_rpc::SessionRpc;
 use crate::session_state::{Handlers, SessionState};
-use crate::tool::Tool;
+use crate::system_message;
+use crate::tool::{self, Tool};
 use crate::types::{
-    OptionsUpdateToolFilterPrecedence, ProviderConfig, SessionConfig, SessionOpenOptionsEnvValueMode,
-    SessionResumeResult,
+    CommandDeclaration, OptionsUpdateToolFilterPrecedence, ProtocolSystemMessageAppendConfig,
+    ProtocolSystemMessageConfig, ProviderConfig, RegisterEventInterestParams, SessionConfig,
+    SessionOpenOptionsEnvValueMode, SessionResumeResult,
 };
 use crate::wire;
 
@@ -37,15 +41,16 @@ pub struct SessionBuilder {
     client: Arc<ClientInner>,
     config: SessionConfig,
     tools: Vec<Tool>,
-    handlers: Handlers,
-    observers: Vec<Observer>,
+    pub(crate) registered: Registered,
+    pub(crate) observers: Vec<Observer>,
 }
 
 impl SessionBuilder {
     #[inline]
     pub(crate) fn new(client: Arc<ClientInner>) -> Self {
         let config = SessionConfig::default();
-        Self { client, config, tools: Vec::new(), handlers: Handlers::default(), observers: Vec::new() }
+        let registered = Registered::default();
+        Self { client, config, tools: Vec::new(), registered, observers: Vec::new() }
     }
 
     /// The model to use. Default: the CLI's choice.
@@ -66,11 +71,18 @@ impl SessionBuilder {
         self.configure(|config| config.working_directory(directory))
     }
 
+    /// Text to be added to the system message. For a message of your own, or changes to its sections, set
+    /// `system_message` with [`configure`](Self::configure).
+    #[inline]
+    pub fn append_system_message(self, text: impl Into<String>) -> Self {
+        let append = ProtocolSystemMessageAppendConfig::default().content(text);
+        self.configure(|config| config.system_message(ProtocolSystemMessageConfig::Append(append)))
+    }
+
     /// Sets anything else that `session.create` takes.
     ///
-    /// What follows from the handlers is set from them: `tools`, `requestPermission`, and the likes of
-    /// `hooks` and `requestUserInput` when [`handle`](Self::handle) answers what they announce.
-    /// `streaming` is on unless it is set here.
+    /// What follows from the handlers is set from them: `tools`, `commands`, `requestPermission`, and the
+    /// likes of `hooks` and `requestUserInput`. `streaming` is on unless it is set here.
     #[inline]
     pub fn configure(mut self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
         self.config = change(self.config);
@@ -81,52 +93,6 @@ impl SessionBuilder {
     #[inline]
     pub fn tool(mut self, tool: Tool) -> Self {
         self.tools.push(tool);
-        self
-    }
-
-    /// Asks this closure about everything the agent wants to do. If it panics, the answer is no.
-    ///
-    /// A closure that captures something clones it for each call:
-    /// `move |request| { let log = log.clone(); async move { … } }`.
-    pub fn on_permission<F, Fut>(mut self, decide: F) -> Self
-    where
-        F: Fn(PermissionRequest) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Decision> + Send + 'static,
-    {
-        let decide: Decide = Arc::new(move |request| Box::pin(decide(request)));
-        self.handlers.permission = Some(decide);
-        self
-    }
-
-    /// Lets the agent do everything it wants: run any command, write any file. For sandboxes.
-    #[inline]
-    pub fn approve_all(self) -> Self {
-        self.on_permission(|_| std::future::ready(Decision::approve()))
-    }
-
-    /// Lets the agent do nothing that needs leave.
-    #[inline]
-    pub fn deny_all(self) -> Self {
-        self.on_permission(|_| {
-            std::future::ready(Decision::deny("this session allows nothing that needs leave"))
-        })
-    }
-
-    /// Answers a method that the CLI calls on us for this session. The last handler for a method counts.
-    pub fn handle<M, F, Fut>(mut self, handle: F) -> Self
-    where
-        M: ClientMethod,
-        F: Fn(M::Params, HandlerContext) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
-    {
-        self.handlers.requests.insert(M::NAME, handler::typed::<M, F, Fut>(handle));
-        self
-    }
-
-    /// Calls the closure for every event from the very first, on a task of its own as [`Session::on`].
-    #[inline]
-    pub fn on_event(mut self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Self {
-        self.observers.push(Box::new(handle));
         self
     }
 
@@ -157,24 +123,54 @@ impl SessionBuilder {
     /// client has to say.
     #[inline]
     fn prepare(self) -> (Opening, String) {
-        let Self { client, mut config, tools, handlers, observers } = self;
-        let id = config.session_id.get_or_insert_with(new_id).clone();
+        let Self { client, mut config, tools, registered, observers } = self;
+        let id = config.session_id.get_or_insert_with(id::new).clone();
         config.streaming.get_or_insert(true);
-        config.request_permission = Some(true);
         // Without these the CLI lets an allow list win over a deny list, and takes `env` values for names.
         config.tool_filter_precedence.get_or_insert(OptionsUpdateToolFilterPrecedence::Excluded);
         config.env_value_mode.get_or_insert(SessionOpenOptionsEnvValueMode::Direct);
-        let answers = |method: &str| handlers.requests.contains_key(method).then_some(true);
-        config.hooks = config.hooks.or(answers("hooks.invoke"));
-        config.request_user_input = config.request_user_input.or(answers("userInput.request"));
-        config.request_exit_plan_mode = config.request_exit_plan_mode.or(answers("exitPlanMode.request"));
-        config.request_auto_mode_switch =
-            config.request_auto_mode_switch.or(answers("autoModeSwitch.request"));
-        config.has_skill_provider = config.has_skill_provider.or(answers("skillProvider.list"));
+        if config.traceparent.is_none()
+            && let Some(trace) = client.trace_context()
+        {
+            config.traceparent = Some(trace.traceparent().to_owned());
+            config.tracestate = trace.tracestate().map(str::to_owned);
+        }
+        announce(&mut config, &registered);
         if !tools.is_empty() {
             config.tools = Some(tools.iter().map(|tool| tool.declaration.clone()).collect());
         }
-        (Opening { client, id, tools, handlers, observers }, wire::to_json(&config))
+        (Opening { client, id, tools, registered, observers }, wire::to_json(&config))
+    }
+}
+
+/// Says in the configuration what the handlers are there for. What was set is left as it is.
+#[inline]
+fn announce(config: &mut SessionConfig, registered: &Registered) {
+    let answers = |method: &str| registered.answers(method).then_some(true);
+    config.request_permission = Some(true);
+    config.hooks = config.hooks.or(answers("hooks.invoke"));
+    config.request_user_input = config.request_user_input.or(answers("userInput.request"));
+    config.request_exit_plan_mode = config.request_exit_plan_mode.or(answers("exitPlanMode.request"));
+    config.request_auto_mode_switch = config.request_auto_mode_switch.or(answers("autoModeSwitch.request"));
+    config.request_elicitation = config.request_elicitation.or(answers("elicitation.requested"));
+    config.has_skill_provider = config.has_skill_provider.or(answers("skillProvider.list"));
+    if answers("gitHubToken.getToken").is_some() {
+        config.git_hub_token_provider_registration_id =
+            config.git_hub_token_provider_registration_id.take().or(config.session_id.clone());
+    }
+    if answers("providerToken.getToken").is_some()
+        && let Some(provider) = &mut config.provider
+    {
+        provider.has_bearer_token_provider.get_or_insert(true);
+    }
+    let commands = registered.commands.iter();
+    let commands = commands.map(|(name, (description, _))| CommandDeclaration::new(name, description));
+    if !registered.commands.is_empty() {
+        config.commands.get_or_insert_default().extend(commands);
+    }
+    if !registered.transforms.is_empty() {
+        let sections = registered.transforms.keys();
+        config.system_message = Some(system_message::transformed(config.system_message.take(), sections));
     }
 }
 
@@ -184,16 +180,20 @@ struct Opening {
     client: Arc<ClientInner>,
     id: String,
     tools: Vec<Tool>,
-    handlers: Handlers,
+    registered: Registered,
     observers: Vec<Observer>,
 }
 
 impl Opening {
     async fn open(self, method: &'static str, config: String) -> Result<Session, Error> {
-        let Self { client, id, tools, mut handlers, observers } = self;
-        check(&tools, &handlers)?;
-        handlers.tools = tools.into_iter().map(|tool| (tool.name().to_owned(), tool)).collect();
-
+        let Self { client, id, tools, registered, observers } = self;
+        if !registered.answers("permission.requested") {
+            let text = "say what the agent may do: on_permission, approve_all or deny_all";
+            return Err(Error::Invalid(text.to_owned()));
+        }
+        let tools = tool::by_name(tools)?;
+        let interests = registered.interests();
+        let handlers: Handlers = registered.into_handlers(tools);
         let connection = Arc::clone(client.connection());
         // The CLI has let go of it by then, or will not answer what follows either.
         drop(tokio::time::timeout(LEFT, connection.left(&id)).await);
@@ -201,24 +201,32 @@ impl Opening {
         if !client.connection().register(Arc::clone(&state)) {
             return Err(Error::Invalid(format!("session {id} is open already on this client")));
         }
-        let mut registered = Registered { client: &client, state: &state, outcome: Outcome::Unknown };
+        let mut pending = Pending { client: &client, state: &state, outcome: Outcome::Unknown };
         for observer in observers {
             drop(Subscription::start(state.subscribe(), observer));
         }
+        let call = client.caller().call_json::<()>(method, config).json();
+        let opened = rpc::within(method, OPEN, call).await.inspect_err(|error| pending.failed(error))?;
+        let [capabilities] = json::pick(&opened, ["capabilities"]).unwrap_or_default();
+        lock(state.capabilities()).begin(capabilities.unwrap_or("{}"));
         // The answer to resume has every key of the answer to create.
-        let call: Call<SessionResumeResult> = client.caller().call_json(method, config);
-        let opened = call.within(OPEN).await.inspect_err(|error| registered.failed(error))?;
+        let opened: SessionResumeResult =
+            wire::from_json(&opened).map_err(|error| Error::Decode { method: method.to_owned(), error })?;
         if let Some(other) = opened.session_id.as_ref().filter(|other| **other != id) {
             return Err(Error::Invalid(format!("the CLI opened session {other}, not {id}")));
         }
-        registered.outcome = Outcome::Open;
-        drop(registered);
+        for event in interests {
+            let request = RegisterEventInterestParams::new(event);
+            SessionRpc(state.caller()).event_log().register_interest(&request).within(OPEN).await?;
+        }
+        pending.outcome = Outcome::Open;
+        drop(pending);
         Ok(Session::new(client, state, opened))
     }
 }
 
 /// Takes the session off the connection again, unless it came to be, and leaves it if it may have.
-struct Registered<'a> {
+struct Pending<'a> {
     client: &'a ClientInner,
     state: &'a SessionState,
     outcome: Outcome,
@@ -233,7 +241,7 @@ enum Outcome {
     Open,
 }
 
-impl Registered<'_> {
+impl Pending<'_> {
     fn failed(&mut self, error: &Error) {
         if error.code().is_some() {
             self.outcome = Outcome::Refused;
@@ -241,7 +249,7 @@ impl Registered<'_> {
     }
 }
 
-impl Drop for Registered<'_> {
+impl Drop for Pending<'_> {
     fn drop(&mut self) {
         if self.outcome == Outcome::Unknown {
             self.state.caller().leave(self.client.version().leave());
@@ -251,42 +259,6 @@ impl Drop for Registered<'_> {
             self.state.end(None);
         }
     }
-}
-
-/// A UUID (version 4) from the standard library's source of randomness: it must be unique, not secret,
-/// and that is no reason for another three crates.
-fn new_id() -> String {
-    let random = || RandomState::new().build_hasher().finish();
-    let (high, low) = (random(), random());
-    format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xfff,
-        ((low >> 48) & 0x3fff) | 0x8000,
-        low & 0xffff_ffff_ffff
-    )
-}
-
-/// What makes no sense to send.
-fn check(tools: &[Tool], handlers: &Handlers) -> Result<(), Error> {
-    if handlers.permission.is_none() {
-        let text = "say what the agent may do: on_permission, approve_all or deny_all";
-        return Err(Error::Invalid(text.to_owned()));
-    }
-    for (index, tool) in tools.iter().enumerate() {
-        let name = tool.name();
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
-        if name.is_empty() || !name.chars().all(plain) {
-            return Err(Error::Invalid(format!(
-                "tool name {name:?}: only letters, digits, _ and - are allowed"
-            )));
-        }
-        if tools[..index].iter().any(|other| other.name() == name) {
-            return Err(Error::Invalid(format!("two tools are named {name}")));
-        }
-    }
-    Ok(())
 }
 
 impl std::fmt::Debug for SessionBuilder {

@@ -3,32 +3,42 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use crate::broadcast::Ask;
+use crate::capabilities::Known;
 use crate::connection::{Connection, lock};
 use crate::error::Closed;
 use crate::event::SessionEvent;
 use crate::events::{Ended, Events, Observers};
-use crate::handler::Handler;
-use crate::permission::{self, Decide};
+use crate::handler::{Handler, HandlerContext};
+use crate::json;
+use crate::notices::Notices;
 use crate::rpc::Caller;
+use crate::running::Running;
 use crate::tool::{self, Tool};
-use crate::versions::CliVersion;
+use crate::versions::{CliVersion, Feature};
 
 /// The part of a session that lives as long as the CLI may speak of it.
 pub(crate) struct SessionState {
     id: Arc<str>,
     caller: Caller,
     versions: CliVersion,
-    observers: Arc<Observers>,
+    observers: Arc<Observers<SessionEvent>>,
+    notices: Notices,
     handlers: Mutex<Handlers>,
+    running: Running,
+    capabilities: Mutex<Known>,
+    /// Held while a shell command is started.
+    shell_start: tokio::sync::Mutex<()>,
 }
 
 /// What this client does for the session.
 #[derive(Default)]
 pub(crate) struct Handlers {
     pub tools: HashMap<String, Tool>,
-    pub permission: Option<Decide>,
     /// By method.
-    pub requests: HashMap<&'static str, Handler>,
+    pub requests: HashMap<&'static str, Handler<HandlerContext>>,
+    /// By the kind of event that asks.
+    pub broadcasts: HashMap<&'static str, Ask>,
 }
 
 impl SessionState {
@@ -43,8 +53,12 @@ impl SessionState {
             caller: Caller::new(connection, Some(Arc::clone(&id))),
             id,
             versions,
-            observers: Observers::new(),
+            observers: Observers::with_backlog(),
+            notices: Notices::default(),
             handlers: Mutex::new(handlers),
+            running: Running::default(),
+            capabilities: Mutex::default(),
+            shell_start: tokio::sync::Mutex::default(),
         })
     }
 
@@ -60,7 +74,15 @@ impl SessionState {
         &self.versions
     }
 
-    pub fn handler(&self, method: &str) -> Option<Handler> {
+    pub fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
+
+    pub fn handler(&self, method: &str) -> Option<Handler<HandlerContext>> {
         lock(&self.handlers).requests.get(method).cloned()
     }
 
@@ -68,8 +90,19 @@ impl SessionState {
         lock(&self.handlers).tools.get(name).cloned()
     }
 
-    pub fn decides(&self) -> Option<Decide> {
-        lock(&self.handlers).permission.clone()
+    /// Replaces the tools, and gives those there were.
+    pub fn replace_tools(&self, tools: HashMap<String, Tool>) -> HashMap<String, Tool> {
+        std::mem::replace(&mut lock(&self.handlers).tools, tools)
+    }
+
+    /// What the CLI offers, as far as it has told.
+    pub fn capabilities(&self) -> &Mutex<Known> {
+        &self.capabilities
+    }
+
+    /// Held while a shell command is started.
+    pub fn shell_start(&self) -> &tokio::sync::Mutex<()> {
+        &self.shell_start
     }
 
     pub fn subscribe(&self) -> Events {
@@ -80,20 +113,45 @@ impl SessionState {
         self.observers.subscribe_from_now()
     }
 
+    pub fn subscribe_aside(&self) -> Events {
+        self.observers.subscribe_aside()
+    }
+
     /// Takes a live event: answers what it asks, then shows it to all who watch.
     pub fn deliver(self: &Arc<Self>, event: SessionEvent) {
         match event.kind() {
             "external_tool.requested" => tool::requested(self, &event),
-            "permission.requested" => permission::requested(self, &event),
-            _ => {}
+            "capabilities.changed" => lock(&self.capabilities).change(event.raw_data()),
+            "abort" if !self.versions.has(Feature::AbortCompletesTools) => self.running.cancel_all(),
+            kind if kind.ends_with("completed") => self.completed(&event),
+            kind => {
+                let ask = lock(&self.handlers).broadcasts.get(kind).cloned();
+                if let Some(ask) = ask {
+                    ask(self, &event);
+                }
+            }
         }
         self.observers.push(event);
     }
 
-    /// Frees what the session held and tells its observers that it is over.
+    /// A request that was answered, by whomever, or has become void needs no answer of ours.
+    fn completed(&self, event: &SessionEvent) {
+        if self.running.is_empty() {
+            return;
+        }
+        let [request] = json::pick(event.raw_data(), ["requestId"]).unwrap_or_default();
+        if let Some(request) = request.and_then(json::string) {
+            self.running.cancel(&request);
+        }
+    }
+
+    /// Frees what the session held, ends the handlers at work, and tells its observers that it is over.
     pub fn end(&self, closed: Option<Closed>) {
         let handlers = std::mem::take(&mut *lock(&self.handlers));
         drop(handlers);
-        self.observers.end(closed.map_or(Ended::Session, Ended::Connection));
+        self.running.cancel_all();
+        let ended = closed.map_or(Ended::Session, Ended::Connection);
+        self.notices.end(ended.clone());
+        self.observers.end(ended);
     }
 }

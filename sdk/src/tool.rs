@@ -1,23 +1,27 @@
 //! Tools of ours that the model may call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::broadcast::Owed;
+use crate::error::Error;
 use crate::event::SessionEvent;
 use crate::handler::HandlerContext;
 use crate::json;
+use crate::reply;
 use crate::session_state::SessionState;
-use crate::types::{
-    ExternalToolRequestedData, ExternalToolResult, ExternalToolTextResultForLlm,
-    HandlePendingToolCallRequest, ToolDeclaration,
-};
-use crate::wire::DecodeError;
+use crate::trace_context::TraceContext;
+use crate::types::{ExternalToolRequestedData, ExternalToolTextResultForLlm, ToolDeclaration};
+use crate::wire;
 
 /// A tool that the model may call, with the code that answers.
 ///
 /// Its arguments come as any type with `Deserialize`; the schema the model sees comes from the same
 /// type with `Tool::new` (feature `schemars`) or is given with [`Tool::with_schema`].
+///
+/// A call that is not wanted any more, since the turn was aborted or the session ended, is dropped at
+/// the next `await` of its code.
 #[derive(Clone)]
 pub struct Tool {
     pub(crate) declaration: ToolDeclaration,
@@ -39,11 +43,7 @@ impl Tool {
         F: Fn(A, ToolContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoToolResult> + Send + 'static,
     {
-        let schema = schemars::generate::SchemaSettings::draft07()
-            .with(|settings| settings.inline_subschemas = true)
-            .into_generator()
-            .into_root_schema_for::<A>();
-        Self::with_schema(name, description, schema.to_value(), run)
+        Self::with_schema(name, description, schema_of::<A>(), run)
     }
 
     /// A tool whose arguments have this JSON schema, an object's. The CLI does not check calls against it.
@@ -86,6 +86,22 @@ impl Tool {
     }
 }
 
+/// The JSON schema of a type, in one piece.
+#[cfg(feature = "schemars")]
+pub(crate) fn schema_of<A: schemars::JsonSchema>() -> serde_json::Value {
+    schemars::generate::SchemaSettings::draft07()
+        .with(|settings| settings.inline_subschemas = true)
+        .into_generator()
+        .into_root_schema_for::<A>()
+        .to_value()
+}
+
+/// The params of `session.tools.set`.
+pub(crate) fn declarations<'a>(tools: impl Iterator<Item = &'a Tool>) -> String {
+    let tools: Vec<_> = tools.map(|tool| wire::to_json(&tool.declaration)).collect();
+    format!(r#"{{"tools":[{}]}}"#, tools.join(","))
+}
+
 /// Reads the arguments. No arguments come as an empty object, also where `()` is asked for.
 fn read<A: serde_core::de::DeserializeOwned>(arguments: serde_json::Value) -> Result<A, serde_json::Error> {
     let none = arguments.as_object().is_some_and(serde_json::Map::is_empty);
@@ -105,6 +121,27 @@ fn parameters(schema: serde_json::Value) -> Option<BTreeMap<String, serde_json::
     // What the schema says of itself is of no use to the model.
     let of_use = |(key, _): &(String, _)| key != "$schema" && key != "title";
     Some(schema.into_iter().filter(of_use).collect())
+}
+
+/// Tools by their names.
+///
+/// # Errors
+/// [`Error::Invalid`] when a name is not one, or two tools have the same.
+pub(crate) fn by_name(tools: Vec<Tool>) -> Result<HashMap<String, Tool>, Error> {
+    let mut by_name = HashMap::new();
+    for tool in tools {
+        let name = tool.name().to_owned();
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+        if name.is_empty() || !name.chars().all(plain) {
+            return Err(Error::Invalid(format!(
+                "tool name {name:?}: only letters, digits, _ and - are allowed"
+            )));
+        }
+        if by_name.insert(name.clone(), tool).is_some() {
+            return Err(Error::Invalid(format!("two tools are named {name}")));
+        }
+    }
+    Ok(by_name)
 }
 
 impl std::fmt::Debug for Tool {
@@ -129,6 +166,16 @@ impl ToolContext {
     /// The whole request, as `external_tool.requested` brought it.
     pub fn request(&self) -> &ExternalToolRequestedData {
         &self.request
+    }
+
+    /// The span the call belongs to, for work that is traced. The CLI gives one when its own
+    /// OpenTelemetry is on.
+    pub fn trace_context(&self) -> Option<TraceContext> {
+        let context = TraceContext::new(self.request.traceparent.clone()?);
+        Some(match &self.request.tracestate {
+            Some(state) => context.state(state),
+            None => context,
+        })
     }
 }
 
@@ -214,64 +261,37 @@ impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
     }
 }
 
+/// How a tool call is answered.
+const ANSWER: &str = "session.tools.handlePendingToolCall";
+
 /// Runs the tool that a live `external_tool.requested` asks for, if it is one of ours.
 pub(crate) fn requested(session: &Arc<SessionState>, event: &SessionEvent) {
+    let [name] = json::pick(event.raw_data(), ["toolName"]).unwrap_or_default();
+    // Another client answers for a tool that is not ours.
+    let Some(tool) = name.and_then(json::string).and_then(|name| session.tool(&name)) else { return };
+    let Some(owed) = Owed::new(session, event, ANSWER, failed) else { return };
     let request = match event.decode::<ExternalToolRequestedData>() {
         Ok(request) => Arc::new(request),
-        Err(error) => return undecodable(session, event, &error),
+        // Nobody else answers it, and the agent waits.
+        Err(error) => return owed.fail(&format!("The tool call could not be read: {error}")),
     };
-    // Another client answers for a tool that is not ours.
-    let Some(tool) = session.tool(&request.tool_name) else { return };
-    let owed = Owed { session: Arc::clone(session), request_id: Some(request.request_id.clone()) };
-    let context = ToolContext {
-        handler: HandlerContext { session: Arc::clone(session) },
-        request: Arc::clone(&request),
-    };
-    tokio::spawn(async move {
+    let handler = HandlerContext { session: Arc::clone(session) };
+    owed.run(async move |owed| {
         let arguments = request.arguments.clone().unwrap_or_else(|| serde_json::json!({}));
-        let result = (tool.run)(arguments, context).await;
-        owed.give(result);
+        let context = ToolContext { handler, request };
+        match reply::caught(|| (tool.run)(arguments, context)).await {
+            Ok(result) => owed.give(&fields(&result)),
+            Err(_) => owed.fail("The tool ended without a result."),
+        }
     });
 }
 
-/// A call of our tool that cannot be read fails: nobody else answers it, and the agent waits.
-fn undecodable(session: &Arc<SessionState>, event: &SessionEvent, error: &DecodeError) {
-    tracing::error!(%error, "a tool request that cannot be read");
-    let [id, name] = json::pick(event.raw_data(), ["requestId", "toolName"]).unwrap_or_default();
-    let (Some(id), Some(name)) = (id.and_then(json::string), name.and_then(json::string)) else { return };
-    if session.tool(&name).is_some() {
-        let owed = Owed { session: Arc::clone(session), request_id: Some(id.into_owned()) };
-        owed.give(ToolResult::failure("The tool call could not be read."));
-    }
+/// The answer's fields. A failure goes in the result too: the text of a top-level error never reaches
+/// the model.
+fn fields(result: &ToolResult) -> String {
+    format!(r#""result":{}"#, wire::to_json(&result.0))
 }
 
-/// The answer owed to one tool call. Dropped without one, as when the tool panics, it tells the model so.
-struct Owed {
-    session: Arc<SessionState>,
-    request_id: Option<String>,
-}
-
-impl Owed {
-    fn give(mut self, result: ToolResult) {
-        self.send(result);
-    }
-
-    fn send(&mut self, result: ToolResult) {
-        let Some(request_id) = self.request_id.take() else { return };
-        let give = |result: ToolResult| {
-            // A failure goes in the result too: the text of a top-level error never reaches the model.
-            let result = ExternalToolResult::TextResultForLlm(result.0);
-            let answer = HandlePendingToolCallRequest::new(request_id.as_str()).result(result);
-            self.session.caller().notify("session.tools.handlePendingToolCall", &answer)
-        };
-        if let Err(error) = give(result) {
-            drop(give(ToolResult::failure(format!("The tool's result is of no use: {error}"))));
-        }
-    }
-}
-
-impl Drop for Owed {
-    fn drop(&mut self) {
-        self.send(ToolResult::failure("The tool ended without a result."));
-    }
+fn failed(reason: &str) -> String {
+    fields(&ToolResult::failure(reason))
 }

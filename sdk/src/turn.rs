@@ -5,13 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use crate::answer::Answer;
 use crate::error::Error;
 use crate::event::SessionEvent;
-use crate::events::{Ended, Events};
+use crate::events::Events;
 use crate::json;
 use crate::rpc;
 use crate::types::{AssistantMessageData, ErrorData, IdleData};
-use crate::versions::CliVersion;
+use crate::versions::{CliVersion, Feature};
 use crate::wire::{self, DecodeError};
 
 /// A turn of the agent: the events as they come, then the answer.
@@ -27,47 +28,12 @@ pub struct Turn {
     outcome: Option<Result<Answer, Error>>,
 }
 
-/// What a turn came to.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    message_id: String,
-    message: Option<(SessionEvent, AssistantMessageData)>,
-    aborted: bool,
-}
-
-impl Answer {
-    /// The text of the agent's last message; empty when there was none.
-    pub fn text(&self) -> &str {
-        self.message().map_or("", |message| &message.content)
-    }
-
-    /// The agent's last message: the last `assistant.message` that is not a sub-agent's.
-    pub fn message(&self) -> Option<&AssistantMessageData> {
-        self.message.as_ref().map(|(_, message)| message)
-    }
-
-    /// The event of the agent's last message.
-    pub fn event(&self) -> Option<&SessionEvent> {
-        self.message.as_ref().map(|(event, _)| event)
-    }
-
-    /// The id of the prompt, as `session.send` answered.
-    pub fn message_id(&self) -> &str {
-        &self.message_id
-    }
-
-    /// Whether the turn was aborted. A CLI before 1.0.40 does not tell.
-    pub fn is_aborted(&self) -> bool {
-        self.aborted
-    }
-}
-
 impl Turn {
     pub(crate) fn new(events: Events, message_id: String, version: &CliVersion) -> Self {
         let tracker = Tracker {
             message_id,
-            ids_match: version.has_message_ids(),
-            abort_drops_prompts: version.abort_drops_prompts(),
+            ids_match: version.has(Feature::MessageIds),
+            abort_drops_prompts: version.has(Feature::AbortDropsPrompts),
             begun: false,
             dropped: false,
             message: None,
@@ -105,12 +71,8 @@ impl Turn {
                 self.outcome = self.tracker.see(&event);
                 Some(event)
             }
-            Err(Ended::Session) => {
-                self.outcome = Some(Err(Error::SessionEnded));
-                None
-            }
-            Err(Ended::Connection(closed)) => {
-                self.outcome = Some(Err(Error::Closed(closed)));
+            Err(ended) => {
+                self.outcome = Some(Err(ended.into()));
                 None
             }
         })

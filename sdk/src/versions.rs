@@ -9,6 +9,63 @@ pub struct CliVersion {
     numbers: [u64; 3],
 }
 
+/// Something that some versions of the CLI do and others do not; see [`CliVersion::has`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Feature {
+    /// Permission answers are `approve-once` and its kin, instead of `approved`. The two sets of words do
+    /// not overlap, and a wrong word fails the tool call.
+    NewPermissionWords,
+    /// `session.detach` ends a client's part in a session and leaves the session to other clients.
+    Detach,
+    /// `session.abort` drops the prompts that wait, and the `abort` event comes before its answer.
+    AbortDropsPrompts,
+    /// An abort sends `external_tool.completed` for the tool calls that were pending.
+    AbortCompletesTools,
+    /// `session.send` answers with the id that `user.message` carries.
+    MessageIds,
+    /// `session.shell.exec` tells its output and its end by `shell.output` and `shell.exit`.
+    ShellNotifications,
+    /// `session.shell.executeUserRequested` runs a command and gives its output.
+    UserRequestedShell,
+    /// `tool.shell_output` tells the output of such a command while it runs.
+    LiveShellOutput,
+    /// `session.tools.set` replaces a session's tools.
+    ReplaceTools,
+    /// The hook `preToolUse` gets the tool's arguments as an object, not as a string of JSON.
+    HookArgumentsAsObject,
+    /// A TCP server serves only those who know its token.
+    ConnectionToken,
+}
+
+/// From which version on, and up to which, a feature was seen; and where it was looked for.
+struct Seen {
+    feature: Feature,
+    from: [u64; 3],
+    to: Option<[u64; 3]>,
+}
+
+const fn from(feature: Feature, from: [u64; 3]) -> Seen {
+    Seen { feature, from, to: None }
+}
+
+/// Versions looked at, unless it says otherwise: 1.0.10, 1.0.40, 1.0.65, 1.0.81, 1.0.92, 1.0.102.
+const TABLE: &[Seen] = &[
+    // The border lies between 1.0.34 and 1.0.35.
+    from(Feature::NewPermissionWords, [1, 0, 35]),
+    from(Feature::Detach, [1, 0, 81]),
+    from(Feature::AbortDropsPrompts, [1, 0, 81]),
+    from(Feature::AbortCompletesTools, [1, 0, 92]),
+    from(Feature::MessageIds, [1, 0, 92]),
+    // Seen on all from 1.0.7 to 1.0.89 that were to be had; 1.0.90 and 1.0.91 were not.
+    Seen { feature: Feature::ShellNotifications, from: [1, 0, 7], to: Some([1, 0, 89]) },
+    from(Feature::UserRequestedShell, [1, 0, 65]),
+    from(Feature::LiveShellOutput, [1, 0, 92]),
+    from(Feature::ReplaceTools, [1, 0, 81]),
+    from(Feature::HookArgumentsAsObject, [1, 0, 81]),
+    from(Feature::ConnectionToken, [1, 0, 65]),
+];
+
 impl CliVersion {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         let text = text.into();
@@ -25,37 +82,46 @@ impl CliVersion {
         &self.text
     }
 
-    /// Whether it is this version or a later one. A CLI that does not tell counts as the newest.
-    fn is_from(&self, numbers: [u64; 3]) -> bool {
-        self.numbers == [0; 3] || self.numbers >= numbers
+    /// Whether this version does what the feature stands for. A CLI that did not tell its version counts
+    /// as the newest.
+    pub fn has(&self, feature: Feature) -> bool {
+        let numbers = if self.numbers == [0; 3] { [u64::MAX; 3] } else { self.numbers };
+        let seen = TABLE.iter().find(|seen| seen.feature == feature);
+        seen.is_some_and(|seen| seen.from <= numbers && seen.to.is_none_or(|to| numbers <= to))
     }
 
-    /// `approve-once` and its kin, instead of `approved`: 1.0.35 on, seen between 1.0.34 and 1.0.35.
-    /// The two sets of words do not overlap, and a wrong word fails the tool call.
-    pub(crate) fn has_new_permission_words(&self) -> bool {
-        self.is_from([1, 0, 35])
-    }
-
-    /// The method that ends a client's part in a session. `session.detach` leaves the session to other
-    /// clients: seen on 1.0.81, absent on 1.0.65.
+    /// The method that ends a client's part in a session.
     pub(crate) fn leave(&self) -> &'static str {
-        if self.is_from([1, 0, 81]) { "session.detach" } else { "session.destroy" }
-    }
-
-    /// `session.abort` drops the prompts that wait, and the `abort` event comes before its answer: seen
-    /// on 1.0.81. On 1.0.65 the next prompt is taken up, and the event comes after the answer.
-    pub(crate) fn abort_drops_prompts(&self) -> bool {
-        self.is_from([1, 0, 81])
-    }
-
-    /// `session.send` answers with the id that `user.message` carries: seen on 1.0.92, not on 1.0.81.
-    pub(crate) fn has_message_ids(&self) -> bool {
-        self.is_from([1, 0, 92])
+        if self.has(Feature::Detach) { "session.detach" } else { "session.destroy" }
     }
 }
 
 impl std::fmt::Display for CliVersion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_by_version() {
+        let has = |version: &str, feature| CliVersion::new(version).has(feature);
+        assert!(!has("1.0.34", Feature::NewPermissionWords));
+        assert!(has("1.0.35", Feature::NewPermissionWords));
+        assert!(has("1.0.81", Feature::ShellNotifications));
+        assert!(has("1.0.84-4", Feature::ShellNotifications));
+        assert!(!has("1.0.92", Feature::ShellNotifications));
+        assert!(!has("1.0.4", Feature::ShellNotifications));
+        assert!(has("2.0.0", Feature::MessageIds));
+    }
+
+    #[test]
+    fn an_untold_version_counts_as_the_newest() {
+        let untold = CliVersion::new("");
+        assert!(untold.has(Feature::MessageIds));
+        assert!(!untold.has(Feature::ShellNotifications));
     }
 }

@@ -111,7 +111,7 @@ async fn open(
     let mut builder = client
         .session()
         .tool(weather())
-        .on_permission(async |request| {
+        .on_permission(async |request, _| {
             let decision = if request.is_read_only() {
                 Decision::approve()
             } else {

@@ -4,7 +4,7 @@ mod requests;
 
 use std::sync::{Arc, Mutex};
 
-use copilot_session::{Decision, PermissionRequest, SessionBuilder};
+use copilot_session::{Decision, HandlerContext, PermissionRequest, SessionBuilder};
 use copilot_session_tests::fake::{FakeCli, say};
 use serde_json::{Value, json};
 
@@ -17,8 +17,9 @@ async fn deciding(
     version: &str,
     decide: impl Fn(PermissionRequest) -> Decision + Send + Sync + 'static,
 ) -> Rig {
-    let configure =
-        |session: SessionBuilder| session.on_permission(move |request| std::future::ready(decide(request)));
+    let configure = |session: SessionBuilder| {
+        session.on_permission(move |request, _| std::future::ready(decide(request)))
+    };
     Rig::on(FakeCli::of_version(version), configure).await
 }
 
@@ -111,13 +112,14 @@ async fn nothing_is_said() {
 /// A handler that panics, before or after it gave its future, has refused.
 #[tokio::test(start_paused = true)]
 async fn a_panicking_handler() {
-    let refused = json!({"kind": "reject", "feedback": "the permission handler failed"});
+    let refused =
+        json!({"kind": "reject", "feedback": "the permission handler failed: the handler panicked"});
     let rig = deciding("1.0.102", |_| panic!("a permission handler panics in a test")).await;
     assert_eq!(rig.decision(shell("ls")).await, refused);
     assert_eq!(rig.decision(shell("ls")).await, refused, "and the next is asked about too");
 
     let late = |session: SessionBuilder| {
-        session.on_permission(async |_| -> Decision {
+        session.on_permission(async |_, _| -> Decision {
             tokio::task::yield_now().await;
             panic!("a permission handler panics in a test")
         })
@@ -150,7 +152,7 @@ async fn an_undecodable_request() {
 async fn side_by_side() {
     let gate = Arc::new(tokio::sync::Notify::new());
     let opens = Arc::clone(&gate);
-    let decide = move |request: PermissionRequest| {
+    let decide = move |request: PermissionRequest, _: HandlerContext| {
         let gate = Arc::clone(&gate);
         async move {
             if request.command() == Some("slow") {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use copilot_session::types::LogRequest;
-use copilot_session::{Decision, PermissionRequest, SessionBuilder};
+use copilot_session::{Decision, HandlerContext, PermissionRequest, SessionBuilder};
 use copilot_session_tests::fake::say;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -23,7 +23,7 @@ struct Told {
 /// A session that shows what each request tells.
 async fn telling() -> (Rig, mpsc::UnboundedReceiver<Told>) {
     let (sender, told) = mpsc::unbounded_channel();
-    let decide = move |request: PermissionRequest| {
+    let decide = move |request: PermissionRequest, _: HandlerContext| {
         let told = Told {
             read_only: request.is_read_only(),
             command: request.command().map(str::to_owned),
@@ -151,10 +151,10 @@ async fn a_shell_line_that_only_reads() {
 /// A handler sees the whole event, knows its session, and may call it before it decides.
 #[tokio::test(start_paused = true)]
 async fn details_and_context() {
-    let decide = async |request: PermissionRequest| {
+    let decide = async |request: PermissionRequest, context: HandlerContext| {
         let line = LogRequest::new(request.event().kind());
-        let logged = request.context().rpc().log(&line).await.expect("an answer");
-        Decision::deny(format!("{} in {}", logged.event_id, request.context().session_id()))
+        let logged = context.rpc().log(&line).await.expect("an answer");
+        Decision::deny(format!("{} in {}", logged.event_id, context.session_id()))
     };
     let rig = Rig::with(|session| session.on_permission(decide)).await;
     rig.fake.on("session.log", |params| Ok(json!({"eventId": params["message"]})));
@@ -168,7 +168,7 @@ async fn details_and_context() {
 async fn observers_see_it() {
     let gate = Arc::new(tokio::sync::Notify::new());
     let opens = Arc::clone(&gate);
-    let decide = move |_: PermissionRequest| {
+    let decide = move |_: PermissionRequest, _: HandlerContext| {
         let gate = Arc::clone(&gate);
         async move {
             gate.notified().await;

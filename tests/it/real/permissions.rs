@@ -39,7 +39,7 @@ type Asked = Arc<Mutex<Vec<(String, bool)>>>;
 async fn a_decision_decides() {
     let commands = ["echo yes > yes.txt", "echo no > no.txt", "echo nobody > nobody.txt"];
     let allow = |new: SessionBuilder| {
-        new.on_permission(async |request| match request.command() {
+        new.on_permission(async |request, _| match request.command() {
             Some("echo yes > yes.txt") => Decision::approve(),
             Some("echo no > no.txt") => Decision::deny("not on a Sunday"),
             _ => Decision::unavailable(),
@@ -76,7 +76,7 @@ async fn rig_with_notes(calls: impl FnOnce(&str) -> Vec<Reply> + Send + 'static)
 fn approve_and_note(asked: &Asked) -> impl FnOnce(SessionBuilder) -> SessionBuilder {
     let asked = Arc::clone(asked);
     move |new| {
-        new.on_permission(move |request: PermissionRequest| {
+        new.on_permission(move |request: PermissionRequest, _| {
             asked.lock().unwrap().push((request.summary(), request.is_read_only()));
             async { Decision::approve() }
         })
@@ -139,7 +139,7 @@ async fn script_safety_judges_shell_lines() {
 #[tokio::test]
 async fn a_panicking_handler_refuses() {
     let allow = |new: SessionBuilder| {
-        new.on_permission(async |_| -> Decision { panic!("no idea (this panic belongs to the test)") })
+        new.on_permission(async |_, _| -> Decision { panic!("no idea (this panic belongs to the test)") })
     };
     let read = run(&["touch file"], allow, |rig| assert!(!rig.work().join("file").exists(), "it ran")).await;
     assert!(read[0].contains("the permission handler failed"), "{read:?}");

@@ -95,7 +95,7 @@ async fn what_was_held_is_freed() {
     let (by_handler, by_observer) = (Arc::clone(&held), Arc::clone(&held));
     let rig = Rig::with(|session| {
         session
-            .on_permission(move |_| {
+            .on_permission(move |_, _| {
                 let _held = &by_handler;
                 std::future::ready(copilot_session::Decision::approve())
             })

@@ -677,7 +677,7 @@ record!(
     "agentId", Field agent_type "agentType", Field parent_agent_id "parentAgentId" }
 );
 /// Output of the agentStop hook. Every member may be left out, which means no opinion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct AgentStopHookOutput {
     /// Whether the agent goes on. The CLI limits consecutive blocks.
@@ -686,3 +686,17 @@ pub struct AgentStopHookOutput {
     pub reason: Option<String>,
 }
 record!(AgentStopHookOutput[] { Field decision "decision", Field reason "reason" });
+impl AgentStopHookOutput {
+    /// Sets [`decision`](Self::decision).
+    #[inline]
+    pub fn decision(mut self, decision: StopHookDecision) -> Self {
+        self.decision = Some(decision);
+        self
+    }
+    /// Sets [`reason`](Self::reason).
+    #[inline]
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+}

@@ -116,7 +116,7 @@ record!(
     Field parent_agent_id "parentAgentId" }
 );
 /// Output of the errorOccurred hook. No effect of it was seen on a model error with status 400. Every member may be left out, which means no opinion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ErrorOccurredHookOutput {
     /// Whether the output of the hook is kept out of the timeline. Default false.
@@ -133,3 +133,29 @@ record!(
     error_handling "errorHandling", Field retry_count "retryCount", Field
     user_notification "userNotification" }
 );
+impl ErrorOccurredHookOutput {
+    /// Sets [`suppress_output`](Self::suppress_output).
+    #[inline]
+    pub fn suppress_output(mut self, suppress_output: bool) -> Self {
+        self.suppress_output = Some(suppress_output);
+        self
+    }
+    /// Sets [`error_handling`](Self::error_handling).
+    #[inline]
+    pub fn error_handling(mut self, error_handling: ErrorOccurredHookHandling) -> Self {
+        self.error_handling = Some(error_handling);
+        self
+    }
+    /// Sets [`retry_count`](Self::retry_count).
+    #[inline]
+    pub fn retry_count(mut self, retry_count: i64) -> Self {
+        self.retry_count = Some(retry_count);
+        self
+    }
+    /// Sets [`user_notification`](Self::user_notification).
+    #[inline]
+    pub fn user_notification(mut self, user_notification: impl Into<String>) -> Self {
+        self.user_notification = Some(user_notification.into());
+        self
+    }
+}

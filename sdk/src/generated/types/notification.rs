@@ -33,13 +33,21 @@ record!(
     "parentAgentId" }
 );
 /// Output of the notification hook. Every member may be left out, which means no opinion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct NotificationHookOutput {
     /// Text put into the session as a user message.
     pub additional_context: Option<String>,
 }
 record!(NotificationHookOutput[] { Field additional_context "additionalContext" });
+impl NotificationHookOutput {
+    /// Sets [`additional_context`](Self::additional_context).
+    #[inline]
+    pub fn additional_context(mut self, additional_context: impl Into<String>) -> Self {
+        self.additional_context = Some(additional_context.into());
+        self
+    }
+}
 /// Kind of a notification given to a hook.
 #[derive(Clone)]
 #[non_exhaustive]

@@ -2434,7 +2434,7 @@ record!(
     parent_agent_id "parentAgentId" }
 );
 /// Output of the permissionRequest hook. Every member may be left out, which means no opinion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionRequestHookOutput {
     /// Whether the permission is granted.
@@ -2448,6 +2448,26 @@ record!(
     PermissionRequestHookOutput[] { Field behavior "behavior", Field message "message",
     Field interrupt "interrupt" }
 );
+impl PermissionRequestHookOutput {
+    /// Sets [`behavior`](Self::behavior).
+    #[inline]
+    pub fn behavior(mut self, behavior: PermissionRequestHookBehavior) -> Self {
+        self.behavior = Some(behavior);
+        self
+    }
+    /// Sets [`message`](Self::message).
+    #[inline]
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+    /// Sets [`interrupt`](Self::interrupt).
+    #[inline]
+    pub fn interrupt(mut self, interrupt: bool) -> Self {
+        self.interrupt = Some(interrupt);
+        self
+    }
+}
 /// MCP tool invocation permission request
 #[derive(Clone)]
 #[non_exhaustive]

@@ -55,13 +55,21 @@ record!(
     parent_agent_id "parentAgentId" }
 );
 /// Output of the postToolUseFailure hook. Every member may be left out, which means no opinion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PostToolUseFailureHookOutput {
     /// Advice given to the model as an extra message.
     pub additional_context: Option<String>,
 }
 record!(PostToolUseFailureHookOutput[] { Field additional_context "additionalContext" });
+impl PostToolUseFailureHookOutput {
+    /// Sets [`additional_context`](Self::additional_context).
+    #[inline]
+    pub fn additional_context(mut self, additional_context: impl Into<String>) -> Self {
+        self.additional_context = Some(additional_context.into());
+        self
+    }
+}
 /// Input of the postToolUse hook, which runs after a tool succeeded. 1.0.10 runs it for failures too.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -92,7 +100,7 @@ record!(
     Field parent_agent_id "parentAgentId" }
 );
 /// Output of the postToolUse hook. Every member may be left out, which means no opinion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PostToolUseHookOutput {
     /// Result to use instead. On 1.0.10 it changes the event but not what the model sees.
@@ -106,3 +114,23 @@ record!(
     PostToolUseHookOutput[] { Field modified_result "modifiedResult", Field
     additional_context "additionalContext", Field suppress_output "suppressOutput" }
 );
+impl PostToolUseHookOutput {
+    /// Sets [`modified_result`](Self::modified_result).
+    #[inline]
+    pub fn modified_result(mut self, modified_result: ToolResultExpanded) -> Self {
+        self.modified_result = Some(modified_result);
+        self
+    }
+    /// Sets [`additional_context`](Self::additional_context).
+    #[inline]
+    pub fn additional_context(mut self, additional_context: impl Into<String>) -> Self {
+        self.additional_context = Some(additional_context.into());
+        self
+    }
+    /// Sets [`suppress_output`](Self::suppress_output).
+    #[inline]
+    pub fn suppress_output(mut self, suppress_output: bool) -> Self {
+        self.suppress_output = Some(suppress_output);
+        self
+    }
+}

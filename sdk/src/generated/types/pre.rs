@@ -78,13 +78,21 @@ record!(
     parent_agent_id "parentAgentId" }
 );
 /// Output of the preMcpToolCall hook. Every member may be left out, which means no opinion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PreMcpToolCallHookOutput {
     /// Metadata for the outgoing request: an object replaces it, null removes it, and absence keeps it.
     pub meta_to_use: Option<serde_json::Value>,
 }
 record!(PreMcpToolCallHookOutput[] { Field meta_to_use "metaToUse" });
+impl PreMcpToolCallHookOutput {
+    /// Sets [`meta_to_use`](Self::meta_to_use).
+    #[inline]
+    pub fn meta_to_use(mut self, meta_to_use: serde_json::Value) -> Self {
+        self.meta_to_use = Some(meta_to_use);
+        self
+    }
+}
 /// Input of the prePRDescription hook, which runs before a pull request description is written. Only the members common to all hooks are known.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -140,7 +148,7 @@ record!(
     "parentAgentId" }
 );
 /// Output of the preToolUse hook. Every member may be left out, which means no opinion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PreToolUseHookOutput {
     /// What happens to the call.
@@ -160,6 +168,44 @@ record!(
     "modifiedArgs", Field additional_context "additionalContext", Field suppress_output
     "suppressOutput" }
 );
+impl PreToolUseHookOutput {
+    /// Sets [`permission_decision`](Self::permission_decision).
+    #[inline]
+    pub fn permission_decision(
+        mut self,
+        permission_decision: PreToolUsePermissionDecision,
+    ) -> Self {
+        self.permission_decision = Some(permission_decision);
+        self
+    }
+    /// Sets [`permission_decision_reason`](Self::permission_decision_reason).
+    #[inline]
+    pub fn permission_decision_reason(
+        mut self,
+        permission_decision_reason: impl Into<String>,
+    ) -> Self {
+        self.permission_decision_reason = Some(permission_decision_reason.into());
+        self
+    }
+    /// Sets [`modified_args`](Self::modified_args).
+    #[inline]
+    pub fn modified_args(mut self, modified_args: serde_json::Value) -> Self {
+        self.modified_args = Some(modified_args);
+        self
+    }
+    /// Sets [`additional_context`](Self::additional_context).
+    #[inline]
+    pub fn additional_context(mut self, additional_context: impl Into<String>) -> Self {
+        self.additional_context = Some(additional_context.into());
+        self
+    }
+    /// Sets [`suppress_output`](Self::suppress_output).
+    #[inline]
+    pub fn suppress_output(mut self, suppress_output: bool) -> Self {
+        self.suppress_output = Some(suppress_output);
+        self
+    }
+}
 /// Decision of a preToolUse hook on the call.
 #[derive(Clone)]
 #[non_exhaustive]

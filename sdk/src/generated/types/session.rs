@@ -1508,7 +1508,7 @@ record!(
     parent_agent_id "parentAgentId" }
 );
 /// Output of the sessionEnd hook. No effect of it was seen. Every member may be left out, which means no opinion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SessionEndHookOutput {
     /// Whether the output of the hook is kept out of the timeline. Default false.
@@ -1522,6 +1522,26 @@ record!(
     SessionEndHookOutput[] { Field suppress_output "suppressOutput", Field
     cleanup_actions "cleanupActions", Field session_summary "sessionSummary" }
 );
+impl SessionEndHookOutput {
+    /// Sets [`suppress_output`](Self::suppress_output).
+    #[inline]
+    pub fn suppress_output(mut self, suppress_output: bool) -> Self {
+        self.suppress_output = Some(suppress_output);
+        self
+    }
+    /// Sets [`cleanup_actions`](Self::cleanup_actions).
+    #[inline]
+    pub fn cleanup_actions(mut self, cleanup_actions: Vec<String>) -> Self {
+        self.cleanup_actions = Some(cleanup_actions);
+        self
+    }
+    /// Sets [`session_summary`](Self::session_summary).
+    #[inline]
+    pub fn session_summary(mut self, session_summary: impl Into<String>) -> Self {
+        self.session_summary = Some(session_summary.into());
+        self
+    }
+}
 /// Why a sessionEnd hook runs.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4956,7 +4976,7 @@ record!(
     "parentAgentId" }
 );
 /// Output of the sessionStart hook. Every member may be left out, which means no opinion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SessionStartHookOutput {
     /// Text put before the prompt.
@@ -4968,6 +4988,23 @@ record!(
     SessionStartHookOutput[] { Field additional_context "additionalContext", Field
     modified_config "modifiedConfig" }
 );
+impl SessionStartHookOutput {
+    /// Sets [`additional_context`](Self::additional_context).
+    #[inline]
+    pub fn additional_context(mut self, additional_context: impl Into<String>) -> Self {
+        self.additional_context = Some(additional_context.into());
+        self
+    }
+    /// Sets [`modified_config`](Self::modified_config).
+    #[inline]
+    pub fn modified_config(
+        mut self,
+        modified_config: std::collections::BTreeMap<String, serde_json::Value>,
+    ) -> Self {
+        self.modified_config = Some(modified_config);
+        self
+    }
+}
 /// Why a sessionStart hook runs.
 #[derive(Clone)]
 #[non_exhaustive]

@@ -314,13 +314,21 @@ record!(
     parent_agent_id "parentAgentId" }
 );
 /// Output of the subagentStart hook. Every member may be left out, which means no opinion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SubagentStartHookOutput {
     /// Text put before the prompt of the sub-agent.
     pub additional_context: Option<String>,
 }
 record!(SubagentStartHookOutput[] { Field additional_context "additionalContext" });
+impl SubagentStartHookOutput {
+    /// Sets [`additional_context`](Self::additional_context).
+    #[inline]
+    pub fn additional_context(mut self, additional_context: impl Into<String>) -> Self {
+        self.additional_context = Some(additional_context.into());
+        self
+    }
+}
 /// Sub-agent startup details including parent tool call and agent information
 #[derive(Clone)]
 #[non_exhaustive]
@@ -396,7 +404,7 @@ record!(
     "parentAgentId" }
 );
 /// Output of the subagentStop hook. A block with a reason wins over a changed response. Every member may be left out, which means no opinion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SubagentStopHookOutput {
     /// Whether the sub-agent goes on.
@@ -410,6 +418,26 @@ record!(
     SubagentStopHookOutput[] { Field decision "decision", Field reason "reason", Field
     modified_response "modifiedResponse" }
 );
+impl SubagentStopHookOutput {
+    /// Sets [`decision`](Self::decision).
+    #[inline]
+    pub fn decision(mut self, decision: StopHookDecision) -> Self {
+        self.decision = Some(decision);
+        self
+    }
+    /// Sets [`reason`](Self::reason).
+    #[inline]
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+    /// Sets [`modified_response`](Self::modified_response).
+    #[inline]
+    pub fn modified_response(mut self, modified_response: impl Into<String>) -> Self {
+        self.modified_response = Some(modified_response.into());
+        self
+    }
+}
 /// Where the model input for a task-tool sub-agent came from.
 #[derive(Clone)]
 #[non_exhaustive]

@@ -235,7 +235,7 @@ record!(
     agent_type "agentType", Field parent_agent_id "parentAgentId" }
 );
 /// Output of the userPromptSubmitted hook. Every member may be left out, which means no opinion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct UserPromptSubmittedHookOutput {
     /// Prompt to use instead.
@@ -254,6 +254,38 @@ record!(
     additional_context "additionalContext", Field suppress_output "suppressOutput", Field
     decision "decision", Field reason "reason" }
 );
+impl UserPromptSubmittedHookOutput {
+    /// Sets [`modified_prompt`](Self::modified_prompt).
+    #[inline]
+    pub fn modified_prompt(mut self, modified_prompt: impl Into<String>) -> Self {
+        self.modified_prompt = Some(modified_prompt.into());
+        self
+    }
+    /// Sets [`additional_context`](Self::additional_context).
+    #[inline]
+    pub fn additional_context(mut self, additional_context: impl Into<String>) -> Self {
+        self.additional_context = Some(additional_context.into());
+        self
+    }
+    /// Sets [`suppress_output`](Self::suppress_output).
+    #[inline]
+    pub fn suppress_output(mut self, suppress_output: bool) -> Self {
+        self.suppress_output = Some(suppress_output);
+        self
+    }
+    /// Sets [`decision`](Self::decision).
+    #[inline]
+    pub fn decision(mut self, decision: UserPromptHookDecision) -> Self {
+        self.decision = Some(decision);
+        self
+    }
+    /// Sets [`reason`](Self::reason).
+    #[inline]
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+}
 /// Input of the userPromptTransformed hook, which runs after the CLI added its context to the prompt and before the prompt is stored.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -282,7 +314,7 @@ record!(
     parent_agent_id "parentAgentId" }
 );
 /// Output of the userPromptTransformed hook. Every member may be left out, which means no opinion.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct UserPromptTransformedHookOutput {
     /// Content the model receives instead. An empty string is refused.
@@ -292,6 +324,17 @@ record!(
     UserPromptTransformedHookOutput[] { Field modified_transformed_prompt
     "modifiedTransformedPrompt" }
 );
+impl UserPromptTransformedHookOutput {
+    /// Sets [`modified_transformed_prompt`](Self::modified_transformed_prompt).
+    #[inline]
+    pub fn modified_transformed_prompt(
+        mut self,
+        modified_transformed_prompt: impl Into<String>,
+    ) -> Self {
+        self.modified_transformed_prompt = Some(modified_transformed_prompt.into());
+        self
+    }
+}
 /// Result of a user-requested shell command.
 #[derive(Clone)]
 #[non_exhaustive]

@@ -1,0 +1,69 @@
+//! What the CLI offers in a session.
+
+use crate::json;
+
+/// What the CLI offers in a session, as it said when the session was opened and by
+/// `capabilities.changed` since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Somebody answers elicitation requests.
+    pub elicitation: bool,
+    /// MCP Apps can be shown.
+    pub mcp_apps: bool,
+    /// Canvases can be shown.
+    pub canvases: bool,
+    /// Extensions are wired to the session.
+    pub extensions: bool,
+}
+
+/// The same while it is being learnt. An event may come before the answer that it changes.
+#[derive(Default)]
+pub(crate) struct Known {
+    elicitation: Option<bool>,
+    mcp_apps: Option<bool>,
+    canvases: Option<bool>,
+    extensions: Option<bool>,
+}
+
+impl Known {
+    /// Takes what an event says, which counts more than what was known.
+    pub fn change(&mut self, data: &str) {
+        let new = Self::read(data);
+        self.elicitation = new.elicitation.or(self.elicitation);
+        self.mcp_apps = new.mcp_apps.or(self.mcp_apps);
+        self.canvases = new.canvases.or(self.canvases);
+        self.extensions = new.extensions.or(self.extensions);
+    }
+
+    /// Takes what the answer says that opened the session, which counts less.
+    pub fn begin(&mut self, capabilities: &str) {
+        let changed = std::mem::replace(self, Self::read(capabilities));
+        self.elicitation = changed.elicitation.or(self.elicitation);
+        self.mcp_apps = changed.mcp_apps.or(self.mcp_apps);
+        self.canvases = changed.canvases.or(self.canvases);
+        self.extensions = changed.extensions.or(self.extensions);
+    }
+
+    pub fn get(&self) -> Capabilities {
+        Capabilities {
+            elicitation: self.elicitation == Some(true),
+            mcp_apps: self.mcp_apps == Some(true),
+            canvases: self.canvases == Some(true),
+            extensions: self.extensions == Some(true),
+        }
+    }
+
+    fn read(json: &str) -> Self {
+        let flag = |raw: Option<&str>| raw.and_then(|raw| raw.parse().ok());
+        let [ui, extensions] = json::pick(json, ["ui", "extensions"]).unwrap_or_default();
+        let [elicitation, mcp_apps, canvases] =
+            json::pick(ui.unwrap_or("{}"), ["elicitation", "mcpApps", "canvases"]).unwrap_or_default();
+        Self {
+            elicitation: flag(elicitation),
+            mcp_apps: flag(mcp_apps),
+            canvases: flag(canvases),
+            extensions: flag(extensions),
+        }
+    }
+}

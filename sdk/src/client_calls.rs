@@ -1,0 +1,132 @@
+//! What a client asks of the CLI as a whole, for whatever is not at one with its method.
+
+use std::sync::Arc;
+
+use crate::client::Client;
+use crate::connection::lock;
+use crate::error::Error;
+use crate::events::Subscription;
+use crate::notices::Notifications;
+use crate::rpc::Notification;
+use crate::session::done;
+use crate::types::{
+    ModelList, ModelsListRequest, SessionAuthStatus, SessionDeleteRequest, SessionGetMetadataRequest,
+    SessionListRequest, SessionMetadata, SessionSetForegroundRequest, StatusGetResult,
+};
+
+impl Client {
+    /// Asks for a sign of life (`ping`) and gives what comes back: `pong: <message>`.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn ping(&self, message: &str) -> Result<String, Error> {
+        // Not typed: old versions give the time as a number.
+        let params = serde_json::json!({ "message": message });
+        let pong: serde_json::Value = self.inner().caller().call("ping", &params).await?;
+        Ok(pong["message"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The CLI's version and protocol (`status.get`). On CLI 1.0.81 its version is wrong;
+    /// [`version`](Self::version) is right.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn status(&self) -> Result<StatusGetResult, Error> {
+        self.rpc().status().get().await
+    }
+
+    /// Whether the user is logged in, and how (`auth.getStatus`).
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn auth_status(&self) -> Result<SessionAuthStatus, Error> {
+        self.rpc().auth().get_status().await
+    }
+
+    /// The models that GitHub offers to the user (`models.list`), asked for once.
+    ///
+    /// # Errors
+    /// As any call, such as that nobody is logged in.
+    pub async fn models(&self) -> Result<Arc<ModelList>, Error> {
+        let known = lock(&self.inner().models).clone();
+        match known {
+            Some(models) => Ok(models),
+            None => self.refresh_models().await,
+        }
+    }
+
+    /// The same, asked for anew.
+    ///
+    /// # Errors
+    /// As [`models`](Self::models); what was known before stays.
+    pub async fn refresh_models(&self) -> Result<Arc<ModelList>, Error> {
+        let models = Arc::new(self.rpc().models().list(&ModelsListRequest::default()).await?);
+        *lock(&self.inner().models) = Some(Arc::clone(&models));
+        Ok(models)
+    }
+
+    /// The sessions that the CLI has stored (`session.list`). One that has had no prompt is not.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn sessions(&self, filter: &SessionListRequest) -> Result<Vec<SessionMetadata>, Error> {
+        Ok(self.rpc().session().list(filter).await?.sessions)
+    }
+
+    /// What the CLI knows of a stored session (`session.getMetadata`); none when there is no such session.
+    ///
+    /// # Errors
+    /// As any call. CLI 1.0.10 does not have the method.
+    pub async fn session_metadata(&self, id: &str) -> Result<Option<SessionMetadata>, Error> {
+        Ok(self.rpc().session().get_metadata(&SessionGetMetadataRequest::new(id)).await?.session)
+    }
+
+    /// The session that was used last (`session.getLastId`), if there is any.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn last_session_id(&self) -> Result<Option<String>, Error> {
+        Ok(self.rpc().session().get_last_id().await?.session_id)
+    }
+
+    /// Deletes a session for good (`session.delete`), what is on disk included.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such session, else as any call.
+    pub async fn delete_session(&self, id: &str) -> Result<(), Error> {
+        const METHOD: &str = "session.delete";
+        done(METHOD, &self.inner().caller().call::<()>(METHOD, &SessionDeleteRequest::new(id)).json().await?)
+    }
+
+    /// The session that the CLI's own terminal shows (`session.getForeground`); none where it has none.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn foreground_session_id(&self) -> Result<Option<String>, Error> {
+        Ok(self.rpc().session().get_foreground().await?.session_id)
+    }
+
+    /// Has the CLI's own terminal show a session (`session.setForeground`).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] by a CLI without a terminal of its own, as one that was started here is; else as
+    /// any call.
+    pub async fn set_foreground_session(&self, id: &str) -> Result<(), Error> {
+        const METHOD: &str = "session.setForeground";
+        let params = SessionSetForegroundRequest::new(id);
+        done(METHOD, &self.inner().caller().call::<()>(METHOD, &params).json().await?)
+    }
+
+    /// Calls the closure for each notification of one kind from now on, on a task of its own:
+    /// `client.on::<SessionLifecycle>(|change| …)` for what becomes of sessions, whoever made them.
+    #[inline]
+    pub fn on<N: Notification>(&self, handle: impl FnMut(&N::Params) + Send + 'static) -> Subscription {
+        self.inner().connection().notices().on::<N>(handle)
+    }
+
+    /// The notifications of one kind from now on.
+    #[inline]
+    pub fn notifications<N: Notification>(&self) -> Notifications<N> {
+        self.inner().connection().notices().subscribe::<N>()
+    }
+}

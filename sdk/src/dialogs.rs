@@ -1,0 +1,187 @@
+//! Questions of the agent to the user, and how they are answered.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::broadcast::{self, Ask, Form};
+use crate::connection::quote;
+use crate::handler::{self, Handler, HandlerContext};
+use crate::methods;
+use crate::reply::{self, IntoReply, replies};
+use crate::types::*;
+use crate::wire;
+
+replies!(
+    UserInputResult,
+    UiExitPlanModeResponse,
+    AutoModeSwitchResult,
+    UiElicitationResponse,
+    McpOauthPendingRequestResponse,
+    McpHeadersHandlePendingHeadersRefreshRequest,
+    UiSessionLimitsExhaustedResponse,
+    UiHandlePendingSamplingResponse,
+    ProviderTokenAcquireResult,
+    GitHubTokenAcquireResult,
+);
+
+/// An answer in text. Whether it is one of the choices is found out.
+impl IntoReply<UserInputResult> for String {
+    fn into_reply(self) -> Result<UserInputResult, String> {
+        Ok(UserInputResult::default().answer(self))
+    }
+}
+
+/// An answer in text. Whether it is one of the choices is found out.
+impl IntoReply<UserInputResult> for &str {
+    fn into_reply(self) -> Result<UserInputResult, String> {
+        self.to_owned().into_reply()
+    }
+}
+
+/// `None` when the user does not answer.
+impl<T: IntoReply<UserInputResult>> IntoReply<UserInputResult> for Option<T> {
+    fn into_reply(self) -> Result<UserInputResult, String> {
+        self.map_or_else(|| Err("the user gave no answer".to_owned()), T::into_reply)
+    }
+}
+
+impl IntoReply<ProviderTokenAcquireResult> for String {
+    fn into_reply(self) -> Result<ProviderTokenAcquireResult, String> {
+        Ok(ProviderTokenAcquireResult::new(self))
+    }
+}
+
+impl IntoReply<ProviderTokenAcquireResult> for &str {
+    fn into_reply(self) -> Result<ProviderTokenAcquireResult, String> {
+        self.to_owned().into_reply()
+    }
+}
+
+impl IntoReply<AutoModeSwitchResult> for AutoModeSwitchResponse {
+    fn into_reply(self) -> Result<AutoModeSwitchResult, String> {
+        Ok(AutoModeSwitchResult::new(self))
+    }
+}
+
+/// The handler of `userInput.request`. A failure is an error, and the model learns that the user could
+/// not answer.
+#[inline]
+pub(crate) fn user_input<F, Fut>(handle: F) -> Handler<HandlerContext>
+where
+    F: Fn(UserInputRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoReply<UserInputResult>> + Send + 'static,
+{
+    let handle = Arc::new(handle);
+    let handle = move |request: UserInputRequestParams, context| {
+        let handle = Arc::clone(&handle);
+        async move {
+            let choices = request.choices.clone().unwrap_or_default();
+            let result = reply::replied(|| handle(request, context)).await?;
+            Ok::<_, String>(complete(result, &choices))
+        }
+    };
+    handler::replying::<methods::client::UserInputRequest, _, _>(handle, None)
+}
+
+fn complete(mut result: UserInputResult, choices: &[String]) -> UserInputResult {
+    if let (Some(answer), None) = (&result.answer, result.was_freeform) {
+        result.was_freeform = Some(!choices.contains(answer));
+    }
+    result
+}
+
+/// What is answered to `exitPlanMode.request` by a handler that fails.
+pub(crate) fn plan_refused(reason: String) -> UiExitPlanModeResponse {
+    UiExitPlanModeResponse::new(false).feedback(reason)
+}
+
+/// What is answered to `autoModeSwitch.request` by a handler that fails.
+pub(crate) fn no_switch(_: String) -> AutoModeSwitchResult {
+    AutoModeSwitchResult::new(AutoModeSwitchResponse::No)
+}
+
+/// How `elicitation.requested` is answered.
+pub(crate) const ELICITATION: Form<UiElicitationResponse> = Form {
+    method: "session.ui.handlePendingElicitation",
+    fields: |response| format!(r#""result":{}"#, wire::to_json(&response)),
+    refusal: |_| r#""result":{"action":"cancel"}"#.to_owned(),
+};
+
+impl UiElicitationResponse {
+    /// The user filled in the form.
+    #[inline]
+    pub fn accept<K: Into<String>, V: Into<serde_json::Value>>(
+        values: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let content = values.into_iter().map(|(key, value)| (key.into(), value.into()));
+        let content = serde_json::Value::Object(content.collect());
+        let response = Self::new(UiElicitationResponseAction::Accept);
+        match wire::from_json(&content.to_string()) {
+            Ok(content) => response.content(content),
+            Err(_) => response,
+        }
+    }
+
+    /// The user said no.
+    #[inline]
+    pub fn decline() -> Self {
+        Self::new(UiElicitationResponseAction::Decline)
+    }
+
+    /// The user closed the form.
+    #[inline]
+    pub fn cancel() -> Self {
+        Self::new(UiElicitationResponseAction::Cancel)
+    }
+}
+
+/// How `mcp.oauth_required` is answered.
+pub(crate) const OAUTH: Form<McpOauthPendingRequestResponse> = Form {
+    method: "session.mcp.oauth.handlePendingRequest",
+    fields: |response| format!(r#""result":{}"#, wire::to_json(&response)),
+    refusal: |_| r#""result":{"kind":"cancelled"}"#.to_owned(),
+};
+
+/// How `mcp.headers_refresh_required` is answered.
+pub(crate) const HEADERS: Form<McpHeadersHandlePendingHeadersRefreshRequest> = Form {
+    method: "session.mcp.headers.handlePendingHeadersRefreshRequest",
+    fields: |response| format!(r#""result":{}"#, wire::to_json(&response)),
+    refusal: |reason| format!(r#""result":{{"kind":"error","message":{}}}"#, quote(reason)),
+};
+
+/// How `sampling.requested` is answered.
+pub(crate) const SAMPLING: Form<UiHandlePendingSamplingResponse> = Form {
+    method: "session.ui.handlePendingSampling",
+    fields: |response| format!(r#""response":{}"#, wire::to_json(&response)),
+    refusal: |_| String::new(),
+};
+
+/// How `session_limits_exhausted.requested` is answered.
+pub(crate) const LIMITS: Form<UiSessionLimitsExhaustedResponse> = Form {
+    method: "session.ui.handlePendingSessionLimitsExhausted",
+    fields: |response| format!(r#""response":{}"#, wire::to_json(&response)),
+    refusal: |_| r#""response":{"action":"cancel"}"#.to_owned(),
+};
+
+/// Code that runs a slash command.
+pub(crate) type Command =
+    Arc<dyn Fn(CommandExecuteData, HandlerContext) -> reply::Replying<()> + Send + Sync>;
+
+/// The code that sees to `command.execute`.
+pub(crate) fn commands(by_name: HashMap<String, Command>) -> Ask {
+    const FORM: Form<()> = Form {
+        method: "session.commands.handlePendingCommand",
+        fields: |()| String::new(),
+        refusal: |reason| format!(r#""error":{}"#, quote(reason)),
+    };
+    let by_name = Arc::new(by_name);
+    broadcast::ask(FORM, move |request: CommandExecuteData, context| {
+        let by_name = Arc::clone(&by_name);
+        async move {
+            match by_name.get(&request.command_name) {
+                Some(command) => command(request, context).await,
+                None => Err(format!("Unknown command: {}", request.command_name)),
+            }
+        }
+    })
+}

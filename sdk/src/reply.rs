@@ -1,0 +1,75 @@
+//! What handlers may answer with, and what becomes of one that fails.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+/// Something a handler may return where `R` is asked for: an `R`, what is short for one, or a `Result`
+/// of these, whose error counts as a failure of the handler.
+pub trait IntoReply<R> {
+    /// The reply, or why there is none.
+    ///
+    /// # Errors
+    /// The text of the handler's own error.
+    fn into_reply(self) -> Result<R, String>;
+}
+
+impl<R, T: IntoReply<R>, E: std::fmt::Display> IntoReply<R> for Result<T, E> {
+    #[inline]
+    fn into_reply(self) -> Result<R, String> {
+        match self {
+            Ok(reply) => reply.into_reply(),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// Types that are replies as they stand.
+macro_rules! replies {
+    ($($reply:ty),* $(,)?) => {
+        $(impl $crate::reply::IntoReply<$reply> for $reply {
+            #[inline]
+            fn into_reply(self) -> Result<$reply, String> {
+                Ok(self)
+            }
+        })*
+    };
+}
+pub(crate) use replies;
+
+replies!(String, serde_json::Value, ());
+
+impl IntoReply<String> for &str {
+    fn into_reply(self) -> Result<String, String> {
+        Ok(self.to_owned())
+    }
+}
+
+/// A reply to come, or why there is none.
+pub(crate) type Replying<R> = Pin<Box<dyn Future<Output = Result<R, String>> + Send>>;
+
+/// Runs a handler to its end, of which a panic is one.
+pub(crate) async fn caught<T>(call: impl FnOnce() -> T + Send) -> Result<T::Output, String>
+where
+    T: Future + Send,
+{
+    const PANICKED: &str = "the handler panicked";
+    let Ok(future) = catch_unwind(AssertUnwindSafe(call)) else { return Err(PANICKED.to_owned()) };
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Ok),
+        Err(_) => Poll::Ready(Err(PANICKED.to_owned())),
+    })
+    .await
+}
+
+/// Runs a handler to its end and gives its reply, or why there is none.
+pub(crate) async fn replied<R, T>(call: impl FnOnce() -> T + Send) -> Result<R, String>
+where
+    T: Future<Output: IntoReply<R>> + Send,
+{
+    match caught(call).await {
+        Ok(reply) => reply.into_reply(),
+        Err(panicked) => Err(panicked),
+    }
+}

@@ -1,0 +1,51 @@
+//! The handlers that are at work on broadcast requests, so that they can be ended.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use tokio::task::AbortHandle;
+
+use crate::connection::lock;
+
+/// By request; the task is not known before it is spawned.
+#[derive(Default)]
+pub(crate) struct Running(Mutex<HashMap<String, Option<AbortHandle>>>);
+
+impl Running {
+    /// A request has come.
+    pub fn begin(&self, request: &str) {
+        lock(&self.0).insert(request.to_owned(), None);
+    }
+
+    /// Its handler runs as this task.
+    pub fn set(&self, request: &str, task: AbortHandle) {
+        if let Some(running) = lock(&self.0).get_mut(request) {
+            *running = Some(task);
+        }
+    }
+
+    /// It is done with. False when it was before.
+    pub fn end(&self, request: &str) -> bool {
+        lock(&self.0).remove(request).is_some()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        lock(&self.0).is_empty()
+    }
+
+    /// Ends the handler of a request that needs no answer any more.
+    pub fn cancel(&self, request: &str) {
+        let task = lock(&self.0).remove(request);
+        if let Some(Some(task)) = task {
+            task.abort();
+        }
+    }
+
+    /// The same for all requests.
+    pub fn cancel_all(&self) {
+        let tasks = std::mem::take(&mut *lock(&self.0));
+        for task in tasks.into_values().flatten() {
+            task.abort();
+        }
+    }
+}

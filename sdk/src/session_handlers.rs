@@ -1,0 +1,303 @@
+//! Registering what a session's client answers: every request the CLI can make of it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::broadcast::{self, Ask};
+use crate::dialogs::{self, Command};
+use crate::error::RpcError;
+use crate::event::SessionEvent;
+use crate::handler::{self, Handler, HandlerContext};
+use crate::hooks::{Hook, Hooks, OtherHook};
+use crate::methods;
+use crate::permission::{self, Decision, PermissionRequest};
+use crate::reply::{self, IntoReply};
+use crate::rpc::ClientMethod;
+use crate::session_builder::SessionBuilder;
+use crate::session_state::Handlers;
+use crate::system_message::{self, Transform};
+use crate::tool::Tool;
+use crate::types::*;
+
+/// What was registered for a session.
+#[derive(Default)]
+pub(crate) struct Registered {
+    requests: HashMap<&'static str, Handler<HandlerContext>>,
+    broadcasts: HashMap<&'static str, Ask>,
+    hooks: Hooks,
+    pub transforms: HashMap<String, Transform>,
+    /// Description and code by name.
+    pub commands: BTreeMap<String, (String, Command)>,
+}
+
+impl Registered {
+    /// Whether a request of this method, or an event of this kind, is answered.
+    pub fn answers(&self, name: &str) -> bool {
+        self.requests.contains_key(name)
+            || self.broadcasts.contains_key(name)
+            || (name == "hooks.invoke" && !self.hooks.is_empty())
+    }
+
+    /// The events that the CLI sends only to those who ask for them.
+    pub fn interests(&self) -> Vec<&'static str> {
+        const ON_REQUEST: [&str; 3] =
+            ["mcp.oauth_required", "sampling.requested", "session_limits_exhausted.requested"];
+        ON_REQUEST.into_iter().filter(|event| self.broadcasts.contains_key(event)).collect()
+    }
+
+    /// In the form in which they are looked up.
+    pub fn into_handlers(self, tools: HashMap<String, Tool>) -> Handlers {
+        let Self { mut requests, mut broadcasts, hooks, transforms, commands } = self;
+        if !hooks.is_empty() {
+            requests.insert("hooks.invoke", hooks.into_handler());
+        }
+        if !transforms.is_empty() {
+            requests.insert("systemMessage.transform", system_message::handler(transforms));
+        }
+        if !commands.is_empty() {
+            let commands = commands.into_iter().map(|(name, (_, command))| (name, command));
+            broadcasts.insert("command.execute", dialogs::commands(commands.collect()));
+        }
+        Handlers { tools, requests, broadcasts }
+    }
+}
+
+/// Handlers. Each is a closure of the request and its context, runs on a task of its own, and is called
+/// once for each request; a later registration for the same request replaces the earlier one.
+///
+/// A closure that captures something clones it for each call:
+/// `move |request, _| { let log = log.clone(); async move { … } }`.
+impl SessionBuilder {
+    /// Asks this closure about everything the agent wants to do (`permission.requested`). If it fails or
+    /// panics, the answer is no.
+    #[inline]
+    pub fn on_permission<F, Fut>(self, decide: F) -> Self
+    where
+        F: Fn(PermissionRequest, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<Decision>> + Send + 'static,
+    {
+        self.broadcast("permission.requested", permission::ask(decide))
+    }
+
+    /// Lets the agent do everything it wants: run any command, write any file. For sandboxes.
+    #[inline]
+    pub fn approve_all(self) -> Self {
+        self.on_permission(|_, _| std::future::ready(Decision::approve()))
+    }
+
+    /// Lets the agent do nothing that needs leave.
+    #[inline]
+    pub fn deny_all(self) -> Self {
+        self.on_permission(|_, _| {
+            std::future::ready(Decision::deny("this session allows nothing that needs leave"))
+        })
+    }
+
+    /// Answers the agent's questions to the user (`userInput.request`), in text or with a
+    /// [`UserInputResult`]; `None` when the user does not answer. Gives the model its tool `ask_user`.
+    #[inline]
+    pub fn on_user_input<F, Fut>(self, answer: F) -> Self
+    where
+        F: Fn(UserInputRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<UserInputResult>> + Send + 'static,
+    {
+        self.request::<methods::client::UserInputRequest>(dialogs::user_input(answer))
+    }
+
+    /// Fills in forms for the agent and for MCP servers (`elicitation.requested`). A handler that fails
+    /// cancels the form.
+    #[inline]
+    pub fn on_elicitation<F, Fut>(self, fill_in: F) -> Self
+    where
+        F: Fn(ElicitationRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<UiElicitationResponse>> + Send + 'static,
+    {
+        self.broadcast("elicitation.requested", broadcast::ask(dialogs::ELICITATION, fill_in))
+    }
+
+    /// Decides whether the agent's plan is good (`exitPlanMode.request`). Gives the model its tool
+    /// `exit_plan_mode`. A handler that fails refuses the plan.
+    #[inline]
+    pub fn on_exit_plan_mode<F, Fut>(self, decide: F) -> Self
+    where
+        F: Fn(ExitPlanModeRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<UiExitPlanModeResponse>> + Send + 'static,
+    {
+        let handler = handler::replying::<methods::client::ExitPlanModeRequest, _, _>(
+            decide,
+            Some(dialogs::plan_refused),
+        );
+        self.request::<methods::client::ExitPlanModeRequest>(handler)
+    }
+
+    /// Decides whether to go on with another model at a rate limit (`autoModeSwitch.request`). A handler
+    /// that fails says no.
+    #[inline]
+    pub fn on_auto_mode_switch<F, Fut>(self, decide: F) -> Self
+    where
+        F: Fn(AutoModeSwitchRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<AutoModeSwitchResult>> + Send + 'static,
+    {
+        let handler = handler::replying::<methods::client::AutoModeSwitchRequest, _, _>(
+            decide,
+            Some(dialogs::no_switch),
+        );
+        self.request::<methods::client::AutoModeSwitchRequest>(handler)
+    }
+
+    /// Decides how to go on when the session's limit is used up (`session_limits_exhausted.requested`). A
+    /// handler that fails cancels.
+    #[inline]
+    pub fn on_session_limits<F, Fut>(self, decide: F) -> Self
+    where
+        F: Fn(SessionLimitsExhaustedRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<UiSessionLimitsExhaustedResponse>> + Send + 'static,
+    {
+        self.broadcast("session_limits_exhausted.requested", broadcast::ask(dialogs::LIMITS, decide))
+    }
+
+    /// Logs in to MCP servers (`mcp.oauth_required`). A handler that fails cancels the login.
+    #[inline]
+    pub fn on_mcp_oauth<F, Fut>(self, log_in: F) -> Self
+    where
+        F: Fn(McpOauthRequiredData, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<McpOauthPendingRequestResponse>> + Send + 'static,
+    {
+        self.broadcast("mcp.oauth_required", broadcast::ask(dialogs::OAUTH, log_in))
+    }
+
+    /// Gives the headers of requests to MCP servers (`mcp.headers_refresh_required`). A handler that fails
+    /// reports its error.
+    #[inline]
+    pub fn on_mcp_headers<F, Fut>(self, refresh: F) -> Self
+    where
+        F: Fn(McpHeadersRefreshRequiredData, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<McpHeadersHandlePendingHeadersRefreshRequest>> + Send + 'static,
+    {
+        self.broadcast("mcp.headers_refresh_required", broadcast::ask(dialogs::HEADERS, refresh))
+    }
+
+    /// Asks a model for an MCP server (`sampling.requested`). A handler that fails rejects the request.
+    #[inline]
+    pub fn on_sampling<F, Fut>(self, sample: F) -> Self
+    where
+        F: Fn(SamplingRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<UiHandlePendingSamplingResponse>> + Send + 'static,
+    {
+        self.broadcast("sampling.requested", broadcast::ask(dialogs::SAMPLING, sample))
+    }
+
+    /// Adds a slash command, which the CLI runs by `session.commands.execute` (`command.execute`). An
+    /// error is told to whoever ran it.
+    #[inline]
+    pub fn command<F, Fut>(mut self, name: impl Into<String>, description: impl Into<String>, run: F) -> Self
+    where
+        F: Fn(CommandExecuteData, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<()>> + Send + 'static,
+    {
+        let run = Arc::new(run);
+        let command: Command = Arc::new(move |request, context| {
+            let run = Arc::clone(&run);
+            Box::pin(reply::replied(move || run(request, context)))
+        });
+        self.registered.commands.insert(name.into(), (description.into(), command));
+        self
+    }
+
+    /// Has one type of hook called (`hooks.invoke`): the type is that of the closure's input, such as
+    /// [`PreToolUseHookInput`]. A hook that fails has no opinion, but where its opinion may be a refusal
+    /// (`preToolUse`, `permissionRequest`) it refuses.
+    #[inline]
+    pub fn hook<H, F, Fut>(mut self, hook: F) -> Self
+    where
+        H: Hook,
+        F: Fn(H, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<H::Output>> + Send + 'static,
+    {
+        self.registered.hooks.add(hook);
+        self
+    }
+
+    /// Has every hook called that has no handler of its own, of types that are not in the schema, too. Its
+    /// output is JSON; `null` is no opinion.
+    pub fn on_other_hook<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(OtherHook, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<serde_json::Value>> + Send + 'static,
+    {
+        self.registered.hooks.set_other(hook);
+        self
+    }
+
+    /// Changes a section of the system message, such as `tone` or `identity`, whenever the CLI makes it
+    /// (`systemMessage.transform`). A transform that fails leaves its section as it is. It has no effect
+    /// on a system message that is replaced as a whole.
+    #[inline]
+    pub fn transform_section<F, Fut>(mut self, section: impl Into<String>, transform: F) -> Self
+    where
+        F: Fn(String, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<String>> + Send + 'static,
+    {
+        let change = Arc::new(transform);
+        let transform: Transform = Arc::new(move |text, context| {
+            let change = Arc::clone(&change);
+            Box::pin(reply::replied(move || change(text, context)))
+        });
+        self.registered.transforms.insert(section.into(), transform);
+        self
+    }
+
+    /// Gives the bearer token for requests to a model provider of your own, asked for before each
+    /// (`providerToken.getToken`). It is announced on the provider of this session; named providers set
+    /// `hasBearerTokenProvider` themselves.
+    #[inline]
+    pub fn on_provider_token<F, Fut>(self, token: F) -> Self
+    where
+        F: Fn(ProviderTokenAcquireRequest, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<ProviderTokenAcquireResult>> + Send + 'static,
+    {
+        let handler = handler::replying::<methods::client::ProviderTokenGetToken, _, _>(token, None);
+        self.request::<methods::client::ProviderTokenGetToken>(handler)
+    }
+
+    /// Gives the GitHub token of this session whenever the CLI needs one (`gitHubToken.getToken`), instead
+    /// of the user's login.
+    #[inline]
+    pub fn on_github_token<F, Fut>(self, token: F) -> Self
+    where
+        F: Fn(GitHubTokenAcquireRequest, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<GitHubTokenAcquireResult>> + Send + 'static,
+    {
+        let handler = handler::replying::<methods::client::GitHubTokenGetToken, _, _>(token, None);
+        self.request::<methods::client::GitHubTokenGetToken>(handler)
+    }
+
+    /// Answers any method that the CLI calls on us for this session, with its whole params and result.
+    #[inline]
+    pub fn handle<M, F, Fut>(self, handle: F) -> Self
+    where
+        M: ClientMethod,
+        F: Fn(M::Params, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
+    {
+        self.request::<M>(handler::typed::<M, _, _, _>(handle))
+    }
+
+    /// Calls the closure for every event from the very first, on a task of its own as
+    /// [`Session::on`](crate::Session::on).
+    #[inline]
+    pub fn on_event(mut self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Self {
+        self.observers.push(Box::new(handle));
+        self
+    }
+
+    fn request<M: ClientMethod>(mut self, handler: Handler<HandlerContext>) -> Self {
+        self.registered.requests.insert(M::NAME, handler);
+        self
+    }
+
+    fn broadcast(mut self, event: &'static str, ask: Ask) -> Self {
+        self.registered.broadcasts.insert(event, ask);
+        self
+    }
+}

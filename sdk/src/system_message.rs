@@ -1,0 +1,68 @@
+//! Changing sections of the system message while the CLI makes it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::error::RpcError;
+use crate::handler::{self, Handler, HandlerContext};
+use crate::methods;
+use crate::reply;
+use crate::types::{
+    ProtocolMarkerSectionOverride, ProtocolMarkerSectionOverrideTransform, ProtocolSectionOverride,
+    ProtocolSystemMessageConfig, ProtocolSystemMessageCustomizeConfig, SystemMessageSectionContent,
+    SystemMessageTransformParams, SystemMessageTransformResult,
+};
+
+/// The configuration that has these sections sent to us. Text that is appended stays; a message that is
+/// replaced as a whole has no sections.
+#[inline]
+pub(crate) fn transformed<'a>(
+    message: Option<ProtocolSystemMessageConfig>,
+    sections: impl Iterator<Item = &'a String>,
+) -> ProtocolSystemMessageConfig {
+    let mut config = match message {
+        Some(ProtocolSystemMessageConfig::Customize(config)) => config,
+        Some(ProtocolSystemMessageConfig::Append(append)) => {
+            let config = ProtocolSystemMessageCustomizeConfig::default();
+            append.content.into_iter().fold(config, ProtocolSystemMessageCustomizeConfig::content)
+        }
+        Some(other) => return other,
+        None => ProtocolSystemMessageCustomizeConfig::default(),
+    };
+    let overrides = config.sections.get_or_insert_default();
+    for id in sections {
+        let transform = ProtocolMarkerSectionOverrideTransform::default();
+        let transform = ProtocolMarkerSectionOverride::Transform(transform);
+        overrides.insert(id.clone(), ProtocolSectionOverride::Marker(transform));
+    }
+    ProtocolSystemMessageConfig::Customize(config)
+}
+
+/// Code that changes a section.
+pub(crate) type Transform = Arc<dyn Fn(String, HandlerContext) -> reply::Replying<String> + Send + Sync>;
+
+/// The handler of `systemMessage.transform`. A section whose code fails stays as it is.
+pub(crate) fn handler(by_section: HashMap<String, Transform>) -> Handler<HandlerContext> {
+    let by_section = Arc::new(by_section);
+    let handle = move |params: SystemMessageTransformParams, context: HandlerContext| {
+        let by_section = Arc::clone(&by_section);
+        async move {
+            let mut sections = BTreeMap::new();
+            for (id, section) in params.sections {
+                let content = match by_section.get(&id) {
+                    Some(transform) => {
+                        let changed = reply::caught(|| transform(section.content.clone(), context.clone()));
+                        changed.await.and_then(|changed| changed).unwrap_or_else(|failure| {
+                            tracing::warn!(section = id, failure, "a section transform failed");
+                            section.content
+                        })
+                    }
+                    None => section.content,
+                };
+                sections.insert(id, SystemMessageSectionContent::new(content));
+            }
+            Ok::<_, RpcError>(SystemMessageTransformResult::new(sections))
+        }
+    };
+    handler::typed::<methods::client::SystemMessageTransform, _, _, _>(handle)
+}

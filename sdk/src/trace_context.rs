@@ -1,0 +1,96 @@
+//! The span that a piece of work belongs to, as W3C trace context.
+
+/// The span that a piece of work belongs to, in the form of W3C trace context: the `traceparent` and
+/// `tracestate` of `session.create`, `session.resume`, `session.send` and of tool calls.
+///
+/// With the feature `opentelemetry` it is made from a span's context and turned into one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceContext {
+    parent: String,
+    state: Option<String>,
+}
+
+impl TraceContext {
+    /// From a `traceparent`, such as `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`. It is not
+    /// checked; the CLI ignores one that is malformed.
+    pub fn new(traceparent: impl Into<String>) -> Self {
+        Self { parent: traceparent.into(), state: None }
+    }
+
+    /// Adds the `tracestate`.
+    pub fn state(mut self, tracestate: impl Into<String>) -> Self {
+        self.state = Some(tracestate.into());
+        self
+    }
+
+    /// The `traceparent`.
+    pub fn traceparent(&self) -> &str {
+        &self.parent
+    }
+
+    /// The `tracestate`, if there is one.
+    pub fn tracestate(&self) -> Option<&str> {
+        self.state.as_deref()
+    }
+}
+
+#[cfg(feature = "opentelemetry")]
+mod opentelemetry_span {
+    use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+
+    use super::TraceContext;
+
+    impl TraceContext {
+        /// The span that is current in OpenTelemetry on this thread; none outside of any. Needs the feature
+        /// `opentelemetry`.
+        pub fn current() -> Option<Self> {
+            Self::from_span(opentelemetry::Context::current().span().span_context())
+        }
+
+        /// A span of OpenTelemetry; none for one that is not valid. Needs the feature `opentelemetry`.
+        pub fn from_span(span: &SpanContext) -> Option<Self> {
+            if !span.is_valid() {
+                return None;
+            }
+            let flags = span.trace_flags().to_u8();
+            let parent = format!("00-{}-{}-{flags:02x}", span.trace_id(), span.span_id());
+            let state = Some(span.trace_state().header()).filter(|state| !state.is_empty());
+            Some(Self { parent, state })
+        }
+
+        /// The span for OpenTelemetry, as the parent of work done for the CLI; none when this is not well
+        /// formed. Needs the feature `opentelemetry`.
+        pub fn to_span(&self) -> Option<SpanContext> {
+            let mut parts = self.parent.split('-').skip(1);
+            let trace = TraceId::from_hex(parts.next()?).ok()?;
+            let span = SpanId::from_hex(parts.next()?).ok()?;
+            let flags = TraceFlags::new(u8::from_str_radix(parts.next()?, 16).ok()?);
+            let state = self.state.as_deref().and_then(|state| state.parse::<TraceState>().ok());
+            let span = SpanContext::new(trace, span, flags, true, state.unwrap_or_default());
+            span.is_valid().then_some(span)
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::TraceContext;
+
+        #[test]
+        fn spans_there_and_back() {
+            let context = TraceContext::new("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+                .state("vendor=value");
+            let span = context.to_span().expect("a valid span");
+            assert!(span.is_remote() && span.is_sampled());
+            assert_eq!(TraceContext::from_span(&span), Some(context));
+        }
+
+        #[test]
+        fn what_is_malformed_is_no_span() {
+            for parent in ["", "00", "00-xyz-1-01", "00-00000000000000000000000000000000-b7ad6b7169203331-01"]
+            {
+                assert!(TraceContext::new(parent).to_span().is_none(), "{parent}");
+            }
+            assert!(TraceContext::current().is_none());
+        }
+    }
+}
