@@ -37,6 +37,7 @@ mod shell_source;
 mod system_message;
 mod tool;
 mod trace_context;
+pub mod transcript;
 mod turn;
 mod versions;
 

@@ -193,7 +193,7 @@ impl Tracker {
 }
 
 /// What stands for an error that cannot be read: the turn has failed, whatever the reason.
-fn unreadable_error(error: DecodeError) -> Result<ErrorData, DecodeError> {
+pub(crate) fn unreadable_error(error: DecodeError) -> Result<ErrorData, DecodeError> {
     tracing::warn!(%error, "a session error that cannot be read");
     wire::from_json(r#"{"errorType":"unreadable","message":"the CLI reported an error that cannot be read"}"#)
 }

@@ -1,0 +1,433 @@
+//! A conversation to show, made from the events of a session.
+
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::event::SessionEvent;
+use crate::json;
+
+mod display;
+mod entries;
+mod turn;
+
+use entries::{Entries, Part};
+pub use entries::{Entry, Notice, Prompt, SubAgent, Text, ToolCall};
+pub use turn::{Turn, TurnState, Usage};
+
+/// A readable conversation, made from events as they come or from a session's history.
+///
+/// Text and reasoning are put together from their deltas, tool calls have their results, what a
+/// sub-agent does stands apart, and each turn knows how it ended and what it used. Events may come from
+/// [`Session::messages`](crate::Session::messages), live, or first the one and then the other: an event
+/// that comes a second time counts once, if less than some thousand others came between. What cannot be
+/// read is passed over. `Display` gives the whole as plain text.
+///
+/// ```no_run
+/// use copilot_session::Session;
+/// use copilot_session::transcript::{Entry, Transcript};
+///
+/// # async fn run(session: Session) -> Result<(), copilot_session::Error> {
+/// let mut events = session.events();
+/// let mut transcript: Transcript = session.messages().await?.iter().collect();
+/// while let Some(event) = events.next().await {
+///     transcript.apply(&event);
+///     let Some(turn) = transcript.turns().last() else { continue };
+///     for entry in turn.entries() {
+///         match entry {
+///             Entry::Message(message) => println!("{}", message.text()),
+///             Entry::ToolCall(call) => match call.result() {
+///                 None => println!("{} {} …", call.name(), call.arguments()),
+///                 Some(Ok(text)) => println!("{} gave {text}", call.name()),
+///                 Some(Err(error)) => println!("{} failed: {error}", call.name()),
+///             },
+///             Entry::SubAgent(agent) => println!("{}: {} steps", agent.name(), agent.entries().len()),
+///             _ => {}
+///         }
+///     }
+///     println!("{:?}, {} tokens", turn.state(), turn.usage().output_tokens);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Transcript {
+    turns: Vec<Turn>,
+    seen: Seen,
+}
+
+impl Transcript {
+    /// A transcript of nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The turns, oldest first.
+    pub fn turns(&self) -> &[Turn] {
+        &self.turns
+    }
+
+    /// Takes in what an event says. Those that no conversation shows change nothing.
+    pub fn apply(&mut self, event: &SessionEvent) {
+        if self.seen.is_old(event) {
+            return;
+        }
+        match event.kind() {
+            "user.message" => self.user_message(event),
+            "assistant.turn_start" | "assistant.turn_end" => self.model_call(event),
+            "assistant.message_delta" => self.delta(event, Part::Message, "messageId"),
+            "assistant.reasoning_delta" => self.delta(event, Part::Reasoning, "reasoningId"),
+            "assistant.message" => self.message(event),
+            "assistant.reasoning" => self.reasoning(event),
+            "assistant.turn_retry" => self.retry(event),
+            "assistant.usage" => self.usage(event),
+            "tool.execution_start" | "tool.user_requested" => self.tool_start(event),
+            "tool.execution_progress" => self.tool_update(event, "progressMessage", ToolCall::set_progress),
+            "tool.execution_partial_result" => self.tool_update(event, "partialOutput", ToolCall::set_output),
+            "tool.execution_complete" => self.tool_complete(event),
+            "subagent.started" | "subagent.completed" | "subagent.failed" => self.sub_agent(event),
+            "session.error" => self.error(event),
+            "abort" | "session.idle" | "session.shutdown" => self.end(event),
+            "session.snapshot_rewind" => self.rewind(event),
+            kind => {
+                if let Some((text, category)) = notice_keys(kind) {
+                    self.notice(event, text, category);
+                }
+            }
+        }
+    }
+
+    fn user_message(&mut self, event: &SessionEvent) {
+        let Fields([content, id, source]) = Fields::of(event, ["content", "messageId", "source"]);
+        let prompt = Prompt { message_id: id, text: content, source };
+        // What a skill puts into the conversation is no new question of the user.
+        if event.agent_id().is_some() || prompt.source.starts_with("skill-") {
+            self.entries(event, |entries| entries.push(Entry::Prompt(prompt)));
+            return;
+        }
+        if let Some(last) = self.turns.last_mut() {
+            last.finish();
+        }
+        self.turns.push(Turn::new(event.id(), prompt));
+    }
+
+    /// A turn is one or more calls of the model; a history tells of its end in no other way.
+    fn model_call(&mut self, event: &SessionEvent) {
+        if Agent::of(event).is_some() {
+            return;
+        }
+        let turn = self.current(event);
+        if event.kind() == "assistant.turn_start" {
+            turn.call_starts();
+        } else {
+            turn.call_ends();
+        }
+    }
+
+    fn delta(&mut self, event: &SessionEvent, part: Part, id_key: &str) {
+        let Fields([id, delta]) = Fields::of(event, [id_key, "deltaContent"]);
+        self.entries(event, |entries| entries.append(part, &id, &delta));
+    }
+
+    fn message(&mut self, event: &SessionEvent) {
+        let Fields([id, content, reasoning]) = Fields::of(event, ["messageId", "content", "reasoningText"]);
+        let requests = pick(event, ["toolRequests"])[0].and_then(|raw| json::items(raw).ok());
+        let requests = requests.unwrap_or_default();
+        self.entries(event, |entries| {
+            entries.message(&id, content, reasoning);
+            for [id, name, arguments] in
+                requests.iter().filter_map(|raw| json::pick(raw, ["toolCallId", "name", "arguments"]).ok())
+            {
+                entries.start_call(&text(id), &text(name), arguments, false);
+            }
+        });
+        if Agent::of(event).is_none() {
+            self.current(event).call_answered(!requests.is_empty());
+        }
+    }
+
+    fn reasoning(&mut self, event: &SessionEvent) {
+        let Fields([id, content]) = Fields::of(event, ["reasoningId", "content"]);
+        self.entries(event, |entries| entries.reasoning(&id, content));
+    }
+
+    /// A failed attempt is over, and what it wrote is no answer.
+    fn retry(&mut self, event: &SessionEvent) {
+        self.entries(event, Entries::drop_unfinished);
+    }
+
+    fn usage(&mut self, event: &SessionEvent) {
+        let usage = Usage::read(event.raw_data());
+        self.current(event).usage.add(&usage);
+        if let Some(agent) = Agent::of(event)
+            && let Some(agent) = self.agent(event, &agent)
+        {
+            agent.usage.add(&usage);
+        }
+    }
+
+    fn tool_start(&mut self, event: &SessionEvent) {
+        let [id, name, arguments] = pick(event, ["toolCallId", "toolName", "arguments"]);
+        let by_user = event.kind() == "tool.user_requested";
+        self.entries(event, |entries| entries.start_call(&text(id), &text(name), arguments, by_user));
+    }
+
+    fn tool_update(&mut self, event: &SessionEvent, key: &str, set: fn(&mut ToolCall, String)) {
+        let Fields([id, value]) = Fields::of(event, ["toolCallId", key]);
+        if let Some(call) = self.call(event, &id) {
+            set(call, value);
+        }
+    }
+
+    fn tool_complete(&mut self, event: &SessionEvent) {
+        let [id, success, result, error] = pick(event, ["toolCallId", "success", "result", "error"]);
+        let id = text(id);
+        if self.call(event, &id).is_none() {
+            self.entries(event, |entries| entries.start_call(&id, "", None, false));
+        }
+        if let Some(call) = self.call(event, &id) {
+            call.complete(success == Some("true"), result, error);
+        }
+    }
+
+    fn sub_agent(&mut self, event: &SessionEvent) {
+        let keys = ["toolCallId", "agentName", "agentDisplayName", "error"];
+        let Fields([call, name, display_name, error]) = Fields::of(event, keys);
+        let key = Agent { id: event.agent_id().unwrap_or_default().to_owned(), call };
+        if let Some(agent) = self.agent(event, &key) {
+            agent.name = name;
+            agent.display_name = display_name;
+            match event.kind() {
+                "subagent.started" => {}
+                "subagent.failed" => agent.outcome = Some(Err(error)),
+                _ => agent.outcome = Some(Ok(())),
+            }
+        }
+    }
+
+    fn error(&mut self, event: &SessionEvent) {
+        let Fields([kind, id]) = Fields::of(event, ["errorType", "originatingMessageId"]);
+        // Lines of the session's log come as errors too.
+        if kind == "notification" || event.agent_id().is_some() {
+            return self.notice(event, "message", "errorType");
+        }
+        let error = event.decode().or_else(crate::turn::unreadable_error);
+        let Ok(error) = error else { return };
+        let named = self.turns.iter().rposition(|turn| !id.is_empty() && turn.message_id() == id);
+        let index = named.or_else(|| {
+            let last = self.turns.len().checked_sub(1)?;
+            let turn = self.turns.get(last)?;
+            let other = !id.is_empty() && !turn.message_id().is_empty();
+            (!turn.ended && !other).then_some(last)
+        });
+        match index.and_then(|index| self.turns.get_mut(index)) {
+            Some(turn) => turn.fail(error),
+            // The prompt was refused before it became a part of the conversation.
+            None => {
+                let mut turn = Turn::default();
+                turn.fail(error);
+                self.turns.push(turn);
+            }
+        }
+    }
+
+    fn end(&mut self, event: &SessionEvent) {
+        let Some(turn) = self.turns.last_mut().filter(|_| event.agent_id().is_none()) else { return };
+        let idle = event.kind() == "session.idle";
+        if !idle || pick(event, ["aborted"]) == [Some("true")] {
+            turn.abort();
+        }
+        if event.kind() != "abort" {
+            turn.finish();
+        }
+    }
+
+    /// The CLI took back a part of the conversation.
+    fn rewind(&mut self, event: &SessionEvent) {
+        let [first, removed] = pick(event, ["upToEventId", "eventIds"]);
+        let removed = removed.and_then(|raw| json::items(raw).ok());
+        match removed {
+            Some(ids) => {
+                let gone: Vec<_> = ids.into_iter().filter_map(json::string).collect();
+                self.turns.retain(|turn| !gone.contains(&turn.event_id.as_str().into()));
+            }
+            None => {
+                let first = text(first);
+                let from = self.turns.iter().position(|turn| !first.is_empty() && turn.event_id == first);
+                self.turns.truncate(from.unwrap_or(self.turns.len()));
+            }
+        }
+    }
+
+    fn notice(&mut self, event: &SessionEvent, text_key: &str, category_key: &str) {
+        let Fields([text, category]) = Fields::of(event, [text_key, category_key]);
+        let retry = category == "model_retry";
+        let notice = Notice { kind: event.kind().to_owned(), category, text };
+        self.entries(event, |entries| {
+            // What CLIs without `assistant.turn_retry` say at a retry.
+            if retry {
+                entries.drop_unfinished();
+            }
+            entries.push(Entry::Notice(notice));
+        });
+    }
+
+    /// The turn that goes on: the last one, or one without a prompt when nothing came before.
+    fn current(&mut self, event: &SessionEvent) -> &mut Turn {
+        if self.turns.is_empty() {
+            let mut turn = Turn::default();
+            if event.kind().starts_with("assistant.") {
+                turn.call_starts();
+            }
+            self.turns.push(turn);
+        }
+        let last = self.turns.len() - 1;
+        &mut self.turns[last]
+    }
+
+    /// Does something with the entries of the agent that an event comes from.
+    fn entries(&mut self, event: &SessionEvent, change: impl FnOnce(&mut Entries)) {
+        match Agent::of(event) {
+            None => change(&mut self.current(event).entries),
+            Some(key) => {
+                if let Some(agent) = self.agent(event, &key) {
+                    change(&mut agent.entries);
+                }
+            }
+        }
+    }
+
+    /// A sub-agent, put below the tool call that made it when this is the first that is heard of it.
+    fn agent(&mut self, event: &SessionEvent, key: &Agent) -> Option<&mut SubAgent> {
+        if self.find_agent(key).is_none() {
+            match self.turns.iter_mut().rev().find_map(|turn| turn.entries.holder_of(&key.call)) {
+                Some(entries) => entries.push_agent(key),
+                None => self.current(event).entries.push_agent(key),
+            }
+        }
+        self.find_agent(key)
+    }
+
+    fn find_agent(&mut self, key: &Agent) -> Option<&mut SubAgent> {
+        self.turns.iter_mut().rev().find_map(|turn| turn.entries.agent(key))
+    }
+
+    /// A tool call of the agent that the event comes from, of whatever turn.
+    fn call(&mut self, event: &SessionEvent, id: &str) -> Option<&mut ToolCall> {
+        match Agent::of(event) {
+            Some(key) => self.find_agent(&key)?.entries.call(id),
+            None => self.turns.iter_mut().rev().find_map(|turn| turn.entries.call(id)),
+        }
+    }
+}
+
+impl<'a> Extend<&'a SessionEvent> for Transcript {
+    fn extend<I: IntoIterator<Item = &'a SessionEvent>>(&mut self, events: I) {
+        events.into_iter().for_each(|event| self.apply(event));
+    }
+}
+
+impl<'a> FromIterator<&'a SessionEvent> for Transcript {
+    fn from_iter<I: IntoIterator<Item = &'a SessionEvent>>(events: I) -> Self {
+        let mut transcript = Self::new();
+        transcript.extend(events);
+        transcript
+    }
+}
+
+/// Which sub-agent an event comes from: by its own id or, as old CLIs have it, by the tool call that made it.
+struct Agent {
+    id: String,
+    call: String,
+}
+
+impl Agent {
+    /// None for the session's own agent.
+    fn of(event: &SessionEvent) -> Option<Self> {
+        let Fields([call]) = Fields::of(event, ["parentToolCallId"]);
+        let id = event.agent_id().unwrap_or_default().to_owned();
+        (!id.is_empty() || !call.is_empty()).then_some(Self { id, call })
+    }
+}
+
+/// What of a notice is its text and what its category.
+fn notice_keys(kind: &str) -> Option<(&'static str, &'static str)> {
+    Some(match kind {
+        "session.info" => ("message", "infoType"),
+        "session.warning" => ("message", "warningType"),
+        "session.model_change" => ("newModel", ""),
+        "session.mode_changed" => ("newMode", ""),
+        "session.compaction_complete" => ("error", "outcome"),
+        "session.truncation" => ("performedBy", ""),
+        "session.context_cleared" => ("initialMessage", ""),
+        "session.task_complete" => ("summary", "outcome"),
+        _ => return None,
+    })
+}
+
+/// Strings of an event's data; empty where there is none.
+struct Fields<const N: usize>([String; N]);
+
+impl<const N: usize> Fields<N> {
+    fn of(event: &SessionEvent, keys: [&str; N]) -> Self {
+        Self(pick(event, keys).map(text))
+    }
+}
+
+/// Raw values of an event's data; none where the data is no object.
+fn pick<'a, const N: usize>(event: &'a SessionEvent, keys: [&str; N]) -> [Option<&'a str>; N] {
+    json::pick(event.raw_data(), keys).unwrap_or([None; N])
+}
+
+fn text(raw: Option<&str>) -> String {
+    raw.and_then(json::string).map(std::borrow::Cow::into_owned).unwrap_or_default()
+}
+
+/// The events of late, so that one which comes again is known.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    recent: VecDeque<u64>,
+    /// The last event of those that the session's log keeps.
+    latest: u64,
+    /// Whether a passing event has been taken in. Before that it may all have been history.
+    live: bool,
+}
+
+impl Seen {
+    /// How many events are remembered, each as a hash of its id.
+    const LIMIT: usize = 4096;
+
+    fn is_old(&mut self, event: &SessionEvent) -> bool {
+        if event.id().is_empty() {
+            return false;
+        }
+        let id = hash(event.id());
+        if self.recent.contains(&id) {
+            return true;
+        }
+        if !event.is_ephemeral() {
+            self.latest = id;
+        } else if !self.live && self.is_overtaken(event) {
+            return true;
+        } else {
+            self.live |= event.parent_id().is_some();
+        }
+        if self.recent.len() == Self::LIMIT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(id);
+        false
+    }
+
+    /// Whether a passing event is older than the history, which does not have it: its parent is not the
+    /// last event there.
+    fn is_overtaken(&self, event: &SessionEvent) -> bool {
+        let parent = event.parent_id().map(hash);
+        parent.is_some_and(|parent| parent != self.latest && self.recent.contains(&parent))
+    }
+}
+
+fn hash(id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
+}

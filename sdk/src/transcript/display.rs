@@ -1,0 +1,66 @@
+//! A conversation as plain text.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{Entry, ToolCall, Transcript, TurnState};
+
+/// As plain text, one thing after the other: `>` the user, `~` reasoning, `*` a tool call, `@` a sub-agent
+/// with what it did indented, `!` a notice and what became of a turn that did not finish.
+impl Display for Transcript {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for turn in self.turns() {
+            if let Some(prompt) = turn.prompt() {
+                lines(f, "> ", prompt.text())?;
+            }
+            write_entries(f, "", turn.entries())?;
+            match turn.state() {
+                TurnState::Running => lines(f, "! ", "running")?,
+                TurnState::Finished => {}
+                TurnState::Aborted => lines(f, "! ", "aborted")?,
+                TurnState::Failed(error) => lines(f, "! ", &format!("failed: {}", error.message))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_entries(f: &mut Formatter<'_>, indent: &str, entries: &[Entry]) -> fmt::Result {
+    let line = |f: &mut Formatter<'_>, mark: &str, text: &str| lines(f, &format!("{indent}{mark}"), text);
+    for entry in entries {
+        match entry {
+            Entry::Message(text) if text.is_complete() => line(f, "", text.text())?,
+            Entry::Message(text) => line(f, "", &format!("{} …", text.text().trim_end()))?,
+            Entry::Reasoning(text) => line(f, "~ ", text.text())?,
+            Entry::ToolCall(call) => line(f, "* ", &call_line(call))?,
+            Entry::Prompt(prompt) => line(f, "> ", prompt.text())?,
+            Entry::Notice(notice) => line(f, "! ", &format!("{}: {}", notice.kind(), notice.text()))?,
+            Entry::SubAgent(agent) => {
+                let end = match agent.result() {
+                    None => " …".to_owned(),
+                    Some(Ok(())) => String::new(),
+                    Some(Err(error)) => format!(" failed: {error}"),
+                };
+                line(f, "@ ", &format!("{}{end}", agent.name()))?;
+                write_entries(f, &format!("{indent}    "), agent.entries())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn call_line(call: &ToolCall) -> String {
+    let (name, arguments) = (call.name(), call.arguments());
+    match call.result() {
+        None => format!("{name} {arguments} … {}", call.output()).trim_end().to_owned(),
+        Some(Ok(text)) => format!("{name} {arguments}: {text}"),
+        Some(Err(error)) => format!("{name} {arguments} failed: {error}"),
+    }
+}
+
+/// Writes a text that may have many lines: the first behind a mark, the others below it.
+fn lines(f: &mut Formatter<'_>, mark: &str, text: &str) -> fmt::Result {
+    let mut lines = text.lines();
+    writeln!(f, "{}", format!("{mark}{}", lines.next().unwrap_or_default()).trim_end())?;
+    let indent = " ".repeat(mark.len());
+    lines.try_for_each(|line| writeln!(f, "{}", format!("{indent}{line}").trim_end()))
+}

@@ -1,0 +1,419 @@
+//! What one agent did in a conversation, in order.
+
+use serde_json::Value;
+
+use super::turn::Usage;
+use super::{Agent, text};
+use crate::json;
+
+/// One thing in a conversation.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Entry {
+    /// What the agent said: `assistant.message` and its deltas. A message that only asks for tools is no entry.
+    Message(Text),
+    /// What the model thought: `assistant.reasoning` and its deltas, or the `reasoningText` of a message.
+    Reasoning(Text),
+    /// A tool at work, with its result.
+    ToolCall(ToolCall),
+    /// A sub-agent and all that it did.
+    SubAgent(SubAgent),
+    /// A `user.message` that begins no turn: what a sub-agent is asked, or what a skill says.
+    Prompt(Prompt),
+    /// A line to show beside the conversation.
+    Notice(Notice),
+}
+
+/// Text of the model, as far as it is written.
+#[derive(Debug, Clone)]
+pub struct Text {
+    id: String,
+    text: String,
+    complete: bool,
+}
+
+/// A `user.message`.
+#[derive(Debug, Clone)]
+pub struct Prompt {
+    pub(super) message_id: String,
+    pub(super) text: String,
+    pub(super) source: String,
+}
+
+/// A call of a tool: `tool.execution_start` or `tool.user_requested`, and what followed.
+#[derive(Debug, Clone)]
+pub struct ToolCall {
+    id: String,
+    name: String,
+    arguments: Value,
+    by_user: bool,
+    progress: String,
+    output: String,
+    result: Option<Result<String, String>>,
+    detailed_content: Option<String>,
+}
+
+/// A sub-agent: `subagent.started` and all events that carry its id.
+#[derive(Debug, Clone, Default)]
+pub struct SubAgent {
+    agent_id: String,
+    tool_call_id: String,
+    pub(super) name: String,
+    pub(super) display_name: String,
+    pub(super) entries: Entries,
+    pub(super) usage: Usage,
+    pub(super) outcome: Option<Result<(), String>>,
+}
+
+/// A line about the session: `session.info`, `session.warning`, `session.error` where it fails no turn,
+/// `session.model_change`, `session.mode_changed`, `session.compaction_complete`, `session.truncation`,
+/// `session.context_cleared` or `session.task_complete`.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    pub(super) kind: String,
+    pub(super) category: String,
+    pub(super) text: String,
+}
+
+impl Text {
+    /// The `messageId` or `reasoningId`; empty for reasoning that is known from its message only.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether this is all of it: not while it is written, nor when it was broken off by an abort or an error.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+}
+
+impl Prompt {
+    /// The `messageId`; empty for a CLI that gives none.
+    pub fn message_id(&self) -> &str {
+        &self.message_id
+    }
+
+    /// The `content`.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where it comes from, such as `skill-pdf`; empty for the user.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+}
+
+impl ToolCall {
+    /// The `toolCallId`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The tool's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it was called with; null if nothing is known of that.
+    pub fn arguments(&self) -> &Value {
+        &self.arguments
+    }
+
+    /// Whether the user asked for it, and not the model (`tool.user_requested`).
+    pub fn is_user_requested(&self) -> bool {
+        self.by_user
+    }
+
+    /// What it last said of its progress (`tool.execution_progress`); empty once it is complete.
+    pub fn progress(&self) -> &str {
+        &self.progress
+    }
+
+    /// Its output so far (`tool.execution_partial_result`); empty once it is complete.
+    pub fn output(&self) -> &str {
+        &self.output
+    }
+
+    /// The text of its result or of its error (`tool.execution_complete`); none before that, and for good
+    /// if the turn was cut short.
+    pub fn result(&self) -> Option<Result<&str, &str>> {
+        self.result.as_ref().map(|result| result.as_deref().map_err(String::as_str))
+    }
+
+    /// What a display shows in place of the result that went to the model, such as a diff, if they differ.
+    pub fn detailed_content(&self) -> Option<&str> {
+        self.detailed_content.as_deref()
+    }
+
+    fn new(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: String::new(),
+            arguments: Value::Null,
+            by_user: false,
+            progress: String::new(),
+            output: String::new(),
+            result: None,
+            detailed_content: None,
+        }
+    }
+
+    pub(super) fn set_progress(&mut self, progress: String) {
+        if self.result.is_none() {
+            self.progress = progress;
+        }
+    }
+
+    pub(super) fn set_output(&mut self, output: String) {
+        if self.result.is_none() {
+            self.output = output;
+        }
+    }
+
+    pub(super) fn complete(&mut self, success: bool, result: Option<&str>, error: Option<&str>) {
+        let keys = ["content", "detailedContent"];
+        let [content, detailed] =
+            result.and_then(|raw| json::pick(raw, keys).ok()).unwrap_or_default().map(text);
+        let [message] = error.and_then(|raw| json::pick(raw, ["message"]).ok()).unwrap_or_default().map(text);
+        self.detailed_content =
+            Some(detailed).filter(|detailed| !detailed.is_empty() && *detailed != content);
+        self.result = Some(if success { Ok(content) } else { Err(message) });
+        self.progress = String::new();
+        self.output = String::new();
+    }
+}
+
+impl SubAgent {
+    /// The id that its events carry; empty for a CLI that gives none.
+    pub fn agent_id(&self) -> &str {
+        &self.agent_id
+    }
+
+    /// The tool call that made it.
+    pub fn tool_call_id(&self) -> &str {
+        &self.tool_call_id
+    }
+
+    /// The `agentName`; empty while it is not known.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The `agentDisplayName`.
+    pub fn display_name(&self) -> &str {
+        &self.display_name
+    }
+
+    /// What it did, in order, with the sub-agents of its own.
+    pub fn entries(&self) -> &[Entry] {
+        self.entries.as_slice()
+    }
+
+    /// What it used, without the sub-agents of its own.
+    pub fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// How it ended: `subagent.completed`, or the error of `subagent.failed`; none while it is at work.
+    pub fn result(&self) -> Option<Result<(), &str>> {
+        self.outcome.as_ref().map(|outcome| outcome.as_ref().copied().map_err(String::as_str))
+    }
+
+    fn is(&self, key: &Agent) -> bool {
+        let same_call = !key.call.is_empty() && self.tool_call_id == key.call;
+        match key.id.is_empty() || self.agent_id.is_empty() {
+            true => same_call,
+            false => self.agent_id == key.id,
+        }
+    }
+}
+
+impl Notice {
+    /// The type of its event.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The `infoType`, `warningType`, `errorType` or `outcome`, such as `notification` for a line of
+    /// `session.log`; often empty.
+    pub fn category(&self) -> &str {
+        &self.category
+    }
+
+    /// What it says: the message, the new model or mode, the summary of a task; empty when there are no words.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Which of an agent's texts.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Part {
+    Message,
+    Reasoning,
+}
+
+/// The entries of one agent, and how events change them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Entries(Vec<Entry>);
+
+impl Entry {
+    fn part(&self) -> Option<(Part, &Text)> {
+        match self {
+            Self::Message(text) => Some((Part::Message, text)),
+            Self::Reasoning(text) => Some((Part::Reasoning, text)),
+            _ => None,
+        }
+    }
+
+    fn part_mut(&mut self) -> Option<(Part, &mut Text)> {
+        match self {
+            Self::Message(text) => Some((Part::Message, text)),
+            Self::Reasoning(text) => Some((Part::Reasoning, text)),
+            _ => None,
+        }
+    }
+}
+
+impl Entries {
+    pub fn as_slice(&self) -> &[Entry] {
+        &self.0
+    }
+
+    pub fn push(&mut self, entry: Entry) {
+        self.0.push(entry);
+    }
+
+    pub fn append(&mut self, part: Part, id: &str, delta: &str) {
+        match self.part_mut(part, id) {
+            // A delta that comes after the whole says nothing new.
+            Some(text) if text.complete => {}
+            Some(text) => text.text.push_str(delta),
+            None => {
+                let text = Text { id: id.to_owned(), text: delta.to_owned(), complete: false };
+                self.push(match part {
+                    Part::Message => Entry::Message(text),
+                    Part::Reasoning => Entry::Reasoning(text),
+                });
+            }
+        }
+    }
+
+    pub fn message(&mut self, id: &str, content: String, reasoning: String) {
+        let at = self.position(Part::Message, id);
+        let before = at.unwrap_or(self.0.len());
+        let mut earlier = self.0.iter().take(before).rev();
+        let known = earlier.find(|entry| !matches!(entry, Entry::Notice(_)));
+        if !reasoning.is_empty() && !matches!(known, Some(Entry::Reasoning(_))) {
+            let text = Text { id: String::new(), text: reasoning, complete: true };
+            self.0.insert(before, Entry::Reasoning(text));
+        }
+        match (self.part_mut(Part::Message, id), content.is_empty()) {
+            (Some(text), false) => (text.text, text.complete) = (content, true),
+            (None, false) => {
+                self.push(Entry::Message(Text { id: id.to_owned(), text: content, complete: true }))
+            }
+            (_, true) => self.0.retain(|entry| !is_part(entry, Part::Message, id)),
+        }
+    }
+
+    pub fn reasoning(&mut self, id: &str, content: String) {
+        // What is known from a message has no id yet.
+        let unnamed = |entry: &Entry| {
+            entry.part().is_some_and(|(part, text)| {
+                part == Part::Reasoning && text.id.is_empty() && text.text == content
+            })
+        };
+        let at = self.position(Part::Reasoning, id).or_else(|| self.0.iter().rposition(unnamed));
+        let whole = Text { id: id.to_owned(), text: content, complete: true };
+        match at.and_then(|at| self.0.get_mut(at)) {
+            Some(entry) => *entry = Entry::Reasoning(whole),
+            None => self.push(Entry::Reasoning(whole)),
+        }
+    }
+
+    pub fn drop_unfinished(&mut self) {
+        self.0.retain(|entry| entry.part().is_none_or(|(_, text)| text.complete));
+    }
+
+    /// A request of the model and the start of its execution are the same call. Some model servers use an
+    /// id again once the call is over.
+    pub fn start_call(&mut self, id: &str, name: &str, arguments: Option<&str>, by_user: bool) {
+        if self.call(id).is_none_or(|call| call.result.is_some() && !call.name.is_empty()) {
+            self.push(Entry::ToolCall(ToolCall::new(id)));
+        }
+        if let Some(call) = self.call(id) {
+            if !name.is_empty() {
+                call.name = name.to_owned();
+            }
+            call.by_user |= by_user;
+            if let Some(arguments) = arguments.and_then(|raw| serde_json::from_str(raw).ok()) {
+                call.arguments = arguments;
+            }
+        }
+    }
+
+    /// The last tool call of that id.
+    pub fn call(&mut self, id: &str) -> Option<&mut ToolCall> {
+        self.0.iter_mut().rev().find_map(|entry| match entry {
+            Entry::ToolCall(call) if call.id == id => Some(call),
+            _ => None,
+        })
+    }
+
+    /// The entries, these or those of a sub-agent, that have a tool call of that id.
+    pub fn holder_of(&mut self, call: &str) -> Option<&mut Self> {
+        if self.call(call).is_some() {
+            return Some(self);
+        }
+        self.sub_agents().find_map(|agent| agent.entries.holder_of(call))
+    }
+
+    pub fn push_agent(&mut self, key: &Agent) {
+        let (agent_id, tool_call_id) = (key.id.clone(), key.call.clone());
+        self.push(Entry::SubAgent(SubAgent { agent_id, tool_call_id, ..SubAgent::default() }));
+    }
+
+    /// A sub-agent, however deep.
+    pub fn agent(&mut self, key: &Agent) -> Option<&mut SubAgent> {
+        self.sub_agents().find_map(|agent| match agent.is(key) {
+            true => {
+                // Events before `subagent.started` tell one of the two only.
+                if agent.agent_id.is_empty() {
+                    agent.agent_id.clone_from(&key.id);
+                }
+                if agent.tool_call_id.is_empty() {
+                    agent.tool_call_id.clone_from(&key.call);
+                }
+                Some(agent)
+            }
+            false => agent.entries.agent(key),
+        })
+    }
+
+    fn sub_agents(&mut self) -> impl Iterator<Item = &mut SubAgent> {
+        self.0.iter_mut().rev().filter_map(|entry| match entry {
+            Entry::SubAgent(agent) => Some(agent),
+            _ => None,
+        })
+    }
+
+    fn position(&self, part: Part, id: &str) -> Option<usize> {
+        self.0.iter().rposition(|entry| is_part(entry, part, id))
+    }
+
+    fn part_mut(&mut self, part: Part, id: &str) -> Option<&mut Text> {
+        let entry = self.position(part, id).and_then(|at| self.0.get_mut(at))?;
+        entry.part_mut().map(|(_, text)| text)
+    }
+}
+
+fn is_part(entry: &Entry, part: Part, id: &str) -> bool {
+    entry.part().is_some_and(|(kind, text)| kind == part && text.id == id)
+}

@@ -1,0 +1,160 @@
+//! One turn of a conversation: how it began, what came of it, how it ended, what it used.
+
+use super::entries::{Entries, Entry, Prompt};
+use crate::json;
+use crate::types::ErrorData;
+
+/// A prompt and what followed from it: what comes from one `user.message` of the session's own agent to the next.
+#[derive(Debug, Clone, Default)]
+pub struct Turn {
+    /// The `user.message` event, by which a rewind names the turn.
+    pub(super) event_id: String,
+    prompt: Option<Prompt>,
+    pub(super) entries: Entries,
+    pub(super) usage: Usage,
+    state: TurnState,
+    /// Whether the session has been idle since, or has gone on to another prompt.
+    pub(super) ended: bool,
+    /// Whether the model asked for tools in its last call; none before it has answered.
+    wants_tools: Option<bool>,
+}
+
+/// How far a turn has come.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub enum TurnState {
+    /// The agent is at work.
+    Running,
+    /// It came to its end: `session.idle`, the next prompt, or a last answer that asks for no tools.
+    #[default]
+    Finished,
+    /// It was cut short: `abort`, or the end of the session.
+    Aborted,
+    /// It failed with this `session.error`.
+    Failed(Box<ErrorData>),
+}
+
+/// What calls of the model used: the sum of their `assistant.usage`. Those are passing events, so a
+/// history of CLI 1.0.40 or later has none of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// How many calls there were.
+    pub calls: u64,
+    /// `inputTokens`, summed up.
+    pub input_tokens: u64,
+    /// `outputTokens`, summed up.
+    pub output_tokens: u64,
+    /// `cacheReadTokens`, summed up.
+    pub cache_read_tokens: u64,
+    /// `cacheWriteTokens`, summed up.
+    pub cache_write_tokens: u64,
+    /// `cost`, summed up: premium requests, by the multiplier of the model.
+    pub cost: f64,
+    /// `copilotUsage.totalNanoAiu`, summed up: billed AI units, in billionths.
+    pub nano_aiu: f64,
+}
+
+impl Turn {
+    pub(super) fn new(event_id: &str, prompt: Prompt) -> Self {
+        let event_id = event_id.to_owned();
+        Self { event_id, prompt: Some(prompt), state: TurnState::Running, ..Self::default() }
+    }
+
+    /// What the user asked. None for what came before the first prompt, such as log lines, and for a
+    /// prompt that was refused before it became a part of the conversation.
+    pub fn prompt(&self) -> Option<&Prompt> {
+        self.prompt.as_ref()
+    }
+
+    /// What followed, in order. What sub-agents did is within [`Entry::SubAgent`].
+    pub fn entries(&self) -> &[Entry] {
+        self.entries.as_slice()
+    }
+
+    /// How far it has come.
+    pub fn state(&self) -> &TurnState {
+        &self.state
+    }
+
+    /// What was used in the course of it, by sub-agents too.
+    pub fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// The prompt's id; empty if not known.
+    pub(super) fn message_id(&self) -> &str {
+        self.prompt.as_ref().map_or("", Prompt::message_id)
+    }
+
+    pub(super) fn call_starts(&mut self) {
+        self.wants_tools = None;
+        // Work that was left over, or a hook, may let the agent go on.
+        if let TurnState::Finished = self.state {
+            self.state = TurnState::Running;
+            self.ended = false;
+        }
+    }
+
+    pub(super) fn call_answered(&mut self, wants_tools: bool) {
+        self.wants_tools = Some(wants_tools || self.wants_tools == Some(true));
+    }
+
+    pub(super) fn call_ends(&mut self) {
+        if let (TurnState::Running, Some(false)) = (&self.state, self.wants_tools) {
+            self.state = TurnState::Finished;
+        }
+    }
+
+    pub(super) fn abort(&mut self) {
+        if let TurnState::Running = self.state {
+            self.state = TurnState::Aborted;
+        }
+    }
+
+    pub(super) fn fail(&mut self, error: ErrorData) {
+        if let TurnState::Running | TurnState::Finished = self.state {
+            self.state = TurnState::Failed(Box::new(error));
+        }
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.ended = true;
+        if let TurnState::Running = self.state {
+            self.state = TurnState::Finished;
+        }
+    }
+}
+
+impl Usage {
+    /// Reads the data of one `assistant.usage`; what is missing or no number counts nothing.
+    pub(super) fn read(data: &str) -> Self {
+        let keys =
+            ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "cost", "copilotUsage"];
+        let Ok([input, output, cache_read, cache_write, cost, copilot]) = json::pick(data, keys) else {
+            return Self::default();
+        };
+        let aiu = copilot.and_then(|raw| json::pick(raw, ["totalNanoAiu"]).ok()).and_then(|[aiu]| aiu);
+        // Some CLIs write whole numbers with a fraction.
+        let number = |raw: Option<&str>| raw.and_then(|raw| raw.parse::<f64>().ok()).unwrap_or(0.0);
+        Self {
+            calls: 1,
+            input_tokens: number(input) as u64,
+            output_tokens: number(output) as u64,
+            cache_read_tokens: number(cache_read) as u64,
+            cache_write_tokens: number(cache_write) as u64,
+            cost: number(cost),
+            nano_aiu: number(aiu),
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.calls = self.calls.saturating_add(other.calls);
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.cache_read_tokens = self.cache_read_tokens.saturating_add(other.cache_read_tokens);
+        self.cache_write_tokens = self.cache_write_tokens.saturating_add(other.cache_write_tokens);
+        self.cost += other.cost;
+        self.nano_aiu += other.nano_aiu;
+    }
+}
