@@ -8,4 +8,5 @@ mod recordings;
 mod rig;
 mod session;
 mod tools;
+mod transcript;
 mod turns;

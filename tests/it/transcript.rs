@@ -1,0 +1,72 @@
+//! The readable conversation, over recorded traffic and over made-up events.
+
+use std::path::Path;
+
+use copilot_session::SessionEvent;
+use copilot_session::transcript::{Entry, SubAgent, ToolCall, Transcript, Turn, TurnState, Usage};
+use serde_json::{Value, json};
+
+mod made_up;
+mod recorded;
+
+/// What a recording has: the live events, and each history that was read.
+struct Recording {
+    live: Vec<SessionEvent>,
+    histories: Vec<Vec<SessionEvent>>,
+}
+
+impl Recording {
+    fn load(name: &str) -> Self {
+        let path = folder().join(format!("{name}.jsonl"));
+        let text = std::fs::read_to_string(&path).expect("a recording is readable");
+        let (mut live, mut histories) = (Vec::new(), Vec::new());
+        for line in text.lines() {
+            let line: Value = serde_json::from_str(line).expect("a recording is JSON lines");
+            live.extend(line.pointer("/msg/params/event").filter(|json| json["type"].is_string()).map(event));
+            let history = line.pointer("/msg/result/events").and_then(Value::as_array);
+            let history = history.filter(|events| events.iter().all(|json| json["type"].is_string()));
+            histories.extend(history.map(|events| events.iter().map(event).collect()));
+        }
+        Self { live, histories }
+    }
+
+    fn live(name: &str) -> Transcript {
+        Self::load(name).live.iter().collect()
+    }
+
+    /// The names of all recordings.
+    fn names() -> Vec<String> {
+        let entries = std::fs::read_dir(folder()).expect("the recordings are there");
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        names.filter_map(|name| Some(name.strip_suffix(".jsonl")?.to_owned())).collect()
+    }
+}
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings")
+}
+
+fn event(json: &Value) -> SessionEvent {
+    SessionEvent::from_json(json.to_string()).expect("an event has a type")
+}
+
+fn tool_calls(turn: &Turn) -> Vec<&ToolCall> {
+    let calls = turn.entries().iter().filter_map(|entry| match entry {
+        Entry::ToolCall(call) => Some(call),
+        _ => None,
+    });
+    calls.collect()
+}
+
+fn sub_agents(turn: &Turn) -> Vec<&SubAgent> {
+    let agents = turn.entries().iter().filter_map(|entry| match entry {
+        Entry::SubAgent(agent) => Some(agent),
+        _ => None,
+    });
+    agents.collect()
+}
+
+/// Calls, input tokens and output tokens.
+fn counts(usage: &Usage) -> [u64; 3] {
+    [usage.calls, usage.input_tokens, usage.output_tokens]
+}

@@ -1,0 +1,244 @@
+//! What no recording has: retries with text, rewinds, nested agents, events that make no sense.
+
+use super::*;
+
+/// Events of these types and data, each with an id of its own.
+fn events(list: &[(&str, Value)]) -> Vec<SessionEvent> {
+    let numbered = list.iter().enumerate();
+    numbered
+        .map(|(id, (kind, data))| event(&json!({"type": kind, "id": format!("e{id}"), "data": data})))
+        .collect()
+}
+
+fn transcript(list: &[(&str, Value)]) -> Transcript {
+    events(list).iter().collect()
+}
+
+fn prompt() -> (&'static str, Value) {
+    ("user.message", json!({"content": "go", "messageId": "p1"}))
+}
+
+fn delta(id: &str, text: &str) -> (&'static str, Value) {
+    ("assistant.message_delta", json!({"messageId": id, "deltaContent": text}))
+}
+
+fn message(id: &str, text: &str) -> (&'static str, Value) {
+    ("assistant.message", json!({"messageId": id, "content": text}))
+}
+
+#[test]
+fn a_failed_attempt_leaves_nothing_behind() {
+    let retries = [
+        ("assistant.turn_retry", json!({"turnId": "0"})),
+        ("session.info", json!({"infoType": "model_retry", "message": "Retrying"})),
+    ];
+    for retry in retries {
+        let shown = transcript(&[
+            prompt(),
+            message("m0", "First."),
+            ("assistant.reasoning_delta", json!({"reasoningId": "r1", "deltaContent": "Hm"})),
+            delta("m1", "The ans"),
+            retry.clone(),
+            delta("m2", "The answer"),
+            message("m2", "The answer."),
+        ]);
+        let text: Vec<_> = shown.turns()[0].entries().iter().filter_map(said).collect();
+        assert_eq!(text, ["First.", "The answer."], "{}", retry.0);
+    }
+}
+
+fn said(entry: &Entry) -> Option<&str> {
+    match entry {
+        Entry::Message(text) | Entry::Reasoning(text) => Some(text.text()),
+        _ => None,
+    }
+}
+
+/// The whole replaces what the deltas made, also when some of them were missed or come late.
+#[test]
+fn the_whole_text_has_the_last_word() {
+    let mut list = vec![prompt(), delta("m1", "nswer")];
+    assert_eq!(transcript(&list).to_string(), "> go\nnswer …\n! running\n");
+    list.extend([message("m1", "The answer."), delta("m1", " late")]);
+    assert_eq!(transcript(&list).to_string(), "> go\nThe answer.\n! running\n");
+    list.push(("session.idle", json!({})));
+    assert_eq!(transcript(&list).to_string(), "> go\nThe answer.\n");
+}
+
+/// Reasoning that only its message tells stands before it, and is not told again by its own event.
+#[test]
+fn reasoning_is_told_once_wherever_it_comes_from() {
+    let whole = ("assistant.reasoning", json!({"reasoningId": "r1", "content": "Hm."}));
+    let told = json!({"messageId": "m1", "content": "Yes.", "reasoningText": "Hm."});
+    let shown = transcript(&[prompt(), ("assistant.message", told.clone()), whole.clone()]);
+    assert_eq!(shown.to_string(), "> go\n~ Hm.\nYes.\n! running\n");
+    let Entry::Reasoning(reasoning) = &shown.turns()[0].entries()[0] else { panic!("{shown}") };
+    assert_eq!((reasoning.id(), reasoning.is_complete()), ("r1", true));
+    // A message in two parts, each with its own reasoning, streamed before either is whole.
+    let thought = |id: &str, text: &str| {
+        ("assistant.reasoning_delta", json!({"reasoningId": id, "deltaContent": text}))
+    };
+    let more = json!({"messageId": "m2", "content": "No.", "reasoningText": "Oh."});
+    let streamed = [
+        prompt(),
+        thought("r1", "Hm."),
+        delta("m1", "Yes."),
+        thought("r2", "Oh."),
+        delta("m2", "No."),
+        ("assistant.message", told),
+        ("assistant.message", more),
+        whole,
+    ];
+    assert_eq!(transcript(&streamed).to_string(), "> go\n~ Hm.\nYes.\n~ Oh.\nNo.\n! running\n");
+}
+
+#[test]
+fn a_message_that_only_asks_for_tools_is_no_entry() {
+    let request = json!({"toolCallId": "c1", "name": "look", "arguments": {"at": 1}});
+    let asks = json!({"messageId": "m1", "content": "", "toolRequests": [request]});
+    let mut list = vec![prompt(), ("assistant.message", asks), ("assistant.turn_end", json!({}))];
+    assert_eq!(transcript(&list).to_string(), "> go\n* look {\"at\":1} …\n! running\n");
+    list.push((
+        "tool.execution_start",
+        json!({"toolCallId": "c1", "toolName": "look", "arguments": {"at": 1}}),
+    ));
+    list.push(("tool.execution_progress", json!({"toolCallId": "c1", "progressMessage": "half"})));
+    assert_eq!(tool_calls(&transcript(&list).turns()[0])[0].progress(), "half");
+    let result = json!({"content": "seen", "detailedContent": "+ seen"});
+    list.push(("tool.execution_complete", json!({"toolCallId": "c1", "success": true, "result": result})));
+    let shown = transcript(&list);
+    let [call] = tool_calls(&shown.turns()[0])[..] else { panic!("{shown}") };
+    assert_eq!((call.id(), call.name(), call.arguments()), ("c1", "look", &json!({"at": 1})));
+    assert_eq!((call.result(), call.detailed_content()), (Some(Ok("seen")), Some("+ seen")));
+    assert_eq!(call.progress(), "");
+}
+
+/// Some model servers number their calls from the start in each answer.
+#[test]
+fn a_tool_call_id_may_be_used_again() {
+    let start =
+        |key: &str| ("tool.execution_start", json!({"toolCallId": "c", "toolName": "t", "arguments": key}));
+    let end = |text: &str| {
+        let result = json!({"content": text});
+        ("tool.execution_complete", json!({"toolCallId": "c", "success": true, "result": result}))
+    };
+    let shown =
+        transcript(&[prompt(), start("a"), end("1"), start("b"), end("2"), prompt(), start("c"), end("3")]);
+    let results: Vec<_> = shown.turns().iter().flat_map(tool_calls).map(ToolCall::result).collect();
+    assert_eq!(results, [Some(Ok("1")), Some(Ok("2")), Some(Ok("3"))]);
+}
+
+/// A sub-agent's own sub-agent is within it, and one whose beginning was missed has a place too.
+#[test]
+fn sub_agents_nest() {
+    let list = [
+        (None, prompt()),
+        (None, ("tool.execution_start", json!({"toolCallId": "t1", "toolName": "task"}))),
+        (Some("a"), ("subagent.started", json!({"toolCallId": "t1", "agentName": "outer"}))),
+        (Some("a"), ("tool.execution_start", json!({"toolCallId": "t2", "toolName": "task"}))),
+        (Some("b"), ("subagent.started", json!({"toolCallId": "t2", "agentName": "inner"}))),
+        (Some("b"), message("m1", "deep")),
+        (Some("b"), ("subagent.failed", json!({"toolCallId": "t2", "agentName": "inner", "error": "lost"}))),
+        (Some("c"), message("m2", "stray")),
+        (None, message("m3", "top")),
+    ];
+    let numbered = list.into_iter().enumerate().map(|(id, (agent, (kind, data)))| {
+        event(&json!({"type": kind, "id": format!("e{id}"), "agentId": agent, "data": data}))
+    });
+    let shown: Transcript = numbered.collect::<Vec<_>>().iter().collect();
+    let expected = "> go\n* task null …\n@ outer …\n    * task null …\n    @ inner failed: lost\n        deep\n\
+                    @  …\n    stray\ntop\n! running\n";
+    assert_eq!(shown.to_string(), expected);
+}
+
+/// An error goes to the turn it names, and one of a refused prompt fails no turn before it.
+#[test]
+fn an_error_fails_its_own_turn() {
+    let error = |id: &str| {
+        ("session.error", json!({"errorType": "query", "message": "no", "originatingMessageId": id}))
+    };
+    let idle = ("session.idle", json!({}));
+    let second = ("user.message", json!({"content": "more", "messageId": "p2"}));
+    let shown = transcript(&[prompt(), second.clone(), error("p1")]);
+    assert_eq!(shown.to_string(), "> go\n! failed: no\n> more\n! running\n");
+    for refused in [error("p3"), ("session.error", json!({"errorType": "authentication", "message": "no"}))] {
+        let shown = transcript(&[prompt(), message("m1", "Yes."), idle.clone(), refused, idle.clone()]);
+        assert_eq!(shown.to_string(), "> go\nYes.\n! failed: no\n");
+        assert_eq!(shown.turns().len(), 2);
+    }
+    let unreadable = transcript(&[prompt(), ("session.error", json!(7))]);
+    assert!(matches!(unreadable.turns()[0].state(), TurnState::Failed(_)));
+}
+
+#[test]
+fn a_turn_ends_as_the_cli_says() {
+    let state = |kind: &str, data: Value| {
+        let shown = transcript(&[prompt(), (kind, data)]);
+        format!("{:?}", shown.turns()[0].state())
+    };
+    assert_eq!(state("session.idle", json!({})), "Finished");
+    assert_eq!(state("session.idle", json!({"aborted": true})), "Aborted");
+    assert_eq!(state("abort", json!({"reason": "user_initiated"})), "Aborted");
+    assert_eq!(state("session.shutdown", json!({})), "Aborted");
+    assert_eq!(state("assistant.turn_end", json!({})), "Running");
+    assert_eq!(state("session.idle", Value::Null), "Finished");
+}
+
+#[test]
+fn a_rewind_takes_back_turns() {
+    let second = ("user.message", json!({"content": "more"}));
+    let third = ("user.message", json!({"content": "most"}));
+    let rewind =
+        |data| transcript(&[prompt(), second.clone(), third.clone(), ("session.snapshot_rewind", data)]);
+    let shown = rewind(json!({"upToEventId": "e1", "eventsRemoved": 2}));
+    assert_eq!(shown.to_string(), "> go\n");
+    let shown = rewind(json!({"upToEventId": "e1", "eventsRemoved": 1, "eventIds": ["e1"]}));
+    assert_eq!(shown.to_string(), "> go\n> most\n! running\n");
+    let shown = rewind(json!({"upToEventId": "e9", "eventsRemoved": 1}));
+    assert_eq!(shown.turns().len(), 3);
+}
+
+/// What a skill puts in is no question of the user.
+#[test]
+fn a_skill_begins_no_turn() {
+    let skill = ("user.message", json!({"content": "how to", "source": "skill-pdf"}));
+    let shown = transcript(&[prompt(), skill, message("m1", "Yes.")]);
+    let [turn] = shown.turns() else { panic!("{shown}") };
+    let Some(Entry::Prompt(prompt)) = turn.entries().first() else { panic!("{shown}") };
+    assert_eq!((prompt.source(), prompt.text()), ("skill-pdf", "how to"));
+    assert_eq!(turn.prompt().map(|prompt| (prompt.message_id(), prompt.text())), Some(("p1", "go")));
+}
+
+/// Whatever the data of whatever event: no panic, and what was there stays.
+#[test]
+fn nonsense_changes_nothing_that_was_there() {
+    let nonsense = [
+        Value::Null,
+        json!(7),
+        json!("text"),
+        json!([1, {"content": 2}]),
+        json!({"messageId": 7, "content": {}, "toolRequests": 1, "toolCallId": [], "eventIds": {}, "cost": "x"}),
+        json!({"toolRequests": [1, null, {"toolCallId": 1}], "eventIds": [1, null], "inputTokens": -1.5e300}),
+    ];
+    let kinds = copilot_session::SessionEventData::TYPES.iter().chain(&["model.log", "no.such", ""]);
+    for kind in kinds {
+        let mut shown = transcript(&[prompt(), message("m1", "Yes.")]);
+        for (id, data) in nonsense.iter().enumerate() {
+            shown.apply(&event(&json!({"type": kind, "id": format!("n{id}"), "data": data})));
+            shown.apply(&event(&json!({"type": kind, "agentId": "a", "data": data})));
+        }
+        assert!(shown.to_string().starts_with("> go\nYes.\n"), "{kind}: {shown}");
+    }
+}
+
+/// Fractions and missing numbers are taken as they are.
+#[test]
+fn usage_reads_numbers_of_any_form() {
+    let usage = json!({"model": "m", "inputTokens": 5.0, "cacheReadTokens": 2, "cacheWriteTokens": 1, "cost": 0.5,
+                       "copilotUsage": {"totalNanoAiu": 3e9}});
+    let shown = transcript(&[prompt(), ("assistant.usage", usage.clone()), ("assistant.usage", usage)]);
+    let sum = shown.turns()[0].usage();
+    assert_eq!(counts(sum), [2, 10, 0]);
+    assert_eq!((sum.cache_read_tokens, sum.cache_write_tokens), (4, 2));
+    assert_eq!((sum.cost, sum.nano_aiu), (1.0, 6e9));
+}
