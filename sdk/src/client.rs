@@ -1,5 +1,6 @@
 //! The CLI as a whole: started, greeted, and stopped again.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,10 +41,20 @@ pub struct Client(Arc<ClientInner>);
 pub(crate) struct ClientInner {
     caller: Caller,
     version: CliVersion,
-    /// Only where we started the CLI.
-    process: Option<Process>,
+    peer: Peer,
+    /// Secret.
+    token: Option<String>,
     trace: Option<TraceProvider>,
     pub(crate) models: Mutex<Option<Arc<ModelList>>>,
+}
+
+/// What is behind the streams.
+#[derive(Default)]
+pub(crate) struct Peer {
+    /// Only where we started the CLI.
+    pub process: Option<Process>,
+    /// Only over TCP.
+    pub address: Option<SocketAddr>,
 }
 
 /// Finds out what a request is part of.
@@ -104,20 +115,21 @@ impl Client {
         to: W,
         setup: Setup,
         limit: Duration,
-        process: Option<Process>,
+        peer: Peer,
     ) -> Result<Self, Error>
     where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
         let Setup { greeting, handlers, trace } = setup;
-        let diagnose = diagnose(process.as_ref().map(|process| process.watcher().clone()));
+        let diagnose = diagnose(peer.process.as_ref().map(|process| process.watcher().clone()));
         let caller = Caller::new(Connection::open(from, to, handlers, diagnose), None);
         let ended = EndOnDrop(Some(caller.connection()));
         let version = rpc::within("the handshake with the CLI", limit, greet(&caller, &greeting)).await?;
         ended.keep();
         tracing::debug!(%version, "connected to the Copilot CLI");
-        Ok(Self(Arc::new(ClientInner { caller, version, process, trace, models: Mutex::default() })))
+        let (token, models) = (greeting.token, Mutex::default());
+        Ok(Self(Arc::new(ClientInner { caller, version, peer, token, trace, models })))
     }
 
     /// A new session, to be configured and made.
@@ -137,6 +149,16 @@ impl Client {
     /// The CLI's version, as it told in the handshake.
     pub fn version(&self) -> &CliVersion {
         self.0.version()
+    }
+
+    /// Where the CLI listens, when it was reached over TCP.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.0.peer.address
+    }
+
+    /// The secret that the CLI asks of everyone who connects to it, when it was reached with one.
+    pub fn connection_token(&self) -> Option<&str> {
+        self.0.token.as_deref()
     }
 
     /// Waits until the connection is over, however that comes, and says why.
@@ -169,11 +191,16 @@ impl Client {
             connection.unregister(session.id());
             session.end(None);
         }
-        if let Some(process) = &self.0.process {
+        if let Some(process) = &self.0.peer.process {
             // Old versions do not know the request, and newer ones may end before they answer it.
-            drop(self.rpc().runtime().shutdown().within(SHUTDOWN).await);
+            let asked = self.rpc().runtime().shutdown().within(SHUTDOWN).await;
             connection.end();
-            process.shutdown(ShutdownTimes::default()).await;
+            let mut times = ShutdownTimes::default();
+            if self.address().is_some() && asked.is_err_and(|error| error.is_method_not_found()) {
+                // A server on TCP does not end with its connections.
+                times.grace = Duration::ZERO;
+            }
+            process.shutdown(times).await;
             // The reader sees the end by itself and knows more of it, unless something that outlived the
             // CLI holds the stream open.
             drop(tokio::time::timeout(END, connection.closed()).await);
@@ -189,6 +216,9 @@ async fn greet(caller: &Caller, greeting: &ConnectRequest) -> Result<CliVersion,
     let (protocol, version) = match rpc.connect(greeting).await {
         Ok(hello) => (hello.protocol_version, hello.version),
         Err(error) if error.is_method_not_found() => {
+            if greeting.token.is_some() {
+                tracing::warn!("the Copilot CLI is too old for a connection token: anyone may connect to it");
+            }
             // Not typed: the rest of the answer had another form in the versions that need this.
             let pong: serde_json::Value = caller.call("ping", &()).await?;
             let status = rpc.status().get().await;
@@ -228,7 +258,7 @@ impl Drop for EndOnDrop<'_> {
 }
 
 /// Adds to the end of the stream what became of the process behind it.
-fn diagnose(process: Option<Watcher>) -> Diagnose {
+pub(crate) fn diagnose(process: Option<Watcher>) -> Diagnose {
     Box::new(move |mut closed| {
         Box::pin(async move {
             // A CLI that closed its output ends right after; one that does not must not hold up its callers.
@@ -248,6 +278,11 @@ fn diagnose(process: Option<Watcher>) -> Diagnose {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("version", &self.0.version).finish_non_exhaustive()
+        let Self(client) = self;
+        // Not the token.
+        f.debug_struct("Client")
+            .field("version", &client.version)
+            .field("address", &client.peer.address)
+            .finish_non_exhaustive()
     }
 }

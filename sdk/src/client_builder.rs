@@ -1,5 +1,7 @@
 //! How the CLI is started, or reached.
 
+mod tcp;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::client::{Client, HANDSHAKE, Setup};
+use crate::client::{Client, HANDSHAKE, Peer, Setup};
 use crate::error::{Error, RpcError};
 use crate::handler::{self, ClientContext};
 use crate::process::{self, Launch};
@@ -19,7 +21,7 @@ use crate::types::ConnectClientInfo;
 ///
 /// The CLI is started with its server flags, without updating itself, and without secrets on its
 /// command line.
-#[must_use = "a client is made by `start` or `connect`"]
+#[must_use = "a client is made by `start`, `connect` or their like"]
 pub struct ClientBuilder {
     launch: Launch,
     setup: Setup,
@@ -116,6 +118,16 @@ impl ClientBuilder {
         self
     }
 
+    /// The secret that a CLI on TCP asks of everyone who connects: sent by [`connect_tcp`] and
+    /// [`connect`](Self::connect), asked for by a CLI that [`start_tcp`](Self::start_tcp) starts. On stdio
+    /// there is none. Default: none, or a random one for `start_tcp`.
+    ///
+    /// [`connect_tcp`]: Self::connect_tcp
+    pub fn connection_token(mut self, token: impl Into<String>) -> Self {
+        self.setup.greeting.token = Some(token.into());
+        self
+    }
+
     /// How long the CLI is given from its start to the end of the handshake. Default: 60 s, for at its
     /// first start it unpacks itself.
     pub fn handshake_limit(mut self, limit: Duration) -> Self {
@@ -123,19 +135,25 @@ impl ClientBuilder {
         self
     }
 
-    /// Starts the CLI and greets it.
+    /// Starts the CLI on its standard input and output, and greets it.
     ///
     /// # Errors
     /// As [`Client::start`], and [`Error::Timeout`].
     pub async fn start(mut self) -> Result<Client, Error> {
-        let mut args: Vec<OsString> = ["--server", "--stdio", "--no-auto-update"].map(OsString::from).into();
-        if !self.use_login {
-            args.push("--no-auto-login".into());
-        }
-        args.append(&mut self.launch.args);
-        self.launch.args = args;
+        // A CLI on stdio refuses a token.
+        self.setup.greeting.token = None;
+        self.complete_arguments(["--stdio".to_owned()]);
         let (process, to, from) = process::spawn(&self.launch)?;
-        Client::connect(from, to, self.setup, self.handshake, Some(process)).await
+        let peer = Peer { process: Some(process), address: None };
+        Client::connect(from, to, self.setup, self.handshake, peer).await
+    }
+
+    /// Puts the arguments for serving, with those for the transport, before the user's own.
+    fn complete_arguments(&mut self, transport: impl IntoIterator<Item = String>) {
+        let login = (!self.use_login).then(|| "--no-auto-login".to_owned());
+        let first = ["--server".to_owned(), "--no-auto-update".to_owned()].into_iter();
+        let ours = first.chain(transport).chain(login).map(OsString::from);
+        self.launch.args.splice(..0, ours);
     }
 
     /// Talks to a CLI over streams of your own and greets it. The options for starting one do not apply.
@@ -147,7 +165,7 @@ impl ClientBuilder {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        Client::connect(from, to, self.setup, self.handshake, None).await
+        Client::connect(from, to, self.setup, self.handshake, Peer::default()).await
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Error {
         /// The CLI's own version, when it told.
         version: String,
     },
+    /// No TCP connection came about, mostly because nobody listens at the address.
+    Connect(Arc<std::io::Error>),
     /// The connection to the CLI is over.
     Closed(Closed),
     /// The CLI answered a request with an error.
@@ -86,6 +88,7 @@ impl fmt::Display for Error {
             Self::ProtocolVersion { found, supported, version } => {
                 write!(f, "the Copilot CLI {version} speaks protocol {found}; this crate speaks {supported}")
             }
+            Self::Connect(error) => write!(f, "cannot connect to the Copilot CLI: {error}"),
             Self::Closed(closed) => write!(f, "the connection to the Copilot CLI is closed: {closed}"),
             Self::Rpc { method, error } => write!(f, "{method} failed: {error}"),
             Self::Decode { method, error } => write!(f, "the answer to {method} is not as expected: {error}"),
@@ -124,7 +127,15 @@ pub struct RpcError {
 
 impl fmt::Display for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (code {})", self.message, self.code)
+        write!(f, "{} (code {})", self.message, self.code)?;
+        // The CLI says these in one word. Other peers may use the numbers for something else.
+        let is_token = self.message.starts_with("AUTHENTICATION_");
+        f.write_str(match self.code {
+            Self::AUTHENTICATION_REQUIRED if is_token => ": the server wants a connection token first",
+            Self::AUTHENTICATION_FAILED if is_token => ": the connection token is wrong or missing",
+            Self::AUTHENTICATION_NOT_CONFIGURED if is_token => ": the server has no connection token",
+            _ => "",
+        })
     }
 }
 
@@ -137,6 +148,12 @@ impl RpcError {
     pub const INVALID_PARAMS: i64 = -32602;
     /// The method failed.
     pub const INTERNAL_ERROR: i64 = -32603;
+    /// The TCP server wants its connection token before anything else.
+    pub const AUTHENTICATION_REQUIRED: i64 = -32001;
+    /// The connection token is wrong, or missing.
+    pub const AUTHENTICATION_FAILED: i64 = -32002;
+    /// A connection token was sent to a server that has none.
+    pub const AUTHENTICATION_NOT_CONFIGURED: i64 = -32003;
 
     /// An error to answer a request with.
     pub fn new(code: i64, message: impl Into<String>) -> Self {

@@ -35,6 +35,7 @@ mod shell;
 mod shell_routes;
 mod shell_source;
 mod system_message;
+mod token;
 mod tool;
 mod trace_context;
 pub mod transcript;

@@ -3,6 +3,7 @@
 mod find;
 #[cfg(all(test, unix))]
 mod find_tests;
+mod listen;
 mod npm;
 mod stderr;
 #[cfg(all(test, unix))]
@@ -27,6 +28,7 @@ use tokio::time::timeout;
 
 pub use find::NotFound;
 use find::{Program, find};
+pub(crate) use listen::listen;
 use stderr::Tail;
 #[cfg(unix)]
 use unix as os;
@@ -69,6 +71,8 @@ pub enum SpawnError {
     },
     /// There was no runtime to serve the CLI's pipes.
     NoRuntime,
+    /// The system gave no random numbers for the token of a TCP server.
+    NoRandom(io::Error),
 }
 
 impl From<NotFound> for SpawnError {
@@ -88,6 +92,7 @@ impl fmt::Display for SpawnError {
                 write!(f, "the Copilot CLI could not be started from {}", program.display())
             }
             Self::NoRuntime => f.write_str("the Copilot CLI can only be started from within a Tokio runtime"),
+            Self::NoRandom(_) => f.write_str("the system gave no random numbers for a connection token"),
         }
     }
 }
@@ -95,7 +100,7 @@ impl fmt::Display for SpawnError {
 impl std::error::Error for SpawnError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Start { source, .. } => Some(source),
+            Self::Start { source, .. } | Self::NoRandom(source) => Some(source),
             _ => None,
         }
     }

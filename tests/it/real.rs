@@ -12,5 +12,6 @@ mod rig;
 mod rpc;
 #[cfg(unix)]
 mod shell;
+mod tcp;
 mod tools;
 mod turns;

@@ -48,7 +48,16 @@ impl Tail {
 }
 
 /// Reads a stream to its end into the tail and the log.
-pub(super) async fn drain(mut stream: impl AsyncRead + Unpin, tail: Tail) {
+pub(super) async fn drain(stream: impl AsyncRead + Unpin, tail: Tail) {
+    read(stream, |bytes| tail.push(bytes), log).await;
+}
+
+/// Reads a stream to its end, in chunks and in lines.
+pub(super) async fn read(
+    mut stream: impl AsyncRead + Unpin,
+    mut each_chunk: impl FnMut(&[u8]),
+    mut each_line: impl FnMut(&str),
+) {
     let mut chunk = [0; 4096];
     let mut lines = Lines::default();
     loop {
@@ -56,16 +65,16 @@ pub(super) async fn drain(mut stream: impl AsyncRead + Unpin, tail: Tail) {
             Ok(0) => break,
             Ok(length) => {
                 let bytes = chunk.get(..length).unwrap_or_default();
-                tail.push(bytes);
-                lines.push(bytes, log);
+                each_chunk(bytes);
+                lines.push(bytes, &mut each_line);
             }
             Err(error) => {
-                tracing::debug!(%error, "cannot read the stderr of the Copilot CLI");
+                tracing::debug!(%error, "cannot read the output of the Copilot CLI");
                 break;
             }
         }
     }
-    lines.finish(log);
+    lines.finish(each_line);
 }
 
 /// Logs a line of the CLI's.

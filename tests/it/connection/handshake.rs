@@ -108,8 +108,23 @@ async fn a_refusal_is_told() {
     fake.on("connect", |_| Err(error(-32002, "AUTHENTICATION_FAILED")));
     let error = try_connect(&fake).await.expect_err("no token");
     assert_eq!((error.code(), error.method()), (Some(-32002), Some("connect")));
+    assert!(error.to_string().contains("token is wrong or missing"), "{error}");
     assert_eq!(fake.methods(), ["connect"]);
     fake.ended().await;
+}
+
+/// Over streams of one's own a token is sent as it was set, and kept out of what is printed.
+#[tokio::test(start_paused = true)]
+async fn a_token_goes_over_any_stream() {
+    for version in ["1.0.102", "1.0.10"] {
+        let fake = FakeCli::of_version(version);
+        let (read, write) = fake.streams();
+        let client =
+            Client::builder().connection_token("sesame").connect(read, write).await.expect("a client");
+        assert_eq!(fake.frames()[0].json["params"], json!({ "token": "sesame" }));
+        assert_eq!((client.connection_token(), client.address()), (Some("sesame"), None));
+        assert!(!format!("{client:?}").contains("sesame"));
+    }
 }
 
 /// The stream is ended when the client and its sessions are gone, and not before.

@@ -40,13 +40,28 @@ impl Rig {
         Self::start_program(script, |_| cli_path()).await
     }
 
+    /// As [`Rig::start`], with the CLI on TCP.
+    pub async fn start_tcp(script: Script) -> Self {
+        Self::start_by(script, |_| cli_path(), async |new| new.start_tcp(0).await).await
+    }
+
     /// As [`Rig::start`], with a program for the CLI that may be made in the rig's folder.
     pub async fn start_program(script: Script, program: impl FnOnce(&Path) -> PathBuf) -> Self {
+        Self::start_by(script, program, ClientBuilder::start).await
+    }
+
+    /// As [`Rig::start_program`], with a client that is made in a way of the test's own.
+    pub async fn start_by(
+        script: Script,
+        program: impl FnOnce(&Path) -> PathBuf,
+        start: impl AsyncFnOnce(ClientBuilder) -> Result<Client, Error>,
+    ) -> Self {
         let place = CLIS.acquire().await.expect("nobody closes it");
         let folder = tempfile::tempdir().expect("a folder for the test");
         std::fs::create_dir(folder.path().join("work")).expect("a folder to work in");
         let model = ModelServer::start(script).await.expect("the scripted model");
-        let client = builder(folder.path()).program(program(folder.path())).start().await.expect("the CLI");
+        let builder = builder(folder.path()).program(program(folder.path()));
+        let client = start(builder).await.expect("the CLI");
         let (sender, events) = mpsc::unbounded_channel();
         Self { model, client, folder, watch: Watch { sender, events }, _place: place }
     }
@@ -68,11 +83,16 @@ impl Rig {
     }
 
     fn builder(&self) -> SessionBuilder {
+        self.builder_on(&self.client)
+    }
+
+    /// A session with the scripted model, on another client.
+    pub fn builder_on(&self, client: &Client) -> SessionBuilder {
         let sender = self.watch.sender.clone();
         let provider = ProviderConfig::new(self.model.base_url()).api_key("scripted");
         // Nobody is left to receive only when the test has failed already.
         let watch = move |event: &SessionEvent| drop(sender.send(event.clone()));
-        self.client.session().provider(provider).model(MODEL_NAME).on_event(watch)
+        client.session().provider(provider).model(MODEL_NAME).on_event(watch)
     }
 
     /// The folder the CLI works in.
