@@ -49,6 +49,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Further arguments for the CLI.
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.launch.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
     /// A variable in the CLI's environment, beside those of this program.
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.launch.env.push((name.into(), Some(value.into())));
@@ -72,18 +78,46 @@ impl ClientBuilder {
         self.env("COPILOT_HOME", path.into())
     }
 
-    /// How much the CLI writes to its logs: `none`, `error`, `warning`, `info`, `debug` or `all`.
+    /// How much the CLI writes to its logs (`--log-level`): `none`, `error`, `warning`, `info`, `debug`,
+    /// `all` or `default`. With another word it does not start.
     pub fn log_level(self, level: impl Into<OsString>) -> Self {
         self.arg("--log-level").arg(level)
     }
 
-    /// A GitHub token for the CLI to use, handed over in its environment, instead of the user's login.
-    pub fn github_token(mut self, token: impl Into<OsString>) -> Self {
-        self.use_login = false;
-        self.arg("--auth-token-env").arg(TOKEN_VARIABLE).env(TOKEN_VARIABLE, token)
+    /// The folder of the CLI's log files, made if need be (`--log-dir`). Default: `logs` in its
+    /// [`home`](Self::home).
+    pub fn log_directory(self, path: impl Into<PathBuf>) -> Self {
+        self.arg("--log-dir").arg(path.into())
     }
 
-    /// Leaves the user's login alone, as for a provider of your own.
+    /// How long a session may do nothing before the CLI closes it, in whole seconds, rounded up
+    /// (`--session-idle-timeout`); zero means for ever, which is the default. It stays on disk and can be
+    /// resumed. The CLI looks only now and then: 1.0.81 every five minutes. CLIs that do not know the
+    /// option, such as 1.0.10, do not start with it.
+    pub fn session_idle_timeout(self, limit: Duration) -> Self {
+        let seconds = limit.as_secs().saturating_add(u64::from(limit.subsec_nanos() > 0));
+        self.arg("--session-idle-timeout").arg(seconds.to_string())
+    }
+
+    /// Keeps the CLI from sending telemetry (`--disable-client-telemetry`), beside what GitHub's servers
+    /// note themselves. CLIs that do not know the option, such as 1.0.81, do not start with it.
+    pub fn no_telemetry(self) -> Self {
+        self.arg("--disable-client-telemetry")
+    }
+
+    /// A GitHub token for the CLI to use instead of the user's login. It is handed over in the CLI's
+    /// environment (`--auth-token-env`), not on its command line, and the CLI keeps it from the shells and
+    /// MCP servers it runs (`--secret-env-vars`).
+    pub fn github_token(mut self, token: impl Into<OsString>) -> Self {
+        self.use_login = false;
+        self.arg("--auth-token-env")
+            .arg(TOKEN_VARIABLE)
+            .arg(format!("--secret-env-vars={TOKEN_VARIABLE}"))
+            .env(TOKEN_VARIABLE, token)
+    }
+
+    /// Leaves the user's login alone, as for a provider of your own (`--no-auto-login`), and tokens in the
+    /// environment too, such as `GH_TOKEN`.
     pub fn no_login(mut self) -> Self {
         self.use_login = false;
         self

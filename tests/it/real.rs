@@ -2,6 +2,8 @@
 
 #[cfg(unix)]
 mod lifeline;
+#[cfg(target_os = "linux")]
+mod options;
 #[cfg(unix)]
 mod permissions;
 #[cfg(unix)]

@@ -74,6 +74,11 @@ impl Lifeline {
         }
     }
 
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Whether there is a process with its id.
     pub fn is_alive(&self) -> bool {
         let output = Command::new("kill").args(["-0", &self.pid.to_string()]).output();
