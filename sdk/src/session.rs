@@ -156,8 +156,8 @@ impl Session {
         done(METHOD, &result)
     }
 
-    /// Changes the model from the next prompt on (`session.model.switchTo`): a model's id, or a
-    /// [`ModelSwitchToRequest`] with a reasoning effort and more.
+    /// Changes the model from the next prompt on (`session.model.switchTo`): a model's id, that with
+    /// a reasoning effort (`("gpt-5", "high")`), or a [`ModelSwitchToRequest`] with more.
     ///
     /// # Errors
     /// As any call. CLI 1.0.102 does not check the id with a provider of your own.
@@ -338,9 +338,22 @@ fn unsupported(what: &str, version: &CliVersion) -> Error {
     Error::Unsupported(format!("the Copilot CLI {version} cannot {what}"))
 }
 
-impl<T: Into<String>> From<T> for ModelSwitchToRequest {
-    fn from(model: T) -> Self {
+impl From<&str> for ModelSwitchToRequest {
+    fn from(model: &str) -> Self {
         Self::new(model)
+    }
+}
+
+impl From<String> for ModelSwitchToRequest {
+    fn from(model: String) -> Self {
+        Self::new(model)
+    }
+}
+
+/// A model and its reasoning effort.
+impl From<(&str, &str)> for ModelSwitchToRequest {
+    fn from((model, effort): (&str, &str)) -> Self {
+        Self::new(model).reasoning_effort(Some(effort.to_owned()))
     }
 }
 

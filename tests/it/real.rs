@@ -1,5 +1,7 @@
 //! The SDK on the real CLI, with a scripted model.
 
+mod dialogs;
+mod hooks;
 #[cfg(unix)]
 mod lifeline;
 #[cfg(target_os = "linux")]
@@ -12,8 +14,11 @@ mod requests;
 mod resume;
 mod rig;
 mod rpc;
+mod sections;
+mod session_calls;
 #[cfg(unix)]
 mod shell;
+mod stored;
 mod tcp;
 mod tools;
 mod turns;

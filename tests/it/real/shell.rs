@@ -1,66 +1,173 @@
-//! Commands that the user runs in the CLI's shell, without the agent.
+//! Commands that the user runs in the CLI's shell, without the agent: on the newest CLI, and on the one
+//! that still tells of them by notifications.
 
-use copilot_session::types::{ShellCancelUserRequestedRequest, ShellExecuteUserRequestedRequest};
-use copilot_session::{SessionBuilder, SessionEventData};
+use std::future::IntoFuture;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use copilot_session::types::{ShellExecRequest, ShellOutputStream};
+use copilot_session::{Error, Feature, SessionBuilder};
+use copilot_session_tests::cli::{cli_path, cli_path_of};
 use copilot_session_tests::model::Script;
+use tokio::sync::mpsc;
 
 use super::rig::{Rig, soon};
 
-fn command(id: &str, text: &str) -> ShellExecuteUserRequestedRequest {
-    ShellExecuteUserRequestedRequest::new(id, text)
+/// The last version at hand that sends `shell.output` and `shell.exit`.
+const NOTIFYING: &str = "1.0.81";
+
+async fn rigs() -> [Rig; 2] {
+    let newest = Rig::start_program(Script::replies([]), |_| cli_path()).await;
+    let notifying = Rig::start_program(Script::replies([]), |_| cli_path_of(NOTIFYING)).await;
+    assert!(!newest.client.version().has(Feature::ShellNotifications));
+    assert!(notifying.client.version().has(Feature::ShellNotifications));
+    [newest, notifying]
 }
 
-/// A command's output and its exit code come back, 0 or not.
+/// A command's output, by stream, and its exit code come back, 0 or not.
 #[tokio::test]
-async fn a_command_gives_output_and_exit_code() {
+async fn output_and_exit_code() {
+    for rig in rigs().await {
+        let session = rig.session(SessionBuilder::deny_all).await;
+        let good = soon("the command", session.shell("echo out; echo err >&2; pwd").into_future()).await;
+        let good = good.expect("its output");
+        let folder = rig.work().canonicalize().expect("the folder");
+        assert_eq!(good.stdout().trim_end(), format!("out\n{}", folder.display()));
+        assert_eq!(good.stderr().trim_end(), "err");
+        assert!(good.is_success());
+
+        let bad = soon("the command", session.shell("echo oh; exit 3").into_future()).await;
+        let bad = bad.expect("its output");
+        assert_eq!((bad.output().trim_end(), bad.exit_code()), ("oh", Some(3)));
+        assert!(!bad.is_success());
+        rig.finish().await;
+    }
+}
+
+/// Output longer than any one message comes whole.
+#[tokio::test]
+async fn long_output_comes_whole() {
+    for rig in rigs().await {
+        let session = rig.session(SessionBuilder::deny_all).await;
+        let long = session.shell("for i in $(seq 1 20000); do echo line $i; done").into_future();
+        let long = soon("the command", long).await.expect("its output").output();
+        let lines: Vec<&str> = long.trim_end().lines().collect();
+        assert_eq!((lines.len(), lines[0], lines[lines.len() - 1]), (20000, "line 1", "line 20000"));
+        rig.finish().await;
+    }
+}
+
+/// Commands that run side by side, even the same one, get each their own output.
+#[tokio::test]
+async fn commands_side_by_side() {
+    for rig in rigs().await {
+        let session = rig.session(SessionBuilder::deny_all).await;
+        let run = |text: &str| session.shell(text).into_future();
+        let all = async {
+            tokio::join!(run("echo same; sleep 0.2"), run("echo same; sleep 0.2"), run("echo other"))
+        };
+        let (first, second, other) = soon("the commands", all).await;
+        assert_eq!(first.expect("its output").output().trim_end(), "same");
+        assert_eq!(second.expect("its output").output().trim_end(), "same");
+        assert_eq!(other.expect("its output").output().trim_end(), "other");
+        rig.finish().await;
+    }
+}
+
+/// The newest CLI tells a command's output while it runs, and a command can be killed.
+#[tokio::test]
+async fn output_is_live_and_commands_are_killed() {
     let rig = Rig::start(Script::replies([])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
-    let rpc = session.rpc().shell();
-
-    let good = command("good", "echo out; echo err >&2; pwd");
-    let good = soon("the command", rpc.execute_user_requested(&good)).await.expect("a result");
-    assert!(good.success);
-    assert_eq!(good.exit_code, Some(0));
-    let folder = rig.work().canonicalize().expect("the folder");
-    // The two streams are merged in no fixed order.
-    let mut lines: Vec<&str> = good.output.lines().collect();
-    lines.sort_unstable();
-    assert_eq!(lines, [&*folder.to_string_lossy(), "err", "out"]);
-
-    let bad = command("bad", "echo oh; exit 3");
-    let bad = soon("the command", rpc.execute_user_requested(&bad)).await.expect("a result");
-    assert_eq!(bad.exit_code, Some(3));
-    assert!(bad.output.contains("oh"), "{:?}", bad.output);
+    let run = session.shell("echo started; sleep 1000; echo over").start();
+    let mut run = soon("the start", run).await.expect("a running command");
+    let first = soon("the first output", run.next()).await.expect("output");
+    assert_eq!(first.text, "started\n");
+    assert!(matches!(first.stream, Some(ShellOutputStream::Stdout)));
+    soon("the kill", run.kill()).await.expect("an answer");
+    let output = soon("the end", run.into_future()).await.expect("its output");
+    assert_eq!((output.output().trim_end(), output.exit_code()), ("started", None));
     rig.finish().await;
 }
 
-/// A running command can be cancelled: it ends without an exit code. What is over cannot.
+/// A killed command ends on the older CLI too, which tells exit code 1.
 #[tokio::test]
-async fn a_command_can_be_cancelled() {
-    let rig = Rig::start(Script::replies([])).await;
+async fn commands_are_killed_on_the_older_cli() {
+    let rig = Rig::start_program(Script::replies([]), |_| cli_path_of(NOTIFYING)).await;
     let session = rig.session(SessionBuilder::deny_all).await;
-    let mut events = session.events();
-    let long = command("long", "echo started; sleep 1000; echo over");
-    let cancel = ShellCancelUserRequestedRequest::new("long");
+    let run = soon("the start", session.shell("sleep 1000").start()).await.expect("a running command");
+    soon("the kill", run.kill()).await.expect("an answer");
+    let output = soon("the end", run.into_future()).await.expect("its output");
+    assert_eq!(output.exit_code(), Some(1));
+    rig.finish().await;
+}
 
-    let cancelling = async {
-        loop {
-            let event = soon("the command's first output", events.next()).await.expect("an event");
-            match event.data() {
-                SessionEventData::ToolShellOutput(output) if output.text.contains("started") => break,
-                _ => {}
+/// A command that takes longer than it was given is killed, which is an error.
+#[tokio::test]
+async fn a_time_limit_kills() {
+    for rig in rigs().await {
+        let session = rig.session(SessionBuilder::deny_all).await;
+        let pid = rig.folder().join("pid");
+        let text = format!("echo $$ > {}; sleep 1000", pid.display());
+        let late = session.shell(text).timeout(Duration::from_secs(2)).into_future();
+        let error = soon("the time limit", late).await.expect_err("it never ends");
+        assert!(matches!(error, Error::Timeout { .. }), "{error}");
+        let pid = std::fs::read_to_string(pid).expect("the command had begun");
+        let process = std::path::PathBuf::from(format!("/proc/{}", pid.trim()));
+        let gone = async {
+            while process.exists() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
-        }
-        session.rpc().shell().cancel_user_requested(&cancel).await
-    };
-    let running = soon("the cancelled command", session.rpc().shell().execute_user_requested(&long));
-    let (ended, cancelled) = tokio::join!(running, cancelling);
-    assert!(cancelled.expect("an answer").cancelled);
-    let ended = ended.expect("a result");
-    assert!(!ended.success, "{ended:?}");
-    assert_eq!(ended.exit_code, None);
+        };
+        soon("the command to be killed", gone).await;
+        rig.finish().await;
+    }
+}
 
-    let again = soon("the second cancel", session.rpc().shell().cancel_user_requested(&cancel)).await;
-    assert!(!again.expect("an answer").cancelled);
+/// The end of the session ends the wait for a command.
+#[tokio::test]
+async fn the_session_ends_first() {
+    for rig in rigs().await {
+        let session = rig.session(SessionBuilder::deny_all).await;
+        let run = soon("the start", session.shell("sleep 1000").start()).await.expect("a running command");
+        soon("the disconnect", session.disconnect()).await.expect("a disconnect");
+        // Either the CLI still tells that it was killed, or it says nothing more.
+        match soon("the end", run.into_future()).await {
+            Ok(output) => assert!(!output.is_success(), "{output:?}"),
+            Err(error) => assert!(matches!(error, Error::SessionEnded), "{error}"),
+        }
+        rig.finish().await;
+    }
+}
+
+/// The notifications go to the session that started the command, whichever way, until it has ended.
+#[tokio::test]
+async fn notifications_are_routed() {
+    let rig = Rig::start_program(Script::replies([]), |_| cli_path_of(NOTIFYING)).await;
+    let (mine, others) =
+        (rig.session(SessionBuilder::deny_all).await, rig.session(SessionBuilder::deny_all).await);
+    let heard = Arc::new(Mutex::new(String::new()));
+    let (text, (told, mut exits)) = (Arc::clone(&heard), mpsc::unbounded_channel());
+    mine.on_shell_output(move |output| text.lock().unwrap().push_str(&output.data));
+    mine.on_shell_output(|_| panic!("no ears (this panic belongs to the test)"));
+    let deaf = mine.on_shell_output(|_| unreachable!("it was unsubscribed"));
+    deaf.unsubscribe();
+    mine.on_shell_exit(move |exit| drop(told.send((exit.process_id.clone(), exit.exit_code))));
+    others.on_shell_output(|_| unreachable!("it is not this session's"));
+    others.on_shell_exit(|_| unreachable!("it is not this session's"));
+
+    let request = ShellExecRequest::new("echo one; echo two >&2; exit 7");
+    let process = soon("the start", mine.rpc().shell().exec(&request)).await.expect("a process").process_id;
+    let exit = soon("the exit", exits.recv()).await.expect("an exit");
+    assert_eq!(exit, (process, 7));
+    let heard = async {
+        while heard.lock().unwrap().len() < 8 {
+            tokio::task::yield_now().await;
+        }
+        let mut lines: Vec<String> = heard.lock().unwrap().lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(soon("the output", heard).await, ["one", "two"]);
     rig.finish().await;
 }

@@ -1,0 +1,52 @@
+//! Changing the system message.
+
+use copilot_session::SessionBuilder;
+use copilot_session::types::{ProtocolSystemMessageConfig, ProtocolSystemMessageReplaceConfig};
+use copilot_session_tests::model::{Reply, Script};
+
+use super::rig::{Rig, ask};
+
+/// The system message of a session's first turn, as the model read it.
+async fn read_by_the_model(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> String {
+    let rig = Rig::start(Script::replies([Reply::text("Hello.")])).await;
+    let session = rig.session(|new| configure(new.deny_all())).await;
+    ask(&session, "Hello?").await.expect("an answer");
+    let text = rig.model.requests()[0].system_text();
+    rig.finish().await;
+    text
+}
+
+/// A section is changed by its transform; a transform that fails or panics leaves its section as it is.
+#[tokio::test]
+async fn sections_are_transformed() {
+    let plain = read_by_the_model(|new| new).await;
+    let changed = read_by_the_model(|new| {
+        new.append_system_message("Last words.")
+            .transform_section("tone", async |text, _| format!("TONE BEGINS{text}TONE ENDS"))
+            .transform_section("identity", async |_, _| Err::<String, _>("no idea"))
+            .transform_section("safety", async |_, _| -> String {
+                panic!("no idea (this panic belongs to the test)")
+            })
+    })
+    .await;
+    let (before, rest) = changed.split_once("TONE BEGINS").expect("the section");
+    let (tone, after) = rest.split_once("TONE ENDS").expect("its end");
+    assert!(tone.trim().len() > 20, "{tone:?}");
+    assert!(plain.contains(tone.trim()), "the section was not given as it is: {tone:?}");
+    assert!(after.contains("Last words."), "{after}");
+    let identity = "You are GitHub Copilot";
+    assert!(plain.contains(identity) && before.contains(identity), "the failed transform took it away");
+}
+
+/// Text is added to the system message, or stands for it.
+#[tokio::test]
+async fn the_system_message_is_appended_or_replaced() {
+    let appended = read_by_the_model(|new| new.append_system_message("Answer in Norwegian.")).await;
+    assert!(appended.contains("Answer in Norwegian.") && appended.len() > 1000, "{appended}");
+    let replaced = read_by_the_model(|new| {
+        let own = ProtocolSystemMessageReplaceConfig::new("You are a parrot.");
+        new.configure(|config| config.system_message(ProtocolSystemMessageConfig::Replace(own)))
+    });
+    let replaced = replaced.await;
+    assert_eq!(replaced.trim(), "You are a parrot.");
+}

@@ -1,0 +1,65 @@
+//! The sessions that a CLI has stored, and what else a client can ask it.
+
+use copilot_session::methods::notification::SessionLifecycle;
+use copilot_session::types::{SessionLifecycleType, SessionListRequest};
+use copilot_session::{Error, SessionBuilder};
+use copilot_session_tests::model::{Reply, Script};
+
+use super::rig::{Rig, ask, soon};
+
+/// A session that has had a prompt is listed, described, the last one, and gone once it is deleted;
+/// those who watch are told of each change.
+#[tokio::test]
+async fn sessions_are_listed_and_deleted() {
+    let rig = Rig::start(Script::replies([Reply::text("Noted.")])).await;
+    let client = &rig.client;
+    let mut changes = client.notifications::<SessionLifecycle>();
+    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let watch = client.on::<SessionLifecycle>(move |change| drop(told.send(change.session_id.clone())));
+    let session = rig.session(SessionBuilder::deny_all).await;
+    let created = soon("the lifecycle", changes.next()).await.expect("a change");
+    assert_eq!(created.session_id, session.id());
+    assert!(matches!(created.type_, SessionLifecycleType::SessionCreated), "{created:?}");
+    assert_eq!(soon("the lifecycle", heard.recv()).await.as_deref(), Some(session.id()));
+    watch.unsubscribe();
+
+    ask(&session, "Note this.").await.expect("an answer");
+    let id = session.id().to_owned();
+    soon("the disconnect", session.disconnect()).await.expect("a disconnect");
+    let listed = soon("the list", client.sessions(&SessionListRequest::default())).await.expect("a list");
+    assert_eq!(listed.iter().map(|listed| &*listed.session_id).collect::<Vec<_>>(), [&*id]);
+    let known = soon("the metadata", client.session_metadata(&id)).await.expect("an answer");
+    assert_eq!(known.expect("metadata").session_id, id);
+    assert_eq!(soon("the last", client.last_session_id()).await.expect("an answer"), Some(id.clone()));
+
+    soon("the deletion", client.delete_session(&id)).await.expect("a deletion");
+    assert!(soon("the metadata", client.session_metadata(&id)).await.expect("an answer").is_none());
+    let again = soon("the deletion", client.delete_session(&id)).await.expect_err("it is gone");
+    assert!(matches!(again, Error::Refused { .. }), "{again}");
+    loop {
+        let change = soon("the lifecycle", changes.next()).await.expect("a change");
+        if matches!(change.type_, SessionLifecycleType::SessionDeleted) {
+            break assert_eq!(change.session_id, id);
+        }
+    }
+    rig.finish().await;
+}
+
+/// The CLI answers for itself: a sign of life, its version, the login, the models, the foreground.
+#[tokio::test]
+async fn the_cli_is_asked() {
+    let rig = Rig::start(Script::replies([])).await;
+    let client = &rig.client;
+    assert_eq!(soon("a ping", client.ping("anyone?")).await.expect("an answer"), "pong: anyone?");
+    let status = soon("the status", client.status()).await.expect("an answer");
+    assert_eq!(status.version, client.version().as_str());
+    let login = soon("the login", client.auth_status()).await.expect("an answer");
+    assert!(!login.is_authenticated);
+    let models = soon("the models", client.models()).await.expect_err("nobody is logged in");
+    assert!(models.to_string().contains("Not authenticated"), "{models}");
+    assert_eq!(soon("the foreground", client.foreground_session_id()).await.expect("an answer"), None);
+    let session = rig.session(SessionBuilder::deny_all).await;
+    let shown = soon("the foreground", client.set_foreground_session(session.id())).await;
+    assert!(matches!(shown, Err(Error::Refused { .. })), "{shown:?}");
+    rig.finish().await;
+}
