@@ -37,6 +37,8 @@ impl Turn {
             begun: false,
             dropped: false,
             message: None,
+            answered: false,
+            interaction: None,
             error: None,
         };
         Self { events, tracker, outcome: None }
@@ -121,6 +123,10 @@ struct Tracker {
     /// Whether the prompt was dropped, so that it will not be taken up.
     dropped: bool,
     message: Option<(SessionEvent, AssistantMessageData)>,
+    /// Whether that message is not known to be another prompt's.
+    answered: bool,
+    /// What the prompt is part of. One that went ahead of others shares it with the prompt before it.
+    interaction: Option<String>,
     error: Option<Box<ErrorData>>,
 }
 
@@ -144,7 +150,8 @@ impl Tracker {
             return None;
         }
         let outcome = match event.kind() {
-            "user.message" => json::pick(event.raw_data(), ["messageId"]).map(|[id]| self.user_message(id)),
+            "user.message" => json::pick(event.raw_data(), ["messageId", "interactionId"])
+                .map(|[id, interaction]| self.user_message(id, interaction)),
             "assistant.message" => event.decode().map(|message| self.assistant_message(event, message)),
             "session.error" => {
                 event.decode().or_else(unreadable_error).map(|error| self.session_error(error))
@@ -157,8 +164,11 @@ impl Tracker {
         None
     }
 
-    fn user_message(&mut self, id: Option<&str>) {
+    fn user_message(&mut self, id: Option<&str>, interaction: Option<&str>) {
         let ours = id.and_then(json::string).is_some_and(|id| id == self.message_id);
+        if ours {
+            self.interaction = interaction.and_then(json::string).map(|id| id.into_owned());
+        }
         self.begun |= ours || !self.ids_match;
     }
 
@@ -166,7 +176,15 @@ impl Tracker {
         // CLIs before sub-agents had ids mark their messages in this way.
         #[allow(deprecated)]
         let from_sub_agent = message.parent_tool_call_id.is_some();
-        if self.begun && !from_sub_agent {
+        if !self.begun || from_sub_agent {
+            return;
+        }
+        // Prompts that waited come to an end together, so this may be the answer to another one.
+        let others = self.interaction.is_some()
+            && message.interaction_id.is_some()
+            && self.interaction != message.interaction_id;
+        if !others || !self.answered {
+            self.answered = !others;
             self.message = Some((event.clone(), message));
         }
     }

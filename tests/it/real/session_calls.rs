@@ -1,11 +1,12 @@
 //! What a session can be told: another model, a line of its log, other tools, a form for the answer.
 
+use std::future::IntoFuture;
 use std::sync::Arc;
 
 use copilot_session::types::{
     Attachment, AttachmentBlob, LogRequest, SendMode, SendRequest, SessionLogLevel,
 };
-use copilot_session::{Answer, Error, SessionBuilder, SessionEventData, Tool, TraceContext};
+use copilot_session::{Error, SessionBuilder, SessionEventData, Tool, TraceContext};
 use copilot_session_tests::model::{Reply, Script, Stall};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -128,15 +129,13 @@ async fn a_tool_call_is_cancelled() {
     soon("the tool", begun.notified()).await;
     soon("the abort", session.abort()).await.expect("an abort");
     soon("the tool to be dropped", dropped.notified()).await;
-    assert!(
-        soon("the turn", std::future::IntoFuture::into_future(turn)).await.is_ok_and(|it| it.is_aborted())
-    );
+    assert!(soon("the turn", turn.into_future()).await.is_ok_and(|it| it.is_aborted()));
 
     let turn = prompt(&session, "Wait again.").await;
     soon("the tool", begun.notified()).await;
     soon("the disconnect", session.disconnect()).await.expect("a disconnect");
     soon("the tool to be dropped", dropped.notified()).await;
-    assert!(soon("the turn", std::future::IntoFuture::into_future(turn)).await.is_err());
+    assert!(soon("the turn", turn.into_future()).await.is_err());
     rig.finish().await;
 }
 
@@ -206,7 +205,7 @@ async fn attachments_reach_the_model() {
 }
 
 /// A prompt sent `immediate` while the agent works is read at its next model call, one that is enqueued
-/// after the turn.
+/// after the turn; each turn has the answer to its own prompt.
 #[tokio::test]
 async fn prompts_go_ahead_or_wait() {
     let stall = Stall::new();
@@ -217,12 +216,12 @@ async fn prompts_go_ahead_or_wait() {
     soon("the model to be asked", rig.model.request(0)).await;
     let waits = SendRequest::new("Waits.").mode(SendMode::Enqueue);
     let now = SendRequest::new("Now!").mode(SendMode::Immediate);
-    soon("the prompt", session.send(waits)).await.expect("an id");
-    soon("the prompt", session.send(now)).await.expect("an id");
+    let later = soon("the prompt", session.prompt(waits)).await.expect("a turn");
+    let ahead = soon("the prompt", session.prompt(now)).await.expect("a turn");
     stall.release();
-    let answer: Answer =
-        soon("the turn", std::future::IntoFuture::into_future(turn)).await.expect("an answer");
-    assert_eq!(answer.text(), "Later.");
+    for (turn, text) in [(turn, "Both."), (ahead, "Both."), (later, "Later.")] {
+        assert_eq!(soon("the turn", turn.into_future()).await.expect("an answer").text(), text);
+    }
     let second = rig.model.requests()[1].body().to_string();
     assert!(second.contains("Now!") && !second.contains("Waits."), "{second}");
     assert_eq!(
