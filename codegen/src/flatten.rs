@@ -111,7 +111,9 @@ impl Flattener<'_> {
             Some(Value::Object(result)) if result.get("type") == Some(&json!("null")) => Value::Null,
             Some(result) => {
                 let place = format!("{}: result", method.name);
-                or_null(self.small(result, &format!("{name}Result"), &place)?)
+                let (schema, nullable) = self.small(result, &format!("{name}Result"), &place)?;
+                // There is no JSON-RPC answer without a result, so nothing is `null`.
+                or_null((schema, nullable || may_be_nothing(result)))
             }
         };
         Ok(FlatMethod { source: method.clone(), params, result })
@@ -355,11 +357,15 @@ pub fn branches(schema: &Value) -> Option<Branches<'_>> {
 
 /// The object of an "object or nothing at all", which is how optional params are written.
 fn optional_object(schema: &Value) -> Option<&Value> {
-    let nothing = schema.get("anyOf")?.as_array()?.iter().any(|branch| branch.get("not") == Some(&json!({})));
     match branches(schema)?.values.as_slice() {
-        [one] if nothing && one.get("properties").is_some() => Some(one),
+        [one] if may_be_nothing(schema) && one.get("properties").is_some() => Some(one),
         _ => None,
     }
+}
+
+fn may_be_nothing(schema: &Value) -> bool {
+    let branches = schema.get("anyOf").and_then(Value::as_array);
+    branches.is_some_and(|list| list.iter().any(|branch| branch.get("not") == Some(&json!({}))))
 }
 
 /// The values of a string enum, with their docs.

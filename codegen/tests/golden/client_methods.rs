@@ -10,6 +10,13 @@ impl crate::rpc::ClientMethod for FilesRead {
     type Params = types::ReadRequest;
     type Result = types::ReadResult;
 }
+/// `files.remove`.
+pub enum FilesRemove {}
+impl crate::rpc::ClientMethod for FilesRemove {
+    const NAME: &'static str = "files.remove";
+    type Params = ();
+    type Result = Option<types::ReadResult>;
+}
 /// `log`.
 pub enum Log {}
 impl crate::rpc::ClientMethod for Log {

@@ -140,7 +140,7 @@ pub enum SessionFsAppendFile {}
 impl crate::rpc::ClientMethod for SessionFsAppendFile {
     const NAME: &'static str = "sessionFs.appendFile";
     type Params = types::SessionFsAppendFileRequest;
-    type Result = types::SessionFsError;
+    type Result = Option<types::SessionFsError>;
 }
 /// `sessionFs.exists`.
 pub enum SessionFsExists {}
@@ -154,7 +154,7 @@ pub enum SessionFsMkdir {}
 impl crate::rpc::ClientMethod for SessionFsMkdir {
     const NAME: &'static str = "sessionFs.mkdir";
     type Params = types::SessionFsMkdirRequest;
-    type Result = types::SessionFsError;
+    type Result = Option<types::SessionFsError>;
 }
 /// `sessionFs.readFile`.
 pub enum SessionFsReadFile {}
@@ -189,14 +189,14 @@ pub enum SessionFsRename {}
 impl crate::rpc::ClientMethod for SessionFsRename {
     const NAME: &'static str = "sessionFs.rename";
     type Params = types::SessionFsRenameRequest;
-    type Result = types::SessionFsError;
+    type Result = Option<types::SessionFsError>;
 }
 /// `sessionFs.rm`.
 pub enum SessionFsRm {}
 impl crate::rpc::ClientMethod for SessionFsRm {
     const NAME: &'static str = "sessionFs.rm";
     type Params = types::SessionFsRmRequest;
-    type Result = types::SessionFsError;
+    type Result = Option<types::SessionFsError>;
 }
 /// `sessionFs.sqliteExists`.
 pub enum SessionFsSqliteExists {}
@@ -231,14 +231,14 @@ pub enum SessionFsWriteFile {}
 impl crate::rpc::ClientMethod for SessionFsWriteFile {
     const NAME: &'static str = "sessionFs.writeFile";
     type Params = types::SessionFsWriteFileRequest;
-    type Result = types::SessionFsError;
+    type Result = Option<types::SessionFsError>;
 }
 /// `sessionFs.writeFileBytes`.
 pub enum SessionFsWriteFileBytes {}
 impl crate::rpc::ClientMethod for SessionFsWriteFileBytes {
     const NAME: &'static str = "sessionFs.writeFileBytes";
     type Params = types::SessionFsWriteFileBytesRequest;
-    type Result = types::SessionFsError;
+    type Result = Option<types::SessionFsError>;
 }
 /// `skillProvider.list`.
 pub enum SkillProviderList {}
