@@ -61,7 +61,7 @@ pub(crate) struct Owed {
 }
 
 impl Owed {
-    /// None when the event does not say which request is to be answered.
+    /// None when the event does not say which request is to be answered, or when it is being answered.
     pub fn new(
         session: &Arc<SessionState>,
         event: &SessionEvent,
@@ -74,7 +74,10 @@ impl Owed {
             return None;
         };
         let (session, request_id) = (Arc::clone(session), id.into_owned());
-        session.running().begin(&request_id);
+        // It may come once as an event and once from the list of what waits.
+        if !session.running().begin(&request_id) {
+            return None;
+        }
         Some(Self { session, request_id, method, refusal, open: true })
     }
 

@@ -22,6 +22,7 @@ mod hooks;
 mod id;
 mod json;
 mod notices;
+mod pending;
 mod permission;
 mod process;
 mod reply;

@@ -1,6 +1,7 @@
 //! The handlers that are at work on broadcast requests, so that they can be ended.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Mutex;
 
 use tokio::task::AbortHandle;
@@ -12,9 +13,15 @@ use crate::connection::lock;
 pub(crate) struct Running(Mutex<HashMap<String, Option<AbortHandle>>>);
 
 impl Running {
-    /// A request has come.
-    pub fn begin(&self, request: &str) {
-        lock(&self.0).insert(request.to_owned(), None);
+    /// A request has come. False when it has come before and is at work.
+    pub fn begin(&self, request: &str) -> bool {
+        match lock(&self.0).entry(request.to_owned()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(entry) => {
+                entry.insert(None);
+                true
+            }
+        }
     }
 
     /// Its handler runs as this task.

@@ -10,6 +10,7 @@ use crate::event::SessionEvent;
 use crate::events::Subscription;
 use crate::id;
 use crate::json;
+use crate::pending;
 use crate::rpc;
 use crate::session::Session;
 use crate::session_handlers::Registered;
@@ -110,6 +111,10 @@ impl SessionBuilder {
     /// Takes up a session that was left (`session.resume`), with this configuration and these handlers:
     /// the CLI keeps the conversation but none of these. Waits 2 minutes at most.
     ///
+    /// With `continue_pending_work` set by [`configure`](Self::configure), the tool calls and permission
+    /// requests that were open when the session was left are answered by the handlers, and the turn goes
+    /// on; without it they are over.
+    ///
     /// # Errors
     /// As [`create`](Self::create).
     #[inline]
@@ -139,7 +144,8 @@ impl SessionBuilder {
         if !tools.is_empty() {
             config.tools = Some(tools.iter().map(|tool| tool.declaration.clone()).collect());
         }
-        (Opening { client, id, tools, registered, observers }, wire::to_json(&config))
+        let continues = config.continue_pending_work == Some(true);
+        (Opening { client, id, tools, registered, observers, continues }, wire::to_json(&config))
     }
 }
 
@@ -182,11 +188,13 @@ struct Opening {
     tools: Vec<Tool>,
     registered: Registered,
     observers: Vec<Observer>,
+    /// Whether what was open when the session was left is still to be answered.
+    continues: bool,
 }
 
 impl Opening {
     async fn open(self, method: &'static str, config: String) -> Result<Session, Error> {
-        let Self { client, id, tools, registered, observers } = self;
+        let Self { client, id, tools, registered, observers, continues } = self;
         if !registered.answers("permission.requested") {
             let text = "say what the agent may do: on_permission, approve_all or deny_all";
             return Err(Error::Invalid(text.to_owned()));
@@ -201,12 +209,12 @@ impl Opening {
         if !client.connection().register(Arc::clone(&state)) {
             return Err(Error::Invalid(format!("session {id} is open already on this client")));
         }
-        let mut pending = Pending { client: &client, state: &state, outcome: Outcome::Unknown };
+        let mut opening = Unopened { client: &client, state: &state, outcome: Outcome::Unknown };
         for observer in observers {
             drop(Subscription::start(state.subscribe(), observer));
         }
         let call = client.caller().call_json::<()>(method, config).json();
-        let opened = rpc::within(method, OPEN, call).await.inspect_err(|error| pending.failed(error))?;
+        let opened = rpc::within(method, OPEN, call).await.inspect_err(|error| opening.failed(error))?;
         let [capabilities] = json::pick(&opened, ["capabilities"]).unwrap_or_default();
         lock(state.capabilities()).begin(capabilities.unwrap_or("{}"));
         // The answer to resume has every key of the answer to create.
@@ -215,18 +223,35 @@ impl Opening {
         if let Some(other) = opened.session_id.as_ref().filter(|other| **other != id) {
             return Err(Error::Invalid(format!("the CLI opened session {other}, not {id}")));
         }
-        for event in interests {
-            let request = RegisterEventInterestParams::new(event);
-            SessionRpc(state.caller()).event_log().register_interest(&request).within(OPEN).await?;
-        }
-        pending.outcome = Outcome::Open;
-        drop(pending);
+        begin(&state, interests, continues).await?;
+        opening.outcome = Outcome::Open;
+        drop(opening);
         Ok(Session::new(client, state, opened))
     }
 }
 
+/// What a session that was opened still needs.
+async fn begin(
+    state: &Arc<SessionState>,
+    interests: Vec<&'static str>,
+    continues: bool,
+) -> Result<(), Error> {
+    for event in interests {
+        let request = RegisterEventInterestParams::new(event);
+        match SessionRpc(state.caller()).event_log().register_interest(&request).within(OPEN).await {
+            // An old CLI does not send such events at all.
+            Err(error) if !error.is_method_not_found() => return Err(error),
+            _ => {}
+        }
+    }
+    if continues {
+        pending::answer(state).await;
+    }
+    Ok(())
+}
+
 /// Takes the session off the connection again, unless it came to be, and leaves it if it may have.
-struct Pending<'a> {
+struct Unopened<'a> {
     client: &'a ClientInner,
     state: &'a SessionState,
     outcome: Outcome,
@@ -241,7 +266,7 @@ enum Outcome {
     Open,
 }
 
-impl Pending<'_> {
+impl Unopened<'_> {
     fn failed(&mut self, error: &Error) {
         if error.code().is_some() {
             self.outcome = Outcome::Refused;
@@ -249,7 +274,7 @@ impl Pending<'_> {
     }
 }
 
-impl Drop for Pending<'_> {
+impl Drop for Unopened<'_> {
     fn drop(&mut self) {
         if self.outcome == Outcome::Unknown {
             self.state.caller().leave(self.client.version().leave());

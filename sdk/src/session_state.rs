@@ -120,18 +120,23 @@ impl SessionState {
     /// Takes a live event: answers what it asks, then shows it to all who watch.
     pub fn deliver(self: &Arc<Self>, event: SessionEvent) {
         match event.kind() {
-            "external_tool.requested" => tool::requested(self, &event),
             "capabilities.changed" => lock(&self.capabilities).change(event.raw_data()),
             "abort" if !self.versions.has(Feature::AbortCompletesTools) => self.running.cancel_all(),
             kind if kind.ends_with("completed") => self.completed(&event),
-            kind => {
-                let ask = lock(&self.handlers).broadcasts.get(kind).cloned();
-                if let Some(ask) = ask {
-                    ask(self, &event);
-                }
-            }
+            _ => self.ask(&event),
         }
         self.observers.push(event);
+    }
+
+    /// Has an event answered that asks something of a client.
+    pub fn ask(self: &Arc<Self>, event: &SessionEvent) {
+        if event.kind() == "external_tool.requested" {
+            return tool::requested(self, event);
+        }
+        let ask = lock(&self.handlers).broadcasts.get(event.kind()).cloned();
+        if let Some(ask) = ask {
+            ask(self, event);
+        }
     }
 
     /// A request that was answered, by whomever, or has become void needs no answer of ours.

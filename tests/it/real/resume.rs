@@ -1,9 +1,13 @@
 //! Sessions that are taken up again.
 
-use copilot_session::{Error, SessionBuilder, SessionEvent};
-use copilot_session_tests::model::{Reply, Script};
+use std::future::IntoFuture;
 
-use super::rig::{Rig, ask, soon, unreadable};
+use copilot_session::{Decision, Error, PermissionRequest, SessionBuilder, SessionEvent, Tool};
+use copilot_session_tests::model::{Reply, Script};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::rig::{Rig, ask, prompt, soon, unreadable};
 
 /// The id of each event with that of its parent.
 fn ids(events: &[SessionEvent]) -> Vec<(String, Option<String>)> {
@@ -67,6 +71,69 @@ async fn a_session_outlives_a_dropped_client() {
     let session = rig.resume(&id, SessionBuilder::deny_all).await.expect("the session");
     assert_eq!(ask(&session, "Which word?").await.expect("an answer").text(), "Stork.");
     assert!(has(&rig.model.requests()[1].body()["messages"].to_string(), &["Noted: stork."]));
+    rig.finish().await;
+}
+
+/// A CLI that was killed in the middle of a tool call and of a permission request: whoever takes the
+/// session up answers both, if it says that the work goes on.
+#[tokio::test]
+async fn what_was_open_is_answered() {
+    let call = Reply::tool_call("count", json!({}))
+        .then_tool_call("bash", json!({ "command": "echo hello", "description": "a command" }));
+    let mut rig = Rig::start(Script::replies([call, Reply::text("All done.")])).await;
+    let count = |text: Option<&'static str>, told: mpsc::UnboundedSender<String>| {
+        let schema = json!({ "type": "object" });
+        let tool = Tool::with_schema("count", "Counts", schema, move |_: serde_json::Value, context| {
+            let context: copilot_session::ToolContext = context;
+            told.send(context.tool_call_id().to_owned()).expect("the test waits");
+            async move {
+                match text {
+                    Some(text) => text,
+                    None => std::future::pending().await,
+                }
+            }
+        });
+        tool.declare(|tool| tool.skip_permission(true))
+    };
+    let (told, mut calls) = mpsc::unbounded_channel();
+    let (asked, mut requests) = mpsc::unbounded_channel();
+    let ask_first = asked.clone();
+    let session = rig.session(|new: SessionBuilder| {
+        new.tool(count(None, told.clone())).on_permission(move |request: PermissionRequest, _| {
+            ask_first.send(request.command().map(str::to_owned)).expect("the test waits");
+            std::future::pending::<Decision>()
+        })
+    });
+    let session = session.await;
+    let id = session.id().to_owned();
+    let turn = prompt(&session, "Count.").await;
+    let call = soon("the tool", calls.recv()).await.expect("a call");
+    let command = soon("the permission request", requests.recv()).await.expect("a request");
+    let another = rig.another_client().await;
+    drop((session, std::mem::replace(&mut rig.client, another)));
+    assert!(soon("the turn", turn.into_future()).await.is_err());
+
+    let (idle, mut ended) = mpsc::unbounded_channel();
+    let session = rig.resume(&id, |new| {
+        new.tool(count(Some("three"), told))
+            .on_permission(move |request: PermissionRequest, _| {
+                asked.send(request.command().map(str::to_owned)).expect("the test waits");
+                async { Decision::approve() }
+            })
+            .configure(|config| config.continue_pending_work(true))
+            .on_event(move |event| match event.kind() {
+                "session.idle" => drop(idle.send(())),
+                _ => {}
+            })
+    });
+    let session = session.await.expect("the session");
+    assert_eq!(soon("the tool again", calls.recv()).await.as_ref(), Some(&call));
+    assert_eq!(soon("the request again", requests.recv()).await, Some(command));
+    soon("the work to end", ended.recv()).await.expect("an idle");
+    let results = rig.model.requests()[1].tool_results();
+    assert_eq!(results[0].1, "three");
+    assert!(results[1].1.contains("hello"), "{results:?}");
+    drop(session);
     rig.finish().await;
 }
 
