@@ -69,3 +69,9 @@ pub use tool::{IntoToolResult, Tool, ToolContext, ToolResult};
 pub use trace_context::TraceContext;
 pub use turn::Turn;
 pub use versions::{CliVersion, Feature};
+
+#[doc = include_str!("../docs/guide.md")]
+pub mod guide {}
+
+#[doc = include_str!("../docs/python.md")]
+pub mod python {}

@@ -1,6 +1,7 @@
 //! All tests, in one binary.
 
 mod connection;
+mod docs;
 mod generated;
 mod permissions;
 mod real;

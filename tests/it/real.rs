@@ -2,6 +2,7 @@
 
 mod dialogs;
 mod hooks;
+mod life;
 #[cfg(unix)]
 mod lifeline;
 #[cfg(target_os = "linux")]

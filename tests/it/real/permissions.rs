@@ -8,7 +8,7 @@ use copilot_session::{Decision, PermissionRequest, SessionBuilder, Tool};
 use copilot_session_tests::model::{Reply, Script};
 use serde_json::{Value, json};
 
-use super::rig::{Rig, ask};
+use super::rig::{Rig, ask, soon};
 
 /// A call of the CLI's shell.
 fn shell(command: &str) -> Reply {
@@ -33,6 +33,15 @@ async fn run(
 
 /// What was asked of a handler: in words, and whether it only reads.
 type Asked = Arc<Mutex<Vec<(String, bool)>>>;
+
+/// A session for which nobody said what the agent may do is not made.
+#[tokio::test]
+async fn a_policy_must_be_chosen() {
+    let rig = Rig::start(Script::replies([])).await;
+    let error = soon("the refusal", rig.client.session().create()).await.expect_err("nothing was said");
+    assert!(matches!(error, copilot_session::Error::Invalid(_)), "{error}");
+    rig.finish().await;
+}
 
 /// An approved command runs; a refused one does not, and the model reads the reason.
 #[tokio::test]

@@ -72,6 +72,14 @@ async fn the_model_sees_the_schema_of_a_tool() {
     rig.finish().await;
 }
 
+/// A tool that gives nothing has failed, and the model is told so.
+#[tokio::test]
+async fn a_tool_without_a_result_fails() {
+    let tool = Tool::new("find", "Finds it", async |_: (), _| None::<String>);
+    let text = result_read_by_the_model(tool, json!({})).await;
+    assert!(text.contains("Tool returned no result."), "{text}");
+}
+
 /// The model reads why a tool failed.
 #[tokio::test]
 async fn the_error_of_a_tool_reaches_the_model() {

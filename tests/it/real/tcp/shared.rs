@@ -99,8 +99,21 @@ async fn each_tool_is_answered_by_its_owner() {
     shared.finish().await;
 }
 
-/// The first answer to a permission counts, whichever client gives it; the later one changes nothing and
-/// fails nothing.
+/// One client leaves a permission request to the other, which answers it.
+#[tokio::test]
+async fn one_leaves_it_to_the_other() {
+    let (tool, calls) = counting("danger");
+    let leaving =
+        move |new: SessionBuilder| new.tool(tool).on_permission(async |_, _| Decision::leave_to_others());
+    let deciding = |new: SessionBuilder| new.on_permission(async |_, _| Decision::approve());
+    let replies = [Reply::tool_call("danger", json!({})), Reply::text("Done.")];
+    let shared = Shared::start(replies, leaving, deciding).await;
+    assert_eq!(ask(&shared.left, "Go on.").await.expect("an answer").text(), "Done.");
+    assert_eq!(calls.load(SeqCst), 1);
+    shared.finish().await;
+}
+
+/// The first answer to a permission counts, whichever client gives it; the other's handler is ended.
 #[tokio::test]
 async fn the_first_answer_counts() {
     let (tool, calls) = counting("danger");
@@ -126,7 +139,7 @@ async fn the_first_answer_counts() {
     let seen = turn(events).await;
     assert_eq!((count(&seen, "permission.requested"), count(&seen, "permission.completed")), (1, 1));
 
-    // Now the late answer goes out, and the next turn comes after it on the same connection.
+    // Nobody waits for that any more.
     settled.add_permits(1);
     assert_eq!(ask(&shared.left, "All well?").await.expect("an answer").text(), "Fine.");
     assert_eq!(calls.load(SeqCst), 0, "the late answer let the tool run");

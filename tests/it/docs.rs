@@ -1,0 +1,42 @@
+//! The docs keep what they promise.
+
+const GUIDE: &str = include_str!("../../sdk/docs/guide.md");
+const PYTHON: &str = include_str!("../../sdk/docs/python.md");
+
+/// Each example of the guide is no longer than its heading says.
+#[test]
+fn examples_are_short() {
+    let sections = GUIDE.split("\n## ").skip(1);
+    let mut count = 0;
+    for section in sections {
+        let (heading, rest) = section.split_once('\n').expect("a heading");
+        let limit = heading.split_once('(').and_then(|(_, limit)| limit.split_once(" lines)"));
+        let limit: usize = limit.and_then(|(limit, _)| limit.parse().ok()).expect("a number of lines");
+        let code = rest.split_once("```rust,no_run\n").and_then(|(_, rest)| rest.split_once("\n```"));
+        let shown = code.expect("an example").0.lines().filter(|line| !line.starts_with("# "));
+        assert!(shown.clone().count() <= limit, "{heading}: {}", shown.collect::<Vec<_>>().join("\n"));
+        count += 1;
+    }
+    assert!(count >= 6, "{count} examples");
+}
+
+/// Every row of the table names tests on the real CLI that exist.
+#[test]
+fn the_table_names_tests() {
+    let rows: Vec<&str> = PYTHON.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
+    assert!(rows.len() > 30, "{} rows", rows.len());
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        assert!(cells.len() == 3 && cells.iter().all(|cell| !cell.is_empty()), "{row}");
+        for test in cells[2].split(", ") {
+            let test = test.trim_matches('`');
+            let (file, name) = test.rsplit_once("::").expect("a test's path");
+            let path = format!("{}/it/real/{}.rs", env!("CARGO_MANIFEST_DIR"), file.replace("::", "/"));
+            let source = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+            assert!(
+                source.contains(&format!("#[tokio::test]\nasync fn {name}()")),
+                "{test} is not in {path}"
+            );
+        }
+    }
+}
