@@ -121,9 +121,10 @@ async fn what_was_open_is_answered() {
                 async { Decision::approve() }
             })
             .configure(|config| config.continue_pending_work(true))
-            .on_event(move |event| match event.kind() {
-                "session.idle" => drop(idle.send(())),
-                _ => {}
+            .on_event(move |event| {
+                if event.kind() == "session.idle" {
+                    drop(idle.send(()));
+                }
             })
     });
     let session = session.await.expect("the session");
