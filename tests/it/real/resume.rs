@@ -123,7 +123,7 @@ async fn what_was_open_is_answered() {
             .configure(|config| config.continue_pending_work(true))
             .on_event(move |event| {
                 if event.kind() == "session.idle" {
-                    drop(idle.send(()));
+                    drop(idle.send(event.id().to_owned()));
                 }
             })
     });
