@@ -15,7 +15,7 @@ use crate::handler::{self, ClientContext};
 use crate::process::{self, Launch};
 use crate::rpc::ClientMethod;
 use crate::trace_context::TraceContext;
-use crate::types::ConnectClientInfo;
+use crate::types::{ConnectClientInfo, ConnectRequest};
 
 /// Options of a [`Client`].
 ///
@@ -120,6 +120,12 @@ impl ClientBuilder {
     /// environment too, such as `GH_TOKEN`.
     pub fn no_login(mut self) -> Self {
         self.use_login = false;
+        self
+    }
+
+    /// Sets anything else that `connect` takes.
+    pub fn configure(mut self, change: impl FnOnce(ConnectRequest) -> ConnectRequest) -> Self {
+        self.setup.greeting = change(self.setup.greeting);
         self
     }
 

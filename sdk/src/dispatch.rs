@@ -7,6 +7,7 @@ use crate::error::RpcError;
 use crate::event::SessionEvent;
 use crate::handler::{Answer, Answering, ClientContext, HandlerContext};
 use crate::json;
+use crate::session_state::SessionState;
 
 /// Sorts one message.
 pub(crate) fn message(connection: &Arc<Connection>, body: &[u8]) {
@@ -62,7 +63,7 @@ fn notification(connection: &Arc<Connection>, method: &str, params: &str) {
             connection.notices().push(method, params);
             // Some methods of the schema come as notifications, whose answer nobody wants.
             if let Some(handling) = handling(connection, method, params) {
-                tokio::spawn(async move { handling().await });
+                tokio::spawn(async move { (handling.call)().await });
             }
         }
     }
@@ -83,20 +84,34 @@ fn event(connection: &Connection, params: &str) {
 
 fn request(connection: &Arc<Connection>, id: &str, method: &str, params: &str) {
     let answer = Answer::new(Arc::clone(connection), id);
-    let Some(handling) = handling(connection, method, params) else {
+    let Some(Handling { call, session }) = handling(connection, method, params) else {
         let error = RpcError::new(RpcError::METHOD_NOT_FOUND, format!("Unhandled method {method}"));
         return answer.give(Err(error));
     };
-    tokio::spawn(async move { answer.give(handling().await) });
+    let Some(session) = session else {
+        tokio::spawn(async move { answer.give(call().await) });
+        return;
+    };
+    // Ended with its session, which gives an error for an answer.
+    session.requests().begin(id);
+    let (state, key) = (Arc::clone(&session), id.to_owned());
+    let task = tokio::spawn(async move {
+        answer.give(call().await);
+        state.requests().end(&key);
+    });
+    session.requests().set(id, task.abort_handle());
 }
 
-/// The call of the handler for a method, the session's own or else the client's. It is made in a task
-/// of its own, since the reader runs no code of a handler.
-fn handling(
-    connection: &Arc<Connection>,
-    method: &str,
-    params: &str,
-) -> Option<Box<dyn FnOnce() -> Answering + Send>> {
+/// What is to be done about a request.
+struct Handling {
+    /// Calls the handler. In a task of its own, since the reader runs no code of a handler.
+    call: Box<dyn FnOnce() -> Answering + Send>,
+    /// Whose handler it is, when it is not the client's.
+    session: Option<Arc<SessionState>>,
+}
+
+/// Finds the handler for a method, the session's own or else the client's.
+fn handling(connection: &Arc<Connection>, method: &str, params: &str) -> Option<Handling> {
     let [id, registration] = json::pick(params, ["sessionId", "registrationId"]).unwrap_or_default();
     let id = id.and_then(json::string);
     // A session registers its token under its own id, and may be asked for it before the CLI has the session.
@@ -106,9 +121,10 @@ fn handling(
     if let Some(session) = session
         && let Some(handler) = session.handler(method)
     {
-        return Some(Box::new(move || handler(params, HandlerContext { session })));
+        let context = HandlerContext { session: Arc::clone(&session) };
+        return Some(Handling { call: Box::new(move || handler(params, context)), session: Some(session) });
     }
     let handler = connection.handler(method)?;
     let context = ClientContext::new(Arc::clone(connection), id.as_deref());
-    Some(Box::new(move || handler(params, context)))
+    Some(Handling { call: Box::new(move || handler(params, context)), session: None })
 }

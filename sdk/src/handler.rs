@@ -25,9 +25,15 @@ where
     F: Fn(M::Params, Context) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
 {
+    let handle = Arc::new(handle);
     Arc::new(move |params, context| {
-        let handling = decode::<M>(&params).map(|params| handle(params, context));
-        Box::pin(async move { handling?.await.map(|result| wire::to_json(&result)) })
+        let handle = Arc::clone(&handle);
+        Box::pin(async move {
+            let params = decode::<M>(&params)?;
+            let result = reply::caught(|| handle(params, context)).await;
+            let result = result.map_err(|panic| RpcError::new(RpcError::INTERNAL_ERROR, panic))?;
+            result.map(|result| wire::to_json(&result))
+        })
     })
 }
 

@@ -1,4 +1,4 @@
-//! The handlers that are at work on broadcast requests, so that they can be ended.
+//! The handlers that are at work, so that they can be ended.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

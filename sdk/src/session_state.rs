@@ -26,6 +26,7 @@ pub(crate) struct SessionState {
     notices: Notices,
     handlers: Mutex<Handlers>,
     running: Running,
+    requests: Running,
     capabilities: Mutex<Known>,
     /// Held while a shell command is started.
     shell_start: tokio::sync::Mutex<()>,
@@ -57,6 +58,7 @@ impl SessionState {
             notices: Notices::default(),
             handlers: Mutex::new(handlers),
             running: Running::default(),
+            requests: Running::default(),
             capabilities: Mutex::default(),
             shell_start: tokio::sync::Mutex::default(),
         })
@@ -78,8 +80,14 @@ impl SessionState {
         &self.notices
     }
 
+    /// The handlers at work on broadcast requests, by request.
     pub fn running(&self) -> &Running {
         &self.running
+    }
+
+    /// The handlers at work on the CLI's JSON-RPC requests, by id.
+    pub fn requests(&self) -> &Running {
+        &self.requests
     }
 
     pub fn handler(&self, method: &str) -> Option<Handler<HandlerContext>> {
@@ -155,6 +163,7 @@ impl SessionState {
         let handlers = std::mem::take(&mut *lock(&self.handlers));
         drop(handlers);
         self.running.cancel_all();
+        self.requests.cancel_all();
         let ended = closed.map_or(Ended::Session, Ended::Connection);
         self.notices.end(ended.clone());
         self.observers.end(ended);
