@@ -363,9 +363,10 @@ fn optional_object(schema: &Value) -> Option<&Value> {
     }
 }
 
+/// Whether nothing at all is one of the branches.
 fn may_be_nothing(schema: &Value) -> bool {
     let branches = schema.get("anyOf").and_then(Value::as_array);
-    branches.is_some_and(|list| list.iter().any(|branch| branch.get("not") == Some(&json!({}))))
+    branches.is_some_and(|branches| branches.iter().any(|branch| branch.get("not") == Some(&json!({}))))
 }
 
 /// The values of a string enum, with their docs.

@@ -10,7 +10,7 @@ use crate::rpc::{Caller, ClientMethod};
 use crate::server_rpc::ServerRpc;
 use crate::session_rpc::SessionRpc;
 use crate::session_state::SessionState;
-use crate::wire;
+use crate::wire::{self, Wire};
 
 /// Code that answers requests of one method: params in, the result's JSON out.
 pub(crate) type Handler<Context> = Arc<dyn Fn(Box<str>, Context) -> Answering + Send + Sync>;
@@ -32,7 +32,7 @@ where
             let params = decode::<M>(&params)?;
             let result = reply::caught(|| handle(params, context)).await;
             let result = result.map_err(|panic| RpcError::new(RpcError::INTERNAL_ERROR, panic))?;
-            result.map(|result| wire::to_json(&result))
+            result.map(|result| result_json(&result))
         })
     })
 }
@@ -61,15 +61,20 @@ where
                 Err(error) => Err(error),
             };
             match (result, refuse) {
-                (Ok(result), _) => Ok(wire::to_json(&result)),
+                (Ok(result), _) => Ok(result_json(&result)),
                 (Err(error), Some(refuse)) => {
                     tracing::warn!(method = M::NAME, %error, "a handler failed, so the answer is no");
-                    Ok(wire::to_json(&refuse(error.message)))
+                    Ok(result_json(&refuse(error.message)))
                 }
                 (Err(error), None) => Err(error),
             }
         })
     })
+}
+
+/// A result as JSON: nothing is `null`, as a result may be, where nothing in params is an empty object.
+fn result_json(result: &dyn Wire) -> String {
+    if result.is_absent() { "null".to_owned() } else { wire::to_json(result) }
 }
 
 #[inline]

@@ -86,6 +86,9 @@ impl Wire for () {
     fn absent(&mut self) -> bool {
         true
     }
+    fn is_absent(&self) -> bool {
+        true
+    }
 }
 
 impl Wire for serde_json::Value {
