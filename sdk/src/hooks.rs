@@ -1,13 +1,13 @@
 //! Hooks: code that the CLI calls at points of a session's life (`hooks.invoke`).
 
 use std::collections::{BTreeMap, HashMap};
-use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::error::RpcError;
-use crate::handler::{Handler, HandlerContext};
+use crate::handler::{Answering, Handler, HandlerContext};
 use crate::json;
 use crate::reply::{self, IntoReply};
+use crate::rpc;
 use crate::types::*;
 use crate::versions::Feature;
 use crate::wire::{self, Wire};
@@ -18,17 +18,11 @@ pub trait Hook: Wire + Send + 'static {
     const TYPE: &'static str;
     /// What the hook answers; the default is no opinion.
     type Output: Wire + Default + Send + 'static;
-    /// What a hook answers that failed, where its opinion may be a refusal.
-    #[doc(hidden)]
-    fn refusal(reason: &str) -> Option<Self::Output> {
-        let _ = reason;
-        None
-    }
 }
 
 /// The types of hooks.
 macro_rules! hooks {
-    ($($name:literal $input:ident => $output:ident $(refused $refusal:expr)?;)*) => {
+    ($($name:literal $input:ident => $output:ident;)*) => {
         /// The types of hooks that have an input of their own.
         #[cfg(test)]
         pub(crate) const TYPES: &[&str] = &[$($name),*];
@@ -36,10 +30,6 @@ macro_rules! hooks {
             impl Hook for $input {
                 const TYPE: &'static str = $name;
                 type Output = $output;
-                $(fn refusal(reason: &str) -> Option<$output> {
-                    let refusal: fn(&str) -> $output = $refusal;
-                    Some(refusal(reason))
-                })?
             }
         )*
     };
@@ -67,7 +57,7 @@ macro_rules! outputs {
 }
 
 hooks! {
-    "preToolUse" PreToolUseHookInput => PreToolUseHookOutput refused |reason| PreToolUseHookOutput::deny(reason);
+    "preToolUse" PreToolUseHookInput => PreToolUseHookOutput;
     "preMcpToolCall" PreMcpToolCallHookInput => PreMcpToolCallHookOutput;
     "postToolUse" PostToolUseHookInput => PostToolUseHookOutput;
     "postToolUseFailure" PostToolUseFailureHookInput => PostToolUseFailureHookOutput;
@@ -82,10 +72,7 @@ hooks! {
     "subagentStart" SubagentStartHookInput => SubagentStartHookOutput;
     "subagentStop" SubagentStopHookInput => SubagentStopHookOutput;
     "preCompact" PreCompactHookInput => PreCompactHookOutput;
-    "permissionRequest" PermissionRequestHookInput => PermissionRequestHookOutput
-        refused |reason| PermissionRequestHookOutput::default()
-            .behavior(PermissionRequestHookBehavior::Deny)
-            .message(reason);
+    "permissionRequest" PermissionRequestHookInput => PermissionRequestHookOutput;
     "notification" NotificationHookInput => NotificationHookOutput;
 }
 
@@ -132,6 +119,14 @@ impl PreToolUseHookOutput {
     }
 }
 
+impl PermissionRequestHookOutput {
+    /// Refuses it; the model reads the reason.
+    #[inline]
+    pub fn deny(reason: impl Into<String>) -> Self {
+        Self::default().behavior(PermissionRequestHookBehavior::Deny).message(reason)
+    }
+}
+
 /// A hook of a type that is known by its name only: what [`SessionBuilder::on_other_hook`] is called with.
 ///
 /// [`SessionBuilder::on_other_hook`]: crate::SessionBuilder::on_other_hook
@@ -144,9 +139,7 @@ pub struct OtherHook {
     pub input: serde_json::Value,
 }
 
-type Answering = Pin<Box<dyn Future<Output = Result<Option<String>, RpcError>> + Send>>;
-
-/// Code for one type of hook: the input's JSON in, the output's out.
+/// Code for one type of hook: the input's JSON in, the answer's out.
 pub(crate) type HookHandler = Arc<dyn Fn(&str, HandlerContext) -> Answering + Send + Sync>;
 
 /// The hooks of a session.
@@ -177,12 +170,7 @@ impl Hooks {
                     Ok(input) => reply::replied(|| handle(input, context)).await,
                     Err(error) => Err(error.to_string()),
                 };
-                output.map(|output| Some(wire::to_json(&output))).or_else(|failure| {
-                    tracing::warn!(hook = H::TYPE, failure, "a hook failed");
-                    let refusal = H::refusal(&format!("the hook failed: {failure}"));
-                    let refusal = refusal.ok_or_else(|| RpcError::new(RpcError::INTERNAL_ERROR, failure))?;
-                    Ok(Some(wire::to_json(&refusal)))
-                })
+                answer(H::TYPE, output.map(|output| Some(wire::to_json(&output))))
             })
         });
         self.by_type.insert(H::TYPE, run);
@@ -198,9 +186,9 @@ impl Hooks {
         self.other = Some(Arc::new(move |hook, context| {
             let handle = Arc::clone(&handle);
             Box::pin(async move {
+                let kind = hook.hook_type.clone();
                 let output = reply::replied(|| handle(hook, context)).await;
-                let output = output.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure))?;
-                Ok((!output.is_null()).then(|| output.to_string()))
+                answer(&kind, output.map(|output| (!output.is_null()).then(|| output.to_string())))
             })
         }));
     }
@@ -208,11 +196,7 @@ impl Hooks {
     /// The handler of `hooks.invoke`. A type that nobody handles is answered with no opinion.
     pub fn into_handler(self) -> Handler<HandlerContext> {
         Arc::new(move |params, context| {
-            let answering = self.answer(&params, context);
-            Box::pin(async move {
-                let output = answering?.await?;
-                Ok(output.map_or_else(|| "{}".to_owned(), |output| format!(r#"{{"output":{output}}}"#)))
-            })
+            self.answer(&params, context).unwrap_or_else(|error| Box::pin(async { Err(error) }))
         })
     }
 
@@ -227,10 +211,37 @@ impl Hooks {
                 false => hook(&arguments_as_object(input), context),
             });
         }
-        let Some(other) = &self.other else { return Ok(Box::pin(async { Ok(None) })) };
-        let input = serde_json::from_str(input).map_err(|error| invalid(&error.to_string()))?;
-        Ok(other(OtherHook { hook_type: kind.into_owned(), input }, context))
+        let Some(other) = &self.other else { return Ok(Box::pin(async { Ok("{}".to_owned()) })) };
+        match serde_json::from_str(input) {
+            Ok(input) => Ok(other(OtherHook { hook_type: kind.into_owned(), input }, context)),
+            Err(error) => {
+                let refusal = answer(&kind, Err(error.to_string()));
+                Ok(Box::pin(async { refusal }))
+            }
+        }
     }
+}
+
+/// What a hook of this type is answered with. A hook that failed, or whose output cannot be sent, refuses
+/// where its opinion may be a refusal: to the CLI an error is no opinion.
+fn answer(kind: &str, output: Result<Option<String>, String>) -> Result<String, RpcError> {
+    let result = |output: Option<String>| match output {
+        Some(output) => {
+            let result = format!(r#"{{"output":{output}}}"#);
+            rpc::check_depth(&result).map_err(|error| error.to_string()).map(|()| result)
+        }
+        None => Ok("{}".to_owned()),
+    };
+    output.and_then(result).or_else(|failure| {
+        tracing::warn!(hook = kind, failure, "a hook failed");
+        let reason = format!("the hook failed: {failure}");
+        let refusal = match kind {
+            PreToolUseHookInput::TYPE => wire::to_json(&PreToolUseHookOutput::deny(reason)),
+            PermissionRequestHookInput::TYPE => wire::to_json(&PermissionRequestHookOutput::deny(reason)),
+            _ => return Err(RpcError::new(RpcError::INTERNAL_ERROR, failure)),
+        };
+        Ok(format!(r#"{{"output":{refusal}}}"#))
+    })
 }
 
 /// Old CLIs give a tool's arguments as a string of JSON. All else in the input stays as it is.

@@ -68,8 +68,10 @@ pub(crate) async fn replied<R, T>(call: impl FnOnce() -> T + Send) -> Result<R, 
 where
     T: Future<Output: IntoReply<R>> + Send,
 {
-    match caught(call).await {
-        Ok(reply) => reply.into_reply(),
-        Err(panicked) => Err(panicked),
-    }
+    // With the words of its error, which are the handler's own code too.
+    let replying = || {
+        let handling = call();
+        async move { handling.await.into_reply() }
+    };
+    caught(replying).await?
 }

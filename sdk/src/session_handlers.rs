@@ -219,7 +219,7 @@ impl SessionBuilder {
     }
 
     /// Has every hook called that has no handler of its own, of types that are not in the schema, too. Its
-    /// output is JSON; `null` is no opinion.
+    /// output is JSON; `null` is no opinion. One that fails counts as with [`hook`](Self::hook).
     pub fn on_other_hook<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(OtherHook, HandlerContext) -> Fut + Send + Sync + 'static,
