@@ -1,5 +1,6 @@
 //! All tests, in one binary.
 
+mod callbacks;
 mod connection;
 mod docs;
 mod generated;

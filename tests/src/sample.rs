@@ -26,6 +26,15 @@ pub struct Schemas {
     events: BTreeMap<String, Value>,
     /// What has no definition of its own, as `method: params`, `method: result` or `event: data`.
     loose: BTreeMap<String, Value>,
+    /// What the CLI calls on a client, by name.
+    client_methods: BTreeMap<String, ClientMethod>,
+}
+
+/// The schemas of a method that the CLI calls on a client.
+struct ClientMethod {
+    of_session: bool,
+    params: Value,
+    result: Value,
 }
 
 /// JSON that fits a schema.
@@ -101,7 +110,12 @@ impl Schemas {
                 fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         });
-        let mut schemas = Self { definitions: Map::new(), events: BTreeMap::new(), loose: BTreeMap::new() };
+        let mut schemas = Self {
+            definitions: Map::new(),
+            events: BTreeMap::new(),
+            loose: BTreeMap::new(),
+            client_methods: BTreeMap::new(),
+        };
         for file in [&supplement, &events, &api] {
             schemas.definitions.extend(file["definitions"].as_object().cloned().unwrap_or_default());
         }
@@ -118,6 +132,9 @@ impl Schemas {
             let of_session = matches!(group.as_str(), "session" | "clientSession");
             if group != "definitions" {
                 schemas.take_methods(tree, of_session);
+            }
+            if group.starts_with("client") {
+                schemas.take_client_methods(tree, of_session);
             }
         }
         schemas
@@ -140,6 +157,31 @@ impl Schemas {
     /// The types of all events, each with samples of its data.
     pub fn events(&self) -> impl Iterator<Item = (&str, Vec<Sample>)> {
         self.events.iter().map(|(kind, data)| (kind.as_str(), self.samples(self.resolve(data))))
+    }
+
+    /// The methods that the CLI calls on a client: whether it is one of a session's, the fullest params,
+    /// without the `sessionId` of a session's, and the fullest result.
+    pub fn client_methods(&self) -> impl Iterator<Item = (&str, bool, Value, Value)> {
+        let full = |schema: &Value| {
+            let samples = self.samples(self.resolve(optional(schema)));
+            samples.into_iter().next().map(|sample| sample.json).unwrap_or_default()
+        };
+        self.client_methods.iter().map(move |(name, method)| {
+            let mut params = full(&method.params);
+            if let Some(params) = params.as_object_mut().filter(|_| method.of_session) {
+                params.remove("sessionId");
+            }
+            (name.as_str(), method.of_session, params, full(&method.result))
+        })
+    }
+
+    fn take_client_methods(&mut self, tree: &Value, of_session: bool) {
+        let Some(name) = tree.get("rpcMethod").and_then(Value::as_str) else {
+            let inner = tree.as_object().into_iter().flatten();
+            return inner.for_each(|(_, tree)| self.take_client_methods(tree, of_session));
+        };
+        let (params, result) = (tree["params"].clone(), tree["result"].clone());
+        self.client_methods.insert(name.to_owned(), ClientMethod { of_session, params, result });
     }
 
     /// Takes the envelopes, which are one type of the crate's own, out of the definitions.

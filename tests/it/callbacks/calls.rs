@@ -1,0 +1,143 @@
+//! What a client asks of the CLI as a whole.
+
+use copilot_session::types::{SessionListFilter, SessionListRequest};
+use copilot_session::{Client, Error};
+use copilot_session_tests::fake::{FakeCli, error};
+use serde_json::{Value, json};
+
+use crate::rig::connect;
+
+/// A fake that answers this method with this result, and a client of it.
+async fn answering(method: &str, result: Value) -> (FakeCli, Client) {
+    let fake = FakeCli::start();
+    fake.on(method, move |_| Ok(result.clone()));
+    let client = connect(&fake).await;
+    (fake, client)
+}
+
+fn metadata(id: &str) -> Value {
+    json!({"sessionId": id, "startTime": "2026", "modifiedTime": "2027", "isRemote": false})
+}
+
+#[tokio::test(start_paused = true)]
+async fn ping() {
+    for version in ["1.0.10", "1.0.102"] {
+        let fake = FakeCli::of_version(version);
+        let client = connect(&fake).await;
+        assert_eq!(client.ping("a \"b\"").await.expect("a pong"), "pong: a \"b\"");
+        assert_eq!(fake.calls("ping").last(), Some(&json!({"message": "a \"b\""})));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn status() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    let status = client.status().await.expect("the status");
+    assert_eq!((&*status.version, status.protocol_version), ("1.0.102", 3));
+    assert_eq!(fake.received("status.get").await, json!({}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn auth_status() {
+    let told = json!({"isAuthenticated": true, "authType": "user", "host": "https://github.com", "login": "octocat"});
+    let (fake, client) = answering("auth.getStatus", told).await;
+    let status = client.auth_status().await.expect("the status");
+    assert_eq!((status.is_authenticated, status.login.as_deref()), (true, Some("octocat")));
+    assert_eq!(fake.received("auth.getStatus").await, json!({}));
+}
+
+/// The list of models is kept until it is asked for anew; a failure is not kept.
+#[tokio::test(start_paused = true)]
+async fn models() {
+    let (fake, client) = answering("models.list", json!({"models": [], "imageModels": []})).await;
+    fake.on("models.list", |_| Err(error(-32603, "Not authenticated")));
+    assert_eq!(client.models().await.expect_err("nobody is logged in").code(), Some(-32603));
+    fake.on("models.list", |_| Ok(json!({"models": []})));
+    assert_eq!(client.models().await.expect("models").models.len(), 0);
+    fake.on("models.list", |_| Ok(json!({"models": [], "imageModels": []})));
+    assert!(client.models().await.expect("models").image_models.is_none(), "as it was");
+    assert!(client.clone().refresh_models().await.expect("models").image_models.is_some());
+    assert!(client.models().await.expect("models").image_models.is_some());
+    fake.on("models.list", |_| Err(error(-32603, "Not authenticated")));
+    assert!(client.refresh_models().await.is_err());
+    assert!(client.models().await.expect("what was known stays").image_models.is_some());
+    assert_eq!(fake.calls("models.list"), vec![json!({}); 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions() {
+    let (fake, client) = answering("session.list", json!({"sessions": [metadata("1"), metadata("2")]})).await;
+    let filter = SessionListRequest::default().filter(SessionListFilter::default().cwd("/workspace"));
+    let sessions = client.sessions(&filter).await.expect("sessions");
+    assert_eq!(sessions.iter().map(|session| &*session.session_id).collect::<Vec<_>>(), ["1", "2"]);
+    assert_eq!(fake.received("session.list").await, json!({"filter": {"cwd": "/workspace"}}));
+    client.sessions(&SessionListRequest::default()).await.expect("sessions");
+    assert_eq!(fake.received("session.list").await, json!({}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn session_metadata() {
+    let (fake, client) = answering("session.getMetadata", json!({"session": metadata("1")})).await;
+    let found = client.session_metadata("1").await.expect("an answer").expect("a session");
+    assert_eq!((&*found.session_id, found.is_remote), ("1", false));
+    assert_eq!(fake.received("session.getMetadata").await, json!({"sessionId": "1"}));
+    fake.on("session.getMetadata", |_| Ok(json!({})));
+    assert!(client.session_metadata("2").await.expect("an answer").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn last_session_id() {
+    let (fake, client) = answering("session.getLastId", json!({"sessionId": "1"})).await;
+    assert_eq!(client.last_session_id().await.expect("an answer").as_deref(), Some("1"));
+    assert_eq!(fake.received("session.getLastId").await, json!({}));
+    for none in [json!({}), json!({"sessionId": null})] {
+        fake.on("session.getLastId", move |_| Ok(none.clone()));
+        assert_eq!(client.last_session_id().await.expect("an answer"), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn foreground_session_id() {
+    let (fake, client) = answering("session.getForeground", json!({"sessionId": "1"})).await;
+    assert_eq!(client.foreground_session_id().await.expect("an answer").as_deref(), Some("1"));
+    assert_eq!(fake.received("session.getForeground").await, json!({}));
+    fake.on("session.getForeground", |_| Ok(json!({})));
+    assert_eq!(client.foreground_session_id().await.expect("an answer"), None);
+}
+
+/// Some failures are no errors on the wire but results that say so; they are errors here.
+#[tokio::test(start_paused = true)]
+async fn refusals_in_results() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    for method in ["session.delete", "session.setForeground"] {
+        let call = async |id: &str| match method {
+            "session.delete" => client.delete_session(id).await,
+            _ => client.set_foreground_session(id).await,
+        };
+        fake.on(method, |_| Ok(json!({"success": true})));
+        call("1").await.expect("success");
+        assert_eq!(fake.received(method).await, json!({"sessionId": "1"}));
+        let failures = [
+            (json!({"success": false, "error": "no \"such\" session"}), "no \"such\" session"),
+            (json!({"success": false}), "no reason given"),
+            (json!({"success": false, "error": null}), "no reason given"),
+        ];
+        for (result, reason) in failures {
+            fake.on(method, move |_| Ok(result.clone()));
+            let refused = call("2").await.expect_err("a refusal");
+            assert!(
+                matches!(&refused, Error::Refused { reason: found, .. } if found == reason),
+                "{refused:?}"
+            );
+            assert_eq!((refused.method(), refused.code()), (Some(method), None));
+        }
+        for success in [json!({}), Value::Null] {
+            fake.on(method, move |_| Ok(success.clone()));
+            call("3").await.expect("nothing is said against it");
+        }
+        fake.on(method, |_| Err(error(-32603, "Session not found")));
+        assert_eq!(call("4").await.expect_err("an error").code(), Some(-32603));
+    }
+}

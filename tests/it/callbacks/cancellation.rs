@@ -1,0 +1,194 @@
+//! Handlers whose request is over before they are done.
+
+use copilot_session::types::{PreToolUseHookInput, UiElicitationResponse};
+use copilot_session::{Decision, SessionBuilder, Tool, ToolResult};
+use copilot_session_tests::fake::{FakeCli, say};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::rig::{Rig, assert_alive};
+
+/// What becomes of the handlers of a session, in order.
+type Story = mpsc::UnboundedReceiver<&'static str>;
+type Teller = mpsc::UnboundedSender<&'static str>;
+
+struct Running(Teller);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The test may have ended.
+        self.0.send("dropped").ok();
+    }
+}
+
+/// Runs until it is dropped.
+async fn hang<T>(teller: Teller) -> T {
+    teller.send("began").expect("the test listens");
+    let _running = Running(teller);
+    std::future::pending().await
+}
+
+/// Handlers that never answer, of a tool, of permissions and of forms.
+fn hanging(session: SessionBuilder, teller: &Teller) -> SessionBuilder {
+    let [tools, permissions, forms] = [(); 3].map(|()| teller.clone());
+    let schema = json!({"type": "object"});
+    let tool = move |_: Value, _| hang::<ToolResult>(tools.clone());
+    session
+        .tool(Tool::with_schema("slow", "Takes its time", schema, tool))
+        .on_permission(move |_, _| hang::<Decision>(permissions.clone()))
+        .on_elicitation(move |_, _| hang::<UiElicitationResponse>(forms.clone()))
+}
+
+async fn rig(version: &str) -> (Rig, Story) {
+    let (teller, story) = mpsc::unbounded_channel();
+    (Rig::on(FakeCli::of_version(version), |session| hanging(session, &teller)).await, story)
+}
+
+impl Rig {
+    /// Events of the kinds that the handlers hang on, with the ids 1, 2 and 3.
+    fn ask_all(&self) {
+        self.emit(say::tool_call(self.session.id(), "1", "slow", json!({})));
+        self.emit(say::permission("2", json!({"kind": "read", "intention": "", "path": "a"})));
+        self.emit(say::event("elicitation.requested", json!({"requestId": "3", "message": "Who?"})));
+    }
+
+    /// Shows that nothing was answered.
+    async fn assert_silent(&self) {
+        self.fake.settle().await;
+        let answers = self.fake.methods().into_iter().filter(|method| method.contains("handlePending"));
+        assert_eq!(answers.collect::<Vec<_>>(), Vec::<String>::new());
+    }
+}
+
+async fn next(story: &mut Story) -> &'static str {
+    tokio::time::timeout(std::time::Duration::from_secs(60), story.recv())
+        .await
+        .expect("in time")
+        .expect("a word")
+}
+
+async fn began(story: &mut Story, count: usize) {
+    for _ in 0..count {
+        assert_eq!(next(story).await, "began");
+    }
+}
+
+/// A request that somebody else has answered, or that is void, ends its handler, and no other.
+#[tokio::test(start_paused = true)]
+async fn completed() {
+    let (rig, mut story) = rig("1.0.102").await;
+    rig.ask_all();
+    began(&mut story, 3).await;
+    for other in [json!({"requestId": "4"}), json!({}), json!({"requestId": 1})] {
+        rig.emit(say::event("external_tool.completed", other));
+    }
+    rig.emit(say::event("external_tool.requested", json!({"requestId": "1"})));
+    rig.assert_silent().await;
+    assert!(story.is_empty(), "they go on");
+    for (kind, id) in [("permission", "2"), ("external_tool", "1"), ("elicitation", "3")] {
+        rig.emit(say::event(&format!("{kind}.completed"), json!({"requestId": id})));
+        assert_eq!(next(&mut story).await, "dropped", "{kind}");
+        rig.assert_silent().await;
+        assert!(story.is_empty(), "the others go on");
+    }
+    assert_alive(&rig.client).await;
+}
+
+/// An abort ends the handlers on CLIs that do not say of each that it is over, and on them only.
+#[tokio::test(start_paused = true)]
+async fn abort() {
+    for (version, ends) in [("1.0.10", true), ("1.0.81", true), ("1.0.92", false), ("1.0.102", false)] {
+        let (rig, mut story) = rig(version).await;
+        rig.ask_all();
+        began(&mut story, 3).await;
+        rig.emit(say::event("abort", json!({"reason": "user initiated"})));
+        rig.assert_silent().await;
+        for _ in 0..3 {
+            assert_eq!(story.try_recv().ok(), ends.then_some("dropped"), "{version}");
+        }
+        rig.ask_all();
+        began(&mut story, 3).await;
+    }
+}
+
+/// The end of a session, or of the CLI, ends its handlers.
+#[tokio::test(start_paused = true)]
+async fn the_end() {
+    let (rig, mut story) = rig("1.0.102").await;
+    rig.ask_all();
+    began(&mut story, 3).await;
+    rig.session.disconnect().await.expect("the end");
+    for _ in 0..3 {
+        assert_eq!(next(&mut story).await, "dropped");
+    }
+    rig.assert_silent().await;
+
+    let (rig, mut story) = self::rig("1.0.102").await;
+    rig.ask_all();
+    began(&mut story, 3).await;
+    rig.fake.hang_up();
+    for _ in 0..3 {
+        assert_eq!(next(&mut story).await, "dropped");
+    }
+    rig.client.closed().await;
+}
+
+/// The end of one session leaves the handlers of another alone.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_another_session() {
+    let (rig, mut story) = rig("1.0.102").await;
+    let other = rig.client.session().approve_all().create().await.expect("another session");
+    rig.ask_all();
+    began(&mut story, 3).await;
+    other.disconnect().await.expect("the end of the other");
+    rig.assert_silent().await;
+    assert!(story.is_empty(), "they go on");
+}
+
+/// A handler's own answer is sent once, also when the CLI then says that the request is over.
+#[tokio::test(start_paused = true)]
+async fn completed_by_the_answer() {
+    let tool = Tool::with_schema("quick", "Is quick", json!({"type": "object"}), async |_: Value, _| "done");
+    let rig = Rig::with(|session| session.approve_all().tool(tool)).await;
+    let sent = rig.sent_after(say::tool_call(rig.session.id(), "1", "quick", json!({}))).await;
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    let completed = say::event("external_tool.completed", json!({"requestId": "1"}));
+    assert_eq!(rig.sent_after(completed.clone()).await, []);
+    assert_eq!(rig.sent_after(completed).await, []);
+}
+
+/// A request that is over before its handler was even called is not answered.
+#[tokio::test(start_paused = true)]
+async fn completed_at_once() {
+    let (rig, mut story) = rig("1.0.102").await;
+    rig.emit(say::tool_call(rig.session.id(), "1", "slow", json!({})));
+    rig.emit(say::event("external_tool.completed", json!({"requestId": "1"})));
+    rig.assert_silent().await;
+    while let Ok(word) = story.try_recv() {
+        assert!(word == "began" || word == "dropped");
+    }
+    rig.emit(say::tool_call(rig.session.id(), "1", "slow", json!({})));
+    assert_eq!(next(&mut story).await, "began", "the same id again is a new request");
+}
+
+/// A request that is owed an answer under its id is not ended by an abort: the CLI waits for it.
+#[tokio::test(start_paused = true)]
+async fn reverse_requests_go_on() {
+    let (open, opened) = tokio::sync::watch::channel(false);
+    let configure = |session: SessionBuilder| {
+        session.approve_all().hook(move |_: PreToolUseHookInput, _| {
+            let mut opened = opened.clone();
+            async move { opened.wait_for(|open| *open).await.map(drop) }
+        })
+    };
+    let rig = Rig::on(FakeCli::of_version("1.0.81"), configure).await;
+    let input = json!({"sessionId": "s", "timestamp": 0, "cwd": "/", "toolName": "bash", "toolArgs": {}});
+    let meanwhile = async {
+        rig.emit(say::event("abort", json!({"reason": "user initiated"})));
+        rig.fake.settle().await;
+        open.send(true).expect("the hook waits");
+    };
+    let (answer, ()) =
+        tokio::join!(rig.ask("hooks.invoke", json!({"hookType": "preToolUse", "input": input})), meanwhile);
+    assert_eq!(answer, Ok(json!({"output": {}})));
+}

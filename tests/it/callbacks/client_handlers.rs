@@ -1,0 +1,93 @@
+//! Handlers that are registered with the client, for whatever session.
+
+use copilot_session::methods::client;
+use copilot_session::types::{GitHubTelemetryNotification, HostExitedNotification};
+use copilot_session::wire::to_json;
+use copilot_session::{Client, ClientContext, HandlerContext, RpcError};
+use copilot_session_tests::fake::{FakeCli, Side, error};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::rig::assert_alive;
+
+/// A session's handler counts more than the client's, and each knows whom it works for.
+#[tokio::test(start_paused = true)]
+async fn the_session_first() {
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    let handle = async |_: (), context: ClientContext| {
+        let found = context.session_id().map_or("nobody's".to_owned(), |id| format!("the client's, of {id}"));
+        Err(RpcError::new(1, found))
+    };
+    let client = Client::builder().handle::<client::SkillProviderList, _, _>(handle);
+    let client = client.connect(read, write).await.expect("the handshake");
+    let own = async |_: (), context: HandlerContext| Err(RpcError::new(2, context.session_id()));
+    let with = client.session().approve_all().handle::<client::SkillProviderList, _, _>(own).create().await;
+    let (with, without) =
+        (with.expect("a session"), client.session().approve_all().create().await.expect("another"));
+    assert_eq!(fake.received("session.create").await["hasSkillProvider"], true);
+    assert_eq!(fake.received("session.create").await.get("hasSkillProvider"), None);
+    let ask = |id: &str| fake.request("skillProvider.list", json!({ "sessionId": id }));
+    assert_eq!(ask(with.id()).await, Err(error(2, with.id())));
+    assert_eq!(ask(without.id()).await, Err(error(1, &format!("the client's, of {}", without.id()))));
+    assert_eq!(ask("unheard").await, Err(error(1, "the client's, of unheard")));
+    assert_eq!(fake.request("skillProvider.list", json!({})).await, Err(error(1, "nobody's")));
+}
+
+/// A handler of the client that panics, or is asked what it cannot read, owes an answer too.
+#[tokio::test(start_paused = true)]
+async fn failures_on_a_client() {
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    let client = Client::builder()
+        .handle::<client::TasksCancel, _, _>(async |_, _| panic!("a client's handler panics in a test"))
+        .handle::<client::UiThreadRun, _, _>(|_, _| -> std::future::Ready<_> {
+            panic!("a closure panics in a test")
+        });
+    let client = client.connect(read, write).await.expect("the handshake");
+    let samples = super::methods::samples();
+    for method in ["tasks.cancel", "uiThread.run"] {
+        let mut params = samples[method].params.clone();
+        params["sessionId"] = "any".into();
+        let panicked = Err(error(-32603, "the handler ended without an answer"));
+        assert_eq!(fake.request(method, params).await, panicked);
+        assert_eq!(fake.request(method, json!([])).await.expect_err("an error")["code"], -32602);
+    }
+    assert_alive(&client).await;
+}
+
+/// Methods that the CLI calls without wanting an answer reach their handler, and nothing is answered.
+#[tokio::test(start_paused = true)]
+async fn without_an_id() {
+    let (teller, mut told) = mpsc::unbounded_channel();
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    let (events, exits) = (teller.clone(), teller);
+    let client = Client::builder()
+        .handle::<client::GitHubTelemetryEvent, _, _>(move |params: GitHubTelemetryNotification, _| {
+            events.send(to_json(&params)).expect("the test listens");
+            std::future::ready(Ok(()))
+        })
+        .handle::<client::HostExited, _, _>(move |params: HostExitedNotification, _| {
+            exits.send(to_json(&params)).expect("the test listens");
+            std::future::ready(Err(RpcError::new(1, "of no interest")))
+        })
+        .handle::<client::HostSessionReleased, _, _>(async |_, _| panic!("a handler panics in a test"));
+    let client = client.connect(read, write).await.expect("the handshake");
+    let samples = super::methods::samples();
+    fake.notify("host.sessionReleased", samples["host.sessionReleased"].params.clone());
+    fake.notify("host.exited", json!({"hostId": 5}));
+    for method in ["gitHubTelemetry.event", "host.exited"] {
+        let params = samples[method].params.clone();
+        fake.notify(method, params.clone());
+        let json: Value = serde_json::from_str(&told.recv().await.expect("the params")).expect("JSON");
+        assert_eq!(json, params);
+    }
+    fake.settle().await;
+    let answers = fake
+        .frames()
+        .into_iter()
+        .filter(|frame| frame.from == Side::Client && frame.json.get("method").is_none());
+    assert_eq!(answers.count(), 3, "those of `settle`");
+    assert_alive(&client).await;
+}

@@ -1,0 +1,59 @@
+//! Slash commands (`command.execute`).
+
+use copilot_session::types::CommandExecuteData;
+use copilot_session::{HandlerContext, SessionBuilder};
+use serde_json::{Value, json};
+
+use super::Broadcast;
+use crate::rig::Rig;
+
+const ANSWER: &str = "session.commands.handlePendingCommand";
+
+/// A command that is run; an error is told to whoever ran it.
+#[tokio::test(start_paused = true)]
+async fn a_command() {
+    let broadcast = Broadcast {
+        event: "command.execute",
+        data: json!({"command": "/deploy all", "commandName": "deploy", "args": "all"}),
+        broken: json!({"command": "/deploy all", "commandName": "deploy"}),
+        handle: |session, does| session.command("deploy", "Deploys", move |_, _| does.then(())),
+        method: ANSWER,
+    };
+    let failed = |reason: &str| json!({ "error": reason });
+    broadcast.check(json!({}), failed, "at $.args: expected a value, found nothing").await;
+}
+
+fn execute(name: &str) -> Value {
+    let data = json!({"requestId": "1", "command": format!("/{name} a \"b\""), "commandName": name, "args": "a \"b\""});
+    json!({"type": "command.execute", "data": data})
+}
+
+/// Each command has its own code, with its arguments and the session; what has none is an error, since
+/// the CLI asks only the client that has the commands.
+#[tokio::test(start_paused = true)]
+async fn several_commands() {
+    let configure = |session: SessionBuilder| {
+        session
+            .approve_all()
+            .command("list", "Replaced", async |_, _| -> () { panic!("not to be run") })
+            .command("list", "Lists", async |request: CommandExecuteData, context: HandlerContext| {
+                Err::<(), _>(format!("{} {} {}", request.command, request.args, context.session_id()))
+            })
+            .command("deploy", "Deploys", async |_, _| {})
+    };
+    let rig = Rig::with(configure).await;
+    assert_eq!(
+        rig.fake.received("session.create").await["commands"],
+        json!([{"name": "deploy", "description": "Deploys"}, {"name": "list", "description": "Lists"}])
+    );
+    let answer = |fields: Value| {
+        let mut params = fields;
+        params["sessionId"] = rig.session.id().into();
+        params["requestId"] = "1".into();
+        [(ANSWER.to_owned(), params)]
+    };
+    assert_eq!(rig.sent_after(execute("deploy")).await, answer(json!({})));
+    let listed = format!("/list a \"b\" a \"b\" {}", rig.session.id());
+    assert_eq!(rig.sent_after(execute("list")).await, answer(json!({ "error": listed })));
+    assert_eq!(rig.sent_after(execute("other")).await, answer(json!({"error": "Unknown command: other"})));
+}

@@ -1,0 +1,219 @@
+//! Hooks (`hooks.invoke`).
+
+use copilot_session::types::{
+    PermissionRequestHookInput, PermissionRequestHookOutput, PostToolUseHookInput, PostToolUseHookOutput,
+    PreToolUseHookInput, PreToolUseHookOutput, SessionEndHookInput,
+};
+use copilot_session::{OtherHook, SessionBuilder};
+use copilot_session_tests::fake::{Answer, FakeCli, error};
+use serde_json::{Value, json};
+
+use super::{Does, FAILURES, internal, invalid};
+use crate::rig::{Rig, assert_alive};
+
+type Configure = fn(SessionBuilder, Does) -> SessionBuilder;
+
+async fn with(configure: Configure, does: Does) -> Rig {
+    Rig::with(|session| configure(session.approve_all(), does)).await
+}
+
+impl Rig {
+    /// What a hook of this type is answered with.
+    async fn invoke(&self, kind: &str, input: Value) -> Answer {
+        self.ask("hooks.invoke", json!({"hookType": kind, "input": input})).await
+    }
+}
+
+/// An input with these keys, beside those that every hook gets.
+fn input(keys: Value) -> Value {
+    let mut input = json!({"sessionId": "inner", "timestamp": 1_767_225_600_000_i64, "cwd": "/workspace"});
+    input.as_object_mut().expect("an object").extend(keys.as_object().expect("an object").clone());
+    input
+}
+
+fn before_tool() -> Value {
+    input(json!({"toolName": "bash", "toolArgs": {"command": "ls"}}))
+}
+
+fn after_tool() -> Value {
+    let result = json!({"textResultForLlm": "text", "resultType": "success"});
+    input(json!({"toolName": "bash", "toolArgs": {}, "toolResult": result}))
+}
+
+/// A refusal in the words of `preToolUse`.
+fn denied(reason: &str) -> Answer {
+    Ok(json!({"output": {"permissionDecision": "deny", "permissionDecisionReason": reason}}))
+}
+
+/// A refusal in the words of `permissionRequest`.
+fn denied_permission(reason: &str) -> Answer {
+    Ok(json!({"output": {"behavior": "deny", "message": reason}}))
+}
+
+const PRE_TOOL: Configure = |session, does| {
+    session.hook(move |input: PreToolUseHookInput, _| {
+        does.then(PreToolUseHookOutput::allow().modified_args(json!({"was": input.tool_args})))
+    })
+};
+
+/// The hook that may stop a tool: what happens to it, but for a good answer, is a refusal. An error would
+/// be no opinion, and the tool would run.
+#[tokio::test(start_paused = true)]
+async fn pre_tool_use_fails_closed() {
+    let rig = with(PRE_TOOL, Does::Work).await;
+    assert_eq!(rig.fake.received("session.create").await["hooks"], true);
+    let allowed = json!({"permissionDecision": "allow", "modifiedArgs": {"was": {"command": "ls"}}});
+    assert_eq!(rig.invoke("preToolUse", before_tool()).await, Ok(json!({"output": allowed})));
+    for (does, reason) in FAILURES {
+        let rig = with(PRE_TOOL, does).await;
+        let refused = denied(&format!("the hook failed: {reason}"));
+        assert_eq!(rig.invoke("preToolUse", before_tool()).await, refused, "{does:?}");
+        assert_alive(&rig.client).await;
+    }
+    let refused = denied("the hook failed: at $.toolName: expected a string, found 5");
+    assert_eq!(rig.invoke("preToolUse", input(json!({"toolName": 5, "toolArgs": {}}))).await, refused);
+    let refused = denied("the hook failed: at $: expected an object, found null");
+    assert_eq!(rig.invoke("preToolUse", Value::Null).await, refused);
+    assert_eq!(rig.ask("hooks.invoke", json!({"hookType": "preToolUse"})).await, refused);
+}
+
+/// An output that the CLI could not read is no opinion to it either, so a refusal takes its place.
+#[tokio::test(start_paused = true)]
+async fn an_output_that_is_too_deep() {
+    // The answer's own levels and the two around this key make 120 with 118 here.
+    for (levels, fits) in [(117, true), (118, true), (119, false), (120, false), (130, false)] {
+        let configure = move |session: SessionBuilder| {
+            session.approve_all().hook(move |_: PreToolUseHookInput, _| {
+                let nested = (0..levels).fold(json!(1), |inner, _| json!([inner]));
+                Does::Work.then(PreToolUseHookOutput::deny("not now").modified_args(nested))
+            })
+        };
+        let rig = Rig::with(configure).await;
+        let answer = rig.invoke("preToolUse", before_tool()).await.expect("no error");
+        let reason = answer["output"]["permissionDecisionReason"].as_str().expect("a reason").to_owned();
+        assert_eq!(answer["output"]["permissionDecision"], "deny", "{levels}");
+        assert_eq!(reason == "not now", fits, "{levels}: {reason}");
+        assert!(fits || reason.contains("120 levels"), "{reason}");
+    }
+}
+
+/// The other hook whose opinion may be a refusal.
+#[tokio::test(start_paused = true)]
+async fn permission_request_fails_closed() {
+    let configure: Configure = |session, does| {
+        session.hook(move |_: PermissionRequestHookInput, _| {
+            does.then(PermissionRequestHookOutput::default().message("fine"))
+        })
+    };
+    let asked = input(json!({"toolName": "bash", "toolInput": {}}));
+    let rig = with(configure, Does::Work).await;
+    assert_eq!(
+        rig.invoke("permissionRequest", asked.clone()).await,
+        Ok(json!({"output": {"message": "fine"}}))
+    );
+    let unreadable = denied_permission("the hook failed: at $.cwd: expected a string, found null");
+    assert_eq!(rig.invoke("permissionRequest", input(json!({"cwd": null}))).await, unreadable);
+    for (does, reason) in FAILURES {
+        let rig = with(configure, does).await;
+        let refused = denied_permission(&format!("the hook failed: {reason}"));
+        assert_eq!(rig.invoke("permissionRequest", asked.clone()).await, refused, "{does:?}");
+    }
+}
+
+/// A hook that cannot refuse anything has no opinion when it fails.
+#[tokio::test(start_paused = true)]
+async fn another_type() {
+    let configure: Configure = |session, does| {
+        session.hook(move |_: PostToolUseHookInput, _| {
+            does.then(PostToolUseHookOutput::default().additional_context("seen"))
+        })
+    };
+    let rig = with(configure, Does::Work).await;
+    assert_eq!(
+        rig.invoke("postToolUse", after_tool()).await,
+        Ok(json!({"output": {"additionalContext": "seen"}}))
+    );
+    let unreadable = internal("at $.toolName: expected a string, found true");
+    assert_eq!(
+        rig.invoke("postToolUse", input(json!({"toolName": true, "toolArgs": {}, "toolResult": {}}))).await,
+        unreadable
+    );
+    for (does, reason) in FAILURES {
+        let rig = with(configure, does).await;
+        assert_eq!(rig.invoke("postToolUse", after_tool()).await, internal(reason), "{does:?}");
+    }
+}
+
+/// Types without a handler are answered with no opinion, as the CLI calls all of them once there is one;
+/// so are hooks that return nothing. What names no type is refused.
+#[tokio::test(start_paused = true)]
+async fn no_opinion() {
+    let configure: Configure = |session, _| session.hook(async |_: SessionEndHookInput, _| {});
+    let rig = with(configure, Does::Work).await;
+    let ended = input(json!({"reason": "complete"}));
+    assert_eq!(rig.invoke("sessionEnd", ended).await, Ok(json!({"output": {}})));
+    for kind in ["preToolUse", "permissionRequest", "agentStop", "of the future"] {
+        assert_eq!(rig.invoke(kind, json!({"any": 1})).await, Ok(json!({})), "{kind}");
+    }
+    for params in [json!({"input": {}}), json!({"hookType": 5, "input": {}})] {
+        assert_eq!(rig.ask("hooks.invoke", params).await, invalid("a hook without a type"));
+    }
+    let rig = Rig::start().await;
+    assert_eq!(rig.fake.received("session.create").await.get("hooks"), None);
+    assert_eq!(
+        rig.invoke("preToolUse", before_tool()).await,
+        Err(error(-32601, "Unhandled method hooks.invoke"))
+    );
+}
+
+const OTHER: Configure = |session, does| {
+    session.hook(|_: SessionEndHookInput, _| Does::Work.then(())).on_other_hook(move |hook: OtherHook, _| {
+        does.then(json!({"of": hook.hook_type, "input": hook.input}))
+    })
+};
+
+/// One handler for all other types, of which the crate need not know any.
+#[tokio::test(start_paused = true)]
+async fn other_hooks() {
+    let rig = with(OTHER, Does::Work).await;
+    for kind in ["of the \"future\"", "postToolUse"] {
+        let answer = rig.invoke(kind, json!({"any": [1]})).await;
+        assert_eq!(answer, Ok(json!({"output": {"of": kind, "input": {"any": [1]}}})));
+    }
+    let ended = input(json!({"reason": "complete"}));
+    assert_eq!(rig.invoke("sessionEnd", ended).await, Ok(json!({"output": {}})), "it has its own");
+    let silent = |session: SessionBuilder| session.approve_all().on_other_hook(async |_, _| Value::Null);
+    assert_eq!(Rig::with(silent).await.invoke("agentStop", json!({})).await, Ok(json!({})));
+}
+
+/// It fails as a handler of the type would: closed, where it might have refused.
+#[tokio::test(start_paused = true)]
+async fn other_hooks_that_fail() {
+    for (does, reason) in FAILURES {
+        let rig = with(OTHER, does).await;
+        let failed = format!("the hook failed: {reason}");
+        assert_eq!(rig.invoke("preToolUse", before_tool()).await, denied(&failed), "{does:?}");
+        assert_eq!(rig.invoke("permissionRequest", input(json!({}))).await, denied_permission(&failed));
+        assert_eq!(rig.invoke("of the future", json!({})).await, internal(reason));
+    }
+}
+
+/// A tool's arguments are JSON, also where an old CLI gives them as a string of it.
+#[tokio::test(start_paused = true)]
+async fn arguments_of_old_versions() {
+    let text = r#"{"command": "echo \"x\""}"#;
+    let (string, object) = (json!(text), json!({"command": "echo \"x\""}));
+    let cases = [
+        ("1.0.10", &string, &object),
+        ("1.0.65", &string, &object),
+        ("1.0.10", &object, &object),
+        ("1.0.81", &object, &object),
+        ("1.0.102", &string, &string),
+    ];
+    for (version, sent, arrives) in cases {
+        let configure = |session: SessionBuilder| PRE_TOOL(session.approve_all(), Does::Work);
+        let rig = Rig::on(FakeCli::of_version(version), configure).await;
+        let answer = rig.invoke("preToolUse", input(json!({"toolName": "bash", "toolArgs": sent}))).await;
+        assert_eq!(answer.expect("an output")["output"]["modifiedArgs"]["was"], *arrives, "{version}");
+    }
+}

@@ -1,0 +1,253 @@
+//! Every method that the CLI may call on a client, by its own types.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use copilot_session::methods::client;
+use copilot_session::types::{SessionFsError, SessionFsErrorCode, SessionFsWriteFileRequest};
+use copilot_session::wire::{from_json, to_json};
+use copilot_session::{Client, ClientBuilder, ClientMethod, HandlerContext, RpcError, SessionBuilder};
+use copilot_session_tests::fake::{FakeCli, error};
+use copilot_session_tests::sample::Schemas;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::rig::{Rig, assert_alive};
+
+/// A method, with a handler that tells its params and gives a result, all as JSON.
+struct Method {
+    name: &'static str,
+    on_session: fn(SessionBuilder, Told) -> SessionBuilder,
+    on_client: fn(ClientBuilder, Told) -> ClientBuilder,
+}
+
+/// What a handler is to answer, and whom it tells.
+#[derive(Clone)]
+struct Told {
+    result: Value,
+    teller: mpsc::UnboundedSender<Value>,
+}
+
+impl Told {
+    fn take<M: ClientMethod>(&self, params: &M::Params) -> Result<M::Result, RpcError> {
+        let params = serde_json::from_str(&to_json(params)).expect("JSON");
+        self.teller.send(params).expect("the test listens");
+        from_json(&self.result.to_string()).map_err(|error| RpcError::new(0, error.to_string()))
+    }
+}
+
+fn method<M: ClientMethod + 'static>() -> Method {
+    Method {
+        name: M::NAME,
+        on_session: |session, told| {
+            session.handle::<M, _, _>(move |params, _| std::future::ready(told.take::<M>(&params)))
+        },
+        on_client: |client, told| {
+            client.handle::<M, _, _>(move |params, _| std::future::ready(told.take::<M>(&params)))
+        },
+    }
+}
+
+macro_rules! methods {
+    ($($method:ident),* $(,)?) => {
+        &[$(method::<client::$method>),*]
+    };
+}
+
+const METHODS: &[fn() -> Method] = methods![
+    AutoModeSwitchRequest,
+    CanvasActionInvoke,
+    CanvasClose,
+    CanvasOpen,
+    ExitPlanModeRequest,
+    ExtensionLaunchProviderResolve,
+    GitHubTelemetryEvent,
+    GitHubTokenGetToken,
+    HooksInvoke,
+    HostExited,
+    HostMaterializeSession,
+    HostRegisterSession,
+    HostSessionReleased,
+    HostShutdown,
+    HostUnregisterSession,
+    InstallationsConfirm,
+    LlmInferenceHttpRequestChunk,
+    LlmInferenceHttpRequestStart,
+    ProviderTokenGetToken,
+    SessionFsAppendFile,
+    SessionFsExists,
+    SessionFsMkdir,
+    SessionFsReadFile,
+    SessionFsReadFileBytes,
+    SessionFsReaddir,
+    SessionFsReaddirWithTypes,
+    SessionFsRename,
+    SessionFsRm,
+    SessionFsSqliteExists,
+    SessionFsSqliteQuery,
+    SessionFsSqliteTransaction,
+    SessionFsStat,
+    SessionFsWriteFile,
+    SessionFsWriteFileBytes,
+    SkillProviderList,
+    SkillProviderRead,
+    SystemMessageTransform,
+    TasksCancel,
+    UiThreadRun,
+    UserInputRequest,
+    WorkflowAbort,
+    WorkflowExecute,
+];
+
+/// What the schemas say of a method.
+pub struct Sample {
+    of_session: bool,
+    pub params: Value,
+    result: Value,
+}
+
+pub fn samples() -> BTreeMap<String, Sample> {
+    let schemas = Schemas::read();
+    let methods = schemas.client_methods();
+    methods
+        .map(|(name, of_session, params, result)| (name.to_owned(), Sample { of_session, params, result }))
+        .collect()
+}
+
+/// Each method of the schemas with the code that stands for it; the test's own list holds all of them.
+fn all() -> Vec<(Method, Sample)> {
+    let mut samples = samples();
+    let methods = METHODS.iter().map(|method| method());
+    let all = methods.map(|method| {
+        let sample = samples.remove(method.name).unwrap_or_else(|| panic!("{} is listed twice", method.name));
+        (method, sample)
+    });
+    let all: Vec<_> = all.collect();
+    assert_eq!(samples.keys().collect::<Vec<_>>(), Vec::<&String>::new(), "not in the list");
+    all
+}
+
+/// Calls a method and shows that its handler got these params and that its answer came back.
+async fn check(
+    fake: &FakeCli,
+    name: &str,
+    params: Value,
+    told: &mut mpsc::UnboundedReceiver<Value>,
+    sample: &Sample,
+) {
+    let answer = fake.request(name, params).await;
+    assert_eq!(answer, Ok(sample.result.clone()), "{name}");
+    let mut told = told.try_recv().expect("the params");
+    // A few types hold the session's id beside what is theirs.
+    if let Some(told) = told.as_object_mut().filter(|_| sample.of_session) {
+        told.remove("sessionId");
+    }
+    assert_eq!(told, sample.params, "{name}");
+}
+
+#[test]
+fn their_number() {
+    let all = all();
+    assert_eq!(all.len(), 42);
+    let in_supplement: BTreeSet<_> =
+        ["userInput.request", "exitPlanMode.request", "autoModeSwitch.request", "systemMessage.transform"]
+            .into();
+    assert_eq!(all.iter().filter(|(method, _)| !in_supplement.contains(method.name)).count(), 38);
+}
+
+/// A session answers each of its methods with typed params and results.
+#[tokio::test(start_paused = true)]
+async fn on_a_session() {
+    let (teller, mut told) = mpsc::unbounded_channel();
+    let rig = Rig::with(|session| {
+        all().into_iter().fold(session.approve_all(), |session, (method, sample)| {
+            (method.on_session)(session, Told { result: sample.result, teller: teller.clone() })
+        })
+    })
+    .await;
+    for (method, sample) in all().iter().filter(|(_, sample)| sample.of_session) {
+        let mut params = sample.params.clone();
+        params["sessionId"] = rig.session.id().into();
+        check(&rig.fake, method.name, params, &mut told, sample).await;
+    }
+    assert_alive(&rig.client).await;
+}
+
+/// A client answers all of them: those of no session, and those that the session leaves to it.
+#[tokio::test(start_paused = true)]
+async fn on_a_client() {
+    let (teller, mut told) = mpsc::unbounded_channel();
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    let builder = all().into_iter().fold(Client::builder(), |client, (method, sample)| {
+        (method.on_client)(client, Told { result: sample.result, teller: teller.clone() })
+    });
+    let client = builder.connect(read, write).await.expect("the handshake");
+    let session = client.session().approve_all().create().await.expect("a session");
+    for (method, sample) in &all() {
+        for id in [session.id(), "another"] {
+            let mut params = sample.params.clone();
+            if sample.of_session {
+                params["sessionId"] = id.into();
+            }
+            check(&fake, method.name, params, &mut told, sample).await;
+        }
+    }
+    assert_alive(&client).await;
+}
+
+/// Without a handler each is an unknown method, of a session as of the client.
+#[tokio::test(start_paused = true)]
+async fn unhandled() {
+    let rig = Rig::start().await;
+    for (method, sample) in all() {
+        let unknown = Err(error(-32601, &format!("Unhandled method {}", method.name)));
+        let mut params = sample.params;
+        assert_eq!(rig.fake.request(method.name, params.clone()).await, unknown);
+        params["sessionId"] = rig.session.id().into();
+        assert_eq!(rig.fake.request(method.name, params).await, unknown);
+    }
+    assert_alive(&rig.client).await;
+}
+
+/// Each refuses params that it cannot read, or takes what has no shape of its own.
+#[tokio::test(start_paused = true)]
+async fn undecodable() {
+    let (teller, mut told) = mpsc::unbounded_channel();
+    let rig = Rig::with(|session| {
+        all().into_iter().fold(session.approve_all(), |session, (method, sample)| {
+            (method.on_session)(session, Told { result: sample.result, teller: teller.clone() })
+        })
+    })
+    .await;
+    let mut refused = 0;
+    for (method, sample) in all().iter().filter(|(_, sample)| sample.of_session) {
+        let keys = sample.params.as_object().expect("an object").keys();
+        let mut params: Value =
+            keys.map(|key| (key.clone(), json!({"a": [{}]}))).collect::<serde_json::Map<_, _>>().into();
+        let shapeless = params.as_object().is_some_and(serde_json::Map::is_empty);
+        params["sessionId"] = rig.session.id().into();
+        let answer = rig.fake.request(method.name, params).await;
+        if shapeless {
+            assert_eq!(answer, Ok(sample.result.clone()), "{}", method.name);
+            continue;
+        }
+        assert_eq!(answer.expect_err(method.name)["code"], -32602, "{}", method.name);
+        refused += 1;
+    }
+    assert!(refused > 20, "{refused}");
+    assert!(std::iter::from_fn(|| told.try_recv().ok()).count() < 4, "handlers are not called for nothing");
+}
+
+/// Writing a file may come to nothing to tell, or to an error in the result.
+#[tokio::test(start_paused = true)]
+async fn nothing_to_tell() {
+    let handle = async |request: SessionFsWriteFileRequest, _: HandlerContext| {
+        let missing = SessionFsError::new(SessionFsErrorCode::Enoent);
+        Ok((request.path == "/missing").then_some(missing))
+    };
+    let rig =
+        Rig::with(|session| session.approve_all().handle::<client::SessionFsWriteFile, _, _>(handle)).await;
+    let write = |path: &str| rig.ask("sessionFs.writeFile", json!({"path": path, "content": ""}));
+    assert_eq!(write("/there").await, Ok(Value::Null));
+    assert_eq!(write("/missing").await, Ok(json!({"code": "ENOENT"})));
+}

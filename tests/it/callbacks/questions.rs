@@ -1,0 +1,116 @@
+//! Questions that the CLI asks as requests: of the user, on a plan, on a model.
+
+use copilot_session::SessionBuilder;
+use copilot_session::types::{
+    AutoModeSwitchResponse, ExitPlanModeAction, UiExitPlanModeAction, UiExitPlanModeResponse, UserInputResult,
+};
+use copilot_session_tests::fake::Answer;
+use serde_json::{Value, json};
+
+use super::{Does, Request, internal, invalid};
+use crate::rig::Rig;
+
+/// A question to the user. The model learns of a failure, as there is no answer that is none.
+#[tokio::test(start_paused = true)]
+async fn user_input() {
+    let request = Request {
+        method: "userInput.request",
+        params: json!({"question": "Red?", "choices": ["red", "blue"], "allowFreeform": true}),
+        broken: json!({"question": 5}),
+        handle: |session: SessionBuilder, does: Does| session.on_user_input(move |_, _| does.then("red")),
+    };
+    let unreadable = "at $.question: expected a string, found 5";
+    request.check(json!({"answer": "red", "wasFreeform": false}), internal, invalid(unreadable)).await;
+}
+
+/// What the user is asked with these choices is answered with this.
+async fn answered<R>(choices: Value, reply: R) -> Answer
+where
+    R: copilot_session::IntoReply<UserInputResult> + Clone + Send + Sync + 'static,
+{
+    let answer = move |_, _| std::future::ready(reply.clone());
+    let rig = Rig::with(|session| session.approve_all().on_user_input(answer)).await;
+    assert_eq!(rig.fake.received("session.create").await["requestUserInput"], true);
+    rig.ask("userInput.request", json!({"question": "Which?", "choices": choices})).await
+}
+
+/// An answer may be text, of which it is found out whether it was a choice, a whole result, or none.
+#[tokio::test(start_paused = true)]
+async fn user_answers() {
+    let choices = json!(["red", "blue"]);
+    assert_eq!(answered(choices.clone(), "blue").await, Ok(json!({"answer": "blue", "wasFreeform": false})));
+    assert_eq!(
+        answered(choices.clone(), "pink".to_owned()).await,
+        Ok(json!({"answer": "pink", "wasFreeform": true}))
+    );
+    assert_eq!(answered(Value::Null, Some("")).await, Ok(json!({"answer": "", "wasFreeform": true})));
+    assert_eq!(answered(choices.clone(), None::<String>).await, internal("the user gave no answer"));
+    assert_eq!(
+        answered(choices.clone(), Ok::<_, String>("red")).await,
+        Ok(json!({"answer": "red", "wasFreeform": false}))
+    );
+    let as_it_is = UserInputResult::default().answer("red").was_freeform(true);
+    assert_eq!(answered(choices.clone(), as_it_is).await, Ok(json!({"answer": "red", "wasFreeform": true})));
+    let nobody = UserInputResult::default().no_response(true);
+    assert_eq!(answered(choices, nobody).await, Ok(json!({"noResponse": true})));
+}
+
+/// A plan to be judged. One that nobody could judge is refused, also when it could not be read.
+#[tokio::test(start_paused = true)]
+async fn exit_plan_mode() {
+    let actions = json!(["interactive", "autopilot", "of the future"]);
+    let request = Request {
+        method: "exitPlanMode.request",
+        params: json!({"summary": "Build it", "planContent": "1. build", "actions": actions, "recommendedAction": "autopilot"}),
+        broken: json!({"summary": "Build it", "actions": "none", "recommendedAction": "autopilot"}),
+        handle: |session, does| {
+            session.on_exit_plan_mode(move |request, _| {
+                assert_eq!(request.recommended_action, ExitPlanModeAction::Autopilot);
+                let reply = UiExitPlanModeResponse::new(true)
+                    .selected_action(UiExitPlanModeAction::Interactive)
+                    .feedback(format!("{}, one of {}", request.summary, request.actions.len()));
+                does.then(reply)
+            })
+        },
+    };
+    let refused = |reason: &str| Ok(json!({"approved": false, "feedback": reason}));
+    let approved =
+        json!({"approved": true, "selectedAction": "interactive", "feedback": "Build it, one of 3"});
+    request.check(approved, refused, refused("at $.actions: expected an array, found a string")).await;
+}
+
+/// A switch of the model at a rate limit. Without a decision there is none.
+#[tokio::test(start_paused = true)]
+async fn auto_mode_switch() {
+    let request = Request {
+        method: "autoModeSwitch.request",
+        params: json!({"errorCode": "rate_limited", "retryAfterSeconds": 1.5}),
+        broken: json!({"retryAfterSeconds": "soon"}),
+        handle: |session, does| {
+            session.on_auto_mode_switch(move |request, _| {
+                assert_eq!(request.retry_after_seconds, Some(1.5));
+                does.then(AutoModeSwitchResponse::YesAlways)
+            })
+        },
+    };
+    let no = |_: &str| Ok(json!({"response": "no"}));
+    request.check(json!({"response": "yes_always"}), no, no("unreadable")).await;
+}
+
+/// Handlers of questions announce themselves, so that the model gets the tools that ask.
+#[tokio::test(start_paused = true)]
+async fn announcements() {
+    let rig = Rig::with(|session| {
+        session
+            .approve_all()
+            .on_exit_plan_mode(|_, _| Does::Work.then(UiExitPlanModeResponse::new(true)))
+            .on_auto_mode_switch(|_, _| Does::Work.then(AutoModeSwitchResponse::Yes))
+    })
+    .await;
+    let config = rig.fake.received("session.create").await;
+    assert_eq!(
+        (&config["requestExitPlanMode"], &config["requestAutoModeSwitch"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!((config.get("requestUserInput"), config.get("requestElicitation")), (None, None));
+}

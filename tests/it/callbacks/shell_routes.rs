@@ -1,0 +1,167 @@
+//! Notifications of shell commands, which name a process and no session: those who ran it get them.
+
+use std::sync::{Arc, Mutex};
+
+use copilot_session::methods::notification::ShellOutput;
+use copilot_session::types::ShellExecRequest;
+use copilot_session::{Session, SessionBuilder};
+use copilot_session_tests::fake::FakeCli;
+use serde_json::json;
+
+use crate::rig::{Rig, assert_alive};
+
+/// What a session was told, as `process: text`.
+type Story = Arc<Mutex<Vec<String>>>;
+
+fn watch(session: &Session) -> Story {
+    let story = Story::default();
+    let (outputs, exits) = (Arc::clone(&story), Arc::clone(&story));
+    session.on_shell_output(move |output| {
+        outputs.lock().expect("the story").push(format!("{}: {}", output.process_id, output.data));
+    });
+    session.on_shell_exit(move |exit| {
+        exits.lock().expect("the story").push(format!("{}: exit {}", exit.process_id, exit.exit_code));
+    });
+    story
+}
+
+/// What it was told since it was last asked, sorted: output and exits are watched by two observers.
+fn told(story: &Story) -> Vec<String> {
+    let mut told = std::mem::take(&mut *story.lock().expect("the story"));
+    told.sort();
+    told
+}
+
+async fn two_sessions() -> (Rig, Session, [Story; 2]) {
+    let rig = Rig::on(FakeCli::of_version("1.0.81"), SessionBuilder::approve_all).await;
+    let other = rig.client.session().approve_all().create().await.expect("another session");
+    rig.fake.on("session.shell.exec", |params| Ok(json!({"processId": params["command"]})));
+    let stories = [watch(&rig.session), watch(&other)];
+    (rig, other, stories)
+}
+
+async fn exec(session: &Session, process: &str) {
+    let started = session.rpc().shell().exec(&ShellExecRequest::new(process)).await.expect("a process");
+    assert_eq!(started.process_id, process);
+}
+
+impl Rig {
+    fn output(&self, process: &str, text: &str) {
+        self.fake.notify("shell.output", json!({"processId": process, "stream": "stdout", "data": text}));
+    }
+
+    fn exit(&self, process: &str, code: i64) {
+        self.fake.notify("shell.exit", json!({"processId": process, "exitCode": code}));
+    }
+}
+
+/// Each session gets what its own processes tell, until they have ended.
+#[tokio::test(start_paused = true)]
+async fn two_sessions_apart() {
+    let (rig, other, [a, b]) = two_sessions().await;
+    let mut everything = rig.client.notifications::<ShellOutput>();
+    exec(&rig.session, "p1").await;
+    exec(&other, "p2").await;
+    rig.output("p1", "one");
+    rig.output("p2", "two");
+    rig.output("unheard", "nobody's");
+    rig.exit("p1", 0);
+    rig.output("p1", "after its end");
+    rig.exit("p2", 3);
+    rig.exit("p2", 4);
+    rig.fake.settle().await;
+    assert_eq!(told(&a), ["p1: exit 0", "p1: one"]);
+    assert_eq!(told(&b), ["p2: exit 3", "p2: two"]);
+    for text in ["one", "two", "nobody's", "after its end"] {
+        assert_eq!(everything.next().await.expect("an output").data, text, "the client sees all");
+    }
+    assert_alive(&rig.client).await;
+}
+
+/// What comes before the answer that says whose the process is, is kept until then.
+#[tokio::test(start_paused = true)]
+async fn before_the_answer() {
+    let (rig, other, [a, b]) = two_sessions().await;
+    rig.fake.hold("session.shell.exec");
+    let request = ShellExecRequest::new("any");
+    let answering = async {
+        let calls = [
+            rig.fake.received_call("session.shell.exec").await,
+            rig.fake.received_call("session.shell.exec").await,
+        ];
+        rig.output("p1", "one");
+        rig.output("p2", "two");
+        rig.exit("p1", 0);
+        rig.output("p3", "nobody's");
+        rig.fake.settle().await;
+        assert_eq!((told(&a), told(&b)), (vec![], vec![]), "it is not known yet whose they are");
+        for (call, process) in calls.iter().zip(["p1", "p2"]) {
+            rig.fake.answer(call, Ok(json!({ "processId": process })));
+        }
+    };
+    let (ours, others, ()) =
+        tokio::join!(rig.session.rpc().shell().exec(&request), other.rpc().shell().exec(&request), answering);
+    assert_eq!(
+        (ours.expect("ours").process_id, others.expect("the other's").process_id),
+        ("p1".into(), "p2".into())
+    );
+    rig.output("p1", "after its end");
+    rig.exit("p2", 1);
+    rig.fake.settle().await;
+    assert_eq!(told(&a), ["p1: exit 0", "p1: one"]);
+    assert_eq!(told(&b), ["p2: exit 1", "p2: two"]);
+}
+
+/// A call that was given up on started a process all the same; one that failed started none.
+#[tokio::test(start_paused = true)]
+async fn a_forgotten_call() {
+    let (rig, _other, [a, b]) = two_sessions().await;
+    rig.fake.hold("session.shell.exec");
+    let (shell, request) = (rig.session.rpc().shell(), ShellExecRequest::new("any"));
+    let second = std::time::Duration::from_secs(1);
+    assert!(tokio::time::timeout(second, shell.exec(&request)).await.is_err());
+    let call = rig.fake.received_call("session.shell.exec").await;
+    rig.output("p1", "early");
+    rig.fake.answer(&call, Ok(json!({"processId": "p1"})));
+    rig.output("p1", "late");
+    rig.fake.settle().await;
+    assert_eq!(told(&a), ["p1: early", "p1: late"]);
+
+    assert!(tokio::time::timeout(second, shell.exec(&request)).await.is_err());
+    let call = rig.fake.received_call("session.shell.exec").await;
+    rig.output("p2", "early");
+    rig.fake.answer(&call, Err(json!({"code": -32603, "message": "no"})));
+    rig.output("p2", "late");
+    rig.fake.settle().await;
+    assert_eq!((told(&a), told(&b)), (vec![], vec![]));
+}
+
+/// A session that has ended is told nothing, even under a new session of the same id.
+#[tokio::test(start_paused = true)]
+async fn after_disconnect() {
+    let (rig, other, [a, b]) = two_sessions().await;
+    exec(&rig.session, "p1").await;
+    exec(&other, "p2").await;
+    rig.session.disconnect().await.expect("the end");
+    let again = rig.client.session().approve_all().resume(rig.session.id()).await.expect("the session");
+    let c = watch(&again);
+    rig.output("p1", "one");
+    rig.output("p2", "two");
+    rig.fake.settle().await;
+    assert_eq!((told(&a), told(&b), told(&c)), (vec![], vec!["p2: two".to_owned()], vec![]));
+}
+
+/// What cannot be read harms nobody.
+#[tokio::test(start_paused = true)]
+async fn unreadable() {
+    let (rig, _other, [a, _]) = two_sessions().await;
+    exec(&rig.session, "p1").await;
+    for params in [json!({}), json!({"processId": 5}), json!({"processId": "p1", "stream": 5}), json!([])] {
+        rig.fake.notify("shell.output", params.clone());
+        rig.fake.notify("shell.exit", json!({"processId": {}}));
+    }
+    rig.output("p1", "one");
+    rig.fake.settle().await;
+    assert_eq!(told(&a), ["p1: one"]);
+    assert_alive(&rig.client).await;
+}
