@@ -26,8 +26,10 @@ impl Running {
 
     /// Its handler runs as this task.
     pub fn set(&self, request: &str, task: AbortHandle) {
-        if let Some(running) = lock(&self.0).get_mut(request) {
-            *running = Some(task);
+        match lock(&self.0).get_mut(request) {
+            Some(running) => *running = Some(task),
+            // It is done, or was ended before its task was known.
+            None => task.abort(),
         }
     }
 

@@ -193,6 +193,8 @@ impl Session {
         }
         let new = tool::by_name(tools.into_iter().collect())?;
         let params = tool::declarations(new.values());
+        // One at a time, so that what is in place at the end is what the CLI was told last.
+        let _changing = state.tools_change().lock().await;
         // The model may call the new ones before the answer, and the old ones until then.
         let old = state.replace_tools(HashMap::new());
         let mut both = old.clone();

@@ -30,6 +30,8 @@ pub(crate) struct SessionState {
     capabilities: Mutex<Known>,
     /// Held while a shell command is started.
     shell_start: tokio::sync::Mutex<()>,
+    /// Held while the tools are replaced.
+    tools_change: tokio::sync::Mutex<()>,
 }
 
 /// What this client does for the session.
@@ -61,6 +63,7 @@ impl SessionState {
             requests: Running::default(),
             capabilities: Mutex::default(),
             shell_start: tokio::sync::Mutex::default(),
+            tools_change: tokio::sync::Mutex::default(),
         })
     }
 
@@ -111,6 +114,11 @@ impl SessionState {
     /// Held while a shell command is started.
     pub fn shell_start(&self) -> &tokio::sync::Mutex<()> {
         &self.shell_start
+    }
+
+    /// Held while the tools are replaced.
+    pub fn tools_change(&self) -> &tokio::sync::Mutex<()> {
+        &self.tools_change
     }
 
     pub fn subscribe(&self) -> Events {

@@ -146,6 +146,29 @@ async fn tools_that_nobody_waits_for() {
     assert_eq!(rig.text_of("b").await.as_deref(), Some("new b"));
 }
 
+/// Tools that are set twice at once are set one after the other: what the CLI was told last is in place.
+#[tokio::test(start_paused = true)]
+async fn tools_that_are_set_twice() {
+    let rig = Rig::start().await;
+    rig.fake.hold(SET);
+    let answering = async {
+        let first = rig.fake.received_call(SET).await;
+        rig.fake.settle().await;
+        assert_eq!(rig.fake.calls(SET).len(), 1, "the second waits for the first");
+        rig.fake.answer(&first, Ok(json!({})));
+        let second = rig.fake.received_call(SET).await;
+        assert_eq!(rig.text_of("a").await.as_deref(), Some("old a"), "until the CLI says so");
+        assert_eq!(rig.text_of("b").await.as_deref(), Some("new b"));
+        rig.fake.answer(&second, Ok(json!({})));
+    };
+    let first = rig.session.set_tools([tool("a", "old a")]);
+    let second = rig.session.set_tools([tool("b", "new b")]);
+    let (first, second, ()) = tokio::join!(first, second, answering);
+    first.and(second).expect("both were set");
+    assert_eq!(rig.text_of("a").await, None);
+    assert_eq!(rig.text_of("b").await.as_deref(), Some("new b"));
+}
+
 /// A CLI that cannot replace tools is not asked to.
 #[tokio::test(start_paused = true)]
 async fn tools_of_old_versions() {
