@@ -7,6 +7,7 @@ mod cancellation;
 mod client_handlers;
 mod commands;
 mod decisions;
+mod hook_types;
 mod hooks;
 mod methods;
 mod notifications;
