@@ -1,5 +1,7 @@
 //! Handlers whose request is over before they are done.
 
+use std::collections::BTreeSet;
+
 use copilot_session::types::{PreToolUseHookInput, UiElicitationResponse};
 use copilot_session::{Decision, SessionBuilder, Tool, ToolResult};
 use copilot_session_tests::fake::{FakeCli, say};
@@ -191,4 +193,31 @@ async fn reverse_requests_go_on() {
     let (answer, ()) =
         tokio::join!(rig.ask("hooks.invoke", json!({"hookType": "preToolUse", "input": input})), meanwhile);
     assert_eq!(answer, Ok(json!({"output": {}})));
+}
+
+/// On several threads, too, a call is answered once, and one that is over before that at most once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_at_once() {
+    const CALLS: usize = 300;
+    let tool = Tool::with_schema("quick", "Is quick", json!({"type": "object"}), async |_: Value, _| {
+        tokio::task::yield_now().await;
+        "done"
+    });
+    let rig = Rig::with(|session| session.approve_all().tool(tool)).await;
+    for id in 0..CALLS {
+        rig.emit(say::tool_call(rig.session.id(), &id.to_string(), "quick", json!({})));
+        if id % 2 == 0 {
+            rig.emit(say::event("external_tool.completed", json!({"requestId": id.to_string()})));
+        }
+    }
+    let mut answered = BTreeSet::new();
+    while answered.iter().filter(|id| *id % 2 == 1).count() < CALLS / 2 {
+        let params = rig.fake.received("session.tools.handlePendingToolCall").await;
+        let id: usize = params["requestId"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+        assert!(answered.insert(id), "{id} is answered twice");
+    }
+    rig.session.disconnect().await.expect("the end");
+    let all = rig.fake.calls("session.tools.handlePendingToolCall");
+    let ids: BTreeSet<_> = all.iter().map(|params| params["requestId"].to_string()).collect();
+    assert_eq!(ids.len(), all.len(), "one is answered twice");
 }
