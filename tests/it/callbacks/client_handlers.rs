@@ -49,7 +49,7 @@ async fn failures_on_a_client() {
     for method in ["tasks.cancel", "uiThread.run"] {
         let mut params = samples[method].params.clone();
         params["sessionId"] = "any".into();
-        let panicked = Err(error(-32603, "the handler ended without an answer"));
+        let panicked = Err(error(-32603, "the handler panicked"));
         assert_eq!(fake.request(method, params).await, panicked);
         assert_eq!(fake.request(method, json!([])).await.expect_err("an error")["code"], -32602);
     }
