@@ -222,25 +222,41 @@ impl Hooks {
     }
 }
 
-/// What a hook of this type is answered with. A hook that failed, or whose output cannot be sent, refuses
-/// where its opinion may be a refusal: to the CLI an error is no opinion.
+/// What a hook of this type is answered with.
 fn answer(kind: &str, output: Result<Option<String>, String>) -> Result<String, RpcError> {
-    let result = |output: Option<String>| match output {
-        Some(output) => {
-            let result = format!(r#"{{"output":{output}}}"#);
-            rpc::check_depth(&result).map_err(|error| error.to_string()).map(|()| result)
-        }
-        None => Ok("{}".to_owned()),
+    let result = output.map(|output| match output {
+        Some(output) => format!(r#"{{"output":{output}}}"#),
+        None => "{}".to_owned(),
+    });
+    closed(kind, result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure)))
+}
+
+/// A hook that failed, or whose output cannot be sent, refuses where its opinion may be a refusal: to the
+/// CLI an error is no opinion.
+fn closed(kind: &str, result: Result<String, RpcError>) -> Result<String, RpcError> {
+    let sendable = |result: String| match rpc::check_depth(&result) {
+        Ok(()) => Ok(result),
+        Err(error) => Err(RpcError::new(RpcError::INTERNAL_ERROR, error.to_string())),
     };
-    output.and_then(result).or_else(|failure| {
-        tracing::warn!(hook = kind, failure, "a hook failed");
-        let reason = format!("the hook failed: {failure}");
+    result.and_then(sendable).or_else(|error| {
+        tracing::warn!(hook = kind, %error, "a hook failed");
+        let reason = format!("the hook failed: {}", error.message);
         let refusal = match kind {
             PreToolUseHookInput::TYPE => wire::to_json(&PreToolUseHookOutput::deny(reason)),
             PermissionRequestHookInput::TYPE => wire::to_json(&PermissionRequestHookOutput::deny(reason)),
-            _ => return Err(RpcError::new(RpcError::INTERNAL_ERROR, failure)),
+            _ => return Err(error),
         };
         Ok(format!(r#"{{"output":{refusal}}}"#))
+    })
+}
+
+/// A handler of `hooks.invoke` that refuses where it fails, as the hooks with types do.
+pub(crate) fn fail_closed(handler: Handler<HandlerContext>) -> Handler<HandlerContext> {
+    Arc::new(move |params, context| {
+        let [kind] = json::pick(&params, ["hookType"]).unwrap_or_default();
+        let kind = kind.and_then(json::string).unwrap_or_default().into_owned();
+        let answering = handler(params, context);
+        Box::pin(async move { closed(&kind, answering.await) })
     })
 }
 

@@ -8,7 +8,7 @@ use crate::dialogs::{self, Command};
 use crate::error::RpcError;
 use crate::event::SessionEvent;
 use crate::handler::{self, Handler, HandlerContext};
-use crate::hooks::{Hook, Hooks, OtherHook};
+use crate::hooks::{self, Hook, Hooks, OtherHook};
 use crate::methods;
 use crate::permission::{self, Decision, PermissionRequest};
 use crate::reply::{self, IntoReply};
@@ -18,6 +18,12 @@ use crate::session_state::Handlers;
 use crate::system_message::{self, Transform};
 use crate::tool::Tool;
 use crate::types::*;
+
+/// Answered by a handler for each type of hook, or by one for all.
+const HOOKS: &str = "hooks.invoke";
+
+/// Answered by a handler for each section, or by one for all.
+const TRANSFORM: &str = "systemMessage.transform";
 
 /// What was registered for a session.
 #[derive(Default)]
@@ -35,7 +41,7 @@ impl Registered {
     pub fn answers(&self, name: &str) -> bool {
         self.requests.contains_key(name)
             || self.broadcasts.contains_key(name)
-            || (name == "hooks.invoke" && !self.hooks.is_empty())
+            || (name == HOOKS && !self.hooks.is_empty())
     }
 
     /// The events that the CLI sends only to those who ask for them.
@@ -49,10 +55,10 @@ impl Registered {
     pub fn into_handlers(self, tools: HashMap<String, Tool>) -> Handlers {
         let Self { mut requests, mut broadcasts, hooks, transforms, commands } = self;
         if !hooks.is_empty() {
-            requests.insert("hooks.invoke", hooks.into_handler());
+            requests.insert(HOOKS, hooks.into_handler());
         }
         if !transforms.is_empty() {
-            requests.insert("systemMessage.transform", system_message::handler(transforms));
+            requests.insert(TRANSFORM, system_message::handler(transforms));
         }
         if !commands.is_empty() {
             let commands = commands.into_iter().map(|(name, (_, command))| (name, command));
@@ -214,6 +220,7 @@ impl SessionBuilder {
         F: Fn(H, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<H::Output>> + Send + 'static,
     {
+        self.registered.requests.remove(HOOKS);
         self.registered.hooks.add(hook);
         self
     }
@@ -225,6 +232,7 @@ impl SessionBuilder {
         F: Fn(OtherHook, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<serde_json::Value>> + Send + 'static,
     {
+        self.registered.requests.remove(HOOKS);
         self.registered.hooks.set_other(hook);
         self
     }
@@ -243,6 +251,7 @@ impl SessionBuilder {
             let change = Arc::clone(&change);
             Box::pin(reply::replied(move || change(text, context)))
         });
+        self.registered.requests.remove(TRANSFORM);
         self.registered.transforms.insert(section.into(), transform);
         self
     }
@@ -292,7 +301,19 @@ impl SessionBuilder {
     }
 
     fn request<M: ClientMethod>(mut self, handler: Handler<HandlerContext>) -> Self {
-        self.registered.requests.insert(M::NAME, handler);
+        let registered = &mut self.registered;
+        let handler = match M::NAME {
+            HOOKS => {
+                registered.hooks = Hooks::default();
+                hooks::fail_closed(handler)
+            }
+            TRANSFORM => {
+                registered.transforms.clear();
+                handler
+            }
+            _ => handler,
+        };
+        registered.requests.insert(M::NAME, handler);
         self
     }
 

@@ -1,10 +1,11 @@
 //! Hooks (`hooks.invoke`).
 
+use copilot_session::methods::client::HooksInvoke;
 use copilot_session::types::{
-    PermissionRequestHookInput, PermissionRequestHookOutput, PostToolUseHookInput, PostToolUseHookOutput,
-    PreToolUseHookInput, PreToolUseHookOutput, SessionEndHookInput,
+    HookInvokeResponse, PermissionRequestHookInput, PermissionRequestHookOutput, PostToolUseHookInput,
+    PostToolUseHookOutput, PreToolUseHookInput, PreToolUseHookOutput, SessionEndHookInput,
 };
-use copilot_session::{OtherHook, SessionBuilder};
+use copilot_session::{OtherHook, RpcError, SessionBuilder};
 use copilot_session_tests::fake::{Answer, FakeCli, error};
 use serde_json::{Value, json};
 
@@ -95,6 +96,21 @@ async fn an_output_that_is_too_deep() {
         assert_eq!(reason == "not now", fits, "{levels}: {reason}");
         assert!(fits || reason.contains("120 levels"), "{reason}");
     }
+}
+
+/// One handler for all hooks fails closed as well, and whichever was registered last counts.
+#[tokio::test(start_paused = true)]
+async fn one_handler_for_all() {
+    let all = |session: SessionBuilder| {
+        let fail = async |_, _| Err::<HookInvokeResponse, _>(RpcError::new(-1, "no idea"));
+        session.handle::<HooksInvoke, _, _>(fail)
+    };
+    let rig = Rig::with(|session| all(PRE_TOOL(session.approve_all(), Does::Work))).await;
+    assert_eq!(rig.invoke("preToolUse", before_tool()).await, denied("the hook failed: no idea"));
+    assert_eq!(rig.invoke("postToolUse", after_tool()).await, Err(error(-1, "no idea")));
+    let rig = Rig::with(|session| PRE_TOOL(all(session.approve_all()), Does::Work)).await;
+    let answer = rig.invoke("preToolUse", before_tool()).await.expect("an answer");
+    assert_eq!(answer["output"]["permissionDecision"], "allow");
 }
 
 /// The other hook whose opinion may be a refusal.

@@ -149,7 +149,7 @@ async fn a_handlers_error() {
 #[tokio::test(start_paused = true)]
 async fn answers_that_cannot_be_read() {
     let handle = async |hook: HookInvokeRequest, _: HandlerContext| {
-        if hook.hook_type.as_str() == "preToolUse" {
+        if hook.hook_type.as_str() == "postToolUse" {
             let nested = (0..130).fold(json!(1), |inner, _| json!([inner]));
             return Ok(HookInvokeResponse::default().output(nested));
         }
@@ -159,7 +159,7 @@ async fn answers_that_cannot_be_read() {
     };
     let rig = Rig::with(|session| session.approve_all().handle::<HooksInvoke, _, _>(handle)).await;
     let hook = |kind: &str| json!({"sessionId": rig.session.id(), "hookType": kind, "input": {}});
-    let error = rig.fake.request("hooks.invoke", hook("preToolUse")).await.expect_err("too deep");
+    let error = rig.fake.request("hooks.invoke", hook("postToolUse")).await.expect_err("too deep");
     assert_eq!(error["code"], -32603);
     assert!(error["message"].as_str().is_some_and(|text| text.contains("120 levels")), "{error}");
     let error = rig.fake.request("hooks.invoke", hook("sessionEnd")).await.expect_err("an error");
