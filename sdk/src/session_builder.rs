@@ -142,7 +142,8 @@ impl SessionBuilder {
         }
         announce(&mut config, &registered);
         if !tools.is_empty() {
-            config.tools = Some(tools.iter().map(|tool| tool.declaration.clone()).collect());
+            let declarations = tools.iter().map(|tool| tool.declaration.clone());
+            config.tools.get_or_insert_default().extend(declarations);
         }
         let continues = config.continue_pending_work == Some(true);
         (Opening { client, id, tools, registered, observers, continues }, wire::to_json(&config))
