@@ -86,14 +86,18 @@ impl Tool {
     }
 }
 
-/// The JSON schema of a type, in one piece.
+/// The JSON schema of a type, in one piece, without what it says of itself: that is of no use to the model.
 #[cfg(feature = "schemars")]
 pub(crate) fn schema_of<A: schemars::JsonSchema>() -> serde_json::Value {
-    schemars::generate::SchemaSettings::draft07()
-        .with(|settings| settings.inline_subschemas = true)
+    let mut schema = schemars::generate::SchemaSettings::draft07()
+        .with(|settings| {
+            settings.inline_subschemas = true;
+            settings.meta_schema = None;
+        })
         .into_generator()
-        .into_root_schema_for::<A>()
-        .to_value()
+        .into_root_schema_for::<A>();
+    schema.remove("title");
+    schema.to_value()
 }
 
 /// The params of `session.tools.set`.
