@@ -1,6 +1,7 @@
 //! All tests, in one binary.
 
 mod callbacks;
+mod config;
 mod connection;
 mod docs;
 mod generated;

@@ -1,0 +1,57 @@
+//! What is sent of a configuration: the schema's keys and shapes, and nothing that was not set.
+
+mod handlers;
+mod keys;
+mod requests;
+mod setters;
+
+use copilot_session::SessionBuilder;
+use copilot_session_tests::fake::FakeCli;
+use serde_json::{Map, Value, json};
+
+use crate::rig::connect;
+
+/// What every session is opened with, beside its id.
+fn always() -> Value {
+    json!({
+        "streaming": true,
+        "requestPermission": true,
+        "toolFilterPrecedence": "excluded",
+        "envValueMode": "direct",
+    })
+}
+
+/// The object with the keys of the other added or replaced.
+fn with(mut object: Value, more: Value) -> Value {
+    let more: Map<String, Value> = serde_json::from_value(more).expect("an object");
+    object.as_object_mut().expect("an object").extend(more);
+    object
+}
+
+/// What a session of this configuration is opened with, beside its id: the same by both methods.
+async fn opened(configure: impl Fn(SessionBuilder) -> SessionBuilder) -> Value {
+    let fake = FakeCli::start();
+    fake.on("session.eventLog.registerInterest", |_| Ok(json!({"handle": "1"})));
+    let client = connect(&fake).await;
+    let session = configure(client.session()).create().await.expect("a new session");
+    let mut created = fake.received("session.create").await;
+    assert_eq!(take(&mut created, "sessionId"), session.id());
+    configure(client.session()).resume("left-behind").await.expect("a session of old");
+    let mut resumed = fake.received("session.resume").await;
+    assert_eq!(take(&mut resumed, "sessionId"), "left-behind");
+    assert_eq!(created, resumed);
+    created
+}
+
+/// As [`opened`], less what every session is opened with.
+async fn added(configure: impl Fn(SessionBuilder) -> SessionBuilder) -> Value {
+    let mut sent = opened(configure).await;
+    for (key, value) in always().as_object().expect("an object") {
+        assert_eq!(take(&mut sent, key), *value, "{key}");
+    }
+    sent
+}
+
+fn take(object: &mut Value, key: &str) -> Value {
+    object.as_object_mut().and_then(|object| object.remove(key)).unwrap_or_default()
+}
