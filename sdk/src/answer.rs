@@ -46,7 +46,7 @@ impl Answer {
         &self.message_id
     }
 
-    /// Whether the turn was aborted. A CLI before 1.0.40 does not tell.
+    /// Whether the turn was aborted.
     pub fn is_aborted(&self) -> bool {
         self.aborted
     }

@@ -36,6 +36,7 @@ impl Turn {
             abort_drops_prompts: version.has(Feature::AbortDropsPrompts),
             begun: false,
             dropped: false,
+            stopped: false,
             message: None,
             answered: false,
             interaction: None,
@@ -122,6 +123,8 @@ struct Tracker {
     begun: bool,
     /// Whether the prompt was dropped, so that it will not be taken up.
     dropped: bool,
+    /// Whether it was aborted and has said nothing since. Old versions do not say so at the end.
+    stopped: bool,
     message: Option<(SessionEvent, AssistantMessageData)>,
     /// Whether that message is not known to be another prompt's.
     answered: bool,
@@ -137,6 +140,7 @@ impl Tracker {
             "user.message" | "assistant.message" | "session.error" | "session.idle" => self.look(event),
             "abort" => {
                 self.dropped = self.abort_drops_prompts && !self.begun;
+                self.stopped = self.begun;
                 None
             }
             "session.shutdown" => Some(Err(Error::SessionEnded)),
@@ -179,6 +183,7 @@ impl Tracker {
         if !self.begun || from_sub_agent {
             return;
         }
+        self.stopped = false;
         // Prompts that waited come to an end together, so this may be the answer to another one.
         let others = self.interaction.is_some()
             && message.interaction_id.is_some()
@@ -204,7 +209,8 @@ impl Tracker {
             return Some(Err(Error::Turn(error)));
         }
         // An idle that cannot be read is an idle still.
-        let aborted = event.decode::<IdleData>().is_ok_and(|idle| idle.aborted == Some(true));
+        let told = event.decode::<IdleData>().is_ok_and(|idle| idle.aborted == Some(true));
+        let aborted = told || self.stopped;
         let answer = || Answer { message_id: self.message_id.clone(), message: self.message.take(), aborted };
         (self.begun || self.dropped && aborted).then(answer).map(Ok)
     }
