@@ -240,7 +240,7 @@ async fn begin(
     for event in interests {
         let request = RegisterEventInterestParams::new(event);
         match SessionRpc(state.caller()).event_log().register_interest(&request).within(OPEN).await {
-            // An old CLI does not send such events at all.
+            // An old CLI sends what it has to everybody.
             Err(error) if !error.is_method_not_found() => return Err(error),
             _ => {}
         }
