@@ -8,6 +8,7 @@ mod generated;
 mod permissions;
 mod real;
 mod recordings;
+mod replay;
 mod rig;
 mod session;
 mod tools;

@@ -130,6 +130,11 @@ impl FakeCli {
         self.script(method, Script::Hold);
     }
 
+    /// Answers this method as at first.
+    pub fn release(&self, method: &str) {
+        lock(&self.0.answers).remove(method);
+    }
+
     fn script(&self, method: &str, script: Script) {
         lock(&self.0.answers).insert(method.to_owned(), script);
     }
@@ -170,8 +175,18 @@ impl FakeCli {
 
     /// Asks the client under an id of any kind.
     pub async fn request_as(&self, id: Value, method: &str, params: Value) -> Answer {
+        self.ask(&id, method, params);
+        self.answered(&id, method).await
+    }
+
+    /// Asks the client, and leaves the answer to [`answered`](Self::answered).
+    pub fn ask(&self, id: &Value, method: &str, params: Value) {
         self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
-        self.wait(&format!("the client's answer to `{method}`"), |log| log.take_answer(&id)).await
+    }
+
+    /// Waits for the client's answer to what was asked under this id.
+    pub async fn answered(&self, id: &Value, method: &str) -> Answer {
+        self.wait(&format!("the client's answer to `{method}`"), |log| log.take_answer(id)).await
     }
 
     /// Sends bytes as they are.
@@ -214,7 +229,12 @@ impl FakeCli {
 
     /// As [`received`](Self::received), with what it takes to answer.
     pub async fn received_call(&self, method: &str) -> Call {
-        self.wait(&format!("the client's request `{method}`"), |log| log.take_call(method)).await
+        self.received_with(method, |_| true).await
+    }
+
+    /// As [`received_call`](Self::received_call), for a request with such params.
+    pub async fn received_with(&self, method: &str, wanted: impl Fn(&Value) -> bool) -> Call {
+        self.wait(&format!("the client's request `{method}`"), |log| log.take_call(method, &wanted)).await
     }
 
     /// Waits until the client has done all it does by itself after what was sent to it. Exact on a

@@ -47,10 +47,11 @@ impl Log {
         frames.filter(|(_, frame)| frame.from == Side::Client).map(|(index, frame)| (index, &frame.json))
     }
 
-    /// Takes the first request of this method that was not taken before.
-    pub fn take_call(&mut self, method: &str) -> Option<Call> {
-        let wanted =
-            |(index, json): &(usize, &Value)| json["method"] == method && !self.taken.contains(index);
+    /// Takes the first request of this method with such params that was not taken before.
+    pub fn take_call(&mut self, method: &str, params: impl Fn(&Value) -> bool) -> Option<Call> {
+        let wanted = |(index, json): &(usize, &Value)| {
+            json["method"] == method && !self.taken.contains(index) && params(&json["params"])
+        };
         let (index, json) = self.client().find(wanted)?;
         let call = Call { id: json["id"].clone(), params: json["params"].clone() };
         self.taken.insert(index);

@@ -1,0 +1,112 @@
+//! Recorded traffic of real CLIs, played again to this client: what it sends is what the protocol asks for.
+//!
+//! The fake says what the CLI said, in the same order. Where the recording has a request or an answer of its
+//! client, the fake waits for ours; the recorder's greetings are left out, since ours are its own. Requests
+//! that no order joins, such as the answers to two tool calls at once, are told apart by what they answer.
+
+mod asked;
+mod calls;
+mod handshake;
+mod recording;
+mod sent;
+mod shell;
+mod stage;
+mod tools;
+mod turns;
+
+use std::collections::BTreeSet;
+
+use recording::Request;
+use sent::Sent;
+use stage::Stage;
+
+/// Recordings that are not played, and why.
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("jsonrpc-errors", "malformed messages on purpose, which this client cannot be made to send"),
+    ("session-fs", "a file system of the client, whose answers would have to be those of that one"),
+    ("tcp-two-clients-tools", "three connections in one recording, whose answers are not told apart"),
+];
+
+/// Plays every recording of a scenario, without the recorded requests that `but` chooses, while `drive` uses
+/// the client. It gives what the client should have sent, beside its greeting.
+async fn play(scenario: &str, but: fn(&Request) -> bool, drive: impl AsyncFn(&Stage) -> Vec<Sent>) {
+    let recordings = recording::of(scenario);
+    assert!(!recordings.is_empty(), "there is no recording of {scenario}");
+    for recording in recordings {
+        let about = format!("{} {scenario}, part {}", recording.version, recording.part);
+        let stage = Stage::open(recording, but).await;
+        let ((), expected) = tokio::join!(stage.play(), drive(&stage));
+        stage.fake.settle().await;
+        let sent = sent::sent(&stage.fake, stage.version());
+        for (index, (sent, expected)) in sent.iter().zip(&expected).enumerate() {
+            assert_eq!(sent, expected, "{about}, message {index}");
+        }
+        assert_eq!(sent.len(), expected.len(), "{about}: {sent:?}");
+    }
+}
+
+/// One test for each scenario, with what of the recorded client is left out.
+macro_rules! scenarios {
+    ($($test:ident: $scenario:literal, $drive:path, $but:expr;)*) => {
+        const SCENARIOS: &[&str] = &[$($scenario),*];
+        $(
+            #[tokio::test(start_paused = true)]
+            async fn $test() {
+                play($scenario, $but, $drive).await;
+            }
+        )*
+    };
+}
+
+fn nothing(_: &Request) -> bool {
+    false
+}
+
+scenarios! {
+    create_send_idle: "create-send-idle", turns::create_send_idle, nothing;
+    streaming: "streaming", turns::streaming, nothing;
+    model_error: "model-error-429", turns::model_error, nothing;
+    abort: "abort-mid-stream", turns::abort, nothing;
+    attachments: "send-attachments", turns::attachments, nothing;
+    subagent: "subagent", turns::subagent, nothing;
+    tool_success: "tool-call-success", tools::success, nothing;
+    tool_failure: "tool-call-failure-result", tools::failure, nothing;
+    tool_error: "tool-call-handler-error", tools::error, nothing;
+    tools_in_parallel: "tool-call-parallel", tools::parallel, nothing;
+    tool_of_the_responses_api: "responses-api", tools::responses_api, nothing;
+    permission_approved: "permission-approve", asked::approve, nothing;
+    permission_denied: "permission-deny", asked::deny, nothing;
+    permission_left_to_others: "permission-approve", asked::leave_to_others, asked::is_permission;
+    user_input: "user-input-answered", asked::user_input, nothing;
+    hooks_that_deny: "hooks-deny", asked::hooks_deny, nothing;
+    hooks_that_pass: "hooks-passthrough", asked::hooks_pass, nothing;
+    mcp: "mcp", asked::mcp, nothing;
+    transforms: "system-message-transform", asked::transforms, nothing;
+    exit_plan_mode: "exit-plan-mode-handler", asked::exit_plan_mode, nothing;
+    elicitation: "elicitation", asked::elicitation, asked::is_of_no_form;
+    commands: "commands", calls::commands, nothing;
+    log: "log", calls::log, nothing;
+    set_model: "set-model", calls::set_model, nothing;
+    messages: "get-messages", calls::messages, nothing;
+    resume: "resume-new-process", calls::resume, calls::is_refused_here;
+    detach: "detach", calls::detach, calls::is_after_the_end;
+    shell_exec: "shell-exec", shell::exec, shell::is_of_another_kind;
+    shell_user_requested: "shell-user-requested", shell::user_requested, nothing;
+}
+
+/// Every recording is played, or is known not to be.
+#[test]
+fn every_recording_is_played() {
+    let played = SCENARIOS.iter().copied().chain([handshake::SCENARIO]);
+    let known: BTreeSet<&str> = played.chain(LEFT_OUT.iter().map(|(scenario, _)| *scenario)).collect();
+    let recorded = recording::scenarios();
+    let recorded: BTreeSet<&str> = recorded.iter().map(String::as_str).collect();
+    let difference: Vec<_> = known.symmetric_difference(&recorded).collect();
+    assert!(difference.is_empty(), "neither played nor left out, or without a recording: {difference:?}");
+    let (played, all) = (SCENARIOS.iter().chain([&handshake::SCENARIO]), LEFT_OUT);
+    for scenario in played {
+        assert!(all.iter().all(|(left_out, _)| left_out != scenario), "{scenario} is played and left out");
+        let versions: BTreeSet<_> = recording::of(scenario).into_iter().map(|one| one.version).collect();
+        assert!(versions.contains("1.0.10") && versions.contains("1.0.102"), "{scenario}: {versions:?}");
+    }
+}

@@ -1,0 +1,238 @@
+//! What a client asks of a session beside prompts, and the ends of sessions.
+
+use std::collections::HashMap;
+
+use copilot_session::types::{
+    CommandExecuteData, CommandsHandlePendingCommandRequest, CommandsInvokeRequest, CommandsListRequest,
+    EnqueueCommandParams, EnqueueCommandResult, ExecuteCommandParams, LogRequest, ModelSwitchToRequest,
+    ShutdownRequest,
+};
+use copilot_session::{Error, Session, wire};
+use serde_json::{Value, json};
+
+use super::recording::Request;
+use super::sent::{Sent, create, leave, prompt, request, tool_result};
+use super::stage::Stage;
+use super::tools::lookup;
+
+/// Commands that succeed and fail, each by three ways to run it; CLI 1.0.10 has none of them.
+pub async fn commands(stage: &Stage) -> Vec<Sent> {
+    let deploy = async |command: CommandExecuteData, _| match &*command.args {
+        "prod now" => Ok(()),
+        other => Err(format!("not what was asked for: {other}")),
+    };
+    let session = stage.session().approve_all().command("deploy", "Deploy it", deploy);
+    let fail = async |_: CommandExecuteData, _| Err::<(), _>("command failed");
+    let session = session.command("fail", "fails", fail).create().await.expect("the session");
+    let commands = || session.rpc().commands();
+    let unknown = |error: Error| assert!(stage.is_old() && error.is_method_not_found(), "{error}");
+    if let Err(error) = commands().list(&CommandsListRequest::default()).await {
+        unknown(error);
+    }
+    let mut expected = vec![create(), request("session.commands.list", json!({}))];
+    for (name, args, failure) in [("deploy", "prod now", None), ("fail", "x", Some("command failed"))] {
+        let answered = |expected: &mut Vec<Sent>, number: usize| {
+            if !stage.is_old() {
+                let mut params = json!({"requestId": format!("request {number}")});
+                failure.into_iter().for_each(|failure| params["error"] = json!(failure));
+                expected.push(request("session.commands.handlePendingCommand", params));
+            }
+        };
+        let number = if name == "deploy" { 1 } else { 3 };
+        match commands().execute(&ExecuteCommandParams::new(name, args)).await {
+            Ok(result) => assert_eq!(result.error.as_deref(), failure),
+            Err(error) => unknown(error),
+        }
+        expected.push(request("session.commands.execute", json!({"commandName": name, "args": args})));
+        answered(&mut expected, number);
+        match commands().invoke(&CommandsInvokeRequest::new(name).input(args)).await {
+            Ok(_) => assert_eq!(failure, None),
+            Err(error) if stage.is_old() => unknown(error),
+            Err(error) => assert!(error.to_string().contains(failure.expect("a failure")), "{error}"),
+        }
+        expected.push(request("session.commands.invoke", json!({"name": name, "input": args})));
+        answered(&mut expected, number + 1);
+        let command = format!("/{name} {args}");
+        match commands().enqueue(&EnqueueCommandParams::new(&*command)).await {
+            Ok(result) => assert!(matches!(result, EnqueueCommandResult::Accepted(_))),
+            Err(error) => unknown(error),
+        }
+        expected.push(request("session.commands.enqueue", json!({ "command": command })));
+    }
+    let answer = session.send_and_wait("/deploy via send").await.expect("an answer");
+    assert_eq!(answer.text(), "model answered the slash text");
+    let late = CommandsHandlePendingCommandRequest::new("nope");
+    assert!(commands().handle_pending_command(&late).await.expect("an answer").success);
+    session.disconnect().await.expect("the end");
+    expected.push(prompt("/deploy via send"));
+    expected.push(request("session.commands.handlePendingCommand", json!({"requestId": "nope"})));
+    expected.push(leave(stage));
+    expected
+}
+
+/// Every kind of line, and the event that each makes.
+pub async fn log(stage: &Stage) -> Vec<Sent> {
+    let session = stage.session().approve_all().create().await.expect("the session");
+    let mut events = session.events();
+    let mut expected = vec![create()];
+    let mut written = HashMap::new();
+    for recorded in stage.recording.requests().filter(|request| request.method == "session.log") {
+        let mut params = recorded.params.clone();
+        params.as_object_mut().expect("an object").remove("sessionId");
+        let line: LogRequest = wire::from_json(&params.to_string()).expect("a line");
+        let id = session.log(line).await.expect("it is written");
+        let kind = format!("session.{}", params["level"].as_str().unwrap_or("info"));
+        written.insert(id, (kind, params["ephemeral"] == true));
+        expected.push(request("session.log", params));
+    }
+    assert_eq!((expected.len(), written.len()), (10, 9));
+    // An event may come after the answer that names it.
+    while !written.is_empty() {
+        let event = events.next().await.expect("an event for each line");
+        if let Some(line) = written.remove(event.id()) {
+            assert_eq!(line, (event.kind().to_owned(), event.is_ephemeral()));
+        }
+    }
+    session.messages().await.expect("the history");
+    session.disconnect().await.expect("the end");
+    expected.extend([request("session.getMessages", json!({})), leave(stage)]);
+    expected
+}
+
+pub async fn set_model(stage: &Stage) -> Vec<Sent> {
+    let session = stage.session().approve_all().create().await.expect("the session");
+    assert_eq!(session.send_and_wait("one").await.expect("an answer").text(), "ok");
+    let current = async || {
+        let current = session.rpc().model().get_current().await.expect("the model");
+        (current.model_id, current.reasoning_effort)
+    };
+    assert_eq!(current().await, (Some("fake-model".to_owned()), None));
+    let third = || ModelSwitchToRequest::new("third-model");
+    let switches = [
+        ModelSwitchToRequest::new("other-model"),
+        third().reasoning_effort(Some("high".to_owned())),
+        third().reasoning_effort(None),
+        third().reasoning_effort(Some("zzz".to_owned())),
+    ];
+    for switch in switches {
+        let wanted = switch.model_id.clone();
+        let switched = session.set_model(switch).await.expect("another model");
+        assert_eq!(switched.model_id, Some(wanted));
+    }
+    // The effort reaches the model from some later version on.
+    let (model, effort) = current().await;
+    assert_eq!((model.as_deref(), effort.as_deref().unwrap_or("zzz")), (Some("third-model"), "zzz"));
+    assert_eq!(session.send_and_wait("two").await.expect("an answer").text(), "ok");
+    session.disconnect().await.expect("the end");
+    let current = || request("session.model.getCurrent", json!({}));
+    let switch = |params: Value| request("session.model.switchTo", params);
+    vec![
+        create(),
+        prompt("one"),
+        current(),
+        switch(json!({"modelId": "other-model"})),
+        switch(json!({"modelId": "third-model", "reasoningEffort": "high"})),
+        switch(json!({"modelId": "third-model", "reasoningEffort": null})),
+        switch(json!({"modelId": "third-model", "reasoningEffort": "zzz"})),
+        current(),
+        prompt("two"),
+        leave(stage),
+    ]
+}
+
+/// A tool call is answered when it is made, and not again where the history tells of it.
+pub async fn messages(stage: &Stage) -> Vec<Sent> {
+    let session = stage.session().approve_all().tool(lookup("r")).create().await.expect("the session");
+    // The first event by some versions, the only one by others.
+    assert_eq!(session.messages().await.expect("the history")[0].kind(), "session.start");
+    assert_eq!(session.send_and_wait("one").await.expect("an answer").text(), "ok");
+    let history = session.messages().await.expect("the history");
+    assert!(history.iter().any(|event| event.kind() == "external_tool.requested"));
+    session.disconnect().await.expect("the end");
+    let history = || request("session.getMessages", json!({}));
+    vec![create(), history(), prompt("one"), tool_result(1, r()), history(), leave(stage)]
+}
+
+fn r() -> Value {
+    json!({"textResultForLlm": "r", "resultType": "success"})
+}
+
+/// A session is left and taken up again in another process.
+pub async fn resume(stage: &Stage) -> Vec<Sent> {
+    let history = request("session.getMessages", json!({}));
+    if stage.recording.part == 0 {
+        let session = stage.session().approve_all().tool(lookup("r")).create().await.expect("the session");
+        assert_eq!(session.send_and_wait("one").await.expect("an answer").text(), "first");
+        session.messages().await.expect("the history");
+        session.disconnect().await.expect("the end");
+        return vec![create(), prompt("one"), tool_result(1, r()), history, leave(stage)];
+    }
+    let id = recorded_id(stage);
+    let session = stage.session().approve_all().tool(lookup("r"));
+    let session = session.resume(&id).await.expect("the session");
+    let told = session.messages().await.expect("the history");
+    assert!(told.iter().any(|event| event.kind() == "external_tool.requested" || stage.is_old()));
+    assert_eq!(session.send_and_wait("two").await.expect("an answer").text(), "second");
+    let again = stage.client.session().approve_all().resume(&id).await;
+    assert!(matches!(again, Err(Error::Invalid(_))), "it is open here: {again:?}");
+    session.disconnect().await.expect("the end");
+    vec![request("session.resume", json!({})), history, prompt("two"), leave(stage)]
+}
+
+fn recorded_id(stage: &Stage) -> String {
+    let resumed = stage.recording.requests().find(|request| request.method == "session.resume");
+    resumed.expect("it was resumed").params["sessionId"].as_str().expect("an id").to_owned()
+}
+
+/// What this client refuses by itself: requests for a session that is not open, and to open it twice.
+pub fn is_refused_here(request: &Request) -> bool {
+    match request.method.as_str() {
+        "session.send" => request.params["prompt"] == "x",
+        "session.getMessages" => request.id == 3,
+        "session.resume" => request.id > 4,
+        _ => false,
+    }
+}
+
+/// A session that was left takes no more prompts here, and is taken up again by the same process.
+pub async fn detach(stage: &Stage) -> Vec<Sent> {
+    let first = stage.session().approve_all().create().await.expect("the session");
+    assert_eq!(first.send_and_wait("x").await.expect("an answer").text(), "ok");
+    first.disconnect().await.expect("the end");
+    assert!(matches!(first.send("x").await, Err(Error::SessionEnded)));
+    let session = stage.session_of(1).approve_all().resume(first.id()).await.expect("the session");
+    if let Err(error) = session.rpc().suspend().await {
+        assert!(stage.is_old() && error.is_method_not_found(), "{error}");
+    }
+    let turn = session.prompt("x").await.expect("a turn");
+    shut_down(stage, &session).await;
+    match turn.await {
+        Ok(answer) => assert_eq!((answer.text(), stage.is_old()), ("ok", true)),
+        // The end of the session is that of its turns, even where an idle follows as on CLI 1.0.102: on
+        // 1.0.81 none does.
+        Err(error) => assert!(matches!(error, Error::SessionEnded) && !stage.is_old(), "{error:?}"),
+    }
+    session.disconnect().await.expect("the end");
+    vec![
+        create(),
+        prompt("x"),
+        leave(stage),
+        request("session.resume", json!({})),
+        request("session.suspend", json!({})),
+        prompt("x"),
+        request("session.shutdown", json!({})),
+        leave(stage),
+    ]
+}
+
+async fn shut_down(stage: &Stage, session: &Session) {
+    if let Err(error) = session.rpc().shutdown(&ShutdownRequest::default()).await {
+        assert!(stage.is_old() && error.is_method_not_found(), "{error}");
+    }
+}
+
+/// What the recorded client asked of a session that it had left, and how it left one where that was not known.
+pub fn is_after_the_end(request: &Request) -> bool {
+    let leaves = request.method == "session.detach" && (request.version == "1.0.10" || request.id > 4);
+    leaves || (request.method == "session.send" && request.id == 5)
+}
