@@ -19,7 +19,7 @@ pub enum Line {
     /// The client asks.
     Request(Request),
     /// The client answers what it was asked under this id.
-    Reply { id: Value },
+    Reply { id: Value, result: Value },
     /// The CLI answers the request of this id.
     Answer { id: u64, answer: Answer },
     /// The CLI asks.
@@ -86,7 +86,7 @@ fn message(version: &str, of_client: bool, message: &Value) -> Line {
         }
         (Some(method), false) if id.is_null() => Line::Notice { method, params },
         (Some(method), false) => Line::Ask { id, method, params },
-        (None, true) => Line::Reply { id },
+        (None, true) => Line::Reply { id, result: message["result"].clone() },
         (None, false) => {
             let answer =
                 message.get("error").map_or_else(|| Ok(message["result"].clone()), |e| Err(e.clone()));

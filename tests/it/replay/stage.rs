@@ -92,7 +92,7 @@ impl Stage {
                     }
                     calls.insert(request.id, call);
                 }
-                Line::Reply { id } => {
+                Line::Reply { id, .. } => {
                     drop(self.fake.answered(id, &asked[&id.to_string()]).await);
                 }
                 Line::Answer { id, answer } => {
