@@ -241,7 +241,9 @@ impl FakeCli {
     /// runtime of one thread, where tasks run in the order they became ready.
     pub async fn settle(&self) {
         for _ in 0..3 {
-            let answer = self.request("fake.settle", json!({})).await;
+            // Not a number, so that it is no other request's.
+            let id = json!(format!("settle {}", self.number()));
+            let answer = self.request_as(id, "fake.settle", json!({})).await;
             assert!(answer.is_err(), "no client knows this method: {answer:?}");
         }
     }
