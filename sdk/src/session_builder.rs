@@ -82,8 +82,9 @@ impl SessionBuilder {
 
     /// Sets anything else that `session.create` takes.
     ///
-    /// What follows from the handlers is set from them: `tools`, `commands`, `requestPermission`, and the
-    /// likes of `hooks` and `requestUserInput`. `streaming` is on unless it is set here.
+    /// What follows from the handlers is set from them: `requestPermission`, and unless they are set here
+    /// the likes of `hooks` and `requestUserInput`. Their `tools` and `commands` are added to those set
+    /// here. `streaming` is on unless it is set here.
     #[inline]
     pub fn configure(mut self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
         self.config = change(self.config);
