@@ -8,7 +8,7 @@ use copilot_session::types::{
     UiElicitationResponseAction, UiExitPlanModeAction, UiExitPlanModeResponse,
     UiHandlePendingElicitationRequest, UiHandlePendingSamplingResponse, UserInputRequestParams,
 };
-use copilot_session::{Decision, Error, OtherHook, PermissionRequest, ToolResult, wire};
+use copilot_session::{Decision, Error, OtherHook, PermissionRequest, Session, ToolResult, wire};
 use serde_json::{Value, json};
 
 use super::recording::Request;
@@ -249,23 +249,23 @@ pub async fn exit_plan_mode(stage: &Stage) -> Vec<Sent> {
     ]
 }
 
+const FILLED_IN: &str = "session.ui.handlePendingElicitation";
+
+/// The ways in which a form is filled in, one after another.
+fn ways() -> [UiElicitationResponse; 4] {
+    let other = UiElicitationResponseAction::Unrecognized("bogus".to_owned());
+    [
+        UiElicitationResponse::accept([("name", json!("Bob")), ("ok", json!(true))]),
+        UiElicitationResponse::decline(),
+        UiElicitationResponse::cancel(),
+        UiElicitationResponse::new(other),
+    ]
+}
+
 /// A form is filled in four ways. Where nobody would answer it, it is not sent: the CLI would wait for ever.
 pub async fn elicitation(stage: &Stage) -> Vec<Sent> {
-    let ways = || {
-        let other = UiElicitationResponseAction::Unrecognized("bogus".to_owned());
-        let accept = UiElicitationResponse::accept([("name", json!("Bob")), ("ok", json!(true))]);
-        [
-            accept,
-            UiElicitationResponse::decline(),
-            UiElicitationResponse::cancel(),
-            UiElicitationResponse::new(other),
-        ]
-    };
     let count = AtomicUsize::new(0);
-    let fill_in = move |_, _| {
-        let way = ways()[count.fetch_add(1, Ordering::Relaxed)].clone();
-        std::future::ready(way)
-    };
+    let fill_in = move |_, _| std::future::ready(ways()[count.fetch_add(1, Ordering::Relaxed)].clone());
     let session = stage.session().approve_all().on_elicitation(fill_in).create().await.expect("the session");
     let schema = json!({
         "type": "object",
@@ -275,7 +275,6 @@ pub async fn elicitation(stage: &Stage) -> Vec<Sent> {
     let json = json!({"message": "Details?", "requestedSchema": schema});
     let form: UiElicitationRequest = wire::from_json(&json.to_string()).expect("a form");
     let mut expected = vec![create()];
-    const ANSWER: &str = "session.ui.handlePendingElicitation";
     for (index, way) in ways().iter().enumerate() {
         let way: Value = serde_json::from_str(&wire::to_json(way)).expect("JSON");
         let answered = session.elicit(&form).await;
@@ -286,16 +285,10 @@ pub async fn elicitation(stage: &Stage) -> Vec<Sent> {
         let answered = wire::to_json(&answered.expect("an answer"));
         assert_eq!(serde_json::from_str::<Value>(&answered).expect("JSON"), way);
         expected.push(request("session.ui.elicitation", json.clone()));
-        expected.push(request(ANSWER, json!({"requestId": format!("request {}", index + 1), "result": way})));
+        expected
+            .push(request(FILLED_IN, json!({"requestId": format!("request {}", index + 1), "result": way})));
     }
-    let accept = UiElicitationResponse::new(UiElicitationResponseAction::Accept);
-    let late =
-        session.rpc().ui().handle_pending_elicitation(&UiHandlePendingElicitationRequest::new("x", accept));
-    match late.await {
-        Ok(result) => assert!(!result.success && !stage.is_old()),
-        Err(error) => assert!(error.is_method_not_found() && stage.is_old(), "{error}"),
-    }
-    expected.push(request(ANSWER, json!({"requestId": "x", "result": {"action": "accept"}})));
+    expected.push(late_answer(stage, &session).await);
     // A second session, without a handler.
     let other = stage.session_of(1).approve_all().create().await.expect("the other session");
     assert!(matches!(other.elicit(&form).await, Err(Error::Unsupported(_))));
@@ -304,6 +297,17 @@ pub async fn elicitation(stage: &Stage) -> Vec<Sent> {
     session.disconnect().await.expect("the end");
     expected.extend([leave(stage), leave(stage)]);
     expected
+}
+
+/// An answer to a form that nobody asked for.
+async fn late_answer(stage: &Stage, session: &Session) -> Sent {
+    let accept = UiElicitationResponse::new(UiElicitationResponseAction::Accept);
+    let late = UiHandlePendingElicitationRequest::new("x", accept);
+    match session.rpc().ui().handle_pending_elicitation(&late).await {
+        Ok(result) => assert!(!result.success && !stage.is_old()),
+        Err(error) => assert!(error.is_method_not_found() && stage.is_old(), "{error}"),
+    }
+    request(FILLED_IN, json!({"requestId": "x", "result": {"action": "accept"}}))
 }
 
 /// Forms that this client does not send, and the recorded answer to one.

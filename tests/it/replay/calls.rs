@@ -15,7 +15,7 @@ use super::sent::{Sent, create, leave, prompt, request, tool_result};
 use super::stage::Stage;
 use super::tools::lookup;
 
-/// Commands that succeed and fail, each by three ways to run it; CLI 1.0.10 has none of them.
+/// Commands that succeed and fail; CLI 1.0.10 takes them and has no way to run one.
 pub async fn commands(stage: &Stage) -> Vec<Sent> {
     let deploy = async |command: CommandExecuteData, _| match &*command.args {
         "prod now" => Ok(()),
@@ -24,50 +24,57 @@ pub async fn commands(stage: &Stage) -> Vec<Sent> {
     let session = stage.session().approve_all().command("deploy", "Deploy it", deploy);
     let fail = async |_: CommandExecuteData, _| Err::<(), _>("command failed");
     let session = session.command("fail", "fails", fail).create().await.expect("the session");
-    let commands = || session.rpc().commands();
-    let unknown = |error: Error| assert!(stage.is_old() && error.is_method_not_found(), "{error}");
-    if let Err(error) = commands().list(&CommandsListRequest::default()).await {
-        unknown(error);
-    }
+    let listed = session.rpc().commands().list(&CommandsListRequest::default()).await;
+    assert_eq!(listed.err().is_some_and(|error| error.is_method_not_found()), stage.is_old());
     let mut expected = vec![create(), request("session.commands.list", json!({}))];
-    for (name, args, failure) in [("deploy", "prod now", None), ("fail", "x", Some("command failed"))] {
-        let answered = |expected: &mut Vec<Sent>, number: usize| {
-            if !stage.is_old() {
-                let mut params = json!({"requestId": format!("request {number}")});
-                failure.into_iter().for_each(|failure| params["error"] = json!(failure));
-                expected.push(request("session.commands.handlePendingCommand", params));
-            }
-        };
-        let number = if name == "deploy" { 1 } else { 3 };
-        match commands().execute(&ExecuteCommandParams::new(name, args)).await {
-            Ok(result) => assert_eq!(result.error.as_deref(), failure),
-            Err(error) => unknown(error),
-        }
-        expected.push(request("session.commands.execute", json!({"commandName": name, "args": args})));
-        answered(&mut expected, number);
-        match commands().invoke(&CommandsInvokeRequest::new(name).input(args)).await {
-            Ok(_) => assert_eq!(failure, None),
-            Err(error) if stage.is_old() => unknown(error),
-            Err(error) => assert!(error.to_string().contains(failure.expect("a failure")), "{error}"),
-        }
-        expected.push(request("session.commands.invoke", json!({"name": name, "input": args})));
-        answered(&mut expected, number + 1);
-        let command = format!("/{name} {args}");
-        match commands().enqueue(&EnqueueCommandParams::new(&*command)).await {
-            Ok(result) => assert!(matches!(result, EnqueueCommandResult::Accepted(_))),
-            Err(error) => unknown(error),
-        }
-        expected.push(request("session.commands.enqueue", json!({ "command": command })));
-    }
+    expected.extend(run(stage, &session, 1, ["deploy", "prod now"], None).await);
+    expected.extend(run(stage, &session, 3, ["fail", "x"], Some("command failed")).await);
     let answer = session.send_and_wait("/deploy via send").await.expect("an answer");
     assert_eq!(answer.text(), "model answered the slash text");
     let late = CommandsHandlePendingCommandRequest::new("nope");
-    assert!(commands().handle_pending_command(&late).await.expect("an answer").success);
+    let late = session.rpc().commands().handle_pending_command(&late).await;
+    assert!(late.expect("an answer").success);
     session.disconnect().await.expect("the end");
     expected.push(prompt("/deploy via send"));
     expected.push(request("session.commands.handlePendingCommand", json!({"requestId": "nope"})));
     expected.push(leave(stage));
     expected
+}
+
+/// Runs a command by each of three ways. The CLI asks us to run it for the first two, from this number on.
+async fn run(
+    stage: &Stage,
+    session: &Session,
+    number: usize,
+    [name, args]: [&str; 2],
+    failure: Option<&str>,
+) -> Vec<Sent> {
+    let commands = || session.rpc().commands();
+    let command = format!("/{name} {args}");
+    let executed = commands().execute(&ExecuteCommandParams::new(name, args)).await;
+    let invoked = commands().invoke(&CommandsInvokeRequest::new(name).input(args)).await;
+    let queued = commands().enqueue(&EnqueueCommandParams::new(&*command)).await;
+    let execute = request("session.commands.execute", json!({"commandName": name, "args": args}));
+    let invoke = request("session.commands.invoke", json!({"name": name, "input": args}));
+    let enqueue = request("session.commands.enqueue", json!({ "command": command }));
+    if stage.is_old() {
+        let errors = [executed.err(), invoked.err(), queued.err()];
+        assert!(
+            errors.iter().all(|error| error.as_ref().is_some_and(Error::is_method_not_found)),
+            "{errors:?}"
+        );
+        return vec![execute, invoke, enqueue];
+    }
+    assert_eq!(executed.expect("an answer").error.as_deref(), failure);
+    let told = invoked.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(told.contains(failure.unwrap_or_default()) && failure.is_some() != told.is_empty(), "{told}");
+    assert!(matches!(queued, Ok(EnqueueCommandResult::Accepted(_))));
+    let ran = |number: usize| {
+        let mut params = json!({"requestId": format!("request {number}")});
+        failure.into_iter().for_each(|failure| params["error"] = json!(failure));
+        request("session.commands.handlePendingCommand", params)
+    };
+    vec![execute, ran(number), invoke, ran(number + 1), enqueue]
 }
 
 /// Every kind of line, and the event that each makes.
