@@ -1,4 +1,6 @@
 //! What a client asks of the CLI as a whole, for whatever is not at one with its method.
+//!
+//! Inline, so that the large types of the answers are compiled only where somebody asks.
 
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ impl Client {
     ///
     /// # Errors
     /// As any call.
+    #[inline]
     pub async fn ping(&self, message: &str) -> Result<String, Error> {
         // Not typed: old versions give the time as a number.
         let params = serde_json::json!({ "message": message });
@@ -31,6 +34,7 @@ impl Client {
     ///
     /// # Errors
     /// As any call.
+    #[inline]
     pub async fn status(&self) -> Result<StatusGetResult, Error> {
         self.rpc().status().get().await
     }
@@ -39,6 +43,7 @@ impl Client {
     ///
     /// # Errors
     /// As any call.
+    #[inline]
     pub async fn auth_status(&self) -> Result<SessionAuthStatus, Error> {
         self.rpc().auth().get_status().await
     }
@@ -47,6 +52,7 @@ impl Client {
     ///
     /// # Errors
     /// As any call, such as that nobody is logged in.
+    #[inline]
     pub async fn models(&self) -> Result<Arc<ModelList>, Error> {
         let known = lock(&self.inner().models).clone();
         match known {
@@ -59,6 +65,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`models`](Self::models); what was known before stays.
+    #[inline]
     pub async fn refresh_models(&self) -> Result<Arc<ModelList>, Error> {
         let models = Arc::new(self.rpc().models().list(&ModelsListRequest::default()).await?);
         *lock(&self.inner().models) = Some(Arc::clone(&models));
@@ -69,6 +76,7 @@ impl Client {
     ///
     /// # Errors
     /// As any call.
+    #[inline]
     pub async fn sessions(&self, filter: &SessionListRequest) -> Result<Vec<SessionMetadata>, Error> {
         Ok(self.rpc().session().list(filter).await?.sessions)
     }
@@ -77,6 +85,7 @@ impl Client {
     ///
     /// # Errors
     /// As any call. CLI 1.0.10 does not have the method.
+    #[inline]
     pub async fn session_metadata(&self, id: &str) -> Result<Option<SessionMetadata>, Error> {
         Ok(self.rpc().session().get_metadata(&SessionGetMetadataRequest::new(id)).await?.session)
     }
@@ -85,6 +94,7 @@ impl Client {
     ///
     /// # Errors
     /// As any call.
+    #[inline]
     pub async fn last_session_id(&self) -> Result<Option<String>, Error> {
         Ok(self.rpc().session().get_last_id().await?.session_id)
     }
@@ -93,6 +103,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Refused`] when there is no such session, else as any call.
+    #[inline]
     pub async fn delete_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.delete";
         done(METHOD, &self.inner().caller().call::<()>(METHOD, &SessionDeleteRequest::new(id)).json().await?)
@@ -102,6 +113,7 @@ impl Client {
     ///
     /// # Errors
     /// As any call.
+    #[inline]
     pub async fn foreground_session_id(&self) -> Result<Option<String>, Error> {
         Ok(self.rpc().session().get_foreground().await?.session_id)
     }
@@ -111,6 +123,7 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] by a CLI without a terminal of its own, as one that was started here is; else as
     /// any call.
+    #[inline]
     pub async fn set_foreground_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.setForeground";
         let params = SessionSetForegroundRequest::new(id);

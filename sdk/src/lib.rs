@@ -39,6 +39,7 @@ mod system_message;
 mod token;
 mod tool;
 mod trace_context;
+#[cfg(feature = "transcript")]
 pub mod transcript;
 mod turn;
 mod versions;
