@@ -12,6 +12,7 @@ const FIXES: &[Fix] = &[
     ("attachments_without_display_name", attachments_without_display_name),
     ("no_current_agent", no_current_agent),
     ("descriptors_without_summary_intention", descriptors_without_summary_intention),
+    ("sampling_with_request", sampling_with_request),
 ];
 
 pub fn fix(source: &mut Source) -> Result<(), Error> {
@@ -39,6 +40,18 @@ fn no_current_agent(source: &mut Source) -> bool {
 /// `session.tools.getBuiltinDescriptors` has a `null` where the schema says boolean: seen on 1.0.102.
 fn descriptors_without_summary_intention(source: &mut Source) -> bool {
     make_nullable(source, "BuiltinToolDescriptor", "hasSummariseIntention")
+}
+
+/// `sampling.requested` carries what the MCP server asks the model, without which nobody could answer it,
+/// and its schema leaves it out: seen on 1.0.102.
+fn sampling_with_request(source: &mut Source) -> bool {
+    let definition = source.definitions.get_mut("SamplingRequestedData");
+    let properties = definition.and_then(|found| found.schema.pointer_mut("/properties"));
+    properties.and_then(Value::as_object_mut).is_some_and(|properties| {
+        let description = "What the server asks the model: the params of its `sampling/createMessage`.";
+        let request = json!({ "description": description, "x-opaque-json": true });
+        properties.insert("request".to_owned(), request).is_none()
+    })
 }
 
 /// Lets `key` of the definition be `null`; false when it was not there, or could be already.

@@ -51,6 +51,7 @@ pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[
     ("LogParams", again::<types::LogParams>),
     ("ReadRequest", again::<types::ReadRequest>),
     ("ReadResult", again::<types::ReadResult>),
+    ("SamplingRequestedData", again::<types::SamplingRequestedData>),
     ("shell.output: params", again::<types::ShellOutputParams>),
 ];
 fn again<T: Wire>(json: &str) -> Result<String, DecodeError> {
@@ -70,6 +71,8 @@ mod log;
 pub use log::*;
 mod read;
 pub use read::*;
+mod sampling;
+pub use sampling::*;
 mod shell;
 pub use shell::*;
 // --- types/log.rs

@@ -14,6 +14,7 @@ pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[
     ("BuiltinToolDescriptor", again::<types::BuiltinToolDescriptor>),
     ("Neither", again::<types::Neither>),
     ("Received", again::<types::Received>),
+    ("SamplingRequestedData", again::<types::SamplingRequestedData>),
     ("Sent", again::<types::Sent>),
 ];
 fn again<T: Wire>(json: &str) -> Result<String, DecodeError> {
@@ -51,6 +52,8 @@ mod neither;
 pub use neither::*;
 mod received;
 pub use received::*;
+mod sampling;
+pub use sampling::*;
 mod sent;
 pub use sent::*;
 // --- types/both.rs

@@ -12,6 +12,7 @@ pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[
     ("AttachmentSelection", again::<types::AttachmentSelection>),
     ("BuiltinToolDescriptor", again::<types::BuiltinToolDescriptor>),
     ("Counters", again::<types::Counters>),
+    ("SamplingRequestedData", again::<types::SamplingRequestedData>),
     ("Settings", again::<types::Settings>),
     ("Widths", again::<types::Widths>),
 ];
@@ -46,6 +47,8 @@ mod builtin;
 pub use builtin::*;
 mod counters;
 pub use counters::*;
+mod sampling;
+pub use sampling::*;
 mod settings;
 pub use settings::*;
 mod widths;

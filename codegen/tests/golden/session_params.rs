@@ -12,6 +12,7 @@ pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[
     ("AttachmentSelection", again::<types::AttachmentSelection>),
     ("BuiltinToolDescriptor", again::<types::BuiltinToolDescriptor>),
     ("RenameRequest", again::<types::RenameRequest>),
+    ("SamplingRequestedData", again::<types::SamplingRequestedData>),
     ("session.history.read: params", again::<types::SessionHistoryReadParams>),
     ("session.history.read: result", again::<types::SessionHistoryReadResult>),
 ];
@@ -120,6 +121,8 @@ mod builtin;
 pub use builtin::*;
 mod rename;
 pub use rename::*;
+mod sampling;
+pub use sampling::*;
 mod session;
 pub use session::*;
 // --- types/rename.rs

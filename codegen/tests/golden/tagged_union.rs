@@ -12,6 +12,7 @@ pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[
     ("AttachmentSelection", again::<types::AttachmentSelection>),
     ("BuiltinToolDescriptor", again::<types::BuiltinToolDescriptor>),
     ("Circle", again::<types::Circle>),
+    ("SamplingRequestedData", again::<types::SamplingRequestedData>),
     ("Shape", again::<types::Shape>),
     ("ShapePolygon", again::<types::ShapePolygon>),
     ("Square", again::<types::Square>),
@@ -32,6 +33,8 @@ mod builtin;
 pub use builtin::*;
 mod circle;
 pub use circle::*;
+mod sampling;
+pub use sampling::*;
 mod shape;
 pub use shape::*;
 mod square;

@@ -16,6 +16,7 @@ pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[
     ("ByNestedKeys", again::<types::ByNestedKeys>),
     ("FromDisk", again::<types::FromDisk>),
     ("FromNetwork", again::<types::FromNetwork>),
+    ("SamplingRequestedData", again::<types::SamplingRequestedData>),
     ("Setting", again::<types::Setting>),
     ("SettingTable", again::<types::SettingTable>),
 ];
@@ -36,6 +37,8 @@ mod by;
 pub use by::*;
 mod from;
 pub use from::*;
+mod sampling;
+pub use sampling::*;
 mod setting;
 pub use setting::*;
 // --- types/by.rs

@@ -18,8 +18,10 @@ pub struct SamplingRequestedData {
     pub server_name: String,
     /// The JSON-RPC request ID from the MCP protocol
     pub mcp_request_id: serde_json::Value,
+    /// What the server asks the model: the params of its `sampling/createMessage`.
+    pub request: Option<serde_json::Value>,
 }
 record!(
     SamplingRequestedData[] { Field request_id "requestId", Field server_name
-    "serverName", Field mcp_request_id "mcpRequestId" }
+    "serverName", Field mcp_request_id "mcpRequestId", Field request "request" }
 );
