@@ -63,7 +63,12 @@ fn notification(connection: &Arc<Connection>, method: &str, params: &str) {
             connection.notices().push(method, params);
             // Some methods of the schema come as notifications, whose answer nobody wants.
             if let Some(handling) = handling(connection, method, params) {
-                tokio::spawn(async move { (handling.call)().await });
+                let method = method.to_owned();
+                tokio::spawn(async move {
+                    if let Err(error) = (handling.call)().await {
+                        tracing::warn!(method, %error, "the handler of a notification failed");
+                    }
+                });
             }
         }
     }
