@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::client::{Client, HANDSHAKE, Peer, Setup};
 use crate::error::{Error, RpcError};
 use crate::handler::{self, ClientContext};
+use crate::methods::client::GitHubTelemetryEvent;
 use crate::process::{self, Launch};
 use crate::rpc::ClientMethod;
 use crate::trace_context::TraceContext;
@@ -136,7 +137,8 @@ impl ClientBuilder {
     }
 
     /// Answers a method that the CLI calls on this client, whatever the session: one that names none, or a
-    /// session whose own handlers leave it. The last handler for a method counts.
+    /// session whose own handlers leave it. The last handler for a method counts. One for
+    /// `gitHubTelemetry.event` has the CLI send its telemetry here, too.
     #[inline]
     pub fn handle<M, F, Fut>(mut self, handle: F) -> Self
     where
@@ -144,6 +146,9 @@ impl ClientBuilder {
         F: Fn(M::Params, ClientContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
     {
+        if M::NAME == GitHubTelemetryEvent::NAME {
+            self.setup.greeting.enable_git_hub_telemetry_forwarding = Some(true);
+        }
         self.setup.handlers.insert(M::NAME, handler::typed::<M, _, _, _>(handle));
         self
     }
