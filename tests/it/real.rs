@@ -11,6 +11,7 @@ mod options;
 mod permissions;
 #[cfg(unix)]
 mod process;
+mod provided;
 mod requests;
 mod resume;
 mod rig;

@@ -88,11 +88,15 @@ impl Rig {
 
     /// A session with the scripted model, on another client.
     pub fn builder_on(&self, client: &Client) -> SessionBuilder {
-        let sender = self.watch.sender.clone();
         let provider = ProviderConfig::new(self.model.base_url()).api_key("scripted");
+        self.watched(client.session().provider(provider).model(MODEL_NAME))
+    }
+
+    /// Sees every event of a session that is made in a way of the test's own.
+    pub fn watched(&self, builder: SessionBuilder) -> SessionBuilder {
+        let sender = self.watch.sender.clone();
         // Nobody is left to receive only when the test has failed already.
-        let watch = move |event: &SessionEvent| drop(sender.send(event.clone()));
-        client.session().provider(provider).model(MODEL_NAME).on_event(watch)
+        builder.on_event(move |event| drop(sender.send(event.clone())))
     }
 
     /// The folder the CLI works in.

@@ -1,0 +1,18 @@
+//! What a client provides to the real CLI: files, models, canvases, skills, tokens, answers for MCP servers.
+
+mod agents;
+mod canvases;
+mod github;
+mod limits;
+mod mcp;
+mod mcp_login;
+#[cfg(unix)]
+mod memory;
+mod model_requests;
+mod models;
+#[cfg(unix)]
+mod session_files;
+mod skills;
+mod telemetry;
+mod tokens;
+mod web;

@@ -1,0 +1,79 @@
+//! Canvases that a client provides to the agent.
+
+use std::sync::{Arc, Mutex};
+
+use copilot_session::methods::client::{CanvasActionInvoke, CanvasClose, CanvasOpen};
+use copilot_session::types::{CanvasAction, CanvasCloseRequest, CanvasDeclaration, CanvasProviderOpenResult};
+use copilot_session::{RpcError, SessionBuilder};
+use copilot_session_tests::model::{Reply, Script};
+use serde_json::json;
+
+use super::super::rig::{Rig, ask, soon};
+
+/// A board, which the agent may open, write on, and wipe, and what was done with it.
+fn with_board(new: SessionBuilder, log: &Arc<Mutex<Vec<String>>>) -> SessionBuilder {
+    let actions = vec![CanvasAction::new("write").description("Writes a line"), CanvasAction::new("wipe")];
+    let board = CanvasDeclaration::new("board", "Board", "A board to write on").actions(actions);
+    let (opened, invoked, closed) = (Arc::clone(log), Arc::clone(log), Arc::clone(log));
+    new.approve_all()
+        .configure(|config| config.canvases(vec![board]).request_canvas_renderer(true))
+        .handle::<CanvasOpen, _, _>(move |open, _| {
+            let input = open.input.unwrap_or_default();
+            opened.lock().unwrap().push(format!("open {} {} {input}", open.canvas_id, open.instance_id));
+            async { Ok(CanvasProviderOpenResult::default().title("The board").status("clean")) }
+        })
+        .handle::<CanvasActionInvoke, _, _>(move |action, _| {
+            let input = action.input.unwrap_or_default();
+            let done = format!("{} {} {input}", action.action_name, action.instance_id);
+            invoked.lock().unwrap().push(done);
+            async move {
+                match action.action_name.as_str() {
+                    "write" => Ok(json!({ "lines": 1 })),
+                    _ => Err(RpcError::new(RpcError::INTERNAL_ERROR, "it is not to be wiped")),
+                }
+            }
+        })
+        .handle::<CanvasClose, _, _>(move |close, _| {
+            closed.lock().unwrap().push(format!("close {} {}", close.canvas_id, close.instance_id));
+            async { Ok(()) }
+        })
+}
+
+/// The agent opens a canvas, acts on it, and reads what came of it; the host closes it.
+#[tokio::test]
+async fn the_agent_uses_a_canvas() {
+    let on_board = |action: &str| {
+        let arguments = json!({ "instanceId": "b1", "actionName": action, "input": { "line": "Hello" } });
+        Reply::tool_call("invoke_canvas_action", arguments)
+    };
+    let open = json!({ "canvasId": "board", "instanceId": "b1", "input": { "color": "green" } });
+    let script = [
+        Reply::tool_call("list_canvas_capabilities", json!({ "canvasId": "board" })),
+        Reply::tool_call("open_canvas", open),
+        on_board("write"),
+        on_board("wipe"),
+        Reply::text("Written."),
+    ];
+    let rig = Rig::start(Script::replies(script)).await;
+    let log = Arc::default();
+    let session = rig.session(|new| with_board(new, &log)).await;
+    assert!(session.capabilities().canvases);
+    assert_eq!(ask(&session, "Write on the board.").await.expect("an answer").text(), "Written.");
+    let results: Vec<_> = rig.model.requests()[4].tool_results().into_iter().map(|(_, text)| text).collect();
+    assert!(rig.model.requests()[0].body().to_string().contains("A board to write on"));
+    assert!(results[0].contains("Writes a line") && results[0].contains("wipe"), "{results:?}");
+    assert!(results[1].contains("clean"), "{results:?}");
+    assert!(results[2].contains(r#""lines": 1"#), "{results:?}");
+    assert!(results[3].contains("it is not to be wiped"), "{results:?}");
+    soon("the canvas to close", session.rpc().canvas().close(&CanvasCloseRequest::new("b1")))
+        .await
+        .expect("a close");
+    let expected = [
+        r#"open board b1 {"color":"green"}"#,
+        r#"write b1 {"line":"Hello"}"#,
+        r#"wipe b1 {"line":"Hello"}"#,
+        "close board b1",
+    ];
+    assert_eq!(*log.lock().unwrap(), expected);
+    rig.finish().await;
+}

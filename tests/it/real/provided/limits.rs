@@ -1,0 +1,90 @@
+//! Limits that GitHub's models have, and how a client goes on when they are reached. With a provider of
+//! one's own the CLI counts no credits, and offers no other model.
+
+use std::sync::{Arc, Mutex};
+
+use copilot_session::types::{
+    AutoModeSwitchResponse, SessionLimitsConfig, UiSessionLimitsExhaustedResponse,
+    UiSessionLimitsExhaustedResponseAction,
+};
+use copilot_session::{Error, Session};
+use serde_json::json;
+
+use super::super::rig::{ask, soon};
+use super::github::{GitHub, MODELS, TOKEN};
+use super::models::{Asked, Response, costly_stream, whole};
+
+/// The limit of a session is used up by its first turn; the next one has no answer, since the handler
+/// fails, and with a higher limit it goes on.
+#[tokio::test]
+async fn a_session_reaches_its_limit() {
+    let github = GitHub::start(|new| new.github_token(TOKEN), |_| costly_stream("Costly.", 100)).await;
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let asking = Arc::clone(&asked);
+    let limit = SessionLimitsConfig::default().max_ai_credits(30.0);
+    let session = github.session().configure(|config| config.session_limits(limit)).on_session_limits(
+        move |reached, _| {
+            let mut asked = asking.lock().unwrap();
+            asked.push((reached.used_ai_credits, reached.max_ai_credits));
+            let first = asked.len() == 1;
+            async move {
+                let add = UiSessionLimitsExhaustedResponse::new(UiSessionLimitsExhaustedResponseAction::Add);
+                if first { Err("the purse is lost") } else { Ok(add.additional_ai_credits(1000.0)) }
+            }
+        },
+    );
+    let session = soon("the session", session.create()).await.expect("a session");
+    assert_eq!(ask(&session, "One?").await.expect("an answer").text(), "Costly.");
+    assert_eq!(ask(&session, "Two?").await.expect("a turn").text(), "");
+    assert_eq!(github.completions().len(), 1);
+    assert_eq!(ask(&session, "Three?").await.expect("an answer").text(), "Costly.");
+    assert_eq!(github.completions().len(), 2);
+    assert_eq!(*asked.lock().unwrap(), [(100.0, 30.0), (100.0, 30.0)]);
+    github.rig.finish().await;
+}
+
+/// The CLI refuses limits that are too low, when the session is made.
+#[tokio::test]
+async fn a_limit_that_is_too_low() {
+    let github = GitHub::start(|new| new.github_token(TOKEN), |_| costly_stream("Costly.", 100)).await;
+    let limit = SessionLimitsConfig::default().max_ai_credits(1.0);
+    let session = github.session().configure(|config| config.session_limits(limit));
+    let error = soon("the session", session.create()).await.expect_err("too low a limit");
+    assert!(matches!(&error, Error::Rpc { .. }) && error.to_string().contains("Minimum"), "{error:?}");
+    github.rig.finish().await;
+}
+
+/// What a model answers whose user has reached the limit of the week.
+fn limited(_: &Asked) -> Response {
+    let error = json!({ "message": "too much", "code": "user_weekly_rate_limited" });
+    whole(429, [("retry-after", "3600")], &json!({ "error": error }))
+}
+
+async fn model(session: &Session) -> Option<String> {
+    soon("the model", session.rpc().model().get_current()).await.expect("an answer").model_id
+}
+
+/// At a rate limit the turn fails, and the session changes to another model if the handler says so. One
+/// that fails says no.
+#[tokio::test]
+async fn another_model_at_a_rate_limit() {
+    let github = GitHub::start(|new| new.github_token(TOKEN), limited).await;
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let asking = Arc::clone(&asked);
+    let session = github.session().on_auto_mode_switch(move |limit, _| {
+        let mut asked = asking.lock().unwrap();
+        asked.push((limit.error_code.unwrap_or_default(), limit.retry_after_seconds));
+        let first = asked.len() == 1;
+        async move { if first { Err("undecided") } else { Ok(AutoModeSwitchResponse::Yes) } }
+    });
+    let session = soon("the session", session.create()).await.expect("a session");
+    for now in [MODELS[0], "auto"] {
+        let error = ask(&session, "Are you there?").await.expect_err("a rate limit");
+        let Error::Turn(error) = error else { panic!("{error:?}") };
+        assert_eq!(error.eligible_for_auto_switch, Some(true), "{error:?}");
+        assert_eq!(model(&session).await.as_deref(), Some(now));
+    }
+    let reached = ("user_weekly_rate_limited".to_owned(), Some(3600.0));
+    assert_eq!(*asked.lock().unwrap(), [reached.clone(), reached]);
+    github.rig.finish().await;
+}

@@ -1,0 +1,53 @@
+//! Skills that a client supplies (`skillProvider`).
+
+use std::sync::{Arc, Mutex};
+
+use copilot_session::methods::client::{SkillProviderList, SkillProviderRead};
+use copilot_session::types::{SkillProviderDescriptor, SkillProviderListResult, SkillProviderReadResult};
+use copilot_session::{RpcError, SessionBuilder};
+use copilot_session_tests::model::{Reply, Script};
+use serde_json::json;
+
+use super::super::rig::{Rig, ask};
+
+fn skill(name: &str) -> Reply {
+    Reply::tool_call("skill", json!({ "skill": name }))
+}
+
+/// The model sees the skills in its catalog, and reads the one it loads; one that cannot be read is an
+/// error of the call.
+#[tokio::test]
+async fn the_model_uses_a_skill() {
+    let rig = Rig::start(Script::replies([skill("origami"), skill("lost"), Reply::text("Folded.")])).await;
+    let read = Arc::new(Mutex::new(Vec::new()));
+    let reading = Arc::clone(&read);
+    let session = rig.session(|new: SessionBuilder| {
+        new.approve_all()
+            .configure(|config| config.enable_skills(true))
+            .handle::<SkillProviderList, _, _>(async |(), _| {
+                let skills = [("origami", "Folds paper birds"), ("lost", "Nobody knows")];
+                let skills = skills.map(|(name, text)| SkillProviderDescriptor::new(name, text));
+                Ok(SkillProviderListResult::new(skills.into()))
+            })
+            .handle::<SkillProviderRead, _, _>(move |skill, _| {
+                reading.lock().unwrap().push(skill.name.clone());
+                async move {
+                    match skill.name.as_str() {
+                        "origami" => {
+                            Ok(SkillProviderReadResult::new(Some("First fold a corner.".to_owned())))
+                        }
+                        _ => Err(RpcError::new(RpcError::INTERNAL_ERROR, "it was here yesterday")),
+                    }
+                }
+            })
+    });
+    let session = session.await;
+    assert_eq!(ask(&session, "Fold a bird.").await.expect("an answer").text(), "Folded.");
+    let first = rig.model.requests()[0].body().to_string();
+    assert!(first.contains("origami") && first.contains("Folds paper birds"), "{first}");
+    let last = rig.model.requests()[2].clone();
+    let body = last.body().to_string();
+    assert!(body.contains("First fold a corner."), "{body}");
+    assert_eq!(*read.lock().unwrap(), ["origami", "lost"]);
+    rig.finish().await;
+}
