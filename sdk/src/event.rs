@@ -5,9 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::value::RawValue;
 
+use crate::connection::quote;
 use crate::generated::session_event::SessionEventData;
 use crate::json;
 use crate::wire::{self, DecodeError, Document, Node, Wire, Writer};
+
+/// The kind of the event that tells an observer what it missed.
+const MISSED: &str = "missed";
 
 /// Something that happened in a session, as the notification `session.event` brought it.
 ///
@@ -149,6 +153,31 @@ impl SessionEvent {
             range if range.is_empty() => "null",
             range => &self.0.json[range.clone()],
         }
+    }
+
+    /// How many events an observer missed at this place, when this is what tells it so; see
+    /// [`Delivery`](crate::Delivery). It is no event of the CLI's, and its kind is `missed`.
+    pub fn missed(&self) -> Option<u64> {
+        if self.kind() != MISSED || !self.id().is_empty() {
+            return None;
+        }
+        let [count] = json::pick(self.raw_data(), ["count"]).ok()?;
+        count?.parse().ok()
+    }
+
+    /// What tells an observer that it missed so many events.
+    pub(crate) fn missing(count: u64) -> Self {
+        let json = format!(r#"{{"type":"{MISSED}","data":{{"count":{count}}},"ephemeral":true}}"#);
+        Self::from_json(json).unwrap_or_else(|_| Self::empty())
+    }
+
+    /// The same event with more at the end of one of its data's texts.
+    pub(crate) fn with_longer(&self, key: &str, more: &str) -> Option<Self> {
+        let [raw] = json::pick(self.raw_data(), [key]).ok()?;
+        let at = span(&self.0.json, raw?);
+        let text = json::string(raw?)?.into_owned() + more;
+        let (before, after) = (&self.0.json[..at.start], &self.0.json[at.end..]);
+        Self::from_json(format!("{before}{}{after}", quote(&text))).ok()
     }
 
     fn text<'s>(&'s self, text: &'s Text) -> &'s str {

@@ -1,11 +1,11 @@
 //! Watching what the CLI tells: each observer has a queue of its own, so a slow one holds up nobody.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
 
 use crate::connection::lock;
+use crate::delivery::{Backlog, Deliver, Delivery};
 use crate::error::Closed;
 use crate::event::SessionEvent;
 
@@ -27,20 +27,20 @@ pub(crate) struct Observers<T>(Mutex<State<T>>);
 struct State<T> {
     queues: Vec<Arc<Queue<T>>>,
     /// What came before anyone watched; none once somebody has.
-    backlog: Option<VecDeque<T>>,
+    backlog: Option<Backlog<T>>,
     ended: Option<Ended>,
 }
 
-/// Unbounded: an observer misses nothing, and what it leaves unread is its own to bound.
+/// Bounded as its observer chose.
 struct Queue<T>(Mutex<Waiting<T>>);
 
 struct Waiting<T> {
-    events: VecDeque<T>,
+    events: Backlog<T>,
     ended: Option<Ended>,
     waker: Option<Waker>,
 }
 
-impl<T: Clone> Observers<T> {
+impl<T: Deliver> Observers<T> {
     /// Observers that see only what comes after them.
     pub fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(State { queues: Vec::new(), backlog: None, ended: None })))
@@ -48,7 +48,7 @@ impl<T: Clone> Observers<T> {
 
     /// Observers of which the first also sees what came before it.
     pub fn with_backlog() -> Arc<Self> {
-        let backlog = Some(VecDeque::new());
+        let backlog = Some(Backlog::new(Delivery::default()));
         Arc::new(Self(Mutex::new(State { queues: Vec::new(), backlog, ended: None })))
     }
 
@@ -56,10 +56,7 @@ impl<T: Clone> Observers<T> {
     pub fn push(&self, event: T) {
         let mut state = lock(&self.0);
         if let Some(backlog) = &mut state.backlog {
-            if backlog.len() == BACKLOG {
-                backlog.pop_front();
-            }
-            backlog.push_back(event.clone());
+            backlog.push_within(BACKLOG, event.clone());
         }
         if let Some((last, others)) = state.queues.split_last() {
             for queue in others {
@@ -89,17 +86,17 @@ impl<T: Clone> Observers<T> {
 
     /// A new observer of what comes from now on, which leaves what came before to another.
     pub fn subscribe_aside(self: &Arc<Self>) -> Events<T> {
-        self.watch(&mut lock(&self.0), VecDeque::new())
+        self.watch(&mut lock(&self.0), Backlog::new(Delivery::default()))
     }
 
     /// A new observer. The first one of all also gets what came before it.
     pub fn subscribe(self: &Arc<Self>) -> Events<T> {
         let mut state = lock(&self.0);
-        let events = state.backlog.take().unwrap_or_default();
+        let events = state.backlog.take().unwrap_or_else(|| Backlog::new(Delivery::default()));
         self.watch(&mut state, events)
     }
 
-    fn watch(self: &Arc<Self>, state: &mut State<T>, events: VecDeque<T>) -> Events<T> {
+    fn watch(self: &Arc<Self>, state: &mut State<T>, events: Backlog<T>) -> Events<T> {
         let queue = Arc::new(Queue(Mutex::new(Waiting { events, ended: None, waker: None })));
         match &state.ended {
             Some(ended) => queue.end(ended.clone()),
@@ -109,10 +106,10 @@ impl<T: Clone> Observers<T> {
     }
 }
 
-impl<T> Queue<T> {
+impl<T: Deliver> Queue<T> {
     fn push(&self, event: T) {
         let mut waiting = lock(&self.0);
-        waiting.events.push_back(event);
+        waiting.events.push(event);
         let waker = waiting.waker.take();
         drop(waiting);
         if let Some(waker) = waker {
@@ -133,7 +130,7 @@ impl<T> Queue<T> {
 
 /// The events of a session in order, until the session ends.
 ///
-/// Nothing is left out: an observer that reads slowly keeps what it has not read in memory.
+/// What an observer does not keep up with waits in memory, as [`delivery`](Self::delivery) says.
 /// Dropping it ends the observation.
 #[must_use = "events are seen by reading them"]
 pub struct Events<T = SessionEvent> {
@@ -141,7 +138,27 @@ pub struct Events<T = SessionEvent> {
     observers: Weak<Observers<T>>,
 }
 
-impl<T> Events<T> {
+impl Events {
+    /// Says what becomes of events that wait: by default, as [`Delivery::default`] says.
+    pub fn delivery(self, delivery: Delivery) -> Self {
+        lock(&self.queue.0).events.set_delivery(delivery);
+        self
+    }
+
+    /// Calls the closure for each event, in order, on a task of its own. One that panics is logged, and
+    /// the next event goes to it all the same.
+    pub fn on(self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Subscription {
+        Subscription::start(self, handle)
+    }
+
+    /// Whether the observation has ended since too much waited; see [`Delivery::Close`].
+    pub fn is_overrun(&self) -> bool {
+        lock(&self.queue.0).events.is_overrun()
+    }
+}
+
+#[allow(private_bounds, reason = "what observers can be told is not a user's to extend")]
+impl<T: Deliver> Events<T> {
     /// The next event; none once the session or its connection has ended.
     ///
     /// Cancel-safe: an event is taken only when it is returned.
@@ -151,8 +168,11 @@ impl<T> Events<T> {
 
     pub(crate) fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<T, Ended>> {
         let mut waiting = lock(&self.queue.0);
-        if let Some(event) = waiting.events.pop_front() {
+        if let Some(event) = waiting.events.pop() {
             return Poll::Ready(Ok(event));
+        }
+        if waiting.events.is_overrun() {
+            return Poll::Ready(Err(Ended::Session));
         }
         if let Some(ended) = &waiting.ended {
             return Poll::Ready(Err(ended.clone()));
@@ -164,7 +184,8 @@ impl<T> Events<T> {
     }
 }
 
-impl<T> futures_core::Stream for Events<T> {
+#[allow(private_bounds, reason = "as above")]
+impl<T: Deliver> futures_core::Stream for Events<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
@@ -180,7 +201,8 @@ impl<T> Drop for Events<T> {
     }
 }
 
-impl<T> std::fmt::Debug for Events<T> {
+#[allow(private_bounds, reason = "as above")]
+impl<T: Deliver> std::fmt::Debug for Events<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Events").field("unread", &lock(&self.queue.0).events.len()).finish_non_exhaustive()
     }
@@ -194,7 +216,7 @@ pub struct Subscription(tokio::task::AbortHandle);
 impl Subscription {
     /// Calls `handle` for each event, on a task of its own. A call that panics is logged, and the next
     /// event goes to it all the same.
-    pub(crate) fn start<T: Send + 'static>(
+    pub(crate) fn start<T: Deliver + Send + 'static>(
         mut events: Events<T>,
         mut handle: impl FnMut(&T) + Send + 'static,
     ) -> Self {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use copilot_session::SessionEvent;
+use copilot_session::{Delivery, SessionEvent, SessionEventData};
 use copilot_session_tests::fake::say;
 
 use crate::rig::{Rig, next};
@@ -59,11 +59,11 @@ async fn unsubscribe() {
     assert_eq!(*b.lock().expect("the list"), ["assistant.message_delta", "session.idle"]);
 }
 
-/// A slow reader holds up nobody and misses nothing.
+/// A slow reader holds up nobody and misses nothing, if that is what it wants.
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader() {
     let rig = Rig::start().await;
-    let mut slow = rig.session.events();
+    let mut slow = rig.session.events().delivery(Delivery::Unbounded);
     let mut quick = rig.session.events();
     for index in 0..5000 {
         rig.emit(say::delta(&index.to_string()));
@@ -74,6 +74,69 @@ async fn a_slow_reader() {
     for index in 0..5000 {
         let event = next(&mut slow).await;
         assert!(event.raw_data().contains(&format!("\"{index}\"")), "{}", event.raw_data());
+    }
+}
+
+/// By default, what waits for a slow reader becomes longer pieces of the same text.
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_gets_longer_pieces() {
+    let rig = Rig::start().await;
+    let mut slow = rig.session.events();
+    for index in 0..10_000 {
+        rig.emit(say::delta(&format!("{index},")));
+    }
+    rig.emit(say::assistant_message("all of it"));
+    rig.emit(say::idle());
+    rig.fake.settle().await;
+    let (mut text, mut pieces) = (String::new(), 0);
+    loop {
+        let event = next(&mut slow).await;
+        match event.data() {
+            SessionEventData::AssistantMessageDelta(delta) => {
+                text.push_str(&delta.delta_content);
+                pieces += 1;
+            }
+            SessionEventData::SessionIdle(_) => break,
+            _ => assert_eq!(event.missed(), None),
+        }
+    }
+    assert_eq!(text, (0..10_000).map(|index| format!("{index},")).collect::<String>());
+    assert_eq!(pieces, 4096);
+}
+
+/// A reader that would rather miss something is told how much, and misses no question and no end.
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_is_told_what_it_missed() {
+    let rig = Rig::start().await;
+    let mut slow = rig.session.events().delivery(Delivery::DropOldest(10));
+    for _ in 0..100 {
+        rig.emit(say::delta("."));
+    }
+    rig.emit(say::idle());
+    rig.fake.settle().await;
+    assert_eq!(next(&mut slow).await.missed(), Some(91));
+    for _ in 0..9 {
+        assert_eq!(next(&mut slow).await.kind(), "assistant.message_delta");
+    }
+    assert_eq!(next(&mut slow).await.kind(), "session.idle");
+}
+
+/// A reader that would rather leave is left with what waits, and nobody else is.
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_may_leave() {
+    let rig = Rig::start().await;
+    let mut slow = rig.session.events().delivery(Delivery::Close(3));
+    let mut other = rig.session.events();
+    for _ in 0..5 {
+        rig.emit(say::delta("."));
+    }
+    rig.fake.settle().await;
+    for _ in 0..3 {
+        next(&mut slow).await;
+    }
+    assert!(slow.next().await.is_none() && slow.is_overrun());
+    for _ in 0..5 {
+        next(&mut other).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The events of a turn.
 
-use copilot_session::SessionEventData;
+use copilot_session::{Delivery, SessionEventData};
 use copilot_session_tests::fake::say;
 use futures_util::StreamExt;
 use serde_json::json;
@@ -49,7 +49,7 @@ async fn read_in_part() {
 async fn ten_thousand_deltas() {
     const PIECES: usize = 10_000;
     let rig = Rig::start().await;
-    let mut events = rig.session.events();
+    let mut events = rig.session.events().delivery(Delivery::Unbounded);
     let mut turn = rig.turn().await;
     let pieces: Vec<_> = (0..PIECES).map(|index| format!("{index} é ")).collect();
     let text = pieces.concat();

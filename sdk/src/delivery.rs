@@ -1,0 +1,311 @@
+//! What becomes of events that an observer does not keep up with.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::event::SessionEvent;
+use crate::json;
+
+/// What becomes of the events that wait for an observer that does not keep up.
+///
+/// None of these holds up the session, other observers, or the handlers of requests: those never depend
+/// on an observer. What an observer missed it is told by an event of its own, for which
+/// [`SessionEvent::missed`] gives the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// All events wait, however many.
+    Unbounded,
+    /// Above this many, what is merely more of the same becomes one: pieces of one text are joined, and a
+    /// count or a partial result makes way for the next. Nothing is missed; what waits then is
+    /// this many events, the texts of the messages, and one event for each thing that happens.
+    /// The default, with 4096.
+    Merge(usize),
+    /// Above this many, the oldest passing events ([`SessionEvent::is_ephemeral`]) are left out. Those that
+    /// stay in the session's history are kept, with `session.idle` and the requests.
+    DropOldest(usize),
+    /// Above this many, the observation ends, once what waits has been read.
+    Close(usize),
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self::Merge(4096)
+    }
+}
+
+/// Something that observers are told.
+pub(crate) trait Deliver: Clone {
+    /// The text by which `next` continues this, when both are pieces of one text.
+    fn continued<'n>(&self, next: &'n Self) -> Option<Cow<'n, str>>;
+    /// Whether `next` says all that this does.
+    fn outdated(&self, next: &Self) -> bool;
+    /// This with more text at its end.
+    fn with(self, more: &str) -> Self;
+    /// Whether it may be left out.
+    fn is_passing(&self) -> bool;
+    /// What tells that so many were left out; none where that is told in another way.
+    fn gap(missed: u64) -> Option<Self>;
+}
+
+/// Where kinds of events that are pieces of one text have the text, and which text it is.
+const PIECES: [(&str, &str, &str); 4] = [
+    ("assistant.message_delta", "messageId", "deltaContent"),
+    ("assistant.reasoning_delta", "reasoningId", "deltaContent"),
+    ("assistant.tool_call_delta", "toolCallId", "inputDelta"),
+    ("tool.shell_output", "toolCallId", "text"),
+];
+
+/// Kinds of events of which the last says all, and what they are about.
+const STATES: [(&str, &str); 3] = [
+    ("assistant.streaming_delta", ""),
+    ("session.usage_info", ""),
+    ("tool.execution_partial_result", "toolCallId"),
+];
+
+impl Deliver for SessionEvent {
+    fn continued<'n>(&self, next: &'n Self) -> Option<Cow<'n, str>> {
+        let (_, id, text) = PIECES.into_iter().find(|(kind, ..)| *kind == next.kind())?;
+        if self.kind() != next.kind() || self.agent_id() != next.agent_id() {
+            return None;
+        }
+        let [same, stream] = json::pick(self.raw_data(), [id, "stream"]).ok()?;
+        let [other, others, text] = json::pick(next.raw_data(), [id, "stream", text]).ok()?;
+        if same != other || stream != others {
+            return None;
+        }
+        json::string(text?)
+    }
+
+    fn outdated(&self, next: &Self) -> bool {
+        let Some((_, id)) = STATES.into_iter().find(|(kind, _)| *kind == next.kind()) else { return false };
+        let of =
+            |event: &Self| json::pick(event.raw_data(), [id]).ok().and_then(|[id]| id.map(str::to_owned));
+        self.kind() == next.kind() && self.agent_id() == next.agent_id() && of(self) == of(next)
+    }
+
+    fn with(self, more: &str) -> Self {
+        let Some((.., text)) = PIECES.into_iter().find(|(kind, ..)| *kind == self.kind()) else {
+            return self;
+        };
+        self.with_longer(text, more).unwrap_or(self)
+    }
+
+    fn is_passing(&self) -> bool {
+        // Some of those that the CLI does not keep say more than that something goes on.
+        let kind = self.kind();
+        self.is_ephemeral()
+            && !kind.ends_with(".requested")
+            && !kind.ends_with(".completed")
+            && !ENDS.contains(&kind)
+    }
+
+    fn gap(missed: u64) -> Option<Self> {
+        Some(Self::missing(missed))
+    }
+}
+
+/// Passing events that are never left out.
+const ENDS: [&str; 7] = [
+    "session.idle",
+    "assistant.idle",
+    "session.error",
+    "session.shutdown",
+    "abort",
+    "command.execute",
+    "mcp.oauth_required",
+];
+
+/// The params of a notification. They are few, and each says something else.
+impl Deliver for Arc<str> {
+    fn continued<'n>(&self, _: &'n Self) -> Option<Cow<'n, str>> {
+        None
+    }
+    fn outdated(&self, _: &Self) -> bool {
+        false
+    }
+    fn with(self, _: &str) -> Self {
+        self
+    }
+    fn is_passing(&self) -> bool {
+        false
+    }
+    fn gap(_: u64) -> Option<Self> {
+        None
+    }
+}
+
+/// Events that wait for one observer.
+pub(crate) struct Backlog<T> {
+    entries: VecDeque<Entry<T>>,
+    delivery: Delivery,
+    missed: u64,
+    overrun: bool,
+}
+
+struct Entry<T> {
+    event: T,
+    /// Text of later events that continues this one.
+    more: String,
+}
+
+/// How far back a piece of the same text is looked for: others may stand between.
+const LOOK_BACK: usize = 8;
+
+impl<T: Deliver> Backlog<T> {
+    pub fn new(delivery: Delivery) -> Self {
+        Self { entries: VecDeque::new(), delivery, missed: 0, overrun: false }
+    }
+
+    pub fn set_delivery(&mut self, delivery: Delivery) {
+        self.delivery = delivery;
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether the observation has ended since too much waited.
+    pub fn is_overrun(&self) -> bool {
+        self.overrun
+    }
+
+    pub fn push(&mut self, event: T) {
+        let delivery = self.delivery;
+        match delivery {
+            Delivery::Merge(limit) if self.entries.len() >= limit && self.merge(&event) => return,
+            Delivery::DropOldest(limit) if self.entries.len() >= limit => self.drop_oldest(),
+            Delivery::Close(limit) if self.overrun || self.entries.len() >= limit => {
+                self.overrun = true;
+                return;
+            }
+            _ => {}
+        }
+        self.entries.push_back(Entry { event, more: String::new() });
+    }
+
+    /// Adds an event for an observer that may never come: above the limit the oldest goes, whatever it is.
+    pub fn push_within(&mut self, limit: usize, event: T) {
+        if self.entries.len() >= limit {
+            self.entries.pop_front();
+            self.missed += 1;
+        }
+        self.entries.push_back(Entry { event, more: String::new() });
+    }
+
+    fn merge(&mut self, event: &T) -> bool {
+        for entry in self.entries.iter_mut().rev().take(LOOK_BACK) {
+            if let Some(text) = entry.event.continued(event) {
+                entry.more.push_str(&text);
+                return true;
+            }
+            if entry.event.outdated(event) {
+                entry.event = event.clone();
+                return true;
+            }
+        }
+        false
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.entries.iter().position(|entry| entry.event.is_passing()) {
+            self.entries.remove(oldest);
+            self.missed += 1;
+        }
+    }
+
+    /// The next event, before it what tells of those that were left out.
+    pub fn pop(&mut self) -> Option<T> {
+        if self.missed > 0
+            && let Some(gap) = T::gap(std::mem::take(&mut self.missed))
+        {
+            return Some(gap);
+        }
+        let Entry { event, more } = self.entries.pop_front()?;
+        Some(if more.is_empty() { event } else { event.with(&more) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &str, ephemeral: bool, data: serde_json::Value) -> SessionEvent {
+        let json = serde_json::json!({ "type": kind, "id": "x", "ephemeral": ephemeral, "data": data });
+        SessionEvent::from_json(json.to_string()).expect("an event")
+    }
+
+    fn delta(message: &str, text: &str) -> SessionEvent {
+        let data = serde_json::json!({ "messageId": message, "deltaContent": text });
+        event("assistant.message_delta", true, data)
+    }
+
+    fn size(bytes: u64) -> SessionEvent {
+        event("assistant.streaming_delta", true, serde_json::json!({ "totalResponseSizeBytes": bytes }))
+    }
+
+    fn texts(backlog: &mut Backlog<SessionEvent>) -> Vec<String> {
+        let text = |event: SessionEvent| match event.missed() {
+            Some(count) => format!("missed {count}"),
+            None => event.raw_data().to_owned(),
+        };
+        std::iter::from_fn(|| backlog.pop()).map(text).collect()
+    }
+
+    #[test]
+    fn pieces_are_joined_above_the_limit() {
+        let mut backlog = Backlog::new(Delivery::Merge(3));
+        for (number, text) in ["a", "b", "c\"\\", "d", "é"].into_iter().enumerate() {
+            backlog.push(delta("m", text));
+            backlog.push(size(number as u64));
+        }
+        backlog.push(delta("other", "x"));
+        backlog.push(delta("m", "!"));
+        let expected = [
+            r#"{"deltaContent":"a","messageId":"m"}"#,
+            r#"{"totalResponseSizeBytes":4}"#,
+            r#"{"deltaContent":"bc\"\\dé!","messageId":"m"}"#,
+            r#"{"deltaContent":"x","messageId":"other"}"#,
+        ];
+        let mut texts = texts(&mut backlog);
+        texts.sort_by_key(|text| expected.iter().position(|expected| expected == text));
+        assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn only_passing_events_are_left_out() {
+        let mut backlog = Backlog::new(Delivery::DropOldest(2));
+        backlog.push(event("assistant.message", false, serde_json::json!("kept")));
+        for _ in 0..5 {
+            backlog.push(delta("m", "."));
+        }
+        backlog.push(event("session.idle", true, serde_json::json!("idle")));
+        backlog.push(event("permission.requested", true, serde_json::json!("asked")));
+        assert_eq!(texts(&mut backlog), ["missed 5", r#""kept""#, r#""idle""#, r#""asked""#]);
+        backlog.push(delta("m", "later"));
+        assert_eq!(texts(&mut backlog), [r#"{"deltaContent":"later","messageId":"m"}"#]);
+    }
+
+    #[test]
+    fn the_observation_may_end() {
+        let mut backlog = Backlog::new(Delivery::Close(2));
+        for text in ["a", "b", "c"] {
+            backlog.push(delta(text, text));
+        }
+        assert!(backlog.is_overrun());
+        assert_eq!(texts(&mut backlog).len(), 2);
+        backlog.push(delta("d", "d"));
+        assert!(texts(&mut backlog).is_empty());
+    }
+
+    #[test]
+    fn what_comes_before_the_first_observer_is_bounded() {
+        let mut backlog = Backlog::new(Delivery::Unbounded);
+        for number in 0..10 {
+            backlog.push_within(4, size(number));
+        }
+        let texts = texts(&mut backlog);
+        assert_eq!((texts.len(), &*texts[0]), (5, "missed 6"));
+    }
+}
