@@ -86,6 +86,11 @@ impl ClientInner {
     pub fn version(&self) -> &CliVersion {
         &self.version
     }
+
+    /// The end of what a CLI that we started wrote to its standard error.
+    pub fn stderr_tail(&self) -> String {
+        self.peer.process.as_ref().map(|process| process.watcher().stderr_tail()).unwrap_or_default()
+    }
 }
 
 impl Drop for ClientInner {

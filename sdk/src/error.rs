@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::events::Ended;
 use crate::process::{NotFound, SpawnError};
+use crate::turn_limits::TurnTimeout;
 use crate::types::ErrorData;
 use crate::wire::DecodeError;
 
@@ -48,6 +49,8 @@ pub enum Error {
     },
     /// The agent could not finish the turn: the data of the event `session.error`.
     Turn(Box<ErrorData>),
+    /// The turn took longer than it was given.
+    TurnTimeout(Box<TurnTimeout>),
     /// The agent's answer is not of the form that was asked for.
     Answer {
         /// The answer's text.
@@ -93,6 +96,7 @@ impl fmt::Display for Error {
             Self::Rpc { method, error } => write!(f, "{method} failed: {error}"),
             Self::Decode { method, error } => write!(f, "the answer to {method} is not as expected: {error}"),
             Self::Turn(error) => write!(f, "the turn failed: {}", error.message),
+            Self::TurnTimeout(timeout) => timeout.fmt(f),
             Self::Answer { reason, .. } => write!(f, "the answer has not the form asked for: {reason}"),
             Self::SessionEnded => f.write_str("the session has ended"),
             Self::Refused { method, reason } => write!(f, "{method} failed: {reason}"),
@@ -223,7 +227,7 @@ impl Error {
 
     /// Whether something took longer than it was given.
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Timeout { .. })
+        matches!(self, Self::Timeout { .. } | Self::TurnTimeout(_))
     }
 
     /// Whether the CLI does not know the method, as one of an older version may not.

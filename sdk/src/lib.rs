@@ -43,6 +43,7 @@ mod trace_context;
 #[cfg(feature = "transcript")]
 pub mod transcript;
 mod turn;
+mod turn_limits;
 mod versions;
 
 pub use answer::Answer;
@@ -71,6 +72,7 @@ pub use shell::{Shell, ShellChunk, ShellOutput, ShellRun};
 pub use tool::{IntoToolResult, Tool, ToolContext, ToolResult};
 pub use trace_context::TraceContext;
 pub use turn::Turn;
+pub use turn_limits::{Limit, Limits, TurnTimeout};
 pub use versions::{CliVersion, Feature};
 
 #[doc = include_str!("../docs/guide.md")]

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::answer::Answer;
 use crate::capabilities::Capabilities;
 use crate::client::ClientInner;
@@ -84,8 +86,10 @@ impl Session {
     pub async fn prompt(&self, prompt: impl Into<SendRequest>) -> Result<Turn, Error> {
         // From before the request is written, so that nothing of the turn is missed.
         let events = self.0.state.subscribe_from_now();
+        let started = Instant::now();
         let sent = self.submit(prompt.into()).await?;
-        Ok(Turn::new(events, sent.message_id, self.0.state.versions()))
+        let client = Arc::downgrade(&self.0.client);
+        Ok(Turn::new(events, sent.message_id, self.0.state.versions(), started, client))
     }
 
     /// Sends a prompt (`session.send`) and gives its message id, without waiting for an answer.

@@ -2,15 +2,19 @@
 
 use std::future::IntoFuture;
 use std::pin::Pin;
+use std::sync::Weak;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::answer::Answer;
+use crate::client::ClientInner;
 use crate::error::Error;
 use crate::event::SessionEvent;
 use crate::events::Events;
 use crate::json;
-use crate::rpc;
+use crate::turn_limits::{Limits, Watch};
 use crate::types::{AssistantMessageData, ErrorData, IdleData};
 use crate::versions::{CliVersion, Feature};
 use crate::wire::{self, DecodeError};
@@ -26,10 +30,20 @@ pub struct Turn {
     events: Events,
     tracker: Tracker,
     outcome: Option<Result<Answer, Error>>,
+    started: Instant,
+    watch: Option<Watch>,
+    /// Asked only when the time is up, and not kept alive for that.
+    client: Weak<ClientInner>,
 }
 
 impl Turn {
-    pub(crate) fn new(events: Events, message_id: String, version: &CliVersion) -> Self {
+    pub(crate) fn new(
+        events: Events,
+        message_id: String,
+        version: &CliVersion,
+        started: Instant,
+        client: Weak<ClientInner>,
+    ) -> Self {
         let tracker = Tracker {
             message_id,
             ids_match: version.has(Feature::MessageIds),
@@ -42,7 +56,7 @@ impl Turn {
             interaction: None,
             error: None,
         };
-        Self { events, tracker, outcome: None }
+        Self { events, tracker, outcome: None, started, watch: None, client }
     }
 
     /// The id of the prompt, as `session.send` answered.
@@ -57,28 +71,52 @@ impl Turn {
         std::future::poll_fn(|context| self.poll_event(context)).await
     }
 
-    /// The answer, if it comes in this time. The agent goes on all the same.
+    /// Sets how long the turn is waited for, counted from the prompt. The agent goes on all the same when
+    /// the turn ends here, with [`Error::TurnTimeout`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.watch = Some(Watch::new(limits, self.started));
+        self
+    }
+
+    /// The answer, if it comes in this time from the prompt on: a limit on the whole turn.
     ///
     /// # Errors
-    /// [`Error::Timeout`] after that time, else as the turn itself.
+    /// [`Error::TurnTimeout`] after that time, else as the turn itself.
     pub async fn within(self, limit: Duration) -> Result<Answer, Error> {
-        rpc::within("the turn", limit, self.into_future()).await
+        self.limits(Limits::default().total(limit)).await
     }
 
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<SessionEvent>> {
         if self.outcome.is_some() {
             return Poll::Ready(None);
         }
-        Poll::Ready(match ready!(self.events.poll_event(context)) {
-            Ok(event) => {
+        match self.events.poll_event(context) {
+            Poll::Ready(Ok(event)) => {
+                if let Some(watch) = &mut self.watch {
+                    watch.see(&event);
+                }
                 self.outcome = self.tracker.see(&event);
-                Some(event)
+                if self.outcome.is_none() {
+                    // A turn that never stops telling something has its limit, too.
+                    let _ = self.poll_time(context);
+                }
+                Poll::Ready(Some(event))
             }
-            Err(ended) => {
+            Poll::Ready(Err(ended)) => {
                 self.outcome = Some(Err(ended.into()));
-                None
+                Poll::Ready(None)
             }
-        })
+            Poll::Pending => self.poll_time(context),
+        }
+    }
+
+    /// Ends the turn when its time is up.
+    fn poll_time(&mut self, context: &mut Context<'_>) -> Poll<Option<SessionEvent>> {
+        let Some(watch) = &mut self.watch else { return Poll::Pending };
+        let mut timeout = ready!(watch.poll(context, || self.tracker.answer(false)));
+        timeout.stderr = self.client.upgrade().map(|client| client.stderr_tail()).unwrap_or_default();
+        self.outcome = Some(Err(Error::TurnTimeout(Box::new(timeout))));
+        Poll::Ready(None)
     }
 }
 
@@ -211,8 +249,12 @@ impl Tracker {
         // An idle that cannot be read is an idle still.
         let told = event.decode::<IdleData>().is_ok_and(|idle| idle.aborted == Some(true));
         let aborted = told || self.stopped;
-        let answer = || Answer { message_id: self.message_id.clone(), message: self.message.take(), aborted };
-        (self.begun || self.dropped && aborted).then(answer).map(Ok)
+        (self.begun || self.dropped && aborted).then(|| Ok(self.answer(aborted)))
+    }
+
+    /// What the turn has come to.
+    fn answer(&mut self, aborted: bool) -> Answer {
+        Answer { message_id: self.message_id.clone(), message: self.message.take(), aborted }
     }
 }
 

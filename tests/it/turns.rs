@@ -2,6 +2,7 @@
 
 mod ends;
 mod failures;
+mod limits;
 mod stream;
 
 use copilot_session::Turn;

@@ -128,7 +128,7 @@ async fn a_time_limit() {
     let start = tokio::time::Instant::now();
     let limit = Duration::from_secs(30);
     let failed = turn.within(limit).await.expect_err("no answer");
-    assert!(matches!(&failed, Error::Timeout { after, .. } if *after == limit), "{failed:?}");
+    assert!(matches!(&failed, Error::TurnTimeout(timeout) if timeout.after == limit), "{failed:?}");
     assert_eq!(start.elapsed().as_secs(), 30);
     assert_alive(&rig.client).await;
     let turn = rig.turn().await;

@@ -1,0 +1,196 @@
+//! How long a turn is waited for, and what is told when that was not long enough.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+use crate::answer::Answer;
+use crate::event::SessionEvent;
+use crate::json;
+
+/// How long a turn is waited for; see [`Turn::limits`](crate::Turn::limits). By default there is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    total: Option<Duration>,
+    idle: Option<Duration>,
+    first_event: Option<Duration>,
+}
+
+impl Limits {
+    /// The time from the prompt to the end of the turn.
+    pub fn total(mut self, limit: Duration) -> Self {
+        self.total = Some(limit);
+        self
+    }
+
+    /// The time from one event to the next. A tool that runs for long may tell nothing meanwhile.
+    pub fn idle(mut self, limit: Duration) -> Self {
+        self.idle = Some(limit);
+        self
+    }
+
+    /// The time from the prompt to the first event.
+    pub fn first_event(mut self, limit: Duration) -> Self {
+        self.first_event = Some(limit);
+        self
+    }
+}
+
+/// Which of the [`Limits`] was passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// [`Limits::total`].
+    Total,
+    /// [`Limits::idle`].
+    Idle,
+    /// [`Limits::first_event`].
+    FirstEvent,
+}
+
+/// A turn that took longer than it was given. The agent goes on all the same.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TurnTimeout {
+    /// Which limit was passed.
+    pub limit: Limit,
+    /// How long that limit is.
+    pub after: Duration,
+    /// The kind of the last event, and how long ago it came; none when none came.
+    pub last_event: Option<(String, Duration)>,
+    /// What the agent waits for: the names of running tools, the kinds of open requests.
+    pub waiting_for: Vec<String>,
+    /// The answer so far.
+    pub answer: Answer,
+    /// What the agent has written since, of a message that is not done.
+    pub unfinished: String,
+    /// The end of what the CLI wrote to its standard error; empty when it is not a child of ours.
+    pub stderr: String,
+}
+
+impl fmt::Display for TurnTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.limit {
+            Limit::Total => write!(f, "the turn took longer than {:?}", self.after)?,
+            Limit::Idle => write!(f, "the turn was silent for {:?}", self.after)?,
+            Limit::FirstEvent => write!(f, "the turn did not begin within {:?}", self.after)?,
+        }
+        if let Some((kind, age)) = &self.last_event {
+            write!(f, "; the last event was {kind}, {age:.1?} ago")?;
+        }
+        if !self.waiting_for.is_empty() {
+            write!(f, "; it waits for {}", self.waiting_for.join(", "))?;
+        }
+        if !self.stderr.trim().is_empty() {
+            write!(f, "; stderr ends with: {}", self.stderr.trim())?;
+        }
+        Ok(())
+    }
+}
+
+/// Watches the time of one turn.
+pub(crate) struct Watch {
+    limits: Limits,
+    started: Instant,
+    last: Option<(String, Instant)>,
+    /// What is open, by its id.
+    open: BTreeMap<String, String>,
+    unfinished: String,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Watch {
+    pub fn new(limits: Limits, started: Instant) -> Self {
+        let mut watch = Self {
+            limits,
+            started,
+            last: None,
+            open: BTreeMap::new(),
+            unfinished: String::new(),
+            timer: Box::pin(tokio::time::sleep_until(started)),
+        };
+        watch.set_timer();
+        watch
+    }
+
+    /// The limit that is passed next, and when. Without one the timer is far away.
+    fn next(&self) -> Option<(Limit, Duration, Instant)> {
+        let total = self.limits.total.map(|limit| (Limit::Total, limit, self.started + limit));
+        let other = match &self.last {
+            Some((_, last)) => self.limits.idle.map(|limit| (Limit::Idle, limit, *last + limit)),
+            None => {
+                let first = self.limits.first_event.map(|limit| (Limit::FirstEvent, limit));
+                let first = first.or(self.limits.idle.map(|limit| (Limit::Idle, limit)));
+                first.map(|(which, limit)| (which, limit, self.started + limit))
+            }
+        };
+        total.into_iter().chain(other).min_by_key(|(.., at)| *at)
+    }
+
+    fn set_timer(&mut self) {
+        const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        let at = self.next().map_or_else(|| Instant::now() + FAR, |(.., at)| at);
+        self.timer.as_mut().reset(at);
+    }
+
+    /// Takes note of an event.
+    pub fn see(&mut self, event: &SessionEvent) {
+        self.last = Some((event.kind().to_owned(), Instant::now()));
+        self.set_timer();
+        let kind = event.kind();
+        match kind {
+            "assistant.message_delta" if event.agent_id().is_none() => {
+                let [text] = json::pick(event.raw_data(), ["deltaContent"]).unwrap_or_default();
+                self.unfinished.push_str(&text.and_then(json::string).unwrap_or_default());
+            }
+            "assistant.message" | "assistant.turn_retry" if event.agent_id().is_none() => {
+                self.unfinished.clear()
+            }
+            "tool.execution_start" => {
+                let [id, name] = json::pick(event.raw_data(), ["toolCallId", "toolName"]).unwrap_or_default();
+                self.open(id, name.and_then(json::string).unwrap_or_default().as_ref());
+            }
+            "tool.execution_complete" => self.closed(event, "toolCallId"),
+            _ if kind.ends_with(".requested") => {
+                let [id] = json::pick(event.raw_data(), ["requestId"]).unwrap_or_default();
+                self.open(id, kind);
+            }
+            _ if kind.ends_with(".completed") => self.closed(event, "requestId"),
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, id: Option<&str>, what: &str) {
+        if let Some(id) = id {
+            self.open.insert(id.to_owned(), what.to_owned());
+        }
+    }
+
+    fn closed(&mut self, event: &SessionEvent, key: &str) {
+        let [id] = json::pick(event.raw_data(), [key]).unwrap_or_default();
+        if let Some(id) = id {
+            self.open.remove(id);
+        }
+    }
+
+    /// Whether the time is up: then, all that is known.
+    pub fn poll(&mut self, context: &mut Context<'_>, answer: impl FnOnce() -> Answer) -> Poll<TurnTimeout> {
+        let Some((limit, after, _)) = self.next() else { return Poll::Pending };
+        if self.timer.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        Poll::Ready(TurnTimeout {
+            limit,
+            after,
+            last_event: self.last.as_ref().map(|(kind, at)| (kind.clone(), at.elapsed())),
+            waiting_for: self.open.values().cloned().collect(),
+            answer: answer(),
+            unfinished: std::mem::take(&mut self.unfinished),
+            stderr: String::new(),
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! How long a turn is waited for.
+
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use copilot_session::{Error, Limit, Limits, Turn, TurnTimeout};
+use copilot_session_tests::fake::say;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::rig::{Rig, assert_alive};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What is told of a turn whose time is up.
+async fn timed_out(turn: Turn) -> TurnTimeout {
+    match turn.await {
+        Err(Error::TurnTimeout(timeout)) => *timeout,
+        other => panic!("not out of time: {other:?}"),
+    }
+}
+
+/// A turn that says nothing at all is given up on after the time for the first event.
+#[tokio::test(start_paused = true)]
+async fn the_first_event() {
+    let rig = Rig::start().await;
+    let limits = Limits::default().first_event(5 * SECOND).idle(60 * SECOND);
+    let turn = rig.session.prompt("hello").await.expect("the prompt");
+    let start = Instant::now();
+    let timeout = timed_out(turn.limits(limits)).await;
+    assert_eq!((timeout.limit, timeout.after, timeout.last_event), (Limit::FirstEvent, 5 * SECOND, None));
+    assert_eq!(start.elapsed(), 5 * SECOND);
+    assert_alive(&rig.client).await;
+}
+
+/// A turn that falls silent is given up on, with all that is known of it; each event gives it more time.
+#[tokio::test(start_paused = true)]
+async fn silence() {
+    let rig = Rig::start().await;
+    let turn = rig.turn().await.limits(Limits::default().idle(30 * SECOND));
+    let start = Instant::now();
+    let talk = async {
+        for text in ["It ", "is "] {
+            tokio::time::advance(20 * SECOND).await;
+            rig.emit(say::delta(text));
+            rig.fake.settle().await;
+        }
+        rig.emit(say::assistant_message("It is done."));
+        rig.emit(say::delta("And then"));
+        let bash = json!({"toolCallId": "call", "toolName": "bash"});
+        rig.emit(say::event("tool.execution_start", bash));
+        rig.emit(say::event("tool.execution_start", json!({"toolCallId": "over", "toolName": "grep"})));
+        rig.emit(say::event("tool.execution_complete", json!({"toolCallId": "over", "success": true})));
+        rig.emit(say::event("user_input.requested", json!({"requestId": "1", "question": "?"})));
+    };
+    let (timeout, ()) = tokio::join!(timed_out(turn), talk);
+    assert_eq!(timeout.limit, Limit::Idle);
+    assert_eq!(start.elapsed().as_secs(), 70);
+    assert_eq!(timeout.answer.text(), "It is done.");
+    assert_eq!(timeout.unfinished, "And then");
+    assert_eq!(timeout.waiting_for, ["user_input.requested", "bash"]);
+    let (kind, age) = timeout.last_event.clone().expect("an event");
+    assert_eq!((&*kind, age.as_secs()), ("user_input.requested", 30));
+    let text = timeout.to_string();
+    assert!(text.contains("silent for 30s") && text.contains("bash"), "{text}");
+}
+
+/// The limit on the whole turn holds for one that never falls silent, and counts from the prompt.
+#[tokio::test(start_paused = true)]
+async fn the_whole_turn() {
+    let rig = Rig::start().await;
+    let turn = rig.turn().await;
+    let start = Instant::now();
+    tokio::time::advance(4 * SECOND).await;
+    let mut over = Box::pin(turn.limits(Limits::default().total(10 * SECOND).idle(5 * SECOND)).into_future());
+    let talk = async {
+        loop {
+            rig.emit(say::delta("on and on "));
+            tokio::time::sleep(SECOND).await;
+        }
+    };
+    let ended = tokio::select! {
+        ended = &mut over => ended,
+        () = talk => unreachable!("it talks for ever"),
+    };
+    assert!(matches!(&ended, Err(Error::TurnTimeout(timeout)) if timeout.limit == Limit::Total), "{ended:?}");
+    assert_eq!(start.elapsed().as_secs(), 10);
+    assert!(ended.is_err_and(|error| error.is_timeout()));
+}
+
+/// A turn that ends in time is as one without limits.
+#[tokio::test(start_paused = true)]
+async fn in_time() {
+    let rig = Rig::start().await;
+    let limits = Limits::default().total(SECOND).idle(SECOND).first_event(SECOND);
+    let turn = rig.turn().await.limits(limits);
+    rig.emit(say::assistant_message("in time"));
+    rig.emit(say::idle());
+    assert_eq!(turn.await.expect("the answer").text(), "in time");
+}
