@@ -27,7 +27,7 @@ impl Answer {
     /// [`Error::Answer`] when the text is something else.
     pub fn json<T: serde_core::de::DeserializeOwned>(&self) -> Result<T, Error> {
         let text = self.text();
-        serde_json::from_str(text)
+        serde_json::from_str(without_fence(text))
             .map_err(|error| Error::Answer { text: text.to_owned(), reason: error.to_string() })
     }
 
@@ -50,6 +50,13 @@ impl Answer {
     pub fn is_aborted(&self) -> bool {
         self.aborted
     }
+}
+
+/// Models that are only asked for JSON often write it as a block of Markdown.
+fn without_fence(text: &str) -> &str {
+    let text = text.trim();
+    let inner = text.strip_prefix("```json").or_else(|| text.strip_prefix("```"));
+    inner.and_then(|inner| inner.strip_suffix("```")).unwrap_or(text)
 }
 
 /// The form of an answer that is asked for.

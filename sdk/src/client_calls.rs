@@ -99,7 +99,8 @@ impl Client {
         Ok(self.rpc().session().get_last_id().await?.session_id)
     }
 
-    /// Deletes a session for good (`session.delete`), what is on disk included.
+    /// Deletes a session for good (`session.delete`), what is on disk included. One that is open ends, with
+    /// its turns ([`Error::SessionEnded`]).
     ///
     /// # Errors
     /// [`Error::Refused`] when there is no such session, else as any call.

@@ -107,6 +107,20 @@ pub(crate) const ELICITATION: Form<UiElicitationResponse> = Form {
     refusal: |_| r#""result":{"action":"cancel"}"#.to_owned(),
 };
 
+impl UserInputResult {
+    /// The answer is one of the choices.
+    #[inline]
+    pub fn chosen(choice: impl Into<String>) -> Self {
+        Self::default().answer(choice).was_freeform(false)
+    }
+
+    /// The answer is in the user's own words.
+    #[inline]
+    pub fn in_words(text: impl Into<String>) -> Self {
+        Self::default().answer(text).was_freeform(true)
+    }
+}
+
 impl UiElicitationResponse {
     /// The user filled in the form.
     #[inline]

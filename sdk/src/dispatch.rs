@@ -59,6 +59,10 @@ fn notification(connection: &Arc<Connection>, method: &str, params: &str) {
             }
             connection.notices().push(method, params);
         }
+        "session.lifecycle" => {
+            connection.notices().push(method, params);
+            deleted(connection, params);
+        }
         _ => {
             connection.notices().push(method, params);
             // Some methods of the schema come as notifications, whose answer nobody wants.
@@ -71,6 +75,16 @@ fn notification(connection: &Arc<Connection>, method: &str, params: &str) {
                 });
             }
         }
+    }
+}
+
+/// A session that was deleted, by whomever, is over: the CLI tells no more of it.
+fn deleted(connection: &Connection, params: &str) {
+    let Ok([Some(kind), Some(id)]) = json::pick(params, ["type", "sessionId"]) else { return };
+    if json::string(kind).as_deref() == Some("session.deleted")
+        && let Some(session) = json::string(id).and_then(|id| connection.unregister(&id))
+    {
+        session.end(None);
     }
 }
 

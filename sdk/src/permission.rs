@@ -42,6 +42,9 @@ impl PermissionRequest {
 
     /// Whether the CLI says that nothing will be changed: reading a file, a shell line of read-only
     /// commands, a read-only tool of an MCP server. False whenever that is not known.
+    ///
+    /// Of shell lines the CLI knows it only with `enable_script_safety` in the session's configuration; then
+    /// it does not even ask for those that only read in the working directory.
     pub fn is_read_only(&self) -> bool {
         match self.details() {
             Details::Read(_) => true,
@@ -56,8 +59,19 @@ impl PermissionRequest {
         }
     }
 
+    /// Whether [`approve_for_session`](Self::approve_for_session) covers more than this once. For shell
+    /// commands the CLI offers it only with `enable_script_safety` in the session's configuration.
+    pub fn can_approve_for_session(&self) -> bool {
+        match self.details() {
+            Details::Shell(shell) => shell.can_offer_session_approval,
+            Details::Write(_) | Details::Read(_) | Details::Mcp(_) | Details::CustomTool(_) => true,
+            _ => false,
+        }
+    }
+
     /// Allows it, and the like of it for the rest of the session: the same commands, all writing, the same
-    /// tool. What has no such approval is allowed this once, and so is everything on a CLI before 1.0.35.
+    /// tool. Where [there is no such approval](Self::can_approve_for_session) it is allowed this once, and so
+    /// is everything on a CLI before 1.0.35.
     pub fn approve_for_session(&self) -> Decision {
         let approval = match self.details() {
             Details::Shell(shell) if shell.can_offer_session_approval => {

@@ -290,9 +290,10 @@ impl Session {
     }
 
     fn check_connected(&self) -> Result<(), Error> {
-        match self.0.connected.load(Ordering::Acquire) {
-            true => Ok(()),
-            false => Err(Error::SessionEnded),
+        match (self.0.connected.load(Ordering::Acquire), self.0.state.ended()) {
+            (true, None) => Ok(()),
+            (true, Some(ended)) => Err(ended.clone().into()),
+            (false, _) => Err(Error::SessionEnded),
         }
     }
 }

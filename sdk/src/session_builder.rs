@@ -19,8 +19,8 @@ use crate::session_state::{Handlers, SessionState};
 use crate::system_message;
 use crate::tool::{self, Tool};
 use crate::types::{
-    CommandDeclaration, OptionsUpdateToolFilterPrecedence, ProtocolSystemMessageAppendConfig,
-    ProtocolSystemMessageConfig, ProviderConfig, RegisterEventInterestParams, SessionConfig,
+    CommandDeclaration, OptionsUpdateToolFilterPrecedence, ProtocolSystemMessageConfig,
+    ProtocolSystemMessageReplaceConfig, ProviderConfig, RegisterEventInterestParams, SessionConfig,
     SessionOpenOptionsEnvValueMode, SessionResumeResult,
 };
 use crate::wire;
@@ -72,12 +72,20 @@ impl SessionBuilder {
         self.configure(|config| config.working_directory(directory))
     }
 
-    /// Text to be added to the system message. For a message of your own, or changes to its sections, set
-    /// `system_message` with [`configure`](Self::configure).
+    /// Text to be added to the system message, after what was added before.
     #[inline]
-    pub fn append_system_message(self, text: impl Into<String>) -> Self {
-        let append = ProtocolSystemMessageAppendConfig::default().content(text);
-        self.configure(|config| config.system_message(ProtocolSystemMessageConfig::Append(append)))
+    pub fn append_system_message(mut self, text: impl Into<String>) -> Self {
+        self.config.system_message = Some(system_message::appended(self.config.system_message, text.into()));
+        self
+    }
+
+    /// A system message of your own, in place of all that the CLI would say. For changes to its sections see
+    /// [`transform_section`](Self::transform_section), and `system_message` in
+    /// [`configure`](Self::configure).
+    #[inline]
+    pub fn system_message(self, text: impl Into<String>) -> Self {
+        let replace = ProtocolSystemMessageReplaceConfig::new(text);
+        self.configure(|config| config.system_message(ProtocolSystemMessageConfig::Replace(replace)))
     }
 
     /// Sets anything else that `session.create` takes.

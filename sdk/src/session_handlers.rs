@@ -237,9 +237,14 @@ impl SessionBuilder {
         self
     }
 
-    /// Changes a section of the system message, such as `tone` or `identity`, whenever the CLI makes it
-    /// (`systemMessage.transform`). A transform that fails leaves its section as it is. It has no effect
-    /// on a system message that is replaced as a whole.
+    /// Changes a section of the system message whenever the CLI makes it (`systemMessage.transform`). A
+    /// transform that fails leaves its section as it is. It has no effect on a system message that is
+    /// replaced as a whole.
+    ///
+    /// Sections of CLI 1.0.102: `preamble`, `identity`, `tone`, `tool_efficiency`, `environment_context`,
+    /// `code_change_rules`, `guidelines`, `safety`, `tool_instructions`, `custom_instructions`,
+    /// `runtime_instructions`, `last_instructions`; another is never asked for. Some hold others: `identity`
+    /// comes with `tone` in it, already transformed.
     #[inline]
     pub fn transform_section<F, Fut>(mut self, section: impl Into<String>, transform: F) -> Self
     where
@@ -281,7 +286,9 @@ impl SessionBuilder {
         self.request::<methods::client::GitHubTokenGetToken>(handler)
     }
 
-    /// Answers any method that the CLI calls on us for this session, with its whole params and result.
+    /// Answers any method that the CLI calls on us for this session, with its whole params and result: those
+    /// of [`methods::client`](crate::methods::client). What the CLI has to know of it, such as
+    /// `requestUserInput`, is set as for the `on_…` methods.
     #[inline]
     pub fn handle<M, F, Fut>(self, handle: F) -> Self
     where

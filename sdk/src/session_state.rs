@@ -1,7 +1,7 @@
 //! What the connection knows of a session: who handles what, and who watches.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::broadcast::Ask;
 use crate::capabilities::Known;
@@ -28,6 +28,7 @@ pub(crate) struct SessionState {
     running: Running,
     requests: Running,
     capabilities: Mutex<Known>,
+    ended: OnceLock<Ended>,
     /// Held while a shell command is started.
     shell_start: tokio::sync::Mutex<()>,
     /// Held while the tools are replaced.
@@ -62,6 +63,7 @@ impl SessionState {
             running: Running::default(),
             requests: Running::default(),
             capabilities: Mutex::default(),
+            ended: OnceLock::new(),
             shell_start: tokio::sync::Mutex::default(),
             tools_change: tokio::sync::Mutex::default(),
         })
@@ -121,6 +123,11 @@ impl SessionState {
         &self.tools_change
     }
 
+    /// Why it is over, here or as a whole; none while it is not.
+    pub fn ended(&self) -> Option<&Ended> {
+        self.ended.get()
+    }
+
     pub fn subscribe(&self) -> Events {
         self.observers.subscribe()
     }
@@ -168,11 +175,13 @@ impl SessionState {
 
     /// Frees what the session held, ends the handlers at work, and tells its observers that it is over.
     pub fn end(&self, closed: Option<Closed>) {
+        let ended = closed.map_or(Ended::Session, Ended::Connection);
+        // The first reason stays.
+        drop(self.ended.set(ended.clone()));
         let handlers = std::mem::take(&mut *lock(&self.handlers));
         drop(handlers);
         self.running.cancel_all();
         self.requests.cancel_all();
-        let ended = closed.map_or(Ended::Session, Ended::Connection);
         self.notices.end(ended.clone());
         self.observers.end(ended);
     }

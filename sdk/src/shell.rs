@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use crate::error::Error;
 use crate::session_rpc::SessionRpc;
 use crate::session_state::SessionState;
 use crate::shell_source::Source;
 use crate::types::ShellOutputStream;
+
+/// How long the end of a command that was killed is waited for.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A shell command to be run in a session's working directory, made by
 /// [`Session::shell`](crate::Session::shell). Awaiting it runs it to its end.
@@ -32,7 +35,8 @@ impl Shell {
         Self { session, command, timeout: None }
     }
 
-    /// Kills the command after this time, which is then an [`Error::Timeout`]. Default: none.
+    /// Kills the command after this time; its output so far comes all the same, see
+    /// [`ShellOutput::is_timed_out`]. Default: none.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
@@ -45,7 +49,7 @@ impl Shell {
     pub async fn start(self) -> Result<ShellRun, Error> {
         let source = Source::start(&self.session, &self.command).await?;
         let deadline = self.timeout.map(|limit| (limit, Box::pin(tokio::time::sleep(limit))));
-        let output = ShellOutput { chunks: Vec::new(), text: None, exit_code: None };
+        let output = ShellOutput { chunks: Vec::new(), text: None, exit_code: None, timed_out: false };
         Ok(ShellRun { session: self.session, source, deadline, output, over: None })
     }
 }
@@ -89,6 +93,7 @@ pub struct ShellOutput {
     /// The output where it was not told in pieces.
     text: Option<String>,
     exit_code: Option<i64>,
+    timed_out: bool,
 }
 
 impl ShellOutput {
@@ -113,6 +118,11 @@ impl ShellOutput {
     /// The exit code; none for a command that was killed on CLIs from 1.0.90 on, 1 on older ones.
     pub fn exit_code(&self) -> Option<i64> {
         self.exit_code
+    }
+
+    /// Whether the command was killed since it took longer than it was given.
+    pub fn is_timed_out(&self) -> bool {
+        self.timed_out
     }
 
     /// Whether the exit code is 0.
@@ -173,9 +183,15 @@ impl ShellRun {
         if deadline.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
+        if self.output.timed_out {
+            self.over = Some(Err(Error::Timeout { what: "the shell command".to_owned(), after: *limit }));
+            return Poll::Ready(None);
+        }
+        self.output.timed_out = true;
         self.source.kill_unanswered(self.session.caller());
-        self.over = Some(Err(Error::Timeout { what: "the shell command".to_owned(), after: *limit }));
-        Poll::Ready(None)
+        // Its end is still to come; how soon, is up to the CLI.
+        deadline.as_mut().reset(Instant::now() + LAST_WORDS);
+        self.poll_chunk(context)
     }
 }
 

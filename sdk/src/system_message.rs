@@ -9,9 +9,39 @@ use crate::methods;
 use crate::reply;
 use crate::types::{
     ProtocolMarkerSectionOverride, ProtocolMarkerSectionOverrideTransform, ProtocolSectionOverride,
-    ProtocolSystemMessageConfig, ProtocolSystemMessageCustomizeConfig, SystemMessageSectionContent,
-    SystemMessageTransformParams, SystemMessageTransformResult,
+    ProtocolSystemMessageAppendConfig, ProtocolSystemMessageConfig, ProtocolSystemMessageCustomizeConfig,
+    SystemMessageSectionContent, SystemMessageTransformParams, SystemMessageTransformResult,
 };
+
+/// The configuration with more text at the end. A message that is replaced as a whole gets it, too.
+#[inline]
+pub(crate) fn appended(
+    message: Option<ProtocolSystemMessageConfig>,
+    text: String,
+) -> ProtocolSystemMessageConfig {
+    let longer = |before: Option<String>| match before {
+        Some(before) => format!("{before}\n\n{text}"),
+        None => text.clone(),
+    };
+    match message {
+        Some(ProtocolSystemMessageConfig::Customize(mut config)) => {
+            config.content = Some(longer(config.content.take()));
+            ProtocolSystemMessageConfig::Customize(config)
+        }
+        Some(ProtocolSystemMessageConfig::Replace(mut config)) => {
+            config.content = longer(Some(std::mem::take(&mut config.content)));
+            ProtocolSystemMessageConfig::Replace(config)
+        }
+        Some(ProtocolSystemMessageConfig::Append(mut config)) => {
+            config.content = Some(longer(config.content.take()));
+            ProtocolSystemMessageConfig::Append(config)
+        }
+        _ => {
+            let append = ProtocolSystemMessageAppendConfig::default().content(text);
+            ProtocolSystemMessageConfig::Append(append)
+        }
+    }
+}
 
 /// The configuration that has these sections sent to us. Text that is appended stays; a message that is
 /// replaced as a whole has no sections.

@@ -33,8 +33,10 @@ type Running = Pin<Box<dyn Future<Output = ToolResult> + Send>>;
 impl Tool {
     /// A tool whose arguments' schema is derived from their type. Needs the feature `schemars`.
     ///
-    /// The closure's answer is what the model reads: text, a [`ToolResult`], JSON, or a `Result` of
-    /// one of these, whose error the model reads as the failure's text. One that captures something
+    /// The closure's answer is what the model reads: text, a [`ToolResult`], a `serde_json::Value`, or a
+    /// `Result` of one of these, whose error the model reads as the failure's text. A tool with the name of
+    /// one of the CLI's own, such as `bash`, fails the first turn unless it is
+    /// [declared](Self::declare) with `overrides_built_in_tool(true)`. One that captures something
     /// clones it for each call: `move |arguments, _| { let db = db.clone(); async move { … } }`.
     #[cfg(feature = "schemars")]
     pub fn new<A, F, Fut>(name: impl Into<String>, description: impl Into<String>, run: F) -> Self

@@ -2,7 +2,7 @@
 
 use copilot_session::SessionBuilder;
 use copilot_session::types::{
-    AutoModeSwitchResponse, ExitPlanModeAction, UiExitPlanModeAction, UiExitPlanModeResponse, UserInputResult,
+    AutoModeSwitchResponse, UiExitPlanModeAction, UiExitPlanModeResponse, UserInputResult,
 };
 use copilot_session_tests::fake::Answer;
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ async fn exit_plan_mode() {
         broken: json!({"summary": "Build it", "actions": "none", "recommendedAction": "autopilot"}),
         handle: |session, does| {
             session.on_exit_plan_mode(move |request, _| {
-                assert_eq!(request.recommended_action, ExitPlanModeAction::Autopilot);
+                assert_eq!(request.recommended_action, UiExitPlanModeAction::Autopilot);
                 let reply = UiExitPlanModeResponse::new(true)
                     .selected_action(UiExitPlanModeAction::Interactive)
                     .feedback(format!("{}, one of {}", request.summary, request.actions.len()));

@@ -1,7 +1,6 @@
 //! Changing the system message.
 
 use copilot_session::SessionBuilder;
-use copilot_session::types::{ProtocolSystemMessageConfig, ProtocolSystemMessageReplaceConfig};
 use copilot_session_tests::model::{Reply, Script};
 
 use super::rig::{Rig, ask};
@@ -41,12 +40,10 @@ async fn sections_are_transformed() {
 /// Text is added to the system message, or stands for it.
 #[tokio::test]
 async fn the_system_message_is_appended_or_replaced() {
-    let appended = read_by_the_model(|new| new.append_system_message("Answer in Norwegian.")).await;
-    assert!(appended.contains("Answer in Norwegian.") && appended.len() > 1000, "{appended}");
-    let replaced = read_by_the_model(|new| {
-        let own = ProtocolSystemMessageReplaceConfig::new("You are a parrot.");
-        new.configure(|config| config.system_message(ProtocolSystemMessageConfig::Replace(own)))
-    });
-    let replaced = replaced.await;
-    assert_eq!(replaced.trim(), "You are a parrot.");
+    let twice =
+        |new: SessionBuilder| new.append_system_message("Be brief.").append_system_message("Be kind.");
+    let appended = read_by_the_model(twice).await;
+    assert!(appended.contains("Be brief.\n\nBe kind.") && appended.len() > 1000, "{appended}");
+    let replaced = read_by_the_model(|new| twice(new.system_message("You are a parrot."))).await;
+    assert_eq!(replaced.trim(), "You are a parrot.\n\nBe brief.\n\nBe kind.");
 }

@@ -88,7 +88,10 @@ struct City {
 /// that has the text.
 #[tokio::test]
 async fn an_answer_of_a_form() {
-    let script = [Reply::text(r#"{"name":"Oslo","people":717710,"mayor":null}"#), Reply::text("Bergen.")];
+    let script = [
+        Reply::text("```json\n{\"name\":\"Oslo\",\"people\":717710,\"mayor\":null}\n```"),
+        Reply::text("Bergen."),
+    ];
     let rig = Rig::start(Script::replies(script)).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     let city: City = soon("the answer", session.send_and_wait_as("Which?")).await.expect("a city");

@@ -1,11 +1,13 @@
 //! The sessions that a CLI has stored, and what else a client can ask it.
 
+use std::future::IntoFuture;
+
 use copilot_session::methods::notification::SessionLifecycle;
 use copilot_session::types::{SessionLifecycleType, SessionListRequest};
 use copilot_session::{Error, SessionBuilder};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session_tests::model::{Reply, Script, Stall};
 
-use super::rig::{Rig, ask, soon};
+use super::rig::{Rig, ask, prompt, soon};
 
 /// A session that has had a prompt is listed, described, the last one, and gone once it is deleted;
 /// those who watch are told of each change.
@@ -42,6 +44,23 @@ async fn sessions_are_listed_and_deleted() {
             break assert_eq!(change.session_id, id);
         }
     }
+    rig.finish().await;
+}
+
+/// A session that is deleted while it is open is over at once, for all that waits for it.
+#[tokio::test]
+async fn an_open_session_is_deleted() {
+    let stall = Stall::new();
+    let rig = Rig::start(Script::replies([Reply::text("Never.").stall(&stall)])).await;
+    let session = rig.session(SessionBuilder::deny_all).await;
+    let mut events = session.events();
+    let turn = prompt(&session, "Hello?").await;
+    soon("the model to be asked", rig.model.request(0)).await;
+    soon("the deletion", rig.client.delete_session(session.id())).await.expect("a deletion");
+    let error = soon("the turn", turn.into_future()).await.expect_err("it is over");
+    assert!(matches!(error, Error::SessionEnded), "{error}");
+    while soon("the events", events.next()).await.is_some() {}
+    assert!(matches!(session.send("Hello?").await, Err(Error::SessionEnded)));
     rig.finish().await;
 }
 

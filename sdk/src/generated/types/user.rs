@@ -88,7 +88,7 @@ record!(
     Field choices "choices", Field allow_freeform "allowFreeform", Field tool_call_id
     "toolCallId" }
 );
-/// Answer to userInput.request: either `answer` and `wasFreeform`, or `noResponse`.
+/// Answer to userInput.request: both `answer` and `wasFreeform`, or `noResponse`. The CLI takes an answer without `wasFreeform` for none.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct UserInputResult {
