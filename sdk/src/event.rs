@@ -142,7 +142,7 @@ impl SessionEvent {
         wire::from_json(self.raw_data())
     }
 
-    /// The event's JSON, just as it came.
+    /// The event's JSON, just as it came; bytes that are not UTF-8 are U+FFFD.
     pub fn raw(&self) -> &str {
         &self.0.json
     }
@@ -265,8 +265,7 @@ impl Wire for SessionEvent {
 
 impl serde_core::Serialize for SessionEvent {
     fn serialize<S: serde_core::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let json: serde_json::Value =
-            serde_json::from_str(self.raw()).map_err(serde_core::ser::Error::custom)?;
+        let json: serde_json::Value = wire::from_json(self.raw()).map_err(serde_core::ser::Error::custom)?;
         json.serialize(to)
     }
 }

@@ -6,6 +6,7 @@
 
 mod error;
 mod scalars;
+pub(crate) mod surrogates;
 mod tape;
 mod writer;
 
@@ -16,7 +17,8 @@ pub use writer::Writer;
 /// A value with a JSON form on the CLI's wire.
 ///
 /// Reading is lenient where the CLI is loose: unknown keys are passed over, `null` stands for an
-/// absent optional value, and a whole number written as `3.0` is an integer.
+/// absent optional value, a whole number written as `3.0` is an integer, a lone surrogate in a string is
+/// U+FFFD, and of a key that stands in an object twice the last counts, as for JavaScript.
 ///
 /// A value is read in place and moved by nobody: that keeps the code of a type, of which there are
 /// thousands, to a list of its fields.
@@ -26,7 +28,7 @@ pub trait Wire {
     where
         Self: Sized;
 
-    /// Reads the value from parsed JSON. After an error the value is of no use.
+    /// Reads the value from parsed JSON, over what was read before. After an error the value is of no use.
     ///
     /// # Errors
     /// When the JSON has another shape; the error holds the JSON path, what was expected and found.

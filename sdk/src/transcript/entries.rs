@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::turn::Usage;
 use super::{Agent, text};
-use crate::json;
+use crate::{json, wire};
 
 /// One thing in a conversation.
 #[derive(Debug, Clone)]
@@ -353,7 +353,7 @@ impl Entries {
                 call.name = name.to_owned();
             }
             call.by_user |= by_user;
-            if let Some(arguments) = arguments.and_then(|raw| serde_json::from_str(raw).ok()) {
+            if let Some(arguments) = arguments.and_then(|raw| wire::from_json(raw).ok()) {
                 call.arguments = arguments;
             }
         }

@@ -131,6 +131,7 @@ impl<T: Wire> Wire for Option<T> {
     }
     #[inline]
     fn absent(&mut self) -> bool {
+        *self = None;
         true
     }
     #[inline]
@@ -150,7 +151,9 @@ impl<T: Wire> Wire for Vec<T> {
         Self::new()
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        for (index, item) in node.items()?.enumerate() {
+        let items = node.items()?;
+        self.clear();
+        for (index, item) in items.enumerate() {
             self.push(T::empty());
             self[index].read(item).map_err(|error| error.in_item(index))?;
         }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde_core::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{DecodeError, Wire};
+use super::{DecodeError, Wire, surrogates};
 
 /// One entry of the list. A container is followed by its contents and knows where they end; an
 /// object's contents are keys, each followed by its value.
@@ -34,19 +34,50 @@ impl<'a> Document<'a> {
     /// # Errors
     /// When the text is not JSON, or nests deeper than 127 levels.
     pub fn parse(json: &'a str) -> Result<Self, DecodeError> {
-        // A guess that fits most messages, so that the list is allocated once.
-        let mut entries = Vec::with_capacity(json.len() / 24 + 8);
-        let mut parser = serde_json::Deserializer::from_str(json);
-        Append(&mut entries)
-            .deserialize(&mut parser)
-            .and_then(|()| parser.end())
-            .map_err(|error| DecodeError::new("JSON", error.to_string()))?;
-        Ok(Self { entries })
+        match entries(json) {
+            Ok(entries) => Ok(Self { entries }),
+            Err(error) => Self::parse_mended(json).ok_or(error),
+        }
+    }
+
+    /// The same where strings have lone surrogates.
+    #[cold]
+    fn parse_mended(json: &str) -> Option<Self> {
+        let mended = surrogates::replaced(json)?;
+        let entries = entries(&mended).ok()?;
+        Some(Self { entries: entries.into_iter().map(Entry::into_owned).collect() })
     }
 
     /// The outermost value.
     pub fn root(&self) -> Node<'_> {
         Node { entries: &self.entries, at: 0 }
+    }
+}
+
+fn entries(json: &str) -> Result<Vec<Entry<'_>>, DecodeError> {
+    // A guess that fits most messages, so that the list is allocated once.
+    let mut entries = Vec::with_capacity(json.len() / 24 + 8);
+    let mut parser = serde_json::Deserializer::from_str(json);
+    Append(&mut entries)
+        .deserialize(&mut parser)
+        .and_then(|()| parser.end())
+        .map_err(|error| DecodeError::new("JSON", error.to_string()))?;
+    Ok(entries)
+}
+
+impl Entry<'_> {
+    /// The same with its text copied.
+    fn into_owned<'b>(self) -> Entry<'b> {
+        match self {
+            Self::Null => Entry::Null,
+            Self::Bool(value) => Entry::Bool(value),
+            Self::Int(value) => Entry::Int(value),
+            Self::UInt(value) => Entry::UInt(value),
+            Self::Float(value) => Entry::Float(value),
+            Self::String(text) => Entry::String(Cow::Owned(text.into_owned())),
+            Self::Array(end) => Entry::Array(end),
+            Self::Object(end) => Entry::Object(end),
+        }
     }
 }
 
@@ -260,11 +291,17 @@ impl<'a> Node<'a> {
 
     /// The value under `key`; none when there is none or this is no object.
     fn get(self, key: &str) -> Option<Node<'a>> {
-        self.entries().ok()?.find_map(|(name, value)| (name == key).then_some(value))
+        self.entries().ok()?.filter_map(|(name, value)| (name == key).then_some(value)).last()
+    }
+
+    /// Whether this value under `key` is the one that counts.
+    #[cold]
+    fn is_last(self, key: &str, value: Self) -> bool {
+        self.get(key).is_some_and(|last| last.at == value.at)
     }
 
     /// Reads the fields of an object, each into the place given for its key. Of a key that stands
-    /// there twice, the first counts.
+    /// there twice, the last counts.
     pub(crate) fn read_fields(
         self,
         places: &mut [(&'static str, &mut (dyn Wire + 'static))],
@@ -279,9 +316,11 @@ impl<'a> Node<'a> {
                 continue;
             };
             next = index + 1;
-            if read & (1 << index) == 0 {
-                read |= 1 << index;
-                places[index].1.read(value).map_err(|error| error.in_field(key))?;
+            read |= 1 << index;
+            if let Err(error) = places[index].1.read(value)
+                && self.is_last(key, value)
+            {
+                return Err(error.in_field(key));
             }
         }
         for (index, (key, place)) in places.iter_mut().enumerate() {
@@ -298,9 +337,14 @@ impl<'a> Node<'a> {
         known: &[&str],
         rest: &mut std::collections::BTreeMap<String, T>,
     ) -> Result<(), DecodeError> {
+        rest.clear();
         for (key, node) in self.entries()?.filter(|(key, _)| !known.contains(key)) {
-            let value = rest.entry(key.to_owned()).or_insert_with(T::empty);
-            value.read(node).map_err(|error| error.in_field(key))?;
+            let mut value = T::empty();
+            match value.read(node) {
+                Ok(()) => drop(rest.insert(key.to_owned(), value)),
+                Err(error) if self.is_last(key, node) => return Err(error.in_field(key)),
+                Err(_) => {}
+            }
         }
         Ok(())
     }
