@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::client_builder::ClientBuilder;
 use crate::connection::{ClientHandlers, Connection, Diagnose};
 use crate::error::{Closed, Error};
+use crate::frame;
 use crate::process::{Process, ShutdownTimes, Watcher};
 use crate::rpc::{self, Caller};
 use crate::server_rpc::ServerRpc;
@@ -66,6 +67,7 @@ pub(crate) struct Setup {
     pub greeting: ConnectRequest,
     pub handlers: ClientHandlers,
     pub trace: Option<TraceProvider>,
+    pub message_limit: Option<usize>,
 }
 
 impl ClientInner {
@@ -126,9 +128,10 @@ impl Client {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let Setup { greeting, handlers, trace } = setup;
+        let Setup { greeting, handlers, trace, message_limit } = setup;
+        let largest = message_limit.unwrap_or(frame::LARGEST);
         let diagnose = diagnose(peer.process.as_ref().map(|process| process.watcher().clone()));
-        let caller = Caller::new(Connection::open(from, to, handlers, diagnose), None);
+        let caller = Caller::new(Connection::open(from, to, largest, handlers, diagnose), None);
         let ended = EndOnDrop(Some(caller.connection()));
         let version = rpc::within("the handshake with the CLI", limit, greet(&caller, &greeting)).await?;
         ended.keep();

@@ -180,6 +180,14 @@ impl ClientBuilder {
         self
     }
 
+    /// The largest message taken from the CLI, in bytes. Default: 256 MiB. A larger one is passed over
+    /// without being kept: a request is answered with an error, a call that it answers fails with
+    /// [`Error::Decode`], and an event is lost but for a warning in the log.
+    pub fn message_limit(mut self, bytes: usize) -> Self {
+        self.setup.message_limit = Some(bytes);
+        self
+    }
+
     /// Starts the CLI on its standard input and output, and greets it.
     ///
     /// # Errors

@@ -9,16 +9,17 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::dispatch;
+use crate::dispatch::{self, Unreadable};
 use crate::error::{Closed, RpcError};
 use crate::events::Ended;
-use crate::frame::{self, Frames};
+use crate::frame::{self, Frame, Frames};
 use crate::handler::{ClientContext, Handler};
 use crate::json;
 use crate::notices::Notices;
 use crate::rpc;
 use crate::session_state::SessionState;
 use crate::shell_routes::{self, ShellRoutes};
+use crate::wire::DecodeError;
 
 /// What a request is answered with: the result's JSON, or why there is none.
 pub(crate) type Reply = Result<Box<str>, NoResult>;
@@ -26,6 +27,8 @@ pub(crate) type Reply = Result<Box<str>, NoResult>;
 #[derive(Debug)]
 pub(crate) enum NoResult {
     Rpc(RpcError),
+    /// An answer that is no JSON, or too large.
+    Unreadable(DecodeError),
     Closed(Closed),
 }
 
@@ -80,8 +83,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Connection {
-    /// Starts the two tasks.
-    pub fn open<R, W>(from: R, to: W, handlers: ClientHandlers, diagnose: Diagnose) -> Arc<Self>
+    /// Starts the two tasks. Messages above `limit` bytes are not taken.
+    pub fn open<R, W>(from: R, to: W, limit: usize, handlers: ClientHandlers, diagnose: Diagnose) -> Arc<Self>
     where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
@@ -98,7 +101,7 @@ impl Connection {
             closed: watch::Sender::new(None),
         });
         tokio::spawn(write(to, queue, Arc::clone(&connection)));
-        tokio::spawn(read(from, Arc::clone(&connection), diagnose));
+        tokio::spawn(read(Frames::new(from, limit), Arc::clone(&connection), diagnose));
         connection
     }
 
@@ -303,11 +306,13 @@ pub(crate) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-async fn read<R: AsyncRead + Unpin>(from: R, connection: Arc<Connection>, diagnose: Diagnose) {
-    let mut frames = Frames::new(from);
+async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, connection: Arc<Connection>, diagnose: Diagnose) {
     let reason = loop {
         match frames.next().await {
-            Ok(Some(body)) => dispatch::message(&connection, body),
+            Ok(Some(Frame::Message(body))) => dispatch::message(&connection, body),
+            Ok(Some(Frame::TooLarge { length, start })) => {
+                dispatch::unreadable(&connection, &start, Unreadable::TooLarge(length));
+            }
             Ok(None) => break "the stream ended".to_owned(),
             Err(error) => break format!("the stream cannot be read: {error}"),
         }

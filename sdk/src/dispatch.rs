@@ -6,30 +6,104 @@ use crate::connection::{Connection, NoResult};
 use crate::error::RpcError;
 use crate::event::SessionEvent;
 use crate::handler::{Answer, Answering, ClientContext, HandlerContext};
-use crate::json;
+use crate::methods::client::HooksInvoke;
+use crate::rpc::ClientMethod;
 use crate::session_state::SessionState;
+use crate::wire::DecodeError;
+use crate::{hooks, json};
 
-/// Sorts one message.
+/// Why a message cannot be read.
+pub(crate) enum Unreadable {
+    /// It is no JSON object.
+    NoJson(DecodeError),
+    /// It has this many bytes, which are more than are taken.
+    TooLarge(u64),
+}
+
+const KEYS: [&str; 5] = ["id", "method", "params", "result", "error"];
+
+/// Sorts what came as one message.
 pub(crate) fn message(connection: &Arc<Connection>, body: &[u8]) {
-    let text = match std::str::from_utf8(body) {
-        Ok(text) => text,
-        Err(error) => return tracing::warn!(%error, "a message that is not UTF-8"),
+    match std::str::from_utf8(body) {
+        Ok(text) => text_message(connection, text),
+        Err(error) => {
+            tracing::warn!(%error, "a message that is not all UTF-8");
+            text_message(connection, &String::from_utf8_lossy(body));
+        }
+    }
+}
+
+fn text_message(connection: &Arc<Connection>, text: &str) {
+    if !text.trim_start().starts_with('[') {
+        return single(connection, text);
+    }
+    // No CLI sends several in an array; their answers go out one by one.
+    if let Err(error) = json::each(text, |text| single(connection, text)) {
+        tracing::warn!(%error, "the rest of an array of messages cannot be read");
+    }
+}
+
+fn single(connection: &Arc<Connection>, text: &str) {
+    let [id, method, params, result, error] = match json::pick(text, KEYS) {
+        Ok(parts) => parts,
+        Err(error) => return unreadable(connection, text.as_bytes(), Unreadable::NoJson(error)),
     };
-    let [id, method, params, result, error] =
-        match json::pick(text, ["id", "method", "params", "result", "error"]) {
-            Ok(parts) => parts,
-            Err(error) => return tracing::warn!(%error, "a message that is no JSON object"),
-        };
-    match (method.and_then(json::string), id) {
-        (Some(method), None) => notification(connection, &method, params.unwrap_or("{}")),
-        (Some(method), Some(id)) => request(connection, id, &method, params.unwrap_or("{}")),
+    match (method, id) {
+        (Some(method), id) => match (json::string(method), id) {
+            (Some(method), None) => notification(connection, &method, params.unwrap_or("{}")),
+            (Some(method), Some(id)) if is_id(id) => {
+                request(connection, id, &method, params.unwrap_or("{}"));
+            }
+            (_, Some(id)) => {
+                tracing::warn!("a request whose method is no string, or whose id is no id");
+                let error = RpcError::new(RpcError::INVALID_REQUEST, "not a JSON-RPC request");
+                connection.respond(if is_id(id) { id } else { "null" }, &Err(error));
+            }
+            (None, None) => tracing::warn!("a notification whose method is no string"),
+        },
         (None, Some(id)) => response(connection, id, result, error),
         (None, None) => tracing::warn!("a message that is no request, notification or response"),
     }
 }
 
+/// Whether this JSON can be the id of a request: a string, a number or null.
+fn is_id(json: &str) -> bool {
+    json.starts_with(['"', '-', 'n']) || json.starts_with(|digit: char| digit.is_ascii_digit())
+}
+
+/// A message that cannot be read but for its start. Whoever waits for it is told, if it shows who that is.
+pub(crate) fn unreadable(connection: &Arc<Connection>, start: &[u8], why: Unreadable) {
+    let start = String::from_utf8_lossy(start);
+    let (code, expected, found) = match why {
+        Unreadable::NoJson(error) => (RpcError::PARSE_ERROR, "a JSON object", error.found().to_owned()),
+        Unreadable::TooLarge(length) => {
+            let found = format!("{length} bytes, more than are taken");
+            (RpcError::INVALID_REQUEST, "a message of less size", found)
+        }
+    };
+    let [id, method, params, result, error] = json::pick_start(&start, KEYS);
+    let method = method.and_then(json::string);
+    tracing::warn!(id, method = method.as_deref(), found, "a message that cannot be read");
+    let Some(id) = id.filter(|id| is_id(id)) else { return };
+    if method.is_some() || params.is_some() {
+        let error = RpcError::new(code, format!("expected {expected}, found {found}"));
+        let answer = match method.as_deref() {
+            Some(HooksInvoke::NAME) => hooks::unreadable(&start, error),
+            _ => Err(error),
+        };
+        connection.respond(id, &answer);
+    } else if let (Ok(id), true) = (number(id), result.is_some() || error.is_some()) {
+        connection.answered(id, Err(NoResult::Unreadable(DecodeError::new(expected, found))));
+    }
+}
+
+/// The id of a request of ours; it may come back as a string.
+fn number(id: &str) -> Result<u64, std::num::ParseIntError> {
+    id.trim_matches('"').parse()
+}
+
 fn response(connection: &Connection, id: &str, result: Option<&str>, error: Option<&str>) {
-    let Ok(id) = id.trim_matches('"').parse() else {
+    let Ok(id) = number(id) else {
         // The CLI says so of a message of ours that it could not read; which one, it cannot know.
         return tracing::warn!(id, error, "an answer to no request of ours");
     };

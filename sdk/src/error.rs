@@ -40,7 +40,7 @@ pub enum Error {
         /// The answer.
         error: RpcError,
     },
-    /// The CLI's answer did not have the shape the schema gives it.
+    /// The CLI's answer did not have the shape the schema gives it, or could not be read at all.
     Decode {
         /// The request's method.
         method: String,
@@ -146,6 +146,10 @@ impl fmt::Display for RpcError {
 impl std::error::Error for RpcError {}
 
 impl RpcError {
+    /// The message is no JSON.
+    pub const PARSE_ERROR: i64 = -32700;
+    /// The message is no request that can be taken.
+    pub const INVALID_REQUEST: i64 = -32600;
     /// The peer does not know the method.
     pub const METHOD_NOT_FOUND: i64 = -32601;
     /// The params do not have the shape the method asks for.

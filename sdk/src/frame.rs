@@ -2,47 +2,99 @@
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// The largest message taken, in bytes. The CLI sends several megabytes at once where tools do.
+/// The largest message taken, in bytes, unless the client says otherwise. The CLI sends several megabytes
+/// at once where tools do.
 pub(crate) const LARGEST: usize = 256 << 20;
+
+/// A length above this, in bytes, is none: nobody writes such a message, and to wait for its end would be
+/// to wait for ever.
+const ABSURD: u64 = 4 << 30;
 
 /// How much is read at once, in bytes.
 const CHUNK: usize = 64 << 10;
 
+/// How much may stand before the end of a header, in bytes, before it counts as junk.
+const LONGEST_HEADER: usize = 16 << 10;
+
+/// How much is kept of a message that is too large, in bytes: its id and method stand there.
+const START: usize = 1 << 10;
+
 /// Reads messages from a stream through a buffer of its own, so a read may be dropped and repeated.
-pub(crate) struct Frames<R> {
+pub struct Frames<R> {
     from: R,
     buffer: Vec<u8>,
     /// The bytes of `buffer` before this have been given out.
     done: usize,
+    /// The largest message taken, in bytes.
+    limit: usize,
+    skipping: Option<Skipping>,
+}
+
+/// What came on the stream.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// A message.
+    Message(&'a [u8]),
+    /// A message above the limit.
+    TooLarge {
+        /// Its length in bytes.
+        length: u64,
+        /// How it begins.
+        start: Vec<u8>,
+    },
+}
+
+/// A message that is too large, on its way past.
+struct Skipping {
+    length: u64,
+    left: u64,
+    /// How it begins, until that is told.
+    start: Option<Vec<u8>>,
 }
 
 /// What stands next in the buffer.
 enum Next {
     /// The message is in these bytes.
     Body(std::ops::Range<usize>),
+    /// A message that is too large begins like this.
+    TooLarge { length: u64, start: Vec<u8> },
     /// Not yet whole.
     More,
 }
 
 impl<R: AsyncRead + Unpin> Frames<R> {
-    pub fn new(from: R) -> Self {
-        Self { from, buffer: Vec::new(), done: 0 }
+    /// Takes messages of up to `limit` bytes.
+    pub fn new(from: R, limit: usize) -> Self {
+        Self { from, buffer: Vec::new(), done: 0, limit, skipping: None }
     }
 
     /// The next message; none at the end of the stream.
     ///
     /// Cancel-safe: what has been read stays in the buffer.
-    pub async fn next(&mut self) -> std::io::Result<Option<&[u8]>> {
+    ///
+    /// # Errors
+    /// Those of the stream.
+    pub async fn next(&mut self) -> std::io::Result<Option<Frame<'_>>> {
         loop {
-            if let Next::Body(body) = self.parse()? {
-                self.done = body.end;
-                return Ok(Some(&self.buffer[body]));
+            match self.parse() {
+                Next::Body(body) => {
+                    self.done = body.end;
+                    return Ok(Some(Frame::Message(&self.buffer[body])));
+                }
+                Next::TooLarge { length, start } => return Ok(Some(Frame::TooLarge { length, start })),
+                Next::More => {}
             }
             self.make_room();
             if self.from.read_buf(&mut self.buffer).await? == 0 {
                 return Ok(None);
             }
         }
+    }
+
+    /// How much memory the buffer takes, in bytes.
+    #[cfg(feature = "fuzzing")]
+    pub fn buffered(&self) -> usize {
+        self.buffer.capacity()
     }
 
     /// Drops what has been given out, once that is all or much of the buffer.
@@ -60,24 +112,59 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    fn parse(&mut self) -> std::io::Result<Next> {
+    fn parse(&mut self) -> Next {
         loop {
-            let bytes = &self.buffer[self.done..];
-            let Some((header, start)) = split_header(bytes) else {
-                return if bytes.len() > LARGEST { Err(too_large(bytes.len())) } else { Ok(Next::More) };
+            if let Some(next) = self.skip() {
+                return next;
+            }
+            let Some((header, start)) = split_header(&self.buffer[self.done..]) else {
+                self.drop_junk();
+                return Next::More;
             };
             let start = self.done + start;
-            let Some(length) = content_length(header) else {
+            match content_length(header) {
+                Some(length) if length <= self.limit as u64 => {
+                    let end = start + length as usize;
+                    return if end <= self.buffer.len() { Next::Body(start..end) } else { Next::More };
+                }
+                Some(length) if length <= ABSURD => {
+                    self.skipping = Some(Skipping { length, left: length, start: Some(Vec::new()) });
+                }
                 // Text instead of a header is no message of ours: the next header decides.
-                tracing::warn!(bytes = header.len(), "text on the stream that is no message");
-                self.done = start;
-                continue;
-            };
-            if length > LARGEST {
-                return Err(too_large(length));
+                _ => tracing::warn!(bytes = header.len(), "text on the stream that is no message"),
             }
-            let end = start + length;
-            return Ok(if end <= self.buffer.len() { Next::Body(start..end) } else { Next::More });
+            self.done = start;
+        }
+    }
+
+    /// Passes over what has come of a message that is too large, and tells of it once its start is there.
+    /// None when there is no such message, or no more of it.
+    fn skip(&mut self) -> Option<Next> {
+        let skipping = self.skipping.as_mut()?;
+        let come = &self.buffer[self.done..];
+        let come = &come[..come.len().min(usize::try_from(skipping.left).unwrap_or(usize::MAX))];
+        skipping.left -= come.len() as u64;
+        self.done += come.len();
+        let (length, over) = (skipping.length, skipping.left == 0);
+        let told = skipping.start.take_if(|start| {
+            start.extend_from_slice(&come[..come.len().min(START - start.len())]);
+            start.len() == START || over
+        });
+        if over {
+            self.skipping = None;
+        }
+        match told {
+            Some(start) => Some(Next::TooLarge { length, start }),
+            None => (!over).then_some(Next::More),
+        }
+    }
+
+    /// Drops what can be no header any more; a header may still follow the junk on its line.
+    fn drop_junk(&mut self) {
+        let bytes = self.buffer.len() - self.done;
+        if bytes > LONGEST_HEADER {
+            tracing::warn!(bytes, "text on the stream that is no message");
+            self.done = self.buffer.len() - LONGEST_HEADER / 4;
         }
     }
 }
@@ -88,20 +175,12 @@ fn split_header(bytes: &[u8]) -> Option<(&[u8], usize)> {
     Some((&bytes[..end], end + 4))
 }
 
-fn content_length(header: &[u8]) -> Option<usize> {
+fn content_length(header: &[u8]) -> Option<u64> {
     const NAME: &str = "content-length";
     let header = String::from_utf8_lossy(header).to_ascii_lowercase();
     // Junk may stand before the name, on its line too, when something else wrote to the stream.
     let value = &header[header.rfind(NAME)? + NAME.len()..];
     value.trim_start().strip_prefix(':')?.lines().next()?.trim().parse().ok()
-}
-
-fn too_large(length: usize) -> std::io::Error {
-    invalid(&format!("a message of {length} bytes; at most {LARGEST} are taken"))
-}
-
-fn invalid(text: &str) -> std::io::Error {
-    std::io::Error::new(std::io::ErrorKind::InvalidData, text)
 }
 
 /// Appends a message to what is to be written.

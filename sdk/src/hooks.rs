@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::connection::quote;
 use crate::error::RpcError;
 use crate::handler::{Answering, Handler, HandlerContext};
 use crate::json;
@@ -24,7 +25,6 @@ pub trait Hook: Wire + Send + 'static {
 macro_rules! hooks {
     ($($name:literal $input:ident => $output:ident;)*) => {
         /// The types of hooks that have an input of their own.
-        #[cfg(test)]
         pub(crate) const TYPES: &[&str] = &[$($name),*];
         $(
             impl Hook for $input {
@@ -212,7 +212,7 @@ impl Hooks {
             });
         }
         let Some(other) = &self.other else { return Ok(Box::pin(async { Ok("{}".to_owned()) })) };
-        match serde_json::from_str(input) {
+        match wire::from_json(input) {
             Ok(input) => Ok(other(OtherHook { hook_type: kind.into_owned(), input }, context)),
             Err(error) => {
                 let refusal = answer(&kind, Err(error.to_string()));
@@ -260,6 +260,13 @@ pub(crate) fn fail_closed(handler: Handler<HandlerContext>) -> Handler<HandlerCo
     })
 }
 
+/// The answer to a hook that could not be read but for its beginning.
+pub(crate) fn unreadable(start: &str, error: RpcError) -> Result<String, RpcError> {
+    // Not known means that it may be one that has to refuse.
+    let kind = TYPES.iter().find(|kind| start.contains(&quote(kind)));
+    closed(kind.copied().unwrap_or(PreToolUseHookInput::TYPE), Err(error))
+}
+
 /// Old CLIs give a tool's arguments as a string of JSON. All else in the input stays as it is.
 fn arguments_as_object(input: &str) -> String {
     let arguments = json::pick(input, ["toolArgs"]).ok().and_then(|[arguments]| arguments);
@@ -274,7 +281,6 @@ fn arguments_as_object(input: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::quote;
 
     #[test]
     fn hooks_of_the_schema() {

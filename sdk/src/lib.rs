@@ -54,6 +54,9 @@ pub use delivery::Delivery;
 pub use error::{Closed, Error, RpcError};
 pub use event::{MalformedEvent, SessionEvent, UnrecognizedEvent};
 pub use events::{Events, Subscription};
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use frame::{Frame, Frames};
 #[cfg(feature = "round-trip")]
 #[doc(hidden)]
 pub use generated::round_trip;

@@ -184,6 +184,9 @@ impl Request {
         Poll::Ready(match reply {
             Ok(Ok(json)) => Ok(json),
             Ok(Err(NoResult::Rpc(error))) => Err(Error::Rpc { method: self.method.to_owned(), error }),
+            Ok(Err(NoResult::Unreadable(error))) => {
+                Err(Error::Decode { method: self.method.to_owned(), error })
+            }
             Ok(Err(NoResult::Closed(closed))) => Err(Error::Closed(closed)),
             Err(_) => Err(Error::Closed(Closed::new("the connection ended"))),
         })

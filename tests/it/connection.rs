@@ -3,4 +3,6 @@
 mod calls;
 mod framing;
 mod handshake;
+mod limits;
 mod requests;
+mod unreadable;

@@ -1,0 +1,191 @@
+//! Messages of any size: taken up to the limit, passed over beyond it, and never kept whole in between.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use copilot_session::methods::client::{HooksInvoke, SessionFsReadFile};
+use copilot_session::types::{HookInvokeResponse, LogRequest, SessionFsReadFileResult};
+use copilot_session::{Client, Error, Frame, Frames};
+use copilot_session_tests::fake::{FakeCli, say};
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+
+use crate::rig::{Rig, assert_alive, next};
+
+const MB: usize = 1 << 20;
+
+/// The most that a reader may hold of what it does not give out.
+const BUFFER: usize = MB / 2;
+
+/// A stream of one byte repeated.
+struct Repeat(u8);
+
+impl AsyncRead for Repeat {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        to: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        to.initialize_unfilled().fill(self.0);
+        to.advance(to.remaining());
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A header, so many bytes, and a message of two bytes.
+fn stream(header: &'static str, bytes: usize) -> Frames<impl AsyncRead + Unpin> {
+    let filling = Repeat(b'x').take(bytes as u64);
+    Frames::new(header.as_bytes().chain(filling).chain(&b"Content-Length: 2\r\n\r\n{}"[..]), MB)
+}
+
+/// Waits for the message after what `stream` made, and gives how much was held at most.
+async fn held(mut frames: Frames<impl AsyncRead + Unpin>) -> usize {
+    let mut held = 0;
+    loop {
+        let last = match frames.next().await.expect("a stream without errors") {
+            Some(Frame::Message(body)) => {
+                assert_eq!(body, b"{}");
+                true
+            }
+            Some(Frame::TooLarge { .. }) => false,
+            None => panic!("the message after it is lost"),
+        };
+        held = held.max(frames.buffered());
+        if last {
+            return held;
+        }
+    }
+}
+
+/// A message of 1 GB is not kept, and the one after it comes.
+#[tokio::test]
+async fn what_is_passed_over_takes_no_memory() {
+    let mut frames = stream("Content-Length: 1073741824\r\n\r\n", 1024 * MB);
+    let first = frames.next().await.expect("a stream without errors");
+    let start = b"x".repeat(1024);
+    assert_eq!(first, Some(Frame::TooLarge { length: 1 << 30, start }), "told before its end");
+    assert!(held(frames).await <= BUFFER);
+}
+
+/// Nor are 64 MB of text that has no header.
+#[tokio::test]
+async fn junk_takes_no_memory() {
+    assert!(held(stream("", 64 * MB)).await <= BUFFER);
+}
+
+/// A message of 100 MB is taken whole, by default too, and its memory is given back.
+#[tokio::test]
+async fn a_hundred_megabytes() {
+    let from = b"Content-Length: 104857600\r\n\r\n".chain(Repeat(b'x').take(100 << 20));
+    let mut frames = Frames::new(from.chain(&b"Content-Length: 2\r\n\r\n{}"[..]), 256 * MB);
+    match frames.next().await.expect("a stream without errors") {
+        Some(Frame::Message(body)) => assert_eq!(body.len(), 100 * MB),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(frames.next().await.expect("a stream without errors"), Some(Frame::Message(b"{}")));
+    assert_eq!(frames.next().await.expect("a stream without errors"), None);
+    assert!(frames.buffered() <= BUFFER, "{}", frames.buffered());
+}
+
+/// A client that takes messages of up to 1 MiB, with handlers in its session.
+async fn limited() -> Rig {
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    let client = Client::builder().message_limit(MB).connect(read, write).await.expect("the handshake");
+    let session = client.session().approve_all();
+    let session = session
+        .handle::<SessionFsReadFile, _, _>(async |_, _| Ok(SessionFsReadFileResult::new("text")))
+        .handle::<HooksInvoke, _, _>(async |_, _| Ok(HookInvokeResponse::default()));
+    let session = session.create().await.expect("the session");
+    Rig { fake, client, session }
+}
+
+/// An event above the limit is lost, one at the limit and those after it are not.
+#[tokio::test(start_paused = true)]
+async fn events_around_the_limit() {
+    let rig = limited().await;
+    let mut events = rig.session.events();
+    rig.emit(say::assistant_message(&"x".repeat(64 * MB)));
+    rig.emit(say::assistant_message(&"x".repeat(MB - 1000)));
+    rig.emit(say::idle());
+    assert_eq!(rig.kinds_until(&mut events, "session.idle").await, ["assistant.message", "session.idle"]);
+    assert_alive(&rig.client).await;
+}
+
+/// A call whose answer is above the limit fails, wherever in the first KiB the id stands.
+#[tokio::test(start_paused = true)]
+async fn an_answer_above_the_limit() {
+    let rig = limited().await;
+    rig.fake.hold("session.log");
+    let huge = "x".repeat(2 * MB);
+    for form in [
+        r#"{"jsonrpc":"2.0","id":ID,"result":{"eventId":"HUGE"}}"#,
+        r#"{"id":"ID","result":"HUGE","jsonrpc":"2.0"}"#,
+        r#"{"id":ID,"error":{"code":-32000,"message":"HUGE"}}"#,
+    ] {
+        let answering = async {
+            let call = rig.fake.received_call("session.log").await;
+            rig.fake.frame(&form.replace("ID", &call.id.to_string()).replace("HUGE", &huge));
+        };
+        let log = LogRequest::new("a line");
+        let (result, ()) = tokio::join!(rig.session.rpc().log(&log), answering);
+        match result.expect_err("no answer") {
+            Error::Decode { method, error } => {
+                assert_eq!((method.as_str(), error.path()), ("session.log", "$"));
+                assert!(error.found().contains("bytes, more than are taken"), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_alive(&rig.client).await;
+    }
+}
+
+/// A request above the limit is answered with an error, under its own id.
+#[tokio::test(start_paused = true)]
+async fn a_request_above_the_limit() {
+    let rig = limited().await;
+    for id in [json!(7), json!("seven"), json!(null)] {
+        let params = json!({"path": "x".repeat(2 * MB), "sessionId": rig.session.id()});
+        let message = format!(r#"{{"id":{id},"method":"sessionFs.readFile","params":{params}}}"#);
+        rig.fake.frame(&message);
+        let error = rig.fake.answered(&id, "sessionFs.readFile").await.expect_err("an error");
+        assert_eq!(error["code"], -32600, "{error}");
+        assert_alive(&rig.client).await;
+    }
+}
+
+/// A hook that may refuse does so when its request is above the limit: an error would be no opinion.
+#[tokio::test(start_paused = true)]
+async fn a_hook_above_the_limit() {
+    let rig = limited().await;
+    let huge = "x".repeat(2 * MB);
+    let form = r#"{"id":ID,"method":"hooks.invoke","params":{"hookType":"KIND","input":"HUGE"}}"#;
+    let late = r#"{"id":ID,"method":"hooks.invoke","params":{"input":"HUGE","hookType":"KIND"}}"#;
+    for (id, form, kind, refuses) in [
+        (1, form, "preToolUse", "permissionDecision"),
+        (2, form, "permissionRequest", "behavior"),
+        (3, late, "preToolUse", "permissionDecision"),
+    ] {
+        let id = json!(format!("hook {id}"));
+        let request = form.replace("ID", &id.to_string()).replace("KIND", kind).replace("HUGE", &huge);
+        rig.fake.frame(&request);
+        let answer = rig.fake.answered(&id, "hooks.invoke").await.expect("an answer");
+        assert_eq!(answer["output"][refuses], "deny", "{answer}");
+    }
+    rig.fake.frame(&form.replace("ID", "\"hook 4\"").replace("KIND", "sessionEnd").replace("HUGE", &huge));
+    rig.fake.answered(&json!("hook 4"), "hooks.invoke").await.expect_err("nothing to refuse");
+    assert_alive(&rig.client).await;
+}
+
+/// Of a length beyond all reason no end is waited for: it is no header.
+#[tokio::test(start_paused = true)]
+async fn an_absurd_length() {
+    let rig = limited().await;
+    let mut events = rig.session.events();
+    for length in ["99999999999", "18446744073709551615", "99999999999999999999999", "-5", "5x", ""] {
+        rig.fake.raw(format!("Content-Length: {length}\r\n\r\n{{}}"));
+        assert_alive(&rig.client).await;
+    }
+    rig.emit(say::idle());
+    assert_eq!(next(&mut events).await.kind(), "session.idle");
+}

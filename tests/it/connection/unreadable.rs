@@ -1,0 +1,268 @@
+//! Messages that are no JSON, or JSON of an odd kind: reported, answered, and never the connection's end.
+
+use copilot_session::methods::client::{SessionFsReadFile, UserInputRequest};
+use copilot_session::types::{LogRequest, SessionFsReadFileResult, UserInputResult};
+use copilot_session::{Client, Error, SessionEventData};
+use copilot_session_tests::fake::FakeCli;
+use serde_json::{Value, json};
+
+use crate::rig::{Rig, assert_alive, next};
+
+/// A session whose files hold their own path.
+async fn reading() -> Rig {
+    Rig::with(|session| {
+        session.approve_all().handle::<SessionFsReadFile, _, _>(async |request, _| {
+            Ok(SessionFsReadFileResult::new(request.path))
+        })
+    })
+    .await
+}
+
+impl Rig {
+    /// Sends a message as it is, with the session's id for SESSION.
+    fn say(&self, message: &str) {
+        self.fake.frame(&message.replace("SESSION", self.session.id()));
+    }
+
+    /// What the client answers to such a message, under this id.
+    async fn answer_to(&self, id: Value, message: &str) -> Result<Value, Value> {
+        self.say(message);
+        let answer = self.fake.answered(&id, message.get(..80).unwrap_or(message)).await;
+        assert_alive(&self.client).await;
+        answer
+    }
+
+    /// What becomes of a call that is answered like this, with the call's id for ID.
+    async fn called(&self, answer: &str) -> Result<String, Error> {
+        self.fake.hold("session.log");
+        let answering = async {
+            let call = self.fake.received_call("session.log").await;
+            self.fake.frame(&answer.replace("ID", &call.id.to_string()));
+        };
+        let log = LogRequest::new("a line");
+        let (result, ()) = tokio::join!(self.session.rpc().log(&log), answering);
+        assert_alive(&self.client).await;
+        result.map(|logged| logged.event_id)
+    }
+}
+
+/// The notification of an event with this JSON.
+fn event(json: &str) -> String {
+    format!(r#"{{"method":"session.event","params":{{"sessionId":"SESSION","event":{json}}}}}"#)
+}
+
+/// A request that breaks off or has errors is answered when its id can be told.
+#[tokio::test(start_paused = true)]
+async fn broken_requests() {
+    let rig = reading().await;
+    let broken = [
+        r#"{"jsonrpc":"2.0","id":"ID","method":"sessionFs.readFile","params":{"path":"/a","#,
+        r#"{"jsonrpc":"2.0","id":"ID","method":"sessionFs.readFile","params":{"path":/a}}"#,
+        r#"{"jsonrpc":"2.0","id":"ID","method":"sessionFs.readFile","params":{} , }"#,
+        r#"{"jsonrpc":"2.0","id":"ID","method":"sessionFs.readFile""#,
+        r#"{"id":"ID","params":{"path":"\x"},"method":"sessionFs.readFile"}"#,
+        r#"{"method":"sessionFs.readFile","id":"ID","params":{{}}}"#,
+    ];
+    for (index, message) in broken.iter().enumerate() {
+        let id = format!("broken {index}");
+        let error = rig.answer_to(json!(id), &message.replace("ID", &id)).await.expect_err("an error");
+        assert_eq!(error["code"], -32700, "{message}: {error}");
+    }
+}
+
+/// A call whose answer is no JSON fails instead of waiting for ever.
+#[tokio::test(start_paused = true)]
+async fn broken_answers() {
+    let rig = Rig::start().await;
+    for answer in [
+        r#"{"jsonrpc":"2.0","id":ID,"result":{"eventId":"#,
+        r#"{"jsonrpc":"2.0","id":ID,"result":{"eventId":nonsense}}"#,
+        r#"{"jsonrpc":"2.0","id":"ID","error":{"code":-32000,"message":"\x"}}"#,
+        r#"{"jsonrpc":"2.0","result":{"eventId":"1"},"id":ID,}"#,
+    ] {
+        match rig.called(answer).await.expect_err("no answer") {
+            Error::Decode { method, error } => {
+                assert_eq!((method.as_str(), error.expected()), ("session.log", "a JSON object"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Messages that break off where nobody can tell whose they are disturb no call. The last id may go on.
+#[tokio::test(start_paused = true)]
+async fn broken_beyond_telling() {
+    let rig = Rig::start().await;
+    rig.fake.hold("session.log");
+    let answering = async {
+        let call = rig.fake.received_call("session.log").await;
+        for broken in [r#"{"id":ID"#, r#"{"id":ID,"#, r#"{"result":{},"id":ID"#, r#"{"id":"ID,"result":1}"#] {
+            rig.fake.frame(&broken.replace("ID", &call.id.to_string()));
+        }
+        rig.fake.answer(&call, Ok(json!({"eventId": "yours"})));
+    };
+    let log = LogRequest::new("a line");
+    let (result, ()) = tokio::join!(rig.session.rpc().log(&log), answering);
+    assert_eq!(result.expect("an answer").event_id, "yours");
+}
+
+/// What is in an array is taken one by one; what is no message among it is passed over.
+#[tokio::test(start_paused = true)]
+async fn batches() {
+    let rig = reading().await;
+    let mut events = rig.session.events();
+    rig.say(&format!(
+        r#" [{},5,[],{{"id":1,"method":"sessionFs.readFile","params":{{"sessionId":"SESSION","path":"/a"}}}},
+            {{"id":"2","method":"made.up"}},{},nonsense"#,
+        event(r#"{"type":"one"}"#),
+        event(r#"{"type":"two"}"#),
+    ));
+    assert_eq!(next(&mut events).await.kind(), "one");
+    assert_eq!(next(&mut events).await.kind(), "two");
+    assert_eq!(rig.fake.answered(&json!(1), "a request").await, Ok(json!({"content": "/a"})));
+    let unknown = rig.fake.answered(&json!("2"), "an unknown request").await;
+    assert_eq!(unknown.expect_err("an error")["code"], -32601);
+    let answer = r#"[{"jsonrpc":"2.0","id":ID,"result":{"eventId":"in an array"}}]"#;
+    assert_eq!(rig.called(answer).await.expect("an answer"), "in an array");
+}
+
+/// A request whose id is no id, or whose method is no name, is refused as none.
+#[tokio::test(start_paused = true)]
+async fn requests_that_are_none() {
+    let rig = reading().await;
+    for (id, message) in [
+        (Value::Null, r#"{"id":{"a":[1]},"method":"sessionFs.readFile","params":{"sessionId":"SESSION"}}"#),
+        (Value::Null, r#"{"id":[1],"method":"sessionFs.readFile"}"#),
+        (Value::Null, r#"{"id":true,"method":"sessionFs.readFile"}"#),
+        (json!(77), r#"{"id":77,"method":5}"#),
+        (json!("78"), r#"{"id":"78","method":null,"params":{"sessionId":"SESSION"}}"#),
+    ] {
+        let error = rig.answer_to(id, message).await.expect_err("an error");
+        assert_eq!(error["code"], -32600, "{message}: {error}");
+    }
+    // Nor is it an answer to the call of that id.
+    let odd = rig.called(r#"[{"id":ID,"method":5},{"id":ID,"result":{"eventId":"the answer"}}]"#).await;
+    assert_eq!(odd.expect("an answer"), "the answer");
+}
+
+/// Params that are an array, text, null or missing are refused by a handler that needs some.
+#[tokio::test(start_paused = true)]
+async fn params_of_any_kind() {
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    let client = Client::builder()
+        .handle::<SessionFsReadFile, _, _>(async |_, _| Ok(SessionFsReadFileResult::new("text")))
+        .handle::<UserInputRequest, _, _>(async |_, _| Ok(UserInputResult::default().answer("yes")));
+    let client = client.connect(read, write).await.expect("the handshake");
+    for (index, params) in [",\"params\":[1]", ",\"params\":\"a\"", ",\"params\":null", ""].iter().enumerate()
+    {
+        fake.frame(&format!(r#"{{"id":"params {index}","method":"sessionFs.readFile"{params}}}"#));
+        let answer = fake.answered(&json!(format!("params {index}")), "a request").await;
+        assert_eq!(answer.expect_err("an error")["code"], -32602, "{params}");
+    }
+    assert_alive(&client).await;
+}
+
+/// Bytes that are not UTF-8 are U+FFFD, in events, requests and answers.
+#[tokio::test(start_paused = true)]
+async fn not_utf_8() {
+    let rig = reading().await;
+    let mut events = rig.session.events();
+    let broken = |json: &str| {
+        let bytes = json.replace("SESSION", rig.session.id()).into_bytes();
+        let body: Vec<u8> = bytes.into_iter().map(|byte| if byte == b'#' { 0xff } else { byte }).collect();
+        let header = format!("Content-Length: {}\r\n\r\n", body.len());
+        rig.fake.raw([header.into_bytes(), body].concat());
+    };
+    broken(&event(r#"{"type":"assistant.message","data":{"messageId":"1","content":"caf#"}}"#));
+    let came = next(&mut events).await;
+    assert_eq!(
+        came.raw(),
+        "{\"type\":\"assistant.message\",\"data\":{\"messageId\":\"1\",\"content\":\"caf\u{fffd}\"}}"
+    );
+    assert!(matches!(came.data(), SessionEventData::AssistantMessage(data) if data.content == "caf\u{fffd}"));
+    broken(r#"{"id":5,"method":"sessionFs.readFile","params":{"sessionId":"SESSION","path":"/caf#"}}"#);
+    assert_eq!(rig.fake.answered(&json!(5), "a request").await, Ok(json!({"content": "/caf\u{fffd}"})));
+    assert_alive(&rig.client).await;
+}
+
+/// Lone surrogates are U+FFFD in what is decoded, and stay in the raw JSON. They may stand in keys too.
+#[tokio::test(start_paused = true)]
+async fn lone_surrogates() {
+    let rig = reading().await;
+    let mut events = rig.session.events();
+    let json = r#"{"type":"assistant.message","\udead":1,"id":"\udc00","data":{"messageId":"1","content":"cut \ud83e","x\ud800":"\ud83e\udd80"}}"#;
+    rig.say(&event(json));
+    let came = next(&mut events).await;
+    assert_eq!((came.raw(), came.id()), (json, "\u{fffd}"));
+    match came.data() {
+        SessionEventData::AssistantMessage(data) => assert_eq!(data.content, "cut \u{fffd}"),
+        other => panic!("{other:?}"),
+    }
+    let request = r#"{"\ud800":0,"id":1,"method":"sessionFs.readFile","params":{"sessionId":"SESSION","path":"/\udfff\"","\udfff":2}}"#;
+    let answer = rig.answer_to(json!(1), request).await;
+    assert_eq!(answer, Ok(json!({"content": "/\u{fffd}\""})));
+    let logged = rig.called(r#"{"\ud800":0,"id":ID,"result":{"eventId":"\ud800\ud800"}}"#).await;
+    assert_eq!(logged.expect("an answer"), "\u{fffd}\u{fffd}");
+    let refused = rig.called(r#"{"id":ID,"error":{"code":-32000,"message":"\ud800!"}}"#).await;
+    match refused.expect_err("an error") {
+        Error::Rpc { error, .. } => assert_eq!(error.message, "\u{fffd}!"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Of a key that stands there twice the last counts, at every level, as for JavaScript.
+#[tokio::test(start_paused = true)]
+async fn duplicate_keys() {
+    let rig = reading().await;
+    let mut events = rig.session.events();
+    rig.say(&event(
+        r#"{"type":"x","type":"assistant.message","data":5,"data":{"messageId":7,"messageId":"1","content":"one","content":"two",
+            "toolRequests":[{"toolCallId":"a","name":"a"}],
+            "toolRequests":[{"toolCallId":"b","name":"b","arguments":{"k":1,"k":2}}]}}"#,
+    ));
+    match next(&mut events).await.data() {
+        SessionEventData::AssistantMessage(data) => {
+            assert_eq!(data.content, "two");
+            let requests = data.tool_requests.as_deref().expect("its requests");
+            assert_eq!(requests.len(), 1);
+            assert_eq!((requests[0].name.as_str(), &requests[0].arguments), ("b", &Some(json!({"k": 2}))));
+        }
+        other => panic!("{other:?}"),
+    }
+    let request = r#"{"id":1,"id":2,"method":"made.up","method":"sessionFs.readFile","params":[],
+        "params":{"sessionId":"none","sessionId":"SESSION","path":"/a","path":"/b"}}"#;
+    assert_eq!(rig.answer_to(json!(2), request).await, Ok(json!({"content": "/b"})));
+    let logged = rig.called(r#"{"id":0,"id":ID,"result":null,"result":{"eventId":"1","eventId":"2"}}"#).await;
+    assert_eq!(logged.expect("an answer"), "2");
+}
+
+/// A megabyte of nesting, whole or broken off, overflows no stack: events come, requests are answered, calls fail.
+#[tokio::test(start_paused = true)]
+async fn a_megabyte_of_nesting() {
+    let rig = reading().await;
+    let mut events = rig.session.events();
+    const DEPTH: usize = 500_000;
+    let arrays = format!("{}{}", "[".repeat(DEPTH), "]".repeat(DEPTH));
+    let objects = format!("{}1{}", "{\"a\":".repeat(DEPTH / 3), "}".repeat(DEPTH / 3));
+    for (index, deep) in [&arrays, &objects].into_iter().enumerate() {
+        let json = format!(r#"{{"type":"assistant.message","data":{{"content":{deep}}}}}"#);
+        rig.say(&event(&json));
+        let came = next(&mut events).await;
+        assert!(came.raw() == json && matches!(came.data(), SessionEventData::Malformed(_)));
+
+        let id = json!(format!("deep {index}"));
+        for params in [format!(r#"{{"sessionId":"SESSION","path":{deep}}}"#), deep.clone()] {
+            let request = format!(r#"{{"id":{id},"method":"sessionFs.readFile","params":{params}}}"#);
+            rig.answer_to(id.clone(), &request).await.expect_err("an error");
+        }
+        let failed = rig.called(&format!(r#"{{"id":ID,"result":{deep}}}"#)).await;
+        assert!(matches!(failed, Err(Error::Decode { .. })), "{:?}", failed.map(|_| ()));
+
+        rig.say(deep);
+        rig.say(&deep[..deep.len() / 2]);
+        let broken = format!(r#"{{"id":{id},"method":"sessionFs.readFile","params":{}"#, &deep[..DEPTH]);
+        let error = rig.answer_to(id, &broken).await.expect_err("an error");
+        assert_eq!(error["code"], -32700);
+    }
+}
