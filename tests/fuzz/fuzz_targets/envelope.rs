@@ -1,0 +1,137 @@
+//! Any bytes as one message to a client, with SESSION for the id of its session: a request is answered,
+//! and nothing ends the connection.
+#![no_main]
+
+use std::cell::RefCell;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use copilot_session::methods::client::SessionFsReadFile;
+use copilot_session::types::SessionFsReadFileResult;
+use copilot_session::{Client, Session};
+use libfuzzer_sys::fuzz_target;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
+use tokio::runtime::Runtime;
+
+thread_local! {
+    static PEER: RefCell<(Runtime, Peer)> = RefCell::new({
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let peer = runtime.block_on(Peer::start());
+        (runtime, peer)
+    });
+}
+
+fuzz_target!(|data: &[u8]| {
+    PEER.with_borrow_mut(|(runtime, peer)| runtime.block_on(peer.take(data)));
+});
+
+/// The CLI's end of a connection, and the client at the other.
+struct Peer {
+    from: BufReader<DuplexStream>,
+    to: DuplexStream,
+    session: Session,
+    _client: Client,
+    count: u64,
+}
+
+impl Peer {
+    async fn start() -> Self {
+        let (from, client_writes) = tokio::io::duplex(1 << 20);
+        let (client_reads, mut to) = tokio::io::duplex(1 << 20);
+        let mut from = BufReader::new(from);
+        let greeting = tokio::spawn(async move {
+            for _ in 0..2 {
+                let request = read(&mut from).await;
+                let session = &request["params"]["sessionId"];
+                let result =
+                    json!({"ok": true, "protocolVersion": 3, "version": "1.0.102", "sessionId": session});
+                let answer = json!({"jsonrpc": "2.0", "id": request["id"], "result": result});
+                write(&mut to, answer.to_string().as_bytes()).await;
+            }
+            (from, to)
+        });
+        let client = Client::builder().handshake_limit(Duration::from_secs(60));
+        let client = client.connect(client_reads, client_writes).await.expect("a client");
+        let session = client.session().approve_all();
+        let session = session.handle::<SessionFsReadFile, _, _>(async |request, _| {
+            Ok(SessionFsReadFileResult::new(request.path))
+        });
+        let session = session.create().await.expect("a session");
+        let (from, to) = greeting.await.expect("a greeting");
+        Self { from, to, session, _client: client, count: 0 }
+    }
+
+    /// Sends a message, and waits for its answer and for that of a request after it.
+    async fn take(&mut self, data: &[u8]) {
+        let mut events = self.session.events();
+        let body = replaced(data, b"SESSION", self.session.id().as_bytes());
+        self.count += 1;
+        let last = json!(format!("request {} of the fuzzer", self.count));
+        let mut expected = vec![last.clone()];
+        expected.extend(id_of_request(&body));
+        write(&mut self.to, &body).await;
+        let request = json!({"jsonrpc": "2.0", "id": last, "method": "unheard of"});
+        write(&mut self.to, request.to_string().as_bytes()).await;
+        while !expected.is_empty() {
+            let message = read(&mut self.from).await;
+            if message.get("method").is_some() {
+                // What the client does about an event.
+                if let Some(id) = message.get("id") {
+                    let error = json!({"code": -32601, "message": "unknown"});
+                    let answer = json!({"jsonrpc": "2.0", "id": id, "error": error});
+                    write(&mut self.to, answer.to_string().as_bytes()).await;
+                }
+            } else if let Some(at) = expected.iter().position(|id| *id == message["id"]) {
+                assert!(message.get("result").is_some() != message.get("error").is_some(), "{message}");
+                expected.remove(at);
+            }
+        }
+        while let Some(Some(event)) = at_once(events.next()) {
+            event.data();
+        }
+    }
+}
+
+/// The id under which a message must be answered.
+fn id_of_request(body: &[u8]) -> Option<Value> {
+    let json: Value = serde_json::from_slice(body).ok()?;
+    json.get("method").filter(|method| method.is_string())?;
+    json.get("id").filter(|id| !id.is_object() && !id.is_array() && !id.is_boolean()).cloned()
+}
+
+/// What a future gives at once.
+fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+fn replaced(data: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(data.len() + to.len());
+    let mut left = data;
+    while let Some(at) = left.windows(from.len()).position(|window| window == from) {
+        out.extend_from_slice(&left[..at]);
+        out.extend_from_slice(to);
+        left = &left[at + from.len()..];
+    }
+    out.extend_from_slice(left);
+    out
+}
+
+async fn write(to: &mut DuplexStream, body: &[u8]) {
+    let header = format!("Content-Length: {}\r\n\r\n", body.len());
+    to.write_all(header.as_bytes()).await.expect("the client reads");
+    to.write_all(body).await.expect("the client reads");
+}
+
+/// The next message of the client, which must be one.
+async fn read(from: &mut BufReader<DuplexStream>) -> Value {
+    let mut header = String::new();
+    from.read_line(&mut header).await.expect("the client writes");
+    let length = header.trim().strip_prefix("Content-Length: ").expect("a header");
+    let mut body = vec![0; length.parse::<usize>().expect("a length") + 2];
+    from.read_exact(&mut body).await.expect("a whole message");
+    serde_json::from_slice(&body).unwrap_or(Value::Null)
+}
