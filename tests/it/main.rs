@@ -5,6 +5,7 @@ mod config;
 mod connection;
 mod docs;
 mod generated;
+mod mutations;
 mod permissions;
 mod real;
 mod recordings;
