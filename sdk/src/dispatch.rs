@@ -1,6 +1,7 @@
 //! What becomes of each message the CLI sends. Runs on the reader, so it only sorts and hands over.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::connection::{Connection, NoResult};
 use crate::error::RpcError;
@@ -186,13 +187,16 @@ fn request(connection: &Arc<Connection>, id: &str, method: &str, params: &str) {
         return;
     };
     // Ended with its session, which gives an error for an answer.
-    session.requests().begin(id);
-    let (state, key) = (Arc::clone(&session), id.to_owned());
+    // The CLI's ids may repeat, as `null` does.
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let key = COUNT.fetch_add(1, Ordering::Relaxed).to_string();
+    session.requests().begin(&key);
+    let (state, ours) = (Arc::clone(&session), key.clone());
     let task = tokio::spawn(async move {
         answer.give(call().await);
-        state.requests().end(&key);
+        state.requests().end(&ours);
     });
-    session.requests().set(id, task.abort_handle());
+    session.requests().set(&key, task.abort_handle());
 }
 
 /// What is to be done about a request.
