@@ -231,18 +231,19 @@ impl<T: Deliver> Backlog<T> {
 mod tests {
     use super::*;
 
-    fn event(kind: &str, ephemeral: bool, data: serde_json::Value) -> SessionEvent {
-        let json = serde_json::json!({ "type": kind, "id": "x", "ephemeral": ephemeral, "data": data });
-        SessionEvent::from_json(json.to_string()).expect("an event")
+    fn event(kind: &str, ephemeral: bool, data: &str) -> SessionEvent {
+        let json = format!(r#"{{"type":"{kind}","id":"x","ephemeral":{ephemeral},"data":{data}}}"#);
+        SessionEvent::from_json(json).expect("an event")
     }
 
     fn delta(message: &str, text: &str) -> SessionEvent {
-        let data = serde_json::json!({ "messageId": message, "deltaContent": text });
-        event("assistant.message_delta", true, data)
+        let text = crate::connection::quote(text);
+        let data = format!(r#"{{"messageId":"{message}","deltaContent":{text}}}"#);
+        event("assistant.message_delta", true, &data)
     }
 
     fn size(bytes: u64) -> SessionEvent {
-        event("assistant.streaming_delta", true, serde_json::json!({ "totalResponseSizeBytes": bytes }))
+        event("assistant.streaming_delta", true, &format!(r#"{{"totalResponseSizeBytes":{bytes}}}"#))
     }
 
     fn texts(backlog: &mut Backlog<SessionEvent>) -> Vec<String> {
@@ -263,10 +264,10 @@ mod tests {
         backlog.push(delta("other", "x"));
         backlog.push(delta("m", "!"));
         let expected = [
-            r#"{"deltaContent":"a","messageId":"m"}"#,
+            r#"{"messageId":"m","deltaContent":"a"}"#,
             r#"{"totalResponseSizeBytes":4}"#,
-            r#"{"deltaContent":"bc\"\\dé!","messageId":"m"}"#,
-            r#"{"deltaContent":"x","messageId":"other"}"#,
+            r#"{"messageId":"m","deltaContent":"bc\"\\dé!"}"#,
+            r#"{"messageId":"other","deltaContent":"x"}"#,
         ];
         let mut texts = texts(&mut backlog);
         texts.sort_by_key(|text| expected.iter().position(|expected| expected == text));
@@ -276,15 +277,15 @@ mod tests {
     #[test]
     fn only_passing_events_are_left_out() {
         let mut backlog = Backlog::new(Delivery::DropOldest(2));
-        backlog.push(event("assistant.message", false, serde_json::json!("kept")));
+        backlog.push(event("assistant.message", false, r#""kept""#));
         for _ in 0..5 {
             backlog.push(delta("m", "."));
         }
-        backlog.push(event("session.idle", true, serde_json::json!("idle")));
-        backlog.push(event("permission.requested", true, serde_json::json!("asked")));
+        backlog.push(event("session.idle", true, r#""idle""#));
+        backlog.push(event("permission.requested", true, r#""asked""#));
         assert_eq!(texts(&mut backlog), ["missed 5", r#""kept""#, r#""idle""#, r#""asked""#]);
         backlog.push(delta("m", "later"));
-        assert_eq!(texts(&mut backlog), [r#"{"deltaContent":"later","messageId":"m"}"#]);
+        assert_eq!(texts(&mut backlog), [r#"{"messageId":"m","deltaContent":"later"}"#]);
     }
 
     #[test]
