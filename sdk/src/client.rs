@@ -28,6 +28,9 @@ pub(crate) const HANDSHAKE: Duration = Duration::from_secs(60);
 /// How long the CLI is given to take its leave.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
+/// Why a client that was stopped is closed.
+const STOPPED: &str = "the client was stopped";
+
 /// How long the end of the stream may take once the CLI has ended.
 const END: Duration = Duration::from_secs(1);
 
@@ -197,7 +200,7 @@ impl Client {
         }
         for session in sessions {
             connection.unregister(session.id());
-            session.end(None);
+            session.end(Some(Closed::new(STOPPED)));
         }
         if let Some(process) = &self.0.peer.process {
             // Old versions do not know the request, and newer ones may end before they answer it.
@@ -213,7 +216,7 @@ impl Client {
             // CLI holds the stream open.
             drop(tokio::time::timeout(END, connection.closed()).await);
         }
-        connection.close(Closed::new("the client was stopped"));
+        connection.close(Closed::new(STOPPED));
         Ok(())
     }
 }
