@@ -68,6 +68,8 @@ pub use notices::Notifications;
 pub use permission::{Decision, PermissionRequest};
 pub use process::{NotFound, SpawnError};
 pub use reply::IntoReply;
+#[cfg(feature = "testing")]
+pub use rpc::ServerMethod;
 pub use rpc::{Call, ClientMethod, Notification};
 pub use session::Session;
 pub use session_builder::SessionBuilder;

@@ -22,6 +22,18 @@ pub trait ClientMethod {
     type Result: Wire + Send + 'static;
 }
 
+/// A method that we call on the CLI, which a fake CLI answers. The types that implement it stand in
+/// [`methods`](crate::methods).
+#[cfg(feature = "testing")]
+pub trait ServerMethod {
+    /// The method's name on the wire.
+    const NAME: &'static str;
+    /// What a request holds; for a method of a session without the `sessionId`.
+    type Params: Wire + Send + 'static;
+    /// What it is answered with.
+    type Result: Wire + Send + 'static;
+}
+
 /// Something the CLI tells us without wanting an answer.
 pub trait Notification {
     /// The notification's name on the wire.

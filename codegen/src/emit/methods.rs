@@ -1,5 +1,7 @@
-//! A marker type for every method the CLI calls on us, so that a handler can name it with its params
-//! and result.
+//! A marker type for every method, so that a handler can name it with its params and result.
+//!
+//! Handlers of a client name what the CLI calls on us. Those of a fake CLI name what we call, and few
+//! builds have one, so these are compiled only where it is asked for.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +13,19 @@ use crate::model::{Method, Model};
 use crate::read::Group;
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
-    let files_of: [(&str, &str, &[Group]); 2] = [
+    let files_of: [(&str, &str, &[Group]); 4] = [
         (
             "client",
             " Methods the CLI calls on us. Params leave out the `sessionId`.",
             &[Group::ClientSession, Group::ClientGlobal],
         ),
         ("notification", " What the CLI tells us without wanting an answer.", &[Group::Notification]),
+        ("server", " Methods we call on the CLI, beside those of one session.", &[Group::Server]),
+        (
+            "session",
+            " Methods we call on the CLI for one session. Params leave out the `sessionId`.",
+            &[Group::Session],
+        ),
     ];
     let mut modules = Vec::new();
     for (module, about, groups) in files_of {
@@ -26,13 +34,16 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
         let items = methods.iter().map(|method| marker(method));
         // The types stay behind their module: a method and its result often share a name.
         files.insert(format!("methods/{module}.rs"), quote!(#![doc = #about] use crate::types; #(#items)*));
-        modules.push(ident(module));
+        let testing = groups.iter().all(|group| group.is_ours());
+        let condition = testing.then(|| quote!(#[cfg(feature = "testing")]));
+        let module = ident(module);
+        modules.push(quote!(#condition pub mod #module;));
     }
     files.insert(
         "methods.rs".to_owned(),
         quote! {
-            #![doc = " What the CLI calls on us, as types."]
-            #(pub mod #modules;)*
+            #![doc = " Methods and notifications as types."]
+            #(#modules)*
         },
     );
 }
@@ -46,13 +57,16 @@ fn marker(method: &Method) -> TokenStream {
         Group::Notification => {
             quote!(impl crate::rpc::Notification for #name { const NAME: &'static str = #wire; type Params = #params; })
         }
-        _ => quote! {
-            impl crate::rpc::ClientMethod for #name {
-                const NAME: &'static str = #wire;
-                type Params = #params;
-                type Result = #result;
+        group => {
+            let of = ident(if group.is_ours() { "ServerMethod" } else { "ClientMethod" });
+            quote! {
+                impl crate::rpc::#of for #name {
+                    const NAME: &'static str = #wire;
+                    type Params = #params;
+                    type Result = #result;
+                }
             }
-        },
+        }
     };
     quote! {
         #[doc = #docs]
