@@ -37,6 +37,8 @@ mod shell;
 mod shell_routes;
 mod shell_source;
 mod system_message;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod token;
 mod tool;
 mod trace_context;

@@ -1,0 +1,221 @@
+//! A fake Copilot CLI for tests: a test says what the agent does, and looks at what the client asked for.
+//!
+//! ```
+//! use copilot_session::methods::session::SessionSend;
+//! use copilot_session::testing::FakeCli;
+//!
+//! # fn main() { greets() }
+//! # /*
+//! #[tokio::test(start_paused = true)]
+//! # */
+//! # #[tokio::main(flavor = "current_thread")]
+//! async fn greets() {
+//!     let fake = FakeCli::start();
+//!     let client = fake.client().await;
+//!     let session = client.session().approve_all().create().await.unwrap();
+//!
+//!     fake.answer("Hello to you!");
+//!     let answer = session.send_and_wait("Hello").await.unwrap();
+//!
+//!     assert_eq!(answer.text(), "Hello to you!");
+//!     assert_eq!(fake.received::<SessionSend>().await.prompt, "Hello");
+//! }
+//! ```
+//!
+//! The fake does by itself what it takes to greet a client, to open and leave sessions, to take prompts and
+//! answers. It answers nothing else: a method that it was not told about gets the error -32601, and the
+//! test panics when it drops the fake, or at [`FakeCli::finish`].
+//!
+//! | A test | by |
+//! |---|---|
+//! | says what comes of a prompt | [`answer`](FakeCli::answer), [`turn`](FakeCli::turn), [`emit`](FakeCli::emit) with [`events`] |
+//! | answers a method | [`on`](FakeCli::on), `fake.on::<ModelGet>(\|()\| json!({"modelId": "m"}))` |
+//! | looks at what was asked | [`received`](FakeCli::received), [`calls`](FakeCli::calls) |
+//! | asks the client something | [`request`](FakeCli::request), [`expect_permission`](FakeCli::expect_permission), [`expect_tool_result`](FakeCli::expect_tool_result) |
+//! | leaves a call without an answer, or answers late, twice, in another order | [`hold`](FakeCli::hold) with [`reply`](FakeCli::reply), [`delay`](FakeCli::delay) |
+//! | breaks the connection | [`die`](FakeCli::die), [`die_within_a_message`](FakeCli::die_within_a_message), [`hang_up`](FakeCli::hang_up) |
+//! | breaks the protocol | [`raw`](FakeCli::raw), [`frame`](FakeCli::frame) |
+//! | plays what a real CLI did | [`Recorder`], [`FakeCli::replay`] |
+//! | needs a program, for `COPILOT_CLI_PATH` | [`run`], as `examples/fake_cli.rs` does |
+//!
+//! What has a type, by the methods in [`methods`](crate::methods), is checked against it. Each of these
+//! functions has a sister, `on_raw` and so on, that takes the method's name and JSON as it is.
+//!
+//! Nothing waits for ever: a wait of the fake panics after a minute and says what had come instead, and
+//! after three minutes ([`lives`](FakeCli::lives)) the fake hangs up, which fails what the client waits for.
+//! Under tokio's paused time both happen as soon as every task waits.
+
+mod calls;
+mod defaults;
+pub mod events;
+mod faults;
+mod log;
+mod pipe;
+mod raw;
+mod record;
+mod replay;
+mod script;
+mod shared;
+
+pub use calls::{Answering, IntoAnswer};
+pub use log::{Call, Frame, Side};
+pub use raw::{RawAnswer, error};
+pub use record::{Recorded, Recorder};
+pub use script::{ScriptError, run};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::DuplexStream;
+
+use crate::Client;
+use shared::{Shared, lock};
+
+/// The version a fake has unless told otherwise: the one this crate is made for.
+pub const VERSION: &str = "1.0.102";
+
+/// How long a fake lives unless told otherwise, longer than any limit of the SDK.
+const LIFETIME: Duration = Duration::from_secs(180);
+
+/// A fake CLI. Cloning is cheap and gives the same one. It is made within a tokio runtime.
+///
+/// # Panics
+/// On drop, when the client asked for something that the fake was not told about, when a closure given to
+/// [`on`](Self::on) panicked, or when the fake hung up because nothing happened any more.
+#[derive(Clone)]
+pub struct FakeCli(Arc<Shared>);
+
+impl FakeCli {
+    /// A fake of [`VERSION`].
+    pub fn start() -> Self {
+        Self::of_version(VERSION)
+    }
+
+    /// A fake of this version: before 1.0.50 it has no `connect`, before 1.0.81 no `session.detach`.
+    pub fn of_version(version: &str) -> Self {
+        Self::new(version, 64 << 10)
+    }
+
+    /// A fake whose pipes hold one byte, so that every read and every write is of one.
+    pub fn narrow() -> Self {
+        Self::new(VERSION, 1)
+    }
+
+    fn new(version: &str, pipe: usize) -> Self {
+        let fake = Self(Shared::start(version, pipe));
+        fake.0.set_lifetime(Some(LIFETIME));
+        fake
+    }
+
+    /// Hangs up after this time instead of three minutes, counted from now.
+    pub fn lives(&self, limit: Duration) {
+        self.0.set_lifetime(Some(limit));
+    }
+
+    /// A client of this fake. There is one; for one with options give [`streams`](Self::streams) to
+    /// [`ClientBuilder::connect`](crate::ClientBuilder::connect).
+    ///
+    /// # Panics
+    /// When the greeting fails, and when there is a client already.
+    pub async fn client(&self) -> Client {
+        let (from, to) = self.streams();
+        Client::builder().connect(from, to).await.unwrap_or_else(|error| panic!("the greeting: {error}"))
+    }
+
+    /// The client's end: what it reads from and what it writes to. There is one.
+    ///
+    /// # Panics
+    /// When they were taken before.
+    pub fn streams(&self) -> (DuplexStream, DuplexStream) {
+        lock(&self.0.client_end).take().expect("the streams are given out once")
+    }
+
+    /// Answers the next prompt that is not answered yet with this text, in pieces and as a whole, as
+    /// [`turn`](Self::turn) with [`events::answer`].
+    pub fn answer(&self, text: &str) {
+        self.turn(events::answer(&format!("answer-{}", self.0.number()), text));
+    }
+
+    /// Lets these events come of the next prompt for which there are none yet: after the `user.message`
+    /// of the prompt and before the `session.idle` at its end, which are made of themselves.
+    ///
+    /// It is what comes of a `session.send` that is answered by default or by [`on`](Self::on).
+    pub fn turn(&self, events: impl IntoIterator<Item = Value>) {
+        lock(&self.0.turns).push_back(events.into_iter().collect());
+    }
+
+    /// Makes an event of a session: one of [`events`], or any JSON with a `type`. The keys of its envelope
+    /// that are left out are filled in.
+    ///
+    /// # Panics
+    /// When it is no JSON object.
+    pub fn emit(&self, session_id: &str, event: Value) {
+        self.0.emit(session_id, event);
+    }
+
+    /// The methods of all requests of the client so far.
+    pub fn methods(&self) -> Vec<String> {
+        self.0.log.borrow().methods()
+    }
+
+    /// All frames of both sides so far.
+    pub fn frames(&self) -> Vec<Frame> {
+        self.0.log.borrow().frames.clone()
+    }
+
+    /// Waits until the client has done all it does by itself after what was sent to it. Exact on a
+    /// runtime of one thread, where tasks run in the order they became ready.
+    ///
+    /// # Panics
+    /// When the client has not answered in a minute.
+    pub async fn settle(&self) {
+        for _ in 0..3 {
+            // Not a number, so that it is no other request's.
+            let id = json!(format!("settle {}", self.0.number()));
+            let answer = self.request_as(id, "fake.settle", json!({})).await;
+            assert!(answer.is_err(), "no client knows this method: {answer:?}");
+        }
+    }
+
+    /// Waits until the client has ended its stream.
+    ///
+    /// # Panics
+    /// When it has not in a minute.
+    pub async fn ended(&self) {
+        self.wait("the end of the client's stream", |log| log.ended.then_some(())).await;
+    }
+
+    /// What is to be said against the client so far: calls that nobody told the fake about, closures that
+    /// panicked. It is forgotten by this, so that the test does not fail for it.
+    pub fn take_failures(&self) -> Vec<String> {
+        self.0.take_failures()
+    }
+
+    /// Ends the test's use of the fake.
+    ///
+    /// # Panics
+    /// For what a drop panics for. This is for a fake that is in use elsewhere too.
+    pub fn finish(self) {
+        drop(self);
+    }
+}
+
+impl Drop for FakeCli {
+    fn drop(&mut self) {
+        // A second panic would abort the process and hide the first.
+        if std::thread::panicking() {
+            return;
+        }
+        let failures = self.0.take_failures();
+        if !failures.is_empty() {
+            panic!("{}; {}", failures.join("; "), self.0.log.borrow().story());
+        }
+    }
+}
+
+impl std::fmt::Debug for FakeCli {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FakeCli").field("version", &self.0.version).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,108 @@
+//! Events as the CLI words them, for [`FakeCli::emit`](super::FakeCli::emit) and [`FakeCli::turn`](super::FakeCli::turn).
+//!
+//! An event is plain JSON: [`event`] makes one of any type, and what a function leaves out can be put in
+//! by `event["data"]["model"] = "gpt-5".into()`.
+
+use serde_json::{Value, json};
+
+/// An event of this type with this data, such as `event("session.title_changed", json!({"title": "Oslo"}))`.
+pub fn event(kind: &str, data: Value) -> Value {
+    json!({"type": kind, "data": data})
+}
+
+/// The agent takes up the prompt of this id.
+pub fn user_message(message_id: &str) -> Value {
+    event("user.message", json!({"content": "a prompt", "messageId": message_id}))
+}
+
+/// A piece of the agent's message.
+pub fn delta(text: &str) -> Value {
+    let mut event = event("assistant.message_delta", json!({"messageId": "answer", "deltaContent": text}));
+    event["ephemeral"] = true.into();
+    event
+}
+
+/// A message of the agent.
+pub fn assistant_message(text: &str) -> Value {
+    event("assistant.message", json!({"messageId": "answer", "content": text, "toolRequests": []}))
+}
+
+/// The agent failed.
+pub fn failure(kind: &str, message: &str) -> Value {
+    event("session.error", json!({"errorType": kind, "message": message}))
+}
+
+/// The agent rests.
+pub fn idle() -> Value {
+    let mut event = event("session.idle", json!({"mode": "interactive"}));
+    event["ephemeral"] = true.into();
+    event
+}
+
+/// The agent rests since it was told to stop.
+pub fn aborted() -> Value {
+    let mut event = idle();
+    event["data"]["aborted"] = true.into();
+    event
+}
+
+/// The model calls a tool of a client.
+pub fn tool_call(session_id: &str, request_id: &str, tool: &str, arguments: Value) -> Value {
+    event(
+        "external_tool.requested",
+        json!({
+            "requestId": request_id,
+            "sessionId": session_id,
+            "toolCallId": format!("call-{request_id}"),
+            "toolName": tool,
+            "arguments": arguments,
+            "workingDirectory": "/workspace",
+        }),
+    )
+}
+
+/// The agent asks leave for something.
+pub fn permission(request_id: &str, request: Value) -> Value {
+    event(
+        "permission.requested",
+        json!({
+            "requestId": request_id,
+            "permissionRequest": request,
+            "agentMode": "interactive",
+            "permissionMode": "manual",
+        }),
+    )
+}
+
+/// The agent begins to work on a prompt, or goes on after tools.
+pub fn turn_start() -> Value {
+    event("assistant.turn_start", json!({"turnId": "0"}))
+}
+
+/// The agent has done what [`turn_start`] began.
+pub fn turn_end() -> Value {
+    event("assistant.turn_end", json!({"turnId": "0"}))
+}
+
+/// A tool begins to run, whoever has it.
+pub fn tool_start(call_id: &str, tool: &str, arguments: Value) -> Value {
+    event("tool.execution_start", json!({"toolCallId": call_id, "toolName": tool, "arguments": arguments}))
+}
+
+/// A tool has run and gives this text to the model.
+pub fn tool_complete(call_id: &str, result: &str) -> Value {
+    event(
+        "tool.execution_complete",
+        json!({"toolCallId": call_id, "success": true, "result": {"content": result}}),
+    )
+}
+
+/// What the agent says to a prompt: the text in pieces, then the whole message under this id.
+pub fn answer(message_id: &str, text: &str) -> Vec<Value> {
+    let deltas = text.split_inclusive(' ').map(delta);
+    let said = deltas.chain([assistant_message(text)]).map(|mut event| {
+        event["data"]["messageId"] = message_id.into();
+        event
+    });
+    [turn_start()].into_iter().chain(said).chain([turn_end()]).collect()
+}

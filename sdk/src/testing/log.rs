@@ -1,0 +1,102 @@
+//! What went over the wire, and which of it a test has asked for already.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+/// Who sent a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The client.
+    Client,
+    /// The fake CLI.
+    Cli,
+}
+
+/// One message; a JSON string when it was no JSON.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// Who sent it.
+    pub from: Side,
+    /// What it said.
+    pub json: Value,
+}
+
+/// A request of the client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// The id to answer under.
+    pub id: Value,
+    /// What is asked.
+    pub params: Value,
+}
+
+#[derive(Default)]
+pub(super) struct Log {
+    pub frames: Vec<Frame>,
+    /// Whether the client has ended its stream.
+    pub ended: bool,
+    /// The indices of the frames that a test has waited for.
+    taken: HashSet<usize>,
+    /// What a test should fail for.
+    pub failures: Vec<String>,
+}
+
+impl Log {
+    /// The messages of the client.
+    fn client(&self) -> impl Iterator<Item = (usize, &Value)> {
+        let frames = self.frames.iter().enumerate();
+        frames.filter(|(_, frame)| frame.from == Side::Client).map(|(index, frame)| (index, &frame.json))
+    }
+
+    /// Takes the first request of this method with such params that was not taken before.
+    pub fn take_call(&mut self, method: &str, params: impl Fn(&Value) -> bool) -> Option<Call> {
+        let wanted = |(index, json): &(usize, &Value)| {
+            json["method"] == method && !self.taken.contains(index) && params(&json["params"])
+        };
+        let (index, json) = self.client().find(wanted)?;
+        let call = Call { id: json["id"].clone(), params: json["params"].clone() };
+        self.taken.insert(index);
+        Some(call)
+    }
+
+    /// Takes the answer to our request of this id.
+    pub fn take_answer(&mut self, id: &Value) -> Option<super::RawAnswer> {
+        let wanted = |(index, json): &(usize, &Value)| {
+            json.get("method").is_none() && json.get("id") == Some(id) && !self.taken.contains(index)
+        };
+        let (index, json) = self.client().find(wanted)?;
+        let answer = match json.get("error") {
+            Some(error) => Err(error.clone()),
+            None => Ok(json["result"].clone()),
+        };
+        self.taken.insert(index);
+        Some(answer)
+    }
+
+    /// The methods of the client's requests.
+    pub fn methods(&self) -> Vec<String> {
+        self.client().filter_map(|(_, json)| json["method"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// The params of the client's requests of this method.
+    pub fn calls(&self, method: &str) -> Vec<Value> {
+        let calls = self.client().filter(|(_, json)| json["method"] == method);
+        calls.map(|(_, json)| json["params"].clone()).collect()
+    }
+
+    /// What the client had done, for the text of a panic.
+    pub fn story(&self) -> String {
+        let mut story = String::from("the client had sent:");
+        for (_, json) in self.client() {
+            let text = json.to_string();
+            let end = text.char_indices().nth(200).map_or(text.len(), |(end, _)| end);
+            story.push_str("\n  ");
+            story.push_str(&text[..end]);
+        }
+        if self.ended {
+            story.push_str("\n  the end of its stream");
+        }
+        story
+    }
+}

@@ -1,0 +1,138 @@
+//! A fake CLI as a program, which does what a text says.
+
+use std::fmt;
+
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+
+use super::FakeCli;
+use super::shared::Script;
+
+/// The exit status of a fake whose client did something unexpected, as of a test that panicked.
+const FAILED: i32 = 101;
+
+/// Why a text is no script.
+#[derive(Debug)]
+pub struct ScriptError {
+    line: usize,
+    problem: String,
+}
+
+impl fmt::Display for ScriptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {} of the script: {}", self.line, self.problem)
+    }
+}
+
+impl std::error::Error for ScriptError {}
+
+impl FakeCli {
+    /// Does what a script says. Each line is one of
+    ///
+    /// * `{"answer": "Hello"}` for [`answer`](Self::answer), `{"turn": [{"type": …, "data": …}, …]}` for
+    ///   [`turn`](Self::turn), in the order of the prompts;
+    /// * `{"on": "session.model.getCurrent", "result": {…}}` for [`on`](Self::on), or with
+    ///   `"error": {"code": -32000, "message": "…"}`, or with `"exit": 3` to [`die`](Self::die) of that call;
+    /// * `{"hold": "session.send"}` for [`hold`](Self::hold).
+    ///
+    /// Lines that are empty or begin with `#` say nothing.
+    ///
+    /// # Errors
+    /// The first line that is none of these. Those before it count.
+    pub fn script(&self, script: &str) -> Result<(), ScriptError> {
+        for (index, line) in script.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let problem = |problem: String| ScriptError { line: index + 1, problem };
+            let step: Value = serde_json::from_str(line).map_err(|error| problem(error.to_string()))?;
+            self.step(&step).ok_or_else(|| problem(format!("not a step of a script: {step}")))?;
+        }
+        Ok(())
+    }
+
+    fn step(&self, step: &Value) -> Option<()> {
+        if let Some(text) = step.get("answer") {
+            self.answer(text.as_str()?);
+        } else if let Some(events) = step.get("turn") {
+            let events = events.as_array()?;
+            if events.iter().any(|event| !event["type"].is_string()) {
+                return None;
+            }
+            self.turn(events.clone());
+        } else if let Some(method) = step.get("hold") {
+            self.hold(method.as_str()?);
+        } else {
+            let method = step.get("on")?.as_str()?;
+            if let Some(status) = step.get("exit") {
+                let status = i32::try_from(status.as_i64()?).ok()?;
+                self.0.script(method, Script::Die(status));
+            } else {
+                let answer = match (step.get("result"), step.get("error")) {
+                    (Some(result), None) => Ok(result.clone()),
+                    (None, Some(error)) => Err(error.clone()),
+                    _ => return None,
+                };
+                self.on_raw(method, move |_| answer.clone());
+            }
+        }
+        Some(())
+    }
+
+    /// Serves a client over these streams, for as long as it takes. Gives the status to end with: that of
+    /// [`die`](Self::die), or 0 when the client has gone.
+    ///
+    /// # Panics
+    /// When the fake has a client already.
+    pub async fn serve<R, W>(&self, mut from: R, mut to: W) -> i32
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Unpin,
+    {
+        self.0.set_lifetime(None);
+        let (mut says, mut hears) = self.streams();
+        let hearing = tokio::spawn(async move {
+            // A client that is gone says nothing more; a fake that died hears nothing more.
+            drop(tokio::io::copy(&mut from, &mut hears).await);
+            drop(hears.shutdown().await);
+        });
+        drop(tokio::io::copy(&mut says, &mut to).await);
+        drop(to.shutdown().await);
+        hearing.abort();
+        self.0.died.get().copied().unwrap_or(0)
+    }
+}
+
+/// Runs a fake CLI on standard input and output: the whole of a program for `COPILOT_CLI_PATH`, or for
+/// [`ClientBuilder::program`](crate::ClientBuilder::program). The text is a [script](FakeCli::script) or a
+/// recording for [`replay`](FakeCli::replay).
+///
+/// It ends with the status that the script says, else with 0 when the client has gone; with 101 and a
+/// text on standard error when the script is wrong or the client did something unexpected.
+pub fn run(script: &str) -> ! {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let status = match runtime {
+        Ok(runtime) => runtime.block_on(serve_stdio(script)),
+        Err(error) => Err(error.to_string()),
+    };
+    // The thread that reads standard input would keep the program alive.
+    std::process::exit(status.unwrap_or_else(|failure| {
+        eprintln!("the fake CLI: {failure}");
+        FAILED
+    }))
+}
+
+async fn serve_stdio(script: &str) -> Result<i32, String> {
+    let first: Value = serde_json::from_str(script.lines().next().unwrap_or_default()).unwrap_or_default();
+    let fake = if first["dir"].is_string() {
+        FakeCli::replay(script)
+    } else {
+        let fake = FakeCli::start();
+        fake.script(script).map_err(|error| error.to_string())?;
+        fake
+    };
+    let status = fake.serve(tokio::io::stdin(), tokio::io::stdout()).await;
+    let failures = fake.take_failures();
+    if failures.is_empty() { Ok(status) } else { Err(failures.join("; ")) }
+}

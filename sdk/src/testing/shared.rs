@@ -1,0 +1,270 @@
+//! What all clones of a fake share, with the tasks that serve it.
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::DuplexStream;
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+
+use super::log::{Frame, Log, Side};
+use super::pipe::{self, Outgoing};
+use super::raw::{RawAnswer, error};
+use super::{defaults, events};
+
+/// How long anything is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const INTERNAL_ERROR: i64 = -32603;
+
+/// What a method does.
+#[derive(Clone)]
+pub(super) enum Script {
+    Answer(Arc<dyn Fn(&Value) -> RawAnswer + Send + Sync>),
+    Hold,
+    Die(i32),
+}
+
+pub(super) struct Shared {
+    pub version: String,
+    scripts: Mutex<HashMap<String, Script>>,
+    pub delays: Mutex<HashMap<String, Duration>>,
+    /// What comes of the next prompts.
+    pub turns: Mutex<VecDeque<Vec<Value>>>,
+    pub log: watch::Sender<Log>,
+    outgoing: mpsc::UnboundedSender<Outgoing>,
+    pub client_end: Mutex<Option<(DuplexStream, DuplexStream)>>,
+    /// Whether our end of the stream stays open when the client has ended its own.
+    pub stays: AtomicBool,
+    reader: OnceLock<AbortHandle>,
+    lifetime: Mutex<Option<AbortHandle>>,
+    /// The status that it died with.
+    pub died: OnceLock<i32>,
+    last_number: AtomicU64,
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// Starts the tasks at the ends of two pipes that hold so many bytes.
+    pub fn start(version: &str, pipe: usize) -> Arc<Self> {
+        let (client_reads, we_write) = tokio::io::duplex(pipe);
+        let (we_read, client_writes) = tokio::io::duplex(pipe);
+        let (outgoing, queue) = mpsc::unbounded_channel();
+        let shared = Arc::new(Self {
+            version: version.to_owned(),
+            scripts: Mutex::default(),
+            delays: Mutex::default(),
+            turns: Mutex::default(),
+            log: watch::Sender::new(Log::default()),
+            outgoing,
+            client_end: Mutex::new(Some((client_reads, client_writes))),
+            stays: AtomicBool::new(false),
+            reader: OnceLock::new(),
+            lifetime: Mutex::default(),
+            died: OnceLock::new(),
+            last_number: AtomicU64::new(0),
+        });
+        tokio::spawn(pipe::write(we_write, queue));
+        let reader = tokio::spawn(pipe::read(we_read, Arc::clone(&shared)));
+        shared.reader.get_or_init(|| reader.abort_handle());
+        shared
+    }
+
+    /// Hangs up after this time.
+    pub fn set_lifetime(self: &Arc<Self>, limit: Option<Duration>) {
+        let task = limit.map(|limit| tokio::spawn(expire(Arc::downgrade(self), limit)).abort_handle());
+        if let Some(before) = std::mem::replace(&mut *lock(&self.lifetime), task) {
+            before.abort();
+        }
+    }
+
+    pub fn script(&self, method: &str, script: Script) {
+        lock(&self.scripts).insert(method.to_owned(), script);
+    }
+
+    pub fn release(&self, method: &str) {
+        lock(&self.scripts).remove(method);
+        lock(&self.delays).remove(method);
+    }
+
+    pub fn number(&self) -> u64 {
+        self.last_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Something that the test should fail for.
+    pub fn fail(&self, why: String) {
+        self.log.send_modify(|log| log.failures.push(why));
+    }
+
+    pub fn take_failures(&self) -> Vec<String> {
+        let mut failures = Vec::new();
+        self.log.send_if_modified(|log| {
+            failures = std::mem::take(&mut log.failures);
+            false
+        });
+        failures
+    }
+
+    pub fn send(&self, message: Value) {
+        let bytes = pipe::frame(message.to_string().as_bytes());
+        self.say(message, bytes);
+    }
+
+    /// Sends bytes that are logged in this form.
+    pub fn say(&self, json: Value, bytes: Vec<u8>) {
+        self.note(Side::Cli, json);
+        self.queue(Outgoing::Bytes(bytes));
+    }
+
+    pub fn queue(&self, outgoing: Outgoing) {
+        // A fake that has hung up says nothing more.
+        drop(self.outgoing.send(outgoing));
+    }
+
+    pub fn notify(&self, method: &str, params: Value) {
+        self.send(json!({"jsonrpc": "2.0", "method": method, "params": params}));
+    }
+
+    pub fn answer_as(&self, id: Value, answer: RawAnswer) {
+        self.send(match answer {
+            Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
+            Err(error) => json!({"jsonrpc": "2.0", "id": id, "error": error}),
+        });
+    }
+
+    pub fn emit(&self, session_id: &str, mut event: Value) {
+        let number = self.number();
+        let envelope = event.as_object_mut().expect("an event is an object");
+        envelope.entry("id").or_insert_with(|| format!("event-{number}").into());
+        envelope.entry("timestamp").or_insert("2026-01-01T00:00:00.000Z".into());
+        envelope.entry("parentId").or_insert(Value::Null);
+        envelope.entry("data").or_insert_with(|| json!({}));
+        self.notify("session.event", json!({"sessionId": session_id, "event": event}));
+    }
+
+    pub fn deafen(&self) {
+        self.reader.get().expect("it runs from the start").abort();
+    }
+
+    pub fn die(&self, status: i32) {
+        self.died.get_or_init(|| status);
+        self.deafen();
+        self.queue(Outgoing::HangUp);
+    }
+
+    fn note(&self, from: Side, json: Value) {
+        // Only what comes from the client is waited for.
+        self.log.send_if_modified(|log| {
+            log.frames.push(Frame { from, json });
+            from == Side::Client
+        });
+    }
+
+    /// Takes a message of the client and answers it when it is a request.
+    pub fn take(self: &Arc<Self>, body: &[u8]) {
+        let text = || Value::String(String::from_utf8_lossy(body).into_owned());
+        let message: Value = serde_json::from_slice(body).unwrap_or_else(|_| text());
+        let (id, method) = (message.get("id").cloned(), message["method"].as_str().map(str::to_owned));
+        let params = message["params"].clone();
+        self.note(Side::Client, message);
+        let (Some(id), Some(method)) = (id, method) else { return };
+        // Not under the lock: an answer may change the answers.
+        let script = lock(&self.scripts).get(&method).cloned();
+        let answer = match script {
+            Some(Script::Hold) => return,
+            Some(Script::Die(status)) => return self.die(status),
+            Some(Script::Answer(answer)) => self.answer_by(&*answer, &method, &params),
+            None => self.answer_by_default(&method, &params),
+        };
+        let delay = lock(&self.delays).get(&method).copied();
+        let Some(delay) = delay else { return self.finish_call(id, &method, &params, answer) };
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            shared.finish_call(id, &method, &params, answer);
+        });
+    }
+
+    fn answer_by(
+        &self,
+        answer: &(dyn Fn(&Value) -> RawAnswer + Send + Sync),
+        method: &str,
+        params: &Value,
+    ) -> RawAnswer {
+        catch_unwind(AssertUnwindSafe(|| answer(params))).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+            self.fail(format!("the fake's answer to `{method}` panicked: {text}"));
+            Err(error(INTERNAL_ERROR, text))
+        })
+    }
+
+    fn answer_by_default(&self, method: &str, params: &Value) -> RawAnswer {
+        defaults::answer(&self.version, method, params, || self.number()).unwrap_or_else(|| {
+            self.fail(format!("unexpected call of `{method}`, for which the fake has no answer"));
+            Err(defaults::unknown(method))
+        })
+    }
+
+    /// Sends an answer, and what comes of a prompt that was taken.
+    fn finish_call(&self, id: Value, method: &str, params: &Value, answer: RawAnswer) {
+        let message_id = answer.as_ref().ok().map(|result| result["messageId"].clone());
+        self.answer_as(id, answer);
+        let (Some(message_id), "session.send") = (message_id, method) else { return };
+        let Some(turn) = lock(&self.turns).pop_front() else { return };
+        let session_id = params["sessionId"].as_str().unwrap_or_default();
+        let mut prompt = events::user_message(message_id.as_str().unwrap_or_default());
+        prompt["data"]["content"] = params["prompt"].clone();
+        for event in [prompt].into_iter().chain(turn).chain([events::idle()]) {
+            self.emit(session_id, event);
+        }
+    }
+
+    /// Notes that the client has ended its stream.
+    pub fn end(&self) {
+        self.log.send_modify(|log| log.ended = true);
+        if !self.stays.load(Ordering::Relaxed) {
+            self.queue(Outgoing::HangUp);
+        }
+    }
+
+    /// Waits until something is found in the log; for a minute, after which it says what had come instead.
+    pub async fn find<T>(
+        &self,
+        what: &str,
+        mut find: impl FnMut(&mut Log) -> Option<T>,
+    ) -> Result<T, String> {
+        let mut changes = self.log.subscribe();
+        let finding = async {
+            loop {
+                let mut found = None;
+                self.log.send_if_modified(|log| {
+                    found = find(log);
+                    false
+                });
+                if let Some(found) = found {
+                    return found;
+                }
+                changes.changed().await.expect("the fake keeps the sender");
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, finding).await;
+        found.map_err(|_| format!("{what} did not come; {}", self.log.borrow().story()))
+    }
+}
+
+/// Ends a fake that a test waits for in vain.
+async fn expire(shared: Weak<Shared>, limit: Duration) {
+    tokio::time::sleep(limit).await;
+    if let Some(shared) = shared.upgrade() {
+        shared.fail(format!("the fake CLI hung up after {limit:?}, when the test was not over"));
+        shared.queue(Outgoing::HangUp);
+    }
+}
