@@ -20,7 +20,7 @@ mod tokens;
 use std::fmt;
 
 use copilot_session::SessionBuilder;
-use copilot_session_tests::fake::{Answer, FakeCli, Side, error};
+use copilot_session::testing::{FakeCli, RawAnswer, Side, error};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive};
@@ -72,9 +72,9 @@ impl Does {
 
 impl Rig {
     /// Asks the session's client.
-    async fn ask(&self, method: &str, mut params: Value) -> Answer {
+    async fn ask(&self, method: &str, mut params: Value) -> RawAnswer {
         params["sessionId"] = self.session.id().into();
-        self.fake.request(method, params).await
+        self.fake.request_raw(method, params).await
     }
 
     /// Makes an event of the session and gives all requests that follow from it: method and params.
@@ -103,7 +103,7 @@ struct Request {
 impl Request {
     /// Holds the answers against those expected: when all is well, when the handler fails with this text,
     /// and when the request cannot be read.
-    async fn check(&self, works: Value, fails: impl Fn(&str) -> Answer, unreadable: Answer) {
+    async fn check(&self, works: Value, fails: impl Fn(&str) -> RawAnswer, unreadable: RawAnswer) {
         for (does, answer) in
             [(Does::Work, Ok(works))].into_iter().chain(FAILURES.map(|(does, text)| (does, fails(text))))
         {
@@ -125,12 +125,12 @@ impl Request {
 }
 
 /// An error that stands for a handler that failed.
-fn internal(text: &str) -> Answer {
+fn internal(text: &str) -> RawAnswer {
     Err(error(-32603, text))
 }
 
 /// An error that stands for params that cannot be read.
-fn invalid(text: &str) -> Answer {
+fn invalid(text: &str) -> RawAnswer {
     Err(error(-32602, text))
 }
 
@@ -191,7 +191,7 @@ impl Broadcast {
 
     async fn rig(&self, does: Does) -> Rig {
         let fake = FakeCli::start();
-        fake.on("session.eventLog.registerInterest", |_| Ok(json!({"handle": "interest"})));
+        fake.on_raw("session.eventLog.registerInterest", |_| Ok(json!({"handle": "interest"})));
         Rig::on(fake, |session| (self.handle)(session.approve_all(), does)).await
     }
 

@@ -6,7 +6,7 @@ mod requests;
 mod setters;
 
 use copilot_session::SessionBuilder;
-use copilot_session_tests::fake::FakeCli;
+use copilot_session::testing::FakeCli;
 use serde_json::{Map, Value, json};
 
 use crate::rig::connect;
@@ -31,13 +31,13 @@ fn with(mut object: Value, more: Value) -> Value {
 /// What a session of this configuration is opened with, beside its id: the same by both methods.
 async fn opened(configure: impl Fn(SessionBuilder) -> SessionBuilder) -> Value {
     let fake = FakeCli::start();
-    fake.on("session.eventLog.registerInterest", |_| Ok(json!({"handle": "1"})));
+    fake.on_raw("session.eventLog.registerInterest", |_| Ok(json!({"handle": "1"})));
     let client = connect(&fake).await;
     let session = configure(client.session()).create().await.expect("a new session");
-    let mut created = fake.received("session.create").await;
+    let mut created = fake.received_raw("session.create").await;
     assert_eq!(take(&mut created, "sessionId"), session.id());
     configure(client.session()).resume("left-behind").await.expect("a session of old");
-    let mut resumed = fake.received("session.resume").await;
+    let mut resumed = fake.received_raw("session.resume").await;
     assert_eq!(take(&mut resumed, "sessionId"), "left-behind");
     assert_eq!(created, resumed);
     created

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use copilot_session::testing::events as say;
 use copilot_session::{SessionBuilder, SessionEvent, SessionEventData};
-use copilot_session_tests::fake::say;
 use copilot_session_tests::sample::{Sample, Schemas, Spot, Step, What, step_into};
 use serde_json::{Value, json};
 

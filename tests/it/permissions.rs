@@ -4,8 +4,8 @@ mod requests;
 
 use std::sync::{Arc, Mutex};
 
+use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::{Decision, HandlerContext, PermissionRequest, SessionBuilder};
-use copilot_session_tests::fake::{FakeCli, say};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive};
@@ -40,7 +40,7 @@ impl Rig {
     /// What a permission request is answered with.
     async fn decision(&self, request: Value) -> Value {
         self.emit(say::permission("request", request));
-        let params = self.fake.received(ANSWER).await;
+        let params = self.fake.received_raw(ANSWER).await;
         let result = params["result"].clone();
         assert_eq!(params, json!({"sessionId": self.session.id(), "requestId": "request", "result": result}));
         result
@@ -164,7 +164,7 @@ async fn side_by_side() {
     let rig = Rig::with(|session| session.on_permission(decide)).await;
     rig.emit(say::permission("slow", shell("slow")));
     rig.emit(say::permission("quick", shell("quick")));
-    assert_eq!(rig.fake.received(ANSWER).await["requestId"], "quick");
+    assert_eq!(rig.fake.received_raw(ANSWER).await["requestId"], "quick");
     opens.notify_one();
-    assert_eq!(rig.fake.received(ANSWER).await["requestId"], "slow");
+    assert_eq!(rig.fake.received_raw(ANSWER).await["requestId"], "slow");
 }

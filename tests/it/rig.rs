@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use copilot_session::testing::FakeCli;
 use copilot_session::types::PingRequest;
 use copilot_session::{Client, Error, Events, Session, SessionBuilder, SessionEvent};
-use copilot_session_tests::fake::FakeCli;
 use serde_json::Value;
 
 /// A fake CLI, a client of it, and a session of that client.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use copilot_session::testing::events as say;
 use copilot_session::types::LogRequest;
 use copilot_session::{IntoToolResult, Tool, ToolContext, ToolResult};
-use copilot_session_tests::fake::say;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -36,7 +36,7 @@ impl Rig {
 
     /// What the next tool call is answered with, and its request id.
     async fn answer(&self) -> (String, Value) {
-        let params = self.fake.received(ANSWER).await;
+        let params = self.fake.received_raw(ANSWER).await;
         let (request_id, result) = (params["requestId"].clone(), params["result"].clone());
         // These and nothing else.
         assert_eq!(
@@ -228,7 +228,7 @@ async fn a_tool_that_calls_back() {
     for kind in ["user.message", "external_tool.requested", "assistant.message_delta"] {
         assert_eq!(turn.next().await.expect("an event").kind(), kind);
     }
-    rig.fake.answer(&line, Ok(json!({"eventId": "line 1"})));
+    rig.fake.reply(&line, Ok(json!({"eventId": "line 1"})));
     assert_eq!(rig.answer().await.1, success("line 1"));
     rig.emit(say::idle());
     turn.await.expect("the answer");
@@ -241,7 +241,7 @@ async fn tools_of_two_sessions() {
     let other =
         rig.client.session().approve_all().tool(fixed("same", "second")).create().await.expect("a session");
     rig.fake.emit(other.id(), say::tool_call(other.id(), "1", "same", json!({"key": "k"})));
-    let params = rig.fake.received(ANSWER).await;
+    let params = rig.fake.received_raw(ANSWER).await;
     assert_eq!((&params["sessionId"], &params["result"]), (&json!(other.id()), &success("second")));
     assert_eq!(rig.call_tool("same", json!({"key": "k"})).await, success("first"));
 }

@@ -6,7 +6,7 @@ mod limits;
 mod stream;
 
 use copilot_session::Turn;
-use copilot_session_tests::fake::{FakeCli, say};
+use copilot_session::testing::{FakeCli, events as say};
 
 use crate::rig::Rig;
 

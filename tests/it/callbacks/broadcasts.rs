@@ -1,5 +1,6 @@
 //! Requests that come as events, each with what it is answered with.
 
+use copilot_session::testing::{FakeCli, error};
 use copilot_session::types::{
     McpHeadersHandlePendingHeadersRefreshRequest, McpHeadersHandlePendingHeadersRefreshRequestHeaders,
     McpOauthPendingRequestResponse, McpOauthPendingRequestResponseToken, UiElicitationResponse,
@@ -7,7 +8,6 @@ use copilot_session::types::{
     UiSessionLimitsExhaustedResponseAction,
 };
 use copilot_session::{Error, SessionBuilder, Tool};
-use copilot_session_tests::fake::{FakeCli, error};
 use serde_json::json;
 
 use super::{Broadcast, Does};
@@ -53,9 +53,9 @@ async fn answers_to_forms() {
             session.approve_all().on_elicitation(move |_, _| Does::Work.then(response.clone()))
         };
         let rig = Rig::with(configure).await;
-        assert_eq!(rig.fake.received("session.create").await["requestElicitation"], true);
+        assert_eq!(rig.fake.received_raw("session.create").await["requestElicitation"], true);
         rig.emit(json!({"type": "elicitation.requested", "data": {"requestId": "1", "message": "Who?"}}));
-        assert_eq!(rig.fake.received("session.ui.handlePendingElicitation").await["result"], expected);
+        assert_eq!(rig.fake.received_raw("session.ui.handlePendingElicitation").await["result"], expected);
     }
 }
 
@@ -204,26 +204,26 @@ fn interested(session: SessionBuilder) -> SessionBuilder {
 #[tokio::test(start_paused = true)]
 async fn interests() {
     let fake = FakeCli::start();
-    fake.on("session.eventLog.registerInterest", |_| Ok(json!({"handle": "interest"})));
+    fake.on_raw("session.eventLog.registerInterest", |_| Ok(json!({"handle": "interest"})));
     let rig = Rig::on(fake, interested).await;
     let register = "session.eventLog.registerInterest";
     assert_eq!(rig.fake.methods(), ["connect", "session.create", register, register, register]);
     let params = |event| json!({"sessionId": rig.session.id(), "eventType": event});
     let events = ["mcp.oauth_required", "sampling.requested", "session_limits_exhausted.requested"];
-    assert_eq!(rig.fake.calls(register), events.map(params));
+    assert_eq!(rig.fake.calls_raw(register), events.map(params));
 }
 
 /// A session whose requests could not be asked for does not come to be, and is left.
 #[tokio::test(start_paused = true)]
 async fn interests_that_are_refused() {
     let fake = FakeCli::start();
-    fake.on("session.eventLog.registerInterest", |_| Err(error(-32603, "no")));
+    fake.on_raw("session.eventLog.registerInterest", |_| Err(error(-32603, "no")));
     let client = connect(&fake).await;
     let refused = interested(client.session()).create().await.expect_err("the refusal");
     assert!(
         matches!(&refused, Error::Rpc { method, .. } if method == "session.eventLog.registerInterest"),
         "{refused:?}"
     );
-    fake.received("session.detach").await;
+    fake.received_raw("session.detach").await;
     assert_alive(&client).await;
 }

@@ -1,8 +1,8 @@
 //! What a client asks of the CLI as a whole.
 
+use copilot_session::testing::{FakeCli, error};
 use copilot_session::types::{SessionListFilter, SessionListRequest};
 use copilot_session::{Client, Error};
-use copilot_session_tests::fake::{FakeCli, error};
 use serde_json::{Value, json};
 
 use crate::rig::connect;
@@ -10,7 +10,7 @@ use crate::rig::connect;
 /// A fake that answers this method with this result, and a client of it.
 async fn answering(method: &str, result: Value) -> (FakeCli, Client) {
     let fake = FakeCli::start();
-    fake.on(method, move |_| Ok(result.clone()));
+    fake.on_raw(method, move |_| Ok(result.clone()));
     let client = connect(&fake).await;
     (fake, client)
 }
@@ -25,7 +25,7 @@ async fn ping() {
         let fake = FakeCli::of_version(version);
         let client = connect(&fake).await;
         assert_eq!(client.ping("a \"b\"").await.expect("a pong"), "pong: a \"b\"");
-        assert_eq!(fake.calls("ping").last(), Some(&json!({"message": "a \"b\""})));
+        assert_eq!(fake.calls_raw("ping").last(), Some(&json!({"message": "a \"b\""})));
     }
 }
 
@@ -35,7 +35,7 @@ async fn status() {
     let client = connect(&fake).await;
     let status = client.status().await.expect("the status");
     assert_eq!((&*status.version, status.protocol_version), ("1.0.102", 3));
-    assert_eq!(fake.received("status.get").await, json!({}));
+    assert_eq!(fake.received_raw("status.get").await, json!({}));
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,25 +44,25 @@ async fn auth_status() {
     let (fake, client) = answering("auth.getStatus", told).await;
     let status = client.auth_status().await.expect("the status");
     assert_eq!((status.is_authenticated, status.login.as_deref()), (true, Some("octocat")));
-    assert_eq!(fake.received("auth.getStatus").await, json!({}));
+    assert_eq!(fake.received_raw("auth.getStatus").await, json!({}));
 }
 
 /// The list of models is kept until it is asked for anew; a failure is not kept.
 #[tokio::test(start_paused = true)]
 async fn models() {
     let (fake, client) = answering("models.list", json!({"models": [], "imageModels": []})).await;
-    fake.on("models.list", |_| Err(error(-32603, "Not authenticated")));
+    fake.on_raw("models.list", |_| Err(error(-32603, "Not authenticated")));
     assert_eq!(client.models().await.expect_err("nobody is logged in").code(), Some(-32603));
-    fake.on("models.list", |_| Ok(json!({"models": []})));
+    fake.on_raw("models.list", |_| Ok(json!({"models": []})));
     assert_eq!(client.models().await.expect("models").models.len(), 0);
-    fake.on("models.list", |_| Ok(json!({"models": [], "imageModels": []})));
+    fake.on_raw("models.list", |_| Ok(json!({"models": [], "imageModels": []})));
     assert!(client.models().await.expect("models").image_models.is_none(), "as it was");
     assert!(client.clone().refresh_models().await.expect("models").image_models.is_some());
     assert!(client.models().await.expect("models").image_models.is_some());
-    fake.on("models.list", |_| Err(error(-32603, "Not authenticated")));
+    fake.on_raw("models.list", |_| Err(error(-32603, "Not authenticated")));
     assert!(client.refresh_models().await.is_err());
     assert!(client.models().await.expect("what was known stays").image_models.is_some());
-    assert_eq!(fake.calls("models.list"), vec![json!({}); 4]);
+    assert_eq!(fake.calls_raw("models.list"), vec![json!({}); 4]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,9 +71,9 @@ async fn sessions() {
     let filter = SessionListRequest::default().filter(SessionListFilter::default().cwd("/workspace"));
     let sessions = client.sessions(&filter).await.expect("sessions");
     assert_eq!(sessions.iter().map(|session| &*session.session_id).collect::<Vec<_>>(), ["1", "2"]);
-    assert_eq!(fake.received("session.list").await, json!({"filter": {"cwd": "/workspace"}}));
+    assert_eq!(fake.received_raw("session.list").await, json!({"filter": {"cwd": "/workspace"}}));
     client.sessions(&SessionListRequest::default()).await.expect("sessions");
-    assert_eq!(fake.received("session.list").await, json!({}));
+    assert_eq!(fake.received_raw("session.list").await, json!({}));
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,8 +81,8 @@ async fn session_metadata() {
     let (fake, client) = answering("session.getMetadata", json!({"session": metadata("1")})).await;
     let found = client.session_metadata("1").await.expect("an answer").expect("a session");
     assert_eq!((&*found.session_id, found.is_remote), ("1", false));
-    assert_eq!(fake.received("session.getMetadata").await, json!({"sessionId": "1"}));
-    fake.on("session.getMetadata", |_| Ok(json!({})));
+    assert_eq!(fake.received_raw("session.getMetadata").await, json!({"sessionId": "1"}));
+    fake.on_raw("session.getMetadata", |_| Ok(json!({})));
     assert!(client.session_metadata("2").await.expect("an answer").is_none());
 }
 
@@ -90,9 +90,9 @@ async fn session_metadata() {
 async fn last_session_id() {
     let (fake, client) = answering("session.getLastId", json!({"sessionId": "1"})).await;
     assert_eq!(client.last_session_id().await.expect("an answer").as_deref(), Some("1"));
-    assert_eq!(fake.received("session.getLastId").await, json!({}));
+    assert_eq!(fake.received_raw("session.getLastId").await, json!({}));
     for none in [json!({}), json!({"sessionId": null})] {
-        fake.on("session.getLastId", move |_| Ok(none.clone()));
+        fake.on_raw("session.getLastId", move |_| Ok(none.clone()));
         assert_eq!(client.last_session_id().await.expect("an answer"), None);
     }
 }
@@ -101,8 +101,8 @@ async fn last_session_id() {
 async fn foreground_session_id() {
     let (fake, client) = answering("session.getForeground", json!({"sessionId": "1"})).await;
     assert_eq!(client.foreground_session_id().await.expect("an answer").as_deref(), Some("1"));
-    assert_eq!(fake.received("session.getForeground").await, json!({}));
-    fake.on("session.getForeground", |_| Ok(json!({})));
+    assert_eq!(fake.received_raw("session.getForeground").await, json!({}));
+    fake.on_raw("session.getForeground", |_| Ok(json!({})));
     assert_eq!(client.foreground_session_id().await.expect("an answer"), None);
 }
 
@@ -116,16 +116,16 @@ async fn refusals_in_results() {
             "session.delete" => client.delete_session(id).await,
             _ => client.set_foreground_session(id).await,
         };
-        fake.on(method, |_| Ok(json!({"success": true})));
+        fake.on_raw(method, |_| Ok(json!({"success": true})));
         call("1").await.expect("success");
-        assert_eq!(fake.received(method).await, json!({"sessionId": "1"}));
+        assert_eq!(fake.received_raw(method).await, json!({"sessionId": "1"}));
         let failures = [
             (json!({"success": false, "error": "no \"such\" session"}), "no \"such\" session"),
             (json!({"success": false}), "no reason given"),
             (json!({"success": false, "error": null}), "no reason given"),
         ];
         for (result, reason) in failures {
-            fake.on(method, move |_| Ok(result.clone()));
+            fake.on_raw(method, move |_| Ok(result.clone()));
             let refused = call("2").await.expect_err("a refusal");
             assert!(
                 matches!(&refused, Error::Refused { reason: found, .. } if found == reason),
@@ -134,10 +134,10 @@ async fn refusals_in_results() {
             assert_eq!((refused.method(), refused.code()), (Some(method), None));
         }
         for success in [json!({}), Value::Null] {
-            fake.on(method, move |_| Ok(success.clone()));
+            fake.on_raw(method, move |_| Ok(success.clone()));
             call("3").await.expect("nothing is said against it");
         }
-        fake.on(method, |_| Err(error(-32603, "Session not found")));
+        fake.on_raw(method, |_| Err(error(-32603, "Session not found")));
         assert_eq!(call("4").await.expect_err("an error").code(), Some(-32603));
     }
 }

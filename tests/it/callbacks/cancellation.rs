@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::types::{PreToolUseHookInput, UiElicitationResponse};
 use copilot_session::{Decision, SessionBuilder, Tool, ToolResult};
-use copilot_session_tests::fake::{FakeCli, say};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -215,12 +215,12 @@ async fn many_at_once() {
     }
     let mut answered = BTreeSet::new();
     while answered.iter().filter(|id| *id % 2 == 1).count() < CALLS / 2 {
-        let params = rig.fake.received("session.tools.handlePendingToolCall").await;
+        let params = rig.fake.received_raw("session.tools.handlePendingToolCall").await;
         let id: usize = params["requestId"].as_str().and_then(|id| id.parse().ok()).expect("an id");
         assert!(answered.insert(id), "{id} is answered twice");
     }
     rig.session.disconnect().await.expect("the end");
-    let all = rig.fake.calls("session.tools.handlePendingToolCall");
+    let all = rig.fake.calls_raw("session.tools.handlePendingToolCall");
     let ids: BTreeSet<_> = all.iter().map(|params| params["requestId"].to_string()).collect();
     assert_eq!(ids.len(), all.len(), "one is answered twice");
 }

@@ -1,10 +1,10 @@
 //! Handlers that are registered with the client, for whatever session.
 
 use copilot_session::methods::client;
+use copilot_session::testing::{FakeCli, Side, error};
 use copilot_session::types::{GitHubTelemetryNotification, HostExitedNotification};
 use copilot_session::wire::to_json;
 use copilot_session::{Client, ClientContext, HandlerContext, RpcError};
-use copilot_session_tests::fake::{FakeCli, Side, error};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -25,13 +25,13 @@ async fn the_session_first() {
     let with = client.session().approve_all().handle::<client::SkillProviderList, _, _>(own).create().await;
     let (with, without) =
         (with.expect("a session"), client.session().approve_all().create().await.expect("another"));
-    assert_eq!(fake.received("session.create").await["hasSkillProvider"], true);
-    assert_eq!(fake.received("session.create").await.get("hasSkillProvider"), None);
-    let ask = |id: &str| fake.request("skillProvider.list", json!({ "sessionId": id }));
+    assert_eq!(fake.received_raw("session.create").await["hasSkillProvider"], true);
+    assert_eq!(fake.received_raw("session.create").await.get("hasSkillProvider"), None);
+    let ask = |id: &str| fake.request_raw("skillProvider.list", json!({ "sessionId": id }));
     assert_eq!(ask(with.id()).await, Err(error(2, with.id())));
     assert_eq!(ask(without.id()).await, Err(error(1, &format!("the client's, of {}", without.id()))));
     assert_eq!(ask("unheard").await, Err(error(1, "the client's, of unheard")));
-    assert_eq!(fake.request("skillProvider.list", json!({})).await, Err(error(1, "nobody's")));
+    assert_eq!(fake.request_raw("skillProvider.list", json!({})).await, Err(error(1, "nobody's")));
 }
 
 /// A handler of the client that panics, or is asked what it cannot read, owes an answer too.
@@ -50,8 +50,8 @@ async fn failures_on_a_client() {
         let mut params = samples[method].params.clone();
         params["sessionId"] = "any".into();
         let panicked = Err(error(-32603, "the handler panicked"));
-        assert_eq!(fake.request(method, params).await, panicked);
-        assert_eq!(fake.request(method, json!([])).await.expect_err("an error")["code"], -32602);
+        assert_eq!(fake.request_raw(method, params).await, panicked);
+        assert_eq!(fake.request_raw(method, json!([])).await.expect_err("an error")["code"], -32602);
     }
     assert_alive(&client).await;
 }
@@ -75,11 +75,11 @@ async fn without_an_id() {
         .handle::<client::HostSessionReleased, _, _>(async |_, _| panic!("a handler panics in a test"));
     let client = client.connect(read, write).await.expect("the handshake");
     let samples = super::methods::samples();
-    fake.notify("host.sessionReleased", samples["host.sessionReleased"].params.clone());
-    fake.notify("host.exited", json!({"hostId": 5}));
+    fake.notify_raw("host.sessionReleased", samples["host.sessionReleased"].params.clone());
+    fake.notify_raw("host.exited", json!({"hostId": 5}));
     for method in ["gitHubTelemetry.event", "host.exited"] {
         let params = samples[method].params.clone();
-        fake.notify(method, params.clone());
+        fake.notify_raw(method, params.clone());
         let json: Value = serde_json::from_str(&told.recv().await.expect("the params")).expect("JSON");
         assert_eq!(json, params);
     }

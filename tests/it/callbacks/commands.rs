@@ -43,7 +43,7 @@ async fn several_commands() {
     };
     let rig = Rig::with(configure).await;
     assert_eq!(
-        rig.fake.received("session.create").await["commands"],
+        rig.fake.received_raw("session.create").await["commands"],
         json!([{"name": "deploy", "description": "Deploys"}, {"name": "list", "description": "Lists"}])
     );
     let answer = |fields: Value| {

@@ -1,12 +1,12 @@
 //! Decisions on permission requests, in the words of new and of old CLIs.
 
+use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::types::{
     PermissionDecision, PermissionDecisionContext, PermissionDecisionOutcome, PermissionDecisionSource,
     PermissionDecisionSurface,
 };
 use copilot_session::wire::from_json;
 use copilot_session::{Decision, PermissionRequest, SessionBuilder};
-use copilot_session_tests::fake::{FakeCli, say};
 use serde_json::{Value, json};
 
 use super::{Broadcast, Does, FAILURES};

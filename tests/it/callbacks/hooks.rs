@@ -1,12 +1,12 @@
 //! Hooks (`hooks.invoke`).
 
 use copilot_session::methods::client::HooksInvoke;
+use copilot_session::testing::{FakeCli, RawAnswer, error};
 use copilot_session::types::{
     HookInvokeResponse, PermissionRequestHookInput, PermissionRequestHookOutput, PostToolUseHookInput,
     PostToolUseHookOutput, PreToolUseHookInput, PreToolUseHookOutput, SessionEndHookInput,
 };
 use copilot_session::{OtherHook, RpcError, SessionBuilder};
-use copilot_session_tests::fake::{Answer, FakeCli, error};
 use serde_json::{Value, json};
 
 use super::{Does, FAILURES, internal, invalid};
@@ -20,7 +20,7 @@ async fn with(configure: Configure, does: Does) -> Rig {
 
 impl Rig {
     /// What a hook of this type is answered with.
-    async fn invoke(&self, kind: &str, input: Value) -> Answer {
+    async fn invoke(&self, kind: &str, input: Value) -> RawAnswer {
         self.ask("hooks.invoke", json!({"hookType": kind, "input": input})).await
     }
 }
@@ -42,12 +42,12 @@ fn after_tool() -> Value {
 }
 
 /// A refusal in the words of `preToolUse`.
-fn denied(reason: &str) -> Answer {
+fn denied(reason: &str) -> RawAnswer {
     Ok(json!({"output": {"permissionDecision": "deny", "permissionDecisionReason": reason}}))
 }
 
 /// A refusal in the words of `permissionRequest`.
-fn denied_permission(reason: &str) -> Answer {
+fn denied_permission(reason: &str) -> RawAnswer {
     Ok(json!({"output": {"behavior": "deny", "message": reason}}))
 }
 
@@ -62,7 +62,7 @@ const PRE_TOOL: Configure = |session, does| {
 #[tokio::test(start_paused = true)]
 async fn pre_tool_use_fails_closed() {
     let rig = with(PRE_TOOL, Does::Work).await;
-    assert_eq!(rig.fake.received("session.create").await["hooks"], true);
+    assert_eq!(rig.fake.received_raw("session.create").await["hooks"], true);
     let allowed = json!({"permissionDecision": "allow", "modifiedArgs": {"was": {"command": "ls"}}});
     assert_eq!(rig.invoke("preToolUse", before_tool()).await, Ok(json!({"output": allowed})));
     for (does, reason) in FAILURES {
@@ -175,7 +175,7 @@ async fn no_opinion() {
         assert_eq!(rig.ask("hooks.invoke", params).await, invalid("a hook without a type"));
     }
     let rig = Rig::start().await;
-    assert_eq!(rig.fake.received("session.create").await.get("hooks"), None);
+    assert_eq!(rig.fake.received_raw("session.create").await.get("hooks"), None);
     assert_eq!(
         rig.invoke("preToolUse", before_tool()).await,
         Err(error(-32601, "Unhandled method hooks.invoke"))

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use copilot_session::methods::client;
+use copilot_session::testing::{FakeCli, error};
 use copilot_session::types::{SessionFsError, SessionFsErrorCode, SessionFsWriteFileRequest};
 use copilot_session::wire::{from_json, to_json};
 use copilot_session::{Client, ClientBuilder, ClientMethod, HandlerContext, RpcError, SessionBuilder};
-use copilot_session_tests::fake::{FakeCli, error};
 use copilot_session_tests::sample::Schemas;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -134,7 +134,7 @@ async fn check(
     told: &mut mpsc::UnboundedReceiver<Value>,
     sample: &Sample,
 ) {
-    let answer = fake.request(name, params).await;
+    let answer = fake.request_raw(name, params).await;
     assert_eq!(answer, Ok(sample.result.clone()), "{name}");
     let mut told = told.try_recv().expect("the params");
     // A few types hold the session's id beside what is theirs.
@@ -202,9 +202,9 @@ async fn unhandled() {
     for (method, sample) in all() {
         let unknown = Err(error(-32601, &format!("Unhandled method {}", method.name)));
         let mut params = sample.params;
-        assert_eq!(rig.fake.request(method.name, params.clone()).await, unknown);
+        assert_eq!(rig.fake.request_raw(method.name, params.clone()).await, unknown);
         params["sessionId"] = rig.session.id().into();
-        assert_eq!(rig.fake.request(method.name, params).await, unknown);
+        assert_eq!(rig.fake.request_raw(method.name, params).await, unknown);
     }
     assert_alive(&rig.client).await;
 }
@@ -226,7 +226,7 @@ async fn undecodable() {
             keys.map(|key| (key.clone(), json!({"a": [{}]}))).collect::<serde_json::Map<_, _>>().into();
         let shapeless = params.as_object().is_some_and(serde_json::Map::is_empty);
         params["sessionId"] = rig.session.id().into();
-        let answer = rig.fake.request(method.name, params).await;
+        let answer = rig.fake.request_raw(method.name, params).await;
         if shapeless {
             assert_eq!(answer, Ok(sample.result.clone()), "{}", method.name);
             continue;

@@ -21,7 +21,7 @@ fn change(session: &str) -> Value {
 
 impl Rig {
     fn change(&self, session: &str) {
-        self.fake.notify("session.lifecycle", change(session));
+        self.fake.notify_raw("session.lifecycle", change(session));
     }
 }
 
@@ -40,9 +40,9 @@ async fn many_observers() {
     rig.client.on::<HostEvent>(|_| panic!("of another kind"));
     let mut stream = rig.client.notifications::<SessionLifecycle>();
     rig.change("1");
-    rig.fake.notify("session.lifecycle", json!({"type": "session.updated", "sessionId": 5}));
-    rig.fake.notify("session.lifecycle", json!([]));
-    rig.fake.notify("of.the.future", change("1"));
+    rig.fake.notify_raw("session.lifecycle", json!({"type": "session.updated", "sessionId": 5}));
+    rig.fake.notify_raw("session.lifecycle", json!([]));
+    rig.fake.notify_raw("of.the.future", change("1"));
     rig.change("2");
     rig.change("3");
     rig.fake.settle().await;
@@ -61,7 +61,7 @@ async fn what_is_told() {
     let mut stream = rig.client.notifications::<SessionLifecycle>();
     let metadata = json!({"startTime": "2026", "modifiedTime": "2027", "summary": "a \"b\""});
     let told = json!({"type": "session.of-the-future", "sessionId": "1", "metadata": metadata});
-    rig.fake.notify("session.lifecycle", told.clone());
+    rig.fake.notify_raw("session.lifecycle", told.clone());
     let change = stream.next().await.expect("a change");
     assert_eq!(change.type_.as_str(), "session.of-the-future");
     assert_eq!(serde_json::to_value(&change).expect("JSON"), told);

@@ -1,10 +1,10 @@
 //! Questions that the CLI asks as requests: of the user, on a plan, on a model.
 
 use copilot_session::SessionBuilder;
+use copilot_session::testing::RawAnswer;
 use copilot_session::types::{
     AutoModeSwitchResponse, UiExitPlanModeAction, UiExitPlanModeResponse, UserInputResult,
 };
-use copilot_session_tests::fake::Answer;
 use serde_json::{Value, json};
 
 use super::{Does, Request, internal, invalid};
@@ -24,13 +24,13 @@ async fn user_input() {
 }
 
 /// What the user is asked with these choices is answered with this.
-async fn answered<R>(choices: Value, reply: R) -> Answer
+async fn answered<R>(choices: Value, reply: R) -> RawAnswer
 where
     R: copilot_session::IntoReply<UserInputResult> + Clone + Send + Sync + 'static,
 {
     let answer = move |_, _| std::future::ready(reply.clone());
     let rig = Rig::with(|session| session.approve_all().on_user_input(answer)).await;
-    assert_eq!(rig.fake.received("session.create").await["requestUserInput"], true);
+    assert_eq!(rig.fake.received_raw("session.create").await["requestUserInput"], true);
     rig.ask("userInput.request", json!({"question": "Which?", "choices": choices})).await
 }
 
@@ -107,7 +107,7 @@ async fn announcements() {
             .on_auto_mode_switch(|_, _| Does::Work.then(AutoModeSwitchResponse::Yes))
     })
     .await;
-    let config = rig.fake.received("session.create").await;
+    let config = rig.fake.received_raw("session.create").await;
     assert_eq!(
         (&config["requestExitPlanMode"], &config["requestAutoModeSwitch"]),
         (&json!(true), &json!(true))

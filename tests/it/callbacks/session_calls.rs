@@ -1,11 +1,11 @@
 //! What a session asks of the CLI beside prompts.
 
+use copilot_session::testing::{FakeCli, error, events as say};
 use copilot_session::types::{
     LogRequest, ModelSwitchToRequest, SessionLogLevel, UiElicitationRequest, UiElicitationResponse,
     UiElicitationSchema,
 };
 use copilot_session::{Error, Session, SessionBuilder, Tool};
-use copilot_session_tests::fake::{FakeCli, error, say};
 use serde_json::{Value, json};
 
 use super::Does;
@@ -41,46 +41,46 @@ impl Rig {
 async fn abort() {
     let rig = Rig::start().await;
     rig.session.abort().await.expect("the abort");
-    assert_eq!(rig.fake.received("session.abort").await, rig.of_session(json!({})));
-    rig.fake.on("session.abort", |_| Ok(json!({"success": false, "error": "no turn"})));
+    assert_eq!(rig.fake.received_raw("session.abort").await, rig.of_session(json!({})));
+    rig.fake.on_raw("session.abort", |_| Ok(json!({"success": false, "error": "no turn"})));
     let refused = rig.session.abort().await.expect_err("a refusal");
     assert!(
         matches!(&refused, Error::Refused { method, reason } if method == "session.abort" && reason == "no turn")
     );
-    rig.fake.on("session.abort", |_| Ok(Value::Null));
+    rig.fake.on_raw("session.abort", |_| Ok(Value::Null));
     rig.session.abort().await.expect("an old CLI says nothing");
-    rig.fake.on("session.abort", |_| Err(error(-32603, "no")));
+    rig.fake.on_raw("session.abort", |_| Err(error(-32603, "no")));
     assert_eq!(rig.session.abort().await.expect_err("an error").code(), Some(-32603));
 }
 
 #[tokio::test(start_paused = true)]
 async fn set_model() {
     let rig = Rig::start().await;
-    rig.fake.on("session.model.switchTo", |params| Ok(json!({"modelId": params["modelId"]})));
+    rig.fake.on_raw("session.model.switchTo", |params| Ok(json!({"modelId": params["modelId"]})));
     let switched = rig.session.set_model("gpt-5").await.expect("the switch");
     assert_eq!(switched.model_id.as_deref(), Some("gpt-5"));
     assert_eq!(
-        rig.fake.received("session.model.switchTo").await,
+        rig.fake.received_raw("session.model.switchTo").await,
         rig.of_session(json!({"modelId": "gpt-5"}))
     );
     let detailed = ModelSwitchToRequest::new("o3").reasoning_effort(Some("high".to_owned()));
     rig.session.set_model(detailed).await.expect("the switch");
     let sent = rig.of_session(json!({"modelId": "o3", "reasoningEffort": "high"}));
-    assert_eq!(rig.fake.received("session.model.switchTo").await, sent);
-    rig.fake.on("session.model.switchTo", |_| Err(error(-32603, "no such model")));
+    assert_eq!(rig.fake.received_raw("session.model.switchTo").await, sent);
+    rig.fake.on_raw("session.model.switchTo", |_| Err(error(-32603, "no such model")));
     assert_eq!(rig.session.set_model("x".to_owned()).await.expect_err("an error").code(), Some(-32603));
 }
 
 #[tokio::test(start_paused = true)]
 async fn log() {
     let rig = Rig::start().await;
-    rig.fake.on("session.log", |_| Ok(json!({"eventId": "line 1"})));
+    rig.fake.on_raw("session.log", |_| Ok(json!({"eventId": "line 1"})));
     assert_eq!(rig.session.log("a \"line\"").await.expect("the line"), "line 1");
-    assert_eq!(rig.fake.received("session.log").await, rig.of_session(json!({"message": "a \"line\""})));
+    assert_eq!(rig.fake.received_raw("session.log").await, rig.of_session(json!({"message": "a \"line\""})));
     let detailed = LogRequest::new("careful").level(SessionLogLevel::Warning).ephemeral(true);
     rig.session.log(detailed).await.expect("the line");
     let sent = rig.of_session(json!({"message": "careful", "level": "warning", "ephemeral": true}));
-    assert_eq!(rig.fake.received("session.log").await, sent);
+    assert_eq!(rig.fake.received_raw("session.log").await, sent);
 }
 
 /// New tools are there before the CLI says so, as the model may call them; old ones until then, and a call
@@ -107,15 +107,15 @@ async fn set_tools() {
         assert_eq!(rig.text_of("a").await.as_deref(), Some("old a"));
         assert_eq!(rig.text_of("b").await.as_deref(), Some("new b"));
         assert_eq!(rig.text_of("c").await.as_deref(), Some("new c"));
-        rig.fake.answer(&call, Ok(json!({})));
+        rig.fake.reply(&call, Ok(json!({})));
     };
     let (set, ()) = tokio::join!(setting, meanwhile);
     set.expect("the new tools");
     assert_eq!(rig.text_of("a").await, None, "it is not ours any more");
     assert_eq!(rig.text_of("c").await.as_deref(), Some("new c"));
-    rig.fake.on(SET, |_| Ok(json!({})));
+    rig.fake.on_raw(SET, |_| Ok(json!({})));
     rig.session.set_tools([]).await.expect("no tools");
-    assert_eq!(rig.fake.calls(SET).last(), Some(&rig.of_session(json!({"tools": []}))));
+    assert_eq!(rig.fake.calls_raw(SET).last(), Some(&rig.of_session(json!({"tools": []}))));
     assert_eq!(rig.text_of("c").await, None);
 }
 
@@ -123,13 +123,13 @@ async fn set_tools() {
 #[tokio::test(start_paused = true)]
 async fn tools_that_are_refused() {
     let rig = Rig::with(|session| session.approve_all().tool(tool("a", "old a"))).await;
-    rig.fake.on(SET, |_| Err(error(-32603, "no")));
+    rig.fake.on_raw(SET, |_| Err(error(-32603, "no")));
     assert_eq!(rig.session.set_tools([tool("b", "new b")]).await.expect_err("an error").code(), Some(-32603));
     let twice = rig.session.set_tools([tool("b", ""), tool("b", "")]).await;
     assert!(matches!(twice, Err(Error::Invalid(text)) if text.contains("two tools are named b")));
     let nameless = rig.session.set_tools([tool("two words", "")]).await;
     assert!(matches!(nameless, Err(Error::Invalid(text)) if text.contains("two words")));
-    assert_eq!(rig.fake.calls(SET).len(), 1, "what makes no sense is not sent");
+    assert_eq!(rig.fake.calls_raw(SET).len(), 1, "what makes no sense is not sent");
     assert_eq!(rig.text_of("a").await.as_deref(), Some("old a"));
     assert_eq!(rig.text_of("b").await, None);
 }
@@ -154,12 +154,12 @@ async fn tools_that_are_set_twice() {
     let answering = async {
         let first = rig.fake.received_call(SET).await;
         rig.fake.settle().await;
-        assert_eq!(rig.fake.calls(SET).len(), 1, "the second waits for the first");
-        rig.fake.answer(&first, Ok(json!({})));
+        assert_eq!(rig.fake.calls_raw(SET).len(), 1, "the second waits for the first");
+        rig.fake.reply(&first, Ok(json!({})));
         let second = rig.fake.received_call(SET).await;
         assert_eq!(rig.text_of("a").await.as_deref(), Some("old a"), "until the CLI says so");
         assert_eq!(rig.text_of("b").await.as_deref(), Some("new b"));
-        rig.fake.answer(&second, Ok(json!({})));
+        rig.fake.reply(&second, Ok(json!({})));
     };
     let first = rig.session.set_tools([tool("a", "old a")]);
     let second = rig.session.set_tools([tool("b", "new b")]);
@@ -174,9 +174,9 @@ async fn tools_that_are_set_twice() {
 async fn tools_of_old_versions() {
     for (version, can) in [("1.0.10", false), ("1.0.65", false), ("1.0.81", true)] {
         let rig = Rig::on(FakeCli::of_version(version), SessionBuilder::approve_all).await;
-        rig.fake.on(SET, |_| Ok(json!({})));
+        rig.fake.on_raw(SET, |_| Ok(json!({})));
         let set = rig.session.set_tools([tool("a", "")]).await;
-        assert_eq!(rig.fake.calls(SET).len(), usize::from(can), "{version}");
+        assert_eq!(rig.fake.calls_raw(SET).len(), usize::from(can), "{version}");
         match set {
             Ok(()) => assert!(can, "{version}"),
             Err(Error::Unsupported(text)) => assert!(!can && text.contains(version), "{text}"),
@@ -190,7 +190,7 @@ async fn tools_of_old_versions() {
 async fn capabilities() {
     let fake = FakeCli::start();
     let told = fake.clone();
-    fake.on("session.create", move |params| {
+    fake.on_raw("session.create", move |params| {
         let id = params["sessionId"].as_str().expect("an id");
         told.emit(id, say::event("capabilities.changed", json!({"ui": {"mcpApps": true}})));
         Ok(json!({"sessionId": id, "capabilities": {"ui": {"elicitation": true, "mcpApps": false}}}))
@@ -227,16 +227,17 @@ async fn elicit() {
         matches!(&refused, Err(Error::Unsupported(text)) if text.contains("on_elicitation")),
         "{refused:?}"
     );
-    assert_eq!(rig.fake.calls("session.ui.elicitation").len(), 0);
+    assert_eq!(rig.fake.calls_raw("session.ui.elicitation").len(), 0);
     rig.emit(say::event("capabilities.changed", json!({"ui": {"elicitation": true}})));
     rig.fake.settle().await;
-    rig.fake.on("session.ui.elicitation", |_| Ok(json!({"action": "accept", "content": {"name": "Ann"}})));
+    rig.fake
+        .on_raw("session.ui.elicitation", |_| Ok(json!({"action": "accept", "content": {"name": "Ann"}})));
     let answer = rig.session.elicit(&form).await.expect("an answer");
     let answer = serde_json::to_value(answer).expect("JSON");
     assert_eq!(answer, json!({"action": "accept", "content": {"name": "Ann"}}));
     let schema = json!({"type": "object", "properties": {}});
     let sent = rig.of_session(json!({"message": "Who?", "requestedSchema": schema}));
-    assert_eq!(rig.fake.received("session.ui.elicitation").await, sent);
+    assert_eq!(rig.fake.received_raw("session.ui.elicitation").await, sent);
 }
 
 /// The old name of `disconnect` does the same; the word on the wire is the version's.
@@ -248,7 +249,7 @@ async fn destroy() {
     {
         let rig = Rig::on(FakeCli::of_version(version), SessionBuilder::approve_all).await;
         rig.session.destroy().await.expect("the end");
-        assert_eq!(rig.fake.received(method).await, rig.of_session(json!({})), "{version}");
+        assert_eq!(rig.fake.received_raw(method).await, rig.of_session(json!({})), "{version}");
         rig.session.destroy().await.expect("nothing more to do");
         let goodbyes = rig
             .fake

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use copilot_session::methods::notification::ShellOutput;
+use copilot_session::testing::FakeCli;
 use copilot_session::types::ShellExecRequest;
 use copilot_session::{Session, SessionBuilder};
-use copilot_session_tests::fake::FakeCli;
 use serde_json::json;
 
 use crate::rig::{Rig, assert_alive};
@@ -35,7 +35,7 @@ fn told(story: &Story) -> Vec<String> {
 async fn two_sessions() -> (Rig, Session, [Story; 2]) {
     let rig = Rig::on(FakeCli::of_version("1.0.81"), SessionBuilder::approve_all).await;
     let other = rig.client.session().approve_all().create().await.expect("another session");
-    rig.fake.on("session.shell.exec", |params| Ok(json!({"processId": params["command"]})));
+    rig.fake.on_raw("session.shell.exec", |params| Ok(json!({"processId": params["command"]})));
     let stories = [watch(&rig.session), watch(&other)];
     (rig, other, stories)
 }
@@ -47,11 +47,11 @@ async fn exec(session: &Session, process: &str) {
 
 impl Rig {
     fn output(&self, process: &str, text: &str) {
-        self.fake.notify("shell.output", json!({"processId": process, "stream": "stdout", "data": text}));
+        self.fake.notify_raw("shell.output", json!({"processId": process, "stream": "stdout", "data": text}));
     }
 
     fn exit(&self, process: &str, code: i64) {
-        self.fake.notify("shell.exit", json!({"processId": process, "exitCode": code}));
+        self.fake.notify_raw("shell.exit", json!({"processId": process, "exitCode": code}));
     }
 }
 
@@ -96,7 +96,7 @@ async fn before_the_answer() {
         rig.fake.settle().await;
         assert_eq!((told(&a), told(&b)), (vec![], vec![]), "it is not known yet whose they are");
         for (call, process) in calls.iter().zip(["p1", "p2"]) {
-            rig.fake.answer(call, Ok(json!({ "processId": process })));
+            rig.fake.reply(call, Ok(json!({ "processId": process })));
         }
     };
     let (ours, others, ()) =
@@ -122,7 +122,7 @@ async fn a_forgotten_call() {
     assert!(tokio::time::timeout(second, shell.exec(&request)).await.is_err());
     let call = rig.fake.received_call("session.shell.exec").await;
     rig.output("p1", "early");
-    rig.fake.answer(&call, Ok(json!({"processId": "p1"})));
+    rig.fake.reply(&call, Ok(json!({"processId": "p1"})));
     rig.output("p1", "late");
     rig.fake.settle().await;
     assert_eq!(told(&a), ["p1: early", "p1: late"]);
@@ -130,7 +130,7 @@ async fn a_forgotten_call() {
     assert!(tokio::time::timeout(second, shell.exec(&request)).await.is_err());
     let call = rig.fake.received_call("session.shell.exec").await;
     rig.output("p2", "early");
-    rig.fake.answer(&call, Err(json!({"code": -32603, "message": "no"})));
+    rig.fake.reply(&call, Err(json!({"code": -32603, "message": "no"})));
     rig.output("p2", "late");
     rig.fake.settle().await;
     assert_eq!((told(&a), told(&b)), (vec![], vec![]));
@@ -157,8 +157,8 @@ async fn unreadable() {
     let (rig, _other, [a, _]) = two_sessions().await;
     exec(&rig.session, "p1").await;
     for params in [json!({}), json!({"processId": 5}), json!({"processId": "p1", "stream": 5}), json!([])] {
-        rig.fake.notify("shell.output", params.clone());
-        rig.fake.notify("shell.exit", json!({"processId": {}}));
+        rig.fake.notify_raw("shell.output", params.clone());
+        rig.fake.notify_raw("shell.exit", json!({"processId": {}}));
     }
     rig.output("p1", "one");
     rig.fake.settle().await;

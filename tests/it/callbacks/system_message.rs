@@ -27,7 +27,7 @@ fn sections(tone: &str, identity: &str, other: &str) -> Value {
 /// The system message of a session with the two sections.
 async fn configured(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Value {
     let rig = Rig::with(|session| changing(configure(session.approve_all()), Does::Work)).await;
-    rig.fake.received("session.create").await["systemMessage"].clone()
+    rig.fake.received_raw("session.create").await["systemMessage"].clone()
 }
 
 /// Sections that were asked for change; one whose code fails stays as it is, and so do all others.
@@ -61,7 +61,7 @@ async fn errors() {
     );
     let rig = Rig::start().await;
     assert_eq!(rig.ask(METHOD, sections("", "", "")).await.expect_err("an error")["code"], -32601);
-    assert_eq!(rig.fake.received("session.create").await.get("systemMessage"), None);
+    assert_eq!(rig.fake.received_raw("session.create").await.get("systemMessage"), None);
 }
 
 /// The sections are announced beside what else is set of the message, but for one that is replaced as a whole.

@@ -1,10 +1,10 @@
 //! Tokens that the CLI asks for: for a model provider, and for GitHub.
 
+use copilot_session::testing::{FakeCli, error};
 use copilot_session::types::{
     GitHubTokenAcquireResult, GitHubTokenAcquireResultToken, ProviderConfig, ProviderTokenAcquireRequest,
 };
 use copilot_session::{HandlerContext, SessionBuilder};
-use copilot_session_tests::fake::{FakeCli, error};
 use serde_json::{Value, json};
 
 use super::{Does, Request, internal, invalid};
@@ -65,7 +65,7 @@ async fn announcements() {
             .on_provider_token(|_, _| Does::Work.then("token"))
     };
     let rig = Rig::with(configure).await;
-    let config = rig.fake.received("session.create").await;
+    let config = rig.fake.received_raw("session.create").await;
     assert_eq!(
         config["provider"],
         json!({"baseUrl": "http://127.0.0.1:1/v1", "hasBearerTokenProvider": true})
@@ -74,7 +74,7 @@ async fn announcements() {
     let by_hand = |session: SessionBuilder| {
         named_tokens(session).configure(|config| config.git_hub_token_provider_registration_id("mine"))
     };
-    let config = Rig::with(by_hand).await.fake.received("session.create").await;
+    let config = Rig::with(by_hand).await.fake.received_raw("session.create").await;
     assert_eq!(config["gitHubTokenProviderRegistrationId"], "mine");
 }
 
@@ -84,7 +84,7 @@ async fn routed_by_registration() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
     let other = named_tokens(client.session()).create().await.expect("another session");
-    fake.received("session.create").await;
+    fake.received_raw("session.create").await;
     fake.hold("session.create");
     let asked = |registration: &Value| json!({"registrationId": registration, "host": "https://github.com", "reason": "refresh"});
     let token =
@@ -93,16 +93,20 @@ async fn routed_by_registration() {
         let call = fake.received_call("session.create").await;
         let registration = &call.params["gitHubTokenProviderRegistrationId"];
         let id = registration.as_str().expect("an id");
-        assert_eq!(fake.request(GITHUB, asked(registration)).await, token(id));
-        fake.answer(&call, Ok(json!({"sessionId": id})));
+        assert_eq!(fake.request_raw(GITHUB, asked(registration)).await, token(id));
+        fake.reply(&call, Ok(json!({"sessionId": id})));
     };
     let (session, ()) = tokio::join!(named_tokens(client.session()).create(), asking);
     let session = session.expect("the session");
-    assert_eq!(fake.request(GITHUB, asked(&json!(session.id()))).await, token(session.id()));
-    assert_eq!(fake.request(GITHUB, asked(&json!(other.id()))).await, token(other.id()));
+    assert_eq!(fake.request_raw(GITHUB, asked(&json!(session.id()))).await, token(session.id()));
+    assert_eq!(fake.request_raw(GITHUB, asked(&json!(other.id()))).await, token(other.id()));
     let mut named = asked(&json!(other.id()));
     named["sessionId"] = session.id().into();
-    assert_eq!(fake.request(GITHUB, named).await, token(session.id()), "a session that is named counts more");
+    assert_eq!(
+        fake.request_raw(GITHUB, named).await,
+        token(session.id()),
+        "a session that is named counts more"
+    );
     let unknown = Err(error(-32601, "Unhandled method gitHubToken.getToken"));
-    assert_eq!(fake.request(GITHUB, asked(&json!("of nobody"))).await, unknown);
+    assert_eq!(fake.request_raw(GITHUB, asked(&json!("of nobody"))).await, unknown);
 }

@@ -1,6 +1,7 @@
 //! The keys that follow from what is registered.
 
 use copilot_session::methods::client::{SkillProviderList, SkillProviderRead};
+use copilot_session::testing::FakeCli;
 use copilot_session::types::{
     AutoModeSwitchResponse, CommandDeclaration, GitHubTokenAcquireResult,
     McpHeadersHandlePendingHeadersRefreshRequest, McpOauthPendingRequestResponse, PreToolUseHookInput,
@@ -10,7 +11,6 @@ use copilot_session::types::{
     UiHandlePendingSamplingResponse, UiSessionLimitsExhaustedResponse,
 };
 use copilot_session::{Client, RpcError, SessionBuilder, Tool, TraceContext};
-use copilot_session_tests::fake::FakeCli;
 use serde_json::{Value, json};
 
 use super::{added, always, with};
@@ -108,7 +108,7 @@ async fn a_github_token_provider() {
     let rig = Rig::with(|session| github_token(session.deny_all())).await;
     let id = rig.session.id();
     let expected = with(always(), json!({"sessionId": id, "gitHubTokenProviderRegistrationId": id}));
-    assert_eq!(rig.fake.received("session.create").await, expected);
+    assert_eq!(rig.fake.received_raw("session.create").await, expected);
 }
 
 /// What is answered without being announced in the configuration adds nothing to it.
@@ -134,7 +134,7 @@ async fn the_rest_sends_none() {
 async fn events_on_request() {
     const METHOD: &str = "session.eventLog.registerInterest";
     let fake = FakeCli::start();
-    fake.on(METHOD, |_| Ok(json!({"handle": "1"})));
+    fake.on_raw(METHOD, |_| Ok(json!({"handle": "1"})));
     let rig = Rig::on(fake, |session| {
         let session =
             session.deny_all().on_mcp_oauth(async |_, _| Err::<McpOauthPendingRequestResponse, _>("no"));
@@ -144,7 +144,7 @@ async fn events_on_request() {
     })
     .await;
     let interest = |event: &str| json!({"sessionId": rig.session.id(), "eventType": event});
-    assert_eq!(rig.fake.calls(METHOD), [interest("mcp.oauth_required"), interest("sampling.requested")]);
+    assert_eq!(rig.fake.calls_raw(METHOD), [interest("mcp.oauth_required"), interest("sampling.requested")]);
 }
 
 /// What was set by hand counts more than what follows from the handlers.
@@ -259,7 +259,7 @@ async fn the_clients_trace_context() {
     let client = Client::builder().trace_context(span).connect(read, write).await.expect("the handshake");
     let opened = async |configure: Register| {
         let session = configure(client.session().deny_all()).create().await.expect("a session");
-        let sent = fake.received("session.create").await;
+        let sent = fake.received_raw("session.create").await;
         (with(always(), json!({"sessionId": session.id()})), sent)
     };
     let (plain, sent) = opened(|session| session).await;

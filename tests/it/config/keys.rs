@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use copilot_session::SessionBuilder;
+use copilot_session::testing::FakeCli;
 use copilot_session::types::SessionConfig;
 use copilot_session::wire;
-use copilot_session_tests::fake::FakeCli;
 use copilot_session_tests::sample::Schemas;
 use serde_json::{Map, Value, json};
 
@@ -32,7 +32,7 @@ async fn every_key_alone() {
         let expected = with(expected, json!({"requestPermission": true}));
 
         let session = builder().create().await.unwrap_or_else(|error| panic!("{key}: {error}"));
-        let mut sent = fake.received("session.create").await;
+        let mut sent = fake.received_raw("session.create").await;
         if key != "sessionId" {
             assert_eq!(super::take(&mut sent, "sessionId"), session.id());
         }
@@ -40,7 +40,7 @@ async fn every_key_alone() {
         session.disconnect().await.expect("its end");
 
         let session = builder().resume("mine").await.unwrap_or_else(|error| panic!("{key}: {error}"));
-        let sent = fake.received("session.resume").await;
+        let sent = fake.received_raw("session.resume").await;
         assert_eq!(sent, with(expected, json!({"sessionId": "mine"})), "{key}");
         session.disconnect().await.expect("its end");
     }
@@ -61,7 +61,7 @@ async fn opened_once(config: SessionConfig) -> Value {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
     client.session().deny_all().configure(|_| config).create().await.expect("the session");
-    fake.received("session.create").await
+    fake.received_raw("session.create").await
 }
 
 /// Every key of a definition with each value that the samples have for it. Fails when a key has none.

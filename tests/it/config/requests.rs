@@ -1,12 +1,12 @@
 //! `session.send` and `connect`: every key, and no other.
 
+use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::types::{
     Attachment, AttachmentBlob, AttachmentDirectory, AttachmentFile, AttachmentSelection,
     AttachmentSelectionDetails, AttachmentSelectionDetailsEnd, AttachmentSelectionDetailsStart,
     ConnectClientInfo, SendMode, SendRequest,
 };
 use copilot_session::{Client, ClientBuilder, SessionBuilder, TraceContext, wire};
-use copilot_session_tests::fake::{FakeCli, say};
 use copilot_session_tests::sample::Schemas;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ impl Rig {
     /// The params of `session.send`, less the session's id.
     async fn sent(&self, request: impl Into<SendRequest>) -> Value {
         self.session.send(request).await.expect("it is sent");
-        let mut sent = self.fake.received("session.send").await;
+        let mut sent = self.fake.received_raw("session.send").await;
         assert_eq!(super::take(&mut sent, "sessionId"), self.session.id());
         sent
     }
@@ -115,7 +115,7 @@ async fn the_span_of_a_prompt() {
     assert_eq!(rig.sent("Hello").await, with(json!({"prompt": "Hello"}), span.clone()));
     drop(rig.session.prompt("Hello").await.expect("it is sent"));
     let prompted = with(json!({"sessionId": rig.session.id(), "prompt": "Hello"}), span);
-    assert_eq!(rig.fake.received("session.send").await, prompted);
+    assert_eq!(rig.fake.received_raw("session.send").await, prompted);
     let own = SendRequest::new("Hello").traceparent("00-3-4-01");
     assert_eq!(rig.sent(own).await, json!({"prompt": "Hello", "traceparent": "00-3-4-01"}));
 }
@@ -142,7 +142,7 @@ async fn the_form_of_an_answer() {
         "additionalProperties": false,
     });
     assert_eq!(
-        rig.fake.received("session.send").await,
+        rig.fake.received_raw("session.send").await,
         json!({
             "sessionId": rig.session.id(),
             "prompt": "Is it good?",
@@ -166,7 +166,7 @@ async fn the_greeting() {
     let greeting = async |configure: fn(ClientBuilder) -> ClientBuilder| {
         let fake = FakeCli::start();
         let _client = client(&fake, configure).await;
-        fake.received("connect").await
+        fake.received_raw("connect").await
     };
     assert_eq!(greeting(|client| client).await, json!({}));
     let full = |client: ClientBuilder| {
@@ -187,7 +187,7 @@ async fn the_greeting() {
         let info = wire::from_json(&alone.to_string()).expect("it fits the schema");
         let fake = FakeCli::start();
         let _client = client(&fake, |client| client.client_info(info)).await;
-        assert_eq!(fake.received("connect").await, json!({"clientInfo": alone}), "{key}");
+        assert_eq!(fake.received_raw("connect").await, json!({"clientInfo": alone}), "{key}");
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use copilot_session::testing::{self, FakeCli};
 use copilot_session::types::{LogRequest, PingRequest, PingResult};
 use copilot_session::{Client, Error};
-use copilot_session_tests::fake::{self, FakeCli};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive, connect};
@@ -29,7 +29,7 @@ async fn answers_out_of_order() {
             calls.push(fake.received_call("ping").await);
         }
         for call in calls.iter().rev() {
-            fake.answer(call, Ok(pong(&call.params["message"])));
+            fake.reply(call, Ok(pong(&call.params["message"])));
         }
     };
     let (a, b, c, ()) = tokio::join!(ping(&client, "a"), ping(&client, "b"), ping(&client, "c"), answering);
@@ -42,7 +42,7 @@ async fn answers_out_of_order() {
 async fn many_calls_at_once() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
-    fake.on("ping", |params| Ok(pong(&params["message"])));
+    fake.on_raw("ping", |params| Ok(pong(&params["message"])));
     let calls: Vec<_> = (0..500)
         .map(|index| {
             let client = client.clone();
@@ -64,17 +64,17 @@ async fn many_calls_at_once() {
 async fn an_error_answer() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
-    fake.on("ping", |_| Err(json!({"code": -32603, "message": "no \"luck\"", "data": {"why": [1, 2]}})));
+    fake.on_raw("ping", |_| Err(json!({"code": -32603, "message": "no \"luck\"", "data": {"why": [1, 2]}})));
     let failed = ping(&client, "").await.expect_err("the error");
     let Error::Rpc { method, error } = &failed else { panic!("{failed:?}") };
     assert_eq!((method.as_str(), error.code, error.message.as_str()), ("ping", -32603, "no \"luck\""));
     let data: Value = serde_json::from_str(error.data.as_deref().expect("data")).expect("JSON");
     assert_eq!(data, json!({"why": [1, 2]}));
     assert!(!failed.is_method_not_found() && !failed.is_closed());
-    fake.on("ping", |_| Err(fake::error(-32601, "Unhandled method ping")));
+    fake.on_raw("ping", |_| Err(testing::error(-32601, "Unhandled method ping")));
     assert!(ping(&client, "").await.expect_err("the error").is_method_not_found());
     // Not by the book, and an error all the same.
-    fake.on("ping", |_| Err(json!("just text")));
+    fake.on_raw("ping", |_| Err(json!("just text")));
     assert!(matches!(ping(&client, "").await, Err(Error::Rpc { .. })));
 }
 
@@ -83,12 +83,12 @@ async fn an_error_answer() {
 async fn an_undecodable_answer() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
-    fake.on("status.get", |_| Ok(json!({"version": "1", "protocolVersion": "three"})));
+    fake.on_raw("status.get", |_| Ok(json!({"version": "1", "protocolVersion": "three"})));
     let failed = client.rpc().status().get().await.expect_err("another shape");
     let Error::Decode { method, error } = &failed else { panic!("{failed:?}") };
     assert_eq!((method.as_str(), error.path()), ("status.get", "$.protocolVersion"));
     assert!(!failed.to_string().contains("three"), "a string's text may be private: {failed}");
-    fake.on("status.get", |_| Ok(json!({"version": "1"})));
+    fake.on_raw("status.get", |_| Ok(json!({"version": "1"})));
     let failed = client.rpc().status().get().await.expect_err("a key is missing");
     assert!(
         matches!(&failed, Error::Decode { error, .. } if error.path() == "$.protocolVersion"),
@@ -122,8 +122,8 @@ async fn a_dropped_call() {
     let answering = async {
         let call = fake.received_call("ping").await;
         assert_ne!(late.id, call.id);
-        fake.answer(&late, Ok(pong(&json!("late"))));
-        fake.answer(&call, Ok(pong(&json!("right"))));
+        fake.reply(&late, Ok(pong(&json!("late"))));
+        fake.reply(&call, Ok(pong(&json!("right"))));
     };
     let (result, ()) = tokio::join!(ping(&client, ""), answering);
     assert_eq!(result.expect("an answer").message, "right");
@@ -137,7 +137,7 @@ async fn the_end_fails_all_calls() {
     fake.hold("ping");
     let ending = async {
         for _ in 0..3 {
-            fake.received("ping").await;
+            fake.received_raw("ping").await;
         }
         fake.hang_up();
     };
@@ -207,7 +207,7 @@ async fn stop_ends_all() {
     rig.fake.hold("session.log");
     let log = LogRequest::new("a line");
     let stopping = async {
-        rig.fake.received("session.log").await;
+        rig.fake.received_raw("session.log").await;
         rig.client.stop().await
     };
     let (waiting, stopped) = tokio::join!(rig.session.rpc().log(&log), stopping);
@@ -236,5 +236,5 @@ async fn stop_is_bounded() {
     let start = tokio::time::Instant::now();
     client.stop().await.expect("the stop");
     assert!(start.elapsed() <= Duration::from_secs(20), "{:?}", start.elapsed());
-    assert_eq!(fake.calls("session.detach").len(), 10);
+    assert_eq!(fake.calls_raw("session.detach").len(), 10);
 }

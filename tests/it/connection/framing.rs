@@ -1,8 +1,8 @@
 //! Messages on the stream, in all the forms they may come.
 
 use copilot_session::SessionEventData;
+use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::types::LogRequest;
-use copilot_session_tests::fake::{FakeCli, say};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive, next};
@@ -33,7 +33,7 @@ async fn bytes_one_by_one() {
     rig.emit(say::assistant_message(MIXED));
     assert_eq!(text(&mut events).await, MIXED);
     rig.session.send(MIXED).await.expect("an answer");
-    assert_eq!(rig.fake.received("session.send").await["prompt"], MIXED);
+    assert_eq!(rig.fake.received_raw("session.send").await["prompt"], MIXED);
 }
 
 /// Many messages may come in one piece.
@@ -101,7 +101,7 @@ async fn five_megabytes() {
     rig.emit(say::assistant_message(&huge));
     assert!(text(&mut events).await == huge, "the text came back different");
     rig.session.send(huge.as_str()).await.expect("an answer");
-    assert!(rig.fake.received("session.send").await["prompt"] == huge, "the prompt came out different");
+    assert!(rig.fake.received_raw("session.send").await["prompt"] == huge, "the prompt came out different");
 }
 
 /// A stream that ends inside a frame is over like any other.
@@ -126,7 +126,7 @@ async fn ids_of_answers() {
     {
         let answering = async {
             let call = rig.fake.received_call("session.log").await;
-            rig.fake.answer_as(id(&call.id), Ok(json!({"eventId": name})));
+            rig.fake.reply_as(id(&call.id), Ok(json!({"eventId": name})));
         };
         let log = LogRequest::new("a line");
         let (result, ()) = tokio::join!(rig.session.rpc().log(&log), answering);
@@ -142,10 +142,10 @@ async fn answers_to_nobody() {
     let answering = async {
         let call = rig.fake.received_call("session.log").await;
         for id in [Value::Null, json!(987_654), json!("no number"), json!(1.5), json!({})] {
-            rig.fake.answer_as(id.clone(), Err(json!({"code": -32700, "message": "not yours"})));
-            rig.fake.answer_as(id, Ok(json!({"eventId": "not yours"})));
+            rig.fake.reply_as(id.clone(), Err(json!({"code": -32700, "message": "not yours"})));
+            rig.fake.reply_as(id, Ok(json!({"eventId": "not yours"})));
         }
-        rig.fake.answer(&call, Ok(json!({"eventId": "yours"})));
+        rig.fake.reply(&call, Ok(json!({"eventId": "yours"})));
     };
     let log = LogRequest::new("a line");
     let (result, ()) = tokio::join!(rig.session.rpc().log(&log), answering);

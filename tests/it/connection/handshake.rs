@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use copilot_session::testing::{FakeCli, error};
 use copilot_session::{Client, Error};
-use copilot_session_tests::fake::{FakeCli, error};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -45,7 +45,7 @@ async fn an_old_cli_is_greeted_by_ping_and_status() {
 #[tokio::test(start_paused = true)]
 async fn a_cli_without_a_version_is_taken() {
     let fake = FakeCli::of_version("1.0.10");
-    fake.on("status.get", |_| Err(error(-32601, "Unhandled method status.get")));
+    fake.on_raw("status.get", |_| Err(error(-32601, "Unhandled method status.get")));
     assert_eq!(connect(&fake).await.version().as_str(), "");
 }
 
@@ -54,7 +54,7 @@ async fn a_cli_without_a_version_is_taken() {
 async fn protocol_2_is_refused() {
     for (version, method) in [("1.0.102", "connect"), ("0.0.411", "ping")] {
         let fake = FakeCli::of_version(version);
-        fake.on(method, |_| Ok(speaking(2)));
+        fake.on_raw(method, |_| Ok(speaking(2)));
         let error = try_connect(&fake).await.expect_err("protocol 2");
         let told = if method == "connect" { "9.9.9" } else { "0.0.411" };
         assert!(
@@ -69,7 +69,7 @@ async fn protocol_2_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn protocol_4_is_accepted() {
     let fake = FakeCli::start();
-    fake.on("connect", |_| Ok(speaking(4)));
+    fake.on_raw("connect", |_| Ok(speaking(4)));
     let client = connect(&fake).await;
     assert_eq!(client.version().as_str(), "9.9.9");
     assert_alive(&client).await;
@@ -105,7 +105,7 @@ async fn a_peer_that_hangs_up_is_closed() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_told() {
     let fake = FakeCli::start();
-    fake.on("connect", |_| Err(error(-32002, "AUTHENTICATION_FAILED")));
+    fake.on_raw("connect", |_| Err(error(-32002, "AUTHENTICATION_FAILED")));
     let error = try_connect(&fake).await.expect_err("no token");
     assert_eq!((error.code(), error.method()), (Some(-32002), Some("connect")));
     assert!(error.to_string().contains("token is wrong or missing"), "{error}");

@@ -4,9 +4,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use copilot_session::methods::client::{HooksInvoke, SessionFsReadFile};
+use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::types::{HookInvokeResponse, LogRequest, SessionFsReadFileResult};
 use copilot_session::{Client, Error, Frame, Frames};
-use copilot_session_tests::fake::{FakeCli, say};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 

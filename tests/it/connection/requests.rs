@@ -1,12 +1,12 @@
 //! Requests that the CLI makes on us.
 
 use copilot_session::methods::client::{HooksInvoke, SessionFsReadFile, UserInputRequest};
+use copilot_session::testing::FakeCli;
 use copilot_session::types::{
     HookInvokeRequest, HookInvokeResponse, LogRequest, SessionFsReadFileRequest, SessionFsReadFileResult,
     UserInputResult,
 };
 use copilot_session::{HandlerContext, RpcError, SessionBuilder};
-use copilot_session_tests::fake::FakeCli;
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive};
@@ -25,7 +25,7 @@ impl Rig {
     async fn read(&self, params: Value) -> Result<Value, Value> {
         let mut params = params;
         params["sessionId"] = self.session.id().into();
-        self.fake.request("sessionFs.readFile", params).await
+        self.fake.request_raw("sessionFs.readFile", params).await
     }
 }
 
@@ -66,10 +66,10 @@ async fn handlers_side_by_side() {
     let id = rig.session.id();
     let question =
         json!({"sessionId": id, "question": "Red?", "choices": ["red", "blue"], "allowFreeform": true});
-    let answer = rig.fake.request("userInput.request", question).await;
+    let answer = rig.fake.request_raw("userInput.request", question).await;
     assert_eq!(answer, Ok(json!({"answer": "blue", "wasFreeform": true})));
     let hook = json!({"sessionId": id, "hookType": "preToolUse", "input": {"toolName": "bash"}});
-    let answer = rig.fake.request("hooks.invoke", hook).await;
+    let answer = rig.fake.request_raw("hooks.invoke", hook).await;
     let output = json!({"was": "preToolUse", "of": id, "input": {"toolName": "bash"}});
     assert_eq!(answer, Ok(json!({"output": output})));
 }
@@ -89,7 +89,7 @@ async fn unknown_methods() {
         ("sessionFs.readFile", Value::Null),
     ];
     for (method, params) in requests {
-        let error = rig.fake.request(method, params.clone()).await.expect_err("an error");
+        let error = rig.fake.request_raw(method, params.clone()).await.expect_err("an error");
         assert_eq!(error["code"], -32601, "{method} {params}: {error}");
         assert!(error["message"].as_str().is_some_and(|text| text.contains(method)), "{error}");
     }
@@ -159,10 +159,10 @@ async fn answers_that_cannot_be_read() {
     };
     let rig = Rig::with(|session| session.approve_all().handle::<HooksInvoke, _, _>(handle)).await;
     let hook = |kind: &str| json!({"sessionId": rig.session.id(), "hookType": kind, "input": {}});
-    let error = rig.fake.request("hooks.invoke", hook("postToolUse")).await.expect_err("too deep");
+    let error = rig.fake.request_raw("hooks.invoke", hook("postToolUse")).await.expect_err("too deep");
     assert_eq!(error["code"], -32603);
     assert!(error["message"].as_str().is_some_and(|text| text.contains("120 levels")), "{error}");
-    let error = rig.fake.request("hooks.invoke", hook("sessionEnd")).await.expect_err("an error");
+    let error = rig.fake.request_raw("hooks.invoke", hook("sessionEnd")).await.expect_err("an error");
     assert_eq!(error, json!({"code": -32000, "message": "no luck", "data": "not JSON"}));
 }
 
@@ -182,7 +182,7 @@ async fn a_handler_that_calls() {
         let call = rig.fake.received_call("session.log").await;
         assert_eq!(call.params, json!({"sessionId": rig.session.id(), "message": "reading"}));
         assert_eq!(rig.read(json!({"path": "/fast"})).await, Ok(json!({"content": "at once"})));
-        rig.fake.answer(&call, Ok(json!({"eventId": "line 1"})));
+        rig.fake.reply(&call, Ok(json!({"eventId": "line 1"})));
     };
     let (slow, ()) = tokio::join!(rig.read(json!({"path": "/slow"})), meanwhile);
     assert_eq!(slow, Ok(json!({"content": "line 1"})));
@@ -213,9 +213,9 @@ async fn requests_before_the_session_is_made() {
     let asking = async {
         let call = fake.received_call("session.create").await;
         let id = &call.params["sessionId"];
-        let answer = fake.request("sessionFs.readFile", json!({"sessionId": id, "path": "/a"})).await;
+        let answer = fake.request_raw("sessionFs.readFile", json!({"sessionId": id, "path": "/a"})).await;
         assert_eq!(answer, Ok(json!({"content": "/a"})));
-        fake.answer(&call, Ok(json!({"sessionId": id})));
+        fake.reply(&call, Ok(json!({"sessionId": id})));
     };
     let (session, ()) = tokio::join!(making, asking);
     session.expect("the session");

@@ -1,9 +1,9 @@
 //! Messages that are no JSON, or JSON of an odd kind: reported, answered, and never the connection's end.
 
 use copilot_session::methods::client::{SessionFsReadFile, UserInputRequest};
+use copilot_session::testing::FakeCli;
 use copilot_session::types::{LogRequest, SessionFsReadFileResult, UserInputResult};
 use copilot_session::{Client, Error, SessionEventData};
-use copilot_session_tests::fake::FakeCli;
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive, next};
@@ -99,7 +99,7 @@ async fn broken_beyond_telling() {
         for broken in [r#"{"id":ID"#, r#"{"id":ID,"#, r#"{"result":{},"id":ID"#, r#"{"id":"ID,"result":1}"#] {
             rig.fake.frame(&broken.replace("ID", &call.id.to_string()));
         }
-        rig.fake.answer(&call, Ok(json!({"eventId": "yours"})));
+        rig.fake.reply(&call, Ok(json!({"eventId": "yours"})));
     };
     let log = LogRequest::new("a line");
     let (result, ()) = tokio::join!(rig.session.rpc().log(&log), answering);

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use copilot_session::testing::events as say;
 use copilot_session::types::LogRequest;
 use copilot_session::{Decision, HandlerContext, PermissionRequest, SessionBuilder};
-use copilot_session_tests::fake::say;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -157,7 +157,7 @@ async fn details_and_context() {
         Decision::deny(format!("{} in {}", logged.event_id, context.session_id()))
     };
     let rig = Rig::with(|session| session.on_permission(decide)).await;
-    rig.fake.on("session.log", |params| Ok(json!({"eventId": params["message"]})));
+    rig.fake.on_raw("session.log", |params| Ok(json!({"eventId": params["message"]})));
     let answer = rig.decision(shell("ls")).await;
     let reason = format!("permission.requested in {}", rig.session.id());
     assert_eq!(answer, json!({"kind": "reject", "feedback": reason}));
@@ -179,7 +179,7 @@ async fn observers_see_it() {
     let mut events = rig.session.events();
     rig.emit(say::permission("request", shell("ls")));
     assert_eq!(crate::rig::next(&mut events).await.kind(), "permission.requested");
-    assert_eq!(rig.fake.calls(super::ANSWER).len(), 0);
+    assert_eq!(rig.fake.calls_raw(super::ANSWER).len(), 0);
     opens.notify_one();
-    rig.fake.received(super::ANSWER).await;
+    rig.fake.received_raw(super::ANSWER).await;
 }

@@ -151,7 +151,7 @@ pub async fn hooks_pass(stage: &Stage) -> Vec<Sent> {
 pub async fn mcp(stage: &Stage) -> Vec<Sent> {
     if !stage.is_old() {
         let interest = "session.eventLog.registerInterest";
-        stage.fake.on(interest, |_| Ok(json!({"handle": "1"})));
+        stage.fake.on_raw(interest, |_| Ok(json!({"handle": "1"})));
     }
     let session = stage.session().approve_all().on_other_hook(async |_: OtherHook, _| Value::Null);
     let fill_in = async |form: ElicitationRequestedData, _| match form.elicitation_source.as_deref() {

@@ -2,8 +2,8 @@
 //! gets the answer to the same one.
 
 use copilot_session::Error;
+use copilot_session::testing::FakeCli;
 use copilot_session::types::{AccountGetQuotaRequest, SessionListRequest, ToolsListRequest};
-use copilot_session_tests::fake::FakeCli;
 use serde_json::{Value, json};
 
 use super::recording::{self, Recording};
@@ -20,7 +20,7 @@ fn answering(recording: &Recording) -> FakeCli {
         let same = recording.requests().filter(|other| other.method == request.method);
         let answer = |id| recording.answer_to(id).expect("an answer").clone();
         let answers: Vec<_> = same.map(|other| (other.params.clone(), answer(other.id))).collect();
-        fake.on(&request.method, move |params| {
+        fake.on_raw(&request.method, move |params| {
             let exact = answers.iter().find(|(recorded, _)| recorded == params);
             exact.unwrap_or(&answers[0]).1.clone()
         });

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use copilot_session_tests::fake::Answer;
+use copilot_session::testing::RawAnswer;
 use serde_json::Value;
 
 /// What went between a client and a CLI, in order.
@@ -21,7 +21,7 @@ pub enum Line {
     /// The client answers what it was asked under this id.
     Reply { id: Value, result: Value },
     /// The CLI answers the request of this id.
-    Answer { id: u64, answer: Answer },
+    Answer { id: u64, answer: RawAnswer },
     /// The CLI asks.
     Ask { id: Value, method: String, params: Value },
     /// The CLI tells.
@@ -105,7 +105,7 @@ impl Recording {
     }
 
     /// What the CLI answered to the request of this id.
-    pub fn answer_to(&self, wanted: u64) -> Option<&Answer> {
+    pub fn answer_to(&self, wanted: u64) -> Option<&RawAnswer> {
         self.lines.iter().find_map(|line| match line {
             Line::Answer { id, answer } if *id == wanted => Some(answer),
             _ => None,

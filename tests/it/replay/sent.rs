@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use copilot_session_tests::fake::{FakeCli, Side};
+use copilot_session::testing::{FakeCli, Side};
 use serde_json::{Value, json};
 
 use super::stage::{Stage, leave_of};

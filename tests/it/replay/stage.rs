@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use copilot_session::testing::{Call, FakeCli};
 use copilot_session::types::SessionConfig;
 use copilot_session::{Client, SessionBuilder, wire};
-use copilot_session_tests::fake::{Call, FakeCli};
 use serde_json::{Value, json};
 
 use super::recording::{Line, Recording, Request};
@@ -101,13 +101,15 @@ impl Stage {
                         Ok(result) => Ok(translated(result, &sessions)),
                         Err(error) => Err(translated(error, &sessions)),
                     };
-                    calls.remove(id).into_iter().for_each(|call| self.fake.answer(&call, answer.clone()));
+                    calls.remove(id).into_iter().for_each(|call| self.fake.reply(&call, answer.clone()));
                 }
                 Line::Ask { id, method, params } => {
                     asked.insert(id.to_string(), method.clone());
                     self.fake.ask(id, method, translated(params, &sessions));
                 }
-                Line::Notice { method, params } => self.fake.notify(method, translated(params, &sessions)),
+                Line::Notice { method, params } => {
+                    self.fake.notify_raw(method, translated(params, &sessions))
+                }
             }
         }
         assert!(calls.is_empty(), "never answered: {calls:?}");

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use copilot_session::methods::client::{HooksInvoke, UserInputRequest};
+use copilot_session::testing::{FakeCli, error};
 use copilot_session::types::ProviderConfig;
 use copilot_session::{Error, RpcError, SessionBuilder, Tool, ToolContext};
-use copilot_session_tests::fake::{FakeCli, error};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive, connect};
@@ -18,7 +18,7 @@ fn tool(name: &str) -> Tool {
 
 /// The params of the only `session.create`.
 async fn created(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Value {
-    Rig::with(configure).await.fake.received("session.create").await
+    Rig::with(configure).await.fake.received_raw("session.create").await
 }
 
 /// A session says what every client has to say, an id of its own, and nothing that was not set.
@@ -28,7 +28,7 @@ async fn the_least_that_is_sent() {
     let id = rig.session.id();
     assert_eq!(id.len(), 36, "a UUID: {id}");
     assert_eq!(
-        rig.fake.received("session.create").await,
+        rig.fake.received_raw("session.create").await,
         json!({
             "sessionId": id,
             "streaming": true,
@@ -126,7 +126,7 @@ async fn resume() {
     assert_eq!(session.id(), "left-behind");
     assert_eq!(session.workspace_path(), Some("/home/user/.copilot/session-state/left-behind"));
     assert_eq!(
-        fake.received("session.resume").await,
+        fake.received_raw("session.resume").await,
         json!({
             "sessionId": "left-behind",
             "streaming": true,
@@ -177,7 +177,7 @@ async fn an_id_is_open_once() {
     let first = client.session().approve_all().resume("same").await.expect("the first");
     let error = client.session().approve_all().resume("same").await.expect_err("the second");
     assert!(matches!(&error, Error::Invalid(text) if text.contains("same")), "{error:?}");
-    assert_eq!(fake.calls("session.resume").len(), 1, "the second was not sent");
+    assert_eq!(fake.calls_raw("session.resume").len(), 1, "the second was not sent");
     client.session().approve_all().resume("another").await.expect("another");
     first.disconnect().await.expect("the end of the first");
     client.session().approve_all().resume("same").await.expect("the id is free again");
@@ -190,22 +190,22 @@ async fn a_failed_attempt_leaves_the_id_free() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
     let create = || client.session().approve_all().configure(|config| config.session_id("mine")).create();
-    fake.on("session.create", |_| Err(error(-32603, "Request session.create failed with message: no")));
+    fake.on_raw("session.create", |_| Err(error(-32603, "Request session.create failed with message: no")));
     assert_eq!(create().await.expect_err("a refusal").code(), Some(-32603));
-    fake.on("session.create", |_| Ok(json!({"sessionId": "another"})));
+    fake.on_raw("session.create", |_| Ok(json!({"sessionId": "another"})));
     assert!(matches!(create().await, Err(Error::Invalid(text)) if text.contains("another")));
-    fake.on("session.create", |_| Ok(json!({"sessionId": 5})));
+    fake.on_raw("session.create", |_| Ok(json!({"sessionId": 5})));
     assert!(matches!(create().await, Err(Error::Decode { error, .. }) if error.path() == "$.sessionId"));
     fake.hold("session.create");
     assert!(matches!(create().await, Err(Error::Timeout { after, .. }) if after.as_secs() == 120));
     assert!(tokio::time::timeout(Duration::from_secs(1), create()).await.is_err(), "given up by the caller");
     fake.settle().await;
-    let left = fake.calls("session.detach");
+    let left = fake.calls_raw("session.detach");
     assert_eq!(
         left,
         vec![json!({"sessionId": "mine"}); 4],
         "what the CLI may have opened is left, a refusal is not"
     );
-    fake.on("session.create", |params| Ok(json!({"sessionId": params["sessionId"]})));
+    fake.on_raw("session.create", |params| Ok(json!({"sessionId": params["sessionId"]})));
     assert_eq!(create().await.expect("the session").id(), "mine");
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use copilot_session::methods::client::HooksInvoke;
+use copilot_session::testing::{FakeCli, error, events as say};
 use copilot_session::types::HookInvokeResponse;
 use copilot_session::{Error, SessionBuilder};
-use copilot_session_tests::fake::{FakeCli, error, say};
 use serde_json::json;
 
 use crate::rig::{Rig, assert_alive};
@@ -21,7 +21,7 @@ async fn disconnect() {
     for (version, method) in LEAVE {
         let rig = Rig::on(FakeCli::of_version(version), SessionBuilder::approve_all).await;
         rig.session.disconnect().await.expect("the end");
-        assert_eq!(rig.fake.received(method).await, json!({"sessionId": rig.session.id()}));
+        assert_eq!(rig.fake.received_raw(method).await, json!({"sessionId": rig.session.id()}));
         rig.session.disconnect().await.expect("nothing to do");
         let (fake, client) = (rig.fake, rig.client);
         drop(rig.session);
@@ -40,9 +40,9 @@ async fn dropping_the_session() {
         let mut events = session.events();
         drop(session);
         fake.settle().await;
-        assert_eq!(fake.calls(method).len(), 0, "a clone is left");
+        assert_eq!(fake.calls_raw(method).len(), 0, "a clone is left");
         drop(clone);
-        assert_eq!(fake.received(method).await, json!({"sessionId": id}));
+        assert_eq!(fake.received_raw(method).await, json!({"sessionId": id}));
         assert!(events.next().await.is_none());
         client.session().approve_all().resume(id).await.expect("the same again");
     }
@@ -79,12 +79,12 @@ async fn handlers_during_the_goodbye() {
     let params = json!({"sessionId": rig.session.id(), "hookType": "sessionEnd", "input": {}});
     let asking = async {
         let call = rig.fake.received_call("session.detach").await;
-        assert_eq!(rig.fake.request("hooks.invoke", params.clone()).await, Ok(json!({})));
-        rig.fake.answer(&call, Ok(json!({"success": true})));
+        assert_eq!(rig.fake.request_raw("hooks.invoke", params.clone()).await, Ok(json!({})));
+        rig.fake.reply(&call, Ok(json!({"success": true})));
     };
     let (ended, ()) = tokio::join!(rig.session.disconnect(), asking);
     ended.expect("the end");
-    let late = rig.fake.request("hooks.invoke", params).await;
+    let late = rig.fake.request_raw("hooks.invoke", params).await;
     assert_eq!(late.expect_err("nobody is there any more")["code"], -32601);
 }
 
@@ -112,7 +112,7 @@ async fn what_was_held_is_freed() {
 #[tokio::test(start_paused = true)]
 async fn a_goodbye_that_fails() {
     let rig = Rig::start().await;
-    rig.fake.on("session.detach", |_| Err(error(-32603, "Session not found")));
+    rig.fake.on_raw("session.detach", |_| Err(error(-32603, "Session not found")));
     let mut events = rig.session.events();
     assert_eq!(rig.session.disconnect().await.expect_err("the refusal").code(), Some(-32603));
     assert!(events.next().await.is_none());

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::{Error, SessionBuilder, SessionEventData};
-use copilot_session_tests::fake::{FakeCli, say};
 use serde_json::json;
 
 use crate::rig::{Rig, connect, next};
@@ -19,7 +19,7 @@ async fn made(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Rig {
         let id = call.params["sessionId"].as_str().expect("an id");
         fake.emit(id, say::event("session.start", json!({"sessionId": id})));
         fake.emit(id, say::event("session.info", json!({"infoType": "early", "message": "early"})));
-        fake.answer(&call, Ok(json!({"sessionId": id})));
+        fake.reply(&call, Ok(json!({"sessionId": id})));
         fake.emit(id, say::event("session.title_changed", json!({"title": "right after"})));
     };
     let (session, ()) = tokio::join!(creating, answering);
@@ -180,7 +180,7 @@ async fn history() {
         {"type": "assistant.message", "data": {"content": 5}},
         {"type": "from.the.future"},
     ]);
-    rig.fake.on("session.getMessages", move |_| Ok(json!({"events": list})));
+    rig.fake.on_raw("session.getMessages", move |_| Ok(json!({"events": list})));
     let messages = rig.session.messages().await.expect("the history");
     let kinds: Vec<_> = messages.iter().map(|event| event.kind()).collect();
     assert_eq!(kinds, ["user.message", "permission.requested", "assistant.message", "from.the.future"]);
@@ -188,9 +188,9 @@ async fn history() {
     rig.fake.settle().await;
     assert_eq!(rig.fake.methods(), ["connect", "session.create", "session.getMessages"]);
 
-    rig.fake.on("session.getMessages", |_| Ok(json!({})));
+    rig.fake.on_raw("session.getMessages", |_| Ok(json!({})));
     assert_eq!(rig.session.messages().await.expect("no history").len(), 0);
-    rig.fake.on("session.getMessages", |_| Ok(json!({"events": {}})));
+    rig.fake.on_raw("session.getMessages", |_| Ok(json!({"events": {}})));
     let error = rig.session.messages().await.expect_err("no list");
     assert!(
         matches!(error, Error::Decode { ref method, .. } if method == "session.getMessages"),

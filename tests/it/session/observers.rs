@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use copilot_session::testing::events as say;
 use copilot_session::{Delivery, SessionEvent, SessionEventData};
-use copilot_session_tests::fake::say;
 
 use crate::rig::{Rig, next};
 

@@ -1,8 +1,8 @@
 //! What a turn comes to when the agent rests.
 
+use copilot_session::testing::events as say;
 use copilot_session::types::SendRequest;
 use copilot_session::{Error, SessionEventData};
-use copilot_session_tests::fake::say;
 use serde_json::json;
 
 use super::VERSIONS;
@@ -35,7 +35,7 @@ async fn what_is_sent() {
     let message_id = rig.session.send(request).await.expect("an id");
     assert!(message_id.starts_with("message-"), "{message_id}");
     assert_eq!(
-        rig.fake.received("session.send").await,
+        rig.fake.received_raw("session.send").await,
         json!({"sessionId": id, "prompt": "hello", "displayPrompt": "hi", "billable": false})
     );
     rig.fake.hold("session.send");
@@ -46,7 +46,7 @@ async fn what_is_sent() {
         for event in [say::user_message("m"), say::assistant_message("at once"), say::idle()] {
             rig.emit(event);
         }
-        rig.fake.answer(&call, Ok(json!({"messageId": "m"})));
+        rig.fake.reply(&call, Ok(json!({"messageId": "m"})));
     };
     let (answer, ()) = tokio::join!(rig.session.send_and_wait("and again".to_owned()), answering);
     assert_eq!(answer.expect("the answer").text(), "at once");

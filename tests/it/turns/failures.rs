@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use copilot_session::Error;
-use copilot_session_tests::fake::{error, say};
+use copilot_session::testing::{error, events as say};
 use serde_json::json;
 
 use super::VERSIONS;
@@ -75,10 +75,10 @@ async fn anothers_failure() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_prompt() {
     let rig = Rig::start().await;
-    rig.fake.on("session.send", |_| Err(error(-32603, "no")));
+    rig.fake.on_raw("session.send", |_| Err(error(-32603, "no")));
     let failed = rig.session.prompt("hello").await.expect_err("the refusal");
     assert_eq!((failed.code(), failed.method()), (Some(-32603), Some("session.send")));
-    rig.fake.on("session.send", |_| Ok(json!({"messageId": "m"})));
+    rig.fake.on_raw("session.send", |_| Ok(json!({"messageId": "m"})));
     let turn = rig.turn().await;
     rig.emit(say::idle());
     turn.await.expect("the answer");

@@ -3,8 +3,8 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
+use copilot_session::testing::events as say;
 use copilot_session::{Error, Limit, Limits, Turn, TurnTimeout};
-use copilot_session_tests::fake::say;
 use serde_json::json;
 use tokio::time::Instant;
 

@@ -1,7 +1,7 @@
 //! The events of a turn.
 
+use copilot_session::testing::events as say;
 use copilot_session::{Delivery, SessionEventData};
-use copilot_session_tests::fake::say;
 use futures_util::StreamExt;
 use serde_json::json;
 

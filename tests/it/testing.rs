@@ -1,0 +1,17 @@
+//! The fake CLI that users of the crate have for their tests.
+
+mod faults;
+mod program;
+mod recordings;
+mod typed;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use copilot_session::testing::FakeCli;
+
+/// What the end of a test with this fake says.
+fn complaint(fake: FakeCli) -> String {
+    let end = catch_unwind(AssertUnwindSafe(|| fake.finish()));
+    let panic = end.expect_err("the fake has something to say");
+    panic.downcast_ref::<String>().expect("a text").clone()
+}

@@ -1,0 +1,97 @@
+//! Traffic that is recorded, and played again.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use copilot_session::testing::{FakeCli, Recorder};
+use copilot_session::types::{ConnectRequest, ProviderConfig};
+use copilot_session::{Client, Error};
+use serde_json::Value;
+
+use super::complaint;
+
+/// A file in memory.
+#[derive(Clone, Default)]
+struct File(Arc<Mutex<Vec<u8>>>);
+
+impl Write for File {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("the file").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl File {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("the file").clone()).expect("text")
+    }
+}
+
+/// One turn of a session.
+async fn turn(client: &Client) -> Result<String, Error> {
+    let provider = ProviderConfig::new("http://localhost").api_key("sk-1");
+    let session = client.session().approve_all().provider(provider).model("m").create().await?;
+    let answer = session.send_and_wait("say s3cret").await?;
+    session.disconnect().await?;
+    Ok(answer.text().to_owned())
+}
+
+/// What a recorder writes has every message, no secrets, and can be played.
+#[tokio::test(start_paused = true)]
+async fn recorded_and_played() {
+    let (fake, file) = (FakeCli::start(), File::default());
+    let (from, to) = fake.streams();
+    let (from, to) = Recorder::new(file.clone()).hide("s3cret").wrap(from, to);
+    let greeting = |request: ConnectRequest| request.token("t0ken");
+    let client = Client::builder().configure(greeting).connect(from, to).await.expect("the greeting");
+    fake.answer("the s3cret is out");
+    assert_eq!(turn(&client).await.expect("the answer"), "the s3cret is out");
+
+    let text = file.text();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let methods: Vec<&str> = lines
+        .iter()
+        .filter(|line| line["dir"] == "client")
+        .filter_map(|line| line["msg"]["method"].as_str())
+        .collect();
+    assert_eq!(methods, fake.methods());
+    assert!(lines.len() > methods.len() * 2 && lines.iter().all(|line| line["t_ms"].is_u64()), "{text}");
+    for secret in ["sk-1", "t0ken", "s3cret"] {
+        assert!(!text.contains(secret), "{secret} stands in {text}");
+    }
+
+    let played = FakeCli::replay(&text);
+    assert_eq!(turn(&played.client().await).await.expect("the answer"), "the [redacted] is out");
+}
+
+/// A real CLI's recording answers a client of today.
+#[tokio::test(start_paused = true)]
+async fn a_real_recording() {
+    let fake = FakeCli::replay(include_str!("../../recordings/1.0.102-streaming.jsonl"));
+    let client = fake.client().await;
+    let session = client.session().approve_all().create().await.expect("the session");
+    let answer = session.send_and_wait("What is 2+2?").await.expect("the answer");
+    assert_eq!(answer.text(), "The answer is 4.");
+}
+
+/// A client that does something else than was recorded fails the test.
+#[tokio::test(start_paused = true)]
+async fn another_client() {
+    let fake = FakeCli::replay(include_str!("../../recordings/1.0.102-streaming.jsonl"));
+    let client = fake.client().await;
+    let session = client.session().approve_all().create().await.expect("the session");
+    session.events().next().await.expect("the first event");
+    let mut turn = session.events();
+    while turn.next().await.is_some() {}
+    let complaint = complaint(fake);
+    assert!(complaint.contains("the client's request `session.send` did not come"), "{complaint}");
+}
+
+#[test]
+#[should_panic(expected = "line 2 is not one of a recording")]
+fn no_recording() {
+    drop(FakeCli::replay("{\"dir\":\"client\",\"msg\":{}}\n{\"msg\":{}}"));
+}
