@@ -112,11 +112,11 @@ impl FakeCli {
 /// text on standard error when the script is wrong or the client did something unexpected.
 pub fn run(script: &str) -> ! {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let status = match runtime {
+    let status = match &runtime {
         Ok(runtime) => runtime.block_on(serve_stdio(script)),
         Err(error) => Err(error.to_string()),
     };
-    // The thread that reads standard input would keep the program alive.
+    // With the runtime still there: its end would wait for the thread that reads standard input.
     std::process::exit(status.unwrap_or_else(|failure| {
         eprintln!("the fake CLI: {failure}");
         FAILED
