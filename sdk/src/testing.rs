@@ -8,7 +8,7 @@
 //! # /*
 //! #[tokio::test(start_paused = true)]
 //! # */
-//! # #[tokio::main(flavor = "current_thread")]
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! async fn greets() {
 //!     let fake = FakeCli::start();
 //!     let client = fake.client().await;

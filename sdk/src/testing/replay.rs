@@ -129,10 +129,10 @@ impl Player<'_> {
         let call = self.fake.find(&what, |log| log.take_call(method, alike)).await?;
         let recorded = params["sessionId"].as_str().or_else(|| self.session_of(id));
         let ours = call.params["sessionId"].as_str();
-        if let (Some(recorded), Some(ours)) = (recorded, ours) {
-            if !self.sessions.iter().any(|(known, _)| known == recorded) {
-                self.sessions.push((recorded.to_owned(), ours.to_owned()));
-            }
+        if let (Some(recorded), Some(ours)) = (recorded, ours)
+            && !self.sessions.iter().any(|(known, _)| known == recorded)
+        {
+            self.sessions.push((recorded.to_owned(), ours.to_owned()));
         }
         self.ids.insert(id.to_string(), call.id);
         Ok(())

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use copilot_session::testing::{FakeCli, Recorder};
 use copilot_session::types::{ConnectRequest, ProviderConfig};
 use copilot_session::{Client, Error};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::complaint;
 
@@ -65,6 +65,30 @@ async fn recorded_and_played() {
 
     let played = FakeCli::replay(&text);
     assert_eq!(turn(&played.client().await).await.expect("the answer"), "the [redacted] is out");
+}
+
+/// Secrets are found by their keys, at any depth, and what only sounds like one is left.
+#[tokio::test(start_paused = true)]
+async fn secrets_by_key() {
+    let (fake, file) = (FakeCli::start(), File::default());
+    let (from, to) = fake.streams();
+    let (from, to) = Recorder::new(file.clone()).wrap(from, to);
+    let client = Client::builder().connect(from, to).await.expect("the greeting");
+    let secrets = json!([
+        {"gitHubToken": "hush", "list": [{"bearerToken": "hush", "x-api-key": "hush"}]},
+        {"Authorization": "Bearer hush", "env": {"PATH": "hush"}, "secret": {"of": "hush"}},
+    ]);
+    let plain = json!({"token": null, "inputTokens": 5, "tokenizer": "kept", "headers": [1]});
+    fake.notify_raw("custom", json!({"secrets": secrets, "plain": plain}));
+    fake.settle().await;
+    let text = file.text();
+    let notice = text.lines().find(|line| line.contains("custom")).expect("it is recorded");
+    let notice: Value = serde_json::from_str(notice).expect("JSON");
+    let hidden = secrets.to_string().replace("Bearer hush", "hush").replace(r#"{"of":"hush"}"#, r#""hush""#);
+    let hidden = hidden.replace("hush", "[redacted]");
+    assert_eq!(notice["msg"]["params"]["secrets"].to_string(), hidden);
+    assert_eq!(notice["msg"]["params"]["plain"], plain);
+    drop(client);
 }
 
 /// A real CLI's recording answers a client of today.
