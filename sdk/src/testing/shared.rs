@@ -36,6 +36,7 @@ pub(super) struct Shared {
     /// What comes of the next prompts.
     pub turns: Mutex<VecDeque<Vec<Value>>>,
     pub log: watch::Sender<Log>,
+    /// Unbounded: a test says what it says at once, and the pipe behind it is what holds so many bytes.
     outgoing: mpsc::UnboundedSender<Outgoing>,
     pub client_end: Mutex<Option<(DuplexStream, DuplexStream)>>,
     /// Whether our end of the stream stays open when the client has ended its own.

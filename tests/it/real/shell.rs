@@ -11,6 +11,7 @@ use copilot_session_tests::cli::{cli_path, cli_path_of};
 use copilot_session_tests::model::Script;
 use tokio::sync::mpsc;
 
+use super::lifeline::lifeline;
 use super::rig::{Rig, soon};
 
 /// The last version at hand that sends `shell.output` and `shell.exit`.
@@ -107,22 +108,15 @@ async fn commands_are_killed_on_the_older_cli() {
 async fn a_time_limit_kills() {
     for rig in rigs().await {
         let session = rig.session(SessionBuilder::deny_all).await;
-        let pid = rig.folder().join("pid");
-        let text = format!("echo begun; echo $$ > {}; sleep 1000", pid.display());
+        let (take, loose) = lifeline(rig.folder(), "command.lifeline");
+        let text = format!("echo begun; {take}; sleep 1000");
         let late = session.shell(text).timeout(Duration::from_secs(2)).into_future();
         let output = soon("the time limit", late).await.expect("what it said");
         assert!(output.is_timed_out() && !output.is_success(), "{output:?}");
         if !rig.client.version().has(Feature::ShellNotifications) {
             assert_eq!(output.output().trim_end(), "begun");
         }
-        let pid = std::fs::read_to_string(pid).expect("the command had begun");
-        let process = std::path::PathBuf::from(format!("/proc/{}", pid.trim()));
-        let gone = async {
-            while process.exists() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        soon("the command to be killed", gone).await;
+        loose.taken().await.cut("the command, with what it started,").await;
         rig.finish().await;
     }
 }
