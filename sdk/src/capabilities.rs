@@ -29,20 +29,21 @@ pub(crate) struct Known {
 impl Known {
     /// Takes what an event says, which counts more than what was known.
     pub fn change(&mut self, data: &str) {
-        let new = Self::read(data);
-        self.elicitation = new.elicitation.or(self.elicitation);
-        self.mcp_apps = new.mcp_apps.or(self.mcp_apps);
-        self.canvases = new.canvases.or(self.canvases);
-        self.extensions = new.extensions.or(self.extensions);
+        *self = Self::read(data).or(std::mem::take(self));
     }
 
     /// Takes what the answer says that opened the session, which counts less.
     pub fn begin(&mut self, capabilities: &str) {
-        let changed = std::mem::replace(self, Self::read(capabilities));
-        self.elicitation = changed.elicitation.or(self.elicitation);
-        self.mcp_apps = changed.mcp_apps.or(self.mcp_apps);
-        self.canvases = changed.canvases.or(self.canvases);
-        self.extensions = changed.extensions.or(self.extensions);
+        *self = std::mem::take(self).or(Self::read(capabilities));
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            elicitation: self.elicitation.or(other.elicitation),
+            mcp_apps: self.mcp_apps.or(other.mcp_apps),
+            canvases: self.canvases.or(other.canvases),
+            extensions: self.extensions.or(other.extensions),
+        }
     }
 
     pub fn get(&self) -> Capabilities {
