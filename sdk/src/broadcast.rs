@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::connection::quote;
 use crate::event::SessionEvent;
-use crate::handler::HandlerContext;
+use crate::handler::{HandlerContext, Serves};
 use crate::json;
 use crate::reply::{self, IntoReply};
 use crate::session_state::SessionState;
@@ -41,7 +41,8 @@ where
         };
         let (fields, handle) = (form.fields, Arc::clone(&handle));
         let context = HandlerContext { session: Arc::clone(session) };
-        owed.run(async move |owed| match reply::replied(|| handle(data, context)).await {
+        let limit = context.limit();
+        owed.run(async move |owed| match reply::replied(limit, || handle(data, context)).await {
             Ok(reply) => owed.give(&fields(reply)),
             Err(failure) => owed.fail(&failure),
         });

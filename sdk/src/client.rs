@@ -7,9 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::client_builder::ClientBuilder;
-use crate::connection::{ClientHandlers, Connection, Diagnose};
+use crate::connection::{Connection, Diagnose, Options};
 use crate::error::{Closed, Error};
-use crate::frame;
 use crate::process::{Process, ShutdownTimes, Watcher};
 use crate::rpc::{self, Caller};
 use crate::server_rpc::ServerRpc;
@@ -68,9 +67,8 @@ pub(crate) type TraceProvider = Arc<dyn Fn() -> Option<TraceContext> + Send + Sy
 #[derive(Default)]
 pub(crate) struct Setup {
     pub greeting: ConnectRequest,
-    pub handlers: ClientHandlers,
     pub trace: Option<TraceProvider>,
-    pub message_limit: Option<usize>,
+    pub options: Options,
 }
 
 impl ClientInner {
@@ -131,10 +129,9 @@ impl Client {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let Setup { greeting, handlers, trace, message_limit } = setup;
-        let largest = message_limit.unwrap_or(frame::LARGEST);
+        let Setup { greeting, trace, options } = setup;
         let diagnose = diagnose(peer.process.as_ref().map(|process| process.watcher().clone()));
-        let caller = Caller::new(Connection::open(from, to, largest, handlers, diagnose), None);
+        let caller = Caller::new(Connection::open(from, to, options, diagnose), None);
         let ended = EndOnDrop(Some(caller.connection()));
         let version = rpc::within("the handshake with the CLI", limit, greet(&caller, &greeting)).await?;
         ended.keep();

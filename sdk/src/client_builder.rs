@@ -149,7 +149,7 @@ impl ClientBuilder {
         if M::NAME == GitHubTelemetryEvent::NAME {
             self.setup.greeting.enable_git_hub_telemetry_forwarding = Some(true);
         }
-        self.setup.handlers.insert(M::NAME, handler::typed::<M, _, _, _>(handle));
+        self.setup.options.handlers.insert(M::NAME, handler::typed::<M, _, _, _>(handle));
         self
     }
 
@@ -180,11 +180,19 @@ impl ClientBuilder {
         self
     }
 
+    /// How long a handler of this client may take; then it is dropped and counts as failed. Default: as long
+    /// as it likes. For those of a session see
+    /// [`SessionBuilder::handler_limit`](crate::SessionBuilder::handler_limit).
+    pub fn handler_limit(mut self, limit: Duration) -> Self {
+        self.setup.options.handler_limit = Some(limit);
+        self
+    }
+
     /// The largest message taken from the CLI, in bytes. Default: 256 MiB. A larger one is passed over
     /// without being kept: a request is answered with an error, a call that it answers fails with
     /// [`Error::Decode`], and an event is lost but for a warning in the log.
     pub fn message_limit(mut self, bytes: usize) -> Self {
-        self.setup.message_limit = Some(bytes);
+        self.setup.options.message_limit = bytes;
         self
     }
 

@@ -17,6 +17,7 @@ use crate::handler::{ClientContext, Handler};
 use crate::json;
 use crate::notices::Notices;
 use crate::rpc;
+use crate::running::Running;
 use crate::session_state::SessionState;
 use crate::shell_routes::{self, ShellRoutes};
 use crate::wire::DecodeError;
@@ -46,9 +47,27 @@ pub(crate) struct Connection {
     leaving: Mutex<HashMap<String, oneshot::Receiver<Reply>>>,
     /// What the client itself handles, by method.
     handlers: ClientHandlers,
+    handler_limit: Option<Duration>,
+    /// The handlers at work on the CLI's requests, by id.
+    requests: Running,
     notices: Notices,
     shells: ShellRoutes,
     closed: watch::Sender<Option<Closed>>,
+}
+
+/// What a connection is made with, beside its streams.
+pub(crate) struct Options {
+    pub handlers: ClientHandlers,
+    /// How long a handler of the client may take.
+    pub handler_limit: Option<Duration>,
+    /// The largest message taken, in bytes.
+    pub message_limit: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { handlers: HashMap::new(), handler_limit: None, message_limit: frame::LARGEST }
+    }
 }
 
 /// What a client handles, whatever the session.
@@ -83,12 +102,13 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Connection {
-    /// Starts the two tasks. Messages above `limit` bytes are not taken.
-    pub fn open<R, W>(from: R, to: W, limit: usize, handlers: ClientHandlers, diagnose: Diagnose) -> Arc<Self>
+    /// Starts the two tasks.
+    pub fn open<R, W>(from: R, to: W, options: Options, diagnose: Diagnose) -> Arc<Self>
     where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
+        let Options { handlers, handler_limit, message_limit } = options;
         let (outgoing, queue) = mpsc::unbounded_channel();
         let connection = Arc::new(Self {
             outgoing,
@@ -96,12 +116,14 @@ impl Connection {
             sessions: Mutex::default(),
             leaving: Mutex::default(),
             handlers,
+            handler_limit,
+            requests: Running::default(),
             notices: Notices::default(),
             shells: ShellRoutes::default(),
             closed: watch::Sender::new(None),
         });
         tokio::spawn(write(to, queue, Arc::clone(&connection)));
-        tokio::spawn(read(Frames::new(from, limit), Arc::clone(&connection), diagnose));
+        tokio::spawn(read(Frames::new(from, message_limit), Arc::clone(&connection), diagnose));
         connection
     }
 
@@ -181,6 +203,16 @@ impl Connection {
     /// What the client itself handles.
     pub fn handler(&self, method: &str) -> Option<Handler<ClientContext>> {
         self.handlers.get(method).cloned()
+    }
+
+    /// How long a handler of the client may take.
+    pub fn handler_limit(&self) -> Option<Duration> {
+        self.handler_limit
+    }
+
+    /// The handlers at work on the CLI's requests, by id.
+    pub fn requests(&self) -> &Running {
+        &self.requests
     }
 
     /// Who watches which notification, whatever the session.
@@ -267,6 +299,7 @@ impl Connection {
         for session in sessions.into_values() {
             session.end(Some(reason.clone()));
         }
+        self.requests.cancel_all();
         self.notices.end(Ended::Connection(reason.clone()));
         self.closed.send_if_modified(|closed| {
             let first = closed.is_none();

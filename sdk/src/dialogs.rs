@@ -76,7 +76,7 @@ where
         let handle = Arc::clone(&handle);
         async move {
             let choices = request.choices.clone().unwrap_or_default();
-            let result = reply::replied(|| handle(request, context)).await?;
+            let result = handle(request, context).await.into_reply()?;
             Ok::<_, String>(complete(result, &choices))
         }
     };

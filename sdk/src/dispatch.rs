@@ -1,7 +1,6 @@
 //! What becomes of each message the CLI sends. Runs on the reader, so it only sorts and hands over.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::connection::{Connection, NoResult};
 use crate::error::RpcError;
@@ -138,6 +137,11 @@ fn notification(connection: &Arc<Connection>, method: &str, params: &str) {
             connection.notices().push(method, params);
             deleted(connection, params);
         }
+        "$/cancelRequest" => {
+            if let Ok([Some(id)]) = json::pick(params, ["id"]) {
+                connection.requests().cancel(id);
+            }
+        }
         _ => {
             connection.notices().push(method, params);
             // Some methods of the schema come as notifications, whose answer nobody wants.
@@ -177,26 +181,15 @@ fn event(connection: &Connection, params: &str) {
 }
 
 fn request(connection: &Arc<Connection>, id: &str, method: &str, params: &str) {
-    let answer = Answer::new(Arc::clone(connection), id);
-    let Some(Handling { call, session }) = handling(connection, method, params) else {
-        let error = RpcError::new(RpcError::METHOD_NOT_FOUND, format!("Unhandled method {method}"));
-        return answer.give(Err(error));
-    };
-    let Some(session) = session else {
-        tokio::spawn(async move { answer.give(call().await) });
-        return;
-    };
-    // Ended with its session, which gives an error for an answer.
-    // The CLI's ids may repeat, as `null` does.
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let key = COUNT.fetch_add(1, Ordering::Relaxed).to_string();
-    session.requests().begin(&key);
-    let (state, ours) = (Arc::clone(&session), key.clone());
-    let task = tokio::spawn(async move {
-        answer.give(call().await);
-        state.requests().end(&ours);
-    });
-    session.requests().set(&key, task.abort_handle());
+    let hook = if method == HooksInvoke::NAME { hooks::kind_of(params) } else { None };
+    let answer = Answer::new(connection, id, hook);
+    match handling(connection, method, params) {
+        Some(Handling { call, session }) => answer.run(session, call),
+        None => {
+            let error = RpcError::new(RpcError::METHOD_NOT_FOUND, format!("Unhandled method {method}"));
+            answer.give(Err(error));
+        }
+    }
 }
 
 /// What is to be done about a request.

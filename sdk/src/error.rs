@@ -156,6 +156,8 @@ impl RpcError {
     pub const INVALID_PARAMS: i64 = -32602;
     /// The method failed.
     pub const INTERNAL_ERROR: i64 = -32603;
+    /// The request was given up by whoever made it, by `$/cancelRequest`.
+    pub const REQUEST_CANCELLED: i64 = -32800;
     /// The TCP server wants its connection token before anything else.
     pub const AUTHENTICATION_REQUIRED: i64 = -32001;
     /// The connection token is wrong, or missing.

@@ -2,9 +2,11 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::connection::Connection;
 use crate::error::RpcError;
+use crate::hooks;
 use crate::reply::{self, IntoReply};
 use crate::rpc::{Caller, ClientMethod};
 use crate::server_rpc::ServerRpc;
@@ -16,12 +18,18 @@ use crate::wire::{self, Wire};
 pub(crate) type Handler<Context> = Arc<dyn Fn(Box<str>, Context) -> Answering + Send + Sync>;
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<String, RpcError>> + Send>>;
 
+/// Whom a handler works for.
+pub(crate) trait Serves: Send + 'static {
+    /// How long a handler may take.
+    fn limit(&self) -> Option<Duration>;
+}
+
 /// Gives typed code the form all handlers have.
 #[inline]
 pub(crate) fn typed<M, Context, F, Fut>(handle: F) -> Handler<Context>
 where
     M: ClientMethod,
-    Context: Send + 'static,
+    Context: Serves,
     F: Fn(M::Params, Context) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
 {
@@ -30,8 +38,8 @@ where
         let handle = Arc::clone(&handle);
         Box::pin(async move {
             let params = decode::<M>(&params)?;
-            let result = reply::caught(|| handle(params, context)).await;
-            let result = result.map_err(|panic| RpcError::new(RpcError::INTERNAL_ERROR, panic))?;
+            let result = reply::caught(context.limit(), || handle(params, context)).await;
+            let result = result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure))?;
             result.map(|result| result_json(&result))
         })
     })
@@ -55,7 +63,7 @@ where
         Box::pin(async move {
             let result = match decode::<M>(&params) {
                 Ok(params) => {
-                    let result = reply::replied(|| handle(params, context)).await;
+                    let result = reply::replied(context.limit(), || handle(params, context)).await;
                     result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure))
                 }
                 Err(error) => Err(error),
@@ -78,7 +86,7 @@ fn result_json(result: &dyn Wire) -> String {
 }
 
 #[inline]
-fn decode<M: ClientMethod>(params: &str) -> Result<M::Params, RpcError> {
+pub(crate) fn decode<M: ClientMethod>(params: &str) -> Result<M::Params, RpcError> {
     wire::from_json(params).map_err(|error| RpcError::new(RpcError::INVALID_PARAMS, error.to_string()))
 }
 
@@ -97,6 +105,12 @@ impl HandlerContext {
     /// Calls on the session. A handler runs beside the reader, so it may wait for them.
     pub fn rpc(&self) -> SessionRpc<'_> {
         SessionRpc(self.session.caller())
+    }
+}
+
+impl Serves for HandlerContext {
+    fn limit(&self) -> Option<Duration> {
+        self.session.handler_limit()
     }
 }
 
@@ -129,35 +143,83 @@ impl ClientContext {
     }
 }
 
+impl Serves for ClientContext {
+    fn limit(&self) -> Option<Duration> {
+        self.caller.connection().handler_limit()
+    }
+}
+
 impl std::fmt::Debug for ClientContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ClientContext").field("session_id", &self.session_id).finish_non_exhaustive()
     }
 }
 
-/// The answer owed to one request. Dropped without one, as when the handler panics, it answers with an error.
+/// The answer owed to one request. Dropped without one, as when the handler panics or the session ends, it
+/// answers with an error; a hook that may refuse refuses.
 pub(crate) struct Answer {
     connection: Arc<Connection>,
-    id: Option<String>,
+    id: String,
+    /// By what the request is known to those that may end its handler.
+    key: String,
+    session: Option<Arc<SessionState>>,
+    /// The type of a hook.
+    hook: Option<&'static str>,
+    given: bool,
 }
 
 impl Answer {
-    pub fn new(connection: Arc<Connection>, id: &str) -> Self {
-        Self { connection, id: Some(id.to_owned()) }
+    pub fn new(connection: &Arc<Connection>, id: &str, hook: Option<&'static str>) -> Self {
+        let key = connection.requests().begin_as(id);
+        let (connection, id) = (Arc::clone(connection), id.to_owned());
+        Self { connection, id, key, session: None, hook, given: false }
     }
 
     pub fn give(mut self, answer: Result<String, RpcError>) {
-        if let Some(id) = self.id.take() {
-            self.connection.respond(&id, &answer);
+        self.send(&answer);
+    }
+
+    /// Runs the code that answers, until it is done, or its session is, or the CLI wants no answer any more.
+    pub fn run(
+        mut self,
+        session: Option<Arc<SessionState>>,
+        call: impl FnOnce() -> Answering + Send + 'static,
+    ) {
+        let (connection, key) = (Arc::clone(&self.connection), self.key.clone());
+        if let Some(session) = &session {
+            session.requests().begin(&key);
         }
+        self.session.clone_from(&session);
+        let task = tokio::spawn(async move { self.give(call().await) });
+        connection.requests().set(&key, task.abort_handle());
+        if let Some(session) = session {
+            session.requests().set(&key, task.abort_handle());
+        }
+    }
+
+    fn send(&mut self, answer: &Result<String, RpcError>) {
+        self.given = true;
+        self.connection.requests().end(&self.key);
+        if let Some(session) = &self.session {
+            session.requests().end(&self.key);
+        }
+        self.connection.respond(&self.id, answer);
     }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        if let Some(id) = self.id.take() {
-            let error = RpcError::new(RpcError::INTERNAL_ERROR, "the handler ended without an answer");
-            self.connection.respond(&id, &Err(error));
+        if self.given {
+            return;
         }
+        let error = match self.connection.requests().end(&self.key) {
+            true => RpcError::new(RpcError::INTERNAL_ERROR, "the handler ended without an answer"),
+            false => RpcError::new(RpcError::REQUEST_CANCELLED, "the request was cancelled"),
+        };
+        let answer = match self.hook {
+            Some(kind) => hooks::closed(kind, Err(error)),
+            None => Err(error),
+        };
+        self.send(&answer);
     }
 }

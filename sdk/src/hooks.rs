@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::connection::quote;
 use crate::error::RpcError;
-use crate::handler::{Answering, Handler, HandlerContext};
+use crate::handler::{Answering, Handler, HandlerContext, Serves};
 use crate::json;
 use crate::reply::{self, IntoReply};
 use crate::rpc;
@@ -167,7 +167,7 @@ impl Hooks {
             let (input, handle) = (wire::from_json::<H>(input), Arc::clone(&handle));
             Box::pin(async move {
                 let output = match input {
-                    Ok(input) => reply::replied(|| handle(input, context)).await,
+                    Ok(input) => reply::replied(context.limit(), || handle(input, context)).await,
                     Err(error) => Err(error.to_string()),
                 };
                 answer(H::TYPE, output.map(|output| Some(wire::to_json(&output))))
@@ -187,7 +187,7 @@ impl Hooks {
             let handle = Arc::clone(&handle);
             Box::pin(async move {
                 let kind = hook.hook_type.clone();
-                let output = reply::replied(|| handle(hook, context)).await;
+                let output = reply::replied(context.limit(), || handle(hook, context)).await;
                 answer(&kind, output.map(|output| (!output.is_null()).then(|| output.to_string())))
             })
         }));
@@ -233,7 +233,7 @@ fn answer(kind: &str, output: Result<Option<String>, String>) -> Result<String, 
 
 /// A hook that failed, or whose output cannot be sent, refuses where its opinion may be a refusal: to the
 /// CLI an error is no opinion.
-fn closed(kind: &str, result: Result<String, RpcError>) -> Result<String, RpcError> {
+pub(crate) fn closed(kind: &str, result: Result<String, RpcError>) -> Result<String, RpcError> {
     let sendable = |result: String| match rpc::check_depth(&result) {
         Ok(()) => Ok(result),
         Err(error) => Err(RpcError::new(RpcError::INTERNAL_ERROR, error.to_string())),
@@ -248,6 +248,13 @@ fn closed(kind: &str, result: Result<String, RpcError>) -> Result<String, RpcErr
         };
         Ok(format!(r#"{{"output":{refusal}}}"#))
     })
+}
+
+/// The type of the hook that these params of `hooks.invoke` call, if it is known.
+pub(crate) fn kind_of(params: &str) -> Option<&'static str> {
+    let [kind] = json::pick(params, ["hookType"]).ok()?;
+    let kind = json::string(kind?)?;
+    TYPES.iter().copied().find(|known| *known == kind)
 }
 
 /// A handler of `hooks.invoke` that refuses where it fails, as the hooks with types do.

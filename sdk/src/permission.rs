@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::broadcast::{Ask, Owed};
 use crate::event::SessionEvent;
-use crate::handler::HandlerContext;
+use crate::handler::{HandlerContext, Serves};
 use crate::json;
 use crate::reply::{self, IntoReply, replies};
 use crate::session_state::SessionState;
@@ -220,9 +220,11 @@ where
     Arc::new(move |session, event| {
         let Some((owed, request)) = read(session, event) else { return };
         let (decide, context) = (Arc::clone(&decide), HandlerContext { session: Arc::clone(session) });
-        owed.run(async move |owed| match reply::replied(|| decide(request, context.clone())).await {
-            Ok(decision) => give(owed, decision, &context),
-            Err(failure) => owed.fail(&failure),
+        owed.run(async move |owed| {
+            match reply::replied(context.limit(), || decide(request, context.clone())).await {
+                Ok(decision) => give(owed, decision, &context),
+                Err(failure) => owed.fail(&failure),
+            }
         });
     })
 }

@@ -2,7 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Poll, ready};
+use std::time::Duration;
 
 /// Something a handler may return where `R` is asked for: an `R`, what is short for one, or a `Result`
 /// of these, whose error counts as a failure of the handler.
@@ -48,23 +49,35 @@ impl IntoReply<String> for &str {
 /// A reply to come, or why there is none.
 pub(crate) type Replying<R> = Pin<Box<dyn Future<Output = Result<R, String>> + Send>>;
 
-/// Runs a handler to its end, of which a panic is one.
-pub(crate) async fn caught<T>(call: impl FnOnce() -> T + Send) -> Result<T::Output, String>
+/// Runs a handler to its end, of which a panic is one, and the time limit another.
+pub(crate) async fn caught<T>(
+    limit: Option<Duration>,
+    call: impl FnOnce() -> T + Send,
+) -> Result<T::Output, String>
 where
     T: Future + Send,
 {
     const PANICKED: &str = "the handler panicked";
+    let mut timer = limit.map(|limit| (Box::pin(tokio::time::sleep(limit)), limit));
     let Ok(future) = catch_unwind(AssertUnwindSafe(call)) else { return Err(PANICKED.to_owned()) };
     let mut future = pin!(future);
     std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-        Ok(poll) => poll.map(Ok),
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Ok(Poll::Pending) => {
+            let Some((timer, limit)) = &mut timer else { return Poll::Pending };
+            ready!(timer.as_mut().poll(context));
+            Poll::Ready(Err(format!("the handler took longer than {limit:?}")))
+        }
         Err(_) => Poll::Ready(Err(PANICKED.to_owned())),
     })
     .await
 }
 
 /// Runs a handler to its end and gives its reply, or why there is none.
-pub(crate) async fn replied<R, T>(call: impl FnOnce() -> T + Send) -> Result<R, String>
+pub(crate) async fn replied<R, T>(
+    limit: Option<Duration>,
+    call: impl FnOnce() -> T + Send,
+) -> Result<R, String>
 where
     T: Future<Output: IntoReply<R>> + Send,
 {
@@ -73,5 +86,5 @@ where
         let handling = call();
         async move { handling.await.into_reply() }
     };
-    caught(replying).await?
+    caught(limit, replying).await?
 }

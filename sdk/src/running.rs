@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::task::AbortHandle;
 
@@ -24,6 +25,17 @@ impl Running {
         }
     }
 
+    /// A request has come whose id may be that of another at work, as `null` may. Gives what it is known by.
+    pub fn begin_as(&self, id: &str) -> String {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        if self.begin(id) {
+            return id.to_owned();
+        }
+        let key = format!("{id} again {}", COUNT.fetch_add(1, Ordering::Relaxed));
+        self.begin(&key);
+        key
+    }
+
     /// Its handler runs as this task.
     pub fn set(&self, request: &str, task: AbortHandle) {
         match lock(&self.0).get_mut(request) {
@@ -42,7 +54,7 @@ impl Running {
         lock(&self.0).is_empty()
     }
 
-    /// Ends the handler of a request that needs no answer any more.
+    /// Ends the handler of a request whose answer nobody wants any more.
     pub fn cancel(&self, request: &str) {
         let task = lock(&self.0).remove(request);
         if let Some(Some(task)) = task {

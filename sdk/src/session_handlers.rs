@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::broadcast::{self, Ask};
 use crate::dialogs::{self, Command};
 use crate::error::RpcError;
 use crate::event::SessionEvent;
-use crate::handler::{self, Handler, HandlerContext};
+use crate::handler::{self, Handler, HandlerContext, Serves};
 use crate::hooks::{self, Hook, Hooks, OtherHook};
 use crate::methods;
 use crate::permission::{self, Decision, PermissionRequest};
@@ -34,6 +35,8 @@ pub(crate) struct Registered {
     pub transforms: HashMap<String, Transform>,
     /// Description and code by name.
     pub commands: BTreeMap<String, (String, Command)>,
+    /// How long each handler may take.
+    limit: Option<Duration>,
 }
 
 impl Registered {
@@ -53,7 +56,7 @@ impl Registered {
 
     /// In the form in which they are looked up.
     pub fn into_handlers(self, tools: HashMap<String, Tool>) -> Handlers {
-        let Self { mut requests, mut broadcasts, hooks, transforms, commands } = self;
+        let Self { mut requests, mut broadcasts, hooks, transforms, commands, limit } = self;
         if !hooks.is_empty() {
             requests.insert(HOOKS, hooks.into_handler());
         }
@@ -64,7 +67,7 @@ impl Registered {
             let commands = commands.into_iter().map(|(name, (_, command))| (name, command));
             broadcasts.insert("command.execute", dialogs::commands(commands.collect()));
         }
-        Handlers { tools, requests, broadcasts }
+        Handlers { tools, requests, broadcasts, limit }
     }
 }
 
@@ -204,7 +207,7 @@ impl SessionBuilder {
         let run = Arc::new(run);
         let command: Command = Arc::new(move |request, context| {
             let run = Arc::clone(&run);
-            Box::pin(reply::replied(move || run(request, context)))
+            Box::pin(reply::replied(None, move || run(request, context)))
         });
         self.registered.commands.insert(name.into(), (description.into(), command));
         self
@@ -254,7 +257,8 @@ impl SessionBuilder {
         let change = Arc::new(transform);
         let transform: Transform = Arc::new(move |text, context| {
             let change = Arc::clone(&change);
-            Box::pin(reply::replied(move || change(text, context)))
+            let limit = context.limit();
+            Box::pin(reply::replied(limit, move || change(text, context)))
         });
         self.registered.requests.remove(TRANSFORM);
         self.registered.transforms.insert(section.into(), transform);
@@ -297,6 +301,14 @@ impl SessionBuilder {
         Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
     {
         self.request::<M>(handler::typed::<M, _, _, _>(handle))
+    }
+
+    /// How long each call of a handler may take, those of tools and of permission requests included; then it
+    /// is dropped and counts as failed, which for what asks leave is a no. Default: as long as it likes, since
+    /// tools run for long and people are asked.
+    pub fn handler_limit(mut self, limit: Duration) -> Self {
+        self.registered.limit = Some(limit);
+        self
     }
 
     /// Calls the closure for every event from the very first, on a task of its own as

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use crate::broadcast::Ask;
 use crate::capabilities::Known;
@@ -25,6 +26,7 @@ pub(crate) struct SessionState {
     observers: Arc<Observers<SessionEvent>>,
     notices: Notices,
     handlers: Mutex<Handlers>,
+    handler_limit: Option<Duration>,
     running: Running,
     requests: Running,
     capabilities: Mutex<Known>,
@@ -43,6 +45,8 @@ pub(crate) struct Handlers {
     pub requests: HashMap<&'static str, Handler<HandlerContext>>,
     /// By the kind of event that asks.
     pub broadcasts: HashMap<&'static str, Ask>,
+    /// How long each may take.
+    pub limit: Option<Duration>,
 }
 
 impl SessionState {
@@ -59,6 +63,7 @@ impl SessionState {
             versions,
             observers: Observers::with_backlog(),
             notices: Notices::default(),
+            handler_limit: handlers.limit,
             handlers: Mutex::new(handlers),
             running: Running::default(),
             requests: Running::default(),
@@ -93,6 +98,11 @@ impl SessionState {
     /// The handlers at work on the CLI's JSON-RPC requests, by id.
     pub fn requests(&self) -> &Running {
         &self.requests
+    }
+
+    /// How long a handler may take.
+    pub fn handler_limit(&self) -> Option<Duration> {
+        self.handler_limit
     }
 
     pub fn handler(&self, method: &str) -> Option<Handler<HandlerContext>> {

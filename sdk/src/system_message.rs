@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::error::RpcError;
 use crate::handler::{self, Handler, HandlerContext};
 use crate::methods;
 use crate::reply;
 use crate::types::{
     ProtocolMarkerSectionOverride, ProtocolMarkerSectionOverrideTransform, ProtocolSectionOverride,
     ProtocolSystemMessageAppendConfig, ProtocolSystemMessageConfig, ProtocolSystemMessageCustomizeConfig,
-    SystemMessageSectionContent, SystemMessageTransformParams, SystemMessageTransformResult,
+    SystemMessageSectionContent, SystemMessageTransformResult,
 };
+use crate::wire;
 
 /// The configuration with more text at the end. A message that is replaced as a whole gets it, too.
 #[inline]
@@ -74,15 +74,16 @@ pub(crate) type Transform = Arc<dyn Fn(String, HandlerContext) -> reply::Replyin
 /// The handler of `systemMessage.transform`. A section whose code fails stays as it is.
 pub(crate) fn handler(by_section: HashMap<String, Transform>) -> Handler<HandlerContext> {
     let by_section = Arc::new(by_section);
-    let handle = move |params: SystemMessageTransformParams, context: HandlerContext| {
+    Arc::new(move |params, context| {
         let by_section = Arc::clone(&by_section);
-        async move {
+        Box::pin(async move {
+            let params = handler::decode::<methods::client::SystemMessageTransform>(&params)?;
             let mut sections = BTreeMap::new();
             for (id, section) in params.sections {
                 let content = match by_section.get(&id) {
                     Some(transform) => {
-                        let changed = reply::caught(|| transform(section.content.clone(), context.clone()));
-                        changed.await.and_then(|changed| changed).unwrap_or_else(|failure| {
+                        let changed = transform(section.content.clone(), context.clone()).await;
+                        changed.unwrap_or_else(|failure| {
                             tracing::warn!(section = id, failure, "a section transform failed");
                             section.content
                         })
@@ -91,8 +92,7 @@ pub(crate) fn handler(by_section: HashMap<String, Transform>) -> Handler<Handler
                 };
                 sections.insert(id, SystemMessageSectionContent::new(content));
             }
-            Ok::<_, RpcError>(SystemMessageTransformResult::new(sections))
-        }
-    };
-    handler::typed::<methods::client::SystemMessageTransform, _, _, _>(handle)
+            Ok(wire::to_json(&SystemMessageTransformResult::new(sections)))
+        })
+    })
 }

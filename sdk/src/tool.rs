@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::broadcast::Owed;
 use crate::error::Error;
 use crate::event::SessionEvent;
-use crate::handler::HandlerContext;
+use crate::handler::{HandlerContext, Serves};
 use crate::json;
 use crate::reply;
 use crate::session_state::SessionState;
@@ -285,9 +285,9 @@ pub(crate) fn requested(session: &Arc<SessionState>, event: &SessionEvent) {
     owed.run(async move |owed| {
         let arguments = request.arguments.clone().unwrap_or_else(|| serde_json::json!({}));
         let context = ToolContext { handler, request };
-        match reply::caught(|| (tool.run)(arguments, context)).await {
+        match reply::caught(context.limit(), || (tool.run)(arguments, context)).await {
             Ok(result) => owed.give(&fields(&result)),
-            Err(_) => owed.fail("The tool ended without a result."),
+            Err(failure) => owed.fail(&format!("The tool ended without a result: {failure}.")),
         }
     });
 }

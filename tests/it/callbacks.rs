@@ -18,6 +18,7 @@ mod system_message;
 mod tokens;
 
 use std::fmt;
+use std::time::Duration;
 
 use copilot_session::SessionBuilder;
 use copilot_session::testing::{FakeCli, RawAnswer, Side, error};
@@ -36,14 +37,20 @@ enum Does {
     PanicLate,
     /// Returns an error whose text panics.
     FailWithoutWords,
+    /// Never ends.
+    TakeTooLong,
 }
 
+/// How long the handlers of the tests may take. Time stands still while anything else is to be done.
+const LIMIT: Duration = Duration::from_millis(10);
+
 /// All that ends in a failure, with the failure's text.
-const FAILURES: [(Does, &str); 4] = [
+const FAILURES: [(Does, &str); 5] = [
     (Does::Fail, "no \"luck\""),
     (Does::PanicAtOnce, "the handler panicked"),
     (Does::PanicLate, "the handler panicked"),
     (Does::FailWithoutWords, "the handler panicked"),
+    (Does::TakeTooLong, "the handler took longer than 10ms"),
 ];
 
 /// The error of a handler.
@@ -65,6 +72,9 @@ impl Does {
         async move {
             tokio::task::yield_now().await;
             assert_ne!(self, Self::PanicLate, "a handler panics late in a test");
+            if self == Self::TakeTooLong {
+                std::future::pending().await
+            }
             if self == Self::Work { Ok(reply) } else { Err(Failure { has_words: self == Self::Fail }) }
         }
     }
@@ -81,6 +91,8 @@ impl Rig {
     async fn sent_after(&self, event: Value) -> Vec<(String, Value)> {
         let before = self.fake.frames().len();
         self.emit(event);
+        self.fake.settle().await;
+        tokio::time::sleep(2 * LIMIT).await;
         self.fake.settle().await;
         let frames = self.fake.frames().into_iter().skip(before);
         let ours = frames.filter(|frame| frame.from == Side::Client && frame.json.get("method").is_some());
@@ -120,7 +132,7 @@ impl Request {
     }
 
     async fn rig(&self, does: Does) -> Rig {
-        Rig::with(|session| (self.handle)(session.approve_all(), does)).await
+        Rig::with(|session| (self.handle)(session.approve_all().handler_limit(LIMIT), does)).await
     }
 }
 
@@ -192,7 +204,7 @@ impl Broadcast {
     async fn rig(&self, does: Does) -> Rig {
         let fake = FakeCli::start();
         fake.on_raw("session.eventLog.registerInterest", |_| Ok(json!({"handle": "interest"})));
-        Rig::on(fake, |session| (self.handle)(session.approve_all(), does)).await
+        Rig::on(fake, |session| (self.handle)(session.approve_all().handler_limit(LIMIT), does)).await
     }
 
     fn event_of(&self, data: &Value, request_id: impl Into<Value>) -> Value {

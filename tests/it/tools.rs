@@ -150,7 +150,7 @@ async fn a_panicking_tool() {
     });
     let rig = with([panics, fixed("works", "fine")]).await;
     let result = rig.call_tool("panics", json!({"key": "secret"})).await;
-    assert_eq!(result, failure("The tool ended without a result."));
+    assert_eq!(result, failure("The tool ended without a result: the handler panicked."));
     assert_eq!(rig.call_tool("works", json!({"key": "k"})).await, success("fine"));
 }
 

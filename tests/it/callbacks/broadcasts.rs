@@ -162,7 +162,10 @@ async fn external_tools() {
     let failed = |reason: &str| {
         let reason = match reason.strip_prefix("the request could not be read: ") {
             Some(reason) => format!("The tool call could not be read: {reason}"),
-            None => reason.replace("the handler panicked", "The tool ended without a result."),
+            None if reason.starts_with("the handler") => {
+                format!("The tool ended without a result: {reason}.")
+            }
+            None => reason.to_owned(),
         };
         json!({"result": {"textResultForLlm": reason, "resultType": "failure", "error": reason}})
     };

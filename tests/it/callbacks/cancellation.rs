@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use copilot_session::testing::{FakeCli, events as say};
-use copilot_session::types::{PreToolUseHookInput, UiElicitationResponse};
-use copilot_session::{Decision, SessionBuilder, Tool, ToolResult};
+use copilot_session::methods::client;
+use copilot_session::testing::{FakeCli, RawAnswer, error, events as say};
+use copilot_session::types::{
+    PreToolUseHookInput, PreToolUseHookOutput, UiElicitationResponse, UserInputResult,
+};
+use copilot_session::{Client, Decision, RpcError, SessionBuilder, Tool, ToolResult};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -196,6 +199,108 @@ async fn reverse_requests_go_on() {
     let (answer, ()) =
         tokio::join!(rig.ask("hooks.invoke", json!({"hookType": "preToolUse", "input": input})), meanwhile);
     assert_eq!(answer, Ok(json!({"output": {}})));
+}
+
+/// A session whose hook before a tool and whose question to the user never end.
+async fn hanging_requests() -> (Rig, Story) {
+    let (teller, story) = mpsc::unbounded_channel();
+    let other = teller.clone();
+    let configure = |session: SessionBuilder| {
+        session
+            .approve_all()
+            .hook(move |_: PreToolUseHookInput, _| hang::<PreToolUseHookOutput>(teller.clone()))
+            .on_user_input(move |_, _| hang::<UserInputResult>(other.clone()))
+    };
+    (Rig::with(configure).await, story)
+}
+
+fn hook_params(rig: &Rig) -> Value {
+    let input = json!({"sessionId": "s", "timestamp": 0, "cwd": "/", "toolName": "bash", "toolArgs": {}});
+    json!({"sessionId": rig.session.id(), "hookType": "preToolUse", "input": input})
+}
+
+fn question(rig: &Rig) -> Value {
+    json!({"sessionId": rig.session.id(), "question": "Well?"})
+}
+
+/// What a hook before a tool that came to no end is answered with.
+fn refused(reason: &str) -> RawAnswer {
+    let reason = format!("the hook failed: {reason}");
+    Ok(json!({"output": {"permissionDecision": "deny", "permissionDecisionReason": reason}}))
+}
+
+/// The CLI may take a request back: its handler ends, it is answered as JSON-RPC wants it, and no other is.
+#[tokio::test(start_paused = true)]
+async fn cancelled_by_the_cli() {
+    let (rig, mut story) = hanging_requests().await;
+    let cancel = async {
+        began(&mut story, 3).await;
+        for id in [json!("other"), json!(null), json!([1]), json!("a")] {
+            rig.fake.notify_raw("$/cancelRequest", json!({ "id": id }));
+        }
+        assert_eq!(next(&mut story).await, "dropped");
+        rig.fake.settle().await;
+        assert!(story.is_empty(), "the others go on");
+        rig.fake.notify_raw("$/cancelRequest", json!({ "id": "b" }));
+        rig.fake.notify_raw("$/cancelRequest", json!({ "id": "b" }));
+        rig.fake.notify_raw("$/cancelRequest", json!({}));
+        rig.fake.notify_raw("$/cancelRequest", json!({ "id": 7 }));
+    };
+    let ask = |id: Value, method: &'static str, params: Value| rig.fake.request_as(id, method, params);
+    let (hook, first, second, ()) = tokio::join!(
+        ask(json!("a"), "hooks.invoke", hook_params(&rig)),
+        ask(json!("b"), "userInput.request", question(&rig)),
+        ask(json!(7), "userInput.request", question(&rig)),
+        cancel
+    );
+    assert_eq!(hook, refused("the request was cancelled"));
+    let cancelled = Err(error(RpcError::REQUEST_CANCELLED, "the request was cancelled"));
+    assert_eq!(first, cancelled);
+    assert_eq!(second, cancelled);
+    assert_alive(&rig.client).await;
+}
+
+/// With its session a request ends too: a hook that may refuse refuses, anything else is an error.
+#[tokio::test(start_paused = true)]
+async fn requests_at_the_end() {
+    let (rig, mut story) = hanging_requests().await;
+    let end = async {
+        began(&mut story, 2).await;
+        rig.session.disconnect().await.expect("the end");
+    };
+    let (hook, question, ()) = tokio::join!(
+        rig.fake.request_raw("hooks.invoke", hook_params(&rig)),
+        rig.fake.request_raw("userInput.request", question(&rig)),
+        end
+    );
+    assert_eq!(hook, refused("the handler ended without an answer"));
+    assert_eq!(question, Err(error(-32603, "the handler ended without an answer")));
+    assert_alive(&rig.client).await;
+}
+
+/// The client's own handlers have a limit of their own, and end with the connection.
+#[tokio::test(start_paused = true)]
+async fn the_clients_own() {
+    let (teller, mut story) = mpsc::unbounded_channel();
+    let build = |teller: Teller| {
+        Client::builder().handle::<client::SkillProviderList, _, _>(move |_, _| hang(teller.clone()))
+    };
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    let limited = build(teller.clone()).handler_limit(super::LIMIT);
+    let limited = limited.connect(read, write).await.expect("the handshake");
+    let late = Err(error(-32603, "the handler took longer than 10ms"));
+    assert_eq!(fake.request_raw("skillProvider.list", json!({})).await, late);
+    assert_eq!([next(&mut story).await, next(&mut story).await], ["began", "dropped"]);
+    assert_alive(&limited).await;
+
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    let client = build(teller).connect(read, write).await.expect("the handshake");
+    fake.ask(&json!(1), "skillProvider.list", json!({}));
+    assert_eq!(next(&mut story).await, "began");
+    client.stop().await.expect("the end");
+    assert_eq!(next(&mut story).await, "dropped");
 }
 
 /// On several threads, too, a call is answered once, and one that is over before that at most once.

@@ -78,7 +78,9 @@ async fn fails_closed() {
 #[tokio::test(start_paused = true)]
 async fn fails_closed_in_old_words() {
     for (does, reason) in FAILURES {
-        let rig = Rig::on(FakeCli::of_version(OLD), |session| deciding(session, does)).await;
+        let rig =
+            Rig::on(FakeCli::of_version(OLD), |session| deciding(session.handler_limit(super::LIMIT), does))
+                .await;
         let feedback = format!("the permission handler failed: {reason}");
         let params = json!({
             "sessionId": rig.session.id(), "requestId": "1",
