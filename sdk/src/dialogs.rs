@@ -177,6 +177,16 @@ pub(crate) const LIMITS: Form<UiSessionLimitsExhaustedResponse> = Form {
     refusal: |_| r#""response":{"action":"cancel"}"#.to_owned(),
 };
 
+/// The code that sees to `auto_mode_switch.requested` when nobody decides on it.
+pub(crate) fn no_auto_mode_switch() -> Ask {
+    const FORM: Form<()> = Form {
+        method: "session.ui.handlePendingAutoModeSwitch",
+        fields: |()| r#""response":"no""#.to_owned(),
+        refusal: |_| r#""response":"no""#.to_owned(),
+    };
+    broadcast::ask(FORM, async |_: serde_json::Value, _| ())
+}
+
 /// Code that runs a slash command.
 pub(crate) type Command =
     Arc<dyn Fn(CommandExecuteData, HandlerContext) -> reply::Replying<()> + Send + Sync>;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::events::Ended;
 use crate::process::{NotFound, SpawnError};
+use crate::turn_error::TurnError;
 use crate::turn_limits::TurnTimeout;
-use crate::types::ErrorData;
 use crate::wire::DecodeError;
 
 /// Why something did not work.
@@ -47,8 +47,8 @@ pub enum Error {
         /// What does not fit, and where.
         error: DecodeError,
     },
-    /// The agent could not finish the turn: the data of the event `session.error`.
-    Turn(Box<ErrorData>),
+    /// The agent could not finish the turn.
+    Turn(Box<TurnError>),
     /// The turn took longer than it was given.
     TurnTimeout(Box<TurnTimeout>),
     /// The agent's answer is not of the form that was asked for.

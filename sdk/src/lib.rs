@@ -14,6 +14,7 @@ mod delivery;
 mod dialogs;
 mod dispatch;
 mod error;
+mod error_kind;
 mod event;
 mod events;
 mod frame;
@@ -45,6 +46,7 @@ mod trace_context;
 #[cfg(feature = "transcript")]
 pub mod transcript;
 mod turn;
+mod turn_error;
 mod turn_limits;
 mod versions;
 
@@ -54,6 +56,7 @@ pub use client::Client;
 pub use client_builder::ClientBuilder;
 pub use delivery::Delivery;
 pub use error::{Closed, Error, RpcError};
+pub use error_kind::ErrorKind;
 pub use event::{MalformedEvent, SessionEvent, UnrecognizedEvent};
 pub use events::{Events, Subscription};
 #[cfg(feature = "fuzzing")]
@@ -79,6 +82,7 @@ pub use shell::{Shell, ShellChunk, ShellOutput, ShellRun};
 pub use tool::{IntoToolResult, Tool, ToolContext, ToolResult};
 pub use trace_context::TraceContext;
 pub use turn::Turn;
+pub use turn_error::TurnError;
 pub use turn_limits::{Limit, Limits, TurnTimeout};
 pub use versions::{CliVersion, Feature};
 

@@ -149,13 +149,16 @@ impl SessionBuilder {
             config.traceparent = Some(trace.traceparent().to_owned());
             config.tracestate = trace.tracestate().map(str::to_owned);
         }
+        let leaves_auto_mode_switch = config.request_auto_mode_switch == Some(false);
         announce(&mut config, &registered);
         if !tools.is_empty() {
             let declarations = tools.iter().map(|tool| tool.declaration.clone());
             config.tools.get_or_insert_default().extend(declarations);
         }
         let continues = config.continue_pending_work == Some(true);
-        (Opening { client, id, tools, registered, observers, continues }, wire::to_json(&config))
+        let opening =
+            Opening { client, id, tools, registered, observers, continues, leaves_auto_mode_switch };
+        (opening, wire::to_json(&config))
     }
 }
 
@@ -200,18 +203,20 @@ struct Opening {
     observers: Vec<Observer>,
     /// Whether what was open when the session was left is still to be answered.
     continues: bool,
+    /// Whether another client says whether to switch models.
+    leaves_auto_mode_switch: bool,
 }
 
 impl Opening {
     async fn open(self, method: &'static str, config: String) -> Result<Session, Error> {
-        let Self { client, id, tools, registered, observers, continues } = self;
+        let Self { client, id, tools, registered, observers, continues, leaves_auto_mode_switch } = self;
         if !registered.answers("permission.requested") {
             let text = "say what the agent may do: on_permission, approve_all or deny_all";
             return Err(Error::Invalid(text.to_owned()));
         }
         let tools = tool::by_name(tools)?;
         let interests = registered.interests();
-        let handlers: Handlers = registered.into_handlers(tools);
+        let handlers: Handlers = registered.into_handlers(tools, leaves_auto_mode_switch);
         let connection = Arc::clone(client.connection());
         // The CLI has let go of it by then, or will not answer what follows either.
         drop(tokio::time::timeout(LEFT, connection.left(&id)).await);

@@ -11,6 +11,7 @@ use crate::event::SessionEvent;
 use crate::handler::{self, Handler, HandlerContext, Serves};
 use crate::hooks::{self, Hook, Hooks, OtherHook};
 use crate::methods;
+use crate::methods::client::AutoModeSwitchRequest;
 use crate::permission::{self, Decision, PermissionRequest};
 use crate::reply::{self, IntoReply};
 use crate::rpc::ClientMethod;
@@ -54,8 +55,9 @@ impl Registered {
         ON_REQUEST.into_iter().filter(|event| self.broadcasts.contains_key(event)).collect()
     }
 
-    /// In the form in which they are looked up.
-    pub fn into_handlers(self, tools: HashMap<String, Tool>) -> Handlers {
+    /// In the form in which they are looked up. The CLI asks everybody whether to switch models, and waits for
+    /// an answer even when nobody has a handler.
+    pub fn into_handlers(self, tools: HashMap<String, Tool>, leaves_auto_mode_switch: bool) -> Handlers {
         let Self { mut requests, mut broadcasts, hooks, transforms, commands, limit } = self;
         if !hooks.is_empty() {
             requests.insert(HOOKS, hooks.into_handler());
@@ -66,6 +68,9 @@ impl Registered {
         if !commands.is_empty() {
             let commands = commands.into_iter().map(|(name, (_, command))| (name, command));
             broadcasts.insert("command.execute", dialogs::commands(commands.collect()));
+        }
+        if !requests.contains_key(AutoModeSwitchRequest::NAME) && !leaves_auto_mode_switch {
+            broadcasts.insert("auto_mode_switch.requested", dialogs::no_auto_mode_switch());
         }
         Handlers { tools, requests, broadcasts, limit }
     }
@@ -140,7 +145,9 @@ impl SessionBuilder {
     }
 
     /// Decides whether to go on with another model at a rate limit (`autoModeSwitch.request`). A handler
-    /// that fails says no.
+    /// that fails says no, and so does a session without one, since the turn would wait for ever; with
+    /// `request_auto_mode_switch(false)` in [`configure`](Self::configure) the answer is left to another
+    /// client of the session.
     #[inline]
     pub fn on_auto_mode_switch<F, Fut>(self, decide: F) -> Self
     where

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::event::SessionEvent;
 use crate::events::Events;
 use crate::json;
+use crate::turn_error::Circumstances;
 use crate::turn_limits::{Limits, Watch};
 use crate::types::{AssistantMessageData, ErrorData, IdleData};
 use crate::versions::{CliVersion, Feature};
@@ -55,6 +56,7 @@ impl Turn {
             answered: false,
             interaction: None,
             error: None,
+            circumstances: Circumstances::default(),
         };
         Self { events, tracker, outcome: None, started, watch: None, client }
     }
@@ -168,14 +170,20 @@ struct Tracker {
     answered: bool,
     /// What the prompt is part of. One that went ahead of others shares it with the prompt before it.
     interaction: Option<String>,
-    error: Option<Box<ErrorData>>,
+    error: Option<ErrorData>,
+    circumstances: Circumstances,
 }
 
 impl Tracker {
     fn see(&mut self, event: &SessionEvent) -> Option<Result<Answer, Error>> {
         // Most events are of no interest here, and need not be decoded for it.
         match event.kind() {
-            "user.message" | "assistant.message" | "session.error" | "session.idle" => self.look(event),
+            "user.message"
+            | "assistant.message"
+            | "session.error"
+            | "session.idle"
+            | "model.call_failure"
+            | "auto_mode_switch.requested" => self.look(event),
             "abort" => {
                 self.dropped = self.abort_drops_prompts && !self.begun;
                 self.stopped = self.begun;
@@ -198,6 +206,8 @@ impl Tracker {
             "session.error" => {
                 event.decode().or_else(unreadable_error).map(|error| self.session_error(error))
             }
+            "model.call_failure" => Ok(self.circumstances.model_call_failed(event)),
+            "auto_mode_switch.requested" => Ok(self.circumstances.switch_offered(event)),
             _ => return self.idle(event),
         };
         if let Err(error) = outcome {
@@ -236,7 +246,7 @@ impl Tracker {
         let others = error.originating_message_id.as_ref().is_some_and(|id| *id != self.message_id);
         // Lines of the session's log come as errors too, and so do the failures of other prompts.
         if error.error_type != "notification" && !(self.ids_match && others) {
-            self.error = Some(Box::new(error));
+            self.error = Some(error);
         }
     }
 
@@ -244,7 +254,8 @@ impl Tracker {
     /// earlier, unless an error, such as a missing login, kept the prompt from being taken up.
     fn idle(&mut self, event: &SessionEvent) -> Option<Result<Answer, Error>> {
         if let Some(error) = self.error.take() {
-            return Some(Err(Error::Turn(error)));
+            let answer = self.answer(false);
+            return Some(Err(Error::Turn(Box::new(self.circumstances.of(error, answer)))));
         }
         // An idle that cannot be read is an idle still.
         let told = event.decode::<IdleData>().is_ok_and(|idle| idle.aborted == Some(true));

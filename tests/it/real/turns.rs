@@ -3,8 +3,9 @@
 use std::future::IntoFuture;
 
 use copilot_session::types::{AbortRequest, LogRequest, SessionLogLevel};
-use copilot_session::{Error, Session, SessionBuilder, SessionEvent, SessionEventData, Turn};
+use copilot_session::{Error, ErrorKind, Session, SessionBuilder, SessionEvent, SessionEventData, Turn};
 use copilot_session_tests::model::{Reply, Script, Stall};
+use serde_json::json;
 
 use super::rig::{Rig, ask, prompt, soon};
 
@@ -125,6 +126,40 @@ async fn a_failed_turn_leaves_the_session_usable() {
         other => panic!("not a failed turn: {other:?}"),
     }
     assert_eq!(ask(&session, "Again?").await.expect("an answer").text(), "Better.");
+    rig.finish().await;
+}
+
+/// What the model's service answers is told by kinds.
+#[tokio::test]
+async fn failures_have_kinds() {
+    let cases = [
+        (400, "odd", ErrorKind::Other, false),
+        (400, "context_length_exceeded", ErrorKind::ContextLimit, false),
+        (401, "invalid_api_key", ErrorKind::Authentication, false),
+        (402, "insufficient_quota", ErrorKind::Quota, false),
+        (429, "rate_limited", ErrorKind::RateLimit, true),
+        (503, "overloaded", ErrorKind::Other, true),
+    ];
+    let replies = cases.map(|(status, code, ..)| {
+        let error = json!({"error": {"message": "no luck", "code": code}});
+        Reply::http(status, error.to_string()).not_retried()
+    });
+    let rig = Rig::start(Script::replies(replies)).await;
+    let session = rig.session(SessionBuilder::deny_all).await;
+    for (status, code, kind, is_retryable) in cases {
+        let error = ask(&session, "Well?").await.expect_err("a failure");
+        assert_eq!((error.kind(), error.is_retryable()), (kind, is_retryable), "{status} {code}: {error:?}");
+        let Error::Turn(failed) = error else { panic!("{error:?}") };
+        assert_eq!((failed.status_code, failed.provider_code.as_deref()), (Some(i64::from(status)), Some(code)));
+    }
+    let missing = rig.client.session().deny_all().resume("00000000-0000-4000-8000-000000000000");
+    let error = soon("the answer", missing).await.expect_err("there is none");
+    assert_eq!(
+        (error.kind(), error.code(), error.method()),
+        (ErrorKind::SessionGone, Some(-32603), Some("session.resume"))
+    );
+    let error = soon("the models", rig.client.models()).await.expect_err("nobody is logged in");
+    assert_eq!(error.kind(), ErrorKind::Authentication, "{error:?}");
     rig.finish().await;
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use copilot_session::Error;
 use copilot_session::testing::{error, events as say};
+use copilot_session::{Error, ErrorKind};
 use serde_json::json;
 
 use super::VERSIONS;
@@ -31,6 +31,95 @@ async fn a_failure() {
         rig.emit(say::assistant_message("better"));
         rig.emit(say::idle());
         assert_eq!(turn.await.expect("the answer").text(), "better");
+    }
+}
+
+/// What other events tell of the failure goes with it: when it is worth trying again, and the provider's
+/// code. What they told of an earlier turn does not.
+#[tokio::test(start_paused = true)]
+async fn circumstances() {
+    let rig = Rig::start().await;
+    let turn = rig.turn().await;
+    rig.emit(say::assistant_message("so far"));
+    let quotas = json!({
+        "chat": {"hasQuota": true, "resetDate": "2027-09-01T00:00:00Z"},
+        "premium": {"hasQuota": false, "resetDate": "2027-01-01T00:00:00Z"},
+        "other": {"hasQuota": false, "resetDate": "2027-02-01T00:00:00Z"},
+        "odd": [],
+    });
+    let call = json!({"errorCode": "quota_exceeded", "quotaSnapshots": quotas});
+    rig.emit(say::event("model.call_failure", call));
+    rig.emit(say::failure("query", "no more"));
+    rig.emit(say::event("auto_mode_switch.requested", json!({"requestId": "1", "retryAfterSeconds": 90.5})));
+    rig.emit(say::idle());
+    let failed = turn.await.expect_err("the failure");
+    assert_eq!((failed.kind(), failed.is_retryable()), (ErrorKind::Quota, false));
+    assert_eq!(failed.retry_after(), Some(Duration::from_millis(90_500)));
+    let Error::Turn(failed) = failed else { panic!("{failed:?}") };
+    assert_eq!(failed.quota_reset.as_deref(), Some("2027-02-01T00:00:00Z"));
+    assert_eq!((failed.provider_code.as_deref(), failed.answer.text()), (Some("quota_exceeded"), "so far"));
+    let refused = rig.fake.received_raw("session.ui.handlePendingAutoModeSwitch").await;
+    assert_eq!((&refused["requestId"], &refused["response"]), (&json!("1"), &json!("no")));
+
+    let turn = rig.turn().await;
+    for odd in [json!({"errorCode": 5, "quotaSnapshots": []}), json!({"quotaSnapshots": {"a": {}}})] {
+        rig.emit(say::event("model.call_failure", odd));
+    }
+    rig.emit(say::event("auto_mode_switch.requested", json!({"retryAfterSeconds": -1})));
+    rig.emit(say::failure("rate_limit", "too much"));
+    rig.emit(say::idle());
+    let failed = turn.await.expect_err("the failure");
+    assert_eq!(
+        (failed.kind(), failed.is_retryable(), failed.retry_after()),
+        (ErrorKind::RateLimit, true, None)
+    );
+    let Error::Turn(failed) = failed else { panic!("{failed:?}") };
+    assert_eq!((&failed.quota_reset, &failed.provider_code), (&None, &None));
+}
+
+/// A client that leaves the choice of a model to another says nothing.
+#[tokio::test(start_paused = true)]
+async fn another_client_decides() {
+    let rig =
+        Rig::with(|session| session.approve_all().configure(|config| config.request_auto_mode_switch(false)))
+            .await;
+    rig.emit(say::event("auto_mode_switch.requested", json!({"requestId": "1"})));
+    rig.fake.settle().await;
+    assert_eq!(rig.fake.calls_raw("session.ui.handlePendingAutoModeSwitch"), [] as [serde_json::Value; 0]);
+}
+
+/// Errors of calls have kinds by their codes, and by the CLI's words only where one code is for all.
+#[tokio::test(start_paused = true)]
+async fn kinds_of_calls() {
+    let rig = Rig::start().await;
+    let said = |method: &str, words: &str| format!("Request {method} failed with message: {words}");
+    for (code, message, kind) in [
+        (-32601, "Unhandled method session.log".to_owned(), ErrorKind::VersionSkew),
+        (-32602, "what?".to_owned(), ErrorKind::Invalid),
+        (-32603, said("session.log", "Session not found: 1"), ErrorKind::SessionGone),
+        (
+            -32603,
+            said("session.log", "Failed to load session events: Session not found: 1"),
+            ErrorKind::SessionGone,
+        ),
+        (
+            -32603,
+            said("session.log", "Not authenticated. Please authenticate first."),
+            ErrorKind::Authentication,
+        ),
+        // What a user or a tool has written is nobody's word for it.
+        (-32603, said("session.log", "the tool says: Session not found"), ErrorKind::Other),
+        (-32603, said("session.send", "Session not found"), ErrorKind::Other),
+        (-32000, said("session.log", "Session not found"), ErrorKind::Other),
+        (-32002, "AUTHENTICATION_FAILED".to_owned(), ErrorKind::Authentication),
+        (-32002, "something else".to_owned(), ErrorKind::Other),
+    ] {
+        let answer = Err(error(code, &message));
+        rig.fake.on_raw("session.log", move |_| answer.clone());
+        let failed = rig.session.log("hello").await.expect_err("an error");
+        assert_eq!((failed.kind(), failed.code()), (kind, Some(code)), "{failed}");
+        let Error::Rpc { error, .. } = failed else { panic!("{failed:?}") };
+        assert_eq!(error.message, message, "as it came");
     }
 }
 

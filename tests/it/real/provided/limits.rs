@@ -2,12 +2,13 @@
 //! one's own the CLI counts no credits, and offers no other model.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use copilot_session::types::{
     AutoModeSwitchResponse, SessionLimitsConfig, UiSessionLimitsExhaustedResponse,
     UiSessionLimitsExhaustedResponseAction,
 };
-use copilot_session::{Error, Session};
+use copilot_session::{Error, ErrorKind, Session};
 use serde_json::json;
 
 use super::super::rig::{ask, soon};
@@ -64,6 +65,18 @@ async fn model(session: &Session) -> Option<String> {
     soon("the model", session.rpc().model().get_current()).await.expect("an answer").model_id
 }
 
+/// The CLI asks whether to go on with another model even when nobody can say; the turn ends all the same.
+#[tokio::test]
+async fn nobody_decides_at_a_rate_limit() {
+    let github = GitHub::start(|new| new.github_token(TOKEN), limited).await;
+    let session = soon("the session", github.session().create()).await.expect("a session");
+    let error = ask(&session, "Are you there?").await.expect_err("a rate limit");
+    assert_eq!(error.kind(), ErrorKind::RateLimit, "{error:?}");
+    assert_eq!((error.is_retryable(), error.retry_after()), (true, Some(Duration::from_secs(3600))));
+    assert_eq!(model(&session).await.as_deref(), Some(MODELS[0]));
+    github.rig.finish().await;
+}
+
 /// At a rate limit the turn fails, and the session changes to another model if the handler says so. One
 /// that fails says no.
 #[tokio::test]
@@ -82,6 +95,8 @@ async fn another_model_at_a_rate_limit() {
         let error = ask(&session, "Are you there?").await.expect_err("a rate limit");
         let Error::Turn(error) = error else { panic!("{error:?}") };
         assert_eq!(error.eligible_for_auto_switch, Some(true), "{error:?}");
+        let known = (error.provider_code.as_deref(), error.retry_after);
+        assert_eq!(known, (Some("user_weekly_rate_limited"), Some(Duration::from_secs(3600))));
         assert_eq!(model(&session).await.as_deref(), Some(now));
     }
     let reached = ("user_weekly_rate_limited".to_owned(), Some(3600.0));
