@@ -17,6 +17,7 @@ use crate::session_state::SessionState;
 use crate::trace_context::TraceContext;
 use crate::types::{ConnectRequest, ModelList};
 use crate::versions::CliVersion;
+use crate::wire_log::WireLog;
 
 /// The oldest protocol version this crate speaks, and the newest it was made for.
 const PROTOCOL: (i64, i64) = (3, 3);
@@ -69,6 +70,8 @@ pub(crate) struct Setup {
     pub greeting: ConnectRequest,
     pub trace: Option<TraceProvider>,
     pub options: Options,
+    /// Texts that no log may show.
+    pub secrets: Vec<String>,
 }
 
 impl ClientInner {
@@ -129,7 +132,9 @@ impl Client {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let Setup { greeting, trace, options } = setup;
+        let Setup { greeting, trace, mut options, secrets } = setup;
+        let secrets = secrets.into_iter().chain(greeting.token.clone());
+        options.wire_log = options.wire_log.map(|log| secrets.fold(log, WireLog::hide));
         let diagnose = diagnose(peer.process.as_ref().map(|process| process.watcher().clone()));
         let caller = Caller::new(Connection::open(from, to, options, diagnose), None);
         let ended = EndOnDrop(Some(caller.connection()));

@@ -17,6 +17,7 @@ use crate::process::{self, Launch};
 use crate::rpc::ClientMethod;
 use crate::trace_context::TraceContext;
 use crate::types::{ConnectClientInfo, ConnectRequest};
+use crate::wire_log::WireLog;
 
 /// Options of a [`Client`].
 ///
@@ -110,6 +111,8 @@ impl ClientBuilder {
     /// environment (`--auth-token-env`), not on its command line, and the CLI keeps it from the shells and
     /// MCP servers it runs (`--secret-env-vars`).
     pub fn github_token(mut self, token: impl Into<OsString>) -> Self {
+        let token = token.into();
+        self.setup.secrets.push(token.to_string_lossy().into_owned());
         self.use_login = false;
         self.arg("--auth-token-env")
             .arg(TOKEN_VARIABLE)
@@ -170,6 +173,22 @@ impl ClientBuilder {
     /// [`connect_tcp`]: Self::connect_tcp
     pub fn connection_token(mut self, token: impl Into<String>) -> Self {
         self.setup.greeting.token = Some(token.into());
+        self
+    }
+
+    /// Writes all messages between this client and the CLI down, without secrets. Default: nowhere.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use copilot_session::{Client, WireLog};
+    ///
+    /// let log = WireLog::new(std::fs::File::create("bug.jsonl")?);
+    /// let client = Client::builder().wire_log(log).start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wire_log(mut self, log: WireLog) -> Self {
+        self.setup.options.wire_log = Some(log);
         self
     }
 

@@ -21,6 +21,7 @@ use crate::running::Running;
 use crate::session_state::SessionState;
 use crate::shell_routes::{self, ShellRoutes};
 use crate::wire::DecodeError;
+use crate::wire_log::WireLog;
 
 /// What a request is answered with: the result's JSON, or why there is none.
 pub(crate) type Reply = Result<Box<str>, NoResult>;
@@ -52,6 +53,7 @@ pub(crate) struct Connection {
     requests: Running,
     notices: Notices,
     shells: ShellRoutes,
+    wire_log: Option<WireLog>,
     closed: watch::Sender<Option<Closed>>,
 }
 
@@ -62,11 +64,12 @@ pub(crate) struct Options {
     pub handler_limit: Option<Duration>,
     /// The largest message taken, in bytes.
     pub message_limit: usize,
+    pub wire_log: Option<WireLog>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { handlers: HashMap::new(), handler_limit: None, message_limit: frame::LARGEST }
+        Self { handlers: HashMap::new(), handler_limit: None, message_limit: frame::LARGEST, wire_log: None }
     }
 }
 
@@ -108,7 +111,7 @@ impl Connection {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let Options { handlers, handler_limit, message_limit } = options;
+        let Options { handlers, handler_limit, message_limit, wire_log } = options;
         let (outgoing, queue) = mpsc::unbounded_channel();
         let connection = Arc::new(Self {
             outgoing,
@@ -120,6 +123,7 @@ impl Connection {
             requests: Running::default(),
             notices: Notices::default(),
             shells: ShellRoutes::default(),
+            wire_log,
             closed: watch::Sender::new(None),
         });
         tokio::spawn(write(to, queue, Arc::clone(&connection)));
@@ -280,6 +284,9 @@ impl Connection {
     }
 
     fn send(&self, message: String) {
+        if let Some(log) = &self.wire_log {
+            log.sent(&message);
+        }
         // The writer is gone only when the connection is closed, which fails the calls by itself.
         drop(self.outgoing.send(Outgoing::Message(message)));
     }
@@ -342,8 +349,16 @@ pub(crate) fn quote(text: &str) -> String {
 async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, connection: Arc<Connection>, diagnose: Diagnose) {
     let reason = loop {
         match frames.next().await {
-            Ok(Some(Frame::Message(body))) => dispatch::message(&connection, body),
+            Ok(Some(Frame::Message(body))) => {
+                if let Some(log) = &connection.wire_log {
+                    log.received(body);
+                }
+                dispatch::message(&connection, body);
+            }
             Ok(Some(Frame::TooLarge { length, start })) => {
+                if let Some(log) = &connection.wire_log {
+                    log.received(format!("a message of {length} bytes was passed over").as_bytes());
+                }
                 dispatch::unreadable(&connection, &start, Unreadable::TooLarge(length));
             }
             Ok(None) => break "the stream ended".to_owned(),

@@ -49,6 +49,7 @@ mod turn;
 mod turn_error;
 mod turn_limits;
 mod versions;
+mod wire_log;
 
 pub use answer::Answer;
 pub use capabilities::Capabilities;
@@ -85,6 +86,7 @@ pub use turn::Turn;
 pub use turn_error::TurnError;
 pub use turn_limits::{Limit, Limits, TurnTimeout};
 pub use versions::{CliVersion, Feature};
+pub use wire_log::WireLog;
 
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}

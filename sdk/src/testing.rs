@@ -35,7 +35,7 @@
 //! | leaves a call without an answer, or answers late, twice, in another order | [`hold`](FakeCli::hold) with [`reply`](FakeCli::reply), [`delay`](FakeCli::delay) |
 //! | breaks the connection | [`die`](FakeCli::die), [`die_within_a_message`](FakeCli::die_within_a_message), [`hang_up`](FakeCli::hang_up) |
 //! | breaks the protocol | [`raw`](FakeCli::raw), [`frame`](FakeCli::frame) |
-//! | plays what a real CLI did | [`Recorder`], [`FakeCli::replay`] |
+//! | plays what a real CLI did | [`WireLog`](crate::WireLog), [`FakeCli::replay`] |
 //! | needs a program, for `COPILOT_CLI_PATH` | [`run`], as `examples/fake_cli.rs` does |
 //!
 //! What has a type, by the methods in [`methods`](crate::methods), is checked against it. Each of these
@@ -52,7 +52,6 @@ mod faults;
 mod log;
 mod pipe;
 mod raw;
-mod record;
 mod replay;
 mod script;
 mod shared;
@@ -60,7 +59,6 @@ mod shared;
 pub use calls::{Answering, IntoAnswer};
 pub use log::{Call, Frame, Side};
 pub use raw::{RawAnswer, error};
-pub use record::{Recorded, Recorder};
 pub use script::{ScriptError, run};
 
 use std::sync::Arc;

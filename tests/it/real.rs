@@ -24,3 +24,4 @@ mod stored;
 mod tcp;
 mod tools;
 mod turns;
+mod wire_log;

@@ -37,7 +37,7 @@ impl Line {
 
 impl FakeCli {
     /// A fake that says what a recorded CLI said, in the same order: JSON lines as a
-    /// [`Recorder`](super::Recorder) writes them.
+    /// [`WireLog`](crate::WireLog) writes them.
     ///
     /// Where the recording has a request or an answer of its client, the fake waits for one of the same
     /// method from this client. Params are not compared, but ids are translated. Greetings and goodbyes are

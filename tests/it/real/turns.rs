@@ -150,7 +150,10 @@ async fn failures_have_kinds() {
         let error = ask(&session, "Well?").await.expect_err("a failure");
         assert_eq!((error.kind(), error.is_retryable()), (kind, is_retryable), "{status} {code}: {error:?}");
         let Error::Turn(failed) = error else { panic!("{error:?}") };
-        assert_eq!((failed.status_code, failed.provider_code.as_deref()), (Some(i64::from(status)), Some(code)));
+        assert_eq!(
+            (failed.status_code, failed.provider_code.as_deref()),
+            (Some(i64::from(status)), Some(code))
+        );
     }
     let missing = rig.client.session().deny_all().resume("00000000-0000-4000-8000-000000000000");
     let error = soon("the answer", missing).await.expect_err("there is none");

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use copilot_session::testing::{FakeCli, Recorder};
-use copilot_session::types::{ConnectRequest, ProviderConfig};
-use copilot_session::{Client, Error};
+use copilot_session::testing::{FakeCli, error};
+use copilot_session::types::{ProviderConfig, SandboxProxySecretSaveRequest};
+use copilot_session::{Client, Error, WireLog};
 use serde_json::{Value, json};
 
 use super::complaint;
@@ -39,16 +39,16 @@ async fn turn(client: &Client) -> Result<String, Error> {
     Ok(answer.text().to_owned())
 }
 
-/// What a recorder writes has every message, no secrets, and can be played.
+/// A wire log has every message, no secrets, and can be played.
 #[tokio::test(start_paused = true)]
 async fn recorded_and_played() {
     let (fake, file) = (FakeCli::start(), File::default());
     let (from, to) = fake.streams();
-    let (from, to) = Recorder::new(file.clone()).hide("s3cret").wrap(from, to);
-    let greeting = |request: ConnectRequest| request.token("t0ken");
-    let client = Client::builder().configure(greeting).connect(from, to).await.expect("the greeting");
-    fake.answer("the s3cret is out");
-    assert_eq!(turn(&client).await.expect("the answer"), "the s3cret is out");
+    let log = WireLog::new(file.clone()).hide("s3cret");
+    let builder = Client::builder().connection_token("t0ken").github_token("gh0").wire_log(log);
+    let client = builder.connect(from, to).await.expect("the greeting");
+    fake.answer("the s3cret is out, not t0ken nor gh0");
+    assert_eq!(turn(&client).await.expect("the answer"), "the s3cret is out, not t0ken nor gh0");
 
     let text = file.text();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -59,12 +59,15 @@ async fn recorded_and_played() {
         .collect();
     assert_eq!(methods, fake.methods());
     assert!(lines.len() > methods.len() * 2 && lines.iter().all(|line| line["t_ms"].is_u64()), "{text}");
-    for secret in ["sk-1", "t0ken", "s3cret"] {
+    for secret in ["sk-1", "t0ken", "s3cret", "gh0"] {
         assert!(!text.contains(secret), "{secret} stands in {text}");
     }
 
     let played = FakeCli::replay(&text);
-    assert_eq!(turn(&played.client().await).await.expect("the answer"), "the [redacted] is out");
+    assert_eq!(
+        turn(&played.client().await).await.expect("the answer"),
+        "the [redacted] is out, not [redacted] nor [redacted]"
+    );
 }
 
 /// Secrets are found by their keys, at any depth, and what only sounds like one is left.
@@ -72,11 +75,13 @@ async fn recorded_and_played() {
 async fn secrets_by_key() {
     let (fake, file) = (FakeCli::start(), File::default());
     let (from, to) = fake.streams();
-    let (from, to) = Recorder::new(file.clone()).wrap(from, to);
-    let client = Client::builder().connect(from, to).await.expect("the greeting");
+    let client = Client::builder().wire_log(WireLog::new(file.clone())).connect(from, to);
+    let client = client.await.expect("the greeting");
     let secrets = json!([
         {"gitHubToken": "hush", "list": [{"bearerToken": "hush", "x-api-key": "hush"}]},
         {"Authorization": "Bearer hush", "env": {"PATH": "hush"}, "secret": {"of": "hush"}},
+        {"headers": [{"name": "kept", "value": "hush"}, "hush", {"name": "kept"}, 1, ["hush"]]},
+        {"headers": "hush", "requestHeaders": {"a": ["hush"]}, "callbackUrl": "hush", "headersJson": "hush"},
     ]);
     let plain = json!({"token": null, "inputTokens": 5, "tokenizer": "kept", "headers": [1]});
     fake.notify_raw("custom", json!({"secrets": secrets, "plain": plain}));
@@ -84,11 +89,22 @@ async fn secrets_by_key() {
     let text = file.text();
     let notice = text.lines().find(|line| line.contains("custom")).expect("it is recorded");
     let notice: Value = serde_json::from_str(notice).expect("JSON");
-    let hidden = secrets.to_string().replace("Bearer hush", "hush").replace(r#"{"of":"hush"}"#, r#""hush""#);
+    let hidden = secrets
+        .to_string()
+        .replace("Bearer hush", "hush")
+        .replace(r#"["hush"]"#, r#""hush""#)
+        .replace(r#"{"of":"hush"}"#, r#""hush""#);
     let hidden = hidden.replace("hush", "[redacted]");
     assert_eq!(notice["msg"]["params"]["secrets"].to_string(), hidden);
     assert_eq!(notice["msg"]["params"]["plain"], plain);
-    drop(client);
+    // What is said by methods about secrets is one as a whole.
+    fake.on_raw("sandbox.proxySecret.get", |_| Ok(json!({"value": "hush-hush"})));
+    let save = SandboxProxySecretSaveRequest::new("hush-hush");
+    fake.on_raw("sandbox.proxySecret.save", |_| Err(error(1, "hush-hush")));
+    let secrets = client.rpc();
+    assert_eq!(secrets.sandbox().proxy_secret().get().await.expect("it").value.as_deref(), Some("hush-hush"));
+    secrets.sandbox().proxy_secret().save(&save).await.expect_err("an error");
+    assert!(file.text().contains("proxySecret") && !file.text().contains("hush-hush"), "{}", file.text());
 }
 
 /// A real CLI's recording answers a client of today.
