@@ -209,7 +209,8 @@ impl ClientBuilder {
 
     /// The largest message taken from the CLI, in bytes. Default: 256 MiB. A larger one is passed over
     /// without being kept: a request is answered with an error, a call that it answers fails with
-    /// [`Error::Decode`], and an event is lost but for a warning in the log.
+    /// [`Error::Decode`], and of an event observers are told that they missed it
+    /// ([`SessionEvent::missed`](crate::SessionEvent::missed)).
     pub fn message_limit(mut self, bytes: usize) -> Self {
         self.setup.options.message_limit = bytes;
         self

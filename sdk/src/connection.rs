@@ -13,6 +13,7 @@ use crate::dispatch::{self, Unreadable};
 use crate::error::{Closed, RpcError};
 use crate::events::Ended;
 use crate::frame::{self, Frame, Frames};
+use crate::gate::Gate;
 use crate::handler::{ClientContext, Handler};
 use crate::json;
 use crate::notices::Notices;
@@ -54,6 +55,7 @@ pub(crate) struct Connection {
     notices: Notices,
     shells: ShellRoutes,
     wire_log: Option<WireLog>,
+    gate: Arc<Gate>,
     closed: watch::Sender<Option<Closed>>,
 }
 
@@ -124,6 +126,7 @@ impl Connection {
             notices: Notices::default(),
             shells: ShellRoutes::default(),
             wire_log,
+            gate: Arc::default(),
             closed: watch::Sender::new(None),
         });
         tokio::spawn(write(to, queue, Arc::clone(&connection)));
@@ -150,6 +153,8 @@ impl Connection {
             Some(&id.to_string()),
             &format!(r#""method":{},"params":{params}"#, quote(method)),
         ));
+        drop(calls);
+        self.gate.stir();
         Ok((id, receiver))
     }
 
@@ -217,6 +222,17 @@ impl Connection {
     /// The handlers at work on the CLI's requests, by id.
     pub fn requests(&self) -> &Running {
         &self.requests
+    }
+
+    /// What observers hold up the reader with.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// Whether somebody waits for what only the reader can bring.
+    fn is_urgent(&self) -> bool {
+        let calls = lock(&self.calls);
+        !calls.pending.is_empty() || calls.closed.is_some()
     }
 
     /// Who watches which notification, whatever the session.
@@ -308,6 +324,7 @@ impl Connection {
         }
         self.requests.cancel_all();
         self.notices.end(Ended::Connection(reason.clone()));
+        self.gate.lift();
         self.closed.send_if_modified(|closed| {
             let first = closed.is_none();
             closed.get_or_insert(reason);
@@ -348,6 +365,7 @@ pub(crate) fn quote(text: &str) -> String {
 
 async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, connection: Arc<Connection>, diagnose: Diagnose) {
     let reason = loop {
+        connection.gate.pass(|| connection.is_urgent()).await;
         match frames.next().await {
             Ok(Some(Frame::Message(body))) => {
                 if let Some(log) = &connection.wire_log {

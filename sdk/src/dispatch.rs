@@ -20,6 +20,9 @@ pub(crate) enum Unreadable {
     TooLarge(u64),
 }
 
+/// The notification that brings an event of a session.
+const EVENT: &str = "session.event";
+
 const KEYS: [&str; 5] = ["id", "method", "params", "result", "error"];
 
 /// Sorts what came as one message.
@@ -84,6 +87,11 @@ pub(crate) fn unreadable(connection: &Arc<Connection>, start: &[u8], why: Unread
     let [id, method, params, result, error] = json::pick_start(&start, KEYS);
     let method = method.and_then(json::string);
     tracing::warn!(id, method = method.as_deref(), found, "a message that cannot be read");
+    if method.as_deref() == Some(EVENT)
+        && let Some(session) = session_at(&start).and_then(|id| connection.session(&id))
+    {
+        session.miss();
+    }
     let Some(id) = id.filter(|id| is_id(id)) else { return };
     if method.is_some() || params.is_some() {
         let error = RpcError::new(code, format!("expected {expected}, found {found}"));
@@ -95,6 +103,14 @@ pub(crate) fn unreadable(connection: &Arc<Connection>, start: &[u8], why: Unread
     } else if let (Ok(id), true) = (number(id), result.is_some() || error.is_some()) {
         connection.answered(id, Err(NoResult::Unreadable(DecodeError::new(expected, found))));
     }
+}
+
+/// The session that an event is of whose message is not whole.
+fn session_at(start: &str) -> Option<String> {
+    const PARAMS: &str = "\"params\":";
+    let params = &start[start.find(PARAMS)? + PARAMS.len()..];
+    let [session] = json::pick_start(params, ["sessionId"]);
+    json::string(session?).map(|id| id.into_owned())
 }
 
 /// The id of a request of ours; it may come back as a string.
@@ -125,7 +141,7 @@ fn rpc_error(raw: &str) -> RpcError {
 
 fn notification(connection: &Arc<Connection>, method: &str, params: &str) {
     match method {
-        "session.event" => event(connection, params),
+        EVENT => event(connection, params),
         "shell.output" | "shell.exit" => {
             let session = connection.shells().route(method, params).and_then(|id| connection.session(&id));
             if let Some(session) = session {
@@ -168,15 +184,18 @@ fn deleted(connection: &Connection, params: &str) {
 }
 
 fn event(connection: &Connection, params: &str) {
-    let Ok([Some(session), Some(event)]) = json::pick(params, ["sessionId", "event"]) else {
+    let Ok([Some(session), event]) = json::pick(params, ["sessionId", "event"]) else {
         return tracing::warn!("an event without its session");
     };
     let Some(session) = json::string(session).and_then(|id| connection.session(&id)) else {
         return tracing::trace!(session, "an event of a session that is not ours");
     };
-    match SessionEvent::from_json(event) {
+    match SessionEvent::from_json(event.unwrap_or("null")) {
         Ok(event) => session.deliver(event),
-        Err(error) => tracing::warn!(%error, "an event without a type"),
+        Err(error) => {
+            tracing::warn!(%error, "an event without a type");
+            session.miss();
+        }
     }
 }
 

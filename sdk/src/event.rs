@@ -155,8 +155,9 @@ impl SessionEvent {
         }
     }
 
-    /// How many events an observer missed at this place, when this is what tells it so; see
-    /// [`Delivery`](crate::Delivery). It is no event of the CLI's, and its kind is `missed`.
+    /// How many events an observer missed at this place, when this is what tells it so: those left out as its
+    /// [`Delivery`](crate::Delivery) says, and what came as an event but was too large or had no type. It is
+    /// no event of the CLI's, and its kind is `missed`.
     pub fn missed(&self) -> Option<u64> {
         if self.kind() != MISSED || !self.id().is_empty() {
             return None;

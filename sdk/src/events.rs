@@ -8,6 +8,7 @@ use crate::connection::lock;
 use crate::delivery::{Backlog, Deliver, Delivery};
 use crate::error::Closed;
 use crate::event::SessionEvent;
+use crate::gate::{Gate, Hold};
 
 /// Why there are no more events.
 #[derive(Debug, Clone)]
@@ -22,7 +23,11 @@ pub(crate) enum Ended {
 const BACKLOG: usize = 1024;
 
 /// All observers of one thing.
-pub(crate) struct Observers<T>(Mutex<State<T>>);
+pub(crate) struct Observers<T> {
+    state: Mutex<State<T>>,
+    /// What holds up the reader, for those that want it.
+    gate: Option<Arc<Gate>>,
+}
 
 struct State<T> {
     queues: Vec<Arc<Queue<T>>>,
@@ -38,23 +43,38 @@ struct Waiting<T> {
     events: Backlog<T>,
     ended: Option<Ended>,
     waker: Option<Waker>,
+    gate: Option<Arc<Gate>>,
+    hold: Option<Hold>,
+}
+
+impl<T: Deliver> Waiting<T> {
+    /// Holds up the reader, or lets it go on, as the observer chose.
+    fn pause(&mut self) {
+        if !self.events.pauses() || self.ended.is_some() {
+            self.hold = None;
+        } else if self.hold.is_none() {
+            self.hold = self.gate.as_ref().map(Gate::hold);
+        }
+    }
 }
 
 impl<T: Deliver> Observers<T> {
     /// Observers that see only what comes after them.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { queues: Vec::new(), backlog: None, ended: None })))
+        let state = State { queues: Vec::new(), backlog: None, ended: None };
+        Arc::new(Self { state: Mutex::new(state), gate: None })
     }
 
     /// Observers of which the first also sees what came before it.
-    pub fn with_backlog() -> Arc<Self> {
+    pub fn with_backlog(gate: Arc<Gate>) -> Arc<Self> {
         let backlog = Some(Backlog::new(Delivery::default()));
-        Arc::new(Self(Mutex::new(State { queues: Vec::new(), backlog, ended: None })))
+        let state = State { queues: Vec::new(), backlog, ended: None };
+        Arc::new(Self { state: Mutex::new(state), gate: Some(gate) })
     }
 
     /// Hands an event to every observer.
     pub fn push(&self, event: T) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         if let Some(backlog) = &mut state.backlog {
             backlog.push_within(BACKLOG, event.clone());
         }
@@ -69,7 +89,7 @@ impl<T: Deliver> Observers<T> {
     /// Tells every observer that nothing more comes.
     pub fn end(&self, ended: Ended) {
         let queues = {
-            let mut state = lock(&self.0);
+            let mut state = lock(&self.state);
             state.ended.get_or_insert(ended.clone());
             std::mem::take(&mut state.queues)
         };
@@ -80,24 +100,26 @@ impl<T: Deliver> Observers<T> {
 
     /// A new observer of what comes from now on.
     pub fn subscribe_from_now(self: &Arc<Self>) -> Events<T> {
-        lock(&self.0).backlog = None;
+        lock(&self.state).backlog = None;
         self.subscribe()
     }
 
     /// A new observer of what comes from now on, which leaves what came before to another.
     pub fn subscribe_aside(self: &Arc<Self>) -> Events<T> {
-        self.watch(&mut lock(&self.0), Backlog::new(Delivery::default()))
+        self.watch(&mut lock(&self.state), Backlog::new(Delivery::default()))
     }
 
     /// A new observer. The first one of all also gets what came before it.
     pub fn subscribe(self: &Arc<Self>) -> Events<T> {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let events = state.backlog.take().unwrap_or_else(|| Backlog::new(Delivery::default()));
         self.watch(&mut state, events)
     }
 
     fn watch(self: &Arc<Self>, state: &mut State<T>, events: Backlog<T>) -> Events<T> {
-        let queue = Arc::new(Queue(Mutex::new(Waiting { events, ended: None, waker: None })));
+        let gate = self.gate.clone();
+        let waiting = Waiting { events, ended: None, waker: None, gate, hold: None };
+        let queue = Arc::new(Queue(Mutex::new(waiting)));
         match &state.ended {
             Some(ended) => queue.end(ended.clone()),
             None => state.queues.push(Arc::clone(&queue)),
@@ -110,6 +132,7 @@ impl<T: Deliver> Queue<T> {
     fn push(&self, event: T) {
         let mut waiting = lock(&self.0);
         waiting.events.push(event);
+        waiting.pause();
         let waker = waiting.waker.take();
         drop(waiting);
         if let Some(waker) = waker {
@@ -120,6 +143,7 @@ impl<T: Deliver> Queue<T> {
     fn end(&self, ended: Ended) {
         let mut waiting = lock(&self.0);
         waiting.ended.get_or_insert(ended);
+        waiting.pause();
         let waker = waiting.waker.take();
         drop(waiting);
         if let Some(waker) = waker {
@@ -141,7 +165,10 @@ pub struct Events<T = SessionEvent> {
 impl Events {
     /// Says what becomes of events that wait: by default, as [`Delivery::default`] says.
     pub fn delivery(self, delivery: Delivery) -> Self {
-        lock(&self.queue.0).events.set_delivery(delivery);
+        let mut waiting = lock(&self.queue.0);
+        waiting.events.set_delivery(delivery);
+        waiting.pause();
+        drop(waiting);
         self
     }
 
@@ -169,6 +196,7 @@ impl<T: Deliver> Events<T> {
     pub(crate) fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<T, Ended>> {
         let mut waiting = lock(&self.queue.0);
         if let Some(event) = waiting.events.pop() {
+            waiting.pause();
             return Poll::Ready(Ok(event));
         }
         if waiting.events.is_overrun() {
@@ -196,7 +224,7 @@ impl<T: Deliver> futures_core::Stream for Events<T> {
 impl<T> Drop for Events<T> {
     fn drop(&mut self) {
         if let Some(observers) = self.observers.upgrade() {
-            lock(&observers.0).queues.retain(|queue| !Arc::ptr_eq(queue, &self.queue));
+            lock(&observers.state).queues.retain(|queue| !Arc::ptr_eq(queue, &self.queue));
         }
     }
 }

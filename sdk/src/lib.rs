@@ -18,6 +18,7 @@ mod error_kind;
 mod event;
 mod events;
 mod frame;
+mod gate;
 mod generated;
 mod handler;
 mod hooks;

@@ -57,11 +57,12 @@ impl SessionState {
         handlers: Handlers,
     ) -> Arc<Self> {
         let id: Arc<str> = id.into();
+        let observers = Observers::with_backlog(Arc::clone(connection.gate()));
         Arc::new(Self {
             caller: Caller::new(connection, Some(Arc::clone(&id))),
             id,
             versions,
-            observers: Observers::with_backlog(),
+            observers,
             notices: Notices::default(),
             handler_limit: handlers.limit,
             handlers: Mutex::new(handlers),
@@ -159,6 +160,11 @@ impl SessionState {
             _ => self.ask(&event),
         }
         self.observers.push(event);
+    }
+
+    /// Tells observers of an event that came and cannot be read.
+    pub fn miss(&self) {
+        self.observers.push(SessionEvent::missing(1));
     }
 
     /// Has an event answered that asks something of a client.

@@ -4,3 +4,4 @@ mod create;
 mod end;
 mod events;
 mod observers;
+mod pause;
