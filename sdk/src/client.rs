@@ -106,11 +106,12 @@ impl Drop for ClientInner {
 }
 
 impl Client {
-    /// Starts the CLI found by `COPILOT_CLI_PATH` or on `PATH`, with the user's own login.
+    /// Starts the CLI found by `COPILOT_CLI_PATH` or on `PATH`, with the user's own login. Waits 60 s at most;
+    /// for another limit see [`ClientBuilder::handshake_limit`].
     ///
     /// # Errors
     /// [`Error::NotFound`] and [`Error::Start`] when it does not start, [`Error::Closed`] with the end
-    /// of its stderr when it ends at once, [`Error::ProtocolVersion`] when it is too old.
+    /// of its stderr when it ends at once, [`Error::ProtocolVersion`] when it is too old, [`Error::Timeout`].
     pub async fn start() -> Result<Self, Error> {
         Self::builder().start().await
     }
@@ -174,7 +175,7 @@ impl Client {
         self.0.token.as_deref()
     }
 
-    /// Waits until the connection is over, however that comes, and says why.
+    /// Waits until the connection is over, however that comes, and says why. There is no time limit.
     ///
     /// Cancel-safe.
     pub async fn closed(&self) -> Closed {

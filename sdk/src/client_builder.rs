@@ -216,7 +216,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Starts the CLI on its standard input and output, and greets it.
+    /// Starts the CLI on its standard input and output, and greets it. Waits 60 s at most, or as long as
+    /// [`handshake_limit`](Self::handshake_limit) says.
     ///
     /// # Errors
     /// As [`Client::start`], and [`Error::Timeout`].
@@ -238,6 +239,7 @@ impl ClientBuilder {
     }
 
     /// Talks to a CLI over streams of your own and greets it. The options for starting one do not apply.
+    /// Waits 60 s at most, or as long as [`handshake_limit`](Self::handshake_limit) says.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::ProtocolVersion`], [`Error::Timeout`].

@@ -186,7 +186,7 @@ impl Events {
 
 #[allow(private_bounds, reason = "what observers can be told is not a user's to extend")]
 impl<T: Deliver> Events<T> {
-    /// The next event; none once the session or its connection has ended.
+    /// The next event; none once the session or its connection has ended. There is no time limit.
     ///
     /// Cancel-safe: an event is taken only when it is returned.
     pub async fn next(&mut self) -> Option<T> {

@@ -83,7 +83,7 @@ pub struct Notifications<N> {
 }
 
 impl<N: Notification> Notifications<N> {
-    /// The next notification; none once the session or its connection has ended.
+    /// The next notification; none once the session or its connection has ended. There is no time limit.
     ///
     /// Cancel-safe: a notification is taken only when it is returned.
     pub async fn next(&mut self) -> Option<N::Params> {

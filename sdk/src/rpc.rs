@@ -42,6 +42,9 @@ pub trait Notification {
     type Params: Wire + Send + 'static;
 }
 
+/// How long the CLI is given to answer what takes nobody but itself, or a service that it asks.
+pub(crate) const ANSWER: Duration = Duration::from_secs(120);
+
 /// Who makes a call: the client, or one of its sessions.
 #[derive(Clone)]
 pub struct Caller {
@@ -164,6 +167,11 @@ impl<R> Call<R> {
     /// Waits for the JSON of the result, without decoding it.
     pub(crate) async fn json(mut self) -> Result<Box<str>, Error> {
         std::future::poll_fn(|context| self.request.poll_json(context)).await
+    }
+
+    /// As [`json`](Self::json), no longer than [`ANSWER`].
+    pub(crate) async fn json_in_time(self) -> Result<Box<str>, Error> {
+        within(self.request.method, ANSWER, self.json()).await
     }
 }
 

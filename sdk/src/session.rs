@@ -16,6 +16,7 @@ use crate::event::SessionEvent;
 use crate::events::{Events, Subscription};
 use crate::json;
 use crate::methods;
+use crate::rpc::{self, ANSWER};
 use crate::session_rpc::SessionRpc;
 use crate::session_state::SessionState;
 use crate::shell::Shell;
@@ -29,6 +30,8 @@ use crate::versions::{CliVersion, Feature};
 
 /// How long [`Session::disconnect`] waits for the CLI.
 const DISCONNECT: Duration = Duration::from_secs(10);
+
+const SET_TOOLS: &str = "session.tools.set";
 
 /// A conversation with the agent, made by [`Client::session`](crate::Client::session).
 ///
@@ -79,7 +82,7 @@ impl Session {
     /// Sends a prompt (`session.send`) and gives the turn that follows: its events and its answer.
     ///
     /// The prompt is text, or a [`SendRequest`] with attachments, a mode and more. While the agent is
-    /// busy the prompt waits its turn.
+    /// busy the prompt waits its turn. Waits 2 minutes at most for the CLI to take it.
     ///
     /// # Errors
     /// As any call; what goes wrong later is the turn's.
@@ -92,7 +95,8 @@ impl Session {
         Ok(Turn::new(events, sent.message_id, self.0.state.versions(), started, client))
     }
 
-    /// Sends a prompt (`session.send`) and gives its message id, without waiting for an answer.
+    /// Sends a prompt (`session.send`) and gives its message id, without waiting for an answer. Waits
+    /// 2 minutes at most for the CLI to take it.
     ///
     /// # Errors
     /// As any call.
@@ -100,8 +104,8 @@ impl Session {
         Ok(self.submit(prompt.into()).await?.message_id)
     }
 
-    /// Sends a prompt and waits for the answer, however long the agent works on it. For a time limit
-    /// use `prompt(…)` and [`Turn::within`].
+    /// Sends a prompt and waits for the answer, however long the agent works on it: there is no time limit.
+    /// For one use `prompt(…)` and [`Turn::within`].
     ///
     /// # Errors
     /// [`Error::Turn`] when the agent fails, else as any call.
@@ -112,7 +116,7 @@ impl Session {
     /// Sends a prompt, asks for an answer of the form of `T`, and gives it. Needs the feature `schemars`.
     ///
     /// The schema of `T` goes with the prompt as its `responseFormat`, which the model's provider must
-    /// support.
+    /// support. As with [`send_and_wait`](Self::send_and_wait) there is no time limit.
     ///
     /// # Errors
     /// [`Error::Answer`] when the answer has another form, else as [`send_and_wait`](Self::send_and_wait).
@@ -133,7 +137,7 @@ impl Session {
             request.traceparent = Some(trace.traceparent().to_owned());
             request.tracestate = trace.tracestate().map(str::to_owned);
         }
-        self.rpc().send(&request).await
+        self.rpc().send(&request).within(ANSWER).await
     }
 
     /// Calls the closure for the events that [`events`](Self::events) gives, in order, on a task of its
@@ -149,19 +153,21 @@ impl Session {
     }
 
     /// Stops the agent's work (`session.abort`). The session stays usable; a turn that runs ends with
-    /// [`Answer::is_aborted`]. From CLI 1.0.81 on, the prompts that wait are dropped.
+    /// [`Answer::is_aborted`]. From CLI 1.0.81 on, the prompts that wait are dropped. Waits 2 minutes at
+    /// most.
     ///
     /// # Errors
     /// As any call.
     pub async fn abort(&self) -> Result<(), Error> {
         const METHOD: &str = "session.abort";
         self.check_connected()?;
-        let result = self.0.state.caller().call::<()>(METHOD, &()).json().await?;
+        let result = self.0.state.caller().call::<()>(METHOD, &()).json_in_time().await?;
         done(METHOD, &result)
     }
 
     /// Changes the model from the next prompt on (`session.model.switchTo`): a model's id, that with
-    /// a reasoning effort (`("gpt-5", "high")`), or a [`ModelSwitchToRequest`] with more.
+    /// a reasoning effort (`("gpt-5", "high")`), or a [`ModelSwitchToRequest`] with more. Waits 2 minutes at
+    /// most.
     ///
     /// # Errors
     /// As any call. CLI 1.0.102 does not check the id with a provider of your own.
@@ -170,25 +176,27 @@ impl Session {
         model: impl Into<ModelSwitchToRequest>,
     ) -> Result<ModelSwitchToResult, Error> {
         self.check_connected()?;
-        self.rpc().model().switch_to(&model.into()).await
+        self.rpc().model().switch_to(&model.into()).within(ANSWER).await
     }
 
     /// Writes a line to the session's timeline (`session.log`) and gives the id of its event: a text, or a
-    /// [`LogRequest`] with a level (default `info`) and whether it is only passing (default no).
+    /// [`LogRequest`] with a level (default `info`) and whether it is only passing (default no). Waits
+    /// 2 minutes at most.
     ///
     /// # Errors
     /// As any call.
     pub async fn log(&self, line: impl Into<LogRequest>) -> Result<String, Error> {
         self.check_connected()?;
-        Ok(self.rpc().log(&line.into()).await?.event_id)
+        Ok(self.rpc().log(&line.into()).within(ANSWER).await?.event_id)
     }
 
     /// Replaces the tools of this client in the session (`session.tools.set`). Calls of tools that go
-    /// are still answered if they have begun.
+    /// are still answered if they have begun. Waits 2 minutes at most, one that runs already included.
     ///
     /// # Errors
     /// [`Error::Invalid`] for names that are none; [`Error::Unsupported`] on a CLI before 1.0.81; else as
-    /// any call, and the tools stay as they were.
+    /// any call, and the tools stay as they were. After [`Error::Timeout`], or when this future is dropped,
+    /// it is not known which tools the CLI has, so that calls of both are answered.
     pub async fn set_tools(&self, tools: impl IntoIterator<Item = Tool>) -> Result<(), Error> {
         self.check_connected()?;
         let state = &self.0.state;
@@ -196,6 +204,11 @@ impl Session {
             return Err(unsupported("replace tools", state.versions()));
         }
         let new = tool::by_name(tools.into_iter().collect())?;
+        rpc::within(SET_TOOLS, ANSWER, self.replace_tools(new)).await
+    }
+
+    async fn replace_tools(&self, new: HashMap<String, Tool>) -> Result<(), Error> {
+        let state = &self.0.state;
         let params = tool::declarations(new.values());
         // One at a time, so that what is in place at the end is what the CLI was told last.
         let _changing = state.tools_change().lock().await;
@@ -204,7 +217,7 @@ impl Session {
         let mut both = old.clone();
         both.extend(new.clone());
         state.replace_tools(both);
-        let set = state.caller().call_json::<()>("session.tools.set", params).await;
+        let set = state.caller().call_json::<()>(SET_TOOLS, params).await;
         state.replace_tools(if set.is_ok() { new } else { old });
         set
     }
@@ -215,7 +228,8 @@ impl Session {
     }
 
     /// Has the user fill in a form (`session.ui.elicitation`), by whichever client of the session answers
-    /// such requests.
+    /// such requests. There is no time limit, since the user may take long; `rpc().ui().elicitation(…)` with
+    /// [`Call::within`](crate::Call::within) has one.
     ///
     /// # Errors
     /// [`Error::Unsupported`] when no client does, for then the CLI would never answer; else as any call.
@@ -250,14 +264,14 @@ impl Session {
     }
 
     /// What happened in the session so far (`session.getMessages`): from CLI 1.0.40 on, the events
-    /// that are kept, without the passing ones.
+    /// that are kept, without the passing ones. Waits 2 minutes at most.
     ///
     /// # Errors
     /// As any call. An event that cannot be decoded is in the list like any other.
     pub async fn messages(&self) -> Result<Vec<SessionEvent>, Error> {
         const METHOD: &str = "session.getMessages";
         self.check_connected()?;
-        let result = self.0.state.caller().call::<()>(METHOD, &()).json().await?;
+        let result = self.0.state.caller().call::<()>(METHOD, &()).json_in_time().await?;
         let events = json::pick(&result, ["events"]).and_then(|[events]| json::items(events.unwrap_or("[]")));
         let events = events.and_then(|events| events.into_iter().map(SessionEvent::from_json).collect());
         events.map_err(|error| Error::Decode { method: METHOD.to_owned(), error })
@@ -280,7 +294,7 @@ impl Session {
         state.caller().call::<()>(state.versions().leave(), &()).within(DISCONNECT).await
     }
 
-    /// The old name of [`disconnect`](Self::disconnect).
+    /// The old name of [`disconnect`](Self::disconnect). Waits 10 s at most.
     ///
     /// # Errors
     /// As `disconnect`.

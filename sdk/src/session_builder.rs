@@ -25,7 +25,7 @@ use crate::types::{
 };
 use crate::wire;
 
-/// How long the CLI is given to make or resume a session.
+/// How long the CLI is given to make or resume a session, with all that belongs to it.
 const OPEN: Duration = Duration::from_secs(120);
 
 /// How long the CLI is given to let go of a session that is opened again.
@@ -209,6 +209,10 @@ struct Opening {
 
 impl Opening {
     async fn open(self, method: &'static str, config: String) -> Result<Session, Error> {
+        rpc::within(method, OPEN, self.open_unhurried(method, config)).await
+    }
+
+    async fn open_unhurried(self, method: &'static str, config: String) -> Result<Session, Error> {
         let Self { client, id, tools, registered, observers, continues, leaves_auto_mode_switch } = self;
         if !registered.answers("permission.requested") {
             let text = "say what the agent may do: on_permission, approve_all or deny_all";
@@ -228,8 +232,8 @@ impl Opening {
         for observer in observers {
             drop(Subscription::start(state.subscribe(), observer));
         }
-        let call = client.caller().call_json::<()>(method, config).json();
-        let opened = rpc::within(method, OPEN, call).await.inspect_err(|error| opening.failed(error))?;
+        let opened = client.caller().call_json::<()>(method, config).json().await;
+        let opened = opened.inspect_err(|error| opening.failed(error))?;
         let [capabilities] = json::pick(&opened, ["capabilities"]).unwrap_or_default();
         lock(state.capabilities()).begin(capabilities.unwrap_or("{}"));
         // The answer to resume has every key of the answer to create.
@@ -253,7 +257,7 @@ async fn begin(
 ) -> Result<(), Error> {
     for event in interests {
         let request = RegisterEventInterestParams::new(event);
-        match SessionRpc(state.caller()).event_log().register_interest(&request).within(OPEN).await {
+        match SessionRpc(state.caller()).event_log().register_interest(&request).await {
             // An old CLI sends what it has to everybody.
             Err(error) if !error.is_method_not_found() => return Err(error),
             _ => {}

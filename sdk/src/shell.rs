@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use crate::error::Error;
+use crate::rpc;
 use crate::session_rpc::SessionRpc;
 use crate::session_state::SessionState;
 use crate::shell_source::Source;
@@ -18,7 +19,8 @@ use crate::types::ShellOutputStream;
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A shell command to be run in a session's working directory, made by
-/// [`Session::shell`](crate::Session::shell). Awaiting it runs it to its end.
+/// [`Session::shell`](crate::Session::shell). Awaiting it runs it to its end, without a time limit but
+/// [`timeout`](Self::timeout).
 ///
 /// It needs no permission. On CLIs from 1.0.90 on it is part of the session's history
 /// (`session.shell.executeUserRequested`) and its output comes while it runs; on older ones
@@ -36,18 +38,20 @@ impl Shell {
     }
 
     /// Kills the command after this time; its output so far comes all the same, see
-    /// [`ShellOutput::is_timed_out`]. Default: none.
+    /// [`ShellOutput::is_timed_out`]. A CLI that does not tell of its end 5 s later is not waited for any
+    /// longer ([`Error::Timeout`]). Default: none.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
     }
 
-    /// Starts the command.
+    /// Starts the command. Waits 2 minutes at most for the CLI to do so.
     ///
     /// # Errors
     /// As any call.
     pub async fn start(self) -> Result<ShellRun, Error> {
-        let source = Source::start(&self.session, &self.command).await?;
+        let start = Source::start(&self.session, &self.command);
+        let source = rpc::within("the start of the shell command", rpc::ANSWER, start).await?;
         let deadline = self.timeout.map(|limit| (limit, Box::pin(tokio::time::sleep(limit))));
         let output = ShellOutput { chunks: Vec::new(), text: None, exit_code: None, timed_out: false };
         Ok(ShellRun { session: self.session, source, deadline, output, over: None })
@@ -144,19 +148,21 @@ pub(crate) enum Progress {
 }
 
 impl ShellRun {
-    /// The next piece of output; none once the command has ended.
+    /// The next piece of output; none once the command has ended. There is no time limit but
+    /// [`Shell::timeout`].
     ///
     /// Cancel-safe.
     pub async fn next(&mut self) -> Option<ShellChunk> {
         std::future::poll_fn(|context| self.poll_chunk(context)).await
     }
 
-    /// Ends the command. What it wrote and its end are still told.
+    /// Ends the command. What it wrote and its end are still told. Waits 2 minutes at most.
     ///
     /// # Errors
     /// As any call. A command that has ended is no error.
     pub async fn kill(&self) -> Result<(), Error> {
-        self.source.kill(SessionRpc(self.session.caller())).await
+        let kill = self.source.kill(SessionRpc(self.session.caller()));
+        rpc::within("the end of the shell command", rpc::ANSWER, kill).await
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<ShellChunk>> {

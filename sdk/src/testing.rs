@@ -115,7 +115,7 @@ impl FakeCli {
     /// [`ClientBuilder::connect`](crate::ClientBuilder::connect).
     ///
     /// # Panics
-    /// When the greeting fails, and when there is a client already.
+    /// When the greeting fails or is not over in a minute, and when there is a client already.
     pub async fn client(&self) -> Client {
         let (from, to) = self.streams();
         Client::builder().connect(from, to).await.unwrap_or_else(|error| panic!("the greeting: {error}"))

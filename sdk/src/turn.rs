@@ -66,7 +66,8 @@ impl Turn {
         &self.tracker.message_id
     }
 
-    /// The next event of the session; none once the turn is over.
+    /// The next event of the session; none once the turn is over. There is no time limit but
+    /// [`limits`](Self::limits).
     ///
     /// Cancel-safe.
     pub async fn next(&mut self) -> Option<SessionEvent> {

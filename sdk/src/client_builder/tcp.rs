@@ -28,6 +28,8 @@ impl ClientBuilder {
     /// The CLI belongs to this client, which ends it for all when it is stopped or dropped. But it does
     /// not notice when this program is killed, as one on stdio does.
     ///
+    /// Waits 60 s at most, or as long as [`handshake_limit`](Self::handshake_limit) says.
+    ///
     /// # Errors
     /// As [`start`](Self::start); [`Error::Invalid`] for an empty token. A port that is taken is
     /// [`Error::Closed`] with what the CLI says of it.
@@ -62,6 +64,8 @@ impl ClientBuilder {
     /// for starting one do not apply, and it goes on running when this client is stopped.
     ///
     /// The connection is not encrypted: the token and all else can be read on the way to another machine.
+    ///
+    /// Waits 60 s at most, or as long as [`handshake_limit`](Self::handshake_limit) says.
     ///
     /// # Errors
     /// [`Error::Connect`] when nobody listens there, [`Error::Rpc`] with
