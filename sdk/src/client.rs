@@ -38,7 +38,8 @@ const END: Duration = Duration::from_secs(1);
 ///
 /// One client serves any number of sessions. When the last clone and the last session are gone, the
 /// CLI is told to end with all it started, and killed 2 s later; [`stop`](Self::stop) lets it end in
-/// order.
+/// order. When something else kills the CLI (SIGKILL), the commands that its shells run go on, for only the
+/// CLI knows of them.
 #[derive(Clone)]
 pub struct Client(Arc<ClientInner>);
 
@@ -138,6 +139,9 @@ impl Client {
         options.wire_log = options.wire_log.map(|log| secrets.fold(log, WireLog::hide));
         let diagnose = diagnose(peer.process.as_ref().map(|process| process.watcher().clone()));
         let caller = Caller::new(Connection::open(from, to, options, diagnose), None);
+        if let Some(process) = &peer.process {
+            tokio::spawn(outlived(Arc::clone(caller.connection()), process.watcher().clone()));
+        }
         let ended = EndOnDrop(Some(caller.connection()));
         let version = rpc::within("the handshake with the CLI", limit, greet(&caller, &greeting)).await?;
         ended.keep();
@@ -268,6 +272,18 @@ impl Drop for EndOnDrop<'_> {
         if let Some(connection) = self.0 {
             connection.end();
         }
+    }
+}
+
+/// Ends the connection of a CLI that has ended while something that it started holds its output open, so
+/// that the stream does not end.
+async fn outlived(connection: Arc<Connection>, process: Watcher) {
+    /// For what it wrote last to be read.
+    const REST: Duration = Duration::from_millis(500);
+    process.exited().await;
+    if tokio::time::timeout(REST, connection.closed()).await.is_err() {
+        tracing::debug!("something still holds the output of the Copilot CLI");
+        connection.close(diagnose(Some(process))(Closed::new("the CLI ended")).await);
     }
 }
 
