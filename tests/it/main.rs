@@ -12,6 +12,7 @@ mod recordings;
 mod replay;
 mod rig;
 mod session;
+mod silence;
 mod testing;
 mod tools;
 mod transcript;

@@ -1,0 +1,126 @@
+//! CLIs that never greet back.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use copilot_session::testing::FakeCli;
+use copilot_session::{Client, ClientBuilder, Error};
+use tokio::time::Instant;
+
+use super::{SECOND, timed_out};
+
+/// How long the handshake may take unless told otherwise.
+const HANDSHAKE: Duration = Duration::from_secs(60);
+
+/// Has this child of the test start a client by its environment.
+const CHILD: &str = "START_A_CLIENT_OF_A_SILENT_CLI";
+
+const SILENT: &str = env!("CARGO_BIN_EXE_fake_cli");
+
+/// A script for the fake to be silent by.
+fn script(folder: &Path) -> std::path::PathBuf {
+    let path = folder.join("silent.jsonl");
+    std::fs::write(&path, r#"{"hold": "connect"}"#).expect("the script");
+    path
+}
+
+/// It fails after its time with these words, by default and with a limit of its own.
+async fn fails(name: &str, what: &str, start: impl AsyncFn(ClientBuilder) -> Result<Client, Error>) {
+    for (limit, new) in
+        [(HANDSHAKE, Client::builder()), (7 * SECOND, Client::builder().handshake_limit(7 * SECOND))]
+    {
+        let begin = Instant::now();
+        let result = start(new).await;
+        assert_eq!(begin.elapsed().as_secs(), limit.as_secs(), "{name}");
+        // On the way through the system's network, time may stand still or not.
+        let on_the_way =
+            result.as_ref().is_err_and(|error| error.to_string().starts_with("the way to the CLI"));
+        timed_out(name, if on_the_way { "the way to the CLI" } else { what }, limit, result);
+    }
+}
+
+/// Streams of one's own.
+#[tokio::test(start_paused = true)]
+async fn streams() {
+    fails("ClientBuilder::connect", "the handshake with the CLI", async |new: ClientBuilder| {
+        let fake = FakeCli::start();
+        fake.hold("connect");
+        let (from, to) = fake.streams();
+        let result = new.connect(from, to).await;
+        fake.ended().await;
+        result
+    })
+    .await;
+}
+
+/// A CLI that takes nothing at all, so that even the greeting is not written.
+#[tokio::test(start_paused = true)]
+async fn full_pipes() {
+    let (near, _far) = tokio::io::duplex(1);
+    let (from, to) = tokio::io::split(near);
+    let start = Instant::now();
+    timed_out(
+        "full pipes",
+        "the handshake with the CLI",
+        HANDSHAKE,
+        Client::builder().connect(from, to).await,
+    );
+    assert_eq!(start.elapsed(), HANDSHAKE);
+}
+
+/// A program on stdio.
+#[tokio::test(start_paused = true)]
+async fn a_program() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = script(folder.path());
+    fails("ClientBuilder::start", "the handshake with the CLI", async |new: ClientBuilder| {
+        new.program(SILENT).env("FAKE_CLI_SCRIPT", &script).start().await
+    })
+    .await;
+}
+
+/// A server that says no port.
+#[tokio::test(start_paused = true)]
+async fn a_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = script(folder.path());
+    fails("ClientBuilder::start_tcp", "the start of the CLI", async |new: ClientBuilder| {
+        new.program(SILENT).env("FAKE_CLI_SCRIPT", &script).start_tcp(0).await
+    })
+    .await;
+}
+
+/// A port at which the system takes connections and nobody else does.
+#[tokio::test(start_paused = true)]
+async fn a_port() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    fails("ClientBuilder::connect_tcp", "the handshake with the CLI", async |new: ClientBuilder| {
+        new.connect_tcp(address).await
+    })
+    .await;
+}
+
+/// The program in the environment. Only a process of its own can have one of its own.
+#[tokio::test(start_paused = true)]
+async fn the_environment() {
+    let name = "Client::start";
+    if std::env::var_os(CHILD).is_some() {
+        let begin = Instant::now();
+        timed_out(name, "the handshake with the CLI", HANDSHAKE, Client::start().await);
+        assert_eq!(begin.elapsed().as_secs(), 60, "{name}");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let child = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "silence::handshake::the_environment"])
+        .env(CHILD, "1")
+        .env("COPILOT_CLI_PATH", SILENT)
+        .env("FAKE_CLI_SCRIPT", script(folder.path()))
+        .output()
+        .expect("this program runs");
+    let told = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && told.contains("1 passed"), "{told}");
+}

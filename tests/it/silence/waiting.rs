@@ -1,0 +1,154 @@
+//! What waits for a person, or for work, has no limit of its own: it waits for days, is given up on by
+//! whoever has a limit, and leaves nothing behind.
+
+use std::future::IntoFuture;
+use std::pin::pin;
+
+use copilot_session::methods::notification::SessionLifecycle;
+use copilot_session::testing::{FakeCli, events as say};
+use copilot_session::types::{PingRequest, UiElicitationRequest, UiElicitationSchema};
+use copilot_session::{Error, Limit, Session, SessionBuilder};
+use futures_util::{FutureExt, StreamExt};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{LONG, SECOND, lasting};
+use crate::rig::{Rig, assert_alive};
+
+/// It waits for a day, and leaves the connection as it was.
+async fn waits<T: std::fmt::Debug>(name: &str, rig: &Rig, future: impl Future<Output = T>) {
+    let start = Instant::now();
+    let ended = tokio::time::timeout(LONG, future).await;
+    assert!(ended.is_err(), "{name} came to an end: {ended:?}");
+    assert_eq!(start.elapsed().as_secs(), LONG.as_secs(), "{name}");
+    assert_alive(&rig.client).await;
+}
+
+/// An answer to the model's form of one.
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+struct Form {
+    #[allow(dead_code, reason = "it never comes")]
+    text: String,
+}
+
+/// The agent may work for as long as it wants.
+#[tokio::test(start_paused = true)]
+async fn for_the_agent() {
+    let rig = lasting(FakeCli::start()).await;
+    rig.fake.hold("session.send");
+    let answering = async || {
+        let call = rig.fake.received_call("session.send").await;
+        rig.fake.reply(&call, Ok(json!({"messageId": "one"})));
+        std::future::pending::<()>().await
+    };
+    let session = &rig.session;
+    let both = async { tokio::join!(session.send_and_wait("hello"), answering()).0 };
+    waits("Session::send_and_wait", &rig, both).await;
+    let both = async { tokio::join!(session.send_and_wait_as::<Form>("hello"), answering()).0 };
+    waits("Session::send_and_wait_as", &rig, both).await;
+}
+
+/// But to take the prompt it has the time of any call.
+#[tokio::test(start_paused = true)]
+async fn for_the_prompt_to_be_taken() {
+    super::fails("Session::send_and_wait", "session.send", async |rig| {
+        rig.session.send_and_wait("hello").await.map(drop)
+    })
+    .await;
+    super::fails("Session::send_and_wait_as", "session.send", async |rig| {
+        rig.session.send_and_wait_as::<Form>("hello").await.map(drop)
+    })
+    .await;
+}
+
+/// A turn waits for its events and its end, unless it has limits.
+#[tokio::test(start_paused = true)]
+async fn for_a_turn() {
+    let rig = lasting(FakeCli::start()).await;
+    rig.fake.hold("session.send");
+    let start = async || {
+        let answering = async {
+            let call = rig.fake.received_call("session.send").await;
+            rig.fake.reply(&call, Ok(json!({"messageId": "one"})));
+        };
+        tokio::join!(rig.session.prompt("hello"), answering).0.expect("it is taken")
+    };
+    waits("Turn::next", &rig, start().await.next()).await;
+    waits("Stream for Turn", &rig, StreamExt::next(&mut pin!(start().await))).await;
+    waits("IntoFuture for Turn", &rig, IntoFuture::into_future(start().await)).await;
+
+    let name = "Turn::within";
+    let (turn, begin) = (start().await, Instant::now());
+    let error = turn.within(7 * SECOND).await.expect_err(name);
+    assert!(error.is_timeout(), "{name}: {error:?}");
+    assert!(matches!(&error, Error::TurnTimeout(timeout) if timeout.limit == Limit::Total), "{error:?}");
+    assert_eq!(begin.elapsed().as_secs(), 7, "{name}");
+    assert_alive(&rig.client).await;
+}
+
+/// An observer waits for what it observes, and misses nothing when its wait was given up on.
+#[tokio::test(start_paused = true)]
+async fn for_events() {
+    let rig = lasting(FakeCli::start()).await;
+    let mut events = rig.session.events();
+    waits("Events::next", &rig, events.next()).await;
+    waits("Stream for Events", &rig, StreamExt::next(&mut events)).await;
+    rig.emit(say::delta("at last"));
+    assert_eq!(events.next().await.expect("an event").kind(), "assistant.message_delta");
+
+    let mut notes = rig.client.notifications::<SessionLifecycle>();
+    waits("Notifications::next", &rig, notes.next()).await;
+    waits("Stream for Notifications", &rig, StreamExt::next(&mut notes)).await;
+    let change = json!({"type": "session.created", "sessionId": "one"});
+    rig.fake.notify_raw("session.lifecycle", change);
+    assert_eq!(notes.next().await.expect("a notification").session_id, "one");
+}
+
+/// The end of the connection is waited for, and is there at once when it has come.
+#[tokio::test(start_paused = true)]
+async fn for_the_end() {
+    let rig = lasting(FakeCli::start()).await;
+    waits("Client::closed", &rig, rig.client.closed()).await;
+    rig.fake.hang_up();
+    let closed = rig.client.closed().await;
+    assert_eq!(rig.client.closed().now_or_never().expect("it is over").reason, closed.reason);
+}
+
+/// A call has no limit but the one it is given.
+#[tokio::test(start_paused = true)]
+async fn for_an_answer() {
+    let rig = lasting(FakeCli::start()).await;
+    rig.fake.hold("session.log");
+    let log = copilot_session::types::LogRequest::new("a line");
+    waits("Future for Call", &rig, rig.session.rpc().log(&log)).await;
+    let request = PingRequest::default();
+    rig.client.rpc().ping(&request).within(SECOND).await.expect("an answer in time");
+}
+
+/// A form waits for the user; the same method without the check has a limit.
+#[tokio::test(start_paused = true)]
+async fn for_the_user() {
+    const METHOD: &str = "session.ui.elicitation";
+    let fake = FakeCli::start();
+    fake.lives(4 * LONG);
+    fake.on_raw("session.create", |params| {
+        Ok(json!({"sessionId": params["sessionId"], "capabilities": {"ui": {"elicitation": true}}}))
+    });
+    let rig = Rig::on(fake, SessionBuilder::approve_all).await;
+    rig.fake.hold(METHOD);
+    let form = UiElicitationRequest::new("Who?", UiElicitationSchema::new(Default::default()));
+    waits("Session::elicit", &rig, rig.session.elicit(&form)).await;
+    let limited = rig.session.rpc().ui().elicitation(&form).within(SECOND).await;
+    super::timed_out("a form", METHOD, SECOND, limited);
+}
+
+/// A command without a limit runs for as long as it wants.
+#[tokio::test(start_paused = true)]
+async fn for_a_command() {
+    let rig = lasting(FakeCli::of_version("1.0.81")).await;
+    rig.fake.on_raw("session.shell.exec", |_| Ok(json!({"processId": "one"})));
+    let run = async |session: &Session| session.shell("ls").start().await.expect("it runs");
+    waits("ShellRun::next", &rig, run(&rig.session).await.next()).await;
+    waits("Stream for ShellRun", &rig, StreamExt::next(&mut run(&rig.session).await)).await;
+    waits("IntoFuture for ShellRun", &rig, IntoFuture::into_future(run(&rig.session).await)).await;
+}
