@@ -2,6 +2,8 @@
 
 mod dialogs;
 mod hooks;
+#[cfg(unix)]
+mod killed;
 mod life;
 #[cfg(unix)]
 mod lifeline;

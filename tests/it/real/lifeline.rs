@@ -14,13 +14,13 @@ use super::rig::{PATIENCE, soon};
 /// A pipe that a process holds open from its first moment to its last.
 pub struct Lifeline {
     pid: u32,
-    cut: oneshot::Receiver<()>,
+    cut: oneshot::Receiver<Instant>,
 }
 
 /// A lifeline that no process has taken up yet.
 pub struct Loose {
     pid: oneshot::Receiver<u32>,
-    cut: oneshot::Receiver<()>,
+    cut: oneshot::Receiver<Instant>,
 }
 
 /// A lifeline in this folder, and the shell's words to take it up.
@@ -38,16 +38,21 @@ pub fn lifeline(folder: &Path, name: &str) -> (String, Loose) {
         // A test that has failed already listens to neither.
         let _ = pid.send(line.trim().parse().expect("a number"));
         pipe.read_to_end(&mut Vec::new()).expect("the end");
-        let _ = end.send(());
+        let _ = end.send(Instant::now());
     });
     (words, Loose { pid: told, cut })
 }
 
 /// A program in this folder that becomes the CLI with a lifeline in its hands.
 pub fn program(folder: &Path) -> (PathBuf, Loose) {
+    program_after(folder, ":")
+}
+
+/// The same, with these words for the shell before all.
+pub fn program_after(folder: &Path, words: &str) -> (PathBuf, Loose) {
     let (take, loose) = lifeline(folder, "cli.lifeline");
     let program = folder.join("copilot");
-    script(&program, &format!("{take}; exec '{}' \"$@\"", cli_path().display()));
+    script(&program, &format!("{words}; {take}; exec '{}' \"$@\"", cli_path().display()));
     (program, loose)
 }
 
@@ -60,9 +65,9 @@ impl Loose {
 }
 
 impl Lifeline {
-    /// Waits until the process is gone, however that comes.
-    pub async fn cut(self, whose: &str) {
-        soon(&format!("{whose} to end"), self.cut).await.expect("the end of its lifeline");
+    /// Waits until the process is gone, however that comes, and says since when.
+    pub async fn cut(self, whose: &str) -> Instant {
+        soon(&format!("{whose} to end"), self.cut).await.expect("the end of its lifeline")
     }
 
     /// As [`Lifeline::cut`], without giving other tasks a turn.
@@ -88,6 +93,11 @@ impl Lifeline {
     /// Kills the process as the system does when memory runs out.
     pub fn kill(&self) {
         run("kill", &["-KILL", &self.pid.to_string()]);
+    }
+
+    /// Keeps the process from doing anything more.
+    pub fn freeze(&self) {
+        run("kill", &["-STOP", &self.pid.to_string()]);
     }
 }
 

@@ -168,7 +168,7 @@ pub fn unreadable(event: &SessionEvent) -> Option<String> {
 }
 
 /// A client on the home in this folder, which the surroundings of the test do not touch.
-fn builder(folder: &Path) -> ClientBuilder {
+pub fn builder(folder: &Path) -> ClientBuilder {
     let builder = Client::builder().home(folder.join("home")).directory(folder.join("work")).no_login();
     let tokens = ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"];
     tokens.into_iter().fold(builder, ClientBuilder::env_remove).handshake_limit(2 * PATIENCE)
