@@ -107,8 +107,8 @@ impl Drop for ClientInner {
 }
 
 impl Client {
-    /// Starts the CLI found by `COPILOT_CLI_PATH` or on `PATH`, with the user's own login. Waits 60 s at most;
-    /// for another limit see [`ClientBuilder::handshake_limit`].
+    /// Starts the CLI found by `COPILOT_CLI_PATH` or on `PATH`, with the user's own login. Waits 60 s at
+    /// most; for another limit see [`ClientBuilder::handshake_limit`].
     ///
     /// # Errors
     /// [`Error::NotFound`] and [`Error::Start`] when it does not start, [`Error::Closed`] with the end

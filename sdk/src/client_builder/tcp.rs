@@ -25,8 +25,8 @@ impl ClientBuilder {
     /// them, and 1.0.10 listens on all interfaces, not only on 127.0.0.1. Such a CLI is logged as a
     /// warning.
     ///
-    /// The CLI belongs to this client, which ends it for all when it is stopped or dropped. But it does
-    /// not notice when this program is killed, as one on stdio does.
+    /// The CLI belongs to this client, which ends it for all when it is stopped or dropped. But when this
+    /// program is killed it ends the sessions, and what they run, and stays; one on stdio ends.
     ///
     /// Waits 60 s at most, or as long as [`handshake_limit`](Self::handshake_limit) says.
     ///

@@ -5,6 +5,7 @@ mod host;
 mod phases;
 mod start;
 mod stop;
+#[cfg(target_os = "linux")]
 mod streams;
 
 use std::path::Path;

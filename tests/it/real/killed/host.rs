@@ -71,3 +71,18 @@ async fn nothing_is_left() {
         println!("host: {name} ended {after:?} after the death");
     }
 }
+
+/// On TCP the sessions end with the connection, and what they run; the server stays, as the docs say.
+#[tokio::test]
+async fn the_server_is_left() {
+    let mut host = host("tcp").await;
+    host.kill();
+    let mut lifelines = host.lifelines.into_iter();
+    let (_, server) = lifelines.next().expect("the CLI's");
+    for (name, lifeline) in lifelines {
+        lifeline.cut(name).await;
+    }
+    assert!(server.is_alive(), "the docs of `start_tcp` say that it stays");
+    server.kill();
+    server.cut("the server").await;
+}

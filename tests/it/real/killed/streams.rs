@@ -13,8 +13,7 @@ async fn streams_that_do_not_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let (take, loose) = lifeline::lifeline(folder.path(), "holder.lifeline");
     // In a session of its own it is out of reach of what ends the CLI's process group.
-    let words = format!("setsid sh -c \"{}; exec sleep 100000\" &", take.replace('$', "\\$"));
-    let words = words.trim_end_matches('&').to_owned() + "& true";
+    let words = format!("setsid sh -c \"{}; exec sleep 100000\" & true", take.replace('$', "\\$"));
     let program = |folder: &std::path::Path| lifeline::program_after(folder, &words);
     let doomed = Doomed::start_by(Script::replies([]), program, async |new| new.start().await).await;
     let holder = loose.taken().await;
