@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::client_builder::ClientBuilder;
-use crate::connection::{Connection, Diagnose, Options};
+use crate::connection::{Connection, Options};
 use crate::error::{Closed, Error};
 use crate::process::{Process, ShutdownTimes, Watcher};
 use crate::rpc::{self, Caller};
@@ -93,11 +93,6 @@ impl ClientInner {
     pub fn version(&self) -> &CliVersion {
         &self.version
     }
-
-    /// The end of what a CLI that we started wrote to its standard error.
-    pub fn stderr_tail(&self) -> String {
-        self.peer.process.as_ref().map(|process| process.watcher().stderr_tail()).unwrap_or_default()
-    }
 }
 
 impl Drop for ClientInner {
@@ -137,13 +132,15 @@ impl Client {
         let Setup { greeting, trace, mut options, secrets } = setup;
         let secrets = secrets.into_iter().chain(greeting.token.clone());
         options.wire_log = options.wire_log.map(|log| secrets.fold(log, WireLog::hide));
-        let diagnose = diagnose(peer.process.as_ref().map(|process| process.watcher().clone()));
-        let caller = Caller::new(Connection::open(from, to, options, diagnose), None);
+        let process = peer.process.as_ref().map(|process| process.watcher().clone());
+        let caller = Caller::new(Connection::open(from, to, options, process), None);
         if let Some(process) = &peer.process {
             tokio::spawn(outlived(Arc::clone(caller.connection()), process.watcher().clone()));
         }
         let ended = EndOnDrop(Some(caller.connection()));
-        let version = rpc::within("the handshake with the CLI", limit, greet(&caller, &greeting)).await?;
+        let greet = greet(&caller, &greeting);
+        let version =
+            rpc::within("the handshake with the CLI", limit, caller.connection().process(), greet).await?;
         ended.keep();
         tracing::debug!(%version, "connected to the Copilot CLI");
         let (token, models) = (greeting.token, Mutex::default());
@@ -281,29 +278,11 @@ async fn outlived(connection: Arc<Connection>, process: Watcher) {
     /// For what it wrote last to be read.
     const REST: Duration = Duration::from_millis(500);
     process.exited().await;
+    connection.gate().lift();
     if tokio::time::timeout(REST, connection.closed()).await.is_err() {
         tracing::debug!("something still holds the output of the Copilot CLI");
-        connection.close(diagnose(Some(process))(Closed::new("the CLI ended")).await);
+        connection.close(process.diagnose(Closed::new("the CLI ended")).await);
     }
-}
-
-/// Adds to the end of the stream what became of the process behind it.
-pub(crate) fn diagnose(process: Option<Watcher>) -> Diagnose {
-    Box::new(move |mut closed| {
-        Box::pin(async move {
-            // A CLI that closed its output ends right after; one that does not must not hold up its callers.
-            const EXIT: Duration = Duration::from_millis(500);
-            if let Some(process) = process {
-                if let Ok(exit) = tokio::time::timeout(EXIT, process.exited()).await {
-                    closed.reason = "the CLI ended".to_owned();
-                    closed.exit_code = exit.code;
-                    closed.signal = exit.signal;
-                }
-                closed.stderr = process.stderr_tail();
-            }
-            closed
-        })
-    })
 }
 
 impl std::fmt::Debug for Client {

@@ -1,7 +1,6 @@
 //! The JSON-RPC connection: one task reads, one writes, and whoever calls waits for its own answer.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use crate::gate::Gate;
 use crate::handler::{ClientContext, Handler};
 use crate::json;
 use crate::notices::Notices;
+use crate::process::Watcher;
 use crate::rpc;
 use crate::running::Running;
 use crate::session_state::SessionState;
@@ -34,9 +34,6 @@ pub(crate) enum NoResult {
     Unreadable(DecodeError),
     Closed(Closed),
 }
-
-/// Finds out more about why the stream ended, such as the exit status of the process behind it.
-pub(crate) type Diagnose = Box<dyn FnOnce(Closed) -> Pin<Box<dyn Future<Output = Closed> + Send>> + Send>;
 
 /// One connection to a CLI. It lives until its stream ends or [`Connection::end`].
 pub(crate) struct Connection {
@@ -56,6 +53,8 @@ pub(crate) struct Connection {
     shells: ShellRoutes,
     wire_log: Option<WireLog>,
     gate: Arc<Gate>,
+    /// The CLI, where it is a child of ours.
+    process: Option<Watcher>,
     closed: watch::Sender<Option<Closed>>,
 }
 
@@ -108,7 +107,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Connection {
     /// Starts the two tasks.
-    pub fn open<R, W>(from: R, to: W, options: Options, diagnose: Diagnose) -> Arc<Self>
+    pub fn open<R, W>(from: R, to: W, options: Options, process: Option<Watcher>) -> Arc<Self>
     where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
@@ -127,10 +126,11 @@ impl Connection {
             shells: ShellRoutes::default(),
             wire_log,
             gate: Arc::default(),
+            process,
             closed: watch::Sender::new(None),
         });
         tokio::spawn(write(to, queue, Arc::clone(&connection)));
-        tokio::spawn(read(Frames::new(from, message_limit), Arc::clone(&connection), diagnose));
+        tokio::spawn(read(Frames::new(from, message_limit), Arc::clone(&connection)));
         connection
     }
 
@@ -224,6 +224,11 @@ impl Connection {
         &self.requests
     }
 
+    /// The CLI, where it is a child of ours.
+    pub fn process(&self) -> Option<&Watcher> {
+        self.process.as_ref()
+    }
+
     /// What observers hold up the reader with.
     pub fn gate(&self) -> &Arc<Gate> {
         &self.gate
@@ -260,6 +265,7 @@ impl Connection {
 
     /// Ends our side of the stream once all that was sent is written.
     pub fn end(&self) {
+        self.gate.lift();
         drop(self.outgoing.send(Outgoing::End));
     }
 
@@ -324,7 +330,6 @@ impl Connection {
         }
         self.requests.cancel_all();
         self.notices.end(Ended::Connection(reason.clone()));
-        self.gate.lift();
         self.closed.send_if_modified(|closed| {
             let first = closed.is_none();
             closed.get_or_insert(reason);
@@ -363,7 +368,7 @@ pub(crate) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, connection: Arc<Connection>, diagnose: Diagnose) {
+async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, connection: Arc<Connection>) {
     let reason = loop {
         connection.gate.pass(|| connection.is_urgent()).await;
         match frames.next().await {
@@ -383,7 +388,10 @@ async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, connection: Arc<Conne
             Err(error) => break format!("the stream cannot be read: {error}"),
         }
     };
-    let closed = diagnose(Closed::new(reason)).await;
+    let mut closed = Closed::new(reason);
+    if let Some(process) = &connection.process {
+        closed = process.diagnose(closed).await;
+    }
     tracing::debug!(%closed, "connection closed");
     connection.close(closed);
 }

@@ -75,6 +75,9 @@ pub enum Error {
         what: String,
         /// How long it was given.
         after: Duration,
+        /// The end of what the CLI, which still runs, wrote to its standard error; empty when it is not a
+        /// child of ours.
+        stderr: String,
     },
     /// What the program asked for makes no sense; nothing was sent.
     Invalid(String),
@@ -101,7 +104,10 @@ impl fmt::Display for Error {
             Self::SessionEnded => f.write_str("the session has ended"),
             Self::Refused { method, reason } => write!(f, "{method} failed: {reason}"),
             Self::Unsupported(text) => f.write_str(text),
-            Self::Timeout { what, after } => write!(f, "{what} took longer than {after:?}"),
+            Self::Timeout { what, after, stderr } => {
+                write!(f, "{what} took longer than {after:?}")?;
+                write_stderr(f, stderr)
+            }
             Self::Invalid(text) => f.write_str(text),
         }
     }
@@ -200,10 +206,15 @@ impl fmt::Display for Closed {
         if let Some(signal) = self.signal {
             write!(f, ", signal {signal}")?;
         }
-        if !self.stderr.trim().is_empty() {
-            write!(f, "; stderr ends with: {}", self.stderr.trim())?;
-        }
-        Ok(())
+        write_stderr(f, &self.stderr)
+    }
+}
+
+/// Adds the end of the CLI's stderr to an error, when there is any.
+pub(crate) fn write_stderr(f: &mut fmt::Formatter<'_>, stderr: &str) -> fmt::Result {
+    match stderr.trim() {
+        "" => Ok(()),
+        stderr => write!(f, "; stderr ends with: {stderr}"),
     }
 }
 

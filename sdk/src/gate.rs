@@ -36,7 +36,7 @@ impl Gate {
     }
 
     /// Waits while it is held closed and nothing is `urgent`. For one reader only.
-    pub async fn pass(&self, urgent: impl Fn() -> bool) {
+    pub(crate) async fn pass(&self, urgent: impl Fn() -> bool) {
         while self.holds.load(Ordering::SeqCst) > 0 && !self.lifted.load(Ordering::SeqCst) && !urgent() {
             self.changed.notified().await;
         }

@@ -26,6 +26,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::error::Closed;
 pub use find::NotFound;
 use find::{Program, find};
 pub(crate) use listen::listen;
@@ -248,6 +249,19 @@ impl Watcher {
         self.tail.text()
     }
 
+    /// Adds to the end of the CLI's output what became of the CLI.
+    pub(crate) async fn diagnose(&self, mut closed: Closed) -> Closed {
+        // A CLI that closed its output ends right after; one that does not must not hold up its callers.
+        const EXIT: Duration = Duration::from_millis(500);
+        if let Some(exit) = self.exited_within(EXIT).await {
+            closed.reason = "the CLI ended".to_owned();
+            closed.exit_code = exit.code;
+            closed.signal = exit.signal;
+        }
+        closed.stderr = self.stderr_tail();
+        closed
+    }
+
     /// Waits for the exit no longer than `time`.
     async fn exited_within(&self, time: Duration) -> Option<Exit> {
         timeout(time, self.exited()).await.ok()
@@ -286,6 +300,11 @@ impl Process {
             }
         }
     }
+}
+
+/// The last 8 KiB of the stderr of a CLI; empty where it is not a child of ours.
+pub(crate) fn stderr_tail(process: Option<&Watcher>) -> String {
+    process.map(Watcher::stderr_tail).unwrap_or_default()
 }
 
 /// The error for a pipe that was asked for and is not there.

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::connection::{Connection, NoResult, Reply, quote};
 use crate::error::{Closed, Error};
+use crate::process::{Watcher, stderr_tail};
 use crate::wire::{self, Wire, Writer};
 
 /// A method that the CLI calls on us. The types that implement it stand in [`methods`](crate::methods).
@@ -159,7 +160,8 @@ impl<R: Wire> Call<R> {
     /// # Errors
     /// [`Error::Timeout`] after that time, else as the call itself.
     pub async fn within(self, limit: Duration) -> Result<R, Error> {
-        within(self.request.method, limit, self).await
+        let connection = Arc::clone(&self.request.connection);
+        within(self.request.method, limit, connection.process(), self).await
     }
 }
 
@@ -171,7 +173,8 @@ impl<R> Call<R> {
 
     /// As [`json`](Self::json), no longer than [`ANSWER`].
     pub(crate) async fn json_in_time(self) -> Result<Box<str>, Error> {
-        within(self.request.method, ANSWER, self.json()).await
+        let connection = Arc::clone(&self.request.connection);
+        within(self.request.method, ANSWER, connection.process(), self.json()).await
     }
 }
 
@@ -234,15 +237,16 @@ impl<R> std::fmt::Debug for Call<R> {
     }
 }
 
-/// Gives a future a time limit.
+/// Gives a future a time limit. What that CLI complained about, if it is a child of ours, tells why.
 pub(crate) async fn within<T>(
     what: &str,
     limit: Duration,
+    process: Option<&Watcher>,
     future: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     match tokio::time::timeout(limit, future).await {
         Ok(result) => result,
-        Err(_) => Err(Error::Timeout { what: what.to_owned(), after: limit }),
+        Err(_) => Err(Error::Timeout { what: what.to_owned(), after: limit, stderr: stderr_tail(process) }),
     }
 }
 

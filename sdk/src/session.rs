@@ -204,7 +204,8 @@ impl Session {
             return Err(unsupported("replace tools", state.versions()));
         }
         let new = tool::by_name(tools.into_iter().collect())?;
-        rpc::within(SET_TOOLS, ANSWER, self.replace_tools(new)).await
+        let process = state.caller().connection().process();
+        rpc::within(SET_TOOLS, ANSWER, process, self.replace_tools(new)).await
     }
 
     async fn replace_tools(&self, new: HashMap<String, Tool>) -> Result<(), Error> {

@@ -209,7 +209,9 @@ struct Opening {
 
 impl Opening {
     async fn open(self, method: &'static str, config: String) -> Result<Session, Error> {
-        rpc::within(method, OPEN, self.open_unhurried(method, config)).await
+        let client = Arc::clone(&self.client);
+        let process = client.connection().process();
+        rpc::within(method, OPEN, process, self.open_unhurried(method, config)).await
     }
 
     async fn open_unhurried(self, method: &'static str, config: String) -> Result<Session, Error> {

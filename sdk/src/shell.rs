@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use crate::error::Error;
+use crate::process;
 use crate::rpc;
 use crate::session_rpc::SessionRpc;
 use crate::session_state::SessionState;
@@ -51,7 +52,8 @@ impl Shell {
     /// As any call.
     pub async fn start(self) -> Result<ShellRun, Error> {
         let start = Source::start(&self.session, &self.command);
-        let source = rpc::within("the start of the shell command", rpc::ANSWER, start).await?;
+        let process = self.session.caller().connection().process();
+        let source = rpc::within("the start of the shell command", rpc::ANSWER, process, start).await?;
         let deadline = self.timeout.map(|limit| (limit, Box::pin(tokio::time::sleep(limit))));
         let output = ShellOutput { chunks: Vec::new(), text: None, exit_code: None, timed_out: false };
         Ok(ShellRun { session: self.session, source, deadline, output, over: None })
@@ -162,7 +164,8 @@ impl ShellRun {
     /// As any call. A command that has ended is no error.
     pub async fn kill(&self) -> Result<(), Error> {
         let kill = self.source.kill(SessionRpc(self.session.caller()));
-        rpc::within("the end of the shell command", rpc::ANSWER, kill).await
+        let process = self.session.caller().connection().process();
+        rpc::within("the end of the shell command", rpc::ANSWER, process, kill).await
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<ShellChunk>> {
@@ -190,7 +193,9 @@ impl ShellRun {
             return Poll::Pending;
         }
         if self.output.timed_out {
-            self.over = Some(Err(Error::Timeout { what: "the shell command".to_owned(), after: *limit }));
+            let stderr = process::stderr_tail(self.session.caller().connection().process());
+            let what = "the shell command".to_owned();
+            self.over = Some(Err(Error::Timeout { what, after: *limit, stderr }));
             return Poll::Ready(None);
         }
         self.output.timed_out = true;

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::event::SessionEvent;
 use crate::events::Events;
 use crate::json;
+use crate::process::stderr_tail;
 use crate::turn_error::Circumstances;
 use crate::turn_limits::{Limits, Watch};
 use crate::types::{AssistantMessageData, ErrorData, IdleData};
@@ -117,7 +118,8 @@ impl Turn {
     fn poll_time(&mut self, context: &mut Context<'_>) -> Poll<Option<SessionEvent>> {
         let Some(watch) = &mut self.watch else { return Poll::Pending };
         let mut timeout = ready!(watch.poll(context, || self.tracker.answer(false)));
-        timeout.stderr = self.client.upgrade().map(|client| client.stderr_tail()).unwrap_or_default();
+        let client = self.client.upgrade();
+        timeout.stderr = stderr_tail(client.as_ref().and_then(|client| client.connection().process()));
         self.outcome = Some(Err(Error::TurnTimeout(Box::new(timeout))));
         Poll::Ready(None)
     }
@@ -207,8 +209,14 @@ impl Tracker {
             "session.error" => {
                 event.decode().or_else(unreadable_error).map(|error| self.session_error(error))
             }
-            "model.call_failure" => Ok(self.circumstances.model_call_failed(event)),
-            "auto_mode_switch.requested" => Ok(self.circumstances.switch_offered(event)),
+            "model.call_failure" => {
+                self.circumstances.model_call_failed(event);
+                return None;
+            }
+            "auto_mode_switch.requested" => {
+                self.circumstances.switch_offered(event);
+                return None;
+            }
             _ => return self.idle(event),
         };
         if let Err(error) = outcome {

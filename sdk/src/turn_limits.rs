@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use crate::answer::Answer;
+use crate::error::write_stderr;
 use crate::event::SessionEvent;
 use crate::json;
 
@@ -52,7 +53,8 @@ pub enum Limit {
     FirstEvent,
 }
 
-/// A turn that took longer than it was given. The agent goes on all the same.
+/// A turn that took longer than it was given. The CLI still runs, else the turn had ended with
+/// [`Error::Closed`](crate::Error::Closed), and the agent goes on.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TurnTimeout {
@@ -85,10 +87,7 @@ impl fmt::Display for TurnTimeout {
         if !self.waiting_for.is_empty() {
             write!(f, "; it waits for {}", self.waiting_for.join(", "))?;
         }
-        if !self.stderr.trim().is_empty() {
-            write!(f, "; stderr ends with: {}", self.stderr.trim())?;
-        }
-        Ok(())
+        write_stderr(f, &self.stderr)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::{TcpStream, ToSocketAddrs};
 
 use super::ClientBuilder;
-use crate::client::{Client, Peer, diagnose};
+use crate::client::{Client, Peer};
 use crate::error::{Closed, Error};
 use crate::process::{self, Process};
 use crate::rpc;
@@ -49,11 +49,12 @@ impl ClientBuilder {
         let port = (port != 0).then(|| ["--port".to_owned(), port.to_string()]);
         self.complete_arguments(port.into_iter().flatten());
 
-        rpc::within("the start of the CLI", self.handshake, async {
-            let (process, stdin, stdout) = process::spawn(&self.launch)?;
+        let (process, stdin, stdout) = process::spawn(&self.launch)?;
+        let watcher = process.watcher().clone();
+        rpc::within("the start of the CLI", self.handshake, Some(&watcher), async {
             let Ok(port) = process::listen(stdin, stdout).await else {
                 let closed = Closed::new("the CLI closed its output without saying where it listens");
-                return Err(Error::Closed(diagnose(Some(process.watcher().clone()))(closed).await));
+                return Err(Error::Closed(watcher.diagnose(closed).await));
             };
             self.reach((Ipv4Addr::LOCALHOST, port), Some(process)).await
         })
@@ -77,7 +78,7 @@ impl ClientBuilder {
     /// [`RpcError::AUTHENTICATION_FAILED`]: crate::RpcError::AUTHENTICATION_FAILED
     /// [`RpcError::AUTHENTICATION_NOT_CONFIGURED`]: crate::RpcError::AUTHENTICATION_NOT_CONFIGURED
     pub async fn connect_tcp(self, address: impl ToSocketAddrs) -> Result<Client, Error> {
-        rpc::within("the way to the CLI", self.handshake, self.reach(address, None)).await
+        rpc::within("the way to the CLI", self.handshake, None, self.reach(address, None)).await
     }
 
     /// Connects to a server and greets it.

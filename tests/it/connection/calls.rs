@@ -115,7 +115,7 @@ async fn a_dropped_call() {
     fake.hold("ping");
     let failed = client.rpc().ping(&PingRequest::default()).within(Duration::from_secs(3)).await;
     assert!(
-        matches!(&failed, Err(Error::Timeout { what, after }) if what == "ping" && after.as_secs() == 3),
+        matches!(&failed, Err(Error::Timeout { what, after, .. }) if what == "ping" && after.as_secs() == 3),
         "{failed:?}"
     );
     let late = fake.received_call("ping").await;

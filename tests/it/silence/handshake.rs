@@ -124,3 +124,20 @@ async fn the_environment() {
     let told = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success() && told.contains("1 passed"), "{told}");
 }
+
+/// What a program complains about that then falls silent is in the error.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_program_that_complains() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("copilot");
+    std::fs::write(&program, "#!/bin/sh\necho 'no key ring' >&2\nexec sleep 1000\n").expect("the program");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("it may run");
+    // Long enough for a shell to say something.
+    let error = Client::builder().program(program).handshake_limit(5 * SECOND).start().await;
+    let error = error.expect_err("no greeting");
+    let Error::Timeout { stderr, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(stderr, "no key ring\n");
+    assert!(error.to_string().ends_with("took longer than 5s; stderr ends with: no key ring"), "{error}");
+}
