@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(not(windows), forbid(unsafe_code))]
 
 #[macro_use]
 pub mod wire;

@@ -1,50 +1,58 @@
-//! A child on Windows; what it started itself is not ended with it yet.
+//! A child and its job on Windows.
 
-use std::future::{Future, poll_fn};
+mod job;
+#[cfg(test)]
+mod tests;
+
 use std::io;
-use std::pin::pin;
 use std::process::{Command, ExitStatus};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::process::Child;
 use tokio::sync::oneshot;
 
 use super::{Exit, Started, no_pipe};
+use job::Job;
 
 /// Keeps a console window from popping up.
 const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+/// Keeps the program from running, and so from starting others, until it is in its job.
+const CREATE_SUSPENDED: u32 = 0x0000_0004;
 
-/// The child, killed when dropped. A Job Object that holds its descendants belongs here: made in
-/// `start` before the child can start any, and ended in `kill` instead of the child alone.
-pub(super) struct Group(Arc<Mutex<Child>>);
+/// The job of the child, which holds all that it started; ended when dropped.
+///
+/// If this program is killed, the system ends the job with it. Only between the start and the adoption of a
+/// child that leaves something behind: a program that never runs.
+pub(super) struct Group(Arc<Job>);
 
-/// Starts the command without a window.
+/// Starts the command without a window, in a job of its own.
 pub(super) fn start(command: Command) -> io::Result<Started> {
-    let mut child = tokio::process::Command::from(command).creation_flags(CREATE_NO_WINDOW).spawn()?;
+    let job = Arc::new(Job::new()?);
+    let mut command = tokio::process::Command::from(command);
+    let mut child = command.creation_flags(CREATE_NO_WINDOW | CREATE_SUSPENDED).spawn()?;
+    if let Err(error) = job.adopt(&child).and_then(|()| job::resume(&child)) {
+        // It may not be in the job, which would end it.
+        let _ = child.start_kill();
+        return Err(error);
+    }
+    let (group, watched) = (Group(Arc::clone(&job)), Group(job));
     let id = child.id();
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let child = Arc::new(Mutex::new(child));
-    let group = Group(Arc::clone(&child));
     let (sender, exit) = oneshot::channel();
-    tokio::spawn(watch(child, sender));
+    tokio::spawn(watch(child, watched, sender));
     let (Some(id), (Some(stdin), Some(stdout), Some(stderr))) = (id, pipes) else { return Err(no_pipe()) };
     Ok(Started { group, id, stdin, stdout, stderr, exit })
 }
 
-/// Waits for the end of the child, which is locked only while it is looked at.
-async fn watch(child: Arc<Mutex<Child>>, exit: oneshot::Sender<Exit>) {
-    let status = poll_fn(|context| {
-        let mut child = lock(&child);
-        pin!(child.wait()).poll(context)
-    })
-    .await;
+/// Waits for the end of the child and ends what is left of its group.
+///
+/// The runtime drops this at its own end. The child ends with it then: threads of the runtime read its pipes,
+/// and the runtime would wait for them.
+async fn watch(mut child: Child, group: Group, exit: oneshot::Sender<Exit>) {
+    let status = child.wait().await;
+    drop(group);
     // Nobody waiting for the exit is fine.
     let _ = exit.send(status.map(Exit::from).unwrap_or_default());
-}
-
-/// Locks the child; it is whole even if a holder of the lock panicked.
-fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
-    child.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Group {
@@ -53,13 +61,9 @@ impl Group {
         false
     }
 
-    /// Ends the child.
+    /// Ends the child and all that it started.
     pub(super) fn kill(&self) {
-        let mut child = lock(&self.0);
-        // Once the end was seen there is no id, and nothing left to kill.
-        if child.id().is_some()
-            && let Err(error) = child.start_kill()
-        {
+        if let Err(error) = self.0.terminate() {
             tracing::debug!(%error, "cannot kill the Copilot CLI");
         }
     }
