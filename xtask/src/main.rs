@@ -1,5 +1,6 @@
 //! `cargo xtask <command>`: the repository's chores, and the only code in it that touches files.
 
+mod api;
 mod bench;
 mod cargo;
 mod cli;
@@ -37,6 +38,8 @@ enum Command {
     Demo(demo::Args),
     /// Write sdk/src/generated from the schemas, or check that it is up to date
     Codegen(codegen::Args),
+    /// Write the list of the SDK's public items, sdk/api.txt, or check that it is up to date
+    Api(api::Args),
     /// Take the protocol schemas of a version of the Copilot CLI into the schema folder
     Schema(schema::Args),
     /// Install a version of the Copilot CLI into the user's cache and print the path of its binary
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Codegen(args) => codegen::run(&args),
+        Command::Api(args) => api::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Cli(args) => cli::run(&args),
         Command::Bench(args) => bench::run(args),

@@ -28,6 +28,11 @@ pub fn schema_dir() -> PathBuf {
     repo_root().join("schema")
 }
 
+/// The folder that cargo builds into.
+pub fn target_dir() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo_root().join("target"), PathBuf::from)
+}
+
 /// The folder that holds the installed versions of the CLI, as an absolute path.
 pub fn cli_cache() -> Result<PathBuf> {
     let cache = match env::var_os(CACHE_VARIABLE).filter(|value| !value.is_empty()) {
