@@ -7,6 +7,7 @@ mod cli;
 mod codegen;
 mod demo;
 mod files;
+mod matrix;
 mod npm;
 mod paths;
 mod platform;
@@ -14,6 +15,7 @@ mod process;
 mod progress;
 mod schema;
 mod source;
+mod table;
 mod test;
 mod tree;
 mod unpack;
@@ -44,6 +46,8 @@ enum Command {
     Schema(schema::Args),
     /// Install a version of the Copilot CLI into the user's cache and print the path of its binary
     Cli(cli::Args),
+    /// Load the SDK in many ways and show that nothing is lost
+    Matrix(matrix::Args),
     /// Measure what the SDK costs to build and how fast it decodes
     Bench(bench::Args),
 }
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Command::Api(args) => api::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Cli(args) => cli::run(&args),
+        Command::Matrix(args) => matrix::run(&args),
         Command::Bench(args) => bench::run(args),
     };
     match result {

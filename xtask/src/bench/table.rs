@@ -1,6 +1,7 @@
 //! Lays the figures of builds out side by side.
 
 use super::build::Figures;
+use crate::table::{self, megabytes, seconds};
 
 /// The name of a row, its value for one build, and how that value is written.
 type Row = (&'static str, fn(&Figures) -> Option<f64>, fn(f64) -> String);
@@ -34,20 +35,11 @@ pub fn render(builds: &[Figures]) -> String {
 }
 
 fn line(name: &str, cells: impl Iterator<Item = String>, ratio: &str) -> String {
-    let cells: String = cells.map(|cell| format!("{cell:>20}")).collect();
-    format!("  {name:<30}{cells}{ratio:>9}").trim_end().to_owned()
+    table::line(name, cells.map(|cell| (cell, 20)).chain([(ratio.to_owned(), 9)]))
 }
 
 fn bytes(count: Option<u64>) -> Option<f64> {
     count.map(|count| count as f64)
-}
-
-fn seconds(seconds: f64) -> String {
-    format!("{seconds:.1} s")
-}
-
-fn megabytes(bytes: f64) -> String {
-    format!("{:.1} MB", bytes / 1e6)
 }
 
 #[cfg(test)]
