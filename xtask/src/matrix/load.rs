@@ -142,7 +142,7 @@ impl Program<'_> {
 /// The figures that a run printed, with a failure in them when it did not end well.
 fn read(output: &process::Output) -> Value {
     let figures = output.stdout.lines().last().and_then(|line| serde_json::from_str::<Value>(line).ok());
-    let mut figures = figures.unwrap_or_else(|| json!({}));
+    let mut figures = figures.filter(Value::is_object).unwrap_or_else(|| json!({}));
     let broken = || Value::from(format!("no figures, but {}: {}", output.status, output.stderr.trim()));
     match figures["failures"].as_array_mut() {
         Some(failures) if failures.is_empty() && !output.status.success() => failures.push(broken()),
