@@ -144,6 +144,8 @@ impl Deliver for Arc<str> {
 /// Events that wait for one observer.
 pub(crate) struct Backlog<T> {
     entries: VecDeque<Entry<T>>,
+    /// How many at the front were found not to be passing, and need not be looked at again.
+    kept: usize,
     delivery: Delivery,
     missed: u64,
     overrun: bool,
@@ -160,7 +162,7 @@ const LOOK_BACK: usize = 8;
 
 impl<T: Deliver> Backlog<T> {
     pub fn new(delivery: Delivery) -> Self {
-        Self { entries: VecDeque::new(), delivery, missed: 0, overrun: false }
+        Self { entries: VecDeque::new(), kept: 0, delivery, missed: 0, overrun: false }
     }
 
     pub fn set_delivery(&mut self, delivery: Delivery) {
@@ -198,7 +200,7 @@ impl<T: Deliver> Backlog<T> {
     /// Adds an event for an observer that may never come: above the limit the oldest goes, whatever it is.
     pub fn push_within(&mut self, limit: usize, event: T) {
         if self.entries.len() >= limit {
-            self.entries.pop_front();
+            self.take_front();
             self.missed += 1;
         }
         self.entries.push_back(Entry { event, more: String::new() });
@@ -219,10 +221,16 @@ impl<T: Deliver> Backlog<T> {
     }
 
     fn drop_oldest(&mut self) {
-        if let Some(oldest) = self.entries.iter().position(|entry| entry.event.is_passing()) {
-            self.entries.remove(oldest);
-            self.missed += 1;
-        }
+        let further = self.entries.range(self.kept..).position(|entry| entry.event.is_passing());
+        let Some(further) = further else { return self.kept = self.entries.len() };
+        self.kept += further;
+        self.entries.remove(self.kept);
+        self.missed += 1;
+    }
+
+    fn take_front(&mut self) -> Option<Entry<T>> {
+        self.kept = self.kept.saturating_sub(1);
+        self.entries.pop_front()
     }
 
     /// The next event, before it what tells of those that were left out.
@@ -232,7 +240,7 @@ impl<T: Deliver> Backlog<T> {
         {
             return Some(gap);
         }
-        let Entry { event, more } = self.entries.pop_front()?;
+        let Entry { event, more } = self.take_front()?;
         Some(if more.is_empty() { event } else { event.with(&more) })
     }
 }
@@ -296,6 +304,51 @@ mod tests {
         assert_eq!(texts(&mut backlog), ["missed 5", r#""kept""#, r#""idle""#, r#""asked""#]);
         backlog.push(delta("m", "later"));
         assert_eq!(texts(&mut backlog), [r#"{"messageId":"m","deltaContent":"later"}"#]);
+    }
+
+    /// Passing or not, with a count of how often anything asked.
+    #[derive(Clone)]
+    struct Counted(bool, std::rc::Rc<std::cell::Cell<usize>>);
+
+    impl Deliver for Counted {
+        fn continued<'n>(&self, _: &'n Self) -> Option<Cow<'n, str>> {
+            None
+        }
+        fn outdated(&self, _: &Self) -> bool {
+            false
+        }
+        fn with(self, _: &str) -> Self {
+            self
+        }
+        fn is_passing(&self) -> bool {
+            self.1.set(self.1.get() + 1);
+            self.0
+        }
+        fn gap(_: u64) -> Option<Self> {
+            None
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_looked_at_once() {
+        const COUNT: usize = 1000;
+        let looks = std::rc::Rc::default();
+        let mut backlog = Backlog::new(Delivery::DropOldest(10));
+        for number in 0..COUNT {
+            backlog.push(Counted(number % 4 == 0, std::rc::Rc::clone(&looks)));
+        }
+        assert!(looks.get() <= 2 * COUNT, "looked {} times", looks.get());
+        assert_eq!(backlog.missed, COUNT as u64 / 4);
+        let kept = |backlog: &mut Backlog<Counted>| backlog.take_front().map(|entry| !entry.event.0);
+        // What is taken from the front moves what is left, and a passing one is found there still.
+        let taken: Vec<bool> = std::iter::from_fn(|| kept(&mut backlog)).take(COUNT / 2).collect();
+        assert_eq!(taken, [true; COUNT / 2]);
+        for _ in 0..4 {
+            backlog.push(Counted(true, std::rc::Rc::clone(&looks)));
+        }
+        let left: Vec<bool> = std::iter::from_fn(|| kept(&mut backlog)).collect();
+        assert_eq!(left.len(), COUNT / 4 + 1, "all that is kept, and the newest passing one");
+        assert_eq!(left.iter().filter(|kept| !**kept).count(), 1);
     }
 
     #[test]
