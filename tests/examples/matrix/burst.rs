@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::report::{Outcome, Report, peak_bytes};
 use crate::script::{self, BLOCK};
-use crate::watch::{Seen, watch};
+use crate::watch::{Pace, Seen, watch};
 
 /// How long anything is waited for. It passes only when something hangs.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -23,51 +23,27 @@ pub async fn run(events: u64) -> Outcome<Report> {
     }
     let client = crate::start_peer().await?;
     let session = session(&client).await?;
-    let over = Arc::new(AtomicBool::new(false));
-    let observe = |delivery: Option<Delivery>, slow: bool| {
-        let events = session.events();
-        let events = if let Some(delivery) = delivery { events.delivery(delivery) } else { events };
-        tokio::spawn(watch(events, slow.then(|| Arc::clone(&over))))
-    };
-    let all = observe(Some(Delivery::Unbounded), false);
-    let merged = [observe(None, false), observe(None, true)];
-    let dropping = observe(Some(Delivery::DropOldest(256)), true);
-
+    let watching = Watching::start(&session);
     let started = Instant::now();
     let turn = session.prompt(format!("burst {events}")).await?.within(PATIENCE).await;
     let seconds = started.elapsed().as_secs_f64();
-    over.store(true, Ordering::Relaxed);
+    watching.over.store(true, Ordering::Relaxed);
 
-    // What is answered twice is seen by now, as the peer reads in order.
-    let account = client.rpc().ping(&PingRequest::default()).await?.message;
-    let account = Account::read(&account);
     let mut report = Report::new();
     let text = script::text(events / BLOCK - 1);
     match turn {
         Ok(answer) => report.check(answer.text() == text, || "the turn's text is another".to_owned()),
         Err(error) => report.check(false, || format!("the turn failed: {error}")),
     }
-    report.check(account.unanswered == 0, || format!("{} requests were not answered", account.unanswered));
-    report.check(account.answered == account.asked, || "not each request has one right answer".to_owned());
-    let least = events + 2 + account.asked;
-    report.check(account.sent == least, || format!("{} events were sent, not {least}", account.sent));
-
-    let all = end_of(all).await?;
-    let expected = Expected { sent: account.sent, kept: all.kept.clone(), texts: texts(events) };
-    let mut lost = expected.check_all(&mut report, &all);
-    let mut joined = 0;
-    for merged in merged {
-        let merged = end_of(merged).await?;
-        lost += expected.check_merged(&mut report, &merged);
-        joined += account.sent - merged.all.len() as u64;
-    }
-    let dropping = end_of(dropping).await?;
-    lost += expected.check_dropping(&mut report, &dropping);
-    report.check(lost == 0, || format!("{lost} events were lost without a word"));
+    // What is answered twice is seen by now, as the peer reads in order.
+    let account = client.rpc().ping(&PingRequest::default()).await?.message;
+    let account = Account::read(&account);
+    account.check(&mut report, events);
+    let [lost, merged, missed] = watching.check(&mut report, account.sent, texts(events)).await?;
     client.stop().await?;
     report.figures(json!({
         "sent": account.sent, "lost": lost, "asked": account.asked, "answered": account.answered,
-        "merged": joined, "missed": dropping.missed, "seconds": seconds, "peak_bytes": peak_bytes(),
+        "merged": merged, "missed": missed, "seconds": seconds, "peak_bytes": peak_bytes(),
     }));
     Ok(report)
 }
@@ -106,6 +82,67 @@ impl Account {
             unanswered: count("unanswered"),
         }
     }
+
+    fn check(&self, report: &mut Report, events: u64) {
+        report.check(self.unanswered == 0, || format!("{} requests were not answered", self.unanswered));
+        report.check(self.answered == self.asked, || "not each request has one right answer".to_owned());
+        // The prompt and the end of the turn, and one for each answer.
+        let all = events + 2 + self.asked;
+        report.check(self.sent == all, || format!("{} events were sent, not {all}", self.sent));
+    }
+}
+
+/// The observers of the session.
+struct Watching {
+    all: JoinHandle<Seen>,
+    merging: [JoinHandle<Seen>; 2],
+    dropping: [JoinHandle<Seen>; 2],
+    /// Whether the turn is over.
+    over: Arc<AtomicBool>,
+}
+
+impl Watching {
+    fn start(session: &Session) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let observe = |delivery, pace| tokio::spawn(watch(session.events().delivery(delivery), pace));
+        let slow = || Pace::Slow(Arc::clone(&over));
+        let stalled = || Pace::Stalled(Arc::clone(&over));
+        Self {
+            all: observe(Delivery::Unbounded, Pace::Fast),
+            merging: [observe(Delivery::default(), Pace::Fast), observe(Delivery::default(), slow())],
+            dropping: [
+                observe(Delivery::DropOldest(256), slow()),
+                observe(Delivery::DropOldest(256), stalled()),
+            ],
+            over,
+        }
+    }
+
+    /// How many events were lost without a word, how many went into others, and how many observers were
+    /// told that they missed.
+    async fn check(
+        self,
+        report: &mut Report,
+        sent: u64,
+        texts: BTreeMap<String, String>,
+    ) -> Outcome<[u64; 3]> {
+        let all = end_of(self.all).await?;
+        let expected = Expected { sent, kept: all.kept.clone(), texts };
+        let mut lost = expected.check_all(report, &all);
+        let (mut merged, mut missed) = (0, 0);
+        for observer in self.merging {
+            let seen = end_of(observer).await?;
+            lost += expected.check_merging(report, &seen);
+            merged += sent.saturating_sub(seen.all.len() as u64);
+        }
+        for observer in self.dropping {
+            let seen = end_of(observer).await?;
+            lost += expected.check_dropping(report, &seen);
+            missed += seen.missed;
+        }
+        report.check(lost == 0, || format!("{lost} events were lost without a word"));
+        Ok([lost, merged, missed])
+    }
 }
 
 async fn end_of(observer: JoinHandle<Seen>) -> Outcome<Seen> {
@@ -136,7 +173,7 @@ impl Expected {
         self.sent.saturating_sub(numbers.len() as u64)
     }
 
-    fn check_merged(&self, report: &mut Report, seen: &Seen) -> u64 {
+    fn check_merging(&self, report: &mut Report, seen: &Seen) -> u64 {
         let kept = seen.kept == self.kept;
         report.check(kept, || "a merging observer did not see all that is kept, in order".to_owned());
         let whole = seen.texts == self.texts;
@@ -147,15 +184,10 @@ impl Expected {
 
     fn check_dropping(&self, report: &mut Report, seen: &Seen) -> u64 {
         let kept = seen.kept == self.kept;
-        report.check(kept, || "the dropping observer did not see all that is kept, in order".to_owned());
+        report.check(kept, || "a dropping observer did not see all that is kept, in order".to_owned());
         let told = seen.all.len() as u64 + seen.missed;
         report.check(told <= self.sent, || {
-            format!(
-                "the dropping observer saw {} and missed {}, of {}",
-                seen.all.len(),
-                seen.missed,
-                self.sent
-            )
+            format!("a dropping observer saw {} and missed {}, of {}", seen.all.len(), seen.missed, self.sent)
         });
         self.sent.saturating_sub(told)
     }

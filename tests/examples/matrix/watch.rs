@@ -7,8 +7,29 @@ use std::time::Duration;
 
 use copilot_session::{Events, SessionEventData};
 
-/// How a slow observer dawdles: after so many events, for so long.
-const DAWDLE: (usize, Duration) = (16, Duration::from_millis(5));
+/// How fast an observer is, until the flag says that the turn is over.
+pub enum Pace {
+    Fast,
+    /// Far slower than the events come.
+    Slow(Arc<AtomicBool>),
+    /// It sees some, and then nothing for long.
+    Stalled(Arc<AtomicBool>),
+}
+
+/// After how many events one that is not fast rests.
+const STRETCH: usize = 16;
+
+impl Pace {
+    /// How long it rests now.
+    fn rest(&self) -> Option<Duration> {
+        let (over, rest) = match self {
+            Self::Fast => return None,
+            Self::Slow(over) => (over, Duration::from_millis(5)),
+            Self::Stalled(over) => (over, Duration::from_secs(1)),
+        };
+        (!over.load(Ordering::Relaxed)).then_some(rest)
+    }
+}
 
 /// What an observer saw of a turn.
 #[derive(Default)]
@@ -25,8 +46,8 @@ pub struct Seen {
     pub ended: bool,
 }
 
-/// Watches until the session is idle. A slow observer takes its time until the flag is set.
-pub async fn watch(mut events: Events, slow_until: Option<Arc<AtomicBool>>) -> Seen {
+/// Watches at this pace until the session is idle.
+pub async fn watch(mut events: Events, pace: Pace) -> Seen {
     let mut seen = Seen::default();
     while !seen.ended
         && let Some(event) = events.next().await
@@ -46,11 +67,10 @@ pub async fn watch(mut events: Events, slow_until: Option<Arc<AtomicBool>>) -> S
         if let SessionEventData::AssistantMessageDelta(delta) = event.data() {
             *seen.texts.entry(delta.message_id.clone()).or_default() += &delta.delta_content;
         }
-        if let Some(over) = &slow_until
-            && seen.all.len().is_multiple_of(DAWDLE.0)
-            && !over.load(Ordering::Relaxed)
+        if seen.all.len().is_multiple_of(STRETCH)
+            && let Some(rest) = pace.rest()
         {
-            tokio::time::sleep(DAWDLE.1).await;
+            tokio::time::sleep(rest).await;
         }
     }
     seen

@@ -8,14 +8,14 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::{Column, Matrix, Row};
-use crate::table::{megabytes, seconds};
+use crate::table::megabytes;
 use crate::{cargo, cli, process};
 
 /// How long a run may take. It passes only when something hangs.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 const BURST: [Column; 6] =
-    [("sent", 9), ("lost", 6), ("answered", 12), ("told missed", 13), ("time", 9), ("peak memory", 13)];
+    [("sent", 9), ("lost", 6), ("answered", 12), ("told missed", 13), ("time", 10), ("peak memory", 13)];
 const SESSIONS: [Column; 5] =
     [("turns done", 12), ("idle", 12), ("observed", 12), ("time", 9), ("peak memory", 13)];
 const CHUNKS: [Column; 4] = [("chunks", 9), ("deltas", 9), ("whole", 9), ("time", 9)];
@@ -32,7 +32,7 @@ pub fn run(matrix: &mut Matrix, cli: &Path, quick: bool) -> Result<()> {
     let all_events: &[u64] = if quick { &[2_000] } else { &[2_000, 20_000, 100_000] };
     let all_workers: &[u64] = if quick { &[0] } else { &[0, 1, 2, 4] };
 
-    matrix.section("A flood of events: four observers, tools and permission requests meanwhile", &BURST);
+    matrix.section("A flood of events: five observers, tools and permission requests meanwhile", &BURST);
     for program in programs {
         for events in all_events {
             for workers in all_workers {
@@ -106,7 +106,7 @@ fn share(figures: &Value, part: &str, whole: &str) -> String {
 }
 
 fn time(figures: &Value) -> String {
-    figures["seconds"].as_f64().map_or_else(|| "-".to_owned(), seconds)
+    figures["seconds"].as_f64().map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.2} s"))
 }
 
 fn memory(figures: &Value) -> String {

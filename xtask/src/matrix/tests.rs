@@ -10,6 +10,9 @@ use crate::{cargo, cli, process};
 
 const COLUMNS: [Column; 2] = [("passed", 10), ("failed", 10)];
 
+/// The test program.
+const TESTS: [&str; 4] = ["--package", "copilot-session-tests", "--test", "it"];
+
 /// What a row shows, and the parts of the names of its tests. Each part must match some.
 const ROWS: [(&str, &[&str]); 2] = [
     ("every callback kind x panic, error, drop, deadline, undecodable input", &["callbacks::"]),
@@ -17,6 +20,10 @@ const ROWS: [(&str, &[&str]); 2] = [
 ];
 
 pub fn run(matrix: &mut Matrix, cli: &Path) -> Result<()> {
+    // Before the heading, as it takes minutes and says what it does.
+    let mut command = cargo::command("test");
+    command.args(TESTS).arg("--no-run");
+    cargo::run(&mut command, "the tests cannot be built")?;
     matrix.section("Tests", &COLUMNS);
     for (title, filters) in ROWS {
         let mut results = Vec::new();
@@ -38,7 +45,7 @@ struct Tested {
 /// Runs the tests with this in their names; none when they did not come to an end.
 fn test(filter: &str, cli: &Path) -> Result<Option<Tested>> {
     let mut command = cargo::command("test");
-    command.args(["--quiet", "--package", "copilot-session-tests", "--test", "it", "--", filter]);
+    command.args(TESTS).args(["--quiet", "--", filter]);
     command.env(cli::PATH_VARIABLE, cli);
     let output = process::run(&mut command, || true).context("cannot run cargo")?;
     if !output.status.success() {
