@@ -1,7 +1,7 @@
 //! `cargo xtask matrix`: loads the SDK in many ways and shows that nothing is lost.
 
 mod load;
-mod tests;
+mod test_rows;
 
 use std::fs;
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut matrix = Matrix::default();
     load::run(&mut matrix, &cli, args.quick)?;
     if !args.quick {
-        tests::run(&mut matrix, &cli)?;
+        test_rows::run(&mut matrix, &cli)?;
     }
     matrix.finish(args)
 }
