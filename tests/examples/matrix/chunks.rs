@@ -1,13 +1,14 @@
 //! Long answers of the real CLI, with a scripted model.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use copilot_session::types::ProviderConfig;
-use copilot_session::{Client, Events, SessionEvent, SessionEventData};
+use copilot_session::{Client, Events, SessionEvent, SessionEventData, WireLog};
 use copilot_session_tests::cli::cli_path;
 use copilot_session_tests::model::{MODEL_NAME, ModelServer, Reply, Script};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::report::{Outcome, Report, peak_bytes};
 
@@ -18,18 +19,19 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub async fn run(runs: usize, chunks: usize) -> Outcome<Report> {
     let started = Instant::now();
     let mut report = Report::new();
-    let (mut deltas, mut whole, mut repeated) = (0, 0, 0);
+    let (mut deltas, mut whole, mut twice, mut mixed_up) = (0, 0, 0, 0);
     for run in 0..runs {
         let seen = turn(run, chunks).await?;
         deltas += seen.deltas;
-        repeated += seen.repeated;
+        twice += seen.wire.twice;
+        mixed_up += usize::from(seen.mixed_up);
         whole += usize::from(seen.differences.is_empty());
         for difference in seen.differences {
             report.check(false, || format!("run {run}: {difference}"));
         }
     }
     report.figures(json!({
-        "runs": runs, "chunks": runs * chunks, "deltas": deltas, "whole": whole, "repeated": repeated,
+        "runs": runs, "chunks": runs * chunks, "deltas": deltas, "whole": whole, "twice": twice, "mixed_up": mixed_up,
         "seconds": started.elapsed().as_secs_f64(), "peak_bytes": peak_bytes(),
     }));
     Ok(report)
@@ -37,9 +39,11 @@ pub async fn run(runs: usize, chunks: usize) -> Outcome<Report> {
 
 struct Seen {
     deltas: usize,
-    /// How many events the CLI sent twice.
-    repeated: usize,
-    /// Where the text is not whole: for the turn, in its events, and for an observer beside it.
+    /// What the CLI wrote.
+    wire: Wire,
+    /// Whether the CLI wrote the pieces in another order than the model.
+    mixed_up: bool,
+    /// Where the text is not what the CLI wrote: for the turn, in its events, and for an observer beside it.
     differences: Vec<String>,
 }
 
@@ -49,6 +53,8 @@ async fn turn(run: usize, chunks: usize) -> Outcome<Seen> {
     let model = ModelServer::start(Script::replies([Reply::chunks(pieces)])).await?;
     let folder = tempfile::tempdir()?;
     let builder = Client::builder().program(cli_path()).directory(folder.path());
+    let log = folder.path().join("wire.jsonl");
+    let builder = builder.wire_log(WireLog::new(std::io::BufWriter::new(std::fs::File::create(&log)?)));
     let builder = builder.home(folder.path().join("home")).no_login().handshake_limit(PATIENCE);
     let client = builder.start().await?;
     let provider = ProviderConfig::new(model.base_url()).api_key("scripted");
@@ -63,42 +69,69 @@ async fn turn(run: usize, chunks: usize) -> Outcome<Seen> {
     let answer = turn.await?;
     let observed = tokio::time::timeout(PATIENCE, observer).await??;
     client.stop().await?;
-    let texts =
-        [("the answer", answer.text()), ("the turn's", &told.text), ("an observer's", &observed.text)];
-    let differences = texts.into_iter().filter_map(|(what, other)| difference(what, &text, other));
-    Ok(Seen { deltas: told.deltas, repeated: told.repeated, differences: differences.collect() })
+    let wire = Wire::read(&log)?;
+    let mixed_up = wire.text != text;
+    let expected = if mixed_up { &wire.text } else { &text };
+    let texts = [
+        ("the answer", difference(&text, answer.text())),
+        ("the turn's", difference(expected, &told.text)),
+        ("an observer's", difference(expected, &observed.text)),
+    ];
+    let differences = texts.into_iter().filter_map(|(what, other)| Some(format!("{what} {}", other?)));
+    Ok(Seen { deltas: told.deltas, wire, mixed_up, differences: differences.collect() })
 }
 
-/// What the deltas come to. A busy CLI 1.0.102 sends some events twice, the later ones of the same id after
-/// the end of the text.
+/// What the deltas come to.
 #[derive(Default)]
 struct Told {
-    ids: HashSet<String>,
     deltas: usize,
-    repeated: usize,
     text: String,
 }
 
 impl Told {
     fn take(&mut self, event: &SessionEvent) {
-        if !self.ids.insert(event.id().to_owned()) {
-            self.repeated += 1;
-        } else if let SessionEventData::AssistantMessageDelta(delta) = event.data() {
+        if let SessionEventData::AssistantMessageDelta(delta) = event.data() {
             self.deltas += 1;
             self.text += &delta.delta_content;
         }
     }
 }
 
+/// What the CLI wrote, read without the SDK. When it is busy, CLI 1.0.102 writes some events twice, and now
+/// and then one too early.
+#[derive(Default)]
+struct Wire {
+    /// How many events came again.
+    twice: usize,
+    text: String,
+}
+
+impl Wire {
+    fn read(log: &Path) -> Outcome<Self> {
+        let (mut wire, mut ids) = (Self::default(), HashSet::new());
+        for line in std::fs::read_to_string(log)?.lines() {
+            let line: Value = serde_json::from_str(line)?;
+            let event = &line["msg"]["params"]["event"];
+            let Some(id) = event["id"].as_str() else { continue };
+            if !ids.insert(id.to_owned()) {
+                wire.twice += 1;
+            } else if event["type"] == "assistant.message_delta" {
+                wire.text += event["data"]["deltaContent"].as_str().unwrap_or_default();
+            }
+        }
+        Ok(wire)
+    }
+}
+
 /// Where a text is another than it should be.
-fn difference(what: &str, text: &str, other: &str) -> Option<String> {
+fn difference(text: &str, other: &str) -> Option<String> {
     if text == other {
         return None;
     }
     let at = text.bytes().zip(other.bytes()).take_while(|(byte, another)| byte == another).count();
     // The texts are all ASCII.
     let around = |text: &str| text.get(at.saturating_sub(20)..(at + 20).min(text.len())).map(str::to_owned);
-    Some(format!("{what} differ at {at} of {}: {:?}, not {:?}", text.len(), around(other), around(text)))
+    Some(format!("differs at {at} of {}: {:?}, not {:?}", text.len(), around(other), around(text)))
 }
 
 /// What is told until the session is idle.
