@@ -29,6 +29,7 @@ mod notices;
 mod pending;
 mod permission;
 mod process;
+mod repeats;
 mod reply;
 mod rpc;
 mod running;

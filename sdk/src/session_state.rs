@@ -1,7 +1,6 @@
 //! What the connection knows of a session: who handles what, and who watches.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use crate::events::{Ended, Events, Observers};
 use crate::handler::{Handler, HandlerContext};
 use crate::json;
 use crate::notices::Notices;
+use crate::repeats::Repeats;
 use crate::rpc::Caller;
 use crate::running::Running;
 use crate::tool::{self, Tool};
@@ -25,7 +25,7 @@ pub(crate) struct SessionState {
     caller: Caller,
     versions: CliVersion,
     observers: Arc<Observers<SessionEvent>>,
-    recent: Mutex<Recent>,
+    repeats: Mutex<Repeats>,
     notices: Notices,
     handlers: Mutex<Handlers>,
     handler_limit: Option<Duration>,
@@ -51,35 +51,6 @@ pub(crate) struct Handlers {
     pub limit: Option<Duration>,
 }
 
-/// The last events, by which one that comes again is known: a busy CLI (1.0.102) now and then sends some
-/// twice.
-#[derive(Default)]
-struct Recent(VecDeque<u64>);
-
-impl Recent {
-    /// How many are remembered. Up to 24 were seen to come again, right after they had come.
-    const LIMIT: usize = 256;
-
-    /// Takes note of an event; true when it has come before.
-    fn has_seen(&mut self, id: &str) -> bool {
-        if id.is_empty() {
-            return false;
-        }
-        // Equal numbers of unequal ids are as good as impossible.
-        let mut hasher = DefaultHasher::new();
-        id.hash(&mut hasher);
-        let id = hasher.finish();
-        if self.0.contains(&id) {
-            return true;
-        }
-        if self.0.len() == Self::LIMIT {
-            self.0.pop_front();
-        }
-        self.0.push_back(id);
-        false
-    }
-}
-
 impl SessionState {
     pub fn new(
         id: String,
@@ -94,7 +65,7 @@ impl SessionState {
             id,
             versions,
             observers,
-            recent: Mutex::default(),
+            repeats: Mutex::default(),
             notices: Notices::default(),
             handler_limit: handlers.limit,
             handlers: Mutex::new(handlers),
@@ -185,12 +156,13 @@ impl SessionState {
 
     /// Takes a live event: answers what it asks, then shows it to all who watch.
     pub fn deliver(self: &Arc<Self>, event: SessionEvent) {
-        if lock(&self.recent).has_seen(event.id()) {
+        if lock(&self.repeats).has_seen(event.id()) {
             return tracing::debug!(id = event.id(), "the CLI sent an event again");
         }
         match event.kind() {
             "capabilities.changed" => lock(&self.capabilities).change(event.raw_data()),
             "abort" if !self.versions.has(Feature::AbortCompletesTools) => self.running.cancel_all(),
+            "session.idle" => lock(&self.repeats).forget(),
             kind if kind.ends_with("completed") => self.completed(&event),
             _ => self.ask(&event),
         }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use copilot_session::testing::{FakeCli, events as say};
-use copilot_session::{Error, SessionBuilder, SessionEventData};
-use serde_json::json;
+use copilot_session::{Error, SessionBuilder, SessionEventData, Tool};
+use serde_json::{Value, json};
 
 use crate::rig::{Rig, connect, next};
 
@@ -196,4 +196,30 @@ async fn history() {
         matches!(error, Error::Decode { ref method, .. } if method == "session.getMessages"),
         "{error:?}"
     );
+}
+
+/// What comes again under the same id is shown and answered once; without an id it is another.
+#[tokio::test(start_paused = true)]
+async fn repeated_events() {
+    let tool = Tool::with_schema("quick", "Is quick", json!({"type": "object"}), async |_: Value, _| "done");
+    let rig = Rig::with(|session| session.approve_all().tool(tool)).await;
+    let mut events = rig.session.events();
+    let with_id = |mut event: Value, id: &str| {
+        event["id"] = id.into();
+        event
+    };
+    let call = with_id(say::tool_call(rig.session.id(), "1", "quick", json!({})), "call");
+    for event in [with_id(say::delta("a"), "a"), with_id(say::delta("b"), "b"), call] {
+        rig.emit(event.clone());
+        rig.emit(event);
+    }
+    rig.emit(with_id(say::delta("c"), "a"));
+    rig.emit(with_id(say::delta("d"), ""));
+    rig.emit(with_id(say::delta("d"), ""));
+    rig.emit(say::idle());
+    let kinds = rig.kinds_until(&mut events, "session.idle").await;
+    let delta = "assistant.message_delta";
+    assert_eq!(kinds, [delta, delta, "external_tool.requested", delta, delta, "session.idle"]);
+    rig.fake.settle().await;
+    assert_eq!(rig.fake.calls_raw("session.tools.handlePendingToolCall").len(), 1);
 }
