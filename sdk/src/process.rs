@@ -10,6 +10,8 @@ mod stderr;
 mod tests;
 #[cfg(unix)]
 mod unix;
+#[cfg(unix)]
+mod watchdog;
 #[cfg(windows)]
 mod windows;
 
@@ -50,6 +52,8 @@ pub(crate) struct Launch {
     pub(crate) env: Vec<(OsString, Option<OsString>)>,
     /// The working directory, instead of the host's.
     pub(crate) directory: Option<PathBuf>,
+    /// Whether it does not notice when the host is killed, so that something else has to.
+    pub(crate) oblivious: bool,
 }
 
 /// Why the CLI did not start.
@@ -188,7 +192,7 @@ pub(crate) fn spawn(launch: &Launch) -> Result<(Process, ChildStdin, ChildStdout
         return Err(SpawnError::Directory { path: path.clone() });
     }
     let program = find(launch.program.as_deref())?;
-    let started = os::start(command(&program, launch));
+    let started = os::start(command(&program, launch), launch.oblivious);
     let Started { group, id, stdin, stdout, stderr, exit } =
         started.map_err(|source| SpawnError::Start { program: program.path.clone(), source })?;
     tracing::debug!(id, program = %program.path.display(), "started the Copilot CLI");

@@ -25,8 +25,9 @@ impl ClientBuilder {
     /// them, and 1.0.10 listens on all interfaces, not only on 127.0.0.1. Such a CLI is logged as a
     /// warning.
     ///
-    /// The CLI belongs to this client, which ends it for all when it is stopped or dropped. But when this
-    /// program is killed it ends the sessions, and what they run, and stays; one on stdio ends.
+    /// The CLI belongs to this client, which ends it for all when it is stopped or dropped. Unlike one on stdio
+    /// it would not notice when this program is killed; on Unix a shell waits for that, and on Windows the
+    /// system sees to it.
     ///
     /// Waits 60 s at most, or as long as [`handshake_limit`](Self::handshake_limit) says.
     ///
@@ -46,6 +47,7 @@ impl ClientBuilder {
         };
         self.launch.env.push((TOKEN_VARIABLE.into(), Some(token.clone().into())));
         self.setup.greeting.token = Some(token);
+        self.launch.oblivious = true;
         let port = (port != 0).then(|| ["--port".to_owned(), port.to_string()]);
         self.complete_arguments(port.into_iter().flatten());
 

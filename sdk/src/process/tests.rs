@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::runtime::Builder;
 
 use super::stderr::Lines;
+use super::watchdog::Watchdog;
 use super::*;
 
 /// Longer than anything here takes on a loaded machine.
@@ -178,6 +179,37 @@ fn dropping_kills_and_reaps_without_a_runtime() {
     until("the grandchild is gone", || !runs(grandchild));
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     assert_eq!(runtime.block_on(watcher.exited()), Exit::default());
+}
+
+/// A group of its own, with a watchdog over it.
+async fn watched_group(script: &str) -> (Process, ChildStdin, Pid, Watchdog) {
+    let (process, stdin, grandchild) = with_grandchild(script).await;
+    let watchdog = Watchdog::start(process.watcher.id).expect("it starts");
+    (process, stdin, grandchild, watchdog)
+}
+
+#[tokio::test]
+async fn a_watchdog_that_hears_no_more_ends_the_group() {
+    let (process, _stdin, grandchild, mut watchdog) = watched_group("sleep 1000 & echo $!; wait").await;
+    watchdog.forsake();
+    assert_eq!(soon(process.watcher().exited()).await.signal, Some(15));
+    until("the grandchild is gone", || !runs(grandchild));
+}
+
+#[tokio::test]
+async fn a_watchdog_kills_who_ignores_it() {
+    let script = "trap '' TERM; sh -c 'echo $$; while :; do sleep 1000; done' & wait; wait";
+    let (process, _stdin, grandchild, mut watchdog) = watched_group(script).await;
+    watchdog.forsake();
+    assert_eq!(soon(process.watcher().exited()).await.signal, Some(9));
+    until("the grandchild is gone", || !runs(grandchild));
+}
+
+#[tokio::test]
+async fn a_watchdog_that_is_sent_away_does_nothing() {
+    let (process, _stdin, grandchild, watchdog) = watched_group("sleep 1000 & echo $!; wait").await;
+    drop(watchdog);
+    assert!(runs(grandchild) && process.watcher.exit.borrow().is_none());
 }
 
 #[cfg(target_os = "linux")]

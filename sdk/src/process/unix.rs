@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::oneshot;
 
+use super::watchdog::Watchdog;
 use super::{Exit, Started, no_pipe};
 
 /// How long the group has to end by itself when it is dropped; the CLI needs a tenth of a second.
@@ -32,13 +33,15 @@ struct Job {
     leader: Leader,
     /// Where its exit is told.
     exit: oneshot::Sender<Exit>,
+    /// What ends it when this program is killed, if it does not notice itself.
+    watchdog: Option<Watchdog>,
 }
 
 /// Starts the command in a process group of its own.
 ///
 /// Tokio's own child is not used: it reaps as soon as it sees the exit, and reaping must come after
 /// the last signal. A thread also reaps when the runtime is gone.
-pub(super) fn start(mut command: Command) -> io::Result<Started> {
+pub(super) fn start(mut command: Command, oblivious: bool) -> io::Result<Started> {
     // The thread comes first, so that no child is left unreaped for want of one.
     let (jobs, job) = mpsc::channel();
     thread::Builder::new().name("copilot-reaper".to_owned()).spawn(move || {
@@ -51,9 +54,15 @@ pub(super) fn start(mut command: Command) -> io::Result<Started> {
     let leader = Leader(Arc::new(Mutex::new(Some(Pid::from_child(&child)))));
     let group = Group(leader.clone());
     let id = child.id();
+    let watchdog = oblivious.then(|| Watchdog::start(id)).transpose();
+    let watchdog = watchdog.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the Copilot CLI will stay when this program is killed");
+        None
+    });
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (sender, exit) = oneshot::channel();
-    jobs.send(Job { child, leader, exit: sender }).map_err(|_| io::Error::other("the reaper is gone"))?;
+    jobs.send(Job { child, leader, exit: sender, watchdog })
+        .map_err(|_| io::Error::other("the reaper is gone"))?;
 
     let (Some(stdin), Some(stdout), Some(stderr)) = pipes else { return Err(no_pipe()) };
     let stdin = ChildStdin::from_std(stdin)?;
@@ -63,12 +72,14 @@ pub(super) fn start(mut command: Command) -> io::Result<Started> {
 }
 
 /// Waits for the child's end, kills what is left of its group, and only then reaps it.
-fn reap(Job { mut child, leader, exit }: Job) {
+fn reap(Job { mut child, leader, exit, watchdog }: Job) {
     let pid = Pid::from_child(&child);
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     let ended = retry_on_intr(|| waitid(WaitId::Pid(pid), options));
     // A dead leader keeps the group's number taken until it is reaped, so all signals come before that.
     leader.retire(ended.is_ok());
+    // Before the number may be another's, too.
+    drop(watchdog);
     let status = child.wait();
     if let Err(error) = &status {
         tracing::debug!(%error, "something else took the exit status of the Copilot CLI");

@@ -25,8 +25,8 @@ const CREATE_SUSPENDED: u32 = 0x0000_0004;
 /// child that leaves something behind: a program that never runs.
 pub(super) struct Group(Arc<Job>);
 
-/// Starts the command without a window, in a job of its own.
-pub(super) fn start(command: Command) -> io::Result<Started> {
+/// Starts the command without a window, in a job of its own, which ends it when this program is killed.
+pub(super) fn start(command: Command, _oblivious: bool) -> io::Result<Started> {
     let job = Arc::new(Job::new()?);
     let mut command = tokio::process::Command::from(command);
     let mut child = command.creation_flags(CREATE_NO_WINDOW | CREATE_SUSPENDED).spawn()?;

@@ -60,29 +60,16 @@ impl Host {
     }
 }
 
-/// The CLI ends with its input, and ends what it runs.
+/// The CLI ends, and ends what it runs: with its input, or as something else tells it where it has none.
 #[tokio::test]
 async fn nothing_is_left() {
-    let mut host = host("stdio").await;
-    host.kill();
-    let killed = Instant::now();
-    for (name, lifeline) in host.lifelines {
-        let after = lifeline.cut(name).await.saturating_duration_since(killed);
-        println!("host: {name} ended {after:?} after the death");
+    for transport in ["stdio", "tcp"] {
+        let mut host = host(transport).await;
+        host.kill();
+        let killed = Instant::now();
+        for (name, lifeline) in host.lifelines {
+            let after = lifeline.cut(name).await.saturating_duration_since(killed);
+            println!("host on {transport}: {name} ended {after:?} after the death");
+        }
     }
-}
-
-/// On TCP the sessions end with the connection, and what they run; the server stays, as the docs say.
-#[tokio::test]
-async fn the_server_is_left() {
-    let mut host = host("tcp").await;
-    host.kill();
-    let mut lifelines = host.lifelines.into_iter();
-    let (_, server) = lifelines.next().expect("the CLI's");
-    for (name, lifeline) in lifelines {
-        lifeline.cut(name).await;
-    }
-    assert!(server.is_alive(), "the docs of `start_tcp` say that it stays");
-    server.kill();
-    server.cut("the server").await;
 }
