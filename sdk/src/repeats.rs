@@ -26,13 +26,14 @@ impl Repeats {
         let mut hasher = DefaultHasher::new();
         id.hash(&mut hasher);
         let id = hasher.finish();
-        if self.older.contains(&id) {
+        if self.newer.contains(&id) || self.older.contains(&id) {
             return true;
         }
         if self.newer.len() == GENERATION {
             self.older = std::mem::take(&mut self.newer);
         }
-        !self.newer.insert(id)
+        self.newer.insert(id);
+        false
     }
 
     /// Forgets all: the turn is over.

@@ -10,6 +10,7 @@ use copilot_session::methods::client::SessionFsReadFile;
 use copilot_session::types::SessionFsReadFileResult;
 use copilot_session::{Client, Session};
 use libfuzzer_sys::fuzz_target;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::runtime::Runtime;
@@ -126,12 +127,14 @@ async fn write(to: &mut DuplexStream, body: &[u8]) {
     to.write_all(body).await.expect("the client reads");
 }
 
-/// The next message of the client, which must be one.
+/// The next message of the client, which must be JSON. An id that came with a number beyond all bounds goes back
+/// as it came, and is none that is waited for.
 async fn read(from: &mut BufReader<DuplexStream>) -> Value {
     let mut header = String::new();
     from.read_line(&mut header).await.expect("the client writes");
     let length = header.trim().strip_prefix("Content-Length: ").expect("a header");
     let mut body = vec![0; length.parse::<usize>().expect("a length") + 2];
     from.read_exact(&mut body).await.expect("a whole message");
-    serde_json::from_slice(&body).unwrap_or(Value::Null)
+    let text: &RawValue = serde_json::from_slice(&body).expect("JSON");
+    serde_json::from_str(text.get()).unwrap_or_else(|_| json!({"id": ["a number that is none"]}))
 }
