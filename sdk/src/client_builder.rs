@@ -176,7 +176,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Writes all messages between this client and the CLI down, without secrets. Default: nowhere.
+    /// Writes all messages between this client and the CLI down, with the known secrets left out, see
+    /// [`WireLog`]. Default: nowhere.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,6 +1,7 @@
 //! The JSON-RPC connection: one task reads, one writes, and whoever calls waits for its own answer.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ pub(crate) struct Connection {
     shells: ShellRoutes,
     wire_log: Option<WireLog>,
     gate: Arc<Gate>,
+    /// Whether we have ended our side of the stream.
+    left: AtomicBool,
     /// The CLI, where it is a child of ours.
     process: Option<Watcher>,
     closed: watch::Sender<Option<Closed>>,
@@ -126,6 +129,7 @@ impl Connection {
             shells: ShellRoutes::default(),
             wire_log,
             gate: Arc::default(),
+            left: AtomicBool::new(false),
             process,
             closed: watch::Sender::new(None),
         });
@@ -265,6 +269,7 @@ impl Connection {
 
     /// Ends our side of the stream once all that was sent is written.
     pub fn end(&self) {
+        self.left.store(true, Ordering::Relaxed);
         self.gate.lift();
         drop(self.outgoing.send(Outgoing::End));
     }
@@ -316,11 +321,15 @@ impl Connection {
     /// Fails what is pending and all that comes later, and ends our side of the stream. The first reason
     /// given stays.
     pub fn close(&self, reason: Closed) {
-        let pending = {
+        let (pending, first) = {
             let mut calls = lock(&self.calls);
+            let first = calls.closed.is_none();
             calls.closed.get_or_insert_with(|| reason.clone());
-            std::mem::take(&mut calls.pending)
+            (std::mem::take(&mut calls.pending), first)
         };
+        if let Some(log) = self.wire_log.as_ref().filter(|_| first && !self.left.load(Ordering::Relaxed)) {
+            log.ended(&reason);
+        }
         for (_, call) in pending {
             drop(call.waiting.send(Err(NoResult::Closed(reason.clone()))));
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::shared::{Script, Shared};
 use super::{FakeCli, RawAnswer, VERSION};
@@ -15,6 +16,8 @@ const BY_ITSELF: &[&str] = &["connect", "ping", "status.get", "session.destroy",
 struct Line {
     of_client: bool,
     message: Value,
+    /// Whether the connection ended here.
+    ends: bool,
 }
 
 impl Line {
@@ -41,7 +44,8 @@ impl FakeCli {
     ///
     /// Where the recording has a request or an answer of its client, the fake waits for one of the same
     /// method from this client. Params are not compared, but ids are translated. Greetings and goodbyes are
-    /// left to the fake, as is what comes after the end of the recording. The test fails when the client
+    /// left to the fake, as is what comes after the end of the recording, unless its last line says how the
+    /// connection ended: then this one ends there, too. The test fails when the client
     /// does not do what was recorded.
     ///
     /// # Panics
@@ -56,15 +60,21 @@ impl FakeCli {
 }
 
 fn read(recording: &str) -> Result<Vec<Line>, String> {
-    let lines = recording.lines().filter(|line| !line.trim().is_empty()).enumerate();
+    // A program that was killed may have left half a line.
+    let whole = match recording.trim_end().rsplit_once('\n') {
+        Some((whole, last)) if serde_json::from_str::<&RawValue>(last).is_err() => whole,
+        _ => recording,
+    };
+    let lines = whole.lines().filter(|line| !line.trim().is_empty()).enumerate();
     let line = |(index, line): (usize, &str)| {
         let mut line: Value = serde_json::from_str(line).unwrap_or_default();
+        let ends = line.get("end").is_some();
         let of_client = match line["dir"].as_str() {
             Some("client") => true,
             Some("server") => false,
             _ => return Err(format!("line {} is not one of a recording", index + 1)),
         };
-        Ok(Line { of_client, message: line["msg"].take() })
+        Ok(Line { of_client, message: line["msg"].take(), ends })
     };
     lines.map(line).collect()
 }
@@ -99,6 +109,10 @@ impl Player<'_> {
     async fn play(&mut self) -> Result<(), String> {
         for line in self.lines {
             let id = &line.message["id"];
+            if line.ends {
+                self.fake.queue(super::pipe::Outgoing::HangUp);
+                return Ok(());
+            }
             match (line.of_client, line.method()) {
                 (true, Some(_)) => self.client_request(line).await?,
                 (true, None) => {

@@ -186,3 +186,18 @@ impl<T: Wire> Wire for BTreeMap<String, T> {
         out.end_object();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::{from_json, to_json};
+
+    #[test]
+    fn numbers_come_back_as_they_were() {
+        for text in ["22222e222", "0.1", "1e23", "2.2250738585072014e-308", "9007199254740993", "-5", "3.0"] {
+            let number: f64 = from_json(text).expect("a number");
+            assert_eq!(number.to_bits(), text.parse::<f64>().expect("a number").to_bits(), "{text}");
+            let again: f64 = from_json(&to_json(&number)).expect("what was written");
+            assert_eq!(again.to_bits(), number.to_bits(), "{text}");
+        }
+    }
+}

@@ -107,6 +107,33 @@ async fn secrets_by_key() {
     assert!(file.text().contains("proxySecret") && !file.text().contains("hush-hush"), "{}", file.text());
 }
 
+/// A log tells how the connection ended, and what plays it ends in the same way; one that was cut off in its
+/// last line is played as far as it goes.
+#[tokio::test(start_paused = true)]
+async fn a_sudden_end() {
+    let (fake, file) = (FakeCli::start(), File::default());
+    let (from, to) = fake.streams();
+    let client = Client::builder().wire_log(WireLog::new(file.clone())).connect(from, to);
+    let client = client.await.expect("the greeting");
+    let hang_up = async {
+        fake.received_raw("session.send").await;
+        fake.settle().await;
+        fake.hang_up();
+    };
+    let (failed, ()) = tokio::join!(turn(&client), hang_up);
+    assert!(failed.expect_err("the end").is_closed());
+    let text = file.text();
+    let last: Value = serde_json::from_str(text.lines().last().expect("a line")).expect("JSON");
+    assert_eq!((&last["dir"], &last["end"]["reason"]), (&json!("server"), &json!("the stream ended")));
+
+    let cut_off = format!("{text}{{\"t_ms\": 5, \"dir\": \"ser");
+    for recording in [text, cut_off] {
+        let played = FakeCli::replay(&recording);
+        let failed = turn(&played.client().await).await.expect_err("the same end");
+        assert!(failed.is_closed(), "{failed:?}");
+    }
+}
+
 /// A real CLI's recording answers a client of today.
 #[tokio::test(start_paused = true)]
 async fn a_real_recording() {
