@@ -1,5 +1,7 @@
 //! `cargo xtask cli`: installs a version of the Copilot CLI into the user's cache.
 
+mod script;
+
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -48,6 +50,32 @@ pub fn choose(given: Option<&Path>) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// A version in the cache.
+pub struct Installed {
+    /// What to run: the CLI's binary, or its script.
+    pub program: PathBuf,
+    /// The folder of the Node to run the script with.
+    pub node: Option<PathBuf>,
+}
+
+/// A version, which is installed first when it is not there yet: its binary, or its script with a Node to
+/// run it where it was published without a binary for this platform.
+pub fn install_any(version: &str) -> Result<Installed> {
+    check_version(version)?;
+    let binary = |program| Installed { program, node: None };
+    if let Some(program) = installed(version) {
+        return Ok(binary(program));
+    }
+    if let Some(script) = script::installed(version)? {
+        return Ok(script);
+    }
+    let published = npm::versions(&platform::package(platform::current()?))?;
+    match published.iter().any(|other| other == version) {
+        true => install(version).map(binary),
+        false => script::install(version),
+    }
+}
+
 /// The binary of a version, when it is installed.
 pub fn installed(version: &str) -> Option<PathBuf> {
     let platform = platform::current().ok()?;
@@ -63,24 +91,37 @@ pub fn install(version: &str) -> Result<PathBuf> {
     if let Some(binary) = installed(version) {
         return Ok(binary);
     }
+    let target = paths::cli_cache()?.join(version).join(platform);
+    let binary = cached(&target, binary_of, |temp| {
+        let package = download(platform, version, temp)?;
+        verify(Command::new(binary_of(&package)?), version, temp)?;
+        Ok(package)
+    })?;
+    eprintln!("Installed Copilot CLI {version}");
+    Ok(binary)
+}
+
+/// Puts a package into the cache, unless it is there, and gives the program that is looked for in it.
+fn cached(
+    target: &Path,
+    program: fn(&Path) -> Result<PathBuf>,
+    fetch: impl FnOnce(&TempDir) -> Result<PathBuf>,
+) -> Result<PathBuf> {
     let cache = paths::cli_cache()?;
     fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
     let _lock = lock(&cache)?;
     remove_stale(&cache);
     // Another run may have installed it while this one waited for the lock.
-    if let Some(binary) = installed(version) {
-        return Ok(binary);
+    if let Ok(program) = program(target) {
+        return Ok(program);
     }
     let temp = tempfile::Builder::new()
         .prefix(TEMP_PREFIX)
         .tempdir_in(&cache)
         .with_context(|| format!("cannot write to {}", cache.display()))?;
-    let package = download(platform, version, &temp)?;
-    verify(&binary_of(&package)?, version, &temp)?;
-    let target = cache.join(version).join(platform);
-    move_into_place(&package, &target)?;
-    eprintln!("Installed Copilot CLI {version}");
-    binary_of(&target)
+    let package = fetch(&temp)?;
+    move_into_place(&package, target)?;
+    program(target)
 }
 
 /// Accepts an exact version only: a range or a tag would name something else another day.
@@ -190,10 +231,9 @@ fn binary_of(package: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Makes sure that a binary runs here and is the version it should be.
-fn verify(binary: &Path, version: &str, temp: &TempDir) -> Result<()> {
+/// Makes sure that a CLI runs here and is the version it should be.
+fn verify(mut command: Command, version: &str, temp: &TempDir) -> Result<()> {
     let started = Instant::now();
-    let mut command = Command::new(binary);
     isolate(&mut command, temp.path());
     // Without the flag it would start the newest version it finds unpacked instead of itself.
     command.args(["--no-auto-update", "--version"]);

@@ -5,6 +5,7 @@ mod bench;
 mod cargo;
 mod cli;
 mod codegen;
+mod compat;
 mod demo;
 mod files;
 mod matrix;
@@ -48,6 +49,8 @@ enum Command {
     Cli(cli::Args),
     /// Load the SDK in many ways and show that nothing is lost
     Matrix(matrix::Args),
+    /// Go through what a session does on many versions of the CLI, and show which can do what
+    Compat(compat::Args),
     /// Measure what the SDK costs to build and how fast it decodes
     Bench(bench::Args),
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Cli(args) => cli::run(&args),
         Command::Matrix(args) => matrix::run(&args),
+        Command::Compat(args) => compat::run(&args),
         Command::Bench(args) => bench::run(args),
     };
     match result {

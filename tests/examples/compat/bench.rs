@@ -1,0 +1,141 @@
+//! What a step works with: a CLI, a folder and a scripted model of its own.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use copilot_session::types::ProviderConfig;
+use copilot_session::{
+    Answer, Client, ClientBuilder, Error, Session, SessionBuilder, SessionEvent, SessionEventData, WireLog,
+};
+use copilot_session_tests::model::{MODEL_NAME, ModelServer, Script};
+use tempfile::TempDir;
+
+use crate::report::{Fault, Outcome, check};
+
+/// How long a CLI may take to start. At its first start it unpacks itself.
+const START: Duration = Duration::from_secs(120);
+
+/// What all steps have in common.
+pub struct Lab {
+    program: PathBuf,
+    /// The version that the CLI should be; empty for any.
+    pub expected: String,
+    wire_logs: Option<PathBuf>,
+}
+
+impl Lab {
+    pub fn new(program: PathBuf, expected: String, wire_logs: Option<PathBuf>) -> Self {
+        Self { program, expected, wire_logs }
+    }
+}
+
+pub struct Bench {
+    pub model: ModelServer,
+    pub client: Client,
+    lab: Arc<Lab>,
+    step: &'static str,
+    folder: TempDir,
+    /// What the SDK could not read of the events so far.
+    unreadable: Arc<Mutex<Vec<String>>>,
+}
+
+impl Bench {
+    pub async fn start(lab: &Arc<Lab>, step: &'static str, script: Script) -> Outcome<Self> {
+        let folder = tempfile::tempdir()?;
+        fs::create_dir(folder.path().join("work"))?;
+        let model = ModelServer::start(script).await?;
+        let client = start(lab, step, &folder).await?;
+        let (lab, unreadable) = (Arc::clone(lab), Arc::default());
+        Ok(Self { model, client, lab, step, folder, unreadable })
+    }
+
+    /// Stops the CLI and starts another on the same home.
+    pub async fn restart(&mut self) -> Outcome {
+        self.check(self.client.stop().await)?;
+        let log = format!("{}-again", self.step);
+        self.client = start(&self.lab, &log, &self.folder).await?;
+        Ok(())
+    }
+
+    /// The folder that the CLI works in.
+    pub fn work(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    /// A session with the scripted model, to be configured and made.
+    pub fn session(&self) -> SessionBuilder {
+        let provider = ProviderConfig::new(self.model.base_url()).api_key("scripted");
+        let unreadable = Arc::clone(&self.unreadable);
+        self.client.session().provider(provider).model(MODEL_NAME).on_event(move |event| {
+            unreadable.lock().unwrap_or_else(PoisonError::into_inner).extend(malformed(event));
+        })
+    }
+
+    /// Makes a session of it.
+    pub async fn create(&self, configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Outcome<Session> {
+        self.check(configure(self.session()).create().await)
+    }
+
+    /// Sends a prompt and waits for the answer, which must be this text.
+    pub async fn ask(&self, session: &Session, prompt: &str, expected: &str) -> Outcome<Answer> {
+        let answer = self.check(session.send_and_wait(prompt).await)?;
+        check(answer.text() == expected, || format!("the answer is {:?}, not {expected:?}", answer.text()))?;
+        Ok(answer)
+    }
+
+    /// The value, or why there is none.
+    pub fn check<T>(&self, result: Result<T, Error>) -> Outcome<T> {
+        result.map_err(|error| Fault::of(&error, Some(self.client.version())))
+    }
+
+    /// Stops the CLI. It fails when the SDK could not read an event, or the model was asked too much.
+    pub async fn finish(self) -> Outcome {
+        self.check(self.client.stop().await)?;
+        self.verdict()
+    }
+
+    /// What is to be said against the step in the end.
+    pub fn verdict(&self) -> Outcome {
+        let mut unreadable =
+            std::mem::take(&mut *self.unreadable.lock().unwrap_or_else(PoisonError::into_inner));
+        unreadable.sort();
+        unreadable.dedup();
+        check(unreadable.is_empty(), || unreadable.join("; "))?;
+        let unexpected = self.model.take_unexpected();
+        check(unexpected.is_empty(), || format!("the model server saw: {}", unexpected.join("; ")))
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // The model server panics on it, which would hide why the step failed.
+        self.model.take_unexpected();
+    }
+}
+
+async fn start(lab: &Lab, log: &str, folder: &TempDir) -> Outcome<Client> {
+    let home = folder.path().join("home");
+    let mut builder = Client::builder().program(&lab.program).home(&home).no_login().handshake_limit(START);
+    // Early versions do not know COPILOT_HOME and go by the user's home alone.
+    for variable in ["HOME", "USERPROFILE", "LOCALAPPDATA"] {
+        builder = builder.env(variable, &home);
+    }
+    let inherited = ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"];
+    let tokens = ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"];
+    builder = inherited.into_iter().chain(tokens).fold(builder, ClientBuilder::env_remove);
+    fs::create_dir_all(&home)?;
+    if let Some(logs) = &lab.wire_logs {
+        builder = builder.wire_log(WireLog::new(File::create(logs.join(format!("{log}.jsonl")))?));
+    }
+    let client = builder.directory(folder.path().join("work")).start().await;
+    client.map_err(|error| Fault::of(&error, None))
+}
+
+fn malformed(event: &SessionEvent) -> Option<String> {
+    match event.data() {
+        SessionEventData::Malformed(event) => Some(format!("{} cannot be read {}", event.kind, event.error)),
+        _ => None,
+    }
+}

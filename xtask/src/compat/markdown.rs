@@ -1,0 +1,134 @@
+//! The table of versions and steps as a page of the docs.
+
+use std::fmt::Write;
+
+use super::Column;
+use super::scenario::{Outcome, Step};
+
+const HEAD: &str = "\
+# Versions of the CLI
+
+What each version of the Copilot CLI does with this crate. `cargo xtask compat` writes this page: it goes through
+these steps on each version, with a scripted model.
+";
+
+/// The page, as seen on a platform.
+pub fn page(columns: &[Column], platform: &str) -> String {
+    let mut out = format!("{HEAD}\n");
+    // Writing to a string does not fail.
+    let _ = writeln!(out, "| on {platform} |{}", cells(columns, |column| column.version.clone()));
+    let _ = writeln!(out, "|---|{}", "---|".repeat(columns.len()));
+    for name in names(columns) {
+        let row = cells(columns, |column| match step(column, name) {
+            Some(step) => step.outcome.word().to_owned(),
+            None => "-".to_owned(),
+        });
+        let _ = writeln!(out, "| {name} |{row}");
+    }
+    let (cannot, failed) = (Outcome::Cannot, Outcome::Failed);
+    let no = "What a version cannot do fails with `Error::Unsupported`, which names the version:";
+    section(&mut out, no, &reasons(columns, cannot));
+    section(&mut out, "What failed:", &reasons(columns, failed));
+    out
+}
+
+fn cells(columns: &[Column], cell: impl Fn(&Column) -> String) -> String {
+    columns.iter().map(|column| format!(" {} |", cell(column))).collect()
+}
+
+/// The names of all steps, in the order in which they were run.
+fn names(columns: &[Column]) -> Vec<&str> {
+    let mut names = Vec::new();
+    for step in columns.iter().filter_map(|column| column.steps.as_ref().ok()).flatten() {
+        if !names.contains(&&*step.name) {
+            names.push(&*step.name);
+        }
+    }
+    names
+}
+
+fn step<'a>(column: &'a Column, name: &str) -> Option<&'a Step> {
+    column.steps.as_ref().ok()?.iter().find(|step| step.name == name)
+}
+
+/// A reason, where it was given, and by which versions. What differs only in the version is one reason.
+struct Reason {
+    place: String,
+    text: String,
+    versions: Vec<String>,
+}
+
+fn reasons(columns: &[Column], outcome: Outcome) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = Vec::new();
+    for column in columns {
+        let mut add = |place: &str, text: &str| {
+            let text = text.replace(&column.version, "…");
+            let version = column.version.clone();
+            match reasons.iter_mut().find(|reason| reason.place == place && reason.text == text) {
+                Some(reason) => reason.versions.push(version),
+                None => reasons.push(Reason { place: place.to_owned(), text, versions: vec![version] }),
+            }
+        };
+        match &column.steps {
+            Ok(steps) => {
+                for step in steps.iter().filter(|step| step.outcome == outcome) {
+                    add(&step.name, &step.reason);
+                }
+            }
+            Err(error) if outcome == Outcome::Failed => add("all", error),
+            Err(_) => {}
+        }
+    }
+    reasons
+}
+
+fn section(out: &mut String, title: &str, reasons: &[Reason]) {
+    if reasons.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{title}\n");
+    for Reason { place, text, versions } in reasons {
+        let text = text.replace('\n', " ");
+        let _ = writeln!(out, "* {place}, on {}: {text}", versions.join(", "));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(name: &str, outcome: Outcome, reason: &str) -> Step {
+        Step { name: name.to_owned(), outcome, reason: reason.to_owned(), seconds: 1.0 }
+    }
+
+    fn column(version: &str, steps: Result<Vec<Step>, String>) -> Column {
+        Column { version: version.to_owned(), steps }
+    }
+
+    #[test]
+    fn the_page_shows_each_version_and_why_not() {
+        let old = |version: &str| {
+            let no = format!("the Copilot CLI {version} cannot sing");
+            column(version, Ok(vec![step("talk", Outcome::Ok, ""), step("sing", Outcome::Cannot, &no)]))
+        };
+        let broken = column("1.0.3", Ok(vec![step("talk", Outcome::Failed, "it\nstutters")]));
+        let absent = column("1.0.4", Err("not published".to_owned()));
+        let page = page(&[old("1.0.1"), old("1.0.2"), broken, absent], "linux-x64");
+        let expected = "
+| on linux-x64 | 1.0.1 | 1.0.2 | 1.0.3 | 1.0.4 |
+|---|---|---|---|---|
+| talk | yes | yes | FAILED | - |
+| sing | no | no | - | - |
+
+What a version cannot do fails with `Error::Unsupported`, which names the version:
+
+* sing, on 1.0.1, 1.0.2: the Copilot CLI … cannot sing
+
+What failed:
+
+* talk, on 1.0.3: it stutters
+* all, on 1.0.4: not published
+";
+        assert_eq!(page.strip_prefix(HEAD), Some(expected));
+    }
+}
