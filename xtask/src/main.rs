@@ -1,6 +1,7 @@
 //! `cargo xtask <command>`: the repository's chores, and the only code in it that touches files.
 
 mod api;
+mod audit;
 mod bench;
 mod cargo;
 mod cli;
@@ -51,6 +52,8 @@ enum Command {
     Matrix(matrix::Args),
     /// Go through what a session does on many versions of the CLI, and show which can do what
     Compat(compat::Args),
+    /// Check that what the CLI sends is what the schemas say
+    Audit(audit::Args),
     /// Measure what the SDK costs to build and how fast it decodes
     Bench(bench::Args),
 }
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Cli(args) => cli::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Compat(args) => compat::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Bench(args) => bench::run(args),
     };
     match result {

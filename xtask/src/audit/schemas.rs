@@ -1,0 +1,74 @@
+//! The schema files as something to look things up in.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// The files that say what goes over the wire, in the folder of schemas.
+const FILES: [&str; 3] = ["api.schema.json", "session-events.schema.json", "supplement.schema.json"];
+
+/// The trees of methods in them.
+const TREES: [&str; 5] = ["server", "session", "clientSession", "clientGlobal", "notifications"];
+
+/// What all files hold together. References go by name alone: no name means two things.
+#[derive(Default)]
+pub struct Schemas {
+    definitions: BTreeMap<String, Value>,
+    /// By the name on the wire.
+    methods: BTreeMap<String, Value>,
+    /// The envelopes of the events, by type.
+    events: BTreeMap<String, Value>,
+}
+
+impl Schemas {
+    pub fn read(folder: &Path) -> Result<Self> {
+        let mut schemas = Self::default();
+        for file in FILES {
+            let path = folder.join(file);
+            let text =
+                fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            schemas.add(&serde_json::from_str(&text).with_context(|| format!("{file} is not valid JSON"))?);
+        }
+        Ok(schemas)
+    }
+
+    pub fn add(&mut self, file: &Value) {
+        for (name, definition) in file["definitions"].as_object().into_iter().flatten() {
+            let kind = &definition["properties"]["type"]["const"];
+            if let (Some(kind), true) = (kind.as_str(), is_envelope(definition)) {
+                self.events.insert(kind.to_owned(), definition.clone());
+            }
+            self.definitions.insert(name.clone(), definition.clone());
+        }
+        for tree in TREES {
+            self.add_methods(&file[tree]);
+        }
+    }
+
+    fn add_methods(&mut self, tree: &Value) {
+        match tree["rpcMethod"].as_str() {
+            Some(method) => drop(self.methods.insert(method.to_owned(), tree.clone())),
+            None => tree.as_object().into_iter().flatten().for_each(|(_, below)| self.add_methods(below)),
+        }
+    }
+
+    pub fn method(&self, name: &str) -> Option<&Value> {
+        self.methods.get(name)
+    }
+
+    pub fn event(&self, kind: &str) -> Option<&Value> {
+        self.events.get(kind)
+    }
+
+    pub fn definition(&self, name: &str) -> Option<&Value> {
+        self.definitions.get(name)
+    }
+}
+
+/// Whether a definition is an event with all that is around its data.
+fn is_envelope(definition: &Value) -> bool {
+    ["data", "id", "timestamp"].iter().all(|key| definition["properties"].get(key).is_some())
+}
