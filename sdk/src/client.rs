@@ -141,6 +141,7 @@ impl Client {
         let greet = greet(&caller, &greeting);
         let version =
             rpc::within("the handshake with the CLI", limit, caller.connection().process(), greet).await?;
+        caller.connection().told_version(&version);
         ended.keep();
         tracing::debug!(%version, "connected to the Copilot CLI");
         let (token, models) = (greeting.token, Mutex::default());

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -22,6 +22,7 @@ use crate::rpc;
 use crate::running::Running;
 use crate::session_state::SessionState;
 use crate::shell_routes::{self, ShellRoutes};
+use crate::versions::CliVersion;
 use crate::wire::DecodeError;
 use crate::wire_log::WireLog;
 
@@ -58,6 +59,8 @@ pub(crate) struct Connection {
     left: AtomicBool,
     /// The CLI, where it is a child of ours.
     process: Option<Watcher>,
+    /// The CLI's version, once it has told.
+    version: OnceLock<CliVersion>,
     closed: watch::Sender<Option<Closed>>,
 }
 
@@ -131,11 +134,21 @@ impl Connection {
             gate: Arc::default(),
             left: AtomicBool::new(false),
             process,
+            version: OnceLock::new(),
             closed: watch::Sender::new(None),
         });
         tokio::spawn(write(to, queue, Arc::clone(&connection)));
         tokio::spawn(read(Frames::new(from, message_limit), Arc::clone(&connection)));
         connection
+    }
+
+    /// Notes the version that the CLI tells in the handshake.
+    pub fn told_version(&self, version: &CliVersion) {
+        drop(self.version.set(version.clone()));
+    }
+
+    pub fn version(&self) -> Option<&CliVersion> {
+        self.version.get()
     }
 
     /// Sends a request. The answer comes through the receiver, or never does when the id is forgotten.

@@ -8,6 +8,7 @@ use crate::events::Ended;
 use crate::process::{NotFound, SpawnError};
 use crate::turn_error::TurnError;
 use crate::turn_limits::TurnTimeout;
+use crate::unsupported::Unsupported;
 use crate::wire::DecodeError;
 
 /// Why something did not work.
@@ -33,7 +34,7 @@ pub enum Error {
     Connect(Arc<std::io::Error>),
     /// The connection to the CLI is over.
     Closed(Closed),
-    /// The CLI answered a request with an error.
+    /// The CLI answered a request with an error, other than that it does not know the method.
     Rpc {
         /// The request's method.
         method: String,
@@ -67,8 +68,9 @@ pub enum Error {
         /// What the CLI says.
         reason: String,
     },
-    /// The connected CLI cannot do what was asked; nothing was sent.
-    Unsupported(String),
+    /// The connected CLI cannot do what was asked: it does not know the method, or it is known not to, and
+    /// nothing was sent.
+    Unsupported(Box<Unsupported>),
     /// Something took longer than it was given.
     Timeout {
         /// What was waited for.
@@ -103,7 +105,7 @@ impl fmt::Display for Error {
             Self::Answer { reason, .. } => write!(f, "the answer has not the form asked for: {reason}"),
             Self::SessionEnded => f.write_str("the session has ended"),
             Self::Refused { method, reason } => write!(f, "{method} failed: {reason}"),
-            Self::Unsupported(text) => f.write_str(text),
+            Self::Unsupported(what) => what.fmt(f),
             Self::Timeout { what, after, stderr } => {
                 write!(f, "{what} took longer than {after:?}")?;
                 write_stderr(f, stderr)
@@ -116,9 +118,8 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Rpc { error, .. } => Some(error),
             Self::Decode { error, .. } => Some(error),
-            _ => None,
+            _ => self.answer().map(|error| error as _),
         }
     }
 }
@@ -221,8 +222,14 @@ pub(crate) fn write_stderr(f: &mut fmt::Formatter<'_>, stderr: &str) -> fmt::Res
 impl Error {
     /// The JSON-RPC code, when the CLI answered with an error.
     pub fn code(&self) -> Option<i64> {
+        self.answer().map(|error| error.code)
+    }
+
+    /// The error that the CLI answered with, if it did.
+    fn answer(&self) -> Option<&RpcError> {
         match self {
-            Self::Rpc { error, .. } => Some(error.code),
+            Self::Rpc { error, .. } => Some(error),
+            Self::Unsupported(what) => what.answer.as_ref(),
             _ => None,
         }
     }
@@ -233,6 +240,7 @@ impl Error {
             Self::Rpc { method, .. } | Self::Decode { method, .. } | Self::Refused { method, .. } => {
                 Some(method)
             }
+            Self::Unsupported(what) => what.method.as_deref(),
             _ => None,
         }
     }
@@ -247,7 +255,8 @@ impl Error {
         matches!(self, Self::Timeout { .. } | Self::TurnTimeout(_))
     }
 
-    /// Whether the CLI does not know the method, as one of an older version may not.
+    /// Whether the CLI was asked and does not know the method, as one of an older version may not; then it is
+    /// [`Error::Unsupported`].
     pub fn is_method_not_found(&self) -> bool {
         self.code() == Some(RpcError::METHOD_NOT_FOUND)
     }
@@ -259,6 +268,12 @@ impl From<Ended> for Error {
             Ended::Session => Self::SessionEnded,
             Ended::Connection(closed) => Self::Closed(closed),
         }
+    }
+}
+
+impl From<Unsupported> for Error {
+    fn from(what: Unsupported) -> Self {
+        Self::Unsupported(Box::new(what))
     }
 }
 

@@ -88,7 +88,6 @@ impl Error {
 
 fn rpc_kind(method: &str, error: &RpcError) -> ErrorKind {
     match error.code {
-        RpcError::METHOD_NOT_FOUND => ErrorKind::VersionSkew,
         RpcError::INVALID_PARAMS | RpcError::INVALID_REQUEST => ErrorKind::Invalid,
         // The numbers alone may be another peer's for something else.
         RpcError::AUTHENTICATION_REQUIRED

@@ -51,6 +51,7 @@ pub mod transcript;
 mod turn;
 mod turn_error;
 mod turn_limits;
+mod unsupported;
 mod versions;
 mod wire_log;
 
@@ -88,6 +89,7 @@ pub use trace_context::TraceContext;
 pub use turn::Turn;
 pub use turn_error::TurnError;
 pub use turn_limits::{Limit, Limits, TurnTimeout};
+pub use unsupported::Unsupported;
 pub use versions::{CliVersion, Feature};
 pub use wire_log::WireLog;
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::connection::{Connection, NoResult, Reply, quote};
-use crate::error::{Closed, Error};
+use crate::error::{Closed, Error, RpcError};
 use crate::process::{Watcher, stderr_tail};
+use crate::unsupported::Unsupported;
 use crate::wire::{self, Wire, Writer};
 
 /// A method that the CLI calls on us. The types that implement it stand in [`methods`](crate::methods).
@@ -133,7 +134,8 @@ impl std::fmt::Debug for Caller {
 /// Dropping the call forgets it: the CLI still does what was asked, and its answer is discarded.
 ///
 /// # Errors
-/// [`Error::Rpc`] when the CLI answers with an error, [`Error::Decode`] when the answer has another
+/// [`Error::Unsupported`] when the CLI does not know the method, [`Error::Rpc`] when it answers with another
+/// error, [`Error::Decode`] when the answer has another
 /// shape than the schema says, [`Error::Closed`] when the connection is over.
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<R> {
@@ -206,13 +208,23 @@ impl Request {
         self.state = State::Done;
         Poll::Ready(match reply {
             Ok(Ok(json)) => Ok(json),
-            Ok(Err(NoResult::Rpc(error))) => Err(Error::Rpc { method: self.method.to_owned(), error }),
+            Ok(Err(NoResult::Rpc(error))) => Err(self.failed(error)),
             Ok(Err(NoResult::Unreadable(error))) => {
                 Err(Error::Decode { method: self.method.to_owned(), error })
             }
             Ok(Err(NoResult::Closed(closed))) => Err(Error::Closed(closed)),
             Err(_) => Err(Error::Closed(Closed::new("the connection ended"))),
         })
+    }
+
+    fn failed(&self, error: RpcError) -> Error {
+        match error.code {
+            RpcError::METHOD_NOT_FOUND => {
+                let version = self.connection.version();
+                Unsupported::method(self.method, version, error).into()
+            }
+            _ => Error::Rpc { method: self.method.to_owned(), error },
+        }
     }
 
     /// Reads the result into its place.

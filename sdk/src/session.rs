@@ -26,6 +26,7 @@ use crate::types::{
     LogRequest, ModelSwitchToRequest, ModelSwitchToResult, SendRequest, SendResult, SessionResumeResult,
     ShellExitNotification, ShellOutputNotification, UiElicitationRequest, UiElicitationResponse,
 };
+use crate::unsupported::Unsupported;
 use crate::versions::{CliVersion, Feature};
 
 /// How long [`Session::disconnect`] waits for the CLI.
@@ -238,7 +239,7 @@ impl Session {
         self.check_connected()?;
         if !self.capabilities().elicitation {
             let text = "no client of this session answers elicitation requests (`on_elicitation`)";
-            return Err(Error::Unsupported(text.to_owned()));
+            return Err(Unsupported::new(text).into());
         }
         self.rpc().ui().elicitation(form).await
     }
@@ -357,7 +358,7 @@ pub(crate) fn done(method: &str, result: &str) -> Result<(), Error> {
 }
 
 fn unsupported(what: &str, version: &CliVersion) -> Error {
-    Error::Unsupported(format!("the Copilot CLI {version} cannot {what}"))
+    Unsupported::new(format!("the Copilot CLI {version} cannot {what}")).into()
 }
 
 impl From<&str> for ModelSwitchToRequest {

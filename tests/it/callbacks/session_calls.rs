@@ -179,7 +179,7 @@ async fn tools_of_old_versions() {
         assert_eq!(rig.fake.calls_raw(SET).len(), usize::from(can), "{version}");
         match set {
             Ok(()) => assert!(can, "{version}"),
-            Err(Error::Unsupported(text)) => assert!(!can && text.contains(version), "{text}"),
+            Err(Error::Unsupported(what)) => assert!(!can && what.reason.contains(version), "{what}"),
             Err(other) => panic!("{version}: {other:?}"),
         }
     }
@@ -224,7 +224,7 @@ async fn elicit() {
     let form = UiElicitationRequest::new("Who?", UiElicitationSchema::new(Default::default()));
     let refused = rig.session.elicit(&form).await;
     assert!(
-        matches!(&refused, Err(Error::Unsupported(text)) if text.contains("on_elicitation")),
+        matches!(&refused, Err(Error::Unsupported(what)) if what.reason.contains("on_elicitation")),
         "{refused:?}"
     );
     assert_eq!(rig.fake.calls_raw("session.ui.elicitation").len(), 0);

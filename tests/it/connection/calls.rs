@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use copilot_session::testing::{self, FakeCli};
 use copilot_session::types::{LogRequest, PingRequest, PingResult};
-use copilot_session::{Client, Error};
+use copilot_session::{Client, Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive, connect};
@@ -59,6 +59,34 @@ async fn many_calls_at_once() {
     assert!(ids.is_sorted(), "{ids:?}");
 }
 
+/// A method that the CLI does not know is an error that names its version, and keeps what it answered.
+#[tokio::test(start_paused = true)]
+async fn an_unknown_method() {
+    for version in ["1.0.10", ""] {
+        let fake = FakeCli::of_version(version);
+        let client = connect(&fake).await;
+        let answer = json!({"code": -32601, "message": "Unhandled method ping", "data": {"why": 1}});
+        fake.on_raw("ping", move |_| Err(answer.clone()));
+        let failed = ping(&client, "").await.expect_err("the error");
+        assert_eq!(failed.kind(), ErrorKind::VersionSkew);
+        assert!(failed.is_method_not_found());
+        assert_eq!((failed.code(), failed.method()), (Some(-32601), Some("ping")));
+        let expected = match version {
+            "" => "the Copilot CLI has no method ping",
+            _ => "the Copilot CLI 1.0.10 has no method ping",
+        };
+        assert_eq!(failed.to_string(), expected);
+        let source = std::error::Error::source(&failed).expect("the answer").to_string();
+        assert_eq!(source, "Unhandled method ping (code -32601)");
+        let Error::Unsupported(what) = failed else { panic!("{failed:?}") };
+        let answer = what.answer.expect("the answer");
+        assert_eq!(
+            (&*answer.message, answer.data.as_deref()),
+            ("Unhandled method ping", Some(r#"{"why":1}"#))
+        );
+    }
+}
+
 /// An error answer keeps its code, message and data, and the method it was for.
 #[tokio::test(start_paused = true)]
 async fn an_error_answer() {
@@ -71,8 +99,6 @@ async fn an_error_answer() {
     let data: Value = serde_json::from_str(error.data.as_deref().expect("data")).expect("JSON");
     assert_eq!(data, json!({"why": [1, 2]}));
     assert!(!failed.is_method_not_found() && !failed.is_closed());
-    fake.on_raw("ping", |_| Err(testing::error(-32601, "Unhandled method ping")));
-    assert!(ping(&client, "").await.expect_err("the error").is_method_not_found());
     // Not by the book, and an error all the same.
     fake.on_raw("ping", |_| Err(json!("just text")));
     assert!(matches!(ping(&client, "").await, Err(Error::Rpc { .. })));

@@ -94,7 +94,6 @@ async fn kinds_of_calls() {
     let rig = Rig::start().await;
     let said = |method: &str, words: &str| format!("Request {method} failed with message: {words}");
     for (code, message, kind) in [
-        (-32601, "Unhandled method session.log".to_owned(), ErrorKind::VersionSkew),
         (-32602, "what?".to_owned(), ErrorKind::Invalid),
         (-32603, said("session.log", "Session not found: 1"), ErrorKind::SessionGone),
         (

@@ -1,0 +1,41 @@
+//! What the connected CLI cannot do.
+
+use std::fmt;
+
+use crate::error::RpcError;
+use crate::versions::CliVersion;
+
+/// What the connected CLI cannot do, mostly because of its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unsupported {
+    /// A sentence for people. It names the CLI's version, where that is why and the CLI told it.
+    pub reason: String,
+    /// The method that was called and that the CLI does not know; none when nothing was sent.
+    pub method: Option<String>,
+    /// What the CLI answered, with the code [`RpcError::METHOD_NOT_FOUND`]; none when nothing was sent.
+    pub answer: Option<RpcError>,
+}
+
+impl Unsupported {
+    /// Something that nothing was sent for.
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), method: None, answer: None }
+    }
+
+    /// A method that the CLI says it does not know.
+    pub(crate) fn method(method: &str, version: Option<&CliVersion>, answer: RpcError) -> Self {
+        let version = version.map(CliVersion::as_str).filter(|version| !version.is_empty());
+        let reason = match version {
+            Some(version) => format!("the Copilot CLI {version} has no method {method}"),
+            None => format!("the Copilot CLI has no method {method}"),
+        };
+        Self { reason, method: Some(method.to_owned()), answer: Some(answer) }
+    }
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
