@@ -12,7 +12,7 @@ const MIXED: &str = "a é — 日本 🦀 \u{2028} \"\\ \u{0} end";
 /// The JSON of a notification with an event of this session.
 fn event(session_id: &str, text: &str) -> String {
     let mut event = say::assistant_message(text);
-    event["id"] = "event".into();
+    event["id"] = text.into();
     let params = json!({"sessionId": session_id, "event": event});
     json!({"jsonrpc": "2.0", "method": "session.event", "params": params}).to_string()
 }
