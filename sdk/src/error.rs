@@ -9,6 +9,7 @@ use crate::process::{NotFound, SpawnError};
 use crate::turn_error::TurnError;
 use crate::turn_limits::TurnTimeout;
 use crate::unsupported::Unsupported;
+use crate::versions::CliVersion;
 use crate::wire::DecodeError;
 
 /// Why something did not work.
@@ -47,6 +48,9 @@ pub enum Error {
         method: String,
         /// What does not fit, and where.
         error: DecodeError,
+        /// The CLI's version, when it told: another version than this crate was made for may answer in
+        /// another form.
+        version: String,
     },
     /// The agent could not finish the turn.
     Turn(Box<TurnError>),
@@ -99,7 +103,12 @@ impl fmt::Display for Error {
             Self::Connect(error) => write!(f, "cannot connect to the Copilot CLI: {error}"),
             Self::Closed(closed) => write!(f, "the connection to the Copilot CLI is closed: {closed}"),
             Self::Rpc { method, error } => write!(f, "{method} failed: {error}"),
-            Self::Decode { method, error } => write!(f, "the answer to {method} is not as expected: {error}"),
+            Self::Decode { method, error, version } if version.is_empty() => {
+                write!(f, "the answer to {method} is not as expected: {error}")
+            }
+            Self::Decode { method, error, version } => {
+                write!(f, "the answer of the Copilot CLI {version} to {method} is not as expected: {error}")
+            }
             Self::Turn(error) => write!(f, "the turn failed: {}", error.message),
             Self::TurnTimeout(timeout) => timeout.fmt(f),
             Self::Answer { reason, .. } => write!(f, "the answer has not the form asked for: {reason}"),
@@ -223,6 +232,12 @@ impl Error {
     /// The JSON-RPC code, when the CLI answered with an error.
     pub fn code(&self) -> Option<i64> {
         self.answer().map(|error| error.code)
+    }
+
+    /// An answer of a CLI that cannot be read.
+    pub(crate) fn decode(method: &str, error: DecodeError, version: Option<&CliVersion>) -> Self {
+        let version = version.map_or_else(String::new, CliVersion::to_string);
+        Self::Decode { method: method.to_owned(), error, version }
     }
 
     /// The error that the CLI answered with, if it did.

@@ -25,7 +25,7 @@ async fn events(session: &SessionState) -> Result<Vec<SessionEvent>, Error> {
     const PERMISSIONS: &str = "session.permissions.pendingRequests";
     const HISTORY: &str = "session.getMessages";
     let call = |method| session.caller().call::<()>(method, &()).json();
-    let of = |method: &'static str| move |error| Error::Decode { method: method.to_owned(), error };
+    let of = |method: &'static str| move |error| Error::decode(method, error, Some(session.versions()));
 
     let tools = call(TOOLS).await?;
     let mut events = tool_calls(session, &tools).map_err(of(TOOLS))?;

@@ -210,7 +210,7 @@ impl Request {
             Ok(Ok(json)) => Ok(json),
             Ok(Err(NoResult::Rpc(error))) => Err(self.failed(error)),
             Ok(Err(NoResult::Unreadable(error))) => {
-                Err(Error::Decode { method: self.method.to_owned(), error })
+                Err(Error::decode(self.method, error, self.connection.version()))
             }
             Ok(Err(NoResult::Closed(closed))) => Err(Error::Closed(closed)),
             Err(_) => Err(Error::Closed(Closed::new("the connection ended"))),
@@ -230,8 +230,12 @@ impl Request {
     /// Reads the result into its place.
     fn poll_into(&mut self, context: &mut Context<'_>, result: &mut dyn Wire) -> Poll<Result<(), Error>> {
         let json = ready!(self.poll_json(context))?;
-        let read = wire::read_json(&json, result);
-        Poll::Ready(read.map_err(|error| Error::Decode { method: self.method.to_owned(), error }))
+        let mut read = wire::read_json(&json, result);
+        if &*json == "null" {
+            // Old versions have nothing to tell where newer ones answer with an object.
+            read = read.or_else(|error| wire::read_json("{}", result).map_err(|_| error));
+        }
+        Poll::Ready(read.map_err(|error| Error::decode(self.method, error, self.connection.version())))
     }
 }
 

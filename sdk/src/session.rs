@@ -276,7 +276,7 @@ impl Session {
         let result = self.0.state.caller().call::<()>(METHOD, &()).json_in_time().await?;
         let events = json::pick(&result, ["events"]).and_then(|[events]| json::items(events.unwrap_or("[]")));
         let events = events.and_then(|events| events.into_iter().map(SessionEvent::from_json).collect());
-        events.map_err(|error| Error::Decode { method: METHOD.to_owned(), error })
+        events.map_err(|error| Error::decode(METHOD, error, Some(self.0.state.versions())))
     }
 
     /// Ends this client's part in the session and frees what it held here. What the CLI keeps on disk

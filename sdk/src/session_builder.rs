@@ -240,7 +240,7 @@ impl Opening {
         lock(state.capabilities()).begin(capabilities.unwrap_or("{}"));
         // The answer to resume has every key of the answer to create.
         let opened: SessionResumeResult =
-            wire::from_json(&opened).map_err(|error| Error::Decode { method: method.to_owned(), error })?;
+            wire::from_json(&opened).map_err(|error| Error::decode(method, error, Some(client.version())))?;
         if let Some(other) = opened.session_id.as_ref().filter(|other| **other != id) {
             return Err(Error::Invalid(format!("the CLI opened session {other}, not {id}")));
         }

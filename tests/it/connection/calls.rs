@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use copilot_session::testing::{self, FakeCli};
+use copilot_session::testing::FakeCli;
 use copilot_session::types::{LogRequest, PingRequest, PingResult};
-use copilot_session::{Client, Error, ErrorKind};
+use copilot_session::{Client, Error, ErrorKind, SessionBuilder};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive, connect};
@@ -111,7 +111,7 @@ async fn an_undecodable_answer() {
     let client = connect(&fake).await;
     fake.on_raw("status.get", |_| Ok(json!({"version": "1", "protocolVersion": "three"})));
     let failed = client.rpc().status().get().await.expect_err("another shape");
-    let Error::Decode { method, error } = &failed else { panic!("{failed:?}") };
+    let Error::Decode { method, error, .. } = &failed else { panic!("{failed:?}") };
     assert_eq!((method.as_str(), error.path()), ("status.get", "$.protocolVersion"));
     assert!(!failed.to_string().contains("three"), "a string's text may be private: {failed}");
     fake.on_raw("status.get", |_| Ok(json!({"version": "1"})));
@@ -121,6 +121,21 @@ async fn an_undecodable_answer() {
         "{failed:?}"
     );
     assert_alive(&client).await;
+}
+
+/// An old CLI answers with nothing where newer ones have an object: it is an empty one, or an error that
+/// names the version where that will not do.
+#[tokio::test(start_paused = true)]
+async fn nothing_instead_of_an_object() {
+    let rig = Rig::on(FakeCli::of_version("1.0.40"), SessionBuilder::approve_all).await;
+    rig.fake.on_raw("session.name.get", |_| Ok(Value::Null));
+    assert_eq!(rig.session.rpc().name().get().await.expect("an empty answer").name, None);
+    rig.fake.on_raw("session.plan.read", |_| Ok(Value::Null));
+    let failed = rig.session.rpc().plan().read().await.expect_err("a key is missing");
+    let Error::Decode { error, version, .. } = &failed else { panic!("{failed:?}") };
+    assert_eq!((error.path(), version.as_str()), ("$", "1.0.40"));
+    let start = "the answer of the Copilot CLI 1.0.40 to session.plan.read is not as expected: ";
+    assert!(failed.to_string().starts_with(start), "{failed}");
 }
 
 /// A call that nobody awaits is not sent.

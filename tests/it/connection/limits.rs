@@ -131,7 +131,7 @@ async fn an_answer_above_the_limit() {
         let log = LogRequest::new("a line");
         let (result, ()) = tokio::join!(rig.session.rpc().log(&log), answering);
         match result.expect_err("no answer") {
-            Error::Decode { method, error } => {
+            Error::Decode { method, error, .. } => {
                 assert_eq!((method.as_str(), error.path()), ("session.log", "$"));
                 assert!(error.found().contains("bytes, more than are taken"), "{error}");
             }

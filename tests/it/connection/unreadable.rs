@@ -81,7 +81,7 @@ async fn broken_answers() {
         r#"{"jsonrpc":"2.0","result":{"eventId":"1"},"id":ID,}"#,
     ] {
         match rig.called(answer).await.expect_err("no answer") {
-            Error::Decode { method, error } => {
+            Error::Decode { method, error, .. } => {
                 assert_eq!((method.as_str(), error.expected()), ("session.log", "a JSON object"));
             }
             other => panic!("{other:?}"),
