@@ -1,6 +1,7 @@
 //! `cargo xtask compat`: goes through what a session does on many versions of the CLI, and shows which can
 //! do what.
 
+mod explained;
 mod markdown;
 pub mod scenario;
 
@@ -42,7 +43,8 @@ pub fn run(args: &Args) -> Result<()> {
     for version in versions {
         let steps = cli::install_any(&version).and_then(|cli| {
             let scenario = Scenario { program: &program, cli: &cli, wire_logs: None };
-            scenario.run(&version)
+            let steps = scenario.run(&version)?;
+            Ok(steps.into_iter().map(|step| explained::explain(&version, step)).collect())
         });
         let column = Column { version, steps: steps.map_err(|error| format!("{error:#}")) };
         column.print();
@@ -56,7 +58,7 @@ pub fn run(args: &Args) -> Result<()> {
     if failures > 0 {
         bail!("{failures} steps failed");
     }
-    println!("Every version does every step, or says which it cannot do.");
+    println!("Every version does every step, or says that it cannot.");
     Ok(())
 }
 
@@ -68,9 +70,13 @@ impl Column {
             Err(error) => return println!("{:<10} cannot be run: {error}", self.version),
         };
         let count = |outcome| steps.iter().filter(|step| step.outcome == outcome).count();
-        let (ok, cannot, failed) = (count(Outcome::Ok), count(Outcome::Cannot), count(Outcome::Failed));
+        let (ok, cannot) = (count(Outcome::Ok), count(Outcome::Cannot));
+        let (partly, failed) = (count(Outcome::Partly), count(Outcome::Failed));
         let seconds: f64 = steps.iter().map(|step| step.seconds).sum();
-        println!("{:<10} {ok} ok, {cannot} cannot, {failed} failed, {seconds:.0} s", self.version);
+        println!(
+            "{:<10} {ok} yes, {cannot} no, {partly} partly, {failed} failed, {seconds:.0} s",
+            self.version
+        );
         for step in steps.iter().filter(|step| step.outcome != Outcome::Ok) {
             println!("    {} {}: {}", step.outcome.word(), step.name, step.reason);
         }

@@ -9,7 +9,8 @@ const HEAD: &str = "\
 # Versions of the CLI
 
 What each version of the Copilot CLI does with this crate. `cargo xtask compat` writes this page: it goes through
-these steps on each version, with a scripted model.
+these steps on each version, with a scripted model. `Client::version` tells the version
+at run time, and `CliVersion::has` what it does otherwise than others.
 ";
 
 /// The page, as seen on a platform.
@@ -25,10 +26,10 @@ pub fn page(columns: &[Column], platform: &str) -> String {
         });
         let _ = writeln!(out, "| {name} |{row}");
     }
-    let (cannot, failed) = (Outcome::Cannot, Outcome::Failed);
     let no = "What a version cannot do fails with `Error::Unsupported`, which names the version:";
-    section(&mut out, no, &reasons(columns, cannot));
-    section(&mut out, "What failed:", &reasons(columns, failed));
+    section(&mut out, no, &reasons(columns, Outcome::Cannot));
+    section(&mut out, "What works in part:", &reasons(columns, Outcome::Partly));
+    section(&mut out, "What failed:", &reasons(columns, Outcome::Failed));
     out
 }
 

@@ -31,6 +31,9 @@ pub enum Outcome {
     Ok,
     /// The version cannot do it, and says so.
     Cannot,
+    /// It fails in a way that is known and explained; see `explained`.
+    #[serde(skip)]
+    Partly,
     Failed,
 }
 
@@ -39,6 +42,7 @@ impl Outcome {
         match self {
             Self::Ok => "yes",
             Self::Cannot => "no",
+            Self::Partly => "partly",
             Self::Failed => "FAILED",
         }
     }
