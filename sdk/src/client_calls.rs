@@ -92,7 +92,7 @@ impl Client {
     /// Waits 2 minutes at most.
     ///
     /// # Errors
-    /// As any call. CLI 1.0.10 does not have the method.
+    /// [`Error::Unsupported`] on CLI 1.0.10, which does not have the method; else as any call.
     #[inline]
     pub async fn session_metadata(&self, id: &str) -> Result<Option<SessionMetadata>, Error> {
         let request = SessionGetMetadataRequest::new(id);

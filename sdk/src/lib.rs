@@ -98,3 +98,6 @@ pub mod guide {}
 
 #[doc = include_str!("../docs/python.md")]
 pub mod python {}
+
+#[doc = include_str!("../docs/versions.md")]
+pub mod cli_versions {}
