@@ -3,23 +3,44 @@
 use serde_json::{Value, json};
 
 use crate::Error;
+use crate::flatten::contains;
 use crate::read::Source;
+use crate::versions::Span;
 
-/// A fix, by name. It says whether it found something to fix.
-type Fix = (&'static str, fn(&mut Source) -> bool);
+/// A fix of an oddity.
+struct Fix {
+    name: &'static str,
+    /// The change between two versions that brought the oddity; none when it was always there.
+    since: Option<&'static str>,
+    /// Says whether it found what to fix; it changes nothing when it did not.
+    apply: fn(&mut Source) -> bool,
+}
 
 const FIXES: &[Fix] = &[
-    ("attachments_without_display_name", attachments_without_display_name),
-    ("no_current_agent", no_current_agent),
-    ("descriptors_without_summary_intention", descriptors_without_summary_intention),
-    ("sampling_with_request", sampling_with_request),
+    Fix {
+        name: "attachments_without_display_name",
+        since: Some("1.0.50..1.0.65"),
+        apply: attachments_without_display_name,
+    },
+    Fix { name: "no_current_agent", since: None, apply: no_current_agent },
+    Fix {
+        name: "descriptors_without_summary_intention",
+        since: Some("1.0.80..1.0.81"),
+        apply: descriptors_without_summary_intention,
+    },
+    Fix { name: "sampling_with_request", since: None, apply: sampling_with_request },
 ];
 
+/// Applies every fix, and makes sure that each finds something in the versions it is for and nothing in others.
 pub fn fix(source: &mut Source) -> Result<(), Error> {
-    for (name, fix) in FIXES {
-        if !fix(source) {
-            return Err(Error::Fix { fix: (*name).to_owned() });
-        }
+    for Fix { name, since, apply } in FIXES {
+        let span = since.map_or(Ok(Span::ALWAYS), |change| Span::since(change, name))?;
+        let problem = match (apply(source), span.holds(&source.version)) {
+            (true, Some(false)) => "finds something to fix",
+            (false, Some(true)) => "finds nothing to fix",
+            _ => continue,
+        };
+        return Err(Error::Fix { fix: name, problem, version: source.version.to_string() });
     }
     Ok(())
 }
@@ -28,7 +49,8 @@ pub fn fix(source: &mut Source) -> Result<(), Error> {
 /// 1.0.10 and 1.0.102, whose schema requires the key.
 fn attachments_without_display_name(source: &mut Source) -> bool {
     let kinds = ["AttachmentFile", "AttachmentDirectory", "AttachmentSelection"];
-    kinds.into_iter().all(|kind| make_optional(source, kind, "displayName"))
+    kinds.into_iter().all(|kind| is_required(source, kind, "displayName"))
+        && kinds.into_iter().all(|kind| make_optional(source, kind, "displayName"))
 }
 
 /// `session.agent.getCurrent` answers `null` when no agent is selected, as its description says and its
@@ -50,7 +72,9 @@ fn sampling_with_request(source: &mut Source) -> bool {
     properties.and_then(Value::as_object_mut).is_some_and(|properties| {
         let description = "What the server asks the model: the params of its `sampling/createMessage`.";
         let request = json!({ "description": description, "x-opaque-json": true });
-        properties.insert("request".to_owned(), request).is_none()
+        let missing = !properties.contains_key("request");
+        properties.entry("request").or_insert(request);
+        missing
     })
 }
 
@@ -59,12 +83,18 @@ fn make_nullable(source: &mut Source, definition: &str, key: &str) -> bool {
     let definition = source.definitions.get_mut(definition);
     let property = definition.and_then(|found| found.schema.pointer_mut(&format!("/properties/{key}")));
     property.is_some_and(|property| {
+        if property["anyOf"].as_array().is_some_and(|any| any.contains(&json!({ "type": "null" }))) {
+            return false;
+        }
         let description = property["description"].clone();
-        let was = property.take();
-        let nullable = was["anyOf"].as_array().is_some_and(|any| any.contains(&json!({ "type": "null" })));
-        *property = json!({ "anyOf": [was, { "type": "null" }], "description": description });
-        !nullable
+        *property = json!({ "anyOf": [property.take(), { "type": "null" }], "description": description });
+        true
     })
+}
+
+fn is_required(source: &Source, definition: &str, key: &str) -> bool {
+    let required = source.definitions.get(definition).and_then(|found| found.schema.get("required"));
+    required.is_some_and(|required| contains(required, key))
 }
 
 /// Takes `key` out of what the definition requires; false when it was not there.

@@ -10,6 +10,9 @@ use crate::names::{Names, type_name};
 use crate::read::{EventSource, Group, MethodSource, Source};
 use crate::{Error, fix, keywords, union};
 
+/// The types of single values.
+const SCALARS: &[&str] = &["string", "integer", "number", "boolean"];
+
 /// The protocol with named types only. Schemas in it are of the small kind that [`Flattener::small`] gives.
 #[derive(Debug)]
 pub struct Flat {
@@ -303,7 +306,7 @@ impl Flattener<'_> {
         let kinds: Vec<&str> = kinds.into_iter().filter(|kind| *kind != "null").collect();
         let schema = match kinds.as_slice() {
             [] => json!({}),
-            [kind @ ("string" | "integer" | "number" | "boolean")] => json!({ "type": kind }),
+            [kind] if SCALARS.contains(kind) => json!({ "type": kind }),
             ["array"] => {
                 let items = map.get("items").unwrap_or(&Value::Bool(true));
                 let items = or_null(self.small(items, &format!("{name}Item"), place)?);
@@ -318,6 +321,12 @@ impl Flattener<'_> {
                 let values = map.get("additionalProperties").unwrap_or(&Value::Bool(true));
                 let values = or_null(self.small(values, &format!("{name}Value"), place)?);
                 json!({ "type": "object", "additionalProperties": values })
+            }
+            // Scalars only: what else belongs to a list or an object could not be told from the rest.
+            kinds if kinds.len() > 1 && kinds.iter().all(|kind| SCALARS.contains(kind)) => {
+                let branches: Vec<Value> = kinds.iter().map(|kind| json!({ "type": kind })).collect();
+                let text = map.get("description").cloned().unwrap_or_default();
+                self.hoist(name, &json!({ "anyOf": branches, "description": text }), place)?
             }
             _ => return Err(Error::shape(place, format!("unknown combination of types {kinds:?}"))),
         };

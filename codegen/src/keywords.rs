@@ -32,6 +32,8 @@ const DOCUMENTATION: &[&str] = &[
     "x-secret",
     "x-seen",
     "x-sent",
+    "x-since",
+    "x-until",
 ];
 
 /// Keywords that only narrow which values are valid; received values are not refused for them.

@@ -17,7 +17,9 @@ mod keywords;
 mod model;
 mod names;
 mod read;
+mod supplement;
 mod union;
+mod versions;
 
 use std::collections::BTreeMap;
 
@@ -92,11 +94,16 @@ pub enum Error {
         /// The other.
         second: String,
     },
-    /// A fix of an upstream oddity found nothing to fix.
-    #[error("the fix {fix} no longer applies; remove it from codegen/src/fix.rs")]
+    /// A fix of an upstream oddity found nothing to fix in a version that it is for, or something in one
+    /// that it is not for.
+    #[error("the fix {fix} {problem} in {version}; correct its span in codegen/src/fix.rs")]
     Fix {
         /// The function's name.
-        fix: String,
+        fix: &'static str,
+        /// What it did.
+        problem: &'static str,
+        /// The version of the schemas.
+        version: String,
     },
     /// typify, or the Rust it wrote, was not as expected.
     #[error("typify: {0}")]

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use semver::Version;
 use serde_json::{Map, Value};
 
 use crate::model::Origin;
-use crate::{Error, Input};
+use crate::supplement::{self, Upstream};
+use crate::{Error, Input, versions};
 
 /// What the schema files hold, as JSON still.
 #[derive(Debug)]
 pub struct Source {
+    pub version: Version,
     pub definitions: BTreeMap<String, Definition>,
     pub methods: Vec<MethodSource>,
     pub events: Vec<EventSource>,
@@ -94,7 +97,9 @@ pub fn read(input: Input<'_>) -> Result<Source, Error> {
     let events = parse("session-events.schema.json", input.events)?;
     let supplement = parse("supplement.schema.json", input.supplement)?;
 
+    let version = versions::read(input.version, "version")?;
     let mut source = Source {
+        version,
         definitions: BTreeMap::new(),
         methods: Vec::new(),
         events: Vec::new(),
@@ -105,15 +110,21 @@ pub fn read(input: Input<'_>) -> Result<Source, Error> {
     define(&mut source, &api, "api", Origin::Definition)?;
     define(&mut source, &events, "session-events", Origin::Definition)?;
     source.upstream_definitions = source.definitions.len();
+    trees(&mut source, &api, "api", false)?;
+    let upstream = Upstream {
+        definitions: source.definitions.keys().cloned().collect(),
+        methods: source.methods.iter().map(|method| method.name.clone()).collect(),
+    };
+    let supplement = supplement::narrow(supplement, &source.version, &upstream)?;
     define(&mut source, &supplement, "supplement", Origin::Supplement)?;
-    for (file, schema) in [("api", &api), ("supplement", &supplement)] {
-        for (key, tree) in schema {
-            if let Some(group) = Group::ALL.into_iter().find(|group| group.key() == key) {
-                methods(&mut source, group, tree, key, file == "supplement")?;
-            } else if !HEADER.contains(&key.as_str()) {
-                return Err(Error::shape(file, format!("unknown key `{key}`")));
-            }
-        }
+    trees(&mut source, &supplement, "supplement", true)?;
+    let twice =
+        source.methods.iter().find(|method| method.supplement && upstream.methods.contains(&method.name));
+    if let Some(method) = twice {
+        return Err(Error::shape(
+            format!("supplement: {}", method.name),
+            "the CLI's own schema has the method",
+        ));
     }
     take_events(&mut source)?;
     Ok(source)
@@ -168,6 +179,23 @@ fn bare_below(keyword: &str, value: &Value) -> Value {
     }
 }
 
+/// Collects the methods of a file.
+fn trees(
+    source: &mut Source,
+    schema: &Map<String, Value>,
+    file: &str,
+    supplement: bool,
+) -> Result<(), Error> {
+    for (key, tree) in schema {
+        if let Some(group) = Group::ALL.into_iter().find(|group| group.key() == key) {
+            methods(source, group, tree, key, supplement)?;
+        } else if !HEADER.contains(&key.as_str()) {
+            return Err(Error::shape(file, format!("unknown key `{key}`")));
+        }
+    }
+    Ok(())
+}
+
 /// Collects the methods of one tree, whose leaves carry `rpcMethod`.
 fn methods(
     source: &mut Source,
@@ -190,6 +218,8 @@ fn methods(
             "notification",
             "deprecated",
             "x-seen",
+            "x-since",
+            "x-until",
         ];
         if let Some(key) = tree.keys().find(|key| !KNOWN.contains(&key.as_str())) {
             return Err(Error::shape(path, format!("unknown key `{key}` of a method")));

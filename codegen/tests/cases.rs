@@ -37,7 +37,7 @@ fn generated(case: &Value) -> Result<Output, Error> {
         given.extend(needed);
     }
     generate(Input {
-        version: "0.0.0",
+        version: case["version"].as_str().unwrap_or("9.9.9"),
         api: &api.to_string(),
         events: &part("events", json!({"definitions": {"SessionEvent": {"anyOf": []}}})).to_string(),
         supplement: &part("supplement", json!({"definitions": {}})).to_string(),

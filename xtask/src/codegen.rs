@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
-use copilot_session_codegen::{Input, Report, generate};
+use copilot_session_codegen::{Report, generate};
 use serde_json::Value;
 
 use crate::tree::{self, Kind, Mode};
@@ -23,16 +23,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let dir = paths::schema_dir();
-    let schemas = schema::read_checked(&dir)?;
-    let path = dir.join(SUPPLEMENT);
-    let supplement = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let output = generate(Input {
-        version: &schemas.version,
-        api: &schemas.api,
-        events: &schemas.events,
-        supplement: &supplement,
-    })?;
+    let schemas = schema::read_checked(&paths::schema_dir())?;
+    let supplement = read_supplement()?;
+    let output = generate(schemas.input(&supplement))?;
     println!("Copilot CLI {}: {}", schemas.version, account(&output.report));
     balance(&output.report, &Found::count(&schemas.api, &schemas.events)?)?;
 
@@ -60,6 +53,12 @@ pub fn run(args: &Args) -> Result<()> {
         all - written
     );
     Ok(())
+}
+
+/// What the schemas leave out, for every version.
+pub fn read_supplement() -> Result<String> {
+    let path = paths::schema_dir().join(SUPPLEMENT);
+    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn files(count: usize) -> String {

@@ -21,6 +21,7 @@ mod table;
 mod test;
 mod tree;
 mod unpack;
+mod versions;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,8 @@ enum Command {
     Demo(demo::Args),
     /// Write sdk/src/generated from the schemas, or check that it is up to date
     Codegen(codegen::Args),
+    /// Generate and compile the code of older versions of the Copilot CLI too
+    Versions(versions::Args),
     /// Write the list of the SDK's public items, sdk/api.txt, or check that it is up to date
     Api(api::Args),
     /// Take the protocol schemas of a version of the Copilot CLI into the schema folder
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Codegen(args) => codegen::run(&args),
+        Command::Versions(args) => versions::run(&args),
         Command::Api(args) => api::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Cli(args) => cli::run(&args),

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use copilot_session_codegen::Input;
 use semver::Version;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -31,11 +32,18 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-/// The committed schemas of one version of the CLI.
+/// The schemas of one version of the CLI.
 pub struct SchemaSet {
     pub version: String,
     pub api: String,
     pub events: String,
+}
+
+impl SchemaSet {
+    /// What the generator is given.
+    pub fn input<'a>(&'a self, supplement: &'a str) -> Input<'a> {
+        Input { version: &self.version, api: &self.api, events: &self.events, supplement }
+    }
 }
 
 pub fn run(args: &Args) -> Result<()> {
@@ -60,6 +68,28 @@ pub fn run(args: &Args) -> Result<()> {
         eprintln!("note: the source has no {LICENSE}, so none was written");
     }
     Ok(())
+}
+
+/// The schemas of a version: the committed ones, or those in the user's cache, where they are put first if need be.
+pub fn of_version(version: &str) -> Result<SchemaSet> {
+    if let Some(found) = cached(version)? {
+        return Ok(found);
+    }
+    let source = Source::from_npm(version)?;
+    source.check()?;
+    let folder = paths::schema_cache()?.join(version);
+    write(&folder, &source)?;
+    read_checked(&folder)
+}
+
+/// The schemas of a version, when they are committed or in the user's cache.
+pub fn cached(version: &str) -> Result<Option<SchemaSet>> {
+    let committed = paths::schema_dir();
+    if pinned_version(&committed).is_ok_and(|pinned| pinned == version) {
+        return read_checked(&committed).map(Some);
+    }
+    let folder = paths::schema_cache()?.join(version);
+    if folder.join(VERSION).exists() { read_checked(&folder).map(Some) } else { Ok(None) }
 }
 
 /// Reads the schemas and makes sure that they are the ones that were taken in.

@@ -1,0 +1,108 @@
+//! The supplement as it is for one version: without what that version does not have yet or any more.
+
+use std::collections::BTreeSet;
+
+use semver::Version;
+use serde_json::{Map, Value};
+
+use crate::Error;
+use crate::versions::Span;
+
+/// What the CLI's own schemas of the version hold.
+pub struct Upstream {
+    pub definitions: BTreeSet<String>,
+    pub methods: BTreeSet<String>,
+}
+
+/// Takes out what `x-since` and `x-until` say is not for this version, and makes sure that they are right:
+/// what is left out could not have been there, and what stays refers to nothing undefined (which the
+/// stages to come find out). Between two versions that were looked at, what can be there is.
+pub fn narrow(
+    mut supplement: Map<String, Value>,
+    version: &Version,
+    upstream: &Upstream,
+) -> Result<Map<String, Value>, Error> {
+    let own = supplement.get("definitions").cloned().unwrap_or_default();
+    let narrowing = Narrowing { version, upstream, own };
+    narrowing.map(&mut supplement, "supplement")?;
+    Ok(supplement)
+}
+
+struct Narrowing<'a> {
+    version: &'a Version,
+    upstream: &'a Upstream,
+    /// The supplement's definitions, all of them.
+    own: Value,
+}
+
+impl Narrowing<'_> {
+    fn map(&self, map: &mut Map<String, Value>, place: &str) -> Result<(), Error> {
+        let mut gone = Vec::new();
+        for (key, value) in map.iter_mut() {
+            let place = format!("{place}.{key}");
+            if self.stays(key, value, &place)? {
+                self.value(value, &place)?;
+            } else {
+                gone.push(key.clone());
+            }
+        }
+        for key in &gone {
+            map.shift_remove(key);
+        }
+        if let Some(Value::Object(properties)) = map.get("properties") {
+            let properties = properties.clone();
+            if let Some(Value::Array(required)) = map.get_mut("required") {
+                required.retain(|key| key.as_str().is_none_or(|key| properties.contains_key(key)));
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&self, value: &mut Value, place: &str) -> Result<(), Error> {
+        match value {
+            Value::Object(map) => self.map(map, place),
+            Value::Array(items) => items.iter_mut().try_for_each(|item| self.value(item, place)),
+            _ => Ok(()),
+        }
+    }
+
+    fn stays(&self, key: &str, value: &Value, place: &str) -> Result<bool, Error> {
+        let span = value.as_object().map(|map| Span::of_schema(map, place)).transpose()?.flatten();
+        let Some(span) = span else { return Ok(true) };
+        let possible = self.is_possible(key, value);
+        match span.holds(self.version) {
+            Some(false) if possible => Err(Error::shape(
+                place,
+                format!("its span leaves out {}, whose schemas have all it refers to", self.version),
+            )),
+            Some(holds) => Ok(holds),
+            None => Ok(possible),
+        }
+    }
+
+    /// Whether the schemas define all that an entry refers to, and not the entry itself.
+    fn is_possible(&self, key: &str, value: &Value) -> bool {
+        let is_method = value.get("rpcMethod").and_then(Value::as_str);
+        let defined = match is_method {
+            Some(name) => self.upstream.methods.contains(name),
+            None => self.own.get(key) == Some(value) && self.upstream.definitions.contains(key),
+        };
+        let mut seen = BTreeSet::new();
+        !defined && self.resolves(value, &mut seen)
+    }
+
+    fn resolves(&self, value: &Value, seen: &mut BTreeSet<String>) -> bool {
+        match value {
+            Value::Object(map) => {
+                let target = map.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
+                let target = target.is_none_or(|name| match self.own.get(name) {
+                    Some(own) => !seen.insert(name.to_owned()) || self.resolves(own, seen),
+                    None => self.upstream.definitions.contains(name),
+                });
+                target && map.values().all(|value| self.resolves(value, seen))
+            }
+            Value::Array(items) => items.iter().all(|item| self.resolves(item, seen)),
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! For which versions of the CLI a fix or a part of the supplement holds, as far as that is known.
+
+use semver::Version;
+use serde_json::{Map, Value};
+
+use crate::Error;
+
+/// From where to where something holds; an end that is left out is open.
+#[derive(Debug, Default, Clone)]
+pub struct Span {
+    since: Option<Change>,
+    until: Option<Change>,
+}
+
+/// A change between two versions that were looked at: `last..first`, the last version before it and the
+/// first after it. Versions between them may stand on either side.
+#[derive(Debug, Clone)]
+struct Change {
+    last: Version,
+    first: Version,
+}
+
+impl Span {
+    /// Holds in every version.
+    pub const ALWAYS: Self = Self { since: None, until: None };
+
+    /// Reads `x-since` and `x-until` of a schema; none when it has neither.
+    pub fn of_schema(schema: &Map<String, Value>, place: &str) -> Result<Option<Self>, Error> {
+        let change = |key: &str| {
+            let text = schema.get(key).map(|value| value.as_str().unwrap_or_default());
+            text.map(|text| Change::read(text, place)).transpose()
+        };
+        let span = Self { since: change("x-since")?, until: change("x-until")? };
+        Ok((span.since.is_some() || span.until.is_some()).then_some(span))
+    }
+
+    /// Since the change written as `last..first`.
+    pub fn since(change: &str, place: &str) -> Result<Self, Error> {
+        Ok(Self { since: Some(Change::read(change, place)?), until: None })
+    }
+
+    /// Whether it holds in a version; none when that version was not looked at.
+    pub fn holds(&self, version: &Version) -> Option<bool> {
+        let begun = self.since.as_ref().map_or(Some(true), |change| change.is_past(version));
+        let ended = self.until.as_ref().map_or(Some(false), |change| change.is_past(version));
+        match (begun, ended) {
+            (Some(false), _) | (_, Some(true)) => Some(false),
+            (Some(true), Some(false)) => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl Change {
+    fn read(text: &str, place: &str) -> Result<Self, Error> {
+        let wrong = || Error::shape(place, format!("`{text}` is no change between two versions"));
+        let (last, first) = text.split_once("..").ok_or_else(wrong)?;
+        let change = Self { last: read(last, place)?, first: read(first, place)? };
+        if change.last < change.first { Ok(change) } else { Err(wrong()) }
+    }
+
+    fn is_past(&self, version: &Version) -> Option<bool> {
+        match version {
+            version if *version <= self.last => Some(false),
+            version if *version >= self.first => Some(true),
+            _ => None,
+        }
+    }
+}
+
+/// A version of the CLI.
+pub fn read(text: &str, place: &str) -> Result<Version, Error> {
+    Version::parse(text).map_err(|_| Error::shape(place, format!("`{text}` is no version")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_span_holds_where_it_was_seen_to_hold() -> Result<(), Error> {
+        let schema = json!({"x-since": "1.0.84-4..1.0.90", "x-until": "1.0.95..1.0.102"});
+        let span = Span::of_schema(schema.as_object().expect("an object"), "here")?.expect("a span");
+        for (version, holds) in [
+            ("1.0.50", Some(false)),
+            ("1.0.84-4", Some(false)),
+            ("1.0.84", None),
+            ("1.0.90", Some(true)),
+            ("1.0.95", Some(true)),
+            ("1.0.101", None),
+            ("1.0.102", Some(false)),
+        ] {
+            assert_eq!(span.holds(&read(version, "here")?), holds, "{version}");
+        }
+        assert_eq!(Span::ALWAYS.holds(&read("0.0.1", "here")?), Some(true));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_change_is_refused() {
+        for wrong in ["", "1.0.1", "1.0.2..1.0.1", "1.0.1..1.0.1", "1.0..1.1", "1.0.1..", "..1.0.1"] {
+            let error = Span::since(wrong, "here").expect_err(wrong);
+            assert!(error.to_string().starts_with("here: "), "{error}");
+        }
+    }
+}
