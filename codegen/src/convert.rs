@@ -248,6 +248,7 @@ impl Answer {
             required: field.required,
             nullable: field.nullable,
             secret: field.secret,
+            left_out: None,
         })
     }
 }

@@ -8,6 +8,7 @@
 //! types get names, unions are told apart) → convert (typify turns definitions into Rust types) →
 //! emit (one file per namespace).
 
+mod compare;
 mod convert;
 mod direction;
 mod emit;
@@ -16,12 +17,16 @@ mod flatten;
 mod keywords;
 mod model;
 mod names;
+mod older;
 mod read;
 mod supplement;
 mod union;
 mod versions;
 
 use std::collections::BTreeMap;
+
+pub use compare::{Difference, Reason, Renamed};
+use model::Model;
 
 /// The schema texts of one CLI version.
 #[derive(Debug, Clone, Copy)]
@@ -116,18 +121,45 @@ impl Error {
     }
 }
 
-/// Generates the whole of `sdk/src/generated`.
-///
-/// # Errors
-/// When a text is not JSON, when a schema holds anything the generator does not know, when two
-/// names collide, or when a fix no longer applies.
-pub fn generate(input: Input<'_>) -> Result<Output, Error> {
-    let mut source = read::read(input)?;
-    fix::fix(&mut source)?;
-    let flat = flatten::flatten(&source)?;
-    let mut model = convert::convert(flat)?;
-    direction::mark(&mut model);
-    let files = emit::emit(&model, input.version);
-    let report = model.report(&source);
-    Ok(Output { files, report })
+/// The protocol of one CLI version, read from its schemas.
+#[derive(Debug)]
+pub struct Protocol {
+    version: String,
+    model: Model,
+    report: Report,
+}
+
+impl Protocol {
+    /// Reads the schemas.
+    ///
+    /// # Errors
+    /// When a text is not JSON, when a schema holds anything the generator does not know, when two
+    /// names collide, or when a fix is not for this version.
+    pub fn read(input: Input<'_>) -> Result<Self, Error> {
+        let mut source = read::read(input)?;
+        fix::fix(&mut source)?;
+        let flat = flatten::flatten(&source)?;
+        let mut model = convert::convert(flat)?;
+        direction::mark(&mut model);
+        let report = model.report(&source);
+        Ok(Self { version: input.version.to_owned(), model, report })
+    }
+
+    /// How an older version differs from this one.
+    pub fn compare(&self, older: &Self) -> Difference {
+        compare::compare(&self.model, &older.model)
+    }
+
+    /// Makes optional what older versions leave out of what they send, as `older.json` lists it.
+    ///
+    /// # Errors
+    /// When the text is not JSON, or lists what this version does not send or does not require.
+    pub fn allow_older(&mut self, older: &str) -> Result<(), Error> {
+        older::allow(&mut self.model, older)
+    }
+
+    /// The source of the protocol.
+    pub fn generate(&self) -> Output {
+        Output { files: emit::emit(&self.model, &self.version), report: self.report.clone() }
+    }
 }

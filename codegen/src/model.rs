@@ -81,6 +81,8 @@ pub struct Field {
     /// The schema allows `null`.
     pub nullable: bool,
     pub secret: bool,
+    /// The last version that leaves it out of what it sends, for a required key that older ones lack.
+    pub left_out: Option<String>,
 }
 
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Small schemas beside what is generated from them, and schemas to refuse beside the reason given.
 //!
-//! A case is a `.json` in `golden` or `refused` with the parts `api`, `events` and `supplement`, each
-//! of them left out where it is empty. Run with `UPDATE=1` to write what is expected of a new case,
+//! A case is a `.json` in `golden` or `refused` with the parts `api`, `events`, `supplement` and `older`,
+//! each of them left out where it is empty, and the `version`, which is newer than any when it is left out. Run with `UPDATE=1` to write what is expected of a new case,
 //! then read it. Fixes that find nothing to fix are refused, so `fixes.json` holds definitions for
 //! all of them, which every case is given.
 
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use copilot_session_codegen::{Error, Input, Output, generate};
+use copilot_session_codegen::{Error, Input, Output, Protocol};
 use serde_json::{Value, json};
 
 #[test]
@@ -36,12 +36,14 @@ fn generated(case: &Value) -> Result<Output, Error> {
     if let (Some(given), Value::Object(needed)) = (api["definitions"].as_object_mut(), fixes(case)) {
         given.extend(needed);
     }
-    generate(Input {
+    let mut protocol = Protocol::read(Input {
         version: case["version"].as_str().unwrap_or("9.9.9"),
         api: &api.to_string(),
         events: &part("events", json!({"definitions": {"SessionEvent": {"anyOf": []}}})).to_string(),
         supplement: &part("supplement", json!({"definitions": {}})).to_string(),
-    })
+    })?;
+    protocol.allow_older(&part("older", json!({})).to_string())?;
+    Ok(protocol.generate())
 }
 
 /// What the fixes are for, unless the case is about its absence.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::{fs, io};
 
-use copilot_session_codegen::{Input, Output, generate};
+use copilot_session_codegen::{Input, Output, Protocol};
 use serde_json::Value;
 
 /// What the real schemas give.
@@ -18,13 +18,16 @@ fn repository() -> PathBuf {
 fn output() -> Output {
     let read = |name: &str| fs::read_to_string(repository().join("schema").join(name)).expect(name);
     let version: Value = serde_json::from_str(&read("VERSION.json")).expect("VERSION.json is JSON");
-    generate(Input {
+    let input = Input {
         version: version["cli"].as_str().expect("VERSION.json names the CLI's version"),
         api: &read("api.schema.json"),
         events: &read("session-events.schema.json"),
         supplement: &read("supplement.schema.json"),
-    })
-    .unwrap_or_else(|error| panic!("the real schemas are refused: {error}"))
+    };
+    let mut protocol =
+        Protocol::read(input).unwrap_or_else(|error| panic!("the schemas are refused: {error}"));
+    protocol.allow_older(&read("older.json")).unwrap_or_else(|error| panic!("{error}"));
+    protocol.generate()
 }
 
 #[test]

@@ -19,6 +19,21 @@ const LEFT_OUT: [(&str, &str); 3] = [
 const NULL_ALL_THE_SAME: [(&str, &str); 2] =
     [("AgentGetCurrentResult", "agent"), ("BuiltinToolDescriptor", "hasSummariseIntention")];
 
+/// Keys of definitions that CLIs which are supported leave out, though the newest requires them.
+fn left_out_by_older() -> Vec<(String, String)> {
+    let older: Value = read("older.json");
+    let keys = older["leftOut"].as_object().expect("a map of keys").keys();
+    let parts = keys.map(|key| key.split_once('.').expect("a definition and a key"));
+    parts.map(|(definition, key)| (definition.to_owned(), key.to_owned())).collect()
+}
+
+/// A file in the folder `schema` of the repository.
+fn read(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema").join(name);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 /// The definitions, methods and events of the schema files.
 pub struct Schemas {
     definitions: Map<String, Value>,
@@ -104,12 +119,8 @@ pub enum What {
 impl Schemas {
     /// Reads the files in the folder `schema` of the repository. Panics when they are not there.
     pub fn read() -> Self {
-        let [api, events, supplement] = ["api", "session-events", "supplement"].map(|name| {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../schema/{name}.schema.json"));
-            let text =
-                fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-        });
+        let [api, events, supplement] =
+            ["api", "session-events", "supplement"].map(|name| read(&format!("{name}.schema.json")));
         let mut schemas = Self {
             definitions: Map::new(),
             events: BTreeMap::new(),
@@ -122,6 +133,13 @@ impl Schemas {
         for (definition, key) in LEFT_OUT {
             let required = schemas.definitions[definition]["required"].as_array_mut();
             required.expect("a list of keys").retain(|name| name != key);
+        }
+        for (definition, key) in left_out_by_older() {
+            let definition = &mut schemas.definitions[&definition];
+            let object =
+                if definition["anyOf"].is_array() { &mut definition["anyOf"][0] } else { definition };
+            let required = object["required"].as_array_mut().expect("a list of keys");
+            required.retain(|name| *name != key);
         }
         for (definition, key) in NULL_ALL_THE_SAME {
             let property = &mut schemas.definitions[definition]["properties"][key];

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
-use copilot_session_codegen::{Report, generate};
+use copilot_session_codegen::{Protocol, Report};
 use serde_json::Value;
 
 use crate::tree::{self, Kind, Mode};
-use crate::{paths, schema};
+use crate::{older, paths, schema};
 
 /// Where the generated code is, in the repository.
 const GENERATED: &str = "sdk/src/generated";
@@ -25,7 +25,13 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let schemas = schema::read_checked(&paths::schema_dir())?;
     let supplement = read_supplement()?;
-    let output = generate(schemas.input(&supplement))?;
+    let mut protocol = Protocol::read(schemas.input(&supplement))?;
+    let older = older::read()?;
+    if args.check {
+        check_older(&protocol, &older, &supplement)?;
+    }
+    protocol.allow_older(&older)?;
+    let output = protocol.generate();
     println!("Copilot CLI {}: {}", schemas.version, account(&output.report));
     balance(&output.report, &Found::count(&schemas.api, &schemas.events)?)?;
 
@@ -53,6 +59,18 @@ pub fn run(args: &Args) -> Result<()> {
         all - written
     );
     Ok(())
+}
+
+/// Holds the list of what older versions leave out against their schemas, if these are on the machine.
+fn check_older(protocol: &Protocol, older: &str, supplement: &str) -> Result<()> {
+    older::check_versions(older)?;
+    match older::text_by_cache(protocol, supplement)? {
+        Some(right) => older::check(older, &right),
+        None => {
+            println!("Not looked at: the older schemas, which `cargo xtask versions --check` fetches");
+            Ok(())
+        }
+    }
 }
 
 /// What the schemas leave out, for every version.

@@ -11,6 +11,7 @@ mod demo;
 mod files;
 mod matrix;
 mod npm;
+mod older;
 mod paths;
 mod platform;
 mod process;

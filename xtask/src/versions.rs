@@ -1,23 +1,25 @@
-//! `cargo xtask versions`: generates the code of every CLI version from 1.0.50 on that is looked at, and compiles it.
+//! `cargo xtask versions`: generates and compiles the code of every CLI version that is looked at, and writes down
+//! what the older ones leave out of what they send.
 
 mod compile;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use copilot_session_codegen::generate;
+use anyhow::{Context, Result, ensure};
+use copilot_session_codegen::Protocol;
 
-use crate::{codegen, paths, schema};
-
-/// The versions that are looked at beside that of the committed schemas, the oldest first.
-pub const OLDER: [&str; 8] =
-    ["1.0.50", "1.0.65", "1.0.70", "1.0.75", "1.0.80", "1.0.81", "1.0.84-4", "1.0.92"];
+use crate::schema::SchemaSet;
+use crate::{codegen, older, paths, schema};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Look at these versions only [default: those that the SDK is held against, and its own]
+    /// Look at these versions only, and leave schema/older.json alone
     #[arg(value_name = "VERSION")]
     versions: Vec<String>,
+    /// Write nothing, and fail if schema/older.json is not what the schemas give
+    #[arg(long)]
+    check: bool,
     /// Only generate
     #[arg(long)]
     no_compile: bool,
@@ -34,45 +36,61 @@ struct Row {
 pub fn run(args: &Args) -> Result<()> {
     let mut versions = args.versions.clone();
     if versions.is_empty() {
-        versions.extend(OLDER.map(str::to_owned));
+        versions.extend(older::VERSIONS.map(str::to_owned));
         versions.push(schema::pinned_version(&paths::schema_dir())?);
     }
-    let mut failed = 0;
+    let supplement = codegen::read_supplement()?;
+    let (mut protocols, mut failed) = (BTreeMap::new(), 0);
     println!("{}", heading());
     for version in versions {
-        let row = look_at(version, !args.no_compile)?;
+        let schemas = schema::of_version(&version).with_context(|| format!("no schemas of {version}"))?;
+        let (row, protocol) = look_at(&schemas, &supplement, !args.no_compile);
         println!("{}", row.line());
         for error in row.errors() {
             failed += 1;
             println!("{error:#}");
         }
+        protocols.extend(protocol.map(|protocol| (version, protocol)));
     }
-    if failed > 0 {
-        bail!("{failed} of these did not work");
+    ensure!(failed == 0, "{failed} of these did not work");
+    if args.versions.is_empty() { settle_older(&protocols, args.check) } else { Ok(()) }
+}
+
+/// Writes what the older versions leave out, or makes sure that it is written down.
+fn settle_older(protocols: &BTreeMap<String, Protocol>, check: bool) -> Result<()> {
+    let newest = schema::pinned_version(&paths::schema_dir())?;
+    let newest = protocols.get(&newest).context("the newest version was not read")?;
+    let older = older::supported().iter().filter_map(|version| Some((*version, protocols.get(*version)?)));
+    let text = older::text(newest, older)?;
+    if check {
+        return older::check(&older::read()?, &text);
+    }
+    if older::write(&text)? {
+        println!("schema/older.json has changed; run `cargo xtask codegen`");
     }
     Ok(())
 }
 
-/// Generates the code of a version; an error is only what keeps it from being tried.
-fn look_at(version: String, compile: bool) -> Result<Row> {
-    let schemas = schema::of_version(&version).with_context(|| format!("no schemas of {version}"))?;
-    let supplement = codegen::read_supplement()?;
+/// Reads the schemas of a version, and generates and compiles its code.
+fn look_at(schemas: &SchemaSet, supplement: &str, compile: bool) -> (Row, Option<Protocol>) {
+    let mut row = Row { version: schemas.version.clone(), lines: 0, generated: Ok(0.0), compiled: None };
     let start = Instant::now();
-    let output = generate(schemas.input(&supplement));
-    let seconds = start.elapsed().as_secs_f64();
-    let mut row = Row { version, lines: 0, generated: Ok(seconds), compiled: None };
-    match output {
-        Err(error) => row.generated = Err(error.into()),
-        Ok(output) => {
-            row.lines = output.files.values().map(|text| text.lines().count()).sum();
-            if compile {
-                let start = Instant::now();
-                let compiled = compile::check(&output.files);
-                row.compiled = Some(compiled.map(|()| start.elapsed().as_secs_f64()));
-            }
+    let protocol = match Protocol::read(schemas.input(supplement)) {
+        Ok(protocol) => protocol,
+        Err(error) => {
+            row.generated = Err(error.into());
+            return (row, None);
         }
+    };
+    let files = protocol.generate().files;
+    row.generated = Ok(start.elapsed().as_secs_f64());
+    row.lines = files.values().map(|text| text.lines().count()).sum();
+    if compile {
+        let start = Instant::now();
+        let compiled = compile::check(&files);
+        row.compiled = Some(compiled.map(|()| start.elapsed().as_secs_f64()));
     }
-    Ok(row)
+    (row, Some(protocol))
 }
 
 fn heading() -> String {

@@ -100,7 +100,9 @@ fn docs(name: &str, ty: &Type) -> TokenStream {
 fn record(name: &str, ty: &Type, shape: &Record) -> TokenStream {
     let (docs, ident_name) = (docs(name, ty), ident(name));
     let fields = shape.fields.iter().map(|field| {
-        let docs = doc(&field.doc, &format!("`{}` on the wire.", field.key), &[]);
+        let left_out = field.left_out.as_ref();
+        let left_out = left_out.map(|version| format!("CLI {version} and older ones may leave it out."));
+        let docs = doc(&field.doc, &format!("`{}` on the wire.", field.key), left_out.as_slice());
         let (name, ty) = (ident(&field.name), super::ty(&field.ty));
         quote!(#docs pub #name: #ty,)
     });
@@ -147,18 +149,20 @@ fn required(shape: &Record) -> impl Iterator<Item = &Field> {
 /// `new` with what is required, and a setter for each of the rest.
 fn constructor(name: &proc_macro2::Ident, shape: &Record) -> TokenStream {
     let arguments = required(shape).map(|field| {
-        let (name, ty) = (ident(&field.name), super::ty(&field.ty));
-        match field.ty {
+        let (name, ty) = (ident(&field.name), super::ty(given(field)));
+        match given(field) {
             Ty::String => quote!(#name: impl Into<String>),
             _ => quote!(#name: #ty),
         }
     });
     let values = shape.fields.iter().map(|field| {
         let name = ident(&field.name);
-        match (&field.ty, field.required) {
-            (Ty::String, true) => quote!(#name: #name.into(),),
-            (_, true) => quote!(#name,),
-            (_, false) => quote!(#name: None,),
+        match (given(field), field.required, &field.left_out) {
+            (_, false, _) => quote!(#name: None,),
+            (Ty::String, true, None) => quote!(#name: #name.into(),),
+            (Ty::String, true, Some(_)) => quote!(#name: Some(#name.into()),),
+            (_, true, None) => quote!(#name,),
+            (_, true, Some(_)) => quote!(#name: Some(#name),),
         }
     });
     let rest = shape.rest.as_ref().map(|_| quote!(rest: std::collections::BTreeMap::new(),));
@@ -175,6 +179,14 @@ fn constructor(name: &proc_macro2::Ident, shape: &Record) -> TokenStream {
         return TokenStream::new();
     }
     quote!(impl #name { #(#methods)* })
+}
+
+/// The type that a required field is given as: we do not leave out what older CLIs do.
+fn given(field: &Field) -> &Ty {
+    match &field.ty {
+        Ty::Option(inner) if field.left_out.is_some() => inner,
+        ty => ty,
+    }
 }
 
 fn setter(field: &Field) -> TokenStream {

@@ -5,6 +5,8 @@
 #[non_exhaustive]
 pub struct AcceptedEnqueueCommandResult {
     /// Stable opaque ID of the queued command.
-    pub queue_id: String,
+    ///
+    /// CLI 1.0.84-4 and older ones may leave it out.
+    pub queue_id: Option<String>,
 }
 record!(AcceptedEnqueueCommandResult["queued" true] { Field queue_id "queueId" });

@@ -41,6 +41,6 @@ pub enum EnqueueCommandResult {
     Unrecognized(serde_json::Value),
 }
 untagged!(
-    EnqueueCommandResult { Accepted is_object["queued" = "true", "queueId"], Unsupported
+    EnqueueCommandResult { Accepted is_object["queued" = "true"], Unsupported
     is_object["queued" = "false"] }
 );

@@ -755,7 +755,9 @@ pub struct McpConfiguredServer {
     /// Human-readable display name supplied by configuration.
     pub display_name: Option<String>,
     /// Observed state from an already materialized matching server. Omitted when no live graph has this configured server; it never determines configuration enablement.
-    pub live: McpConfiguredServerState,
+    ///
+    /// CLI 1.0.92 and older ones may leave it out.
+    pub live: Option<McpConfiguredServerState>,
 }
 record!(
     McpConfiguredServer[] { Field name "name", Field enabled "enabled", Field source
@@ -2831,7 +2833,9 @@ pub struct McpOauthRequiredData {
     /// Raw OAuth protected-resource metadata document fetched for the MCP server, if available
     pub resource_metadata: Option<String>,
     /// Why the runtime is requesting host-provided OAuth credentials.
-    pub reason: McpOauthRequestReason,
+    ///
+    /// CLI 1.0.65 and older ones may leave it out.
+    pub reason: Option<McpOauthRequestReason>,
     /// Whether this Refresh request accepts kind runtimeRefresh to continue noninteractive grant renewal within its original authorization reservation. Missing or false means unsupported; the host must retain its legacy response behavior.
     pub runtime_refresh_supported: Option<bool>,
 }
@@ -2884,7 +2888,9 @@ impl McpOauthRespondRequest {
 #[non_exhaustive]
 pub struct McpOauthRespondResult {
     /// Whether the response was accepted. False if the request was unknown, timed out, or already resolved.
-    pub success: bool,
+    ///
+    /// CLI 1.0.65 and older ones may leave it out.
+    pub success: Option<bool>,
 }
 record!(McpOauthRespondResult[] { Field success "success" });
 /// An OAuth client a server configuration pins, without its secret.

@@ -355,7 +355,9 @@ record!(QueueMoveItemResult[] { Field changed "changed" });
 #[non_exhaustive]
 pub struct QueuePendingItems {
     /// Stable opaque id for the canonical queued item. Batch rows share one id.
-    pub id: String,
+    ///
+    /// CLI 1.0.75 and older ones may leave it out.
+    pub id: Option<String>,
     /// Stable identity of the queued user message. Present for message rows and absent for slash commands and model changes.
     pub message_id: Option<String>,
     /// Whether this item is a queued user message or a queued slash command / model change
@@ -363,7 +365,9 @@ pub struct QueuePendingItems {
     /// Human-readable text to display for this queue entry in the UI
     pub display_text: String,
     /// Agent mode stored on this queued entry, as stamped when it was enqueued. Items without an explicit mode report interactive. This is not necessarily the mode that will constrain the turn: a plan or autopilot session applies its own write gate, continuation loop and permission posture to every drained item regardless of the mode stored here.
-    pub agent_mode: SendAgentMode,
+    ///
+    /// CLI 1.0.75 and older ones may leave it out.
+    pub agent_mode: Option<SendAgentMode>,
     /// Optional source tag associated with this pending queue entry. This is an open string, not authenticated authorship. In particular, `user` does not prove that a person typed the message. If the source is absent or unrecognized, consumers must not infer human or agent authorship and should handle the entry neutrally. Consumers should tolerate future source values.
     pub source: Option<String>,
 }

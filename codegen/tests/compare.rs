@@ -1,0 +1,126 @@
+//! What an older version of the protocol leaves out, and which types it calls otherwise.
+
+use std::collections::BTreeSet;
+
+use copilot_session_codegen::{Difference, Input, Protocol, Reason, Renamed};
+use serde_json::{Value, json};
+
+/// What a version lacks beside another, where both have the method `get`, the method `put` and these definitions.
+fn difference(newer: &Value, older: &Value) -> Difference {
+    protocol(newer).compare(&protocol(older))
+}
+
+fn protocol(definitions: &Value) -> Protocol {
+    // Older than all that the fixes are for, but for those that always hold.
+    let mut all = json!({
+        "AgentGetCurrentResult": object(json!({ "agent": { "type": "string" } }), &["agent"]),
+        "SamplingRequestedData": object(json!({ "requestId": { "type": "string" } }), &["requestId"]),
+    });
+    for (name, schema) in definitions.as_object().expect("definitions") {
+        all[name] = schema.clone();
+    }
+    let got = if definitions.get("Got").is_some() { reference("Got") } else { json!({ "type": "string" }) };
+    let put = if definitions.get("Put").is_some() { reference("Put") } else { got.clone() };
+    let api = json!({
+        "definitions": all,
+        "server": {
+            "get": { "rpcMethod": "get", "result": got },
+            "put": { "rpcMethod": "put", "params": put },
+        },
+    });
+    let input = Input {
+        version: "1.0.50",
+        api: &api.to_string(),
+        events: &json!({ "definitions": { "SessionEvent": { "anyOf": [] } } }).to_string(),
+        supplement: &json!({ "definitions": {} }).to_string(),
+    };
+    Protocol::read(input).expect("a protocol")
+}
+
+fn object(properties: Value, required: &[&str]) -> Value {
+    json!({ "type": "object", "properties": properties, "required": required })
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/definitions/{name}") })
+}
+
+fn set(keys: &[&str]) -> BTreeSet<String> {
+    keys.iter().map(|&key| key.to_owned()).collect()
+}
+
+#[test]
+fn keys_that_may_be_missing_or_null_are_left_out() {
+    let text = json!({ "type": "string" });
+    let or_null = json!({ "type": ["string", "null"] });
+    let keys = ["same", "missing", "optional", "null", "json", "jsonMissing"];
+    let newer = object(
+        json!({
+            "same": text, "missing": text, "optional": text, "null": text, "json": {}, "jsonMissing": {},
+            "mayBeMissing": text, "mayBeNull": or_null,
+        }),
+        &[&keys[..], &["mayBeNull"]].concat(),
+    );
+    let older = object(
+        json!({ "same": text, "optional": text, "null": or_null, "json": or_null }),
+        &["same", "null", "json"],
+    );
+    let found = difference(&json!({ "Got": newer }), &json!({ "Got": older }));
+    assert_eq!(found.left_out, set(&["Got.missing", "Got.optional", "Got.null", "Got.jsonMissing"]));
+    assert_eq!((found.changed, found.renamed), (set(&[]), BTreeSet::new()));
+}
+
+#[test]
+fn only_what_is_received_is_told() {
+    let newer = object(json!({ "key": { "type": "string" } }), &["key"]);
+    let older = object(json!({ "key": { "type": "integer" }, "other": { "type": "string" } }), &[]);
+    let got = object(json!({}), &[]);
+    let sent = difference(&json!({ "Got": got, "Put": newer }), &json!({ "Got": got, "Put": older }));
+    assert_eq!((sent.left_out, sent.changed), (set(&[]), set(&[])));
+    let received = difference(&json!({ "Got": newer }), &json!({ "Got": older }));
+    assert_eq!((received.left_out, received.changed), (set(&["Got.key"]), set(&["Got.key"])));
+}
+
+#[test]
+fn types_meet_by_where_they_stand() {
+    let item = |key: &str| object(json!({ key: { "type": "string" } }), &[key]);
+    let list = |of: Value| object(json!({ "items": { "type": "array", "items": of } }), &["items"]);
+    let newer = json!({ "Got": list(reference("Named")), "Named": item("new"), "Alone": item("new") });
+    let older = json!({ "Got": list(item("old")), "Alone": item("old") });
+    let found = difference(&newer, &older);
+    // What no method or event carries is compared with nothing.
+    assert_eq!(found.left_out, set(&["Named.new"]));
+    let renamed =
+        Renamed { older: "GotItemsItem".to_owned(), newer: "Named".to_owned(), reason: Reason::Named };
+    assert_eq!(found.renamed, BTreeSet::from([renamed]));
+}
+
+#[test]
+fn an_object_that_became_a_union_may_be_any_of_its_objects() {
+    let of = |flag: bool, more: &str| {
+        object(json!({ "done": { "const": flag }, more: { "type": "string" } }), &["done", more])
+    };
+    let union = json!({ "anyOf": [reference("Yes"), reference("No")] });
+    let newer = json!({ "Got": union, "Yes": of(true, "id"), "No": of(false, "why") });
+    let older = json!({ "Got": object(json!({ "done": { "type": "boolean" } }), &["done"]) });
+    assert_eq!(difference(&newer, &older).left_out, set(&["No.why", "Yes.id"]));
+    assert_eq!(difference(&newer, &newer).left_out, set(&[]));
+}
+
+#[test]
+fn other_json_is_told() {
+    let of = |schema: Value| json!({ "Got": object(json!({ "key": schema }), &["key"]) });
+    let (text, list) =
+        (json!({ "type": "string" }), json!({ "type": "array", "items": { "type": "string" } }));
+    let (words, map) = (json!({ "enum": ["a", "b"] }), json!({ "type": "object" }));
+    for (one, other) in [(&text, &list), (&list, &map), (&words, &map)] {
+        let (one, other) = (of(one.clone()), of(other.clone()));
+        assert_eq!(difference(&one, &other).changed, set(&["Got.key"]), "{one} {other}");
+        assert_eq!(difference(&other, &one).changed, set(&["Got.key"]), "{other} {one}");
+    }
+    // A set of strings is open, and JSON is whatever comes.
+    for other in [&words, &json!({})] {
+        assert_eq!(difference(&of(text.clone()), &of(other.clone())).changed, set(&[]), "{other}");
+        assert_eq!(difference(&of(other.clone()), &of(text.clone())).changed, set(&[]), "{other}");
+    }
+}
