@@ -1,9 +1,9 @@
 //! Last stage: the model as source text, one file per namespace or first word of a type's name.
 
 mod events;
-mod methods;
+pub mod methods;
 mod round_trip;
-mod rpc;
+pub mod rpc;
 mod types;
 
 use std::collections::BTreeMap;

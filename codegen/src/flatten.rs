@@ -229,13 +229,15 @@ impl Flattener<'_> {
                 let variant = union::tagged_name(name, branch, &tags);
                 variants.push(self.variant(name, variant, branch, place, tags)?);
             }
+            distinct(&variants, place)?;
             return Ok(FlatShape::Tagged { tag: tagged.tag, variants });
         }
         let mut variants = Vec::new();
         for (index, test) in union::by_shape(self.source, values, place)? {
-            let variant = union::untagged_name(name, values[index], &test);
+            let variant = union::untagged_name(self.source, name, values[index], test.kind);
             variants.push(self.variant(name, variant, values[index], place, test)?);
         }
+        distinct(&variants, place)?;
         Ok(FlatShape::Untagged(variants))
     }
 
@@ -403,6 +405,20 @@ pub fn constant(source: &Source, property: &Value, place: &str) -> Result<Option
 
 pub fn contains(list: &Value, key: &str) -> bool {
     list.as_array().is_some_and(|list| list.iter().any(|item| item == key))
+}
+
+/// Makes sure that no two variants of a union have the same name.
+fn distinct<T>(variants: &[FlatVariant<T>], place: &str) -> Result<(), Error> {
+    for (index, variant) in variants.iter().enumerate() {
+        if let Some(other) = variants[..index].iter().position(|other| other.name == variant.name) {
+            return Err(Error::Name {
+                name: variant.name.clone(),
+                first: format!("{place}: branch {other}"),
+                second: format!("{place}: branch {index}"),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// What `small` gave, as one schema.

@@ -15,6 +15,7 @@ mod emit;
 mod fix;
 mod flatten;
 mod keywords;
+mod lock;
 mod model;
 mod names;
 mod older;
@@ -26,6 +27,7 @@ mod versions;
 use std::collections::BTreeMap;
 
 pub use compare::{Difference, Reason, Renamed};
+pub use lock::Names;
 use model::Model;
 
 /// The schema texts of one CLI version.
@@ -99,6 +101,18 @@ pub enum Error {
         /// The other.
         second: String,
     },
+    /// Two generated items have the same key in the list of names.
+    #[error(
+        "the key `{key}` of the list of names is that of {first} and of {second}; settle it in codegen/src/lock.rs"
+    )]
+    Key {
+        /// The key.
+        key: String,
+        /// One item.
+        first: String,
+        /// The other.
+        second: String,
+    },
     /// A fix of an upstream oddity found nothing to fix in a version that it is for, or something in one
     /// that it is not for.
     #[error("the fix {fix} {problem} in {version}; correct its span in codegen/src/fix.rs")]
@@ -156,6 +170,14 @@ impl Protocol {
     /// When the text is not JSON, or lists what this version does not send or does not require.
     pub fn allow_older(&mut self, older: &str) -> Result<(), Error> {
         older::allow(&mut self.model, older)
+    }
+
+    /// The Rust path of everything that is generated, by where it stands on the wire.
+    ///
+    /// # Errors
+    /// When two things have the same key.
+    pub fn names(&self) -> Result<Names, Error> {
+        lock::names(&self.model)
     }
 
     /// The source of the protocol.

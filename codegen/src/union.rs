@@ -178,26 +178,34 @@ pub fn tagged_name(union: &str, branch: &Value, tags: &[String]) -> String {
     }
 }
 
-/// A variant is called as its type; a scalar, as its kind.
-pub fn untagged_name(union: &str, branch: &Value, test: &Test) -> String {
-    let by_key = || {
-        test.keys.first().map(|(key, values)| match values.as_slice() {
-            [value] if value == "true" => type_name(key),
-            [value] if value == "false" => format!("Not{}", type_name(key)),
-            [value] => variant_name(value),
-            _ => type_name(key),
-        })
+/// A variant is called as its type; a scalar or an open object as its kind; an inline object as the first
+/// constant that it must have, or as all keys that it must have, whatever the other branches have.
+pub fn untagged_name(source: &Source, union: &str, branch: &Value, kind: JsonKind) -> String {
+    let by_kind = match kind {
+        JsonKind::Bool => "Flag",
+        JsonKind::Number => "Number",
+        JsonKind::String => "Text",
+        JsonKind::Array => "List",
+        JsonKind::Object => "Object",
     };
-    own_name(union, branch).or_else(by_key).unwrap_or_else(|| {
-        let kind = match test.kind {
-            JsonKind::Bool => "Flag",
-            JsonKind::Number => "Number",
-            JsonKind::String => "Text",
-            JsonKind::Array => "List",
-            JsonKind::Object => "Object",
-        };
-        kind.to_owned()
-    })
+    own_name(union, branch).or_else(|| name_by_keys(source, branch)).unwrap_or_else(|| by_kind.to_owned())
+}
+
+fn name_by_keys(source: &Source, branch: &Value) -> Option<String> {
+    let required = branch.get("required")?;
+    let properties = branch.get("properties")?.as_object()?;
+    let required: Vec<_> = properties.iter().filter(|(key, _)| contains(required, key)).collect();
+    let constant = required.iter().find_map(|(key, property)| match constant(source, property, "") {
+        Ok(Some(Constant::Bool(true))) => Some(type_name(key)),
+        Ok(Some(Constant::Bool(false))) => Some(format!("Not{}", type_name(key))),
+        Ok(Some(Constant::String(value))) => Some(variant_name(&value)),
+        _ => None,
+    });
+    let of_key = |(key, property): &(&String, &Value)| {
+        let target = property.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
+        format!("{}{}", type_name(key), target.map(type_name).unwrap_or_default())
+    };
+    constant.or_else(|| (!required.is_empty()).then(|| required.iter().map(of_key).collect()))
 }
 
 /// The name of the type a branch refers to, without the words it has in common with the union's at

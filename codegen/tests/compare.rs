@@ -1,8 +1,8 @@
-//! What an older version of the protocol leaves out, and which types it calls otherwise.
+//! What an older version of the protocol leaves out, which types it calls otherwise, and that names stay.
 
 use std::collections::BTreeSet;
 
-use copilot_session_codegen::{Difference, Input, Protocol, Reason, Renamed};
+use copilot_session_codegen::{Difference, Input, Names, Protocol, Reason, Renamed};
 use serde_json::{Value, json};
 
 /// What a version lacks beside another, where both have the method `get`, the method `put` and these definitions.
@@ -123,4 +123,41 @@ fn other_json_is_told() {
         assert_eq!(difference(&of(text.clone()), &of(other.clone())).changed, set(&[]), "{other}");
         assert_eq!(difference(&of(other.clone()), &of(text.clone())).changed, set(&[]), "{other}");
     }
+}
+
+#[test]
+fn a_name_does_not_depend_on_what_stands_beside() {
+    let object = |keys: &[&str]| {
+        let properties: serde_json::Map<String, Value> =
+            keys.iter().map(|key| ((*key).to_owned(), json!({ "type": "string" }))).collect();
+        object(Value::Object(properties), keys)
+    };
+    let (disk, net) = (object(&["id", "path"]), object(&["id", "url"]));
+    let text = json!({ "type": "string" });
+    let small = json!({ "Got": { "anyOf": [disk, net] }, "Kind": { "enum": ["a b", "c"] } });
+    let large = json!({
+        "Alpha": { "anyOf": [disk, text] },
+        "Got": { "anyOf": [text, net, object(&["path"]), disk] },
+        "Kind": { "enum": ["d", "c", "a b"] },
+    });
+    let (small, large) = (names(&small), names(&large));
+    let expected = [
+        ("call get", "server_rpc::ServerRpc::get"),
+        ("definition Got", "types::Got"),
+        ("inline Got: IdPath", "types::GotIdPath"),
+        ("key Got: IdPath.path", "types::GotIdPath::path"),
+        ("method put", "methods::server::Put"),
+        ("string Kind: a b", "types::Kind::AB"),
+        ("variant Got: {id,path}", "types::Got::IdPath"),
+        ("variant Got: {id,url}", "types::Got::IdUrl"),
+    ];
+    for (key, path) in expected {
+        assert_eq!(small.get(key).map(String::as_str), Some(path), "{key}");
+    }
+    let moved: Vec<_> = small.iter().filter(|(key, path)| large.get(*key) != Some(path)).collect();
+    assert!(moved.is_empty(), "{moved:?}");
+}
+
+fn names(definitions: &Value) -> Names {
+    protocol(definitions).names().expect("names")
 }

@@ -8,7 +8,7 @@ use copilot_session_codegen::{Protocol, Report};
 use serde_json::Value;
 
 use crate::tree::{self, Kind, Mode};
-use crate::{older, paths, schema};
+use crate::{names, older, paths, schema};
 
 /// Where the generated code is, in the repository.
 const GENERATED: &str = "sdk/src/generated";
@@ -20,6 +20,9 @@ pub struct Args {
     /// Write nothing, and fail if what is on disk is not what the schemas give
     #[arg(long)]
     check: bool,
+    /// Let what had a name get another
+    #[arg(long, conflicts_with = "check")]
+    accept_names: bool,
 }
 
 pub fn run(args: &Args) -> Result<()> {
@@ -35,6 +38,10 @@ pub fn run(args: &Args) -> Result<()> {
     println!("Copilot CLI {}: {}", schemas.version, account(&output.report));
     balance(&output.report, &Found::count(&schemas.api, &schemas.events)?)?;
 
+    let names = protocol.names()?;
+    if !args.accept_names {
+        names::check_moved(&names)?;
+    }
     let mode = if args.check { Mode::Check } else { Mode::Write };
     let drifts = tree::sync(&paths::repo_root().join(GENERATED), &output.files, mode)?;
     let all = output.files.len();
@@ -48,6 +55,7 @@ pub fn run(args: &Args) -> Result<()> {
         );
     }
     if args.check {
+        names::check(&names)?;
         println!("{GENERATED}: {}, all as the schemas give them", files(all));
         return Ok(());
     }
@@ -58,7 +66,7 @@ pub fn run(args: &Args) -> Result<()> {
         files(all),
         all - written
     );
-    Ok(())
+    names::write(&names)
 }
 
 /// Holds the list of what older versions leave out against their schemas, if these are on the machine.

@@ -10,6 +10,7 @@ mod compat;
 mod demo;
 mod files;
 mod matrix;
+mod names;
 mod npm;
 mod older;
 mod paths;

@@ -3,14 +3,13 @@
 
 mod compile;
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use copilot_session_codegen::Protocol;
 
 use crate::schema::SchemaSet;
-use crate::{codegen, older, paths, schema};
+use crate::{codegen, names, older, paths, schema};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -31,6 +30,16 @@ struct Row {
     lines: usize,
     generated: Result<f64>,
     compiled: Option<Result<f64>>,
+    names: Result<Comparison>,
+}
+
+/// The names of a version beside those of the version before it.
+#[derive(Default)]
+struct Comparison {
+    /// How many there are.
+    all: usize,
+    /// How many types the schemas call otherwise, or give a name, at the same place of the wire.
+    renamed: usize,
 }
 
 pub fn run(args: &Args) -> Result<()> {
@@ -40,11 +49,12 @@ pub fn run(args: &Args) -> Result<()> {
         versions.push(schema::pinned_version(&paths::schema_dir())?);
     }
     let supplement = codegen::read_supplement()?;
-    let (mut protocols, mut failed) = (BTreeMap::new(), 0);
+    let (mut protocols, mut failed): (Vec<(String, Protocol)>, usize) = (Vec::new(), 0);
     println!("{}", heading());
     for version in versions {
         let schemas = schema::of_version(&version).with_context(|| format!("no schemas of {version}"))?;
-        let (row, protocol) = look_at(&schemas, &supplement, !args.no_compile);
+        let before = protocols.last().map(|(_, protocol)| protocol);
+        let (row, protocol) = look_at(&schemas, &supplement, before, !args.no_compile);
         println!("{}", row.line());
         for error in row.errors() {
             failed += 1;
@@ -57,11 +67,11 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// Writes what the older versions leave out, or makes sure that it is written down.
-fn settle_older(protocols: &BTreeMap<String, Protocol>, check: bool) -> Result<()> {
-    let newest = schema::pinned_version(&paths::schema_dir())?;
-    let newest = protocols.get(&newest).context("the newest version was not read")?;
-    let older = older::supported().iter().filter_map(|version| Some((*version, protocols.get(*version)?)));
-    let text = older::text(newest, older)?;
+fn settle_older(protocols: &[(String, Protocol)], check: bool) -> Result<()> {
+    let ((_, newest), older) = protocols.split_last().context("no version was read")?;
+    let is_supported = |version: &str| older::supported().contains(&version);
+    let older = older.iter().filter(|(version, _)| is_supported(version));
+    let text = older::text(newest, older.map(|(version, protocol)| (version.as_str(), protocol)))?;
     if check {
         return older::check(&older::read()?, &text);
     }
@@ -72,8 +82,13 @@ fn settle_older(protocols: &BTreeMap<String, Protocol>, check: bool) -> Result<(
 }
 
 /// Reads the schemas of a version, and generates and compiles its code.
-fn look_at(schemas: &SchemaSet, supplement: &str, compile: bool) -> (Row, Option<Protocol>) {
-    let mut row = Row { version: schemas.version.clone(), lines: 0, generated: Ok(0.0), compiled: None };
+fn look_at(
+    schemas: &SchemaSet,
+    supplement: &str,
+    before: Option<&Protocol>,
+    compile: bool,
+) -> (Row, Option<Protocol>) {
+    let mut row = Row::new(&schemas.version);
     let start = Instant::now();
     let protocol = match Protocol::read(schemas.input(supplement)) {
         Ok(protocol) => protocol,
@@ -84,6 +99,7 @@ fn look_at(schemas: &SchemaSet, supplement: &str, compile: bool) -> (Row, Option
     };
     let files = protocol.generate().files;
     row.generated = Ok(start.elapsed().as_secs_f64());
+    row.names = compare_names(&protocol, before);
     row.lines = files.values().map(|text| text.lines().count()).sum();
     if compile {
         let start = Instant::now();
@@ -93,23 +109,48 @@ fn look_at(schemas: &SchemaSet, supplement: &str, compile: bool) -> (Row, Option
     (row, Some(protocol))
 }
 
+/// Compares the names with those of the version before; what both have must be called the same.
+fn compare_names(protocol: &Protocol, before: Option<&Protocol>) -> Result<Comparison> {
+    let names = protocol.names()?;
+    let Some(before) = before else { return Ok(Comparison { all: names.len(), renamed: 0 }) };
+    let names_before = before.names()?;
+    let moved = names::moved(&names_before, &names);
+    ensure!(moved.is_empty(), "the same has another name than before\n{}", names::describe(&moved));
+    Ok(Comparison { all: names.len(), renamed: protocol.compare(before).renamed.len() })
+}
+
 fn heading() -> String {
-    format!("{:<10}{:>11}{:>9}{:>11}", "version", "generated", "lines", "compiled")
+    let heads = ["version", "generated", "lines", "compiled", "names", "moved", "renamed"];
+    line(heads.map(str::to_owned))
+}
+
+fn line([version, generated, lines, compiled, names, moved, renamed]: [String; 7]) -> String {
+    format!("{version:<10}{generated:>11}{lines:>9}{compiled:>11}{names:>9}{moved:>8}{renamed:>10}")
 }
 
 impl Row {
+    fn new(version: &str) -> Self {
+        let names = Ok(Comparison::default());
+        Self { version: version.to_owned(), lines: 0, generated: Ok(0.0), compiled: None, names }
+    }
+
     fn line(&self) -> String {
         let time = |result: &Result<f64>| match result {
             Ok(seconds) => format!("{seconds:.1} s"),
             Err(_) => "no".to_owned(),
         };
         let compiled = self.compiled.as_ref().map_or_else(|| "-".to_owned(), time);
-        format!("{:<10}{:>11}{:>9}{:>11}", self.version, time(&self.generated), self.lines, compiled)
+        let (all, moved, renamed) = match &self.names {
+            Ok(Comparison { all, renamed }) => (all.to_string(), "0".to_owned(), renamed.to_string()),
+            Err(_) => ("-".to_owned(), "some".to_owned(), "-".to_owned()),
+        };
+        let lines = self.lines.to_string();
+        line([self.version.clone(), time(&self.generated), lines, compiled, all, moved, renamed])
     }
 
     fn errors(&self) -> impl Iterator<Item = &anyhow::Error> {
         let compiled = self.compiled.as_ref().and_then(|result| result.as_ref().err());
-        self.generated.as_ref().err().into_iter().chain(compiled)
+        self.generated.as_ref().err().into_iter().chain(compiled).chain(self.names.as_ref().err())
     }
 }
 
@@ -122,13 +163,15 @@ mod tests {
     #[test]
     fn a_row_tells_what_worked_and_what_did_not() {
         let words = |row: &Row| row.line().split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        let mut row =
-            Row { version: "1.0.1".to_owned(), lines: 7, generated: Ok(0.25), compiled: Some(Ok(2.0)) };
-        assert_eq!(words(&row), ["1.0.1", "0.2", "s", "7", "2.0", "s"]);
+        let mut row = Row { lines: 7, compiled: Some(Ok(2.0)), ..Row::new("1.0.1") };
+        row.names = Ok(Comparison { all: 9, renamed: 3 });
+        assert_eq!(words(&row), ["1.0.1", "0.0", "s", "7", "2.0", "s", "9", "0", "3"]);
         assert_eq!(row.errors().count(), 0);
         assert_eq!(row.line().len(), heading().len());
         row.compiled = Some(Err(anyhow!("does not compile")));
-        assert_eq!(words(&row), ["1.0.1", "0.2", "s", "7", "no"]);
-        assert_eq!(row.errors().map(ToString::to_string).collect::<Vec<_>>(), ["does not compile"]);
+        row.names = Err(anyhow!("a name moved"));
+        assert_eq!(words(&row), ["1.0.1", "0.0", "s", "7", "no", "-", "some", "-"]);
+        let errors: Vec<String> = row.errors().map(ToString::to_string).collect();
+        assert_eq!(errors, ["does not compile", "a name moved"]);
     }
 }

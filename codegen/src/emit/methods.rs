@@ -12,23 +12,29 @@ use super::{ident, ty_from};
 use crate::model::{Method, Model};
 use crate::read::Group;
 
+/// The module of a group's markers.
+pub fn module(group: Group) -> &'static str {
+    match group {
+        Group::ClientSession | Group::ClientGlobal => "client",
+        Group::Notification => "notification",
+        Group::Server => "server",
+        Group::Session => "session",
+    }
+}
+
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
-    let files_of: [(&str, &str, &[Group]); 4] = [
+    let files_of: [(&str, &[Group]); 4] = [
         (
-            "client",
             " Methods the CLI calls on us. Params leave out the `sessionId`.",
             &[Group::ClientSession, Group::ClientGlobal],
         ),
-        ("notification", " What the CLI tells us without wanting an answer.", &[Group::Notification]),
-        ("server", " Methods we call on the CLI, beside those of one session.", &[Group::Server]),
-        (
-            "session",
-            " Methods we call on the CLI for one session. Params leave out the `sessionId`.",
-            &[Group::Session],
-        ),
+        (" What the CLI tells us without wanting an answer.", &[Group::Notification]),
+        (" Methods we call on the CLI, beside those of one session.", &[Group::Server]),
+        (" Methods we call on the CLI for one session. Params leave out the `sessionId`.", &[Group::Session]),
     ];
     let mut modules = Vec::new();
-    for (module, about, groups) in files_of {
+    for (about, groups) in files_of {
+        let module = module(groups[0]);
         let methods: Vec<&Method> =
             model.methods.iter().filter(|method| groups.contains(&method.group)).collect();
         let items = methods.iter().map(|method| marker(method));

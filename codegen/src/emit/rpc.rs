@@ -17,19 +17,49 @@ struct Namespace<'m> {
     inner: BTreeMap<String, Namespace<'m>>,
 }
 
-pub fn emit(model: &Model, group: Group, files: &mut BTreeMap<String, TokenStream>) {
-    let (module, root, about) = match group {
-        Group::Session => ("session_rpc", "SessionRpc", " Every method the CLI has for one session."),
-        _ => ("server_rpc", "ServerRpc", " Every method the CLI has beside those for one session."),
-    };
-    let mut tree = Namespace::default();
-    for method in model.methods.iter().filter(|method| method.group == group) {
-        let path = match group {
-            Group::Session => method.name.strip_prefix("session.").unwrap_or(&method.name),
-            _ => &method.name,
-        };
-        tree.insert(path, method);
+/// All namespaces of a group.
+pub struct Namespaces<'m> {
+    group: Group,
+    tree: Namespace<'m>,
+}
+
+impl<'m> Namespaces<'m> {
+    pub fn of(model: &'m Model, group: Group) -> Self {
+        let mut tree = Namespace::default();
+        for method in model.methods.iter().filter(|method| method.group == group) {
+            let path = match group {
+                Group::Session => method.name.strip_prefix("session.").unwrap_or(&method.name),
+                _ => &method.name,
+            };
+            tree.insert(path, method);
+        }
+        Self { group, tree }
     }
+
+    /// The Rust path of each handle, as `namespace …`, and of each function, as `call …`.
+    pub fn paths(&self) -> Vec<(String, String)> {
+        let (module, root) = module_and_root(self.group);
+        let mut paths = Vec::new();
+        self.tree.paths(&[], &format!("{module}::{root}"), self.group, &mut paths);
+        paths
+    }
+}
+
+/// The module of a group, and the type that all its calls start from.
+fn module_and_root(group: Group) -> (&'static str, &'static str) {
+    match group {
+        Group::Session => ("session_rpc", "SessionRpc"),
+        _ => ("server_rpc", "ServerRpc"),
+    }
+}
+
+pub fn emit(model: &Model, group: Group, files: &mut BTreeMap<String, TokenStream>) {
+    let about = match group {
+        Group::Session => " Every method the CLI has for one session.",
+        _ => " Every method the CLI has beside those for one session.",
+    };
+    let (module, root) = module_and_root(group);
+    let tree = Namespaces::of(model, group).tree;
     for (name, namespace) in &tree.inner {
         let mut items = TokenStream::new();
         namespace.items(std::slice::from_ref(name), &prefix(group), &mut items);
@@ -86,6 +116,20 @@ impl<'m> Namespace<'m> {
     fn uses(&self) -> Vec<&'m Ty> {
         let own = self.methods.values().flat_map(|method| [&method.params, &method.result]);
         own.chain(self.inner.values().flat_map(Namespace::uses)).collect()
+    }
+
+    /// The Rust paths of a handle's functions, and of the handles in it.
+    fn paths(&self, wire: &[String], handle: &str, group: Group, paths: &mut Vec<(String, String)>) {
+        for (name, method) in &self.methods {
+            paths.push((format!("call {}", method.name), format!("{handle}::{}", snake(name))));
+        }
+        for (name, namespace) in &self.inner {
+            let inner = [wire, std::slice::from_ref(name)].concat();
+            let (module, _) = module_and_root(group);
+            let handle = format!("{module}::{}::{}", snake(&inner[0]), self::handle(&inner));
+            paths.push((format!("namespace {}{}", prefix(group), inner.join(".")), handle.clone()));
+            namespace.paths(&inner, &handle, group, paths);
+        }
     }
 
     /// The handle of this namespace and of those in it.

@@ -1,0 +1,112 @@
+//! The Rust path of everything that is generated, by where it stands on the wire.
+//!
+//! The first word of a key says what it is. The rest is made of the schema alone, and of nothing that stands
+//! beside the thing, so that a key means the same in every version.
+
+use std::collections::BTreeMap;
+
+use crate::Error;
+use crate::emit::methods;
+use crate::emit::rpc::Namespaces;
+use crate::model::{Constant, JsonKind, Model, Origin, Record, Shape, Ty, Type, UntaggedVariant};
+use crate::read::Group;
+
+/// Rust paths by key.
+pub type Names = BTreeMap<String, String>;
+
+pub fn names(model: &Model) -> Result<Names, Error> {
+    let mut lock = Lock(Names::new());
+    for (name, ty) in &model.types {
+        lock.ty(model, name, ty)?;
+    }
+    for event in &model.events {
+        lock.add(format!("event {}", event.name), format!("SessionEventData::{}", event.variant))?;
+    }
+    for method in &model.methods {
+        let module = methods::module(method.group);
+        lock.add(format!("method {}", method.name), format!("methods::{module}::{}", method.marker))?;
+    }
+    for group in [Group::Session, Group::Server] {
+        for (key, path) in Namespaces::of(model, group).paths() {
+            lock.add(key, path)?;
+        }
+    }
+    Ok(lock.0)
+}
+
+struct Lock(Names);
+
+impl Lock {
+    fn add(&mut self, key: String, path: String) -> Result<(), Error> {
+        match self.0.insert(key.clone(), path.clone()) {
+            None => Ok(()),
+            Some(first) => Err(Error::Key { key, first, second: path }),
+        }
+    }
+
+    fn ty(&mut self, model: &Model, name: &str, ty: &Type) -> Result<(), Error> {
+        let (place, path) = (&ty.place, format!("types::{name}"));
+        let kind = if ty.origin == Origin::Inline { "inline" } else { "definition" };
+        self.add(format!("{kind} {place}"), path.clone())?;
+        match &ty.shape {
+            Shape::Record(record) => {
+                for field in &record.fields {
+                    let rust = field.name.trim_start_matches("r#");
+                    self.add(format!("key {place}.{}", field.key), format!("{path}::{rust}"))?;
+                }
+            }
+            Shape::Strings(variants) => {
+                for variant in variants {
+                    let key = format!("string {place}: {}", variant.value);
+                    self.add(key, format!("{path}::{}", variant.name))?;
+                }
+            }
+            Shape::Tagged { tag, variants } => {
+                for variant in variants {
+                    let key = format!("variant {place}: {tag}={}", variant.values.join("|"));
+                    self.add(key, format!("{path}::{}", variant.name))?;
+                }
+            }
+            Shape::Untagged(variants) => {
+                for variant in variants {
+                    let key = format!("variant {place}: {}", identity(model, variant));
+                    self.add(key, format!("{path}::{}", variant.name))?;
+                }
+            }
+            Shape::Alias(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// What a variant is by its own schema: the definition's name, the keys of an inline object, or a kind of JSON.
+fn identity(model: &Model, variant: &UntaggedVariant) -> String {
+    let ty = match &variant.ty {
+        Ty::Named(name) => model.types.get(name),
+        _ => None,
+    };
+    match (ty, ty.map(|ty| &ty.shape)) {
+        (Some(ty), _) if ty.origin != Origin::Inline => ty.place.clone(),
+        (_, Some(Shape::Record(record))) => format!("{{{}}}", keys(record).join(",")),
+        _ => match variant.test.kind {
+            JsonKind::Bool => "boolean",
+            JsonKind::Number => "number",
+            JsonKind::String => "string",
+            JsonKind::Array => "array",
+            JsonKind::Object => "object",
+        }
+        .to_owned(),
+    }
+}
+
+/// The keys that an object must have, and the constants among them.
+fn keys(record: &Record) -> Vec<String> {
+    let constants = record.constants.iter().map(|(key, value)| match value {
+        Constant::String(value) => format!("{key}={value}"),
+        Constant::Bool(value) => format!("{key}={value}"),
+    });
+    let fields = record.fields.iter().filter(|field| field.required).map(|field| field.key.clone());
+    let mut keys: Vec<String> = constants.chain(fields).collect();
+    keys.sort();
+    keys
+}
