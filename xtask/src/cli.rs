@@ -124,6 +124,24 @@ fn cached(
     program(target)
 }
 
+/// A binary that may vanish with this value.
+pub struct Borrowed {
+    pub binary: PathBuf,
+    _temp: Option<TempDir>,
+}
+
+/// The binary of a version for a look at what is in it: the installed one, or one that is not kept.
+pub fn borrow(version: &str) -> Result<Borrowed> {
+    check_version(version)?;
+    if let Some(binary) = installed(version) {
+        return Ok(Borrowed { binary, _temp: None });
+    }
+    let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let binary = binary_of(&download(platform::current()?, version, &temp)?)?;
+    verify(&binary, version, &temp)?;
+    Ok(Borrowed { binary, _temp: Some(temp) })
+}
+
 /// Accepts an exact version only: a range or a tag would name something else another day.
 fn check_version(version: &str) -> Result<()> {
     if Version::parse(version).is_err() {

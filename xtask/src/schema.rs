@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::source::Source;
-use crate::{files, paths};
+use crate::{cli, files, paths};
 
 pub const API: &str = "api.schema.json";
 pub const EVENTS: &str = "session-events.schema.json";
@@ -49,7 +49,7 @@ impl SchemaSet {
 pub fn run(args: &Args) -> Result<()> {
     let source = if Version::parse(&args.source).is_ok() {
         ensure!(args.version.is_none(), "--version only goes with a folder, not with a version");
-        Source::from_npm(&args.source)?
+        Source::from_package(&cli::install(&args.source)?, &args.source)?
     } else {
         Source::from_folder(Path::new(&args.source), args.version.as_deref())?
     };
@@ -75,7 +75,8 @@ pub fn of_version(version: &str) -> Result<SchemaSet> {
     if let Some(found) = cached(version)? {
         return Ok(found);
     }
-    let source = Source::from_npm(version)?;
+    let cli = cli::borrow(version)?;
+    let source = Source::from_package(&cli.binary, version)?;
     source.check()?;
     let folder = paths::schema_cache()?.join(version);
     write(&folder, &source)?;

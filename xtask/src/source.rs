@@ -9,7 +9,7 @@ use semver::Version;
 use serde_json::Value;
 
 use crate::schema::{API, EVENTS, LICENSE};
-use crate::{cli, unpack};
+use crate::unpack;
 
 /// The schemas of one version of the CLI, byte for byte as they were found.
 pub struct Source {
@@ -21,9 +21,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// Takes the schemas from the package itself or, since 1.0.85, from inside its binary.
-    pub fn from_npm(version: &str) -> Result<Self> {
-        let binary = cli::install(version)?;
+    /// Takes the schemas from the package of a binary or, since 1.0.85, from inside of it.
+    pub fn from_package(binary: &Path, version: &str) -> Result<Self> {
         let package = binary.parent().context("the binary has no folder")?;
         let license = read_optional(&package.join(LICENSE))?;
         let packed = package.join("schemas");
@@ -31,7 +30,7 @@ impl Source {
             return read_source(&packed, version.to_owned(), license);
         }
         eprintln!("Starting Copilot CLI {version} once to unpack its schemas");
-        let unpacked = unpack::schemas(&binary, version)?;
+        let unpacked = unpack::schemas(binary, version)?;
         read_source(&unpacked.schemas, version.to_owned(), license)
     }
 
