@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use copilot_session::round_trip::TABLE;
-use copilot_session::wire::DecodeError;
+use copilot_session::types::EnqueueCommandResult;
+use copilot_session::wire::{self, DecodeError};
 use copilot_session::{SessionEvent, SessionEventData};
 use copilot_session_tests::sample::{Sample, Schemas, Spot, Step, What, step_into};
 use serde_json::{Value, json};
@@ -53,6 +54,17 @@ fn every_place_has_a_type() {
 #[test]
 fn every_type_writes_what_it_reads() {
     check(|sample| vec![as_it_is(sample)]);
+}
+
+/// CLIs up to 1.0.84-4 accept a command without an id, by which 1.0.102 tells the variant.
+#[test]
+fn an_older_answer_is_the_variant_it_means() {
+    for (json, id) in [(r#"{"queued":true}"#, None), (r#"{"queued":true,"queueId":"1"}"#, Some("1"))] {
+        match wire::from_json::<EnqueueCommandResult>(json) {
+            Ok(EnqueueCommandResult::Accepted(accepted)) => assert_eq!(accepted.queue_id.as_deref(), id),
+            other => panic!("{json} is {other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{files, paths, schema};
 
 /// The versions that are looked at beside that of the committed schemas, the oldest first. The generator
-/// understands all of them.
+/// understands all of them. When the committed schemas become another version's, theirs so far joins the list.
 pub const VERSIONS: [&str; 8] =
     ["1.0.50", "1.0.65", "1.0.70", "1.0.75", "1.0.80", "1.0.81", "1.0.84-4", "1.0.92"];
 /// How many of the oldest may send what the SDK's types cannot read: before 1.0.65 times were numbers.

@@ -3,10 +3,11 @@
 
 mod compile;
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use copilot_session_codegen::Protocol;
+use copilot_session_codegen::{Protocol, Reason, Renamed};
 
 use crate::schema::SchemaSet;
 use crate::{codegen, names, older, paths, schema};
@@ -22,6 +23,9 @@ pub struct Args {
     /// Only generate
     #[arg(long)]
     no_compile: bool,
+    /// Show the types that the version before has under other names
+    #[arg(long)]
+    renamed: bool,
 }
 
 /// What became of one version.
@@ -38,8 +42,8 @@ struct Row {
 struct Comparison {
     /// How many there are.
     all: usize,
-    /// How many types the schemas call otherwise, or give a name, at the same place of the wire.
-    renamed: usize,
+    /// Types that the schemas call otherwise at the same place of the wire.
+    renamed: BTreeSet<Renamed>,
 }
 
 pub fn run(args: &Args) -> Result<()> {
@@ -56,6 +60,9 @@ pub fn run(args: &Args) -> Result<()> {
         let before = protocols.last().map(|(_, protocol)| protocol);
         let (row, protocol) = look_at(&schemas, &supplement, before, !args.no_compile);
         println!("{}", row.line());
+        if let (true, Ok(names)) = (args.renamed, &row.names) {
+            names.renamed.iter().for_each(|renamed| println!("  {}", describe(renamed)));
+        }
         for error in row.errors() {
             failed += 1;
             println!("{error:#}");
@@ -112,11 +119,22 @@ fn look_at(
 /// Compares the names with those of the version before; what both have must be called the same.
 fn compare_names(protocol: &Protocol, before: Option<&Protocol>) -> Result<Comparison> {
     let names = protocol.names()?;
-    let Some(before) = before else { return Ok(Comparison { all: names.len(), renamed: 0 }) };
+    let Some(before) = before else {
+        return Ok(Comparison { all: names.len(), ..Comparison::default() });
+    };
     let names_before = before.names()?;
     let moved = names::moved(&names_before, &names);
     ensure!(moved.is_empty(), "the same has another name than before\n{}", names::describe(&moved));
-    Ok(Comparison { all: names.len(), renamed: protocol.compare(before).renamed.len() })
+    Ok(Comparison { all: names.len(), renamed: protocol.compare(before).renamed })
+}
+
+fn describe(Renamed { older, newer, reason }: &Renamed) -> String {
+    let why = match reason {
+        Reason::Definition => "other definitions",
+        Reason::Named => "inline in one, a definition in the other",
+        Reason::Inline => "inline in types of other names",
+    };
+    format!("{older} is now {newer}: {why}")
 }
 
 fn heading() -> String {
@@ -141,7 +159,7 @@ impl Row {
         };
         let compiled = self.compiled.as_ref().map_or_else(|| "-".to_owned(), time);
         let (all, moved, renamed) = match &self.names {
-            Ok(Comparison { all, renamed }) => (all.to_string(), "0".to_owned(), renamed.to_string()),
+            Ok(Comparison { all, renamed }) => (all.to_string(), "0".to_owned(), renamed.len().to_string()),
             Err(_) => ("-".to_owned(), "some".to_owned(), "-".to_owned()),
         };
         let lines = self.lines.to_string();
@@ -164,8 +182,11 @@ mod tests {
     fn a_row_tells_what_worked_and_what_did_not() {
         let words = |row: &Row| row.line().split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         let mut row = Row { lines: 7, compiled: Some(Ok(2.0)), ..Row::new("1.0.1") };
-        row.names = Ok(Comparison { all: 9, renamed: 3 });
-        assert_eq!(words(&row), ["1.0.1", "0.0", "s", "7", "2.0", "s", "9", "0", "3"]);
+        let (older, newer) = ("A".to_owned(), "B".to_owned());
+        let renamed = Renamed { older, newer, reason: Reason::Definition };
+        assert_eq!(describe(&renamed), "A is now B: other definitions");
+        row.names = Ok(Comparison { all: 9, renamed: BTreeSet::from([renamed]) });
+        assert_eq!(words(&row), ["1.0.1", "0.0", "s", "7", "2.0", "s", "9", "0", "1"]);
         assert_eq!(row.errors().count(), 0);
         assert_eq!(row.line().len(), heading().len());
         row.compiled = Some(Err(anyhow!("does not compile")));
