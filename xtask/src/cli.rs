@@ -138,7 +138,7 @@ pub fn borrow(version: &str) -> Result<Borrowed> {
     }
     let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
     let binary = binary_of(&download(platform::current()?, version, &temp)?)?;
-    verify(&binary, version, &temp)?;
+    verify(Command::new(&binary), version, &temp)?;
     Ok(Borrowed { binary, _temp: Some(temp) })
 }
 
