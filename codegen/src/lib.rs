@@ -17,6 +17,7 @@ mod keywords;
 mod model;
 mod names;
 mod read;
+pub mod survey;
 mod union;
 
 use std::collections::BTreeMap;

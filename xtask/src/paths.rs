@@ -35,15 +35,22 @@ pub fn target_dir() -> PathBuf {
 
 /// The folder that holds the installed versions of the CLI, as an absolute path.
 pub fn cli_cache() -> Result<PathBuf> {
+    Ok(cache()?.join("cli"))
+}
+
+/// The folder that holds the schemas of versions that were compared, as an absolute path.
+pub fn schema_cache() -> Result<PathBuf> {
+    Ok(cache()?.join("schemas"))
+}
+
+fn cache() -> Result<PathBuf> {
     let cache = match env::var_os(CACHE_VARIABLE).filter(|value| !value.is_empty()) {
         Some(dir) => PathBuf::from(dir),
         None => dirs::cache_dir()
             .with_context(|| format!("this user has no cache folder; set {CACHE_VARIABLE} to a folder"))?
             .join("copilot-session"),
     };
-    let cache = std::path::absolute(&cache)
-        .with_context(|| format!("cannot use the cache folder {}", cache.display()))?;
-    Ok(cache.join("cli"))
+    std::path::absolute(&cache).with_context(|| format!("cannot use the cache folder {}", cache.display()))
 }
 
 #[cfg(test)]
