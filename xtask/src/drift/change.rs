@@ -59,6 +59,9 @@ pub struct Change {
     /// A method's or event's name on the wire, a type's name, `Type.key` or `Type::Variant`.
     pub item: String,
     pub how: How,
+    /// What a renamed item is called now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// What is to be said beside; empty where the rest says all.
     pub detail: String,
     pub source: Source,

@@ -5,7 +5,7 @@
 //! gone from it. It takes the survey, which refuses nothing, and not the generator's model, since a set is most
 //! worth comparing when it holds something that the generator does not know yet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use copilot_session_codegen::survey::{Doc, Event, Method, Shape, Survey, Ty, Type};
 
@@ -24,7 +24,7 @@ pub struct Comparison {
 
 /// Compares an older survey with a newer one.
 pub fn compare(old: &Survey, new: &Survey) -> Comparison {
-    let mut pair = Pair { old, new, renamed: BTreeMap::new() };
+    let mut pair = Pair::new(old, new);
     let (methods, events) = rename::find(&mut pair);
     let places = (place::of_types(old), place::of_types(new));
     let mut diff = Diff { pair: &pair, places: &places, found: Comparison::default() };
@@ -47,7 +47,7 @@ pub struct Diff<'p, 's> {
 }
 
 /// A change without what is the same for all changes of its item.
-pub type Told = (How, String, Source, Running);
+type Told = (How, String, Source, Running);
 
 impl<'s> Diff<'_, 's> {
     fn push(&mut self, what: What, item: &str, namespace: &str, (how, detail, source, running): Told) {
@@ -56,11 +56,19 @@ impl<'s> Diff<'_, 's> {
             what,
             item: item.to_owned(),
             how,
+            to: None,
             detail,
             source,
             running,
             new: false,
         });
+    }
+
+    fn renamed(&mut self, what: What, item: &str, now: &str, namespace: &str, running: Running) {
+        self.push(what, item, namespace, (How::Renamed, String::new(), Source::Breaking, running));
+        if let Some(last) = self.found.changes.last_mut() {
+            last.to = Some(now.to_owned());
+        }
     }
 
     fn methods(&mut self, renamed: &rename::Renamed<'s>) {
@@ -75,8 +83,7 @@ impl<'s> Diff<'_, 's> {
                 continue;
             };
             if now != name {
-                let told = (How::Renamed, format!("looks renamed to {now}"), Source::Breaking, gone(method));
-                self.push(What::Method, name, &namespace, told);
+                self.renamed(What::Method, name, now, &namespace, gone(method));
             }
             if !(method.supplement && after.supplement) {
                 for told in self.method(method, after) {
@@ -127,10 +134,8 @@ impl<'s> Diff<'_, 's> {
                 continue;
             };
             if now != name {
-                let detail = format!("looks renamed to {now}");
                 // The program reads an event of a type that it does not know.
-                let told = (How::Renamed, detail, Source::Breaking, Running::Unknown);
-                self.push(What::Event, name, place::EVENTS, told);
+                self.renamed(What::Event, name, now, place::EVENTS, Running::Unknown);
             }
             self.event(now, event, after);
         }
@@ -152,7 +157,7 @@ impl<'s> Diff<'_, 's> {
     }
 
     fn types(&mut self) {
-        let Pair { old, new, renamed } = self.pair;
+        let Pair { old, new, renamed, .. } = self.pair;
         let came: BTreeSet<&str> = renamed.values().copied().collect();
         let (before, after) = self.places;
         for (name, ty) in &old.types {
@@ -164,9 +169,7 @@ impl<'s> Diff<'_, 's> {
             };
             let namespace = self.namespace(name, now);
             if now != name {
-                let words = if old.types.contains_key(now) { "is now" } else { "looks renamed to" };
-                let told = (How::Renamed, format!("{words} {now}"), Source::Breaking, Running::Decodes);
-                self.push(What::Type, name, &namespace, told);
+                self.renamed(What::Type, name, now, &namespace, Running::Decodes);
             }
             let after = &new.types[now];
             if !(ty.supplement && after.supplement) {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use copilot_session_codegen::survey::{Field, Shape, Survey, Ty, Type};
 
 use super::change::Running;
+use super::rename;
 
 /// How deep types that have no counterpart are compared; a cycle in them ends there.
 const DEPTH: usize = 12;
@@ -16,9 +17,28 @@ pub struct Pair<'s> {
     pub new: &'s Survey,
     /// Types that are called otherwise in the newer survey.
     pub renamed: BTreeMap<&'s str, &'s str>,
+    /// Words that gave way to others in many names.
+    pub words: BTreeMap<String, String>,
 }
 
 impl<'s> Pair<'s> {
+    /// Two surveys of which nothing is known yet.
+    pub fn new(old: &'s Survey, new: &'s Survey) -> Self {
+        Self { old, new, renamed: BTreeMap::new(), words: BTreeMap::new() }
+    }
+
+    /// Whether two names differ by words that gave way to others.
+    pub fn reworded(&self, old: &str, new: &str) -> bool {
+        let old = rename::split(old);
+        let now = old.iter().map(|word| self.words.get(word).unwrap_or(word));
+        now.eq(&rename::split(new))
+    }
+
+    /// How alike two names are, of 1.
+    pub fn names_alike(&self, old: &str, new: &str) -> f64 {
+        if self.reworded(old, new) { 1.0 } else { rename::similarity(old, new) }
+    }
+
     /// What a type of the older survey is called in the newer one; none when it is gone.
     pub fn counterpart(&self, name: &'s str) -> Option<&'s str> {
         let same = || self.new.types.contains_key(name).then_some(name);

@@ -9,6 +9,8 @@ use super::change::{Change, How, Running, Source, What};
 use super::compare::notices;
 use super::pair::{Pair, options, plain, rust, rust_field};
 
+/// How alike the names of a field that is gone and of one that came must be to look like one, of 1.
+const ALIKE: f64 = 0.5;
 /// How deep shapes of two kinds are compared.
 const DEPTH: usize = 8;
 
@@ -37,7 +39,17 @@ impl<'s> Parts<'_, 's> {
         };
         let (source, running) = class;
         let namespace = String::new();
-        self.changes.push(Change { namespace, what, item, how, detail, source, running, new: false });
+        self.changes.push(Change {
+            namespace,
+            what,
+            item,
+            how,
+            to: None,
+            detail,
+            source,
+            running,
+            new: false,
+        });
     }
 
     /// The worst of what holds in the directions that the older type goes.
@@ -109,24 +121,47 @@ impl<'s> Parts<'_, 's> {
     }
 
     fn fields(&mut self, old: &'s [Field], new: &'s [Field]) {
+        let (mut gone, mut came): (Vec<&Field>, Vec<&Field>) = (Vec::new(), Vec::new());
         for before in old {
             match new.iter().find(|after| after.key == before.key) {
                 Some(after) => self.field(before, after),
-                None => {
-                    let received = if plain(before) { Running::Malformed } else { Running::Decodes };
-                    // A key that the CLI does not know is passed over.
-                    let running = self.running(received, Running::Decodes);
-                    let detail = rust_field(self.old, before);
-                    let class = (Source::Breaking, running);
-                    self.push(What::Field, &before.key, How::Removed, detail, class);
-                    self.mark_new(before.required);
-                }
+                None => gone.push(before),
             }
         }
-        for after in new.iter().filter(|after| old.iter().all(|before| before.key != after.key)) {
+        came.extend(new.iter().filter(|after| old.iter().all(|before| before.key != after.key)));
+        let only = gone.len() == 1 && came.len() == 1;
+        for before in gone {
+            let renamed = came.iter().position(|after| {
+                let same = self.pair.same(&before.ty, &after.ty) && before.required == after.required;
+                same && (only || self.pair.names_alike(&before.key, &after.key) >= ALIKE)
+            });
+            self.removed(before, renamed.map(|index| came.remove(index)));
+        }
+        for after in came {
             self.added(after);
         }
         self.order(old, new);
+    }
+
+    /// A field that is gone, or looks renamed.
+    fn removed(&mut self, old: &'s Field, new: Option<&Field>) {
+        let received = if plain(old) { Running::Malformed } else { Running::Decodes };
+        // A key that the CLI does not know is passed over; one that it wants is missed.
+        let sent = if new.is_some_and(|new| new.required) { Running::Refused } else { Running::Decodes };
+        let class = (Source::Breaking, self.running(received, sent));
+        match new {
+            Some(new) => {
+                self.push(What::Field, &old.key, How::Renamed, String::new(), class);
+                if let Some(last) = self.changes.last_mut() {
+                    last.to = Some(new.key.clone());
+                }
+            }
+            None => {
+                let detail = rust_field(self.old, old);
+                self.push(What::Field, &old.key, How::Removed, detail, class);
+                self.mark_new(old.required);
+            }
+        }
     }
 
     /// The last change makes `new` another function, if the type has one in both sets.
@@ -274,34 +309,32 @@ impl<'s> Parts<'_, 's> {
     }
 
     fn values(&mut self, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) {
+        let names = |of: &BTreeMap<String, String>| of.values().cloned().collect::<Vec<_>>();
+        let renamed = self.renamed_variants(&names(old), &names(new));
         for (value, name) in old.iter().filter(|(value, _)| !new.contains_key(*value)) {
-            let running = self.running(Running::Decodes, Running::Refused);
             // Another spelling may have the same name in Rust.
             match new.iter().find(|(_, other)| *other == name) {
                 Some((now, _)) => {
-                    let running = running.min(self.running(Running::Unknown, Running::Decodes));
+                    let class = (Source::Behaviour, self.running(Running::Unknown, Running::Refused));
                     let detail = format!("written \"{now}\", was \"{value}\"");
-                    self.push(What::Variant, name, How::Changed, detail, (Source::Behaviour, running));
+                    self.push(What::Variant, name, How::Changed, detail, class);
                 }
-                None => {
-                    let detail = format!("\"{value}\"");
-                    self.push(What::Variant, name, How::Removed, detail, (Source::Breaking, running));
-                }
+                None => self.variant_gone(name, format!("\"{value}\""), renamed.get(name)),
             }
         }
         for (value, name) in new.iter().filter(|(value, _)| !old.contains_key(*value)) {
-            if !old.values().any(|other| other == name) {
-                let class = (Source::Additive, self.running(Running::Unknown, Running::Decodes));
-                self.push(What::Variant, name, How::Added, format!("\"{value}\""), class);
+            if !old.values().any(|other| other == name) && !renamed.values().any(|other| other == name) {
+                self.variant_came(name, format!("\"{value}\""));
             }
         }
     }
 
     fn variants(&mut self, old: &'s BTreeMap<String, Variant>, new: &'s BTreeMap<String, Variant>) {
+        let names = |of: &BTreeMap<String, Variant>| of.keys().cloned().collect::<Vec<_>>();
+        let renamed = self.renamed_variants(&names(old), &names(new));
         for (name, before) in old {
             let Some(after) = new.get(name) else {
-                let class = (Source::Breaking, self.running(Running::Decodes, Running::Refused));
-                self.push(What::Variant, name, How::Removed, rust(&before.ty), class);
+                self.variant_gone(name, rust(&before.ty), renamed.get(name));
                 continue;
             };
             if !self.pair.same(&before.ty, &after.ty) {
@@ -316,9 +349,37 @@ impl<'s> Parts<'_, 's> {
             }
         }
         for (name, after) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
-            let class = (Source::Additive, self.running(Running::Unknown, Running::Decodes));
-            self.push(What::Variant, name, How::Added, rust(&after.ty), class);
+            if !renamed.values().any(|other| other == name) {
+                self.variant_came(name, rust(&after.ty));
+            }
         }
+    }
+
+    /// Variants that are gone by what they look to be called now.
+    fn renamed_variants(&self, old: &[String], new: &[String]) -> BTreeMap<String, String> {
+        let gone = old.iter().filter(|name| !new.contains(name));
+        let came: Vec<&String> = new.iter().filter(|name| !old.contains(name)).collect();
+        let renamed = gone.filter_map(|name| {
+            let now = came.iter().find(|now| self.pair.reworded(name, now))?;
+            Some((name.clone(), (*now).clone()))
+        });
+        renamed.collect()
+    }
+
+    fn variant_gone(&mut self, name: &str, detail: String, now: Option<&String>) {
+        let unknown = if now.is_some() { Running::Unknown } else { Running::Decodes };
+        let class = (Source::Breaking, self.running(unknown, Running::Refused));
+        let (how, detail) =
+            if now.is_some() { (How::Renamed, String::new()) } else { (How::Removed, detail) };
+        self.push(What::Variant, name, how, detail, class);
+        if let Some(last) = self.changes.last_mut() {
+            last.to = now.cloned();
+        }
+    }
+
+    fn variant_came(&mut self, name: &str, detail: String) {
+        let class = (Source::Additive, self.running(Running::Unknown, Running::Decodes));
+        self.push(What::Variant, name, How::Added, detail, class);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Which types, methods and events look as if they had only been renamed.
 //!
 //! A schema keeps no record of that, so it is told by place and shape: what stands where another stood and looks
-//! like it, or else what has the same shape and a similar name.
+//! like it, or else what has the same shape and a similar name. Where one word gave way to another in many names,
+//! names that differ by these words alone are the same name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,11 +15,15 @@ const ALIKE: f64 = 0.5;
 /// The same for what does not stand in the same place, where only the shape and the name tell.
 const VERY_ALIKE: f64 = 0.8;
 
+/// In how many names a word must have given way to another.
+const OFTEN: usize = 5;
+
 /// Methods or events of the older set by their likely new names.
 pub type Renamed<'s> = BTreeMap<&'s str, &'s str>;
 
 /// What looks renamed: methods, then events. The types go into the pair.
 pub fn find<'s>(pair: &mut Pair<'s>) -> (Renamed<'s>, Renamed<'s>) {
+    pair.words = words(pair);
     let methods = methods(pair);
     let events = events(pair);
     let mut open = Vec::new();
@@ -77,8 +82,12 @@ fn by_shape(pair: &mut Pair<'_>) {
     let (gone, came): (Vec<_>, Vec<_>) = (gone.collect(), came.collect());
     let mut found: BTreeMap<&str, &str> = BTreeMap::new();
     for (old, ty) in gone {
-        let shapes = came.iter().filter(|(_, new)| telling(&ty.shape) && new.shape == ty.shape);
-        let named = shapes.map(|(new, _)| (similarity(old, new), new.as_str()));
+        let shapes = came.iter().filter(|(new, other)| {
+            let same = telling(&ty.shape) && other.shape == ty.shape;
+            let kind = std::mem::discriminant(&other.shape) == std::mem::discriminant(&ty.shape);
+            same || (kind && pair.reworded(old, new))
+        });
+        let named = shapes.map(|(new, _)| (pair.names_alike(old, new), new.as_str()));
         let best = named.filter(|(alike, _)| *alike >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
         if let Some((_, new)) = best
             && !found.values().any(|taken| *taken == new)
@@ -105,7 +114,9 @@ fn methods<'s>(pair: &Pair<'s>) -> Renamed<'s> {
         let types =
             types_alike(pair, &from.params, &to.params).min(types_alike(pair, &from.result, &to.result));
         let nothing = from.params == Ty::Unit && from.result == Ty::Unit;
-        (from.group == to.group && !nothing && types >= VERY_ALIKE).then(|| similarity(old, new))
+        let same = from.group == to.group;
+        (same && (pair.reworded(old, new) || (!nothing && types >= VERY_ALIKE)))
+            .then(|| pair.names_alike(old, new))
     };
     matched(pair.old.methods.keys(), pair.new.methods.keys(), alike)
 }
@@ -113,7 +124,8 @@ fn methods<'s>(pair: &Pair<'s>) -> Renamed<'s> {
 fn events<'s>(pair: &Pair<'s>) -> Renamed<'s> {
     let alike = |old: &str, new: &str| {
         let (from, to) = (&pair.old.events[old].data, &pair.new.events[new].data);
-        (types_alike(pair, from, to) >= VERY_ALIKE).then(|| similarity(old, new))
+        (pair.reworded(old, new) || types_alike(pair, from, to) >= VERY_ALIKE)
+            .then(|| pair.names_alike(old, new))
     };
     matched(pair.old.events.keys(), pair.new.events.keys(), alike)
 }
@@ -184,8 +196,67 @@ fn common<T: Ord>(old: BTreeSet<T>, new: BTreeSet<T>) -> f64 {
     }
 }
 
+/// Which words gave way to which others in many names.
+fn words(pair: &Pair<'_>) -> BTreeMap<String, String> {
+    let names = |survey: &Survey| -> BTreeSet<String> {
+        let names = survey.methods.keys().chain(survey.events.keys()).chain(survey.types.keys());
+        names.cloned().collect()
+    };
+    let (before, after) = (names(pair.old), names(pair.new));
+    // The names that came, by their words around each place.
+    let mut around: BTreeMap<(Vec<String>, usize), Vec<String>> = BTreeMap::new();
+    for name in after.difference(&before) {
+        for (place, word, rest) in gaps(name) {
+            around.entry((rest, place)).or_default().push(word);
+        }
+    }
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for name in before.difference(&after) {
+        for (place, word, rest) in gaps(name) {
+            for now in around.get(&(rest, place)).into_iter().flatten() {
+                *counts.entry((word.clone(), now.clone())).or_default() += 1;
+            }
+        }
+    }
+    let mut best: BTreeMap<String, (usize, String)> = BTreeMap::new();
+    for ((old, new), count) in counts {
+        if count >= OFTEN && best.get(&old).is_none_or(|(other, _)| count > *other) {
+            best.insert(old, (count, new));
+        }
+    }
+    best.into_iter().map(|(old, (_, new))| (old, new)).collect()
+}
+
+/// Each word of a name of several, with its place and the other words.
+fn gaps(name: &str) -> Vec<(usize, String, Vec<String>)> {
+    let words = split(name);
+    let gap = |place: usize| {
+        let mut rest = words.clone();
+        let word = rest.remove(place);
+        (place, word, rest)
+    };
+    if words.len() < 2 { Vec::new() } else { (0..words.len()).map(gap).collect() }
+}
+
+/// The words of a name in lower case, parted by signs or by a capital letter.
+pub fn split(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for c in name.chars() {
+        if c.is_uppercase() || !c.is_alphanumeric() {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut()
+            && c.is_alphanumeric()
+        {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
 /// How much two names have in common: their pairs of letters.
-fn similarity(old: &str, new: &str) -> f64 {
+pub fn similarity(old: &str, new: &str) -> f64 {
     let pairs = |name: &str| -> BTreeSet<(char, char)> {
         let letters: Vec<char> = name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
         letters.windows(2).map(|pair| (pair[0], pair[1])).collect()
@@ -215,6 +286,13 @@ fn parts<'s>(old: &'s Shape, new: &'s Shape) -> Vec<(&'s Ty, &'s Ty)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_split_into_words() {
+        assert_eq!(split("session.factory.runFromTool"), ["session", "factory", "run", "from", "tool"]);
+        assert_eq!(split("FactoryRun"), ["factory", "run"]);
+        assert_eq!(split("run_settled"), ["run", "settled"]);
+    }
 
     #[test]
     fn similar_names_have_letters_in_common() {

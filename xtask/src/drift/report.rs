@@ -159,9 +159,7 @@ fn lines(changes: &[&Change]) -> Vec<Line> {
         });
         match place {
             Some((_, line)) => {
-                let whole = change.item.as_str();
-                let part = change.owner().filter(|_| change.how != How::Changed);
-                line.items.push(part.map_or(whole, |(_, part)| part).to_owned());
+                line.items.push(item(change, true));
             }
             None => lines.push((key.clone(), line(change, key.is_some()))),
         }
@@ -174,8 +172,8 @@ fn together(change: &Change) -> Option<String> {
     let owner = change.owner().map_or("", |(owner, _)| owner);
     let key = format!("{:?} {:?} {owner}", change.what, change.how);
     match change.how {
-        // Their details differ, and `--json` has them all.
-        How::Added | How::Removed => Some(key),
+        // The details of the former two differ, and `--json` has them all.
+        How::Added | How::Removed | How::Renamed => Some(key),
         How::Changed if change.source != Source::Breaking => Some(format!("{key} {}", change.detail)),
         _ => None,
     }
@@ -193,20 +191,37 @@ fn line(change: &Change, together: bool) -> Line {
         How::Removed => "removed ",
         How::Added if change.new => "new required ",
         How::Added => "new ",
-        How::Renamed | How::Changed => "",
+        How::Renamed => "looks renamed, ",
+        How::Changed => "",
     };
-    let (owner, part) = match change.owner() {
-        Some((owner, part)) if together && change.how != How::Changed => (format!(" of {owner}"), part),
-        _ => (String::new(), change.item.as_str()),
+    let owner = match change.owner() {
+        Some((owner, _)) if together && change.how != How::Changed => format!(" of {owner}"),
+        _ => String::new(),
     };
-    let colon = if together && change.how != How::Changed { ": " } else { " " };
-    let after = match (together, change.how, change.detail.as_str()) {
-        (true, How::Added | How::Removed, _) | (_, _, "") => String::new(),
-        (_, How::Renamed, detail) => format!(" {detail}"),
-        (_, _, detail) => format!(": {detail}"),
+    let colon = if change.how == How::Changed { " " } else { ": " };
+    let after = match (change.how, change.detail.as_str()) {
+        (How::Changed, detail) => format!(": {detail}"),
+        _ => String::new(),
     };
     let before = format!("{how}{what}{owner}{colon}");
-    Line { source: change.source, running: change.running, before, items: vec![part.to_owned()], after }
+    Line {
+        source: change.source,
+        running: change.running,
+        before,
+        items: vec![item(change, together)],
+        after,
+    }
+}
+
+/// What stands for a change in a line, which names its owner when it is for several.
+fn item(change: &Change, together: bool) -> String {
+    let whole = change.item.as_str();
+    let part = change.owner().filter(|_| together && change.how != How::Changed);
+    let name = part.map_or(whole, |(_, part)| part);
+    match &change.to {
+        Some(to) => format!("{name} → {to}"),
+        None => name.to_owned(),
+    }
 }
 
 fn title(source: Source) -> &'static str {

@@ -512,7 +512,7 @@ fn events_come_go_and_change() {
         "field of an event",
         &one,
         &events(&[("turn.ended", data("b"))]),
-        &["TurnEndedData.a removed breaking malformed", "TurnEndedData.b added additive decodes"],
+        &["TurnEndedData.a renamed breaking malformed"],
     );
 }
 
@@ -528,6 +528,15 @@ fn types_look_renamed_by_place_or_by_shape() {
     assert_told("inline", &inline, &new, &["TA renamed breaking decodes"]);
     let set = |name: &str| api(json!({"definitions": {name: p}}));
     assert_told("by shape", &set("ThingOfOld"), &set("ThingOfNew"), &["ThingOfOld renamed breaking decodes"]);
+    let many = |word: &str| {
+        let definitions =
+            (0..6).map(|n| (format!("{word}Number{n}Thing"), object(json!({word: p}), &[word])));
+        api(json!({"definitions": definitions.collect::<serde_json::Map<_, _>>()}))
+    };
+    let compared = compare(&many("Factory"), &many("Workflow"));
+    let types = compared.changes.iter().filter(|change| change.what == super::change::What::Type);
+    let how: Vec<_> = types.map(|change| change.how).collect();
+    assert_eq!(how, [super::change::How::Renamed; 12], "by their words");
     assert_told(
         "neither",
         &set("Thing"),
