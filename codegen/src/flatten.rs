@@ -143,7 +143,7 @@ impl Flattener<'_> {
             None | Some(Value::Null) => return Ok(Value::Null),
             Some(params) => params,
         };
-        let branch = optional_object(params).unwrap_or(params);
+        let branch = params_object(params);
         let Some(properties) = branch.get("properties").and_then(Value::as_object) else {
             return Ok(self.small(params, name, &place)?.0);
         };
@@ -390,6 +390,15 @@ fn optional_object(schema: &Value) -> Option<&Value> {
         [one] if may_be_nothing(schema) && one.get("properties").is_some() => Some(one),
         _ => None,
     }
+}
+
+/// The object of params. Up to 1.0.75 the session's id stands beside one that may be left out.
+fn params_object(params: &Value) -> &Value {
+    let beside = params.get("properties").and_then(Value::as_object);
+    let beside = beside.is_some_and(|properties| properties.keys().eq(["sessionId"]));
+    let branches = params.get("anyOf").and_then(Value::as_array).filter(|_| beside);
+    let inner = branches.and_then(|all| all.iter().find(|branch| branch.get("properties").is_some()));
+    optional_object(params).or(inner).unwrap_or(params)
 }
 
 /// Whether nothing at all is one of the branches.

@@ -13,7 +13,7 @@ pub use crate::model::{Constant, Doc, Ty};
 use crate::model::{Origin, Test};
 use crate::names::variant_name;
 pub use crate::read::Group;
-use crate::{Error, Input, fix, read};
+use crate::{Error, Input, convert, direction, emit, fix, read};
 
 /// What a set of schemas holds.
 #[derive(Debug, Default)]
@@ -159,6 +159,21 @@ pub fn survey(input: Input<'_>) -> Result<Survey, Error> {
     }
     mark(&mut survey);
     Ok(survey)
+}
+
+/// The source of what is understood of a set, for who compares what two sets give.
+///
+/// # Errors
+/// When a text is not JSON, or not one of the CLI's schemas; when typify refuses what was understood.
+pub fn source(input: Input<'_>) -> Result<BTreeMap<String, String>, Error> {
+    let (mut source, mut problems) = read::read_all(input)?;
+    fix::fix_what_is_there(&mut source);
+    let mut flat = flatten::flatten_all(&source, &mut problems);
+    let mut seen = BTreeSet::new();
+    flat.methods.retain(|method| seen.insert(method.source.name.clone()));
+    let mut model = convert::convert(flat)?;
+    direction::mark(&mut model);
+    Ok(emit::emit(&model, input.version))
 }
 
 fn ty(flat: FlatType) -> Type {

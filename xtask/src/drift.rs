@@ -5,6 +5,7 @@ mod compare;
 mod pair;
 mod parts;
 mod place;
+mod probe;
 mod rename;
 mod report;
 mod sets;
@@ -15,13 +16,14 @@ use std::fs;
 use std::process::ExitCode;
 use std::thread;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use copilot_session_codegen::Input;
-use copilot_session_codegen::survey::{Survey, survey};
+use copilot_session_codegen::survey::{Survey, source, survey};
 
 use self::change::Source;
 use self::compare::{Comparison, compare};
 use crate::paths;
+use crate::schema::SchemaSet;
 
 /// What the command ends with when it could not compare.
 pub const ERROR: u8 = 3;
@@ -53,6 +55,9 @@ pub struct Args {
     /// Print Markdown, for a pull request
     #[arg(long)]
     markdown: bool,
+    /// Have the compiler check what is called breaking, and print where it does not agree
+    #[arg(long, conflicts_with_all = ["json", "markdown"])]
+    probe: bool,
 }
 
 pub fn run(args: &Args) -> ExitCode {
@@ -76,6 +81,10 @@ fn drift(args: &Args) -> Result<u8> {
     });
     let (from, old) = old.map_err(|_| anyhow!("the older set cannot be read"))??;
     let (to, new) = new?;
+    if args.probe {
+        return probed((&from, &old), (&to, &new), &supplement);
+    }
+    let (from, to) = (from.version, to.version);
     let compared = compare(&old, &new);
     let report = report::Report { from: &from, to: &to, compared: &compared, new: &new };
     let text = match (args.json, args.markdown) {
@@ -93,12 +102,32 @@ fn supplement() -> Result<String> {
     fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// The version of a set, and what is in it.
-fn read(word: &str, supplement: &str) -> Result<(String, Survey)> {
+/// A set, and what is in it.
+fn read(word: &str, supplement: &str) -> Result<(SchemaSet, Survey)> {
     let set = sets::find(word)?;
-    let input = Input { version: &set.version, api: &set.api, events: &set.events, supplement };
-    let survey = survey(input).with_context(|| format!("cannot read the schemas of {}", set.version))?;
-    Ok((set.version, survey))
+    let survey = survey(input(&set, supplement));
+    let survey = survey.with_context(|| format!("cannot read the schemas of {}", set.version))?;
+    Ok((set, survey))
+}
+
+fn input<'a>(set: &'a SchemaSet, supplement: &'a str) -> Input<'a> {
+    Input { version: &set.version, api: &set.api, events: &set.events, supplement }
+}
+
+/// Compares what the compiler says with what is called breaking.
+fn probed(old: (&SchemaSet, &Survey), new: (&SchemaSet, &Survey), supplement: &str) -> Result<u8> {
+    let compared = compare(old.1, new.1);
+    let (from, to) = thread::scope(|scope| {
+        let from = scope.spawn(|| source(input(old.0, supplement)));
+        let to = source(input(new.0, supplement));
+        (from.join(), to)
+    });
+    let from = from.map_err(|_| anyhow!("the older set does not generate"))??;
+    let to = to?;
+    let outcome = probe::run(old.1, &compared.changes, &from, &to)?;
+    print!("{}", outcome.text());
+    ensure!(outcome.agrees(), "the compiler does not agree");
+    Ok(exit_code(&compared))
 }
 
 fn exit_code(compared: &Comparison) -> u8 {

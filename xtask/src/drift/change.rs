@@ -66,9 +66,15 @@ pub struct Change {
     pub detail: String,
     pub source: Source,
     pub running: Running,
+    /// Whether source that names the item fails; else only what makes its type does.
+    #[serde(skip)]
+    pub itself: bool,
     /// Whether the type's `new` takes other parameters for it.
     #[serde(skip)]
     pub new: bool,
+    /// Whether the type is no longer made.
+    #[serde(skip)]
+    pub unmade: bool,
 }
 
 impl Change {

@@ -60,7 +60,9 @@ impl<'s> Diff<'_, 's> {
             detail,
             source,
             running,
+            itself: how != How::Added,
             new: false,
+            unmade: false,
         });
     }
 
@@ -83,7 +85,9 @@ impl<'s> Diff<'_, 's> {
                 continue;
             };
             if now != name {
-                self.renamed(What::Method, name, now, &namespace, gone(method));
+                // A call by the new name is one of a method that the program does not know.
+                let running = gone(method).min(Running::Unknown);
+                self.renamed(What::Method, name, now, &namespace, running);
             }
             if !(method.supplement && after.supplement) {
                 for told in self.method(method, after) {
@@ -213,6 +217,9 @@ impl<'s> Diff<'_, 's> {
         };
         let told = (How::Changed, detail.to_owned(), source, Running::Decodes);
         self.push(What::Type, name, namespace, told);
+        if let Some(last) = self.found.changes.last_mut() {
+            last.unmade = true;
+        }
     }
 
     /// Compares what is said to people.

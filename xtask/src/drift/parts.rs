@@ -39,6 +39,7 @@ impl<'s> Parts<'_, 's> {
         };
         let (source, running) = class;
         let namespace = String::new();
+        let itself = how != How::Added;
         self.changes.push(Change {
             namespace,
             what,
@@ -48,7 +49,9 @@ impl<'s> Parts<'_, 's> {
             detail,
             source,
             running,
+            itself,
             new: false,
+            unmade: false,
         });
     }
 
@@ -230,6 +233,9 @@ impl<'s> Parts<'_, 's> {
         let class = (source, self.field_running(old, new));
         self.push(What::Field, &old.key, How::Changed, words.join(", "), class);
         self.mark_new(new_differs);
+        if let Some(last) = self.changes.last_mut() {
+            last.itself = !rust_same;
+        }
     }
 
     fn types(&self, old: &Field, new: &Field) -> String {
@@ -250,18 +256,27 @@ impl<'s> Parts<'_, 's> {
     }
 
     /// The parameters of `new` stand in the order of the schema, which is all that this order means.
-    fn order(&mut self, old: &[Field], new: &[Field]) {
-        let keys = |fields: &[Field], others: &[Field]| -> Vec<String> {
+    fn order(&mut self, old: &'s [Field], new: &'s [Field]) {
+        let required = |fields: &'s [Field], others: &'s [Field]| -> Vec<&'s Field> {
             let both = |field: &&Field| {
                 field.required && others.iter().any(|other| other.required && other.key == field.key)
             };
-            fields.iter().filter(both).map(|field| field.key.clone()).collect()
+            fields.iter().filter(both).collect()
         };
-        let (before, after) = (keys(old, new), keys(new, old));
-        if self.has_new() && before != after {
-            let detail = format!("`new` takes its parameters in another order: {}", after.join(", "));
-            self.push(What::Type, "", How::Changed, detail, (Source::Breaking, Running::Decodes));
-            self.mark_new(true);
+        let (before, after) = (required(old, new), required(new, old));
+        let keys = |fields: &[&Field]| fields.iter().map(|field| field.key.clone()).collect::<Vec<_>>();
+        if !self.has_new() || keys(&before) == keys(&after) {
+            return;
+        }
+        // What compiles nevertheless is worse: each of two strings is taken for the other.
+        let same = before.iter().zip(&after).all(|(old, new)| self.pair.same(&old.ty, &new.ty));
+        let source = if same { Source::Behaviour } else { Source::Breaking };
+        let order = keys(&after).join(", ");
+        let detail = format!("`new` takes its parameters in another order: {order}");
+        self.push(What::Type, "", How::Changed, detail, (source, Running::Decodes));
+        self.mark_new(!same);
+        if let Some(last) = self.changes.last_mut() {
+            last.itself = false;
         }
     }
 

@@ -15,6 +15,8 @@ const ALIKE: f64 = 0.5;
 /// The same for what does not stand in the same place, where only the shape and the name tell.
 const VERY_ALIKE: f64 = 0.8;
 
+/// How alike names must be for types that are less alike.
+const NAMES_ALIKE: f64 = 0.65;
 /// In how many names a word must have given way to another.
 const OFTEN: usize = 5;
 
@@ -114,9 +116,11 @@ fn methods<'s>(pair: &Pair<'s>) -> Renamed<'s> {
         let types =
             types_alike(pair, &from.params, &to.params).min(types_alike(pair, &from.result, &to.result));
         let nothing = from.params == Ty::Unit && from.result == Ty::Unit;
-        let same = from.group == to.group;
-        (same && (pair.reworded(old, new) || (!nothing && types >= VERY_ALIKE)))
-            .then(|| pair.names_alike(old, new))
+        let names = pair.names_alike(old, new);
+        // Where the names are much alike, the types need not be.
+        let enough = if names >= NAMES_ALIKE { ALIKE } else { VERY_ALIKE };
+        let alike = pair.reworded(old, new) || (!nothing && types >= enough);
+        (from.group == to.group && alike).then_some(names)
     };
     matched(pair.old.methods.keys(), pair.new.methods.keys(), alike)
 }
