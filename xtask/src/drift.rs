@@ -124,7 +124,8 @@ fn probed(old: (&SchemaSet, &Survey), new: (&SchemaSet, &Survey), supplement: &s
     });
     let from = from.map_err(|_| anyhow!("the older set does not generate"))??;
     let to = to?;
-    let outcome = probe::run(old.1, &compared.changes, &from, &to)?;
+    let folder = paths::target_dir().join("drift-probe");
+    let outcome = probe::run(&folder, old.1, &compared.changes, &from, &to)?;
     print!("{}", outcome.text());
     ensure!(outcome.agrees(), "the compiler does not agree");
     Ok(exit_code(&compared))

@@ -47,6 +47,12 @@ impl<'s> Pair<'s> {
 
     /// Whether two types are the same in Rust, but for the names of types that were renamed.
     pub fn same(&self, old: &'s Ty, new: &'s Ty) -> bool {
+        // What became of a type is told of the type, so what has it is the same.
+        if let (Ty::Named(old), Ty::Named(new)) = (old, new)
+            && self.counterpart(old) == Some(new.as_str())
+        {
+            return true;
+        }
         match (resolve(self.old, old), resolve(self.new, new)) {
             (Ty::Named(old), Ty::Named(new)) => {
                 self.counterpart(old).is_some_and(|name| name == new) || (old == new && !self.knows(old))

@@ -90,7 +90,7 @@ fn installed() -> Result<SchemaSet> {
     if package.join("schemas").join(API).is_file() {
         return in_folder(package);
     }
-    let version = version_of(&binary)?;
+    let version = manifest_version(package).or_else(|_| version_of(&binary))?;
     kept(&version, || {
         eprintln!("Starting Copilot CLI {version} once to unpack its schemas");
         let unpacked = unpack::schemas(&binary, &version)?;
