@@ -134,6 +134,16 @@ impl<'s> Pair<'s> {
                 });
                 reads.min().unwrap_or(Running::Malformed)
             }
+            (Shape::Union { tag: old_tag, variants: old }, Shape::Union { tag, variants })
+                if old_tag == tag =>
+            {
+                let reads =
+                    variants.values().map(|new| match old.values().find(|old| old.told_by == new.told_by) {
+                        Some(old) => self.reads_within(&old.ty, &new.ty, depth.saturating_sub(1)),
+                        None => Running::Unknown,
+                    });
+                reads.min().unwrap_or(Running::Decodes)
+            }
             (Shape::Union { .. }, Shape::Union { .. } | Shape::Record { .. }) => Running::Unknown,
             (Shape::Union { tag: None, .. }, _) => Running::Unknown,
             _ => Running::Malformed,
@@ -187,13 +197,18 @@ impl<'s> Pair<'s> {
     pub fn taken_as(&self, old: &'s Shape, new: &'s Shape, depth: usize) -> bool {
         match (old, new) {
             (Shape::Strings(old), Shape::Strings(new)) => old.keys().all(|value| new.contains_key(value)),
-            (Shape::Record { fields: old, .. }, Shape::Record { fields: new, .. }) => {
-                new.iter().all(|new| match old.iter().find(|old| old.key == new.key) {
+            (
+                Shape::Record { constants: written, fields: old, .. },
+                Shape::Record { constants, fields: new, .. },
+            ) => {
+                let same = constants.iter().all(|(key, constant)| written.get(key) == Some(constant));
+                let taken = |new: &'s Field| match old.iter().find(|old| old.key == new.key) {
                     None => !new.required,
                     Some(old) if new.required && !old.required => false,
                     Some(old) if old.nullable && !new.nullable => false,
                     Some(old) => self.taken(&old.ty, &new.ty, depth.saturating_sub(1)),
-                })
+                };
+                same && new.iter().all(taken)
             }
             (Shape::Union { variants: old, .. }, Shape::Union { variants: new, .. }) => {
                 old.iter().all(|(name, old)| {

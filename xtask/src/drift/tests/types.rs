@@ -12,12 +12,18 @@ fn assert_type(what: &str, old: &Value, new: &Value, expected: &[(Way, &[&str])]
         definition["x-sent"] = json!(true);
         definition
     };
+    let union = |kinds: &[&str]| {
+        let branch = |kind: &&str| object(json!({"kind": {"const": kind}}), &["kind"]);
+        sent(json!({"anyOf": kinds.iter().map(branch).collect::<Vec<_>>()}))
+    };
     let other = json!({
         "E": {"type": "string", "enum": ["a", "b"]},
         "F": {"type": "string", "enum": ["a", "b", "c"]},
         "P": sent(object(json!({"x": {"type": "string"}}), &["x"])),
         "Q": sent(object(json!({"y": {"type": "string"}}), &["y"])),
         "Text": {"type": "string"},
+        "One": union(&["a", "b"]),
+        "Two": union(&["a", "b", "c"]),
     });
     for (way, expected) in expected {
         assert_told(what, &with_type(*way, old, &other), &with_type(*way, new, &other), expected);
@@ -146,6 +152,8 @@ fn fields_change_their_types() {
         ("enum to string", named("E"), kind("string"), "decodes", "unknown"),
         ("enum to larger enum", named("E"), named("F"), "decodes", "unknown"),
         ("enum to smaller enum", named("F"), named("E"), "refused", "decodes"),
+        ("union to larger union", named("One"), named("Two"), "decodes", "unknown"),
+        ("union to smaller union", named("Two"), named("One"), "refused", "decodes"),
         ("object to another", named("P"), named("Q"), "refused", "malformed"),
         (
             "list of numbers to list of strings",
