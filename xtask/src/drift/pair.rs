@@ -1,7 +1,7 @@
 //! Two surveys side by side: which type of the newer one stands for which of the older one, and what the
 //! older decoder makes of the newer JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use copilot_session_codegen::survey::{Field, Shape, Survey, Ty, Type};
 
@@ -18,20 +18,39 @@ pub struct Pair<'s> {
     /// Types that are called otherwise in the newer survey.
     pub renamed: BTreeMap<&'s str, &'s str>,
     /// Words that gave way to others in many names.
-    pub words: BTreeMap<String, String>,
+    words: BTreeMap<String, String>,
+    /// Names that went and names that came, in their newer words.
+    reworded: (BTreeMap<String, String>, BTreeMap<String, String>),
 }
 
 impl<'s> Pair<'s> {
     /// Two surveys of which nothing is known yet.
     pub fn new(old: &'s Survey, new: &'s Survey) -> Self {
-        Self { old, new, renamed: BTreeMap::new(), words: BTreeMap::new() }
+        let mut pair =
+            Self { old, new, renamed: BTreeMap::new(), words: BTreeMap::new(), reworded: Default::default() };
+        let (gone, came) = rename::gone_and_came(old, new);
+        pair.words = rename::words(&gone, &came);
+        let newer = |names: BTreeSet<String>, pair: &Self, old: bool| {
+            names.into_iter().map(|name| (name.clone(), pair.in_new_words(&name, old))).collect()
+        };
+        pair.reworded = (newer(gone, &pair, true), newer(came, &pair, false));
+        pair
+    }
+
+    /// The words of a name, those of the older set as the newer has them.
+    fn in_new_words(&self, name: &str, old: bool) -> String {
+        let words = rename::split(name);
+        let now = words.iter().map(|word| if old { self.words.get(word).unwrap_or(word) } else { word });
+        now.map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 
     /// Whether two names differ by words that gave way to others.
     pub fn reworded(&self, old: &str, new: &str) -> bool {
-        let old = rename::split(old);
-        let now = old.iter().map(|word| self.words.get(word).unwrap_or(word));
-        now.eq(&rename::split(new))
+        // Each of many names is asked about with each of many.
+        match (self.reworded.0.get(old), self.reworded.1.get(new)) {
+            (Some(old), Some(new)) => old == new,
+            _ => self.in_new_words(old, true) == self.in_new_words(new, false),
+        }
     }
 
     /// How alike two names are, of 1.

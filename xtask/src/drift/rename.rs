@@ -25,7 +25,6 @@ pub type Renamed<'s> = BTreeMap<&'s str, &'s str>;
 
 /// What looks renamed: methods, then events. The types go into the pair.
 pub fn find<'s>(pair: &mut Pair<'s>) -> (Renamed<'s>, Renamed<'s>) {
-    pair.words = words(pair);
     let methods = methods(pair);
     let events = events(pair);
     let mut open = Vec::new();
@@ -113,14 +112,20 @@ fn telling(shape: &Shape) -> bool {
 fn methods<'s>(pair: &Pair<'s>) -> Renamed<'s> {
     let alike = |old: &str, new: &str| {
         let (from, to) = (&pair.old.methods[old], &pair.new.methods[new]);
+        if from.group != to.group {
+            return None;
+        }
+        if pair.reworded(old, new) {
+            return Some(1.0);
+        }
         let types =
             types_alike(pair, &from.params, &to.params).min(types_alike(pair, &from.result, &to.result));
-        let nothing = from.params == Ty::Unit && from.result == Ty::Unit;
-        let names = pair.names_alike(old, new);
+        if types < ALIKE || (from.params == Ty::Unit && from.result == Ty::Unit) {
+            return None;
+        }
+        let names = similarity(old, new);
         // Where the names are much alike, the types need not be.
-        let enough = if names >= NAMES_ALIKE { ALIKE } else { VERY_ALIKE };
-        let alike = pair.reworded(old, new) || (!nothing && types >= enough);
-        (from.group == to.group && alike).then_some(names)
+        (types >= VERY_ALIKE || names >= NAMES_ALIKE).then_some(names)
     };
     matched(pair.old.methods.keys(), pair.new.methods.keys(), alike)
 }
@@ -200,22 +205,27 @@ fn common<T: Ord>(old: BTreeSet<T>, new: BTreeSet<T>) -> f64 {
     }
 }
 
-/// Which words gave way to which others in many names.
-fn words(pair: &Pair<'_>) -> BTreeMap<String, String> {
+/// The names of methods, events and types that only the older set has, and those that only the newer has.
+pub fn gone_and_came(old: &Survey, new: &Survey) -> (BTreeSet<String>, BTreeSet<String>) {
     let names = |survey: &Survey| -> BTreeSet<String> {
         let names = survey.methods.keys().chain(survey.events.keys()).chain(survey.types.keys());
         names.cloned().collect()
     };
-    let (before, after) = (names(pair.old), names(pair.new));
+    let (old, new) = (names(old), names(new));
+    (old.difference(&new).cloned().collect(), new.difference(&old).cloned().collect())
+}
+
+/// Which words gave way to which others in many names.
+pub fn words(gone: &BTreeSet<String>, came: &BTreeSet<String>) -> BTreeMap<String, String> {
     // The names that came, by their words around each place.
     let mut around: BTreeMap<(Vec<String>, usize), Vec<String>> = BTreeMap::new();
-    for name in after.difference(&before) {
+    for name in came {
         for (place, word, rest) in gaps(name) {
             around.entry((rest, place)).or_default().push(word);
         }
     }
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for name in before.difference(&after) {
+    for name in gone {
         for (place, word, rest) in gaps(name) {
             for now in around.get(&(rest, place)).into_iter().flatten() {
                 *counts.entry((word.clone(), now.clone())).or_default() += 1;
