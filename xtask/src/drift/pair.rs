@@ -119,13 +119,13 @@ impl<'s> Pair<'s> {
     }
 
     fn reads_shape(&self, old: &'s Shape, new: &'s Ty, depth: usize) -> Running {
-        let shape = new.named().and_then(|name| self.new.types.get(name)).map(|ty| &ty.shape);
-        match (old, new, shape) {
-            // It falls back, but for what is no value at all.
+        match (old, new, named(self.new, new)) {
+            // What falls back does so for a value, and `null` is none.
             (_, Ty::Option(_), _) => Running::Malformed,
-            (Shape::Strings(_), Ty::String, _) | (Shape::Union { tag: None, .. }, _, _) => Running::Unknown,
-            (_, _, None) => Running::Malformed,
+            (Shape::Strings(_), Ty::String, _) => Running::Unknown,
             (old, _, Some(new)) => self.reads_as(old, new, depth),
+            (Shape::Union { tag: None, .. }, _, None) => Running::Unknown,
+            _ => Running::Malformed,
         }
     }
 

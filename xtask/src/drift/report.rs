@@ -138,7 +138,8 @@ impl Report<'_> {
         }
         let problems = self.problems();
         if !problems.is_empty() {
-            notes.push(format!("The generator does not know what to do with:\n{}", problems.join("\n")));
+            let list = problems.join("\n- ");
+            notes.push(format!("The generator does not know what to do with, in {}:\n\n- {list}", self.to));
         }
         notes
     }

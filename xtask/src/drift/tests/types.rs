@@ -22,6 +22,12 @@ fn assert_type(what: &str, old: &Value, new: &Value, expected: &[(Way, &[&str])]
         "P": sent(object(json!({"x": {"type": "string"}}), &["x"])),
         "Q": sent(object(json!({"y": {"type": "string"}}), &["y"])),
         "Text": {"type": "string"},
+        "Loose": sent(json!({"anyOf": [object(json!({"x": {}}), &["x"]), object(json!({"y": {}}), &["y"])]})),
+        "Looser": sent(json!({"anyOf": [
+            object(json!({"x": {}}), &["x"]),
+            object(json!({"y": {}}), &["y"]),
+            object(json!({"z": {}}), &["z"]),
+        ]})),
         "One": union(&["a", "b"]),
         "Two": union(&["a", "b", "c"]),
     });
@@ -152,6 +158,15 @@ fn fields_change_their_types() {
         ("enum to string", named("E"), kind("string"), "decodes", "unknown"),
         ("enum to larger enum", named("E"), named("F"), "decodes", "unknown"),
         ("enum to smaller enum", named("F"), named("E"), "refused", "decodes"),
+        ("loose union to larger one", named("Loose"), named("Looser"), "decodes", "unknown"),
+        ("loose union to smaller one", named("Looser"), named("Loose"), "refused", "decodes"),
+        (
+            "object to a list of it",
+            named("P"),
+            list(json!({"$ref": "#/definitions/P"})),
+            "refused",
+            "malformed",
+        ),
         ("union to larger union", named("One"), named("Two"), "decodes", "unknown"),
         ("union to smaller union", named("Two"), named("One"), "refused", "decodes"),
         ("object to another", named("P"), named("Q"), "refused", "malformed"),
