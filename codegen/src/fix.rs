@@ -45,6 +45,13 @@ pub fn fix(source: &mut Source) -> Result<(), Error> {
     Ok(())
 }
 
+/// The fixes that apply, for schemas of any version.
+pub fn fix_what_is_there(source: &mut Source) {
+    for Fix { apply, .. } in FIXES {
+        apply(source);
+    }
+}
+
 /// The CLI gives an attachment back as it got it, and it takes one without `displayName`: seen on
 /// 1.0.10 and 1.0.102, whose schema requires the key.
 fn attachments_without_display_name(source: &mut Source) -> bool {

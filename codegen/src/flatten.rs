@@ -56,6 +56,8 @@ pub struct FlatField {
     pub nullable: bool,
     pub secret: bool,
     pub doc: Doc,
+    /// What narrows the values without a say in their type.
+    pub limits: Map<String, Value>,
 }
 
 #[derive(Debug)]
@@ -81,45 +83,60 @@ pub struct FlatEvent {
 }
 
 pub fn flatten(source: &Source) -> Result<Flat, Error> {
-    let mut flattener =
-        Flattener { source, names: Names::default(), types: BTreeMap::new(), origin: Origin::Inline };
+    let mut problems = Vec::new();
+    let flat = flatten_all(source, &mut problems);
+    match problems.into_iter().next() {
+        Some(problem) => Err(problem),
+        None => Ok(flat),
+    }
+}
+
+/// The same with any JSON in place of what is not understood, which is added to `problems`.
+pub fn flatten_all(source: &Source, problems: &mut Vec<Error>) -> Flat {
+    let mut flattener = Flattener { source, names: Names::default(), types: BTreeMap::new(), problems };
     for (wire, definition) in &source.definitions {
-        flattener.define(&type_name(wire), &definition.schema, wire, definition.origin)?;
+        flattener.define(&type_name(wire), &definition.schema, wire, definition.origin);
     }
-    let mut methods = Vec::new();
-    for method in &source.methods {
-        methods.push(flattener.method(method)?);
-    }
-    let mut events = Vec::new();
-    for event in &source.events {
-        let data = flattener.small(&event.data, &type_name(&event.envelope), &event.envelope)?.0;
-        events.push(FlatEvent { source: event.clone(), data });
-    }
-    Ok(Flat { types: flattener.types, methods, events })
+    let methods = source.methods.iter().map(|method| flattener.method(method)).collect();
+    let events = source.events.iter().map(|event| {
+        let (data, _) = flattener.small_or_any(&event.data, &type_name(&event.envelope), &event.envelope);
+        FlatEvent { source: event.clone(), data }
+    });
+    let events = events.collect();
+    Flat { types: flattener.types, methods, events }
 }
 
 pub struct Flattener<'s> {
     pub source: &'s Source,
     names: Names,
     types: BTreeMap<String, FlatType>,
-    origin: Origin,
+    problems: &'s mut Vec<Error>,
 }
 
 impl Flattener<'_> {
-    fn method(&mut self, method: &MethodSource) -> Result<FlatMethod, Error> {
+    /// Notes what is wrong, and gives what stands in its place.
+    fn or_note<T>(&mut self, result: Result<T, Error>, otherwise: T) -> T {
+        result.unwrap_or_else(|error| {
+            self.problems.push(error);
+            otherwise
+        })
+    }
+
+    fn method(&mut self, method: &MethodSource) -> FlatMethod {
         let name = type_name(&method.name);
-        let params = self.params(method, &format!("{name}Params"))?;
+        let params = self.params(method, &format!("{name}Params"));
+        let params = self.or_note(params, json!({}));
         let result = match method.leaf.get("result") {
             None | Some(Value::Null) => Value::Null,
             Some(Value::Object(result)) if result.get("type") == Some(&json!("null")) => Value::Null,
             Some(result) => {
                 let place = format!("{}: result", method.name);
-                let (schema, nullable) = self.small(result, &format!("{name}Result"), &place)?;
+                let (schema, nullable) = self.small_or_any(result, &format!("{name}Result"), &place);
                 // There is no JSON-RPC answer without a result, so nothing is `null`.
                 or_null((schema, nullable || may_be_nothing(result)))
             }
         };
-        Ok(FlatMethod { source: method.clone(), params, result })
+        FlatMethod { source: method.clone(), params, result }
     }
 
     /// A session's params repeat a definition with the session's id added; the id is the session layer's matter.
@@ -129,7 +146,7 @@ impl Flattener<'_> {
             None | Some(Value::Null) => return Ok(Value::Null),
             Some(params) => params,
         };
-        let branch = optional_object(params).unwrap_or(params);
+        let branch = params_object(params);
         let Some(properties) = branch.get("properties").and_then(Value::as_object) else {
             return Ok(self.small(params, name, &place)?.0);
         };
@@ -164,37 +181,39 @@ impl Flattener<'_> {
     }
 
     /// Gives a definition its type.
-    fn define(&mut self, name: &str, schema: &Value, place: &str, origin: Origin) -> Result<(), Error> {
-        self.names.claim(name, place)?;
-        let outer = std::mem::replace(&mut self.origin, Origin::Inline);
-        let map = object(schema, place)?;
-        keywords::check(map, place)?;
-        let sent = map.contains_key("x-sent");
+    fn define(&mut self, name: &str, schema: &Value, place: &str, origin: Origin) {
+        let claimed = self.names.claim(name, place);
+        self.or_note(claimed, ());
+        let shape = self.shape(name, schema, place);
+        let shape = self.or_note(shape, FlatShape::Alias(json!({})));
+        let doc = schema.as_object().map(doc).unwrap_or_default();
+        let sent = schema.get("x-sent").is_some();
+        let ty = FlatType { place: place.to_owned(), doc, origin, sent, shape };
+        self.types.entry(name.to_owned()).or_insert(ty);
+    }
+
+    fn shape(&mut self, name: &str, schema: &Value, place: &str) -> Result<FlatShape, Error> {
+        let known = keywords::check(object(schema, place)?, place);
+        self.or_note(known, ());
         let body = optional_object(schema).unwrap_or(schema);
-        let shape = if let Some(values) = string_values(body) {
-            FlatShape::Strings(values)
-        } else if body.get("properties").is_some() {
-            self.record(name, object(body, place)?, place)?
-        } else {
-            match branches(body) {
-                Some(parts) if parts.values.len() > 1 && !parts.nullable => {
-                    self.union(name, &parts.values, place)?
-                }
-                _ => FlatShape::Alias(or_null(self.small(body, &format!("{name}Value"), place)?)),
+        if let Some(values) = string_values(body) {
+            return Ok(FlatShape::Strings(values));
+        }
+        if body.get("properties").is_some() {
+            return self.record(name, object(body, place)?, place);
+        }
+        match branches(body) {
+            Some(parts) if parts.values.len() > 1 && !parts.nullable => {
+                self.union(name, &parts.values, place)
             }
-        };
-        self.origin = outer;
-        self.types.insert(
-            name.to_owned(),
-            FlatType { place: place.to_owned(), doc: doc(map), origin, sent, shape },
-        );
-        Ok(())
+            _ => Ok(FlatShape::Alias(or_null(self.small(body, &format!("{name}Value"), place)?))),
+        }
     }
 
     /// The type of an inline object, enum or union.
-    fn hoist(&mut self, name: &str, schema: &Value, place: &str) -> Result<Value, Error> {
-        self.define(name, schema, place, Origin::Inline)?;
-        Ok(reference(name))
+    fn hoist(&mut self, name: &str, schema: &Value, place: &str) -> Value {
+        self.define(name, schema, place, Origin::Inline);
+        reference(name)
     }
 
     fn record(&mut self, name: &str, schema: &Map<String, Value>, place: &str) -> Result<FlatShape, Error> {
@@ -208,10 +227,12 @@ impl Flattener<'_> {
                 Some(constant) if required => constants.push((key.clone(), constant)),
                 _ => {
                     let (schema, nullable) =
-                        self.small(property, &format!("{name}{}", type_name(key)), &place)?;
+                        self.small_or_any(property, &format!("{name}{}", type_name(key)), &place);
                     let doc = property.as_object().map(doc).unwrap_or_default();
                     let secret = property.get("x-secret").is_some() || fix::is_secret(key, &schema);
-                    fields.push(FlatField { key: key.clone(), schema, required, nullable, secret, doc });
+                    let limits = property.as_object().map(keywords::limits).unwrap_or_default();
+                    let key = key.clone();
+                    fields.push(FlatField { key, schema, required, nullable, secret, doc, limits });
                 }
             }
         }
@@ -257,6 +278,12 @@ impl Flattener<'_> {
         Ok(FlatVariant { name, schema, doc, told_by })
     }
 
+    /// What [`Self::small`] gives, or any JSON.
+    fn small_or_any(&mut self, schema: &Value, name: &str, place: &str) -> (Value, bool) {
+        let small = self.small(schema, name, place);
+        self.or_note(small, (json!({}), false))
+    }
+
     /// A schema reduced to scalars, lists, maps and references, and whether it allows `null`.
     /// `name` is for the type of what is inline.
     fn small(&mut self, schema: &Value, name: &str, place: &str) -> Result<(Value, bool), Error> {
@@ -264,9 +291,11 @@ impl Flattener<'_> {
             return Ok((json!({}), false));
         }
         let map = object(schema, place)?;
-        keywords::check(map, place)?;
+        let known = keywords::check(map, place);
+        self.or_note(known, ());
         if let Some(target) = map.get("$ref").and_then(Value::as_str) {
-            return Ok((self.resolve_reference(target, place)?, false));
+            let target = self.resolve_reference(target, place);
+            return Ok((self.or_note(target, json!({})), false));
         }
         if let Some(parts) = branches(schema) {
             return match parts.values.as_slice() {
@@ -282,12 +311,12 @@ impl Flattener<'_> {
                     let mut without_null = map.clone();
                     let key = if map.contains_key("anyOf") { "anyOf" } else { "oneOf" };
                     without_null[key] = parts.values.iter().map(|&value| value.clone()).collect();
-                    Ok((self.hoist(name, &Value::Object(without_null), place)?, parts.nullable))
+                    Ok((self.hoist(name, &Value::Object(without_null), place), parts.nullable))
                 }
             };
         }
         if string_values(schema).is_some() {
-            return Ok((self.hoist(name, schema, place)?, false));
+            return Ok((self.hoist(name, schema, place), false));
         }
         self.by_type(map, name, place)
     }
@@ -317,7 +346,7 @@ impl Flattener<'_> {
             ["object"] if map.contains_key("properties") => {
                 let mut object = map.clone();
                 object.insert("type".to_owned(), json!("object"));
-                self.hoist(name, &Value::Object(object), place)?
+                self.hoist(name, &Value::Object(object), place)
             }
             ["object"] => {
                 let values = map.get("additionalProperties").unwrap_or(&Value::Bool(true));
@@ -328,7 +357,7 @@ impl Flattener<'_> {
             kinds if kinds.len() > 1 && kinds.iter().all(|kind| SCALARS.contains(kind)) => {
                 let branches: Vec<Value> = kinds.iter().map(|kind| json!({ "type": kind })).collect();
                 let text = map.get("description").cloned().unwrap_or_default();
-                self.hoist(name, &json!({ "anyOf": branches, "description": text }), place)?
+                self.hoist(name, &json!({ "anyOf": branches, "description": text }), place)
             }
             _ => return Err(Error::shape(place, format!("unknown combination of types {kinds:?}"))),
         };
@@ -372,6 +401,15 @@ fn optional_object(schema: &Value) -> Option<&Value> {
         [one] if may_be_nothing(schema) && one.get("properties").is_some() => Some(one),
         _ => None,
     }
+}
+
+/// The object of params. Up to 1.0.75 the session's id stands beside one that may be left out.
+fn params_object(params: &Value) -> &Value {
+    let beside = params.get("properties").and_then(Value::as_object);
+    let beside = beside.is_some_and(|properties| properties.keys().eq(["sessionId"]));
+    let branches = params.get("anyOf").and_then(Value::as_array).filter(|_| beside);
+    let inner = branches.and_then(|all| all.iter().find(|branch| branch.get("properties").is_some()));
+    optional_object(params).or(inner).unwrap_or(params)
 }
 
 /// Whether nothing at all is one of the branches.
@@ -439,5 +477,6 @@ pub fn doc(schema: &Map<String, Value>) -> Doc {
         text: schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned(),
         internal: schema.get("visibility") == Some(&json!("internal")),
         deprecated: schema.get("deprecated") == Some(&json!(true)),
+        stability: schema.get("stability").and_then(Value::as_str).map(str::to_owned),
     }
 }

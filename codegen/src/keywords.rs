@@ -64,6 +64,12 @@ const MARKS: &[&str] = &[
     "x-typescript-type",
 ];
 
+/// What narrows the values of a schema, and what stands for an absent one.
+pub fn limits(schema: &Map<String, Value>) -> Map<String, Value> {
+    let limits = schema.iter().filter(|(key, _)| *key == "default" || VALIDATION.contains(&key.as_str()));
+    limits.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
 /// Refuses a schema with a keyword that is in none of the lists.
 pub fn check(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
     for keyword in schema.keys() {

@@ -21,6 +21,7 @@ mod names;
 mod older;
 mod read;
 mod supplement;
+pub mod survey;
 mod union;
 mod versions;
 

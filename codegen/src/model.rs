@@ -36,12 +36,17 @@ pub enum Origin {
     Inline,
 }
 
-/// What is written above an item.
-#[derive(Debug, Default, Clone)]
+/// What the schema says of an item to people, most of which is written above it.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Doc {
+    /// The description.
     pub text: String,
+    /// Whether it is the CLI's own affair.
     pub internal: bool,
+    /// Whether it should no longer be used.
     pub deprecated: bool,
+    /// How firm the CLI calls it, such as `experimental`; written nowhere.
+    pub stability: Option<String>,
 }
 
 #[derive(Debug)]
@@ -63,9 +68,12 @@ pub struct Record {
     pub rest: Option<Ty>,
 }
 
+/// The only value that a key may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Constant {
+    /// A string.
     String(String),
+    /// A boolean.
     Bool(bool),
 }
 
@@ -129,15 +137,25 @@ pub enum JsonKind {
 /// A Rust type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ty {
+    /// Nothing.
     Unit,
+    /// A string.
     String,
+    /// A boolean.
     Bool,
+    /// A whole number.
     Integer,
+    /// Any number.
     Float,
+    /// Any JSON.
     Json,
+    /// A generated type.
     Named(String),
+    /// A value or `null`.
     Option(Box<Ty>),
+    /// An array.
     List(Box<Ty>),
+    /// An object whose keys are data.
     Map(Box<Ty>),
 }
 

@@ -93,6 +93,17 @@ impl Group {
 const HEADER: &[&str] = &["$schema", "title", "description", "$ref", "definitions", "$comment"];
 
 pub fn read(input: Input<'_>) -> Result<Source, Error> {
+    let (source, problems) = read_all(input)?;
+    match problems.into_iter().next() {
+        Some(problem) => Err(problem),
+        None => Ok(source),
+    }
+}
+
+/// The same without what is not understood, which comes beside.
+///
+/// Only a text that is no schema of the CLI at all is refused.
+pub fn read_all(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
     let api = parse("api.schema.json", input.api)?;
     let events = parse("session-events.schema.json", input.events)?;
     let supplement = parse("supplement.schema.json", input.supplement)?;
@@ -106,35 +117,43 @@ pub fn read(input: Input<'_>) -> Result<Source, Error> {
         upstream_definitions: 0,
         envelopes: 0,
     };
+    let mut problems = Vec::new();
     // The first text of a definition stands; a later one must describe the same JSON.
-    define(&mut source, &api, "api", Origin::Definition)?;
-    define(&mut source, &events, "session-events", Origin::Definition)?;
+    define(&mut source, &api, "api", Origin::Definition, &mut problems)?;
+    define(&mut source, &events, "session-events", Origin::Definition, &mut problems)?;
     source.upstream_definitions = source.definitions.len();
-    trees(&mut source, &api, "api", false)?;
+    trees(&mut source, &api, "api", false, &mut problems);
     let upstream = Upstream {
         definitions: source.definitions.keys().cloned().collect(),
         methods: source.methods.iter().map(|method| method.name.clone()).collect(),
     };
-    let supplement = supplement::narrow(supplement, &source.version, &upstream)?;
-    define(&mut source, &supplement, "supplement", Origin::Supplement)?;
-    trees(&mut source, &supplement, "supplement", true)?;
+    let supplement = supplement::narrow(supplement, &source.version, &upstream).unwrap_or_else(|problem| {
+        problems.push(problem);
+        Map::from_iter([("definitions".to_owned(), Value::Object(Map::new()))])
+    });
+    define(&mut source, &supplement, "supplement", Origin::Supplement, &mut problems)?;
+    trees(&mut source, &supplement, "supplement", true, &mut problems);
     let twice =
         source.methods.iter().find(|method| method.supplement && upstream.methods.contains(&method.name));
     if let Some(method) = twice {
-        return Err(Error::shape(
-            format!("supplement: {}", method.name),
-            "the CLI's own schema has the method",
-        ));
+        let place = format!("supplement: {}", method.name);
+        problems.push(Error::shape(place, "the CLI's own schema has the method"));
     }
-    take_events(&mut source)?;
-    Ok(source)
+    take_events(&mut source, &mut problems)?;
+    Ok((source, problems))
 }
 
 fn parse(file: &'static str, text: &str) -> Result<Map<String, Value>, Error> {
     serde_json::from_str(text).map_err(|error| Error::Json { file, error })
 }
 
-fn define(source: &mut Source, schema: &Map<String, Value>, file: &str, origin: Origin) -> Result<(), Error> {
+fn define(
+    source: &mut Source,
+    schema: &Map<String, Value>,
+    file: &str,
+    origin: Origin,
+    problems: &mut Vec<Error>,
+) -> Result<(), Error> {
     let Some(Value::Object(definitions)) = schema.get("definitions") else {
         return Err(Error::shape(file, "no definitions"));
     };
@@ -146,10 +165,8 @@ fn define(source: &mut Source, schema: &Map<String, Value>, file: &str, origin: 
             }
             Some(first) if bare(&first.schema) == bare(schema) && first.origin == origin => {}
             Some(_) => {
-                return Err(Error::shape(
-                    format!("{file}: {name}"),
-                    "differs from the definition of that name before",
-                ));
+                let place = format!("{file}: {name}");
+                problems.push(Error::shape(place, "differs from the definition of that name before"));
             }
         }
     }
@@ -185,27 +202,21 @@ fn trees(
     schema: &Map<String, Value>,
     file: &str,
     supplement: bool,
-) -> Result<(), Error> {
+    problems: &mut Vec<Error>,
+) {
     for (key, tree) in schema {
         if let Some(group) = Group::ALL.into_iter().find(|group| group.key() == key) {
-            methods(source, group, tree, key, supplement)?;
+            methods(source, (group, supplement), tree, key, problems);
         } else if !HEADER.contains(&key.as_str()) {
-            return Err(Error::shape(file, format!("unknown key `{key}`")));
+            problems.push(Error::shape(file, format!("unknown key `{key}`")));
         }
     }
-    Ok(())
 }
 
 /// Collects the methods of one tree, whose leaves carry `rpcMethod`.
-fn methods(
-    source: &mut Source,
-    group: Group,
-    tree: &Value,
-    path: &str,
-    supplement: bool,
-) -> Result<(), Error> {
+fn methods(source: &mut Source, of: (Group, bool), tree: &Value, path: &str, problems: &mut Vec<Error>) {
     let Value::Object(tree) = tree else {
-        return Err(Error::shape(path, "neither a method nor a namespace"));
+        return problems.push(Error::shape(path, "neither a method nor a namespace"));
     };
     if let Some(Value::String(name)) = tree.get("rpcMethod") {
         const KNOWN: &[&str] = &[
@@ -222,19 +233,23 @@ fn methods(
             "x-until",
         ];
         if let Some(key) = tree.keys().find(|key| !KNOWN.contains(&key.as_str())) {
-            return Err(Error::shape(path, format!("unknown key `{key}` of a method")));
+            problems.push(Error::shape(path, format!("unknown key `{key}` of a method")));
         }
-        source.methods.push(MethodSource { name: name.clone(), group, leaf: tree.clone(), supplement });
-        return Ok(());
+        let (group, supplement) = of;
+        return source.methods.push(MethodSource {
+            name: name.clone(),
+            group,
+            leaf: tree.clone(),
+            supplement,
+        });
     }
     for (key, branch) in tree {
-        methods(source, group, branch, &format!("{path}.{key}"), supplement)?;
+        methods(source, of, branch, &format!("{path}.{key}"), problems);
     }
-    Ok(())
 }
 
 /// Takes the event union and its envelopes out of the definitions.
-fn take_events(source: &mut Source) -> Result<(), Error> {
+fn take_events(source: &mut Source, problems: &mut Vec<Error>) -> Result<(), Error> {
     let path = "session-events: SessionEvent";
     let union = source.definitions.remove("SessionEvent").ok_or_else(|| Error::shape(path, "missing"))?;
     let branches = union.schema["anyOf"].as_array().ok_or_else(|| Error::shape(path, "no anyOf"))?;
@@ -243,7 +258,7 @@ fn take_events(source: &mut Source) -> Result<(), Error> {
         let name = name.ok_or_else(|| Error::shape(path, "a branch is no reference"))?;
         let envelope =
             source.definitions.remove(name).ok_or_else(|| Error::shape(path, "dangling reference"))?;
-        source.events.push(event(name, &envelope.schema)?);
+        source.events.push(event(name, &envelope.schema, problems)?);
     }
     // `SessionEvent` itself is the hand-written envelope too.
     source.envelopes = source.events.len() + 1;
@@ -251,17 +266,15 @@ fn take_events(source: &mut Source) -> Result<(), Error> {
     Ok(())
 }
 
-fn event(envelope: &str, schema: &Value) -> Result<EventSource, Error> {
+fn event(envelope: &str, schema: &Value, problems: &mut Vec<Error>) -> Result<EventSource, Error> {
     const KNOWN: &[&str] = &["id", "timestamp", "parentId", "ephemeral", "agentId", "type", "data"];
     let path = format!("session-events: {envelope}");
     let (Value::Object(schema), Some(properties)) = (schema, schema["properties"].as_object()) else {
         return Err(Error::shape(path, "an envelope without properties"));
     };
     if let Some(key) = properties.keys().find(|key| !KNOWN.contains(&key.as_str())) {
-        return Err(Error::shape(
-            path,
-            format!("the envelope has a new key `{key}`: add it to sdk/src/event.rs"),
-        ));
+        let problem = format!("the envelope has a new key `{key}`: add it to sdk/src/event.rs");
+        problems.push(Error::shape(&path, problem));
     }
     let name = properties["type"]["const"].as_str().ok_or_else(|| Error::shape(&path, "no constant type"))?;
     Ok(EventSource {

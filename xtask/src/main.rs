@@ -8,6 +8,7 @@ mod cli;
 mod codegen;
 mod compat;
 mod demo;
+mod drift;
 mod files;
 mod matrix;
 mod names;
@@ -51,6 +52,8 @@ enum Command {
     Api(api::Args),
     /// Take the protocol schemas of a version of the Copilot CLI into the schema folder
     Schema(schema::Args),
+    /// Compare the schemas of two versions of the Copilot CLI, and tell what the changes break
+    Drift(drift::Args),
     /// Install a version of the Copilot CLI into the user's cache and print the path of its binary
     Cli(cli::Args),
     /// Load the SDK in many ways and show that nothing is lost
@@ -64,13 +67,18 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Xtask::parse().command {
+    let command = match Xtask::try_parse() {
+        Ok(xtask) => xtask.command,
+        Err(error) => return usage(&error),
+    };
+    let result = match command {
         Command::Test(args) => test::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Codegen(args) => codegen::run(&args),
         Command::Versions(args) => versions::run(&args),
         Command::Api(args) => api::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Drift(args) => return drift::run(&args),
         Command::Cli(args) => cli::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Compat(args) => compat::run(&args),
@@ -83,5 +91,17 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Shows the help that was asked for, or what is wrong with the command line.
+fn usage(error: &clap::Error) -> ExitCode {
+    // When this cannot be shown there is nowhere to say so.
+    let _ = error.print();
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        // The other codes say what was found.
+        _ if std::env::args().nth(1).as_deref() == Some("drift") => ExitCode::from(drift::ERROR),
+        code => ExitCode::from(u8::try_from(code).unwrap_or(2)),
     }
 }

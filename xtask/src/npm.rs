@@ -126,6 +126,12 @@ pub fn unpacked_size(spec: &str) -> Result<Option<u64>> {
     Ok(answer.as_u64())
 }
 
+/// The version that is installed when none is named.
+pub fn latest(package: &str) -> Result<String> {
+    let answer = view(package, "dist-tags.latest")?;
+    Ok(answer.as_str().context("npm does not tell the newest version")?.to_owned())
+}
+
 /// Every published version of a package.
 pub fn versions(package: &str) -> Result<Vec<String>> {
     Ok(match view(package, "versions")? {

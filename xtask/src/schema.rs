@@ -133,7 +133,7 @@ fn recorded_version(dir: &Path, record: &Value) -> Result<String> {
 }
 
 /// Puts all files in place at once, so that an error on the way leaves the folder as it was.
-fn write(out: &Path, source: &Source) -> Result<()> {
+pub fn write(out: &Path, source: &Source) -> Result<()> {
     fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let record = record(source)?;
     let license = source.license.as_deref();

@@ -1,0 +1,415 @@
+//! Compares what is in a type: fields, values, variants.
+
+use std::collections::BTreeMap;
+
+use copilot_session_codegen::survey::{Constant, Field, Shape, Ty, Type, Variant};
+use serde_json::{Map, Value};
+
+use super::change::{Change, How, Running, Source, What};
+use super::compare::notices;
+use super::pair::{Pair, options, plain, rust, rust_field};
+
+/// How alike the names of a field that is gone and of one that came must be to look like one, of 1.
+const ALIKE: f64 = 0.5;
+/// How deep shapes of two kinds are compared.
+const DEPTH: usize = 8;
+
+/// The changes in one type, and how many of its descriptions have changed.
+pub fn compare<'s>(pair: &Pair<'s>, name: &str, old: &'s Type, new: &'s Type) -> (Vec<Change>, usize) {
+    let mut parts = Parts { pair, name, old, new, changes: Vec::new(), descriptions: 0 };
+    parts.shape();
+    (parts.changes, parts.descriptions)
+}
+
+struct Parts<'p, 's> {
+    pair: &'p Pair<'s>,
+    name: &'p str,
+    old: &'s Type,
+    new: &'s Type,
+    changes: Vec<Change>,
+    descriptions: usize,
+}
+
+impl<'s> Parts<'_, 's> {
+    fn push(&mut self, what: What, part: &str, how: How, detail: String, class: (Source, Running)) {
+        let item = match what {
+            What::Field => format!("{}.{part}", self.name),
+            What::Variant => format!("{}::{part}", self.name),
+            _ => self.name.to_owned(),
+        };
+        let (source, running) = class;
+        let namespace = String::new();
+        let itself = how != How::Added;
+        self.changes.push(Change {
+            namespace,
+            what,
+            item,
+            how,
+            to: None,
+            detail,
+            source,
+            running,
+            itself,
+            new: false,
+            unmade: false,
+        });
+    }
+
+    /// The worst of what holds in the directions that the older type goes.
+    fn running(&self, received: Running, sent: Running) -> Running {
+        let mut worst = Running::Decodes;
+        if self.old.received {
+            worst = worst.min(received);
+        }
+        if self.old.sent {
+            worst = worst.min(sent);
+        }
+        worst
+    }
+
+    fn shape(&mut self) {
+        match (&self.old.shape, &self.new.shape) {
+            (
+                Shape::Record { constants: old_constants, fields: old, rest: old_rest },
+                Shape::Record { constants: new_constants, fields: new, rest: new_rest },
+            ) => {
+                self.fields(old, new);
+                self.constants(old_constants, new_constants);
+                self.rest(old_rest.as_ref(), new_rest.as_ref());
+            }
+            (Shape::Strings(old), Shape::Strings(new)) => self.values(old, new),
+            (Shape::Union { tag: old_tag, variants: old }, Shape::Union { tag: new_tag, variants: new }) => {
+                if old_tag != new_tag {
+                    let text = |tag: &Option<String>| match tag {
+                        Some(tag) => format!("by `{tag}`"),
+                        None => "by shape".to_owned(),
+                    };
+                    let detail = format!("told apart {}, was {}", text(new_tag), text(old_tag));
+                    let class = (Source::Behaviour, self.running(Running::Unknown, Running::Decodes));
+                    self.push(What::Type, "", How::Changed, detail, class);
+                }
+                self.variants(old, new);
+            }
+            (Shape::Alias(old), Shape::Alias(new)) if self.pair.same(old, new) => {}
+            (Shape::Alias(old), Shape::Alias(new)) => {
+                let running = self.running(self.pair.reads(old, new), self.pair.takes(old, new));
+                let detail = format!("{} → {}", rust(old), rust(new));
+                self.push(What::Type, "", How::Changed, detail, (Source::Breaking, running));
+            }
+            (old, new) => self.other_kind(old, new),
+        }
+    }
+
+    fn other_kind(&mut self, old: &'s Shape, new: &'s Shape) {
+        let kind = |shape: &Shape| match shape {
+            Shape::Record { .. } => "object".to_owned(),
+            Shape::Strings(_) => "enum".to_owned(),
+            Shape::Union { .. } => "union".to_owned(),
+            Shape::Alias(ty) => rust(ty),
+        };
+        let reads = match (old, new) {
+            (Shape::Alias(old), _) if *old == Ty::Json => Running::Decodes,
+            (Shape::Alias(Ty::String), Shape::Strings(_)) => Running::Decodes,
+            (Shape::Strings(_), Shape::Alias(Ty::String)) => Running::Unknown,
+            (old, new) => self.pair.reads_as(old, new, DEPTH),
+        };
+        let taken = match (old, new) {
+            (_, Shape::Alias(Ty::Json)) | (Shape::Strings(_), Shape::Alias(Ty::String)) => true,
+            (old, new) => self.pair.taken_as(old, new, DEPTH),
+        };
+        let takes = if taken { Running::Decodes } else { Running::Refused };
+        let detail = format!("{} → {}", kind(old), kind(new));
+        let class = (Source::Breaking, self.running(reads, takes));
+        self.push(What::Type, "", How::Changed, detail, class);
+    }
+
+    fn fields(&mut self, old: &'s [Field], new: &'s [Field]) {
+        let (mut gone, mut came): (Vec<&Field>, Vec<&Field>) = (Vec::new(), Vec::new());
+        for before in old {
+            match new.iter().find(|after| after.key == before.key) {
+                Some(after) => self.field(before, after),
+                None => gone.push(before),
+            }
+        }
+        came.extend(new.iter().filter(|after| old.iter().all(|before| before.key != after.key)));
+        let only = gone.len() == 1 && came.len() == 1;
+        for before in gone {
+            let renamed = came.iter().position(|after| {
+                let same = self.pair.same(&before.ty, &after.ty) && before.required == after.required;
+                same && (only || self.pair.names_alike(&before.key, &after.key) >= ALIKE)
+            });
+            self.removed(before, renamed.map(|index| came.remove(index)));
+        }
+        for after in came {
+            self.added(after);
+        }
+        self.order(old, new);
+    }
+
+    /// A field that is gone, or looks renamed.
+    fn removed(&mut self, old: &'s Field, new: Option<&Field>) {
+        let received = if plain(old) { Running::Malformed } else { Running::Decodes };
+        // A key that the CLI does not know is passed over; one that it wants is missed.
+        let sent = if new.is_some_and(|new| new.required) { Running::Refused } else { Running::Decodes };
+        let class = (Source::Breaking, self.running(received, sent));
+        match new {
+            Some(new) => {
+                self.push(What::Field, &old.key, How::Renamed, String::new(), class);
+                if let Some(last) = self.changes.last_mut() {
+                    last.to = Some(new.key.clone());
+                }
+            }
+            None => {
+                let detail = rust_field(self.old, old);
+                self.push(What::Field, &old.key, How::Removed, detail, class);
+                self.mark_new(old.required);
+            }
+        }
+    }
+
+    /// The last change makes `new` another function, if the type has one in both sets.
+    fn mark_new(&mut self, yes: bool) {
+        let new = yes && self.has_new();
+        if let Some(last) = self.changes.last_mut() {
+            last.new |= new;
+        }
+    }
+
+    fn has_new(&self) -> bool {
+        self.old.sent && self.new.sent
+    }
+
+    fn added(&mut self, field: &Field) {
+        let mut detail = rust_field(self.new, field);
+        let mut class = (Source::Additive, Running::Decodes);
+        if field.required && self.has_new() {
+            detail += ", a new parameter of `new`";
+            class.0 = Source::Breaking;
+        }
+        if field.required {
+            class.1 = self.running(Running::Decodes, Running::Refused);
+        }
+        self.push(What::Field, &field.key, How::Added, detail, class);
+        self.mark_new(field.required);
+    }
+
+    fn field(&mut self, old: &'s Field, new: &'s Field) {
+        self.descriptions += usize::from(old.doc.text != new.doc.text);
+        for (detail, source) in notices(&old.doc, &new.doc) {
+            self.push(What::Field, &old.key, How::Changed, detail, (source, Running::Decodes));
+        }
+        if self.old.sent && old.limits != new.limits {
+            let running =
+                if stricter(&old.limits, &new.limits) { Running::Refused } else { Running::Decodes };
+            let detail = limits(&old.limits, &new.limits);
+            self.push(What::Field, &old.key, How::Changed, detail, (Source::Behaviour, running));
+        }
+        let same = self.pair.same(&old.ty, &new.ty);
+        if same && (old.required, old.nullable) == (new.required, new.nullable) {
+            if options(self.old, old) != options(self.new, new) {
+                let detail = self.types(old, new);
+                let class = (Source::Breaking, Running::Decodes);
+                self.push(What::Field, &old.key, How::Changed, detail, class);
+            }
+            return;
+        }
+        let rust_same = same && options(self.old, old) == options(self.new, new);
+        let new_differs = self.has_new() && (old.required != new.required || (old.required && !rust_same));
+        let source = if !rust_same || new_differs { Source::Breaking } else { Source::Additive };
+        let mut words = Vec::new();
+        if !rust_same {
+            words.push(self.types(old, new));
+        }
+        match (old.required, new.required) {
+            (true, false) => words.push("no longer required".to_owned()),
+            (false, true) => words.push("now required".to_owned()),
+            _ => {}
+        }
+        match (old.nullable, new.nullable) {
+            (true, false) => words.push("no longer `null`".to_owned()),
+            (false, true) => words.push("may be `null`".to_owned()),
+            _ => {}
+        }
+        let class = (source, self.field_running(old, new));
+        self.push(What::Field, &old.key, How::Changed, words.join(", "), class);
+        self.mark_new(new_differs);
+        if let Some(last) = self.changes.last_mut() {
+            last.itself = !rust_same;
+        }
+    }
+
+    fn types(&self, old: &Field, new: &Field) -> String {
+        format!("{} → {}", rust_field(self.old, old), rust_field(self.new, new))
+    }
+
+    fn field_running(&self, old: &'s Field, new: &'s Field) -> Running {
+        let read = match plain(old) && !plain(new) {
+            true => Running::Malformed,
+            false => self.pair.reads(&old.ty, &new.ty),
+        };
+        let left_out = new.required && !old.required;
+        let taken = match left_out || (old.nullable && !new.nullable) {
+            true => Running::Refused,
+            false => self.pair.takes(&old.ty, &new.ty),
+        };
+        self.running(read, taken)
+    }
+
+    /// The parameters of `new` stand in the order of the schema, which is all that this order means.
+    fn order(&mut self, old: &'s [Field], new: &'s [Field]) {
+        let required = |fields: &'s [Field], others: &'s [Field]| -> Vec<&'s Field> {
+            let both = |field: &&Field| {
+                field.required && others.iter().any(|other| other.required && other.key == field.key)
+            };
+            fields.iter().filter(both).collect()
+        };
+        let (before, after) = (required(old, new), required(new, old));
+        let keys = |fields: &[&Field]| fields.iter().map(|field| field.key.clone()).collect::<Vec<_>>();
+        if !self.has_new() || keys(&before) == keys(&after) {
+            return;
+        }
+        // What compiles nevertheless is worse: each of two strings is taken for the other.
+        let same = before.iter().zip(&after).all(|(old, new)| self.pair.same(&old.ty, &new.ty));
+        let source = if same { Source::Behaviour } else { Source::Breaking };
+        let order = keys(&after).join(", ");
+        let detail = format!("`new` takes its parameters in another order: {order}");
+        self.push(What::Type, "", How::Changed, detail, (source, Running::Decodes));
+        self.mark_new(!same);
+        if let Some(last) = self.changes.last_mut() {
+            last.itself = false;
+        }
+    }
+
+    fn constants(&mut self, old: &BTreeMap<String, Constant>, new: &BTreeMap<String, Constant>) {
+        let text = |constant: &Constant| match constant {
+            Constant::String(value) => format!("\"{value}\""),
+            Constant::Bool(value) => value.to_string(),
+        };
+        let keys = old.keys().chain(new.keys().filter(|key| !old.contains_key(*key)));
+        for key in keys {
+            let (how, detail) = match (old.get(key), new.get(key)) {
+                (Some(old), Some(new)) if old != new => {
+                    (How::Changed, format!("{} → {}", text(old), text(new)))
+                }
+                (Some(old), None) => (How::Removed, format!("always {}", text(old))),
+                (None, Some(new)) => (How::Added, format!("always {}", text(new))),
+                _ => continue,
+            };
+            let sent = if how == How::Removed { Running::Decodes } else { Running::Refused };
+            // Constants are written and not looked at when they are read.
+            let class = (Source::Behaviour, self.running(Running::Decodes, sent));
+            self.push(What::Field, key, how, detail, class);
+        }
+    }
+
+    fn rest(&mut self, old: Option<&'s Ty>, new: Option<&'s Ty>) {
+        let (how, detail, class) = match (old, new) {
+            (Some(old), None) => (
+                How::Removed,
+                format!("any other keys, of {}", rust(old)),
+                (Source::Breaking, Running::Decodes),
+            ),
+            (None, Some(new)) => (
+                How::Added,
+                format!("any other keys, of {}", rust(new)),
+                (Source::Additive, Running::Decodes),
+            ),
+            (Some(old), Some(new)) if !self.pair.same(old, new) => {
+                let running = self.running(self.pair.reads(old, new), self.pair.takes(old, new));
+                (How::Changed, format!("{} → {}", rust(old), rust(new)), (Source::Breaking, running))
+            }
+            _ => return,
+        };
+        self.push(What::Field, "rest", how, detail, class);
+    }
+
+    fn values(&mut self, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) {
+        let names = |of: &BTreeMap<String, String>| of.values().cloned().collect::<Vec<_>>();
+        let renamed = self.renamed_variants(&names(old), &names(new));
+        for (value, name) in old.iter().filter(|(value, _)| !new.contains_key(*value)) {
+            // Another spelling may have the same name in Rust.
+            match new.iter().find(|(_, other)| *other == name) {
+                Some((now, _)) => {
+                    let class = (Source::Behaviour, self.running(Running::Unknown, Running::Refused));
+                    let detail = format!("written \"{now}\", was \"{value}\"");
+                    self.push(What::Variant, name, How::Changed, detail, class);
+                }
+                None => self.variant_gone(name, format!("\"{value}\""), renamed.get(name)),
+            }
+        }
+        for (value, name) in new.iter().filter(|(value, _)| !old.contains_key(*value)) {
+            if !old.values().any(|other| other == name) && !renamed.values().any(|other| other == name) {
+                self.variant_came(name, format!("\"{value}\""));
+            }
+        }
+    }
+
+    fn variants(&mut self, old: &'s BTreeMap<String, Variant>, new: &'s BTreeMap<String, Variant>) {
+        let names = |of: &BTreeMap<String, Variant>| of.keys().cloned().collect::<Vec<_>>();
+        let renamed = self.renamed_variants(&names(old), &names(new));
+        for (name, before) in old {
+            let Some(after) = new.get(name) else {
+                self.variant_gone(name, rust(&before.ty), renamed.get(name));
+                continue;
+            };
+            if !self.pair.same(&before.ty, &after.ty) {
+                let (old, new) = (&before.ty, &after.ty);
+                let running = self.running(self.pair.reads(old, new), self.pair.takes(old, new));
+                let detail = format!("{} → {}", rust(old), rust(new));
+                self.push(What::Variant, name, How::Changed, detail, (Source::Breaking, running));
+            } else if before.told_by != after.told_by {
+                let class = (Source::Behaviour, self.running(Running::Unknown, Running::Decodes));
+                let detail = format!("told by {}, was {}", after.told_by, before.told_by);
+                self.push(What::Variant, name, How::Changed, detail, class);
+            }
+        }
+        for (name, after) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
+            if !renamed.values().any(|other| other == name) {
+                self.variant_came(name, rust(&after.ty));
+            }
+        }
+    }
+
+    /// Variants that are gone by what they look to be called now.
+    fn renamed_variants(&self, old: &[String], new: &[String]) -> BTreeMap<String, String> {
+        let gone = old.iter().filter(|name| !new.contains(name));
+        let came: Vec<&String> = new.iter().filter(|name| !old.contains(name)).collect();
+        let renamed = gone.filter_map(|name| {
+            let now = came.iter().find(|now| self.pair.reworded(name, now))?;
+            Some((name.clone(), (*now).clone()))
+        });
+        renamed.collect()
+    }
+
+    fn variant_gone(&mut self, name: &str, detail: String, now: Option<&String>) {
+        let unknown = if now.is_some() { Running::Unknown } else { Running::Decodes };
+        let class = (Source::Breaking, self.running(unknown, Running::Refused));
+        let (how, detail) =
+            if now.is_some() { (How::Renamed, String::new()) } else { (How::Removed, detail) };
+        self.push(What::Variant, name, how, detail, class);
+        if let Some(last) = self.changes.last_mut() {
+            last.to = now.cloned();
+        }
+    }
+
+    fn variant_came(&mut self, name: &str, detail: String) {
+        let class = (Source::Additive, self.running(Running::Unknown, Running::Decodes));
+        self.push(What::Variant, name, How::Added, detail, class);
+    }
+}
+
+/// Whether limits came or changed that a value may fail; a default is none.
+fn stricter(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
+    new.iter().any(|(key, value)| key != "default" && old.get(key) != Some(value))
+}
+
+/// The limits that differ, such as `maxLength: 10 → 20`.
+fn limits(old: &Map<String, Value>, new: &Map<String, Value>) -> String {
+    let text = |value: Option<&Value>| value.map_or("none".to_owned(), Value::to_string);
+    let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let differ = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
+    let words = differ.map(|key| format!("{key}: {} → {}", text(old.get(key)), text(new.get(key))));
+    words.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,247 @@
+//! Has the compiler check the verdicts: a program that uses every generated item of the older set is compiled with
+//! the code of the newer one, and what fails must be what was called breaking.
+
+mod items;
+mod stub;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use copilot_session_codegen::survey::{Shape, Survey};
+use serde_json::Value;
+
+use self::items::{Kind, Use};
+use super::change::{Change, How, Source, What};
+use crate::{cargo, paths};
+
+/// The file whose lines are the uses.
+const PROBE: &str = "src/probe.rs";
+/// How many disagreements are shown.
+const SHOWN: usize = 40;
+
+/// What came of a probe.
+#[derive(Debug)]
+pub struct Outcome {
+    pub uses: usize,
+    pub failed: usize,
+    /// Called breaking, and compiles.
+    pub too_strict: Vec<String>,
+    /// Not called breaking, and does not compile.
+    pub missed: Vec<String>,
+}
+
+impl Outcome {
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "{} uses of the older set, of which {} do not compile with the newer; {} called breaking compile, \
+             {} not called so do not\n",
+            self.uses,
+            self.failed,
+            self.too_strict.len(),
+            self.missed.len()
+        );
+        for (what, list) in [("compiles: ", &self.too_strict), ("missed: ", &self.missed)] {
+            for line in list.iter().take(SHOWN) {
+                text += &format!("  {what}{line}\n");
+            }
+        }
+        text
+    }
+
+    pub fn agrees(&self) -> bool {
+        self.too_strict.is_empty() && self.missed.is_empty()
+    }
+}
+
+/// Source files by path.
+pub type Files = BTreeMap<String, String>;
+
+/// Compiles the uses of the older files with the newer ones, and compares what fails with the changes.
+pub fn run(folder: &Path, old: &Survey, changes: &[Change], from: &Files, to: &Files) -> Result<Outcome> {
+    let uses = items::all(from)?;
+    write_crate(folder, from, &uses)?;
+    let own = check(folder, uses.len())?;
+    if let Some(first) = own.iter().next() {
+        bail!("the probe does not compile with its own set: {}", uses[*first].source);
+    }
+    write_crate(folder, to, &uses)?;
+    let failed = check(folder, uses.len())?;
+    let verdicts = Verdicts::new(old, changes);
+    let mut outcome =
+        Outcome { uses: uses.len(), failed: failed.len(), too_strict: Vec::new(), missed: Vec::new() };
+    for (index, item) in uses.iter().enumerate() {
+        // The supplement is the same for both sets, but for what it refers to, and is not compared.
+        if old.types.get(&item.owner).is_some_and(|ty| ty.supplement) {
+            continue;
+        }
+        let told = format!("{:?} {} {}", item.kind, item.owner, item.name);
+        match (verdicts.breaks(item), failed.contains(&index)) {
+            (true, false) => outcome.too_strict.push(told),
+            (false, true) => outcome.missed.push(told),
+            _ => {}
+        }
+    }
+    Ok(outcome)
+}
+
+/// Writes a crate with the generated files, what they need around them, and a function for each use.
+fn write_crate(folder: &Path, files: &Files, uses: &[Use]) -> Result<()> {
+    let source = folder.join("src");
+    if source.exists() {
+        fs::remove_dir_all(&source).with_context(|| format!("cannot remove {}", source.display()))?;
+    }
+    let put = |path: &str, text: &str| -> Result<()> {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    };
+    put("Cargo.toml", stub::MANIFEST)?;
+    // The same versions as in the workspace, which are there.
+    put("Cargo.lock", &fs::read_to_string(paths::repo_root().join("Cargo.lock"))?)?;
+    put("src/lib.rs", stub::LIB)?;
+    put("src/generated.rs", stub::GENERATED)?;
+    put("src/event.rs", stub::EVENT)?;
+    put("src/rpc.rs", stub::RPC)?;
+    for (path, text) in wire()? {
+        put(&format!("src/{path}"), &text)?;
+    }
+    for (path, text) in files {
+        put(&format!("src/generated/{path}"), text)?;
+    }
+    let lines = uses.iter().enumerate().map(|(index, item)| format!("fn u{index}({} }}\n", item.source));
+    put(PROBE, &lines.collect::<String>())
+}
+
+/// The SDK's own code for JSON, which the generated types stand on.
+fn wire() -> Result<Vec<(String, String)>> {
+    let sdk = paths::repo_root().join("sdk/src");
+    let inner = fs::read_dir(sdk.join("wire"))?.map(|entry| Ok(entry?.path()));
+    let mut paths: Vec<PathBuf> = inner.collect::<Result<_>>()?;
+    paths.push(sdk.join("wire.rs"));
+    let text = |path: PathBuf| {
+        let name = path.strip_prefix(&sdk)?.to_string_lossy().into_owned();
+        Ok((name, fs::read_to_string(&path)?))
+    };
+    paths.into_iter().map(text).collect()
+}
+
+/// Compiles the crate, and returns the uses that fail.
+fn check(folder: &Path, uses: usize) -> Result<BTreeSet<usize>> {
+    let mut command = cargo::anywhere();
+    command.args(["check", "--quiet", "--message-format=json", "--features=testing", "--target-dir"]);
+    command.arg(folder.join("target")).current_dir(folder);
+    // What is set for the workspace's own compiler is not meant for this crate.
+    command.env_remove("CARGO_MANIFEST_DIR");
+    let output = command.output().context("cannot run cargo")?;
+    let mut failed = BTreeSet::new();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let message: Value = serde_json::from_str(line).unwrap_or_default();
+        let message = &message["message"];
+        if message["level"] != "error" {
+            continue;
+        }
+        for span in
+            message["spans"].as_array().into_iter().flatten().filter(|span| span["is_primary"] == true)
+        {
+            let line = span["line_start"].as_u64().and_then(|line| usize::try_from(line).ok()).unwrap_or(0);
+            let path = span["file_name"].as_str().unwrap_or_default().replace('\\', "/");
+            ensure!(
+                path.ends_with(PROBE) && (1..=uses).contains(&line),
+                "the generated code does not compile: {}",
+                message["rendered"].as_str().unwrap_or_default()
+            );
+            failed.insert(line - 1);
+        }
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success() || !failed.is_empty(), "cargo check failed: {stderr}");
+    Ok(failed)
+}
+
+/// What is called breaking, by what a use says of itself.
+struct Verdicts {
+    /// Types whose name is gone.
+    gone: BTreeSet<String>,
+    /// Types that are something else, with all that is in them.
+    other: BTreeSet<String>,
+    aliases: BTreeSet<String>,
+    /// Types that are no longer made.
+    unmade: BTreeSet<String>,
+    /// Types whose `new` has other parameters.
+    new: BTreeSet<String>,
+    /// Fields and variants by owner and plain name; methods by name; events by variant.
+    parts: BTreeSet<(String, String)>,
+    methods: BTreeSet<String>,
+    events: BTreeSet<String>,
+}
+
+impl Verdicts {
+    fn new(old: &Survey, changes: &[Change]) -> Self {
+        let names = || BTreeSet::new();
+        let aliases = old.types.iter().filter(|(_, ty)| matches!(ty.shape, Shape::Alias(_)));
+        let mut verdicts = Self {
+            gone: names(),
+            other: names(),
+            aliases: aliases.map(|(name, _)| name.clone()).collect(),
+            unmade: names(),
+            new: names(),
+            parts: BTreeSet::new(),
+            methods: names(),
+            events: names(),
+        };
+        for change in changes.iter().filter(|change| change.source == Source::Breaking) {
+            verdicts.add(old, change);
+        }
+        verdicts
+    }
+
+    fn add(&mut self, old: &Survey, change: &Change) {
+        let owner = change.owner().map_or(change.item.as_str(), |(owner, _)| owner).to_owned();
+        if change.new {
+            self.new.insert(owner.clone());
+        }
+        match (change.what, change.how) {
+            (What::Type, How::Removed | How::Renamed) => drop(self.gone.insert(owner)),
+            (What::Type, _) if change.unmade => drop(self.unmade.insert(owner)),
+            (What::Type, _) if change.itself => drop(self.other.insert(owner)),
+            (What::Field | What::Variant, _) if change.itself => {
+                let part = change.owner().map_or("", |(_, part)| part);
+                self.parts.insert((owner, plain(part)));
+            }
+            (What::Method, _) => drop(self.methods.insert(owner)),
+            (What::Event, _) => {
+                self.events.extend(old.events.get(&change.item).map(|event| event.variant.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a use is called breaking.
+    fn breaks(&self, item: &Use) -> bool {
+        let part = || self.parts.contains(&(item.owner.clone(), plain(&item.name)));
+        let other = self.other.contains(&item.owner);
+        let unmade = self.unmade.contains(&item.owner);
+        let itself = match item.kind {
+            Kind::Type => other && self.aliases.contains(&item.owner),
+            Kind::New => other || unmade || self.new.contains(&item.owner),
+            Kind::Setter => other || unmade || part(),
+            Kind::Field | Kind::Variant => other || part(),
+            Kind::Call | Kind::Marker => self.methods.contains(&item.owner),
+            Kind::Event => self.events.contains(&item.name),
+        };
+        itself || item.names.iter().any(|name| self.gone.contains(name))
+    }
+}
+
+/// A name without what Rust and the wire spell differently.
+fn plain(name: &str) -> String {
+    name.trim_start_matches("r#")
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}

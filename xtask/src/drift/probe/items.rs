@@ -1,0 +1,247 @@
+//! Every item of generated source, with a function that uses it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use quote::{ToTokens, quote};
+use syn::visit::Visit;
+use syn::{Fields, FnArg, ImplItem, Item, Type};
+
+/// What an item is, in the generator's terms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    Type,
+    Field,
+    New,
+    Setter,
+    Variant,
+    /// A method that we call, by its name on the wire.
+    Call,
+    /// A method that the CLI calls on us.
+    Marker,
+    Event,
+}
+
+/// An item, and source that uses it.
+#[derive(Debug)]
+pub struct Use {
+    pub kind: Kind,
+    /// The type it is a part of; the wire's name of a method.
+    pub owner: String,
+    /// Its name there.
+    pub name: String,
+    /// The generated types that the source names.
+    pub names: Vec<String>,
+    pub source: String,
+}
+
+/// The uses of everything in generated files.
+pub fn all(files: &BTreeMap<String, String>) -> Result<Vec<Use>> {
+    let mut uses = Vec::new();
+    for (path, text) in files {
+        let file = syn::parse_file(text).with_context(|| format!("cannot parse {path}"))?;
+        let module = path.trim_end_matches(".rs").replace('/', "::");
+        for item in &file.items {
+            if path.starts_with("types/") {
+                of_types(item, &mut uses);
+            } else if path.starts_with("session_rpc") || path.starts_with("server_rpc") {
+                of_calls(item, &module, &mut uses);
+            } else if path.starts_with("methods/") {
+                of_markers(item, &module, &mut uses);
+            } else if path == "session_event.rs" {
+                of_events(item, &mut uses);
+            }
+        }
+    }
+    Ok(uses)
+}
+
+/// The generated types that a type names.
+fn named(types: &[&Type]) -> Vec<String> {
+    struct Names(Vec<String>);
+    impl Visit<'_> for Names {
+        fn visit_path_segment(&mut self, segment: &syn::PathSegment) {
+            const OTHERS: &[&str] =
+                &["String", "Option", "Vec", "Into", "BTreeMap", "Value", "Box", "SessionEvent", "Self"];
+            let name = segment.ident.to_string();
+            if name.starts_with(char::is_uppercase) && !OTHERS.contains(&name.as_str()) {
+                self.0.push(name);
+            }
+            syn::visit::visit_path_segment(self, segment);
+        }
+    }
+    let mut names = Names(Vec::new());
+    types.iter().for_each(|ty| names.visit_type(ty));
+    names.0
+}
+
+/// A type from outside of the generated modules: what is imported there is named by its path.
+fn outside(ty: &Type) -> String {
+    let mut ty = ty.clone();
+    struct Paths;
+    impl syn::visit_mut::VisitMut for Paths {
+        fn visit_path_mut(&mut self, path: &mut syn::Path) {
+            syn::visit_mut::visit_path_mut(self, path);
+            let first = path.segments.first().map(|segment| segment.ident.to_string()).unwrap_or_default();
+            let own = path.segments.len() == 1
+                && first.starts_with(char::is_uppercase)
+                && !["String", "Option", "Vec", "Into", "Box", "Self"].contains(&first.as_str());
+            if own && first == "SessionEvent" {
+                path.segments.insert(0, syn::parse_quote!(event));
+                path.segments.insert(0, syn::parse_quote!(crate));
+            } else if own {
+                path.segments.insert(0, syn::parse_quote!(types));
+                path.segments.insert(0, syn::parse_quote!(crate));
+            } else if first == "types" {
+                path.segments.insert(0, syn::parse_quote!(crate));
+            }
+        }
+    }
+    syn::visit_mut::VisitMut::visit_type_mut(&mut Paths, &mut ty);
+    ty.to_token_stream().to_string()
+}
+
+fn of_types(item: &Item, uses: &mut Vec<Use>) {
+    let mut add = |kind: Kind, owner: &str, name: &str, types: &[&Type], source: String| {
+        let mut names = named(types);
+        names.push(owner.to_owned());
+        uses.push(Use { kind, owner: owner.to_owned(), name: name.to_owned(), names, source });
+    };
+    match item {
+        Item::Struct(item) => {
+            let owner = item.ident.to_string();
+            add(Kind::Type, &owner, "", &[], format!("_: &crate::types::{owner}) {{"));
+            let Fields::Named(fields) = &item.fields else { return };
+            for field in &fields.named {
+                let name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
+                let ty = outside(&field.ty);
+                let source = format!("x: &crate::types::{owner}) {{ let _: &{ty} = &x.{name};");
+                add(Kind::Field, &owner, &name, &[&field.ty], source);
+            }
+        }
+        Item::Enum(item) => {
+            let owner = item.ident.to_string();
+            add(Kind::Type, &owner, "", &[], format!("_: &crate::types::{owner}) {{"));
+            for variant in item.variants.iter().filter(|variant| variant.ident != "Unrecognized") {
+                let name = variant.ident.to_string();
+                let path = format!("crate::types::{owner}::{name}");
+                match variant.fields.iter().next() {
+                    Some(field) => {
+                        let ty = outside(&field.ty);
+                        let source = format!("x: {ty}) {{ let _ = {path}(x);");
+                        add(Kind::Variant, &owner, &name, &[&field.ty], source);
+                    }
+                    None => add(Kind::Variant, &owner, &name, &[], format!(") {{ let _ = {path};")),
+                }
+            }
+        }
+        Item::Type(item) => {
+            let owner = item.ident.to_string();
+            let ty = outside(&item.ty);
+            let source = format!("x: &crate::types::{owner}) {{ let _: &{ty} = x;");
+            add(Kind::Type, &owner, "", &[&item.ty], source);
+        }
+        Item::Impl(item) if item.trait_.is_none() => {
+            let owner = item.self_ty.to_token_stream().to_string();
+            for function in item.items.iter().filter_map(|item| match item {
+                ImplItem::Fn(function) => Some(function),
+                _ => None,
+            }) {
+                let name = function.sig.ident.to_string();
+                let arguments = function.sig.inputs.iter().filter_map(|argument| match argument {
+                    FnArg::Typed(argument) => Some(&*argument.ty),
+                    FnArg::Receiver(_) => None,
+                });
+                // A string stands for what goes into one.
+                let types: Vec<&Type> = arguments.collect();
+                let given = |(index, ty): (usize, &&Type)| match ty {
+                    Type::ImplTrait(_) => format!("a{index}: String"),
+                    ty => format!("a{index}: {}", outside(ty)),
+                };
+                let params: Vec<String> = types.iter().enumerate().map(given).collect();
+                let values: Vec<String> = (0..types.len()).map(|index| format!("a{index}")).collect();
+                let (params, values) = (params.join(", "), values.join(", "));
+                let is_new = function.sig.receiver().is_none();
+                let source = if is_new {
+                    format!("{params}) {{ let _ = crate::types::{owner}::{name}({values});")
+                } else {
+                    format!("x: crate::types::{owner}, {params}) {{ let _ = x.{name}({values});")
+                };
+                add(if is_new { Kind::New } else { Kind::Setter }, &owner, &name, &types, source);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The handles of namespaces: their functions say in their docs which method they call.
+fn of_calls(item: &Item, module: &str, uses: &mut Vec<Use>) {
+    let Item::Impl(item) = item else { return };
+    let handle = item.self_ty.to_token_stream().to_string().replace("'a", "'_");
+    for function in item.items.iter().filter_map(|item| match item {
+        ImplItem::Fn(function) => Some(function),
+        _ => None,
+    }) {
+        let docs = function.attrs.iter().map(|attribute| attribute.to_token_stream().to_string());
+        let wire = docs
+            .filter_map(|doc| Some(doc.split_once("Wire method `")?.1.split('`').next()?.to_owned()))
+            .next();
+        let Some(wire) = wire else { continue };
+        let params = function.sig.inputs.iter().find_map(|argument| match argument {
+            FnArg::Typed(argument) => Some(&*argument.ty),
+            FnArg::Receiver(_) => None,
+        });
+        let syn::ReturnType::Type(_, result) = &function.sig.output else { continue };
+        let result_text = outside(result).replace("crate :: types :: Call", "crate :: rpc :: Call");
+        let name = function.sig.ident.to_string();
+        let (given, value) = match params {
+            Some(params) => (format!(", p: {}", outside(params)), "p"),
+            None => (String::new(), ""),
+        };
+        let source =
+            format!("h: crate::{module}::{handle}{given}) {{ let _: {result_text} = h.{name}({value});");
+        let mut names = named(&params.into_iter().chain([&**result]).collect::<Vec<_>>());
+        names.retain(|name| name != "Call");
+        uses.push(Use { kind: Kind::Call, owner: wire, name: String::new(), names, source });
+    }
+}
+
+/// The methods that the CLI calls on us, and what it tells us.
+fn of_markers(item: &Item, module: &str, uses: &mut Vec<Use>) {
+    let Item::Impl(item) = item else { return };
+    let Some((_, of, _)) = &item.trait_ else { return };
+    let marker = item.self_ty.to_token_stream().to_string();
+    let mut wire = String::new();
+    let (mut bounds, mut types) = (Vec::new(), Vec::new());
+    for part in &item.items {
+        match part {
+            ImplItem::Const(part) => {
+                wire = part.expr.to_token_stream().to_string().trim_matches('"').to_owned()
+            }
+            ImplItem::Type(part) => {
+                bounds.push(format!("{} = {}", part.ident, outside(&part.ty)));
+                types.push(&part.ty);
+            }
+            _ => {}
+        }
+    }
+    let of = quote!(#of);
+    let bounds = bounds.join(", ");
+    let source = format!(") where crate::{module}::{marker}: {of}<{bounds}> {{");
+    uses.push(Use { kind: Kind::Marker, owner: wire, name: marker, names: named(&types), source });
+}
+
+fn of_events(item: &Item, uses: &mut Vec<Use>) {
+    let Item::Enum(item) = item else { return };
+    for variant in &item.variants {
+        let name = variant.ident.to_string();
+        let Some(field) = variant.fields.iter().next() else { continue };
+        if ["Unrecognized", "Malformed"].contains(&name.as_str()) {
+            continue;
+        }
+        let ty = outside(&field.ty);
+        let source = format!("x: {ty}) {{ let _ = crate::session_event::SessionEventData::{name}(x);");
+        let names = named(&[&field.ty]);
+        uses.push(Use { kind: Kind::Event, owner: String::new(), name, names, source });
+    }
+}

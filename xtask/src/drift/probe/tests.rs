@@ -1,0 +1,152 @@
+//! The compiler's word on changes of every kind, in two small sets.
+
+use copilot_session_codegen::Input;
+use copilot_session_codegen::survey::{source, survey};
+use serde_json::{Value, json};
+
+use super::super::compare::compare;
+use super::{Files, run};
+use copilot_session_codegen::survey::Survey;
+
+fn set(parts: &Value) -> (Survey, Files) {
+    let api = parts["api"].to_string();
+    let events = parts["events"].to_string();
+    let supplement = json!({"definitions": {}}).to_string();
+    let input = Input { version: "0.0.0", api: &api, events: &events, supplement: &supplement };
+    (survey(input).expect("it is read"), source(input).expect("it generates"))
+}
+
+fn object(properties: Value, required: &[&str]) -> Value {
+    json!({"type": "object", "properties": properties, "required": required})
+}
+
+/// A set in which each of the given definitions is sent and received, beside what each set has of its own.
+fn parts(both: Value, received: Value, mut api: Value, events: &[&str]) -> Value {
+    let mut definitions = both.as_object().expect("an object").clone();
+    for (name, definition) in &both.as_object().expect("an object").clone() {
+        let reference = json!({"$ref": format!("#/definitions/{name}")});
+        let method = format!("use.{}", name.to_lowercase());
+        api["server"]["use"][name.to_lowercase()] =
+            json!({"rpcMethod": method, "params": reference, "result": reference});
+        definitions.insert(name.clone(), definition.clone());
+    }
+    for (name, definition) in received.as_object().expect("an object") {
+        let method = format!("get.{}", name.to_lowercase());
+        let reference = json!({"$ref": format!("#/definitions/{name}")});
+        api["server"]["get"][name.to_lowercase()] = json!({"rpcMethod": method, "result": reference});
+        definitions.insert(name.clone(), definition.clone());
+    }
+    api["definitions"] = Value::Object(definitions);
+    let mut all = json!({"SessionEvent": {"anyOf": []}});
+    for name in events {
+        all[format!("{name}Event")] = object(
+            json!({"type": {"const": name}, "data": object(json!({"a": {"type": "string"}}), &["a"])}),
+            &[],
+        );
+        let reference = json!({"$ref": format!("#/definitions/{name}Event")});
+        all["SessionEvent"]["anyOf"].as_array_mut().expect("a list").push(reference);
+    }
+    json!({"api": api, "events": {"definitions": all}})
+}
+
+fn older() -> Value {
+    let text = || json!({"type": "string"});
+    let nullable = || json!({"anyOf": [text(), {"type": "null"}]});
+    let both = json!({
+        "Gone": object(json!({"a": text()}), &["a"]),
+        "FieldGone": object(json!({"a": text(), "b": text()}), &["a"]),
+        "RequiredCame": object(json!({"a": text()}), &["a"]),
+        "OptionalCame": object(json!({"a": text()}), &["a"]),
+        "RequiredWent": object(json!({"a": text(), "b": text()}), &["a", "b"]),
+        "Demanded": object(json!({"a": text(), "b": text()}), &["a"]),
+        "Allowed": object(json!({"a": text(), "b": text()}), &["a", "b"]),
+        "MayBeNull": object(json!({"a": text()}), &[]),
+        "NullToNothing": object(json!({"a": nullable(), "b": text()}), &["a", "b"]),
+        "Retyped": object(json!({"a": text(), "b": {"type": "integer"}}), &["a"]),
+        "Swapped": object(json!({"a": text(), "b": {"type": "boolean"}}), &["a", "b"]),
+        "SwappedAlike": object(json!({"a": text(), "b": text()}), &["a", "b"]),
+        "Value": {"type": "string", "enum": ["x", "y"]},
+        "Union": {"anyOf": [
+            object(json!({"kind": {"const": "one"}, "a": text()}), &["kind"]),
+            object(json!({"kind": {"const": "two"}, "a": text()}), &["kind"]),
+        ]},
+        "ToUnion": object(json!({"a": text()}), &["a"]),
+        "ToEnum": text(),
+        "Holder": object(json!({"a": {"$ref": "#/definitions/Gone"}}), &["a"]),
+        "Inline": object(json!({"a": object(json!({"b": text()}), &[])}), &["a"]),
+        "Rest": {"type": "object", "properties": {"a": text()}, "additionalProperties": text()},
+    });
+    let received = json!({
+        "ReadGone": object(json!({"a": text()}), &["a"]),
+        "ReadRequiredCame": object(json!({"a": text()}), &["a"]),
+        "ReadMayBeNull": object(json!({"a": text()}), &[]),
+        "ReadNullToNothing": object(json!({"a": nullable()}), &["a"]),
+    });
+    let api = json!({
+        "server": {"x": {
+            "went": {"rpcMethod": "x.went"},
+            "moved": {"rpcMethod": "x.moved"},
+            "asks": {"rpcMethod": "x.asks"},
+        }},
+        "clientGlobal": {"asked": {"rpcMethod": "asked.thing", "params": object(json!({"a": text()}), &["a"])}},
+    });
+    parts(both, received, api, &["stays.here", "goes.away"])
+}
+
+fn newer() -> Value {
+    let text = || json!({"type": "string"});
+    let both = json!({
+        "Arrived": object(json!({"z": {"type": "boolean"}}), &["z"]),
+        "FieldGone": object(json!({"a": text()}), &["a"]),
+        "RequiredCame": object(json!({"a": text(), "b": text()}), &["a", "b"]),
+        "OptionalCame": object(json!({"a": text(), "b": text()}), &["a"]),
+        "RequiredWent": object(json!({"a": text()}), &["a"]),
+        "Demanded": object(json!({"a": text(), "b": text()}), &["a", "b"]),
+        "Allowed": object(json!({"a": text(), "b": text()}), &["a"]),
+        "MayBeNull": object(json!({"a": {"anyOf": [text(), {"type": "null"}]}}), &[]),
+        "NullToNothing": object(json!({"a": text(), "b": text()}), &["b"]),
+        "Retyped": object(json!({"a": text(), "b": {"type": "number"}}), &["a"]),
+        "Swapped": object(json!({"b": {"type": "boolean"}, "a": text()}), &["a", "b"]),
+        "SwappedAlike": object(json!({"b": text(), "a": text()}), &["a", "b"]),
+        "Value": {"type": "string", "enum": ["x", "z"]},
+        "Union": {"anyOf": [
+            object(json!({"kind": {"const": "one"}, "a": text()}), &["kind"]),
+            object(json!({"kind": {"const": "three"}, "q": text()}), &["kind"]),
+        ]},
+        "ToUnion": {"anyOf": [
+            object(json!({"kind": {"const": "one"}, "a": text()}), &["kind", "a"]),
+            object(json!({"kind": {"const": "two"}, "a": text()}), &["kind", "a"]),
+        ]},
+        "ToEnum": {"type": "string", "enum": ["x", "y"]},
+        "Holder": object(json!({"a": {"$ref": "#/definitions/Arrived"}}), &["a"]),
+        "Named": object(json!({"b": text()}), &[]),
+        "Inline": object(json!({"a": {"$ref": "#/definitions/Named"}}), &["a"]),
+        "Rest": {"type": "object", "properties": {"a": text()}},
+    });
+    let received = json!({
+        "ReadGone": object(json!({}), &[]),
+        "ReadRequiredCame": object(json!({"a": text(), "b": text()}), &["a", "b"]),
+        "ReadMayBeNull": object(json!({"a": {"anyOf": [text(), {"type": "null"}]}}), &[]),
+        "ReadNullToNothing": object(json!({"a": text()}), &[]),
+    });
+    let api = json!({
+        "server": {"x": {"asks": {"rpcMethod": "x.asks", "params": object(json!({"a": text()}), &[])}}},
+        "session": {"x": {"moved": {"rpcMethod": "x.moved"}}},
+        "clientGlobal": {"asked": {"rpcMethod": "asked.thing", "params": object(json!({"a": text()}), &[])}},
+    });
+    parts(both, received, api, &["stays.here", "comes.new"])
+}
+
+#[test]
+fn the_compiler_agrees_on_changes_of_every_kind() {
+    let ((old, from), (new, to)) = (set(&older()), set(&newer()));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let changes = compare(&old, &new).changes;
+    let outcome = run(folder.path(), &old, &changes, &from, &to).expect("the compiler runs");
+    assert!(outcome.agrees(), "{}", outcome.text());
+    assert!(outcome.failed > 25 && outcome.failed < outcome.uses, "{}", outcome.text());
+    // Without the changes, all that fails is missed.
+    let ((old, from), (_, to)) = (set(&older()), set(&newer()));
+    let outcome = run(folder.path(), &old, &[], &from, &to).expect("the compiler runs");
+    assert_eq!(outcome.missed.len(), outcome.failed, "{}", outcome.text());
+}

@@ -1,0 +1,317 @@
+//! Which types, methods and events look as if they had only been renamed.
+//!
+//! A schema keeps no record of that, so it is told by place and shape: what stands where another stood and looks
+//! like it, or else what has the same shape and a similar name. Where one word gave way to another in many names,
+//! names that differ by these words alone are the same name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use copilot_session_codegen::survey::{Shape, Survey, Ty};
+
+use super::pair::Pair;
+
+/// How alike two shapes or names must be, of 1.
+const ALIKE: f64 = 0.5;
+/// The same for what does not stand in the same place, where only the shape and the name tell.
+const VERY_ALIKE: f64 = 0.8;
+
+/// How alike names must be for types that are less alike.
+const NAMES_ALIKE: f64 = 0.65;
+/// In how many names a word must have given way to another.
+const OFTEN: usize = 5;
+
+/// Methods or events of the older set by their likely new names.
+pub type Renamed<'s> = BTreeMap<&'s str, &'s str>;
+
+/// What looks renamed: methods, then events. The types go into the pair.
+pub fn find<'s>(pair: &mut Pair<'s>) -> (Renamed<'s>, Renamed<'s>) {
+    let methods = methods(pair);
+    let events = events(pair);
+    let mut open = Vec::new();
+    for (name, old) in &pair.old.methods {
+        let name = methods.get(name.as_str()).copied().unwrap_or(name);
+        if let Some(new) = pair.new.methods.get(name) {
+            open.extend([(&old.params, &new.params), (&old.result, &new.result)]);
+        }
+    }
+    for (name, old) in &pair.old.events {
+        let name = events.get(name.as_str()).copied().unwrap_or(name);
+        open.extend(pair.new.events.get(name).map(|new| (&old.data, &new.data)));
+    }
+    for (name, old) in &pair.old.types {
+        if let Some(new) = pair.new.types.get(name) {
+            open.extend(parts(&old.shape, &new.shape));
+        }
+    }
+    by_place(pair, open);
+    by_shape(pair);
+    (methods, events)
+}
+
+/// Goes through types that stand in the same place; those found alike have parts in the same places again.
+fn by_place<'s>(pair: &mut Pair<'s>, mut open: Vec<(&'s Ty, &'s Ty)>) {
+    while !open.is_empty() {
+        let mut best: BTreeMap<&str, (f64, &str)> = BTreeMap::new();
+        for (old, new) in open.drain(..) {
+            let (Some(old), Some(new)) = (old.named(), new.named()) else { continue };
+            if old == new || pair.new.types.contains_key(old) || pair.renamed.contains_key(old) {
+                continue;
+            }
+            let alike = likeness(pair.old, old, pair.new, new);
+            if alike >= ALIKE && best.get(old).is_none_or(|(other, _)| alike > *other) {
+                best.insert(old, (alike, new));
+            }
+        }
+        for (old, (_, new)) in best {
+            pair.renamed.insert(old, new);
+            if let (Some(old), Some(new)) = (pair.old.types.get(old), pair.new.types.get(new)) {
+                open.extend(parts(&old.shape, &new.shape));
+            }
+        }
+    }
+}
+
+/// Finds a type of the same shape and a similar name for each one that is gone without a trace.
+fn by_shape(pair: &mut Pair<'_>) {
+    let taken: BTreeSet<&str> = pair.renamed.values().copied().collect();
+    let gone = pair.old.types.iter().filter(|(name, _)| pair.counterpart(name).is_none());
+    let came = pair
+        .new
+        .types
+        .iter()
+        .filter(|(name, _)| !pair.old.types.contains_key(*name) && !taken.contains(name.as_str()));
+    let (gone, came): (Vec<_>, Vec<_>) = (gone.collect(), came.collect());
+    let mut found: BTreeMap<&str, &str> = BTreeMap::new();
+    for (old, ty) in gone {
+        let shapes = came.iter().filter(|(new, other)| {
+            let same = telling(&ty.shape) && other.shape == ty.shape;
+            let kind = std::mem::discriminant(&other.shape) == std::mem::discriminant(&ty.shape);
+            same || (kind && pair.reworded(old, new))
+        });
+        let named = shapes.map(|(new, _)| (pair.names_alike(old, new), new.as_str()));
+        let best = named.filter(|(alike, _)| *alike >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
+        if let Some((_, new)) = best
+            && !found.values().any(|taken| *taken == new)
+        {
+            found.insert(old, new);
+        }
+    }
+    pair.renamed.extend(found);
+}
+
+/// Whether a shape is more than what many types have.
+fn telling(shape: &Shape) -> bool {
+    match shape {
+        Shape::Record { constants, fields, .. } => constants.len() + fields.len() > 1,
+        Shape::Strings(values) => values.len() > 1,
+        Shape::Union { .. } => true,
+        Shape::Alias(_) => false,
+    }
+}
+
+fn methods<'s>(pair: &Pair<'s>) -> Renamed<'s> {
+    let alike = |old: &str, new: &str| {
+        let (from, to) = (&pair.old.methods[old], &pair.new.methods[new]);
+        if from.group != to.group {
+            return None;
+        }
+        if pair.reworded(old, new) {
+            return Some(1.0);
+        }
+        let types =
+            types_alike(pair, &from.params, &to.params).min(types_alike(pair, &from.result, &to.result));
+        if types < ALIKE || (from.params == Ty::Unit && from.result == Ty::Unit) {
+            return None;
+        }
+        let names = similarity(old, new);
+        // Where the names are much alike, the types need not be.
+        (types >= VERY_ALIKE || names >= NAMES_ALIKE).then_some(names)
+    };
+    matched(pair.old.methods.keys(), pair.new.methods.keys(), alike)
+}
+
+fn events<'s>(pair: &Pair<'s>) -> Renamed<'s> {
+    let alike = |old: &str, new: &str| {
+        let (from, to) = (&pair.old.events[old].data, &pair.new.events[new].data);
+        (pair.reworded(old, new) || types_alike(pair, from, to) >= VERY_ALIKE)
+            .then(|| pair.names_alike(old, new))
+    };
+    matched(pair.old.events.keys(), pair.new.events.keys(), alike)
+}
+
+/// Matches the names that went with those that came, the most alike first.
+fn matched<'s>(
+    old: impl Iterator<Item = &'s String> + Clone,
+    new: impl Iterator<Item = &'s String> + Clone,
+    alike: impl Fn(&str, &str) -> Option<f64>,
+) -> Renamed<'s> {
+    let all: BTreeSet<&str> = old.clone().map(String::as_str).collect();
+    let now: BTreeSet<&str> = new.map(String::as_str).collect();
+    let mut candidates = Vec::new();
+    for &gone in all.difference(&now) {
+        for &came in now.difference(&all) {
+            if let Some(alike) = alike(gone, came).filter(|alike| *alike >= ALIKE) {
+                candidates.push((alike, gone, came));
+            }
+        }
+    }
+    candidates.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut found: Renamed<'_> = BTreeMap::new();
+    for (_, gone, came) in candidates {
+        if !found.contains_key(gone) && !found.values().any(|taken| *taken == came) {
+            found.insert(gone, came);
+        }
+    }
+    found
+}
+
+fn types_alike(pair: &Pair<'_>, old: &Ty, new: &Ty) -> f64 {
+    match (old, new) {
+        (Ty::Named(old), Ty::Named(new)) => likeness(pair.old, old, pair.new, new),
+        (Ty::Option(old), Ty::Option(new))
+        | (Ty::List(old), Ty::List(new))
+        | (Ty::Map(old), Ty::Map(new)) => types_alike(pair, old, new),
+        (old, new) => f64::from(u8::from(old == new)),
+    }
+}
+
+/// How alike two types are, by what they are made of.
+fn likeness(old: &Survey, old_name: &str, new: &Survey, new_name: &str) -> f64 {
+    let (Some(old), Some(new)) = (old.types.get(old_name), new.types.get(new_name)) else {
+        return f64::from(u8::from(old_name == new_name));
+    };
+    match (&old.shape, &new.shape) {
+        (
+            Shape::Record { constants: old, fields: old_fields, .. },
+            Shape::Record { constants: new, fields: new_fields, .. },
+        ) => {
+            let old = old.keys().chain(old_fields.iter().map(|field| &field.key));
+            common(old.collect(), new.keys().chain(new_fields.iter().map(|field| &field.key)).collect())
+        }
+        (Shape::Strings(old), Shape::Strings(new)) => common(old.keys().collect(), new.keys().collect()),
+        (Shape::Union { variants: old, .. }, Shape::Union { variants: new, .. }) => {
+            common(old.keys().collect(), new.keys().collect())
+        }
+        (Shape::Alias(old), Shape::Alias(new)) => f64::from(u8::from(old == new)),
+        _ => 0.0,
+    }
+}
+
+/// How much of two sets is in both.
+fn common<T: Ord>(old: BTreeSet<T>, new: BTreeSet<T>) -> f64 {
+    match old.union(&new).count() {
+        0 => 1.0,
+        all => old.intersection(&new).count() as f64 / all as f64,
+    }
+}
+
+/// The names of methods, events and types that only the older set has, and those that only the newer has.
+pub fn gone_and_came(old: &Survey, new: &Survey) -> (BTreeSet<String>, BTreeSet<String>) {
+    let names = |survey: &Survey| -> BTreeSet<String> {
+        let names = survey.methods.keys().chain(survey.events.keys()).chain(survey.types.keys());
+        names.cloned().collect()
+    };
+    let (old, new) = (names(old), names(new));
+    (old.difference(&new).cloned().collect(), new.difference(&old).cloned().collect())
+}
+
+/// Which words gave way to which others in many names.
+pub fn words(gone: &BTreeSet<String>, came: &BTreeSet<String>) -> BTreeMap<String, String> {
+    // The names that came, by their words around each place.
+    let mut around: BTreeMap<(Vec<String>, usize), Vec<String>> = BTreeMap::new();
+    for name in came {
+        for (place, word, rest) in gaps(name) {
+            around.entry((rest, place)).or_default().push(word);
+        }
+    }
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for name in gone {
+        for (place, word, rest) in gaps(name) {
+            for now in around.get(&(rest, place)).into_iter().flatten() {
+                *counts.entry((word.clone(), now.clone())).or_default() += 1;
+            }
+        }
+    }
+    let mut best: BTreeMap<String, (usize, String)> = BTreeMap::new();
+    for ((old, new), count) in counts {
+        if count >= OFTEN && best.get(&old).is_none_or(|(other, _)| count > *other) {
+            best.insert(old, (count, new));
+        }
+    }
+    best.into_iter().map(|(old, (_, new))| (old, new)).collect()
+}
+
+/// Each word of a name of several, with its place and the other words.
+fn gaps(name: &str) -> Vec<(usize, String, Vec<String>)> {
+    let words = split(name);
+    let gap = |place: usize| {
+        let mut rest = words.clone();
+        let word = rest.remove(place);
+        (place, word, rest)
+    };
+    if words.len() < 2 { Vec::new() } else { (0..words.len()).map(gap).collect() }
+}
+
+/// The words of a name in lower case, parted by signs or by a capital letter.
+pub fn split(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for c in name.chars() {
+        if c.is_uppercase() || !c.is_alphanumeric() {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut()
+            && c.is_alphanumeric()
+        {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// How much two names have in common: their pairs of letters.
+pub fn similarity(old: &str, new: &str) -> f64 {
+    let pairs = |name: &str| -> BTreeSet<(char, char)> {
+        let letters: Vec<char> = name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+        letters.windows(2).map(|pair| (pair[0], pair[1])).collect()
+    };
+    common(pairs(old), pairs(new))
+}
+
+/// The types that stand in the same places of two shapes.
+fn parts<'s>(old: &'s Shape, new: &'s Shape) -> Vec<(&'s Ty, &'s Ty)> {
+    match (old, new) {
+        (Shape::Record { fields: old, rest, .. }, Shape::Record { fields: new, rest: new_rest, .. }) => {
+            let same = old.iter().filter_map(|old| {
+                let new = new.iter().find(|new| new.key == old.key)?;
+                Some((&old.ty, &new.ty))
+            });
+            same.chain(rest.iter().zip(new_rest)).collect()
+        }
+        (Shape::Union { variants: old, .. }, Shape::Union { variants: new, .. }) => {
+            let same = old.iter().filter_map(|(name, old)| Some((&old.ty, &new.get(name)?.ty)));
+            same.collect()
+        }
+        (Shape::Alias(old), Shape::Alias(new)) => vec![(old, new)],
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_split_into_words() {
+        assert_eq!(split("session.factory.runFromTool"), ["session", "factory", "run", "from", "tool"]);
+        assert_eq!(split("FactoryRun"), ["factory", "run"]);
+        assert_eq!(split("run_settled"), ["run", "settled"]);
+    }
+
+    #[test]
+    fn similar_names_have_letters_in_common() {
+        assert!(similarity("session.model.getCurrent", "session.model.current") >= ALIKE);
+        assert!(similarity("session.abort", "session.fleet.start") < ALIKE);
+        assert!((similarity("Same", "same") - 1.0).abs() < f64::EPSILON);
+    }
+}

@@ -1,0 +1,149 @@
+//! Where the two sets of schemas come from, and a cache of those that were published.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use semver::Version;
+use serde_json::Value;
+
+use crate::cli::{self, PATH_VARIABLE};
+use crate::schema::{self, API, EVENTS, SchemaSet};
+use crate::source::Source;
+use crate::{npm, paths, process, unpack};
+
+/// The package whose versions are those of the CLI.
+const PACKAGE: &str = "@github/copilot";
+/// How long an installed CLI may take to tell its version.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Finds the set that a word on the command line means.
+pub fn find(word: &str) -> Result<SchemaSet> {
+    match word {
+        "latest" => schema::of_version(&latest()?),
+        "installed" => installed(),
+        version if Version::parse(version).is_ok() => schema::of_version(version),
+        folder => in_folder(Path::new(folder)),
+    }
+}
+
+/// The newest published version.
+fn latest() -> Result<String> {
+    npm::latest(PACKAGE).context("cannot ask for the newest version of the Copilot CLI; give one")
+}
+
+/// The kept schemas of a version, or those that `source` gives, which are kept from then on.
+fn kept(version: &str, source: impl FnOnce() -> Result<Source>) -> Result<SchemaSet> {
+    let folder = paths::schema_cache()?.join(version);
+    // What is incomplete or was changed is not taken.
+    if let Ok(set) = schema::read_checked(&folder) {
+        return Ok(set);
+    }
+    let source = source()?;
+    source.check()?;
+    schema::write(&folder, &source)?;
+    schema::read_checked(&folder)
+}
+
+/// The schemas in a folder, or in the `schemas` folder in it.
+fn in_folder(folder: &Path) -> Result<SchemaSet> {
+    ensure!(
+        folder.is_dir(),
+        "`{}` is neither a version, such as 1.0.102, nor a folder, nor `latest` or `installed`",
+        folder.display()
+    );
+    // An edited set is worth comparing too, so a checksum beside it is not looked at.
+    let inner = folder.join("schemas");
+    let place = [folder, &inner].into_iter().find(|place| place.join(API).is_file());
+    let place = place.with_context(|| format!("there is no {API} in {}", folder.display()))?;
+    let read = |name: &str| {
+        let path = place.join(name);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let version = schema::pinned_version(place).or_else(|_| manifest_version(folder));
+    let version = match version {
+        Ok(version) => version,
+        Err(_) => {
+            let ours = schema::pinned_version(&paths::schema_dir())?;
+            eprintln!("note: nothing in {} tells the version, so it is read as {ours}", folder.display());
+            ours
+        }
+    };
+    Ok(SchemaSet { version, api: read(API)?, events: read(EVENTS)? })
+}
+
+/// The version in a package's manifest.
+fn manifest_version(package: &Path) -> Result<String> {
+    let json: Value = serde_json::from_str(&fs::read_to_string(package.join("package.json"))?)?;
+    Ok(json["version"].as_str().context("no version")?.to_owned())
+}
+
+/// The schemas of the CLI on this machine.
+fn installed() -> Result<SchemaSet> {
+    let binary = binary()?;
+    let package = binary.parent().context("the binary has no folder")?;
+    if package.join("schemas").join(API).is_file() {
+        return in_folder(package);
+    }
+    let version = manifest_version(package).or_else(|_| version_of(&binary))?;
+    kept(&version, || {
+        eprintln!("Starting Copilot CLI {version} once to unpack its schemas");
+        let unpacked = unpack::schemas(&binary, &version)?;
+        Source::from_folder(&unpacked.schemas, Some(&version))
+    })
+}
+
+/// The CLI that the SDK would start: the one in the variable, else on the path.
+fn binary() -> Result<PathBuf> {
+    let given = env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let name = if cfg!(windows) { "copilot.exe" } else { "copilot" };
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found =
+        given.or_else(|| env::split_paths(&path).map(|dir| dir.join(name)).find(|path| path.is_file()));
+    let Some(found) = found else {
+        bail!("there is no Copilot CLI in {PATH_VARIABLE} nor on the PATH");
+    };
+    // What npm puts on the path is a link into the package.
+    fs::canonicalize(&found).with_context(|| format!("cannot use {}", found.display()))
+}
+
+fn version_of(binary: &Path) -> Result<String> {
+    let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let started = Instant::now();
+    let mut command = Command::new(binary);
+    cli::isolate(&mut command, temp.path());
+    command.args(["--no-auto-update", "--version"]);
+    let output = process::run(&mut command, || started.elapsed() < DEADLINE)
+        .with_context(|| format!("cannot run {}", binary.display()))?;
+    let words = output.stdout.split_whitespace().map(|word| word.trim_end_matches('.'));
+    let version = words.filter(|word| Version::parse(word).is_ok()).map(str::to_owned).next();
+    version.with_context(|| format!("{} does not tell its version", binary.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_neither_version_nor_folder_is_refused_with_the_choice() {
+        let error = find("1.0").err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("neither a version") && error.contains("installed"), "{error}");
+    }
+
+    #[test]
+    fn an_edited_folder_is_read_and_named() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        assert!(in_folder(folder.path()).is_err());
+        fs::write(folder.path().join(API), "{}")?;
+        fs::write(folder.path().join(EVENTS), "{}")?;
+        assert_eq!(in_folder(folder.path())?.version, schema::pinned_version(&paths::schema_dir())?);
+        fs::write(folder.path().join("package.json"), r#"{"version": "1.0.2"}"#)?;
+        assert_eq!(in_folder(folder.path())?.version, "1.0.2");
+        fs::write(folder.path().join("VERSION.json"), r#"{"cli": "1.0.3", "files": {}}"#)?;
+        assert_eq!(in_folder(folder.path())?.version, "1.0.3");
+        Ok(())
+    }
+}

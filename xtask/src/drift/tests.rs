@@ -1,0 +1,263 @@
+//! Small pairs of schemas for every kind of change, each in every direction that a type may go.
+
+mod types;
+
+use copilot_session_codegen::Input;
+use copilot_session_codegen::survey::{Survey, survey};
+use serde_json::{Value, json};
+
+use super::compare::{Comparison, compare};
+use super::{exit_code, report};
+
+fn read(api: &Value, events: &Value) -> Survey {
+    let supplement = json!({"definitions": {}}).to_string();
+    let (api, events) = (api.to_string(), events.to_string());
+    let input = Input { version: "0.0.0", api: &api, events: &events, supplement: &supplement };
+    survey(input).expect("the schemas are of the right form")
+}
+
+/// A set with nothing but what is given of the API.
+fn api(parts: Value) -> Survey {
+    let mut api = json!({"title": "CopilotApi", "server": {}, "session": {}, "definitions": {}});
+    api.as_object_mut().expect("an object").extend(parts.as_object().expect("an object").clone());
+    read(&api, &json!({"definitions": {"SessionEvent": {"anyOf": []}}}))
+}
+
+/// A set with events, each with the definition of its data.
+fn events(of: &[(&str, Value)]) -> Survey {
+    let mut definitions = json!({"SessionEvent": {"anyOf": []}});
+    for (name, data) in of {
+        let envelope = format!("{name}Event");
+        definitions[format!("{name}Data")] = data.clone();
+        definitions[&envelope] = json!({"properties": {
+            "type": {"const": name}, "data": {"$ref": format!("#/definitions/{name}Data")},
+        }});
+        let union = definitions["SessionEvent"]["anyOf"].as_array_mut().expect("a list");
+        union.push(json!({"$ref": format!("#/definitions/{envelope}")}));
+    }
+    read(&json!({"definitions": {}}), &json!({"definitions": definitions}))
+}
+
+/// Which way a type goes, from the client's side.
+#[derive(Clone, Copy)]
+enum Way {
+    Sent,
+    Received,
+    Both,
+}
+
+use Way::{Received, Sent};
+
+/// A set with a method that has the definition `T` in its params, its result or both.
+fn with_type(way: Way, definition: &Value, more: &Value) -> Survey {
+    let reference = json!({"$ref": "#/definitions/T"});
+    let mut method = json!({"rpcMethod": "use"});
+    if !matches!(way, Received) {
+        method["params"] = reference.clone();
+    }
+    if !matches!(way, Sent) {
+        method["result"] = reference;
+    }
+    let mut definitions = json!({"T": definition});
+    definitions.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    api(json!({"server": {"use": method}, "definitions": definitions}))
+}
+
+/// The changes as `item how source running`.
+fn told(compared: &Comparison) -> Vec<String> {
+    let word = |value: Value| value.as_str().unwrap_or_default().to_owned();
+    let line = |change: &super::change::Change| {
+        let json = serde_json::to_value(change).expect("a change is JSON");
+        let words = ["item", "how", "source", "running"].map(|key| word(json[key].clone()));
+        words.join(" ")
+    };
+    compared.changes.iter().map(line).collect()
+}
+
+fn assert_told(what: &str, old: &Survey, new: &Survey, expected: &[&str]) {
+    assert_eq!(told(&compare(old, new)), expected, "{what}");
+}
+
+/// An object with the given properties, of which those named are required.
+fn object(properties: Value, required: &[&str]) -> Value {
+    json!({"type": "object", "properties": properties, "required": required})
+}
+
+#[test]
+fn what_means_nothing_is_not_told() {
+    let old = object(
+        json!({"a": {"$ref": "#/definitions/Text"}, "bee": {"$ref": "#/definitions/TBee"}, "c": {"type": "string"}}),
+        &["a", "bee"],
+    );
+    let b = object(json!({"x": {"type": "string"}}), &[]);
+    let new = object(
+        json!({"c": {"type": "string", "description": "C."}, "a": {"type": "string"}, "bee": b}),
+        &["bee", "a"],
+    );
+    let more = json!({"Text": {"type": "string"}, "TBee": b});
+    let text = json!({"Text": {"type": "string"}});
+    let compared = compare(&with_type(Received, &old, &more), &with_type(Received, &new, &text));
+    assert_eq!(told(&compared), Vec::<String>::new());
+    assert_eq!((compared.descriptions, exit_code(&compared)), (1, 0));
+}
+
+#[test]
+fn methods_come_go_and_change() {
+    let t = object(json!({"a": {"type": "string"}, "b": {"type": "string"}}), &["a", "b"]);
+    let definitions = json!({"T": t, "U": object(json!({"c": {"type": "string"}}), &["c"])});
+    let reference = |name: &str| json!({"$ref": format!("#/definitions/{name}")});
+    let set = |group: &str, methods: Value| api(json!({group: methods, "definitions": definitions}));
+    let get = || json!({"rpcMethod": "x.get", "params": reference("T"), "result": reference("U")});
+    let nothing = || json!({});
+    for (what, group, old, new, expected) in [
+        ("added", "server", nothing(), json!({"x": {"get": get()}}), "x.get added additive decodes"),
+        ("removed", "server", json!({"x": {"get": get()}}), nothing(), "x.get removed breaking refused"),
+        ("added", "clientGlobal", nothing(), json!({"x": {"get": get()}}), "x.get added additive unknown"),
+        (
+            "removed",
+            "clientGlobal",
+            json!({"x": {"get": get()}}),
+            nothing(),
+            "x.get removed breaking decodes",
+        ),
+        (
+            "renamed",
+            "server",
+            json!({"x": {"get": get()}}),
+            json!({"x": {"gets": {"rpcMethod": "x.gets", "params": reference("T"), "result": reference("U")}}}),
+            "x.get renamed breaking refused",
+        ),
+        (
+            "with params",
+            "server",
+            json!({"x": {"get": {"rpcMethod": "x.get", "result": reference("U")}}}),
+            json!({"x": {"get": get()}}),
+            "x.get changed breaking refused",
+        ),
+        (
+            "without params",
+            "server",
+            json!({"x": {"get": get()}}),
+            json!({"x": {"get": {"rpcMethod": "x.get", "result": reference("U")}}}),
+            "x.get changed breaking decodes",
+        ),
+        (
+            "with another result",
+            "server",
+            json!({"x": {"get": get()}}),
+            json!({"x": {"get": {"rpcMethod": "x.get", "params": reference("T"), "result": {"type": "string"}}}}),
+            "x.get changed breaking malformed",
+        ),
+        (
+            "deprecated",
+            "server",
+            json!({"x": {"get": get()}}),
+            json!({"x": {"get": {"rpcMethod": "x.get", "params": reference("T"), "result": reference("U"),
+                "deprecated": true}}}),
+            "x.get changed behaviour decodes",
+        ),
+    ] {
+        let lines = told(&compare(&set(group, old), &set(group, new)));
+        let about: Vec<&String> = lines.iter().filter(|line| line.starts_with("x.")).collect();
+        assert_eq!(about, [expected], "{what}, {group}");
+    }
+}
+
+#[test]
+fn a_method_may_move_to_another_group() {
+    let method = json!({"x": {"rpcMethod": "x"}});
+    let (old, new) = (api(json!({"server": method})), api(json!({"session": method})));
+    assert_told("moved", &old, &new, &["x changed breaking refused"]);
+}
+
+#[test]
+fn events_come_go_and_change() {
+    let data = |key: &str| object(json!({key: {"type": "string"}, "n": {"type": "number"}}), &[key, "n"]);
+    let one = events(&[("turn.ended", data("a"))]);
+    let two = events(&[("turn.ended", data("a")), ("other.thing", data("z"))]);
+    let told_of = |old: &Survey, new: &Survey| -> Vec<String> {
+        told(&compare(old, new))
+            .into_iter()
+            .filter(|line| line.contains('.') && !line.contains("Data"))
+            .collect()
+    };
+    assert_eq!(told_of(&one, &two), ["other.thing added additive unknown"]);
+    assert_eq!(told_of(&two, &one), ["other.thing removed breaking decodes"]);
+    let renamed = events(&[("turn.end", data("a"))]);
+    assert_eq!(told_of(&one, &renamed), ["turn.ended renamed breaking unknown"]);
+    assert_told(
+        "field of an event",
+        &one,
+        &events(&[("turn.ended", data("b"))]),
+        &["TurnEndedData.a renamed breaking malformed"],
+    );
+}
+
+#[test]
+fn types_look_renamed_by_place_or_by_shape() {
+    let p = object(json!({"x": {"type": "string"}, "y": {"type": "string"}}), &["x"]);
+    let field = |name: &str| object(json!({"a": {"$ref": format!("#/definitions/{name}")}}), &["a"]);
+    let old = with_type(Received, &field("Before"), &json!({"Before": p}));
+    let new = with_type(Received, &field("Other"), &json!({"Other": p}));
+    assert_told("by place", &old, &new, &["Before renamed breaking decodes"]);
+    // An inline type has its place's name, so a definition in its stead is another name for it.
+    let inline = with_type(Received, &object(json!({"a": p}), &["a"]), &json!({}));
+    assert_told("inline", &inline, &new, &["TA renamed breaking decodes"]);
+    let set = |name: &str| api(json!({"definitions": {name: p}}));
+    assert_told("by shape", &set("ThingOfOld"), &set("ThingOfNew"), &["ThingOfOld renamed breaking decodes"]);
+    let many = |word: &str| {
+        let definitions =
+            (0..6).map(|n| (format!("{word}Number{n}Thing"), object(json!({word: p}), &[word])));
+        api(json!({"definitions": definitions.collect::<serde_json::Map<_, _>>()}))
+    };
+    let compared = compare(&many("Factory"), &many("Workflow"));
+    let types = compared.changes.iter().filter(|change| change.what == super::change::What::Type);
+    let how: Vec<_> = types.map(|change| change.how).collect();
+    assert_eq!(how, [super::change::How::Renamed; 12], "by their words");
+    assert_told(
+        "neither",
+        &set("Thing"),
+        &set("Unlike"),
+        &["Thing removed breaking decodes", "Unlike added additive decodes"],
+    );
+}
+
+#[test]
+fn what_the_generator_does_not_know_stops_nothing() {
+    let odd = json!({"type": "object", "properties": {"a": {"type": ["string", "array"]}}, "if": {}});
+    let old = with_type(Received, &object(json!({}), &[]), &json!({}));
+    let new = with_type(Received, &odd, &json!({}));
+    assert_told("odd", &old, &new, &["T.a added additive decodes"]);
+    assert_eq!(new.problems.len(), 2, "{:?}", new.problems);
+}
+
+#[test]
+fn the_worst_change_decides_the_exit_code() {
+    let none = object(json!({}), &[]);
+    let one = object(json!({"a": {"type": "string"}}), &["a"]);
+    let code = |old: &Value, new: &Value| {
+        exit_code(&compare(&with_type(Received, old, &json!({})), &with_type(Received, new, &json!({}))))
+    };
+    assert_eq!((code(&none, &none), code(&none, &one), code(&one, &none)), (0, 1, 2));
+}
+
+#[test]
+fn a_report_groups_and_collapses() {
+    let old = object(json!({"gone": {"type": "string"}}), &["gone"]);
+    let new = object(json!({"a": {"type": "string"}, "b": {"type": "string"}}), &[]);
+    let (old, new) = (with_type(Received, &old, &json!({})), with_type(Received, &new, &json!({})));
+    let compared = compare(&old, &new);
+    let report = report::Report { from: "1", to: "2", compared: &compared, new: &new };
+    let text = report.text();
+    assert_eq!(
+        text,
+        "Copilot CLI 1 → 2: 1 breaking, 0 behaviour, 2 additive; to a program built for the older: 1 malformed\n\n\
+         server\n  ! removed field of T: gone  [malformed]\n  + new field of T: a, b\n"
+    );
+    let markdown = report.markdown();
+    assert!(markdown.contains("\n## server\n\nBreaks source:\n\n- removed field of T: `gone`"), "{markdown}");
+    let json: Value = serde_json::from_str(&report.json().expect("JSON")).expect("JSON");
+    assert_eq!(json["source"], json!({"breaking": 1, "behaviour": 0, "additive": 2}));
+    let first = &json["changes"][0];
+    assert_eq!((&first["item"], &first["what"]), (&json!("T.gone"), &json!("field")));
+}

@@ -1,0 +1,354 @@
+//! Changes in a type, by the way that it goes.
+
+use serde_json::{Value, json};
+
+use super::Way::{Both, Received, Sent};
+use super::{Way, assert_told, compare, object, told, with_type};
+
+/// Compares the definition of `T`, each way with what is expected.
+fn assert_type(what: &str, old: &Value, new: &Value, expected: &[(Way, &[&str])]) {
+    // Marked as sent, so that their direction does not depend on `T`.
+    let sent = |mut definition: Value| {
+        definition["x-sent"] = json!(true);
+        definition
+    };
+    let union = |kinds: &[&str]| {
+        let branch = |kind: &&str| object(json!({"kind": {"const": kind}}), &["kind"]);
+        sent(json!({"anyOf": kinds.iter().map(branch).collect::<Vec<_>>()}))
+    };
+    let other = json!({
+        "E": {"type": "string", "enum": ["a", "b"]},
+        "F": {"type": "string", "enum": ["a", "b", "c"]},
+        "P": sent(object(json!({"x": {"type": "string"}}), &["x"])),
+        "Q": sent(object(json!({"y": {"type": "string"}}), &["y"])),
+        "Text": {"type": "string"},
+        "Loose": sent(json!({"anyOf": [object(json!({"x": {}}), &["x"]), object(json!({"y": {}}), &["y"])]})),
+        "Looser": sent(json!({"anyOf": [
+            object(json!({"x": {}}), &["x"]),
+            object(json!({"y": {}}), &["y"]),
+            object(json!({"z": {}}), &["z"]),
+        ]})),
+        "One": union(&["a", "b"]),
+        "Two": union(&["a", "b", "c"]),
+    });
+    for (way, expected) in expected {
+        assert_told(what, &with_type(*way, old, &other), &with_type(*way, new, &other), expected);
+    }
+}
+
+#[test]
+fn fields_come_and_go() {
+    let a = || json!({"type": "string"});
+    let one = object(json!({"a": a()}), &["a"]);
+    let none = object(json!({}), &[]);
+    let optional = object(json!({"a": a()}), &[]);
+    let nullable = object(json!({"a": {"anyOf": [a(), {"type": "null"}]}}), &["a"]);
+    let both = object(json!({"a": {"anyOf": [a(), {"type": "null"}]}}), &[]);
+    for (what, old, new, expected) in [
+        (
+            "required field added",
+            &none,
+            &one,
+            [
+                (Sent, &["T.a added breaking refused"] as &[&str]),
+                (Received, &["T.a added additive decodes"]),
+                (Both, &["T.a added breaking refused"]),
+            ],
+        ),
+        (
+            "required field removed",
+            &one,
+            &none,
+            [
+                (Sent, &["T.a removed breaking decodes"]),
+                (Received, &["T.a removed breaking malformed"]),
+                (Both, &["T.a removed breaking malformed"]),
+            ],
+        ),
+        (
+            "optional field added",
+            &none,
+            &optional,
+            [
+                (Sent, &["T.a added additive decodes"]),
+                (Received, &["T.a added additive decodes"]),
+                (Both, &["T.a added additive decodes"]),
+            ],
+        ),
+        (
+            "optional field removed",
+            &optional,
+            &none,
+            [
+                (Sent, &["T.a removed breaking decodes"]),
+                (Received, &["T.a removed breaking decodes"]),
+                (Both, &["T.a removed breaking decodes"]),
+            ],
+        ),
+        (
+            "required field becomes optional",
+            &one,
+            &optional,
+            [
+                (Sent, &["T.a changed breaking decodes"]),
+                (Received, &["T.a changed breaking malformed"]),
+                (Both, &["T.a changed breaking malformed"]),
+            ],
+        ),
+        (
+            "optional field becomes required",
+            &optional,
+            &one,
+            [
+                (Sent, &["T.a changed breaking refused"]),
+                (Received, &["T.a changed breaking decodes"]),
+                (Both, &["T.a changed breaking refused"]),
+            ],
+        ),
+        (
+            "required field may be null",
+            &one,
+            &nullable,
+            [
+                (Sent, &["T.a changed breaking decodes"]),
+                (Received, &["T.a changed breaking malformed"]),
+                (Both, &["T.a changed breaking malformed"]),
+            ],
+        ),
+        (
+            "nullable field becomes optional",
+            &nullable,
+            &optional,
+            [
+                // The Rust type is `Option` in both, but `new` no longer asks for it, and `null` is no longer taken.
+                (Sent, &["T.a changed breaking refused"]),
+                (Received, &["T.a changed additive decodes"]),
+                (Both, &["T.a changed breaking refused"]),
+            ],
+        ),
+        (
+            "optional field may be null",
+            &optional,
+            &both,
+            [
+                // What is sent tells `null` from nothing.
+                (Sent, &["T.a changed breaking decodes"]),
+                (Received, &["T.a changed additive decodes"]),
+                (Both, &["T.a changed breaking decodes"]),
+            ],
+        ),
+    ] {
+        assert_type(what, old, new, &expected);
+    }
+}
+
+#[test]
+fn fields_change_their_types() {
+    let field = |schema: Value| object(json!({"a": schema}), &["a"]);
+    let kind = |kind: &str| field(json!({"type": kind}));
+    let named = |name: &str| field(json!({"$ref": format!("#/definitions/{name}")}));
+    let list = |items: Value| field(json!({"type": "array", "items": items}));
+    for (what, old, new, sent, received) in [
+        ("whole number to number", kind("integer"), kind("number"), "decodes", "malformed"),
+        ("number to whole number", kind("number"), kind("integer"), "refused", "decodes"),
+        ("string to number", kind("string"), kind("number"), "refused", "malformed"),
+        ("string to any JSON", kind("string"), field(json!({})), "decodes", "malformed"),
+        ("any JSON to string", field(json!({})), kind("string"), "refused", "decodes"),
+        ("string to enum", kind("string"), named("E"), "refused", "decodes"),
+        ("enum to string", named("E"), kind("string"), "decodes", "unknown"),
+        ("enum to larger enum", named("E"), named("F"), "decodes", "unknown"),
+        ("enum to smaller enum", named("F"), named("E"), "refused", "decodes"),
+        ("loose union to larger one", named("Loose"), named("Looser"), "decodes", "unknown"),
+        ("loose union to smaller one", named("Looser"), named("Loose"), "refused", "decodes"),
+        (
+            "object to a list of it",
+            named("P"),
+            list(json!({"$ref": "#/definitions/P"})),
+            "refused",
+            "malformed",
+        ),
+        ("union to larger union", named("One"), named("Two"), "decodes", "unknown"),
+        ("union to smaller union", named("Two"), named("One"), "refused", "decodes"),
+        ("object to another", named("P"), named("Q"), "refused", "malformed"),
+        (
+            "list of numbers to list of strings",
+            list(json!({"type": "number"})),
+            list(json!({"type": "string"})),
+            "refused",
+            "malformed",
+        ),
+        ("one to many", kind("string"), list(json!({"type": "string"})), "refused", "malformed"),
+    ] {
+        assert_type(
+            what,
+            &old,
+            &new,
+            &[
+                (Sent, &[&format!("T.a changed breaking {sent}")]),
+                (Received, &[&format!("T.a changed breaking {received}")]),
+            ],
+        );
+    }
+}
+
+#[test]
+fn values_and_variants_come_and_go() {
+    let values = |values: &[&str]| json!({"type": "string", "enum": values});
+    let (two, three) = (values(&["a-b", "b"]), values(&["a-b", "b", "c"]));
+    let spelled = values(&["aB", "b"]);
+    let branch = |kind: &str| object(json!({"kind": {"const": kind}, "x": {"type": "string"}}), &["kind"]);
+    let union = |kinds: &[&str]| json!({"anyOf": kinds.iter().map(|kind| branch(kind)).collect::<Vec<_>>()});
+    for (what, old, new, expected) in [
+        (
+            "value added",
+            &two,
+            &three,
+            [
+                (Sent, &["T::C added additive decodes"] as &[&str]),
+                (Received, &["T::C added additive unknown"]),
+            ],
+        ),
+        (
+            "value removed",
+            &three,
+            &two,
+            [(Sent, &["T::C removed breaking refused"]), (Received, &["T::C removed breaking decodes"])],
+        ),
+        (
+            "value spelled in another way",
+            &two,
+            &spelled,
+            [(Sent, &["T::AB changed behaviour refused"]), (Received, &["T::AB changed behaviour unknown"])],
+        ),
+        (
+            "variant added",
+            &union(&["a", "b"]),
+            &union(&["a", "b", "c"]),
+            [
+                (Sent, &["TC added additive decodes", "T::C added additive decodes"]),
+                (Received, &["TC added additive decodes", "T::C added additive unknown"]),
+            ],
+        ),
+        (
+            "variant removed",
+            &union(&["a", "b", "c"]),
+            &union(&["a", "b"]),
+            [
+                (Sent, &["TC removed breaking decodes", "T::C removed breaking refused"]),
+                (Received, &["TC removed breaking decodes", "T::C removed breaking decodes"]),
+            ],
+        ),
+    ] {
+        assert_type(what, old, new, &expected);
+    }
+}
+
+#[test]
+fn types_become_others() {
+    let one = object(json!({"a": {"type": "string"}, "b": {"type": "string"}}), &["a"]);
+    let open = json!({"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+        "required": ["a"], "additionalProperties": {"type": "string"}});
+    let constant = |value: &str| object(json!({"k": {"const": value}, "a": {"type": "string"}}), &["k", "a"]);
+    let list = |first: &str, second: &str| {
+        let properties = json!({first: {"type": "string"}, second: {"type": "string"}});
+        object(properties, &["a", "b"])
+    };
+    for (what, old, new, expected) in [
+        (
+            "object to enum",
+            &one,
+            &json!({"type": "string", "enum": ["a"]}),
+            [
+                (Sent, &["T changed breaking refused"] as &[&str]),
+                (Received, &["T changed breaking malformed"]),
+            ],
+        ),
+        (
+            "keys are opened",
+            &one,
+            &open,
+            [(Sent, &["T.rest added additive decodes"]), (Received, &["T.rest added additive decodes"])],
+        ),
+        (
+            "keys are closed",
+            &open,
+            &one,
+            [(Sent, &["T.rest removed breaking decodes"]), (Received, &["T.rest removed breaking decodes"])],
+        ),
+        (
+            "a constant has another value",
+            &constant("x"),
+            &constant("y"),
+            [(Sent, &["T.k changed behaviour refused"]), (Received, &["T.k changed behaviour decodes"])],
+        ),
+        (
+            "the parameters of `new` change places",
+            &list("a", "b"),
+            &list("b", "a"),
+            [(Sent, &["T changed behaviour decodes"]), (Received, &[])],
+        ),
+    ] {
+        assert_type(what, old, new, &expected);
+    }
+    let (sent, both) = (with_type(Sent, &one, &json!({})), with_type(Both, &one, &json!({})));
+    let received = with_type(Received, &one, &json!({}));
+    let params = "use changed breaking decodes";
+    assert_eq!(told(&compare(&both, &received))[1..], ["T changed breaking decodes"]);
+    assert!(told(&compare(&received, &both)).contains(&"T changed additive decodes".to_owned()));
+    assert!(told(&compare(&sent, &received)).contains(&params.to_owned()));
+}
+
+#[test]
+fn limits_and_notices_are_told() {
+    let a = |more: Value| {
+        let mut a = json!({"type": "string"});
+        a.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        object(json!({"a": a}), &["a"])
+    };
+    for (what, old, new, expected) in [
+        (
+            "limit added",
+            a(json!({})),
+            a(json!({"maxLength": 3})),
+            [(Sent, &["T.a changed behaviour refused"] as &[&str]), (Received, &[])],
+        ),
+        (
+            "limit removed",
+            a(json!({"maxLength": 3})),
+            a(json!({})),
+            [(Sent, &["T.a changed behaviour decodes"]), (Received, &[])],
+        ),
+        (
+            "default changed",
+            a(json!({"default": "x"})),
+            a(json!({"default": "y"})),
+            [(Sent, &["T.a changed behaviour decodes"]), (Received, &[])],
+        ),
+        (
+            "deprecated",
+            a(json!({})),
+            a(json!({"deprecated": true})),
+            [(Sent, &["T.a changed behaviour decodes"]), (Received, &["T.a changed behaviour decodes"])],
+        ),
+        (
+            "internal",
+            a(json!({})),
+            a(json!({"visibility": "internal"})),
+            [(Sent, &["T.a changed behaviour decodes"]), (Received, &["T.a changed behaviour decodes"])],
+        ),
+        (
+            "less firm",
+            a(json!({"stability": "stable"})),
+            a(json!({"stability": "experimental"})),
+            [(Sent, &["T.a changed behaviour decodes"]), (Received, &["T.a changed behaviour decodes"])],
+        ),
+        (
+            "firmer",
+            a(json!({"stability": "experimental"})),
+            a(json!({"stability": "stable"})),
+            [(Sent, &["T.a changed additive decodes"]), (Received, &["T.a changed additive decodes"])],
+        ),
+    ] {
+        assert_type(what, &old, &new, &expected);
+    }
+}
