@@ -22,13 +22,36 @@
 //! }
 //! ```
 //!
+//! An agent that needs the client for its answer works on the prompt between
+//! [`begin_turn`](FakeCli::begin_turn) and [`end_turn`](FakeCli::end_turn):
+//!
+//! ```
+//! # use copilot_session::testing::FakeCli;
+//! # use copilot_session::Tool;
+//! # use serde_json::{Value, json};
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! let fake = FakeCli::start();
+//! let tool = Tool::with_schema("weather", "", json!({}), async |_: Value, _| "It rains.");
+//! let session = fake.client().await.session().approve_all().tool(tool).create().await.unwrap();
+//!
+//! let turn = session.prompt("Do I need a coat?").await.unwrap();
+//! fake.begin_turn(session.id()).await;
+//! let weather = fake.expect_tool_result(session.id(), "weather", json!({"name": "Oslo"})).await;
+//! fake.end_turn(session.id(), "Yes");
+//!
+//! assert!(format!("{weather:?}").contains("It rains."));
+//! assert_eq!(turn.await.unwrap().text(), "Yes");
+//! # }
+//! ```
+//!
 //! The fake does by itself what it takes to greet a client, to open and leave sessions, to take prompts and
 //! answers. It answers nothing else: a method that it was not told about gets the error -32601, and the
 //! test panics when it drops the fake, or at [`FakeCli::finish`].
 //!
 //! | A test | by |
 //! |---|---|
-//! | says what comes of a prompt | [`answer`](FakeCli::answer), [`turn`](FakeCli::turn), [`emit`](FakeCli::emit) with [`events`] |
+//! | says what comes of a prompt | [`answer`](FakeCli::answer), [`turn`](FakeCli::turn), [`begin_turn`](FakeCli::begin_turn), [`emit`](FakeCli::emit) with [`events`] |
 //! | answers a method | [`on`](FakeCli::on), `fake.on::<ModelGet>(\|()\| json!({"modelId": "m"}))` |
 //! | looks at what was asked | [`received`](FakeCli::received), [`calls`](FakeCli::calls) |
 //! | asks the client something | [`request`](FakeCli::request), [`expect_permission`](FakeCli::expect_permission), [`expect_tool_result`](FakeCli::expect_tool_result) |
@@ -51,6 +74,7 @@ pub mod events;
 mod faults;
 mod log;
 mod pipe;
+mod prompts;
 mod raw;
 mod replay;
 mod script;
@@ -64,7 +88,7 @@ pub use script::{ScriptError, run};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::DuplexStream;
 
 use crate::Client;
@@ -127,29 +151,6 @@ impl FakeCli {
     /// When they were taken before.
     pub fn streams(&self) -> (DuplexStream, DuplexStream) {
         lock(&self.0.client_end).take().expect("the streams are given out once")
-    }
-
-    /// Answers the next prompt that is not answered yet with this text, in pieces and as a whole, as
-    /// [`turn`](Self::turn) with [`events::answer`].
-    pub fn answer(&self, text: &str) {
-        self.turn(events::answer(&format!("answer-{}", self.0.number()), text));
-    }
-
-    /// Lets these events come of the next prompt for which there are none yet: after the `user.message`
-    /// of the prompt and before the `session.idle` at its end, which are made of themselves.
-    ///
-    /// It is what comes of a `session.send` that is answered by default or by [`on`](Self::on).
-    pub fn turn(&self, events: impl IntoIterator<Item = Value>) {
-        lock(&self.0.turns).push_back(events.into_iter().collect());
-    }
-
-    /// Makes an event of a session: one of [`events`], or any JSON with a `type`. The keys of its envelope
-    /// that are left out are filled in.
-    ///
-    /// # Panics
-    /// When it is no JSON object.
-    pub fn emit(&self, session_id: &str, event: Value) {
-        self.0.emit(session_id, event);
     }
 
     /// The methods of all requests of the client so far.

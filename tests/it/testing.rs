@@ -3,6 +3,7 @@
 mod faults;
 mod program;
 mod recordings;
+mod turns;
 mod typed;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -99,10 +99,14 @@ pub fn tool_complete(call_id: &str, result: &str) -> Value {
 
 /// What the agent says to a prompt: the text in pieces, then the whole message under this id.
 pub fn answer(message_id: &str, text: &str) -> Vec<Value> {
+    [turn_start()].into_iter().chain(said(message_id, text)).chain([turn_end()]).collect()
+}
+
+/// The same without the start and the end of the agent's work.
+pub(super) fn said(message_id: &str, text: &str) -> impl Iterator<Item = Value> {
     let deltas = text.split_inclusive(' ').map(delta);
-    let said = deltas.chain([assistant_message(text)]).map(|mut event| {
+    deltas.chain([assistant_message(text)]).map(move |mut event| {
         event["data"]["messageId"] = message_id.into();
         event
-    });
-    [turn_start()].into_iter().chain(said).chain([turn_end()]).collect()
+    })
 }

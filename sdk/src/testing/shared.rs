@@ -1,6 +1,6 @@
 //! What all clones of a fake share, with the tasks that serve it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -11,10 +11,11 @@ use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
+use super::defaults;
 use super::log::{Frame, Log, Side};
 use super::pipe::{self, Outgoing};
+use super::prompts::Prompts;
 use super::raw::{RawAnswer, error};
-use super::{defaults, events};
 
 /// How long anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,8 +34,8 @@ pub(super) struct Shared {
     pub version: String,
     scripts: Mutex<HashMap<String, Script>>,
     pub delays: Mutex<HashMap<String, Duration>>,
-    /// What comes of the next prompts.
-    pub turns: Mutex<VecDeque<Vec<Value>>>,
+    /// Locked before the log where both are.
+    pub prompts: watch::Sender<Prompts>,
     pub log: watch::Sender<Log>,
     /// Unbounded: a test says what it says at once, and the pipe behind it is what holds so many bytes.
     outgoing: mpsc::UnboundedSender<Outgoing>,
@@ -62,7 +63,7 @@ impl Shared {
             version: version.to_owned(),
             scripts: Mutex::default(),
             delays: Mutex::default(),
-            turns: Mutex::default(),
+            prompts: watch::Sender::new(Prompts::default()),
             log: watch::Sender::new(Log::default()),
             outgoing,
             client_end: Mutex::new(Some((client_reads, client_writes))),
@@ -216,15 +217,9 @@ impl Shared {
 
     /// Sends an answer, and what comes of a prompt that was taken.
     fn finish_call(&self, id: Value, method: &str, params: &Value, answer: RawAnswer) {
-        let message_id = answer.as_ref().ok().map(|result| result["messageId"].clone());
-        self.answer_as(id, answer);
-        let (Some(message_id), "session.send") = (message_id, method) else { return };
-        let Some(turn) = lock(&self.turns).pop_front() else { return };
-        let session_id = params["sessionId"].as_str().unwrap_or_default();
-        let mut prompt = events::user_message(message_id.as_str().unwrap_or_default());
-        prompt["data"]["content"] = params["prompt"].clone();
-        for event in [prompt].into_iter().chain(turn).chain([events::idle()]) {
-            self.emit(session_id, event);
+        match (method, answer) {
+            ("session.send", Ok(result)) => self.take_prompt(id, params, result),
+            (_, answer) => self.answer_as(id, answer),
         }
     }
 
@@ -237,27 +232,33 @@ impl Shared {
     }
 
     /// Waits until something is found in the log; for a minute, after which it says what had come instead.
-    pub async fn find<T>(
+    pub async fn find<T>(&self, what: &str, find: impl FnMut(&mut Log) -> Option<T>) -> Result<T, String> {
+        self.patiently(what, found(&self.log, find)).await
+    }
+
+    pub(super) async fn patiently<T>(
         &self,
         what: &str,
-        mut find: impl FnMut(&mut Log) -> Option<T>,
+        finding: impl Future<Output = T>,
     ) -> Result<T, String> {
-        let mut changes = self.log.subscribe();
-        let finding = async {
-            loop {
-                let mut found = None;
-                self.log.send_if_modified(|log| {
-                    found = find(log);
-                    false
-                });
-                if let Some(found) = found {
-                    return found;
-                }
-                changes.changed().await.expect("the fake keeps the sender");
-            }
-        };
         let found = tokio::time::timeout(PATIENCE, finding).await;
         found.map_err(|_| format!("{what} did not come; {}", self.log.borrow().story()))
+    }
+}
+
+/// Waits until something is found in what changes.
+pub(super) async fn found<S, T>(state: &watch::Sender<S>, mut find: impl FnMut(&mut S) -> Option<T>) -> T {
+    let mut changes = state.subscribe();
+    loop {
+        let mut found = None;
+        state.send_if_modified(|state| {
+            found = find(state);
+            false
+        });
+        if let Some(found) = found {
+            return found;
+        }
+        changes.changed().await.expect("the fake keeps the sender");
     }
 }
 

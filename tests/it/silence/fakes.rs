@@ -36,6 +36,7 @@ async fn what_the_client_does() {
     panics("FakeCli::received_raw", |fake| async move { fake.received_raw("ping").await }).await;
     panics("FakeCli::received_call", |fake| async move { fake.received_call("ping").await }).await;
     panics("FakeCli::received_with", |fake| async move { fake.received_with("ping", |_| true).await }).await;
+    panics("FakeCli::begin_turn", |fake| async move { fake.begin_turn("one").await }).await;
 }
 
 /// What asks the client something.

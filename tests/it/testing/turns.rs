@@ -1,0 +1,111 @@
+//! What a test lets come of prompts.
+
+use copilot_session::testing::events;
+use copilot_session::{Limits, SessionEventData, Tool};
+use serde_json::{Value, json};
+
+use crate::rig::Rig;
+
+/// A rig whose session has a tool.
+async fn with_a_tool() -> Rig {
+    let run = async |input: Value, _| format!("rain in {}", input["name"].as_str().unwrap_or("no city"));
+    let tool = Tool::with_schema("weather", "Current weather of a city", json!({"type": "object"}), run);
+    Rig::with(|session| session.approve_all().tool(tool)).await
+}
+
+/// Answers that are given after prompts were sent go to them, in their order, and later ones to later prompts.
+#[tokio::test(start_paused = true)]
+async fn answers_to_prompts_that_were_sent() {
+    let rig = Rig::start().await;
+    let first = rig.session.prompt("one").await.expect("the prompt");
+    let second = rig.session.prompt("two").await.expect("the prompt");
+    for text in ["first", "second", "third"] {
+        rig.fake.answer(text);
+    }
+    assert_eq!(first.await.expect("the answer").text(), "first");
+    assert_eq!(second.await.expect("the answer").text(), "second");
+    assert_eq!(rig.session.send_and_wait("three").await.expect("the answer").text(), "third");
+}
+
+/// A prompt that a test takes up by hand takes no answer from others, nor does one of an agent that rests.
+#[tokio::test(start_paused = true)]
+async fn turns_by_hand() {
+    let rig = Rig::start().await;
+    let by_hand = rig.session.prompt("by hand").await.expect("the prompt");
+    let scripted = rig.session.prompt("scripted").await.expect("the prompt");
+    rig.emit(events::user_message(by_hand.message_id()));
+    rig.emit(events::assistant_message("so be it"));
+    rig.fake.answer("as told");
+    assert_eq!(by_hand.await.expect("the answer").text(), "so be it");
+    assert_eq!(scripted.await.expect("the answer").text(), "as told");
+
+    drop(rig.session.prompt("never mind").await.expect("the prompt"));
+    rig.emit(events::aborted());
+    rig.fake.answer("later");
+    assert_eq!(rig.session.send_and_wait("now?").await.expect("the answer").text(), "later");
+}
+
+/// An agent that needs the client begins a turn, asks, and ends the turn: all of it belongs to the prompt.
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_waits_for_the_client() {
+    let rig = with_a_tool().await;
+    let mut turn = rig.session.prompt("rain?").await.expect("the prompt");
+    let id = rig.session.id();
+    rig.fake.begin_turn(id).await;
+    let result = rig.fake.expect_tool_result(id, "weather", json!({"name": "Oslo"})).await;
+    assert!(format!("{result:?}").contains("rain in Oslo"), "{result:?}");
+    rig.fake.end_turn(id, "Yes");
+    let mut kinds = Vec::new();
+    while let Some(event) = turn.next().await {
+        if let SessionEventData::UserMessage(message) = event.data() {
+            assert_eq!(message.content, "rain?");
+        }
+        kinds.push(event.kind().to_owned());
+    }
+    let expected = [
+        "user.message",
+        "assistant.turn_start",
+        "external_tool.requested",
+        "assistant.message_delta",
+        "assistant.message",
+        "assistant.turn_end",
+        "session.idle",
+    ];
+    assert_eq!(kinds, expected);
+    assert_eq!(turn.await.expect("the answer").text(), "Yes");
+}
+
+/// A turn is begun before its prompt comes, and is of this session; the next one is for who begins it next.
+#[tokio::test(start_paused = true)]
+async fn turns_begun_before_their_prompts() {
+    let rig = Rig::start().await;
+    let other = rig.client.session().approve_all().create().await.expect("the session");
+    let others = other.prompt("elsewhere").await.expect("the prompt");
+    let agent = async {
+        for text in ["one", "two"] {
+            rig.fake.begin_turn(rig.session.id()).await;
+            rig.fake.end_turn(rig.session.id(), text);
+        }
+    };
+    let program = async {
+        for text in ["one", "two"] {
+            assert_eq!(rig.session.send_and_wait("?").await.expect("the answer").text(), text);
+        }
+    };
+    tokio::join!(agent, program);
+    rig.fake.begin_turn(other.id()).await;
+    rig.fake.end_turn(other.id(), "three");
+    assert_eq!(others.await.expect("the answer").text(), "three");
+}
+
+/// A prompt that the CLI refused takes no answer.
+#[tokio::test(start_paused = true)]
+async fn a_prompt_that_was_refused() {
+    let rig = Rig::start().await;
+    rig.fake.on_raw("session.send", |_| Err(json!({"code": -32000, "message": "no"})));
+    rig.session.send("one").await.expect_err("the refusal");
+    rig.fake.release("session.send");
+    rig.fake.answer("two");
+    let turn = rig.session.prompt("two").await.expect("the prompt");
+    assert_eq!(turn.limits(Limits::default()).await.expect("the answer").text(), "two");
+}
