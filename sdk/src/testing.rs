@@ -77,6 +77,7 @@ mod pipe;
 mod prompts;
 mod raw;
 mod replay;
+pub mod requests;
 mod script;
 mod shared;
 

@@ -39,7 +39,10 @@ fn shell(command: &str) -> Value {
 impl Rig {
     /// What a permission request is answered with.
     async fn decision(&self, request: Value) -> Value {
-        self.emit(say::permission("request", request));
+        // Put in by hand, since it may be none.
+        let mut event = say::permission("request", shell("ls"));
+        event["data"]["permissionRequest"] = request;
+        self.emit(event);
         let params = self.fake.received_raw(ANSWER).await;
         let result = params["result"].clone();
         assert_eq!(params, json!({"sessionId": self.session.id(), "requestId": "request", "result": result}));

@@ -125,11 +125,12 @@ impl FakeCli {
         self.notify_raw(N::NAME, params);
     }
 
-    /// Asks a session's leave for something, such as `json!({"kind": "url", "url": "https://example.org",
-    /// "intention": "read"})`, and waits for the decision.
+    /// Asks a session's leave for something, such as [`requests::shell("rm -rf /")`](super::requests::shell),
+    /// and waits for the decision.
     ///
     /// # Panics
-    /// When there is none in a minute.
+    /// When it is no [`types::PermissionRequest`](crate::types::PermissionRequest), and when there is no
+    /// decision in a minute.
     pub async fn expect_permission(&self, session_id: &str, request: Value) -> PermissionDecisionRequest {
         let id = self.request_id();
         self.emit(session_id, events::permission(&id, request));

@@ -6,7 +6,8 @@ use copilot_session::methods::client::UserInputRequest;
 use copilot_session::methods::notification::SessionLifecycle;
 use copilot_session::methods::server::SessionCreate;
 use copilot_session::methods::session::{SessionModelGetCurrent, SessionSend};
-use copilot_session::testing::{FakeCli, events};
+use copilot_session::testing::{FakeCli, events, requests};
+use copilot_session::types::PermissionDecision;
 use copilot_session::{Decision, Error, RpcError, SessionEvent, SessionEventData, Tool};
 use serde_json::json;
 
@@ -58,7 +59,12 @@ fn events_fit_the_schema() {
         events::idle(),
         events::aborted(),
         events::tool_call("s", "r", "weather", json!({})),
-        events::permission("r", json!({"kind": "url", "url": "https://example.org", "intention": "read"})),
+        events::permission("r", requests::shell("ls")),
+        events::permission("r", requests::read("a.txt")),
+        events::permission("r", requests::write("a.txt", "+hello")),
+        events::permission("r", requests::url("https://example.org")),
+        events::permission("r", requests::custom_tool("weather", json!({"city": "Oslo"}))),
+        events::permission("r", requests::mcp("atlas", "rivers", json!({}))),
         events::tool_start("c", "weather", json!({"city": "Oslo"})),
         events::tool_complete("c", "rain"),
         events::event("session.title_changed", json!({"title": "Oslo"})),
@@ -147,10 +153,10 @@ async fn asked_by_events() {
     })
     .await;
     let id = rig.session.id();
-    let request = json!({"kind": "url", "url": "https://example.org", "intention": "read"});
-    let decided = rig.fake.expect_permission(id, request).await;
-    let decided = format!("{decided:?}");
-    assert!(decided.contains("reject") || decided.contains("denied"), "{decided}");
+    let decided = rig.fake.expect_permission(id, requests::url("https://example.org")).await;
+    assert!(matches!(decided.result, PermissionDecision::Reject(_)), "{decided:?}");
+    let decided = rig.fake.expect_permission(id, requests::read("a.txt")).await;
+    assert!(matches!(decided.result, PermissionDecision::ApproveOnce(_)), "{decided:?}");
 
     let result = rig.fake.expect_tool_result(id, "echo", json!({"text": "hi"})).await;
     let result = format!("{result:?}");
@@ -173,6 +179,31 @@ async fn requests_by_type() {
     let mut events = rig.session.events();
     rig.emit(events::delta("later"));
     assert_eq!(next(&mut events).await.kind(), "assistant.message_delta");
+}
+
+/// What the agent asks leave for reaches the policy.
+#[tokio::test(start_paused = true)]
+async fn a_shell_line_is_asked_for() {
+    let rig = Rig::with(|session| {
+        session.on_permission(async |request, _| match request.command() {
+            Some("ls") => Decision::approve(),
+            Some(command) => Decision::deny(format!("not {command}")),
+            None => Decision::unavailable(),
+        })
+    })
+    .await;
+    let decided = rig.fake.expect_permission(rig.session.id(), requests::shell("ls")).await;
+    assert!(matches!(decided.result, PermissionDecision::ApproveOnce(_)), "{decided:?}");
+    let decided = rig.fake.expect_permission(rig.session.id(), requests::shell("rm -rf /")).await;
+    assert!(format!("{decided:?}").contains("not rm -rf /"), "{decided:?}");
+}
+
+/// A request that no policy would see is a mistake in the test, and says so.
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "does not fit its type")]
+async fn a_permission_of_the_wrong_shape() {
+    let fake = FakeCli::start();
+    drop(fake.expect_permission("one", json!({"kind": "shell", "fullCommandText": "ls"})).await);
 }
 
 /// Params of another shape are a mistake in the test, and say so.

@@ -1,0 +1,61 @@
+//! What an agent asks leave for, as the CLI words it, for
+//! [`FakeCli::expect_permission`](super::FakeCli::expect_permission) and
+//! [`events::permission`](super::events::permission).
+//!
+//! Each is the JSON of a [`types::PermissionRequest`](crate::types::PermissionRequest) with all that it must have;
+//! more can be put in by `request["warning"] = "careful".into()`.
+
+use serde_json::{Value, json};
+
+/// Runs this shell line. It is one command that may change something; the CLI says more of it with
+/// `enable_script_safety`.
+pub fn shell(command: &str) -> Value {
+    json!({
+        "kind": "shell",
+        "fullCommandText": command,
+        "intention": "run a command",
+        "commands": [{"identifier": command, "readOnly": false}],
+        "possiblePaths": [],
+        "possibleUrls": [],
+        "hasWriteFileRedirection": false,
+        "canOfferSessionApproval": false,
+    })
+}
+
+/// Reads the file or the folder at this path.
+pub fn read(path: &str) -> Value {
+    json!({"kind": "read", "path": path, "intention": "read a file"})
+}
+
+/// Writes the file at this path. The text is what changes in it, as a diff.
+pub fn write(path: &str, diff: &str) -> Value {
+    json!({
+        "kind": "write",
+        "fileName": path,
+        "diff": diff,
+        "intention": "write a file",
+        "canOfferSessionApproval": false,
+    })
+}
+
+/// Fetches this address.
+pub fn url(url: &str) -> Value {
+    json!({"kind": "url", "url": url, "intention": "fetch a page"})
+}
+
+/// Calls a tool of a client.
+pub fn custom_tool(name: &str, arguments: Value) -> Value {
+    json!({"kind": "custom-tool", "toolName": name, "toolDescription": "a tool", "args": arguments})
+}
+
+/// Calls a tool of an MCP server, which may change something.
+pub fn mcp(server: &str, tool: &str, arguments: Value) -> Value {
+    json!({
+        "kind": "mcp",
+        "serverName": server,
+        "toolName": tool,
+        "toolTitle": tool,
+        "args": arguments,
+        "readOnly": false,
+    })
+}
