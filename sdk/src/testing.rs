@@ -47,7 +47,8 @@
 //!
 //! The fake does by itself what it takes to greet a client, to open and leave sessions, to take prompts and
 //! answers. It answers nothing else: a method that it was not told about gets the error -32601, and the
-//! test panics when it drops the fake, or at [`FakeCli::finish`].
+//! test panics when it drops the fake, or at [`FakeCli::finish`], which also panics for prompts and answers
+//! that are left.
 //!
 //! | A test | by |
 //! |---|---|
@@ -64,9 +65,10 @@
 //! What has a type, by the methods in [`methods`](crate::methods), is checked against it. Each of these
 //! functions has a sister, `on_raw` and so on, that takes the method's name and JSON as it is.
 //!
-//! Nothing waits for ever: a wait of the fake panics after a minute and says what had come instead, and
-//! after three minutes ([`lives`](FakeCli::lives)) the fake hangs up, which fails what the client waits for.
-//! Under tokio's paused time both happen as soon as every task waits.
+//! Nothing waits for ever: after three minutes the fake hangs up, which fails what the client waits for, and
+//! a wait of the fake panics after half of that time and says what had come instead. Both grow with
+//! [`lives`](FakeCli::lives), for handlers that are given longer. Under tokio's paused time both happen as soon
+//! as every task waits.
 
 mod calls;
 mod defaults;
@@ -131,7 +133,8 @@ impl FakeCli {
         fake
     }
 
-    /// Hangs up after this time instead of three minutes, counted from now.
+    /// Hangs up after this time instead of three minutes, counted from now. What is waited for from now on
+    /// is waited for half of it.
     pub fn lives(&self, limit: Duration) {
         self.0.set_lifetime(Some(limit));
     }
@@ -168,7 +171,7 @@ impl FakeCli {
     /// runtime of one thread, where tasks run in the order they became ready.
     ///
     /// # Panics
-    /// When the client has not answered in a minute.
+    /// When the client has not answered in half of the fake's life.
     pub async fn settle(&self) {
         for _ in 0..3 {
             // Not a number, so that it is no other request's.
@@ -181,7 +184,7 @@ impl FakeCli {
     /// Waits until the client has ended its stream.
     ///
     /// # Panics
-    /// When it has not in a minute.
+    /// When it has not in half of the fake's life.
     pub async fn ended(&self) {
         self.wait("the end of the client's stream", |log| log.ended.then_some(())).await;
     }
@@ -192,12 +195,14 @@ impl FakeCli {
         self.0.take_failures()
     }
 
-    /// Ends the test's use of the fake.
+    /// Ends the test's use of the fake, and says what of it was in vain.
     ///
     /// # Panics
-    /// For what a drop panics for. This is for a fake that is in use elsewhere too.
+    /// For what a drop panics for, also of a fake that is in use elsewhere too. And for what a drop lets pass: a
+    /// prompt that was taken and of which nothing came, and what was scripted by [`answer`](Self::answer)
+    /// and [`turn`](Self::turn) and no prompt came for.
     pub fn finish(self) {
-        drop(self);
+        self.0.finish_prompts();
     }
 }
 
@@ -209,7 +214,7 @@ impl Drop for FakeCli {
         }
         let failures = self.0.take_failures();
         if !failures.is_empty() {
-            panic!("{}; {}", failures.join("; "), self.0.log.borrow().story());
+            panic!("{}; {}", failures.join("; "), self.0.story());
         }
     }
 }

@@ -85,7 +85,7 @@ impl FakeCli {
     /// Waits for the next request of this method that nobody waited for yet, and gives its params.
     ///
     /// # Panics
-    /// When there is none in a minute.
+    /// When there is none in half of the fake's life.
     pub async fn received<M: ServerMethod>(&self) -> M::Params {
         read::<M::Params>(&self.received_raw(M::NAME).await, "the params", M::NAME)
     }
@@ -103,7 +103,7 @@ impl FakeCli {
     /// What the client answers.
     ///
     /// # Panics
-    /// When the params have another shape, and when there is no answer in a minute.
+    /// When the params have another shape, and when there is no answer in half of the fake's life.
     pub async fn request<M: ClientMethod>(&self, params: impl Wire) -> Result<M::Result, RpcError> {
         let params = parse(&wire::to_json(&params));
         read::<M::Params>(&params, "the params", M::NAME);
@@ -130,7 +130,7 @@ impl FakeCli {
     ///
     /// # Panics
     /// When it is no [`types::PermissionRequest`](crate::types::PermissionRequest), and when there is no
-    /// decision in a minute.
+    /// decision in half of the fake's life.
     pub async fn expect_permission(&self, session_id: &str, request: Value) -> PermissionDecisionRequest {
         let id = self.request_id();
         self.emit(session_id, events::permission(&id, request));
@@ -140,7 +140,7 @@ impl FakeCli {
     /// Calls a tool of a session, as a model would, and waits for its result.
     ///
     /// # Panics
-    /// When there is none in a minute.
+    /// When there is none in half of the fake's life.
     pub async fn expect_tool_result(
         &self,
         session_id: &str,

@@ -28,6 +28,19 @@ impl Prompts {
         self.waiting.remove(oldest)
     }
 
+    /// What is left on either side, in words.
+    pub fn left(&self) -> Vec<String> {
+        let waiting = self.waiting.iter();
+        let mut left: Vec<String> =
+            waiting.map(|prompt| format!("nothing came of the prompt {}", prompt.content)).collect();
+        match self.turns.len() {
+            0 => {}
+            1 => left.push("1 scripted answer was not used".to_owned()),
+            more => left.push(format!("{more} scripted answers were not used")),
+        }
+        left
+    }
+
     /// Leaves out the prompts that a test speaks of itself, by an event that takes them up, and those of
     /// an agent that rests.
     fn spoken_of(&mut self, session_id: &str, event: &Value) {
@@ -65,7 +78,7 @@ impl FakeCli {
     /// [`end_turn`](Self::end_turn).
     ///
     /// # Panics
-    /// When there is none in a minute.
+    /// When there is none in half of the fake's life.
     pub async fn begin_turn(&self, session_id: &str) {
         let taken = self.0.find_prompt(|prompts| prompts.take(session_id)).await;
         self.0.take_up(&taken.unwrap_or_else(|missing| panic!("{missing}")));
@@ -135,6 +148,13 @@ impl Shared {
         let mut event = events::user_message(&prompt.message_id);
         event["data"]["content"] = prompt.content.clone();
         self.emit(&prompt.session_id, event);
+    }
+
+    /// Fails the test for what is left of prompts and answers.
+    pub fn finish_prompts(&self) {
+        let mut left = Vec::new();
+        self.prompts.send_modify(|prompts| left = std::mem::take(prompts).left());
+        left.into_iter().for_each(|left| self.fail(left));
     }
 
     async fn find_prompt(&self, find: impl FnMut(&mut Prompts) -> Option<Prompt>) -> Result<Prompt, String> {

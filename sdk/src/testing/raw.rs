@@ -51,7 +51,7 @@ impl FakeCli {
     /// As [`request`](Self::request): asks the client and waits for its answer.
     ///
     /// # Panics
-    /// When there is none in a minute.
+    /// When there is none in half of the fake's life.
     pub async fn request_raw(&self, method: &str, params: Value) -> RawAnswer {
         self.request_as(json!(self.0.number()), method, params).await
     }
@@ -59,7 +59,7 @@ impl FakeCli {
     /// Asks the client under an id of any kind.
     ///
     /// # Panics
-    /// When there is no answer in a minute.
+    /// When there is no answer in half of the fake's life.
     pub async fn request_as(&self, id: Value, method: &str, params: Value) -> RawAnswer {
         self.ask(&id, method, params);
         self.answered(&id, method).await
@@ -73,7 +73,7 @@ impl FakeCli {
     /// Waits for the client's answer to what was asked under this id.
     ///
     /// # Panics
-    /// When there is none in a minute.
+    /// When there is none in half of the fake's life.
     pub async fn answered(&self, id: &Value, method: &str) -> RawAnswer {
         self.wait(&format!("the client's answer to `{method}`"), |log| log.take_answer(id)).await
     }
@@ -81,7 +81,7 @@ impl FakeCli {
     /// As [`received`](Self::received): the params of the next request of this method.
     ///
     /// # Panics
-    /// When there is none in a minute.
+    /// When there is none in half of the fake's life.
     pub async fn received_raw(&self, method: &str) -> Value {
         self.received_call(method).await.params
     }
@@ -89,7 +89,7 @@ impl FakeCli {
     /// As [`received_raw`](Self::received_raw), with what it takes to [`reply`](Self::reply).
     ///
     /// # Panics
-    /// When there is none in a minute.
+    /// When there is none in half of the fake's life.
     pub async fn received_call(&self, method: &str) -> Call {
         self.received_with(method, |_| true).await
     }
@@ -97,7 +97,7 @@ impl FakeCli {
     /// As [`received_call`](Self::received_call), for a request with such params.
     ///
     /// # Panics
-    /// When there is none in a minute.
+    /// When there is none in half of the fake's life.
     pub async fn received_with(&self, method: &str, wanted: impl Fn(&Value) -> bool) -> Call {
         self.wait(&format!("the client's request `{method}`"), |log| log.take_call(method, &wanted)).await
     }

@@ -11,14 +11,11 @@ use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
-use super::defaults;
 use super::log::{Frame, Log, Side};
 use super::pipe::{self, Outgoing};
 use super::prompts::Prompts;
 use super::raw::{RawAnswer, error};
-
-/// How long anything is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::{LIFETIME, defaults};
 
 const INTERNAL_ERROR: i64 = -32603;
 
@@ -44,6 +41,8 @@ pub(super) struct Shared {
     pub stays: AtomicBool,
     reader: OnceLock<AbortHandle>,
     lifetime: Mutex<Option<AbortHandle>>,
+    /// How long anything is waited for.
+    patience: Mutex<Duration>,
     /// The status that it died with.
     pub died: OnceLock<i32>,
     last_number: AtomicU64,
@@ -70,6 +69,7 @@ impl Shared {
             stays: AtomicBool::new(false),
             reader: OnceLock::new(),
             lifetime: Mutex::default(),
+            patience: Mutex::new(LIFETIME / 2),
             died: OnceLock::new(),
             last_number: AtomicU64::new(0),
         });
@@ -79,8 +79,9 @@ impl Shared {
         shared
     }
 
-    /// Hangs up after this time.
+    /// Hangs up after this time, and waits for nothing longer than half of it.
     pub fn set_lifetime(self: &Arc<Self>, limit: Option<Duration>) {
+        *lock(&self.patience) = limit.unwrap_or(LIFETIME) / 2;
         let task = limit.map(|limit| tokio::spawn(expire(Arc::downgrade(self), limit)).abort_handle());
         if let Some(before) = std::mem::replace(&mut *lock(&self.lifetime), task) {
             before.abort();
@@ -231,7 +232,8 @@ impl Shared {
         }
     }
 
-    /// Waits until something is found in the log; for a minute, after which it says what had come instead.
+    /// Waits until something is found in the log; for half of the fake's life, after which it says what had
+    /// come instead.
     pub async fn find<T>(&self, what: &str, find: impl FnMut(&mut Log) -> Option<T>) -> Result<T, String> {
         self.patiently(what, found(&self.log, find)).await
     }
@@ -241,8 +243,15 @@ impl Shared {
         what: &str,
         finding: impl Future<Output = T>,
     ) -> Result<T, String> {
-        let found = tokio::time::timeout(PATIENCE, finding).await;
-        found.map_err(|_| format!("{what} did not come; {}", self.log.borrow().story()))
+        let patience = *lock(&self.patience);
+        let found = tokio::time::timeout(patience, finding).await;
+        found.map_err(|_| format!("{what} did not come in {patience:?}; {}", self.story()))
+    }
+
+    /// What had happened, for the text of a panic.
+    pub fn story(&self) -> String {
+        let left = self.prompts.borrow().left();
+        left.into_iter().chain([self.log.borrow().story()]).collect::<Vec<_>>().join("; ")
     }
 }
 

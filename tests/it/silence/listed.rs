@@ -15,8 +15,15 @@ const INTERNAL: [&str; 6] = [
 ];
 
 /// How docs say how long something takes.
-const TIMES: [&str; 6] =
-    ["at most", "no time limit", "no longer than", "in this time", "in a minute", "as long as it takes"];
+const TIMES: [&str; 7] = [
+    "at most",
+    "no time limit",
+    "no longer than",
+    "in this time",
+    "in a minute",
+    "in half of the fake's life",
+    "as long as it takes",
+];
 
 /// The docs of each public future, by its name: `Type::function`, or `Trait for Type`, which has none.
 type Futures = BTreeMap<String, String>;

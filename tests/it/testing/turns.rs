@@ -4,6 +4,7 @@ use copilot_session::testing::events;
 use copilot_session::{Limits, SessionEventData, Tool};
 use serde_json::{Value, json};
 
+use super::complaint;
 use crate::rig::Rig;
 
 /// A rig whose session has a tool.
@@ -108,4 +109,21 @@ async fn a_prompt_that_was_refused() {
     rig.fake.answer("two");
     let turn = rig.session.prompt("two").await.expect("the prompt");
     assert_eq!(turn.limits(Limits::default()).await.expect("the answer").text(), "two");
+}
+
+/// Answers and prompts that are left fail the test at its end, where it asks for that.
+#[tokio::test(start_paused = true)]
+async fn what_is_left() {
+    let Rig { fake, session, .. } = Rig::start().await;
+    for text in ["one", "two"] {
+        fake.answer(text);
+    }
+    session.send_and_wait("one?").await.expect("the answer");
+    let left = complaint(fake.clone());
+    assert!(left.starts_with("1 scripted answer was not used; the client had sent"), "{left}");
+
+    drop(session.prompt("and now?").await.expect("the prompt"));
+    let left = complaint(fake.clone());
+    assert!(left.starts_with(r#"nothing came of the prompt "and now?"; the client had sent"#), "{left}");
+    fake.finish();
 }

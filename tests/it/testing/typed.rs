@@ -134,7 +134,23 @@ async fn a_prompt_without_an_answer() {
     let closed = session.send_and_wait("hello?").await.expect_err("the end");
     assert!(matches!(closed, Error::Closed(_)), "{closed:?}");
     assert_eq!(start.elapsed(), Duration::from_secs(5));
-    assert!(complaint(fake).starts_with("the fake CLI hung up after 5s"));
+    let complaint = complaint(fake);
+    assert!(complaint.starts_with("the fake CLI hung up after 5s"), "{complaint}");
+    assert!(complaint.contains(r#"nothing came of the prompt "hello?""#), "{complaint}");
+}
+
+/// A wait takes as long as the fake's life lets it, so that a slow handler is waited for.
+#[tokio::test(start_paused = true)]
+async fn a_slow_handler() {
+    let slow = async |_: serde_json::Value, _| {
+        tokio::time::sleep(Duration::from_secs(200)).await;
+        "at last"
+    };
+    let tool = Tool::with_schema("slow", "Takes its time", json!({"type": "object"}), slow);
+    let rig = Rig::with(|session| session.approve_all().tool(tool).handler_limit(Duration::from_secs(300))).await;
+    rig.fake.lives(Duration::from_secs(600));
+    let result = rig.fake.expect_tool_result(rig.session.id(), "slow", json!({})).await;
+    assert!(format!("{result:?}").contains("at last"), "{result:?}");
 }
 
 /// A decision and a tool's result are waited for.
