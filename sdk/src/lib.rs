@@ -71,7 +71,12 @@ pub use frame::{Frame, Frames};
 #[doc(hidden)]
 pub use generated::round_trip;
 pub use generated::session_event::SessionEventData;
-pub use generated::{methods, server_rpc, session_rpc, types};
+/// Some of its names are also those of what this crate makes of them: `Tool`, `ToolResult`,
+/// `PermissionRequest`. So import by name, or keep the module's name: after
+/// `use copilot_session::{types::*, *}` these mean neither.
+///
+pub use generated::types;
+pub use generated::{methods, server_rpc, session_rpc};
 pub use handler::{ClientContext, HandlerContext};
 pub use hooks::{Hook, OtherHook};
 pub use notices::Notifications;

@@ -30,7 +30,9 @@ pub fn assistant_message(text: &str) -> Value {
     event("assistant.message", json!({"messageId": "answer", "content": text, "toolRequests": []}))
 }
 
-/// The agent failed.
+/// The agent failed. The kind is the event's `errorType`: "authentication", "authorization", "policy", "quota",
+/// "rate_limit", "context_limit" are those that [`Error::kind`](crate::Error::kind) knows, "query" is anything
+/// else that went wrong with the model.
 pub fn failure(kind: &str, message: &str) -> Value {
     event("session.error", json!({"errorType": kind, "message": message}))
 }
@@ -109,7 +111,8 @@ pub fn tool_complete(call_id: &str, result: &str) -> Value {
     )
 }
 
-/// What the agent says to a prompt: the text in pieces, then the whole message under this id.
+/// What the agent says to a prompt: the text in pieces, then the whole message under this id, with the
+/// [`turn_start`] before and the [`turn_end`] after it.
 pub fn answer(message_id: &str, text: &str) -> Vec<Value> {
     [turn_start()].into_iter().chain(said(message_id, text)).chain([turn_end()]).collect()
 }

@@ -25,12 +25,17 @@ impl FakeCli {
     }
 
     /// Sends bytes as they are, such as ones that are no message.
+    ///
+    /// The client passes over what is no message, logs it by `tracing`, and lives on. A call whose answer was
+    /// among that waits for all of its two minutes, or as [`Call::within`](crate::Call::within) says.
     pub fn raw(&self, bytes: impl Into<Vec<u8>>) {
         let bytes = bytes.into();
         self.0.say(Value::String(String::from_utf8_lossy(&bytes).into_owned()), bytes);
     }
 
-    /// Sends this text with a right header.
+    /// Sends this text with a right header. What is no JSON is passed over and logged, as by
+    /// [`raw`](Self::raw); but where the id can still be told, a call of the client fails with
+    /// [`Error::Decode`](crate::Error::Decode), and a request to it is answered with an error.
     pub fn frame(&self, body: &str) {
         self.raw(pipe::frame(body.as_bytes()));
     }
