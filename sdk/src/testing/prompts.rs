@@ -41,14 +41,14 @@ impl Prompts {
         left
     }
 
-    /// Leaves out the prompts that a test speaks of itself, by an event that takes them up, and those of
-    /// an agent that rests.
+    /// Leaves out the prompt that a test speaks of itself, by an event that takes it up, and those of an
+    /// agent that was told to stop.
     fn spoken_of(&mut self, session_id: &str, event: &Value) {
-        let rests = event["type"] == "session.idle";
+        let stopped = event["type"] == "session.idle" && event["data"]["aborted"] == true;
         let begins = |prompt: &Prompt| {
             event["type"] == "user.message" && event["data"]["messageId"] == prompt.message_id.as_str()
         };
-        self.waiting.retain(|prompt| prompt.session_id != session_id || !(rests || begins(prompt)));
+        self.waiting.retain(|prompt| prompt.session_id != session_id || !(stopped || begins(prompt)));
     }
 }
 

@@ -28,7 +28,7 @@ async fn answers_to_prompts_that_were_sent() {
     assert_eq!(rig.session.send_and_wait("three").await.expect("the answer").text(), "third");
 }
 
-/// A prompt that a test takes up by hand takes no answer from others, nor does one of an agent that rests.
+/// A prompt that a test takes up by hand takes no answer from others, nor does one that was aborted.
 #[tokio::test(start_paused = true)]
 async fn turns_by_hand() {
     let rig = Rig::start().await;
@@ -36,6 +36,7 @@ async fn turns_by_hand() {
     let scripted = rig.session.prompt("scripted").await.expect("the prompt");
     rig.emit(events::user_message(by_hand.message_id()));
     rig.emit(events::assistant_message("so be it"));
+    rig.emit(events::idle());
     rig.fake.answer("as told");
     assert_eq!(by_hand.await.expect("the answer").text(), "so be it");
     assert_eq!(scripted.await.expect("the answer").text(), "as told");
