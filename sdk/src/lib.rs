@@ -71,9 +71,11 @@ pub use frame::{Frame, Frames};
 #[doc(hidden)]
 pub use generated::round_trip;
 pub use generated::session_event::SessionEventData;
-/// Some of its names are also those of what this crate makes of them: `Tool`, `ToolResult`,
-/// `PermissionRequest`. So import by name, or keep the module's name: after
-/// `use copilot_session::{types::*, *}` these mean neither.
+/// What goes over the wire.
+///
+/// `Tool`, `ToolResult` and `PermissionRequest` are here and, made for use, at the root of this crate too.
+/// Import them by name, or keep this module's name: after `use copilot_session::{types::*, *}` they are
+/// ambiguous.
 ///
 pub use generated::types;
 pub use generated::{methods, server_rpc, session_rpc};

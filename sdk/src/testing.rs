@@ -55,7 +55,7 @@
 //! | says what comes of a prompt | [`answer`](FakeCli::answer), [`turn`](FakeCli::turn), [`begin_turn`](FakeCli::begin_turn), [`emit`](FakeCli::emit) with [`events`] |
 //! | answers a method | [`on`](FakeCli::on), `fake.on::<ModelGet>(\|()\| json!({"modelId": "m"}))` |
 //! | looks at what was asked | [`received`](FakeCli::received), [`calls`](FakeCli::calls) |
-//! | asks the client something | [`request`](FakeCli::request), [`expect_permission`](FakeCli::expect_permission), [`expect_tool_result`](FakeCli::expect_tool_result) |
+//! | asks the client something | [`request`](FakeCli::request), [`expect_permission`](FakeCli::expect_permission) with [`requests`], [`expect_tool_result`](FakeCli::expect_tool_result) |
 //! | leaves a call without an answer, or answers late, twice, in another order | [`hold`](FakeCli::hold) with [`reply`](FakeCli::reply), [`delay`](FakeCli::delay) |
 //! | breaks the connection | [`die`](FakeCli::die), [`die_within_a_message`](FakeCli::die_within_a_message), [`hang_up`](FakeCli::hang_up) |
 //! | breaks the protocol | [`raw`](FakeCli::raw), [`frame`](FakeCli::frame) |

@@ -137,7 +137,8 @@ impl FakeCli {
         self.decided::<SessionPermissionsHandlePendingPermissionRequest>(&id).await
     }
 
-    /// Calls a tool of a session, as a model would, and waits for its result.
+    /// Calls a tool of a session, as a model would, and waits for its result. A tool that the session does not
+    /// have could be another client's, so nobody answers for it.
     ///
     /// # Panics
     /// When there is none in half of the fake's life.
