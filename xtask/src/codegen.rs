@@ -69,6 +69,11 @@ pub fn run(args: &Args) -> Result<()> {
     names::write(&names)
 }
 
+/// Writes what the schemas give.
+pub fn write(accept_names: bool) -> Result<()> {
+    run(&Args { check: false, accept_names })
+}
+
 /// Holds the list of what older versions leave out against their schemas, if these are on the machine.
 fn check_older(protocol: &Protocol, older: &str, supplement: &str) -> Result<()> {
     older::check_versions(older)?;

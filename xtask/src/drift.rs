@@ -20,8 +20,9 @@ use anyhow::{Context, Result, anyhow, ensure};
 use copilot_session_codegen::Input;
 use copilot_session_codegen::survey::{Survey, source, survey};
 
-use self::change::Source;
+pub use self::change::{Change, How, Running, Source, What};
 use self::compare::{Comparison, compare};
+pub use self::sets::find;
 use crate::paths;
 use crate::schema::SchemaSet;
 
@@ -94,6 +95,21 @@ fn drift(args: &Args) -> Result<u8> {
     };
     print!("{text}");
     Ok(exit_code(&compared))
+}
+
+/// What has changed between two sets, and how it is told.
+pub struct Compared {
+    pub changes: Vec<Change>,
+    pub text: String,
+    pub markdown: String,
+}
+
+pub fn compared(old: &SchemaSet, new: &SchemaSet, supplement: &str) -> Result<Compared> {
+    let (from, to) = (survey(input(old, supplement))?, survey(input(new, supplement))?);
+    let compared = compare(&from, &to);
+    let report = report::Report { from: &old.version, to: &new.version, compared: &compared, new: &to };
+    let (text, markdown) = (report.text(), report.markdown());
+    Ok(Compared { changes: compared.changes, text, markdown })
 }
 
 /// What the schemas leave out, which is needed to know what is sent.

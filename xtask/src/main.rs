@@ -3,6 +3,7 @@
 mod api;
 mod audit;
 mod bench;
+mod bump;
 mod cargo;
 mod cli;
 mod codegen;
@@ -54,6 +55,8 @@ enum Command {
     Schema(schema::Args),
     /// Compare the schemas of two versions of the Copilot CLI, and tell what the changes break
     Drift(drift::Args),
+    /// Go to the schemas of another version of the Copilot CLI, and tell what is left to decide
+    Bump(bump::Args),
     /// Install a version of the Copilot CLI into the user's cache and print the path of its binary
     Cli(cli::Args),
     /// Load the SDK in many ways and show that nothing is lost
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Api(args) => api::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Drift(args) => return drift::run(&args),
+        Command::Bump(args) => bump::run(&args),
         Command::Cli(args) => cli::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Compat(args) => compat::run(&args),

@@ -83,6 +83,12 @@ pub fn of_version(version: &str) -> Result<SchemaSet> {
     read_checked(&folder)
 }
 
+/// The folder of a version's schemas in the user's cache, where they are put first if need be.
+pub fn folder_of(version: &str) -> Result<PathBuf> {
+    of_version(version)?;
+    Ok(paths::schema_cache()?.join(version))
+}
+
 /// The schemas of a version, when they are committed or in the user's cache.
 pub fn cached(version: &str) -> Result<Option<SchemaSet>> {
     let committed = paths::schema_dir();
