@@ -1,6 +1,6 @@
 //! What a set of schemas holds, in the generator's own terms, for who compares two sets.
 //!
-//! It is what [`generate`](crate::generate) knows after its third stage: the Rust names are given, unions are
+//! It is what [`Protocol::generate`](crate::Protocol::generate) knows after its third stage: the Rust names are given, unions are
 //! told apart, and what is sent and received is marked. Unlike it a survey refuses nothing but a text that is no
 //! schema set at all: a comparison is wanted most when a set has something that the generator does not know yet.
 
