@@ -21,6 +21,7 @@ mod process;
 mod progress;
 mod schema;
 mod source;
+mod standalone;
 mod table;
 mod test;
 mod tree;

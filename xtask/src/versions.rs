@@ -1,16 +1,15 @@
 //! `cargo xtask versions`: generates and compiles the code of every CLI version that is looked at, and writes down
 //! what the older ones leave out of what they send.
 
-mod compile;
-
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use copilot_session_codegen::{Protocol, Reason, Renamed};
 
 use crate::schema::SchemaSet;
-use crate::{codegen, names, older, paths, schema};
+use crate::standalone::{self, Files};
+use crate::{codegen, names, older, paths, process, schema};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -93,7 +92,7 @@ fn look_at(
     schemas: &SchemaSet,
     supplement: &str,
     before: Option<&Protocol>,
-    compile: bool,
+    compiles: bool,
 ) -> (Row, Option<Protocol>) {
     let mut row = Row::new(&schemas.version);
     let start = Instant::now();
@@ -108,12 +107,23 @@ fn look_at(
     row.generated = Ok(start.elapsed().as_secs_f64());
     row.names = compare_names(&protocol, before);
     row.lines = files.values().map(|text| text.lines().count()).sum();
-    if compile {
+    if compiles {
         let start = Instant::now();
-        let compiled = compile::check(&files);
+        let compiled = compile(&files);
         row.compiled = Some(compiled.map(|()| start.elapsed().as_secs_f64()));
     }
     (row, Some(protocol))
+}
+
+/// Has the compiler check the whole generated code of a version.
+fn compile(generated: &Files) -> Result<()> {
+    let folder = paths::target_dir().join("versions");
+    let mut command = standalone::write(&folder, generated, &[])?;
+    let output = process::run(&mut command, || true).context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("the generated code does not compile; it is in {}\n{}", folder.display(), output.stderr);
+    }
+    Ok(())
 }
 
 /// Compares the names with those of the version before; what both have must be called the same.

@@ -2,13 +2,11 @@
 //! the code of the newer one, and what fails must be what was called breaking.
 
 mod items;
-mod stub;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use copilot_session_codegen::survey::{Shape, Survey};
@@ -16,7 +14,7 @@ use serde_json::Value;
 
 use self::items::{Kind, Use};
 use super::change::{Change, How, Source, What};
-use crate::{cargo, paths};
+use crate::standalone::{self, Files};
 
 /// The file whose lines are the uses.
 const PROBE: &str = "src/probe.rs";
@@ -57,19 +55,14 @@ impl Outcome {
     }
 }
 
-/// Source files by path.
-pub type Files = BTreeMap<String, String>;
-
 /// Compiles the uses of the older files with the newer ones, and compares what fails with the changes.
 pub fn run(folder: &Path, old: &Survey, changes: &[Change], from: &Files, to: &Files) -> Result<Outcome> {
     let uses = items::all(from)?;
-    write_crate(folder, from, &uses)?;
-    let own = check(folder, uses.len())?;
+    let own = failing(folder, from, &uses)?;
     if let Some(first) = own.iter().next() {
         bail!("the probe does not compile with its own set: {}", uses[*first].source);
     }
-    write_crate(folder, to, &uses)?;
-    let failed = check(folder, uses.len())?;
+    let failed = failing(folder, to, &uses)?;
     let verdicts = Verdicts::new(old, changes);
     let mut outcome =
         Outcome { uses: uses.len(), failed: failed.len(), too_strict: Vec::new(), missed: Vec::new() };
@@ -88,54 +81,11 @@ pub fn run(folder: &Path, old: &Survey, changes: &[Change], from: &Files, to: &F
     Ok(outcome)
 }
 
-/// Writes a crate with the generated files, what they need around them, and a function for each use.
-fn write_crate(folder: &Path, files: &Files, uses: &[Use]) -> Result<()> {
-    let source = folder.join("src");
-    if source.exists() {
-        fs::remove_dir_all(&source).with_context(|| format!("cannot remove {}", source.display()))?;
-    }
-    let put = |path: &str, text: &str| -> Result<()> {
-        let path = folder.join(path);
-        fs::create_dir_all(path.parent().unwrap_or(folder))?;
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
-    };
-    put("Cargo.toml", stub::MANIFEST)?;
-    // The same versions as in the workspace, which are there.
-    put("Cargo.lock", &fs::read_to_string(paths::repo_root().join("Cargo.lock"))?)?;
-    put("src/lib.rs", stub::LIB)?;
-    put("src/generated.rs", stub::GENERATED)?;
-    put("src/event.rs", stub::EVENT)?;
-    put("src/rpc.rs", stub::RPC)?;
-    for (path, text) in wire()? {
-        put(&format!("src/{path}"), &text)?;
-    }
-    for (path, text) in files {
-        put(&format!("src/generated/{path}"), text)?;
-    }
+/// Compiles generated files with a function for each use, one in a line, and returns the uses that fail.
+fn failing(folder: &Path, files: &Files, uses: &[Use]) -> Result<BTreeSet<usize>> {
     let lines = uses.iter().enumerate().map(|(index, item)| format!("fn u{index}({} }}\n", item.source));
-    put(PROBE, &lines.collect::<String>())
-}
-
-/// The SDK's own code for JSON, which the generated types stand on.
-fn wire() -> Result<Vec<(String, String)>> {
-    let sdk = paths::repo_root().join("sdk/src");
-    let inner = fs::read_dir(sdk.join("wire"))?.map(|entry| Ok(entry?.path()));
-    let mut paths: Vec<PathBuf> = inner.collect::<Result<_>>()?;
-    paths.push(sdk.join("wire.rs"));
-    let text = |path: PathBuf| {
-        let name = path.strip_prefix(&sdk)?.to_string_lossy().into_owned();
-        Ok((name, fs::read_to_string(&path)?))
-    };
-    paths.into_iter().map(text).collect()
-}
-
-/// Compiles the crate, and returns the uses that fail.
-fn check(folder: &Path, uses: usize) -> Result<BTreeSet<usize>> {
-    let mut command = cargo::anywhere();
-    command.args(["check", "--quiet", "--message-format=json", "--features=testing", "--target-dir"]);
-    command.arg(folder.join("target")).current_dir(folder);
-    // What is set for the workspace's own compiler is not meant for this crate.
-    command.env_remove("CARGO_MANIFEST_DIR");
+    let mut command = standalone::write(folder, files, &[("probe", &lines.collect::<String>())])?;
+    command.arg("--message-format=json");
     let output = command.output().context("cannot run cargo")?;
     let mut failed = BTreeSet::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
@@ -150,7 +100,7 @@ fn check(folder: &Path, uses: usize) -> Result<BTreeSet<usize>> {
             let line = span["line_start"].as_u64().and_then(|line| usize::try_from(line).ok()).unwrap_or(0);
             let path = span["file_name"].as_str().unwrap_or_default().replace('\\', "/");
             ensure!(
-                path.ends_with(PROBE) && (1..=uses).contains(&line),
+                path.ends_with(PROBE) && (1..=uses.len()).contains(&line),
                 "the generated code does not compile: {}",
                 message["rendered"].as_str().unwrap_or_default()
             );

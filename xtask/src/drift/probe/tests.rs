@@ -5,7 +5,8 @@ use copilot_session_codegen::survey::{source, survey};
 use serde_json::{Value, json};
 
 use super::super::compare::compare;
-use super::{Files, run};
+use super::run;
+use crate::standalone::Files;
 use copilot_session_codegen::survey::Survey;
 
 fn set(parts: &Value) -> (Survey, Files) {

@@ -1,7 +1,7 @@
-//! Written by `cargo xtask versions`: the SDK's generated code and its `wire` module, and of the rest only
-//! the signatures that generated code uses.
+//! The SDK's generated code and its `wire` module, and of the rest only the signatures that generated code uses.
 
-#![allow(dead_code)]
+#![allow(warnings)]
+#![recursion_limit = "512"]
 
 #[macro_use]
 pub mod wire;

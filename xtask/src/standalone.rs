@@ -1,0 +1,85 @@
+//! A crate with the generated code of any version and the least that it stands on, for the compiler to look at.
+//!
+//! The hand-written code of the SDK names types and methods that other versions do not have, so it is left out. What
+//! generated code needs is little: the `wire` module, which is the SDK's own, and a handful of types that only have to
+//! have the right signatures, which `stub.rs` has.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::tree::{self, Mode};
+use crate::{cargo, paths};
+
+/// File text by path.
+pub type Files = BTreeMap<String, String>;
+
+/// The crate around the generated code.
+const LIB: &str = include_str!("standalone/stub.rs");
+/// With every feature on that generated code knows, so that nothing is left out.
+const MANIFEST: &str = r#"[package]
+name = "standalone"
+version = "0.0.0"
+edition = "2024"
+
+[features]
+default = ["round-trip", "serde", "testing"]
+round-trip = []
+serde = []
+testing = []
+
+[dependencies]
+serde_core = { version = "1.0.228", default-features = false, features = ["std"] }
+serde_json = { version = "1.0.145", features = ["raw_value"] }
+
+[profile.dev]
+debug = 0
+incremental = false
+
+[workspace]
+"#;
+
+/// Writes the crate into a folder, with a module for each of `more`, and returns the command that checks it.
+pub fn write(folder: &Path, generated: &Files, more: &[(&str, &str)]) -> Result<Command> {
+    let root = paths::repo_root();
+    let modules: String = more.iter().map(|(name, _)| format!("\nmod {name};\n")).collect();
+    let mut files = Files::from([
+        ("Cargo.toml".to_owned(), MANIFEST.to_owned()),
+        // The workspace's, so that the crates it needs are there already.
+        ("Cargo.lock".to_owned(), read(&root.join("Cargo.lock"))?),
+        ("src/lib.rs".to_owned(), LIB.to_owned() + &modules),
+    ]);
+    files.extend(more.iter().map(|(name, text)| (format!("src/{name}.rs"), (*text).to_owned())));
+    let sdk = root.join("sdk/src");
+    for path in borrowed(&sdk)? {
+        let name = path.strip_prefix(&sdk)?.to_string_lossy().replace('\\', "/");
+        files.insert(format!("src/{name}"), read(&path)?);
+    }
+    files.extend(generated.iter().map(|(path, text)| (format!("src/generated/{path}"), text.clone())));
+    let package = folder.join("package");
+    tree::sync(&package, &files, Mode::Write)?;
+
+    let mut command = cargo::anywhere();
+    command.args(["check", "--quiet", "--target-dir"]).arg(folder.join("target")).current_dir(package);
+    // What is set for the workspace's own compiler is not meant for this crate.
+    command.env_remove("CARGO_MANIFEST_DIR");
+    Ok(command)
+}
+
+/// The SDK's own files that generated code is compiled with.
+fn borrowed(sdk: &Path) -> Result<Vec<PathBuf>> {
+    let wire = sdk.join("wire");
+    let entries = fs::read_dir(&wire).with_context(|| format!("cannot list {}", wire.display()))?;
+    let mut paths = vec![sdk.join("generated.rs"), sdk.join("wire.rs")];
+    for entry in entries {
+        paths.push(entry?.path());
+    }
+    Ok(paths)
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
