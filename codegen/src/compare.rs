@@ -11,7 +11,7 @@ use crate::model::{Field, Method, Model, Origin, Record, Shape, TaggedVariant, T
 #[derive(Debug, Default)]
 pub struct Difference {
     /// Keys that the newer version always sends and the older one may leave out or set to `null`, each as
-    /// `place.key` of the newer.
+    /// `place.key` of the newer, and results, each as `method: result`.
     pub left_out: BTreeSet<String>,
     /// Places where the two have JSON of different kinds, told of what is received only.
     pub changed: BTreeSet<String>,
@@ -52,7 +52,7 @@ pub fn compare(newer: &Model, older: &Model) -> Difference {
             if method.group.is_ours() != received {
                 walk.pair(&method.params, &before.params, &params, received);
             } else {
-                walk.pair(&method.result, &before.result, &format!("{}: result", method.name), received);
+                walk.result(method, before, received);
             }
         }
     }
@@ -73,6 +73,17 @@ struct Walk<'m> {
 }
 
 impl<'m> Walk<'m> {
+    fn result(&mut self, method: &'m Method, before: &'m Method, received: bool) {
+        let place = result_place(method);
+        let (newer, older) = (&method.result, &before.result);
+        let nothing = |model, ty: &Ty| *ty == Ty::Unit || is_option(model, ty);
+        let is_json = matches!(bare(self.newer, newer), Ty::Json);
+        if received && nothing(self.older, older) && !nothing(self.newer, newer) && !is_json {
+            self.found.left_out.insert(place.clone());
+        }
+        self.pair(newer, older, &place, received);
+    }
+
     fn pair(&mut self, newer: &'m Ty, older: &'m Ty, place: &str, received: bool) {
         let (newer, older) = (bare(self.newer, newer), bare(self.older, older));
         match (newer, older) {
@@ -167,6 +178,11 @@ impl<'m> Walk<'m> {
             self.found.changed.insert(place.to_owned());
         }
     }
+}
+
+/// What a method's result is called among the keys that are left out.
+pub fn result_place(method: &Method) -> String {
+    format!("{}: result", method.name)
 }
 
 /// Whether a missing key can be read as the type.

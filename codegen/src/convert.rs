@@ -47,6 +47,7 @@ pub fn convert(flat: Flat) -> Result<Model, Error> {
             doc: doc(&method.source.leaf),
             params: answer.ty(params)?,
             result: answer.ty(result)?,
+            left_out: None,
             supplement: method.source.supplement,
             name: method.source.name,
         });

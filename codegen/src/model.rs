@@ -180,6 +180,8 @@ pub struct Method {
     pub doc: Doc,
     pub params: Ty,
     pub result: Ty,
+    /// The last version that answers with nothing, for a result that older ones lack.
+    pub left_out: Option<String>,
     pub supplement: bool,
 }
 

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::Error;
-use crate::compare::is_option;
+use crate::compare::{is_option, result_place};
 use crate::model::{Model, Shape, Ty, UntaggedVariant};
 
-/// Makes the keys optional that `older.json` lists, by `place.key` with the last version that leaves them out.
+/// Makes the keys and results optional that `older.json` lists, by `place.key` or `method: result` with the last
+/// version that leaves them out.
 pub fn allow(model: &mut Model, text: &str) -> Result<(), Error> {
     let older: Value =
         serde_json::from_str(text).map_err(|error| Error::Json { file: "older.json", error })?;
@@ -33,6 +34,16 @@ pub fn allow(model: &mut Model, text: &str) -> Result<(), Error> {
             }
         }
     }
+    for method in model.methods.iter_mut().filter(|method| method.group.is_ours()) {
+        let place = result_place(method);
+        if let Some((key, version)) = left_out.get_key_value(place.as_str())
+            && !needed.contains(&place)
+        {
+            method.left_out = Some((*version).to_owned());
+            method.result = Ty::Option(Box::new(method.result.clone()));
+            done.insert(*key);
+        }
+    }
     if let Some(key) = left_out.keys().find(|key| !done.contains(*key)) {
         return Err(Error::shape(
             format!("older.json: {key}"),
@@ -43,7 +54,7 @@ pub fn allow(model: &mut Model, text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// The keys that may be missing as it is.
+/// The keys and results that may be missing as it is.
 fn optional_already(model: &Model) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for ty in model.types.values() {
@@ -51,6 +62,9 @@ fn optional_already(model: &Model) -> BTreeSet<String> {
         let optional = record.fields.iter().filter(|field| is_option(model, &field.ty));
         found.extend(optional.map(|field| format!("{}.{}", ty.place, field.key)));
     }
+    let optional =
+        model.methods.iter().filter(|method| method.result == Ty::Unit || is_option(model, &method.result));
+    found.extend(optional.map(result_place));
     found
 }
 

@@ -82,6 +82,20 @@ fn only_what_is_received_is_told() {
 }
 
 #[test]
+fn a_result_that_was_nothing_is_left_out() {
+    let object = json!({ "Got": object(json!({ "key": { "type": "string" } }), &[]) });
+    let or_null =
+        json!({ "Got": { "anyOf": [reference("Inner"), { "type": "null" }] }, "Inner": object["Got"] });
+    let null = json!({ "Got": { "type": "null" } });
+    let anything = json!({ "Got": {} });
+    for older in [&null, &or_null] {
+        assert_eq!(difference(&object, older).left_out, set(&["get: result"]), "{older}");
+        assert_eq!(difference(older, &object).left_out, set(&[]), "{older}");
+        assert_eq!(difference(&anything, older).left_out, set(&[]), "{older}");
+    }
+}
+
+#[test]
 fn types_meet_by_where_they_stand() {
     let item = |key: &str| object(json!({ key: { "type": "string" } }), &[key]);
     let list = |of: Value| object(json!({ "items": { "type": "array", "items": of } }), &["items"]);

@@ -9,9 +9,10 @@ use copilot_session_codegen::Protocol;
 use copilot_session_codegen::survey::survey;
 
 use crate::drift::{self, Change, Compared, How, Running, Source as Breaks, What};
+use crate::older::Older;
 use crate::schema::SchemaSet;
 use crate::source::Source;
-use crate::{codegen, names, older, paths, schema};
+use crate::{codegen, names, paths, schema};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -36,11 +37,15 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let supplement = codegen::read_supplement()?;
     let compared = drift::compared(&old, &new, &supplement)?;
-    if let Err(error) = accepted(&new, &supplement, args.accept_names) {
-        print!("{}", compared.text);
-        return Err(error.context("nothing was written"));
-    }
+    let older = match accepted(&old.version, &new, &supplement, args.accept_names) {
+        Ok(older) => older,
+        Err(error) => {
+            print!("{}", compared.text);
+            return Err(error.context("nothing was written"));
+        }
+    };
     schema::write(&ours, &Source::from_folder(&schema::folder_of(&new.version)?, Some(&new.version))?)?;
+    older.write()?;
     codegen::write(args.accept_names)?;
 
     let summary = summary(&old.version, &new.version, &compared);
@@ -51,14 +56,16 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Makes sure that the generator takes the new schemas with all that is written by hand about them.
-fn accepted(new: &SchemaSet, supplement: &str, accept_names: bool) -> Result<()> {
+/// Makes sure that the generator takes the new schemas with all that is written by hand about them, and returns what
+/// older versions leave out of what they say.
+fn accepted(before: &str, new: &SchemaSet, supplement: &str, accept_names: bool) -> Result<Older> {
     let mut problems: Vec<String> = Vec::new();
+    let mut older = None;
     match Protocol::read(new.input(supplement)) {
         Ok(mut protocol) => {
-            if let Err(error) = protocol.allow_older(&older::read()?) {
-                problems.push(format!("{error}: take the key out of schema/older.json"));
-            }
+            let found = Older::read()?.after(before, &protocol, &new.version, supplement)?;
+            protocol.allow_older(&found.text()?)?;
+            older = Some(found);
             if !accept_names && let Err(error) = names::check_moved(&protocol.names()?) {
                 problems.push(format!("{error}"));
             }
@@ -70,8 +77,8 @@ fn accepted(new: &SchemaSet, supplement: &str, accept_names: bool) -> Result<()>
                 .extend(all.iter().map(ToString::to_string).filter(|problem| *problem != first.to_string()));
         }
     }
-    if problems.is_empty() {
-        return Ok(());
+    if let (Some(older), true) = (older, problems.is_empty()) {
+        return Ok(older);
     }
     let list: String = problems.iter().fold(String::new(), |list, problem| list + "\n  * " + problem);
     Err(anyhow!(
@@ -136,8 +143,10 @@ fn decisions(from: &str, to: &str, compared: &Compared) -> Vec<String> {
     };
     let mut decisions = vec![
         format!(
-            "`{from}` joins `VERSIONS` in xtask/src/older.rs; then `cargo xtask versions` writes schema/older.json"
+            "the SDK goes on to support `{from}`, which has joined the versions in schema/older.json; what stands \
+             between others may go from there, and then `cargo xtask versions` writes the file"
         ),
+        "`cargo xtask api` writes sdk/api.txt, and what it shows as gone may go".to_owned(),
         format!("`cargo xtask test`, `cargo xtask audit` and `cargo xtask compat {from} {to}` pass"),
         format!("README.md and sdk/docs name {to}, and count its methods and events"),
     ];

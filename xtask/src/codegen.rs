@@ -7,8 +7,9 @@ use anyhow::{Context, Result, bail, ensure};
 use copilot_session_codegen::{Protocol, Report};
 use serde_json::Value;
 
+use crate::older::Older;
 use crate::tree::{self, Kind, Mode};
-use crate::{names, older, paths, schema};
+use crate::{names, paths, schema};
 
 /// Where the generated code is, in the repository.
 const GENERATED: &str = "sdk/src/generated";
@@ -29,11 +30,7 @@ pub fn run(args: &Args) -> Result<()> {
     let schemas = schema::read_checked(&paths::schema_dir())?;
     let supplement = read_supplement()?;
     let mut protocol = Protocol::read(schemas.input(&supplement))?;
-    let older = older::read()?;
-    if args.check {
-        check_older(&protocol, &older, &supplement)?;
-    }
-    protocol.allow_older(&older)?;
+    protocol.allow_older(&Older::read()?.text()?)?;
     let output = protocol.generate();
     println!("Copilot CLI {}: {}", schemas.version, account(&output.report));
     balance(&output.report, &Found::count(&schemas.api, &schemas.events)?)?;
@@ -72,18 +69,6 @@ pub fn run(args: &Args) -> Result<()> {
 /// Writes what the schemas give.
 pub fn write(accept_names: bool) -> Result<()> {
     run(&Args { check: false, accept_names })
-}
-
-/// Holds the list of what older versions leave out against their schemas, if these are on the machine.
-fn check_older(protocol: &Protocol, older: &str, supplement: &str) -> Result<()> {
-    older::check_versions(older)?;
-    match older::text_by_cache(protocol, supplement)? {
-        Some(right) => older::check(older, &right),
-        None => {
-            println!("Not looked at: the older schemas, which `cargo xtask versions --check` fetches");
-            Ok(())
-        }
-    }
 }
 
 /// What the schemas leave out, for every version.

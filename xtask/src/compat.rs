@@ -10,17 +10,17 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{cargo, cli, platform};
+use crate::{cargo, cli, paths, platform, schema};
 use scenario::{Outcome, Scenario, Step};
 
-/// From the oldest that speaks the protocol to the one of the schemas: each border of a feature has a
+/// From the oldest that speaks the protocol on, before the one of the schemas: each border of a feature has a
 /// version on either side.
-const VERSIONS: [&str; 7] = ["1.0.10", "1.0.40", "1.0.65", "1.0.75", "1.0.81", "1.0.92", "1.0.102"];
+const VERSIONS: [&str; 6] = ["1.0.10", "1.0.40", "1.0.65", "1.0.75", "1.0.81", "1.0.92"];
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The versions of the CLI, installed if need be [default: 1.0.10 1.0.40 1.0.65 1.0.75 1.0.81 1.0.92
-    /// 1.0.102]
+    /// The versions of the CLI, installed if need be [default: 1.0.10 1.0.40 1.0.65 1.0.75 1.0.81 1.0.92 and
+    /// that of the schemas]
     versions: Vec<String>,
     /// Write the table to this file, too, as Markdown
     #[arg(long, value_name = "FILE")]
@@ -36,7 +36,10 @@ pub struct Column {
 pub fn run(args: &Args) -> Result<()> {
     let program = cargo::example("compat", &[])?;
     let versions = match args.versions.as_slice() {
-        [] => VERSIONS.map(str::to_owned).to_vec(),
+        [] => {
+            let pinned = schema::pinned_version(&paths::schema_dir())?;
+            VERSIONS.map(str::to_owned).into_iter().chain([pinned]).collect()
+        }
         given => given.to_vec(),
     };
     let mut columns = Vec::new();

@@ -1,88 +1,106 @@
-//! `schema/older.json`: what the CLIs that the SDK supports leave out of what the newest always sends.
+//! `schema/older.json`: the older versions of the CLI that the SDK supports, and what these leave out of what the newest
+//! always sends.
 //!
-//! `cargo xtask versions` writes it from the schemas of all these versions, and `cargo xtask codegen` reads it.
+//! `cargo xtask bump` and `cargo xtask versions` write it from the schemas of all these versions; `cargo xtask codegen`
+//! reads it.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use copilot_session_codegen::Protocol;
-use serde_json::{Value, json};
+use semver::Version;
+use serde::{Deserialize, Serialize};
 
 use crate::{files, paths, schema};
 
-/// The versions that are looked at beside that of the committed schemas, the oldest first. The generator
-/// understands all of them. When the committed schemas become another version's, theirs so far joins the list.
-pub const VERSIONS: [&str; 8] =
-    ["1.0.50", "1.0.65", "1.0.70", "1.0.75", "1.0.80", "1.0.81", "1.0.84-4", "1.0.92"];
-/// How many of the oldest may send what the SDK's types cannot read: before 1.0.65 times were numbers.
-const UNSUPPORTED: usize = 1;
+/// A version that the generator understands too, but whose messages the SDK's types cannot read: before 1.0.65 times
+/// were numbers.
+pub const NOT_READ: &str = "1.0.50";
 
 const NAME: &str = "older.json";
-const ABOUT: &str = "Keys that the CLI of VERSION.json always sends and an older one that is supported leaves \
-                     out, each with the last of the versions below that does. Written by `cargo xtask versions`.";
+const ABOUT: &str = "The versions of the CLI before that of VERSION.json whose every message the SDK reads, as far as \
+                     their schemas say; and the keys and results that the newest always sends and these leave out, \
+                     each with the last version that does. Written by `cargo xtask versions`, but for the list of \
+                     versions, to which `cargo xtask bump` adds.";
 
-/// The versions whose every message the SDK's types can read, as far as their schemas say, the oldest first.
-pub fn supported() -> &'static [&'static str] {
-    &VERSIONS[UNSUPPORTED..]
+/// What the file holds.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Older {
+    description: String,
+    /// The oldest first.
+    pub versions: Vec<String>,
+    /// The last version by `place.key`, or by `method: result`.
+    pub left_out: BTreeMap<String, String>,
 }
 
-pub fn read() -> Result<String> {
-    let path = paths::schema_dir().join(NAME);
-    fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {} (run `cargo xtask versions`)", path.display()))
-}
-
-/// Writes the text and says whether it was another before.
-pub fn write(text: &str) -> Result<bool> {
-    let path = paths::schema_dir().join(NAME);
-    let changed = !fs::read_to_string(&path).is_ok_and(|before| before == text);
-    if changed {
-        files::replace(&path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+impl Older {
+    pub fn read() -> Result<Self> {
+        let path = path();
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let older: Self = serde_json::from_str(&text)
+            .with_context(|| format!("{} is not as it should be", path.display()))?;
+        let versions: Vec<Version> =
+            older.versions.iter().map(|version| Version::parse(version)).collect::<Result<_, _>>()?;
+        ensure!(versions.is_sorted(), "the versions in {} are not in their order", path.display());
+        Ok(older)
     }
-    Ok(changed)
-}
 
-/// Makes sure that a text is what the schemas give.
-pub fn check(text: &str, right: &str) -> Result<()> {
-    if text != right {
-        bail!("schema/{NAME} is not what the older schemas give; run `cargo xtask versions`");
+    /// What older versions, given the oldest first, leave out of what the newest sends.
+    pub fn of<'p>(
+        newest: &Protocol,
+        older: impl IntoIterator<Item = (&'p str, &'p Protocol)>,
+    ) -> Result<Self> {
+        let (mut versions, mut left_out) = (Vec::new(), BTreeMap::new());
+        for (version, protocol) in older {
+            let difference = newest.compare(protocol);
+            let changed: Vec<String> = difference.changed.into_iter().collect();
+            ensure!(changed.is_empty(), "{version} sends JSON of another kind: {}", changed.join(", "));
+            left_out.extend(difference.left_out.into_iter().map(|key| (key, version.to_owned())));
+            versions.push(version.to_owned());
+        }
+        Ok(Self { description: ABOUT.to_owned(), versions, left_out })
     }
-    Ok(())
-}
 
-/// The text for a version and the supported ones before it, given the oldest first.
-pub fn text<'p>(newest: &Protocol, older: impl Iterator<Item = (&'p str, &'p Protocol)>) -> Result<String> {
-    let (mut versions, mut left_out) = (Vec::new(), BTreeMap::new());
-    for (version, protocol) in older {
-        let difference = newest.compare(protocol);
-        let changed: Vec<String> = difference.changed.into_iter().collect();
-        ensure!(changed.is_empty(), "{version} sends other JSON that nothing reads: {}", changed.join(", "));
-        left_out.extend(difference.left_out.into_iter().map(|key| (key, version)));
-        versions.push(version);
+    /// The list for schemas that follow those of `before`, which joins the versions.
+    pub fn after(&self, before: &str, newest: &Protocol, version: &str, supplement: &str) -> Result<Self> {
+        let parse =
+            |version: &str| Version::parse(version).with_context(|| format!("`{version}` is no version"));
+        let newest_version = parse(version)?;
+        let mut versions = self
+            .versions
+            .iter()
+            .map(String::as_str)
+            .chain([before])
+            .map(parse)
+            .collect::<Result<Vec<_>>>()?;
+        versions.retain(|version| *version < newest_version);
+        versions.sort();
+        versions.dedup();
+        let mut protocols = Vec::new();
+        for version in versions.iter().map(ToString::to_string) {
+            let protocol = Protocol::read(schema::of_version(&version)?.input(supplement))?;
+            protocols.push((version, protocol));
+        }
+        Self::of(newest, protocols.iter().map(|(version, protocol)| (version.as_str(), protocol)))
     }
-    let json = json!({"description": ABOUT, "versions": versions, "leftOut": left_out});
-    Ok(serde_json::to_string_pretty(&json)? + "\n")
-}
 
-/// The text by the schemas in the user's cache; none when one is not there.
-pub fn text_by_cache(newest: &Protocol, supplement: &str) -> Result<Option<String>> {
-    let mut older = Vec::new();
-    for version in supported() {
-        let Some(schemas) = schema::cached(version)? else { return Ok(None) };
-        older.push((*version, Protocol::read(schemas.input(supplement))?));
+    /// The text of the file.
+    pub fn text(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
     }
-    text(newest, older.iter().map(|(version, protocol)| (*version, protocol))).map(Some)
+
+    pub fn write(&self) -> Result<()> {
+        let path = path();
+        files::replace(&path, self.text()?.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
 }
 
-/// Makes sure that a text was made for the versions that are supported.
-pub fn check_versions(text: &str) -> Result<()> {
-    let json: Value = serde_json::from_str(text).with_context(|| format!("{NAME} is not JSON"))?;
-    ensure!(
-        json["versions"] == json!(supported()),
-        "schema/{NAME} is of other versions than are supported; run `cargo xtask versions`"
-    );
-    Ok(())
+fn path() -> PathBuf {
+    paths::schema_dir().join(NAME)
 }
 
 #[cfg(test)]
@@ -90,20 +108,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_committed_list_is_of_the_supported_versions() -> Result<()> {
-        assert_eq!(supported().first(), Some(&"1.0.65"));
-        check_versions(&read()?)?;
-        assert!(check_versions(r#"{"versions": ["1.0.65"]}"#).is_err());
-        assert!(check_versions("1.0.65").is_err());
-        Ok(())
-    }
-
-    #[test]
-    fn versions_stand_in_their_order() -> Result<()> {
-        let versions = VERSIONS.map(semver::Version::parse).into_iter().collect::<Result<Vec<_>, _>>()?;
-        assert!(versions.is_sorted());
-        let pinned = semver::Version::parse(&schema::pinned_version(&paths::schema_dir())?)?;
-        assert!(versions.iter().all(|version| *version < pinned));
+    fn the_committed_list_is_of_versions_between_the_oldest_and_the_newest() -> Result<()> {
+        let older = Older::read()?;
+        assert_eq!(older.versions.first().map(String::as_str), Some("1.0.65"));
+        assert_eq!(older.description, ABOUT);
+        let pinned = Version::parse(&schema::pinned_version(&paths::schema_dir())?)?;
+        for version in older.versions.iter().chain(older.left_out.values()) {
+            assert!(Version::parse(version)? < pinned, "{version}");
+            assert!(older.versions.contains(version), "{version}");
+        }
         Ok(())
     }
 }

@@ -7,9 +7,10 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use copilot_session_codegen::{Protocol, Reason, Renamed};
 
+use crate::older::{self, Older};
 use crate::schema::SchemaSet;
 use crate::standalone::{self, Files};
-use crate::{codegen, names, older, paths, process, schema};
+use crate::{codegen, names, paths, process, schema};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -48,7 +49,8 @@ struct Comparison {
 pub fn run(args: &Args) -> Result<()> {
     let mut versions = args.versions.clone();
     if versions.is_empty() {
-        versions.extend(older::VERSIONS.map(str::to_owned));
+        versions.push(older::NOT_READ.to_owned());
+        versions.extend(Older::read()?.versions);
         versions.push(schema::pinned_version(&paths::schema_dir())?);
     }
     let supplement = codegen::read_supplement()?;
@@ -75,15 +77,14 @@ pub fn run(args: &Args) -> Result<()> {
 /// Writes what the older versions leave out, or makes sure that it is written down.
 fn settle_older(protocols: &[(String, Protocol)], check: bool) -> Result<()> {
     let ((_, newest), older) = protocols.split_last().context("no version was read")?;
-    let is_supported = |version: &str| older::supported().contains(&version);
-    let older = older.iter().filter(|(version, _)| is_supported(version));
-    let text = older::text(newest, older.map(|(version, protocol)| (version.as_str(), protocol)))?;
-    if check {
-        return older::check(&older::read()?, &text);
+    let older = older.iter().filter(|(version, _)| version != older::NOT_READ);
+    let right = Older::of(newest, older.map(|(version, protocol)| (version.as_str(), protocol)))?;
+    if Older::read()? == right {
+        return Ok(());
     }
-    if older::write(&text)? {
-        println!("schema/older.json has changed; run `cargo xtask codegen`");
-    }
+    ensure!(!check, "schema/older.json is not what the older schemas give; run `cargo xtask versions`");
+    right.write()?;
+    println!("schema/older.json has changed; run `cargo xtask codegen`");
     Ok(())
 }
 

@@ -173,7 +173,10 @@ fn handle(path: &[String]) -> proc_macro2::Ident {
 
 fn call(name: &str, method: &Method) -> TokenStream {
     let wire = &method.name;
-    let docs = doc(&method.doc, "", &[format!("Wire method `{wire}`.")]);
+    let left_out = method.left_out.as_ref();
+    let left_out = left_out.map(|version| format!("`None` is the answer of CLI {version} and older ones."));
+    let more: Vec<String> = [format!("Wire method `{wire}`.")].into_iter().chain(left_out).collect();
+    let docs = doc(&method.doc, "", &more);
     let (function, result) = (ident(&snake(name)), ty(&method.result));
     match &method.params {
         Ty::Unit => {

@@ -8,7 +8,7 @@ pub enum Again {}
 impl crate::rpc::ServerMethod for Again {
     const NAME: &'static str = "again";
     type Params = ();
-    type Result = types::Both;
+    type Result = Option<types::Both>;
 }
 /// `get`.
 pub enum Get {}
@@ -51,8 +51,10 @@ use crate::types::{Answer, Both};
 pub struct ServerRpc<'a>(pub(crate) &'a Caller);
 impl<'a> ServerRpc<'a> {
     /// Wire method `again`.
+    ///
+    /// `None` is the answer of CLI 9.9.8 and older ones.
     #[inline]
-    pub fn again(self) -> Call<Both> {
+    pub fn again(self) -> Call<Option<Both>> {
         self.0.call("again", &())
     }
     /// Wire method `get`.

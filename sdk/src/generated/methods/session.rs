@@ -987,7 +987,7 @@ pub enum SessionModeSet {}
 impl crate::rpc::ServerMethod for SessionModeSet {
     const NAME: &'static str = "session.mode.set";
     type Params = types::ModeSetRequest;
-    type Result = types::ModeSetResult;
+    type Result = Option<types::ModeSetResult>;
 }
 /// `session.model.applyStartupOverlay`.
 pub enum SessionModelApplyStartupOverlay {}

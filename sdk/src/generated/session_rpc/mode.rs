@@ -17,8 +17,10 @@ impl<'a> Mode<'a> {
     /// Sets the current agent interaction mode.
     ///
     /// Wire method `session.mode.set`.
+    ///
+    /// `None` is the answer of CLI 1.0.80 and older ones.
     #[inline]
-    pub fn set(self, params: &ModeSetRequest) -> Call<ModeSetResult> {
+    pub fn set(self, params: &ModeSetRequest) -> Call<Option<ModeSetResult>> {
         self.0.call("session.mode.set", params)
     }
 }
