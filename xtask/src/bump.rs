@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow};
 use copilot_session_codegen::Protocol;
 use copilot_session_codegen::survey::survey;
 
-use crate::drift::{self, Change, Compared, How, Running, Source as Breaks, What};
+use crate::drift::{self, Change, Compared, How, Source as Breaks, What};
 use crate::older::Older;
 use crate::schema::SchemaSet;
 use crate::source::Source;
@@ -95,12 +95,7 @@ fn summary(from: &str, to: &str, compared: &Compared) -> String {
     let mut text = format!("## Protocol of Copilot CLI {to}\n\nThe schemas were those of {from}.\n");
     for (title, changes) in [
         ("Breaks source", listed(compared, |change| change.source == Breaks::Breaking)),
-        (
-            "Behaves otherwise",
-            listed(compared, |change| {
-                change.source == Breaks::Behaviour || change.running == Running::Malformed
-            }),
-        ),
+        ("Behaves otherwise", listed(compared, |change| change.source == Breaks::Behaviour)),
         (
             "New",
             listed(compared, |change| {
@@ -119,10 +114,10 @@ fn summary(from: &str, to: &str, compared: &Compared) -> String {
     text + "\n" + &compared.markdown
 }
 
-/// The changes of one kind, one in a line.
+/// The changes of one kind; those that differ only in what they are about share a line.
 fn listed(compared: &Compared, wanted: impl Fn(&Change) -> bool) -> String {
-    let changes = compared.changes.iter().filter(|change| wanted(change));
-    changes.fold(String::new(), |mut text, change| {
+    let mut lines: Vec<(String, Vec<String>)> = Vec::new();
+    for change in compared.changes.iter().filter(|change| wanted(change)) {
         let what = match change.what {
             What::Method => "method ",
             What::Event => "event ",
@@ -130,8 +125,15 @@ fn listed(compared: &Compared, wanted: impl Fn(&Change) -> bool) -> String {
         };
         let to = change.to.as_ref().map_or(String::new(), |to| format!(", it seems to `{to}`"));
         let detail = if change.detail.is_empty() { String::new() } else { format!(": {}", change.detail) };
-        let how = format!("{:?}", change.how).to_lowercase();
-        let _ = writeln!(text, "* {what}`{}` {how}{to}{detail}", change.item);
+        let told = format!("{}{to}{detail}", format!("{:?}", change.how).to_lowercase());
+        let item = format!("{what}`{}`", change.item);
+        match lines.iter_mut().find(|(other, _)| *other == told) {
+            Some((_, items)) => items.push(item),
+            None => lines.push((told, vec![item])),
+        }
+    }
+    lines.into_iter().fold(String::new(), |mut text, (told, items)| {
+        let _ = writeln!(text, "* {} {told}", items.join(", "));
         text
     })
 }

@@ -20,7 +20,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use copilot_session_codegen::Input;
 use copilot_session_codegen::survey::{Survey, source, survey};
 
-pub use self::change::{Change, How, Running, Source, What};
+pub use self::change::{Change, How, Source, What};
 use self::compare::{Comparison, compare};
 pub use self::sets::find;
 use crate::paths;

@@ -57,7 +57,12 @@ impl Older {
         for (version, protocol) in older {
             let difference = newest.compare(protocol);
             let changed: Vec<String> = difference.changed.into_iter().collect();
-            ensure!(changed.is_empty(), "{version} sends JSON of another kind: {}", changed.join(", "));
+            ensure!(
+                changed.is_empty(),
+                "{version} sends JSON of another kind: {}; a fix in codegen/src/fix.rs has both read, or {version} and \
+                 what is older leave the versions in schema/{NAME}",
+                changed.join(", ")
+            );
             left_out.extend(difference.left_out.into_iter().map(|key| (key, version.to_owned())));
             versions.push(version.to_owned());
         }
