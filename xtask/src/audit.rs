@@ -9,7 +9,6 @@ mod traffic;
 mod walk;
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -52,7 +51,10 @@ pub fn run(args: &Args) -> Result<()> {
 fn run_scenario(version: Option<&str>, folder: &Path) -> Result<()> {
     let cli = match version {
         Some(version) => cli::install_any(version)?,
-        None => cli::Installed { program: found()?, node: None },
+        None => {
+            let program = cli::found().context("give a version with --version, or a CLI")?;
+            cli::Installed { program, node: None }
+        }
     };
     println!("Running {}", cli.program.display());
     let program = cargo::example("compat", &[])?;
@@ -63,20 +65,6 @@ fn run_scenario(version: Option<&str>, folder: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The CLI in `COPILOT_CLI_PATH`, or on `PATH`.
-fn found() -> Result<PathBuf> {
-    if let Some(path) = env::var_os(cli::PATH_VARIABLE).filter(|path| !path.is_empty()) {
-        return cli::choose(Some(Path::new(&path)));
-    }
-    let path = env::var_os("PATH").unwrap_or_default();
-    let mut files = env::split_paths(&path)
-        .flat_map(|folder| ["copilot", "copilot.exe", "copilot.cmd"].map(|name| folder.join(name)));
-    let found = files.find(|file| file.is_file());
-    found.with_context(|| {
-        format!("there is no Copilot CLI on PATH; set {}, or give --version", cli::PATH_VARIABLE)
-    })
 }
 
 fn read_logs(audit: &mut Audit<'_>, folder: &Path) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod script;
 
+use std::env;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -48,6 +49,18 @@ pub fn choose(given: Option<&Path>) -> Result<PathBuf> {
     let path = std::path::absolute(given).with_context(|| format!("cannot use {}", given.display()))?;
     ensure!(path.is_file(), "there is no file {}", path.display());
     Ok(path)
+}
+
+/// The CLI that the SDK would start: the one in the variable, else on the path.
+pub fn found() -> Result<PathBuf> {
+    if let Some(given) = env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
+        return choose(Some(Path::new(&given)));
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut files = env::split_paths(&path)
+        .flat_map(|folder| ["copilot", "copilot.exe", "copilot.cmd"].map(|name| folder.join(name)));
+    let found = files.find(|file| file.is_file());
+    found.with_context(|| format!("there is no Copilot CLI in {PATH_VARIABLE} nor on the PATH"))
 }
 
 /// A version in the cache.

@@ -1,16 +1,15 @@
 //! Where the two sets of schemas come from, and a cache of those that were published.
 
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use semver::Version;
 use serde_json::Value;
 
-use crate::cli::{self, PATH_VARIABLE};
+use crate::cli;
 use crate::schema::{self, API, EVENTS, SchemaSet};
 use crate::source::Source;
 use crate::{npm, paths, process, unpack};
@@ -83,7 +82,9 @@ fn manifest_version(package: &Path) -> Result<String> {
 
 /// The schemas of the CLI on this machine.
 fn installed() -> Result<SchemaSet> {
-    let binary = binary()?;
+    let found = cli::found()?;
+    // What npm puts on the path is a link into the package.
+    let binary = fs::canonicalize(&found).with_context(|| format!("cannot use {}", found.display()))?;
     let package = binary.parent().context("the binary has no folder")?;
     if package.join("schemas").join(API).is_file() {
         return in_folder(package);
@@ -94,20 +95,6 @@ fn installed() -> Result<SchemaSet> {
         let unpacked = unpack::schemas(&binary, &version)?;
         Source::from_folder(&unpacked.schemas, Some(&version))
     })
-}
-
-/// The CLI that the SDK would start: the one in the variable, else on the path.
-fn binary() -> Result<PathBuf> {
-    let given = env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
-    let name = if cfg!(windows) { "copilot.exe" } else { "copilot" };
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found =
-        given.or_else(|| env::split_paths(&path).map(|dir| dir.join(name)).find(|path| path.is_file()));
-    let Some(found) = found else {
-        bail!("there is no Copilot CLI in {PATH_VARIABLE} nor on the PATH");
-    };
-    // What npm puts on the path is a link into the package.
-    fs::canonicalize(&found).with_context(|| format!("cannot use {}", found.display()))
 }
 
 fn version_of(binary: &Path) -> Result<String> {
