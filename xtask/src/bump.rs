@@ -149,8 +149,10 @@ fn decisions(from: &str, to: &str, compared: &Compared) -> Vec<String> {
              between others may go from there, and then `cargo xtask versions` writes the file"
         ),
         "`cargo xtask api` writes sdk/api.txt, and what it shows as gone may go".to_owned(),
-        format!("`cargo xtask test`, `cargo xtask audit` and `cargo xtask compat {from} {to}` pass"),
-        format!("README.md and sdk/docs name {to}, and count its methods and events"),
+        format!(
+            "`cargo xtask test`, `cargo xtask audit` and `cargo xtask compat --markdown sdk/docs/versions.md` pass"
+        ),
+        format!("README.md and sdk/docs/guide.md name {to}, and count its methods and events"),
     ];
     if compared.changes.iter().any(|change| change.source == Breaks::Breaking) {
         decisions.push("the next version of the crate is one that may break its users".to_owned());

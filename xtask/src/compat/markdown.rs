@@ -8,9 +8,13 @@ use super::scenario::{Outcome, Step};
 const HEAD: &str = "\
 # Versions of the CLI
 
-What each version of the Copilot CLI does with this crate. `cargo xtask compat` writes this page: it goes through
-these steps on each version, with a scripted model. `Client::version` tells the version
-at run time, and `CliVersion::has` what it does otherwise than others.
+What each version of the Copilot CLI does with this crate. `cargo xtask compat --markdown sdk/docs/versions.md` wrote
+this page: it went through these steps on each version, with a scripted model. `Client::version` tells the version at
+run time, and `CliVersion::has` what it does otherwise than others.
+
+The types read all that a CLI from 1.0.65 on sends, as far as its own schema says what that is: what one of them leaves
+out is an `Option`. Before 1.0.65 times were numbers, so some typed calls and events cannot be read there. What a newer
+CLI than that of the schemas adds is kept as JSON.
 ";
 
 /// The page, as seen on a platform.
