@@ -2,6 +2,7 @@
 
 mod change;
 mod compare;
+mod left_out;
 mod pair;
 mod parts;
 mod place;
@@ -23,10 +24,11 @@ use copilot_session_codegen::survey::{Survey, source, survey};
 pub use self::change::{Change, How, Source, What};
 use self::compare::{Comparison, compare};
 pub use self::sets::find;
+use crate::older::Older;
 use crate::paths;
-use crate::schema::SchemaSet;
+use crate::schema::{self, SchemaSet};
 
-/// What the command ends with when it could not compare.
+/// What the command ends with when it could not compare, or `older.json` does not agree with what was found.
 pub const ERROR: u8 = 3;
 
 const EXIT_CODES: &str = "\
@@ -37,7 +39,7 @@ Exit codes:
   0  nothing has changed
   1  what has changed breaks no source: it is additive, or a matter of behaviour
   2  something breaks source that uses the generated API
-  3  the sets could not be compared
+  3  the sets could not be compared, or schema/older.json does not agree with them
 
 xtask/docs/drift.md has the meaning of the words and the form of the JSON.";
 
@@ -85,16 +87,29 @@ fn drift(args: &Args) -> Result<u8> {
     if args.probe {
         return probed((&from, &old), (&to, &new), &supplement);
     }
-    let (from, to) = (from.version, to.version);
     let compared = compare(&old, &new);
-    let report = report::Report { from: &from, to: &to, compared: &compared, new: &new };
+    let report = report::Report { from: &from.version, to: &to.version, compared: &compared, new: &new };
     let text = match (args.json, args.markdown) {
         (true, _) => report.json()?,
         (_, true) => report.markdown(),
         _ => report.text(),
     };
     print!("{text}");
+    if to.version == schema::pinned_version(&paths::schema_dir())?
+        && let Err(error) = left_out::check(&Older::read()?, &from.version, &compared.left_out)
+        // An edited set may well have more.
+        && is_published(&from)
+        && is_published(&to)
+    {
+        return Err(error);
+    }
     Ok(exit_code(&compared))
+}
+
+/// Whether a set is what its version was published with, and not an edited one.
+fn is_published(set: &SchemaSet) -> bool {
+    let kept = schema::cached(&set.version).ok().flatten();
+    kept.is_some_and(|kept| (&kept.api, &kept.events) == (&set.api, &set.events))
 }
 
 /// What has changed between two sets, and how it is told.

@@ -66,6 +66,9 @@ pub struct Change {
     pub detail: String,
     pub source: Source,
     pub running: Running,
+    /// Whether the newer set always sends what the older one may leave out or send as `null`.
+    #[serde(rename = "leftOut", skip_serializing_if = "is_false")]
+    pub left_out: bool,
     /// Whether source that names the item fails; else only what makes its type does.
     #[serde(skip)]
     pub itself: bool,
@@ -75,6 +78,10 @@ pub struct Change {
     /// Whether the type is no longer made.
     #[serde(skip)]
     pub unmade: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Change {

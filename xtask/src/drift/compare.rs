@@ -12,7 +12,7 @@ use copilot_session_codegen::survey::{Doc, Event, Method, Shape, Survey, Ty, Typ
 use super::change::{Change, How, Running, Source, What};
 use super::pair::{Pair, rust};
 use super::place::{self, Places};
-use super::rename;
+use super::{left_out, rename};
 
 /// What has changed between two sets.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Comparison {
     pub changes: Vec<Change>,
     /// How many descriptions have.
     pub descriptions: usize,
+    /// What the newer set always sends and the older one may leave out, as `schema/older.json` calls it.
+    pub left_out: BTreeSet<String>,
 }
 
 /// Compares an older survey with a newer one.
@@ -32,6 +34,7 @@ pub fn compare(old: &Survey, new: &Survey) -> Comparison {
     diff.events(&events);
     diff.types();
     let mut found = diff.found;
+    found.left_out.clone_from(&pair.left_out);
     found.changes.sort_by(|a, b| {
         let key = |change: &Change| (change.source, change.how, change.what);
         a.namespace.cmp(&b.namespace).then(key(a).cmp(&key(b))).then_with(|| a.item.cmp(&b.item))
@@ -60,6 +63,7 @@ impl<'s> Diff<'_, 's> {
             detail,
             source,
             running,
+            left_out: false,
             itself: how != How::Added,
             new: false,
             unmade: false,
@@ -90,8 +94,12 @@ impl<'s> Diff<'_, 's> {
                 self.renamed(What::Method, name, now, &namespace, running);
             }
             if !(method.supplement && after.supplement) {
-                for told in self.method(method, after) {
+                for (result, told) in self.method(method, after) {
                     self.push(What::Method, now, &namespace, told);
+                    let left_out = result && self.pair.left_out.contains(&left_out::result_key(now));
+                    if let Some(last) = self.found.changes.last_mut() {
+                        last.left_out = left_out;
+                    }
                 }
                 self.doc(What::Method, now, &namespace, &method.doc, &after.doc);
             }
@@ -107,11 +115,12 @@ impl<'s> Diff<'_, 's> {
         }
     }
 
-    fn method(&self, old: &'s Method, new: &'s Method) -> Vec<Told> {
+    /// What has changed in a method, each with whether it is the result.
+    fn method(&self, old: &'s Method, new: &'s Method) -> Vec<(bool, Told)> {
         let mut told = Vec::new();
         if old.group != new.group {
             let detail = format!("was of the group {}, is of {}", old.group.key(), new.group.key());
-            told.push((How::Changed, detail, Source::Breaking, Running::Refused));
+            told.push((false, (How::Changed, detail, Source::Breaking, Running::Refused)));
         }
         for (what, old_ty, new_ty, sent) in [
             ("params", &old.params, &new.params, old.group.is_ours()),
@@ -121,7 +130,7 @@ impl<'s> Diff<'_, 's> {
                 let running =
                     if sent { self.pair.takes(old_ty, new_ty) } else { self.pair.reads(old_ty, new_ty) };
                 let detail = format!("{what}: {} → {}", rust(old_ty), rust(new_ty));
-                told.push((How::Changed, detail, Source::Breaking, running));
+                told.push((what == "result", (How::Changed, detail, Source::Breaking, running)));
             }
         }
         told

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use copilot_session_codegen::survey::{Field, Shape, Survey, Ty, Type};
 
 use super::change::Running;
-use super::rename;
+use super::{left_out, rename};
 
 /// How deep types that have no counterpart are compared; a cycle in them ends there.
 const DEPTH: usize = 12;
@@ -19,6 +19,8 @@ pub struct Pair<'s> {
     pub renamed: BTreeMap<&'s str, &'s str>,
     /// Words that gave way to others in many names.
     words: BTreeMap<String, String>,
+    /// What the newer set always sends and the older one may leave out, by the newer place.
+    pub left_out: BTreeSet<String>,
     /// Names that went and names that came, in their newer words.
     reworded: (BTreeMap<String, String>, BTreeMap<String, String>),
 }
@@ -26,8 +28,15 @@ pub struct Pair<'s> {
 impl<'s> Pair<'s> {
     /// Two surveys of which nothing is known yet.
     pub fn new(old: &'s Survey, new: &'s Survey) -> Self {
-        let mut pair =
-            Self { old, new, renamed: BTreeMap::new(), words: BTreeMap::new(), reworded: Default::default() };
+        let mut pair = Self {
+            old,
+            new,
+            renamed: BTreeMap::new(),
+            words: BTreeMap::new(),
+            left_out: BTreeSet::new(),
+            reworded: Default::default(),
+        };
+        pair.left_out = left_out::find(&pair);
         let (gone, came) = rename::gone_and_came(old, new);
         pair.words = rename::words(&gone, &came);
         let newer = |names: BTreeSet<String>, pair: &Self, old: bool| {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::change::{Change, How, Running, Source, What};
 use super::compare::notices;
+use super::left_out;
 use super::pair::{Pair, options, plain, rust, rust_field};
 
 /// How alike the names of a field that is gone and of one that came must be to look like one, of 1.
@@ -49,6 +50,7 @@ impl<'s> Parts<'_, 's> {
             detail,
             source,
             running,
+            left_out: false,
             itself,
             new: false,
             unmade: false,
@@ -158,6 +160,7 @@ impl<'s> Parts<'_, 's> {
                 if let Some(last) = self.changes.last_mut() {
                     last.to = Some(new.key.clone());
                 }
+                self.mark_left_out(new);
             }
             None => {
                 let detail = rust_field(self.old, old);
@@ -172,6 +175,13 @@ impl<'s> Parts<'_, 's> {
         let new = yes && self.has_new();
         if let Some(last) = self.changes.last_mut() {
             last.new |= new;
+        }
+    }
+
+    /// The last change gives the newer set a key that the older one may leave out, if it is one of those.
+    fn mark_left_out(&mut self, new: &Field) {
+        if let Some(last) = self.changes.last_mut() {
+            last.left_out = self.pair.left_out.contains(&left_out::key(self.new, &new.key));
         }
     }
 
@@ -191,6 +201,7 @@ impl<'s> Parts<'_, 's> {
         }
         self.push(What::Field, &field.key, How::Added, detail, class);
         self.mark_new(field.required);
+        self.mark_left_out(field);
     }
 
     fn field(&mut self, old: &'s Field, new: &'s Field) {
@@ -233,6 +244,7 @@ impl<'s> Parts<'_, 's> {
         let class = (source, self.field_running(old, new));
         self.push(What::Field, &old.key, How::Changed, words.join(", "), class);
         self.mark_new(new_differs);
+        self.mark_left_out(new);
         if let Some(last) = self.changes.last_mut() {
             last.itself = !rust_same;
         }

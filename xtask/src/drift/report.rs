@@ -90,6 +90,7 @@ impl Report<'_> {
             "source": source,
             "running": running,
             "descriptions": self.compared.descriptions,
+            "leftOut": self.compared.left_out,
             "notes": self.problems(),
             "changes": changes,
         });
@@ -136,12 +137,29 @@ impl Report<'_> {
             1 => notes.push("One description was reworded.".to_owned()),
             count => notes.push(format!("{count} descriptions were reworded.")),
         }
+        notes.extend(self.left_out());
         let problems = self.problems();
         if !problems.is_empty() {
             let list = problems.join("\n- ");
             notes.push(format!("The generator does not know what to do with, in {}:\n\n- {list}", self.to));
         }
         notes
+    }
+
+    fn left_out(&self) -> Option<String> {
+        let list = self.compared.left_out.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>();
+        let (count, always) = match list.len() {
+            0 => return None,
+            1 => ("One key".to_owned(), "is always sent"),
+            count => (format!("{count} keys"), "are always sent"),
+        };
+        Some(format!(
+            "{count} that {always} by {} may be left out, or be `null`, in what {} sends; the types of an SDK that \
+             supports both have them as options (`schema/older.json`): {}.",
+            self.to,
+            self.from,
+            list.join(", ")
+        ))
     }
 
     /// What the generator would refuse in the newer set.
