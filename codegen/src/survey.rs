@@ -35,8 +35,6 @@ pub struct Type {
     pub place: String,
     /// Whether the type is named after its place, since it has no name in the schema.
     pub inline: bool,
-    /// Whether it is the supplement's.
-    pub supplement: bool,
     /// What the schema says of it to people.
     pub doc: Doc,
     /// What it looks like.
@@ -117,8 +115,6 @@ pub struct Method {
     pub params: Ty,
     /// The result.
     pub result: Ty,
-    /// Whether it is the supplement's.
-    pub supplement: bool,
 }
 
 /// An event.
@@ -148,7 +144,6 @@ pub fn survey(input: Input<'_>) -> Result<Survey, Error> {
             doc: flatten::doc(&method.source.leaf),
             params: rust(&method.params),
             result: rust(&method.result),
-            supplement: method.source.supplement,
         };
         // What the CLI's own schema says comes first.
         survey.methods.entry(method.source.name).or_insert(found);
@@ -211,7 +206,6 @@ fn ty(flat: FlatType) -> Type {
     Type {
         place: flat.place,
         inline: flat.origin == Origin::Inline,
-        supplement: flat.origin == Origin::Supplement,
         doc: flat.doc,
         shape,
         sent: flat.sent,

@@ -93,16 +93,14 @@ impl<'s> Diff<'_, 's> {
                 let running = gone(method).min(Running::Unknown);
                 self.renamed(What::Method, name, now, &namespace, running);
             }
-            if !(method.supplement && after.supplement) {
-                for (result, told) in self.method(method, after) {
-                    self.push(What::Method, now, &namespace, told);
-                    let left_out = result && self.pair.left_out.contains(&left_out::result_key(now));
-                    if let Some(last) = self.found.changes.last_mut() {
-                        last.left_out = left_out;
-                    }
+            for (result, told) in self.method(method, after) {
+                self.push(What::Method, now, &namespace, told);
+                let left_out = result && self.pair.left_out.contains(&left_out::result_key(now));
+                if let Some(last) = self.found.changes.last_mut() {
+                    last.left_out = left_out;
                 }
-                self.doc(What::Method, now, &namespace, &method.doc, &after.doc);
             }
+            self.doc(What::Method, now, &namespace, &method.doc, &after.doc);
         }
         for (name, method) in &new.methods {
             if !old.methods.contains_key(name) && !came.contains(name.as_str()) {
@@ -185,9 +183,7 @@ impl<'s> Diff<'_, 's> {
                 self.renamed(What::Type, name, now, &namespace, Running::Decodes);
             }
             let after = &new.types[now];
-            if !(ty.supplement && after.supplement) {
-                self.ty(name, &namespace, ty, after);
-            }
+            self.ty(name, &namespace, ty, after);
         }
         for (name, ty) in &new.types {
             if !old.types.contains_key(name) && !came.contains(name.as_str()) {

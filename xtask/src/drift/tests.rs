@@ -233,6 +233,31 @@ fn what_the_generator_does_not_know_stops_nothing() {
 }
 
 #[test]
+fn the_supplement_is_compared_as_each_version_has_it() {
+    let supplement = json!({
+        "server": {"put": {"rpcMethod": "put", "params": {"$ref": "#/definitions/T"}}},
+        "definitions": {"T": object(
+            json!({
+                "a": {"type": "string"},
+                "comes": {"$ref": "#/definitions/Later", "x-since": "0.0.1..0.0.2"},
+                "goes": {"$ref": "#/definitions/Sooner", "x-until": "0.0.1..0.0.2"},
+            }),
+            &["a", "comes"],
+        )},
+    })
+    .to_string();
+    let read = |version: &str, name: &str| {
+        let api = json!({"definitions": {name: object(json!({"x": {}}), &[])}}).to_string();
+        let events = r#"{"definitions": {"SessionEvent": {"anyOf": []}}}"#;
+        survey(Input { version, api: &api, events, supplement: &supplement }).expect("a set")
+    };
+    let (old, new) = (read("0.0.1", "Sooner"), read("0.0.2", "Later"));
+    let of_t: Vec<String> =
+        told(&compare(&old, &new)).into_iter().filter(|line| line.starts_with("T.")).collect();
+    assert_eq!(of_t, ["T.goes removed breaking decodes", "T.comes added breaking refused"]);
+}
+
+#[test]
 fn the_worst_change_decides_the_exit_code() {
     let none = object(json!({}), &[]);
     let one = object(json!({"a": {"type": "string"}}), &["a"]);
