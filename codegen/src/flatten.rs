@@ -28,6 +28,8 @@ pub struct FlatType {
     pub origin: Origin,
     /// Said to be sent, since it travels in opaque JSON.
     pub sent: bool,
+    /// What narrows the values of a definition.
+    pub limits: Map<String, Value>,
     pub shape: FlatShape,
 }
 
@@ -188,7 +190,10 @@ impl Flattener<'_> {
         let shape = self.or_note(shape, FlatShape::Alias(json!({})));
         let doc = schema.as_object().map(doc).unwrap_or_default();
         let sent = schema.get("x-sent").is_some();
-        let ty = FlatType { place: place.to_owned(), doc, origin, sent, shape };
+        // Those of an inline type are among those of the field that has it.
+        let limits = schema.as_object().filter(|_| origin != Origin::Inline).map(keywords::limits);
+        let limits = limits.unwrap_or_default();
+        let ty = FlatType { place: place.to_owned(), doc, origin, sent, limits, shape };
         self.types.entry(name.to_owned()).or_insert(ty);
     }
 

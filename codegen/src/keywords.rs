@@ -64,10 +64,31 @@ const MARKS: &[&str] = &[
     "x-typescript-type",
 ];
 
-/// What narrows the values of a schema, and what stands for an absent one.
+/// What narrows the values of a schema, and what stands for an absent one. Limits of what is inside are called
+/// after the way there, such as `items.maxLength`; those of properties are the properties' own.
 pub fn limits(schema: &Map<String, Value>) -> Map<String, Value> {
     let limits = schema.iter().filter(|(key, _)| *key == "default" || VALIDATION.contains(&key.as_str()));
-    limits.map(|(key, value)| (key.clone(), value.clone())).collect()
+    let mut limits: Map<String, Value> = limits.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut inside = |name: &str, schema: &Map<String, Value>| {
+        let found = self::limits(schema).into_iter().filter(|(key, _)| key != "default");
+        limits.extend(found.map(|(key, value)| (format!("{name}.{key}"), value)));
+    };
+    for key in ["items", "additionalProperties"] {
+        if let Some(schema) = schema.get(key).and_then(Value::as_object) {
+            inside(key, schema);
+        }
+    }
+    let branches = ["anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
+    let kind =
+        |branch: &Map<String, Value>| branch.get("type").and_then(Value::as_str).unwrap_or("any").to_owned();
+    let branches: Vec<_> =
+        branches.filter_map(Value::as_object).filter(|branch| kind(branch) != "null").collect();
+    match branches.as_slice() {
+        // The schema itself, or `null`.
+        [only] => limits.extend(self::limits(only)),
+        all => all.iter().for_each(|branch| inside(&kind(branch), branch)),
+    }
+    limits
 }
 
 /// Refuses a schema with a keyword that is in none of the lists.

@@ -39,6 +39,8 @@ pub struct Type {
     pub doc: Doc,
     /// What it looks like.
     pub shape: Shape,
+    /// Keywords that narrow the values of a definition, such as `maxLength`.
+    pub limits: Map<String, Value>,
     /// Reachable from what a client sends.
     pub sent: bool,
     /// Reachable from what a client receives.
@@ -83,7 +85,7 @@ pub struct Field {
     pub nullable: bool,
     /// What the schema says of it to people.
     pub doc: Doc,
-    /// Keywords that narrow the values, such as `maxLength`.
+    /// Keywords that narrow the values, such as `maxLength`, and `items.maxLength` of what is inside.
     pub limits: Map<String, Value>,
 }
 
@@ -208,6 +210,7 @@ fn ty(flat: FlatType) -> Type {
         inline: flat.origin == Origin::Inline,
         doc: flat.doc,
         shape,
+        limits: flat.limits,
         sent: flat.sent,
         received: false,
     }

@@ -18,6 +18,7 @@ const DEPTH: usize = 8;
 /// The changes in one type, and how many of its descriptions have changed.
 pub fn compare<'s>(pair: &Pair<'s>, name: &str, old: &'s Type, new: &'s Type) -> (Vec<Change>, usize) {
     let mut parts = Parts { pair, name, old, new, changes: Vec::new(), descriptions: 0 };
+    parts.limits(What::Type, "", &old.limits, &new.limits);
     parts.shape();
     (parts.changes, parts.descriptions)
 }
@@ -209,12 +210,7 @@ impl<'s> Parts<'_, 's> {
         for (detail, source) in notices(&old.doc, &new.doc) {
             self.push(What::Field, &old.key, How::Changed, detail, (source, Running::Decodes));
         }
-        if self.old.sent && old.limits != new.limits {
-            let running =
-                if stricter(&old.limits, &new.limits) { Running::Refused } else { Running::Decodes };
-            let detail = limits(&old.limits, &new.limits);
-            self.push(What::Field, &old.key, How::Changed, detail, (Source::Behaviour, running));
-        }
+        self.limits(What::Field, &old.key, &old.limits, &new.limits);
         let same = self.pair.same(&old.ty, &new.ty);
         if same && (old.required, old.nullable) == (new.required, new.nullable) {
             if options(self.old, old) != options(self.new, new) {
@@ -247,6 +243,14 @@ impl<'s> Parts<'_, 's> {
         self.mark_left_out(new);
         if let Some(last) = self.changes.last_mut() {
             last.itself = !rust_same;
+        }
+    }
+
+    /// What narrows the values that are sent; those that are received are not looked at.
+    fn limits(&mut self, what: What, part: &str, old: &Map<String, Value>, new: &Map<String, Value>) {
+        if self.old.sent && old != new {
+            let running = if stricter(old, new) { Running::Refused } else { Running::Decodes };
+            self.push(what, part, How::Changed, limits(old, new), (Source::Behaviour, running));
         }
     }
 
