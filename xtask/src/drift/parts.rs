@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::change::{Change, How, Running, Source, What};
 use super::compare::notices;
-use super::left_out;
 use super::pair::{Pair, options, plain, rust, rust_field};
+use super::{left_out, rename};
 
 /// How alike the names of a field that is gone and of one that came must be to look like one, of 1.
 const ALIKE: f64 = 0.5;
@@ -391,7 +391,11 @@ impl<'s> Parts<'_, 's> {
         let gone = old.iter().filter(|name| !new.contains(name));
         let came: Vec<&String> = new.iter().filter(|name| !old.contains(name)).collect();
         let renamed = gone.filter_map(|name| {
-            let now = came.iter().find(|now| self.pair.reworded(name, now))?;
+            // Values are short, and alike though they mean other things, so nothing less makes one a renamed one.
+            let alike = |now: &&&String| {
+                self.pair.reworded(name, now) || rename::letters(name) == rename::letters(now)
+            };
+            let now = came.iter().find(alike)?;
             Some((name.clone(), (*now).clone()))
         });
         renamed.collect()

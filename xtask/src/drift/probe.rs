@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use self::items::{Kind, Use};
 use super::change::{Change, How, Source, What};
+use super::rename;
 use crate::standalone::{self, Files};
 
 /// The file whose lines are the uses.
@@ -185,9 +186,5 @@ impl Verdicts {
 
 /// A name without what Rust and the wire spell differently.
 fn plain(name: &str) -> String {
-    name.trim_start_matches("r#")
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
+    rename::letters(name.trim_start_matches("r#"))
 }

@@ -269,10 +269,15 @@ pub fn split(name: &str) -> Vec<String> {
     words
 }
 
+/// The letters and digits of a name in lower case, which no other spelling changes.
+pub fn letters(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 /// How much two names have in common: their pairs of letters.
 pub fn similarity(old: &str, new: &str) -> f64 {
     let pairs = |name: &str| -> BTreeSet<(char, char)> {
-        let letters: Vec<char> = name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+        let letters: Vec<char> = letters(name).chars().collect();
         letters.windows(2).map(|pair| (pair[0], pair[1])).collect()
     };
     common(pairs(old), pairs(new))

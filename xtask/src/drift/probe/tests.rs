@@ -67,6 +67,7 @@ fn older() -> Value {
         "Swapped": object(json!({"a": text(), "b": {"type": "boolean"}}), &["a", "b"]),
         "SwappedAlike": object(json!({"a": text(), "b": text()}), &["a", "b"]),
         "Value": {"type": "string", "enum": ["x", "y"]},
+        "Joined": {"type": "string", "enum": ["x", "read_only"]},
         "Union": {"anyOf": [
             object(json!({"kind": {"const": "one"}, "a": text()}), &["kind"]),
             object(json!({"kind": {"const": "two"}, "a": text()}), &["kind"]),
@@ -110,6 +111,7 @@ fn newer() -> Value {
         "Swapped": object(json!({"b": {"type": "boolean"}, "a": text()}), &["a", "b"]),
         "SwappedAlike": object(json!({"b": text(), "a": text()}), &["a", "b"]),
         "Value": {"type": "string", "enum": ["x", "z"]},
+        "Joined": {"type": "string", "enum": ["x", "readonly"]},
         "Union": {"anyOf": [
             object(json!({"kind": {"const": "one"}, "a": text()}), &["kind"]),
             object(json!({"kind": {"const": "three"}, "q": text()}), &["kind"]),

@@ -196,6 +196,8 @@ fn values_and_variants_come_and_go() {
     let values = |values: &[&str]| json!({"type": "string", "enum": values});
     let (two, three) = (values(&["a-b", "b"]), values(&["a-b", "b", "c"]));
     let spelled = values(&["aB", "b"]);
+    let [parted, joined, other] =
+        [values(&["read_only", "b"]), values(&["readonly", "b"]), values(&["readOnly2", "b"])];
     let branch = |kind: &str| object(json!({"kind": {"const": kind}, "x": {"type": "string"}}), &["kind"]);
     let union = |kinds: &[&str]| json!({"anyOf": kinds.iter().map(|kind| branch(kind)).collect::<Vec<_>>()});
     for (what, old, new, expected) in [
@@ -219,6 +221,24 @@ fn values_and_variants_come_and_go() {
             &two,
             &spelled,
             [(Sent, &["T::AB changed behaviour refused"]), (Received, &["T::AB changed behaviour unknown"])],
+        ),
+        (
+            "value whose words are joined",
+            &parted,
+            &joined,
+            [
+                (Sent, &["T::ReadOnly renamed breaking refused"]),
+                (Received, &["T::ReadOnly renamed breaking unknown"]),
+            ],
+        ),
+        (
+            "value that is much like another",
+            &parted,
+            &other,
+            [
+                (Sent, &["T::ReadOnly removed breaking refused", "T::ReadOnly2 added additive decodes"]),
+                (Received, &["T::ReadOnly removed breaking decodes", "T::ReadOnly2 added additive unknown"]),
+            ],
         ),
         (
             "variant added",
