@@ -273,6 +273,11 @@ fn types_become_others() {
         let properties = json!({first: {"type": "string"}, second: {"type": "string"}});
         object(properties, &["a", "b"])
     };
+    // The order of the schema's own list of what is required means nothing.
+    let typed = |keys: [&str; 2]| {
+        let of = |key: &str| json!({"type": if key == "a" { "string" } else { "integer" }});
+        object(json!({keys[0]: of(keys[0]), keys[1]: of(keys[1])}), &["a", "b"])
+    };
     for (what, old, new, expected) in [
         (
             "object to enum",
@@ -306,6 +311,12 @@ fn types_become_others() {
             &list("a", "b"),
             &list("b", "a"),
             [(Sent, &["T changed behaviour decodes"]), (Received, &[])],
+        ),
+        (
+            "parameters of two types change places",
+            &typed(["a", "b"]),
+            &typed(["b", "a"]),
+            [(Sent, &["T changed breaking decodes"]), (Received, &[])],
         ),
     ] {
         assert_type(what, old, new, &expected);
