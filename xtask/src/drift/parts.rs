@@ -285,7 +285,9 @@ impl<'s> Parts<'_, 's> {
             return;
         }
         // What compiles nevertheless is worse: each of two strings is taken for the other.
-        let same = before.iter().zip(&after).all(|(old, new)| self.pair.same(&old.ty, &new.ty));
+        let alike =
+            |old: &Field, new: &Field| old.nullable == new.nullable && self.pair.same(&old.ty, &new.ty);
+        let same = before.iter().zip(&after).all(|(old, new)| alike(old, new));
         let source = if same { Source::Behaviour } else { Source::Breaking };
         let order = keys(&after).join(", ");
         let detail = format!("`new` takes its parameters in another order: {order}");

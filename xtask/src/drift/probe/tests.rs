@@ -66,6 +66,7 @@ fn older() -> Value {
         "Retyped": object(json!({"a": text(), "b": {"type": "integer"}}), &["a"]),
         "Swapped": object(json!({"a": text(), "b": {"type": "boolean"}}), &["a", "b"]),
         "SwappedAlike": object(json!({"a": text(), "b": text()}), &["a", "b"]),
+        "SwappedNull": object(json!({"a": text(), "b": nullable()}), &["a", "b"]),
         "Value": {"type": "string", "enum": ["x", "y"]},
         "Joined": {"type": "string", "enum": ["x", "read_only"]},
         "Union": {"anyOf": [
@@ -110,6 +111,10 @@ fn newer() -> Value {
         "Retyped": object(json!({"a": text(), "b": {"type": "number"}}), &["a"]),
         "Swapped": object(json!({"b": {"type": "boolean"}, "a": text()}), &["a", "b"]),
         "SwappedAlike": object(json!({"b": text(), "a": text()}), &["a", "b"]),
+        "SwappedNull": object(
+            json!({"b": {"anyOf": [text(), {"type": "null"}]}, "a": text()}),
+            &["a", "b"],
+        ),
         "Value": {"type": "string", "enum": ["x", "z"]},
         "Joined": {"type": "string", "enum": ["x", "readonly"]},
         "Union": {"anyOf": [
