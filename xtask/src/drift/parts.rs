@@ -18,7 +18,10 @@ const DEPTH: usize = 8;
 /// The changes in one type, and how many of its descriptions have changed.
 pub fn compare<'s>(pair: &Pair<'s>, name: &str, old: &'s Type, new: &'s Type) -> (Vec<Change>, usize) {
     let mut parts = Parts { pair, name, old, new, changes: Vec::new(), descriptions: 0 };
-    parts.limits(What::Type, "", &old.limits, &new.limits);
+    // The values of an enum say more, and other ones are none of it.
+    if !matches!(old.shape, Shape::Strings(_)) {
+        parts.limits(What::Type, "", &old.limits, &new.limits);
+    }
     parts.shape();
     (parts.changes, parts.descriptions)
 }
@@ -422,7 +425,18 @@ impl<'s> Parts<'_, 's> {
 
 /// Whether limits came or changed that a value may fail; a default is none.
 fn stricter(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
-    new.iter().any(|(key, value)| key != "default" && old.get(key) != Some(value))
+    new.iter().any(|(key, value)| {
+        let Some(before) = old.get(key) else { return key != "default" && *value != false };
+        match (key.rsplit('.').next().unwrap_or(key), before.as_f64(), value.as_f64()) {
+            ("default", ..) => false,
+            ("maxItems" | "maxLength" | "maxProperties" | "maximum", Some(before), Some(now)) => now < before,
+            ("minItems" | "minLength" | "minimum" | "exclusiveMinimum", Some(before), Some(now)) => {
+                now > before
+            }
+            ("uniqueItems", ..) => *before == false && *value == true,
+            _ => before != value,
+        }
+    })
 }
 
 /// The limits that differ, such as `maxLength: 10 → 20`.

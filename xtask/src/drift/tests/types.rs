@@ -361,6 +361,12 @@ fn limits_inside_are_told() {
         assert_eq!(compared.changes[0].detail, format!("{key}: none → 3"));
     }
     assert_type("definition", &free, &short, &[(Sent, &["T changed behaviour refused"]), (Received, &[])]);
+    let values = |more: Value| {
+        let mut values = text(json!({"x-extensible-enum": ["a", "b"]}));
+        values.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        values
+    };
+    assert_type("enum", &values(json!({})), &values(json!({"minLength": 1})), &[(Sent, &[])]);
     // That `null` came is all that is told, and a default of items stands for nothing.
     let both = [(Received, &["T.a changed breaking malformed"] as &[&str])];
     assert_type("null came", &field(short.clone()), &field(or_null(short.clone())), &both);
@@ -387,6 +393,48 @@ fn limits_and_notices_are_told() {
             "limit removed",
             a(json!({"maxLength": 3})),
             a(json!({})),
+            [(Sent, &["T.a changed behaviour decodes"]), (Received, &[])],
+        ),
+        (
+            "longer",
+            a(json!({"maxLength": 3})),
+            a(json!({"maxLength": 4})),
+            [(Sent, &["T.a changed behaviour decodes"]), (Received, &[])],
+        ),
+        (
+            "shorter",
+            a(json!({"maxLength": 4})),
+            a(json!({"maxLength": 3})),
+            [(Sent, &["T.a changed behaviour refused"]), (Received, &[])],
+        ),
+        (
+            "less at least",
+            a(json!({"minLength": 2})),
+            a(json!({"minLength": 1})),
+            [(Sent, &["T.a changed behaviour decodes"]), (Received, &[])],
+        ),
+        (
+            "more at least",
+            a(json!({"minLength": 1})),
+            a(json!({"minLength": 2})),
+            [(Sent, &["T.a changed behaviour refused"]), (Received, &[])],
+        ),
+        (
+            "another pattern",
+            a(json!({"pattern": "a"})),
+            a(json!({"pattern": "b"})),
+            [(Sent, &["T.a changed behaviour refused"]), (Received, &[])],
+        ),
+        (
+            "unique",
+            a(json!({"uniqueItems": false})),
+            a(json!({"uniqueItems": true})),
+            [(Sent, &["T.a changed behaviour refused"]), (Received, &[])],
+        ),
+        (
+            "no longer unique",
+            a(json!({"uniqueItems": true})),
+            a(json!({"uniqueItems": false})),
             [(Sent, &["T.a changed behaviour decodes"]), (Received, &[])],
         ),
         (
