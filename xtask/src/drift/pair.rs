@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use copilot_session_codegen::survey::{Field, Shape, Survey, Ty, Type};
+use copilot_session_codegen::survey::{Constant, Field, Shape, Survey, Ty, Type};
 
 use super::change::Running;
 use super::{left_out, rename};
@@ -146,10 +146,9 @@ impl<'s> Pair<'s> {
                 let known = new.keys().all(|value| old.contains_key(value));
                 if known { Running::Decodes } else { Running::Unknown }
             }
-            (Shape::Record { fields: old, .. }, Shape::Record { fields: new, .. }) => {
+            (Shape::Record { fields: old, .. }, Shape::Record { constants, fields: new, .. }) => {
                 let reads = old.iter().map(|old| match new.iter().find(|new| new.key == old.key) {
-                    None if plain(old) => Running::Malformed,
-                    None => Running::Decodes,
+                    None => self.reads_without(old, constants.get(&old.key)),
                     Some(new) if plain(old) && !plain(new) => Running::Malformed,
                     Some(new) => self.reads_within(&old.ty, &new.ty, depth.saturating_sub(1)),
                 });
@@ -175,6 +174,47 @@ impl<'s> Pair<'s> {
             (Shape::Union { .. }, Shape::Union { .. } | Shape::Record { .. }) => Running::Unknown,
             (Shape::Union { tag: None, .. }, _) => Running::Unknown,
             _ => Running::Malformed,
+        }
+    }
+
+    /// What the older decoder makes of an object without a field, or with one value for it.
+    pub fn reads_without(&self, old: &'s Field, constant: Option<&Constant>) -> Running {
+        match constant {
+            Some(constant) => self.reads_constant(&old.ty, constant),
+            None if plain(old) => Running::Malformed,
+            None => Running::Decodes,
+        }
+    }
+
+    fn reads_constant(&self, old: &'s Ty, constant: &Constant) -> Running {
+        let old = resolve(self.old, old);
+        match (old, constant, named(self.old, old)) {
+            (Ty::Option(old), ..) => self.reads_constant(old, constant),
+            (Ty::Json | Ty::Unit, ..)
+            | (Ty::String, Constant::String(_), _)
+            | (Ty::Bool, Constant::Bool(_), _) => Running::Decodes,
+            (_, Constant::String(value), Some(Shape::Strings(values))) => {
+                if values.contains_key(value) {
+                    Running::Decodes
+                } else {
+                    Running::Unknown
+                }
+            }
+            (_, _, Some(Shape::Union { tag: None, .. })) => Running::Unknown,
+            _ => Running::Malformed,
+        }
+    }
+
+    /// Whether the newer CLI takes what an older program always sends for a key.
+    pub fn takes_constant(&self, constant: &Constant, new: &'s Ty) -> bool {
+        let new = resolve(self.new, new);
+        match (constant, new, named(self.new, new)) {
+            (_, Ty::Option(new), _) => self.takes_constant(constant, new),
+            (_, Ty::Json, _) | (Constant::String(_), Ty::String, _) | (Constant::Bool(_), Ty::Bool, _) => {
+                true
+            }
+            (Constant::String(value), _, Some(Shape::Strings(values))) => values.contains_key(value),
+            _ => false,
         }
     }
 
@@ -231,7 +271,10 @@ impl<'s> Pair<'s> {
             ) => {
                 let same = constants.iter().all(|(key, constant)| written.get(key) == Some(constant));
                 let taken = |new: &'s Field| match old.iter().find(|old| old.key == new.key) {
-                    None => !new.required,
+                    None => match written.get(&new.key) {
+                        Some(constant) => self.takes_constant(constant, &new.ty),
+                        None => !new.required,
+                    },
                     Some(old) if new.required && !old.required => false,
                     Some(old) if old.nullable && !new.nullable => false,
                     Some(old) => self.taken(&old.ty, &new.ty, depth.saturating_sub(1)),

@@ -154,7 +154,7 @@ impl<'s> Parts<'_, 's> {
 
     /// A field that is gone, or looks renamed.
     fn removed(&mut self, old: &'s Field, new: Option<&Field>) {
-        let received = if plain(old) { Running::Malformed } else { Running::Decodes };
+        let received = self.pair.reads_without(old, constant(self.new, &old.key));
         // A key that the CLI does not know is passed over; one that it wants is missed.
         let sent = if new.is_some_and(|new| new.required) { Running::Refused } else { Running::Decodes };
         let class = (Source::Breaking, self.running(received, sent));
@@ -200,7 +200,11 @@ impl<'s> Parts<'_, 's> {
             detail += ", a new parameter of `new`";
             class.0 = Source::Breaking;
         }
-        if field.required {
+        let taken = match constant(self.old, &field.key) {
+            Some(constant) => self.pair.takes_constant(constant, &field.ty),
+            None => !field.required,
+        };
+        if !taken {
             class.1 = self.running(Running::Decodes, Running::Refused);
         }
         self.push(What::Field, &field.key, How::Added, detail, class);
@@ -420,6 +424,14 @@ impl<'s> Parts<'_, 's> {
     fn variant_came(&mut self, name: &str, detail: String) {
         let class = (Source::Additive, self.running(Running::Unknown, Running::Decodes));
         self.push(What::Variant, name, How::Added, detail, class);
+    }
+}
+
+/// The only value that a key of a type has, if it has one.
+fn constant<'s>(ty: &'s Type, key: &str) -> Option<&'s Constant> {
+    match &ty.shape {
+        Shape::Record { constants, .. } => constants.get(key),
+        _ => None,
     }
 }
 

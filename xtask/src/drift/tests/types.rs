@@ -330,6 +330,45 @@ fn types_become_others() {
 }
 
 #[test]
+fn keys_get_and_lose_their_only_value() {
+    let of = |schema: Value| object(json!({"a": schema}), &["a"]);
+    let (always, text) = (of(json!({"const": "a"})), of(json!({"type": "string"})));
+    let (named, number) = (of(json!({"$ref": "#/definitions/F"})), of(json!({"type": "number"})));
+    let other = of(json!({"const": "other"}));
+    for (what, old, new, received) in [
+        ("string to constant", &text, &always, "decodes"),
+        ("enum to one of its values", &named, &always, "decodes"),
+        ("enum to a new value", &named, &other, "unknown"),
+        ("number to constant", &number, &always, "malformed"),
+    ] {
+        let of_sent = ["T.a removed breaking decodes", "T.a added behaviour refused"];
+        let of_received = [&*format!("T.a removed breaking {received}"), "T.a added behaviour decodes"];
+        assert_type(what, old, new, &[(Sent, &of_sent), (Received, &of_received)]);
+    }
+    for (what, old, new, sent) in [
+        ("constant to string", &always, &text, "decodes"),
+        ("constant to enum that has it", &always, &named, "decodes"),
+        ("constant to enum without it", &other, &named, "refused"),
+        ("constant to number", &always, &number, "refused"),
+    ] {
+        let sent = [&*format!("T.a added breaking {sent}"), "T.a removed behaviour decodes"];
+        let received = ["T.a removed behaviour decodes", "T.a added additive decodes"];
+        assert_type(what, old, new, &[(Sent, &sent), (Received, &received)]);
+    }
+    // An object of which each variant of a union has all keys is read from any of them.
+    let told = json!({"type": "boolean"});
+    let union = json!({"anyOf": [
+        object(json!({"a": {"const": true}, "id": {"type": "string"}}), &["a", "id"]),
+        object(json!({"a": {"const": false}}), &["a"]),
+    ]});
+    let lines = super::told(&compare(
+        &with_type(Received, &of(told), &json!({})),
+        &with_type(Received, &union, &json!({})),
+    ));
+    assert!(lines.contains(&"T changed breaking decodes".to_owned()), "{lines:?}");
+}
+
+#[test]
 fn limits_inside_are_told() {
     let field = |schema: Value| object(json!({"a": schema}), &["a"]);
     let text = |more: Value| {
