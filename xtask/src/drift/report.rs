@@ -147,15 +147,15 @@ impl Report<'_> {
     }
 
     fn left_out(&self) -> Option<String> {
-        let list = self.compared.left_out.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>();
-        let (count, always) = match list.len() {
+        let list: Vec<String> = self.compared.left_out.iter().map(|key| format!("`{key}`")).collect();
+        let keys = match list.len() {
             0 => return None,
-            1 => ("One key".to_owned(), "is always sent"),
-            count => (format!("{count} keys"), "are always sent"),
+            1 => "One key is".to_owned(),
+            count => format!("{count} keys are"),
         };
         Some(format!(
-            "{count} that {always} by {} may be left out, or be `null`, in what {} sends; the types of an SDK that \
-             supports both have them as options (`schema/older.json`): {}.",
+            "{keys} always sent by {} and may be left out, or be `null`, in what {} sends. An SDK for the newer that \
+             reads the older too has them as options, by `schema/older.json`: {}.",
             self.to,
             self.from,
             list.join(", ")
