@@ -3,6 +3,7 @@
 mod change;
 mod compare;
 mod left_out;
+mod limits;
 mod pair;
 mod parts;
 mod place;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::change::{Change, How, Running, Source, What};
 use super::compare::notices;
 use super::pair::{Pair, options, plain, rust, rust_field};
-use super::{left_out, rename};
+use super::{left_out, limits, rename};
 
 /// How alike the names of a field that is gone and of one that came must be to look like one, of 1.
 const ALIKE: f64 = 0.5;
@@ -256,8 +256,8 @@ impl<'s> Parts<'_, 's> {
     /// What narrows the values that are sent; those that are received are not looked at.
     fn limits(&mut self, what: What, part: &str, old: &Map<String, Value>, new: &Map<String, Value>) {
         if self.old.sent && old != new {
-            let running = if stricter(old, new) { Running::Refused } else { Running::Decodes };
-            self.push(what, part, How::Changed, limits(old, new), (Source::Behaviour, running));
+            let running = if limits::stricter(old, new) { Running::Refused } else { Running::Decodes };
+            self.push(what, part, How::Changed, limits::differing(old, new), (Source::Behaviour, running));
         }
     }
 
@@ -433,31 +433,4 @@ fn constant<'s>(ty: &'s Type, key: &str) -> Option<&'s Constant> {
         Shape::Record { constants, .. } => constants.get(key),
         _ => None,
     }
-}
-
-/// Whether limits came or changed that a value may fail; a default is none.
-fn stricter(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
-    new.iter().any(|(key, value)| {
-        let Some(before) = old.get(key) else { return key != "default" && *value != false };
-        match (key.rsplit('.').next().unwrap_or(key), before.as_f64(), value.as_f64()) {
-            ("default", ..) => false,
-            ("maxItems" | "maxLength" | "maxProperties" | "maximum", Some(before), Some(now)) => now < before,
-            ("minItems" | "minLength" | "minimum" | "exclusiveMinimum", Some(before), Some(now)) => {
-                now > before
-            }
-            ("uniqueItems", ..) => *before == false && *value == true,
-            _ => before != value,
-        }
-    })
-}
-
-/// The limits that differ, such as `maxLength: 10 → 20`.
-fn limits(old: &Map<String, Value>, new: &Map<String, Value>) -> String {
-    let text = |value: Option<&Value>| value.map_or("none".to_owned(), Value::to_string);
-    let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
-    keys.sort();
-    keys.dedup();
-    let differ = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
-    let words = differ.map(|key| format!("{key}: {} → {}", text(old.get(key)), text(new.get(key))));
-    words.collect::<Vec<_>>().join(", ")
 }

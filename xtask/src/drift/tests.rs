@@ -1,6 +1,7 @@
 //! Small pairs of schemas for every kind of change, each in every direction that a type may go.
 
 mod left_out;
+mod limits;
 mod types;
 
 use copilot_session_codegen::Input;

@@ -1,0 +1,30 @@
+//! Keywords that narrow values, such as `maxLength`, by the names that a survey gives them.
+
+use serde_json::{Map, Value};
+
+/// Whether limits came or changed that a value may fail; a default is none.
+pub fn stricter(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
+    new.iter().any(|(key, value)| {
+        let Some(before) = old.get(key) else { return key != "default" && *value != false };
+        match (key.rsplit('.').next().unwrap_or(key), before.as_f64(), value.as_f64()) {
+            ("default", ..) => false,
+            ("maxItems" | "maxLength" | "maxProperties" | "maximum", Some(before), Some(now)) => now < before,
+            ("minItems" | "minLength" | "minimum" | "exclusiveMinimum", Some(before), Some(now)) => {
+                now > before
+            }
+            ("uniqueItems", ..) => *before == false && *value == true,
+            _ => before != value,
+        }
+    })
+}
+
+/// The limits that differ, such as `maxLength: 10 → 20`.
+pub fn differing(old: &Map<String, Value>, new: &Map<String, Value>) -> String {
+    let text = |value: Option<&Value>| value.map_or("none".to_owned(), Value::to_string);
+    let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let differ = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
+    let words = differ.map(|key| format!("{key}: {} → {}", text(old.get(key)), text(new.get(key))));
+    words.collect::<Vec<_>>().join(", ")
+}
