@@ -4,6 +4,7 @@ mod change;
 mod compare;
 mod left_out;
 mod limits;
+mod lost;
 mod pair;
 mod parts;
 mod place;

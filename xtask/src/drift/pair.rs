@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use copilot_session_codegen::survey::{Constant, Field, Shape, Survey, Ty, Type};
 
 use super::change::Running;
-use super::{left_out, rename};
+use super::lost::Lost;
+use super::{left_out, lost, rename};
 
 /// How deep types that have no counterpart are compared; a cycle in them ends there.
 const DEPTH: usize = 12;
@@ -21,6 +22,8 @@ pub struct Pair<'s> {
     words: BTreeMap<String, String>,
     /// What the newer set always sends and the older one may leave out, by the newer place.
     pub left_out: BTreeSet<String>,
+    /// Types of the older set that no longer cross the wire.
+    pub lost: Lost<'s>,
     /// Names that went and names that came, in their newer words.
     reworded: (BTreeMap<String, String>, BTreeMap<String, String>),
 }
@@ -34,6 +37,7 @@ impl<'s> Pair<'s> {
             renamed: BTreeMap::new(),
             words: BTreeMap::new(),
             left_out: BTreeSet::new(),
+            lost: lost::find(old, new),
             reworded: Default::default(),
         };
         pair.left_out = left_out::find(&pair);

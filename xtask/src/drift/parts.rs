@@ -64,10 +64,10 @@ impl<'s> Parts<'_, 's> {
     /// The worst of what holds in the directions that the older type goes.
     fn running(&self, received: Running, sent: Running) -> Running {
         let mut worst = Running::Decodes;
-        if self.old.received {
+        if self.old.received && !self.pair.lost.received.contains(self.name) {
             worst = worst.min(received);
         }
-        if self.old.sent {
+        if self.old.sent && !self.pair.lost.sent.contains(self.name) {
             worst = worst.min(sent);
         }
         worst
@@ -256,8 +256,9 @@ impl<'s> Parts<'_, 's> {
     /// What narrows the values that are sent; those that are received are not looked at.
     fn limits(&mut self, what: What, part: &str, old: &Map<String, Value>, new: &Map<String, Value>) {
         if self.old.sent && old != new {
-            let running = if limits::stricter(old, new) { Running::Refused } else { Running::Decodes };
-            self.push(what, part, How::Changed, limits::differing(old, new), (Source::Behaviour, running));
+            let sent = if limits::stricter(old, new) { Running::Refused } else { Running::Decodes };
+            let class = (Source::Behaviour, self.running(Running::Decodes, sent));
+            self.push(what, part, How::Changed, limits::differing(old, new), class);
         }
     }
 

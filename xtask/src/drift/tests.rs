@@ -173,6 +173,32 @@ fn a_method_may_move_to_another_group() {
 }
 
 #[test]
+fn a_type_that_nothing_carries_any_more_is_met_by_nobody() {
+    let old = object(json!({"gone": {"type": "string"}, "a": {"type": "string"}}), &["gone"]);
+    let new = object(json!({"a": {"type": "string", "maxLength": 3}}), &["a"]);
+    let set = |methods: &[&str], t: &Value| {
+        let reference = json!({"$ref": "#/definitions/T"});
+        let method = |name: &str| json!({"rpcMethod": name, "params": reference, "result": reference});
+        let methods: serde_json::Map<_, _> =
+            methods.iter().map(|name| ((*name).to_owned(), method(name))).collect();
+        api(json!({"server": methods, "definitions": {"T": t}}))
+    };
+    let of_t = |old: &[&str], new: &[&str], types: (&Value, &Value)| -> Vec<String> {
+        let all = told(&compare(&set(old, types.0), &set(new, types.1)));
+        all.into_iter().filter(|line| line.starts_with("T.")).collect()
+    };
+    let met = [
+        "T.gone removed breaking malformed",
+        "T.a changed breaking refused",
+        "T.a changed behaviour refused",
+    ];
+    assert_eq!(of_t(&["get", "take"], &["take"], (&old, &new)), met);
+    let lost =
+        ["T.gone removed breaking decodes", "T.a changed breaking decodes", "T.a changed behaviour decodes"];
+    assert_eq!(of_t(&["get"], &["take"], (&old, &new)), lost);
+}
+
+#[test]
 fn events_come_go_and_change() {
     let data = |key: &str| object(json!({key: {"type": "string"}, "n": {"type": "number"}}), &[key, "n"]);
     let one = events(&[("turn.ended", data("a"))]);
