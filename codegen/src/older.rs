@@ -19,6 +19,19 @@ pub fn allow(model: &mut Model, text: &str) -> Result<(), Error> {
             version.as_str().ok_or_else(|| Error::shape("older.json", format!("{key}: no version")))?;
         left_out.insert(key.as_str(), version);
     }
+    let done = make_optional(model, &left_out);
+    match left_out.keys().find(|key| !done.contains(*key)) {
+        Some(key) => Err(Error::shape(
+            format!("older.json: {key}"),
+            "nothing that is received and required; run `cargo xtask versions`",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Makes keys and results optional, each given with the last version that leaves it out, and returns those that were
+/// received and required.
+pub fn make_optional<'k>(model: &mut Model, left_out: &BTreeMap<&'k str, &str>) -> BTreeSet<&'k str> {
     let needed = optional_already(model);
     let mut done = BTreeSet::new();
     for ty in model.types.values_mut().filter(|ty| ty.received) {
@@ -44,14 +57,8 @@ pub fn allow(model: &mut Model, text: &str) -> Result<(), Error> {
             done.insert(*key);
         }
     }
-    if let Some(key) = left_out.keys().find(|key| !done.contains(*key)) {
-        return Err(Error::shape(
-            format!("older.json: {key}"),
-            "nothing that is received and required; run `cargo xtask versions`",
-        ));
-    }
     forget_tests(model);
-    Ok(())
+    done
 }
 
 /// The keys and results that may be missing as it is.

@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::flatten::{self, FlatField, FlatShape, FlatType};
 pub use crate::model::{Constant, Doc, Ty};
-use crate::model::{Origin, Test};
+use crate::model::{Model, Origin, Test};
 use crate::names::variant_name;
 pub use crate::read::Group;
-use crate::{Error, Input, convert, direction, emit, fix, read};
+use crate::{Error, Input, compare, convert, direction, emit, fix, older, read};
 
 /// What a set of schemas holds.
 #[derive(Debug, Default)]
@@ -158,11 +158,23 @@ pub fn survey(input: Input<'_>) -> Result<Survey, Error> {
     Ok(survey)
 }
 
-/// The source of what is understood of a set, for who compares what two sets give.
+/// The source of what is understood of a set, for who compares what two sets give. If it is to support an older set,
+/// too, what that one leaves out is optional.
 ///
 /// # Errors
 /// When a text is not JSON, or not one of the CLI's schemas; when typify refuses what was understood.
-pub fn source(input: Input<'_>) -> Result<BTreeMap<String, String>, Error> {
+pub fn source(input: Input<'_>, older: Option<Input<'_>>) -> Result<BTreeMap<String, String>, Error> {
+    let mut model = understood(input)?;
+    if let Some(older) = older {
+        let left_out = compare::compare(&model, &understood(older)?).left_out;
+        let left_out = left_out.iter().map(|key| (key.as_str(), older.version)).collect();
+        older::make_optional(&mut model, &left_out);
+    }
+    Ok(emit::emit(&model, input.version))
+}
+
+/// The protocol as far as it is understood.
+fn understood(input: Input<'_>) -> Result<Model, Error> {
     let (mut source, mut problems) = read::read_all(input)?;
     fix::fix_what_is_there(&mut source);
     let mut flat = flatten::flatten_all(&source, &mut problems);
@@ -170,7 +182,7 @@ pub fn source(input: Input<'_>) -> Result<BTreeMap<String, String>, Error> {
     flat.methods.retain(|method| seen.insert(method.source.name.clone()));
     let mut model = convert::convert(flat)?;
     direction::mark(&mut model);
-    Ok(emit::emit(&model, input.version))
+    Ok(model)
 }
 
 fn ty(flat: FlatType) -> Type {

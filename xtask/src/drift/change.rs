@@ -75,6 +75,9 @@ pub struct Change {
     /// Whether the type's `new` takes other parameters for it.
     #[serde(skip)]
     pub new: bool,
+    /// Whether the type's setter for it is gone, or takes something else.
+    #[serde(skip)]
+    pub setter: bool,
     /// Whether the type is no longer made.
     #[serde(skip)]
     pub unmade: bool,

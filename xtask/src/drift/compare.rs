@@ -66,6 +66,7 @@ impl<'s> Diff<'_, 's> {
             left_out: false,
             itself: how != How::Added,
             new: false,
+            setter: false,
             unmade: false,
         });
     }
@@ -93,11 +94,11 @@ impl<'s> Diff<'_, 's> {
                 let running = gone(method).min(Running::Unknown);
                 self.renamed(What::Method, name, now, &namespace, running);
             }
-            for (result, told) in self.method(method, after) {
+            let left_out = self.pair.left_out.contains(&left_out::result_key(now));
+            for (result, told) in self.method(method, after, left_out) {
                 self.push(What::Method, now, &namespace, told);
-                let left_out = result && self.pair.left_out.contains(&left_out::result_key(now));
                 if let Some(last) = self.found.changes.last_mut() {
-                    last.left_out = left_out;
+                    last.left_out = result && left_out;
                 }
             }
             self.doc(What::Method, now, &namespace, &method.doc, &after.doc);
@@ -113,8 +114,8 @@ impl<'s> Diff<'_, 's> {
         }
     }
 
-    /// What has changed in a method, each with whether it is the result.
-    fn method(&self, old: &'s Method, new: &'s Method) -> Vec<(bool, Told)> {
+    /// What has changed in a method, each with whether it is the result, which the older version may leave out.
+    fn method(&self, old: &'s Method, new: &'s Method, left_out: bool) -> Vec<(bool, Told)> {
         let mut told = Vec::new();
         if old.group != new.group {
             let detail = format!("was of the group {}, is of {}", old.group.key(), new.group.key());
@@ -124,12 +125,21 @@ impl<'s> Diff<'_, 's> {
             ("params", &old.params, &new.params, old.group.is_ours()),
             ("result", &old.result, &new.result, !old.group.is_ours()),
         ] {
-            if !self.pair.same(old_ty, new_ty) {
-                let running =
-                    if sent { self.pair.takes(old_ty, new_ty) } else { self.pair.reads(old_ty, new_ty) };
-                let detail = format!("{what}: {} → {}", rust(old_ty), rust(new_ty));
-                told.push((what == "result", (How::Changed, detail, Source::Breaking, running)));
+            if self.pair.same(old_ty, new_ty) {
+                continue;
             }
+            let running =
+                if sent { self.pair.takes(old_ty, new_ty) } else { self.pair.reads(old_ty, new_ty) };
+            // A result that the older version leaves out is optional.
+            let is_option = what == "result" && left_out;
+            let same = is_option && matches!(old_ty, Ty::Option(old_ty) if self.pair.same(old_ty, new_ty));
+            let source = if same { Source::Additive } else { Source::Breaking };
+            let detail = match is_option {
+                true if same => format!("{what}: no longer `null`"),
+                true => format!("{what}: {} → Option<{}>", rust(old_ty), rust(new_ty)),
+                false => format!("{what}: {} → {}", rust(old_ty), rust(new_ty)),
+            };
+            told.push((what == "result", (How::Changed, detail, source, running)));
         }
         told
     }

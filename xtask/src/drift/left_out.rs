@@ -116,14 +116,12 @@ impl<'s> Walk<'_, 's> {
             (Shape::Union { tag: old_tag, variants: old }, Shape::Union { tag, variants: new })
                 if old_tag == tag =>
             {
-                for (name, new) in new {
-                    for (_, old) in
-                        old.iter().filter(
-                            |(other, old)| {
-                                if tag.is_some() { same_tags(old, new) } else { *other == name }
-                            },
-                        )
-                    {
+                let meets = |name: &str, old: &Variant, other: &str, new: &Variant| match tag {
+                    Some(_) => same_tags(old, new),
+                    None => name == other,
+                };
+                for (other, new) in new {
+                    for (_, old) in old.iter().filter(|(name, old)| meets(name, old, other, new)) {
                         self.pair(&old.ty, &new.ty);
                     }
                 }

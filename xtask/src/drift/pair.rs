@@ -334,6 +334,11 @@ pub fn options(ty: &Type, field: &Field) -> usize {
     }
 }
 
+/// The Rust type of a field with so many options around its value.
+pub fn rust_field(field: &Field, options: usize) -> String {
+    (0..options).fold(rust(&field.ty), |text, _| format!("Option<{text}>"))
+}
+
 /// A type as it is written in Rust.
 pub fn rust(ty: &Ty) -> String {
     match ty {
@@ -348,9 +353,4 @@ pub fn rust(ty: &Ty) -> String {
         Ty::List(inner) => format!("Vec<{}>", rust(inner)),
         Ty::Map(inner) => format!("BTreeMap<String, {}>", rust(inner)),
     }
-}
-
-/// A field's type as it is written in Rust.
-pub fn rust_field(ty: &Type, field: &Field) -> String {
-    (0..options(ty, field)).fold(rust(&field.ty), |text, _| format!("Option<{text}>"))
 }

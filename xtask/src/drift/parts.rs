@@ -57,6 +57,7 @@ impl<'s> Parts<'_, 's> {
             left_out: false,
             itself,
             new: false,
+            setter: false,
             unmade: false,
         });
     }
@@ -167,7 +168,7 @@ impl<'s> Parts<'_, 's> {
                 self.mark_left_out(new);
             }
             None => {
-                let detail = rust_field(self.old, old);
+                let detail = rust_field(old, options(self.old, old));
                 self.push(What::Field, &old.key, How::Removed, detail, class);
                 self.mark_new(old.required);
             }
@@ -194,7 +195,7 @@ impl<'s> Parts<'_, 's> {
     }
 
     fn added(&mut self, field: &Field) {
-        let mut detail = rust_field(self.new, field);
+        let mut detail = rust_field(field, self.options(field));
         let mut class = (Source::Additive, Running::Decodes);
         if field.required && self.has_new() {
             detail += ", a new parameter of `new`";
@@ -227,8 +228,11 @@ impl<'s> Parts<'_, 's> {
             }
             return;
         }
-        let rust_same = same && options(self.old, old) == options(self.new, new);
-        let new_differs = self.has_new() && (old.required != new.required || (old.required && !rust_same));
+        let rust_same = same && options(self.old, old) == self.options(new);
+        // `new` and setters take what is required as such, whatever older versions leave out.
+        let given_same = same && options(self.old, old) == options(self.new, new);
+        let new_differs = self.has_new() && (old.required != new.required || (old.required && !given_same));
+        let setter_differs = self.has_new() && !old.required && (new.required || !given_same);
         let source = if !rust_same || new_differs { Source::Breaking } else { Source::Additive };
         let mut words = Vec::new();
         if !rust_same {
@@ -250,6 +254,7 @@ impl<'s> Parts<'_, 's> {
         self.mark_left_out(new);
         if let Some(last) = self.changes.last_mut() {
             last.itself = !rust_same;
+            last.setter = setter_differs;
         }
     }
 
@@ -263,7 +268,13 @@ impl<'s> Parts<'_, 's> {
     }
 
     fn types(&self, old: &Field, new: &Field) -> String {
-        format!("{} → {}", rust_field(self.old, old), rust_field(self.new, new))
+        format!("{} → {}", rust_field(old, options(self.old, old)), rust_field(new, self.options(new)))
+    }
+
+    /// How many options a field of the newer type has, which is one where the older version leaves it out.
+    fn options(&self, field: &Field) -> usize {
+        let left_out = self.pair.left_out.contains(&left_out::key(self.new, &field.key));
+        options(self.new, field).max(usize::from(left_out))
     }
 
     fn field_running(&self, old: &'s Field, new: &'s Field) -> Running {

@@ -122,6 +122,8 @@ struct Verdicts {
     new: BTreeSet<String>,
     /// Fields and variants by owner and plain name; methods by name; events by variant.
     parts: BTreeSet<(String, String)>,
+    /// Setters likewise.
+    setters: BTreeSet<(String, String)>,
     methods: BTreeSet<String>,
     events: BTreeSet<String>,
 }
@@ -137,6 +139,7 @@ impl Verdicts {
             unmade: names(),
             new: names(),
             parts: BTreeSet::new(),
+            setters: BTreeSet::new(),
             methods: names(),
             events: names(),
         };
@@ -153,6 +156,10 @@ impl Verdicts {
         }
         match (change.what, change.how) {
             (What::Type, How::Removed | How::Renamed) => drop(self.gone.insert(owner)),
+            (What::Field, _) if change.setter && !change.itself => {
+                let part = change.owner().map_or("", |(_, part)| part);
+                self.setters.insert((owner, plain(part)));
+            }
             (What::Type, _) if change.unmade => drop(self.unmade.insert(owner)),
             (What::Type, _) if change.itself => drop(self.other.insert(owner)),
             (What::Field | What::Variant, _) if change.itself => {
@@ -169,14 +176,14 @@ impl Verdicts {
 
     /// Whether a use is called breaking.
     fn breaks(&self, item: &Use) -> bool {
-        let part = || self.parts.contains(&(item.owner.clone(), plain(&item.name)));
+        let of = |parts: &BTreeSet<_>| parts.contains(&(item.owner.clone(), plain(&item.name)));
         let other = self.other.contains(&item.owner);
         let unmade = self.unmade.contains(&item.owner);
         let itself = match item.kind {
             Kind::Type => other && self.aliases.contains(&item.owner),
             Kind::New => other || unmade || self.new.contains(&item.owner),
-            Kind::Setter => other || unmade || part(),
-            Kind::Field | Kind::Variant => other || part(),
+            Kind::Setter => other || unmade || of(&self.parts) || of(&self.setters),
+            Kind::Field | Kind::Variant => other || of(&self.parts),
             Kind::Call | Kind::Marker => self.methods.contains(&item.owner),
             Kind::Event => self.events.contains(&item.name),
         };

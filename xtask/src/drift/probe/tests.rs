@@ -9,12 +9,19 @@ use super::run;
 use crate::standalone::Files;
 use copilot_session_codegen::survey::Survey;
 
-fn set(parts: &Value) -> (Survey, Files) {
-    let api = parts["api"].to_string();
-    let events = parts["events"].to_string();
-    let supplement = json!({"definitions": {}}).to_string();
-    let input = Input { version: "0.0.0", api: &api, events: &events, supplement: &supplement };
-    (survey(input).expect("it is read"), source(input).expect("it generates"))
+/// A set and its source, which supports an older one, too, if there is one.
+fn set(parts: &Value, older: Option<&Value>) -> (Survey, Files) {
+    let texts = |parts: &Value| {
+        let supplement = json!({"definitions": {}});
+        [&parts["api"], &parts["events"], &supplement].map(ToString::to_string)
+    };
+    let (own, older) = (texts(parts), older.map(texts));
+    let older = older.as_ref().map(input);
+    (survey(input(&own)).expect("it is read"), source(input(&own), older).expect("it generates"))
+}
+
+fn input([api, events, supplement]: &[String; 3]) -> Input<'_> {
+    Input { version: "0.0.0", api, events, supplement }
 }
 
 fn object(properties: Value, required: &[&str]) -> Value {
@@ -63,6 +70,8 @@ fn older() -> Value {
         "Allowed": object(json!({"a": text(), "b": text()}), &["a", "b"]),
         "MayBeNull": object(json!({"a": text()}), &[]),
         "NullToNothing": object(json!({"a": nullable(), "b": text()}), &["a", "b"]),
+        "NullGone": object(json!({"a": nullable()}), &["a"]),
+        "AnyGone": object(json!({"a": nullable()}), &[]),
         "Retyped": object(json!({"a": text(), "b": {"type": "integer"}}), &["a"]),
         "Swapped": object(json!({"a": text(), "b": {"type": "boolean"}}), &["a", "b"]),
         "SwappedAlike": object(json!({"a": text(), "b": text()}), &["a", "b"]),
@@ -84,6 +93,8 @@ fn older() -> Value {
         "ReadRequiredCame": object(json!({"a": text()}), &["a"]),
         "ReadMayBeNull": object(json!({"a": text()}), &[]),
         "ReadNullToNothing": object(json!({"a": nullable()}), &["a"]),
+        "ReadDemanded": object(json!({"a": text()}), &[]),
+        "ReadNullGone": object(json!({"a": nullable()}), &["a"]),
     });
     let api = json!({
         "server": {"x": {
@@ -108,6 +119,8 @@ fn newer() -> Value {
         "Allowed": object(json!({"a": text(), "b": text()}), &["a"]),
         "MayBeNull": object(json!({"a": {"anyOf": [text(), {"type": "null"}]}}), &[]),
         "NullToNothing": object(json!({"a": text(), "b": text()}), &["b"]),
+        "NullGone": object(json!({"a": text()}), &["a"]),
+        "AnyGone": object(json!({"a": text()}), &["a"]),
         "Retyped": object(json!({"a": text(), "b": {"type": "number"}}), &["a"]),
         "Swapped": object(json!({"b": {"type": "boolean"}, "a": text()}), &["a", "b"]),
         "SwappedAlike": object(json!({"b": text(), "a": text()}), &["a", "b"]),
@@ -136,6 +149,8 @@ fn newer() -> Value {
         "ReadRequiredCame": object(json!({"a": text(), "b": text()}), &["a", "b"]),
         "ReadMayBeNull": object(json!({"a": {"anyOf": [text(), {"type": "null"}]}}), &[]),
         "ReadNullToNothing": object(json!({"a": text()}), &[]),
+        "ReadDemanded": object(json!({"a": text()}), &["a"]),
+        "ReadNullGone": object(json!({"a": text()}), &["a"]),
     });
     let api = json!({
         "server": {"x": {"asks": {"rpcMethod": "x.asks", "params": object(json!({"a": text()}), &[])}}},
@@ -147,14 +162,14 @@ fn newer() -> Value {
 
 #[test]
 fn the_compiler_agrees_on_changes_of_every_kind() {
-    let ((old, from), (new, to)) = (set(&older()), set(&newer()));
+    let (older, newer) = (older(), newer());
+    let ((old, from), (new, to)) = (set(&older, None), set(&newer, Some(&older)));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let changes = compare(&old, &new).changes;
     let outcome = run(folder.path(), &old, &changes, &from, &to).expect("the compiler runs");
     assert!(outcome.agrees(), "{}", outcome.text());
     assert!(outcome.failed > 25 && outcome.failed < outcome.uses, "{}", outcome.text());
     // Without the changes, all that fails is missed.
-    let ((old, from), (_, to)) = (set(&older()), set(&newer()));
     let outcome = run(folder.path(), &old, &[], &from, &to).expect("the compiler runs");
     assert_eq!(outcome.missed.len(), outcome.failed, "{}", outcome.text());
 }

@@ -101,7 +101,19 @@ fn fields_come_and_go() {
             &one,
             [
                 (Sent, &["T.a changed breaking refused"]),
-                (Received, &["T.a changed breaking decodes"]),
+                // It stays an `Option`, as the older version leaves it out.
+                (Received, &["T.a changed additive decodes"]),
+                (Both, &["T.a changed breaking refused"]),
+            ],
+        ),
+        (
+            "null field is no longer null",
+            &nullable,
+            &one,
+            [
+                (Sent, &["T.a changed breaking refused"]),
+                (Received, &["T.a changed additive decodes"]),
+                // Only `new` takes another type.
                 (Both, &["T.a changed breaking refused"]),
             ],
         ),
