@@ -19,10 +19,12 @@ const LEFT_OUT: [(&str, &str); 3] = [
 const NULL_ALL_THE_SAME: [(&str, &str); 2] =
     [("AgentGetCurrentResult", "agent"), ("BuiltinToolDescriptor", "hasSummariseIntention")];
 
-/// Keys of definitions that CLIs which are supported leave out, though the newest requires them.
+/// Keys of definitions that CLIs which are supported leave out, though the newest requires them. A result that they
+/// leave out is no key.
 fn left_out_by_older() -> Vec<(String, String)> {
     let older: Value = read("older.json");
     let keys = older["leftOut"].as_object().expect("a map of keys").keys();
+    let keys = keys.filter(|key| !key.ends_with(": result"));
     let parts = keys.map(|key| key.split_once('.').expect("a definition and a key"));
     parts.map(|(definition, key)| (definition.to_owned(), key.to_owned())).collect()
 }

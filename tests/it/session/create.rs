@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use copilot_session::methods::client::{HooksInvoke, UserInputRequest};
 use copilot_session::testing::{FakeCli, error};
-use copilot_session::types::ProviderConfig;
+use copilot_session::types::{ModeSetRequest, ProviderConfig, SessionMode};
 use copilot_session::{Error, RpcError, SessionBuilder, Tool, ToolContext};
 use serde_json::{Value, json};
 
@@ -208,4 +208,18 @@ async fn a_failed_attempt_leaves_the_id_free() {
     );
     fake.on_raw("session.create", |params| Ok(json!({"sessionId": params["sessionId"]})));
     assert_eq!(create().await.expect("the session").id(), "mine");
+}
+
+/// Older CLIs answer a change of mode with nothing, newer ones with what came of it.
+#[tokio::test(start_paused = true)]
+async fn a_result_that_older_clis_leave_out() {
+    let rig = Rig::with(SessionBuilder::deny_all).await;
+    let plan = ModeSetRequest::new(SessionMode::Plan);
+    for (answer, status) in
+        [(json!(null), None), (json!({"status": "set", "modelChanged": false}), Some("set"))]
+    {
+        rig.fake.on_raw("session.mode.set", move |_| Ok(answer.clone()));
+        let result = rig.session.rpc().mode().set(&plan).await.expect("the mode is set");
+        assert_eq!(result.map(|result| result.status).as_deref(), status);
+    }
 }
