@@ -87,7 +87,29 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+/// A change without what it is a change of.
+pub type Told = (How, String, Source, Running);
+
 impl Change {
+    /// A change of which nothing more is said yet.
+    pub fn new(what: What, item: String, (how, detail, source, running): Told) -> Self {
+        Self {
+            namespace: String::new(),
+            what,
+            item,
+            how,
+            to: None,
+            detail,
+            source,
+            running,
+            left_out: false,
+            itself: how != How::Added,
+            new: false,
+            setter: false,
+            unmade: false,
+        }
+    }
+
     /// The type that the item is a part of, and its own name there.
     pub fn owner(&self) -> Option<(&str, &str)> {
         match self.what {

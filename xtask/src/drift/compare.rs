@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use copilot_session_codegen::survey::{Doc, Event, Method, Shape, Survey, Ty, Type};
 
-use super::change::{Change, How, Running, Source, What};
+use super::change::{Change, How, Running, Source, Told, What};
 use super::pair::{Pair, rust};
 use super::place::{self, Places};
 use super::{left_out, rename};
@@ -49,26 +49,10 @@ pub struct Diff<'p, 's> {
     pub found: Comparison,
 }
 
-/// A change without what is the same for all changes of its item.
-type Told = (How, String, Source, Running);
-
 impl<'s> Diff<'_, 's> {
-    fn push(&mut self, what: What, item: &str, namespace: &str, (how, detail, source, running): Told) {
-        self.found.changes.push(Change {
-            namespace: namespace.to_owned(),
-            what,
-            item: item.to_owned(),
-            how,
-            to: None,
-            detail,
-            source,
-            running,
-            left_out: false,
-            itself: how != How::Added,
-            new: false,
-            setter: false,
-            unmade: false,
-        });
+    fn push(&mut self, what: What, item: &str, namespace: &str, told: Told) {
+        let change = Change::new(what, item.to_owned(), told);
+        self.found.changes.push(Change { namespace: namespace.to_owned(), ..change });
     }
 
     fn renamed(&mut self, what: What, item: &str, now: &str, namespace: &str, running: Running) {

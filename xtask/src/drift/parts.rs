@@ -42,24 +42,7 @@ impl<'s> Parts<'_, 's> {
             What::Variant => format!("{}::{part}", self.name),
             _ => self.name.to_owned(),
         };
-        let (source, running) = class;
-        let namespace = String::new();
-        let itself = how != How::Added;
-        self.changes.push(Change {
-            namespace,
-            what,
-            item,
-            how,
-            to: None,
-            detail,
-            source,
-            running,
-            left_out: false,
-            itself,
-            new: false,
-            setter: false,
-            unmade: false,
-        });
+        self.changes.push(Change::new(what, item, (how, detail, class.0, class.1)));
     }
 
     /// The worst of what holds in the directions that the older type goes.
