@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 
-/// From where to where something holds; an end that is left out is open.
+/// From where to where something holds; an end that is left out is open. One that ends before it begins holds on
+/// either side of the gap between.
 #[derive(Debug, Default, Clone)]
 pub struct Span {
     since: Option<Change>,
@@ -44,10 +45,17 @@ impl Span {
         let begun = self.since.as_ref().map_or(Some(true), |change| change.is_past(version));
         let ended = self.until.as_ref().map_or(Some(false), |change| change.is_past(version));
         match (begun, ended) {
+            (Some(true), _) | (_, Some(false)) if self.is_gap() => Some(true),
+            (Some(false), Some(true)) if self.is_gap() => Some(false),
+            _ if self.is_gap() => None,
             (Some(false), _) | (_, Some(true)) => Some(false),
             (Some(true), Some(false)) => Some(true),
             _ => None,
         }
+    }
+
+    fn is_gap(&self) -> bool {
+        matches!((&self.since, &self.until), (Some(since), Some(until)) if until.first <= since.last)
     }
 }
 
@@ -95,6 +103,24 @@ mod tests {
             assert_eq!(span.holds(&read(version, "here")?), holds, "{version}");
         }
         assert_eq!(Span::ALWAYS.holds(&read("0.0.1", "here")?), Some(true));
+        Ok(())
+    }
+
+    #[test]
+    fn a_span_that_ends_before_it_begins_has_a_gap() -> Result<(), Error> {
+        let schema = json!({"x-until": "1.0.50..1.0.52", "x-since": "1.0.59..1.0.61"});
+        let span = Span::of_schema(schema.as_object().expect("an object"), "here")?.expect("a span");
+        for (version, holds) in [
+            ("1.0.10", Some(true)),
+            ("1.0.50", Some(true)),
+            ("1.0.51", None),
+            ("1.0.52", Some(false)),
+            ("1.0.59", Some(false)),
+            ("1.0.60", None),
+            ("1.0.61", Some(true)),
+        ] {
+            assert_eq!(span.holds(&read(version, "here")?), holds, "{version}");
+        }
         Ok(())
     }
 

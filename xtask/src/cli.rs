@@ -82,11 +82,13 @@ pub fn install_any(version: &str) -> Result<Installed> {
     if let Some(script) = script::installed(version)? {
         return Ok(script);
     }
+    if has_binary(version)? { install(version).map(binary) } else { script::install(version) }
+}
+
+/// Whether a version was published with a binary for this platform.
+fn has_binary(version: &str) -> Result<bool> {
     let published = npm::versions(&platform::package(platform::current()?))?;
-    match published.iter().any(|other| other == version) {
-        true => install(version).map(binary),
-        false => script::install(version),
-    }
+    Ok(published.iter().any(|other| other == version))
 }
 
 /// The binary of a version, when it is installed.
@@ -137,22 +139,27 @@ fn cached(
     program(target)
 }
 
-/// A binary that may vanish with this value.
+/// A program that may vanish with this value.
 pub struct Borrowed {
-    pub binary: PathBuf,
+    pub program: PathBuf,
     _temp: Option<TempDir>,
 }
 
-/// The binary of a version for a look at what is in it: the installed one, or one that is not kept.
+/// The binary of a version, or its script, for a look at its package: the installed one, or one that is not kept.
 pub fn borrow(version: &str) -> Result<Borrowed> {
     check_version(version)?;
-    if let Some(binary) = installed(version) {
-        return Ok(Borrowed { binary, _temp: None });
+    if let Some(program) = installed(version) {
+        return Ok(Borrowed { program, _temp: None });
     }
     let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
-    let binary = binary_of(&download(platform::current()?, version, &temp)?)?;
-    verify(Command::new(&binary), version, &temp)?;
-    Ok(Borrowed { binary, _temp: Some(temp) })
+    let program = if has_binary(version)? || !script::is_published(version)? {
+        let binary = binary_of(&download(platform::current()?, version, &temp)?)?;
+        verify(Command::new(&binary), version, &temp)?;
+        binary
+    } else {
+        script::fetch(version, &temp)?
+    };
+    Ok(Borrowed { program, _temp: Some(temp) })
 }
 
 /// Accepts an exact version only: a range or a tag would name something else another day.

@@ -49,7 +49,7 @@ impl SchemaSet {
 pub fn run(args: &Args) -> Result<()> {
     let source = if Version::parse(&args.source).is_ok() {
         ensure!(args.version.is_none(), "--version only goes with a folder, not with a version");
-        Source::from_package(&cli::install(&args.source)?, &args.source)?
+        Source::from_package(&cli::borrow(&args.source)?.program, &args.source)?
     } else {
         Source::from_folder(Path::new(&args.source), args.version.as_deref())?
     };
@@ -76,7 +76,7 @@ pub fn of_version(version: &str) -> Result<SchemaSet> {
         return Ok(found);
     }
     let cli = cli::borrow(version)?;
-    let source = Source::from_package(&cli.binary, version)?;
+    let source = Source::from_package(&cli.program, version)?;
     source.check()?;
     let folder = paths::schema_cache()?.join(version);
     write(&folder, &source)?;

@@ -27,13 +27,24 @@ pub fn install(version: &str) -> Result<Installed> {
     let node = install_node().context("this version of the Copilot CLI is a script, which Node runs")?;
     let script = cached(&folder(version)?, script_of, |temp| {
         eprintln!("Installing Copilot CLI {version} with npm, as a script");
-        let package = fetch(PACKAGE, version, temp)?;
+        let package = fetch_package(PACKAGE, version, temp)?;
         let mut command = Command::new(&node);
         command.arg(script_of(&package)?);
         verify(command, version, temp)?;
         Ok(package)
     })?;
     Ok(with_node(script, &node))
+}
+
+/// Whether there is such a version at all.
+pub fn is_published(version: &str) -> Result<bool> {
+    Ok(npm::versions(PACKAGE)?.iter().any(|other| other == version))
+}
+
+/// Brings the package of a version into a temporary folder, and gives the script in it.
+pub fn fetch(version: &str, temp: &TempDir) -> Result<PathBuf> {
+    eprintln!("Fetching Copilot CLI {version} with npm, as a script");
+    script_of(&fetch_package(PACKAGE, version, temp)?)
 }
 
 fn install_node() -> Result<PathBuf> {
@@ -43,11 +54,11 @@ fn install_node() -> Result<PathBuf> {
     };
     cached(&node_folder()?, node_of, |temp| {
         eprintln!("Installing Node {NODE} with npm");
-        fetch(&package, NODE, temp)
+        fetch_package(&package, NODE, temp)
     })
 }
 
-fn fetch(package: &str, version: &str, temp: &TempDir) -> Result<PathBuf> {
+fn fetch_package(package: &str, version: &str, temp: &TempDir) -> Result<PathBuf> {
     let spec = format!("{package}@{version}");
     let failed = || format!("cannot install {spec}");
     let size = npm::unpacked_size(&spec).with_context(failed)?;
