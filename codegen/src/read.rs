@@ -1,6 +1,6 @@
 //! Stage one: the schema texts as definitions, methods and events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 use serde_json::{Map, Value};
@@ -158,19 +158,50 @@ fn define(
         return Err(Error::shape(file, "no definitions"));
     };
     for (name, schema) in definitions {
-        match source.definitions.get(name) {
+        match source.definitions.get_mut(name) {
             None => {
                 let schema = schema.clone();
                 source.definitions.insert(name.clone(), Definition { schema, origin });
             }
             Some(first) if bare(&first.schema) == bare(schema) && first.origin == origin => {}
-            Some(_) => {
-                let place = format!("{file}: {name}");
-                problems.push(Error::shape(place, "differs from the definition of that name before"));
-            }
+            Some(first) => match complete(&first.schema, schema) {
+                Some(both) if first.origin == origin => first.schema = both,
+                _ => {
+                    let place = format!("{file}: {name}");
+                    problems.push(Error::shape(place, "differs from the definition of that name before"));
+                }
+            },
         }
     }
     Ok(())
+}
+
+/// An object with the properties of two definitions of it, if all in which these differ is optional properties that
+/// one has and the other lacks: one of the CLI's files may know less of a type than the other.
+fn complete(first: &Value, second: &Value) -> Option<Value> {
+    let parts = |schema: &Value| {
+        let Value::Object(mut rest) = bare(schema) else { return None };
+        let properties = rest.remove("properties").unwrap_or_default();
+        Some((schema["properties"].as_object()?.clone(), properties, rest))
+    };
+    let ((own, own_bare, rest), (others, others_bare, other_rest)) = (parts(first)?, parts(second)?);
+    let is_optional = |key: &str| {
+        let mut required = rest.get("required").and_then(Value::as_array).into_iter().flatten();
+        required.all(|name| name != key)
+    };
+    let keys: BTreeSet<&String> = own.keys().chain(others.keys()).collect();
+    let fits = |key: &&String| match (own_bare.get(key), others_bare.get(key)) {
+        (Some(own), Some(other)) => own == other,
+        _ => is_optional(key),
+    };
+    if rest != other_rest || !keys.iter().all(fits) {
+        return None;
+    }
+    let mut both = first.clone();
+    let more = others.iter().filter(|(key, _)| !own.contains_key(*key));
+    let more: Vec<_> = more.map(|(key, schema)| (key.clone(), schema.clone())).collect();
+    both["properties"].as_object_mut()?.extend(more);
+    Some(both)
 }
 
 /// A schema without what is written for people.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use tempfile::TempDir;
 
 use super::{Installed, cached, verify};
@@ -44,7 +44,10 @@ pub fn is_published(version: &str) -> Result<bool> {
 /// Brings the package of a version into a temporary folder, and gives the script in it.
 pub fn fetch(version: &str, temp: &TempDir) -> Result<PathBuf> {
     eprintln!("Fetching Copilot CLI {version} with npm, as a script");
-    script_of(&fetch_package(PACKAGE, version, temp)?)
+    let script = script_of(&fetch_package(PACKAGE, version, temp)?);
+    script.map_err(|_| {
+        anyhow!("npm has neither a binary of Copilot CLI {version} for this platform nor a script")
+    })
 }
 
 fn install_node() -> Result<PathBuf> {
