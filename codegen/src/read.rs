@@ -20,6 +20,8 @@ pub struct Source {
     pub upstream_definitions: usize,
     /// Definitions that are only an event's envelope around its data.
     pub envelopes: usize,
+    /// Keys that the supplement has for other versions only, as `Type.key`.
+    pub not_told: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -116,6 +118,7 @@ pub fn read_all(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
         events: Vec::new(),
         upstream_definitions: 0,
         envelopes: 0,
+        not_told: BTreeSet::new(),
     };
     let mut problems = Vec::new();
     // The first text of a definition stands; a later one must describe the same JSON.
@@ -127,10 +130,12 @@ pub fn read_all(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
         definitions: source.definitions.keys().cloned().collect(),
         methods: source.methods.iter().map(|method| method.name.clone()).collect(),
     };
-    let supplement = supplement::narrow(supplement, &source.version, &upstream).unwrap_or_else(|problem| {
+    let narrowed = supplement::narrow(supplement, &source.version, &upstream);
+    let (supplement, not_told) = narrowed.unwrap_or_else(|problem| {
         problems.push(problem);
-        Map::from_iter([("definitions".to_owned(), Value::Object(Map::new()))])
+        (Map::from_iter([("definitions".to_owned(), Value::Object(Map::new()))]), BTreeSet::new())
     });
+    source.not_told = not_told;
     define(&mut source, &supplement, "supplement", Origin::Supplement, &mut problems)?;
     trees(&mut source, &supplement, "supplement", true, &mut problems);
     let twice =

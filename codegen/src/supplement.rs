@@ -16,16 +16,17 @@ pub struct Upstream {
 
 /// Takes out what `x-since` and `x-until` say is not for this version, and makes sure that they are right:
 /// what is left out could not have been there, and what stays refers to nothing undefined (which the
-/// stages to come find out). Between two versions that were looked at, what can be there is.
+/// stages to come find out). Between two versions that were looked at, what can be there is. The keys of definitions
+/// that are taken out are returned beside, as `Type.key`.
 pub fn narrow(
     mut supplement: Map<String, Value>,
     version: &Version,
     upstream: &Upstream,
-) -> Result<Map<String, Value>, Error> {
+) -> Result<(Map<String, Value>, BTreeSet<String>), Error> {
     let own = supplement.get("definitions").cloned().unwrap_or_default();
-    let narrowing = Narrowing { version, upstream, own };
+    let mut narrowing = Narrowing { version, upstream, own, keys: BTreeSet::new() };
     narrowing.map(&mut supplement, "supplement")?;
-    Ok(supplement)
+    Ok((supplement, narrowing.keys))
 }
 
 struct Narrowing<'a> {
@@ -33,10 +34,12 @@ struct Narrowing<'a> {
     upstream: &'a Upstream,
     /// The supplement's definitions, all of them.
     own: Value,
+    /// The keys that were taken out.
+    keys: BTreeSet<String>,
 }
 
 impl Narrowing<'_> {
-    fn map(&self, map: &mut Map<String, Value>, place: &str) -> Result<(), Error> {
+    fn map(&mut self, map: &mut Map<String, Value>, place: &str) -> Result<(), Error> {
         let mut gone = Vec::new();
         for (key, value) in map.iter_mut() {
             let place = format!("{place}.{key}");
@@ -46,8 +49,11 @@ impl Narrowing<'_> {
                 gone.push(key.clone());
             }
         }
+        let object =
+            place.strip_prefix("supplement.definitions.").and_then(|of| of.strip_suffix(".properties"));
         for key in &gone {
             map.shift_remove(key);
+            self.keys.extend(object.map(|object| format!("{object}.{key}")));
         }
         if let Some(Value::Object(properties)) = map.get("properties") {
             let properties = properties.clone();
@@ -58,7 +64,7 @@ impl Narrowing<'_> {
         Ok(())
     }
 
-    fn value(&self, value: &mut Value, place: &str) -> Result<(), Error> {
+    fn value(&mut self, value: &mut Value, place: &str) -> Result<(), Error> {
         match value {
             Value::Object(map) => self.map(map, place),
             Value::Array(items) => items.iter_mut().try_for_each(|item| self.value(item, place)),

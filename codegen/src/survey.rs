@@ -26,6 +26,11 @@ pub struct Survey {
     pub events: BTreeMap<String, Event>,
     /// What the generator would refuse. What it is about stands in the survey as any JSON.
     pub problems: Vec<Error>,
+    /// Keys that the supplement has for other versions only, as `Type.key`: the schemas do not say whether this
+    /// one has them.
+    pub not_told: BTreeSet<String>,
+    /// What was marked as left out by older versions.
+    pub left_out: BTreeSet<String>,
 }
 
 /// A type, under its Rust name.
@@ -83,6 +88,8 @@ pub struct Field {
     pub required: bool,
     /// Whether it may be `null`.
     pub nullable: bool,
+    /// Whether a decoder takes it for optional, since older versions leave it out.
+    pub left_out: bool,
     /// What the schema says of it to people.
     pub doc: Doc,
     /// Keywords that narrow the values, such as `maxLength`, and `items.maxLength` of what is inside.
@@ -138,7 +145,7 @@ pub fn survey(input: Input<'_>) -> Result<Survey, Error> {
     let (mut source, mut problems) = read::read_all(input)?;
     fix::fix_what_is_there(&mut source);
     let flat = flatten::flatten_all(&source, &mut problems);
-    let mut survey = Survey { problems, ..Survey::default() };
+    let mut survey = Survey { problems, not_told: source.not_told.clone(), ..Survey::default() };
     survey.types.extend(flat.types.into_iter().map(|(name, flat)| (name, ty(flat))));
     for method in flat.methods {
         let found = Method {
@@ -241,7 +248,7 @@ fn told_by(test: &Test) -> String {
 
 fn field(flat: FlatField) -> Field {
     let FlatField { key, required, nullable, doc, limits, .. } = flat;
-    Field { key, ty: rust(&flat.schema), required, nullable, doc, limits }
+    Field { key, ty: rust(&flat.schema), required, nullable, left_out: false, doc, limits }
 }
 
 /// The Rust type that typify gives for a schema of the small kind.
@@ -290,6 +297,24 @@ fn mark(survey: &mut Survey) {
 }
 
 impl Survey {
+    /// Takes keys and results, by `place.key` and `method: result`, for what older versions leave out and the SDK
+    /// therefore has as options.
+    pub fn allow_older<'k>(&mut self, keys: impl IntoIterator<Item = &'k str>) {
+        self.left_out.extend(keys.into_iter().map(str::to_owned));
+        for ty in self.types.values_mut() {
+            if let Shape::Record { fields, .. } = &mut ty.shape {
+                for field in fields {
+                    field.left_out = self.left_out.contains(&format!("{}.{}", ty.place, field.key));
+                }
+            }
+        }
+        for (name, method) in &mut self.methods {
+            if self.left_out.contains(&format!("{name}: result")) {
+                method.result = Ty::Option(Box::new(method.result.clone()));
+            }
+        }
+    }
+
     /// The types that stand in those of the given names, at any depth, and these.
     pub fn reach<'s>(&'s self, from: impl IntoIterator<Item = &'s str>) -> BTreeSet<&'s str> {
         let mut open: Vec<&str> = from.into_iter().collect();

@@ -15,7 +15,6 @@ mod sets;
 #[cfg(test)]
 mod tests;
 
-use std::fs;
 use std::process::ExitCode;
 use std::thread;
 
@@ -23,36 +22,40 @@ use anyhow::{Context, Result, anyhow, ensure};
 use copilot_session_codegen::Input;
 use copilot_session_codegen::survey::{Survey, source, survey};
 
+use self::change::Running;
 pub use self::change::{Change, How, Source, What};
 use self::compare::{Comparison, compare};
 pub use self::sets::find;
 use crate::older::Older;
-use crate::paths;
 use crate::schema::{self, SchemaSet};
+use crate::{codegen, paths};
 
 /// What the command ends with when it could not compare, or `older.json` does not agree with what was found.
 pub const ERROR: u8 = 3;
 
 const EXIT_CODES: &str = "\
 Each of the two is a version (its schemas come from npm and are kept), a folder with schemas, `latest`,
-or `installed` for the CLI in COPILOT_CLI_PATH or on the PATH.
+`installed` for the CLI in COPILOT_CLI_PATH or on the PATH, or `sdk` for what the SDK was generated from.
 
 Exit codes:
   0  nothing has changed
   1  what has changed breaks no source: it is additive, or a matter of behaviour
   2  something breaks source that uses the generated API
-  3  the sets could not be compared, or schema/older.json does not agree with them
-
-With --probe it exits with 0 when the compiler agrees, and with 3 when it does not.
+  3  the sets could not be compared, not wholly, or schema/older.json does not agree with them
+With --running, by what a program meets that was built for FROM and runs with TO:
+  0  all goes on as before
+  1  something is new to it, or it calls what TO may not have
+  2  something that TO sends is no longer read
+With --probe: 0 when the compiler agrees, 3 when it does not.
 
 xtask/docs/drift.md has the meaning of the words and the form of the JSON.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct Args {
-    /// The older set [default: the repository's schema folder]
-    #[arg(value_name = "FROM")]
-    from: Option<String>,
+    /// The older set
+    #[arg(value_name = "FROM", default_value = sets::SDK)]
+    from: String,
     /// The newer set
     #[arg(value_name = "TO", default_value = "latest")]
     to: String,
@@ -62,6 +65,9 @@ pub struct Args {
     /// Print Markdown, for a pull request
     #[arg(long)]
     markdown: bool,
+    /// Let the exit code tell what a running program meets
+    #[arg(long, conflicts_with = "probe")]
+    running: bool,
     /// Have the compiler check what is called breaking, and print where it does not agree
     #[arg(long, conflicts_with_all = ["json", "markdown"])]
     probe: bool,
@@ -78,36 +84,42 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn drift(args: &Args) -> Result<u8> {
-    let from = args.from.clone().unwrap_or_else(|| paths::schema_dir().display().to_string());
-    let supplement = supplement()?;
+    let supplement = codegen::read_supplement()?;
     // Asking npm for the newest version takes as long as reading a set.
-    let (old, new) = thread::scope(|scope| {
-        let old = scope.spawn(|| read(&from, &supplement));
-        let new = read(&args.to, &supplement);
-        (old.join(), new)
+    let (from, to) = thread::scope(|scope| {
+        let from = scope.spawn(|| read(&args.from, &supplement));
+        let to = read(&args.to, &supplement);
+        (from.join(), to)
     });
-    let (from, old) = old.map_err(|_| anyhow!("the older set cannot be read"))??;
-    let (to, new) = new?;
+    let (mut from, to) = (from.map_err(|_| anyhow!("the older set cannot be read"))??, to?);
     if args.probe {
-        return probed((&from, &old), (&to, &new), &supplement);
+        return probed(&from, &to, &supplement);
     }
-    let compared = compare(&old, &new);
-    let report = report::Report { from: &from.version, to: &to.version, compared: &compared, new: &new };
+    if args.from == sets::SDK {
+        from.survey.allow_older(Older::read()?.left_out.keys().map(String::as_str));
+    }
+    let compared = compare(&from.survey, &to.survey);
+    let report = report::Report { from: &from.label, to: &to.label, compared: &compared, new: &to.survey };
     let text = match (args.json, args.markdown) {
         (true, _) => report.json()?,
         (_, true) => report.markdown(),
         _ => report.text(),
     };
     print!("{text}");
-    if to.version == schema::pinned_version(&paths::schema_dir())?
-        && let Err(error) = left_out::check(&Older::read()?, &from.version, &compared.left_out)
+    if to.set.version == schema::pinned_version(&paths::schema_dir())?
+        && let Err(error) = left_out::check(&Older::read()?, &from.set.version, &compared.left_out)
         // An edited set may well have more.
-        && is_published(&from)
-        && is_published(&to)
+        && is_published(&from.set)
+        && is_published(&to.set)
     {
         return Err(error);
     }
-    Ok(exit_code(&compared))
+    ensure!(
+        to.survey.problems.is_empty(),
+        "the generator does not know all that is in {}, so more may have changed",
+        to.label
+    );
+    Ok(if args.running { running_code(&compared) } else { exit_code(&compared) })
 }
 
 /// Whether a set is what its version was published with, and not an edited one.
@@ -123,26 +135,28 @@ pub struct Compared {
     pub markdown: String,
 }
 
+/// What changes from the SDK's own set to another.
 pub fn compared(old: &SchemaSet, new: &SchemaSet, supplement: &str) -> Result<Compared> {
-    let (from, to) = (survey(input(old, supplement))?, survey(input(new, supplement))?);
+    let (mut from, to) = (survey(input(old, supplement))?, survey(input(new, supplement))?);
+    from.allow_older(Older::read()?.left_out.keys().map(String::as_str));
     let compared = compare(&from, &to);
     let report = report::Report { from: &old.version, to: &new.version, compared: &compared, new: &to };
     let (text, markdown) = (report.text(), report.markdown());
     Ok(Compared { changes: compared.changes, text, markdown })
 }
 
-/// What the schemas leave out, which is needed to know what is sent.
-fn supplement() -> Result<String> {
-    let path = paths::schema_dir().join("supplement.schema.json");
-    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+/// A set, what is in it, and what it is called in a report.
+struct Read {
+    label: String,
+    set: SchemaSet,
+    survey: Survey,
 }
 
-/// A set, and what is in it.
-fn read(word: &str, supplement: &str) -> Result<(SchemaSet, Survey)> {
+fn read(word: &str, supplement: &str) -> Result<Read> {
     let set = sets::find(word)?;
     let survey = survey(input(&set, supplement));
     let survey = survey.with_context(|| format!("cannot read the schemas of {}", set.version))?;
-    Ok((set, survey))
+    Ok(Read { label: sets::label(word, &set.version), set, survey })
 }
 
 fn input<'a>(set: &'a SchemaSet, supplement: &'a str) -> Input<'a> {
@@ -150,17 +164,17 @@ fn input<'a>(set: &'a SchemaSet, supplement: &'a str) -> Input<'a> {
 }
 
 /// Compares what the compiler says with what is called breaking.
-fn probed(old: (&SchemaSet, &Survey), new: (&SchemaSet, &Survey), supplement: &str) -> Result<u8> {
-    let compared = compare(old.1, new.1);
+fn probed(old: &Read, new: &Read, supplement: &str) -> Result<u8> {
+    let compared = compare(&old.survey, &new.survey);
     let (from, to) = thread::scope(|scope| {
-        let from = scope.spawn(|| source(input(old.0, supplement), None));
-        let to = source(input(new.0, supplement), Some(input(old.0, supplement)));
+        let from = scope.spawn(|| source(input(&old.set, supplement), None));
+        let to = source(input(&new.set, supplement), Some(input(&old.set, supplement)));
         (from.join(), to)
     });
     let from = from.map_err(|_| anyhow!("the older set does not generate"))??;
     let to = to?;
     let folder = paths::target_dir().join("drift-probe");
-    let outcome = probe::run(&folder, old.1, &compared.changes, &from, &to)?;
+    let outcome = probe::run(&folder, &old.survey, &compared.changes, &from, &to)?;
     print!("{}", outcome.text());
     ensure!(outcome.agrees(), "the compiler does not agree");
     Ok(0)
@@ -171,5 +185,14 @@ fn exit_code(compared: &Comparison) -> u8 {
         None => 0,
         Some(Source::Breaking) => 2,
         Some(_) => 1,
+    }
+}
+
+/// The code by what a running program meets.
+fn running_code(compared: &Comparison) -> u8 {
+    match compared.changes.iter().map(|change| change.running).min() {
+        None | Some(Running::Decodes) => 0,
+        Some(Running::Unknown | Running::Refused) => 1,
+        Some(Running::Malformed) => 2,
     }
 }

@@ -34,7 +34,7 @@ pub fn compare(old: &Survey, new: &Survey) -> Comparison {
     diff.events(&events);
     diff.types();
     let mut found = diff.found;
-    found.left_out.clone_from(&pair.left_out);
+    found.left_out = pair.left_out.difference(&old.left_out).cloned().collect();
     found.changes.sort_by(|a, b| {
         let key = |change: &Change| (change.source, change.how, change.what);
         a.namespace.cmp(&b.namespace).then(key(a).cmp(&key(b))).then_with(|| a.item.cmp(&b.item))
@@ -79,7 +79,7 @@ impl<'s> Diff<'_, 's> {
                 self.renamed(What::Method, name, now, &namespace, running);
             }
             let left_out = self.pair.left_out.contains(&left_out::result_key(now));
-            for (result, told) in self.method(method, after, left_out) {
+            for (result, told) in self.method(now, (method, after), left_out) {
                 self.push(What::Method, now, &namespace, told);
                 if let Some(last) = self.found.changes.last_mut() {
                     last.left_out = result && left_out;
@@ -99,7 +99,7 @@ impl<'s> Diff<'_, 's> {
     }
 
     /// What has changed in a method, each with whether it is the result, which the older version may leave out.
-    fn method(&self, old: &'s Method, new: &'s Method, left_out: bool) -> Vec<(bool, Told)> {
+    fn method(&self, name: &str, (old, new): (&'s Method, &'s Method), left_out: bool) -> Vec<(bool, Told)> {
         let mut told = Vec::new();
         if old.group != new.group {
             let detail = format!("was of the group {}, is of {}", old.group.key(), new.group.key());
@@ -117,6 +117,9 @@ impl<'s> Diff<'_, 's> {
             // A result that the older version leaves out is optional.
             let is_option = what == "result" && left_out;
             let same = is_option && matches!(old_ty, Ty::Option(old_ty) if self.pair.same(old_ty, new_ty));
+            if same && self.pair.old.left_out.contains(&left_out::result_key(name)) {
+                continue;
+            }
             let source = if same { Source::Additive } else { Source::Breaking };
             let detail = match is_option {
                 true if same => format!("{what}: no longer `null`"),

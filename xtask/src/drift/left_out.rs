@@ -157,6 +157,6 @@ impl<'s> Walk<'_, 's> {
 }
 
 /// Whether two variants have a value of their union's tag in common.
-fn same_tags(old: &Variant, new: &Variant) -> bool {
+pub fn same_tags(old: &Variant, new: &Variant) -> bool {
     old.told_by.split(", ").any(|value| new.told_by.split(", ").any(|other| other == value))
 }

@@ -113,7 +113,9 @@ impl<'s> Pair<'s> {
             return Running::Decodes;
         }
         match (old, new) {
-            (Ty::Json | Ty::Unit, _) | (Ty::Float, Ty::Integer) => Running::Decodes,
+            (Ty::Json | Ty::Unit, _) | (Ty::Float, Ty::Integer) | (Ty::Option(_), Ty::Unit) => {
+                Running::Decodes
+            }
             (Ty::Option(old), Ty::Option(new))
             | (Ty::List(old), Ty::List(new))
             | (Ty::Map(old), Ty::Map(new)) => self.reads_within(old, new, depth - 1),
@@ -321,7 +323,7 @@ fn named<'s>(survey: &'s Survey, ty: &'s Ty) -> Option<&'s Shape> {
 
 /// Whether a field is a value and not an option of one.
 pub fn plain(field: &Field) -> bool {
-    field.required && !field.nullable
+    field.required && !field.nullable && !field.left_out
 }
 
 /// How many options the Rust type of a field has around its value.

@@ -138,7 +138,11 @@ impl<'s> Parts<'_, 's> {
 
     /// A field that is gone, or looks renamed.
     fn removed(&mut self, old: &'s Field, new: Option<&Field>) {
-        let received = self.pair.reads_without(old, constant(self.new, &old.key));
+        // What the schemas do not tell of may be there as it was.
+        let received = match self.pair.new.not_told.contains(&format!("{}.{}", self.name, old.key)) {
+            true => Running::Decodes,
+            false => self.pair.reads_without(old, constant(self.new, &old.key)),
+        };
         // A key that the CLI does not know is passed over; one that it wants is missed.
         let sent = if new.is_some_and(|new| new.required) { Running::Refused } else { Running::Decodes };
         let class = (Source::Breaking, self.running(received, sent));
@@ -151,7 +155,7 @@ impl<'s> Parts<'_, 's> {
                 self.mark_left_out(new);
             }
             None => {
-                let detail = rust_field(old, options(self.old, old));
+                let detail = rust_field(old, self.options_before(old));
                 self.push(What::Field, &old.key, How::Removed, detail, class);
                 self.mark_new(old.required);
             }
@@ -204,14 +208,14 @@ impl<'s> Parts<'_, 's> {
         self.limits(What::Field, &old.key, &old.limits, &new.limits);
         let same = self.pair.same(&old.ty, &new.ty);
         if same && (old.required, old.nullable) == (new.required, new.nullable) {
-            if options(self.old, old) != options(self.new, new) {
+            if self.options_before(old) != self.options(new) {
                 let detail = self.types(old, new);
                 let class = (Source::Breaking, Running::Decodes);
                 self.push(What::Field, &old.key, How::Changed, detail, class);
             }
             return;
         }
-        let rust_same = same && options(self.old, old) == self.options(new);
+        let rust_same = same && self.options_before(old) == self.options(new);
         // `new` and setters take what is required as such, whatever older versions leave out.
         let given_same = same && options(self.old, old) == options(self.new, new);
         let new_differs = self.has_new() && (old.required != new.required || (old.required && !given_same));
@@ -251,7 +255,11 @@ impl<'s> Parts<'_, 's> {
     }
 
     fn types(&self, old: &Field, new: &Field) -> String {
-        format!("{} → {}", rust_field(old, options(self.old, old)), rust_field(new, self.options(new)))
+        format!("{} → {}", rust_field(old, self.options_before(old)), rust_field(new, self.options(new)))
+    }
+
+    fn options_before(&self, field: &Field) -> usize {
+        options(self.old, field).max(usize::from(field.left_out))
     }
 
     /// How many options a field of the newer type has, which is one where the older version leaves it out.

@@ -8,7 +8,7 @@ pub const EVENTS: &str = "events";
 /// For types that more than one namespace has.
 const SHARED: &str = "shared types";
 /// For types that no method and no event has.
-const UNUSED: &str = "types of nothing";
+const UNUSED: &str = "types that nothing carries";
 
 /// The namespaces of the types of one survey, by name.
 pub type Places = BTreeMap<String, BTreeSet<String>>;

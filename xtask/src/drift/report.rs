@@ -255,8 +255,8 @@ fn title(source: Source) -> &'static str {
 fn running(class: Running) -> Option<&'static str> {
     match class {
         Running::Malformed => Some("malformed"),
-        Running::Refused => Some("may be refused"),
-        Running::Unknown => Some("read as unknown"),
+        Running::Refused => Some("refused"),
+        Running::Unknown => Some("unknown"),
         Running::Decodes => None,
     }
 }

@@ -19,9 +19,23 @@ const PACKAGE: &str = "@github/copilot";
 /// How long an installed CLI may take to tell its version.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// The word for what the SDK was generated from.
+pub const SDK: &str = "sdk";
+
+/// What a set is called in a report, by the word for it and its version.
+pub fn label(word: &str, version: &str) -> String {
+    match word {
+        "latest" => version.to_owned(),
+        word if word == version => version.to_owned(),
+        SDK => format!("{version} (SDK)"),
+        word => format!("{version} ({word})"),
+    }
+}
+
 /// Finds the set that a word on the command line means.
 pub fn find(word: &str) -> Result<SchemaSet> {
     match word {
+        SDK => in_folder(&paths::schema_dir()),
         "latest" => schema::of_version(&latest()?),
         "installed" => installed(),
         version if Version::parse(version).is_ok() => schema::of_version(version),
@@ -51,7 +65,7 @@ fn kept(version: &str, source: impl FnOnce() -> Result<Source>) -> Result<Schema
 fn in_folder(folder: &Path) -> Result<SchemaSet> {
     ensure!(
         folder.is_dir(),
-        "`{}` is neither a version, such as 1.0.102, nor a folder, nor `latest` or `installed`",
+        "`{}` is neither a version, such as 1.0.102, nor a folder, nor `sdk`, `latest` or `installed`",
         folder.display()
     );
     // An edited set is worth comparing too, so a checksum beside it is not looked at.
