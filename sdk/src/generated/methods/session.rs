@@ -581,7 +581,7 @@ pub enum SessionInstructionsReload {}
 impl crate::rpc::ServerMethod for SessionInstructionsReload {
     const NAME: &'static str = "session.instructions.reload";
     type Params = ();
-    type Result = types::InstructionsGetSourcesResult;
+    type Result = Option<types::InstructionsGetSourcesResult>;
 }
 /// `session.interruptMainTurn`.
 pub enum SessionInterruptMainTurn {}

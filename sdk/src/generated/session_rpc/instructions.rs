@@ -17,8 +17,10 @@ impl<'a> Instructions<'a> {
     /// For local sessions, invalidates instruction discovery and the model-facing prompt, then returns freshly discovered sources. The updated prompt takes effect on the next turn. Remote sessions must reload on their agent host instead.
     ///
     /// Wire method `session.instructions.reload`.
+    ///
+    /// `None` is the answer of CLI 1.0.89 and older ones.
     #[inline]
-    pub fn reload(self) -> Call<InstructionsGetSourcesResult> {
+    pub fn reload(self) -> Call<Option<InstructionsGetSourcesResult>> {
         self.0.call("session.instructions.reload", &())
     }
 }

@@ -18,7 +18,7 @@ impl<'a> Mode<'a> {
     ///
     /// Wire method `session.mode.set`.
     ///
-    /// `None` is the answer of CLI 1.0.80 and older ones.
+    /// `None` is the answer of CLI 1.0.81-0 and older ones.
     #[inline]
     pub fn set(self, params: &ModeSetRequest) -> Call<Option<ModeSetResult>> {
         self.0.call("session.mode.set", params)

@@ -10,7 +10,9 @@ pub struct CustomizationsReloadResult {
     /// Errors from any component that could not be refreshed
     pub errors: Vec<String>,
     /// Outcome of each component in reload order; a skipped component was not configured or loaded
-    pub outcomes: Vec<CustomizationReloadOutcome>,
+    ///
+    /// CLI 1.0.89 and older ones may leave it out.
+    pub outcomes: Option<Vec<CustomizationReloadOutcome>>,
 }
 record!(
     CustomizationsReloadResult[] { Field warnings "warnings", Field errors "errors",

@@ -2889,7 +2889,7 @@ impl McpOauthRespondRequest {
 pub struct McpOauthRespondResult {
     /// Whether the response was accepted. False if the request was unknown, timed out, or already resolved.
     ///
-    /// CLI 1.0.65 and older ones may leave it out.
+    /// CLI 1.0.69-0 and older ones may leave it out.
     pub success: Option<bool>,
 }
 record!(McpOauthRespondResult[] { Field success "success" });

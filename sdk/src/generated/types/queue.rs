@@ -568,7 +568,9 @@ pub struct QueueWithdrawMessageResult {
     /// True when the message left the queue or, for a running turn, history.
     pub removed: bool,
     /// True when the running turn was interrupted to withdraw the message. With removed false, the turn was interrupted but its events could not be removed, for example because the model answered first, so the message stays in the interrupted turn.
-    pub interrupted: bool,
+    ///
+    /// CLI 1.0.89-0 and older ones may leave it out.
+    pub interrupted: Option<bool>,
 }
 record!(
     QueueWithdrawMessageResult[] { Field removed "removed", Field interrupted

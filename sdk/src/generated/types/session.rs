@@ -1259,31 +1259,31 @@ pub struct SessionContextAttributionValue {
     pub total_tokens: i64,
     /// The concrete model id the entire breakdown was tokenized against (feeds the per-model token multiplier). Under `Auto` (Free/Student) this is the resolved model, not the literal `auto` sentinel, so totals are not undercounted. A single-model approximation of a potentially multi-model Auto session.
     ///
-    /// CLI 1.0.75 and older ones may leave it out.
+    /// CLI 1.0.78 and older ones may leave it out.
     pub model_id: Option<String>,
     /// How `modelId` was chosen. Not a closed set — tolerate unknown values. Known values today: `autoResolved` (the model Auto resolved to), `selected` (the user's explicitly selected model), `default` (a fallback before any model is known).
     ///
-    /// CLI 1.0.75 and older ones may leave it out.
+    /// CLI 1.0.78 and older ones may leave it out.
     pub model_source: Option<String>,
     /// Effective input budget after reserving requested output against the combined context ceiling. Mirrors `SessionContextInfo.promptTokenLimit`.
     ///
-    /// CLI 1.0.75 and older ones may leave it out.
+    /// CLI 1.0.78 and older ones may leave it out.
     pub prompt_token_limit: Option<i64>,
     /// Advertised prompt allowance for the selected context tier: the denominator for context-usage displays and capacity for `categories.freeSpace` and `categories.buffer`. Mirrors `SessionContextInfo.limit`.
     ///
-    /// CLI 1.0.75 and older ones may leave it out.
+    /// CLI 1.0.78 and older ones may leave it out.
     pub limit: Option<i64>,
     /// Output reservation overlapping the displayed prompt allowance plus the tokens past the effective input budget's buffer-exhaustion blocking threshold. Mirrors `SessionContextInfo.bufferTokens`.
     ///
-    /// CLI 1.0.75 and older ones may leave it out.
+    /// CLI 1.0.78 and older ones may leave it out.
     pub buffer_tokens: Option<i64>,
     /// Token count at which background compaction starts. Mirrors `SessionContextInfo.compactionThreshold`.
     ///
-    /// CLI 1.0.75 and older ones may leave it out.
+    /// CLI 1.0.78 and older ones may leave it out.
     pub compaction_threshold: Option<i64>,
     /// The six normalized `/context` header buckets, computed from the same tokenization as `entries` so the two never disagree. Convenience rollups: `freeSpace` and `buffer` describe window capacity rather than occupied context, so the values do not sum to `totalTokens`.
     ///
-    /// CLI 1.0.75 and older ones may leave it out.
+    /// CLI 1.0.78 and older ones may leave it out.
     pub categories: Option<SessionContextAttributionValueCategories>,
     /// Flat list of per-source attribution entries. Group by `kind` and render unrecognized kinds generically. Nesting and rollups are expressed via `parentId`.
     pub entries: Vec<SessionContextAttributionValueEntriesItem>,
