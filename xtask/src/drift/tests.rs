@@ -2,6 +2,7 @@
 
 mod left_out;
 mod limits;
+mod program;
 mod types;
 
 use copilot_session_codegen::Input;

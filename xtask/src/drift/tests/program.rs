@@ -1,0 +1,91 @@
+//! What a program meets that was built on the SDK.
+
+use copilot_session_codegen::Input;
+use copilot_session_codegen::survey::{Survey, survey};
+use serde_json::{Value, json};
+
+use super::super::change::Running;
+use super::super::compare::{Comparison, compare};
+use super::super::running_code;
+use super::super::sets::label;
+use super::{object, told};
+
+const EVENTS: &str = r#"{"definitions": {"SessionEvent": {"anyOf": []}}}"#;
+
+/// A set with a method `get`.
+fn set(version: &str, result: Value, definitions: Value, supplement: Value) -> Survey {
+    let server = json!({"get": {"rpcMethod": "get", "result": result}});
+    let api = json!({"title": "CopilotApi", "server": server, "session": {}, "definitions": definitions});
+    let (api, supplement) = (api.to_string(), json!({"definitions": supplement}).to_string());
+    let input = Input { version, api: &api, events: EVENTS, supplement: &supplement };
+    survey(input).expect("the schemas are of the right form")
+}
+
+fn got(definition: Value) -> Survey {
+    set("1.0.70", json!({"$ref": "#/definitions/Got"}), json!({"Got": definition}), json!({}))
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn running(compared: &Comparison) -> Vec<Running> {
+    compared.changes.iter().map(|change| change.running).collect()
+}
+
+#[test]
+fn what_the_sdk_has_as_an_option_may_be_missing() {
+    let (with, without) = (object(json!({"a": text()}), &["a"]), object(json!({"a": text()}), &[]));
+    let (mut old, new) = (got(with.clone()), got(without));
+    assert_eq!(running_code(&compare(&old, &new)), 2);
+    old.allow_older(["Got.a"]);
+    let compared = compare(&old, &new);
+    assert_eq!(
+        (running_code(&compared), told(&compared)),
+        (0, vec!["Got.a changed additive decodes".to_owned()])
+    );
+    // What is known to be left out is not told again.
+    let compared = compare(&old, &got(with));
+    assert_eq!((told(&compared), compared.left_out.len()), (Vec::new(), 0));
+}
+
+#[test]
+fn a_result_that_the_sdk_has_as_an_option_may_be_nothing() {
+    let object = || object(json!({"a": text()}), &["a"]);
+    let (mut old, null) = (got(object()), set("1.0.70", json!({"type": "null"}), json!({}), json!({})));
+    assert_eq!(running_code(&compare(&old, &null)), 2);
+    old.allow_older(["get: result"]);
+    assert_eq!(running_code(&compare(&old, &null)), 0);
+    assert_eq!(told(&compare(&old, &got(object()))), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_supplement_does_not_know_of_a_version_is_no_loss() {
+    let set = |version: &str, definitions: Value| {
+        let key = json!({"$ref": "#/definitions/Other", "x-since": "1.0.50..1.0.60"});
+        let supplement = json!({"Kept": object(json!({"a": key}), &["a"])});
+        set(version, json!({"$ref": "#/definitions/Kept"}), definitions, supplement)
+    };
+    let old = set("1.0.70", json!({"Other": object(json!({}), &[])}));
+    let compared = compare(&old, &set("1.0.50", json!({})));
+    assert_eq!(told(&compared), ["Other removed breaking decodes", "Kept.a removed breaking decodes"]);
+}
+
+#[test]
+fn a_variant_under_another_tag_is_not_decoded() {
+    let union = |tag: &str, key: &str| {
+        let first = object(json!({"kind": {"const": "same"}}), &["kind"]);
+        json!({"anyOf": [first, object(json!({"kind": {"const": tag}, key: text()}), &["kind", key])]})
+    };
+    let compared = compare(&got(union("factory", "name")), &got(union("workflow", "name")));
+    assert!(!running(&compared).contains(&Running::Malformed), "{:?}", told(&compared));
+    assert_eq!(running_code(&compared), 1);
+    let compared = compare(&got(union("factory", "name")), &got(union("factory", "title")));
+    assert_eq!(running_code(&compared), 2);
+}
+
+#[test]
+fn a_set_is_called_by_its_version_and_what_it_is() {
+    let labels = ["1.0.2", "latest", "sdk", "installed", "some/folder"].map(|word| label(word, "1.0.2"));
+    assert_eq!(labels, ["1.0.2", "1.0.2", "1.0.2 (SDK)", "1.0.2 (installed)", "1.0.2 (some/folder)"]);
+}
