@@ -27,7 +27,7 @@ use crate::types::{
     ShellExitNotification, ShellOutputNotification, UiElicitationRequest, UiElicitationResponse,
 };
 use crate::unsupported::Unsupported;
-use crate::versions::{CliVersion, Feature};
+use crate::versions::Feature;
 
 /// How long [`Session::disconnect`] waits for the CLI.
 const DISCONNECT: Duration = Duration::from_secs(10);
@@ -202,7 +202,8 @@ impl Session {
         self.check_connected()?;
         let state = &self.0.state;
         if !state.versions().has(Feature::ReplaceTools) {
-            return Err(unsupported("replace tools", state.versions()));
+            let missing = Unsupported::feature(Feature::ReplaceTools, "replace tools", state.versions());
+            return Err(missing.into());
         }
         let new = tool::by_name(tools.into_iter().collect())?;
         let process = state.caller().connection().process();
@@ -355,10 +356,6 @@ pub(crate) fn done(method: &str, result: &str) -> Result<(), Error> {
     let reason =
         error.and_then(json::string).map_or_else(|| "no reason given".to_owned(), |text| text.into());
     Err(Error::Refused { method: method.to_owned(), reason })
-}
-
-fn unsupported(what: &str, version: &CliVersion) -> Error {
-    Unsupported::new(format!("the Copilot CLI {version} cannot {what}")).into()
 }
 
 impl From<&str> for ModelSwitchToRequest {

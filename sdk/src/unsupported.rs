@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::RpcError;
-use crate::versions::CliVersion;
+use crate::versions::{CliVersion, Feature};
 
 /// What the connected CLI cannot do, mostly because of its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,12 +15,20 @@ pub struct Unsupported {
     pub method: Option<String>,
     /// What the CLI answered, with the code [`RpcError::METHOD_NOT_FOUND`]; none when nothing was sent.
     pub answer: Option<RpcError>,
+    /// What the CLI's version lacks, where the SDK knew that and sent nothing.
+    pub feature: Option<Feature>,
 }
 
 impl Unsupported {
     /// Something that nothing was sent for.
     pub(crate) fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), method: None, answer: None }
+        Self { reason: reason.into(), method: None, answer: None, feature: None }
+    }
+
+    /// What a version is known to lack, in words that follow "cannot".
+    pub(crate) fn feature(feature: Feature, what: &str, version: &CliVersion) -> Self {
+        let reason = format!("the Copilot CLI {version} cannot {what}");
+        Self { feature: Some(feature), ..Self::new(reason) }
     }
 
     /// A method that the CLI says it does not know.
@@ -30,7 +38,7 @@ impl Unsupported {
             Some(version) => format!("the Copilot CLI {version} has no method {method}"),
             None => format!("the Copilot CLI has no method {method}"),
         };
-        Self { reason, method: Some(method.to_owned()), answer: Some(answer) }
+        Self { method: Some(method.to_owned()), answer: Some(answer), ..Self::new(reason) }
     }
 }
 

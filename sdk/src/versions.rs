@@ -9,32 +9,33 @@ pub struct CliVersion {
     numbers: [u64; 3],
 }
 
-/// Something that some versions of the CLI do and others do not; see [`CliVersion::has`].
+/// Something that some versions of the CLI do and others do not; see [`CliVersion::has`]. Not all versions were
+/// looked at, so a border may lie some versions before the first that is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Feature {
     /// Permission answers are `approve-once` and its kin, instead of `approved`. The two sets of words do
-    /// not overlap, and a wrong word fails the tool call.
+    /// not overlap, and a wrong word fails the tool call. Since 1.0.35.
     NewPermissionWords,
-    /// `session.detach` ends a client's part in a session and leaves the session to other clients.
+    /// `session.detach` ends a client's part in a session and leaves the session to other clients. Since 1.0.81.
     Detach,
-    /// `session.abort` drops the prompts that wait, and the `abort` event comes before its answer.
+    /// `session.abort` drops the prompts that wait, and the `abort` event comes before its answer. Since 1.0.81.
     AbortDropsPrompts,
-    /// An abort sends `external_tool.completed` for the tool calls that were pending.
+    /// An abort sends `external_tool.completed` for the tool calls that were pending. Since 1.0.92.
     AbortCompletesTools,
-    /// `session.send` answers with the id that `user.message` carries.
+    /// `session.send` answers with the id that `user.message` carries. Since 1.0.92.
     MessageIds,
-    /// `session.shell.exec` tells its output and its end by `shell.output` and `shell.exit`.
+    /// `session.shell.exec` tells its output and its end by `shell.output` and `shell.exit`. From 1.0.7 to 1.0.89.
     ShellNotifications,
-    /// `session.shell.executeUserRequested` runs a command and gives its output.
+    /// `session.shell.executeUserRequested` runs a command and gives its output. Since 1.0.65.
     UserRequestedShell,
-    /// `tool.shell_output` tells the output of such a command while it runs.
+    /// `tool.shell_output` tells the output of such a command while it runs. Since 1.0.92.
     LiveShellOutput,
-    /// `session.tools.set` replaces a session's tools.
+    /// `session.tools.set` replaces a session's tools. Since 1.0.81.
     ReplaceTools,
-    /// The hook `preToolUse` gets the tool's arguments as an object, not as a string of JSON.
+    /// The hook `preToolUse` gets the tool's arguments as an object, not as a string of JSON. Since 1.0.81.
     HookArgumentsAsObject,
-    /// A TCP server serves only those who know its token.
+    /// A TCP server serves only those who know its token. Since 1.0.65.
     ConnectionToken,
 }
 
@@ -82,6 +83,11 @@ impl CliVersion {
         &self.text
     }
 
+    /// Major, minor and patch number, for comparisons; zeroes when the CLI told none.
+    pub fn numbers(&self) -> [u64; 3] {
+        self.numbers
+    }
+
     /// Whether this version does what the feature stands for. A CLI that did not tell its version counts
     /// as the newest.
     pub fn has(&self, feature: Feature) -> bool {
@@ -109,6 +115,7 @@ mod tests {
     #[test]
     fn features_by_version() {
         let has = |version: &str, feature| CliVersion::new(version).has(feature);
+        assert!(CliVersion::new("1.0.84-4").numbers() > [1, 0, 9]);
         assert!(!has("1.0.34", Feature::NewPermissionWords));
         assert!(has("1.0.35", Feature::NewPermissionWords));
         assert!(has("1.0.81", Feature::ShellNotifications));

@@ -5,7 +5,7 @@ use copilot_session::types::{
     LogRequest, ModelSwitchToRequest, SessionLogLevel, UiElicitationRequest, UiElicitationResponse,
     UiElicitationSchema,
 };
-use copilot_session::{Error, Session, SessionBuilder, Tool};
+use copilot_session::{Error, Feature, Session, SessionBuilder, Tool};
 use serde_json::{Value, json};
 
 use super::Does;
@@ -179,7 +179,10 @@ async fn tools_of_old_versions() {
         assert_eq!(rig.fake.calls_raw(SET).len(), usize::from(can), "{version}");
         match set {
             Ok(()) => assert!(can, "{version}"),
-            Err(Error::Unsupported(what)) => assert!(!can && what.reason.contains(version), "{what}"),
+            Err(Error::Unsupported(what)) => {
+                assert!(!can && what.reason.contains(version), "{what}");
+                assert_eq!(what.feature, Some(Feature::ReplaceTools));
+            }
             Err(other) => panic!("{version}: {other:?}"),
         }
     }
