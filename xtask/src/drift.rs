@@ -15,6 +15,7 @@ mod sets;
 #[cfg(test)]
 mod tests;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;
 
@@ -105,7 +106,7 @@ fn drift(args: &Args) -> Result<u8> {
         (_, true) => report.markdown(),
         _ => report.text(),
     };
-    print!("{text}");
+    show(&text)?;
     if to.set.version == schema::pinned_version(&paths::schema_dir())?
         && let Err(error) = left_out::check(&Older::read()?, &from.set.version, &compared.left_out)
         // An edited set may well have more.
@@ -120,6 +121,14 @@ fn drift(args: &Args) -> Result<u8> {
         to.label
     );
     Ok(if args.running { running_code(&compared) } else { exit_code(&compared) })
+}
+
+/// Prints a text, of which a reader may take as much as it wants.
+fn show(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot print"),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a set is what its version was published with, and not an edited one.
@@ -175,7 +184,7 @@ fn probed(old: &Read, new: &Read, supplement: &str) -> Result<u8> {
     let to = to?;
     let folder = paths::target_dir().join("drift-probe");
     let outcome = probe::run(&folder, &old.survey, &compared.changes, &from, &to)?;
-    print!("{}", outcome.text());
+    show(&outcome.text())?;
     ensure!(outcome.agrees(), "the compiler does not agree");
     Ok(0)
 }
