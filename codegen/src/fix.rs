@@ -10,8 +10,11 @@ use crate::versions::Span;
 /// A fix of an oddity.
 struct Fix {
     name: &'static str,
-    /// The change between two versions that brought the oddity; none when it was always there.
+    /// The change between two versions that brought the oddity, as `last..first`: the last version without it and the
+    /// first with it. None when it was always there.
     since: Option<&'static str>,
+    /// The change that ended it: the last version with it and the first without. None when it is there still.
+    until: Option<&'static str>,
     /// Says whether it found what to fix; it changes nothing when it did not.
     apply: fn(&mut Source) -> bool,
 }
@@ -20,29 +23,35 @@ const FIXES: &[Fix] = &[
     Fix {
         name: "attachments_without_display_name",
         since: Some("1.0.50..1.0.65"),
+        until: None,
         apply: attachments_without_display_name,
     },
-    Fix { name: "no_current_agent", since: None, apply: no_current_agent },
+    Fix { name: "no_current_agent", since: None, until: None, apply: no_current_agent },
     Fix {
         name: "descriptors_without_summary_intention",
         since: Some("1.0.80..1.0.81"),
+        until: None,
         apply: descriptors_without_summary_intention,
     },
-    Fix { name: "sampling_with_request", since: None, apply: sampling_with_request },
+    Fix { name: "sampling_with_request", since: None, until: None, apply: sampling_with_request },
 ];
 
-/// Applies every fix, and makes sure that each finds something in the versions it is for and nothing in others.
-pub fn fix(source: &mut Source) -> Result<(), Error> {
-    for Fix { name, since, apply } in FIXES {
-        let span = since.map_or(Ok(Span::ALWAYS), |change| Span::since(change, name))?;
-        let problem = match (apply(source), span.holds(&source.version)) {
+impl Fix {
+    /// Applies it, and makes sure that it finds something in the versions it is for and nothing in others.
+    fn run(&self, source: &mut Source) -> Result<(), Error> {
+        let span = Span::new(self.since, self.until, self.name)?;
+        let problem = match ((self.apply)(source), span.holds(&source.version)) {
             (true, Some(false)) => "finds something to fix",
             (false, Some(true)) => "finds nothing to fix",
-            _ => continue,
+            _ => return Ok(()),
         };
-        return Err(Error::Fix { fix: name, problem, version: source.version.to_string() });
+        Err(Error::Fix { fix: self.name, problem, version: source.version.to_string() })
     }
-    Ok(())
+}
+
+/// Applies every fix.
+pub fn fix(source: &mut Source) -> Result<(), Error> {
+    FIXES.iter().try_for_each(|fix| fix.run(source))
 }
 
 /// The fixes that apply, for schemas of any version.
@@ -139,5 +148,38 @@ pub fn is_secret(key: &str, schema: &Value) -> bool {
         // Opaque or named, such as the open map of HTTP headers.
         None => MAPS.contains(&key) || (schema == &json!({}) && STRINGS.contains(&key)),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::versions;
+
+    #[test]
+    fn a_fix_is_for_the_versions_of_its_span() -> Result<(), Error> {
+        let fix = |until, apply| Fix { name: "oddity", since: Some("1.0.1..1.0.2"), until, apply };
+        for (version, until, with, without) in [
+            ("1.0.1", Some("1.0.4..1.0.6"), false, true),
+            ("1.0.4", Some("1.0.4..1.0.6"), true, false),
+            ("1.0.5", Some("1.0.4..1.0.6"), true, true),
+            ("1.0.6", Some("1.0.4..1.0.6"), false, true),
+            ("1.0.6", None, true, false),
+        ] {
+            let source = &mut Source {
+                version: versions::read(version, "here")?,
+                definitions: BTreeMap::new(),
+                methods: Vec::new(),
+                events: Vec::new(),
+                upstream_definitions: 0,
+                envelopes: 0,
+                not_told: BTreeSet::new(),
+            };
+            assert_eq!(fix(until, |_| true).run(source).is_ok(), with, "{version}");
+            assert_eq!(fix(until, |_| false).run(source).is_ok(), without, "{version}");
+        }
+        Ok(())
     }
 }

@@ -22,22 +22,17 @@ struct Change {
 }
 
 impl Span {
-    /// Holds in every version.
-    pub const ALWAYS: Self = Self { since: None, until: None };
-
     /// Reads `x-since` and `x-until` of a schema; none when it has neither.
     pub fn of_schema(schema: &Map<String, Value>, place: &str) -> Result<Option<Self>, Error> {
-        let change = |key: &str| {
-            let text = schema.get(key).map(|value| value.as_str().unwrap_or_default());
-            text.map(|text| Change::read(text, place)).transpose()
-        };
-        let span = Self { since: change("x-since")?, until: change("x-until")? };
+        let text = |key: &str| schema.get(key).map(|value| value.as_str().unwrap_or_default());
+        let span = Self::new(text("x-since"), text("x-until"), place)?;
         Ok((span.since.is_some() || span.until.is_some()).then_some(span))
     }
 
-    /// Since the change written as `last..first`.
-    pub fn since(change: &str, place: &str) -> Result<Self, Error> {
-        Ok(Self { since: Some(Change::read(change, place)?), until: None })
+    /// Between two changes, each written as `last..first`; an end that is none is open.
+    pub fn new(since: Option<&str>, until: Option<&str>, place: &str) -> Result<Self, Error> {
+        let change = |text: Option<&str>| text.map(|text| Change::read(text, place)).transpose();
+        Ok(Self { since: change(since)?, until: change(until)? })
     }
 
     /// Whether it holds in a version; none when that version was not looked at.
@@ -102,7 +97,7 @@ mod tests {
         ] {
             assert_eq!(span.holds(&read(version, "here")?), holds, "{version}");
         }
-        assert_eq!(Span::ALWAYS.holds(&read("0.0.1", "here")?), Some(true));
+        assert_eq!(Span::default().holds(&read("0.0.1", "here")?), Some(true));
         Ok(())
     }
 
@@ -127,7 +122,7 @@ mod tests {
     #[test]
     fn what_is_no_change_is_refused() {
         for wrong in ["", "1.0.1", "1.0.2..1.0.1", "1.0.1..1.0.1", "1.0..1.1", "1.0.1..", "..1.0.1"] {
-            let error = Span::since(wrong, "here").expect_err(wrong);
+            let error = Span::new(Some(wrong), None, "here").expect_err(wrong);
             assert!(error.to_string().starts_with("here: "), "{error}");
         }
     }
