@@ -9,6 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use semver::Version;
 
 use crate::{cargo, cli, paths, platform, schema};
 use scenario::{Outcome, Scenario, Step};
@@ -34,21 +35,23 @@ pub struct Column {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let program = cargo::example("compat", &[])?;
-    let versions = match args.versions.as_slice() {
+    let versions: Vec<String> = match args.versions.as_slice() {
         [] => {
             let pinned = schema::pinned_version(&paths::schema_dir())?;
             VERSIONS.map(str::to_owned).into_iter().chain([pinned]).collect()
         }
         given => given.to_vec(),
     };
+    check(&versions)?;
+    // Each run takes most of a minute: what cannot be had is better known before the first.
+    let clis = versions.iter().map(|version| cli::install_any(version)).collect::<Result<Vec<_>>>()?;
+    let program = cargo::example("compat", &[])?;
     let mut columns = Vec::new();
-    for version in versions {
-        let steps = cli::install_any(&version).and_then(|cli| {
-            let scenario = Scenario { program: &program, cli: &cli, wire_logs: None };
-            let steps = scenario.run(&version)?;
-            Ok(steps.into_iter().map(|step| explained::explain(&version, step)).collect())
-        });
+    for (version, cli) in versions.into_iter().zip(clis) {
+        let scenario = Scenario { program: &program, cli: &cli, wire_logs: None };
+        let steps = scenario
+            .run(&version)
+            .map(|steps| steps.into_iter().map(|step| explained::explain(&version, step)).collect());
         let column = Column { version, steps: steps.map_err(|error| format!("{error:#}")) };
         column.print();
         columns.push(column);
@@ -57,12 +60,33 @@ pub fn run(args: &Args) -> Result<()> {
         let text = markdown::page(&columns, platform::current()?);
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let failures: usize = columns.iter().map(Column::failures).sum();
-    if failures > 0 {
-        bail!("{failures} steps failed");
+    if let Some(failures) = failures(&columns) {
+        bail!("{failures}");
     }
     println!("Every version does every step, or says that it cannot.");
     Ok(())
+}
+
+/// Refuses what is no version at all.
+fn check(versions: &[String]) -> Result<()> {
+    let wrong = |version: &&String| Version::parse(version).is_err();
+    match versions.iter().find(wrong) {
+        Some(wrong) => bail!("`{wrong}` is not a version; give an exact one, such as 1.0.102"),
+        None => Ok(()),
+    }
+}
+
+/// What did not work, in words.
+fn failures(columns: &[Column]) -> Option<String> {
+    let steps: usize = columns.iter().map(Column::failures).sum();
+    let absent = columns.iter().filter(|column| column.steps.is_err()).count();
+    let told: Vec<String> =
+        [(steps, "step failed", "steps failed"), (absent, "version cannot be run", "versions cannot be run")]
+            .into_iter()
+            .filter(|(count, ..)| *count > 0)
+            .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }))
+            .collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 impl Column {
@@ -86,9 +110,32 @@ impl Column {
     }
 
     fn failures(&self) -> usize {
-        match &self.steps {
-            Ok(steps) => steps.iter().filter(|step| step.outcome == Outcome::Failed).count(),
-            Err(_) => 1,
-        }
+        self.steps.iter().flatten().filter(|step| step.outcome == Outcome::Failed).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_cannot_be_run_is_no_step() {
+        let column = |steps| Column { version: "1.0.1".to_owned(), steps };
+        let step =
+            Step { name: "talk".to_owned(), outcome: Outcome::Failed, reason: String::new(), seconds: 1.0 };
+        let failed = || column(Ok(vec![step.clone()]));
+        let absent = || column(Err("it hangs".to_owned()));
+        assert_eq!(failures(&[column(Ok(Vec::new()))]), None);
+        assert_eq!(failures(&[failed()]).as_deref(), Some("1 step failed"));
+        assert_eq!(
+            failures(&[failed(), failed(), absent()]).as_deref(),
+            Some("2 steps failed, 1 version cannot be run")
+        );
+    }
+
+    #[test]
+    fn what_is_no_version_is_refused_first() {
+        assert!(check(&["1.0.75".to_owned(), "nothere".to_owned()]).is_err());
+        assert!(check(&VERSIONS.map(str::to_owned)).is_ok());
     }
 }
