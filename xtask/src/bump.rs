@@ -64,11 +64,8 @@ pub fn run(args: &Args) -> Result<()> {
     codegen::write(args.accept_names)?;
 
     let draft = draft(&old.version, &new.version, &compared);
-    let gone: Vec<&str> = before
-        .iter()
-        .map(String::as_str)
-        .filter(|version| !older.versions.iter().any(|o| o == version))
-        .collect();
+    let supported = |version: &String| *version == new.version || older.versions.contains(version);
+    let gone: Vec<&str> = before.iter().filter(|version| !supported(version)).map(String::as_str).collect();
     let decisions = decisions(&old.version, &new.version, &gone, &compared)?;
     print!("\n{draft}\n{decisions}");
     if let Some(path) = &args.summary {
@@ -270,6 +267,16 @@ mod tests {
         assert!(way("1.0.92", true) && way("1.0.65", true));
         assert!(!way("1.0.50", true));
         assert!(check_way("1.0.65", "1.0.50", &[], true).is_err());
+    }
+
+    #[test]
+    fn the_way_back_says_what_is_no_longer_supported() -> Result<()> {
+        let nothing = Compared { changes: Vec::new(), text: String::new(), markdown: String::new() };
+        let back = decisions("1.0.102", "1.0.81", &["1.0.92"], &nothing)?;
+        assert!(back.contains("no longer supports `1.0.92`, `1.0.102`; `1.0.81` is its newest"), "{back}");
+        assert!(!back.contains("goes on"), "{back}");
+        assert!(decisions("1.0.92", "1.0.102", &[], &nothing)?.contains("goes on to support `1.0.92`"));
+        Ok(())
     }
 
     #[test]
