@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use copilot_session_codegen::Protocol;
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -44,7 +44,9 @@ impl Older {
             .with_context(|| format!("{} is not as it should be", path.display()))?;
         let versions: Vec<Version> =
             older.versions.iter().map(|version| Version::parse(version)).collect::<Result<_, _>>()?;
-        ensure!(versions.is_sorted(), "the versions in {} are not in their order", path.display());
+        if let Some((first, second)) = unordered(&versions) {
+            bail!("in {}, {first} stands before {second}; the oldest comes first, each once", path.display());
+        }
         Ok(older)
     }
 
@@ -92,6 +94,36 @@ impl Older {
         Self::of(newest, protocols.iter().map(|(version, protocol)| (version.as_str(), protocol)))
     }
 
+    /// Where another is not the same: which versions and keys it lacks, has too many, or lists otherwise.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut told = Vec::new();
+        let mut tell = |what: &str, items: Vec<String>| {
+            if !items.is_empty() {
+                told.push(format!("{what}: {}", items.join(", ")));
+            }
+        };
+        let lacking = |these: &[String], those: &[String]| -> Vec<String> {
+            these.iter().filter(|version| !those.contains(version)).cloned().collect()
+        };
+        tell("versions that are missing", lacking(&self.versions, &other.versions));
+        tell("versions too many", lacking(&other.versions, &self.versions));
+        let keys = |these: &Self, those: &Self| -> Vec<String> {
+            let keys = these.left_out.iter().filter(|(key, _)| !those.left_out.contains_key(*key));
+            keys.map(|(key, version)| format!("{key} ({version})")).collect()
+        };
+        tell("keys that are missing", keys(self, other));
+        tell("keys too many", keys(other, self));
+        let moved = self.left_out.iter().filter_map(|(key, version)| {
+            let listed = other.left_out.get(key).filter(|listed| *listed != version)?;
+            Some(format!("{key} ({listed}, and it is {version})"))
+        });
+        tell("keys with another version", moved.collect());
+        if told.is_empty() && self != other {
+            told.push("the description is another".to_owned());
+        }
+        told
+    }
+
     /// The text of the file.
     pub fn text(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
@@ -102,6 +134,11 @@ impl Older {
         files::replace(&path, self.text()?.as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))
     }
+}
+
+/// Two neighbours that are not in their order, or the same.
+fn unordered(versions: &[Version]) -> Option<(&Version, &Version)> {
+    versions.windows(2).map(|pair| (&pair[0], &pair[1])).find(|(first, second)| first >= second)
 }
 
 fn path() -> PathBuf {
@@ -122,6 +159,42 @@ mod tests {
             assert!(Version::parse(version)? < pinned, "{version}");
             assert!(older.versions.contains(version), "{version}");
         }
+        Ok(())
+    }
+
+    fn list(versions: &[&str], left_out: &[(&str, &str)]) -> Older {
+        Older {
+            description: ABOUT.to_owned(),
+            versions: versions.iter().map(ToString::to_string).collect(),
+            left_out: left_out.iter().map(|(key, last)| (key.to_string(), last.to_string())).collect(),
+        }
+    }
+
+    #[test]
+    fn each_difference_is_told() {
+        let right = list(&["1.0.1", "1.0.2"], &[("A.a", "1.0.1"), ("A.b", "1.0.2")]);
+        let wrong = list(&["1.0.1", "1.0.3"], &[("A.b", "1.0.1"), ("A.c", "1.0.1")]);
+        assert!(right.differences(&right).is_empty());
+        assert_eq!(
+            right.differences(&wrong),
+            [
+                "versions that are missing: 1.0.2",
+                "versions too many: 1.0.3",
+                "keys that are missing: A.a (1.0.1)",
+                "keys too many: A.c (1.0.1)",
+                "keys with another version: A.b (1.0.1, and it is 1.0.2)",
+            ]
+        );
+    }
+
+    #[test]
+    fn versions_out_of_order_are_found() -> Result<()> {
+        let parse = |versions: &[&str]| -> Result<Vec<Version>> {
+            Ok(versions.iter().map(|version| Version::parse(version)).collect::<Result<_, _>>()?)
+        };
+        assert_eq!(unordered(&parse(&["1.0.9", "1.0.84-4", "1.0.84"])?), None);
+        let wrong = parse(&["1.0.65", "1.0.92", "1.0.81"])?;
+        assert_eq!(unordered(&wrong), Some((&wrong[1], &wrong[2])));
         Ok(())
     }
 }

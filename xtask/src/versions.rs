@@ -12,7 +12,17 @@ use crate::schema::SchemaSet;
 use crate::standalone::{self, Files};
 use crate::{codegen, names, paths, process, schema};
 
+const COLUMNS: &str = "\
+The columns:
+  generated  how long it took to generate the code, or `no`
+  lines      of generated code
+  compiled   how long the compiler took to check it, or `no`
+  names      what is generated and has a name
+  moved      whether what the version before has too is called otherwise there, which must not be
+  renamed    types that the schemas call otherwise than those of the version before; --renamed shows them";
+
 #[derive(clap::Args)]
+#[command(after_help = COLUMNS)]
 pub struct Args {
     /// Look at these versions only, and leave schema/older.json alone
     #[arg(value_name = "VERSION")]
@@ -55,6 +65,12 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let supplement = codegen::read_supplement()?;
     let (mut protocols, mut failed): (Vec<(String, Protocol)>, usize) = (Vec::new(), 0);
+    if args.versions.is_empty() {
+        println!(
+            "{} is not supported: it is looked at to show that the generator still takes schemas of another form.",
+            older::NOT_READ
+        );
+    }
     println!("{}", heading());
     for version in versions {
         let schemas = schema::of_version(&version).with_context(|| format!("no schemas of {version}"))?;
@@ -79,12 +95,14 @@ fn settle_older(protocols: &[(String, Protocol)], check: bool) -> Result<()> {
     let ((_, newest), older) = protocols.split_last().context("no version was read")?;
     let older = older.iter().filter(|(version, _)| version != older::NOT_READ);
     let right = Older::of(newest, older.map(|(version, protocol)| (version.as_str(), protocol)))?;
-    if Older::read()? == right {
+    let differences = right.differences(&Older::read()?);
+    if differences.is_empty() {
         return Ok(());
     }
-    ensure!(!check, "schema/older.json is not what the older schemas give; run `cargo xtask versions`");
+    let told: String = differences.iter().map(|difference| format!("\n  {difference}")).collect();
+    ensure!(!check, "schema/older.json is not what the schemas give; run `cargo xtask versions`{told}");
     right.write()?;
-    println!("schema/older.json has changed; run `cargo xtask codegen`");
+    println!("schema/older.json has changed; run `cargo xtask codegen`. It had{told}");
     Ok(())
 }
 
