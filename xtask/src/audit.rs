@@ -11,14 +11,20 @@ mod walk;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use semver::Version;
 
 use crate::compat::scenario::{Outcome, Scenario};
-use crate::{cargo, cli, paths};
+use crate::{cargo, cli, paths, process, schema};
 use schemas::Schemas;
 use traffic::Audit;
 use walk::Finding;
+
+/// How long a CLI may take to tell its version.
+const VERSION_DEADLINE: Duration = Duration::from_secs(60);
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -31,7 +37,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let schemas = Schemas::read(&paths::schema_dir())?;
+    let folder = paths::schema_dir();
+    let schemas = Schemas::read(&folder)?;
+    println!("Held against the schemas of Copilot CLI {}", schema::pinned_version(&folder)?);
     let mut audit = Audit::new(&schemas);
     match &args.logs {
         Some(folder) => read_logs(&mut audit, folder)?,
@@ -49,14 +57,22 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// Runs the scenario and has it write its messages into the folder.
 fn run_scenario(version: Option<&str>, folder: &Path) -> Result<()> {
+    let pinned = schema::pinned_version(&paths::schema_dir())?;
     let cli = match version {
         Some(version) => cli::install_any(version)?,
         None => {
-            let program = cli::found().context("give a version with --version, or a CLI")?;
+            let program = cli::found().map_err(|error| {
+                anyhow!("{error}; give a version to install with --version, such as {pinned}")
+            })?;
             cli::Installed { program, node: None }
         }
     };
-    println!("Running {}", cli.program.display());
+    let told = version.map(str::to_owned).or_else(|| own_version(&cli.program));
+    println!(
+        "Running Copilot CLI {}: {}",
+        told.as_deref().unwrap_or("of some version"),
+        cli.program.display()
+    );
     let program = cargo::example("compat", &[])?;
     let scenario = Scenario { program: &program, cli: &cli, wire_logs: Some(folder) };
     for step in scenario.run(version.unwrap_or_default())? {
@@ -65,6 +81,23 @@ fn run_scenario(version: Option<&str>, folder: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What a CLI calls its version, as far as it does.
+fn own_version(program: &Path) -> Option<String> {
+    let temp = tempfile::tempdir().ok()?;
+    let mut command = Command::new(program);
+    cli::isolate(&mut command, temp.path());
+    // Without the flag it would start the newest version it finds unpacked instead of itself.
+    command.args(["--no-auto-update", "--version"]);
+    let started = Instant::now();
+    let output = process::run(&mut command, || started.elapsed() < VERSION_DEADLINE).ok()?;
+    version_in(&output.stdout)
+}
+
+fn version_in(answer: &str) -> Option<String> {
+    let mut words = answer.split_whitespace().map(|word| word.trim_end_matches('.'));
+    words.find(|word| Version::parse(word).is_ok()).map(str::to_owned)
 }
 
 fn read_logs(audit: &mut Audit<'_>, folder: &Path) -> Result<()> {
@@ -104,6 +137,19 @@ fn report(findings: &BTreeMap<Finding, u64>) -> Result<()> {
     if new > 0 {
         bail!("{new} kinds of thing are not what the schemas say");
     }
-    println!("\nNothing else is not what the schemas say.");
+    let everything = if known.is_empty() { "Everything" } else { "\nEverything else" };
+    println!("{everything} is as the schemas say.");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_found_in_the_answer() {
+        let answer = "GitHub Copilot CLI 1.0.84-4.\nRun 'copilot update' to check for updates.\n";
+        assert_eq!(version_in(answer).as_deref(), Some("1.0.84-4"));
+        assert_eq!(version_in("no such option"), None);
+    }
 }
