@@ -62,7 +62,7 @@ fn run_scenario(version: Option<&str>, folder: &Path) -> Result<()> {
         Some(version) => cli::install_any(version)?,
         None => {
             let program = cli::found().map_err(|error| {
-                anyhow!("{error}; give a version to install with --version, such as {pinned}")
+                anyhow!("{error:#}; give a version to install with --version, such as {pinned}")
             })?;
             cli::Installed { program, node: None }
         }
