@@ -218,8 +218,8 @@ fn decided(from: &str, to: &str, gone: &[&str], compared: &Compared) -> Result<V
         format!("the SDK no longer supports {}; `{to}` is its newest version now", gone.join(", "))
     } else {
         format!(
-            "the SDK goes on to support `{from}`, which has joined the versions in schema/older.json; what stands \
-             between others may go from there, and then `cargo xtask versions` writes the file"
+            "the SDK goes on to support `{from}` and what was published since, which have joined the versions in \
+             schema/older.json; one without which `cargo xtask versions` writes the same keys may go from there"
         )
     };
     let mut decisions = vec![

@@ -18,6 +18,8 @@ use crate::{npm, paths, platform, process, schema};
 
 /// Marks the folders of installs that are under way.
 const TEMP_PREFIX: &str = ".installing-";
+/// The package whose versions are those of the CLI.
+const PACKAGE: &str = "@github/copilot";
 /// The variable by which the SDK and the tests are told which binary to run.
 pub const PATH_VARIABLE: &str = "COPILOT_CLI_PATH";
 /// How long a freshly installed binary may take to tell its version.
@@ -83,6 +85,15 @@ pub fn install_any(version: &str) -> Result<Installed> {
         return Ok(script);
     }
     if has_binary(version)? { install(version).map(binary) } else { script::install(version) }
+}
+
+/// Every published version, and the newest of them.
+pub fn published() -> Result<Vec<String>> {
+    npm::versions(PACKAGE)
+}
+
+pub fn latest() -> Result<String> {
+    npm::latest(PACKAGE).context("cannot ask for the newest version of the Copilot CLI; give one")
 }
 
 /// Whether a version was published with a binary for this platform.

@@ -4,7 +4,7 @@
 //! `cargo xtask bump` and `cargo xtask versions` write it from the schemas of all these versions; `cargo xtask codegen`
 //! reads it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use copilot_session_codegen::Protocol;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::{files, paths, schema};
+use crate::{cli, files, paths, schema};
 
 /// A version that the generator understands too, but whose messages the SDK's types cannot read: before 1.0.65 times
 /// were numbers.
@@ -71,25 +71,28 @@ impl Older {
         Ok(Self { description: ABOUT.to_owned(), versions, left_out })
     }
 
-    /// The list for schemas that follow those of `before`, which joins the versions.
+    /// The list for schemas of a newer version than those so far, which were of `before`: that joins the versions, with
+    /// those published between, which may leave out more than either.
     pub fn after(&self, before: &str, newest: &Protocol, version: &str, supplement: &str) -> Result<Self> {
         let parse =
             |version: &str| Version::parse(version).with_context(|| format!("`{version}` is no version"));
-        let newest_version = parse(version)?;
-        let mut versions = self
-            .versions
-            .iter()
-            .map(String::as_str)
-            .chain([before])
-            .map(parse)
-            .collect::<Result<Vec<_>>>()?;
-        versions.retain(|version| *version < newest_version);
-        versions.sort();
-        versions.dedup();
+        let (before, newest_version) = (parse(before)?, parse(version)?);
+        let mut versions =
+            self.versions.iter().map(|version| parse(version)).collect::<Result<BTreeSet<_>>>()?;
+        if before < newest_version {
+            let published = cli::published()?.into_iter().filter_map(|version| Version::parse(&version).ok());
+            versions.extend(published.filter(|version| *version > before));
+        }
+        versions.insert(before.clone());
         let mut protocols = Vec::new();
-        for version in versions.iter().map(ToString::to_string) {
-            let protocol = Protocol::read(schema::of_version(&version)?.input(supplement))?;
-            protocols.push((version, protocol));
+        for version in versions.iter().filter(|version| **version < newest_version) {
+            let name = version.to_string();
+            match schema::of_version(&name) {
+                Ok(schemas) => protocols.push((name, Protocol::read(schemas.input(supplement))?)),
+                // Some versions were published without a binary for this platform, and without schemas.
+                Err(error) if *version > before => eprintln!("note: {name} is not looked at: {error:#}"),
+                Err(error) => return Err(error),
+            }
         }
         Self::of(newest, protocols.iter().map(|(version, protocol)| (version.as_str(), protocol)))
     }

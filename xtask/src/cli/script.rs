@@ -7,14 +7,12 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use tempfile::TempDir;
 
-use super::{Installed, cached, verify};
+use super::{Installed, PACKAGE, cached, published, verify};
 use crate::progress::Progress;
 use crate::{npm, paths, platform};
 
 /// The Node that runs scripts. The oldest that all of them take is 24, as they say themselves.
 const NODE: &str = "24.9.0";
-
-const PACKAGE: &str = "@github/copilot";
 
 /// The script of a version and its Node, when both are installed.
 pub fn installed(version: &str) -> Result<Option<Installed>> {
@@ -38,7 +36,7 @@ pub fn install(version: &str) -> Result<Installed> {
 
 /// Whether there is such a version at all.
 pub fn is_published(version: &str) -> Result<bool> {
-    Ok(npm::versions(PACKAGE)?.iter().any(|other| other == version))
+    Ok(published()?.iter().any(|other| other == version))
 }
 
 /// Brings the package of a version into a temporary folder, and gives the script in it.

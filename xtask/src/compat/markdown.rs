@@ -9,8 +9,9 @@ const HEAD: &str = "\
 # Versions of the CLI
 
 What each version of the Copilot CLI does with this crate. `cargo xtask compat --markdown sdk/docs/versions.md` wrote
-this page: it went through these steps on each version, with a scripted model. `Client::version` tells the version at
-run time, and `CliVersion::has` what it does otherwise than others.
+this page: it went through these steps on each version, with a scripted model. At run time `Client::version` tells the
+version, and `CliVersion::has` whether that has a `Feature`, each of which says since when it is there. A method that a
+version lacks is known by its answer.
 
 The types read all that a CLI from 1.0.65 on sends, as far as its own schema says what that is: what one of them leaves
 out is an `Option`. Before 1.0.65 times were numbers, so some typed calls and events cannot be read there. What a newer

@@ -12,10 +12,8 @@ use serde_json::Value;
 use crate::cli;
 use crate::schema::{self, API, EVENTS, SchemaSet};
 use crate::source::Source;
-use crate::{npm, paths, process, unpack};
+use crate::{paths, process, unpack};
 
-/// The package whose versions are those of the CLI.
-const PACKAGE: &str = "@github/copilot";
 /// How long an installed CLI may take to tell its version.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -36,16 +34,11 @@ pub fn label(word: &str, version: &str) -> String {
 pub fn find(word: &str) -> Result<SchemaSet> {
     match word {
         SDK => in_folder(&paths::schema_dir()),
-        "latest" => schema::of_version(&latest()?),
+        "latest" => schema::of_version(&cli::latest()?),
         "installed" => installed(),
         version if Version::parse(version).is_ok() => schema::of_version(version),
         folder => in_folder(Path::new(folder)),
     }
-}
-
-/// The newest published version.
-fn latest() -> Result<String> {
-    npm::latest(PACKAGE).context("cannot ask for the newest version of the Copilot CLI; give one")
 }
 
 /// The kept schemas of a version, or those that `source` gives, which are kept from then on.
