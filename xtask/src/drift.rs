@@ -54,10 +54,10 @@ xtask/docs/drift.md has the meaning of the words and the form of the JSON.";
 #[derive(clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct Args {
-    /// The older set
+    /// What source was written for, and a program was built with
     #[arg(value_name = "FROM", default_value = sets::SDK)]
     from: String,
-    /// The newer set
+    /// What it meets, be it newer or older
     #[arg(value_name = "TO", default_value = "latest")]
     to: String,
     /// Print JSON

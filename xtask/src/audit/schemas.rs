@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The files that say what goes over the wire, in the folder of schemas.
 const FILES: [&str; 3] = ["api.schema.json", "session-events.schema.json", "supplement.schema.json"];
@@ -48,6 +48,21 @@ impl Schemas {
         }
     }
 
+    /// Lets keys and results be missing that older versions leave out, as the SDK does.
+    pub fn allow<'k>(&mut self, keys: impl IntoIterator<Item = &'k str>) {
+        for key in keys {
+            if let Some(method) = key.strip_suffix(": result").and_then(|name| self.methods.get_mut(name)) {
+                let result = method["result"].take();
+                method["result"] = json!({"anyOf": [result, {"type": "null"}]});
+            } else if let Some((name, key)) = key.split_once('.')
+                && let Some(definition) = self.definitions.get_mut(name)
+                && let Some(required) = definition["required"].as_array_mut()
+            {
+                required.retain(|name| name != key);
+            }
+        }
+    }
+
     fn add_methods(&mut self, tree: &Value) {
         match tree["rpcMethod"].as_str() {
             Some(method) => drop(self.methods.insert(method.to_owned(), tree.clone())),
@@ -71,4 +86,22 @@ impl Schemas {
 /// Whether a definition is an event with all that is around its data.
 fn is_envelope(definition: &Value) -> bool {
     ["data", "id", "timestamp"].iter().all(|key| definition["properties"].get(key).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_older_versions_leave_out_may_be_missing() {
+        let mut schemas = Schemas::default();
+        schemas.add(&json!({
+            "server": {"get": {"rpcMethod": "get", "result": {"type": "object"}}},
+            "definitions": {"Got": {"required": ["a", "b"]}},
+        }));
+        schemas.allow(["get: result", "Got.a", "Other.a"]);
+        let method = schemas.method("get").expect("the method");
+        assert_eq!(method["result"], json!({"anyOf": [{"type": "object"}, {"type": "null"}]}));
+        assert_eq!(schemas.definition("Got").expect("the definition")["required"], json!(["b"]));
+    }
 }

@@ -137,7 +137,8 @@ impl<'s> Diff<'_, 's> {
         for (name, event) in &old.events {
             let now = renamed.get(name.as_str()).copied().unwrap_or(name);
             let Some(after) = new.events.get(now) else {
-                let told = (How::Removed, String::new(), Source::Breaking, Running::Decodes);
+                // Who waits for it waits in vain.
+                let told = (How::Removed, String::new(), Source::Breaking, Running::Unknown);
                 self.push(What::Event, name, place::EVENTS, told);
                 continue;
             };

@@ -114,8 +114,8 @@ impl Report<'_> {
         let running: Vec<String> = running.collect();
         let source = source.collect::<Vec<_>>().join(", ");
         match running.is_empty() {
-            true => format!("{source}; a program built for the older goes on as before"),
-            false => format!("{source}; to a program built for the older: {}", running.join(", ")),
+            true => format!("{source}; a program built for {} goes on as before", self.from),
+            false => format!("{source}; to a program built for {}: {}", self.from, running.join(", ")),
         }
     }
 
@@ -154,11 +154,11 @@ impl Report<'_> {
             count => format!("{count} keys are"),
         };
         Some(format!(
-            "{keys} always sent by {} and may be left out, or be `null`, in what {} sends. An SDK for the newer that \
-             reads the older too has them as options, by `schema/older.json`: {}.",
-            self.to,
-            self.from,
-            list.join(", ")
+            "{keys} always sent by {to} and may be left out, or be `null`, in what {from} sends. The SDK has such a key \
+             as an option when it is generated from {to} and supports {from} (`schema/older.json`): {}.",
+            list.join(", "),
+            to = self.to,
+            from = self.from,
         ))
     }
 

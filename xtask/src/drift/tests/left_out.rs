@@ -145,7 +145,7 @@ fn every_report_tells_of_it() {
             text.contains("One key is always sent by 2 and may be left out, or be `null`, in what 1 sends."),
             "{text}"
         );
-        assert!(text.contains("by `schema/older.json`: `Got.a`."), "{text}");
+        assert!(text.contains("(`schema/older.json`): `Got.a`."), "{text}");
     }
     let json: Value = serde_json::from_str(&report.json().expect("JSON")).expect("JSON");
     assert_eq!(json["leftOut"], json!(["Got.a"]));
