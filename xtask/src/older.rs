@@ -88,7 +88,11 @@ impl Older {
         for version in versions.iter().filter(|version| **version < newest_version) {
             let name = version.to_string();
             match schema::of_version(&name) {
-                Ok(schemas) => protocols.push((name, Protocol::read(schemas.input(supplement))?)),
+                Ok(schemas) => {
+                    let protocol = Protocol::read(schemas.input(supplement));
+                    let protocol = protocol.with_context(|| format!("cannot read the schemas of {name}"))?;
+                    protocols.push((name, protocol));
+                }
                 // Some versions were published without a binary for this platform, and without schemas.
                 Err(error) if *version > before => eprintln!("note: {name} is not looked at: {error:#}"),
                 Err(error) => return Err(error),

@@ -1,6 +1,6 @@
 //! The SDK's generated code and its `wire` module, and of the rest only the signatures that generated code uses.
 
-#![allow(warnings)]
+#![allow(warnings, reason = "it is compiled for its errors only, and the SDK itself is linted elsewhere")]
 #![recursion_limit = "512"]
 
 #[macro_use]
