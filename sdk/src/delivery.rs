@@ -52,6 +52,8 @@ pub(crate) trait Deliver: Clone {
     fn is_passing(&self) -> bool;
     /// What tells that so many were left out; none where that is told in another way.
     fn gap(missed: u64) -> Option<Self>;
+    /// How much text it holds, in bytes.
+    fn bytes(&self) -> usize;
 }
 
 /// Where kinds of events that are pieces of one text have the text, and which text it is.
@@ -109,6 +111,10 @@ impl Deliver for SessionEvent {
     fn gap(missed: u64) -> Option<Self> {
         Some(Self::missing(missed))
     }
+
+    fn bytes(&self) -> usize {
+        self.raw().len()
+    }
 }
 
 /// Passing events that are never left out.
@@ -139,11 +145,16 @@ impl Deliver for Arc<str> {
     fn gap(_: u64) -> Option<Self> {
         None
     }
+    fn bytes(&self) -> usize {
+        self.len()
+    }
 }
 
 /// Events that wait for one observer.
 pub(crate) struct Backlog<T> {
     entries: VecDeque<Entry<T>>,
+    /// How much text they hold, in bytes, while there is no observer yet.
+    bytes: usize,
     /// How many at the front were found not to be passing, and need not be looked at again.
     kept: usize,
     delivery: Delivery,
@@ -162,7 +173,7 @@ const LOOK_BACK: usize = 8;
 
 impl<T: Deliver> Backlog<T> {
     pub fn new(delivery: Delivery) -> Self {
-        Self { entries: VecDeque::new(), kept: 0, delivery, missed: 0, overrun: false }
+        Self { entries: VecDeque::new(), bytes: 0, kept: 0, delivery, missed: 0, overrun: false }
     }
 
     pub fn set_delivery(&mut self, delivery: Delivery) {
@@ -197,13 +208,16 @@ impl<T: Deliver> Backlog<T> {
         self.entries.push_back(Entry { event, more: String::new() });
     }
 
-    /// Adds an event for an observer that may never come: above the limit the oldest goes, whatever it is.
-    pub fn push_within(&mut self, limit: usize, event: T) {
-        if self.entries.len() >= limit {
-            self.take_front();
+    /// Adds an event for an observer that may never come: above one of the limits the oldest go, whatever
+    /// they are.
+    pub fn push_within(&mut self, max_events: usize, max_bytes: usize, event: T) {
+        self.bytes = self.bytes.saturating_add(event.bytes());
+        self.entries.push_back(Entry { event, more: String::new() });
+        while self.entries.len() > max_events || self.bytes > max_bytes {
+            let Some(oldest) = self.take_front() else { break };
+            self.bytes = self.bytes.saturating_sub(oldest.event.bytes());
             self.missed += 1;
         }
-        self.entries.push_back(Entry { event, more: String::new() });
     }
 
     fn merge(&mut self, event: &T) -> bool {
@@ -327,6 +341,9 @@ mod tests {
         fn gap(_: u64) -> Option<Self> {
             None
         }
+        fn bytes(&self) -> usize {
+            1
+        }
     }
 
     #[test]
@@ -367,9 +384,16 @@ mod tests {
     fn what_comes_before_the_first_observer_is_bounded() {
         let mut backlog = Backlog::new(Delivery::Unbounded);
         for number in 0..10 {
-            backlog.push_within(4, size(number));
+            backlog.push_within(4, usize::MAX, size(number));
         }
-        let texts = texts(&mut backlog);
-        assert_eq!((texts.len(), &*texts[0]), (5, "missed 6"));
+        let texts_left = texts(&mut backlog);
+        assert_eq!((texts_left.len(), &*texts_left[0]), (5, "missed 6"));
+        let mut backlog = Backlog::new(Delivery::Unbounded);
+        for _ in 0..10 {
+            backlog.push_within(usize::MAX, 1000, delta("m", &"x".repeat(300)));
+        }
+        assert_eq!(texts(&mut backlog).len(), 1 + 2, "two and what tells of the others");
+        backlog.push_within(usize::MAX, 1000, delta("m", &"x".repeat(2000)));
+        assert_eq!(texts(&mut backlog), ["missed 1"], "one that is larger than all that is kept");
     }
 }

@@ -1,7 +1,7 @@
 //! Watching what the CLI tells: each observer has a queue of its own, so a slow one holds up nobody.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 
 use crate::connection::lock;
@@ -22,6 +22,9 @@ pub(crate) enum Ended {
 /// How many events are kept for a first observer that comes after them.
 const BACKLOG: usize = 1024;
 
+/// How much JSON of these is kept, in bytes.
+const BACKLOG_BYTES: usize = 4 << 20;
+
 /// All observers of one thing.
 pub(crate) struct Observers<T> {
     state: Mutex<State<T>>,
@@ -30,7 +33,8 @@ pub(crate) struct Observers<T> {
 }
 
 struct State<T> {
-    queues: Vec<Arc<Queue<T>>>,
+    /// Replaced as a whole, so that events are handed over without the lock.
+    queues: Arc<[Arc<Queue<T>>]>,
     /// What came before anyone watched; none once somebody has.
     backlog: Option<Backlog<T>>,
     ended: Option<Ended>,
@@ -48,37 +52,42 @@ struct Waiting<T> {
 }
 
 impl<T: Deliver> Waiting<T> {
-    /// Holds up the reader, or lets it go on, as the observer chose.
-    fn pause(&mut self) {
+    /// Holds up the reader, or gives what held it up till now, as the observer chose.
+    fn pause(&mut self) -> Option<Hold> {
         if !self.events.pauses() || self.ended.is_some() {
-            self.hold = None;
-        } else if self.hold.is_none() {
+            return self.hold.take();
+        }
+        if self.hold.is_none() {
             self.hold = self.gate.as_ref().map(Gate::hold);
         }
+        None
     }
 }
 
 impl<T: Deliver> Observers<T> {
     /// Observers that see only what comes after them.
     pub fn new() -> Arc<Self> {
-        let state = State { queues: Vec::new(), backlog: None, ended: None };
+        let state = State { queues: Arc::default(), backlog: None, ended: None };
         Arc::new(Self { state: Mutex::new(state), gate: None })
     }
 
     /// Observers of which the first also sees what came before it.
     pub fn with_backlog(gate: Arc<Gate>) -> Arc<Self> {
         let backlog = Some(Backlog::new(Delivery::default()));
-        let state = State { queues: Vec::new(), backlog, ended: None };
+        let state = State { queues: Arc::default(), backlog, ended: None };
         Arc::new(Self { state: Mutex::new(state), gate: Some(gate) })
     }
 
     /// Hands an event to every observer.
     pub fn push(&self, event: T) {
-        let mut state = lock(&self.state);
-        if let Some(backlog) = &mut state.backlog {
-            backlog.push_within(BACKLOG, event.clone());
-        }
-        if let Some((last, others)) = state.queues.split_last() {
+        let queues = {
+            let mut state = lock(&self.state);
+            if let Some(backlog) = &mut state.backlog {
+                backlog.push_within(BACKLOG, BACKLOG_BYTES, event.clone());
+            }
+            Arc::clone(&state.queues)
+        };
+        if let Some((last, others)) = queues.split_last() {
             for queue in others {
                 queue.push(event.clone());
             }
@@ -93,7 +102,7 @@ impl<T: Deliver> Observers<T> {
             state.ended.get_or_insert(ended.clone());
             std::mem::take(&mut state.queues)
         };
-        for queue in queues {
+        for queue in queues.iter() {
             queue.end(ended.clone());
         }
     }
@@ -117,12 +126,11 @@ impl<T: Deliver> Observers<T> {
     }
 
     fn watch(self: &Arc<Self>, state: &mut State<T>, events: Backlog<T>) -> Events<T> {
-        let gate = self.gate.clone();
-        let waiting = Waiting { events, ended: None, waker: None, gate, hold: None };
-        let queue = Arc::new(Queue(Mutex::new(waiting)));
-        match &state.ended {
-            Some(ended) => queue.end(ended.clone()),
-            None => state.queues.push(Arc::clone(&queue)),
+        let (gate, ended) = (self.gate.clone(), state.ended.clone());
+        let is_over = ended.is_some();
+        let queue = Arc::new(Queue(Mutex::new(Waiting { events, ended, waker: None, gate, hold: None })));
+        if !is_over {
+            state.queues = state.queues.iter().chain([&queue]).cloned().collect();
         }
         Events { queue, observers: Arc::downgrade(self) }
     }
@@ -132,23 +140,24 @@ impl<T: Deliver> Queue<T> {
     fn push(&self, event: T) {
         let mut waiting = lock(&self.0);
         waiting.events.push(event);
-        waiting.pause();
-        let waker = waiting.waker.take();
-        drop(waiting);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake(waiting);
     }
 
     fn end(&self, ended: Ended) {
         let mut waiting = lock(&self.0);
         waiting.ended.get_or_insert(ended);
-        waiting.pause();
-        let waker = waiting.waker.take();
-        drop(waiting);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake(waiting);
+    }
+}
+
+/// Wakes who waits for events, and lets go of the reader, both without the lock: either may run any code, such
+/// as the end of the very task that owns the queue.
+fn wake<T: Deliver>(mut waiting: MutexGuard<'_, Waiting<T>>) {
+    let (waker, hold) = (waiting.waker.take(), waiting.pause());
+    drop(waiting);
+    drop(hold);
+    if let Some(waker) = waker {
+        waker.wake();
     }
 }
 
@@ -167,8 +176,9 @@ impl Events {
     pub fn delivery(self, delivery: Delivery) -> Self {
         let mut waiting = lock(&self.queue.0);
         waiting.events.set_delivery(delivery);
-        waiting.pause();
+        let hold = waiting.pause();
         drop(waiting);
+        drop(hold);
         self
     }
 
@@ -194,21 +204,34 @@ impl<T: Deliver> Events<T> {
     }
 
     pub(crate) fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<T, Ended>> {
-        let mut waiting = lock(&self.queue.0);
-        if let Some(event) = waiting.events.pop() {
-            waiting.pause();
-            return Poll::Ready(Ok(event));
+        let mut waker = None;
+        loop {
+            let mut waiting = lock(&self.queue.0);
+            if let Some(event) = waiting.events.pop() {
+                let hold = waiting.pause();
+                drop(waiting);
+                drop(hold);
+                return Poll::Ready(Ok(event));
+            }
+            if waiting.events.is_overrun() {
+                return Poll::Ready(Err(Ended::Session));
+            }
+            if let Some(ended) = &waiting.ended {
+                return Poll::Ready(Err(ended.clone()));
+            }
+            if waiting.waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
+                return Poll::Pending;
+            }
+            if let Some(waker) = waker.take() {
+                let old = waiting.waker.replace(waker);
+                drop(waiting);
+                drop(old);
+                return Poll::Pending;
+            }
+            drop(waiting);
+            // Without the lock, since a waker may run any code, also when it is cloned or dropped.
+            waker = Some(context.waker().clone());
         }
-        if waiting.events.is_overrun() {
-            return Poll::Ready(Err(Ended::Session));
-        }
-        if let Some(ended) = &waiting.ended {
-            return Poll::Ready(Err(ended.clone()));
-        }
-        if !waiting.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
-            waiting.waker = Some(context.waker().clone());
-        }
-        Poll::Pending
     }
 }
 
@@ -224,7 +247,12 @@ impl<T: Deliver> futures_core::Stream for Events<T> {
 impl<T> Drop for Events<T> {
     fn drop(&mut self) {
         if let Some(observers) = self.observers.upgrade() {
-            lock(&observers.state).queues.retain(|queue| !Arc::ptr_eq(queue, &self.queue));
+            let mut state = lock(&observers.state);
+            let others = state.queues.iter().filter(|queue| !Arc::ptr_eq(queue, &self.queue));
+            let others = others.cloned().collect();
+            let all = std::mem::replace(&mut state.queues, others);
+            drop(state);
+            drop(all);
         }
     }
 }

@@ -36,18 +36,22 @@ impl Notices {
     /// Tells all who watch that nothing more comes.
     pub fn end(&self, ended: Ended) {
         let mut watched = lock(&self.0);
-        for observers in watched.by_name.values() {
+        watched.ended.get_or_insert_with(|| ended.clone());
+        let all: Vec<_> = watched.by_name.values().cloned().collect();
+        drop(watched);
+        for observers in all {
             observers.end(ended.clone());
         }
-        watched.ended.get_or_insert(ended);
     }
 
     /// A new observer of one kind.
     pub fn subscribe<N: Notification>(&self) -> Notifications<N> {
         let mut watched = lock(&self.0);
         let observers = Arc::clone(watched.by_name.entry(N::NAME).or_insert_with(Observers::new));
-        if let Some(ended) = &watched.ended {
-            observers.end(ended.clone());
+        let ended = watched.ended.clone();
+        drop(watched);
+        if let Some(ended) = ended {
+            observers.end(ended);
         }
         Notifications { events: observers.subscribe(), kind: PhantomData }
     }
