@@ -65,6 +65,7 @@ enum Next {
 impl<R: AsyncRead + Unpin> Frames<R> {
     /// Takes messages of up to `limit` bytes.
     pub fn new(from: R, limit: usize) -> Self {
+        let limit = limit.min(usize::try_from(ABSURD).unwrap_or(usize::MAX));
         Self { from, buffer: Vec::new(), done: 0, limit, skipping: None }
     }
 
@@ -124,7 +125,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
             let start = self.done + start;
             match content_length(header) {
                 Some(length) if length <= self.limit as u64 => {
-                    let end = start + length as usize;
+                    let end = start.saturating_add(length as usize);
                     return if end <= self.buffer.len() { Next::Body(start..end) } else { Next::More };
                 }
                 Some(length) if length <= ABSURD => {

@@ -2,8 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::task::{Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// Something a handler may return where `R` is asked for: an `R`, what is short for one, or a `Result`
 /// of these, whose error counts as a failure of the handler.
@@ -49,7 +51,8 @@ impl IntoReply<String> for &str {
 /// A reply to come, or why there is none.
 pub(crate) type Replying<R> = Pin<Box<dyn Future<Output = Result<R, String>> + Send>>;
 
-/// Runs a handler to its end, of which a panic is one, and the time limit another.
+/// Runs a handler to its end, of which a panic is one, and the time limit another. An answer that comes after
+/// the limit comes too late, also when the handler held its thread and the timer could not fire before it.
 pub(crate) async fn caught<T>(
     limit: Option<Duration>,
     call: impl FnOnce() -> T + Send,
@@ -58,17 +61,21 @@ where
     T: Future + Send,
 {
     const PANICKED: &str = "the handler panicked";
+    let started = Instant::now();
     let mut timer = limit.map(|limit| (Box::pin(tokio::time::sleep(limit)), limit));
     let Ok(future) = catch_unwind(AssertUnwindSafe(call)) else { return Err(PANICKED.to_owned()) };
     let mut future = pin!(future);
-    std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-        Ok(Poll::Pending) => {
-            let Some((timer, limit)) = &mut timer else { return Poll::Pending };
-            ready!(timer.as_mut().poll(context));
-            Poll::Ready(Err(format!("the handler took longer than {limit:?}")))
+    std::future::poll_fn(|context| {
+        let Ok(polled) = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) else {
+            return Poll::Ready(Err(PANICKED.to_owned()));
+        };
+        if let Some((timer, limit)) = &mut timer {
+            let is_late = started.elapsed() >= *limit;
+            if is_late || (polled.is_pending() && timer.as_mut().poll(context).is_ready()) {
+                return Poll::Ready(Err(format!("the handler took longer than {limit:?}")));
+            }
         }
-        Err(_) => Poll::Ready(Err(PANICKED.to_owned())),
+        polled.map(Ok)
     })
     .await
 }

@@ -12,6 +12,9 @@ pub(crate) const EXEC: &str = "session.shell.exec";
 /// How many notifications of unknown processes are kept while a process is being started.
 const EARLY: usize = 1024;
 
+/// How much text of these is kept, in bytes.
+const EARLY_BYTES: usize = 4 << 20;
+
 /// The shell processes of all sessions.
 #[derive(Default)]
 pub(crate) struct ShellRoutes(Mutex<Routes>);
@@ -66,7 +69,12 @@ impl ShellRoutes {
             "shell.exit" => routes.processes.remove(&*process),
             _ => routes.processes.get(&*process).cloned(),
         };
-        if session.is_none() && routes.starting > 0 && routes.early.len() < EARLY {
+        let size = |note: &Note| note.params.len();
+        if session.is_none()
+            && routes.starting > 0
+            && routes.early.len() < EARLY
+            && routes.early.iter().map(size).sum::<usize>() + params.len() <= EARLY_BYTES
+        {
             let process = process.into_owned();
             routes.early.push(Note { name: name.to_owned(), process, params: params.to_owned() });
         }

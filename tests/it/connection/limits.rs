@@ -2,10 +2,12 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use copilot_session::methods::client::{HooksInvoke, SessionFsReadFile};
-use copilot_session::testing::{FakeCli, events as say};
+use copilot_session::testing::{FakeCli, events as say, requests};
 use copilot_session::types::{HookInvokeResponse, LogRequest, SessionFsReadFileResult};
+use copilot_session::wire::to_json;
 use copilot_session::{Client, Error, Frame, Frames};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
@@ -189,4 +191,22 @@ async fn an_absurd_length() {
     }
     rig.emit(say::idle());
     assert_eq!(next(&mut events).await.kind(), "session.idle");
+}
+
+/// No number that a program or a CLI gives is too large to count with.
+#[tokio::test(start_paused = true)]
+async fn numbers_without_bounds() {
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    let ever = Duration::MAX;
+    let client = Client::builder().message_limit(usize::MAX).handler_limit(ever).handshake_limit(ever);
+    let client = client.session_idle_timeout(ever).connect(read, write).await.expect("the handshake");
+    for length in ["18446744073709551615", "4294967297", "99999999999999999999", "-1", "0x10"] {
+        fake.raw(format!("Content-Length: {length}\r\n\r\n"));
+        assert_alive(&client).await;
+    }
+    let session = client.session().approve_all().handler_limit(ever).create().await.expect("a session");
+    client.rpc().status().get().within(ever).await.expect("an answer in all this time");
+    let decision = fake.expect_permission(session.id(), requests::shell("ls")).await;
+    assert!(to_json(&decision.result).contains("approve"), "{decision:?}");
 }
