@@ -7,6 +7,7 @@ use crate::event::SessionEvent;
 use crate::handler::{HandlerContext, Serves};
 use crate::json;
 use crate::reply::{self, IntoReply};
+use crate::running::{self, EventRequests};
 use crate::session_state::SessionState;
 use crate::wire::{self, Wire};
 
@@ -56,6 +57,10 @@ where
 pub(crate) struct Owed {
     session: Arc<SessionState>,
     request_id: String,
+    /// Its key among the requests that are at work.
+    key: String,
+    /// The number of its handler.
+    number: u64,
     method: &'static str,
     refusal: fn(&str) -> String,
     open: bool,
@@ -75,11 +80,11 @@ impl Owed {
             return None;
         };
         let (session, request_id) = (Arc::clone(session), id.into_owned());
-        // It may come once as an event and once from the list of what waits.
-        if !session.running().begin(&request_id) {
+        let (key, number) = (EventRequests::key(event.kind(), &request_id), running::number());
+        if !session.running().begin(&key, number) {
             return None;
         }
-        Some(Self { session, request_id, method, refusal, open: true })
+        Some(Self { session, request_id, key, number, method, refusal, open: true })
     }
 
     /// Runs the code that answers, until it is done or the request is over.
@@ -87,9 +92,9 @@ impl Owed {
     where
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let (session, id) = (Arc::clone(&self.session), self.request_id.clone());
-        let task = tokio::spawn(work(self));
-        session.running().set(&id, task.abort_handle());
+        let (session, key, number) = (Arc::clone(&self.session), self.key.clone(), self.number);
+        let task = running::spawn(number, work(self));
+        session.running().set(&key, task);
     }
 
     /// Answers with these fields.
@@ -106,12 +111,12 @@ impl Owed {
     /// Leaves the answer to another client.
     pub fn leave(mut self) {
         self.open = false;
-        self.session.running().end(&self.request_id);
+        self.session.running().end(&self.key);
     }
 
     fn send(&mut self, fields: &str) {
         self.open = false;
-        if !self.session.running().end(&self.request_id) {
+        if !self.session.running().end(&self.key) {
             return;
         }
         let answer = |fields: &str| {

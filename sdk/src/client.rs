@@ -192,10 +192,15 @@ impl Client {
     /// What the CLI keeps on disk stays. Calls that still wait fail with [`Error::Closed`]. A CLI that we
     /// did not start goes on running.
     ///
+    /// A handler may stop its client: its request has no answer then, and the handler goes on. When this future
+    /// is dropped before its end the connection is closed, and the CLI ends with the last clone of the client.
+    ///
     /// # Errors
     /// None at present; a CLI that has to be killed is logged, not reported.
     pub async fn stop(&self) -> Result<(), Error> {
         let connection = self.0.connection();
+        connection.spare_current_handler();
+        let _close = CloseOnDrop(connection);
         let sessions = connection.sessions();
         // All at once, so that a silent CLI costs the time of one.
         let method = self.version().leave();
@@ -223,7 +228,6 @@ impl Client {
             // CLI holds the stream open.
             drop(tokio::time::timeout(END, connection.closed()).await);
         }
-        connection.close(Closed::new(STOPPED));
         Ok(())
     }
 }
@@ -256,6 +260,15 @@ async fn greet(caller: &Caller, greeting: &ConnectRequest) -> Result<CliVersion,
         );
     }
     Ok(CliVersion::new(version))
+}
+
+/// Closes the connection of a client that is stopped, also when the stop is not waited for.
+struct CloseOnDrop<'a>(&'a Connection);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.close(Closed::new(STOPPED));
+    }
 }
 
 /// Ends a connection that did not come to be used.

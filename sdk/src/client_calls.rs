@@ -118,6 +118,7 @@ impl Client {
     #[inline]
     pub async fn delete_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.delete";
+        self.inner().connection().spare_current_handler();
         let params = SessionDeleteRequest::new(id);
         done(METHOD, &self.inner().caller().call::<()>(METHOD, &params).json_in_time().await?)
     }

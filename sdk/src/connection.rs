@@ -22,7 +22,7 @@ use crate::rpc;
 use crate::running::Running;
 use crate::session_state::SessionState;
 use crate::shell_routes::{self, ShellRoutes};
-use crate::versions::CliVersion;
+use crate::versions::{CliVersion, Feature};
 use crate::wire::DecodeError;
 use crate::wire_log::WireLog;
 
@@ -137,8 +137,9 @@ impl Connection {
             version: OnceLock::new(),
             closed: watch::Sender::new(None),
         });
-        tokio::spawn(write(to, queue, Arc::clone(&connection)));
-        tokio::spawn(read(Frames::new(from, message_limit), Arc::clone(&connection)));
+        let (reader, writer) = (CloseOnDrop::new(&connection), CloseOnDrop::new(&connection));
+        tokio::spawn(write(to, queue, writer));
+        tokio::spawn(read(Frames::new(from, message_limit), reader));
         connection
     }
 
@@ -154,25 +155,30 @@ impl Connection {
     /// Sends a request. The answer comes through the receiver, or never does when the id is forgotten.
     pub fn request(&self, method: &str, params: &str) -> Result<(u64, oneshot::Receiver<Reply>), Closed> {
         let (sender, receiver) = oneshot::channel();
+        let starts_shell = method == shell_routes::EXEC && self.tells_of_shells();
+        let shell_of = starts_shell.then(|| session_of(params)).flatten();
         let mut calls = lock(&self.calls);
         if let Some(closed) = &calls.closed {
             return Err(closed.clone());
         }
         calls.last_id += 1;
         let id = calls.last_id;
-        let shell_of = (method == shell_routes::EXEC).then(|| session_of(params)).flatten();
         if shell_of.is_some() {
             self.shells.starting();
         }
         calls.pending.insert(id, Pending { waiting: sender, shell_of });
-        // Under the lock, so that requests are written in the order of their ids.
+        drop(calls);
         self.send(message(
             Some(&id.to_string()),
             &format!(r#""method":{},"params":{params}"#, quote(method)),
         ));
-        drop(calls);
         self.gate.stir();
         Ok((id, receiver))
+    }
+
+    /// Whether the CLI says what becomes of the shell processes that it is asked to start.
+    fn tells_of_shells(&self) -> bool {
+        self.version().is_none_or(|version| version.has(Feature::ShellNotifications))
     }
 
     /// Sends a request whose answer nobody waits for.
@@ -239,6 +245,15 @@ impl Connection {
     /// The handlers at work on the CLI's requests, by id.
     pub fn requests(&self) -> &Running {
         &self.requests
+    }
+
+    /// Lets the handler that calls this go on when its request ends, as it does with its session and with the
+    /// connection: what the handler waits for may be that very end.
+    pub fn spare_current_handler(&self) {
+        self.requests.spare_current();
+        for session in self.sessions() {
+            session.spare_current_handler();
+        }
     }
 
     /// The CLI, where it is a child of ours.
@@ -327,8 +342,11 @@ impl Connection {
         if let Some(log) = &self.wire_log {
             log.sent(&message);
         }
-        // The writer is gone only when the connection is closed, which fails the calls by itself.
-        drop(self.outgoing.send(Outgoing::Message(message)));
+        let sent = self.outgoing.send(Outgoing::Message(message));
+        // After our own goodbye the reader sees the end by itself, and knows more of it.
+        if sent.is_err() && !self.left.load(Ordering::Relaxed) {
+            self.close(Closed::new("nothing can be written any more"));
+        }
     }
 
     /// Fails what is pending and all that comes later, and ends our side of the stream. The first reason
@@ -390,7 +408,39 @@ pub(crate) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, connection: Arc<Connection>) {
+/// Closes the connection when one of its two tasks ends before it should, by a panic or since the runtime ends
+/// that it was started on: nobody may wait for what only that task can bring.
+struct CloseOnDrop {
+    connection: Arc<Connection>,
+    armed: bool,
+}
+
+impl CloseOnDrop {
+    fn new(connection: &Arc<Connection>) -> Self {
+        Self { connection: Arc::clone(connection), armed: true }
+    }
+
+    /// Leaves the connection open.
+    fn defuse(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        let reason = match std::thread::panicking() {
+            true => "a task of the connection panicked",
+            false => "the runtime is gone that the client was started on",
+        };
+        self.connection.close(Closed::new(reason));
+    }
+}
+
+async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, open: CloseOnDrop) {
+    let connection = &open.connection;
     let reason = loop {
         connection.gate.pass(|| connection.is_urgent()).await;
         match frames.next().await {
@@ -398,13 +448,13 @@ async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, connection: Arc<Conne
                 if let Some(log) = &connection.wire_log {
                     log.received(body);
                 }
-                dispatch::message(&connection, body);
+                dispatch::message(connection, body);
             }
             Ok(Some(Frame::TooLarge { length, start })) => {
                 if let Some(log) = &connection.wire_log {
                     log.received(format!("a message of {length} bytes was passed over").as_bytes());
                 }
-                dispatch::unreadable(&connection, &start, Unreadable::TooLarge(length));
+                dispatch::unreadable(connection, &start, Unreadable::TooLarge(length));
             }
             Ok(None) => break "the stream ended".to_owned(),
             Err(error) => break format!("the stream cannot be read: {error}"),
@@ -421,11 +471,12 @@ async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, connection: Arc<Conne
 async fn write<W: AsyncWrite + Unpin>(
     mut to: W,
     mut queue: mpsc::UnboundedReceiver<Outgoing>,
-    connection: Arc<Connection>,
+    open: CloseOnDrop,
 ) {
+    let connection = &open.connection;
     let mut bytes = Vec::new();
-    let mut open = true;
-    while open {
+    let mut more = true;
+    while more {
         let Some(first) = queue.recv().await else { break };
         // All that waits goes out in one write.
         let mut next = Some(first);
@@ -433,7 +484,7 @@ async fn write<W: AsyncWrite + Unpin>(
             match outgoing {
                 Outgoing::Message(message) => frame::append(&mut bytes, &message),
                 Outgoing::End => {
-                    open = false;
+                    more = false;
                     break;
                 }
             }
@@ -454,4 +505,6 @@ async fn write<W: AsyncWrite + Unpin>(
     }
     // A peer that is gone needs no end.
     drop(to.shutdown().await);
+    // The reader sees the end of the connection.
+    open.defuse();
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::broadcast::{self, Ask, Form};
 use crate::connection::quote;
+use crate::error::RpcError;
 use crate::handler::{self, Handler, HandlerContext};
 use crate::methods;
 use crate::reply::{self, IntoReply, replies};
@@ -80,7 +81,7 @@ where
             Ok::<_, String>(complete(result, &choices))
         }
     };
-    handler::replying::<methods::client::UserInputRequest, _, _>(handle, None)
+    handler::replying::<methods::client::UserInputRequest, _, _>(handle)
 }
 
 fn complete(mut result: UserInputResult, choices: &[String]) -> UserInputResult {
@@ -91,13 +92,13 @@ fn complete(mut result: UserInputResult, choices: &[String]) -> UserInputResult 
 }
 
 /// What is answered to `exitPlanMode.request` by a handler that fails.
-pub(crate) fn plan_refused(reason: String) -> UiExitPlanModeResponse {
-    UiExitPlanModeResponse::new(false).feedback(reason)
+pub(crate) fn plan_refused(error: RpcError) -> Result<String, RpcError> {
+    Ok(wire::to_json(&UiExitPlanModeResponse::new(false).feedback(error.message)))
 }
 
 /// What is answered to `autoModeSwitch.request` by a handler that fails.
-pub(crate) fn no_switch(_: String) -> AutoModeSwitchResult {
-    AutoModeSwitchResult::new(AutoModeSwitchResponse::No)
+pub(crate) fn no_switch(_: RpcError) -> Result<String, RpcError> {
+    Ok(wire::to_json(&AutoModeSwitchResult::new(AutoModeSwitchResponse::No)))
 }
 
 /// How `elicitation.requested` is answered.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::connection::{Connection, NoResult};
 use crate::error::RpcError;
 use crate::event::SessionEvent;
-use crate::handler::{Answer, Answering, ClientContext, HandlerContext};
-use crate::methods::client::HooksInvoke;
+use crate::handler::{self, Answer, Answering, ClientContext, HandlerContext, OnFailure};
+use crate::methods::client::{AutoModeSwitchRequest, ExitPlanModeRequest, HooksInvoke};
 use crate::rpc::ClientMethod;
 use crate::session_state::SessionState;
 use crate::wire::DecodeError;
-use crate::{hooks, json};
+use crate::{dialogs, hooks, json};
 
 /// Why a message cannot be read.
 pub(crate) enum Unreadable {
@@ -95,11 +95,12 @@ pub(crate) fn unreadable(connection: &Arc<Connection>, start: &[u8], why: Unread
     let Some(id) = id.filter(|id| is_id(id)) else { return };
     if method.is_some() || params.is_some() {
         let error = RpcError::new(code, format!("expected {expected}, found {found}"));
-        let answer = match method.as_deref() {
-            Some(HooksInvoke::NAME) => hooks::unreadable(&start, error),
-            _ => Err(error),
+        let on_failure = match method.as_deref() {
+            Some(HooksInvoke::NAME) => hooks::on_failure_by_start(&start),
+            Some(method) => on_failure(method, "{}"),
+            None => None,
         };
-        connection.respond(id, &answer);
+        connection.respond(id, &handler::settled(Err(error), on_failure));
     } else if let (Ok(id), true) = (number(id), result.is_some() || error.is_some()) {
         connection.answered(id, Err(NoResult::Unreadable(DecodeError::new(expected, found))));
     }
@@ -200,14 +201,25 @@ fn event(connection: &Connection, params: &str) {
 }
 
 fn request(connection: &Arc<Connection>, id: &str, method: &str, params: &str) {
-    let hook = if method == HooksInvoke::NAME { hooks::kind_of(params) } else { None };
-    let answer = Answer::new(connection, id, hook);
+    let answer = Answer::new(connection, id, on_failure(method, params));
     match handling(connection, method, params) {
         Some(Handling { call, session }) => answer.run(session, call),
         None => {
             let error = RpcError::new(RpcError::METHOD_NOT_FOUND, format!("Unhandled method {method}"));
             answer.give(Err(error));
         }
+    }
+}
+
+/// The answer to a request that fails, for those to which the CLI takes an error for no opinion and goes on.
+/// It holds wherever the handler is registered, and when there is none, as for a session that has ended here
+/// while the CLI still works in it.
+fn on_failure(method: &str, params: &str) -> Option<OnFailure> {
+    match method {
+        HooksInvoke::NAME => hooks::on_failure(params),
+        ExitPlanModeRequest::NAME => Some(dialogs::plan_refused),
+        AutoModeSwitchRequest::NAME => Some(dialogs::no_switch),
+        _ => None,
     }
 }
 

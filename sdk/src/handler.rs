@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::connection::Connection;
 use crate::error::RpcError;
-use crate::hooks;
 use crate::reply::{self, IntoReply};
-use crate::rpc::{Caller, ClientMethod};
+use crate::rpc::{self, Caller, ClientMethod};
+use crate::running;
 use crate::server_rpc::ServerRpc;
 use crate::session_rpc::SessionRpc;
 use crate::session_state::SessionState;
@@ -45,13 +45,9 @@ where
     })
 }
 
-/// The same for code that answers with less than the whole result. Where an error is not an answer that
-/// is safe, `refuse` gives the result for a handler that fails.
+/// The same for code that answers with less than the whole result.
 #[inline]
-pub(crate) fn replying<M, F, Fut>(
-    handle: F,
-    refuse: Option<fn(String) -> M::Result>,
-) -> Handler<HandlerContext>
+pub(crate) fn replying<M, F, Fut>(handle: F) -> Handler<HandlerContext>
 where
     M: ClientMethod,
     F: Fn(M::Params, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -61,21 +57,10 @@ where
     Arc::new(move |params, context| {
         let handle = Arc::clone(&handle);
         Box::pin(async move {
-            let result = match decode::<M>(&params) {
-                Ok(params) => {
-                    let result = reply::replied(context.limit(), || handle(params, context)).await;
-                    result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure))
-                }
-                Err(error) => Err(error),
-            };
-            match (result, refuse) {
-                (Ok(result), _) => Ok(result_json(&result)),
-                (Err(error), Some(refuse)) => {
-                    tracing::warn!(method = M::NAME, %error, "a handler failed, so the answer is no");
-                    Ok(result_json(&refuse(error.message)))
-                }
-                (Err(error), None) => Err(error),
-            }
+            let params = decode::<M>(&params)?;
+            let result = reply::replied(context.limit(), || handle(params, context)).await;
+            let result = result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure));
+            result.map(|result| result_json(&result))
         })
     })
 }
@@ -155,28 +140,34 @@ impl std::fmt::Debug for ClientContext {
     }
 }
 
+/// Makes the answer of a request that failed, where to the CLI an error would be as good as a yes.
+pub(crate) type OnFailure = fn(RpcError) -> Result<String, RpcError>;
+
 /// The answer owed to one request. Dropped without one, as when the handler panics or the session ends, it
-/// answers with an error; a hook that may refuse refuses.
+/// answers with an error. Whatever the failure, and whoever the handler belongs to, `on_failure` has the last
+/// word.
 pub(crate) struct Answer {
     connection: Arc<Connection>,
     id: String,
-    /// By what the request is known to those that may end its handler.
+    /// The key of the request in the tables of requests at work.
     key: String,
+    /// The number of its handler.
+    number: u64,
     session: Option<Arc<SessionState>>,
-    /// The type of a hook.
-    hook: Option<&'static str>,
+    on_failure: Option<OnFailure>,
     given: bool,
 }
 
 impl Answer {
-    pub fn new(connection: &Arc<Connection>, id: &str, hook: Option<&'static str>) -> Self {
-        let key = connection.requests().begin_as(id);
+    pub fn new(connection: &Arc<Connection>, id: &str, on_failure: Option<OnFailure>) -> Self {
+        let number = running::number();
+        let key = connection.requests().begin_as(id, number);
         let (connection, id) = (Arc::clone(connection), id.to_owned());
-        Self { connection, id, key, session: None, hook, given: false }
+        Self { connection, id, key, number, session: None, on_failure, given: false }
     }
 
     pub fn give(mut self, answer: Result<String, RpcError>) {
-        self.send(&answer);
+        self.send(answer);
     }
 
     /// Runs the code that answers, until it is done, or its session is, or the CLI wants no answer any more.
@@ -185,25 +176,43 @@ impl Answer {
         session: Option<Arc<SessionState>>,
         call: impl FnOnce() -> Answering + Send + 'static,
     ) {
-        let (connection, key) = (Arc::clone(&self.connection), self.key.clone());
+        let (connection, key, number) = (Arc::clone(&self.connection), self.key.clone(), self.number);
         if let Some(session) = &session {
-            session.requests().begin(&key);
+            session.requests().begin(&key, number);
         }
         self.session.clone_from(&session);
-        let task = tokio::spawn(async move { self.give(call().await) });
-        connection.requests().set(&key, task.abort_handle());
+        let task = running::spawn(number, async move { self.give(call().await) });
         if let Some(session) = session {
-            session.requests().set(&key, task.abort_handle());
+            session.requests().set(&key, task.clone());
         }
+        connection.requests().set(&key, task);
     }
 
-    fn send(&mut self, answer: &Result<String, RpcError>) {
+    fn send(&mut self, answer: Result<String, RpcError>) {
         self.given = true;
         self.connection.requests().end(&self.key);
         if let Some(session) = &self.session {
             session.requests().end(&self.key);
         }
-        self.connection.respond(&self.id, answer);
+        self.connection.respond(&self.id, &settled(answer, self.on_failure));
+    }
+}
+
+/// The answer in its last form: what cannot be sent is a failure, and a failure is what `on_failure` says.
+pub(crate) fn settled(
+    answer: Result<String, RpcError>,
+    on_failure: Option<OnFailure>,
+) -> Result<String, RpcError> {
+    let sendable = |result: String| match rpc::check_depth(&result) {
+        Ok(()) => Ok(result),
+        Err(error) => Err(RpcError::new(RpcError::INTERNAL_ERROR, error.to_string())),
+    };
+    match (answer.and_then(sendable), on_failure) {
+        (Err(error), Some(on_failure)) => {
+            tracing::warn!(%error, "a handler failed, so the answer is no");
+            on_failure(error)
+        }
+        (answer, _) => answer,
     }
 }
 
@@ -216,10 +225,6 @@ impl Drop for Answer {
             true => RpcError::new(RpcError::INTERNAL_ERROR, "the handler ended without an answer"),
             false => RpcError::new(RpcError::REQUEST_CANCELLED, "the request was cancelled"),
         };
-        let answer = match self.hook {
-            Some(kind) => hooks::closed(kind, Err(error)),
-            None => Err(error),
-        };
-        self.send(&answer);
+        self.send(Err(error));
     }
 }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use crate::connection::quote;
 use crate::error::RpcError;
-use crate::handler::{Answering, Handler, HandlerContext, Serves};
+use crate::handler::{Answering, Handler, HandlerContext, OnFailure, Serves};
 use crate::json;
 use crate::reply::{self, IntoReply};
-use crate::rpc;
 use crate::types::*;
 use crate::versions::Feature;
 use crate::wire::{self, Wire};
@@ -170,7 +169,7 @@ impl Hooks {
                     Ok(input) => reply::replied(context.limit(), || handle(input, context)).await,
                     Err(error) => Err(error.to_string()),
                 };
-                answer(H::TYPE, output.map(|output| Some(wire::to_json(&output))))
+                answer(output.map(|output| Some(wire::to_json(&output))))
             })
         });
         self.by_type.insert(H::TYPE, run);
@@ -186,9 +185,8 @@ impl Hooks {
         self.other = Some(Arc::new(move |hook, context| {
             let handle = Arc::clone(&handle);
             Box::pin(async move {
-                let kind = hook.hook_type.clone();
                 let output = reply::replied(context.limit(), || handle(hook, context)).await;
-                answer(&kind, output.map(|output| (!output.is_null()).then(|| output.to_string())))
+                answer(output.map(|output| (!output.is_null()).then(|| output.to_string())))
             })
         }));
     }
@@ -215,63 +213,57 @@ impl Hooks {
         match wire::from_json(input) {
             Ok(input) => Ok(other(OtherHook { hook_type: kind.into_owned(), input }, context)),
             Err(error) => {
-                let refusal = answer(&kind, Err(error.to_string()));
-                Ok(Box::pin(async { refusal }))
+                let failed = answer(Err(error.to_string()));
+                Ok(Box::pin(async { failed }))
             }
         }
     }
 }
 
-/// What a hook of this type is answered with.
-fn answer(kind: &str, output: Result<Option<String>, String>) -> Result<String, RpcError> {
+/// What a hook is answered with.
+fn answer(output: Result<Option<String>, String>) -> Result<String, RpcError> {
     let result = output.map(|output| match output {
         Some(output) => format!(r#"{{"output":{output}}}"#),
         None => "{}".to_owned(),
     });
-    closed(kind, result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure)))
+    result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure))
 }
 
-/// A hook that failed, or whose output cannot be sent, refuses where its opinion may be a refusal: to the
-/// CLI an error is no opinion.
-pub(crate) fn closed(kind: &str, result: Result<String, RpcError>) -> Result<String, RpcError> {
-    let sendable = |result: String| match rpc::check_depth(&result) {
-        Ok(()) => Ok(result),
-        Err(error) => Err(RpcError::new(RpcError::INTERNAL_ERROR, error.to_string())),
-    };
-    result.and_then(sendable).or_else(|error| {
-        tracing::warn!(hook = kind, %error, "a hook failed");
-        let reason = format!("the hook failed: {}", error.message);
-        let refusal = match kind {
-            PreToolUseHookInput::TYPE => wire::to_json(&PreToolUseHookOutput::deny(reason)),
-            PermissionRequestHookInput::TYPE => wire::to_json(&PermissionRequestHookOutput::deny(reason)),
-            _ => return Err(error),
-        };
-        Ok(format!(r#"{{"output":{refusal}}}"#))
-    })
+/// The answer to a hook that fails, of the type that these params of `hooks.invoke` call: a refusal, where the
+/// output may be one. To the CLI an error is no opinion, and the tool runs.
+pub(crate) fn on_failure(params: &str) -> Option<OnFailure> {
+    let [kind] = json::pick(params, ["hookType"]).unwrap_or_default();
+    match kind.and_then(json::string) {
+        Some(kind) => on_failure_of(&kind),
+        // It may be one that has to refuse.
+        None => Some(tool_refused),
+    }
 }
 
-/// The type of the hook that these params of `hooks.invoke` call, if it is known.
-pub(crate) fn kind_of(params: &str) -> Option<&'static str> {
-    let [kind] = json::pick(params, ["hookType"]).ok()?;
-    let kind = json::string(kind?)?;
-    TYPES.iter().copied().find(|known| *known == kind)
+/// The same for a message that cannot be read but for its start.
+pub(crate) fn on_failure_by_start(start: &str) -> Option<OnFailure> {
+    match TYPES.iter().find(|kind| start.contains(&quote(kind))) {
+        Some(kind) => on_failure_of(kind),
+        None => Some(tool_refused),
+    }
 }
 
-/// A handler of `hooks.invoke` that refuses where it fails, as the hooks with types do.
-pub(crate) fn fail_closed(handler: Handler<HandlerContext>) -> Handler<HandlerContext> {
-    Arc::new(move |params, context| {
-        let [kind] = json::pick(&params, ["hookType"]).unwrap_or_default();
-        let kind = kind.and_then(json::string).unwrap_or_default().into_owned();
-        let answering = handler(params, context);
-        Box::pin(async move { closed(&kind, answering.await) })
-    })
+fn on_failure_of(kind: &str) -> Option<OnFailure> {
+    match kind {
+        PreToolUseHookInput::TYPE => Some(tool_refused),
+        PermissionRequestHookInput::TYPE => Some(permission_refused),
+        _ => None,
+    }
 }
 
-/// The answer to a hook that could not be read but for its beginning.
-pub(crate) fn unreadable(start: &str, error: RpcError) -> Result<String, RpcError> {
-    // Not known means that it may be one that has to refuse.
-    let kind = TYPES.iter().find(|kind| start.contains(&quote(kind)));
-    closed(kind.copied().unwrap_or(PreToolUseHookInput::TYPE), Err(error))
+fn tool_refused(error: RpcError) -> Result<String, RpcError> {
+    let output = PreToolUseHookOutput::deny(format!("the hook failed: {}", error.message));
+    answer(Ok(Some(wire::to_json(&output))))
+}
+
+fn permission_refused(error: RpcError) -> Result<String, RpcError> {
+    let output = PermissionRequestHookOutput::deny(format!("the hook failed: {}", error.message));
+    answer(Ok(Some(wire::to_json(&output))))
 }
 
 /// Old CLIs give a tool's arguments as a string of JSON. All else in the input stays as it is.

@@ -5,6 +5,7 @@
 pub mod wire;
 
 mod answer;
+mod aside;
 mod broadcast;
 mod capabilities;
 mod client;

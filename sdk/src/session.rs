@@ -157,11 +157,14 @@ impl Session {
     /// [`Answer::is_aborted`]. From CLI 1.0.81 on, the prompts that wait are dropped. Waits 2 minutes at
     /// most.
     ///
+    /// A handler of the session may abort: its own request is over then, and the handler goes on.
+    ///
     /// # Errors
     /// As any call.
     pub async fn abort(&self) -> Result<(), Error> {
         const METHOD: &str = "session.abort";
         self.check_connected()?;
+        self.0.state.spare_current_handler();
         let result = self.0.state.caller().call::<()>(METHOD, &()).json_in_time().await?;
         done(METHOD, &result)
     }
@@ -283,7 +286,8 @@ impl Session {
     /// Ends this client's part in the session and frees what it held here. What the CLI keeps on disk
     /// stays, and the session can be resumed. Turns that still run end with [`Error::SessionEnded`].
     ///
-    /// Sends `session.detach`, or `session.destroy` to a CLI older than that. Waits 10 s at most.
+    /// Sends `session.detach`, or `session.destroy` to a CLI older than that. Waits 10 s at most. A handler of the
+    /// session may do this: its request has no answer then, and the handler goes on.
     ///
     /// # Errors
     /// As any call; the session is over here all the same.
@@ -291,6 +295,7 @@ impl Session {
         if !self.0.connected.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
+        self.0.client.connection().spare_current_handler();
         // Handlers stay until the answer, since the CLI may ask for them on the way out.
         let _end = EndOnDrop(&self.0);
         let state = &self.0.state;

@@ -9,7 +9,7 @@ use crate::dialogs::{self, Command};
 use crate::error::RpcError;
 use crate::event::SessionEvent;
 use crate::handler::{self, Handler, HandlerContext, Serves};
-use crate::hooks::{self, Hook, Hooks, OtherHook};
+use crate::hooks::{Hook, Hooks, OtherHook};
 use crate::methods;
 use crate::methods::client::AutoModeSwitchRequest;
 use crate::permission::{self, Decision, PermissionRequest};
@@ -137,10 +137,7 @@ impl SessionBuilder {
         F: Fn(ExitPlanModeRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiExitPlanModeResponse>> + Send + 'static,
     {
-        let handler = handler::replying::<methods::client::ExitPlanModeRequest, _, _>(
-            decide,
-            Some(dialogs::plan_refused),
-        );
+        let handler = handler::replying::<methods::client::ExitPlanModeRequest, _, _>(decide);
         self.request::<methods::client::ExitPlanModeRequest>(handler)
     }
 
@@ -154,10 +151,7 @@ impl SessionBuilder {
         F: Fn(AutoModeSwitchRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<AutoModeSwitchResult>> + Send + 'static,
     {
-        let handler = handler::replying::<methods::client::AutoModeSwitchRequest, _, _>(
-            decide,
-            Some(dialogs::no_switch),
-        );
+        let handler = handler::replying::<methods::client::AutoModeSwitchRequest, _, _>(decide);
         self.request::<methods::client::AutoModeSwitchRequest>(handler)
     }
 
@@ -281,7 +275,7 @@ impl SessionBuilder {
         F: Fn(ProviderTokenAcquireRequest, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<ProviderTokenAcquireResult>> + Send + 'static,
     {
-        let handler = handler::replying::<methods::client::ProviderTokenGetToken, _, _>(token, None);
+        let handler = handler::replying::<methods::client::ProviderTokenGetToken, _, _>(token);
         self.request::<methods::client::ProviderTokenGetToken>(handler)
     }
 
@@ -293,7 +287,7 @@ impl SessionBuilder {
         F: Fn(GitHubTokenAcquireRequest, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<GitHubTokenAcquireResult>> + Send + 'static,
     {
-        let handler = handler::replying::<methods::client::GitHubTokenGetToken, _, _>(token, None);
+        let handler = handler::replying::<methods::client::GitHubTokenGetToken, _, _>(token);
         self.request::<methods::client::GitHubTokenGetToken>(handler)
     }
 
@@ -328,17 +322,11 @@ impl SessionBuilder {
 
     fn request<M: ClientMethod>(mut self, handler: Handler<HandlerContext>) -> Self {
         let registered = &mut self.registered;
-        let handler = match M::NAME {
-            HOOKS => {
-                registered.hooks = Hooks::default();
-                hooks::fail_closed(handler)
-            }
-            TRANSFORM => {
-                registered.transforms.clear();
-                handler
-            }
-            _ => handler,
-        };
+        match M::NAME {
+            HOOKS => registered.hooks = Hooks::default(),
+            TRANSFORM => registered.transforms.clear(),
+            _ => {}
+        }
         registered.requests.insert(M::NAME, handler);
         self
     }

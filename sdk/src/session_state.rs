@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use crate::aside::drop_aside;
 use crate::broadcast::Ask;
 use crate::capabilities::Known;
 use crate::connection::{Connection, lock};
@@ -15,7 +16,7 @@ use crate::json;
 use crate::notices::Notices;
 use crate::repeats::Repeats;
 use crate::rpc::Caller;
-use crate::running::Running;
+use crate::running::{EventRequests, Running};
 use crate::tool::{self, Tool};
 use crate::versions::{CliVersion, Feature};
 
@@ -29,7 +30,7 @@ pub(crate) struct SessionState {
     notices: Notices,
     handlers: Mutex<Handlers>,
     handler_limit: Option<Duration>,
-    running: Running,
+    running: EventRequests,
     requests: Running,
     capabilities: Mutex<Known>,
     ended: OnceLock<Ended>,
@@ -69,7 +70,7 @@ impl SessionState {
             notices: Notices::default(),
             handler_limit: handlers.limit,
             handlers: Mutex::new(handlers),
-            running: Running::default(),
+            running: EventRequests::default(),
             requests: Running::default(),
             capabilities: Mutex::default(),
             ended: OnceLock::new(),
@@ -95,13 +96,19 @@ impl SessionState {
     }
 
     /// The handlers at work on broadcast requests, by request.
-    pub fn running(&self) -> &Running {
+    pub fn running(&self) -> &EventRequests {
         &self.running
     }
 
     /// The handlers at work on the CLI's JSON-RPC requests, by id.
     pub fn requests(&self) -> &Running {
         &self.requests
+    }
+
+    /// Lets the handler that calls this go on when its request ends.
+    pub fn spare_current_handler(&self) {
+        self.running.spare_current();
+        self.requests.spare_current();
     }
 
     /// How long a handler may take.
@@ -163,7 +170,7 @@ impl SessionState {
             "capabilities.changed" => lock(&self.capabilities).change(event.raw_data()),
             "abort" if !self.versions.has(Feature::AbortCompletesTools) => self.running.cancel_all(),
             "session.idle" => lock(&self.repeats).forget(),
-            kind if kind.ends_with("completed") => self.completed(&event),
+            kind if kind.ends_with(".completed") || kind.ends_with("_completed") => self.completed(&event),
             _ => self.ask(&event),
         }
         self.observers.push(event);
@@ -187,12 +194,9 @@ impl SessionState {
 
     /// A request that was answered, by whomever, or has become void needs no answer of ours.
     fn completed(&self, event: &SessionEvent) {
-        if self.running.is_empty() {
-            return;
-        }
         let [request] = json::pick(event.raw_data(), ["requestId"]).unwrap_or_default();
         if let Some(request) = request.and_then(json::string) {
-            self.running.cancel(&request);
+            self.running.cancel(&EventRequests::key(event.kind(), &request));
         }
     }
 
@@ -202,7 +206,7 @@ impl SessionState {
         // The first reason stays.
         drop(self.ended.set(ended.clone()));
         let handlers = std::mem::take(&mut *lock(&self.handlers));
-        drop(handlers);
+        drop_aside(handlers);
         self.running.cancel_all();
         self.requests.cancel_all();
         self.notices.end(ended.clone());

@@ -8,7 +8,7 @@ use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::{Decision, HandlerContext, PermissionRequest, SessionBuilder};
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, assert_alive};
+use crate::rig::{Rig, assert_alive, new_request_id};
 
 const ANSWER: &str = "session.permissions.handlePendingPermissionRequest";
 
@@ -40,12 +40,13 @@ impl Rig {
     /// What a permission request is answered with.
     async fn decision(&self, request: Value) -> Value {
         // Put in by hand, since it may be none.
-        let mut event = say::permission("request", shell("ls"));
+        let id = new_request_id();
+        let mut event = say::permission(&id, shell("ls"));
         event["data"]["permissionRequest"] = request;
         self.emit(event);
         let params = self.fake.received_raw(ANSWER).await;
         let result = params["result"].clone();
-        assert_eq!(params, json!({"sessionId": self.session.id(), "requestId": "request", "result": result}));
+        assert_eq!(params, json!({"sessionId": self.session.id(), "requestId": id, "result": result}));
         result
     }
 }

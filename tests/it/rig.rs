@@ -1,5 +1,6 @@
 //! A client and a session on a fake CLI.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use copilot_session::testing::FakeCli;
@@ -56,6 +57,12 @@ pub async fn connect(fake: &FakeCli) -> Client {
 pub async fn try_connect(fake: &FakeCli) -> Result<Client, Error> {
     let (read, write) = fake.streams();
     Client::builder().handshake_limit(Duration::from_secs(10)).connect(read, write).await
+}
+
+/// An id that no other request of the tests has, as those of the CLI are: one that comes again is not handled again.
+pub fn new_request_id() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("request {}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The next event, which must come.

@@ -8,7 +8,7 @@ use copilot_session::{IntoToolResult, Tool, ToolContext, ToolResult};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::rig::{Rig, assert_alive};
+use crate::rig::{Rig, assert_alive, new_request_id};
 
 const ANSWER: &str = "session.tools.handlePendingToolCall";
 
@@ -48,9 +48,10 @@ impl Rig {
 
     /// What this call of a tool is answered with.
     async fn call_tool(&self, tool: &str, arguments: Value) -> Value {
-        self.call("request", tool, arguments);
+        let id = new_request_id();
+        self.call(&id, tool, arguments);
         let (request_id, result) = self.answer().await;
-        assert_eq!(request_id, "request");
+        assert_eq!(request_id, id);
         result
     }
 }
@@ -109,7 +110,8 @@ async fn arguments_and_context() {
     })])
     .await;
     let text = format!("a \"b\" call-request {} /workspace", rig.session.id());
-    assert_eq!(rig.call_tool("lookup", json!({"key": "a \"b\""})).await, success(&text));
+    rig.call("request", "lookup", json!({"key": "a \"b\""}));
+    assert_eq!(rig.answer().await.1, success(&text));
 }
 
 /// Arguments that do not fit their type are told to the model, and the tool does not run.

@@ -99,6 +99,42 @@ async fn completed() {
     assert_alive(&rig.client).await;
 }
 
+/// Ids of one kind of request say nothing of those of another.
+#[tokio::test(start_paused = true)]
+async fn the_same_id() {
+    let (rig, mut story) = rig("1.0.102").await;
+    rig.emit(say::tool_call(rig.session.id(), "1", "slow", json!({})));
+    rig.emit(say::permission("1", json!({"kind": "read", "intention": "", "path": "a"})));
+    rig.emit(say::event("elicitation.requested", json!({"requestId": "1", "message": "Who?"})));
+    began(&mut story, 3).await;
+    for kind in
+        ["subagent.completed", "session.compaction_completed", "mcp.oauth_completed", "command.completed"]
+    {
+        rig.emit(say::event(kind, json!({"requestId": "1"})));
+    }
+    rig.assert_silent().await;
+    assert!(story.is_empty(), "they go on");
+    for kind in ["permission", "elicitation", "external_tool"] {
+        rig.emit(say::event(&format!("{kind}.completed"), json!({"requestId": "1"})));
+        assert_eq!(next(&mut story).await, "dropped", "{kind}");
+        rig.assert_silent().await;
+        assert!(story.is_empty(), "the others go on");
+    }
+}
+
+/// A request that was answered is not handled again when it comes once more, as from a list of what waits.
+#[tokio::test(start_paused = true)]
+async fn answered_before() {
+    let tool = Tool::with_schema("quick", "Is quick", json!({"type": "object"}), async |_: Value, _| "done");
+    let rig = Rig::with(|session| session.approve_all().tool(tool)).await;
+    let call = say::tool_call(rig.session.id(), "1", "quick", json!({}));
+    assert_eq!(rig.sent_after(call.clone()).await.len(), 1);
+    assert_eq!(rig.sent_after(call).await, []);
+    let asked = say::permission("1", json!({"kind": "read", "intention": "", "path": "a"}));
+    assert_eq!(rig.sent_after(asked.clone()).await.len(), 1);
+    assert_eq!(rig.sent_after(asked).await, []);
+}
+
 /// An abort ends the handlers on CLIs that do not say of each that it is over, and on them only.
 #[tokio::test(start_paused = true)]
 async fn abort() {
@@ -111,9 +147,8 @@ async fn abort() {
         for _ in 0..3 {
             assert_eq!(story.try_recv().ok(), ends.then_some("dropped"), "{version}");
         }
-        // Those that were ended may be asked again; those that are at work are not asked twice.
+        // Each request is handled once, whether it is at work or over.
         rig.ask_all();
-        began(&mut story, if ends { 3 } else { 0 }).await;
         rig.assert_silent().await;
         assert!(story.is_empty(), "{version}");
     }
@@ -176,7 +211,10 @@ async fn completed_at_once() {
         assert!(word == "began" || word == "dropped");
     }
     rig.emit(say::tool_call(rig.session.id(), "1", "slow", json!({})));
-    assert_eq!(next(&mut story).await, "began", "the same id again is a new request");
+    rig.emit(say::tool_call(rig.session.id(), "2", "slow", json!({})));
+    assert_eq!(next(&mut story).await, "began", "the other one");
+    rig.assert_silent().await;
+    assert!(story.is_empty(), "a request that is over does not come again");
 }
 
 /// A request that is owed an answer under its id is not ended by an abort: the CLI waits for it.

@@ -2,13 +2,16 @@
 
 use copilot_session::methods::client;
 use copilot_session::testing::{FakeCli, Side, error};
-use copilot_session::types::{GitHubTelemetryNotification, HostExitedNotification};
+use copilot_session::types::{
+    GitHubTelemetryNotification, HookInvokeResponse, HostExitedNotification, PreToolUseHookInput,
+};
 use copilot_session::wire::to_json;
 use copilot_session::{Client, ClientContext, HandlerContext, RpcError};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::rig::assert_alive;
+use super::FAILURES;
+use crate::rig::{assert_alive, connect};
 
 /// A session's handler counts more than the client's, and each knows whom it works for.
 #[tokio::test(start_paused = true)]
@@ -54,6 +57,49 @@ async fn failures_on_a_client() {
         assert_eq!(fake.request_raw(method, json!([])).await.expect_err("an error")["code"], -32602);
     }
     assert_alive(&client).await;
+}
+
+/// A hook that is handled by the client fails closed as one of a session does, and so does one that nobody
+/// handles, as when its session has ended here while the CLI still works in it.
+#[tokio::test(start_paused = true)]
+async fn hooks_fail_closed() {
+    let input = json!({"sessionId": "s", "timestamp": 0, "cwd": "/", "toolName": "bash", "toolArgs": {}});
+    let tool = json!({"sessionId": "gone", "hookType": "preToolUse", "input": input});
+    let permission = json!({"sessionId": "gone", "hookType": "permissionRequest", "input": {}});
+    for does in FAILURES.map(|(does, _)| does) {
+        let fake = FakeCli::start();
+        let (read, write) = fake.streams();
+        let fail = move |_, _| {
+            let output = does.then(HookInvokeResponse::default());
+            async move { output.await.map_err(|error| RpcError::new(-32603, error.to_string())) }
+        };
+        let client = Client::builder().handle::<client::HooksInvoke, _, _>(fail).handler_limit(super::LIMIT);
+        let client = client.connect(read, write).await.expect("the handshake");
+        check_refusals(&fake, &tool, &permission).await;
+        let unreadable = [json!({"hookType": "preToolUse"}), json!({"hookType": 5}), json!([]), Value::Null];
+        for params in unreadable {
+            let answer = fake.request_raw("hooks.invoke", params.clone()).await.expect("no error");
+            assert_eq!(answer["output"]["permissionDecision"], "deny", "{params}");
+        }
+        assert_alive(&client).await;
+    }
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    check_refusals(&fake, &tool, &permission).await;
+    let session = client.session().approve_all().hook(async |_: PreToolUseHookInput, _| {}).create();
+    let session = session.await.expect("a session");
+    let mut tool = tool;
+    tool["sessionId"] = session.id().into();
+    assert_eq!(fake.request_raw("hooks.invoke", tool.clone()).await, Ok(json!({"output": {}})));
+    drop(session);
+    check_refusals(&fake, &tool, &permission).await;
+}
+
+async fn check_refusals(fake: &FakeCli, tool: &Value, permission: &Value) {
+    let answer = fake.request_raw("hooks.invoke", tool.clone()).await.expect("no error");
+    assert_eq!(answer["output"]["permissionDecision"], "deny");
+    let answer = fake.request_raw("hooks.invoke", permission.clone()).await.expect("no error");
+    assert_eq!(answer["output"]["behavior"], "deny");
 }
 
 /// Methods that the CLI calls without wanting an answer reach their handler, and nothing is answered.

@@ -23,8 +23,8 @@ async fn a_command() {
     broadcast.check(json!({}), failed, "at $.args: expected a value, found nothing").await;
 }
 
-fn execute(name: &str) -> Value {
-    let data = json!({"requestId": "1", "command": format!("/{name} a \"b\""), "commandName": name, "args": "a \"b\""});
+fn execute(id: &str, name: &str) -> Value {
+    let data = json!({"requestId": id, "command": format!("/{name} a \"b\""), "commandName": name, "args": "a \"b\""});
     json!({"type": "command.execute", "data": data})
 }
 
@@ -46,14 +46,17 @@ async fn several_commands() {
         rig.fake.received_raw("session.create").await["commands"],
         json!([{"name": "deploy", "description": "Deploys"}, {"name": "list", "description": "Lists"}])
     );
-    let answer = |fields: Value| {
+    let answer = |id: &str, fields: Value| {
         let mut params = fields;
         params["sessionId"] = rig.session.id().into();
-        params["requestId"] = "1".into();
+        params["requestId"] = id.into();
         [(ANSWER.to_owned(), params)]
     };
-    assert_eq!(rig.sent_after(execute("deploy")).await, answer(json!({})));
+    assert_eq!(rig.sent_after(execute("1", "deploy")).await, answer("1", json!({})));
     let listed = format!("/list a \"b\" a \"b\" {}", rig.session.id());
-    assert_eq!(rig.sent_after(execute("list")).await, answer(json!({ "error": listed })));
-    assert_eq!(rig.sent_after(execute("other")).await, answer(json!({"error": "Unknown command: other"})));
+    assert_eq!(rig.sent_after(execute("2", "list")).await, answer("2", json!({ "error": listed })));
+    assert_eq!(
+        rig.sent_after(execute("3", "other")).await,
+        answer("3", json!({"error": "Unknown command: other"}))
+    );
 }

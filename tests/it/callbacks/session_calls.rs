@@ -9,7 +9,7 @@ use copilot_session::{Error, Feature, Session, SessionBuilder, Tool};
 use serde_json::{Value, json};
 
 use super::Does;
-use crate::rig::Rig;
+use crate::rig::{Rig, new_request_id};
 
 const SET: &str = "session.tools.set";
 const ANSWER: &str = "session.tools.handlePendingToolCall";
@@ -29,7 +29,8 @@ impl Rig {
 
     /// What a tool answers with when it is called now; none when it is not ours.
     async fn text_of(&self, tool: &str) -> Option<String> {
-        let sent = self.sent_after(say::tool_call(self.session.id(), "1", tool, json!({}))).await;
+        let sent =
+            self.sent_after(say::tool_call(self.session.id(), &new_request_id(), tool, json!({}))).await;
         let (method, params) = sent.into_iter().next()?;
         assert_eq!(method, ANSWER);
         Some(params["result"]["textResultForLlm"].as_str().expect("a text").to_owned())

@@ -1,5 +1,6 @@
 //! Our calls on the CLI.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use copilot_session::testing::FakeCli;
@@ -37,7 +38,7 @@ async fn answers_out_of_order() {
     assert_eq!(messages, ["a", "b", "c"]);
 }
 
-/// Calls from many tasks at once are told apart, and their requests go out in the order of their ids.
+/// Calls from many tasks at once are told apart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_calls_at_once() {
     let fake = FakeCli::start();
@@ -54,9 +55,8 @@ async fn many_calls_at_once() {
         assert_eq!(result.expect("an answer").message, index.to_string());
     }
     let ids = fake.frames().into_iter().filter(|frame| frame.json["method"] == "ping");
-    let ids: Vec<u64> = ids.filter_map(|frame| frame.json["id"].as_u64()).collect();
+    let ids: BTreeSet<u64> = ids.filter_map(|frame| frame.json["id"].as_u64()).collect();
     assert_eq!(ids.len(), 500);
-    assert!(ids.is_sorted(), "{ids:?}");
 }
 
 /// A method that the CLI does not know is an error that names its version, and keeps what it answered.

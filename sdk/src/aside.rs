@@ -1,0 +1,28 @@
+//! Values of users, kept off the tasks that serve the connection.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tokio::runtime::Handle;
+
+/// Drops a value on a task of its own: what a closure has captured may block or panic when it is dropped, and
+/// that must not stop whoever lets go of it. Without a runtime it is dropped here.
+pub(crate) fn drop_aside<T: Send + 'static>(value: T) {
+    let value = Contained(Some(value));
+    match Handle::try_current() {
+        // A runtime that is ending drops the task at once, which `Contained` provides for.
+        Ok(runtime) => drop(runtime.spawn(async move { drop(value) })),
+        Err(_) => drop(value),
+    }
+}
+
+/// Keeps a panic in the value's `Drop` from going on.
+struct Contained<T>(Option<T>);
+
+impl<T> Drop for Contained<T> {
+    fn drop(&mut self) {
+        let value = self.0.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+            tracing::error!("a value that a handler had captured panicked when it was dropped");
+        }
+    }
+}

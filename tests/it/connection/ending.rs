@@ -1,0 +1,208 @@
+//! Whatever ends one of the tasks of a connection ends what waits for them.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use copilot_session::testing::{FakeCli, events as say};
+use copilot_session::{Client, Decision, Error, Events, Session};
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::rig::{Rig, assert_alive, connect};
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+/// Waits for what must come to an end at once.
+async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let patience = Duration::from_secs(60);
+    tokio::time::timeout(patience, future).await.unwrap_or_else(|_| panic!("{what} does not end"))
+}
+
+/// Shows that nothing waits for a connection that nobody serves any more.
+async fn assert_over(client: &Client, session: &Session, mut events: Events) {
+    assert!(matches!(soon("a call", client.rpc().status().get()).await, Err(Error::Closed(_))));
+    assert!(matches!(soon("a turn", session.send_and_wait("x")).await, Err(Error::Closed(_))));
+    soon("the connection", client.closed()).await;
+    while soon("the events", events.next()).await.is_some() {}
+    soon("the stop", client.stop()).await.expect("a stop");
+}
+
+/// A client outlives the runtime that it was started on, as a static one does in tests: it is over then.
+#[test]
+fn the_runtime_is_gone() {
+    let endings: [fn(Runtime); 3] =
+        [drop, Runtime::shutdown_background, |ends| ends.shutdown_timeout(Duration::from_secs(1))];
+    for end in endings {
+        let (first, second) = (runtime(), runtime());
+        // The fake lives on the second.
+        let fake = second.block_on(async { FakeCli::start() });
+        let (client, session, events, pending) = first.block_on(async {
+            let client = connect(&fake).await;
+            let session = client.session().approve_all().create().await.expect("a session");
+            fake.hold("session.log");
+            let logging = session.clone();
+            let pending = second.spawn(async move { logging.log("x").await });
+            fake.received_raw("session.log").await;
+            let events = session.events();
+            (client, session, events, pending)
+        });
+        end(first);
+        second.block_on(async {
+            let given_up = soon("a call that was under way", pending).await.expect("no panic");
+            assert!(matches!(given_up, Err(Error::Closed(_))), "{given_up:?}");
+            assert_over(&client, &session, events).await;
+        });
+    }
+}
+
+/// A stream of the user's that panics.
+struct Panics;
+
+impl AsyncRead for Panics {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        panic!("a stream panics in a test")
+    }
+}
+
+impl AsyncWrite for Panics {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        panic!("a stream panics in a test")
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_panics() {
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    for result in [
+        soon("the handshake", Client::builder().connect(Panics, write)).await,
+        soon("the handshake", Client::builder().connect(read, Panics)).await,
+    ] {
+        let Err(Error::Closed(closed)) = result else { panic!("{result:?}") };
+        assert!(closed.reason.contains("panicked"), "{closed}");
+    }
+}
+
+/// Something that a handler has captured.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a captured value panics in a test when it is dropped")
+    }
+}
+
+/// What handlers have captured is dropped where it harms nobody, whatever ends their session.
+#[tokio::test]
+async fn a_captured_value_panics() {
+    let rig = Rig::start().await;
+    let armed = |bomb: Bomb| {
+        rig.client.session().on_permission(move |_, _| {
+            let _ = &bomb;
+            async { Decision::deny("no") }
+        })
+    };
+    let deleted = armed(Bomb).create().await.expect("a session");
+    let over = json!({"type": "session.deleted", "sessionId": deleted.id()});
+    rig.fake.notify_raw("session.lifecycle", over);
+    rig.fake.settle().await;
+    assert_alive(&rig.client).await;
+    let left = armed(Bomb).create().await.expect("another");
+    left.disconnect().await.expect("the end");
+    drop(armed(Bomb).create().await.expect("a third"));
+    let _open = armed(Bomb).create().await.expect("a fourth");
+    assert_alive(&rig.client).await;
+    rig.fake.hang_up();
+    soon("the connection", rig.client.closed()).await;
+}
+
+/// A value that takes its time to be dropped holds up its session's end only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_captured_value_blocks() {
+    struct Slow(std::sync::mpsc::Receiver<()>);
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            self.0.recv().ok();
+        }
+    }
+    let rig = Rig::start().await;
+    let (release, held) = std::sync::mpsc::channel();
+    let slow = Mutex::new(Slow(held));
+    let session = rig.client.session().on_permission(move |_, _| {
+        let _ = &slow;
+        async { Decision::deny("no") }
+    });
+    let session = session.create().await.expect("a session");
+    let over = json!({"type": "session.deleted", "sessionId": session.id()});
+    rig.fake.notify_raw("session.lifecycle", over);
+    soon("the fake", rig.fake.settle()).await;
+    soon("a ping", assert_alive(&rig.client)).await;
+    release.send(()).expect("it waits");
+}
+
+/// A waker may run any code, such as the drop of the events that it was to wake for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waker_drops_what_it_wakes() {
+    struct DropsEvents(Mutex<Option<Events>>);
+    impl Wake for DropsEvents {
+        fn wake(self: Arc<Self>) {
+            let events = self.0.lock().expect("the events").take();
+            drop(events);
+        }
+    }
+    let rig = Rig::start().await;
+    let mut endings: Vec<Box<dyn FnOnce()>> = Vec::new();
+    for _ in 0..2 {
+        let mut events = rig.session.events();
+        let holder = Arc::new(DropsEvents(Mutex::new(None)));
+        let waker = Waker::from(Arc::clone(&holder));
+        {
+            let next = std::pin::pin!(events.next());
+            assert!(next.poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        *holder.0.lock().expect("the events") = Some(events);
+        let held = Arc::clone(&holder);
+        endings.push(Box::new(move || assert!(held.0.lock().expect("the events").is_none())));
+        if endings.len() == 1 {
+            rig.emit(say::idle());
+            soon("a ping", assert_alive(&rig.client)).await;
+        }
+    }
+    // The second is woken by the end of the session.
+    soon("the end", rig.session.disconnect()).await.expect("the end");
+    soon("a ping", assert_alive(&rig.client)).await;
+    for woken in endings {
+        woken();
+    }
+}
+
+/// Events of any size wait for a first observer within a bound of bytes.
+#[tokio::test]
+async fn events_that_nobody_watches() {
+    let rig = Rig::start().await;
+    let text = "x".repeat(1 << 20);
+    for number in 0..20 {
+        let data = json!({"messageId": number.to_string(), "deltaContent": text});
+        rig.emit(json!({"type": "assistant.message_delta", "data": data, "ephemeral": true}));
+    }
+    rig.fake.settle().await;
+    let mut events = rig.session.events();
+    let missed = events.next().await.and_then(|event| event.missed());
+    assert_eq!(missed, Some(17));
+    for number in 17..20 {
+        let event = events.next().await.expect("one that was kept");
+        assert!(event.raw_data().contains(&format!("\"{number}\"")), "{number}");
+    }
+}
