@@ -48,7 +48,8 @@ pub async fn run(events: u64) -> Outcome<Report> {
     Ok(report)
 }
 
-async fn session(client: &Client) -> Result<Session, Error> {
+/// A session that answers what the peer asks.
+pub async fn session(client: &Client) -> Result<Session, Error> {
     let schema = json!({"type": "object", "properties": {"word": {"type": "string"}}});
     let echo = Tool::with_schema(script::TOOL, "Says it again", schema, async |arguments: Value, _| {
         // Something that a tool would wait for.
@@ -63,16 +64,16 @@ async fn session(client: &Client) -> Result<Session, Error> {
 }
 
 /// What the peer says it did.
-struct Account {
-    sent: u64,
-    asked: u64,
+pub struct Account {
+    pub sent: u64,
+    pub asked: u64,
     /// Requests with one answer, and the right one.
-    answered: u64,
+    pub answered: u64,
     unanswered: u64,
 }
 
 impl Account {
-    fn read(json: &str) -> Self {
+    pub fn read(json: &str) -> Self {
         let account: Value = serde_json::from_str(json).unwrap_or_default();
         let count = |key: &str| account[key].as_u64().unwrap_or(u64::MAX);
         Self {
@@ -83,7 +84,7 @@ impl Account {
         }
     }
 
-    fn check(&self, report: &mut Report, events: u64) {
+    pub fn check(&self, report: &mut Report, events: u64) {
         report.check(self.unanswered == 0, || format!("{} requests were not answered", self.unanswered));
         report.check(self.answered == self.asked, || "not each request has one right answer".to_owned());
         // The prompt and the end of the turn, and one for each answer.

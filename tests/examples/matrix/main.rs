@@ -6,6 +6,8 @@
 
 mod burst;
 mod chunks;
+mod crowd;
+mod frame;
 mod heap;
 mod peer;
 mod report;
@@ -39,6 +41,13 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         workers: usize,
     },
+    /// The same with observers of every policy that come and go meanwhile.
+    Crowd {
+        #[arg(long, default_value_t = 2000)]
+        events: u64,
+        #[arg(long, default_value_t = 0)]
+        workers: usize,
+    },
     /// Turns with long answers, on the real CLI with a scripted model.
     Chunks {
         #[arg(long, default_value_t = 20)]
@@ -46,6 +55,11 @@ enum Command {
         /// In how many pieces the model answers.
         #[arg(long, default_value_t = 5000)]
         chunks: usize,
+    },
+    /// One message of so many megabytes.
+    Frame {
+        #[arg(long, default_value_t = 300)]
+        megabytes: usize,
     },
     /// Many sessions on one client, one of them stalled.
     Sessions {
@@ -80,7 +94,12 @@ fn run(command: Command) -> Outcome<Report> {
             let turn = async move { tokio::spawn(burst::run(events)).await };
             runtime(workers)?.block_on(turn)?
         }
+        Command::Crowd { events, workers } => {
+            let turn = async move { tokio::spawn(crowd::run(events)).await };
+            runtime(workers)?.block_on(turn)?
+        }
         Command::Chunks { runs, chunks } => runtime(0)?.block_on(chunks::run(runs, chunks)),
+        Command::Frame { megabytes } => runtime(0)?.block_on(frame::run(megabytes)),
         Command::Sessions { count } => runtime(0)?.block_on(sessions::run(count)),
     }
 }

@@ -116,7 +116,7 @@ impl Peer {
         .to_string()
     }
 
-    /// Does what a prompt says: `burst <events>`, `flood <events>` or `echo <word>`.
+    /// Does what a prompt says: `burst <events>`, `flood <events>`, `frame <megabytes>` or `echo <word>`.
     fn prompted(self: &Arc<Self>, session: &str, prompt: &str) -> io::Result<()> {
         let (what, rest) = prompt.split_once(' ').unwrap_or((prompt, ""));
         let message = json!({"content": prompt, "messageId": "prompt"});
@@ -128,6 +128,12 @@ impl Peer {
                 let ends = what == "burst";
                 thread::spawn(move || peer.burst(&session, events, ends));
                 Ok(())
+            }
+            "frame" => {
+                let megabytes: usize = rest.parse().map_err(io::Error::other)?;
+                let said = json!({"messageId": "answer", "content": "x".repeat(megabytes << 20), "toolRequests": []});
+                self.out().event(&session, Step::Message.kind(), false, &said)?;
+                self.idle(&session)
             }
             _ => {
                 let call = format!("call-of-{session}");

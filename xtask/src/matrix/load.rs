@@ -16,6 +16,15 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 const BURST: [Column; 6] =
     [("sent", 9), ("lost", 6), ("answered", 12), ("told missed", 13), ("time", 10), ("peak memory", 13)];
+const CROWD: [Column; 6] = [
+    ("sent", 9),
+    ("observers", 11),
+    ("answered", 12),
+    ("told missed", 13),
+    ("time", 10),
+    ("peak memory", 13),
+];
+const FRAME: [Column; 4] = [("megabytes", 11), ("time", 10), ("peak memory", 13), ("passed over", 13)];
 const SESSIONS: [Column; 5] =
     [("turns done", 12), ("idle", 12), ("observed", 12), ("time", 10), ("peak memory", 13)];
 /// The two before the last are what the CLI itself did wrong.
@@ -35,13 +44,22 @@ pub fn run(matrix: &mut Matrix, cli: &Path, quick: bool) -> Result<()> {
     let all_workers: &[u64] = if quick { &[0] } else { &[0, 1, 2, 4] };
 
     matrix.section("A flood of events: five observers, tools and permission requests meanwhile", &BURST);
-    for program in programs {
+    for program in &programs {
         for events in all_events {
             for workers in all_workers {
                 matrix.add(burst(program, *events, *workers)?);
             }
         }
     }
+    let events = if quick { 2_000 } else { 100_000 };
+    matrix.section("A flood of events: 20 observers of each policy at a time, which come and go", &CROWD);
+    for program in &programs {
+        for workers in if quick { &[0][..] } else { &[0, 2] } {
+            matrix.add(crowd(program, events, *workers)?);
+        }
+    }
+    matrix.section("One huge message: taken, and passed over by a lower limit", &FRAME);
+    matrix.add(frame(programs.last().copied().unwrap_or(&dev), if quick { 30 } else { 300 })?);
     matrix.section("Sessions on one client, one of them stalled; bytes of heap for each idle one", &SESSIONS);
     matrix.add(sessions(&dev, if quick { 50 } else { 1_000 })?);
     matrix.section("Long answers of the real CLI, on one thread", &CHUNKS);
@@ -50,11 +68,6 @@ pub fn run(matrix: &mut Matrix, cli: &Path, quick: bool) -> Result<()> {
 }
 
 fn burst(program: &Program<'_>, events: u64, workers: u64) -> Result<Row> {
-    let runtime = match workers {
-        0 => "current_thread".to_owned(),
-        1 => "1 worker".to_owned(),
-        workers => format!("{workers} workers"),
-    };
     let figures =
         program.run(&["burst", "--events", &events.to_string(), "--workers", &workers.to_string()])?;
     let cells = vec![
@@ -65,7 +78,36 @@ fn burst(program: &Program<'_>, events: u64, workers: u64) -> Result<Row> {
         time(&figures),
         memory(&figures),
     ];
-    Ok(row(format!("{} {events:>6} {runtime}", program.name), cells, figures))
+    Ok(row(format!("{} {events:>6} {}", program.name, runtime(workers)), cells, figures))
+}
+
+fn runtime(workers: u64) -> String {
+    match workers {
+        0 => "current_thread".to_owned(),
+        1 => "1 worker".to_owned(),
+        workers => format!("{workers} workers"),
+    }
+}
+
+fn crowd(program: &Program<'_>, events: u64, workers: u64) -> Result<Row> {
+    let figures =
+        program.run(&["crowd", "--events", &events.to_string(), "--workers", &workers.to_string()])?;
+    let cells = vec![
+        count(&figures, "sent"),
+        count(&figures, "observers"),
+        share(&figures, "answered", "asked"),
+        count(&figures, "missed"),
+        time(&figures),
+        memory(&figures),
+    ];
+    Ok(row(format!("{} {events:>6} {}", program.name, runtime(workers)), cells, figures))
+}
+
+fn frame(program: &Program<'_>, size: u64) -> Result<Row> {
+    let figures = program.run(&["frame", "--megabytes", &size.to_string()])?;
+    let passed_over = figures["passed_over_bytes"].as_f64().map_or_else(|| "-".to_owned(), megabytes);
+    let cells = vec![count(&figures, "megabytes"), time(&figures), memory(&figures), passed_over];
+    Ok(row(format!("{} one message", program.name), cells, figures))
 }
 
 fn sessions(program: &Program<'_>, sessions: u64) -> Result<Row> {
