@@ -37,9 +37,9 @@ const END: Duration = Duration::from_secs(1);
 /// A running Copilot CLI. Cloning is cheap and gives the same one.
 ///
 /// One client serves any number of sessions. When the last clone and the last session are gone, the
-/// CLI is told to end with all it started, and killed 2 s later; [`stop`](Self::stop) lets it end in
-/// order. When something else kills the CLI (SIGKILL), the commands that its shells run go on, for only the
-/// CLI knows of them.
+/// CLI is told to end with all it started, and killed 2 s later, also when this program is gone by then;
+/// [`stop`](Self::stop) lets it end in order. When something else kills the CLI (SIGKILL), the commands that
+/// its shells run go on, for only the CLI knows of them.
 #[derive(Clone)]
 pub struct Client(Arc<ClientInner>);
 

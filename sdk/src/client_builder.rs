@@ -220,6 +220,17 @@ impl ClientBuilder {
     /// Starts the CLI on its standard input and output, and greets it. Waits 60 s at most, or as long as
     /// [`handshake_limit`](Self::handshake_limit) says.
     ///
+    /// The CLI ends with this client, and when this program ends without dropping it, as when it is killed. On
+    /// Unix a shell (`/bin/sh`), about 1 MB of memory, sees to that: it asks the CLI to end (SIGTERM) and kills
+    /// it 2 s later. Where there is no shell a dropped CLI is killed at once, and only the end of its input
+    /// tells it that this program is gone. On Windows the system kills it at once.
+    ///
+    /// Only this program can speak to the CLI, and only the CLI to this program: on Unix by sockets, which,
+    /// unlike pipes, nobody can open through `/proc`. So no command of the agent can approve the next one. That
+    /// holds against processes that may not debug this program or the CLI, which on Linux
+    /// `kernel.yama.ptrace_scope` decides. On Windows the streams are pipes, and every process of the same user
+    /// may take a copy of their handles.
+    ///
     /// # Errors
     /// As [`Client::start`], and [`Error::Timeout`].
     pub async fn start(mut self) -> Result<Client, Error> {

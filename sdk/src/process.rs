@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::process::ChildStderr;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -38,6 +38,8 @@ use unix as os;
 #[cfg(windows)]
 use windows as os;
 
+pub(crate) use os::{Input, Output};
+
 /// How long the rest of stderr is read for after the exit; a process that outlived the CLI may hold it open.
 const DRAIN: Duration = Duration::from_millis(250);
 
@@ -52,8 +54,6 @@ pub(crate) struct Launch {
     pub(crate) env: Vec<(OsString, Option<OsString>)>,
     /// The working directory, instead of the host's.
     pub(crate) directory: Option<PathBuf>,
-    /// Whether it does not notice when the host is killed, so that something else has to.
-    pub(crate) oblivious: bool,
 }
 
 /// Why the CLI did not start.
@@ -148,8 +148,9 @@ impl Default for ShutdownTimes {
     }
 }
 
-/// The running CLI; dropping it ends the CLI and what it started, with or without a runtime: on Unix it is
-/// asked to end and killed 2 s later, elsewhere killed at once.
+/// The running CLI; dropping it ends the CLI and what it started, with or without a runtime, also when this
+/// program ends right after: on Unix it is asked to end and killed 2 s later, on Windows, and where there is no
+/// shell, it is killed at once. The end of this program does the same, however it comes.
 pub(crate) struct Process {
     /// Answers for the child and what it started.
     group: os::Group,
@@ -175,9 +176,9 @@ struct Started {
     /// The child's process id.
     id: u32,
     /// What the child reads.
-    stdin: ChildStdin,
+    stdin: Input,
     /// What the child writes.
-    stdout: ChildStdout,
+    stdout: Output,
     /// What the child complains about.
     stderr: ChildStderr,
     /// How the child ended, once it has.
@@ -185,14 +186,14 @@ struct Started {
 }
 
 /// Starts the CLI. Needs a current Tokio runtime with I/O and time enabled.
-pub(crate) fn spawn(launch: &Launch) -> Result<(Process, ChildStdin, ChildStdout), SpawnError> {
+pub(crate) fn spawn(launch: &Launch) -> Result<(Process, Input, Output), SpawnError> {
     let runtime = Handle::try_current().map_err(|_| SpawnError::NoRuntime)?;
     // The system reports a missing directory just as a missing program, so it is told apart here.
     if let Some(path) = launch.directory.as_ref().filter(|path| !path.is_dir()) {
         return Err(SpawnError::Directory { path: path.clone() });
     }
     let program = find(launch.program.as_deref())?;
-    let started = os::start(command(&program, launch), launch.oblivious);
+    let started = os::start(command(&program, launch));
     let Started { group, id, stdin, stdout, stderr, exit } =
         started.map_err(|source| SpawnError::Start { program: program.path.clone(), source })?;
     tracing::debug!(id, program = %program.path.display(), "started the Copilot CLI");
@@ -205,11 +206,12 @@ pub(crate) fn spawn(launch: &Launch) -> Result<(Process, ChildStdin, ChildStdout
     Ok((Process { group, watcher }, stdin, stdout))
 }
 
-/// The command line, environment and pipes of the CLI.
+/// The command line and environment of the CLI, and the pipe that it complains into; what it reads and writes is
+/// the platform's business.
 fn command(program: &Program, launch: &Launch) -> Command {
     let mut command = Command::new(&program.path);
     command.args(&program.args).args(&launch.args);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stderr(Stdio::piped());
     // Meant for the host: a CLI that inherits it fills its stderr with Node's own debugging.
     command.env_remove("NODE_DEBUG");
     for (name, value) in &launch.env {

@@ -1,6 +1,8 @@
 //! The SDK on the real CLI, with a scripted model.
 
 mod dialogs;
+#[cfg(target_os = "linux")]
+mod forged;
 mod hooks;
 #[cfg(unix)]
 mod killed;

@@ -25,9 +25,13 @@ impl ClientBuilder {
     /// them, and 1.0.10 listens on all interfaces, not only on 127.0.0.1. Such a CLI is logged as a
     /// warning.
     ///
-    /// The CLI belongs to this client, which ends it for all when it is stopped or dropped. Unlike one on stdio
-    /// it would not notice when this program is killed; on Unix a shell waits for that, and on Windows the
-    /// system sees to it.
+    /// Whoever knows the token can do all that this program can, and approve what the agent asks for. That may
+    /// be a command of the agent, which runs as the same user: on Linux it finds the token in
+    /// `/proc/PID/environ` of the CLI. Where the agent must not answer for the user, take
+    /// [`start`](Self::start), or have nothing approved that runs a command or reads such files.
+    ///
+    /// The CLI belongs to this client, which ends it for all when it is stopped or dropped, and it ends with
+    /// this program, as after [`start`](Self::start).
     ///
     /// Waits 60 s at most, or as long as [`handshake_limit`](Self::handshake_limit) says.
     ///
@@ -47,7 +51,6 @@ impl ClientBuilder {
         };
         self.launch.env.push((TOKEN_VARIABLE.into(), Some(token.clone().into())));
         self.setup.greeting.token = Some(token);
-        self.launch.oblivious = true;
         let port = (port != 0).then(|| ["--port".to_owned(), port.to_string()]);
         self.complete_arguments(port.into_iter().flatten());
 

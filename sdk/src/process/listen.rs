@@ -1,15 +1,14 @@
 //! What a CLI that serves on TCP prints on stdout: the port it listens on, then text for people.
 
-use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::oneshot;
 
-use super::stderr;
+use super::{Input, Output, stderr};
 
 /// The port that the CLI says it listens on, or an error when its stdout ends before.
 ///
 /// Its stdout is read for as long as there is any, so that it never waits for a reader. Its stdin stays
 /// open, for all that a version may make of the end.
-pub(crate) fn listen(stdin: ChildStdin, stdout: ChildStdout) -> oneshot::Receiver<u16> {
+pub(crate) fn listen(stdin: Input, stdout: Output) -> oneshot::Receiver<u16> {
     let (sender, port) = oneshot::channel();
     let mut sender = Some(sender);
     let line = move |line: &str| {

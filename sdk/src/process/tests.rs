@@ -4,11 +4,10 @@ use std::fs;
 use std::time::Instant;
 
 use rustix::process::{Pid, test_kill_process};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::runtime::Builder;
 
 use super::stderr::Lines;
-use super::watchdog::Watchdog;
 use super::*;
 
 /// Longer than anything here takes on a loaded machine.
@@ -32,14 +31,14 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// The next line of stdout.
-async fn line(stdout: &mut BufReader<ChildStdout>) -> String {
+async fn line(stdout: &mut BufReader<Output>) -> String {
     let mut line = String::new();
     soon(stdout.read_line(&mut line)).await.expect("stdout is readable");
     line.trim_end().to_owned()
 }
 
 /// Starts a script whose first line tells the id of a process that it started.
-async fn with_grandchild(script: &str) -> (Process, ChildStdin, Pid) {
+async fn with_grandchild(script: &str) -> (Process, Input, Pid) {
     let (process, stdin, stdout) = spawn(&sh(script)).expect("it starts");
     let id = line(&mut BufReader::new(stdout)).await.parse().expect("a number");
     (process, stdin, Pid::from_raw(id).expect("a process id"))
@@ -181,35 +180,90 @@ fn dropping_kills_and_reaps_without_a_runtime() {
     assert_eq!(runtime.block_on(watcher.exited()), Exit::default());
 }
 
-/// A group of its own, with a watchdog over it.
-async fn watched_group(script: &str) -> (Process, ChildStdin, Pid, Watchdog) {
-    let (process, stdin, grandchild) = with_grandchild(script).await;
-    let watchdog = Watchdog::start(process.watcher.id).expect("it starts");
-    (process, stdin, grandchild, watchdog)
+/// The id of the shell that watches over a program.
+fn watchdog_of(process: &Process) -> Pid {
+    rustix::process::getpgid(Some(pid_of(process))).expect("a process group")
 }
 
 #[tokio::test]
-async fn a_watchdog_that_hears_no_more_ends_the_group() {
-    let (process, _stdin, grandchild, mut watchdog) = watched_group("sleep 1000 & echo $!; wait").await;
-    watchdog.forsake();
-    assert_eq!(soon(process.watcher().exited()).await.signal, Some(15));
-    until("the grandchild is gone", || !runs(grandchild));
-}
-
-#[tokio::test]
-async fn a_watchdog_kills_who_ignores_it() {
+async fn what_is_dropped_is_asked_and_then_killed() {
     let script = "trap '' TERM; sh -c 'echo $$; while :; do sleep 1000; done' & wait; wait";
-    let (process, _stdin, grandchild, mut watchdog) = watched_group(script).await;
-    watchdog.forsake();
-    assert_eq!(soon(process.watcher().exited()).await.signal, Some(9));
-    until("the grandchild is gone", || !runs(grandchild));
+    for (script, signal) in [("sleep 1000 & echo $!; wait", 15), (script, 9)] {
+        let (process, _stdin, grandchild) = with_grandchild(script).await;
+        let (watchdog, watcher) = (watchdog_of(&process), process.watcher().clone());
+        drop(process);
+        assert_eq!(soon(watcher.exited()).await.signal, Some(signal), "{script}");
+        until("the grandchild is gone", || !runs(grandchild));
+        assert!(test_kill_process(watchdog).is_err(), "the watchdog is left, or not reaped");
+    }
 }
 
 #[tokio::test]
-async fn a_watchdog_that_is_sent_away_does_nothing() {
-    let (process, _stdin, grandchild, watchdog) = watched_group("sleep 1000 & echo $!; wait").await;
-    drop(watchdog);
-    assert!(runs(grandchild) && process.watcher.exit.borrow().is_none());
+async fn the_watchdog_outlives_what_the_group_is_asked() {
+    let (process, _stdin, grandchild) = with_grandchild("trap '' TERM; sleep 1000 & echo $!; wait").await;
+    let watchdog = watchdog_of(&process);
+    process.group.terminate();
+    // It hears no more, as if this program had ended.
+    drop(process);
+    until("the watchdog has killed the group", || !runs(grandchild));
+    until("the watchdog is gone", || !runs(watchdog));
+}
+
+#[tokio::test]
+async fn the_watchdog_ends_with_the_program() {
+    let (process, stdin, _stdout) = spawn(&sh("read line; exit 4")).expect("it starts");
+    let watchdog = watchdog_of(&process);
+    assert!(runs(watchdog));
+    drop(stdin);
+    assert_eq!(soon(process.watcher().exited()).await.code, Some(4));
+    assert!(test_kill_process(watchdog).is_err(), "the watchdog is left, or not reaped");
+}
+
+#[tokio::test]
+async fn the_watchdog_is_given_no_secrets() {
+    let (process, _stdin, _stdout) = spawn(&sh("read line")).expect("it starts");
+    let environment = format!("/proc/{}/environ", watchdog_of(&process).as_raw_nonzero());
+    if let Ok(environment) = fs::read_to_string(environment) {
+        assert!(environment.split_terminator('\0').all(|line| line.starts_with("PATH=")), "{environment}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_is_said_can_be_neither_read_nor_forged() {
+    let (process, _stdin, stdout) = spawn(&sh("echo started; read line")).expect("it starts");
+    assert_eq!(line(&mut BufReader::new(stdout)).await, "started");
+    for stream in [0, 1] {
+        let path = format!("/proc/{}/fd/{stream}", process.watcher.id);
+        assert!(fs::File::options().write(true).open(&path).is_err(), "{path} can be written");
+        assert!(fs::File::open(&path).is_err(), "{path} can be read");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_program_inherits_none_of_our_ends() {
+    use std::os::fd::AsRawFd;
+    let (process, stdin, stdout) = spawn(&sh("echo started; read line")).expect("it starts");
+    let link = |process: &str, fd: i32| fs::read_link(format!("/proc/{process}/fd/{fd}")).expect("a descriptor");
+    let watchdog = watchdog_of(&process).to_string();
+    let ours = [link("self", stdin.as_raw_fd()), link("self", stdout.as_raw_fd()), link(&watchdog, 0)];
+    assert_eq!(line(&mut BufReader::new(stdout)).await, "started");
+    for entry in fs::read_dir(format!("/proc/{}/fd", process.watcher.id)).expect("its descriptors") {
+        let theirs = fs::read_link(entry.expect("an entry").path()).expect("a descriptor");
+        assert!(!ours.contains(&theirs), "the program holds {}", theirs.display());
+    }
+}
+
+#[tokio::test]
+async fn each_direction_ends_by_itself() {
+    // What it writes still comes when what it reads has ended.
+    let (_process, mut stdin, mut stdout) = spawn(&sh("cat; echo over; exec >&-; read line")).expect("it starts");
+    stdin.write_all(b"one\n").await.expect("it reads");
+    stdin.shutdown().await.expect("an end");
+    let mut text = String::new();
+    soon(stdout.read_to_string(&mut text)).await.expect("stdout ends while the program runs");
+    assert_eq!(text, "one\nover\n");
 }
 
 #[cfg(target_os = "linux")]

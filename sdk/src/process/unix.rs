@@ -1,47 +1,56 @@
 //! A child and its process group on Unix.
 
 use std::io;
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as Socket;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
-use std::time::Duration;
 
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::net::UnixStream;
+use tokio::process::ChildStderr;
 use tokio::sync::oneshot;
 
-use super::watchdog::Watchdog;
+use super::watchdog::{Leash, Watchdog};
 use super::{Exit, Started, no_pipe};
 
-/// How long the group has to end by itself when it is dropped; the CLI needs a tenth of a second.
-const GRACE: Duration = Duration::from_secs(2);
+/// What the CLI reads.
+pub(crate) type Input = UnixStream;
+/// What the CLI writes.
+pub(crate) type Output = UnixStream;
 
-/// The process group of the child, which is its leader; ended when dropped.
-pub(super) struct Group(Leader);
+/// The process group of the child; ended when dropped.
+pub(super) struct Group {
+    number: Number,
+    /// Absent where the system has no shell.
+    leash: Option<Leash>,
+}
 
-/// The group's leader, until it is reaped and its number free for others.
+/// The group's number, until it is free for others.
 #[derive(Clone)]
-struct Leader(Arc<Mutex<Option<Pid>>>);
+struct Number(Arc<Mutex<Option<Pid>>>);
 
 /// What the reaper needs of a child.
 struct Job {
     /// The child, not waited for by anybody else.
     child: Child,
-    /// Its number, to be taken back at its end.
-    leader: Leader,
+    /// The number of its group, to be taken back at its end.
+    number: Number,
     /// Where its exit is told.
     exit: oneshot::Sender<Exit>,
-    /// What ends it when this program is killed, if it does not notice itself.
+    /// What ends it when this program is gone.
     watchdog: Option<Watchdog>,
 }
 
-/// Starts the command in a process group of its own.
+/// Starts the command in a process group of its own, which a watchdog leads.
 ///
 /// Tokio's own child is not used: it reaps as soon as it sees the exit, and reaping must come after
 /// the last signal. A thread also reaps when the runtime is gone.
-pub(super) fn start(mut command: Command, oblivious: bool) -> io::Result<Started> {
+pub(super) fn start(mut command: Command) -> io::Result<Started> {
     // The thread comes first, so that no child is left unreaped for want of one.
     let (jobs, job) = mpsc::channel();
     thread::Builder::new().name("copilot-reaper".to_owned()).spawn(move || {
@@ -49,36 +58,66 @@ pub(super) fn start(mut command: Command, oblivious: bool) -> io::Result<Started
             reap(job);
         }
     })?;
+    let (watchdog, leash) = watchdog();
+    let lead = watchdog.as_ref().map_or(0, |watchdog| watchdog.group().as_raw_pid());
 
-    let mut child = command.process_group(0).spawn()?;
-    let leader = Leader(Arc::new(Mutex::new(Some(Pid::from_child(&child)))));
-    let group = Group(leader.clone());
-    let id = child.id();
-    let watchdog = oblivious.then(|| Watchdog::start(id)).transpose();
-    let watchdog = watchdog.unwrap_or_else(|error| {
-        tracing::warn!(%error, "the Copilot CLI will stay when this program is killed");
-        None
-    });
-    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (stdin, stdout) = sockets(&mut command)?;
+    let mut child = command.process_group(lead).spawn()?;
+    // With the child's ends of the sockets.
+    drop(command);
+    let group = watchdog.as_ref().map_or_else(|| Pid::from_child(&child), Watchdog::group);
+    let number = Number(Arc::new(Mutex::new(Some(group))));
+    let group = Group { number: number.clone(), leash };
+    let (id, stderr) = (child.id(), child.stderr.take());
     let (sender, exit) = oneshot::channel();
-    jobs.send(Job { child, leader, exit: sender, watchdog })
+    jobs.send(Job { child, number, exit: sender, watchdog })
         .map_err(|_| io::Error::other("the reaper is gone"))?;
 
-    let (Some(stdin), Some(stdout), Some(stderr)) = pipes else { return Err(no_pipe()) };
-    let stdin = ChildStdin::from_std(stdin)?;
-    let stdout = ChildStdout::from_std(stdout)?;
-    let stderr = ChildStderr::from_std(stderr)?;
+    let stderr = ChildStderr::from_std(stderr.ok_or_else(no_pipe)?)?;
     Ok(Started { group, id, stdin, stdout, stderr, exit })
 }
 
-/// Waits for the child's end, kills what is left of its group, and only then reaps it.
-fn reap(Job { mut child, leader, exit, watchdog }: Job) {
+/// Starts a watchdog, where the system has a shell for it.
+fn watchdog() -> (Option<Watchdog>, Option<Leash>) {
+    match Watchdog::start() {
+        Ok((watchdog, leash)) => (Some(watchdog), Some(leash)),
+        Err(error) => {
+            tracing::warn!(%error, "no shell can be started that ends the Copilot CLI when this program is killed");
+            (None, None)
+        }
+    }
+}
+
+/// Gives the command a socket to read from and one to write to, and keeps their other ends.
+///
+/// Everybody who runs as the same user, such as the commands of the agent, can open a pipe of another process
+/// through `/proc`, and write into it or read from it. Nobody can open a socket. There are two, so that the
+/// CLI can close one and keep the other.
+fn sockets(command: &mut Command) -> io::Result<(Input, Output)> {
+    let (stdin, theirs) = Socket::pair()?;
+    command.stdin(Stdio::from(OwnedFd::from(theirs)));
+    // Else what is written into it would never be read, and turn its end into an error.
+    stdin.shutdown(Shutdown::Read)?;
+    let (stdout, theirs) = Socket::pair()?;
+    command.stdout(Stdio::from(OwnedFd::from(theirs)));
+    Ok((ours(stdin)?, ours(stdout)?))
+}
+
+/// A socket for the runtime.
+fn ours(socket: Socket) -> io::Result<UnixStream> {
+    socket.set_nonblocking(true)?;
+    UnixStream::from_std(socket)
+}
+
+/// Waits for the child's end, kills what is left of its group, and only then reaps it and the watchdog.
+fn reap(Job { mut child, number, exit, mut watchdog }: Job) {
     let pid = Pid::from_child(&child);
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     let ended = retry_on_intr(|| waitid(WaitId::Pid(pid), options));
-    // A dead leader keeps the group's number taken until it is reaped, so all signals come before that.
-    leader.retire(ended.is_ok());
-    // Before the number may be another's, too.
+    // The group's number is taken until its leader is reaped, so all signals come before that. The leader is the
+    // watchdog, else the child.
+    let taken = ended.is_ok() || watchdog.as_mut().is_some_and(Watchdog::is_alive);
+    number.retire(taken);
     drop(watchdog);
     let status = child.wait();
     if let Err(error) = &status {
@@ -88,7 +127,7 @@ fn reap(Job { mut child, leader, exit, watchdog }: Job) {
     let _ = exit.send(status.map(Exit::from).unwrap_or_default());
 }
 
-impl Leader {
+impl Number {
     /// Locks the number; it is whole even if a holder of the lock panicked.
     fn lock(&self) -> MutexGuard<'_, Option<Pid>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -102,9 +141,9 @@ impl Leader {
     }
 
     /// Ends all signalling, with a last SIGKILL unless the number may be another's by now.
-    fn retire(&self, ours: bool) {
+    fn retire(&self, taken: bool) {
         let pid = self.lock().take();
-        if let Some(pid) = pid.filter(|_| ours) {
+        if let Some(pid) = pid.filter(|_| taken) {
             signal_group(pid, Signal::KILL);
         }
     }
@@ -122,30 +161,20 @@ fn signal_group(pid: Pid, signal: Signal) {
 impl Group {
     /// Asks all of the group to end.
     pub(super) fn terminate(&self) -> bool {
-        self.0.signal(Signal::TERM);
+        self.number.signal(Signal::TERM);
         true
     }
 
     /// Ends all of the group.
     pub(super) fn kill(&self) {
-        self.0.signal(Signal::KILL);
+        self.number.signal(Signal::KILL);
     }
 }
 
 impl Drop for Group {
-    /// Asks first and kills later: the CLI's shells have sessions of their own, out of reach of the group's
-    /// signals, and only the CLI can end them.
+    /// Has the watchdog end the group, which it does whether this program lives on or ends at once.
     fn drop(&mut self) {
-        if self.0.lock().is_none() {
-            return;
-        }
-        self.terminate();
-        let leader = self.0.clone();
-        let killer = thread::Builder::new().name("copilot-killer".to_owned()).spawn(move || {
-            thread::sleep(GRACE);
-            leader.signal(Signal::KILL);
-        });
-        if killer.is_err() {
+        if self.leash.take().is_none() {
             self.kill();
         }
     }

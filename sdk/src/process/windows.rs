@@ -5,14 +5,19 @@ mod job;
 mod tests;
 
 use std::io;
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
-use tokio::process::Child;
+use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::sync::oneshot;
 
 use super::{Exit, Started, no_pipe};
 use job::Job;
+
+/// What the CLI reads.
+pub(crate) type Input = ChildStdin;
+/// What the CLI writes.
+pub(crate) type Output = ChildStdout;
 
 /// Keeps a console window from popping up.
 const CREATE_NO_WINDOW: u32 = 0x0800_0000;
@@ -26,8 +31,9 @@ const CREATE_SUSPENDED: u32 = 0x0000_0004;
 pub(super) struct Group(Arc<Job>);
 
 /// Starts the command without a window, in a job of its own, which ends it when this program is killed.
-pub(super) fn start(command: Command, _oblivious: bool) -> io::Result<Started> {
+pub(super) fn start(mut command: Command) -> io::Result<Started> {
     let job = Arc::new(Job::new()?);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut command = tokio::process::Command::from(command);
     let mut child = command.creation_flags(CREATE_NO_WINDOW | CREATE_SUSPENDED).spawn()?;
     if let Err(error) = job.adopt(&child).and_then(|()| job::resume(&child)) {

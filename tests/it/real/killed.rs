@@ -7,6 +7,7 @@ mod start;
 mod stop;
 #[cfg(target_os = "linux")]
 mod streams;
+mod stubborn;
 
 use std::path::Path;
 use std::pin::Pin;

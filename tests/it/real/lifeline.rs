@@ -108,7 +108,8 @@ pub fn script(path: &Path, text: &str) {
     run("sh", &["-c", write, "sh", text, &path.to_string_lossy()]);
 }
 
-fn run(program: &str, arguments: &[&str]) {
+/// Runs a program of the system.
+pub fn run(program: &str, arguments: &[&str]) {
     let status = Command::new(program).args(arguments).status();
     assert!(status.expect("a system program").success(), "{program} {arguments:?} failed");
 }
