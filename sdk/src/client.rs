@@ -106,8 +106,9 @@ impl Client {
     /// most; for another limit see [`ClientBuilder::handshake_limit`].
     ///
     /// # Errors
-    /// [`Error::NotFound`] and [`Error::Start`] when it does not start, [`Error::Closed`] with the end
-    /// of its stderr when it ends at once, [`Error::ProtocolVersion`] when it is too old, [`Error::Timeout`].
+    /// [`Error::NotFound`] and [`Error::Start`] when it does not start, [`Error::Closed`] when it ends at once
+    /// and [`Error::Timeout`] when it does not answer, both with what it printed instead,
+    /// [`Error::ProtocolVersion`] when it is too old.
     pub async fn start() -> Result<Self, Error> {
         Self::builder().start().await
     }
@@ -139,8 +140,8 @@ impl Client {
         }
         let ended = EndOnDrop(Some(caller.connection()));
         let greet = greet(&caller, &greeting);
-        let version =
-            rpc::within("the handshake with the CLI", limit, caller.connection().process(), greet).await?;
+        let greeted = rpc::within("the handshake with the CLI", limit, caller.connection().process(), greet);
+        let version = greeted.await.map_err(|error| caller.connection().explain(error))?;
         caller.connection().told_version(&version);
         ended.keep();
         tracing::debug!(%version, "connected to the Copilot CLI");

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::dispatch::{self, Unreadable};
-use crate::error::{Closed, RpcError};
+use crate::error::{Closed, Error, RpcError};
 use crate::events::Ended;
 use crate::frame::{self, Frame, Frames};
 use crate::gate::Gate;
@@ -22,6 +22,7 @@ use crate::rpc;
 use crate::running::Running;
 use crate::session_state::SessionState;
 use crate::shell_routes::{self, ShellRoutes};
+use crate::tail::Tail;
 use crate::versions::{CliVersion, Feature};
 use crate::wire::DecodeError;
 use crate::wire_log::WireLog;
@@ -59,6 +60,8 @@ pub(crate) struct Connection {
     left: AtomicBool,
     /// The CLI, where it is a child of ours.
     process: Option<Watcher>,
+    /// The end of what came and is no message.
+    text: Tail,
     /// The CLI's version, once it has told.
     version: OnceLock<CliVersion>,
     closed: watch::Sender<Option<Closed>>,
@@ -120,6 +123,9 @@ impl Connection {
     {
         let Options { handlers, handler_limit, message_limit, wire_log } = options;
         let (outgoing, queue) = mpsc::unbounded_channel();
+        let text =
+            process.as_ref().map_or_else(|| Tail::new(frame::TEXT), |process| process.stdout().clone());
+        let frames = Frames::new(from, message_limit).keep_text(text.clone());
         let connection = Arc::new(Self {
             outgoing,
             calls: Mutex::default(),
@@ -134,12 +140,13 @@ impl Connection {
             gate: Arc::default(),
             left: AtomicBool::new(false),
             process,
+            text,
             version: OnceLock::new(),
             closed: watch::Sender::new(None),
         });
         let (reader, writer) = (CloseOnDrop::new(&connection), CloseOnDrop::new(&connection));
         tokio::spawn(write(to, queue, writer));
-        tokio::spawn(read(Frames::new(from, message_limit), reader));
+        tokio::spawn(read(frames, reader));
         connection
     }
 
@@ -259,6 +266,16 @@ impl Connection {
     /// The CLI, where it is a child of ours.
     pub fn process(&self) -> Option<&Watcher> {
         self.process.as_ref()
+    }
+
+    /// Adds to a time limit's error what came and is no message, unless it is there.
+    pub fn explain(&self, mut error: Error) -> Error {
+        if let Error::Timeout { stdout, .. } = &mut error
+            && stdout.is_empty()
+        {
+            *stdout = self.text.text();
+        }
+        error
     }
 
     /// What observers hold up the reader with.
@@ -461,6 +478,7 @@ async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, open: CloseOnDrop) {
         }
     };
     let mut closed = Closed::new(reason);
+    closed.stdout = connection.text.text();
     if let Some(process) = &connection.process {
         closed = process.diagnose(closed).await;
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::events::Ended;
+use crate::printable::printable_lines;
 use crate::process::{NotFound, SpawnError};
 use crate::turn_error::TurnError;
 use crate::turn_limits::TurnTimeout;
@@ -81,6 +82,9 @@ pub enum Error {
         what: String,
         /// How long it was given.
         after: Duration,
+        /// The last 2 KiB of what came on the stream and is no message, such as what a program prints that is
+        /// no CLI.
+        stdout: String,
         /// The end of what the CLI, which still runs, wrote to its standard error; empty when it is not a
         /// child of ours.
         stderr: String,
@@ -115,8 +119,9 @@ impl fmt::Display for Error {
             Self::SessionEnded => f.write_str("the session has ended"),
             Self::Refused { method, reason } => write!(f, "{method} failed: {reason}"),
             Self::Unsupported(what) => what.fmt(f),
-            Self::Timeout { what, after, stderr } => {
+            Self::Timeout { what, after, stdout, stderr } => {
                 write!(f, "{what} took longer than {after:?}")?;
+                write_stdout(f, stdout)?;
                 write_stderr(f, stderr)
             }
             Self::Invalid(text) => f.write_str(text),
@@ -197,13 +202,17 @@ pub struct Closed {
     pub exit_code: Option<i32>,
     /// The signal that ended the CLI.
     pub signal: Option<i32>,
+    /// The last 2 KiB of what came on the stream and is no message, such as what a program prints that is no
+    /// CLI. Of a CLI that serves on TCP, what it printed instead of its port.
+    pub stdout: String,
     /// The end of what the CLI wrote to its standard error.
     pub stderr: String,
 }
 
 impl Closed {
     pub(crate) fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), exit_code: None, signal: None, stderr: String::new() }
+        let (stdout, stderr) = (String::new(), String::new());
+        Self { reason: reason.into(), exit_code: None, signal: None, stdout, stderr }
     }
 }
 
@@ -216,6 +225,7 @@ impl fmt::Display for Closed {
         if let Some(signal) = self.signal {
             write!(f, ", signal {signal}")?;
         }
+        write_stdout(f, &self.stdout)?;
         write_stderr(f, &self.stderr)
     }
 }
@@ -224,7 +234,15 @@ impl fmt::Display for Closed {
 pub(crate) fn write_stderr(f: &mut fmt::Formatter<'_>, stderr: &str) -> fmt::Result {
     match stderr.trim() {
         "" => Ok(()),
-        stderr => write!(f, "; stderr ends with: {stderr}"),
+        stderr => write!(f, "; stderr ends with: {}", printable_lines(stderr)),
+    }
+}
+
+/// Adds what came on the stream and is no message to an error, when there is any.
+fn write_stdout(f: &mut fmt::Formatter<'_>, stdout: &str) -> fmt::Result {
+    match stdout.trim() {
+        "" => Ok(()),
+        stdout => write!(f, "; text on stdout: {}", printable_lines(stdout)),
     }
 }
 

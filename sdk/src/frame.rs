@@ -2,6 +2,8 @@
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::tail::Tail;
+
 /// The largest message taken, in bytes, unless the client says otherwise. The CLI sends several megabytes
 /// at once where tools do.
 pub(crate) const LARGEST: usize = 256 << 20;
@@ -16,6 +18,9 @@ const CHUNK: usize = 64 << 10;
 /// How much may stand before the end of a header, in bytes, before it counts as junk.
 const LONGEST_HEADER: usize = 16 << 10;
 
+/// How much is kept of what is no message, in bytes.
+pub(crate) const TEXT: usize = 2 << 10;
+
 /// How much is kept of a message that is too large, in bytes: its id and method stand there.
 const START: usize = 1 << 10;
 
@@ -28,6 +33,8 @@ pub struct Frames<R> {
     /// The largest message taken, in bytes.
     limit: usize,
     skipping: Option<Skipping>,
+    /// The end of what is no message.
+    text: Tail,
 }
 
 /// What came on the stream.
@@ -66,7 +73,13 @@ impl<R: AsyncRead + Unpin> Frames<R> {
     /// Takes messages of up to `limit` bytes.
     pub fn new(from: R, limit: usize) -> Self {
         let limit = limit.min(usize::try_from(ABSURD).unwrap_or(usize::MAX));
-        Self { from, buffer: Vec::new(), done: 0, limit, skipping: None }
+        Self { from, buffer: Vec::new(), done: 0, limit, skipping: None, text: Tail::new(TEXT) }
+    }
+
+    /// Keeps the end of what is no message there.
+    pub(crate) fn keep_text(mut self, text: Tail) -> Self {
+        self.text = text;
+        self
     }
 
     /// The next message; none at the end of the stream.
@@ -123,16 +136,26 @@ impl<R: AsyncRead + Unpin> Frames<R> {
                 return Next::More;
             };
             let start = self.done + start;
-            match content_length(header) {
+            let length = content_length(header).filter(|length| *length <= ABSURD);
+            if length.is_some() && !begins_header(header) {
+                let text = text_before_header(header);
+                self.text.push(text);
+                self.done += text.len();
+            }
+            match length {
                 Some(length) if length <= self.limit as u64 => {
                     let end = start.saturating_add(length as usize);
                     return if end <= self.buffer.len() { Next::Body(start..end) } else { Next::More };
                 }
-                Some(length) if length <= ABSURD => {
+                Some(length) => {
                     self.skipping = Some(Skipping { length, left: length, start: Some(Vec::new()) });
                 }
                 // Text instead of a header is no message of ours: the next header decides.
-                _ => tracing::warn!(bytes = header.len(), "text on the stream that is no message"),
+                None => {
+                    tracing::warn!(bytes = header.len(), "text on the stream that is no message");
+                    self.text.push(header);
+                    self.text.push(b"\n");
+                }
             }
             self.done = start;
         }
@@ -165,7 +188,13 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         let bytes = self.buffer.len() - self.done;
         if bytes > LONGEST_HEADER {
             tracing::warn!(bytes, "text on the stream that is no message");
-            self.done = self.buffer.len() - LONGEST_HEADER / 4;
+            let rest = self.buffer.len() - LONGEST_HEADER / 4;
+            self.text.push(&self.buffer[self.done..rest]);
+            self.done = rest;
+        }
+        let rest = &self.buffer[self.done..];
+        if !begins_header(rest) {
+            self.text.push_unsettled(rest);
         }
     }
 }
@@ -174,6 +203,22 @@ impl<R: AsyncRead + Unpin> Frames<R> {
 fn split_header(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     Some((&bytes[..end], end + 4))
+}
+
+/// Whether these bytes are a header block as far as they go, and not text.
+fn begins_header(bytes: &[u8]) -> bool {
+    const START: &[u8] = b"content-";
+    let known = bytes.len().min(START.len());
+    // A line that ends otherwise is no line of a header.
+    let ends_otherwise = |window: &[u8]| window[1] == b'\n' && window[0] != b'\r';
+    bytes[..known].eq_ignore_ascii_case(&START[..known]) && !bytes.windows(2).any(ends_otherwise)
+}
+
+/// What stands in a block before its header.
+fn text_before_header(block: &[u8]) -> &[u8] {
+    const NAME: &[u8] = b"content-length";
+    let name = block.windows(NAME.len()).rposition(|window| window.eq_ignore_ascii_case(NAME));
+    &block[..name.unwrap_or_default()]
 }
 
 fn content_length(header: &[u8]) -> Option<u64> {

@@ -29,6 +29,7 @@ mod json;
 mod notices;
 mod pending;
 mod permission;
+mod printable;
 mod process;
 mod repeats;
 mod reply;
@@ -42,6 +43,7 @@ mod shell;
 mod shell_routes;
 mod shell_source;
 mod system_message;
+mod tail;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token;
@@ -84,6 +86,7 @@ pub use handler::{ClientContext, HandlerContext};
 pub use hooks::{Hook, OtherHook};
 pub use notices::Notifications;
 pub use permission::{Decision, PermissionRequest};
+pub use printable::{printable, printable_lines};
 pub use process::{NotFound, SpawnError};
 pub use reply::IntoReply;
 #[cfg(feature = "testing")]

@@ -29,10 +29,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::error::Closed;
+use crate::frame;
+use crate::tail::Tail;
 pub use find::NotFound;
 use find::{Program, find};
 pub(crate) use listen::listen;
-use stderr::Tail;
 #[cfg(unix)]
 use unix as os;
 #[cfg(windows)]
@@ -166,7 +167,9 @@ pub(crate) struct Watcher {
     /// How it ended, once it has.
     exit: watch::Receiver<Option<Exit>>,
     /// The end of its stderr.
-    tail: Tail,
+    stderr: Tail,
+    /// The end of what it printed on stdout that is no message.
+    stdout: Tail,
 }
 
 /// What a platform's `start` gives; from here on `group` answers for the child.
@@ -198,11 +201,11 @@ pub(crate) fn spawn(launch: &Launch) -> Result<(Process, Input, Output), SpawnEr
         started.map_err(|source| SpawnError::Start { program: program.path.clone(), source })?;
     tracing::debug!(id, program = %program.path.display(), "started the Copilot CLI");
 
-    let tail = Tail::default();
+    let tail = Tail::new(stderr::KEPT);
     let drain = runtime.spawn(stderr::drain(stderr, tail.clone()));
     let (sender, receiver) = watch::channel(None);
     runtime.spawn(publish(id, exit, drain, sender));
-    let watcher = Watcher { id, exit: receiver, tail };
+    let watcher = Watcher { id, exit: receiver, stderr: tail, stdout: Tail::new(frame::TEXT) };
     Ok((Process { group, watcher }, stdin, stdout))
 }
 
@@ -252,7 +255,12 @@ impl Watcher {
 
     /// The last 8 KiB of the CLI's stderr.
     pub(crate) fn stderr_tail(&self) -> String {
-        self.tail.text()
+        self.stderr.text()
+    }
+
+    /// The end of what the CLI printed on stdout that is no message, for whoever reads its stdout to fill.
+    pub(crate) fn stdout(&self) -> &Tail {
+        &self.stdout
     }
 
     /// Adds to the end of the CLI's output what became of the CLI.
@@ -264,6 +272,7 @@ impl Watcher {
             closed.exit_code = exit.code;
             closed.signal = exit.signal;
         }
+        closed.stdout = self.stdout.text();
         closed.stderr = self.stderr_tail();
         closed
     }
@@ -311,6 +320,11 @@ impl Process {
 /// The last 8 KiB of the stderr of a CLI; empty where it is not a child of ours.
 pub(crate) fn stderr_tail(process: Option<&Watcher>) -> String {
     process.map(Watcher::stderr_tail).unwrap_or_default()
+}
+
+/// The last 2 KiB of what a CLI printed on stdout that is no message; empty where it is not a child of ours.
+pub(crate) fn stdout_text(process: Option<&Watcher>) -> String {
+    process.map(|process| process.stdout.text()).unwrap_or_default()
 }
 
 /// The error for a pipe that was asked for and is not there.

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::connection::{Connection, NoResult, Reply, quote};
 use crate::error::{Closed, Error, RpcError};
-use crate::process::{Watcher, stderr_tail};
+use crate::process::{Watcher, stderr_tail, stdout_text};
 use crate::unsupported::Unsupported;
 use crate::wire::{self, Wire, Writer};
 
@@ -262,7 +262,12 @@ pub(crate) async fn within<T>(
 ) -> Result<T, Error> {
     match tokio::time::timeout(limit, future).await {
         Ok(result) => result,
-        Err(_) => Err(Error::Timeout { what: what.to_owned(), after: limit, stderr: stderr_tail(process) }),
+        Err(_) => Err(Error::Timeout {
+            what: what.to_owned(),
+            after: limit,
+            stdout: stdout_text(process),
+            stderr: stderr_tail(process),
+        }),
     }
 }
 

@@ -195,7 +195,8 @@ impl ShellRun {
         if self.output.timed_out {
             let stderr = process::stderr_tail(self.session.caller().connection().process());
             let what = "the shell command".to_owned();
-            self.over = Some(Err(Error::Timeout { what, after: *limit, stderr }));
+            let stdout = process::stdout_text(self.session.caller().connection().process());
+            self.over = Some(Err(Error::Timeout { what, after: *limit, stdout, stderr }));
             return Poll::Ready(None);
         }
         self.output.timed_out = true;

@@ -65,7 +65,7 @@ impl WireLog {
 
     /// Notes why there is nothing more.
     pub(crate) fn ended(&self, closed: &Closed) {
-        let Closed { reason, exit_code, signal, stderr } = closed;
+        let Closed { reason, exit_code, signal, stderr, .. } = closed;
         let end = json!({"reason": reason, "exitCode": exit_code, "signal": signal, "stderr": stderr});
         lock(&self.0).line("server", "end", end);
     }

@@ -6,4 +6,5 @@ mod framing;
 mod handshake;
 mod limits;
 mod requests;
+mod text;
 mod unreadable;

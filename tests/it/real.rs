@@ -29,3 +29,5 @@ mod tcp;
 mod tools;
 mod turns;
 mod wire_log;
+#[cfg(unix)]
+mod wrong_program;

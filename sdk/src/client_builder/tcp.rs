@@ -57,7 +57,7 @@ impl ClientBuilder {
         let (process, stdin, stdout) = process::spawn(&self.launch)?;
         let watcher = process.watcher().clone();
         rpc::within("the start of the CLI", self.handshake, Some(&watcher), async {
-            let Ok(port) = process::listen(stdin, stdout).await else {
+            let Ok(port) = process::listen(stdin, stdout, watcher.stdout().clone()).await else {
                 let closed = Closed::new("the CLI closed its output without saying where it listens");
                 return Err(Error::Closed(watcher.diagnose(closed).await));
             };

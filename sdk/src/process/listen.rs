@@ -3,19 +3,25 @@
 use tokio::sync::oneshot;
 
 use super::{Input, Output, stderr};
+use crate::tail::Tail;
 
 /// The port that the CLI says it listens on, or an error when its stdout ends before.
 ///
-/// Its stdout is read for as long as there is any, so that it never waits for a reader. Its stdin stays
-/// open, for all that a version may make of the end.
-pub(crate) fn listen(stdin: Input, stdout: Output) -> oneshot::Receiver<u16> {
+/// Its stdout is read for as long as there is any, so that it never waits for a reader, and kept until it has
+/// said the port. Its stdin stays open, for all that a version may make of the end.
+pub(crate) fn listen(stdin: Input, stdout: Output, kept: Tail) -> oneshot::Receiver<u16> {
     let (sender, port) = oneshot::channel();
     let mut sender = Some(sender);
     let line = move |line: &str| {
         tracing::debug!(target: "copilot_session::stdout", "{line}");
+        if sender.is_some() {
+            kept.push(line.as_bytes());
+            kept.push(b"\n");
+        }
         if let Some(port) = port_in(line)
             && let Some(sender) = sender.take()
         {
+            kept.clear();
             // Whoever gave up waiting needs no port.
             let _ = sender.send(port);
         }

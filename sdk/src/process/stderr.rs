@@ -1,51 +1,11 @@
 //! What the CLI prints on stderr: its last part kept for errors, its lines logged.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::tail::Tail;
+
 /// How many bytes are kept, and the length at which a line is logged in parts.
-const KEPT: usize = 8 * 1024;
-
-/// The last bytes of a stream, shared between its reader and those who ask.
-#[derive(Clone, Default)]
-pub(super) struct Tail(Arc<Mutex<Ring>>);
-
-/// What a tail holds.
-#[derive(Default)]
-struct Ring {
-    /// The bytes, oldest first.
-    bytes: VecDeque<u8>,
-    /// Whether the start of the stream is no longer there.
-    cut: bool,
-}
-
-impl Tail {
-    /// Locks the bytes; they are whole even if a holder of the lock panicked.
-    fn lock(&self) -> MutexGuard<'_, Ring> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Appends bytes and drops the oldest ones beyond the limit.
-    pub(super) fn push(&self, bytes: &[u8]) {
-        let mut ring = self.lock();
-        ring.bytes.extend(bytes);
-        let excess = ring.bytes.len().saturating_sub(KEPT);
-        ring.cut |= excess > 0;
-        ring.bytes.drain(..excess);
-    }
-
-    /// The bytes as text; what is not UTF-8 is replaced.
-    pub(super) fn text(&self) -> String {
-        let mut ring = self.lock();
-        let cut = ring.cut;
-        let bytes = &*ring.bytes.make_contiguous();
-        // A character that lost its start would only show as a replacement mark.
-        let halves = bytes.iter().take(3).take_while(|byte| cut && **byte & 0xC0 == 0x80).count();
-        String::from_utf8_lossy(bytes.get(halves..).unwrap_or_default()).into_owned()
-    }
-}
+pub(super) const KEPT: usize = 8 * 1024;
 
 /// Reads a stream to its end into the tail and the log.
 pub(super) async fn drain(stream: impl AsyncRead + Unpin, tail: Tail) {

@@ -245,7 +245,8 @@ async fn what_is_said_can_be_neither_read_nor_forged() {
 async fn the_program_inherits_none_of_our_ends() {
     use std::os::fd::AsRawFd;
     let (process, stdin, stdout) = spawn(&sh("echo started; read line")).expect("it starts");
-    let link = |process: &str, fd: i32| fs::read_link(format!("/proc/{process}/fd/{fd}")).expect("a descriptor");
+    let link =
+        |process: &str, fd: i32| fs::read_link(format!("/proc/{process}/fd/{fd}")).expect("a descriptor");
     let watchdog = watchdog_of(&process).to_string();
     let ours = [link("self", stdin.as_raw_fd()), link("self", stdout.as_raw_fd()), link(&watchdog, 0)];
     assert_eq!(line(&mut BufReader::new(stdout)).await, "started");
@@ -258,7 +259,8 @@ async fn the_program_inherits_none_of_our_ends() {
 #[tokio::test]
 async fn each_direction_ends_by_itself() {
     // What it writes still comes when what it reads has ended.
-    let (_process, mut stdin, mut stdout) = spawn(&sh("cat; echo over; exec >&-; read line")).expect("it starts");
+    let (_process, mut stdin, mut stdout) =
+        spawn(&sh("cat; echo over; exec >&-; read line")).expect("it starts");
     stdin.write_all(b"one\n").await.expect("it reads");
     stdin.shutdown().await.expect("an end");
     let mut text = String::new();
@@ -322,18 +324,6 @@ async fn what_cannot_start_says_why() {
 #[test]
 fn without_a_runtime_there_is_an_error() {
     assert!(matches!(spawn(&sh("true")), Err(SpawnError::NoRuntime)));
-}
-
-#[test]
-fn the_tail_keeps_the_end_in_whole_characters() {
-    let tail = Tail::default();
-    tail.push(b"\x80whole");
-    assert_eq!(tail.text(), "\u{FFFD}whole");
-    tail.push("\u{20AC}".repeat(4096).as_bytes());
-    tail.push(b"end");
-    let text = tail.text();
-    assert!(text.len() <= 8192 && text.len() > 8192 - 3, "{}", text.len());
-    assert!(text.starts_with('\u{20AC}') && text.ends_with("\u{20AC}end"));
 }
 
 #[test]

@@ -58,7 +58,8 @@ async fn decide(folder: PathBuf, request: PermissionRequest, ids: String) -> Dec
 async fn an_approval_cannot_be_forged() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
-    let bash = |command: &str| Reply::tool_call("bash", json!({ "command": command, "description": "A step" }));
+    let bash =
+        |command: &str| Reply::tool_call("bash", json!({ "command": command, "description": "A step" }));
     let attack = format!("setsid '{}' > /dev/null < /dev/null", path("attack").display());
     let script = Script::replies([bash(&attack), bash("touch RAN"), Reply::text("Done.")]);
     for pipe in ["request", "outcome"] {

@@ -1,0 +1,98 @@
+//! Text that others wrote, made fit for showing to a person.
+//!
+//! A model, a server or a file may put characters into its text that move the cursor, change the direction
+//! of writing or cannot be seen. Shown as they are, they make one command look like another.
+
+use std::borrow::Cow;
+
+/// Escapes what could make a text look like another one, for showing it on one line: `\r`, `\u{1b}`.
+///
+/// These are control characters, line breaks and tabs among them, characters that change the direction of
+/// writing, and characters that cannot be seen, such as a zero-width space. All else stays as it is, the
+/// backslash too. For text of several lines see [`printable_lines`].
+pub fn printable(text: &str) -> Cow<'_, str> {
+    escaped(text, is_deceptive)
+}
+
+/// Escapes as [`printable`] does, and keeps line feeds, a carriage return before one, and tabs: for showing
+/// text that may have several lines, such as a plan or a message.
+pub fn printable_lines(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|letter| is_deceptive(letter) && !is_layout(letter)) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.split('\n').map(|line| match line.strip_suffix('\r') {
+        Some(line) => escaped(line, is_deceptive_in_line) + "\r",
+        None => escaped(line, is_deceptive_in_line),
+    });
+    Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
+}
+
+fn escaped(text: &str, is_escaped: fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        match is_escaped(letter) {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+fn is_deceptive_in_line(letter: char) -> bool {
+    letter != '\t' && is_deceptive(letter)
+}
+
+fn is_layout(letter: char) -> bool {
+    matches!(letter, '\n' | '\t')
+}
+
+fn is_deceptive(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            // Soft hyphen, combining grapheme joiner, Arabic letter mark, Hangul and Mongolian fillers.
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            // Zero-width characters and marks of direction; line and paragraph separators; embeddings,
+            // overrides; word joiner, invisible operators, isolates and what stood for them before.
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            // Shorthand and musical format controls; tags, and variation selectors that carry hidden text.
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What must not reach a screen: one of each kind.
+    const DECEPTIVE: &str = "\0\u{7}\u{8}\t\n\r\u{1b}\u{7f}\u{85}\u{9b}\u{ad}\u{61c}\u{200b}\u{200d}\u{200e}\u{200f}\
+        \u{2028}\u{2029}\u{202a}\u{202e}\u{2060}\u{2066}\u{2069}\u{feff}\u{fffb}\u{e0041}\u{e0100}";
+
+    #[test]
+    fn one_line() {
+        for letter in DECEPTIVE.chars() {
+            let text = format!("a{letter}b");
+            let shown = printable(&text);
+            assert_eq!(shown, format!("a{}b", letter.escape_default()));
+        }
+        assert_eq!(printable("rm -rf /\r\u{1b}[2Kls"), "rm -rf /\\r\\u{1b}[2Kls");
+        for plain in ["", "ls -l", "größe", "日本語", "a\\b", "`id`"] {
+            assert!(matches!(printable(plain), Cow::Borrowed(shown) if shown == plain), "{plain}");
+        }
+    }
+
+    #[test]
+    fn several_lines() {
+        assert_eq!(printable_lines("a\n\tb\r\nc\rd\n"), "a\n\tb\r\nc\\rd\n");
+        assert!(matches!(printable_lines("a\n\tb"), Cow::Borrowed(_)));
+        for letter in DECEPTIVE.chars().filter(|letter| !is_layout(*letter)) {
+            assert_eq!(
+                printable_lines(&format!("a{letter}b\nc")),
+                format!("a{}b\nc", letter.escape_default())
+            );
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Text on the stream that is no message: it stands in the error of a connection that did not come about, or ended.
+
+use copilot_session::testing::FakeCli;
+use copilot_session::{Client, Error};
+use tokio::io::{AsyncWriteExt, duplex};
+
+use crate::rig::Rig;
+
+/// A greeting on streams of one's own, to a peer that sends only this, and stays.
+async fn greeting(text: &[u8]) -> Error {
+    let (from, mut peer) = duplex(1);
+    let (to, _their_end) = duplex(1 << 16);
+    let speak = async {
+        peer.write_all(text).await.expect("it is read");
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        result = Client::builder().connect(from, to) => result.expect_err("no CLI"),
+        () = speak => unreachable!("it stays for ever"),
+    }
+}
+
+/// What does not answer the greeting is shown with what it said instead.
+#[tokio::test(start_paused = true)]
+async fn of_a_greeting_without_an_answer() {
+    for (text, shown) in [
+        (&b"Host key verification failed.\n"[..], "Host key verification failed.\n"),
+        (b"one\r\n\r\ntwo\r\n\r\nthree", "one\ntwo\nthree"),
+        (b"Content-Length: many\r\n\r\n{}", "Content-Length: many\n{}"),
+        // The beginning of a message is no text.
+        (b"Content-Length: 30\r\n\r\n{\"jsonrpc\"", ""),
+        (b"Content-Len", ""),
+        (b"", ""),
+    ] {
+        let error = greeting(text).await;
+        let Error::Timeout { stdout, .. } = &error else { panic!("not late: {error:?}") };
+        assert_eq!(stdout, shown);
+    }
+}
+
+/// Text among messages is kept, and the messages are not.
+#[tokio::test(start_paused = true)]
+async fn among_messages() {
+    for fake in [FakeCli::start(), FakeCli::narrow()] {
+        let rig = Rig::on(fake, |session| session.deny_all()).await;
+        rig.fake.raw("a warning\n");
+        rig.client.ping("Still there?").await.expect("an answer");
+        rig.fake.raw("no header at all\r\n\r\n");
+        rig.client.ping("Still there?").await.expect("an answer");
+        rig.fake.raw("last words");
+        rig.fake.hang_up();
+        let closed = rig.client.closed().await;
+        assert_eq!(closed.stdout, "a warning\nno header at all\nlast words");
+        assert!(
+            closed
+                .to_string()
+                .ends_with("; stdout has, beside messages: a warning\nno header at all\nlast words")
+        );
+    }
+}
