@@ -1,6 +1,7 @@
 //! `cargo xtask cli`: installs a version of the Copilot CLI into the user's cache.
 
 mod script;
+mod sum;
 
 use std::env;
 use std::fs::{self, File, TryLockError};
@@ -78,7 +79,7 @@ pub struct Installed {
 pub fn install_any(version: &str) -> Result<Installed> {
     check_version(version)?;
     let binary = |program| Installed { program, node: None };
-    if let Some(program) = installed(version) {
+    if let Some(program) = installed(version)? {
         return Ok(binary(program));
     }
     if let Some(script) = script::installed(version)? {
@@ -102,25 +103,38 @@ fn has_binary(version: &str) -> Result<bool> {
     Ok(published.iter().any(|other| other == version))
 }
 
-/// The binary of a version, when it is installed.
-pub fn installed(version: &str) -> Option<PathBuf> {
-    let platform = platform::current().ok()?;
-    let folder = paths::cli_cache().ok()?.join(version).join(platform);
-    // A folder gets its name only when it is complete, so its being there is enough.
-    binary_of(&folder).ok()
+/// The binary of a version, when it is installed. One that was changed since is an error.
+fn installed(version: &str) -> Result<Option<PathBuf>> {
+    intact(&paths::cli_cache()?.join(version).join(platform::current()?), binary_of)
+}
+
+/// The program in a package of the cache, when the package is there and is known to be as it was installed.
+fn intact(package: &Path, program: Find) -> Result<Option<PathBuf>> {
+    // A folder gets its name only when it is complete.
+    let Ok(program) = program(package) else { return Ok(None) };
+    Ok(sum::check(package)?.then_some(program))
+}
+
+/// Finds the program in a package.
+type Find = fn(&Path) -> Result<PathBuf>;
+
+/// A package that npm brought into a temporary folder.
+struct Fetched {
+    folder: PathBuf,
+    integrity: Option<String>,
 }
 
 /// The binary of a version, which is installed first when it is not there yet.
 pub fn install(version: &str) -> Result<PathBuf> {
     check_version(version)?;
     let platform = platform::current()?;
-    if let Some(binary) = installed(version) {
+    if let Some(binary) = installed(version)? {
         return Ok(binary);
     }
     let target = paths::cli_cache()?.join(version).join(platform);
     let binary = cached(&target, binary_of, |temp| {
         let package = download(platform, version, temp)?;
-        verify(Command::new(binary_of(&package)?), version, temp)?;
+        verify(Command::new(binary_of(&package.folder)?), version, temp)?;
         Ok(package)
     })?;
     eprintln!("Installed Copilot CLI {version}");
@@ -128,25 +142,26 @@ pub fn install(version: &str) -> Result<PathBuf> {
 }
 
 /// Puts a package into the cache, unless it is there, and gives the program that is looked for in it.
-fn cached(
-    target: &Path,
-    program: fn(&Path) -> Result<PathBuf>,
-    fetch: impl FnOnce(&TempDir) -> Result<PathBuf>,
-) -> Result<PathBuf> {
+fn cached(target: &Path, program: Find, fetch: impl FnOnce(&TempDir) -> Result<Fetched>) -> Result<PathBuf> {
     let cache = paths::cli_cache()?;
     fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
     let _lock = lock(&cache)?;
     remove_stale(&cache);
     // Another run may have installed it while this one waited for the lock.
-    if let Ok(program) = program(target) {
+    if let Some(program) = intact(target, program)? {
         return Ok(program);
+    }
+    if target.exists() {
+        eprintln!("There is no checksum of {}, so it is installed again", target.display());
     }
     let temp = tempfile::Builder::new()
         .prefix(TEMP_PREFIX)
         .tempdir_in(&cache)
         .with_context(|| format!("cannot write to {}", cache.display()))?;
     let package = fetch(&temp)?;
-    move_into_place(&package, target)?;
+    sum::forget(target);
+    move_into_place(&package.folder, target)?;
+    sum::keep(target, package.integrity)?;
     program(target)
 }
 
@@ -159,12 +174,12 @@ pub struct Borrowed {
 /// The binary of a version, or its script, for a look at its package: the installed one, or one that is not kept.
 pub fn borrow(version: &str) -> Result<Borrowed> {
     check_version(version)?;
-    if let Some(program) = installed(version) {
+    if let Some(program) = installed(version)? {
         return Ok(Borrowed { program, _temp: None });
     }
     let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
     let program = if has_binary(version)? || !script::is_published(version)? {
-        let binary = binary_of(&download(platform::current()?, version, &temp)?)?;
+        let binary = binary_of(&download(platform::current()?, version, &temp)?.folder)?;
         verify(Command::new(&binary), version, &temp)?;
         binary
     } else {
@@ -207,8 +222,8 @@ fn remove_stale(cache: &Path) {
     }
 }
 
-/// Brings the package down into a temporary folder and gives the folder it is in.
-fn download(platform: &str, version: &str, temp: &TempDir) -> Result<PathBuf> {
+/// Brings the package of a platform into a temporary folder.
+fn download(platform: &str, version: &str, temp: &TempDir) -> Result<Fetched> {
     let package = platform::package(platform);
     let spec = format!("{package}@{version}");
     let explain = |error: anyhow::Error| match error.downcast_ref::<npm::Failure>() {
@@ -216,12 +231,17 @@ fn download(platform: &str, version: &str, temp: &TempDir) -> Result<PathBuf> {
         _ => error.context(format!("cannot install {spec}")),
     };
     eprintln!("Installing Copilot CLI {version} for {platform} with npm");
-    let size = npm::unpacked_size(&spec).map_err(explain)?;
-    let mut progress = Progress::of_folder(temp.path(), size);
-    let result = npm::install(&spec, temp.path(), || progress.tick());
+    fetch_package(&package, &spec, temp).map_err(explain)
+}
+
+/// Brings a package into a temporary folder.
+fn fetch_package(package: &str, spec: &str, temp: &TempDir) -> Result<Fetched> {
+    let npm::Archive { unpacked_size, integrity } = npm::archive(spec)?;
+    let mut progress = Progress::of_folder(temp.path(), unpacked_size);
+    let result = npm::install(spec, temp.path(), || progress.tick());
     progress.finish();
-    result.map_err(explain)?;
-    Ok(temp.path().join("node_modules").join(package))
+    result?;
+    Ok(Fetched { folder: temp.path().join("node_modules").join(package), integrity })
 }
 
 /// Says what there is instead of a version that npm does not find.
@@ -322,7 +342,7 @@ fn move_into_place(package: &Path, target: &Path) -> Result<()> {
         fs::create_dir_all(parent).with_context(failed)?;
     }
     if target.exists() {
-        // It is there but has no usable binary, or this run would have ended long before.
+        // It is there but has no usable binary or no checksum, or this run would have ended long before.
         fs::remove_dir_all(target).with_context(failed)?;
     }
     fs::rename(package, target).with_context(failed)
@@ -351,6 +371,22 @@ mod tests {
         assert!(names_version(answer, "1.0.102"));
         assert!(!names_version(answer, "1.0.10"));
         assert!(!names_version("GitHub Copilot CLI 1.0.84-4.", "1.0.84"));
+    }
+
+    #[test]
+    fn only_what_is_as_it_was_installed_is_run() -> Result<()> {
+        let cache = tempfile::tempdir()?;
+        let package = cache.path().join("linux-x64");
+        assert_eq!(intact(&package, binary_of)?, None, "there is nothing");
+        fs::create_dir(&package)?;
+        fs::write(package.join("package.json"), r#"{"bin": "copilot"}"#)?;
+        fs::write(package.join("copilot"), "the program")?;
+        assert_eq!(intact(&package, binary_of)?, None, "no checksum was kept");
+        sum::keep(&package, None)?;
+        assert_eq!(intact(&package, binary_of)?, Some(package.join("copilot")));
+        fs::write(package.join("copilot"), "another one")?;
+        assert!(intact(&package, binary_of).is_err(), "it was changed");
+        Ok(())
     }
 
     #[test]

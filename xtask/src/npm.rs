@@ -120,10 +120,21 @@ pub fn install(spec: &str, folder: &Path, mut tick: impl FnMut()) -> Result<()> 
     Ok(())
 }
 
-/// The size of a package once unpacked, when the registry tells it.
-pub fn unpacked_size(spec: &str) -> Result<Option<u64>> {
-    let answer = view(spec, "dist.unpackedSize")?;
-    Ok(answer.as_u64())
+/// What the registry tells of a package's archive.
+pub struct Archive {
+    /// The size of the package once unpacked, in bytes.
+    pub unpacked_size: Option<u64>,
+    /// The checksum, which `install` compares.
+    pub integrity: Option<String>,
+}
+
+/// What the registry tells of a package's archive.
+pub fn archive(spec: &str) -> Result<Archive> {
+    let answer = view(spec, "dist")?;
+    Ok(Archive {
+        unpacked_size: answer["unpackedSize"].as_u64(),
+        integrity: answer["integrity"].as_str().map(str::to_owned),
+    })
 }
 
 /// The version that is installed when none is named.

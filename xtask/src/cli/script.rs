@@ -7,17 +7,17 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use tempfile::TempDir;
 
-use super::{Installed, PACKAGE, cached, published, verify};
-use crate::progress::Progress;
-use crate::{npm, paths, platform};
+use super::{Fetched, Installed, PACKAGE, cached, intact, published, verify};
+use crate::{paths, platform};
 
 /// The Node that runs scripts. The oldest that all of them take is 24, as they say themselves.
 const NODE: &str = "24.9.0";
 
-/// The script of a version and its Node, when both are installed.
+/// The script of a version and its Node, when both are installed. One that was changed since is an error.
 pub fn installed(version: &str) -> Result<Option<Installed>> {
-    let (script, node) = (script_of(&folder(version)?), node_of(&node_folder()?));
-    Ok(script.and_then(|script| Ok(with_node(script, &node?))).ok())
+    let Some(script) = intact(&folder(version)?, script_of)? else { return Ok(None) };
+    let node = intact(&node_folder()?, node_of)?;
+    Ok(node.map(|node| with_node(script, &node)))
 }
 
 /// The script of a version and its Node, installed first where they are not there yet.
@@ -27,7 +27,7 @@ pub fn install(version: &str) -> Result<Installed> {
         eprintln!("Installing Copilot CLI {version} with npm, as a script");
         let package = fetch_package(PACKAGE, version, temp)?;
         let mut command = Command::new(&node);
-        command.arg(script_of(&package)?);
+        command.arg(script_of(&package.folder)?);
         verify(command, version, temp)?;
         Ok(package)
     })?;
@@ -42,7 +42,7 @@ pub fn is_published(version: &str) -> Result<bool> {
 /// Brings the package of a version into a temporary folder, and gives the script in it.
 pub fn fetch(version: &str, temp: &TempDir) -> Result<PathBuf> {
     eprintln!("Fetching Copilot CLI {version} with npm, as a script");
-    let script = script_of(&fetch_package(PACKAGE, version, temp)?);
+    let script = script_of(&fetch_package(PACKAGE, version, temp)?.folder);
     script.map_err(|_| {
         anyhow!("npm has neither a binary of Copilot CLI {version} for this platform nor a script")
     })
@@ -59,15 +59,9 @@ fn install_node() -> Result<PathBuf> {
     })
 }
 
-fn fetch_package(package: &str, version: &str, temp: &TempDir) -> Result<PathBuf> {
+fn fetch_package(package: &str, version: &str, temp: &TempDir) -> Result<Fetched> {
     let spec = format!("{package}@{version}");
-    let failed = || format!("cannot install {spec}");
-    let size = npm::unpacked_size(&spec).with_context(failed)?;
-    let mut progress = Progress::of_folder(temp.path(), size);
-    let result = npm::install(&spec, temp.path(), || progress.tick());
-    progress.finish();
-    result.with_context(failed)?;
-    Ok(temp.path().join("node_modules").join(package))
+    super::fetch_package(package, &spec, temp).with_context(|| format!("cannot install {spec}"))
 }
 
 fn with_node(program: PathBuf, node: &Path) -> Installed {
