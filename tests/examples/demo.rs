@@ -5,7 +5,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anstream::{print, println};
 use clap::Parser;
@@ -30,6 +30,13 @@ struct Options {
     /// Uses your own Copilot login.
     #[arg(long, conflicts_with = "provider_url")]
     login: bool,
+}
+
+impl Options {
+    /// Whether the model is the one that plays a script.
+    fn is_scripted(&self) -> bool {
+        self.provider_url.is_none() && !self.login
+    }
 }
 
 const NOTE: anstyle::Style = anstyle::Style::new().dimmed();
@@ -66,18 +73,26 @@ async fn demo(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let client = start(&options, cli_path(), folder.path()).await?;
     line!(HEAD, "Copilot CLI {} is up", client.version());
+    if options.is_scripted() {
+        line!(NOTE, "the model is played from a script on this machine; all else is real");
+    }
 
     let session = open(&client, &options, &script, folder.path()).await?;
     line!(NOTE, "session {}", session.id());
 
     line!(HEAD, "\n> Do I need an umbrella in Oslo? Then clean up.");
+    let asked = Instant::now();
     let mut turn = session.prompt("Do I need an umbrella in Oslo? Ask the weather tool. Then delete the file notes.txt with the shell.").await?;
+    let mut streamed = false;
     while let Some(event) = turn.next().await {
+        streamed |= matches!(event.data(), SessionEventData::AssistantMessageDelta(_));
         show(&event)?;
     }
     let answer = turn.await?;
-    line!(HEAD, "\n\nThe answer, whole:");
-    println!("{}", answer.text());
+    if !streamed {
+        print!("{}", answer.text());
+    }
+    line!(NOTE, "\n\nthe turn took {:.1?}", asked.elapsed());
     let kept = folder.path().join("notes.txt").exists();
     line!(GOOD, "notes.txt is {}", if kept { "still there: the decision held" } else { "gone" });
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::{cargo, cli};
+use crate::{cargo, cli, paths};
 
 const URL_VARIABLE: &str = "COPILOT_DEMO_PROVIDER_URL";
 const MODEL_VARIABLE: &str = "COPILOT_DEMO_MODEL";
@@ -33,9 +33,11 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     let model = Model::of(args, |name| env::var(name).ok().filter(|value| !value.is_empty()))?;
+    println!("A turn of the real Copilot CLI, with {}.", model.in_words());
     let chosen = cli::choose(args.cli.as_deref())?;
-    let mut command = cargo::command("run");
-    command.args(["--quiet", "--package", "copilot-session-tests", "--example", "demo", "--"]);
+    println!("Building the SDK and the demo, which takes some minutes the first time.");
+    let mut command = Command::new(cargo::example("demo", &[])?);
+    command.current_dir(paths::repo_root());
     model.apply(&mut command);
     command.env(cli::PATH_VARIABLE, chosen);
     cargo::run(&mut command, "the demo failed")
@@ -69,6 +71,20 @@ impl Model {
             bail!("the provider's model is not named; give --model or {MODEL_VARIABLE}");
         };
         Ok(Self::Provider { url, model, key: or(&args.api_key, KEY_VARIABLE) })
+    }
+
+    /// What answers, for a person.
+    fn in_words(&self) -> String {
+        match self {
+            Self::Script => {
+                "a model that is played from a script on this machine: it needs no login and answers the same \
+                 each time"
+                    .to_owned()
+            }
+            Self::Provider { url, model, .. } => format!("the model {model} at {url}"),
+            Self::Login { model: Some(model) } => format!("your own login and the model {model}"),
+            Self::Login { model: None } => "your own login".to_owned(),
+        }
     }
 
     /// Tells the demo; the key goes by the environment, since everyone on a machine can read command lines.
