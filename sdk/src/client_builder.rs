@@ -221,8 +221,8 @@ impl ClientBuilder {
     /// [`handshake_limit`](Self::handshake_limit) says.
     ///
     /// The CLI ends with this client, and when this program ends without dropping it, as when it is killed. On
-    /// Unix a shell (`/bin/sh`), about 1 MB of memory, sees to that: it asks the CLI to end (SIGTERM) and kills
-    /// it 2 s later. Where there is no shell a dropped CLI is killed at once, and only the end of its input
+    /// Unix a second process, a shell (`/bin/sh`), sees to that: it asks the CLI to end (SIGTERM) and kills it
+    /// 2 s later. Where there is no shell a dropped CLI is killed at once, and only the end of its input
     /// tells it that this program is gone. On Windows the system kills it at once.
     ///
     /// Only this program can speak to the CLI, and only the CLI to this program: on Unix by sockets, which,

@@ -46,7 +46,7 @@
 //! ```
 //!
 //! The fake does by itself what it takes to greet a client, to open and leave sessions, to take prompts and
-//! answers. It answers nothing else: a method that it was not told about gets the error -32601, and the
+//! answers, and to end what an abort ends. It answers nothing else: a method that it was not told about gets the error -32601, and the
 //! test panics when it drops the fake, or at [`FakeCli::finish`], which also panics for prompts and answers
 //! that are left.
 //!
@@ -65,8 +65,8 @@
 //! What has a type, by the methods in [`methods`](crate::methods), is checked against it. Each of these
 //! functions has a sister, `on_raw` and so on, that takes the method's name and JSON as it is.
 //!
-//! Nothing waits for ever: after three minutes the fake hangs up, which fails what the client waits for, and
-//! a wait of the fake panics after half of that time and says what had come instead. Both grow with
+//! Nothing waits for ever: after three minutes the fake hangs up, which fails what the client waits for with an
+//! error that says so and names the turns that were begun and not ended, and a wait of the fake panics after half of that time and says what had come instead. Both grow with
 //! [`lives`](FakeCli::lives), for handlers that are given longer. Under tokio's paused time both happen as soon
 //! as every task waits.
 

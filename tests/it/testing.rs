@@ -1,5 +1,6 @@
 //! The fake CLI that users of the crate have for their tests.
 
+mod aborts;
 mod faults;
 mod program;
 mod recordings;

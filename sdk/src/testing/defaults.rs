@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{RawAnswer, error};
+use super::{RawAnswer, error, events};
 
 /// The answer of this version to a request; none for one that only a test can answer. `number` is a new
 /// number at every call.
@@ -51,6 +51,33 @@ pub(super) fn answer(
         | "session.permissions.pendingRequests" => return Some(Err(unknown(method))),
         _ => return None,
     }))
+}
+
+/// What comes of an abort of a turn, around the answer to it.
+pub(super) struct EndByAbort {
+    pub before: Vec<Value>,
+    pub after: Vec<Value>,
+    /// Whether the prompts that wait are dropped. Else the next one begins.
+    pub drops_queue: bool,
+}
+
+/// What this version does to a turn that is aborted, when prompts wait or none does.
+pub(super) fn end_by_abort(version: &str, waits: bool) -> EndByAbort {
+    let reason = if is_from(version, [1, 0, 65]) { "user_initiated" } else { "user initiated" };
+    let abort = events::event("abort", json!({"reason": reason}));
+    if is_from(version, [1, 0, 81]) {
+        let queue = events::ephemeral("pending_messages.modified", json!({}));
+        let before = vec![abort, queue, events::turn_end()];
+        let after = vec![events::ephemeral("assistant.idle", json!({"aborted": true})), events::aborted()];
+        return EndByAbort { before, after, drops_queue: true };
+    }
+    let info = json!({"infoType": "cancellation", "message": "Operation cancelled by user"});
+    let marked = if is_from(version, [1, 0, 40]) { json!({"aborted": true}) } else { json!({}) };
+    let mut after = vec![abort, events::ephemeral("session.info", info)];
+    if !waits {
+        after.push(events::ephemeral("session.idle", marked));
+    }
+    EndByAbort { before: Vec::new(), after, drops_queue: false }
 }
 
 /// What the CLI says to a method that it does not know.

@@ -13,6 +13,13 @@ pub fn event(kind: &str, data: Value) -> Value {
     json!({"type": kind, "data": data})
 }
 
+/// The same of an event that is not kept.
+pub(super) fn ephemeral(kind: &str, data: Value) -> Value {
+    let mut event = event(kind, data);
+    event["ephemeral"] = true.into();
+    event
+}
+
 /// The agent takes up the prompt of this id.
 pub fn user_message(message_id: &str) -> Value {
     event("user.message", json!({"content": "a prompt", "messageId": message_id}))
@@ -20,9 +27,7 @@ pub fn user_message(message_id: &str) -> Value {
 
 /// A piece of the agent's message.
 pub fn delta(text: &str) -> Value {
-    let mut event = event("assistant.message_delta", json!({"messageId": "answer", "deltaContent": text}));
-    event["ephemeral"] = true.into();
-    event
+    ephemeral("assistant.message_delta", json!({"messageId": "answer", "deltaContent": text}))
 }
 
 /// A message of the agent.
@@ -39,9 +44,7 @@ pub fn failure(kind: &str, message: &str) -> Value {
 
 /// The agent rests.
 pub fn idle() -> Value {
-    let mut event = event("session.idle", json!({"mode": "interactive"}));
-    event["ephemeral"] = true.into();
-    event
+    ephemeral("session.idle", json!({"mode": "interactive"}))
 }
 
 /// The agent rests since it was told to stop.

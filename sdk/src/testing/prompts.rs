@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use serde_json::Value;
 
 use super::shared::Shared;
-use super::{FakeCli, events};
+use super::{FakeCli, defaults, events};
 
-/// A prompt that was taken, and of which nothing has come yet.
+/// A prompt that was taken.
+#[derive(Clone)]
 struct Prompt {
     session_id: String,
     message_id: String,
@@ -17,15 +18,43 @@ struct Prompt {
 /// Prompts wait for turns, or turns for prompts: one of the two is always empty.
 #[derive(Default)]
 pub(super) struct Prompts {
+    /// Those of which nothing has come yet.
     waiting: VecDeque<Prompt>,
     turns: VecDeque<Vec<Value>>,
+    /// Those that the agent works on.
+    begun: Vec<Prompt>,
 }
 
 impl Prompts {
-    /// The oldest prompt of a session that waits.
-    fn take(&mut self, session_id: &str) -> Option<Prompt> {
+    /// Begins the turn of the oldest prompt of a session that waits.
+    fn begin(&mut self, session_id: &str) -> Option<Prompt> {
         let oldest = self.waiting.iter().position(|prompt| prompt.session_id == session_id)?;
-        self.waiting.remove(oldest)
+        let prompt = self.waiting.remove(oldest)?;
+        self.begun.push(prompt.clone());
+        Some(prompt)
+    }
+
+    /// Ends what was begun in a session.
+    fn end(&mut self, session_id: &str) {
+        self.begun.retain(|prompt| prompt.session_id != session_id);
+    }
+
+    /// Whether a prompt of a session waits.
+    fn waits(&self, session_id: &str) -> bool {
+        self.waiting.iter().any(|prompt| prompt.session_id == session_id)
+    }
+
+    /// Whether the agent works on a prompt of a session.
+    fn works(&self, session_id: &str) -> bool {
+        self.begun.iter().any(|prompt| prompt.session_id == session_id)
+    }
+
+    /// The turns that were begun and not ended, in words.
+    pub fn open(&self) -> Vec<String> {
+        let begun = self.begun.iter();
+        begun
+            .map(|prompt| format!("the turn of the prompt {} was begun and not ended", prompt.content))
+            .collect()
     }
 
     /// What is left on either side, in words.
@@ -44,10 +73,16 @@ impl Prompts {
     /// Leaves out the prompt that a test speaks of itself, by an event that takes it up, and those of an
     /// agent that was told to stop.
     fn spoken_of(&mut self, session_id: &str, event: &Value) {
-        let stopped = event["type"] == "session.idle" && event["data"]["aborted"] == true;
+        let rests = event["type"] == "session.idle";
+        let stopped = rests && event["data"]["aborted"] == true;
         let begins = |prompt: &Prompt| {
             event["type"] == "user.message" && event["data"]["messageId"] == prompt.message_id.as_str()
         };
+        if rests {
+            self.end(session_id);
+        }
+        let of_session = self.waiting.iter().filter(|prompt| prompt.session_id == session_id);
+        self.begun.extend(of_session.filter(|prompt| begins(prompt)).cloned());
         self.waiting.retain(|prompt| prompt.session_id != session_id || !(stopped || begins(prompt)));
     }
 }
@@ -75,12 +110,13 @@ impl FakeCli {
 
     /// Waits for a prompt of this session of which nothing has come yet, and takes it up: the agent begins
     /// to work on it, by `user.message` and `assistant.turn_start`. What it does then is up to the test, until
-    /// [`end_turn`](Self::end_turn).
+    /// [`end_turn`](Self::end_turn), or until the client aborts it: then it ends by itself, as it does on a CLI
+    /// of the fake's version.
     ///
     /// # Panics
     /// When there is none in half of the fake's life.
     pub async fn begin_turn(&self, session_id: &str) {
-        let taken = self.0.find_prompt(|prompts| prompts.take(session_id)).await;
+        let taken = self.0.find_prompt(|prompts| prompts.begin(session_id)).await;
         self.0.take_up(&taken.unwrap_or_else(|missing| panic!("{missing}")));
         self.0.emit(session_id, events::turn_start());
     }
@@ -93,6 +129,7 @@ impl FakeCli {
     pub fn end_turn(&self, session_id: &str, text: &str) {
         let id = self.answer_id();
         let said = events::said(&id, text);
+        self.0.prompts.send_modify(|prompts| prompts.end(session_id));
         for event in said.chain([events::turn_end(), events::idle()]) {
             self.0.emit(session_id, event);
         }
@@ -134,6 +171,31 @@ impl Shared {
                 Some(turn) => self.play_turn(&prompt, turn),
                 None => prompts.waiting.push_back(prompt),
             }
+        });
+    }
+
+    /// Answers an abort, and ends what the agent does.
+    pub fn take_abort(&self, id: Value, params: &Value, result: Value) {
+        let session_id = params["sessionId"].as_str().unwrap_or_default();
+        self.prompts.send_modify(|prompts| {
+            // A CLI takes a prompt up at once when it has nothing else to do.
+            if !prompts.works(session_id)
+                && let Some(prompt) = prompts.begin(session_id)
+            {
+                self.take_up(&prompt);
+                self.emit(session_id, events::turn_start());
+            }
+            if !prompts.works(session_id) {
+                return self.answer_as(id, Ok(result));
+            }
+            prompts.end(session_id);
+            let end = defaults::end_by_abort(&self.version, prompts.waits(session_id));
+            if end.drops_queue {
+                prompts.waiting.retain(|prompt| prompt.session_id != session_id);
+            }
+            end.before.into_iter().for_each(|event| self.emit(session_id, event));
+            self.answer_as(id, Ok(result));
+            end.after.into_iter().for_each(|event| self.emit(session_id, event));
         });
     }
 

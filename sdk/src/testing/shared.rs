@@ -220,6 +220,9 @@ impl Shared {
     fn finish_call(&self, id: Value, method: &str, params: &Value, answer: RawAnswer) {
         match (method, answer) {
             ("session.send", Ok(result)) => self.take_prompt(id, params, result),
+            ("session.abort", Ok(result)) if result["success"] != false => {
+                self.take_abort(id, params, result)
+            }
             (_, answer) => self.answer_as(id, answer),
         }
     }
@@ -250,8 +253,13 @@ impl Shared {
 
     /// What had happened, for the text of a panic.
     pub fn story(&self) -> String {
-        let left = self.prompts.borrow().left();
-        left.into_iter().chain([self.log.borrow().story()]).collect::<Vec<_>>().join("; ")
+        self.open().into_iter().chain([self.log.borrow().story()]).collect::<Vec<_>>().join("; ")
+    }
+
+    /// What was left of prompts, answers and turns, in words.
+    fn open(&self) -> Vec<String> {
+        let prompts = self.prompts.borrow();
+        prompts.left().into_iter().chain(prompts.open()).collect()
     }
 }
 
@@ -275,7 +283,11 @@ pub(super) async fn found<S, T>(state: &watch::Sender<S>, mut find: impl FnMut(&
 async fn expire(shared: Weak<Shared>, limit: Duration) {
     tokio::time::sleep(limit).await;
     if let Some(shared) = shared.upgrade() {
-        shared.fail(format!("the fake CLI hung up after {limit:?}, when the test was not over"));
+        let why = format!("the fake CLI hung up after {limit:?}, when the test was not over");
+        shared.fail(why.clone());
+        // Text that is no message stands in the client's error, which else knew of the end of the stream only.
+        let text = [why].into_iter().chain(shared.open()).collect::<Vec<_>>().join("; ");
+        shared.queue(Outgoing::Bytes(text.into_bytes()));
         shared.queue(Outgoing::HangUp);
     }
 }
