@@ -31,6 +31,7 @@ mod pending;
 mod permission;
 mod printable;
 mod process;
+mod prompts;
 mod repeats;
 mod reply;
 mod rpc;
@@ -54,6 +55,7 @@ pub mod transcript;
 mod turn;
 mod turn_error;
 mod turn_limits;
+mod turn_tracker;
 mod unsupported;
 mod versions;
 mod wire_log;
@@ -112,3 +114,6 @@ pub mod python {}
 
 #[doc = include_str!("../docs/versions.md")]
 pub mod cli_versions {}
+
+#[doc = include_str!("../docs/turns.md")]
+pub mod turns {}

@@ -16,14 +16,16 @@ use crate::event::SessionEvent;
 use crate::events::{Events, Subscription};
 use crate::json;
 use crate::methods;
+use crate::prompts::{Prompt, Prompts};
 use crate::rpc::{self, ANSWER};
 use crate::session_rpc::SessionRpc;
 use crate::session_state::SessionState;
 use crate::shell::Shell;
 use crate::tool::{self, Tool};
 use crate::turn::Turn;
+use crate::turn_tracker::Tracker;
 use crate::types::{
-    LogRequest, ModelSwitchToRequest, ModelSwitchToResult, SendRequest, SendResult, SessionResumeResult,
+    LogRequest, ModelSwitchToRequest, ModelSwitchToResult, SendRequest, SessionResumeResult,
     ShellExitNotification, ShellOutputNotification, UiElicitationRequest, UiElicitationResponse,
 };
 use crate::unsupported::Unsupported;
@@ -48,6 +50,7 @@ struct Inner {
     state: Arc<SessionState>,
     opened: SessionResumeResult,
     connected: AtomicBool,
+    prompts: Arc<Prompts>,
 }
 
 impl Session {
@@ -56,7 +59,8 @@ impl Session {
         state: Arc<SessionState>,
         opened: SessionResumeResult,
     ) -> Self {
-        Self(Arc::new(Inner { client, state, opened, connected: AtomicBool::new(true) }))
+        let connected = AtomicBool::new(true);
+        Self(Arc::new(Inner { client, state, opened, connected, prompts: Arc::default() }))
     }
 
     /// The session's id.
@@ -91,9 +95,9 @@ impl Session {
         // From before the request is written, so that nothing of the turn is missed.
         let events = self.0.state.subscribe_from_now();
         let started = Instant::now();
-        let sent = self.submit(prompt.into()).await?;
-        let client = Arc::downgrade(&self.0.client);
-        Ok(Turn::new(events, sent.message_id, self.0.state.versions(), started, client))
+        let prompt = self.submit(prompt.into()).await?;
+        let tracker = Tracker::new(prompt, Arc::clone(&self.0.prompts), self.0.state.versions());
+        Ok(Turn::new(events, tracker, started, Arc::downgrade(&self.0.client)))
     }
 
     /// Sends a prompt (`session.send`) and gives its message id, without waiting for an answer. Waits
@@ -102,7 +106,7 @@ impl Session {
     /// # Errors
     /// As any call.
     pub async fn send(&self, prompt: impl Into<SendRequest>) -> Result<String, Error> {
-        Ok(self.submit(prompt.into()).await?.message_id)
+        Ok(self.submit(prompt.into()).await?.id().to_owned())
     }
 
     /// Sends a prompt and waits for the answer, however long the agent works on it: there is no time limit.
@@ -130,7 +134,7 @@ impl Session {
         self.send_and_wait(request).await?.json()
     }
 
-    async fn submit(&self, mut request: SendRequest) -> Result<SendResult, Error> {
+    async fn submit(&self, mut request: SendRequest) -> Result<Arc<Prompt>, Error> {
         self.check_connected()?;
         if request.traceparent.is_none()
             && let Some(trace) = self.0.client.trace_context()
@@ -138,7 +142,9 @@ impl Session {
             request.traceparent = Some(trace.traceparent().to_owned());
             request.tracestate = trace.tracestate().map(str::to_owned);
         }
-        self.rpc().send(&request).within(ANSWER).await
+        let prompt = self.0.prompts.add(&request.prompt);
+        prompt.set_id(self.rpc().send(&request).within(ANSWER).await?.message_id);
+        Ok(prompt)
     }
 
     /// Calls the closure for the events that [`events`](Self::events) gives, in order, on a task of its

@@ -210,7 +210,7 @@ impl Transcript {
         if kind == "notification" || event.agent_id().is_some() {
             return self.notice(event, "message", "errorType");
         }
-        let error = event.decode().or_else(crate::turn::unreadable_error);
+        let error = event.decode().or_else(crate::turn_tracker::unreadable_error);
         let Ok(error) = error else { return };
         let named = self.turns.iter().rposition(|turn| !id.is_empty() && turn.message_id() == id);
         let index = named.or_else(|| {

@@ -13,7 +13,8 @@ use crate::error::write_stderr;
 use crate::event::SessionEvent;
 use crate::json;
 
-/// How long a turn is waited for; see [`Turn::limits`](crate::Turn::limits). By default there is no limit.
+/// How long a turn is waited for; see [`Turn::limits`](crate::Turn::limits). By default there is no limit, and
+/// one of more than 30 years is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
     total: Option<Duration>,
@@ -28,13 +29,14 @@ impl Limits {
         self
     }
 
-    /// The time from one event to the next. A tool that runs for long may tell nothing meanwhile.
+    /// The time from one event of the session to the next. A tool that runs for long may say nothing meanwhile.
+    /// While the prompt waits for its turn, events of the work before it count as well.
     pub fn idle(mut self, limit: Duration) -> Self {
         self.idle = Some(limit);
         self
     }
 
-    /// The time from the prompt to the first event.
+    /// The time from the prompt to the first event of the session.
     pub fn first_event(mut self, limit: Duration) -> Self {
         self.first_event = Some(limit);
         self
@@ -91,6 +93,15 @@ impl fmt::Display for TurnTimeout {
     }
 }
 
+/// No program waits for longer, and clocks reach that far.
+const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
+/// When this limit is passed, counted from then; never when it is longer than the longest.
+fn due(which: Limit, limit: Option<Duration>, from: Instant) -> Option<(Limit, Duration, Instant)> {
+    let limit = limit.filter(|limit| *limit <= LONGEST)?;
+    Some((which, limit, from.checked_add(limit)?))
+}
+
 /// Watches the time of one turn.
 pub(crate) struct Watch {
     limits: Limits,
@@ -116,33 +127,31 @@ impl Watch {
         watch
     }
 
-    /// The limit that is passed next, and when. Without one the timer is far away.
+    /// The limit that is passed next, and when.
     fn next(&self) -> Option<(Limit, Duration, Instant)> {
-        let total = self.limits.total.map(|limit| (Limit::Total, limit, self.started + limit));
+        let Limits { total, idle, first_event } = self.limits;
+        let total = due(Limit::Total, total, self.started);
         let other = match &self.last {
-            Some((_, last)) => self.limits.idle.map(|limit| (Limit::Idle, limit, *last + limit)),
-            None => {
-                let first = self.limits.first_event.map(|limit| (Limit::FirstEvent, limit));
-                let first = first.or(self.limits.idle.map(|limit| (Limit::Idle, limit)));
-                first.map(|(which, limit)| (which, limit, self.started + limit))
-            }
+            Some((_, last)) => due(Limit::Idle, idle, *last),
+            None if first_event.is_some() => due(Limit::FirstEvent, first_event, self.started),
+            None => due(Limit::Idle, idle, self.started),
         };
         total.into_iter().chain(other).min_by_key(|(.., at)| *at)
     }
 
     fn set_timer(&mut self) {
-        const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-        let at = self.next().map_or_else(|| Instant::now() + FAR, |(.., at)| at);
-        self.timer.as_mut().reset(at);
+        if let Some((.., at)) = self.next() {
+            self.timer.as_mut().reset(at);
+        }
     }
 
-    /// Takes note of an event.
-    pub fn see(&mut self, event: &SessionEvent) {
+    /// Takes note of an event of the session, which may be the turn's own.
+    pub fn see(&mut self, event: &SessionEvent, ours: bool) {
         self.last = Some((event.kind().to_owned(), Instant::now()));
         self.set_timer();
         let kind = event.kind();
         match kind {
-            "assistant.message_delta" if event.agent_id().is_none() => {
+            "assistant.message_delta" if ours && event.agent_id().is_none() => {
                 let [text] = json::pick(event.raw_data(), ["deltaContent"]).unwrap_or_default();
                 self.unfinished.push_str(&text.and_then(json::string).unwrap_or_default());
             }

@@ -1,0 +1,70 @@
+//! The prompts that this client sent to a session: a turn tells by them its own prompt from others.
+
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use crate::connection::lock;
+
+/// How many prompts are remembered. A turn needs those that wait in the CLI's queue with it, and is right
+/// about one that is forgotten as soon as the agent answers it.
+const REMEMBERED: usize = 64;
+
+/// The latest prompts of this client to one session.
+#[derive(Default)]
+pub(crate) struct Prompts(Mutex<VecDeque<Arc<Prompt>>>);
+
+/// One prompt that was sent.
+pub(crate) struct Prompt {
+    /// Of the text only what is needed to recognize it, since prompts may be large.
+    text: u64,
+    id: OnceLock<String>,
+}
+
+impl Prompts {
+    /// Remembers a prompt that is about to be sent.
+    pub fn add(&self, text: &str) -> Arc<Prompt> {
+        let prompt = Arc::new(Prompt { text: hash(text), id: OnceLock::new() });
+        let mut prompts = lock(&self.0);
+        if prompts.len() == REMEMBERED {
+            prompts.pop_front();
+        }
+        prompts.push_back(Arc::clone(&prompt));
+        prompt
+    }
+
+    /// Whether a prompt with this id was sent.
+    pub fn has_id(&self, id: &str) -> bool {
+        lock(&self.0).iter().any(|prompt| prompt.id() == id)
+    }
+
+    /// Whether a prompt with this text was sent.
+    pub fn has_text(&self, text: &str) -> bool {
+        let text = hash(text);
+        lock(&self.0).iter().any(|prompt| prompt.text == text)
+    }
+}
+
+impl Prompt {
+    /// The id that the CLI gave it; empty before its response.
+    pub fn id(&self) -> &str {
+        self.id.get().map_or("", String::as_str)
+    }
+
+    /// Notes the id that the CLI gave it.
+    pub fn set_id(&self, id: String) {
+        // A prompt has one response.
+        drop(self.id.set(id));
+    }
+
+    /// Whether this is its text.
+    pub fn has_text(&self, text: &str) -> bool {
+        self.text == hash(text)
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
