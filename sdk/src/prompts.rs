@@ -33,9 +33,14 @@ impl Prompts {
         prompt
     }
 
-    /// Whether a prompt with this id was sent.
-    pub fn has_id(&self, id: &str) -> bool {
-        lock(&self.0).iter().any(|prompt| prompt.id() == id)
+    /// Whether a prompt with this id was sent, or one of this text whose id is not known yet.
+    pub fn has(&self, id: &str, text: Option<&str>) -> bool {
+        let text = text.map(hash);
+        let is_it = |prompt: &Prompt| match prompt.id() {
+            "" => Some(prompt.text) == text,
+            known => known == id,
+        };
+        lock(&self.0).iter().any(|prompt| is_it(prompt))
     }
 
     /// Whether a prompt with this text was sent.

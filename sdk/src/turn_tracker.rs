@@ -192,7 +192,7 @@ impl Tracker {
     /// The agent takes up a prompt, or the CLI makes one of its own.
     fn user_message(&mut self, event: &SessionEvent) -> Seen {
         let new = NewPrompt::read(event);
-        let known = new.id.as_deref().is_some_and(|id| self.prompts.has_id(id));
+        let known = new.id.as_deref().is_some_and(|id| self.prompts.has(id, new.text.as_deref()));
         // Before prompts had ids, one that joins the work that goes on got a name of its own for it.
         let same_work =
             new.interaction.is_some() && new.interaction.as_deref() == self.interaction.as_deref();
@@ -226,7 +226,7 @@ impl Tracker {
             return id == Some(self.message_id());
         }
         let text = new.text.as_deref();
-        let is_others = id.is_some_and(|id| self.prompts.has_id(id))
+        let is_others = id.is_some_and(|id| self.prompts.has(id, text))
             || text.is_some_and(|text| self.prompts.has_text(text));
         text.is_some_and(|text| self.prompt.has_text(text)) || !is_others && !by_cli
     }

@@ -3,6 +3,8 @@
 mod ends;
 mod failures;
 mod limits;
+mod own;
+mod recorded;
 mod stream;
 
 use copilot_session::Turn;

@@ -98,3 +98,46 @@ async fn in_time() {
     rig.emit(say::idle());
     assert_eq!(turn.await.expect("the answer").text(), "in time");
 }
+
+/// Limits that no clock reaches are none, and a limit of nothing is passed at once.
+#[tokio::test(start_paused = true)]
+async fn limits_of_any_size() {
+    let long = [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(i64::MAX as u64)];
+    for limit in long.into_iter().chain([Duration::MAX / 2, 1_000_000_000 * SECOND]) {
+        let rig = Rig::start().await;
+        let limits = Limits::default().total(limit).idle(limit).first_event(limit);
+        let turn = rig.turn().await.limits(limits);
+        rig.emit(say::assistant_message("in time"));
+        rig.emit(say::idle());
+        assert_eq!(turn.await.expect("the answer").text(), "in time", "{limit:?}");
+        let turn = rig.turn().await;
+        let late = async {
+            tokio::time::sleep(60 * SECOND).await;
+            rig.emit(say::idle());
+        };
+        let (answer, ()) = tokio::join!(turn.within(limit), late);
+        answer.expect("the answer");
+    }
+    let rig = Rig::start().await;
+    let timeout = timed_out(rig.turn().await.limits(Limits::default().total(Duration::ZERO))).await;
+    assert_eq!((timeout.limit, timeout.after), (Limit::Total, Duration::ZERO));
+}
+
+/// A prompt that waits behind other work is not silent, and what is told of it is its own.
+#[tokio::test(start_paused = true)]
+async fn behind_other_work() {
+    let rig = Rig::start().await;
+    let turn = rig.session.prompt("hello").await.expect("the prompt");
+    let talk = async {
+        for _ in 0..3 {
+            tokio::time::sleep(20 * SECOND).await;
+            rig.emit(say::delta("of another"));
+        }
+        rig.emit(say::event("tool.execution_start", json!({"toolCallId": "call", "toolName": "bash"})));
+    };
+    let start = Instant::now();
+    let limits = Limits::default().idle(30 * SECOND);
+    let (timeout, ()) = tokio::join!(timed_out(turn.limits(limits)), talk);
+    assert_eq!((timeout.limit, start.elapsed().as_secs()), (Limit::Idle, 90));
+    assert_eq!((&*timeout.unfinished, &*timeout.waiting_for), ("", &["bash".to_owned()][..]));
+}

@@ -1,0 +1,254 @@
+//! What belongs to a turn, and what to another.
+
+use copilot_session::testing::{FakeCli, events as say};
+use copilot_session::{Answer, Error, SessionEventData, Turn};
+use serde_json::{Value, json};
+
+use super::VERSIONS;
+use crate::rig::Rig;
+
+/// What the documented loop prints, and the answer.
+async fn shown(mut turn: Turn) -> (String, Answer) {
+    let mut shown = String::new();
+    while let Some(event) = turn.next().await {
+        if let SessionEventData::AssistantMessageDelta(delta) = event.data() {
+            shown.push_str(&delta.delta_content);
+        }
+    }
+    (shown, turn.await.expect("the answer"))
+}
+
+fn with(mut event: Value, key: &str, value: &str) -> Value {
+    event["data"][key] = value.into();
+    event
+}
+
+/// The agent takes up a prompt whose id the CLI does not say.
+fn nameless(text: &str) -> Value {
+    say::event("user.message", json!({ "content": text }))
+}
+
+fn queue_changed() -> Value {
+    say::event("pending_messages.modified", json!({}))
+}
+
+fn abort() -> Value {
+    say::event("abort", json!({"reason": "user_initiated"}))
+}
+
+fn blocked(reason: &str) -> Value {
+    let output = json!({"decision": "block", "reason": reason});
+    say::event("hook.end", json!({"hookType": "agentStop", "success": true, "output": output}))
+}
+
+impl Rig {
+    fn emit_all(&self, events: impl IntoIterator<Item = Value>) {
+        events.into_iter().for_each(|event| self.emit(event));
+    }
+}
+
+/// The rest of a turn that was not read to its end is not the next turn's; an observer sees all of it.
+#[tokio::test(start_paused = true)]
+async fn the_rest_of_a_turn_that_was_left() {
+    for version in VERSIONS {
+        let rig = Rig::of(version).await;
+        let mut events = rig.session.events();
+        let mut first = rig.turn().await;
+        rig.emit(say::delta("one "));
+        while first.next().await.expect("an event").kind() != "assistant.message_delta" {}
+        drop(first);
+        let second = rig.session.prompt("two").await.expect("the prompt");
+        rig.emit_all([say::delta("REST"), say::assistant_message("one REST"), say::idle()]);
+        rig.emit(say::event("session.tools_updated", json!({})));
+        rig.emit_all([say::user_message(second.message_id()), say::delta("two")]);
+        rig.emit_all([say::assistant_message("two"), say::idle()]);
+        let (shown, answer) = shown(second).await;
+        assert_eq!((&*shown, answer.text()), ("two", "two"), "{version}");
+        let mut all = rig.kinds_until(&mut events, "session.idle").await;
+        all.extend(rig.kinds_until(&mut events, "session.idle").await);
+        assert_eq!(all.iter().filter(|kind| *kind == "assistant.message_delta").count(), 3);
+        assert!(all.iter().any(|kind| kind == "session.tools_updated"));
+    }
+}
+
+/// Prompts that wait together have one idle at their end, and each has its own answer.
+#[tokio::test(start_paused = true)]
+async fn one_idle_for_all() {
+    for version in VERSIONS {
+        let rig = Rig::of(version).await;
+        let first = rig.session.prompt("one").await.expect("the prompt");
+        let second = rig.session.prompt("two").await.expect("the prompt");
+        for (turn, text) in [(&first, "one"), (&second, "two")] {
+            rig.emit_all([say::user_message(turn.message_id()), say::delta(text)]);
+            rig.emit(say::assistant_message(text));
+        }
+        rig.emit(say::idle());
+        for (turn, text) in [(first, "one"), (second, "two")] {
+            let (shown, answer) = shown(turn).await;
+            assert_eq!((&*shown, answer.text()), (text, text), "{version}");
+        }
+    }
+}
+
+/// Where prompts have no ids, their text tells them apart; one whose text a hook has changed is the first that
+/// nothing else explains.
+#[tokio::test(start_paused = true)]
+async fn prompts_without_ids() {
+    let rig = Rig::of("1.0.81").await;
+    let prompt = async |text: &str| rig.session.prompt(text).await.expect("the prompt");
+    let (first, second) = (prompt("one").await, prompt("two").await);
+    let third = prompt("three").await;
+    rig.emit_all([nameless("one"), say::assistant_message("1"), blocked("again"), nameless("again")]);
+    rig.emit_all([say::assistant_message("1 again"), nameless("two"), say::assistant_message("2")]);
+    rig.emit_all([nameless("changed"), say::assistant_message("3"), say::idle()]);
+    for (turn, text) in [(first, "1 again"), (second, "2"), (third, "3")] {
+        assert_eq!(turn.await.expect("the answer").text(), text);
+    }
+}
+
+/// An aborted turn ends as aborted when a prompt follows without an idle, whosever it is.
+#[tokio::test(start_paused = true)]
+async fn a_prompt_at_once_after_an_abort() {
+    for version in ["1.0.102", "1.0.81", "1.0.11"] {
+        for by_us in [true, false] {
+            let rig = Rig::of(version).await;
+            let first = rig.turn().await;
+            rig.emit_all([say::delta("a part"), abort()]);
+            rig.fake.settle().await;
+            let second = rig.session.prompt("next").await.expect("the prompt");
+            let third = say::user_message("of another client");
+            rig.emit(if by_us { say::user_message(second.message_id()) } else { third });
+            rig.emit_all([say::delta("next"), say::assistant_message("next"), say::idle()]);
+            let (shown_first, answer) = shown(first).await;
+            assert!(answer.is_aborted(), "{version}");
+            assert_eq!((&*shown_first, answer.text()), ("a part", ""), "{version}");
+            if by_us {
+                let (shown, answer) = shown(second).await;
+                assert_eq!((&*shown, answer.text(), answer.is_aborted()), ("next", "next", false));
+            }
+        }
+    }
+}
+
+/// The end of an abort that comes late does not end the prompt that follows, although the queue changes with it.
+#[tokio::test(start_paused = true)]
+async fn a_late_end_of_an_abort() {
+    let rig = Rig::start().await;
+    let turn = rig.session.prompt("next").await.expect("the prompt");
+    rig.emit_all([queue_changed(), queue_changed(), say::aborted(), queue_changed(), say::idle()]);
+    rig.emit_all([say::user_message(turn.message_id()), say::assistant_message("next"), say::idle()]);
+    let answer = turn.await.expect("the answer");
+    assert_eq!((answer.text(), answer.is_aborted()), ("next", false));
+}
+
+/// A prompt that the CLI takes into its queue and then drops ends when the agent rests, also without an abort.
+#[tokio::test(start_paused = true)]
+async fn a_dropped_prompt() {
+    let rig = Rig::start().await;
+    let turn = rig.session.prompt("hello").await.expect("the prompt");
+    rig.emit_all([queue_changed(), say::assistant_message("of another"), queue_changed(), say::idle()]);
+    let (shown, answer) = shown(turn).await;
+    assert_eq!((&*shown, answer.text(), answer.is_aborted()), ("", "", true));
+
+    let turn = rig.session.prompt("hello").await.expect("the prompt");
+    rig.emit_all([abort(), say::idle()]);
+    assert!(turn.await.expect("an end").is_aborted());
+}
+
+/// A hook that does not let the agent stop makes it go on, and the last message is the answer.
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_blocks() {
+    let rig = Rig::start().await;
+    let turn = rig.turn().await;
+    for (text, reason) in [("First.", "again"), ("Second.", "and again")] {
+        rig.emit_all([say::delta(text), say::assistant_message(text), blocked(reason)]);
+        rig.emit(say::user_message(reason));
+    }
+    rig.emit_all([say::delta("Third."), say::assistant_message("Third."), say::idle()]);
+    let (shown, answer) = shown(turn).await;
+    assert_eq!((&*shown, answer.text()), ("First.Second.Third.", "Third."));
+}
+
+/// What the agent does for another client's prompt is not shown, also before it is known whose it is.
+#[tokio::test(start_paused = true)]
+async fn another_clients_prompt() {
+    let rig = Rig::start().await;
+    let turn = rig.turn().await;
+    rig.emit_all([say::delta("mine"), say::assistant_message("mine"), say::user_message("other")]);
+    rig.emit_all([
+        say::delta("theirs"),
+        with(say::assistant_message("theirs"), "originatingMessageId", "other"),
+    ]);
+    let (shown, answer) = shown(turn).await;
+    assert_eq!((&*shown, answer.text()), ("mine", "mine"));
+
+    for end in [with(say::failure("query", "theirs"), "originatingMessageId", "other"), abort(), say::idle()]
+    {
+        let turn = rig.turn().await;
+        rig.emit_all([say::assistant_message("mine"), say::user_message("other"), end, say::idle()]);
+        let answer = turn.await.expect("the answer");
+        assert_eq!((answer.text(), answer.is_aborted()), ("mine", false));
+    }
+}
+
+/// A prompt that nothing explains and whose answer comes of ours goes on with the turn, with all its events in
+/// order.
+#[tokio::test(start_paused = true)]
+async fn a_prompt_that_goes_on() {
+    let rig = Rig::start().await;
+    let mut turn = rig.turn().await;
+    let id = turn.message_id().to_owned();
+    rig.emit_all([say::assistant_message("First."), say::user_message("new"), say::delta("Second.")]);
+    rig.emit(with(say::assistant_message("Second."), "originatingMessageId", &id));
+    rig.emit_all([say::turn_end(), say::idle()]);
+    let mut kinds = Vec::new();
+    while let Some(event) = turn.next().await {
+        kinds.push(event.kind().to_owned());
+    }
+    let again = ["user.message", "assistant.message_delta", "assistant.message"];
+    let expected = ["user.message", "assistant.message"].into_iter().chain(again);
+    assert_eq!(kinds, expected.chain(["assistant.turn_end", "session.idle"]).collect::<Vec<_>>());
+    assert_eq!(turn.await.expect("the answer").text(), "Second.");
+}
+
+/// The failure of the prompt before is not that of one that waits.
+#[tokio::test(start_paused = true)]
+async fn the_failure_of_the_prompt_before() {
+    for version in VERSIONS {
+        let rig = Rig::of(version).await;
+        let turn = rig.session.prompt("hello").await.expect("the prompt");
+        rig.emit_all([say::turn_end(), say::failure("query", "theirs"), say::idle()]);
+        rig.emit_all([say::user_message(turn.message_id()), say::assistant_message("mine"), say::idle()]);
+        assert_eq!(turn.await.expect("the answer").text(), "mine", "{version}");
+    }
+}
+
+/// A failure that names another prompt is this turn's when the agent rests after it: a prompt that joined the
+/// work on another fails with that.
+#[tokio::test(start_paused = true)]
+async fn the_failure_of_the_prompt_that_was_joined() {
+    let rig = Rig::start().await;
+    let turn = rig.turn().await;
+    rig.emit_all([with(say::failure("query", "no luck"), "originatingMessageId", "first"), say::idle()]);
+    assert!(matches!(turn.await, Err(Error::Turn(error)) if error.message == "no luck"));
+}
+
+/// More prompts than are remembered: those that are forgotten are told by what comes of them.
+#[tokio::test(start_paused = true)]
+async fn many_prompts() {
+    let rig = Rig::on(FakeCli::start(), |session| session.approve_all()).await;
+    let mut turns = Vec::new();
+    for _ in 0..200 {
+        turns.push(rig.session.prompt("hello").await.expect("the prompt"));
+    }
+    for turn in &turns {
+        rig.emit(say::user_message(turn.message_id()));
+        let message = say::assistant_message(turn.message_id());
+        rig.emit(with(message, "originatingMessageId", turn.message_id()));
+    }
+    rig.emit(say::idle());
+    for turn in turns {
+        let id = turn.message_id().to_owned();
+        assert_eq!(turn.await.expect("the answer").text(), id);
+    }
+}

@@ -1,0 +1,265 @@
+//! What real CLIs do with prompts, and what a turn makes of it: a recording for each row of the table in
+//! `sdk/docs/turns.md`.
+//!
+//! A recording is played by the fake. Our client asks for the same where the recorded client did, after the
+//! same events. Each turn must end as it should, and show the text that is its own.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use copilot_session::testing::FakeCli;
+use copilot_session::types::{
+    HistoryCompactRequest, LogRequest, ModeSetRequest, ModelSwitchToRequest, SendRequest,
+};
+use copilot_session::{Error, Session, SessionEventData, Tool, Turn, wire};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::rig::{connect, next};
+
+/// How a turn came out.
+#[derive(Debug, PartialEq)]
+struct Came {
+    how: How,
+    /// The text of the answer, or of the failure.
+    text: String,
+    /// The text that the documented loop prints.
+    shown: String,
+}
+
+#[derive(Debug, PartialEq)]
+enum How {
+    Answered,
+    Aborted,
+    Failed,
+}
+
+impl Came {
+    /// With more text that is shown before the answer.
+    fn after(mut self, text: &str) -> Self {
+        self.shown.insert_str(0, text);
+        self
+    }
+}
+
+/// An answer that is all the turn shows.
+fn answered(text: &str) -> Came {
+    Came { how: How::Answered, text: text.to_owned(), shown: text.to_owned() }
+}
+
+/// A turn that was aborted after it had shown this.
+fn aborted(shown: &str) -> Came {
+    Came { how: How::Aborted, text: String::new(), shown: shown.to_owned() }
+}
+
+fn failed(text: &str) -> Came {
+    Came { how: How::Failed, text: text.to_owned(), shown: String::new() }
+}
+
+/// One test for each scenario, with what the turns of its prompts come to, in the order of the prompts.
+macro_rules! rows {
+    ($($test:ident: $scenario:literal, [$($came:expr),+ $(,)?];)*) => {
+        const SCENARIOS: &[&str] = &[$($scenario),*];
+        $(
+            #[tokio::test(start_paused = true)]
+            async fn $test() {
+                for (name, path) in recordings_of($scenario) {
+                    let came = play(&path).await;
+                    assert_eq!(came, [$($came),+], "{name}");
+                }
+            }
+        )*
+    };
+}
+
+rows! {
+    queued: "queued", [answered("slow Re A"), answered("Re B"), answered("Re C")];
+    sent_together: "sent-together", [answered("Re A"), answered("Re B")];
+    immediate: "immediate", [answered("Re I").after("thinking "), answered("Re Q"), answered("Re I")];
+    immediate_too_late: "immediate-too-late", [answered("slow Re A"), answered("Re I")];
+    agent_stop_block: "agent-stop-block", [answered("Re again0").after("slow Re A")];
+    agent_stop_block_thrice: "agent-stop-block-thrice",
+        [answered("Re again0").after("slow Re ARe again2Re again1")];
+    agent_stop_block_queued: "agent-stop-block-queued",
+        [answered("Re again0").after("slow Re A"), answered("Re B")];
+    prompt_changed_by_hook: "prompt-changed-by-hook", [answered("Re changed")];
+    prompt_blocked: "prompt-blocked", [aborted("")];
+    abort_then_prompt: "abort-then-prompt", [aborted("slow "), answered("Re B")];
+    abort_and_prompt_at_once: "abort-and-prompt-at-once", [aborted("slow "), answered("Re B")];
+    abort_drops_the_prompt_on_its_way: "1.0.81-abort-and-prompt-at-once", [aborted("slow "), aborted("")];
+    abort_queued: "abort-queued", [aborted("slow "), aborted(""), answered("Re C")];
+    abort_keeps_the_queue: "1.0.11-abort-queued", [aborted("slow "), answered("Re B"), answered("Re C")];
+    abort_in_tool: "abort-in-tool", [
+        Came { text: "thinking ".to_owned(), ..aborted("thinking ") },
+        answered("Re B"),
+    ];
+    abort_in_agent_stop: "abort-in-agent-stop", [
+        Came { text: "Re A".to_owned(), ..aborted("Re A") },
+        answered("Re again").after("Re B"),
+    ];
+    abort_sub_agent: "abort-sub-agent-in-background", [
+        Came { text: "Re A".to_owned(), ..aborted("delegating Re A") },
+        answered("Re B"),
+    ];
+    tool_rejected_queued: "tool-rejected-queued",
+        [answered("thinking "), aborted(""), answered("Re C")];
+    permission_refused_queued: "permission-refused-queued", [
+        Came { text: "thinking ".to_owned(), ..aborted("thinking ") },
+        aborted(""),
+    ];
+    plan_approved: "plan-approved", [answered("Re none").after("planning ")];
+    plan_refused: "plan-refused", [answered("Re A").after("planning ")];
+    autopilot: "autopilot", [answered("done ").after("Re ARe none")];
+    autopilot_without_end: "1.0.81-autopilot",
+        [answered("Re none").after("Re ARe nonedone Re noneRe none")];
+    compacted: "compacted", [answered("Re A"), answered("slow Re B")];
+    compacted_by_itself: "compacted-by-itself", [answered("Re3").after("Re1"), answered("Re4")];
+    sub_agent: "sub-agent", [answered("Re A").after("delegating ")];
+    sub_agent_in_background: "sub-agent-in-background", [answered("Re none").after("delegating Re A")];
+    sub_agent_left_behind: "1.0.11-sub-agent-in-background", [answered("Re A").after("delegating ")];
+    prompt_while_sub_agent_works: "prompt-while-sub-agent-works",
+        [answered("Re A").after("delegating "), answered("Re none").after("Re B")];
+    model_switched: "model-switched", [answered("Re A").after("thinking ")];
+    error_logged: "error-logged", [answered("slow Re A")];
+    model_call_retried: "model-call-retried", [answered("Re A").after("slow ")];
+    failure_before_queued: "failure-before-queued", [failed("400 scripted"), answered("Re B")];
+    failure_of_queued: "failure-of-queued", [answered("slow Re A"), failed("400 scripted")];
+    no_login: "no-login", [failed("Execution failed")];
+    another_client: "another-client", [answered("slow Re A"), aborted("slow ")];
+}
+
+/// The recordings of a row: of one version if the row names it, else of all that have no row of their own.
+fn recordings_of(row: &str) -> Vec<(String, PathBuf)> {
+    let of = |name: &str| name == row || scenario(name) == row && !SCENARIOS.contains(&name);
+    let found: Vec<_> = recordings().into_iter().filter(|(name, _)| of(name)).collect();
+    assert!(!found.is_empty(), "there is no recording of {row}");
+    found
+}
+
+/// The name of a recording without its version.
+fn scenario(name: &str) -> &str {
+    match name.split_once('-') {
+        Some((version, scenario)) if version.starts_with(|first: char| first.is_ascii_digit()) => scenario,
+        _ => name,
+    }
+}
+
+/// All recordings of turns by name.
+fn recordings() -> Vec<(String, PathBuf)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings/turns");
+    let files = std::fs::read_dir(folder).expect("the recordings are there");
+    let paths = files.map(|file| file.expect("a file").path());
+    let name = |path: &Path| path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
+    paths.map(|path| (name(&path), path)).collect()
+}
+
+/// Every recording is played, and the documented table has what is recorded.
+#[test]
+fn every_recording_of_a_turn_is_played() {
+    let recordings = recordings();
+    let recorded: BTreeSet<_> = recordings.iter().map(|(name, _)| scenario(name)).collect();
+    assert_eq!(recorded, SCENARIOS.iter().map(|row| scenario(row)).collect());
+    let table = include_str!("../../../sdk/docs/turns.md");
+    let missing: Vec<_> = recorded.iter().filter(|name| !table.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "not in the table: {missing:?}");
+}
+
+/// What the client waits for, by the recorded id of its request.
+enum Asked {
+    Prompt(JoinHandle<Result<Turn, Error>>),
+    Other(JoinHandle<Result<(), Error>>),
+}
+
+async fn play(path: &Path) -> Vec<Came> {
+    let recording = std::fs::read_to_string(path).expect("a recording");
+    let fake = FakeCli::replay(&recording);
+    let client = connect(&fake).await;
+    let schema = json!({"type": "object", "properties": {"key": {"type": "string"}}});
+    let lookup = Tool::with_schema("lookup", "Looks up", schema, async |_: Value, _| "found");
+    let session = client.session().approve_all().tool(lookup).create().await.expect("the session");
+    let mut events = session.events();
+    let mut asked: HashMap<u64, Asked> = HashMap::new();
+    let mut turns = BTreeMap::new();
+    for line in recording.lines() {
+        let line: Value = serde_json::from_str(line).expect("a recording is JSON lines");
+        let (message, of_client) = (&line["msg"], line["dir"] == "client");
+        match (message["method"].as_str(), message["id"].as_u64()) {
+            (Some(method), Some(id)) if of_client => {
+                asked.extend(ask(&session, method, &message["params"]).map(|request| (id, request)));
+            }
+            (Some("session.event"), None) => drop(next(&mut events).await),
+            (None, Some(id)) if !of_client => match asked.remove(&id) {
+                Some(Asked::Prompt(turn)) => {
+                    let turn = turn.await.expect("no panic").expect("a turn");
+                    turns.insert(id, tokio::spawn(come_out(turn)));
+                }
+                Some(Asked::Other(done)) => done.await.expect("no panic").expect("a response"),
+                None => {}
+            },
+            _ => {}
+        }
+    }
+    let mut came = Vec::new();
+    for turn in turns.into_values() {
+        came.push(turn.await.expect("no panic"));
+    }
+    came
+}
+
+/// Asks for what the recorded client asked for, if that is a test's part and not the client's own.
+fn ask(session: &Session, method: &str, params: &Value) -> Option<Asked> {
+    let session = session.clone();
+    let mut params = params.clone();
+    params.as_object_mut().expect("an object").remove("sessionId");
+    let params = params.to_string();
+    Some(match method {
+        "session.send" => {
+            let prompt: SendRequest = wire::from_json(&params).expect("a prompt");
+            Asked::Prompt(tokio::spawn(async move { session.prompt(prompt).await }))
+        }
+        "session.abort" => Asked::Other(tokio::spawn(async move { session.abort().await })),
+        "session.mode.set" => {
+            let mode: ModeSetRequest = wire::from_json(&params).expect("a mode");
+            Asked::Other(tokio::spawn(async move { session.rpc().mode().set(&mode).await.map(drop) }))
+        }
+        "session.model.switchTo" => {
+            let model: ModelSwitchToRequest = wire::from_json(&params).expect("a model");
+            Asked::Other(tokio::spawn(async move { session.set_model(model).await.map(drop) }))
+        }
+        "session.history.compact" => {
+            let compact = HistoryCompactRequest::default();
+            Asked::Other(tokio::spawn(
+                async move { session.rpc().history().compact(&compact).await.map(drop) },
+            ))
+        }
+        "session.log" => {
+            let line: LogRequest = wire::from_json(&params).expect("a line");
+            Asked::Other(tokio::spawn(async move { session.log(line).await.map(drop) }))
+        }
+        _ => return None,
+    })
+}
+
+/// Reads a turn as the guide does.
+async fn come_out(mut turn: Turn) -> Came {
+    let mut shown = String::new();
+    while let Some(event) = turn.next().await {
+        if let SessionEventData::AssistantMessageDelta(delta) = event.data()
+            && event.agent_id().is_none()
+        {
+            shown.push_str(&delta.delta_content);
+        }
+    }
+    match turn.await {
+        Ok(answer) => {
+            let how = if answer.is_aborted() { How::Aborted } else { How::Answered };
+            Came { how, text: answer.text().to_owned(), shown }
+        }
+        Err(Error::Turn(failure)) => {
+            // What follows is the version's own way to say it.
+            let text = failure.message.split(':').next().unwrap_or_default().to_owned();
+            Came { how: How::Failed, text, shown }
+        }
+        Err(error) => panic!("{error:?}"),
+    }
+}
