@@ -54,7 +54,11 @@ enum Phase {
     /// It was sent and has not been taken up.
     Waiting(Queue),
     /// The agent works on it.
-    Running,
+    Running {
+        /// Whether the agent was told to stop just before it took the prompt up. Its next message shows that this
+        /// was meant for something else.
+        stopped: bool,
+    },
     /// A prompt was taken up that may be another's, of whom this is the id, or one that goes on with the turn.
     Doubtful(String),
     /// The agent was told to stop.
@@ -167,12 +171,12 @@ impl Tracker {
         match self.phase {
             Phase::Waiting(_) => Seen::Other,
             Phase::Doubtful(_) => Seen::Unclear,
-            Phase::Running | Phase::Aborted => Seen::Ours,
+            Phase::Running { .. } | Phase::Aborted => Seen::Ours,
         }
     }
 
     fn runs(&self) -> bool {
-        matches!(self.phase, Phase::Running)
+        matches!(self.phase, Phase::Running { .. })
     }
 
     /// What the turn comes to.
@@ -185,7 +189,11 @@ impl Tracker {
     }
 
     fn after(&mut self) -> Seen {
-        let aborted = matches!(self.phase, Phase::Aborted);
+        let aborted = match self.phase {
+            Phase::Waiting(_) | Phase::Aborted => true,
+            Phase::Running { stopped } => stopped,
+            Phase::Doubtful(_) => false,
+        };
         Seen::After(self.outcome(aborted))
     }
 
@@ -199,16 +207,21 @@ impl Tracker {
         let joins = same_work || self.in_step && !self.ids_match;
         let by_cli = new.by_cli || !joins && !known && std::mem::take(&mut self.blocked);
         match &self.phase {
-            Phase::Waiting(_) if !self.is_own(&new, by_cli) => Seen::Other,
-            Phase::Waiting(_) => {
-                self.error = None;
-                self.goes_on(&new)
+            Phase::Waiting(queue) => {
+                let stopped = queue.aborted && self.abort_drops_prompts;
+                match self.is_own(&new, by_cli) {
+                    true => self.begin(&new, stopped),
+                    // What came before the abort is not in the queue any more.
+                    false if stopped && !by_cli => self.after(),
+                    false => Seen::Other,
+                }
             }
             Phase::Aborted => self.after(),
             _ if joins => self.belongs(),
             Phase::Doubtful(_) if by_cli => Seen::Unclear,
-            Phase::Running if by_cli => self.goes_on(&new),
-            Phase::Running | Phase::Doubtful(_) => match new.id {
+            Phase::Running { stopped } if by_cli => self.begin(&new, *stopped),
+            Phase::Running { stopped: true } => self.after(),
+            Phase::Running { .. } | Phase::Doubtful(_) => match new.id {
                 Some(id) if self.ids_match && !known => {
                     self.phase = Phase::Doubtful(id.into_owned());
                     Seen::Unclear
@@ -232,9 +245,12 @@ impl Tracker {
     }
 
     /// The turn begins or goes on with this prompt.
-    fn goes_on(&mut self, new: &NewPrompt) -> Seen {
+    fn begin(&mut self, new: &NewPrompt, stopped: bool) -> Seen {
+        if matches!(self.phase, Phase::Waiting(_)) {
+            self.error = None;
+        }
         self.interaction = new.interaction.as_deref().map(str::to_owned);
-        self.phase = Phase::Running;
+        self.phase = Phase::Running { stopped };
         Seen::Ours
     }
 
@@ -245,7 +261,7 @@ impl Tracker {
             if of.and_then(json::string).as_deref() == Some(other) {
                 return false;
             }
-            self.phase = Phase::Running;
+            self.phase = Phase::Running { stopped: false };
         }
         true
     }
@@ -275,6 +291,7 @@ impl Tracker {
             self.error = None;
         }
         self.message = Some((event.clone(), message));
+        self.phase = Phase::Running { stopped: false };
     }
 
     fn is_others(&self, error: &ErrorData) -> bool {
@@ -349,7 +366,7 @@ impl Tracker {
                 return Seen::Other;
             }
             Phase::Doubtful(_) => return self.after(),
-            Phase::Running => of_abort,
+            Phase::Running { stopped } => of_abort || *stopped,
             Phase::Aborted => true,
         };
         Seen::Last(self.outcome(aborted))

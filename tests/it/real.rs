@@ -27,6 +27,7 @@ mod shell;
 mod stored;
 mod tcp;
 mod tools;
+mod turn_ends;
 mod turns;
 mod wire_log;
 #[cfg(unix)]

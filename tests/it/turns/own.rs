@@ -130,6 +130,35 @@ async fn a_prompt_at_once_after_an_abort() {
     }
 }
 
+/// An abort that comes just before the agent takes up the prompt is the prompt's, whether the CLI drops it or takes
+/// it up to end it at once, and whatever follows; but not if the agent goes on with it.
+#[tokio::test(start_paused = true)]
+async fn an_abort_before_the_prompt_is_taken_up() {
+    for taken_up in [true, false] {
+        for end in [vec![say::aborted()], vec![say::idle()], vec![say::user_message("next")]] {
+            let rig = Rig::start().await;
+            let turn = rig.session.prompt("hello").await.expect("the prompt");
+            rig.emit_all([queue_changed(), abort(), queue_changed()]);
+            if taken_up {
+                rig.emit_all([say::user_message(turn.message_id()), say::turn_start(), say::turn_end()]);
+            }
+            rig.emit_all(end);
+            let answer = turn.await.expect("an end");
+            assert!(answer.is_aborted(), "{taken_up}");
+        }
+    }
+    let rig = Rig::start().await;
+    let turn = rig.session.prompt("hello").await.expect("the prompt");
+    rig.emit_all([
+        abort(),
+        say::user_message(turn.message_id()),
+        say::assistant_message("here"),
+        say::idle(),
+    ]);
+    let answer = turn.await.expect("the answer");
+    assert_eq!((answer.text(), answer.is_aborted()), ("here", false));
+}
+
 /// The end of an abort that comes late does not end the prompt that follows, although the queue changes with it.
 #[tokio::test(start_paused = true)]
 async fn a_late_end_of_an_abort() {
