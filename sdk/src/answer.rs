@@ -31,7 +31,7 @@ impl Answer {
             .map_err(|error| Error::Answer { text: text.to_owned(), reason: error.to_string() })
     }
 
-    /// The agent's last message: the last `assistant.message` that is not a sub-agent's.
+    /// The agent's last message: the last `assistant.message` of the turn that is not a sub-agent's.
     pub fn message(&self) -> Option<&AssistantMessageData> {
         self.message.as_ref().map(|(_, message)| message)
     }
@@ -46,7 +46,8 @@ impl Answer {
         &self.message_id
     }
 
-    /// Whether the turn was aborted.
+    /// Whether the turn was aborted, or its prompt dropped by the CLI before the agent took it up: see
+    /// [`turns`](crate::turns).
     pub fn is_aborted(&self) -> bool {
         self.aborted
     }

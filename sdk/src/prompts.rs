@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::connection::lock;
@@ -12,10 +13,16 @@ const REMEMBERED: usize = 64;
 
 /// The latest prompts of this client to one session.
 #[derive(Default)]
-pub(crate) struct Prompts(Mutex<VecDeque<Arc<Prompt>>>);
+pub(crate) struct Prompts {
+    latest: Mutex<VecDeque<Arc<Prompt>>>,
+    /// Whether this client has aborted since the last prompt.
+    aborted: AtomicBool,
+}
 
 /// One prompt that was sent.
 pub(crate) struct Prompt {
+    /// Whether this client aborted what came before it.
+    follows_abort: bool,
     /// Of the text only what is needed to recognize it, since prompts may be large.
     text: u64,
     id: OnceLock<String>,
@@ -24,13 +31,19 @@ pub(crate) struct Prompt {
 impl Prompts {
     /// Remembers a prompt that is about to be sent.
     pub fn add(&self, text: &str) -> Arc<Prompt> {
-        let prompt = Arc::new(Prompt { text: hash(text), id: OnceLock::new() });
-        let mut prompts = lock(&self.0);
+        let follows_abort = self.aborted.swap(false, Ordering::AcqRel);
+        let prompt = Arc::new(Prompt { follows_abort, text: hash(text), id: OnceLock::new() });
+        let mut prompts = lock(&self.latest);
         if prompts.len() == REMEMBERED {
             prompts.pop_front();
         }
         prompts.push_back(Arc::clone(&prompt));
         prompt
+    }
+
+    /// Notes that the agent is told to stop.
+    pub fn abort(&self) {
+        self.aborted.store(true, Ordering::Release);
     }
 
     /// Whether a prompt with this id was sent, or one of this text whose id is not known yet.
@@ -40,13 +53,13 @@ impl Prompts {
             "" => Some(prompt.text) == text,
             known => known == id,
         };
-        lock(&self.0).iter().any(|prompt| is_it(prompt))
+        lock(&self.latest).iter().any(|prompt| is_it(prompt))
     }
 
     /// Whether a prompt with this text was sent.
     pub fn has_text(&self, text: &str) -> bool {
         let text = hash(text);
-        lock(&self.0).iter().any(|prompt| prompt.text == text)
+        lock(&self.latest).iter().any(|prompt| prompt.text == text)
     }
 }
 
@@ -60,6 +73,11 @@ impl Prompt {
     pub fn set_id(&self, id: String) {
         // A prompt has one response.
         drop(self.id.set(id));
+    }
+
+    /// Whether this client aborted what came before it, so that the end of the abort may come late.
+    pub fn follows_abort(&self) -> bool {
+        self.follows_abort
     }
 
     /// Whether this is its text.

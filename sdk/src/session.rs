@@ -84,10 +84,13 @@ impl Session {
         SessionRpc(self.0.state.caller())
     }
 
-    /// Sends a prompt (`session.send`) and gives the turn that follows: its events and its answer.
+    /// Sends a prompt (`session.send`) and returns its turn: the events of it and the answer.
     ///
     /// The prompt is text, or a [`SendRequest`] with attachments, a mode and more. While the agent is
-    /// busy the prompt waits its turn. Waits 2 minutes at most for the CLI to take it.
+    /// busy the prompt waits its turn, and with `mode: "immediate"` it joins the work that goes on. [`turns`]
+    /// says what belongs to the turn and what ends it. Waits 2 minutes at most for the CLI to take the prompt.
+    ///
+    /// [`turns`]: crate::turns
     ///
     /// # Errors
     /// As any call; what goes wrong later is the turn's.
@@ -159,9 +162,9 @@ impl Session {
         self.0.state.subscribe()
     }
 
-    /// Stops the agent's work (`session.abort`). The session stays usable; a turn that runs ends with
-    /// [`Answer::is_aborted`]. From CLI 1.0.81 on, the prompts that wait are dropped. Waits 2 minutes at
-    /// most.
+    /// Stops the agent's work (`session.abort`). The session stays usable. A turn that runs ends with
+    /// [`Answer::is_aborted`], also when another prompt follows at once. From CLI 1.0.81 on, the prompts that wait
+    /// are dropped, and their turns end in the same way. Waits 2 minutes at most.
     ///
     /// A handler of the session may abort: its own request is over then, and the handler goes on.
     ///
@@ -171,6 +174,7 @@ impl Session {
         const METHOD: &str = "session.abort";
         self.check_connected()?;
         self.0.state.spare_current_handler();
+        self.0.prompts.abort();
         let result = self.0.state.caller().call::<()>(METHOD, &()).json_in_time().await?;
         done(METHOD, &result)
     }

@@ -366,6 +366,8 @@ impl Tracker {
                 return Seen::Other;
             }
             Phase::Doubtful(_) => return self.after(),
+            // The end of the abort before it may come after the prompt was taken up.
+            Phase::Running { .. } if of_abort && self.prompt.follows_abort() => return Seen::Other,
             Phase::Running { stopped } => of_abort || *stopped,
             Phase::Aborted => true,
         };

@@ -170,6 +170,21 @@ async fn a_late_end_of_an_abort() {
     assert_eq!((answer.text(), answer.is_aborted()), ("next", false));
 }
 
+/// It may come even later, when the agent has taken up the prompt; an abort of that prompt has an event of its own.
+#[tokio::test(start_paused = true)]
+async fn a_later_end_of_an_abort() {
+    for is_aborted in [false, true] {
+        let rig = Rig::start().await;
+        rig.fake.on_raw("session.abort", |_| Ok(json!({"success": true})));
+        rig.session.abort().await.expect("an abort");
+        let turn = rig.turn().await;
+        rig.emit_all([say::aborted(), say::assistant_message("next")]);
+        rig.emit_all(is_aborted.then(abort).into_iter().chain([say::idle()]));
+        let answer = turn.await.expect("the answer");
+        assert_eq!((answer.text(), answer.is_aborted()), ("next", is_aborted));
+    }
+}
+
 /// A prompt that the CLI takes into its queue and then drops ends when the agent rests, also without an abort.
 #[tokio::test(start_paused = true)]
 async fn a_dropped_prompt() {
