@@ -256,7 +256,7 @@ impl Wire for SessionEvent {
         }))
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        *self = Self::from_json(node.to_value().to_string())?;
+        *self = Self::from_json(node.object_text()?)?;
         Ok(())
     }
     fn write(&self, out: &mut Writer) {
@@ -266,14 +266,13 @@ impl Wire for SessionEvent {
 
 impl serde_core::Serialize for SessionEvent {
     fn serialize<S: serde_core::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let json: serde_json::Value = wire::from_json(self.raw()).map_err(serde_core::ser::Error::custom)?;
-        json.serialize(to)
+        wire::serialize_json(self.raw(), to)
     }
 }
 
 impl<'de> serde_core::Deserialize<'de> for SessionEvent {
     fn deserialize<D: serde_core::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let json = serde_json::Value::deserialize(from)?;
-        Self::from_json(json.to_string()).map_err(serde_core::de::Error::custom)
+        let json = wire::deserialize_json(from)?;
+        Self::from_json(json).map_err(serde_core::de::Error::custom)
     }
 }

@@ -6,6 +6,7 @@ use crate::answer::Answer;
 use crate::event::SessionEvent;
 use crate::json;
 use crate::types::ErrorData;
+use crate::wire;
 
 /// A turn that failed: the data of the event `session.error`, to which this derefs, and what other events
 /// of the turn add to it.
@@ -68,7 +69,7 @@ impl Circumstances {
 
 /// The latest reset of the quotas that are used up.
 fn reset_of_used_up(quotas: &str) -> Option<String> {
-    let quotas: serde_json::Value = serde_json::from_str(quotas).ok()?;
+    let quotas: serde_json::Value = wire::from_json(quotas).ok()?;
     let used_up = quotas.as_object()?.values().filter(|quota| quota["hasQuota"] == false);
     // In RFC 3339 and in UTC, as the CLI gives them, the later one is the greater text.
     used_up.filter_map(|quota| quota["resetDate"].as_str()).max().map(str::to_owned)

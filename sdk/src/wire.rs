@@ -6,11 +6,16 @@
 
 mod error;
 mod scalars;
-pub(crate) mod surrogates;
+pub(crate) mod scan;
+mod serde;
 mod tape;
 mod writer;
 
 pub use error::DecodeError;
+#[cfg(feature = "serde")]
+pub(crate) use serde::{deserialize, serialize};
+pub(crate) use serde::{deserialize_json, serialize_json};
+pub(crate) use tape::NOWHERE;
 pub use tape::{Document, Node};
 pub use writer::Writer;
 
@@ -98,21 +103,6 @@ pub(crate) fn debug(value: &dyn Wire, name: &str, f: &mut std::fmt::Formatter<'_
     write!(f, "{name} {}", out.into_json())
 }
 
-/// `Serialize` of a generated type, through JSON so that every type shares one body.
-#[cfg(feature = "serde")]
-pub(crate) fn serialize<S: serde_core::Serializer>(value: &dyn Wire, to: S) -> Result<S::Ok, S::Error> {
-    let json: serde_json::Value =
-        serde_json::from_str(&to_json(value)).map_err(serde_core::ser::Error::custom)?;
-    serde_core::Serialize::serialize(&json, to)
-}
-
-/// `Deserialize` of a generated type, through JSON so that every type shares one body.
-#[cfg(feature = "serde")]
-pub(crate) fn deserialize<'de, T: Wire, D: serde_core::Deserializer<'de>>(from: D) -> Result<T, D::Error> {
-    let json: serde_json::Value = serde_core::Deserialize::deserialize(from)?;
-    from_json(&json.to_string()).map_err(serde_core::de::Error::custom)
-}
-
 /// What every generated type has beside [`Wire`].
 macro_rules! common {
     ($type:ident) => {
@@ -151,7 +141,7 @@ macro_rules! record {
             #[inline]
             fn read(&mut self, node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {
                 $(node.read_rest(&[$($known),*], &mut self.$rest)?;)?
-                node.read_fields(&mut [$(($name, &mut self.$field)),*])
+                node.read_fields(&mut [$(($name, &mut self.$field, $crate::wire::NOWHERE)),*])
             }
             #[inline]
             fn write(&self, out: &mut $crate::wire::Writer) {

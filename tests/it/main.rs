@@ -17,3 +17,4 @@ mod testing;
 mod tools;
 mod transcript;
 mod turns;
+mod wire;

@@ -1,5 +1,7 @@
 //! Why JSON did not fit a type.
 
+use std::borrow::Cow;
+
 /// JSON that does not have the shape a type asks for.
 #[derive(Debug, Clone)]
 pub struct DecodeError(Box<Mismatch>);
@@ -21,7 +23,7 @@ impl DecodeError {
     /// The same error seen from the object that holds the value under `key`.
     #[cold]
     pub(crate) fn in_field(mut self, key: &str) -> Self {
-        self.0.path.replace_range(..1, &format!("$.{key}"));
+        self.0.path.replace_range(..1, &format!("$.{}", shortened(key)));
         self
     }
 
@@ -32,7 +34,7 @@ impl DecodeError {
         self
     }
 
-    /// Where in the JSON, such as `$.toolRequests[2].name`.
+    /// Where in the JSON, such as `$.toolRequests[2].name`. Of a key that is very long only the start is there.
     pub fn path(&self) -> &str {
         &self.0.path
     }
@@ -42,7 +44,7 @@ impl DecodeError {
         &self.0.expected
     }
 
-    /// What stands there; a string's text is left out, as it may be private.
+    /// What stands there; a string's text is left out, as it may be private, and so is the end of a long number.
     pub fn found(&self) -> &str {
         &self.0.found
     }
@@ -56,3 +58,13 @@ impl std::fmt::Display for DecodeError {
 }
 
 impl std::error::Error for DecodeError {}
+
+/// The start of a text that may be of any length, for an error, which is copied and logged.
+pub(super) fn shortened(text: &str) -> Cow<'_, str> {
+    /// In letters.
+    const LONGEST: usize = 64;
+    match text.char_indices().nth(LONGEST) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+    }
+}

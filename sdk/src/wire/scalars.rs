@@ -96,7 +96,7 @@ impl Wire for serde_json::Value {
         Self::Null
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        *self = node.to_value();
+        *self = node.to_value()?;
         Ok(())
     }
     fn write(&self, out: &mut Writer) {

@@ -3,10 +3,16 @@
 //! One list for the whole document keeps decoding at one allocation however many objects it has.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use serde_core::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
 
-use super::{DecodeError, Wire, surrogates};
+use super::error::shortened;
+use super::scan::{Invalid, Raw, Scanner, Sink};
+use super::{DecodeError, Wire};
+
+/// How deep values may nest: what reads them goes as deep, by calls in calls.
+const DEEPEST: usize = 127;
 
 /// One entry of the list. A container is followed by its contents and knows where they end; an
 /// object's contents are keys, each followed by its value.
@@ -14,12 +20,12 @@ use super::{DecodeError, Wire, surrogates};
 enum Entry<'a> {
     Null,
     Bool(bool),
-    Int(i64),
-    UInt(u64),
-    Float(f64),
+    /// As it stands in the text, for no type of Rust holds all of them.
+    Number(&'a str),
     String(Cow<'a, str>),
     Array(usize),
-    Object(usize),
+    /// With its text.
+    Object(usize, &'a str),
 }
 
 /// A parsed JSON text.
@@ -34,18 +40,11 @@ impl<'a> Document<'a> {
     /// # Errors
     /// When the text is not JSON, or nests deeper than 127 levels.
     pub fn parse(json: &'a str) -> Result<Self, DecodeError> {
-        match entries(json) {
-            Ok(entries) => Ok(Self { entries }),
-            Err(error) => Self::parse_mended(json).ok_or(error),
-        }
-    }
-
-    /// The same where strings have lone surrogates.
-    #[cold]
-    fn parse_mended(json: &str) -> Option<Self> {
-        let mended = surrogates::replaced(json)?;
-        let entries = entries(&mended).ok()?;
-        Some(Self { entries: entries.into_iter().map(Entry::into_owned).collect() })
+        // A guess that fits most messages, so that the list is allocated once.
+        let entries = Vec::with_capacity(json.len() / 24 + 8);
+        let mut tape = Tape { entries, open: Vec::new() };
+        Scanner::new(json).only(&mut tape).map_err(|error| error.expected("JSON"))?;
+        Ok(Self { entries: tape.entries })
     }
 
     /// The outermost value.
@@ -54,94 +53,52 @@ impl<'a> Document<'a> {
     }
 }
 
-fn entries(json: &str) -> Result<Vec<Entry<'_>>, DecodeError> {
-    // A guess that fits most messages, so that the list is allocated once.
-    let mut entries = Vec::with_capacity(json.len() / 24 + 8);
-    let mut parser = serde_json::Deserializer::from_str(json);
-    Append(&mut entries)
-        .deserialize(&mut parser)
-        .and_then(|()| parser.end())
-        .map_err(|error| DecodeError::new("JSON", error.to_string()))?;
-    Ok(entries)
+/// The list while it is made.
+struct Tape<'a> {
+    entries: Vec<Entry<'a>>,
+    /// Where the containers stand that have not ended.
+    open: Vec<usize>,
 }
 
-impl Entry<'_> {
-    /// The same with its text copied.
-    fn into_owned<'b>(self) -> Entry<'b> {
-        match self {
-            Self::Null => Entry::Null,
-            Self::Bool(value) => Entry::Bool(value),
-            Self::Int(value) => Entry::Int(value),
-            Self::UInt(value) => Entry::UInt(value),
-            Self::Float(value) => Entry::Float(value),
-            Self::String(text) => Entry::String(Cow::Owned(text.into_owned())),
-            Self::Array(end) => Entry::Array(end),
-            Self::Object(end) => Entry::Object(end),
+impl<'a> Sink<'a> for Tape<'a> {
+    fn word(&mut self, word: &'a str) {
+        self.entries.push(match word {
+            "null" => Entry::Null,
+            word => Entry::Bool(word == "true"),
+        });
+    }
+    fn number(&mut self, number: &'a str) {
+        self.entries.push(Entry::Number(number));
+    }
+    fn string(&mut self, string: Raw<'a>) {
+        self.entries.push(Entry::String(string.text()));
+    }
+    fn open(&mut self, rest: &'a str) -> Result<(), Invalid> {
+        if self.open.len() == DEEPEST {
+            return Err(Invalid { what: "more than 127 levels", at: 0 });
+        }
+        self.open.push(self.entries.len());
+        self.entries.push(if rest.starts_with('{') { Entry::Object(0, rest) } else { Entry::Array(0) });
+        Ok(())
+    }
+    fn close(&mut self, rest: &'a str) {
+        let end = self.entries.len();
+        match self.open.pop().and_then(|at| self.entries.get_mut(at)) {
+            Some(Entry::Object(place, text)) => {
+                *text = &text[..text.len() - rest.len()];
+                *place = end;
+            }
+            Some(Entry::Array(place)) => *place = end,
+            _ => {}
         }
     }
 }
 
-/// Appends one value to the list.
-struct Append<'l, 'a>(&'l mut Vec<Entry<'a>>);
+/// A field of a record: its key, what it is read into, and where its value stands in the document.
+pub(crate) type Place<'p> = (&'static str, &'p mut (dyn Wire + 'static), usize);
 
-impl<'de> DeserializeSeed<'de> for Append<'_, 'de> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Append<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("JSON")
-    }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        self.0.push(Entry::Null);
-        Ok(())
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        self.0.push(Entry::Bool(value));
-        Ok(())
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.0.push(Entry::Int(value));
-        Ok(())
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.0.push(i64::try_from(value).map_or(Entry::UInt(value), Entry::Int));
-        Ok(())
-    }
-    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.0.push(Entry::Float(value));
-        Ok(())
-    }
-    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<(), E> {
-        self.0.push(Entry::String(Cow::Borrowed(value)));
-        Ok(())
-    }
-    fn visit_str<E>(self, value: &str) -> Result<(), E> {
-        self.0.push(Entry::String(Cow::Owned(value.to_owned())));
-        Ok(())
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let start = self.0.len();
-        self.0.push(Entry::Null);
-        while items.next_element_seed(Append(self.0))?.is_some() {}
-        self.0[start] = Entry::Array(self.0.len());
-        Ok(())
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        let start = self.0.len();
-        self.0.push(Entry::Null);
-        while fields.next_key_seed(Append(self.0))?.is_some() {
-            fields.next_value_seed(Append(self.0))?;
-        }
-        self.0[start] = Entry::Object(self.0.len());
-        Ok(())
-    }
-}
+/// Where a value stands that has not been found: it is the outermost one's place.
+pub(crate) const NOWHERE: usize = 0;
 
 /// One value of a [`Document`].
 #[derive(Debug, Clone, Copy)]
@@ -158,7 +115,7 @@ impl<'a> Node<'a> {
     /// The index after this value.
     fn end(self) -> usize {
         match self.entry() {
-            Entry::Array(end) | Entry::Object(end) => *end,
+            Entry::Array(end) | Entry::Object(end, _) => *end,
             _ => self.at + 1,
         }
     }
@@ -174,7 +131,7 @@ impl<'a> Node<'a> {
         matches!(self.entry(), Entry::Bool(_))
     }
     pub(crate) fn is_number(self) -> bool {
-        matches!(self.entry(), Entry::Int(_) | Entry::UInt(_) | Entry::Float(_))
+        matches!(self.entry(), Entry::Number(_))
     }
     pub(crate) fn is_string(self) -> bool {
         matches!(self.entry(), Entry::String(_))
@@ -183,7 +140,7 @@ impl<'a> Node<'a> {
         matches!(self.entry(), Entry::Array(_))
     }
     pub(crate) fn is_object(self) -> bool {
-        matches!(self.entry(), Entry::Object(_))
+        matches!(self.entry(), Entry::Object(..))
     }
 
     /// What stands here, for an error.
@@ -192,13 +149,11 @@ impl<'a> Node<'a> {
         match self.entry() {
             Entry::Null => "null".to_owned(),
             Entry::Bool(value) => value.to_string(),
-            Entry::Int(value) => value.to_string(),
-            Entry::UInt(value) => value.to_string(),
-            Entry::Float(value) => value.to_string(),
+            Entry::Number(number) => shortened(number).into_owned(),
             // The text itself may be private or huge.
             Entry::String(_) => "a string".to_owned(),
             Entry::Array(_) => "an array".to_owned(),
-            Entry::Object(_) => "an object".to_owned(),
+            Entry::Object(..) => "an object".to_owned(),
         }
     }
 
@@ -215,36 +170,47 @@ impl<'a> Node<'a> {
     }
 
     pub(crate) fn integer(self) -> Result<i64, DecodeError> {
-        match self.entry() {
-            Entry::Int(value) => Ok(*value),
+        let Entry::Number(text) = self.entry() else { return Err(self.mismatch("an integer")) };
+        text.parse().or_else(|_| match text.parse::<f64>() {
             // The CLI writes whole numbers as floats in places; below 2^63 the cast is exact.
-            Entry::Float(value) if value.fract() == 0.0 && value.abs() < 9.2e18 => Ok(*value as i64),
+            Ok(value) if value.fract() == 0.0 && value.abs() < 9.2e18 => Ok(value as i64),
             _ => Err(self.mismatch("an integer")),
-        }
+        })
     }
 
     pub(crate) fn number(self) -> Result<f64, DecodeError> {
-        match self.entry() {
-            Entry::Int(value) => Ok(*value as f64),
-            Entry::UInt(value) => Ok(*value as f64),
-            Entry::Float(value) => Ok(*value),
-            _ => Err(self.mismatch("a number")),
-        }
+        let Entry::Number(text) = self.entry() else { return Err(self.mismatch("a number")) };
+        let value = text.parse().ok().filter(|value: &f64| value.is_finite());
+        value.ok_or_else(|| self.mismatch("a number of 64 bits"))
     }
 
     /// The JSON as a value of its own.
-    pub(crate) fn to_value(self) -> serde_json::Value {
-        match self.entry() {
+    pub(crate) fn to_value(self) -> Result<serde_json::Value, DecodeError> {
+        Ok(match self.entry() {
             Entry::Null => serde_json::Value::Null,
             Entry::Bool(value) => (*value).into(),
-            Entry::Int(value) => (*value).into(),
-            Entry::UInt(value) => (*value).into(),
-            Entry::Float(value) => (*value).into(),
+            Entry::Number(text) => number(text).ok_or_else(|| self.mismatch("a number of 64 bits"))?.into(),
             Entry::String(value) => value.as_ref().into(),
-            Entry::Array(_) => self.items().into_iter().flatten().map(Self::to_value).collect(),
-            Entry::Object(_) => {
-                self.entries().into_iter().flatten().map(|(key, value)| (key, value.to_value())).collect()
+            Entry::Array(_) => {
+                let items = self.items()?.enumerate();
+                let items = items.map(|(index, item)| item.to_value().map_err(|error| error.in_item(index)));
+                items.collect::<Result<_, _>>()?
             }
+            Entry::Object(..) => {
+                let fields = self.fields()?.map(|(key, value)| match value.to_value() {
+                    Ok(value) => Ok((key.to_owned(), value)),
+                    Err(error) => Err(error.in_field(key)),
+                });
+                serde_json::Value::Object(fields.collect::<Result<_, _>>()?)
+            }
+        })
+    }
+
+    /// The text of an object, as it came.
+    pub(crate) fn object_text(self) -> Result<&'a str, DecodeError> {
+        match self.entry() {
+            Entry::Object(_, text) => Ok(text),
+            _ => Err(self.mismatch("an object")),
         }
     }
 
@@ -270,9 +236,9 @@ impl<'a> Node<'a> {
         }))
     }
 
-    /// The keys and values of an object.
-    pub(crate) fn entries(self) -> Result<impl Iterator<Item = (&'a str, Node<'a>)>, DecodeError> {
-        let Entry::Object(end) = *self.entry() else {
+    /// The keys and values of an object, as often as they stand there.
+    fn entries(self) -> Result<impl Iterator<Item = (&'a str, Node<'a>)>, DecodeError> {
+        let Entry::Object(end, _) = *self.entry() else {
             return Err(self.mismatch("an object"));
         };
         let mut at = self.at + 1;
@@ -294,38 +260,37 @@ impl<'a> Node<'a> {
         self.entries().ok()?.filter_map(|(name, value)| (name == key).then_some(value)).last()
     }
 
-    /// Whether this value under `key` is the one that counts.
-    #[cold]
-    fn is_last(self, key: &str, value: Self) -> bool {
-        self.get(key).is_some_and(|last| last.at == value.at)
+    /// The keys of an object, each with the value that counts for it.
+    fn last_entries(self) -> Result<BTreeMap<&'a str, Self>, DecodeError> {
+        Ok(self.entries()?.collect())
+    }
+
+    /// The same in the order of the text.
+    pub(crate) fn fields(self) -> Result<impl Iterator<Item = (&'a str, Self)>, DecodeError> {
+        let last = self.last_entries()?;
+        let counts = move |(key, value): &(&str, Self)| last.get(key).is_some_and(|last| last.at == value.at);
+        Ok(self.entries()?.filter(counts))
     }
 
     /// Reads the fields of an object, each into the place given for its key. Of a key that stands
-    /// there twice, the last counts.
-    pub(crate) fn read_fields(
-        self,
-        places: &mut [(&'static str, &mut (dyn Wire + 'static))],
-    ) -> Result<(), DecodeError> {
-        // One bit for each place; the generator makes no record with more fields.
-        let (mut read, mut next) = (0_u128, 0);
+    /// there twice, the last counts, and the others are not read: what is read is never more than the text.
+    pub(crate) fn read_fields(self, places: &mut [Place<'_>]) -> Result<(), DecodeError> {
+        let mut next = 0;
         for (key, value) in self.entries()? {
             // Keys mostly come in the order of the schema, so the search goes on from the last one.
             let (before, after) = places.split_at(next.min(places.len()));
-            let found = after.iter().position(|(name, _)| *name == key).map(|index| next + index);
-            let Some(index) = found.or_else(|| before.iter().position(|(name, _)| *name == key)) else {
+            let found = after.iter().position(|place| place.0 == key).map(|index| next + index);
+            let Some(index) = found.or_else(|| before.iter().position(|place| place.0 == key)) else {
                 continue;
             };
             next = index + 1;
-            read |= 1 << index;
-            if let Err(error) = places[index].1.read(value)
-                && self.is_last(key, value)
-            {
-                return Err(error.in_field(key));
-            }
+            places[index].2 = value.at;
         }
-        for (index, (key, place)) in places.iter_mut().enumerate() {
-            if read & (1 << index) == 0 && !place.absent() {
-                return Err(DecodeError::new("a value", "nothing").in_field(key));
+        for (key, place, at) in places {
+            match *at {
+                NOWHERE if place.absent() => {}
+                NOWHERE => return Err(DecodeError::new("a value", "nothing").in_field(key)),
+                at => place.read(self.sibling(at)).map_err(|error| error.in_field(key))?,
             }
         }
         Ok(())
@@ -335,16 +300,13 @@ impl<'a> Node<'a> {
     pub(crate) fn read_rest<T: Wire>(
         self,
         known: &[&str],
-        rest: &mut std::collections::BTreeMap<String, T>,
+        rest: &mut BTreeMap<String, T>,
     ) -> Result<(), DecodeError> {
         rest.clear();
-        for (key, node) in self.entries()?.filter(|(key, _)| !known.contains(key)) {
+        for (key, node) in self.last_entries()?.into_iter().filter(|(key, _)| !known.contains(key)) {
             let mut value = T::empty();
-            match value.read(node) {
-                Ok(()) => drop(rest.insert(key.to_owned(), value)),
-                Err(error) if self.is_last(key, node) => return Err(error.in_field(key)),
-                Err(_) => {}
-            }
+            value.read(node).map_err(|error| error.in_field(key))?;
+            rest.insert(key.to_owned(), value);
         }
         Ok(())
     }
@@ -352,7 +314,7 @@ impl<'a> Node<'a> {
     /// The string under `key` that tells a union's variants apart; empty when it is no string.
     pub(crate) fn tag(self, key: &str) -> Result<&'a str, DecodeError> {
         match self.entry() {
-            Entry::Object(_) => Ok(self.get(key).and_then(|value| value.string().ok()).unwrap_or("")),
+            Entry::Object(..) => Ok(self.get(key).and_then(|value| value.string().ok()).unwrap_or("")),
             _ => Err(self.mismatch("an object")),
         }
     }
@@ -370,5 +332,19 @@ impl<'a> Node<'a> {
             Entry::Bool(flag) => values.contains(if *flag { &"true" } else { &"false" }),
             _ => false,
         }
+    }
+}
+
+/// A number as serde_json has it; none when it has none.
+///
+/// What a type of Rust holds is given as that. serde_json also reads a text, with `arbitrary_precision` whatever
+/// it is, but what it then hands to a user's own type is a map.
+fn number(text: &str) -> Option<Number> {
+    let is_whole = !text.contains(['.', 'e', 'E']);
+    match (is_whole, text.parse::<i64>(), text.parse::<f64>()) {
+        (true, Ok(value), _) if text != "-0" => Some(value.into()),
+        (false, _, Ok(value)) if value.is_finite() => Number::from_f64(value),
+        // What is left are large whole numbers, minus zero, and what is no number of 64 bits.
+        _ => text.parse().ok(),
     }
 }

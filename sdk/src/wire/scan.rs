@@ -1,0 +1,460 @@
+//! The grammar of JSON, over text.
+//!
+//! serde_json has one too, but what it hands over depends on its features, and any crate of the user's build may
+//! switch those on: with `arbitrary_precision` a number arrives as a map. It also has no number that no type
+//! of Rust holds, and no string with a lone surrogate, which JavaScript writes where it cut a text.
+
+use std::borrow::Cow;
+
+use super::DecodeError;
+
+/// Takes a JSON text apart, value by value.
+#[derive(Debug, Clone)]
+pub(crate) struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+/// What takes the parts of a value, in the order of the text. An object's members are a string, then a value.
+pub(crate) trait Sink<'a> {
+    /// `null`, `true` or `false`.
+    fn word(&mut self, _: &'a str) {}
+    fn number(&mut self, _: &'a str) {}
+    /// The text between the quotes.
+    fn string(&mut self, _: Raw<'a>) {}
+    /// An object or array begins, with all the text from there on.
+    fn open(&mut self, _: &'a str) -> Result<(), Invalid> {
+        Ok(())
+    }
+    /// The innermost object or array ends, with all the text after it.
+    fn close(&mut self, _: &'a str) {}
+}
+
+/// Takes nothing.
+struct Nothing;
+
+impl Sink<'_> for Nothing {}
+
+/// A string as it stands between its quotes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Raw<'a> {
+    text: &'a str,
+    has_escapes: bool,
+}
+
+/// Why a text is no JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Invalid {
+    /// What is wrong.
+    pub what: &'static str,
+    /// In bytes from the start of the text.
+    pub at: usize,
+}
+
+impl Invalid {
+    /// The same as an error of decoding.
+    #[cold]
+    pub fn expected(self, expected: &str) -> DecodeError {
+        DecodeError::new(expected, format!("{} at byte {}", self.what, self.at))
+    }
+}
+
+impl<'a> Scanner<'a> {
+    pub fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// The one value that the text is.
+    pub fn only(mut self, sink: &mut impl Sink<'a>) -> Result<(), Invalid> {
+        self.value(sink)?;
+        self.end()
+    }
+
+    /// The one string that the text is.
+    pub fn only_string(mut self) -> Result<Cow<'a, str>, Invalid> {
+        if self.peek() != Some(b'"') {
+            return Err(self.invalid("no string"));
+        }
+        let string = self.string()?;
+        self.end().map(|()| string.text())
+    }
+
+    /// Makes sure that nothing but white space is left.
+    pub fn end(&mut self) -> Result<(), Invalid> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.invalid("more text")),
+        }
+    }
+
+    /// Passes over a value and gives its text.
+    pub fn skip(&mut self) -> Result<&'a str, Invalid> {
+        self.peek();
+        let start = self.at;
+        self.value(&mut Nothing)?;
+        Ok(&self.text[start..self.at])
+    }
+
+    /// Calls `each` for every key of an object, to take the value that follows.
+    pub fn members(
+        &mut self,
+        mut each: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), Invalid>,
+    ) -> Result<(), Invalid> {
+        self.expect(b'{', "no object")?;
+        if self.eat(b'}') {
+            return Ok(());
+        }
+        loop {
+            let key = self.key()?.text();
+            each(self, key)?;
+            if !self.goes_on(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Calls `each` before every item of an array, to take it.
+    pub fn items(&mut self, mut each: impl FnMut(&mut Self) -> Result<(), Invalid>) -> Result<(), Invalid> {
+        self.expect(b'[', "no array")?;
+        if self.eat(b']') {
+            return Ok(());
+        }
+        loop {
+            each(self)?;
+            if !self.goes_on(b']')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes a value apart. What is open is kept in a list, so that deep text needs no deep stack.
+    fn value(&mut self, sink: &mut impl Sink<'a>) -> Result<(), Invalid> {
+        // The brackets that close what is open.
+        let mut open: Vec<u8> = Vec::new();
+        loop {
+            let first = self.peek();
+            let close = match first {
+                Some(b'{') => b'}',
+                Some(b'[') => b']',
+                _ => 0,
+            };
+            if close == 0 {
+                self.scalar(first, sink)?;
+            } else {
+                sink.open(&self.text[self.at..]).map_err(|error| Invalid { at: self.at, ..error })?;
+                self.at += 1;
+                if !self.eat(close) {
+                    open.push(close);
+                    if close == b'}' {
+                        sink.string(self.key()?);
+                    }
+                    continue;
+                }
+                sink.close(&self.text[self.at..]);
+            }
+            // A value has ended, and with it perhaps what it stands in.
+            loop {
+                let Some(&close) = open.last() else { return Ok(()) };
+                if self.goes_on(close)? {
+                    if close == b'}' {
+                        sink.string(self.key()?);
+                    }
+                    break;
+                }
+                open.pop();
+                sink.close(&self.text[self.at..]);
+            }
+        }
+    }
+
+    #[inline]
+    fn scalar(&mut self, first: Option<u8>, sink: &mut impl Sink<'a>) -> Result<(), Invalid> {
+        match first {
+            Some(b'"') => sink.string(self.string()?),
+            Some(b'-' | b'0'..=b'9') => sink.number(self.number()?),
+            Some(b'n') => sink.word(self.word("null")?),
+            Some(b't') => sink.word(self.word("true")?),
+            Some(b'f') => sink.word(self.word("false")?),
+            Some(_) => return Err(self.invalid("no value")),
+            None => return Err(self.invalid("the end of the text")),
+        }
+        Ok(())
+    }
+
+    /// The key of a member, and its colon.
+    fn key(&mut self) -> Result<Raw<'a>, Invalid> {
+        if self.peek() != Some(b'"') {
+            return Err(self.invalid("no key"));
+        }
+        let key = self.string()?;
+        self.expect(b':', "no colon")?;
+        Ok(key)
+    }
+
+    /// Whether a comma follows, and not the end of what is open.
+    fn goes_on(&mut self, close: u8) -> Result<bool, Invalid> {
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(byte) if byte == close => {
+                self.at += 1;
+                Ok(false)
+            }
+            Some(_) => Err(self.invalid("neither a comma nor an end")),
+            None => Err(self.invalid("the end of the text")),
+        }
+    }
+
+    /// The string that begins here, with valid escapes.
+    #[inline]
+    fn string(&mut self) -> Result<Raw<'a>, Invalid> {
+        self.at += 1;
+        let (start, mut has_escapes) = (self.at, false);
+        loop {
+            self.at += plain(&self.text.as_bytes()[self.at..]);
+            match self.byte() {
+                Some(b'"') => {
+                    let text = &self.text[start..self.at];
+                    self.at += 1;
+                    return Ok(Raw { text, has_escapes });
+                }
+                Some(b'\\') => {
+                    has_escapes = true;
+                    self.at += self.escape()?;
+                }
+                Some(_) => return Err(self.invalid("a control character")),
+                None => return Err(self.invalid("the end of the text")),
+            }
+        }
+    }
+
+    /// The length of the escape that begins here.
+    fn escape(&self) -> Result<usize, Invalid> {
+        match self.text.as_bytes().get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(2),
+            Some(b'u') if utf16(&self.text.as_bytes()[self.at..]).is_some() => Ok(6),
+            Some(_) => Err(self.invalid("no escape")),
+            None => Err(Invalid { what: "the end of the text", at: self.text.len() }),
+        }
+    }
+
+    /// The number that begins here.
+    fn number(&mut self) -> Result<&'a str, Invalid> {
+        let start = self.at;
+        self.at += usize::from(self.byte() == Some(b'-'));
+        if self.byte() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.byte() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.byte(), Some(b'e' | b'E')) {
+            self.at += 1;
+            self.at += usize::from(matches!(self.byte(), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        Ok(&self.text[start..self.at])
+    }
+
+    /// Passes over digits, of which there is one at least.
+    fn digits(&mut self) -> Result<(), Invalid> {
+        let start = self.at;
+        while matches!(self.byte(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at == start { Err(self.invalid("no digit")) } else { Ok(()) }
+    }
+
+    fn word(&mut self, word: &'static str) -> Result<&'a str, Invalid> {
+        let found = self.text.get(self.at..self.at + word.len()).filter(|found| *found == word);
+        let found = found.ok_or_else(|| self.invalid("no value"))?;
+        self.at += word.len();
+        Ok(found)
+    }
+
+    /// The next byte after white space.
+    #[inline]
+    fn peek(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
+            self.at += 1;
+        }
+        self.byte()
+    }
+
+    #[inline]
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, byte: u8, otherwise: &'static str) -> Result<(), Invalid> {
+        if self.eat(byte) { Ok(()) } else { Err(self.invalid(otherwise)) }
+    }
+
+    #[cold]
+    fn invalid(&self, what: &'static str) -> Invalid {
+        let what = if self.at < self.text.len() { what } else { "the end of the text" };
+        Invalid { what, at: self.at }
+    }
+}
+
+/// How many bytes stand before a quote, a backslash or a control character.
+#[inline]
+fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // The high bit of a byte that is less than `limit`; also of one above it in the word, which comes later.
+        let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+        let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+        let found = below(word, 0x20) | equal(b'"') | equal(b'\\');
+        if found != 0 {
+            return index * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    bytes.len() - rest.len() + rest.iter().position(special).unwrap_or(rest.len())
+}
+
+impl<'a> Raw<'a> {
+    /// The string; what is no text in it, half of a UTF-16 pair, is U+FFFD.
+    pub fn text(self) -> Cow<'a, str> {
+        if self.has_escapes { Cow::Owned(unescaped(self.text)) } else { Cow::Borrowed(self.text) }
+    }
+}
+
+/// The text that valid escapes stand for.
+fn unescaped(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    loop {
+        // Within a string, only a backslash is not plain.
+        let (before, escape) = rest.split_at(plain(rest.as_bytes()));
+        text.push_str(before);
+        if escape.is_empty() {
+            return text;
+        }
+        let (letter, length) = unescape(escape.as_bytes());
+        text.push(letter);
+        rest = &escape[length..];
+    }
+}
+
+/// The letter that the escape at the start stands for, and its length.
+fn unescape(bytes: &[u8]) -> (char, usize) {
+    let first = match bytes.get(1) {
+        Some(b'b') => return ('\u{8}', 2),
+        Some(b'f') => return ('\u{c}', 2),
+        Some(b'n') => return ('\n', 2),
+        Some(b'r') => return ('\r', 2),
+        Some(b't') => return ('\t', 2),
+        Some(b'u') => utf16(bytes).unwrap_or(0xfffd),
+        other => return (other.map_or('\\', |byte| char::from(*byte)), 2),
+    };
+    let second = bytes.get(6..).and_then(utf16);
+    let pair = char::decode_utf16([first].into_iter().chain(second)).next();
+    match pair {
+        Some(Ok(letter)) => (letter, letter.len_utf16() * 6),
+        _ => (char::REPLACEMENT_CHARACTER, 6),
+    }
+}
+
+/// The code of `\uXXXX` at the start.
+fn utf16(bytes: &[u8]) -> Option<u16> {
+    let digits = bytes.get(..6)?.strip_prefix(b"\\u")?;
+    digits.iter().try_fold(0, |code, digit| {
+        let digit = char::from(*digit).to_digit(16)?;
+        Some(code << 4 | u16::try_from(digit).ok()?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::{Nothing, Scanner};
+
+    const TEXTS: [&str; 9] = [
+        r#"{"a":[1,-2.5e+3,{"b":null}],"é\"\\":true,"":{},"c":[]}"#,
+        "\t[ 0 , -0.0 ,\r\n1E5, 10.25e-2 , false ] ",
+        r#""\ud83e\udd80 \u0041\/\b\f\n\r\t\\ plain text of some length, \"quoted\"""#,
+        r#"[[[[]]],[{}],{"a":{"a":{"a":[{}]}}}]"#,
+        "null",
+        "-123456789012345678901234567890.5e-400",
+        "{}",
+        "\"🦀\u{7f}\"",
+        r#"{"k":"v","k":"v2" , "n" : [ true,false , null]}"#,
+    ];
+
+    /// Every prefix of the texts, and every text with a byte of another kind in any place.
+    fn broken() -> impl Iterator<Item = String> {
+        const OTHERS: &[u8] = b"\"\\{}[]:,0-+.eEu/nt \n\x01x";
+        TEXTS.iter().flat_map(|text| {
+            let prefixes = (0..=text.len()).filter_map(|end| text.get(..end)).map(str::to_owned);
+            let changed = (0..text.len()).flat_map(move |at| {
+                OTHERS.iter().filter_map(move |other| {
+                    let mut bytes = text.as_bytes().to_vec();
+                    bytes[at] = *other;
+                    String::from_utf8(bytes).ok()
+                })
+            });
+            prefixes.chain(changed)
+        })
+    }
+
+    #[test]
+    fn takes_what_is_json_and_nothing_else() {
+        let (mut taken, mut refused) = (0, 0);
+        for text in broken() {
+            let expected = serde_json::from_str::<&RawValue>(&text);
+            let all = Scanner::new(&text).only(&mut Nothing);
+            assert_eq!(all.is_ok(), expected.is_ok(), "{text:?}: {all:?}, {expected:?}");
+            match expected {
+                Ok(raw) => {
+                    assert_eq!(Scanner::new(&text).skip(), Ok(raw.get()), "{text:?}");
+                    taken += 1;
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(taken > 1_000 && refused > 1_000, "{taken} taken, {refused} refused");
+    }
+
+    #[test]
+    fn strings_are_those_of_serde_json() {
+        let mut seen = 0;
+        for text in broken() {
+            if let Ok(expected) = serde_json::from_str::<String>(&text) {
+                assert_eq!(Scanner::new(&text).only_string().as_deref(), Ok(expected.as_str()), "{text:?}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 100, "{seen}");
+    }
+
+    #[test]
+    fn a_lone_surrogate_is_the_replacement_character() {
+        let cases = [
+            (r#""\ud800""#, "\u{fffd}"),
+            (r#""\uDFFF\ud800\ud83e\udd80\ud83e""#, "\u{fffd}\u{fffd}\u{1f980}\u{fffd}"),
+            (r#""\\\udc00\\udc00""#, "\\\u{fffd}\\udc00"),
+            (r#""\ud83eA\ud83e\u0041\ud83e\n""#, "\u{fffd}A\u{fffd}A\u{fffd}\n"),
+            (r#""\ud800\ud83e\udd80""#, "\u{fffd}\u{1f980}"),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(Scanner::new(json).only_string().as_deref(), Ok(expected), "{json}");
+        }
+    }
+}
