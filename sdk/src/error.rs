@@ -1,5 +1,8 @@
 //! What can go wrong, as one enum.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +17,11 @@ use crate::versions::CliVersion;
 use crate::wire::DecodeError;
 
 /// Why something did not work.
+///
+/// Its text says what went wrong, in the CLI's own words where the CLI answered with an error. What a layer below
+/// says of it (the operating system, the JSON decoder) is its [`source`](std::error::Error::source) and does not
+/// stand in the text, as is the custom: `{error}` prints the text, `{error:#}` the text and all sources after it,
+/// each of them once.
 //
 // The crate's errors say by hand what a derive would: it brings five crates to every user's build.
 #[derive(Debug, Clone)]
@@ -24,6 +32,7 @@ pub enum Error {
     /// The CLI's program was found but could not be started.
     Start(Arc<SpawnError>),
     /// The CLI speaks a version of the protocol that this crate does not.
+    #[non_exhaustive]
     ProtocolVersion {
         /// The protocol version the CLI answered with.
         found: i64,
@@ -37,6 +46,7 @@ pub enum Error {
     /// The connection to the CLI is over.
     Closed(Closed),
     /// The CLI answered a request with an error, other than that it does not know the method.
+    #[non_exhaustive]
     Rpc {
         /// The request's method.
         method: String,
@@ -44,6 +54,7 @@ pub enum Error {
         error: RpcError,
     },
     /// The CLI's answer did not have the shape the schema gives it, or could not be read at all.
+    #[non_exhaustive]
     Decode {
         /// The request's method.
         method: String,
@@ -58,6 +69,7 @@ pub enum Error {
     /// The turn took longer than it was given.
     TurnTimeout(Box<TurnTimeout>),
     /// The agent's answer is not of the form that was asked for.
+    #[non_exhaustive]
     Answer {
         /// The answer's text.
         text: String,
@@ -67,6 +79,7 @@ pub enum Error {
     /// The session ended before the work in it did.
     SessionEnded,
     /// The CLI did what was asked and says that it failed.
+    #[non_exhaustive]
     Refused {
         /// The request's method.
         method: String,
@@ -77,6 +90,7 @@ pub enum Error {
     /// nothing was sent.
     Unsupported(Box<Unsupported>),
     /// Something took longer than it was given.
+    #[non_exhaustive]
     Timeout {
         /// What was waited for.
         what: String,
@@ -95,45 +109,72 @@ pub enum Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotFound(error) => error.fmt(f),
-            Self::Start(error) => match std::error::Error::source(&**error) {
-                Some(cause) => write!(f, "{error}: {cause}"),
-                None => error.fmt(f),
-            },
-            Self::ProtocolVersion { found, supported, version } => {
-                write!(f, "the Copilot CLI {version} speaks protocol {found}; this crate speaks {supported}")
-            }
-            Self::Connect(error) => write!(f, "cannot connect to the Copilot CLI: {error}"),
-            Self::Closed(closed) => write!(f, "the connection to the Copilot CLI is closed: {closed}"),
-            Self::Rpc { method, error } => write!(f, "{method} failed: {error}"),
-            Self::Decode { method, error, version } if version.is_empty() => {
-                write!(f, "the answer to {method} is not as expected: {error}")
-            }
-            Self::Decode { method, error, version } => {
-                write!(f, "the answer of the Copilot CLI {version} to {method} is not as expected: {error}")
-            }
-            Self::Turn(error) => write!(f, "the turn failed: {}", error.message),
-            Self::TurnTimeout(timeout) => timeout.fmt(f),
-            Self::Answer { reason, .. } => write!(f, "the answer has not the form asked for: {reason}"),
-            Self::SessionEnded => f.write_str("the session has ended"),
-            Self::Refused { method, reason } => write!(f, "{method} failed: {reason}"),
-            Self::Unsupported(what) => what.fmt(f),
-            Self::Timeout { what, after, stdout, stderr } => {
-                write!(f, "{what} took longer than {after:?}")?;
-                write_stdout(f, stdout)?;
-                write_stderr(f, stderr)
-            }
-            Self::Invalid(text) => f.write_str(text),
+        self.write_text(f)?;
+        let mut source = std::error::Error::source(self).filter(|_| f.alternate());
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
         }
+        Ok(())
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Self::Connect(error) => Some(&**error),
             Self::Decode { error, .. } => Some(error),
-            _ => self.answer().map(|error| error as _),
+            // These have the text of what they hold, and so its source.
+            Self::Start(error) => error.source(),
+            Self::Unsupported(error) => error.source(),
+            // The rest is nobody's but theirs, and all of it is in the text.
+            Self::NotFound(_)
+            | Self::ProtocolVersion { .. }
+            | Self::Closed(_)
+            | Self::Rpc { .. }
+            | Self::Turn(_)
+            | Self::TurnTimeout(_)
+            | Self::Answer { .. }
+            | Self::SessionEnded
+            | Self::Refused { .. }
+            | Self::Timeout { .. }
+            | Self::Invalid(_) => None,
+        }
+    }
+}
+
+impl Error {
+    /// The text without that of the source.
+    fn write_text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound(error) => write!(f, "{error}"),
+            Self::Start(error) => write!(f, "{error}"),
+            Self::ProtocolVersion { found, supported, version } => {
+                write!(f, "the Copilot CLI {version} speaks protocol {found}; this crate speaks {supported}")
+            }
+            Self::Connect(_) => f.write_str("cannot connect to the Copilot CLI"),
+            Self::Closed(closed) => write!(f, "the connection to the Copilot CLI is closed: {closed}"),
+            Self::Rpc { method, error } => write!(f, "{method} failed: {error}"),
+            Self::Decode { method, version, .. } if version.is_empty() => {
+                write!(f, "the answer to {method} is not as expected")
+            }
+            Self::Decode { method, version, .. } => {
+                write!(f, "the answer of the Copilot CLI {version} to {method} is not as expected")
+            }
+            Self::Turn(error) => write!(f, "{error}"),
+            Self::TurnTimeout(timeout) => write!(f, "{timeout}"),
+            Self::Answer { reason, .. } => {
+                write!(f, "the answer is not of the form that was asked for: {reason}")
+            }
+            Self::SessionEnded => f.write_str("the session has ended"),
+            Self::Refused { method, reason } => write!(f, "{method} failed: {reason}"),
+            Self::Unsupported(what) => write!(f, "{what}"),
+            Self::Timeout { what, after, stdout, stderr } => {
+                write!(f, "{what} took longer than {after:?}")?;
+                write_stdout(f, stdout)?;
+                write_stderr(f, stderr)
+            }
+            Self::Invalid(text) => f.write_str(text),
         }
     }
 }
@@ -229,6 +270,8 @@ impl fmt::Display for Closed {
         write_stderr(f, &self.stderr)
     }
 }
+
+impl std::error::Error for Closed {}
 
 /// Adds the end of the CLI's stderr to an error, when there is any.
 pub(crate) fn write_stderr(f: &mut fmt::Formatter<'_>, stderr: &str) -> fmt::Result {

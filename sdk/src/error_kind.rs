@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Decode,
     /// What was asked for makes no sense.
     Invalid,
+    /// The agent's answer is not of the form that was asked for.
+    Answer,
     /// None of these: what the CLI says of it is all that is known.
     Other,
 }
@@ -56,7 +58,9 @@ impl Error {
             Self::TurnTimeout(_) | Self::Timeout { .. } => ErrorKind::Timeout,
             Self::SessionEnded => ErrorKind::SessionGone,
             Self::Invalid(_) => ErrorKind::Invalid,
-            Self::Answer { .. } | Self::Refused { .. } => ErrorKind::Other,
+            Self::Answer { .. } => ErrorKind::Answer,
+            // Other versions give the same words in an error.
+            Self::Refused { method, reason } => failure_kind(method, reason),
         }
     }
 

@@ -15,7 +15,9 @@ pub(crate) async fn answer(session: &Arc<SessionState>) {
     match events(session).await {
         Ok(events) => events.iter().for_each(|event| session.ask(event)),
         Err(error) if error.is_method_not_found() => tracing::debug!(%error, "no pending requests"),
-        Err(error) => tracing::warn!(%error, "the pending requests are not known"),
+        Err(error) => {
+            tracing::warn!(error = %format_args!("{error:#}"), "the pending requests are not known")
+        }
     }
 }
 

@@ -64,11 +64,13 @@ pub enum SpawnError {
     /// There is no CLI where it was looked for.
     NotFound(NotFound),
     /// The working directory is not one.
+    #[non_exhaustive]
     Directory {
         /// The directory as it was given.
         path: PathBuf,
     },
     /// The system could not run the CLI.
+    #[non_exhaustive]
     Start {
         /// The program that was to run.
         program: PathBuf,

@@ -13,7 +13,7 @@ pub trait IntoReply<R> {
     /// The reply, or why there is none.
     ///
     /// # Errors
-    /// The text of the handler's own error.
+    /// The text of the handler's own error, as `{:#}` prints it: an [`Error`](crate::Error) then says all of why.
     fn into_reply(self) -> Result<R, String>;
 }
 
@@ -22,7 +22,7 @@ impl<R, T: IntoReply<R>, E: std::fmt::Display> IntoReply<R> for Result<T, E> {
     fn into_reply(self) -> Result<R, String> {
         match self {
             Ok(reply) => reply.into_reply(),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(format!("{error:#}")),
         }
     }
 }

@@ -263,7 +263,7 @@ impl<T: IntoToolResult> IntoToolResult for Option<T> {
 
 impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
     fn into_tool_result(self) -> ToolResult {
-        self.map_or_else(|error| ToolResult::failure(error.to_string()), T::into_tool_result)
+        self.map_or_else(|error| ToolResult::failure(format!("{error:#}")), T::into_tool_result)
     }
 }
 

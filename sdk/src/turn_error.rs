@@ -1,5 +1,6 @@
 //! A turn that failed, and what the CLI told of why.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::answer::Answer;
@@ -35,6 +36,14 @@ impl std::ops::Deref for TurnError {
         &self.data
     }
 }
+
+impl fmt::Display for TurnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the turn failed: {}", self.data.message)
+    }
+}
+
+impl std::error::Error for TurnError {}
 
 /// What the events before the end of a turn tell of its failure.
 #[derive(Default)]

@@ -93,6 +93,8 @@ impl fmt::Display for TurnTimeout {
     }
 }
 
+impl std::error::Error for TurnTimeout {}
+
 /// No program waits for longer, and clocks reach that far.
 const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 

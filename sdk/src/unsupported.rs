@@ -47,3 +47,10 @@ impl fmt::Display for Unsupported {
         f.write_str(&self.reason)
     }
 }
+
+impl std::error::Error for Unsupported {
+    /// What the CLI answered.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.answer.as_ref().map(|answer| answer as _)
+    }
+}

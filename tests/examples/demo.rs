@@ -62,7 +62,7 @@ async fn main() -> std::process::ExitCode {
     match demo(options).await {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {error:#}");
             std::process::ExitCode::FAILURE
         }
     }

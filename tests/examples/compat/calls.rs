@@ -38,8 +38,9 @@ pub async fn run(lab: &Arc<Lab>) {
     };
     for name in NAMES {
         let desk = desk.clone();
-        let work =
-            async move { call(name, &*desk.map_err(|error| format!("there is no session: {error}"))?).await };
+        let work = async move {
+            call(name, &*desk.map_err(|error| format!("there is no session: {error:#}"))?).await
+        };
         report::run(name, LIMIT, work).await;
     }
 }

@@ -33,7 +33,7 @@ pub async fn run(events: u64) -> Outcome<Report> {
     let text = script::text(events / BLOCK - 1);
     match turn {
         Ok(answer) => report.check(answer.text() == text, || "the turn's text is another".to_owned()),
-        Err(error) => report.check(false, || format!("the turn failed: {error}")),
+        Err(error) => report.check(false, || format!("{error:#}")),
     }
     // What is answered twice is seen by now, as the peer reads in order.
     let account = client.rpc().ping(&PingRequest::default()).await?.message;

@@ -72,7 +72,7 @@ async fn turn(client: &Client, number: usize) -> Result<(), String> {
     match turn.await {
         Ok(answer) if answer.text() == script::heard(&word) => Ok(()),
         Ok(answer) => Err(format!("session {number} answered `{}`", answer.text())),
-        Err(error) => Err(format!("session {number} failed: {error}")),
+        Err(error) => Err(format!("session {number} failed: {error:#}")),
     }
 }
 

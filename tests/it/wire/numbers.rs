@@ -63,7 +63,7 @@ fn numbers_beyond_64_bits() {
     let beyond = with_arguments(r#"{"n":[1e400]}"#);
     match arguments(&beyond) {
         // Only with `arbitrary_precision` there is a value for it.
-        Ok(value) => assert_eq!(value["n"][0].to_string(), "1e400"),
+        Ok(value) => assert_eq!(value["n"][0].to_string().replace('+', ""), "1e400"),
         Err(error) => {
             assert!(error.contains("$.toolRequests[0].arguments.n[0]"), "{error}");
             assert!(error.contains("found 1e400"), "{error}");

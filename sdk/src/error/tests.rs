@@ -1,0 +1,205 @@
+//! Every error says each thing once: in its text, or in that of a source.
+
+use std::error::Error as _;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Closed, Error, RpcError};
+use crate::answer::Answer;
+use crate::error_kind::ErrorKind;
+use crate::process::{NotFound, SpawnError};
+use crate::turn_error::TurnError;
+use crate::turn_limits::{Limit, TurnTimeout};
+use crate::types::ErrorData;
+use crate::unsupported::Unsupported;
+use crate::versions::CliVersion;
+use crate::wire::{self, DecodeError};
+
+fn answer() -> Answer {
+    Answer { message_id: String::new(), message: None, aborted: false }
+}
+
+fn io_error() -> io::Error {
+    io::Error::other("what the system says")
+}
+
+/// Which variant it is. A new one does not compile until it stands here, and fails until it stands in `all`.
+fn variant(error: &Error) -> usize {
+    match error {
+        Error::NotFound(_) => 0,
+        Error::Start(_) => 1,
+        Error::ProtocolVersion { .. } => 2,
+        Error::Connect(_) => 3,
+        Error::Closed(_) => 4,
+        Error::Rpc { .. } => 5,
+        Error::Decode { .. } => 6,
+        Error::Turn(_) => 7,
+        Error::TurnTimeout(_) => 8,
+        Error::Answer { .. } => 9,
+        Error::SessionEnded => 10,
+        Error::Refused { .. } => 11,
+        Error::Unsupported(_) => 12,
+        Error::Timeout { .. } => 13,
+        Error::Invalid(_) => 14,
+    }
+}
+
+/// Each variant, with what it must say, and in which order the errors of the chain say it.
+fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
+    let method = "made.up".to_owned();
+    let version = CliVersion::new("1.2.3".to_owned());
+    let closed =
+        Closed { stderr: "its last words".to_owned(), exit_code: Some(7), ..Closed::new("it ended") };
+    let turn = TurnError {
+        data: wire::from_json::<ErrorData>(r#"{"errorType":"rate_limit","message":"the agent's words"}"#)
+            .expect("the data of an error"),
+        retry_after: None,
+        quota_reset: None,
+        provider_code: None,
+        answer: answer(),
+    };
+    let timeout = TurnTimeout {
+        limit: Limit::Idle,
+        after: Duration::from_secs(5),
+        last_event: Some(("assistant.intent".to_owned(), Duration::from_secs(6))),
+        waiting_for: vec!["bash".to_owned()],
+        answer: answer(),
+        unfinished: String::new(),
+        stderr: "its last words".to_owned(),
+    };
+    let unknown = RpcError::new(RpcError::METHOD_NOT_FOUND, "what the CLI says");
+    let unsupported = Unsupported::method(&method, Some(&version), unknown);
+    let wrong = DecodeError::new("a number", "a string");
+    vec![
+        (Error::NotFound(NotFound { tried: vec!["/here".to_owned()] }), &["/here"], ErrorKind::CliNotFound),
+        (
+            SpawnError::Start { program: PathBuf::from("/cli"), source: io_error() }.into(),
+            &["/cli", "what the system says"],
+            ErrorKind::Unreachable,
+        ),
+        (SpawnError::NoRandom(io_error()).into(), &["what the system says"], ErrorKind::Unreachable),
+        (SpawnError::NoRuntime.into(), &["Tokio"], ErrorKind::Unreachable),
+        (SpawnError::Directory { path: PathBuf::from("/gone") }.into(), &["/gone"], ErrorKind::Unreachable),
+        (
+            Error::ProtocolVersion { found: 2, supported: "3", version: "1.2.3".to_owned() },
+            &["1.2.3", "protocol 2", "speaks 3"],
+            ErrorKind::VersionSkew,
+        ),
+        (Error::Connect(Arc::new(io_error())), &["connect", "what the system says"], ErrorKind::Unreachable),
+        (Error::Closed(closed), &["it ended", "7", "its last words"], ErrorKind::Closed),
+        (
+            Error::Rpc { method: method.clone(), error: RpcError::new(-32603, "what the CLI says") },
+            &["made.up", "what the CLI says", "-32603"],
+            ErrorKind::Other,
+        ),
+        (
+            Error::decode(&method, wrong.clone(), Some(&version)),
+            &["1.2.3", "made.up", "at $"],
+            ErrorKind::Decode,
+        ),
+        (
+            Error::decode(&method, wrong, None),
+            &["made.up", "at $", "a number", "a string"],
+            ErrorKind::Decode,
+        ),
+        (Error::Turn(Box::new(turn)), &["the agent's words"], ErrorKind::RateLimit),
+        (
+            Error::TurnTimeout(Box::new(timeout)),
+            &["5s", "assistant.intent", "bash", "its last words"],
+            ErrorKind::Timeout,
+        ),
+        (
+            Error::Answer { text: "no JSON".to_owned(), reason: "expected value".to_owned() },
+            &["expected value"],
+            ErrorKind::Answer,
+        ),
+        (Error::SessionEnded, &["session"], ErrorKind::SessionGone),
+        (
+            Error::Refused { method: method.clone(), reason: "what the CLI says".to_owned() },
+            &["made.up", "what the CLI says"],
+            ErrorKind::Other,
+        ),
+        (
+            Error::Refused { method: method.clone(), reason: "Session not found: 1".to_owned() },
+            &["made.up", "Session not found: 1"],
+            ErrorKind::SessionGone,
+        ),
+        (unsupported.into(), &["1.2.3", "made.up", "what the CLI says", "-32601"], ErrorKind::VersionSkew),
+        (Unsupported::new("nobody can").into(), &["nobody can"], ErrorKind::VersionSkew),
+        (
+            Error::Timeout {
+                what: method,
+                after: Duration::from_secs(5),
+                stderr: "its last words".to_owned(),
+            },
+            &["made.up", "5s", "its last words"],
+            ErrorKind::Timeout,
+        ),
+        (Error::Invalid("makes no sense".to_owned()), &["makes no sense"], ErrorKind::Invalid),
+    ]
+}
+
+/// The texts of an error and of its sources.
+fn chain(error: &Error) -> Vec<String> {
+    let mut texts = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(error) = source {
+        texts.push(error.to_string());
+        source = error.source();
+    }
+    texts
+}
+
+#[test]
+fn each_thing_is_said_once() {
+    let mut seen = [0; 15];
+    for (error, said, kind) in all() {
+        seen[variant(&error)] += 1;
+        let texts = chain(&error);
+        let whole = format!("{error:#}");
+        assert_eq!(whole, texts.join(": "), "{error:?}");
+        let mut rest = whole.as_str();
+        for part in said {
+            assert_eq!(whole.matches(part).count(), 1, "{part} in {whole}");
+            rest = rest.split_once(part).unwrap_or_else(|| panic!("{part} out of order in {whole}")).1;
+        }
+        for (index, text) in texts.iter().enumerate() {
+            assert!(!text.is_empty(), "{error:?}");
+            let repeated = texts[..index].iter().any(|other| other.contains(text) || text.contains(other));
+            assert!(!repeated, "{whole}");
+        }
+        assert_eq!(error.kind(), kind, "{whole}");
+    }
+    assert!(!seen.contains(&0), "a variant is not among all: {seen:?}");
+}
+
+/// What a program may want to look at is in the chain by its type.
+#[test]
+fn sources_keep_their_types() {
+    let is_io = |error: &Error| error.source().is_some_and(|source| source.is::<io::Error>());
+    assert!(is_io(&Error::Connect(Arc::new(io_error()))));
+    assert!(is_io(&SpawnError::Start { program: PathBuf::new(), source: io_error() }.into()));
+    assert!(is_io(&SpawnError::NoRandom(io_error()).into()));
+    let decode = Error::decode("made.up", DecodeError::new("a", "b"), None);
+    assert!(decode.source().is_some_and(|source| source.is::<DecodeError>()));
+    let unknown = RpcError::new(RpcError::METHOD_NOT_FOUND, "no");
+    let unsupported = Error::from(Unsupported::method("made.up", None, unknown));
+    assert!(unsupported.source().is_some_and(|source| source.is::<RpcError>()));
+}
+
+/// What is held in an error can be handed on as one.
+#[test]
+fn parts_are_errors() {
+    fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
+    is_error::<Error>();
+    is_error::<Closed>();
+    is_error::<TurnError>();
+    is_error::<TurnTimeout>();
+    is_error::<Unsupported>();
+    is_error::<RpcError>();
+    is_error::<DecodeError>();
+    is_error::<NotFound>();
+    is_error::<SpawnError>();
+}
