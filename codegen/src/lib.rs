@@ -8,6 +8,7 @@
 //! types get names, unions are told apart) → convert (typify turns definitions into Rust types) →
 //! emit (one file per namespace).
 
+mod clash;
 mod compare;
 mod convert;
 mod direction;
@@ -148,13 +149,14 @@ impl Protocol {
     /// Reads the schemas.
     ///
     /// # Errors
-    /// When a text is not JSON, when a schema holds anything the generator does not know, when two
-    /// names collide, or when a fix is not for this version.
+    /// When a text is not JSON, when a schema holds anything the generator does not know, when a name
+    /// is none in Rust or that of something else, or when a fix is not for this version.
     pub fn read(input: Input<'_>) -> Result<Self, Error> {
         let mut source = read::read(input)?;
         fix::fix(&mut source)?;
         let flat = flatten::flatten(&source)?;
         let mut model = convert::convert(flat)?;
+        clash::check(&model)?;
         direction::mark(&mut model);
         let report = model.report(&source);
         Ok(Self { version: input.version.to_owned(), model, report })

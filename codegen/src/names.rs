@@ -9,23 +9,39 @@ use crate::Error;
 /// Names of string variants whose text gives none: `(text, name)`.
 const VARIANTS: &[(&str, &str)] = &[("*", "All"), ("", "Empty"), ("+1", "PlusOne"), ("-1", "MinusOne")];
 
-/// Names the generated files use for something else.
+/// Names the generated files use for something else: they import these, or have them of the prelude.
 const RESERVED: &[&str] = &[
-    "String",
-    "Option",
-    "Vec",
-    "Box",
     "BTreeMap",
-    "Value",
-    "Self",
-    "Result",
-    "Some",
+    "Box",
+    "Call",
+    "Caller",
+    "Clone",
+    "Debug",
+    "DecodeError",
+    "Default",
+    "Eq",
+    "Err",
+    "From",
+    "Into",
+    "MalformedEvent",
+    "Method",
+    "Node",
     "None",
     "Ok",
-    "Err",
-    "Call",
-    "Method",
+    "Option",
+    "PartialEq",
+    "Result",
+    "Self",
+    "ServerRpc",
+    "SessionEventData",
+    "SessionRpc",
+    "Some",
+    "String",
     "Unrecognized",
+    "UnrecognizedEvent",
+    "Value",
+    "Vec",
+    "Wire",
 ];
 
 /// A type's name.
@@ -45,17 +61,45 @@ pub fn variant_name(wire: &str) -> String {
     }
 }
 
-/// The name of a method or module.
+/// Methods that Rust finds by name in every generated handle and type, by their traits. One of the same name would
+/// hide them, and what calls them, such as a derive or generic code of a user, would not compile.
+const OF_ALL: &[&str] = &[
+    "borrow",
+    "borrow_mut",
+    "clone",
+    "clone_from",
+    "clone_into",
+    "fmt",
+    "from",
+    "into",
+    "to_owned",
+    "try_from",
+    "try_into",
+    "type_id",
+];
+
+/// The same for records, which have more traits, and a constructor.
+const OF_RECORDS: &[&str] =
+    &["absent", "default", "deserialize", "empty", "is_absent", "new", "null", "read", "serialize", "write"];
+
+/// The name of a module or argument. One that Rust has for something else gets an underscore.
 pub fn snake(wire: &str) -> String {
     let name = wire.to_snake_case();
-    match name.as_str() {
-        "type" | "ref" | "match" | "move" | "self" | "use" | "where" | "async" | "mod" | "box" | "final"
-        | "override" | "loop" | "in" | "static" | "enum" | "struct" | "continue" | "yield" | "do" | "try"
-        | "as" | "abstract" => {
-            format!("{name}_")
-        }
-        _ => name,
-    }
+    // The editions of Rust reserve this one later than syn knows.
+    let is_free = syn::parse_str::<syn::Ident>(&name).is_ok() && name != "gen";
+    if is_free || name.is_empty() { name } else { format!("{name}_") }
+}
+
+/// The name of a function of a handle.
+pub fn function_name(wire: &str) -> String {
+    let name = snake(wire);
+    if OF_ALL.contains(&&*name) { format!("{name}_") } else { name }
+}
+
+/// The name of the setter of a record's field.
+pub fn setter_name(field: &str) -> String {
+    let is_taken = OF_ALL.contains(&field) || OF_RECORDS.contains(&field);
+    if is_taken { format!("{field}_") } else { field.to_owned() }
 }
 
 /// Who holds which name.

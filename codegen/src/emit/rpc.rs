@@ -7,7 +7,7 @@ use quote::quote;
 
 use super::{doc, ident, ty};
 use crate::model::{Method, Model, Ty};
-use crate::names::{snake, type_name};
+use crate::names::{function_name, snake, type_name};
 use crate::read::Group;
 
 /// A namespace: its methods and the namespaces in it.
@@ -121,7 +121,7 @@ impl<'m> Namespace<'m> {
     /// The Rust paths of a handle's functions, and of the handles in it.
     fn paths(&self, wire: &[String], handle: &str, group: Group, paths: &mut Vec<(String, String)>) {
         for (name, method) in &self.methods {
-            paths.push((format!("call {}", method.name), format!("{handle}::{}", snake(name))));
+            paths.push((format!("call {}", method.name), format!("{handle}::{}", function_name(name))));
         }
         for (name, namespace) in &self.inner {
             let inner = [wire, std::slice::from_ref(name)].concat();
@@ -152,7 +152,7 @@ impl<'m> Namespace<'m> {
         let calls = self.methods.iter().map(|(name, method)| call(name, method));
         let handles = self.inner.keys().map(|name| {
             let inner = handle(&[path, std::slice::from_ref(name)].concat());
-            let (function, docs) = (ident(&snake(name)), format!(" `{name}` methods."));
+            let (function, docs) = (ident(&function_name(name)), format!(" `{name}` methods."));
             let module = path.is_empty().then(|| {
                 let module = ident(&snake(name));
                 quote!(#module::)
@@ -177,7 +177,7 @@ fn call(name: &str, method: &Method) -> TokenStream {
     let left_out = left_out.map(|version| format!("`None` is the answer of CLI {version} and older ones."));
     let more: Vec<String> = [format!("Wire method `{wire}`.")].into_iter().chain(left_out).collect();
     let docs = doc(&method.doc, "", &more);
-    let (function, result) = (ident(&snake(name)), ty(&method.result));
+    let (function, result) = (ident(&function_name(name)), ty(&method.result));
     match &method.params {
         Ty::Unit => {
             quote!(#docs #[inline] pub fn #function(self) -> Call<#result> { self.0.call(#wire, &()) })

@@ -8,7 +8,7 @@ use quote::quote;
 
 use super::{doc, ident, text_doc, ty};
 use crate::model::{Constant, Field, JsonKind, Model, Record, Shape, StringVariant, Ty, Type};
-use crate::names::snake;
+use crate::names::{setter_name, snake};
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     let mut modules: BTreeMap<String, Vec<(&String, &Type)>> = BTreeMap::new();
@@ -173,7 +173,7 @@ fn constructor(name: &proc_macro2::Ident, shape: &Record) -> TokenStream {
             pub fn new(#(#arguments),*) -> Self { Self { #(#values)* #rest } }
         }
     });
-    let setters = shape.fields.iter().filter(|field| !field.required && field.name != "new").map(setter);
+    let setters = shape.fields.iter().filter(|field| !field.required).map(setter);
     let methods: Vec<TokenStream> = new.into_iter().chain(setters).collect();
     if methods.is_empty() {
         return TokenStream::new();
@@ -190,12 +190,17 @@ fn given(field: &Field) -> &Ty {
 }
 
 fn setter(field: &Field) -> TokenStream {
-    let name = ident(&field.name);
+    let (name, setter) = (ident(&field.name), ident(&setter_name(&field.name)));
     let inner = match &field.ty {
         Ty::Option(inner) => inner,
         other => other,
     };
-    let docs = format!(" Sets [`{0}`](Self::{0}).", field.name.trim_start_matches("r#"));
+    let plain = field.name.trim_start_matches("r#");
+    let docs = match setter == name {
+        true => format!(" Sets [`{plain}`](Self::{plain})."),
+        // By that path Rust has something else.
+        false => format!(" Sets `{plain}`."),
+    };
     let (argument, value) = match inner {
         Ty::String => (quote!(impl Into<String>), quote!(#name.into())),
         other => (ty(other), quote!(#name)),
@@ -203,7 +208,7 @@ fn setter(field: &Field) -> TokenStream {
     quote! {
         #[doc = #docs]
         #[inline]
-        pub fn #name(mut self, #name: #argument) -> Self { self.#name = Some(#value); self }
+        pub fn #setter(mut self, #name: #argument) -> Self { self.#name = Some(#value); self }
     }
 }
 

@@ -7,8 +7,10 @@ use copilot_session::types::{
     McpServerConfigHttpType, McpServerConfigStdio, ProtocolSectionOverride, ProtocolStaticSectionAction,
     ProtocolStaticSectionOverride, ProtocolSystemMessageConfig, ProtocolSystemMessageCustomizeConfig,
     ProtocolSystemMessageReplaceConfig, ProviderConfig, ProviderConfigAzure, ProviderConfigType,
-    ProviderConfigWireApi, SessionConfig, SessionLimitsConfig,
+    ProviderConfigWireApi, SessionConfig, SessionLimitsConfig, UiElicitationSchemaPropertyBoolean,
+    UiElicitationSchemaPropertyString,
 };
+use copilot_session::wire;
 use serde_json::{Value, json};
 
 use super::added;
@@ -218,4 +220,18 @@ fn secrets_are_not_shown() {
             assert!(shown.contains(seen), "{seen} in {shown}");
         }
     }
+}
+
+/// A setter whose name Rust has for something else has an underscore, so that `default` and `clone` are what they are.
+#[test]
+fn fields_named_like_functions() {
+    let name = UiElicitationSchemaPropertyString::default().title("Name").default_("nobody").min_length(1);
+    let sure = UiElicitationSchemaPropertyBoolean::default().default_(true);
+    let written = [wire::to_json(&name.clone()), wire::to_json(&sure)];
+    let written = written.map(|json| serde_json::from_str::<Value>(&json).expect("JSON"));
+    let expected = [
+        json!({"type": "string", "title": "Name", "minLength": 1, "default": "nobody"}),
+        json!({"type": "boolean", "default": true}),
+    ];
+    assert_eq!(written, expected);
 }

@@ -74,9 +74,9 @@ impl UiElicitationArrayAnyOfField {
         self.max_items = Some(max_items);
         self
     }
-    /// Sets [`default`](Self::default).
+    /// Sets `default`.
     #[inline]
-    pub fn default(mut self, default: Vec<String>) -> Self {
+    pub fn default_(mut self, default: Vec<String>) -> Self {
         self.default = Some(default);
         self
     }
@@ -178,9 +178,9 @@ impl UiElicitationArrayEnumField {
         self.max_items = Some(max_items);
         self
     }
-    /// Sets [`default`](Self::default).
+    /// Sets `default`.
     #[inline]
-    pub fn default(mut self, default: Vec<String>) -> Self {
+    pub fn default_(mut self, default: Vec<String>) -> Self {
         self.default = Some(default);
         self
     }
@@ -447,9 +447,9 @@ impl UiElicitationSchemaPropertyBoolean {
         self.description = Some(description.into());
         self
     }
-    /// Sets [`default`](Self::default).
+    /// Sets `default`.
     #[inline]
-    pub fn default(mut self, default: bool) -> Self {
+    pub fn default_(mut self, default: bool) -> Self {
         self.default = Some(default);
         self
     }
@@ -513,9 +513,9 @@ impl UiElicitationSchemaPropertyNumber {
         self.maximum = Some(maximum);
         self
     }
-    /// Sets [`default`](Self::default).
+    /// Sets `default`.
     #[inline]
-    pub fn default(mut self, default: f64) -> Self {
+    pub fn default_(mut self, default: f64) -> Self {
         self.default = Some(default);
         self
     }
@@ -587,9 +587,9 @@ impl UiElicitationSchemaPropertyString {
         self.format = Some(format);
         self
     }
-    /// Sets [`default`](Self::default).
+    /// Sets `default`.
     #[inline]
-    pub fn default(mut self, default: impl Into<String>) -> Self {
+    pub fn default_(mut self, default: impl Into<String>) -> Self {
         self.default = Some(default.into());
         self
     }
@@ -663,9 +663,9 @@ impl UiElicitationStringEnumField {
         self.enum_names = Some(enum_names);
         self
     }
-    /// Sets [`default`](Self::default).
+    /// Sets `default`.
     #[inline]
-    pub fn default(mut self, default: impl Into<String>) -> Self {
+    pub fn default_(mut self, default: impl Into<String>) -> Self {
         self.default = Some(default.into());
         self
     }
@@ -710,9 +710,9 @@ impl UiElicitationStringOneOfField {
         self.description = Some(description.into());
         self
     }
-    /// Sets [`default`](Self::default).
+    /// Sets `default`.
     #[inline]
-    pub fn default(mut self, default: impl Into<String>) -> Self {
+    pub fn default_(mut self, default: impl Into<String>) -> Self {
         self.default = Some(default.into());
         self
     }

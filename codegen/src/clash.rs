@@ -1,0 +1,113 @@
+//! A check that what is generated is Rust and that no item hides another.
+//!
+//! A name is made of what stands in the schema, which knows nothing of Rust: it may be none at all there, two may
+//! become one, and a method may be named as one that Rust looks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::Error;
+use crate::model::{Model, Shape, Ty, Type};
+use crate::names::{function_name, setter_name, type_name};
+
+/// Variants that the emitters add to enums.
+const ADDED: &[&str] = &["Unrecognized", "Malformed"];
+
+/// Refuses a model whose items have no names, or not names of their own.
+pub fn check(model: &Model) -> Result<(), Error> {
+    for (name, ty) in &model.types {
+        is_name(name, &ty.place)?;
+        check_type(ty)?;
+    }
+    let events = model.events.iter().map(|event| (event.variant.clone(), event.name.clone()));
+    distinct(events.chain(added()))?;
+    check_methods(model)
+}
+
+fn added() -> impl Iterator<Item = (String, String)> {
+    ADDED.iter().map(|name| ((*name).to_owned(), "the generated code itself".to_owned()))
+}
+
+fn check_type(ty: &Type) -> Result<(), Error> {
+    let of = |part: &str| format!("{}: {part}", ty.place);
+    match &ty.shape {
+        Shape::Record(record) => {
+            let fields: Vec<_> =
+                record.fields.iter().map(|field| (field.name.clone(), of(&field.key))).collect();
+            let rest = record.rest.iter().map(|_| ("rest".to_owned(), of("the keys left open")));
+            distinct(fields.iter().cloned().chain(rest))?;
+            let setters = record.fields.iter().filter(|field| !field.required);
+            let setters = setters.map(|field| (setter_name(&field.name), of(&field.key)));
+            distinct(setters.chain([("new".to_owned(), of("the constructor"))]))
+        }
+        Shape::Strings(variants) => {
+            distinct_variants(variants.iter().map(|variant| (&*variant.name, &*variant.value)), &of)
+        }
+        Shape::Tagged { variants, .. } => {
+            distinct_variants(variants.iter().map(|variant| (&*variant.name, named(&variant.ty))), &of)
+        }
+        Shape::Untagged(variants) => {
+            distinct_variants(variants.iter().map(|variant| (&*variant.name, named(&variant.ty))), &of)
+        }
+        Shape::Alias(_) => Ok(()),
+    }
+}
+
+fn named(ty: &Ty) -> &str {
+    ty.named().unwrap_or("a branch without a name")
+}
+
+fn distinct_variants<'m>(
+    variants: impl Iterator<Item = (&'m str, &'m str)>,
+    of: &impl Fn(&str) -> String,
+) -> Result<(), Error> {
+    // An enum knows values that it does not name; only the one of events knows data that does not fit.
+    distinct(variants.map(|(name, value)| (name.to_owned(), of(value))).chain(added().take(1)))
+}
+
+/// The functions of each handle: the methods and namespaces in it. And the handles of each file, beside the types
+/// that the file imports.
+fn check_methods(model: &Model) -> Result<(), Error> {
+    let mut functions: BTreeMap<_, BTreeSet<(String, String)>> = BTreeMap::new();
+    let mut items: BTreeMap<_, BTreeSet<(String, String)>> = BTreeMap::new();
+    for method in model.methods.iter().filter(|method| method.group.is_ours()) {
+        let session = method.group.has_session();
+        let path = method.name.strip_prefix("session.").filter(|_| session).unwrap_or(&method.name);
+        let parts: Vec<&str> = path.split('.').collect();
+        let (own, namespaces) = parts.split_last().unwrap_or((&"", &[]));
+        let file = items.entry((session, namespaces.first().copied())).or_default();
+        let types = [&method.params, &method.result].into_iter().filter_map(Ty::named);
+        file.extend(types.map(|name| (name.to_owned(), format!("the type {name}"))));
+        let mut handle = String::new();
+        for (index, namespace) in namespaces.iter().enumerate() {
+            let wire = namespaces[..=index].join(".");
+            let place = format!("the namespace {wire}");
+            file.insert((type_name(&wire), place.clone()));
+            functions.entry((session, handle)).or_default().insert((function_name(namespace), place));
+            handle = wire;
+        }
+        functions.entry((session, handle)).or_default().insert((function_name(own), method.name.clone()));
+    }
+    functions.into_values().chain(items.into_values()).try_for_each(distinct)
+}
+
+/// Makes sure that the names are names, and that each is there once.
+fn distinct(names: impl IntoIterator<Item = (String, String)>) -> Result<(), Error> {
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for (name, place) in names {
+        is_name(&name, &place)?;
+        if let Some(first) = seen.insert(name.clone(), place.clone()) {
+            return Err(Error::Name { name, first, second: place });
+        }
+    }
+    Ok(())
+}
+
+fn is_name(name: &str, place: &str) -> Result<(), Error> {
+    let plain = name.strip_prefix("r#").unwrap_or(name);
+    let is_name = match plain == name {
+        true => syn::parse_str::<syn::Ident>(name).is_ok(),
+        false => syn::parse_str::<syn::Ident>(&format!("{plain}_")).is_ok(),
+    };
+    let problem = || format!("{name:?} is no name in Rust; settle it in codegen/src/names.rs");
+    if is_name { Ok(()) } else { Err(Error::shape(place, problem())) }
+}
