@@ -1,6 +1,8 @@
 //! Tools of ours that the model may call.
 
-use std::collections::{BTreeMap, HashMap};
+mod schema;
+
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -38,6 +40,10 @@ impl Tool {
     /// one of the CLI's own, such as `bash`, fails the first turn unless it is
     /// [declared](Self::declare) with `overrides_built_in_tool(true)`. One that captures something
     /// clones it for each call: `move |arguments, _| { let db = db.clone(); async move { … } }`.
+    ///
+    /// The arguments are an object, so their type is a struct, a map, an enum whose variants are all objects, an
+    /// `Option` of one of these, `()`, or any JSON. A tool with others, such as a `String` or a list, is refused
+    /// when it is registered, since the CLI would leave it out without a word: take a struct with one field.
     #[cfg(feature = "schemars")]
     pub fn new<A, F, Fut>(name: impl Into<String>, description: impl Into<String>, run: F) -> Self
     where
@@ -49,6 +55,9 @@ impl Tool {
     }
 
     /// A tool whose arguments have this JSON schema, an object's. The CLI does not check calls against it.
+    ///
+    /// The schema says `"type": "object"`, or leaves no doubt that it means one; with another the tool is refused
+    /// when it is registered, as with `Tool::new`.
     pub fn with_schema<A, F, Fut>(
         name: impl Into<String>,
         description: impl Into<String>,
@@ -61,7 +70,7 @@ impl Tool {
         Fut: Future<Output: IntoToolResult> + Send + 'static,
     {
         let mut declaration = ToolDeclaration::new(name, description);
-        declaration.parameters = parameters(schema);
+        declaration.parameters = schema::of_arguments(schema);
         let run = move |arguments: serde_json::Value, context: ToolContext| -> Running {
             match read(arguments) {
                 Ok(arguments) => {
@@ -117,22 +126,10 @@ fn read<A: serde_core::de::DeserializeOwned>(arguments: serde_json::Value) -> Re
     })
 }
 
-/// The schema as the CLI takes it: it leaves out, without a word, a tool whose schema does not say
-/// `"type": "object"`, as that of an enum, of any JSON or of `()` does not.
-fn parameters(schema: serde_json::Value) -> Option<BTreeMap<String, serde_json::Value>> {
-    let serde_json::Value::Object(mut schema) = schema else { return None };
-    if schema.get("type").is_none_or(|kind| kind == "null") {
-        schema.insert("type".to_owned(), "object".into());
-    }
-    // What the schema says of itself is of no use to the model.
-    let of_use = |(key, _): &(String, _)| key != "$schema" && key != "title";
-    Some(schema.into_iter().filter(of_use).collect())
-}
-
 /// Tools by their names.
 ///
 /// # Errors
-/// [`Error::Invalid`] when a name is not one, or two tools have the same.
+/// [`Error::Invalid`] when a name is not one, two tools have the same, or the model would never see one.
 pub(crate) fn by_name(tools: Vec<Tool>) -> Result<HashMap<String, Tool>, Error> {
     let mut by_name = HashMap::new();
     for tool in tools {
@@ -143,6 +140,7 @@ pub(crate) fn by_name(tools: Vec<Tool>) -> Result<HashMap<String, Tool>, Error> 
                 "tool name {name:?}: only letters, digits, _ and - are allowed"
             )));
         }
+        schema::check(&tool.declaration)?;
         if by_name.insert(name.clone(), tool).is_some() {
             return Err(Error::Invalid(format!("two tools are named {name}")));
         }

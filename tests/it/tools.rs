@@ -1,5 +1,7 @@
 //! Tools of ours that the model calls.
 
+pub mod schemas;
+
 use std::sync::Arc;
 
 use copilot_session::testing::events as say;

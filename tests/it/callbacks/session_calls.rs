@@ -46,7 +46,7 @@ async fn abort() {
     rig.fake.on_raw("session.abort", |_| Ok(json!({"success": false, "error": "no turn"})));
     let refused = rig.session.abort().await.expect_err("a refusal");
     assert!(
-        matches!(&refused, Error::Refused { method, reason } if method == "session.abort" && reason == "no turn")
+        matches!(&refused, Error::Refused { method, reason, .. } if method == "session.abort" && reason == "no turn")
     );
     rig.fake.on_raw("session.abort", |_| Ok(Value::Null));
     rig.session.abort().await.expect("an old CLI says nothing");

@@ -94,7 +94,7 @@ async fn an_error_answer() {
     let client = connect(&fake).await;
     fake.on_raw("ping", |_| Err(json!({"code": -32603, "message": "no \"luck\"", "data": {"why": [1, 2]}})));
     let failed = ping(&client, "").await.expect_err("the error");
-    let Error::Rpc { method, error } = &failed else { panic!("{failed:?}") };
+    let Error::Rpc { method, error, .. } = &failed else { panic!("{failed:?}") };
     assert_eq!((method.as_str(), error.code, error.message.as_str()), ("ping", -32603, "no \"luck\""));
     let data: Value = serde_json::from_str(error.data.as_deref().expect("data")).expect("JSON");
     assert_eq!(data, json!({"why": [1, 2]}));

@@ -158,7 +158,7 @@ async fn a_disconnected_session_is_over() {
 async fn an_unknown_session_cannot_be_resumed() {
     let rig = Rig::start(Script::replies([])).await;
     match rig.resume("no-such-session", SessionBuilder::deny_all).await {
-        Err(Error::Rpc { method, error }) => {
+        Err(Error::Rpc { method, error, .. }) => {
             assert_eq!(method, "session.resume");
             assert!(error.message.contains("no-such-session"), "{error}");
         }

@@ -1,5 +1,7 @@
 //! Tools of ours that the model calls.
 
+mod schemas;
+
 use std::sync::{Arc, Mutex};
 
 use copilot_session::{SessionBuilder, Tool, ToolContext, ToolResult};

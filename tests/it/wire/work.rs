@@ -11,7 +11,7 @@ use copilot_session::wire::{self, Wire};
 use copilot_session::{SessionEvent, SessionEventData};
 
 /// So many that their square is out of reach.
-const MANY: usize = 300_000;
+const MANY: usize = 200_000;
 
 /// An object with this member many times, and then with these.
 fn repeated(member: &str, last: &str) -> String {

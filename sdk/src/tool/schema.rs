@@ -1,0 +1,140 @@
+//! The schema of a tool's arguments, as the CLI takes it.
+//!
+//! The CLI offers the model a tool without a schema, and one whose schema says `"type": "object"` in these words.
+//! It leaves out any other without a word. So the words are added where a schema can mean nothing else, and a tool
+//! is refused where it means something else.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+use crate::types::ToolDeclaration;
+
+/// Keywords that say something of objects only.
+const OF_OBJECTS: [&str; 4] = ["properties", "required", "additionalProperties", "patternProperties"];
+
+/// Keywords with schemas of which each value has to fit one, or all.
+const BRANCHES: [&str; 3] = ["anyOf", "oneOf", "allOf"];
+
+/// How deep choices and references are followed. More go in a circle.
+const LEVELS: usize = 8;
+
+/// The declared parameters of a tool whose arguments have this schema; none for any JSON. [`check`] tells whether
+/// the model sees the tool.
+pub(super) fn of_arguments(schema: Value) -> Option<BTreeMap<String, Value>> {
+    let mut schema = match schema {
+        Value::Bool(true) => return None,
+        Value::Object(schema) => schema,
+        // Nothing fits `false`, and what is no schema is as good.
+        _ => Map::from_iter([("not".to_owned(), Map::new().into())]),
+    };
+    // What the schema says of itself is of no use to the model.
+    schema.retain(|key, _| key != "$schema" && key != "title");
+    let mut schema = resolved(schema);
+    if let Some(inner) = only_object(&schema) {
+        // An `Option` is a choice between its value and nothing.
+        schema.retain(|key, _| !BRANCHES.contains(&key.as_str()));
+        schema.extend(inner);
+    }
+    if means_object(&schema, &schema, LEVELS) || is_nothing(&schema) {
+        schema.insert("type".to_owned(), "object".into());
+    }
+    Some(schema.into_iter().collect())
+}
+
+/// Makes sure that the model sees a tool.
+///
+/// # Errors
+/// [`Error::Invalid`], which names the tool and says what to do.
+pub(super) fn check(tool: &ToolDeclaration) -> Result<(), Error> {
+    let Some(parameters) = &tool.parameters else { return Ok(()) };
+    let found = match parameters.get("type") {
+        Some(Value::String(kind)) if kind == "object" => return Ok(()),
+        Some(kind) => format!("of the type {kind}"),
+        None => "not always an object".to_owned(),
+    };
+    Err(Error::Invalid(format!(
+        "tool {}: by their schema its arguments are {found}, and the CLI offers the model no such tool; \
+         make it a struct with a field for what is meant, or a schema of the type object",
+        tool.name
+    )))
+}
+
+/// The schema with what its reference is for in its place; the definitions stay for other references.
+fn resolved(mut schema: Map<String, Value>) -> Map<String, Value> {
+    for _ in 0..LEVELS {
+        let target =
+            schema.get("$ref").and_then(Value::as_str).and_then(|path| target(&schema, path)).cloned();
+        let Some(Value::Object(target)) = target else { break };
+        schema.remove("$ref");
+        for (key, value) in target {
+            // What stands beside the reference is said of this place.
+            schema.entry(key).or_insert(value);
+        }
+    }
+    schema
+}
+
+/// What a reference within the schema is for.
+fn target<'s>(schema: &'s Map<String, Value>, path: &str) -> Option<&'s Value> {
+    let (kind, name) = path.strip_prefix("#/")?.split_once('/')?;
+    schema.get(kind)?.get(name)
+}
+
+/// The one object among the branches of a choice, where all others are nothing.
+fn only_object(schema: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let branches = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
+    let [Value::Object(something)] =
+        branches.iter().filter(|branch| branch["type"] != "null").collect::<Vec<_>>()[..]
+    else {
+        return None;
+    };
+    let mut whole = schema.clone();
+    whole.retain(|key, _| !BRANCHES.contains(&key.as_str()));
+    whole.extend(something.clone());
+    let whole = resolved(whole);
+    means_object(&whole, &whole, LEVELS).then_some(whole)
+}
+
+/// Whether all that fits the schema is an object, or nothing at all, which the CLI passes on as an empty one.
+fn means_object(schema: &Map<String, Value>, root: &Map<String, Value>, levels: usize) -> bool {
+    let means = |schema: &Value| {
+        schema.as_object().is_some_and(|schema| levels > 0 && means_object(schema, root, levels - 1))
+    };
+    match schema.get("type") {
+        Some(Value::String(kind)) => return kind == "object",
+        Some(Value::Array(kinds)) => {
+            return kinds.contains(&"object".into())
+                && kinds.iter().all(|kind| kind == "object" || kind == "null");
+        }
+        Some(_) => return false,
+        None => {}
+    }
+    let branches =
+        |key: &str| schema.get(key).and_then(Value::as_array).filter(|branches| !branches.is_empty());
+    let reference = schema.get("$ref").and_then(Value::as_str).and_then(|path| target(root, path));
+    reference.is_some_and(means)
+        || branches("allOf").is_some_and(|branches| branches.iter().any(means))
+        || ["anyOf", "oneOf"].into_iter().filter_map(branches).any(|branches| {
+            branches.iter().any(means)
+                && branches.iter().all(|branch| means(branch) || branch["type"] == "null")
+        })
+        || branches("enum").is_some_and(|values| values.iter().all(Value::is_object))
+        || schema.get("const").is_some_and(Value::is_object)
+        || (OF_OBJECTS.iter().any(|key| schema.contains_key(*key)) && !says_more(schema))
+}
+
+/// Whether something else than keywords of objects narrows what fits.
+fn says_more(schema: &Map<String, Value>) -> bool {
+    ["$ref", "enum", "const"].into_iter().chain(BRANCHES).any(|key| schema.contains_key(key))
+}
+
+/// Whether there are no arguments (`()`), or any at all, which the CLI gives as an object.
+fn is_nothing(schema: &Map<String, Value>) -> bool {
+    let about = ["description", "default", "examples", "definitions", "$defs", "$id", "$comment"];
+    match schema.get("type") {
+        Some(kind) => kind == "null",
+        None => schema.keys().all(|key| about.contains(&key.as_str())),
+    }
+}
