@@ -1,6 +1,6 @@
 //! A conversation to show, made from the events of a session.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::event::SessionEvent;
@@ -247,8 +247,8 @@ impl Transcript {
         let removed = removed.and_then(|raw| json::items(raw).ok());
         match removed {
             Some(ids) => {
-                let gone: Vec<_> = ids.into_iter().filter_map(json::string).collect();
-                self.turns.retain(|turn| !gone.contains(&turn.event_id.as_str().into()));
+                let gone: HashSet<_> = ids.into_iter().filter_map(json::string).collect();
+                self.turns.retain(|turn| !gone.contains(turn.event_id.as_str()));
             }
             None => {
                 let first = text(first);

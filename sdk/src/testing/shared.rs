@@ -149,7 +149,14 @@ impl Shared {
         envelope.entry("timestamp").or_insert("2026-01-01T00:00:00.000Z".into());
         envelope.entry("parentId").or_insert(Value::Null);
         envelope.entry("data").or_insert_with(|| json!({}));
-        self.notify("session.event", json!({"sessionId": session_id, "event": event}));
+        let params = json!({"sessionId": session_id, "event": event});
+        // In the CLI's order, whatever serde_json's is: of an event that is too large only the start is looked at.
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","method":"session.event","params":{{"sessionId":{},"event":{}}}}}"#,
+            params["sessionId"], params["event"]
+        );
+        let message = json!({"jsonrpc": "2.0", "method": "session.event", "params": params});
+        self.say(message, pipe::frame(text.as_bytes()));
     }
 
     pub fn deafen(&self) {

@@ -286,11 +286,13 @@ impl<'a> Node<'a> {
             next = index + 1;
             places[index].2 = value.at;
         }
-        for (key, place, at) in places {
-            match *at {
-                NOWHERE if place.absent() => {}
-                NOWHERE => return Err(DecodeError::new("a value", "nothing").in_field(key)),
-                at => place.read(self.sibling(at)).map_err(|error| error.in_field(key))?,
+        for (key, place, at) in places.iter_mut().filter(|place| place.2 != NOWHERE) {
+            place.read(self.sibling(*at)).map_err(|error| error.in_field(key))?;
+        }
+        // What stands there and does not fit says more than what is missing.
+        for (key, place, _) in places.iter_mut().filter(|place| place.2 == NOWHERE) {
+            if !place.absent() {
+                return Err(DecodeError::new("a value", "nothing").in_field(key));
             }
         }
         Ok(())

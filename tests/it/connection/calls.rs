@@ -135,7 +135,7 @@ async fn nothing_instead_of_an_object() {
     let Error::Decode { error, version, .. } = &failed else { panic!("{failed:?}") };
     assert_eq!((error.path(), version.as_str()), ("$", "1.0.40"));
     let start = "the answer of the Copilot CLI 1.0.40 to session.plan.read is not as expected: ";
-    assert!(failed.to_string().starts_with(start), "{failed}");
+    assert!(format!("{failed:#}").starts_with(start), "{failed:#}");
 }
 
 /// A call that nobody awaits is not sent.

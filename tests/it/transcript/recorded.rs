@@ -58,17 +58,11 @@ const CONVERSATIONS: &[(&str, &[&str], &str)] = &[
         "> long story\nword0 word1 word2 word3 word4 …\n! session.info: Operation cancelled by user\n\
          ! aborted\n> again\nAfter abort.\n",
     ),
-    (
-        "subagent",
-        &["1.0.10"],
-        "> delegate\n* task {\"agent_type\":\"helper\",\"prompt\":\"help me\",\"description\":\"helping\",\
-         \"name\":\"helper1\",\"mode\":\"sync\"}: sub answer\n@ helper\n    sub answer\nmain done\n",
-    ),
+    ("subagent", &["1.0.10"], "> delegate\n* task HELPER: sub answer\n@ helper\n    sub answer\nmain done\n"),
     (
         "subagent",
         &["1.0.102"],
-        "> delegate\n* task {\"agent_type\":\"helper\",\"prompt\":\"help me\",\"description\":\"helping\",\
-         \"name\":\"helper1\",\"mode\":\"sync\"}: sub answer\n@ helper\n    ! session.model_change: fake-model\n    \
+        "> delegate\n* task HELPER: sub answer\n@ helper\n    ! session.model_change: fake-model\n    \
          > help me\n    sub answer\nmain done\n",
     ),
     // Two clients on one session: each event came twice.
@@ -80,6 +74,15 @@ const CONVERSATIONS: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
+/// What stands for `HELPER` in a conversation, with its keys in the order that serde_json has for them: by its feature
+/// `preserve_order` that of the recording.
+fn expected(conversation: &str) -> String {
+    let helper = json!({
+        "agent_type": "helper", "prompt": "help me", "description": "helping", "name": "helper1", "mode": "sync",
+    });
+    conversation.replace("HELPER", &helper.to_string())
+}
+
 const ALL: &[&str] = &["1.0.10", "1.0.81", "1.0.102"];
 
 #[test]
@@ -87,7 +90,7 @@ fn live_events_make_a_readable_conversation() {
     for (scenario, versions, expected) in CONVERSATIONS {
         for version in *versions {
             let transcript = Recording::live(&format!("{version}-{scenario}"));
-            assert_eq!(transcript.to_string(), *expected, "{version} {scenario}");
+            assert_eq!(transcript.to_string(), self::expected(expected), "{version} {scenario}");
         }
     }
 }
@@ -124,7 +127,7 @@ fn kept_events_alone_give_the_same_conversation() {
             let live = Recording::load(&format!("{version}-{scenario}")).live;
             let kept: Transcript = live.iter().filter(|event| !event.is_ephemeral()).collect();
             // Without `session.idle` the rest is told from the model's last answer.
-            assert_eq!(kept.to_string(), *expected, "{version} {scenario}");
+            assert_eq!(kept.to_string(), self::expected(expected), "{version} {scenario}");
         }
     }
 }
