@@ -311,6 +311,8 @@ fn read_type(ty: &syn::Type) -> Result<Ty, Error> {
         ("Value", None) => Ty::Json,
         ("Option", Some(inner)) => Ty::Option(Box::new(inner)),
         ("Vec", Some(inner)) => Ty::List(Box::new(inner)),
+        // Around a type in itself, which `sound` refuses.
+        ("Box", Some(inner)) => inner,
         ("HashMap" | "Map", Some(inner)) => Ty::Map(Box::new(inner)),
         (_, None) if path.path.segments.len() == 1 => Ty::Named(name),
         _ => return Err(Error::Typify(format!("a type of unknown form: {name}"))),

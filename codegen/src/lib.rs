@@ -8,7 +8,6 @@
 //! types get names, unions are told apart) → convert (typify turns definitions into Rust types) →
 //! emit (one file per namespace).
 
-mod clash;
 mod compare;
 mod convert;
 mod direction;
@@ -21,6 +20,7 @@ mod model;
 mod names;
 mod older;
 mod read;
+mod sound;
 mod supplement;
 pub mod survey;
 mod union;
@@ -156,7 +156,7 @@ impl Protocol {
         fix::fix(&mut source)?;
         let flat = flatten::flatten(&source)?;
         let mut model = convert::convert(flat)?;
-        clash::check(&model)?;
+        sound::check(&model)?;
         direction::mark(&mut model);
         let report = model.report(&source);
         Ok(Self { version: input.version.to_owned(), model, report })

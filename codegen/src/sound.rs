@@ -1,11 +1,12 @@
-//! A check that what is generated is Rust and that no item hides another.
+//! A check that what is generated compiles.
 //!
 //! A name is made of what stands in the schema, which knows nothing of Rust: it may be none at all there, two may
-//! become one, and a method may be named as one that Rust looks for.
+//! become one, and a method may be named as one that Rust looks for. A type may hold itself, which has no size.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
+use crate::emit::methods::module;
 use crate::model::{Model, Shape, Ty, Type};
 use crate::names::{function_name, setter_name, type_name};
 
@@ -20,7 +21,55 @@ pub fn check(model: &Model) -> Result<(), Error> {
     }
     let events = model.events.iter().map(|event| (event.variant.clone(), event.name.clone()));
     distinct(events.chain(added()))?;
-    check_methods(model)
+    check_methods(model)?;
+    let mut markers: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for method in &model.methods {
+        markers.entry(module(method.group)).or_default().push((method.marker.clone(), method.name.clone()));
+    }
+    markers.into_values().try_for_each(distinct)?;
+    let mut sized = BTreeSet::new();
+    model.types.keys().try_for_each(|name| check_size(model, name, &mut Vec::new(), &mut sized))
+}
+
+/// Refuses a type that holds itself other than in a list or a map.
+fn check_size<'m>(
+    model: &'m Model,
+    name: &'m str,
+    outer: &mut Vec<&'m str>,
+    sized: &mut BTreeSet<&'m str>,
+) -> Result<(), Error> {
+    let Some(ty) = model.types.get(name).filter(|_| !sized.contains(name)) else { return Ok(()) };
+    if let Some(start) = outer.iter().position(|other| *other == name) {
+        let circle = [&outer[start..], &[name]].concat().join(" in ");
+        return Err(Error::shape(&*ty.place, format!("a type in itself has no size in Rust: {circle}")));
+    }
+    outer.push(name);
+    for inner in parts(&ty.shape).into_iter().filter_map(held) {
+        check_size(model, inner, outer, sized)?;
+    }
+    outer.pop();
+    sized.insert(name);
+    Ok(())
+}
+
+/// The types of which a value of this shape consists.
+fn parts(shape: &Shape) -> Vec<&Ty> {
+    match shape {
+        Shape::Record(record) => record.fields.iter().map(|field| &field.ty).collect(),
+        Shape::Tagged { variants, .. } => variants.iter().map(|variant| &variant.ty).collect(),
+        Shape::Untagged(variants) => variants.iter().map(|variant| &variant.ty).collect(),
+        Shape::Alias(ty) => vec![ty],
+        Shape::Strings(_) => Vec::new(),
+    }
+}
+
+/// The generated type that a value holds within itself, and not by a pointer.
+fn held(ty: &Ty) -> Option<&str> {
+    match ty {
+        Ty::Named(name) => Some(name),
+        Ty::Option(inner) => held(inner),
+        _ => None,
+    }
 }
 
 fn added() -> impl Iterator<Item = (String, String)> {
