@@ -105,6 +105,8 @@ pub enum Error {
     },
     /// What the program asked for makes no sense; nothing was sent.
     Invalid(String),
+    /// The system gave no random numbers, for the id of a session or for a connection token.
+    NoRandom(Arc<std::io::Error>),
 }
 
 impl fmt::Display for Error {
@@ -122,7 +124,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Connect(error) => Some(&**error),
+            Self::Connect(error) | Self::NoRandom(error) => Some(&**error),
             Self::Decode { error, .. } => Some(error),
             // These have the text of what they hold, and so its source.
             Self::Start(error) => error.source(),
@@ -175,6 +177,7 @@ impl Error {
                 write_stderr(f, stderr)
             }
             Self::Invalid(text) => f.write_str(text),
+            Self::NoRandom(_) => f.write_str("the system gave no random numbers"),
         }
     }
 }

@@ -61,6 +61,7 @@ impl Error {
             Self::Answer { .. } => ErrorKind::Answer,
             // Other versions give the same words in an error.
             Self::Refused { method, reason } => failure_kind(method, reason),
+            Self::NoRandom(_) => ErrorKind::Other,
         }
     }
 

@@ -1,18 +1,60 @@
-//! Identifiers that nobody else has.
+//! Identifiers that nobody else has, and secrets of our own making.
+//!
+//! All of them come from the system's generator, and nothing is kept from one to the next: two processes
+//! that were one before a fork make different ones.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::sync::Arc;
 
-/// A UUID (version 4) from the standard library's source of randomness: it must be unique, not secret,
-/// and that is no reason for another three crates.
-pub(crate) fn new() -> String {
-    let random = || RandomState::new().build_hasher().finish();
-    let (high, low) = (random(), random());
-    format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xfff,
-        ((low >> 48) & 0x3fff) | 0x8000,
-        low & 0xffff_ffff_ffff
-    )
+use crate::error::Error;
+
+/// A UUID (version 4).
+pub(crate) fn uuid() -> Result<String, Error> {
+    /// The bits that say which version and which variant of UUID it is.
+    const FIXED: u128 = (0xf << 76) | (0b11 << 62);
+    let bits = (random()? & !FIXED) | (4 << 76) | (0b10 << 62);
+    let [a, b, c, d] = [bits >> 96, bits >> 80, bits >> 64, bits >> 48].map(|part| part & 0xffff_ffff);
+    let [b, c, d] = [b, c, d].map(|part| part & 0xffff);
+    Ok(format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{:012x}", bits & 0xffff_ffff_ffff))
+}
+
+/// A secret of 128 random bits, in hexadecimal.
+pub(crate) fn secret() -> Result<String, Error> {
+    Ok(format!("{:032x}", random()?))
+}
+
+/// 128 bits from the system's generator.
+fn random() -> Result<u128, Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Error::NoRandom(Arc::new(io::Error::other(error))))?;
+    Ok(u128::from_be_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{secret, uuid};
+
+    #[test]
+    fn a_secret_is_long_and_never_the_same() {
+        let (one, other) = (secret().expect("a secret"), secret().expect("a secret"));
+        assert!(one.len() == 32 && one.bytes().all(|byte| byte.is_ascii_hexdigit()), "{one}");
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn an_id_is_a_uuid_of_version_4_and_never_the_same() {
+        let ids: Vec<String> = (0..64).map(|_| uuid().expect("an id")).collect();
+        for id in &ids {
+            let lengths: Vec<usize> = id.split('-').map(str::len).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{id}");
+            assert!(id.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit()), "{id}");
+            assert!(id.as_bytes()[14] == b'4' && b"89ab".contains(&id.as_bytes()[19]), "{id}");
+        }
+        let different: std::collections::BTreeSet<&String> = ids.iter().collect();
+        assert_eq!(different.len(), ids.len());
+        // Every bit but the fixed ones is random.
+        let bits = ids.iter().map(|id| u128::from_str_radix(&id.replace('-', ""), 16).expect("hexadecimal"));
+        let (all, none) = bits.fold((u128::MAX, 0), |(all, none), id| (all & id, none | id));
+        assert_eq!((all, !none), (4 << 76 | 0b10 << 62, 0xb << 76 | 0b01 << 62));
+    }
 }

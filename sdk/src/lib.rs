@@ -47,7 +47,6 @@ mod system_message;
 mod tail;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod token;
 mod tool;
 mod trace_context;
 #[cfg(feature = "transcript")]

@@ -79,8 +79,6 @@ pub enum SpawnError {
     },
     /// There was no runtime to serve the CLI's pipes.
     NoRuntime,
-    /// The system gave no random numbers for the token of a TCP server.
-    NoRandom(io::Error),
 }
 
 impl From<NotFound> for SpawnError {
@@ -100,7 +98,6 @@ impl fmt::Display for SpawnError {
                 write!(f, "the Copilot CLI could not be started from {}", program.display())
             }
             Self::NoRuntime => f.write_str("the Copilot CLI can only be started from within a Tokio runtime"),
-            Self::NoRandom(_) => f.write_str("the system gave no random numbers for a connection token"),
         }
     }
 }
@@ -108,7 +105,7 @@ impl fmt::Display for SpawnError {
 impl std::error::Error for SpawnError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Start { source, .. } | Self::NoRandom(source) => Some(source),
+            Self::Start { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -138,7 +138,8 @@ impl SessionBuilder {
     #[inline]
     fn prepare(self) -> (Opening, String) {
         let Self { client, mut config, tools, registered, observers } = self;
-        let id = config.session_id.get_or_insert_with(id::new).clone();
+        let id = config.session_id.take().map_or_else(id::uuid, Ok);
+        config.session_id = id.as_ref().ok().cloned();
         config.streaming.get_or_insert(true);
         // Without these the CLI lets an allow list win over a deny list, and takes `env` values for names.
         config.tool_filter_precedence.get_or_insert(OptionsUpdateToolFilterPrecedence::Excluded);
@@ -197,7 +198,8 @@ fn announce(config: &mut SessionConfig, registered: &Registered) {
 /// that do are inline: its hundred keys are compiled in the crate that sets them, not in this one.
 struct Opening {
     client: Arc<ClientInner>,
-    id: String,
+    /// The session's id, unless the system gave no random numbers for one.
+    id: Result<String, Error>,
     tools: Vec<Tool>,
     registered: Registered,
     observers: Vec<Observer>,
@@ -216,6 +218,7 @@ impl Opening {
 
     async fn open_unhurried(self, method: &'static str, config: String) -> Result<Session, Error> {
         let Self { client, id, tools, registered, observers, continues, leaves_auto_mode_switch } = self;
+        let id = id?;
         if !registered.answers("permission.requested") {
             let text = "say what the agent may do: on_permission, approve_all or deny_all";
             return Err(Error::Invalid(text.to_owned()));

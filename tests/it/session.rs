@@ -3,5 +3,7 @@
 mod create;
 mod end;
 mod events;
+#[cfg(unix)]
+mod ids;
 mod observers;
 mod pause;

@@ -8,9 +8,9 @@ use tokio::net::{TcpStream, ToSocketAddrs};
 use super::ClientBuilder;
 use crate::client::{Client, Peer};
 use crate::error::{Closed, Error};
+use crate::id;
 use crate::process::{self, Process};
 use crate::rpc;
-use crate::token;
 
 /// The variable in which the CLI is given the token that its clients must know.
 const TOKEN_VARIABLE: &str = "COPILOT_CONNECTION_TOKEN";
@@ -47,7 +47,7 @@ impl ClientBuilder {
                 return Err(Error::Invalid("an empty connection token protects nothing".to_owned()));
             }
             Some(token) => token,
-            None => token::random()?,
+            None => id::secret()?,
         };
         self.launch.env.push((TOKEN_VARIABLE.into(), Some(token.clone().into())));
         self.setup.greeting.token = Some(token);

@@ -1,0 +1,33 @@
+//! A program that forks, and prints the id of the session that each of its two children makes on a CLI.
+
+#[cfg(unix)]
+#[allow(unsafe_code, reason = "no safe code can fork")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // As most programs do before they fork. It leaves random numbers of this thread in the memory that the
+    // children get.
+    assert!(!std::collections::HashSet::from(["used"]).is_empty());
+    for _ in 0..2 {
+        // SAFETY: this process has one thread, so no other can hold a lock that the child would wait for.
+        match unsafe { libc::fork() } {
+            -1 => return Err(std::io::Error::last_os_error().into()),
+            0 => return child(),
+            // SAFETY: nothing is written through a null pointer.
+            child => assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[tokio::main(flavor = "current_thread")]
+async fn child() -> Result<(), Box<dyn std::error::Error>> {
+    use copilot_session::{Client, testing::FakeCli};
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    let client = Client::builder().connect(read, write).await?;
+    println!("{}", client.session().deny_all().create().await?.id());
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn main() {}
