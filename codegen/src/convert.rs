@@ -41,11 +41,13 @@ pub fn convert(flat: Flat) -> Result<Model, Error> {
     }
     mark_nullable_references(&mut model);
     for (method, params, result) in methods {
+        let params = answer.ty(params)?;
         model.methods.push(Method {
             marker: type_name(&method.source.name),
             group: method.source.group,
             doc: doc(&method.source.leaf),
-            params: answer.ty(params)?,
+            takes_login: has_key(&model, &params, TOKEN),
+            params,
             result: answer.ty(result)?,
             left_out: None,
             supplement: method.source.supplement,
@@ -62,6 +64,17 @@ pub fn convert(flat: Flat) -> Result<Model, Error> {
     }
     model.methods.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(model)
+}
+
+/// The key by which params carry a GitHub token.
+const TOKEN: &str = "gitHubToken";
+
+/// Whether a type is a record with this key.
+fn has_key(model: &Model, ty: &Ty, key: &str) -> bool {
+    let record = ty.named().and_then(|name| model.types.get(name));
+    record.is_some_and(
+        |ty| matches!(&ty.shape, Shape::Record(record) if record.fields.iter().any(|field| field.key == key)),
+    )
 }
 
 /// A required field whose type is another name for an option is written as `null`, not left out.

@@ -34,6 +34,18 @@ const FIXES: &[Fix] = &[
         apply: descriptors_without_summary_intention,
     },
     Fix { name: "sampling_with_request", since: None, until: None, apply: sampling_with_request },
+    Fix {
+        name: "logins_without_secrets",
+        since: Some("1.0.50..1.0.65"),
+        until: None,
+        apply: logins_without_secrets,
+    },
+    Fix {
+        name: "telemetry_without_client",
+        since: Some("1.0.65..1.0.75"),
+        until: None,
+        apply: telemetry_without_client,
+    },
 ];
 
 impl Fix {
@@ -92,6 +104,29 @@ fn sampling_with_request(source: &mut Source) -> bool {
         properties.entry("request").or_insert(request);
         missing
     })
+}
+
+/// `account.getCurrentAuth`, `account.getAllUsers` and `session.gitHubAuth.login` name a login without its
+/// secret, which the schema requires: seen on 1.0.81 and 1.0.102 for `token`, `env` and `hmac`. Up to 1.0.65
+/// they have it.
+fn logins_without_secrets(source: &mut Source) -> bool {
+    const SECRETS: [(&str, &str); 5] = [
+        ("ApiKeyAuthInfo", "apiKey"),
+        ("EnvAuthInfo", "token"),
+        ("GhCliAuthInfo", "token"),
+        ("HMACAuthInfo", "hmac"),
+        ("TokenAuthInfo", "token"),
+    ];
+    SECRETS.into_iter().all(|(kind, key)| is_required(source, kind, key))
+        && SECRETS.into_iter().all(|(kind, key)| make_optional(source, kind, key))
+}
+
+/// Some of the telemetry has an empty `client`, whose schema requires nearly all that could be in it: seen on
+/// 1.0.102.
+fn telemetry_without_client(source: &mut Source) -> bool {
+    let definition = source.definitions.get_mut("GitHubTelemetryClientInfo");
+    let required = definition.and_then(|found| found.schema.as_object_mut()?.remove("required"));
+    required.is_some_and(|required| required.as_array().is_some_and(|required| !required.is_empty()))
 }
 
 /// Lets `key` of the definition be `null`; false when it was not there, or could be already.

@@ -180,6 +180,8 @@ pub struct Method {
     pub doc: Doc,
     pub params: Ty,
     pub result: Ty,
+    /// Whether the params may carry a GitHub token, so that the client's own can go with the call.
+    pub takes_login: bool,
     /// The last version that answers with nothing, for a result that older ones lack.
     pub left_out: Option<String>,
     pub supplement: bool,
@@ -215,14 +217,18 @@ impl Model {
         let count = |origin| self.types.values().filter(|ty| ty.origin == origin).count();
         let methods =
             |group| self.methods.iter().filter(|method| method.group == group && !method.supplement).count();
-        let notifications = self.methods.iter().filter(|method| method.group == Group::Notification).count();
+        let notifications = self
+            .methods
+            .iter()
+            .filter(|method| method.supplement && method.group == Group::Notification)
+            .count();
         let supplement = self.methods.iter().filter(|method| method.supplement).count();
         Report {
             definitions: source.upstream_definitions,
             types: count(Origin::Definition),
             envelopes: source.envelopes,
             inline_types: count(Origin::Inline),
-            methods: Group::UPSTREAM.iter().map(|&group| (group.key(), methods(group))).collect(),
+            methods: Group::ALL.iter().map(|&group| (group.key(), methods(group))).collect(),
             events: self.events.len(),
             supplement: (count(Origin::Supplement), supplement - notifications, notifications),
         }

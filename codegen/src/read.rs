@@ -64,9 +64,8 @@ pub enum Group {
 }
 
 impl Group {
-    /// The groups of the CLI's own schema.
-    pub const UPSTREAM: [Self; 4] = [Self::Server, Self::Session, Self::ClientSession, Self::ClientGlobal];
-    const ALL: [Self; 5] =
+    /// All groups.
+    pub const ALL: [Self; 5] =
         [Self::Server, Self::Session, Self::ClientSession, Self::ClientGlobal, Self::Notification];
 
     /// The key of the group's tree.
@@ -272,6 +271,9 @@ fn methods(source: &mut Source, of: (Group, bool), tree: &Value, path: &str, pro
             problems.push(Error::shape(path, format!("unknown key `{key}` of a method")));
         }
         let (group, supplement) = of;
+        // The CLI's schema has them among what it calls on us, and says so of each.
+        let group =
+            if tree.get("notification") == Some(&Value::Bool(true)) { Group::Notification } else { group };
         return source.methods.push(MethodSource {
             name: name.clone(),
             group,

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::client_builder::ClientBuilder;
 use crate::connection::{Connection, Options};
 use crate::error::{Closed, Error};
+use crate::notices::Notices;
 use crate::process::{Process, ShutdownTimes, Watcher};
 use crate::rpc::{self, Caller};
 use crate::server_rpc::ServerRpc;
@@ -16,7 +17,8 @@ use crate::session_builder::SessionBuilder;
 use crate::session_state::SessionState;
 use crate::trace_context::TraceContext;
 use crate::types::{ConnectRequest, ModelList};
-use crate::versions::CliVersion;
+use crate::unsupported::Unsupported;
+use crate::versions::{CliVersion, Feature};
 use crate::wire_log::WireLog;
 
 /// The oldest protocol version this crate speaks, and the newest it was made for.
@@ -65,6 +67,9 @@ pub(crate) struct Peer {
 /// Finds out what a request is part of.
 pub(crate) type TraceProvider = Arc<dyn Fn() -> Option<TraceContext> + Send + Sync>;
 
+/// Begins to watch a kind of notification.
+pub(crate) type Observe = Box<dyn FnOnce(&Notices) + Send>;
+
 /// What a client is made with, beside its streams.
 #[derive(Default)]
 pub(crate) struct Setup {
@@ -73,6 +78,8 @@ pub(crate) struct Setup {
     pub options: Options,
     /// Texts that no log may show.
     pub secrets: Vec<String>,
+    /// Begin to watch notifications, before the first can come.
+    pub observers: Vec<Observe>,
 }
 
 impl ClientInner {
@@ -130,8 +137,12 @@ impl Client {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let Setup { greeting, trace, mut options, secrets } = setup;
-        let secrets = secrets.into_iter().chain(greeting.token.clone());
+        let Setup { greeting, trace, mut options, secrets, observers } = setup;
+        let secrets = secrets.into_iter().chain(greeting.token.clone()).chain(options.github_token.clone());
+        if options.github_token.as_deref() == Some("") {
+            return Err(Error::Invalid("an empty GitHub token is none".to_owned()));
+        }
+        observers.into_iter().for_each(|observe| observe(&options.notices));
         options.wire_log = options.wire_log.map(|log| secrets.fold(log, WireLog::hide));
         let process = peer.process.as_ref().map(|process| process.watcher().clone());
         let caller = Caller::new(Connection::open(from, to, options, process), None);
@@ -143,6 +154,7 @@ impl Client {
         let greeted = rpc::within("the handshake with the CLI", limit, caller.connection().process(), greet);
         let version = greeted.await.map_err(|error| caller.connection().explain(error))?;
         caller.connection().told_version(&version);
+        check_login(caller.connection(), &version)?;
         ended.keep();
         tracing::debug!(%version, "connected to the Copilot CLI");
         let (token, models) = (greeting.token, Mutex::default());
@@ -270,6 +282,15 @@ impl Drop for CloseOnDrop<'_> {
     fn drop(&mut self) {
         self.0.close(Closed::new(STOPPED));
     }
+}
+
+/// Makes sure that the CLI takes the GitHub token, if there is one: it would pass over it and have no login.
+fn check_login(connection: &Connection, version: &CliVersion) -> Result<(), Error> {
+    const WHAT: &str = "take a GitHub token by a call; see `ClientBuilder::github_token_in_environment`";
+    if connection.github_token().is_some() && !version.has(Feature::GitHubTokenByCall) {
+        return Err(Unsupported::feature(Feature::GitHubTokenByCall, WHAT, version).into());
+    }
+    Ok(())
 }
 
 /// Ends a connection that did not come to be used.

@@ -12,9 +12,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::client::{Client, HANDSHAKE, Peer, Setup};
 use crate::error::{Error, RpcError};
 use crate::handler::{self, ClientContext};
-use crate::methods::client::GitHubTelemetryEvent;
+use crate::methods::notification::GitHubTelemetryEvent;
+use crate::notices::MalformedNotification;
 use crate::process::{self, Launch};
-use crate::rpc::ClientMethod;
+use crate::rpc::{ClientMethod, Notification};
 use crate::trace_context::TraceContext;
 use crate::types::{ConnectClientInfo, ConnectRequest};
 use crate::wire_log::WireLog;
@@ -107,10 +108,45 @@ impl ClientBuilder {
         self.arg("--disable-client-telemetry")
     }
 
-    /// A GitHub token for the CLI to use instead of the user's login. It is handed over in the CLI's
-    /// environment (`--auth-token-env`), not on its command line, and the CLI keeps it from the shells and
-    /// MCP servers it runs (`--secret-env-vars`).
-    pub fn github_token(mut self, token: impl Into<OsString>) -> Self {
+    /// A GitHub token to use instead of the user's login. It goes to the CLI in calls only, so that it is in
+    /// the CLI's memory and neither in its environment, nor on its command line, nor in its files: the
+    /// commands that the agent runs do not find it there.
+    ///
+    /// It goes with
+    ///
+    /// * each session that is created or resumed (`gitHubToken`), unless that has a token, an
+    ///   [`on_github_token`](crate::SessionBuilder::on_github_token) or a
+    ///   [`provider`](crate::SessionBuilder::provider) of its own;
+    /// * the calls that take one and are given no other: `models.list` (as [`Client::models`]),
+    ///   `models.listTokenPriceUnits`, `account.getQuota` and `managedSettings.resolve`.
+    ///
+    /// The process itself stays without a login: `auth.getStatus` (as [`Client::auth_status`]),
+    /// `account.getCurrentAuth` and `account.getAllUsers` tell of none, `environments.list`, which takes no token,
+    /// fails, and calls of another client of the same server have none. For a token that expires use
+    /// `on_github_token`. Where the process itself has to be logged in, see
+    /// [`github_token_in_environment`](Self::github_token_in_environment), and what can see the token there.
+    ///
+    /// CLIs from 1.0.39 on take it. An older one would pass over it, so that starting it or connecting to it is
+    /// [`Error::Unsupported`]. An empty token is [`Error::Invalid`]: the CLI would take it for none.
+    pub fn github_token(mut self, token: impl Into<String>) -> Self {
+        self.setup.options.github_token = Some(token.into());
+        self.use_login = false;
+        self
+    }
+
+    /// A GitHub token that the process of the CLI is logged in with, instead of the user's login. It is handed
+    /// over in the CLI's environment (`--auth-token-env`). Every version takes it, and all calls see the
+    /// login, those of other clients of the same server too.
+    ///
+    /// The CLI takes the variable out of the environment of the shells and MCP servers that it runs
+    /// (`--secret-env-vars`). **That does not keep the token from them**: on Linux every process of the same
+    /// user can read the environment that the CLI was started with, and a command of the agent's own finds it
+    /// in `/proc/$PPID/environ`; other systems have like means. Whoever lets the agent run commands or read files
+    /// outside of its folder gives it this token. [`github_token`](Self::github_token) does not have this fault.
+    ///
+    /// It is for CLIs before 1.0.39, and for what looks at the login of the process, such as `auth.getStatus` and
+    /// `account.getCurrentAuth`.
+    pub fn github_token_in_environment(mut self, token: impl Into<OsString>) -> Self {
         let token = token.into();
         self.setup.secrets.push(token.to_string_lossy().into_owned());
         self.use_login = false;
@@ -120,8 +156,8 @@ impl ClientBuilder {
             .env(TOKEN_VARIABLE, token)
     }
 
-    /// Leaves the user's login alone, as for a provider of your own (`--no-auto-login`), and tokens in the
-    /// environment too, such as `GH_TOKEN`.
+    /// Starts the CLI without the user's login, as for a provider of your own (`--no-auto-login`). Tokens in the
+    /// environment, such as `GH_TOKEN`, are passed over too.
     pub fn no_login(mut self) -> Self {
         self.use_login = false;
         self
@@ -140,8 +176,7 @@ impl ClientBuilder {
     }
 
     /// Answers a method that the CLI calls on this client, whatever the session: one that names none, or a
-    /// session whose own handlers leave it. The last handler for a method counts. One for
-    /// `gitHubTelemetry.event` has the CLI send its telemetry here, too.
+    /// session whose own handlers leave it. The last handler for a method counts.
     #[inline]
     pub fn handle<M, F, Fut>(mut self, handle: F) -> Self
     where
@@ -149,10 +184,35 @@ impl ClientBuilder {
         F: Fn(M::Params, ClientContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
     {
-        if M::NAME == GitHubTelemetryEvent::NAME {
+        self.setup.options.handlers.insert(M::NAME, handler::typed::<M, _, _, _>(handle));
+        self
+    }
+
+    /// Calls the closure for each notification of one kind, as [`Client::on`] does, and from the first on.
+    /// For `gitHubTelemetry.event` the CLI is asked to send its telemetry here, too
+    /// (`enableGitHubTelemetryForwarding` of `connect`).
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), copilot_session::Error> {
+    /// use copilot_session::{Client, methods::notification::GitHubTelemetryEvent};
+    ///
+    /// let client = Client::builder().on::<GitHubTelemetryEvent>(|event| match event {
+    ///     Ok(event) => println!("{}", event.event.kind),
+    ///     Err(malformed) => println!("{}", malformed.params),
+    /// });
+    /// let client = client.start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline]
+    pub fn on<N: Notification>(
+        mut self,
+        handle: impl FnMut(Result<N::Params, MalformedNotification>) + Send + 'static,
+    ) -> Self {
+        if N::NAME == GitHubTelemetryEvent::NAME {
             self.setup.greeting.enable_git_hub_telemetry_forwarding = Some(true);
         }
-        self.setup.options.handlers.insert(M::NAME, handler::typed::<M, _, _, _>(handle));
+        self.setup.observers.push(Box::new(|notices| drop(notices.on::<N>(handle))));
         self
     }
 
@@ -167,8 +227,8 @@ impl ClientBuilder {
     }
 
     /// The secret that a CLI on TCP asks of everyone who connects: sent by [`connect_tcp`] and
-    /// [`connect`](Self::connect), asked for by a CLI that [`start_tcp`](Self::start_tcp) starts. On stdio
-    /// there is none. Default: none, or a random one for `start_tcp`.
+    /// [`connect`](Self::connect), asked for by a CLI that [`start_tcp`](Self::start_tcp) starts, where it says
+    /// what can see the secret. On stdio there is none. Default: none, or a random one for `start_tcp`.
     ///
     /// [`connect_tcp`]: Self::connect_tcp
     pub fn connection_token(mut self, token: impl Into<String>) -> Self {

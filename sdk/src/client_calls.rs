@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::connection::lock;
 use crate::error::Error;
 use crate::events::Subscription;
-use crate::notices::Notifications;
+use crate::notices::{MalformedNotification, Notifications};
 use crate::rpc::{ANSWER, Notification};
 use crate::session::done;
 use crate::types::{
@@ -41,7 +41,8 @@ impl Client {
         self.rpc().status().get().within(ANSWER).await
     }
 
-    /// Whether the user is logged in, and how (`auth.getStatus`).
+    /// Whether the CLI's process is logged in, and how (`auth.getStatus`). A
+    /// [`github_token`](crate::ClientBuilder::github_token) is none of the process.
     /// Waits 2 minutes at most.
     ///
     /// # Errors
@@ -147,9 +148,13 @@ impl Client {
     }
 
     /// Calls the closure for each notification of one kind from now on, on a task of its own:
-    /// `client.on::<SessionLifecycle>(|change| …)` for what becomes of sessions, whoever made them.
+    /// `client.on::<SessionLifecycle>(|change| …)` for what becomes of sessions, whoever made them. One whose
+    /// params do not have the shape that the schema gives them comes as [`MalformedNotification`].
     #[inline]
-    pub fn on<N: Notification>(&self, handle: impl FnMut(&N::Params) + Send + 'static) -> Subscription {
+    pub fn on<N: Notification>(
+        &self,
+        handle: impl FnMut(Result<N::Params, MalformedNotification>) + Send + 'static,
+    ) -> Subscription {
         self.inner().connection().notices().on::<N>(handle)
     }
 

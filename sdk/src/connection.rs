@@ -50,6 +50,8 @@ pub(crate) struct Connection {
     /// What the client itself handles, by method.
     handlers: ClientHandlers,
     handler_limit: Option<Duration>,
+    /// The GitHub token that goes with the calls that take one. Secret.
+    github_token: Option<String>,
     /// The handlers at work on the CLI's requests, by id.
     requests: Running,
     notices: Notices,
@@ -72,6 +74,10 @@ pub(crate) struct Options {
     pub handlers: ClientHandlers,
     /// How long a handler of the client may take.
     pub handler_limit: Option<Duration>,
+    /// The GitHub token that goes with the calls that take one. Secret.
+    pub github_token: Option<String>,
+    /// Who watches which notification from the start.
+    pub notices: Notices,
     /// The largest message taken, in bytes.
     pub message_limit: usize,
     pub wire_log: Option<WireLog>,
@@ -79,7 +85,14 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { handlers: HashMap::new(), handler_limit: None, message_limit: frame::LARGEST, wire_log: None }
+        Self {
+            handlers: HashMap::new(),
+            handler_limit: None,
+            github_token: None,
+            notices: Notices::default(),
+            message_limit: frame::LARGEST,
+            wire_log: None,
+        }
     }
 }
 
@@ -121,7 +134,7 @@ impl Connection {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let Options { handlers, handler_limit, message_limit, wire_log } = options;
+        let Options { handlers, handler_limit, github_token, notices, message_limit, wire_log } = options;
         let (outgoing, queue) = mpsc::unbounded_channel();
         let text =
             process.as_ref().map_or_else(|| Tail::new(frame::TEXT), |process| process.stdout().clone());
@@ -133,8 +146,9 @@ impl Connection {
             leaving: Mutex::default(),
             handlers,
             handler_limit,
+            github_token,
             requests: Running::default(),
-            notices: Notices::default(),
+            notices,
             shells: ShellRoutes::default(),
             wire_log,
             gate: Arc::default(),
@@ -153,6 +167,10 @@ impl Connection {
     /// Notes the version that the CLI tells in the handshake.
     pub fn told_version(&self, version: &CliVersion) {
         drop(self.version.set(version.clone()));
+    }
+
+    pub fn github_token(&self) -> Option<&str> {
+        self.github_token.as_deref()
     }
 
     pub fn version(&self) -> Option<&CliVersion> {

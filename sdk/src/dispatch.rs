@@ -159,18 +159,7 @@ fn notification(connection: &Arc<Connection>, method: &str, params: &str) {
                 connection.requests().cancel(id);
             }
         }
-        _ => {
-            connection.notices().push(method, params);
-            // Some methods of the schema come as notifications, whose answer nobody wants.
-            if let Some(handling) = handling(connection, method, params) {
-                let method = method.to_owned();
-                tokio::spawn(async move {
-                    if let Err(error) = (handling.call)().await {
-                        tracing::warn!(method, %error, "the handler of a notification failed");
-                    }
-                });
-            }
-        }
+        _ => connection.notices().push(method, params),
     }
 }
 

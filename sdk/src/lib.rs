@@ -85,7 +85,7 @@ pub use generated::types;
 pub use generated::{methods, server_rpc, session_rpc};
 pub use handler::{ClientContext, HandlerContext};
 pub use hooks::{Hook, OtherHook};
-pub use notices::Notifications;
+pub use notices::{MalformedNotification, Notifications};
 pub use permission::{Decision, PermissionRequest};
 pub use printable::{printable, printable_lines};
 pub use process::{NotFound, SpawnError};

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use crate::connection::lock;
 use crate::events::{Ended, Events, Observers, Subscription};
+use crate::json;
 use crate::rpc::Notification;
-use crate::wire;
+use crate::wire::{self, DecodeError};
 
 /// The params of a notification, undecoded: only who watches knows their type.
 type Params = Arc<str>;
@@ -58,22 +59,64 @@ impl Notices {
 
     /// Calls `handle` for each notification of one kind, on a task of its own.
     #[inline]
-    pub fn on<N: Notification>(&self, mut handle: impl FnMut(&N::Params) + Send + 'static) -> Subscription {
+    pub fn on<N: Notification>(
+        &self,
+        mut handle: impl FnMut(Result<N::Params, MalformedNotification>) + Send + 'static,
+    ) -> Subscription {
         let events = self.subscribe::<N>().events;
-        Subscription::start(events, move |params: &Params| {
-            if let Some(params) = decode::<N>(params) {
-                handle(&params);
-            }
-        })
+        Subscription::start(events, move |params: &Params| handle(decode::<N>(params)))
     }
 }
 
-/// One that cannot be read is logged, and passed over.
 #[inline]
-fn decode<N: Notification>(params: &str) -> Option<N::Params> {
-    wire::from_json(params)
-        .inspect_err(|error| tracing::warn!(kind = N::NAME, %error, "a notification that cannot be read"))
-        .ok()
+fn decode<N: Notification>(params: &Params) -> Result<N::Params, MalformedNotification> {
+    wire::from_json(params).map_err(|error| MalformedNotification {
+        kind: N::NAME,
+        error,
+        params: Arc::clone(params),
+    })
+}
+
+/// A notification whose params do not have the shape that the schema gives them.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct MalformedNotification {
+    /// The notification's name on the wire.
+    pub kind: &'static str,
+    /// What does not fit, and where.
+    pub error: DecodeError,
+    /// The params, as JSON text, just as they came. They may hold secrets.
+    pub params: Arc<str>,
+}
+
+impl MalformedNotification {
+    /// Whether the params are an object that has this string under this key.
+    pub(crate) fn has(&self, key: &str, value: &str) -> bool {
+        let found = json::pick(&self.params, [key]).ok();
+        found.and_then(|[raw]| json::string(raw?)).is_some_and(|found| found == value)
+    }
+}
+
+impl std::fmt::Debug for MalformedNotification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Not the params, of which nothing says what is secret.
+        f.debug_struct("MalformedNotification")
+            .field("kind", &self.kind)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Display for MalformedNotification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the params of the notification {} are not as expected", self.kind)
+    }
+}
+
+impl std::error::Error for MalformedNotification {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
 }
 
 /// Notifications of one kind in order, until the session or the connection that sends them ends.
@@ -87,31 +130,26 @@ pub struct Notifications<N> {
 }
 
 impl<N: Notification> Notifications<N> {
-    /// The next notification; none once the session or its connection has ended. There is no time limit.
+    /// The next notification, or what came in its place and cannot be read as one; none once the session or its
+    /// connection has ended. There is no time limit.
     ///
     /// Cancel-safe: a notification is taken only when it is returned.
-    pub async fn next(&mut self) -> Option<N::Params> {
+    pub async fn next(&mut self) -> Option<Result<N::Params, MalformedNotification>> {
         std::future::poll_fn(|context| self.poll(context)).await.ok()
     }
 
-    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<N::Params, Ended>> {
-        loop {
-            match ready!(self.events.poll_event(context)) {
-                Err(ended) => return Poll::Ready(Err(ended)),
-                Ok(params) => {
-                    if let Some(params) = decode::<N>(&params) {
-                        return Poll::Ready(Ok(params));
-                    }
-                }
-            }
-        }
+    pub(crate) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Result<N::Params, MalformedNotification>, Ended>> {
+        self.events.poll_event(context).map(|next| next.map(|params| decode::<N>(&params)))
     }
 }
 
 impl<N: Notification> futures_core::Stream for Notifications<N> {
-    type Item = N::Params;
+    type Item = Result<N::Params, MalformedNotification>;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<N::Params>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll(context).map(Result::ok)
     }
 }

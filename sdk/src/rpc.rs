@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::connection::{Connection, NoResult, Reply, quote};
 use crate::error::{Closed, Error, RpcError};
+use crate::json;
 use crate::process::{Watcher, stderr_tail, stdout_text};
 use crate::unsupported::Unsupported;
 use crate::wire::{self, Wire, Writer};
@@ -69,6 +70,12 @@ impl Caller {
         self.with_params(method, self.params(params))
     }
 
+    /// A call about a GitHub account: the client's token goes with it, unless the params name another.
+    #[inline]
+    pub(crate) fn call_with_login<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
+        self.with_params(method, self.with_login(self.params(params)))
+    }
+
     /// A call with params that are JSON already, an object's, to which the session's id is added.
     pub(crate) fn call_json<R>(&self, method: &'static str, params: String) -> Call<R> {
         self.with_params(method, self.with_session(&params))
@@ -111,6 +118,21 @@ impl Caller {
         let mut out = Writer::new();
         params.write(&mut out);
         self.with_session(&out.into_json())
+    }
+
+    /// Adds the client's GitHub token to params that are JSON already, an object's, unless they name a login or a
+    /// model provider of their own: the CLI refuses a token beside those.
+    pub(crate) fn with_login(&self, params: String) -> String {
+        const OWN: [&str; 4] =
+            ["gitHubToken", "gitHubTokenProviderRegistrationId", "selectionId", "provider"];
+        let (Some(token), Some(rest)) = (self.connection.github_token(), params.strip_prefix('{')) else {
+            return params;
+        };
+        if !json::pick(&params, OWN).is_ok_and(|own| own == [None; 4]) {
+            return params;
+        }
+        let comma = if rest.starts_with('}') { "" } else { "," };
+        format!(r#"{{"gitHubToken":{}{comma}{rest}"#, quote(token))
     }
 
     fn with_session(&self, params: &str) -> String {

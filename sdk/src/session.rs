@@ -16,6 +16,7 @@ use crate::event::SessionEvent;
 use crate::events::{Events, Subscription};
 use crate::json;
 use crate::methods;
+use crate::notices::MalformedNotification;
 use crate::prompts::{Prompt, Prompts};
 use crate::rpc::{self, ANSWER};
 use crate::session_rpc::SessionRpc;
@@ -268,14 +269,17 @@ impl Session {
     #[inline]
     pub fn on_shell_output(
         &self,
-        handle: impl FnMut(&ShellOutputNotification) + Send + 'static,
+        handle: impl FnMut(Result<ShellOutputNotification, MalformedNotification>) + Send + 'static,
     ) -> Subscription {
         self.0.state.notices().on::<methods::notification::ShellOutput>(handle)
     }
 
     /// Calls the closure when such a command has ended (`shell.exit`), after all its output.
     #[inline]
-    pub fn on_shell_exit(&self, handle: impl FnMut(&ShellExitNotification) + Send + 'static) -> Subscription {
+    pub fn on_shell_exit(
+        &self,
+        handle: impl FnMut(Result<ShellExitNotification, MalformedNotification>) + Send + 'static,
+    ) -> Subscription {
         self.0.state.notices().on::<methods::notification::ShellExit>(handle)
     }
 

@@ -237,6 +237,7 @@ impl Opening {
         for observer in observers {
             drop(Subscription::start(state.subscribe(), observer));
         }
+        let config = client.caller().with_login(config);
         let opened = client.caller().call_json::<()>(method, config).json().await;
         let opened = opened.inspect_err(|error| opening.failed(error))?;
         let [capabilities] = json::pick(&opened, ["capabilities"]).unwrap_or_default();

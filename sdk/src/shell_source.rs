@@ -93,6 +93,9 @@ impl Source {
     }
 }
 
+/// The key under which a notification names its process.
+const PROCESS: &str = "processId";
+
 impl Exec {
     async fn start(session: &SessionState, command: &str) -> Result<Self, Error> {
         /// The CLI's own limit is 30 s unless it is told another; this is the longest it can count.
@@ -107,9 +110,12 @@ impl Exec {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Progress, Error>> {
         loop {
             match self.output.poll(context) {
-                Poll::Ready(Ok(output)) if output.process_id == self.process => {
+                Poll::Ready(Ok(Ok(output))) if output.process_id == self.process => {
                     let chunk = ShellChunk { stream: Some(output.stream), text: output.data };
                     return Poll::Ready(Ok(Progress::Output(chunk)));
+                }
+                Poll::Ready(Ok(Err(malformed))) if malformed.has(PROCESS, &self.process) => {
+                    return Poll::Ready(Err(Error::decode(malformed.kind, malformed.error, None)));
                 }
                 Poll::Ready(Ok(_)) => continue,
                 Poll::Ready(Err(ended)) => return Poll::Ready(Err(ended.into())),
@@ -120,8 +126,11 @@ impl Exec {
                 Poll::Pending => {}
             }
             match self.exit.poll(context) {
-                Poll::Ready(Ok(exit)) if exit.process_id == self.process => {
+                Poll::Ready(Ok(Ok(exit))) if exit.process_id == self.process => {
                     self.exit_code = Some(exit.exit_code);
+                }
+                Poll::Ready(Ok(Err(malformed))) if malformed.has(PROCESS, &self.process) => {
+                    return Poll::Ready(Err(Error::decode(malformed.kind, malformed.error, None)));
                 }
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(ended)) => return Poll::Ready(Err(ended.into())),

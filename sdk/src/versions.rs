@@ -35,6 +35,9 @@ pub enum Feature {
     ReplaceTools,
     /// The hook `preToolUse` gets the tool's arguments as an object, not as a string of JSON. Since 1.0.81.
     HookArgumentsAsObject,
+    /// A GitHub token is taken by a call: by `session.create` and `session.resume`, and by what asks about an
+    /// account, such as `models.list`. Since 1.0.39.
+    GitHubTokenByCall,
     /// A TCP server serves only those who know its token. Since 1.0.65.
     ConnectionToken,
 }
@@ -64,6 +67,8 @@ const TABLE: &[Seen] = &[
     from(Feature::LiveShellOutput, [1, 0, 92]),
     from(Feature::ReplaceTools, [1, 0, 81]),
     from(Feature::HookArgumentsAsObject, [1, 0, 81]),
+    // The border lies between 1.0.34 and 1.0.39.
+    from(Feature::GitHubTokenByCall, [1, 0, 39]),
     from(Feature::ConnectionToken, [1, 0, 65]),
 ];
 

@@ -2,6 +2,7 @@
 
 mod handlers;
 mod keys;
+mod login;
 mod requests;
 mod setters;
 

@@ -9,6 +9,7 @@ mod killed;
 mod life;
 #[cfg(unix)]
 mod lifeline;
+mod logged_in;
 #[cfg(target_os = "linux")]
 mod options;
 #[cfg(unix)]

@@ -4,6 +4,10 @@
 //! `wireApi: "completions"`), so whole agent turns run with no login and no
 //! internet.
 //!
+//! It also plays GitHub for a CLI whose `COPILOT_API_URL` and `COPILOT_DEBUG_GITHUB_API_URL` are its
+//! [`github_url`](ModelServer::github_url): the CLI takes itself for logged in with [`GITHUB_TOKEN`], and is given
+//! the account, its quota and the scripted model, without a provider.
+//!
 //! ```no_run
 //! # use copilot_session_tests::model::{ModelServer, Reply, Script};
 //! # use serde_json::json;
@@ -19,6 +23,7 @@
 //! # }
 //! ```
 
+mod github;
 mod http;
 mod reply;
 mod request;
@@ -28,6 +33,7 @@ mod stall;
 mod tests;
 mod wire;
 
+pub use github::{GITHUB_LOGIN, GITHUB_TOKEN};
 pub use reply::Reply;
 pub use request::ModelRequest;
 pub use script::Script;
@@ -58,6 +64,7 @@ pub struct ModelServer {
 
 /// What the connections and the test both look at.
 struct Shared {
+    address: SocketAddr,
     script: Mutex<Script>,
     requests: watch::Sender<Vec<ModelRequest>>,
     unexpected: Mutex<Vec<String>>,
@@ -71,6 +78,7 @@ impl ModelServer {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
+            address,
             script: Mutex::new(script),
             requests: watch::Sender::new(Vec::new()),
             unexpected: Mutex::new(Vec::new()),
@@ -83,6 +91,11 @@ impl ModelServer {
     /// The address to give to the CLI as `provider.baseUrl`.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
+    }
+
+    /// The address to give to the CLI as that of GitHub's interfaces.
+    pub fn github_url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// The completion requests seen so far, in order of arrival: what the

@@ -9,10 +9,20 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 /// Keys that the schemas require and CLIs leave out all the same; see `codegen/src/fix.rs`.
-const LEFT_OUT: [(&str, &str); 3] = [
+const LEFT_OUT: [(&str, &str); 13] = [
     ("AttachmentFile", "displayName"),
     ("AttachmentDirectory", "displayName"),
     ("AttachmentSelection", "displayName"),
+    ("ApiKeyAuthInfo", "apiKey"),
+    ("EnvAuthInfo", "token"),
+    ("GhCliAuthInfo", "token"),
+    ("HMACAuthInfo", "hmac"),
+    ("TokenAuthInfo", "token"),
+    ("GitHubTelemetryClientInfo", "cli_version"),
+    ("GitHubTelemetryClientInfo", "os_platform"),
+    ("GitHubTelemetryClientInfo", "os_version"),
+    ("GitHubTelemetryClientInfo", "os_arch"),
+    ("GitHubTelemetryClientInfo", "node_version"),
 ];
 
 /// Keys that CLIs set to `null` where the schemas forbid it; see `codegen/src/fix.rs`.
@@ -200,6 +210,9 @@ impl Schemas {
             let inner = tree.as_object().into_iter().flatten();
             return inner.for_each(|(_, tree)| self.take_client_methods(tree, of_session));
         };
+        if tree.get("notification") == Some(&true.into()) {
+            return;
+        }
         let (params, result) = (tree["params"].clone(), tree["result"].clone());
         self.client_methods.insert(name.to_owned(), ClientMethod { of_session, params, result });
     }

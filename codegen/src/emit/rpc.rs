@@ -184,7 +184,8 @@ fn call(name: &str, method: &Method) -> TokenStream {
         }
         params => {
             let params = ty(params);
-            quote!(#docs #[inline] pub fn #function(self, params: &#params) -> Call<#result> { self.0.call(#wire, params) })
+            let call = ident(if method.takes_login { "call_with_login" } else { "call" });
+            quote!(#docs #[inline] pub fn #function(self, params: &#params) -> Call<#result> { self.0.#call(#wire, params) })
         }
     }
 }

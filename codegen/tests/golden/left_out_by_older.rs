@@ -27,14 +27,20 @@ use crate::wire::{self, DecodeError, Wire};
 pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[
     ("AgentGetCurrentResult", again::<types::AgentGetCurrentResult>),
     ("Answer", again::<types::Answer>),
+    ("ApiKeyAuthInfo", again::<types::ApiKeyAuthInfo>),
     ("AttachmentDirectory", again::<types::AttachmentDirectory>),
     ("AttachmentFile", again::<types::AttachmentFile>),
     ("AttachmentSelection", again::<types::AttachmentSelection>),
     ("Both", again::<types::Both>),
     ("BuiltinToolDescriptor", again::<types::BuiltinToolDescriptor>),
+    ("EnvAuthInfo", again::<types::EnvAuthInfo>),
+    ("GhCliAuthInfo", again::<types::GhCliAuthInfo>),
+    ("GitHubTelemetryClientInfo", again::<types::GitHubTelemetryClientInfo>),
+    ("HMACAuthInfo", again::<types::HmacAuthInfo>),
     ("No", again::<types::No>),
     ("Perhaps", again::<types::Perhaps>),
     ("SamplingRequestedData", again::<types::SamplingRequestedData>),
+    ("TokenAuthInfo", again::<types::TokenAuthInfo>),
     ("Yes", again::<types::Yes>),
 ];
 fn again<T: Wire>(json: &str) -> Result<String, DecodeError> {
@@ -71,18 +77,30 @@ mod agent;
 pub use agent::*;
 mod answer;
 pub use answer::*;
+mod api;
+pub use api::*;
 mod attachment;
 pub use attachment::*;
 mod both;
 pub use both::*;
 mod builtin;
 pub use builtin::*;
+mod env;
+pub use env::*;
+mod gh;
+pub use gh::*;
+mod git;
+pub use git::*;
+mod hmac;
+pub use hmac::*;
 mod no;
 pub use no::*;
 mod perhaps;
 pub use perhaps::*;
 mod sampling;
 pub use sampling::*;
+mod token;
+pub use token::*;
 mod yes;
 pub use yes::*;
 // --- types/answer.rs

@@ -19,13 +19,19 @@ use crate::wire::{self, DecodeError, Wire};
 /// Reads JSON as the type of a place, and gives back the JSON of what was read.
 pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[
     ("AgentGetCurrentResult", again::<types::AgentGetCurrentResult>),
+    ("ApiKeyAuthInfo", again::<types::ApiKeyAuthInfo>),
     ("AttachmentDirectory", again::<types::AttachmentDirectory>),
     ("AttachmentFile", again::<types::AttachmentFile>),
     ("AttachmentSelection", again::<types::AttachmentSelection>),
     ("BuiltinToolDescriptor", again::<types::BuiltinToolDescriptor>),
     ("Counters", again::<types::Counters>),
+    ("EnvAuthInfo", again::<types::EnvAuthInfo>),
+    ("GhCliAuthInfo", again::<types::GhCliAuthInfo>),
+    ("GitHubTelemetryClientInfo", again::<types::GitHubTelemetryClientInfo>),
+    ("HMACAuthInfo", again::<types::HmacAuthInfo>),
     ("SamplingRequestedData", again::<types::SamplingRequestedData>),
     ("Settings", again::<types::Settings>),
+    ("TokenAuthInfo", again::<types::TokenAuthInfo>),
     ("Widths", again::<types::Widths>),
 ];
 fn again<T: Wire>(json: &str) -> Result<String, DecodeError> {
@@ -53,16 +59,28 @@ impl<'a> ServerRpc<'a> {
 //! The protocol's types, under the names the CLI's schema gives them.
 mod agent;
 pub use agent::*;
+mod api;
+pub use api::*;
 mod attachment;
 pub use attachment::*;
 mod builtin;
 pub use builtin::*;
 mod counters;
 pub use counters::*;
+mod env;
+pub use env::*;
+mod gh;
+pub use gh::*;
+mod git;
+pub use git::*;
+mod hmac;
+pub use hmac::*;
 mod sampling;
 pub use sampling::*;
 mod settings;
 pub use settings::*;
+mod token;
+pub use token::*;
 mod widths;
 pub use widths::*;
 // --- types/counters.rs

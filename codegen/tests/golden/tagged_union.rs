@@ -7,15 +7,21 @@ use crate::wire::{self, DecodeError, Wire};
 /// Reads JSON as the type of a place, and gives back the JSON of what was read.
 pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[
     ("AgentGetCurrentResult", again::<types::AgentGetCurrentResult>),
+    ("ApiKeyAuthInfo", again::<types::ApiKeyAuthInfo>),
     ("AttachmentDirectory", again::<types::AttachmentDirectory>),
     ("AttachmentFile", again::<types::AttachmentFile>),
     ("AttachmentSelection", again::<types::AttachmentSelection>),
     ("BuiltinToolDescriptor", again::<types::BuiltinToolDescriptor>),
     ("Circle", again::<types::Circle>),
+    ("EnvAuthInfo", again::<types::EnvAuthInfo>),
+    ("GhCliAuthInfo", again::<types::GhCliAuthInfo>),
+    ("GitHubTelemetryClientInfo", again::<types::GitHubTelemetryClientInfo>),
+    ("HMACAuthInfo", again::<types::HmacAuthInfo>),
     ("SamplingRequestedData", again::<types::SamplingRequestedData>),
     ("Shape", again::<types::Shape>),
     ("ShapePolygon", again::<types::ShapePolygon>),
     ("Square", again::<types::Square>),
+    ("TokenAuthInfo", again::<types::TokenAuthInfo>),
     ("Triangle", again::<types::Triangle>),
 ];
 fn again<T: Wire>(json: &str) -> Result<String, DecodeError> {
@@ -27,18 +33,30 @@ fn again<T: Wire>(json: &str) -> Result<String, DecodeError> {
 //! The protocol's types, under the names the CLI's schema gives them.
 mod agent;
 pub use agent::*;
+mod api;
+pub use api::*;
 mod attachment;
 pub use attachment::*;
 mod builtin;
 pub use builtin::*;
 mod circle;
 pub use circle::*;
+mod env;
+pub use env::*;
+mod gh;
+pub use gh::*;
+mod git;
+pub use git::*;
+mod hmac;
+pub use hmac::*;
 mod sampling;
 pub use sampling::*;
 mod shape;
 pub use shape::*;
 mod square;
 pub use square::*;
+mod token;
+pub use token::*;
 mod triangle;
 pub use triangle::*;
 // --- types/circle.rs

@@ -19,10 +19,17 @@ impl ClientBuilder {
     /// Starts the CLI as a server on this TCP port of 127.0.0.1, or on a free one for 0, and connects to
     /// it. Further clients reach the same CLI by [`Client::address`] and [`Client::connection_token`].
     ///
-    /// Whoever connects must know the token: 128 random bits unless [`connection_token`] says another. It
-    /// is handed over in the CLI's environment, and the CLI keeps it from the shells it runs. **CLIs older
-    /// than `connect` (1.0.40 and before) know no token**: every program that reaches the port can use
-    /// them, and 1.0.10 listens on all interfaces, not only on 127.0.0.1. Such a CLI is logged as a
+    /// Whoever connects must know the token: 128 random bits unless [`connection_token`] says another. It keeps
+    /// out other users of the machine. **It does not keep out what runs as the same user, the agent's own
+    /// commands among them**: the CLI takes the token from its environment (`COPILOT_CONNECTION_TOKEN`) and has no
+    /// other way to be given it, and on Linux every process of the user can read the environment that the CLI
+    /// was started with, as in `/proc/$PPID/environ`. A command that does can connect, join the session that
+    /// runs it, and answer permission requests in the user's place. The CLI only leaves the variable out of the
+    /// environment of the shells it runs. Where the agent may run commands without being asked, or read
+    /// outside of its folder, [`start`](Self::start) is the way, which has neither port nor token.
+    ///
+    /// **CLIs older than `connect` (1.0.40 and before) know no token**: every program that reaches the port
+    /// can use them, and 1.0.10 listens on all interfaces, not only on 127.0.0.1. Such a CLI is logged as a
     /// warning.
     ///
     /// Whoever knows the token can do all that this program can, and approve what the agent asks for. That may

@@ -1,14 +1,10 @@
 //! Handlers that are registered with the client, for whatever session.
 
 use copilot_session::methods::client;
-use copilot_session::testing::{FakeCli, Side, error};
-use copilot_session::types::{
-    GitHubTelemetryNotification, HookInvokeResponse, HostExitedNotification, PreToolUseHookInput,
-};
-use copilot_session::wire::to_json;
+use copilot_session::testing::{FakeCli, error};
+use copilot_session::types::{HookInvokeResponse, PreToolUseHookInput};
 use copilot_session::{Client, ClientContext, HandlerContext, RpcError};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 use super::FAILURES;
 use crate::rig::{assert_alive, connect};
@@ -100,40 +96,4 @@ async fn check_refusals(fake: &FakeCli, tool: &Value, permission: &Value) {
     assert_eq!(answer["output"]["permissionDecision"], "deny");
     let answer = fake.request_raw("hooks.invoke", permission.clone()).await.expect("no error");
     assert_eq!(answer["output"]["behavior"], "deny");
-}
-
-/// Methods that the CLI calls without wanting an answer reach their handler, and nothing is answered.
-#[tokio::test(start_paused = true)]
-async fn without_an_id() {
-    let (teller, mut told) = mpsc::unbounded_channel();
-    let fake = FakeCli::start();
-    let (read, write) = fake.streams();
-    let (events, exits) = (teller.clone(), teller);
-    let client = Client::builder()
-        .handle::<client::GitHubTelemetryEvent, _, _>(move |params: GitHubTelemetryNotification, _| {
-            events.send(to_json(&params)).expect("the test listens");
-            std::future::ready(Ok(()))
-        })
-        .handle::<client::HostExited, _, _>(move |params: HostExitedNotification, _| {
-            exits.send(to_json(&params)).expect("the test listens");
-            std::future::ready(Err(RpcError::new(1, "of no interest")))
-        })
-        .handle::<client::HostSessionReleased, _, _>(async |_, _| panic!("a handler panics in a test"));
-    let client = client.connect(read, write).await.expect("the handshake");
-    let samples = super::methods::samples();
-    fake.notify_raw("host.sessionReleased", samples["host.sessionReleased"].params.clone());
-    fake.notify_raw("host.exited", json!({"hostId": 5}));
-    for method in ["gitHubTelemetry.event", "host.exited"] {
-        let params = samples[method].params.clone();
-        fake.notify_raw(method, params.clone());
-        let json: Value = serde_json::from_str(&told.recv().await.expect("the params")).expect("JSON");
-        assert_eq!(json, params);
-    }
-    fake.settle().await;
-    let answers = fake
-        .frames()
-        .into_iter()
-        .filter(|frame| frame.from == Side::Client && frame.json.get("method").is_none());
-    assert_eq!(answers.count(), 3, "those of `settle`");
-    assert_alive(&client).await;
 }

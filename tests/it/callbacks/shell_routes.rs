@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use copilot_session::methods::notification::ShellOutput;
 use copilot_session::testing::FakeCli;
 use copilot_session::types::ShellExecRequest;
-use copilot_session::{Session, SessionBuilder};
+use copilot_session::{Error, Session, SessionBuilder, Subscription};
 use serde_json::json;
 
 use crate::rig::{Rig, assert_alive};
@@ -17,9 +17,11 @@ fn watch(session: &Session) -> Story {
     let story = Story::default();
     let (outputs, exits) = (Arc::clone(&story), Arc::clone(&story));
     session.on_shell_output(move |output| {
+        let output = output.expect("an output");
         outputs.lock().expect("the story").push(format!("{}: {}", output.process_id, output.data));
     });
     session.on_shell_exit(move |exit| {
+        let exit = exit.expect("an exit");
         exits.lock().expect("the story").push(format!("{}: exit {}", exit.process_id, exit.exit_code));
     });
     story
@@ -73,7 +75,8 @@ async fn two_sessions_apart() {
     assert_eq!(told(&a), ["p1: exit 0", "p1: one"]);
     assert_eq!(told(&b), ["p2: exit 3", "p2: two"]);
     for text in ["one", "two", "nobody's", "after its end"] {
-        assert_eq!(everything.next().await.expect("an output").data, text, "the client sees all");
+        let output = everything.next().await.expect("a notification").expect("an output");
+        assert_eq!(output.data, text, "the client sees all");
     }
     assert_alive(&rig.client).await;
 }
@@ -163,5 +166,37 @@ async fn unreadable() {
     rig.output("p1", "one");
     rig.fake.settle().await;
     assert_eq!(told(&a), ["p1: one"]);
+    assert_alive(&rig.client).await;
+}
+
+/// A command fails whose output or end breaks its schema, instead of waiting for ever, and what is another's
+/// does not touch it. Who watches the session is shown what came.
+#[tokio::test(start_paused = true)]
+async fn what_breaks_its_schema() {
+    let (rig, _other, _stories) = two_sessions().await;
+    let exit = json!({"processId": "p1", "exitCode": "zero"});
+    let output = json!({"processId": "p1", "stream": "stdout"});
+    for (name, broken) in [("shell.exit", exit), ("shell.output", output)] {
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let (outputs, exits) = (Arc::clone(&shown), Arc::clone(&shown));
+        let watching = [
+            rig.session.on_shell_output(move |output| {
+                outputs.lock().expect("the list").extend(output.err().map(|error| error.params));
+            }),
+            rig.session.on_shell_exit(move |exit| {
+                exits.lock().expect("the list").extend(exit.err().map(|error| error.params));
+            }),
+        ];
+        let run = rig.session.shell("p1").start().await.expect("a command");
+        let others = rig.session.shell("p2").start().await.expect("another command");
+        rig.fake.notify_raw(name, broken.clone());
+        rig.exit("p2", 0);
+        let error = run.await.expect_err("it cannot be read");
+        assert!(matches!(&error, Error::Decode { method, .. } if method == name), "{error:?}");
+        assert_eq!(others.await.expect("its end").exit_code(), Some(0));
+        rig.fake.settle().await;
+        assert_eq!(*shown.lock().expect("the list"), [broken.to_string().into()]);
+        watching.map(Subscription::unsubscribe);
+    }
     assert_alive(&rig.client).await;
 }

@@ -40,7 +40,8 @@ fn list(process: &Lifeline, name: &str) -> Vec<String> {
 #[tokio::test]
 async fn tokens_are_not_on_the_command_line() {
     let (rig, process) =
-        with(|new| new.github_token(TOKEN).env("HERON", "grey").env_remove("HOME"), true).await;
+        with(|new| new.github_token_in_environment(TOKEN).env("HERON", "grey").env_remove("HOME"), true)
+            .await;
     let (arguments, variables) = (list(&process, "cmdline"), list(&process, "environ"));
     let ours = rig.client.connection_token().expect("a token");
     assert!(arguments.iter().all(|argument| !argument.contains(TOKEN) && !argument.contains(ours)));
@@ -61,10 +62,10 @@ async fn tokens_are_not_on_the_command_line() {
     rig.finish().await;
 }
 
-/// What the agent runs sees neither token.
+/// What the CLI runs finds neither token in its own environment.
 #[tokio::test]
 async fn tokens_are_kept_from_the_shell() {
-    let (rig, _process) = with(|new| new.github_token(TOKEN), true).await;
+    let (rig, _process) = with(|new| new.github_token_in_environment(TOKEN), true).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     let command = ShellExecuteUserRequestedRequest::new("env", "env; echo the end");
     let run = session.rpc().shell();

@@ -56,12 +56,30 @@ impl Rig {
         program: impl FnOnce(&Path) -> PathBuf,
         start: impl AsyncFnOnce(ClientBuilder) -> Result<Client, Error>,
     ) -> Self {
+        Self::start_beside(script, program, async |new, _| start(new).await).await
+    }
+
+    /// As [`Rig::start`], with a CLI that takes the model's server for GitHub's, and a client with these options.
+    pub async fn start_on_github(
+        script: Script,
+        options: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Self {
+        let start = async |new, model: &ModelServer| options(on_github(new, model)).start().await;
+        Self::start_beside(script, |_| cli_path(), start).await
+    }
+
+    /// As [`Rig::start_by`], where the client depends on the model.
+    async fn start_beside(
+        script: Script,
+        program: impl FnOnce(&Path) -> PathBuf,
+        start: impl AsyncFnOnce(ClientBuilder, &ModelServer) -> Result<Client, Error>,
+    ) -> Self {
         let place = CLIS.acquire().await.expect("nobody closes it");
         let folder = tempfile::tempdir().expect("a folder for the test");
         std::fs::create_dir(folder.path().join("work")).expect("a folder to work in");
         let model = ModelServer::start(script).await.expect("the scripted model");
         let builder = builder(folder.path()).program(program(folder.path()));
-        let client = start(builder).await.expect("the CLI");
+        let client = start(builder, &model).await.expect("the CLI");
         let (sender, events) = mpsc::unbounded_channel();
         Self { model, client, folder, watch: Watch { sender, events }, _place: place }
     }
@@ -165,6 +183,13 @@ pub fn unreadable(event: &SessionEvent) -> Option<String> {
         SessionEventData::Unrecognized(event) => Some(format!("{} is unknown", event.kind)),
         _ => None,
     }
+}
+
+/// Has the CLI take the model's server for GitHub's.
+pub fn on_github(builder: ClientBuilder, model: &ModelServer) -> ClientBuilder {
+    ["COPILOT_API_URL", "COPILOT_DEBUG_GITHUB_API_URL"]
+        .into_iter()
+        .fold(builder, |builder, name| builder.env(name, model.github_url()))
 }
 
 /// A client on the home in this folder, which the surroundings of the test do not touch.

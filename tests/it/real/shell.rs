@@ -145,11 +145,14 @@ async fn notifications_are_routed() {
         (rig.session(SessionBuilder::deny_all).await, rig.session(SessionBuilder::deny_all).await);
     let heard = Arc::new(Mutex::new(String::new()));
     let (text, (told, mut exits)) = (Arc::clone(&heard), mpsc::unbounded_channel());
-    mine.on_shell_output(move |output| text.lock().unwrap().push_str(&output.data));
+    mine.on_shell_output(move |output| text.lock().unwrap().push_str(&output.expect("output").data));
     mine.on_shell_output(|_| panic!("no ears (this panic belongs to the test)"));
     let deaf = mine.on_shell_output(|_| unreachable!("it was unsubscribed"));
     deaf.unsubscribe();
-    mine.on_shell_exit(move |exit| drop(told.send((exit.process_id.clone(), exit.exit_code))));
+    mine.on_shell_exit(move |exit| {
+        let exit = exit.expect("an exit");
+        drop(told.send((exit.process_id, exit.exit_code)));
+    });
     others.on_shell_output(|_| unreachable!("it is not this session's"));
     others.on_shell_exit(|_| unreachable!("it is not this session's"));
 

@@ -101,7 +101,7 @@ async fn for_events() {
     waits("Stream for Notifications", &rig, StreamExt::next(&mut notes)).await;
     let change = json!({"type": "session.created", "sessionId": "one"});
     rig.fake.notify_raw("session.lifecycle", change);
-    assert_eq!(notes.next().await.expect("a notification").session_id, "one");
+    assert_eq!(notes.next().await.expect("a notification").expect("a change").session_id, "one");
 }
 
 /// The end of the connection is waited for, and is there at once when it has come.

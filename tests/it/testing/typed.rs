@@ -192,7 +192,7 @@ async fn requests_by_type() {
 
     let mut told = rig.client.notifications::<SessionLifecycle>();
     rig.fake.notify::<SessionLifecycle>(json!({"type": "session.created", "sessionId": rig.session.id()}));
-    assert_eq!(told.next().await.expect("it").session_id, rig.session.id());
+    assert_eq!(told.next().await.expect("it").expect("a change").session_id, rig.session.id());
     let mut events = rig.session.events();
     rig.emit(events::delta("later"));
     assert_eq!(next(&mut events).await.kind(), "assistant.message_delta");

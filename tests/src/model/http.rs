@@ -20,7 +20,7 @@ use tokio::task::{JoinSet, yield_now};
 
 use super::reply::{Content, Piece, SHOULD_RETRY};
 use super::wire::{Envelope, Step};
-use super::{MODEL_NAME, Reply, Shared};
+use super::{MODEL_NAME, Reply, Shared, github};
 
 type Body = StreamBody<BoxStream<'static, io::Result<Frame<Bytes>>>>;
 
@@ -46,8 +46,15 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 /// Answers one request, of whatever endpoint.
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> hyper::Result<Response<Body>> {
     let (head, body) = request.into_parts();
+    if let Some((status, page)) = github::page(&shared.address.to_string(), head.uri.path(), &head.headers) {
+        let status = StatusCode::from_u16(status).expect("a status");
+        return Ok(bare(status, page.to_string()));
+    }
     match (head.method, head.uri.path()) {
-        (Method::POST, "/v1/chat/completions") => {
+        (Method::POST, "/chat/completions") if !github::is_known(&head.headers) => {
+            Ok(bare(StatusCode::UNAUTHORIZED, json!({ "message": "Bad credentials" }).to_string()))
+        }
+        (Method::POST, "/v1/chat/completions" | "/chat/completions") => {
             let body = body.collect().await?.to_bytes();
             Ok(complete(&shared, head.headers, &body))
         }

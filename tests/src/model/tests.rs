@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{ModelServer, Reply, Script, Stall};
+use super::{GITHUB_LOGIN, GITHUB_TOKEN, MODEL_NAME, ModelServer, Reply, Script, Stall};
 
 /// Sends a request and leaves the answer to be read.
 async fn send(model: &ModelServer, method: &str, path: &str, body: &str) -> TcpStream {
@@ -204,4 +204,33 @@ async fn what_was_unexpected_fails_the_test_at_the_end() {
     let message = panic.downcast_ref::<String>().unwrap();
     assert!(message.contains("the script panicked at request 0"), "{message}");
     assert!(message.contains("no such endpoint: GET /elsewhere"), "{message}");
+}
+
+/// GitHub shows an account and models to whoever has the token, and nothing to others.
+#[tokio::test]
+async fn github_is_for_who_has_the_token() {
+    let model = ModelServer::start(Script::replies([Reply::text("Hello.")])).await.unwrap();
+    let completion = streamed().to_string();
+    let github = [
+        ("GET", "/copilot_internal/user", "", 200, GITHUB_LOGIN),
+        ("GET", "/models", "", 200, MODEL_NAME),
+        ("POST", "/chat/completions", &completion, 200, "chat.completion.chunk"),
+        ("POST", "/mcp/readonly", "", 404, ""),
+    ];
+    for (method, path, body, status, text) in github {
+        let known = format!("authorization: bearer {GITHUB_TOKEN}\r\n");
+        for (header, status, text) in
+            [("", 401, ""), ("authorization: Bearer gho_another\r\n", 401, ""), (&known, status, text)]
+        {
+            let mut stream = TcpStream::connect(model.address).await.unwrap();
+            let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}");
+            let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{method} {path}: {answer}");
+            assert!(answer.contains(text), "{method} {path}: {answer}");
+        }
+    }
+    assert!(model.take_unexpected().is_empty());
 }

@@ -44,13 +44,6 @@ impl crate::rpc::ClientMethod for ExtensionLaunchProviderResolve {
     type Params = types::ExtensionLaunchProviderResolveRequest;
     type Result = types::ExtensionLaunchProviderResolveResult;
 }
-/// `gitHubTelemetry.event`.
-pub enum GitHubTelemetryEvent {}
-impl crate::rpc::ClientMethod for GitHubTelemetryEvent {
-    const NAME: &'static str = "gitHubTelemetry.event";
-    type Params = types::GitHubTelemetryNotification;
-    type Result = ();
-}
 /// `gitHubToken.getToken`.
 pub enum GitHubTokenGetToken {}
 impl crate::rpc::ClientMethod for GitHubTokenGetToken {
@@ -65,13 +58,6 @@ impl crate::rpc::ClientMethod for HooksInvoke {
     type Params = types::HookInvokeRequest;
     type Result = types::HookInvokeResponse;
 }
-/// `host.exited`.
-pub enum HostExited {}
-impl crate::rpc::ClientMethod for HostExited {
-    const NAME: &'static str = "host.exited";
-    type Params = types::HostExitedNotification;
-    type Result = ();
-}
 /// `host.materializeSession`.
 pub enum HostMaterializeSession {}
 impl crate::rpc::ClientMethod for HostMaterializeSession {
@@ -85,13 +71,6 @@ impl crate::rpc::ClientMethod for HostRegisterSession {
     const NAME: &'static str = "host.registerSession";
     type Params = types::HostRegisterSessionRequest;
     type Result = types::HostPublishSessionResult;
-}
-/// `host.sessionReleased`.
-pub enum HostSessionReleased {}
-impl crate::rpc::ClientMethod for HostSessionReleased {
-    const NAME: &'static str = "host.sessionReleased";
-    type Params = types::HostSessionReleasedNotification;
-    type Result = ();
 }
 /// `host.shutdown`.
 pub enum HostShutdown {}

@@ -2,11 +2,29 @@
 
 //! What the CLI tells us without wanting an answer.
 use crate::types;
+/// `gitHubTelemetry.event`.
+pub enum GitHubTelemetryEvent {}
+impl crate::rpc::Notification for GitHubTelemetryEvent {
+    const NAME: &'static str = "gitHubTelemetry.event";
+    type Params = types::GitHubTelemetryNotification;
+}
 /// `host.event`.
 pub enum HostEvent {}
 impl crate::rpc::Notification for HostEvent {
     const NAME: &'static str = "host.event";
     type Params = types::HostEventNotification;
+}
+/// `host.exited`.
+pub enum HostExited {}
+impl crate::rpc::Notification for HostExited {
+    const NAME: &'static str = "host.exited";
+    type Params = types::HostExitedNotification;
+}
+/// `host.sessionReleased`.
+pub enum HostSessionReleased {}
+impl crate::rpc::Notification for HostSessionReleased {
+    const NAME: &'static str = "host.sessionReleased";
+    type Params = types::HostSessionReleasedNotification;
 }
 /// `session.event`.
 pub enum SessionEvent {}

@@ -59,7 +59,7 @@ impl<'a> Account<'a> {
         self,
         params: &AccountGetQuotaRequest,
     ) -> Call<AccountGetQuotaResult> {
-        self.0.call("account.getQuota", params)
+        self.0.call_with_login("account.getQuota", params)
     }
     /// Names the environment variable supplying a classic personal access token, if one is set. A classic token cannot be upgraded in place, so a host that finds one should tell the user which variable to unset rather than starting an interactive sign-in that the variable would override.
     ///

@@ -21,7 +21,7 @@ impl<'a> Models<'a> {
     /// Wire method `models.list`.
     #[inline]
     pub fn list(self, params: &ModelsListRequest) -> Call<ModelList> {
-        self.0.call("models.list", params)
+        self.0.call_with_login("models.list", params)
     }
     /// Reports the unit of each model's published token prices: AI Credits or nano-AIU. Pair these units with models.list prices by model ID and use identical account-selection options for both calls. When options are omitted, the current account and its model providers are used.
     ///
@@ -31,6 +31,6 @@ impl<'a> Models<'a> {
         self,
         params: &ModelsListRequest,
     ) -> Call<ModelTokenPriceUnitList> {
-        self.0.call("models.listTokenPriceUnits", params)
+        self.0.call_with_login("models.listTokenPriceUnits", params)
     }
 }

@@ -17,7 +17,7 @@ impl<'a> Session<'a> {
     /// Wire method `session.create`.
     #[inline]
     pub fn create(self, params: &SessionConfig) -> Call<SessionCreateResult> {
-        self.0.call("session.create", params)
+        self.0.call_with_login("session.create", params)
     }
     /// Removes the files of a session, also of a live one.
     ///
@@ -62,7 +62,7 @@ impl<'a> Session<'a> {
     /// Wire method `session.resume`.
     #[inline]
     pub fn resume(self, params: &SessionConfig) -> Call<SessionResumeResult> {
-        self.0.call("session.resume", params)
+        self.0.call_with_login("session.resume", params)
     }
     /// Shows a session in the terminal interface. It fails inside the result in headless mode.
     ///

@@ -6,7 +6,7 @@ use super::CopilotUserResponse;
 #[non_exhaustive]
 pub struct ApiKeyAuthInfo {
     /// The API key. Treat as a secret.
-    pub api_key: String,
+    pub api_key: Option<String>,
     /// Authentication host.
     pub host: String,
     /// Snapshot of the authenticated user's Copilot subscription info, if known. Mirrors the GitHub API `/copilot_internal/v2/token` user response shape — the runtime trusts this verbatim and does not re-fetch when set.
@@ -19,12 +19,18 @@ record!(
 impl ApiKeyAuthInfo {
     /// With what is required; the rest is unset.
     #[inline]
-    pub fn new(api_key: impl Into<String>, host: impl Into<String>) -> Self {
+    pub fn new(host: impl Into<String>) -> Self {
         Self {
-            api_key: api_key.into(),
+            api_key: None,
             host: host.into(),
             copilot_user: None,
         }
+    }
+    /// Sets [`api_key`](Self::api_key).
+    #[inline]
+    pub fn api_key(mut self, api_key: impl Into<String>) -> Self {
+        self.api_key = Some(api_key.into());
+        self
     }
     /// Sets [`copilot_user`](Self::copilot_user).
     #[inline]

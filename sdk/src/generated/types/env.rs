@@ -10,7 +10,7 @@ pub struct EnvAuthInfo {
     /// User login associated with the token. Undefined for server-to-server tokens (those starting with `ghs_`).
     pub login: Option<String>,
     /// The token value itself. Treat as a secret.
-    pub token: String,
+    pub token: Option<String>,
     /// Name of the environment variable the token was sourced from.
     pub env_var: String,
     /// Snapshot of the authenticated user's Copilot subscription info, if known. Mirrors the GitHub API `/copilot_internal/v2/token` user response shape — the runtime trusts this verbatim and does not re-fetch when set.
@@ -23,15 +23,11 @@ record!(
 impl EnvAuthInfo {
     /// With what is required; the rest is unset.
     #[inline]
-    pub fn new(
-        host: impl Into<String>,
-        token: impl Into<String>,
-        env_var: impl Into<String>,
-    ) -> Self {
+    pub fn new(host: impl Into<String>, env_var: impl Into<String>) -> Self {
         Self {
             host: host.into(),
             login: None,
-            token: token.into(),
+            token: None,
             env_var: env_var.into(),
             copilot_user: None,
         }
@@ -40,6 +36,12 @@ impl EnvAuthInfo {
     #[inline]
     pub fn login(mut self, login: impl Into<String>) -> Self {
         self.login = Some(login.into());
+        self
+    }
+    /// Sets [`token`](Self::token).
+    #[inline]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
         self
     }
     /// Sets [`copilot_user`](Self::copilot_user).

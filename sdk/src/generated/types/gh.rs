@@ -10,7 +10,7 @@ pub struct GhCliAuthInfo {
     /// User login as reported by `gh auth status`.
     pub login: String,
     /// The token returned by `gh auth token`. Treat as a secret.
-    pub token: String,
+    pub token: Option<String>,
     /// Snapshot of the authenticated user's Copilot subscription info, if known. Mirrors the GitHub API `/copilot_internal/v2/token` user response shape — the runtime trusts this verbatim and does not re-fetch when set.
     pub copilot_user: Option<CopilotUserResponse>,
 }
@@ -21,17 +21,19 @@ record!(
 impl GhCliAuthInfo {
     /// With what is required; the rest is unset.
     #[inline]
-    pub fn new(
-        host: impl Into<String>,
-        login: impl Into<String>,
-        token: impl Into<String>,
-    ) -> Self {
+    pub fn new(host: impl Into<String>, login: impl Into<String>) -> Self {
         Self {
             host: host.into(),
             login: login.into(),
-            token: token.into(),
+            token: None,
             copilot_user: None,
         }
+    }
+    /// Sets [`token`](Self::token).
+    #[inline]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
     }
     /// Sets [`copilot_user`](Self::copilot_user).
     #[inline]

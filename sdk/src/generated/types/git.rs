@@ -243,15 +243,15 @@ record!(
 #[non_exhaustive]
 pub struct GitHubTelemetryClientInfo {
     /// Copilot CLI version string.
-    pub cli_version: String,
+    pub cli_version: Option<String>,
     /// Operating system platform (e.g. darwin, linux, win32).
-    pub os_platform: String,
+    pub os_platform: Option<String>,
     /// Operating system version string.
-    pub os_version: String,
+    pub os_version: Option<String>,
     /// Operating system architecture (e.g. arm64, x64).
-    pub os_arch: String,
+    pub os_arch: Option<String>,
     /// Node.js runtime version string.
-    pub node_version: String,
+    pub node_version: Option<String>,
     /// Copilot subscription plan, when known.
     pub copilot_plan: Option<String>,
     /// Type of client.

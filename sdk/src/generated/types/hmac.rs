@@ -2,11 +2,11 @@
 
 use super::CopilotUserResponse;
 /// Authentication-info input variant for GitHub-internal HMAC auth, carrying the public GitHub host and HMAC secret.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct HmacAuthInfo {
     /// HMAC secret used to sign requests.
-    pub hmac: String,
+    pub hmac: Option<String>,
     /// Snapshot of the authenticated user's Copilot subscription info, if known. Mirrors the GitHub API `/copilot_internal/v2/token` user response shape — the runtime trusts this verbatim and does not re-fetch when set.
     pub copilot_user: Option<CopilotUserResponse>,
 }
@@ -15,13 +15,11 @@ record!(
     copilot_user "copilotUser" }
 );
 impl HmacAuthInfo {
-    /// With what is required; the rest is unset.
+    /// Sets [`hmac`](Self::hmac).
     #[inline]
-    pub fn new(hmac: impl Into<String>) -> Self {
-        Self {
-            hmac: hmac.into(),
-            copilot_user: None,
-        }
+    pub fn hmac(mut self, hmac: impl Into<String>) -> Self {
+        self.hmac = Some(hmac.into());
+        self
     }
     /// Sets [`copilot_user`](Self::copilot_user).
     #[inline]

@@ -8,7 +8,7 @@ pub struct TokenAuthInfo {
     /// Authentication host.
     pub host: String,
     /// The token value itself. Treat as a secret.
-    pub token: String,
+    pub token: Option<String>,
     /// Opaque native GitHub credential registration backing this token identity, when applicable.
     pub registration_id: Option<String>,
     /// Snapshot of the authenticated user's Copilot subscription info, if known. Mirrors the GitHub API `/copilot_internal/v2/token` user response shape — the runtime trusts this verbatim and does not re-fetch when set.
@@ -21,13 +21,19 @@ record!(
 impl TokenAuthInfo {
     /// With what is required; the rest is unset.
     #[inline]
-    pub fn new(host: impl Into<String>, token: impl Into<String>) -> Self {
+    pub fn new(host: impl Into<String>) -> Self {
         Self {
             host: host.into(),
-            token: token.into(),
+            token: None,
             registration_id: None,
             copilot_user: None,
         }
+    }
+    /// Sets [`token`](Self::token).
+    #[inline]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
     }
     /// Sets [`registration_id`](Self::registration_id).
     #[inline]

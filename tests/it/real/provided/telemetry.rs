@@ -1,7 +1,7 @@
 //! Telemetry that the CLI hands to the client (`gitHubTelemetry.event`).
 
 use copilot_session::SessionBuilder;
-use copilot_session::methods::client::GitHubTelemetryEvent;
+use copilot_session::methods::notification::GitHubTelemetryEvent;
 use copilot_session_tests::cli::cli_path;
 use copilot_session_tests::model::{MODEL_NAME, Reply, Script};
 use tokio::sync::mpsc;
@@ -13,19 +13,15 @@ use super::super::rig::{Rig, ask, soon};
 async fn telemetry_reaches_the_client() {
     let (sender, mut events) = mpsc::unbounded_channel();
     let start = async |new: copilot_session::ClientBuilder| {
-        let handle = move |event, _| {
-            // Nobody listens any more when the test is over.
-            drop(sender.send(event));
-            async { Ok(()) }
-        };
-        new.handle::<GitHubTelemetryEvent, _, _>(handle).start().await
+        // Nobody listens any more when the test is over.
+        new.on::<GitHubTelemetryEvent>(move |event| drop(sender.send(event))).start().await
     };
     let rig = Rig::start_by(Script::replies([Reply::text("Hello.")]), |_| cli_path(), start).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     ask(&session, "Hello?").await.expect("an answer");
     let started = async {
         loop {
-            let event = events.recv().await.expect("an event");
+            let event = events.recv().await.expect("an event").expect("telemetry as its schema says");
             if event.event.kind == "session_start" {
                 return event;
             }

@@ -1,5 +1,6 @@
 //! Every method of the CLI that only looks and needs no parameters is called, and its answer read.
 
+use copilot_session::ClientBuilder;
 use copilot_session::server_rpc::ServerRpc;
 use copilot_session::types::{
     AccountGetQuotaRequest, AgentsDiscoverRequest, AgentsGetAvailableBuiltinsRequest,
@@ -14,7 +15,7 @@ use copilot_session::types::{
     SkillsGetDiscoveryPathsRequest, ToolsListRequest, UserSettingsGetPathsRequest,
     UserSettingsLoadForConfigDirRequest, UserSettingsMergeManagedAndUserParams, UserSettingsProblemsRequest,
 };
-use copilot_session_tests::model::Script;
+use copilot_session_tests::model::{GITHUB_TOKEN, Script};
 
 use super::tally::{Tally, call};
 use crate::real::rig::Rig;
@@ -66,15 +67,31 @@ const LEFT_OUT: &[&str] = &[
 #[tokio::test]
 async fn every_look_at_the_cli_can_be_read() {
     let rig = Rig::start(Script::replies([])).await;
-    let (rpc, mut tally) = (rig.client.rpc(), Tally::default());
+    let tally = looks(rig.client.rpc()).await;
+    tally.check_complete("server", LEFT_OUT);
+    tally.check(REFUSED);
+    rig.finish().await;
+}
+
+/// Nor does one where the process is logged in.
+#[tokio::test]
+async fn every_look_at_a_cli_that_is_logged_in_can_be_read() {
+    let login = |new: ClientBuilder| new.github_token_in_environment(GITHUB_TOKEN);
+    let rig = Rig::start_on_github(Script::replies([]), login).await;
+    let tally = looks(rig.client.rpc()).await;
+    let refused: Vec<_> = REFUSED.iter().copied().filter(|(_, reason)| *reason != NO_LOGIN).collect();
+    tally.check(&refused);
+    rig.finish().await;
+}
+
+async fn looks(rpc: ServerRpc<'_>) -> Tally {
+    let mut tally = Tally::default();
     people(rpc, &mut tally).await;
     extensions(rpc, &mut tally).await;
     machine(rpc, &mut tally).await;
     with_defaults(rpc, &mut tally).await;
     discoveries(rpc, &mut tally).await;
-    tally.check_complete("server", LEFT_OUT);
-    tally.check(REFUSED);
-    rig.finish().await;
+    tally
 }
 
 /// Who is there and what they did.

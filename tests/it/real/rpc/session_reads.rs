@@ -8,12 +8,12 @@ use copilot_session::types::{
     TasksGetProgressRequest, ToolsGetBuiltinDescriptorsRequest, UpdateSubagentSettingsRequest,
     WorkflowListRunsRequest, WorkspacesEnsureRequest,
 };
-use copilot_session::{SessionBuilder, Tool};
-use copilot_session_tests::model::{Reply, Script};
+use copilot_session::{ClientBuilder, SessionBuilder, Tool};
+use copilot_session_tests::model::{GITHUB_TOKEN, MODEL_NAME, Reply, Script};
 use serde_json::json;
 
 use super::tally::{Tally, call};
-use crate::real::rig::{Rig, ask};
+use crate::real::rig::{Rig, ask, soon};
 
 /// What the CLI itself refuses, and why.
 const REFUSED: &[(&str, &str)] = &[(
@@ -79,22 +79,51 @@ const LEFT_OUT: &[&str] = &[
 /// No answer of a read-only method breaks its schema, with a conversation in the session to tell about.
 #[tokio::test]
 async fn every_look_at_a_session_can_be_read() {
-    let list = json!({ "command": "ls", "description": "Look around" });
-    let replies = [Reply::tool_call("bash", list).then_tool_call("ours", json!({})), Reply::text("Done.")];
-    let rig = Rig::start(Script::replies(replies)).await;
-    let tool = Tool::new("ours", "Does something", async |(), _| "done");
-    let session = rig.session(|new: SessionBuilder| new.tool(tool).approve_all()).await;
+    let rig = Rig::start(script()).await;
+    let session = rig.session(|new: SessionBuilder| new.tool(ours()).approve_all()).await;
     ask(&session, "Go.").await.expect("an answer");
+    let tally = looks(session.rpc(), Tally::default()).await;
+    tally.check_complete("session", LEFT_OUT);
+    tally.check(REFUSED);
+    rig.finish().await;
+}
 
+/// Nor does one in a session that is logged in with GitHub, and has one of its models.
+#[tokio::test]
+async fn every_look_at_a_session_that_is_logged_in_can_be_read() {
+    let login = |new: ClientBuilder| new.github_token(GITHUB_TOKEN);
+    let rig = Rig::start_on_github(script(), login).await;
+    let session = rig.watched(rig.client.session().model(MODEL_NAME).tool(ours()).approve_all());
+    let session = soon("the session", session.create()).await.expect("a session");
+    ask(&session, "Go.").await.expect("an answer");
     let (rpc, mut tally) = (session.rpc(), Tally::default());
+    call! {
+        tally:
+        rpc.git_hub_auth().refresh_copilot_user(),
+        rpc.quota().refresh(),
+    }
+    looks(rpc, tally).await.check(REFUSED);
+    rig.finish().await;
+}
+
+/// A turn with two tools, one of them [`ours`].
+fn script() -> Script {
+    let list = json!({ "command": "ls", "description": "Look around" });
+    let tools = Reply::tool_call("bash", list).then_tool_call("ours", json!({}));
+    Script::replies([tools, Reply::text("Done.")])
+}
+
+fn ours() -> Tool {
+    Tool::new("ours", "Does something", async |(), _| "done")
+}
+
+async fn looks(rpc: SessionRpc<'_>, mut tally: Tally) -> Tally {
     conversation(rpc, &mut tally).await;
     surroundings(rpc, &mut tally).await;
     access(rpc, &mut tally).await;
     work(rpc, &mut tally).await;
     with_defaults(rpc, &mut tally).await;
-    tally.check_complete("session", LEFT_OUT);
-    tally.check(REFUSED);
-    rig.finish().await;
+    tally
 }
 
 /// Nor does one where there is nothing to tell: in a session without prompts and without a workspace.
@@ -113,12 +142,7 @@ async fn every_look_at_an_empty_session_can_be_read() {
         rpc.tasks().get_progress(&TasksGetProgressRequest::new("no-such-task")),
         rpc.tools().update_subagent_settings(&UpdateSubagentSettingsRequest::new(SubagentSettings::default())),
     }
-    conversation(rpc, &mut tally).await;
-    surroundings(rpc, &mut tally).await;
-    access(rpc, &mut tally).await;
-    work(rpc, &mut tally).await;
-    with_defaults(rpc, &mut tally).await;
-    tally.check(REFUSED);
+    looks(rpc, tally).await.check(REFUSED);
     rig.finish().await;
 }
 

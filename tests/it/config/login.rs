@@ -1,0 +1,149 @@
+//! The GitHub token of a client: the calls that it goes with, and what shows it.
+
+use copilot_session::testing::FakeCli;
+use copilot_session::types::{
+    AccountGetQuotaRequest, GitHubTokenAcquireResult, ManagedSettingsResolveRequest, ModelsListRequest,
+    ProviderConfig, SessionConfig,
+};
+use copilot_session::{Client, Error, ErrorKind, Feature, SessionBuilder, WireLog};
+use serde_json::json;
+
+const TOKEN: &str = "gho_of_the\"client\"";
+const KEY: &str = "gitHubToken";
+
+async fn client(fake: &FakeCli) -> Client {
+    let (read, write) = fake.streams();
+    Client::builder().github_token(TOKEN).connect(read, write).await.expect("the handshake")
+}
+
+/// The token that these sessions are created and resumed with.
+async fn given(configure: impl Fn(SessionBuilder) -> SessionBuilder) -> Option<String> {
+    let fake = FakeCli::start();
+    let client = client(&fake).await;
+    let session = || configure(client.session().deny_all());
+    session().create().await.expect("a new session");
+    let created = fake.received_raw("session.create").await;
+    session().resume("of-old").await.expect("a session of old");
+    let resumed = fake.received_raw("session.resume").await;
+    assert_eq!(created.get(KEY), resumed.get(KEY));
+    created.get(KEY).map(|token| token.as_str().expect("a text").to_owned())
+}
+
+/// Each session gets the token, unless it has a login or a provider of its own.
+#[tokio::test(start_paused = true)]
+async fn the_token_goes_with_sessions() {
+    assert_eq!(given(|session| session).await.as_deref(), Some(TOKEN));
+    let own = |session: SessionBuilder| session.configure(|config| config.git_hub_token("gho_own"));
+    assert_eq!(given(own).await.as_deref(), Some("gho_own"));
+    let asked = |session: SessionBuilder| {
+        session.on_github_token(async |_, _| Err::<GitHubTokenAcquireResult, _>("none"))
+    };
+    assert_eq!(given(asked).await, None);
+    let provider = |session: SessionBuilder| session.provider(ProviderConfig::new("http://model.invalid/v1"));
+    assert_eq!(given(provider).await, None);
+}
+
+/// The calls about an account get it, too, unless they name one; no other call does.
+#[tokio::test(start_paused = true)]
+async fn the_token_goes_with_calls_about_an_account() {
+    let fake = FakeCli::start();
+    for method in ["models.list", "models.listTokenPriceUnits", "account.getQuota", "managedSettings.resolve"]
+    {
+        fake.on_raw(method, |_| Ok(json!({})));
+    }
+    let client = client(&fake).await;
+    let rpc = client.rpc();
+    let unnamed = json!({ KEY: TOKEN });
+    // What the fake answers is none of these types.
+    drop(client.refresh_models().await);
+    assert_eq!(fake.received_raw("models.list").await, unnamed);
+    drop(rpc.models().list_token_price_units(&ModelsListRequest::default()).await);
+    assert_eq!(fake.received_raw("models.listTokenPriceUnits").await, unnamed);
+    drop(rpc.account().get_quota(&AccountGetQuotaRequest::default()).await);
+    assert_eq!(fake.received_raw("account.getQuota").await, unnamed);
+    drop(rpc.account().get_quota(&AccountGetQuotaRequest::default().git_hub_token("gho_own")).await);
+    assert_eq!(fake.received_raw("account.getQuota").await, json!({ KEY: "gho_own" }));
+    drop(rpc.account().get_quota(&AccountGetQuotaRequest::default().selection_id("another")).await);
+    assert_eq!(fake.received_raw("account.getQuota").await, json!({ "selectionId": "another" }));
+    let settings = ManagedSettingsResolveRequest::default().client_name("tests");
+    drop(rpc.managed_settings().resolve(&settings).await);
+    let named = json!({ "clientName": "tests", KEY: TOKEN });
+    assert_eq!(fake.received_raw("managedSettings.resolve").await, named);
+    drop(rpc.session().create(&SessionConfig::default().model("any")).await);
+    assert_eq!(fake.received_raw("session.create").await, json!({ "model": "any", KEY: TOKEN }));
+    client.ping("hello").await.expect("an answer");
+    assert_eq!(fake.received_raw("ping").await, json!({ "message": "hello" }));
+    let frames = fake.frames().into_iter().filter(|frame| frame.json.to_string().contains("gho_of_the"));
+    assert_eq!(frames.count(), 5);
+}
+
+/// Without a token nothing is sent of one.
+#[tokio::test(start_paused = true)]
+async fn no_token() {
+    let fake = FakeCli::start();
+    let client = crate::rig::connect(&fake).await;
+    client.session().deny_all().create().await.expect("a session");
+    assert_eq!(fake.received_raw("session.create").await.get(KEY), None);
+}
+
+/// A CLI that would pass over the token is refused, and the error says what there is instead.
+#[tokio::test(start_paused = true)]
+async fn a_cli_that_takes_no_token_by_a_call() {
+    for (version, takes) in [("1.0.34", false), ("1.0.39", true), ("1.0.102", true)] {
+        let fake = FakeCli::of_version(version);
+        let (read, write) = fake.streams();
+        let outcome = Client::builder().github_token(TOKEN).connect(read, write).await;
+        let Err(error) = outcome else {
+            assert!(takes, "{version}");
+            continue;
+        };
+        assert!(!takes, "{version}: {error}");
+        let Error::Unsupported(what) = &error else { panic!("{error:?}") };
+        assert_eq!(what.feature, Some(Feature::GitHubTokenByCall));
+        assert_eq!(error.kind(), ErrorKind::VersionSkew);
+        assert!(error.to_string().contains("github_token_in_environment"), "{error}");
+        fake.ended().await;
+    }
+}
+
+/// A token that the CLI would take for none is refused.
+#[tokio::test(start_paused = true)]
+async fn an_empty_token() {
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    let error = Client::builder().github_token("").connect(read, write).await.expect_err("no token");
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
+}
+
+/// Neither what the client shows of itself nor its log of messages has the token.
+#[tokio::test(start_paused = true)]
+async fn what_shows_the_token() {
+    let log = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    let builder = Client::builder().github_token("gho_hush").wire_log(WireLog::new(Shared(log.clone())));
+    assert!(!format!("{builder:?}").contains("hush"));
+    let client = builder.connect(read, write).await.expect("the handshake");
+    client.session().deny_all().create().await.expect("a session");
+    fake.on_raw("ping", |params| Ok(json!({ "message": params["message"], "timestamp": "" })));
+    client.ping("gho_hush").await.expect("an answer");
+    let sent = fake.received_raw("session.create").await;
+    assert_eq!(sent[KEY], "gho_hush");
+    let log = String::from_utf8(log.lock().unwrap().clone()).expect("text");
+    assert!(log.contains("session.create") && log.contains("ping") && !log.contains("hush"), "{log}");
+    assert!(!format!("{client:?}").contains("hush"));
+}
+
+/// A writer into a list.
+struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,202 @@
+//! The CLI logged in with GitHub, whose part the scripted model's server plays.
+
+use std::path::Path;
+
+use copilot_session::methods::notification::GitHubTelemetryEvent;
+use copilot_session::types::{
+    AccountGetQuotaRequest, AuthInfo, ManagedSettingsResolveRequest, ModelsListRequest, ProviderConfig,
+};
+use copilot_session::{Client, ClientBuilder, SessionBuilder};
+use copilot_session_tests::cli::cli_path;
+use copilot_session_tests::model::{GITHUB_LOGIN, GITHUB_TOKEN, MODEL_NAME, ModelServer, Reply, Script};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::rig::{Rig, ask, on_github, soon};
+
+fn bash(command: &str) -> Reply {
+    Reply::tool_call("bash", json!({ "command": command, "description": "Looks around" }))
+}
+
+/// Writes down, as far as the agent's shell can see them, the environment and the command line of every process
+/// above it that is the CLI's own.
+const LOOK: &str = r#"
+pid=$PPID
+while [ "$pid" -gt 1 ] && tr '\0' '\n' < /proc/$pid/environ | grep -q ^COPILOT_HOME=; do
+    cat /proc/$pid/environ /proc/$pid/cmdline >> seen
+    pid=$(ps -o ppid= -p $pid | tr -d ' ')
+done
+env >> seen; echo looked"#;
+
+/// Has the agent of a client that is logged in look around, and gives what its shell could see.
+#[cfg(target_os = "linux")]
+async fn seen(options: impl FnOnce(ClientBuilder) -> ClientBuilder) -> String {
+    let rig = Rig::start_on_github(Script::replies([bash(LOOK), Reply::text("Seen.")]), options).await;
+    let session = rig.watched(rig.client.session().model(MODEL_NAME).approve_all());
+    let session = soon("the session", session.create()).await.expect("a session");
+    assert_eq!(ask(&session, "Look around.").await.expect("an answer").text(), "Seen.");
+    let requests = rig.model.requests();
+    assert!(requests[1].tool_results()[0].1.contains("looked"), "{:?}", requests[1].tool_results());
+    let token = format!("Bearer {GITHUB_TOKEN}");
+    assert!(requests.iter().all(|request| request.header("authorization") == Some(&token)));
+    assert!(!files_with(rig.folder(), GITHUB_TOKEN).iter().any(|file| !file.ends_with("seen")));
+    let seen = std::fs::read(rig.work().join("seen")).expect("what was seen");
+    rig.finish().await;
+    let seen = String::from_utf8_lossy(&seen).into_owned();
+    assert!(seen.contains("COPILOT_HOME=") && seen.contains("--no-auto-login"), "{seen}");
+    seen
+}
+
+/// The files in a folder that have this text in them.
+fn files_with(folder: &Path, text: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
+        let (kind, path) = (entry.file_type().expect("a kind"), entry.path());
+        if kind.is_dir() {
+            found.extend(files_with(&path, text));
+        } else if kind.is_file() && std::fs::read(&path).is_ok_and(|bytes| contains(&bytes, text.as_bytes()))
+        {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}
+
+/// The agent's shell does not find the client's token: neither in the environment or the command line of the CLI,
+/// nor in its own environment, nor in a file.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_agents_shell_does_not_find_the_token() {
+    let seen = seen(|new| new.github_token(GITHUB_TOKEN)).await;
+    assert!(!seen.contains(GITHUB_TOKEN), "{seen}");
+}
+
+/// It finds one that is in the CLI's environment, as the docs say.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_agents_shell_finds_a_token_in_the_environment() {
+    let seen = seen(|new| new.github_token_in_environment(GITHUB_TOKEN)).await;
+    assert!(seen.contains(&format!("COPILOT_SDK_AUTH_TOKEN={GITHUB_TOKEN}")), "{seen}");
+}
+
+/// The calls about the account take the client's token, and what looks at the login of the process tells of none.
+#[tokio::test]
+async fn a_token_by_call() {
+    let rig = Rig::start_on_github(Script::replies([]), |new| new.github_token(GITHUB_TOKEN)).await;
+    let (client, rpc) = (&rig.client, rig.client.rpc());
+    let models = soon("the models", client.models()).await.expect("models");
+    assert!(models.models.iter().any(|model| model.id == MODEL_NAME), "{models:?}");
+    let quota = soon("the quota", rpc.account().get_quota(&AccountGetQuotaRequest::default())).await;
+    let quota = quota.expect("a quota").quota_snapshots;
+    assert_eq!(quota["premium_interactions"].entitlement_requests, 300);
+    let units = rpc.models().list_token_price_units(&ModelsListRequest::default());
+    soon("the units", units).await.expect("units");
+    let settings = rpc.managed_settings().resolve(&ManagedSettingsResolveRequest::default());
+    assert!(soon("the settings", settings).await.expect("settings").account.is_some());
+    let status = soon("the status", client.auth_status()).await.expect("a status");
+    assert!(!status.is_authenticated, "{status:?}");
+    let auth = soon("the login", rpc.account().get_current_auth()).await.expect("an answer");
+    assert!(auth.auth_info.is_none(), "{auth:?}");
+    rig.finish().await;
+}
+
+/// A session goes on with the token when it is resumed, and one with a provider of its own needs none.
+#[tokio::test]
+async fn sessions_with_and_without_the_token() {
+    let replies = ["One.", "Two.", "Three."].map(Reply::text);
+    let rig = Rig::start_on_github(Script::replies(replies), |new| new.github_token(GITHUB_TOKEN)).await;
+    let builder = || rig.watched(rig.client.session().model(MODEL_NAME).deny_all());
+    let session = soon("the session", builder().create()).await.expect("a session");
+    assert_eq!(ask(&session, "Count.").await.expect("an answer").text(), "One.");
+    let status = soon("the status", session.rpc().git_hub_auth().get_status()).await.expect("a status");
+    assert_eq!((status.is_authenticated, status.login.as_deref()), (true, Some(GITHUB_LOGIN)));
+    soon("the disconnect", session.disconnect()).await.expect("a disconnect");
+    let session = soon("the session", builder().resume(session.id())).await.expect("the session of old");
+    assert_eq!(ask(&session, "Go on.").await.expect("an answer").text(), "Two.");
+    let provider = ProviderConfig::new(rig.model.base_url()).api_key("scripted");
+    let other = soon("the session", builder().provider(provider).create()).await.expect("another session");
+    assert_eq!(ask(&other, "Count.").await.expect("an answer").text(), "Three.");
+    let requests = rig.model.requests();
+    let tokens: Vec<_> = requests.iter().filter_map(|request| request.header("authorization")).collect();
+    let github = format!("Bearer {GITHUB_TOKEN}");
+    assert_eq!(tokens, [&*github, &*github, "Bearer scripted"]);
+    let wrong = builder().configure(|config| config.git_hub_token("gho_unknown"));
+    let error = soon("the session", wrong.create()).await.expect_err("a token of nobody");
+    assert!(error.to_string().contains("Bad credentials"), "{error}");
+    rig.finish().await;
+}
+
+/// Every way to be logged in is told of without its secret, and what is told can be read.
+#[tokio::test]
+async fn every_login_can_be_read() {
+    let kind = |info: &AuthInfo| match info {
+        AuthInfo::Token(info) => ("token", info.token.is_some()),
+        AuthInfo::Env(info) => ("env", info.token.is_some()),
+        // The machine's `gh` may know of the variable, too.
+        AuthInfo::GhCli(info) => ("gh-cli", info.token.is_some()),
+        AuthInfo::Hmac(info) => ("hmac", info.hmac.is_some()),
+        other => panic!("{other:?}"),
+    };
+    let in_environment = |name: &'static str| move |new: ClientBuilder| new.env(name, GITHUB_TOKEN);
+    let ways: [(&str, Box<dyn FnOnce(ClientBuilder) -> ClientBuilder>); 4] = [
+        ("token", Box::new(|new| new.github_token_in_environment(GITHUB_TOKEN))),
+        ("env", Box::new(in_environment("COPILOT_GITHUB_TOKEN"))),
+        ("env", Box::new(in_environment("GH_TOKEN"))),
+        ("hmac", Box::new(in_environment("CAPI_HMAC_KEY"))),
+    ];
+    for (expected, login) in ways {
+        let folder = tempfile::tempdir().expect("a folder");
+        let model = ModelServer::start(Script::replies([])).await.expect("the server");
+        let client = on_github(Client::builder().program(cli_path()).home(folder.path()), &model);
+        let tokens = ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"];
+        let client = login(tokens.into_iter().fold(client, ClientBuilder::env_remove));
+        let client = soon("the CLI", client.start()).await.expect("the CLI");
+        let current = soon("the login", client.rpc().account().get_current_auth()).await.expect("a login");
+        assert_eq!(kind(&current.auth_info.expect("a login")), (expected, false));
+        let users = soon("the users", client.rpc().account().get_all_users()).await.expect("users");
+        assert!(users.iter().all(|user| !kind(&user.auth_info).1), "{users:?}");
+        let status = soon("the status", client.auth_status()).await.expect("a status");
+        assert!(status.is_authenticated, "{status:?}");
+        soon("the end", client.stop()).await.expect("an end");
+    }
+}
+
+/// All telemetry of a turn with a tool can be read.
+#[tokio::test]
+async fn all_telemetry_can_be_read() {
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let script = Script::replies([bash("echo hello"), Reply::text("Done.")]);
+    let options = move |new: ClientBuilder| {
+        // Nobody listens any more when the test is over.
+        new.github_token(GITHUB_TOKEN).on::<GitHubTelemetryEvent>(move |event| drop(sender.send(event)))
+    };
+    let rig = Rig::start_on_github(script, options).await;
+    let session = rig.watched(rig.client.session().model(MODEL_NAME).approve_all());
+    let session = soon("the session", session.create()).await.expect("a session");
+    ask(&session, "Run it.").await.expect("an answer");
+    soon("the disconnect", session.disconnect()).await.expect("a disconnect");
+    let mut missing = vec!["session_start", "tool_call_executed", "assistant_usage", "response.success"];
+    while !missing.is_empty() {
+        let event = soon("the telemetry", events.recv()).await.expect("an event");
+        let event = event.unwrap_or_else(|malformed| panic!("{malformed:?}: {}", malformed.params));
+        missing.retain(|kind| *kind != event.event.kind);
+    }
+    rig.finish().await;
+    while let Some(event) = events.recv().await {
+        event.unwrap_or_else(|malformed| panic!("{malformed:?}: {}", malformed.params));
+    }
+}
+
+/// A session that has nobody's token says so.
+#[tokio::test]
+async fn nobody_is_logged_in() {
+    let rig = Rig::start_on_github(Script::replies([]), |new| new).await;
+    let session = rig.watched(rig.client.session().model(MODEL_NAME));
+    let session = soon("the session", SessionBuilder::deny_all(session).create()).await.expect("a session");
+    assert!(ask(&session, "Who am I?").await.is_err());
+    rig.finish().await;
+}
