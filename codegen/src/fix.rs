@@ -159,33 +159,6 @@ fn make_optional(source: &mut Source, definition: &str, key: &str) -> bool {
     })
 }
 
-/// Keys whose value must not show in `Debug`: credentials, and maps that commonly carry them.
-pub fn is_secret(key: &str, schema: &Value) -> bool {
-    const STRINGS: &[&str] = &[
-        "accessToken",
-        "apiKey",
-        "authToken",
-        "authorization",
-        "bearerToken",
-        "clientSecret",
-        "gitHubToken",
-        "githubToken",
-        "idToken",
-        "password",
-        "refreshToken",
-        "secret",
-        "token",
-    ];
-    const MAPS: &[&str] = &["env", "headers", "requestHeaders"];
-    match schema.get("type") {
-        Some(kind) if kind == "string" => STRINGS.contains(&key),
-        Some(kind) if kind == "object" => MAPS.contains(&key),
-        // Opaque or named, such as the open map of HTTP headers.
-        None => MAPS.contains(&key) || (schema == &json!({}) && STRINGS.contains(&key)),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::model::{Constant, Doc, Origin, Test};
 use crate::names::{Names, type_name};
 use crate::read::{EventSource, Group, MethodSource, Source};
-use crate::{Error, fix, keywords, union};
+use crate::{Error, keywords, secrets, union};
 
 /// The types of single values.
 const SCALARS: &[&str] = &["string", "integer", "number", "boolean"];
@@ -234,7 +234,7 @@ impl Flattener<'_> {
                     let (schema, nullable) =
                         self.small_or_any(property, &format!("{name}{}", type_name(key)), &place);
                     let doc = property.as_object().map(doc).unwrap_or_default();
-                    let secret = property.get("x-secret").is_some() || fix::is_secret(key, &schema);
+                    let secret = !secrets::is_hidden(key) && secrets::is_secret(&place, property, &schema);
                     let limits = property.as_object().map(keywords::limits).unwrap_or_default();
                     let key = key.clone();
                     fields.push(FlatField { key, schema, required, nullable, secret, doc, limits });

@@ -20,6 +20,7 @@ mod model;
 mod names;
 mod older;
 mod read;
+mod secrets;
 mod sound;
 mod supplement;
 pub mod survey;

@@ -190,17 +190,20 @@ impl Client {
         self.0.token.as_deref()
     }
 
-    /// Waits until the connection is over, however that comes, and says why. There is no time limit.
+    /// Waits until the connection is over, however that comes, and says why. There is no time limit. Where there is a
+    /// [`WireLog`], it waits for 5 s at most for that to be written.
     ///
     /// Cancel-safe.
     pub async fn closed(&self) -> Closed {
-        self.0.connection().closed().await
+        let closed = self.0.connection().closed().await;
+        self.0.connection().wire_log_written().await;
+        closed
     }
 
     /// Ends all sessions and the CLI, with all it started. A CLI that does what it is asked ends in a fraction of
-    /// a second; each step has its limit, and all together take 20 s at most: 5 s for the sessions to be left,
+    /// a second; each step has its limit, and all together take 25 s at most: 5 s for the sessions to be left,
     /// 5 s for the answer to `runtime.shutdown`, 5 s for it to end once its input is closed, 2 s once it is told
-    /// to (SIGTERM, on Unix), 2 s once it is killed, 1 s for the rest of its output.
+    /// to (SIGTERM, on Unix), 2 s once it is killed, 1 s for the rest of its output, 5 s for a [`WireLog`] to be written.
     ///
     /// What the CLI keeps on disk stays. Calls that still wait fail with [`Error::Closed`]. A CLI that we
     /// did not start goes on running.
@@ -213,7 +216,7 @@ impl Client {
     pub async fn stop(&self) -> Result<(), Error> {
         let connection = self.0.connection();
         connection.spare_current_handler();
-        let _close = CloseOnDrop(connection);
+        let close = CloseOnDrop(connection);
         let sessions = connection.sessions();
         // All at once, so that a silent CLI costs the time of one.
         let method = self.version().leave();
@@ -241,6 +244,10 @@ impl Client {
             // CLI holds the stream open.
             drop(tokio::time::timeout(END, connection.closed()).await);
         }
+        // Ended by us, which the wire log need not tell.
+        connection.end();
+        drop(close);
+        connection.wire_log_written().await;
         Ok(())
     }
 }

@@ -25,7 +25,7 @@ use crate::shell_routes::{self, ShellRoutes};
 use crate::tail::Tail;
 use crate::versions::{CliVersion, Feature};
 use crate::wire::DecodeError;
-use crate::wire_log::WireLog;
+use crate::wire_log::{Log, WireLog};
 
 /// What a request is answered with: the result's JSON, or why there is none.
 pub(crate) type Reply = Result<Box<str>, NoResult>;
@@ -56,7 +56,7 @@ pub(crate) struct Connection {
     requests: Running,
     notices: Notices,
     shells: ShellRoutes,
-    wire_log: Option<WireLog>,
+    wire_log: Option<Log>,
     gate: Arc<Gate>,
     /// Whether we have ended our side of the stream.
     left: AtomicBool,
@@ -150,7 +150,7 @@ impl Connection {
             requests: Running::default(),
             notices,
             shells: ShellRoutes::default(),
-            wire_log,
+            wire_log: wire_log.map(WireLog::open),
             gate: Arc::default(),
             left: AtomicBool::new(false),
             process,
@@ -348,6 +348,13 @@ impl Connection {
         }
     }
 
+    /// Waits until the wire log is written, for a limited time.
+    pub async fn wire_log_written(&self) {
+        if let Some(log) = &self.wire_log {
+            log.flush().await;
+        }
+    }
+
     /// Makes the session known, so that its events and requests find it. False when the id is taken.
     pub fn register(&self, session: Arc<SessionState>) -> bool {
         match lock(&self.sessions).entry(session.id().to_owned()) {
@@ -487,7 +494,7 @@ async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, open: CloseOnDrop) {
             }
             Ok(Some(Frame::TooLarge { length, start })) => {
                 if let Some(log) = &connection.wire_log {
-                    log.received(format!("a message of {length} bytes was passed over").as_bytes());
+                    log.passed_over(length);
                 }
                 dispatch::unreadable(connection, &start, Unreadable::TooLarge(length));
             }

@@ -9,7 +9,7 @@ use crate::handler::{self, Answer, Answering, ClientContext, HandlerContext, OnF
 use crate::methods::client::{AutoModeSwitchRequest, ExitPlanModeRequest, HooksInvoke};
 use crate::rpc::ClientMethod;
 use crate::session_state::SessionState;
-use crate::wire::DecodeError;
+use crate::wire::{DecodeError, redact};
 use crate::{dialogs, hooks, json};
 
 /// Why a message cannot be read.
@@ -86,7 +86,8 @@ pub(crate) fn unreadable(connection: &Arc<Connection>, start: &[u8], why: Unread
     };
     let [id, method, params, result, error] = json::pick_start(&start, KEYS);
     let method = method.and_then(json::string);
-    tracing::warn!(id, method = method.as_deref(), found, "a message that cannot be read");
+    let shown = method.as_deref().map(redact::text);
+    tracing::warn!(id, method = shown.as_deref(), found, "a message that cannot be read");
     if method.as_deref() == Some(EVENT)
         && let Some(session) = session_at(&start).and_then(|id| connection.session(&id))
     {
@@ -122,7 +123,8 @@ fn number(id: &str) -> Result<u64, std::num::ParseIntError> {
 fn response(connection: &Connection, id: &str, result: Option<&str>, error: Option<&str>) {
     let Ok(id) = number(id) else {
         // The CLI says so of a message of ours that it could not read; which one, it cannot know.
-        return tracing::warn!(id, error, "an answer to no request of ours");
+        let code = error.map(|error| rpc_error(error).code);
+        return tracing::warn!(id, code, "an answer to no request of ours");
     };
     let reply = match error {
         Some(error) if error != "null" => Err(NoResult::Rpc(rpc_error(error))),
@@ -135,7 +137,7 @@ fn rpc_error(raw: &str) -> RpcError {
     let [code, message, data] = json::pick(raw, ["code", "message", "data"]).unwrap_or_default();
     RpcError {
         code: code.and_then(|code| code.parse().ok()).unwrap_or(RpcError::INTERNAL_ERROR),
-        message: message.and_then(json::string).map_or_else(|| raw.to_owned(), |text| text.into_owned()),
+        message: message.and_then(json::string).map_or_else(|| redact::json(raw), |text| text.into_owned()),
         data: data.map(str::to_owned),
     }
 }

@@ -14,7 +14,7 @@ use crate::turn_error::TurnError;
 use crate::turn_limits::TurnTimeout;
 use crate::unsupported::Unsupported;
 use crate::versions::CliVersion;
-use crate::wire::DecodeError;
+use crate::wire::{DecodeError, redact};
 
 /// Why something did not work.
 ///
@@ -169,7 +169,7 @@ impl Error {
                 write!(f, "the answer is not of the form that was asked for: {reason}")
             }
             Self::SessionEnded => f.write_str("the session has ended"),
-            Self::Refused { method, reason } => write!(f, "{method} failed: {reason}"),
+            Self::Refused { method, reason } => write!(f, "{method} failed: {}", redact::text(reason)),
             Self::Unsupported(what) => write!(f, "{what}"),
             Self::Timeout { what, after, stdout, stderr } => {
                 write!(f, "{what} took longer than {after:?}")?;
@@ -182,8 +182,8 @@ impl Error {
     }
 }
 
-/// The error of a JSON-RPC response.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The error of a JSON-RPC response. `Debug` and `Display` show no secrets.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RpcError {
     /// The JSON-RPC error code, such as -32601 for an unknown method.
@@ -194,9 +194,19 @@ pub struct RpcError {
     pub data: Option<String>,
 }
 
+impl fmt::Debug for RpcError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RpcError")
+            .field("code", &self.code)
+            .field("message", &redact::text(&self.message))
+            .field("data", &self.data.as_deref().map(redact::json))
+            .finish()
+    }
+}
+
 impl fmt::Display for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (code {})", self.message, self.code)?;
+        write!(f, "{} (code {})", redact::text(&self.message), self.code)?;
         // The CLI says these in one word. Other peers may use the numbers for something else.
         let is_token = self.message.starts_with("AUTHENTICATION_");
         f.write_str(match self.code {

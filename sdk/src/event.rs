@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::connection::quote;
 use crate::generated::session_event::SessionEventData;
 use crate::json;
-use crate::wire::{self, DecodeError, Document, Node, Wire, Writer};
+use crate::wire::{self, DecodeError, Document, Node, Wire, Writer, redact};
 
 /// The kind of the event that tells an observer what it missed.
 const MISSED: &str = "missed";
@@ -55,7 +55,7 @@ enum Text {
 }
 
 /// An event of a type that this version of the crate does not know.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct UnrecognizedEvent {
     /// The event's type on the wire.
@@ -65,7 +65,7 @@ pub struct UnrecognizedEvent {
 }
 
 /// An event of a known type whose data does not have the shape the schema gives it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct MalformedEvent {
     /// The event's type on the wire.
@@ -228,6 +228,21 @@ fn malformed(kind: &str, data: &str, error: DecodeError) -> SessionEventData {
 
 fn raw(json: &str) -> Box<RawValue> {
     RawValue::from_string(json.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+impl std::fmt::Debug for UnrecognizedEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let data = redact::json(self.data.get());
+        f.debug_struct("UnrecognizedEvent").field("kind", &self.kind).field("data", &data).finish()
+    }
+}
+
+impl std::fmt::Debug for MalformedEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let data = redact::json(self.data.get());
+        let mut out = f.debug_struct("MalformedEvent");
+        out.field("kind", &self.kind).field("error", &self.error).field("data", &data).finish()
+    }
 }
 
 impl std::fmt::Debug for SessionEvent {

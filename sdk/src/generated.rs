@@ -11,6 +11,8 @@ pub mod methods;
 #[rustfmt::skip]
 pub mod round_trip;
 #[rustfmt::skip]
+pub(crate) mod secrets;
+#[rustfmt::skip]
 pub mod server_rpc;
 #[rustfmt::skip]
 pub mod session_event;

@@ -10,7 +10,7 @@ use crate::json;
 use crate::reply::{self, IntoReply};
 use crate::types::*;
 use crate::versions::Feature;
-use crate::wire::{self, Wire};
+use crate::wire::{self, Wire, redact};
 
 /// The input of one type of hook. Inside a sub-agent its `agent_id` and `agent_type` say which.
 pub trait Hook: Wire + Send + 'static {
@@ -129,13 +129,20 @@ impl PermissionRequestHookOutput {
 /// A hook of a type that is known by its name only: what [`SessionBuilder::on_other_hook`] is called with.
 ///
 /// [`SessionBuilder::on_other_hook`]: crate::SessionBuilder::on_other_hook
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct OtherHook {
     /// The hook's type.
     pub hook_type: String,
     /// Its input.
     pub input: serde_json::Value,
+}
+
+impl std::fmt::Debug for OtherHook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let input = redact::json(&self.input.to_string());
+        f.debug_struct("OtherHook").field("hook_type", &self.hook_type).field("input", &input).finish()
+    }
 }
 
 /// Code for one type of hook: the input's JSON in, the answer's out.

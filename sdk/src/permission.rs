@@ -110,7 +110,7 @@ impl PermissionRequest {
 }
 
 /// What a permission request is answered with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Decision {
     kind: Kind,
@@ -126,6 +126,19 @@ enum Kind {
     LeaveToOthers,
     /// A `PermissionDecision` as JSON, and whether it allows what was asked.
     Exact(String, bool),
+}
+
+impl std::fmt::Debug for Decision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // JSON that the program made may hold what it was asked for.
+        let hidden = |json: &String| wire::redact::json(json);
+        let kind = match &self.kind {
+            Kind::Exact(json, allows) => Kind::Exact(hidden(json), *allows),
+            kind => kind.clone(),
+        };
+        let context = self.context.as_ref().map(hidden);
+        f.debug_struct("Decision").field("kind", &kind).field("context", &context).finish()
+    }
 }
 
 replies!(Decision);

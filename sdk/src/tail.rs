@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::wire::redact;
+
 /// The last bytes of a text, shared between who reads it and those who ask.
 #[derive(Clone)]
 pub(crate) struct Tail(Arc<Mutex<Ring>>);
@@ -56,14 +58,14 @@ impl Tail {
         *ring = Ring { limit: ring.limit, bytes: VecDeque::new(), unsettled: 0, cut: false };
     }
 
-    /// The bytes as text; what is not UTF-8 is replaced.
+    /// The bytes as text, without secrets; what is not UTF-8 is replaced.
     pub fn text(&self) -> String {
         let mut ring = self.lock();
         let cut = ring.cut;
         let bytes = &*ring.bytes.make_contiguous();
         // A character that lost its start would only show as a replacement mark.
         let halves = bytes.iter().take(3).take_while(|byte| cut && **byte & 0xC0 == 0x80).count();
-        String::from_utf8_lossy(bytes.get(halves..).unwrap_or_default()).into_owned()
+        redact::text(&String::from_utf8_lossy(bytes.get(halves..).unwrap_or_default())).into_owned()
     }
 }
 

@@ -7,6 +7,7 @@ use crate::answer::Answer;
 use crate::event::SessionEvent;
 use crate::json;
 use crate::types::ErrorData;
+use crate::wire::redact;
 use crate::wire;
 
 /// A turn that failed: the data of the event `session.error`, to which this derefs, and what other events
@@ -39,7 +40,7 @@ impl std::ops::Deref for TurnError {
 
 impl fmt::Display for TurnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the turn failed: {}", self.data.message)
+        write!(f, "the turn failed: {}", redact::text(&self.data.message))
     }
 }
 

@@ -5,6 +5,7 @@
 //! written straight to text. That builds many times faster than derived serde and decodes as fast.
 
 mod error;
+pub(crate) mod redact;
 mod scalars;
 pub(crate) mod scan;
 mod serde;
@@ -96,11 +97,11 @@ pub fn to_json(value: &dyn Wire) -> String {
     out.into_json()
 }
 
-/// `Debug` of a generated type: its JSON, with secrets hidden.
+/// `Debug` of a generated type: its JSON, with secrets hidden, also those in what the type does not know.
 pub(crate) fn debug(value: &dyn Wire, name: &str, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
     let mut out = Writer::redacting();
     value.write(&mut out);
-    write!(f, "{name} {}", out.into_json())
+    write!(f, "{name} {}", redact::json(&out.into_json()))
 }
 
 /// What every generated type has beside [`Wire`].

@@ -19,8 +19,8 @@ static SAMPLES: LazyLock<Vec<(&str, Again, Vec<Sample>)>> =
 /// A string that no set of strings holds.
 const UNHEARD: &str = "of the future";
 
-/// Reads JSON as the type of a place, and writes what was read.
-type Again = fn(&str) -> Result<String, DecodeError>;
+/// Reads JSON as the type of a place, and writes what was read, or shows it by `Debug`.
+type Again = fn(&str, bool) -> Result<String, DecodeError>;
 
 /// JSON for a type, and what it should make of it.
 struct Case {
@@ -189,7 +189,7 @@ fn check(cases: impl Fn(&Sample) -> Vec<Case>) {
 
 /// Whether the type behind `again` does what is expected.
 fn hold(again: Again, case: &Case) -> Result<(), String> {
-    match (again(&case.json.to_string()), &case.expected) {
+    match (again(&case.json.to_string(), false), &case.expected) {
         (Err(error), Expected::Error(path) | Expected::ErrorOr(path, _)) if error.path() == path => Ok(()),
         (Err(error), expected) => Err(format!("{error}, not {expected:?}")),
         (Ok(json), Expected::Error(path)) => Err(format!("no error at {path} but {json}")),

@@ -11,6 +11,7 @@ mod real;
 mod recordings;
 mod replay;
 mod rig;
+mod secrets;
 mod session;
 mod silence;
 mod testing;

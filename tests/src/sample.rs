@@ -184,6 +184,21 @@ impl Schemas {
         samples
     }
 
+    /// The descriptions of the properties of a place, and of its variants when it is a union.
+    pub fn descriptions(&self, place: &str) -> Vec<(&str, &str)> {
+        let schema = self.definitions.get(place).or_else(|| self.loose.get(place)).unwrap_or(&Value::Null);
+        let properties = schema["anyOf"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .chain([schema])
+            .filter_map(|schema| schema["properties"].as_object());
+        properties
+            .flatten()
+            .filter_map(|(key, schema)| Some((&**key, schema["description"].as_str()?)))
+            .collect()
+    }
+
     /// The types of all events, each with samples of its data.
     pub fn events(&self) -> impl Iterator<Item = (&str, Vec<Sample>)> {
         self.events.iter().map(|(kind, data)| (kind.as_str(), self.samples(self.resolve(data))))

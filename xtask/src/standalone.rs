@@ -71,11 +71,15 @@ pub fn write(folder: &Path, generated: &Files, more: &[(&str, &str)]) -> Result<
 
 /// The SDK's own files that generated code is compiled with.
 fn borrowed(sdk: &Path) -> Result<Vec<PathBuf>> {
-    let wire = sdk.join("wire");
-    let entries = fs::read_dir(&wire).with_context(|| format!("cannot list {}", wire.display()))?;
     let mut paths = vec![sdk.join("generated.rs"), sdk.join("wire.rs")];
-    for entry in entries {
-        paths.push(entry?.path());
+    let mut folders = vec![sdk.join("wire")];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let into = if entry.file_type()?.is_dir() { &mut folders } else { &mut paths };
+            into.push(entry.path());
+        }
     }
     Ok(paths)
 }

@@ -21,11 +21,12 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
             use crate::types;
             use crate::wire::{self, DecodeError, Wire};
 
-            #[doc = " Reads JSON as the type of a place, and gives back the JSON of what was read."]
-            pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[#(#entries)*];
+            #[doc = " Reads JSON as the type of a place, and gives back the JSON of what was read, or its `Debug`."]
+            pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[#(#entries)*];
 
-            fn again<T: Wire>(json: &str) -> Result<String, DecodeError> {
-                wire::from_json::<T>(json).map(|value| wire::to_json(&value))
+            fn again<T: Wire + std::fmt::Debug>(json: &str, debug: bool) -> Result<String, DecodeError> {
+                let value = wire::from_json::<T>(json)?;
+                Ok(if debug { format!("{value:?}") } else { wire::to_json(&value) })
             }
         },
     );

@@ -3,8 +3,8 @@
 //! Every type by the place of the schema it stands for, for a test to read and write.
 use crate::types;
 use crate::wire::{self, DecodeError, Wire};
-/// Reads JSON as the type of a place, and gives back the JSON of what was read.
-pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[
+/// Reads JSON as the type of a place, and gives back the JSON of what was read, or its `Debug`.
+pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[
     ("AbortData", again::<types::AbortData>),
     ("AbortReason", again::<types::AbortReason>),
     ("AbortRequest", again::<types::AbortRequest>),
@@ -3962,6 +3962,10 @@ pub const TABLE: &[(&str, fn(&str) -> Result<String, DecodeError>)] = &[
     ("systemMessage.transform: params", again::<types::SystemMessageTransformParams>),
     ("userInput.request: params", again::<types::UserInputRequestParams>),
 ];
-fn again<T: Wire>(json: &str) -> Result<String, DecodeError> {
-    wire::from_json::<T>(json).map(|value| wire::to_json(&value))
+fn again<T: Wire + std::fmt::Debug>(
+    json: &str,
+    debug: bool,
+) -> Result<String, DecodeError> {
+    let value = wire::from_json::<T>(json)?;
+    Ok(if debug { format!("{value:?}") } else { wire::to_json(&value) })
 }

@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 
 use super::{Input, Output, stderr};
 use crate::tail::Tail;
+use crate::wire::redact;
 
 /// The port that the CLI says it listens on, or an error when its stdout ends before.
 ///
@@ -13,7 +14,7 @@ pub(crate) fn listen(stdin: Input, stdout: Output, kept: Tail) -> oneshot::Recei
     let (sender, port) = oneshot::channel();
     let mut sender = Some(sender);
     let line = move |line: &str| {
-        tracing::debug!(target: "copilot_session::stdout", "{line}");
+        tracing::debug!(target: "copilot_session::stdout", "{}", redact::text(line));
         if sender.is_some() {
             kept.push(line.as_bytes());
             kept.push(b"\n");

@@ -3,6 +3,7 @@
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::tail::Tail;
+use crate::wire::redact;
 
 /// How many bytes are kept, and the length at which a line is logged in parts.
 pub(super) const KEPT: usize = 8 * 1024;
@@ -39,7 +40,7 @@ pub(super) async fn read(
 
 /// Logs a line of the CLI's.
 fn log(line: &str) {
-    tracing::debug!(target: "copilot_session::stderr", "{line}");
+    tracing::debug!(target: "copilot_session::stderr", "{}", redact::text(line));
 }
 
 /// Puts lines together from chunks that end anywhere.

@@ -41,7 +41,7 @@ pub struct Prompt {
 }
 
 /// A call of a tool: `tool.execution_start` or `tool.user_requested`, and what followed.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ToolCall {
     id: String,
     name: String,
@@ -51,6 +51,19 @@ pub struct ToolCall {
     output: String,
     result: Option<Result<String, String>>,
     detailed_content: Option<String>,
+}
+
+impl std::fmt::Debug for ToolCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let arguments = crate::wire::redact::json(&self.arguments.to_string());
+        f.debug_struct("ToolCall")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("arguments", &arguments)
+            .field("by_user", &self.by_user)
+            .field("result", &self.result)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A sub-agent: `subagent.started` and all events that carry its id.

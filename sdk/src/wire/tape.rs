@@ -16,7 +16,6 @@ const DEEPEST: usize = 127;
 
 /// One entry of the list. A container is followed by its contents and knows where they end; an
 /// object's contents are keys, each followed by its value.
-#[derive(Debug)]
 enum Entry<'a> {
     Null,
     Bool(bool),
@@ -28,8 +27,7 @@ enum Entry<'a> {
     Object(usize, &'a str),
 }
 
-/// A parsed JSON text.
-#[derive(Debug)]
+/// A parsed JSON text. Its `Debug` shows none of it, since it may hold secrets.
 pub struct Document<'a> {
     entries: Vec<Entry<'a>>,
 }
@@ -100,11 +98,23 @@ pub(crate) type Place<'p> = (&'static str, &'p mut (dyn Wire + 'static), usize);
 /// Where a value stands that has not been found: it is the outermost one's place.
 pub(crate) const NOWHERE: usize = 0;
 
-/// One value of a [`Document`].
-#[derive(Debug, Clone, Copy)]
+/// One value of a [`Document`]. Its `Debug` shows only the kind.
+#[derive(Clone, Copy)]
 pub struct Node<'a> {
     entries: &'a [Entry<'a>],
     at: usize,
+}
+
+impl std::fmt::Debug for Document<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Document").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Node<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Node").field(&self.found()).finish()
+    }
 }
 
 impl<'a> Node<'a> {
@@ -149,8 +159,11 @@ impl<'a> Node<'a> {
         match self.entry() {
             Entry::Null => "null".to_owned(),
             Entry::Bool(value) => value.to_string(),
-            Entry::Number(number) => shortened(number).into_owned(),
-            // The text itself may be private or huge.
+            // A long number may be a secret, and a text may be one or huge.
+            Entry::Number(number) if number.len() <= 8 || number.contains(['.', 'e', 'E']) => {
+                shortened(number).into_owned()
+            }
+            Entry::Number(_) => "a number of many digits".to_owned(),
             Entry::String(_) => "a string".to_owned(),
             Entry::Array(_) => "an array".to_owned(),
             Entry::Object(..) => "an object".to_owned(),

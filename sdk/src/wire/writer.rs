@@ -1,15 +1,22 @@
 //! JSON text, written value by value.
 
+use super::redact::REDACTED;
 use super::{Kind, Wire};
 
 /// Room for most requests, in bytes.
 const USUAL: usize = 128;
 
-/// Builds a JSON text.
-#[derive(Debug, Default)]
+/// Builds a JSON text. Its `Debug` shows none of it, since it may hold secrets.
+#[derive(Default)]
 pub struct Writer {
     json: Vec<u8>,
     redact: bool,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
 }
 
 impl Writer {
@@ -18,7 +25,7 @@ impl Writer {
         Self { json: Vec::with_capacity(USUAL), redact: false }
     }
 
-    /// An empty text in which secrets are written as `"***"`.
+    /// An empty text in which the fields of secrets are hidden.
     pub(crate) fn redacting() -> Self {
         Self { json: Vec::new(), redact: true }
     }
@@ -87,7 +94,7 @@ impl Writer {
             }
             self.key(key);
             match kind {
-                Kind::Secret if self.redact => self.string("***"),
+                Kind::Secret if self.redact => self.string(REDACTED),
                 _ => value.write(self),
             }
         }

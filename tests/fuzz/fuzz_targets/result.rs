@@ -8,8 +8,8 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|text: &str| {
     let Some((place, json)) = text.split_once('\n') else { return };
     let Some((_, again)) = TABLE.iter().find(|(name, _)| *name == place) else { return };
-    match again(json) {
-        Ok(written) => assert_eq!(again(&written).expect("what was written"), written),
+    match again(json, false) {
+        Ok(written) => assert_eq!(again(&written, false).expect("what was written"), written),
         Err(error) => assert!(error.path().starts_with('$')),
     }
 });

@@ -216,7 +216,7 @@ fn secrets_are_not_shown() {
     assert_eq!(sent.matches("s3cret").count(), 6, "{sent}");
     for shown in [format!("{config:?}"), format!("{config:#?}")] {
         assert!(!shown.contains("s3cret"), "{shown}");
-        for seen in ["gpt-5", "https://host/v1", "https://host/mcp", "reviewer", "***"] {
+        for seen in ["gpt-5", "https://host/v1", "https://host/mcp", "reviewer", "[redacted]"] {
             assert!(shown.contains(seen), "{seen} in {shown}");
         }
     }

@@ -14,7 +14,7 @@ pub struct AccountAllUsers {
 }
 record!(
     AccountAllUsers[] { Field auth_info "authInfo", Field selection_id "selectionId",
-    Secret token "token" }
+    Field token "token" }
 );
 /// An interactive account whose model provider owns its credentials. It carries no GitHub credential.
 #[derive(Clone)]
@@ -125,7 +125,7 @@ pub struct AccountGetQuotaRequest {
     pub git_hub_token: Option<String>,
 }
 record!(
-    AccountGetQuotaRequest[] { Field selection_id "selectionId", Secret git_hub_token
+    AccountGetQuotaRequest[] { Field selection_id "selectionId", Field git_hub_token
     "gitHubToken" }
 );
 impl AccountGetQuotaRequest {
@@ -231,8 +231,7 @@ pub struct AccountLoginRequest {
     pub token: String,
 }
 record!(
-    AccountLoginRequest[] { Field host "host", Field login "login", Secret token "token"
-    }
+    AccountLoginRequest[] { Field host "host", Field login "login", Field token "token" }
 );
 impl AccountLoginRequest {
     /// With what is required; the rest is unset.

@@ -287,7 +287,7 @@ record!(
     "branch", Field model "model", Field status "status", Field attention_kind
     "attentionKind", Field status_revision "statusRevision", Field last_terminal_event
     "lastTerminalEvent", Field started_at "startedAt", Field copilot_version
-    "copilotVersion", Field last_seen_ms "lastSeenMs", Secret token "token" }
+    "copilotVersion", Field last_seen_ms "lastSeenMs", Field token "token" }
 );
 /// Kind of attention required when status === "attention". Meaningful only when status === "attention".
 #[derive(Clone)]

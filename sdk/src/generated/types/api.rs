@@ -13,7 +13,7 @@ pub struct ApiKeyAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(
-    ApiKeyAuthInfo["type" "api-key"] { Secret api_key "apiKey", Field host "host", Field
+    ApiKeyAuthInfo["type" "api-key"] { Field api_key "apiKey", Field host "host", Field
     copilot_user "copilotUser" }
 );
 impl ApiKeyAuthInfo {

@@ -643,7 +643,7 @@ pub struct AuthWriteSetCredentials {
 }
 record!(
     AuthWriteSetCredentials["kind" "setCredentials"] { Field host "host", Field login
-    "login", Secret token "token" }
+    "login", Field token "token" }
 );
 impl AuthWriteSetCredentials {
     /// With what is required; the rest is unset.

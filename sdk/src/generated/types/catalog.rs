@@ -49,7 +49,7 @@ record!(
     identity "identity", Field version "version", Field display_name "displayName", Field
     description "description", Field publisher "publisher", Field source "source", Field
     compatibility_tags "compatibilityTags", Field installability "installability", Field
-    install_plan "installPlan", Field handle "handle", Field handle_expires_at
+    install_plan "installPlan", Secret handle "handle", Field handle_expires_at
     "handleExpiresAt", Field provenance "provenance", Field install_count "installCount",
     Field icon_url "iconUrl", Field connector_ids "connectorIds", Field categories
     "categories", Field trust "trust" }
@@ -306,7 +306,7 @@ pub struct CatalogAiSkillCandidate {
 }
 record!(
     CatalogAiSkillCandidate["kind" "ai-skill", "mediaType" "application/ai-skill"] {
-    Field handle "handle", Field handle_expires_at "handleExpiresAt", Field
+    Secret handle "handle", Field handle_expires_at "handleExpiresAt", Field
     installability "installability", Field display_name "displayName", Field description
     "description", Field publisher "publisher", Field source "source", Field provenance
     "provenance", Field install_count "installCount", Field icon_url "iconUrl", Field
@@ -454,7 +454,7 @@ pub struct CatalogCandidateSourceUrl {
     /// Card URL as advertised. Inert untrusted data: the runtime retrieves it only through its own hardened boundary, and it is never logged.
     pub url: String,
 }
-record!(CatalogCandidateSourceUrl["kind" "url"] { Field url "url" });
+record!(CatalogCandidateSourceUrl["kind" "url"] { Secret url "url" });
 /// A wire feature a caller can require of the catalog surface, negotiated per request. A grant means the runtime understands the feature's contract, not that the deployment has enabled the operation; typed unavailable results report availability separately.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1041,7 +1041,7 @@ pub struct CatalogMcpServerCandidate {
     pub trust: Option<CatalogTrustSnapshot>,
 }
 record!(
-    CatalogMcpServerCandidate["kind" "mcp-server"] { Field handle "handle", Field
+    CatalogMcpServerCandidate["kind" "mcp-server"] { Secret handle "handle", Field
     handle_expires_at "handleExpiresAt", Field media_type "mediaType", Field
     installability "installability", Field display_name "displayName", Field description
     "description", Field publisher "publisher", Field source "source", Field provenance
@@ -1551,7 +1551,7 @@ pub struct CatalogSearchPage {
     /// Requested one-based page. Must not exceed either the token's signed pageCount or the navigation window ceil(1000 / pageSize). Repeat the search without page to discover newly available pages beyond that signed pageCount.
     pub number: i64,
 }
-record!(CatalogSearchPage[] { Secret token "token", Field number "number" });
+record!(CatalogSearchPage[] { Field token "token", Field number "number" });
 impl CatalogSearchPage {
     /// With what is required; the rest is unset.
     #[inline]
@@ -1582,7 +1582,7 @@ pub struct CatalogSearchPagination {
     pub has_next_page: bool,
 }
 record!(
-    CatalogSearchPagination["totalCountRelation" "unknown"] { Secret token "token", Field
+    CatalogSearchPagination["totalCountRelation" "unknown"] { Field token "token", Field
     current_page "currentPage", Field page_size "pageSize", Field total_count
     "totalCount", Field page_count "pageCount", Field max_page "maxPage", Field
     has_next_page "hasNextPage" }

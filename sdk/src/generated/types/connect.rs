@@ -82,7 +82,7 @@ pub struct ConnectRequest {
 record!(
     ConnectRequest[] { Field enable_git_hub_telemetry_forwarding
     "enableGitHubTelemetryForwarding", Field client_info "clientInfo", Field
-    supported_task_kinds "supportedTaskKinds", Secret token "token" }
+    supported_task_kinds "supportedTaskKinds", Field token "token" }
 );
 impl ConnectRequest {
     /// Sets [`enable_git_hub_telemetry_forwarding`](Self::enable_git_hub_telemetry_forwarding).

@@ -17,7 +17,7 @@ pub struct EnvAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(
-    EnvAuthInfo["type" "env"] { Field host "host", Field login "login", Secret token
+    EnvAuthInfo["type" "env"] { Field host "host", Field login "login", Field token
     "token", Field env_var "envVar", Field copilot_user "copilotUser" }
 );
 impl EnvAuthInfo {

@@ -54,7 +54,7 @@ pub struct ExtensionLaunchProfile {
     pub env: std::collections::BTreeMap<String, String>,
 }
 record!(
-    ExtensionLaunchProfile[] { Field executable "executable", Field args "args", Secret
+    ExtensionLaunchProfile[] { Field executable "executable", Field args "args", Field
     env "env" }
 );
 impl ExtensionLaunchProfile {

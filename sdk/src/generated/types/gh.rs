@@ -15,7 +15,7 @@ pub struct GhCliAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(
-    GhCliAuthInfo["type" "gh-cli"] { Field host "host", Field login "login", Secret token
+    GhCliAuthInfo["type" "gh-cli"] { Field host "host", Field login "login", Field token
     "token", Field copilot_user "copilotUser" }
 );
 impl GhCliAuthInfo {

@@ -380,7 +380,7 @@ pub struct GitHubTokenAcquireResultToken {
     pub expires_in: i64,
 }
 record!(
-    GitHubTokenAcquireResultToken["kind" "token"] { Secret access_token "accessToken",
+    GitHubTokenAcquireResultToken["kind" "token"] { Field access_token "accessToken",
     Field token_type "tokenType", Field expires_in "expiresIn" }
 );
 impl GitHubTokenAcquireResultToken {

@@ -52,7 +52,7 @@ pub struct HostEnvironmentCredentials {
     pub mission_control_url: String,
 }
 record!(
-    HostEnvironmentCredentials[] { Secret token "token", Field github_host "githubHost",
+    HostEnvironmentCredentials[] { Field token "token", Field github_host "githubHost",
     Field github_api_url "githubApiUrl", Field mission_control_url "missionControlUrl" }
 );
 /// Parameters of host.event.
@@ -190,7 +190,7 @@ pub struct HostLocalServerConfiguration {
     pub require_connection_token: bool,
 }
 record!(
-    HostLocalServerConfiguration[] { Field hostname "hostname", Field port "port", Secret
+    HostLocalServerConfiguration[] { Field hostname "hostname", Field port "port", Field
     token "token", Field require_connection_token "requireConnectionToken" }
 );
 /// Local WebSocket transport options.
@@ -207,7 +207,7 @@ pub struct HostLocalServerOptions {
     pub require_connection_token: Option<bool>,
 }
 record!(
-    HostLocalServerOptions[] { Field hostname "hostname", Field port "port", Secret token
+    HostLocalServerOptions[] { Field hostname "hostname", Field port "port", Field token
     "token", Field require_connection_token "requireConnectionToken" }
 );
 impl HostLocalServerOptions {
@@ -293,7 +293,7 @@ pub struct HostReadyRequest {
     pub environment_id: Option<String>,
 }
 record!(
-    HostReadyRequest[] { Field address "address", Secret token "token", Field
+    HostReadyRequest[] { Field address "address", Field token "token", Field
     environment_id "environmentId" }
 );
 impl HostReadyRequest {
@@ -571,7 +571,7 @@ pub struct HostStartResult {
     pub pid: Option<i64>,
 }
 record!(
-    HostStartResult[] { Field host_id "hostId", Field url "url", Secret token "token",
+    HostStartResult[] { Field host_id "hostId", Field url "url", Field token "token",
     Field environment_id "environmentId", Field pid "pid" }
 );
 /// Payload of a host event of kind `task_transition`.

@@ -54,9 +54,9 @@ pub struct InstallationConfirmationRequest {
     pub review: InstallationReview,
 }
 record!(
-    InstallationConfirmationRequest[] { Field policy_session_id "policySessionId", Field
+    InstallationConfirmationRequest[] { Field policy_session_id "policySessionId", Secret
     confirmation_id "confirmationId", Field operation_id "operationId", Field expires_at
-    "expiresAt", Field review_fingerprint "reviewFingerprint", Field review "review" }
+    "expiresAt", Secret review_fingerprint "reviewFingerprint", Field review "review" }
 );
 /// A response is meaningful only on the connection and request that issued its challenge.
 #[derive(Clone)]

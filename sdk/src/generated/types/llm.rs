@@ -58,7 +58,7 @@ pub struct LlmInferenceHttpRequestStartRequest {
 }
 record!(
     LlmInferenceHttpRequestStartRequest[] { Field request_id "requestId", Field
-    session_id "sessionId", Field method "method", Field url "url", Secret headers
+    session_id "sessionId", Field method "method", Field url "url", Field headers
     "headers", Field transport "transport", Field agent_id "agentId", Field
     parent_agent_id "parentAgentId", Field agent_invocation_id "agentInvocationId", Field
     interaction_type "interactionType" }
@@ -183,7 +183,7 @@ pub struct LlmInferenceHttpResponseStartRequest {
 }
 record!(
     LlmInferenceHttpResponseStartRequest[] { Field request_id "requestId", Field status
-    "status", Field status_text "statusText", Secret headers "headers" }
+    "status", Field status_text "statusText", Field headers "headers" }
 );
 impl LlmInferenceHttpResponseStartRequest {
     /// With what is required; the rest is unset.

@@ -1190,7 +1190,7 @@ pub struct ManagedSettingsResolveRequest {
     pub working_directory: Option<String>,
 }
 record!(
-    ManagedSettingsResolveRequest[] { Field selection_id "selectionId", Secret
+    ManagedSettingsResolveRequest[] { Field selection_id "selectionId", Field
     git_hub_token "gitHubToken", Field client_name "clientName", Field working_directory
     "workingDirectory" }
 );

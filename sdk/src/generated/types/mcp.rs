@@ -1087,8 +1087,8 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestHeaders {
     pub ttl_ms: Option<i64>,
 }
 record!(
-    McpHeadersHandlePendingHeadersRefreshRequestHeaders["kind" "headers"] { Secret
-    headers "headers", Field ttl_ms "ttlMs" }
+    McpHeadersHandlePendingHeadersRefreshRequestHeaders["kind" "headers"] { Field headers
+    "headers", Field ttl_ms "ttlMs" }
 );
 impl McpHeadersHandlePendingHeadersRefreshRequestHeaders {
     /// With what is required; the rest is unset.
@@ -1263,7 +1263,7 @@ pub struct McpInstallPlan {
     pub requires_interactive_configuration: bool,
 }
 record!(
-    McpInstallPlan[] { Field plan_handle "planHandle", Field plan_handle_expires_at
+    McpInstallPlan[] { Secret plan_handle "planHandle", Field plan_handle_expires_at
     "planHandleExpiresAt", Field identity "identity", Field provenance "provenance",
     Field transport_choices "transportChoices", Field recommended_transport_choice_id
     "recommendedTransportChoiceId", Field target "target", Field policy "policy", Field
@@ -1766,7 +1766,7 @@ pub struct McpInstallationRemoteConfiguration {
 }
 record!(
     McpInstallationRemoteConfiguration[] { Field transport "transport", Field url "url",
-    Secret headers "headers", Field tools "tools" }
+    Field headers "headers", Field tools "tools" }
 );
 /// An installation result together with the exact honoured contract, or a negotiation refusal.
 #[derive(Clone)]
@@ -1887,7 +1887,7 @@ pub struct McpInstallationSecret {
     pub value: String,
 }
 record!(
-    McpInstallationSecret[] { Field placeholder "placeholder", Field value "value" }
+    McpInstallationSecret[] { Field placeholder "placeholder", Secret value "value" }
 );
 impl McpInstallationSecret {
     /// With what is required; the rest is unset.
@@ -2436,7 +2436,7 @@ pub struct McpOauthLoginRequest {
 record!(
     McpOauthLoginRequest[] { Field server_name "serverName", Field force_reauth
     "forceReauth", Field client_name "clientName", Field callback_success_message
-    "callbackSuccessMessage", Field client_id "clientId", Secret client_secret
+    "callbackSuccessMessage", Field client_id "clientId", Field client_secret
     "clientSecret", Field public_client "publicClient", Field grant_type "grantType",
     Field redirect_uri "redirectUri", Field login_id "loginId", Field
     expected_installation_id "expectedInstallationId" }
@@ -2584,7 +2584,7 @@ pub struct McpOauthPendingRequestResponseToken {
     pub expires_in: Option<i64>,
 }
 record!(
-    McpOauthPendingRequestResponseToken["kind" "token"] { Secret access_token
+    McpOauthPendingRequestResponseToken["kind" "token"] { Field access_token
     "accessToken", Field token_type "tokenType", Field expires_in "expiresIn" }
 );
 impl McpOauthPendingRequestResponseToken {
@@ -2862,7 +2862,7 @@ pub struct McpOauthRequiredStaticClientConfig {
     pub scope: Option<String>,
 }
 record!(
-    McpOauthRequiredStaticClientConfig[] { Field client_id "clientId", Secret
+    McpOauthRequiredStaticClientConfig[] { Field client_id "clientId", Field
     client_secret "clientSecret", Field public_client "publicClient", Field grant_type
     "grantType", Field scope "scope" }
 );
@@ -4456,7 +4456,7 @@ pub struct McpServerCardEmbedded {
     pub data: String,
 }
 record!(
-    McpServerCardEmbedded["kind" "embedded"] { Field media_type "mediaType", Field data
+    McpServerCardEmbedded["kind" "embedded"] { Field media_type "mediaType", Secret data
     "data" }
 );
 impl McpServerCardEmbedded {
@@ -4517,7 +4517,7 @@ pub struct McpServerCardUrl {
     pub url: String,
 }
 record!(
-    McpServerCardUrl["kind" "url"] { Field media_type "mediaType", Field url "url" }
+    McpServerCardUrl["kind" "url"] { Field media_type "mediaType", Secret url "url" }
 );
 impl McpServerCardUrl {
     /// With what is required; the rest is unset.
@@ -4642,7 +4642,7 @@ record!(
     "notifications", Field source "source", Field source_plugin "sourcePlugin", Field
     source_plugin_version "sourcePluginVersion", Field source_plugin_spec
     "sourcePluginSpec", Field source_path "sourcePath", Field config_warnings
-    "configWarnings", Field url "url", Secret headers "headers", Field
+    "configWarnings", Field url "url", Field headers "headers", Field
     headers_refresh_ttl_ms "headersRefreshTtlMs", Field oauth_client_id "oauthClientId",
     Field oauth_scopes "oauthScopes", Field oauth_public_client "oauthPublicClient",
     Field oauth_grant_type "oauthGrantType" }
@@ -5196,7 +5196,7 @@ record!(
     "notifications", Field source "source", Field source_plugin "sourcePlugin", Field
     source_plugin_version "sourcePluginVersion", Field source_plugin_spec
     "sourcePluginSpec", Field source_path "sourcePath", Field config_warnings
-    "configWarnings", Field command "command", Field args "args", Field cwd "cwd", Secret
+    "configWarnings", Field command "command", Field args "args", Field cwd "cwd", Field
     env "env", Field type_ "type" }
 );
 impl McpServerConfigStdio {

@@ -10,7 +10,7 @@ pub struct ModelsListRequest {
     pub git_hub_token: Option<String>,
 }
 record!(
-    ModelsListRequest[] { Field selection_id "selectionId", Secret git_hub_token
+    ModelsListRequest[] { Field selection_id "selectionId", Field git_hub_token
     "gitHubToken" }
 );
 impl ModelsListRequest {

@@ -33,8 +33,8 @@ pub struct NamedProviderConfig {
 }
 record!(
     NamedProviderConfig[] { Field name "name", Field type_ "type", Field wire_api
-    "wireApi", Field transport "transport", Field base_url "baseUrl", Secret api_key
-    "apiKey", Secret bearer_token "bearerToken", Field azure "azure", Secret headers
+    "wireApi", Field transport "transport", Field base_url "baseUrl", Field api_key
+    "apiKey", Field bearer_token "bearerToken", Field azure "azure", Field headers
     "headers", Field model_provider "modelProvider", Field has_bearer_token_provider
     "hasBearerTokenProvider" }
 );

@@ -79,12 +79,12 @@ pub struct ProviderConfig {
 }
 record!(
     ProviderConfig[] { Field type_ "type", Field wire_api "wireApi", Field transport
-    "transport", Field base_url "baseUrl", Secret api_key "apiKey", Field api_key_command
-    "apiKeyCommand", Secret bearer_token "bearerToken", Field azure "azure", Field
+    "transport", Field base_url "baseUrl", Field api_key "apiKey", Secret api_key_command
+    "apiKeyCommand", Field bearer_token "bearerToken", Field azure "azure", Field
     model_id "modelId", Field model_capabilities "modelCapabilities", Field provider_name
     "providerName", Field model_provider "modelProvider", Field wire_model "wireModel",
     Field max_prompt_tokens "maxPromptTokens", Field max_context_window_tokens
-    "maxContextWindowTokens", Field max_output_tokens "maxOutputTokens", Secret headers
+    "maxContextWindowTokens", Field max_output_tokens "maxOutputTokens", Field headers
     "headers", Field has_bearer_token_provider "hasBearerTokenProvider" }
 );
 impl ProviderConfig {
@@ -342,7 +342,7 @@ pub struct ProviderEndpoint {
 }
 record!(
     ProviderEndpoint[] { Field type_ "type", Field wire_api "wireApi", Field transport
-    "transport", Field base_url "baseUrl", Secret api_key "apiKey", Secret headers
+    "transport", Field base_url "baseUrl", Field api_key "apiKey", Field headers
     "headers", Field session_token "sessionToken" }
 );
 /// Transport to be used for provider requests.
@@ -800,7 +800,7 @@ pub struct ProviderSessionToken {
     pub expires_at: Option<String>,
 }
 record!(
-    ProviderSessionToken[] { Secret token "token", Field header "header", Field model
+    ProviderSessionToken[] { Field token "token", Field header "header", Field model
     "model", Field expires_at "expiresAt" }
 );
 /// Authoritative BYOK provider and model registry snapshot to apply atomically to the session.
@@ -857,7 +857,7 @@ pub struct ProviderTokenAcquireResult {
     /// The bearer token value (without the `Bearer ` prefix).
     pub token: String,
 }
-record!(ProviderTokenAcquireResult[] { Secret token "token" });
+record!(ProviderTokenAcquireResult[] { Field token "token" });
 impl ProviderTokenAcquireResult {
     /// With what is required; the rest is unset.
     #[inline]

@@ -232,7 +232,7 @@ pub struct QueueInsertMessage {
 record!(
     QueueInsertMessage[] { Field prompt "prompt", Field display_prompt "displayPrompt",
     Field attachments "attachments", Field agent_mode "agentMode", Field source "source",
-    Field billable "billable", Field required_tool "requiredTool", Secret request_headers
+    Field billable "billable", Field required_tool "requiredTool", Field request_headers
     "requestHeaders", Field mode "mode", Field prepend "prepend", Field wait "wait",
     Field delivery "delivery" }
 );

@@ -441,7 +441,7 @@ pub struct SandboxConfigUserPolicyNetworkProxy {
 }
 record!(
     SandboxConfigUserPolicyNetworkProxy[] { Field url "url", Field username "username",
-    Secret password "password" }
+    Field password "password" }
 );
 impl SandboxConfigUserPolicyNetworkProxy {
     /// With what is required; the rest is unset.
@@ -1449,7 +1449,7 @@ pub struct SandboxProxySecretGetResult {
     /// The stored password. Absent when no entry exists in either the keychain or the on-disk fallback store.
     pub value: Option<String>,
 }
-record!(SandboxProxySecretGetResult[] { Field value "value" });
+record!(SandboxProxySecretGetResult[] { Secret value "value" });
 /// Where this runtime keeps the sandbox proxy password.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1470,7 +1470,7 @@ pub struct SandboxProxySecretSaveRequest {
     /// The password to store for the sandbox proxy.
     pub value: String,
 }
-record!(SandboxProxySecretSaveRequest[] { Field value "value" });
+record!(SandboxProxySecretSaveRequest[] { Secret value "value" });
 impl SandboxProxySecretSaveRequest {
     /// With what is required; the rest is unset.
     #[inline]

@@ -7,7 +7,7 @@ pub struct SecretsAddFilterValuesRequest {
     /// Raw secret values to register for redaction
     pub values: Vec<String>,
 }
-record!(SecretsAddFilterValuesRequest[] { Field values "values" });
+record!(SecretsAddFilterValuesRequest[] { Secret values "values" });
 impl SecretsAddFilterValuesRequest {
     /// With what is required; the rest is unset.
     #[inline]

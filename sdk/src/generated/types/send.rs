@@ -144,7 +144,7 @@ pub struct SendMessagesRequest {
 }
 record!(
     SendMessagesRequest[] { Field messages "messages", Field mode "mode", Field prepend
-    "prepend", Field agent_mode "agentMode", Secret request_headers "requestHeaders",
+    "prepend", Field agent_mode "agentMode", Field request_headers "requestHeaders",
     Field response_format "responseFormat", Field traceparent "traceparent", Field
     tracestate "tracestate", Field wait "wait" }
 );
@@ -275,9 +275,9 @@ record!(
     SendRequest[] { Field prompt "prompt", Field display_prompt "displayPrompt", Field
     attachments "attachments", Field mode "mode", Field prepend "prepend", Field billable
     "billable", Field required_tool "requiredTool", Field source "source", Field
-    agent_mode "agentMode", Secret request_headers "requestHeaders", Field
-    response_format "responseFormat", Field traceparent "traceparent", Field tracestate
-    "tracestate", Field wait "wait" }
+    agent_mode "agentMode", Field request_headers "requestHeaders", Field response_format
+    "responseFormat", Field traceparent "traceparent", Field tracestate "tracestate",
+    Field wait "wait" }
 );
 impl SendRequest {
     /// With what is required; the rest is unset.

@@ -51,7 +51,7 @@ pub struct SessionAuthLoginRequest {
     pub persist: Option<bool>,
 }
 record!(
-    SessionAuthLoginRequest[] { Field host "host", Field login "login", Secret token
+    SessionAuthLoginRequest[] { Field host "host", Field login "login", Field token
     "token", Field persist "persist" }
 );
 impl SessionAuthLoginRequest {
@@ -122,7 +122,7 @@ pub struct SessionAuthSwitchRequest {
     /// Optional token paired with the authentication information
     pub token: Option<String>,
 }
-record!(SessionAuthSwitchRequest[] { Field auth_info "authInfo", Secret token "token" });
+record!(SessionAuthSwitchRequest[] { Field auth_info "authInfo", Field token "token" });
 impl SessionAuthSwitchRequest {
     /// With what is required; the rest is unset.
     #[inline]
@@ -467,7 +467,7 @@ record!(
     is_experimental_mode "isExperimentalMode", Field interactive_user "interactiveUser",
     Field enable_managed_settings "enableManagedSettings", Field managed_settings
     "managedSettings", Field excluded_managed_settings "excludedManagedSettings", Field
-    enforce_managed_model_defaults "enforceManagedModelDefaults", Secret git_hub_token
+    enforce_managed_model_defaults "enforceManagedModelDefaults", Field git_hub_token
     "gitHubToken", Field git_hub_token_provider_registration_id
     "gitHubTokenProviderRegistrationId", Field remote_session "remoteSession", Field
     cloud "cloud", Field disable_resume "disableResume", Field continue_pending_work

@@ -44,8 +44,8 @@ pub struct SettableTokenAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(
-    SettableTokenAuthInfo["type" "token"] { Field host "host", Secret token "token",
-    Field copilot_user "copilotUser" }
+    SettableTokenAuthInfo["type" "token"] { Field host "host", Field token "token", Field
+    copilot_user "copilotUser" }
 );
 impl SettableTokenAuthInfo {
     /// With what is required; the rest is unset.

@@ -15,7 +15,7 @@ pub struct TokenAuthInfo {
     pub copilot_user: Option<CopilotUserResponse>,
 }
 record!(
-    TokenAuthInfo["type" "token"] { Field host "host", Secret token "token", Field
+    TokenAuthInfo["type" "token"] { Field host "host", Field token "token", Field
     registration_id "registrationId", Field copilot_user "copilotUser" }
 );
 impl TokenAuthInfo {

@@ -1,0 +1,121 @@
+//! The list of secrets as tables, by which values are hidden.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::model::{Field, Model, Record, Shape, Ty};
+use crate::secrets::{ENDS, MAPS, normal};
+
+pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
+    let keys = keys(model);
+    let here = |field: &&Field| field.secret && !keys.contains(&normal(&field.key));
+    let pairs: BTreeSet<(String, String)> = fields(model)
+        .flat_map(|field| {
+            let inner = secret_fields(model, &field.ty, &mut BTreeSet::new());
+            inner.into_iter().filter(here).map(|inner| (normal(&field.key), normal(&inner.key)))
+        })
+        .collect();
+    let methods: BTreeSet<(&str, String)> = model
+        .methods
+        .iter()
+        .flat_map(|method| {
+            let types = [&method.params, &method.result];
+            let inner = types.into_iter().flat_map(|ty| secret_fields(model, ty, &mut BTreeSet::new()));
+            inner.filter(here).map(|inner| (method.name.as_str(), normal(&inner.key)))
+        })
+        .collect();
+    let pairs = pairs.iter().map(|(outer, key)| quote!((#outer, #key)));
+    let methods = methods.iter().map(|(method, key)| quote!((#method, #key)));
+    let (numbers, names) = (numbers(model), names(model));
+    let (keys, numbers, names) = (keys.iter(), numbers.iter(), names.iter());
+    let (ends, maps) = (ENDS.iter(), MAPS.iter());
+    files.insert(
+        "secrets.rs".to_owned(),
+        quote! {
+            #![doc = " Which keys hold secrets. Keys are their letters and digits in lower case."]
+            #[doc = " Ends of keys whose values are secrets; with an `s` behind them they hold several."]
+            pub const ENDS: &[&str] = &[#(#ends),*];
+            #[doc = " Ends of keys whose values are maps from names to what may be secrets."]
+            pub const MAPS: &[&str] = &[#(#maps),*];
+            #[doc = " Keys with such an end that hold lists of names."]
+            pub const NAMES: &[&str] = &[#(#names),*];
+            #[doc = " Keys that have the end of a secret's and hold numbers."]
+            pub const NUMBERS: &[&str] = &[#(#numbers),*];
+            #[doc = " Keys that are secret wherever they stand."]
+            pub const KEYS: &[&str] = &[#(#keys),*];
+            #[doc = " Keys that are secret in the object under another key, or in a list of such objects."]
+            pub const PAIRS: &[(&str, &str)] = &[#(#pairs),*];
+            #[doc = " Keys that are secret in the params or the result of a method."]
+            pub const METHODS: &[(&str, &str)] = &[#(#methods),*];
+        },
+    );
+}
+
+fn records(model: &Model) -> impl Iterator<Item = &Record> {
+    model.types.values().filter_map(|ty| match &ty.shape {
+        Shape::Record(record) => Some(record),
+        _ => None,
+    })
+}
+
+fn fields(model: &Model) -> impl Iterator<Item = &Field> {
+    records(model).flat_map(|record| &record.fields)
+}
+
+/// The keys that are secret in all types that have them.
+fn keys(model: &Model) -> BTreeSet<String> {
+    let keys = |secret: bool| fields(model).filter(move |field| field.secret == secret);
+    let plain: BTreeSet<String> = keys(false).map(|field| normal(&field.key)).collect();
+    keys(true).map(|field| normal(&field.key)).filter(|key| !plain.contains(key)).collect()
+}
+
+/// The keys with the end of a secret's that hold numbers in all types that have them.
+fn numbers(model: &Model) -> BTreeSet<String> {
+    let of_secrets = || {
+        let end = |field: &&Field| ENDS.iter().any(|end| normal(&field.key).ends_with(end));
+        fields(model).filter(end)
+    };
+    let is_number = |field: &&Field| match &field.ty {
+        Ty::Option(inner) => matches!(**inner, Ty::Integer | Ty::Float),
+        ty => matches!(ty, Ty::Integer | Ty::Float),
+    };
+    let others: BTreeSet<String> =
+        of_secrets().filter(|field| !is_number(field)).map(|field| normal(&field.key)).collect();
+    let numbers = of_secrets().filter(is_number).map(|field| normal(&field.key));
+    numbers.filter(|key| !others.contains(key)).collect()
+}
+
+/// The keys of maps that are lists of names in all types that have them.
+fn names(model: &Model) -> BTreeSet<String> {
+    let of_maps = || fields(model).filter(|field| MAPS.iter().any(|end| normal(&field.key).ends_with(end)));
+    let is_list = |field: &&Field| match &field.ty {
+        Ty::Option(inner) => matches!(&**inner, Ty::List(of) if **of == Ty::String),
+        ty => matches!(ty, Ty::List(of) if **of == Ty::String),
+    };
+    let others: BTreeSet<String> =
+        of_maps().filter(|field| !is_list(field)).map(|field| normal(&field.key)).collect();
+    of_maps().filter(is_list).map(|field| normal(&field.key)).filter(|key| !others.contains(key)).collect()
+}
+
+/// The secret fields of the objects that a type stands for, whichever variant of a union it is.
+fn secret_fields<'m>(model: &'m Model, ty: &'m Ty, seen: &mut BTreeSet<&'m str>) -> Vec<&'m Field> {
+    let Some((name, ty)) = ty.named().and_then(|name| Some((name, model.types.get(name)?))) else {
+        return Vec::new();
+    };
+    if !seen.insert(name) {
+        return Vec::new();
+    }
+    match &ty.shape {
+        Shape::Record(record) => record.fields.iter().filter(|field| field.secret).collect(),
+        Shape::Strings(_) => Vec::new(),
+        Shape::Tagged { variants, .. } => {
+            variants.iter().flat_map(|variant| secret_fields(model, &variant.ty, seen)).collect()
+        }
+        Shape::Untagged(variants) => {
+            variants.iter().flat_map(|variant| secret_fields(model, &variant.ty, seen)).collect()
+        }
+        Shape::Alias(ty) => secret_fields(model, ty, seen),
+    }
+}

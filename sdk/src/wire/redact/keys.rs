@@ -1,0 +1,71 @@
+//! Which values are hidden for the keys they stand under.
+
+use crate::generated::secrets::{ENDS, KEYS, MAPS, NAMES, NUMBERS};
+
+/// How much of a value is hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hide {
+    /// What its own keys say.
+    Nothing,
+    /// The values of a map from names, or of a list of pairs of names and values; plain strings of a list are names.
+    Named,
+    /// The same, where plain strings of a list are values.
+    Values,
+    /// All strings. Numbers count something.
+    Strings,
+    /// All strings and numbers.
+    All,
+}
+
+/// The letters and digits of a key in lower case, by which keys are compared.
+pub(super) fn normal(key: &str) -> String {
+    key.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect()
+}
+
+/// What is hidden under a key, given as [`normal`] makes it.
+pub(super) fn hide(key: &str) -> Hide {
+    let ends = |key: &str| ENDS.iter().any(|end| key.ends_with(end));
+    match key {
+        key if NUMBERS.contains(&key) => Hide::Nothing,
+        key if KEYS.contains(&key) || ends(key) => Hide::All,
+        key if key.strip_suffix('s').is_some_and(ends) => Hide::Strings,
+        key if NAMES.contains(&key) => Hide::Named,
+        key if MAPS.iter().any(|end| key.ends_with(end)) => Hide::Values,
+        _ => Hide::Nothing,
+    }
+}
+
+/// Whether the key is that of a secret, or of several.
+pub(super) fn is_secret(key: &str) -> bool {
+    hide(&normal(key)) >= Hide::Strings
+}
+
+/// Keys of a map's that may hold the name of one header.
+pub(super) const MAP_OF_ONE: &[&str] = &["header"];
+
+/// Names of headers that are shown where names stand in lists beside their values. Any other text there may be a value.
+const HEADERS: &[&str] = &[
+    "accept",
+    "authorization",
+    "cache-control",
+    "content-length",
+    "content-type",
+    "cookie",
+    "date",
+    "etag",
+    "host",
+    "location",
+    "proxy-authorization",
+    "retry-after",
+    "server",
+    "set-cookie",
+    "user-agent",
+    "www-authenticate",
+    "x-api-key",
+    "x-request-id",
+];
+
+/// Whether this is the name of a usual header.
+pub(super) fn is_header(name: &str) -> bool {
+    HEADERS.iter().any(|header| name.eq_ignore_ascii_case(header))
+}

@@ -1,0 +1,228 @@
+//! Secrets that were seen, found again wherever they stand.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use super::REDACTED;
+
+/// What is shorter than this, in bytes, is not looked for unless it was asked for: it may be a word.
+const SHORTEST: usize = 8;
+
+/// How many bytes of secrets are remembered, in all the forms they are looked for in: some 10,000 tokens. Beyond it the
+/// older half of those that were seen is forgotten, so that tokens which change all the time take no more memory.
+const MOST: usize = 4 << 20;
+
+/// What is longer than this, in bytes, is not remembered when it is seen.
+const LONGEST: usize = 16 << 10;
+
+/// Forms of one length that begin alike.
+type Alike = HashSet<Box<[u8]>>;
+
+/// Texts that are looked for.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// Texts that were asked for, and are kept.
+    given: Vec<String>,
+    /// Texts that were seen, oldest first.
+    seen: VecDeque<String>,
+    /// The forms of all texts of [`SHORTEST`] bytes and more, by their first bytes and their lengths: tokens of one issuer
+    /// begin alike and are of few lengths.
+    forms: HashMap<u64, BTreeMap<usize, Alike>>,
+    /// The forms of shorter texts.
+    short: Vec<Box<str>>,
+    /// A bit for what the first bytes of each form hash to, by which most places are passed over.
+    filter: Vec<u64>,
+    bytes: usize,
+}
+
+impl Known {
+    /// Looks for this text from now on.
+    pub(crate) fn hide(&mut self, text: &str) {
+        if !text.is_empty() && !self.given.iter().any(|given| given == text) {
+            self.given.push(text.to_owned());
+            self.add(text);
+        }
+    }
+
+    /// Looks for a secret that was seen.
+    pub(super) fn learn(&mut self, secret: &str) {
+        if secret.len() < SHORTEST || secret == REDACTED || secret.len() > LONGEST || self.has(secret) {
+            return;
+        }
+        self.seen.push_back(secret.to_owned());
+        self.add(secret);
+        if self.bytes > MOST {
+            self.forget_half();
+        }
+    }
+
+    fn has(&self, text: &str) -> bool {
+        let alike = first(text.as_bytes()).and_then(|first| self.forms.get(&first)?.get(&text.len()));
+        alike.is_some_and(|alike| alike.contains(text.as_bytes()))
+    }
+
+    fn forget_half(&mut self) {
+        self.seen.drain(..self.seen.len().div_ceil(2));
+        let (given, seen) = (std::mem::take(&mut self.given), std::mem::take(&mut self.seen));
+        *self = Self::default();
+        given.iter().chain(&seen).for_each(|text| self.add(text));
+        (self.given, self.seen) = (given, seen);
+    }
+
+    fn add(&mut self, text: &str) {
+        for form in forms(text) {
+            match first(form.as_bytes()) {
+                _ if self.has(&form) => {}
+                Some(first) => {
+                    self.bytes += form.len();
+                    self.filter.resize(FILTER / 64, 0);
+                    let bit = hash(first);
+                    self.filter[bit / 64] |= 1 << (bit % 64);
+                    let alike = self.forms.entry(first).or_default().entry(form.len()).or_default();
+                    alike.insert(form.into_bytes().into());
+                }
+                None => self.short.push(form.into()),
+            }
+        }
+    }
+
+    /// The text without what is known; nothing when there is nothing of it.
+    pub(super) fn replaced(&self, text: &str) -> Option<String> {
+        let mut changed = self.long_replaced(text);
+        for short in &self.short {
+            let text = changed.as_deref().unwrap_or(text);
+            if text.contains(&**short) {
+                changed = Some(text.replace(&**short, REDACTED));
+            }
+        }
+        changed
+    }
+
+    fn long_replaced(&self, text: &str) -> Option<String> {
+        if self.filter.is_empty() {
+            return None;
+        }
+        let mut out: Option<String> = None;
+        let (mut at, mut copied) = (0, 0);
+        while let Some(first) = first(&text.as_bytes()[at..]) {
+            let bit = hash(first);
+            let maybe = self.filter[bit / 64] & (1 << (bit % 64)) != 0;
+            let forms = maybe.then(|| self.forms.get(&first)).flatten();
+            // A text that equals a form here begins and ends where characters do.
+            let rest = &text.as_bytes()[at..];
+            let is_known = |(length, alike): &(&usize, &Alike)| {
+                rest.get(..**length).is_some_and(|start| alike.contains(start))
+            };
+            match forms.and_then(|forms| forms.iter().rev().find(is_known)) {
+                Some((length, _)) => {
+                    let out = out.get_or_insert_default();
+                    out.push_str(&text[copied..at]);
+                    out.push_str(REDACTED);
+                    at += length;
+                    copied = at;
+                }
+                None => at += 1,
+            }
+        }
+        out.map(|out| out + &text[copied..])
+    }
+}
+
+/// How many bits the filter has.
+const FILTER: usize = 1 << 16;
+
+/// The first bytes of a text, as many as the shortest has.
+fn first(bytes: &[u8]) -> Option<u64> {
+    bytes.first_chunk().map(|first| u64::from_le_bytes(*first))
+}
+
+/// The bit of these bytes in the filter.
+fn hash(first: u64) -> usize {
+    (first.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
+}
+
+/// The forms that a secret is looked for in: itself, as JSON writes it, as an address writes it, and in base64 at
+/// whichever place of a longer text.
+fn forms(text: &str) -> Vec<String> {
+    let quoted = serde_json::Value::from(text).to_string();
+    let quoted = quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"')).unwrap_or_default();
+    let mut forms = vec![text.to_owned(), quoted.to_owned(), percent_encoded(text)];
+    if text.len() >= SHORTEST {
+        for offset in 0..3 {
+            let form = base64_at(text, offset);
+            forms.extend([form.replace('+', "-").replace('/', "_"), form]);
+        }
+    }
+    forms.sort_unstable();
+    forms.dedup();
+    forms
+}
+
+fn percent_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(byte.into()),
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// The characters of base64 that depend on the text alone when it begins after so many bytes, modulo 3.
+fn base64_at(text: &str, offset: usize) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bytes = [&[0; 2][..offset], text.as_bytes()].concat();
+    let bit = |at: usize| usize::from(bytes[at / 8] >> (7 - at % 8) & 1);
+    let digit = |at: usize| DIGITS[(0..6).fold(0, |digit, next| digit << 1 | bit(at * 6 + next))];
+    let start = (offset * 8).div_ceil(6);
+    (start..bytes.len() * 8 / 6).map(|at| char::from(digit(at))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_found_in_its_forms() {
+        let mut known = Known::default();
+        known.hide("KNOWN/\"KNÖWN");
+        known.hide("gh0");
+        for text in [
+            "it is KNOWN/\"KNÖWN.",
+            r#"{\"it\":\"KNOWN/\"KNÖWN\"}"#,
+            r#"{"it":"KNOWN/\"KNÖWN"}"#,
+            "https://a?b=KNOWN%2F%22KN%C3%96WN",
+            "S05PV04vIktOw5ZXTg==",
+            "YTpLTk9XTi8iS07DlldO",
+            "YWI6S05PV04vIktOw5ZXTjpj",
+            "gh0!",
+        ] {
+            let replaced = known.replaced(text).unwrap_or_else(|| panic!("not found in {text}"));
+            assert!(replaced.contains(REDACTED), "{replaced}");
+        }
+        assert_eq!(known.replaced("KNOWN/ of Ö and others"), None);
+    }
+
+    #[test]
+    fn the_longest_is_found_first() {
+        let mut known = Known::default();
+        known.hide("12345678");
+        known.learn("12345678-90");
+        assert_eq!(known.replaced("x12345678-90,12345678").as_deref(), Some("x[redacted],[redacted]"));
+    }
+
+    #[test]
+    fn what_changes_all_the_time_takes_no_more_memory() {
+        let mut known = Known::default();
+        known.hide("given-for-ever");
+        let token = |index: u32| format!("rotating-token-{index:08}");
+        for index in 0..100_000 {
+            known.learn(&token(index));
+            assert!(known.bytes <= MOST);
+        }
+        assert_eq!(known.replaced(&token(99_999)).as_deref(), Some(REDACTED));
+        assert_eq!(known.replaced(&token(90_000)).as_deref(), Some(REDACTED));
+        assert_eq!(known.replaced("given-for-ever").as_deref(), Some(REDACTED));
+        assert_eq!(known.replaced(&token(0)), None);
+    }
+}

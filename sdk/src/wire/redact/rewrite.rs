@@ -1,0 +1,482 @@
+//! JSON written anew without its secrets, token by token.
+//!
+//! It reads all that the reader of messages reads, and more: any depth, lone surrogates, keys that stand there twice,
+//! control characters in strings. Depth costs heap and no stack.
+
+use std::borrow::Cow;
+
+use super::keys::{self, Hide};
+use super::{REDACTED, Redactor, text};
+use crate::generated::secrets::PAIRS;
+
+/// How deep containers may stand in each other before what is deeper is hidden as a whole: a level takes some hundred
+/// bytes of memory, and a message may have as many levels as bytes.
+const MOST_LEVELS: usize = 10_000;
+
+/// What is hidden of a message, beside what its keys say.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Message {
+    /// The keys of the message whose values are secrets as a whole.
+    pub(crate) whole: &'static [&'static str],
+    /// Keys that are secret in the objects directly below, by their letters and digits in lower case.
+    pub(crate) below: Vec<&'static str>,
+}
+
+/// Looks at the start of each message for what is to be hidden of it.
+pub(crate) type Look<'l> = &'l mut dyn FnMut(&str) -> Message;
+
+/// The text of one JSON value, with nothing but white space behind it, without its secrets.
+pub(super) fn whole(json: &str, redactor: &mut Redactor) -> Option<String> {
+    let mut rewrite = Rewrite::new(json, redactor);
+    rewrite.value()?;
+    rewrite.space();
+    (rewrite.at == json.len()).then_some(rewrite.out)
+}
+
+impl Redactor {
+    /// The JSON of one message, or of an array of them, without its secrets, and how many bytes stand behind it. None
+    /// when the text does not begin with JSON.
+    pub(crate) fn messages(&mut self, json: &str, look: Look<'_>) -> Option<(String, usize)> {
+        let mut rewrite = Rewrite { look: Some(look), ..Rewrite::new(json, self) };
+        rewrite.value()?;
+        rewrite.space();
+        Some((rewrite.out, json.len() - rewrite.at))
+    }
+}
+
+/// The text with the JSON in it rewritten; none when that changes nothing.
+pub(super) fn embedded(text: &str, redactor: &mut Redactor) -> Option<String> {
+    let mut out: Option<String> = None;
+    let (mut at, mut copied) = (0, 0);
+    // What begins like JSON and is none is read in vain: in all no more than a few times the text.
+    let mut vain = text.len() * 4;
+    while let Some(start) = next_json(text, at) {
+        let mut rewrite = Rewrite::new(&text[start..], redactor);
+        if rewrite.value().is_some() {
+            at = start + rewrite.at;
+            if rewrite.changed {
+                let out = out.get_or_insert_default();
+                out.push_str(&text[copied..start]);
+                out.push_str(&rewrite.out);
+                copied = at;
+            }
+        } else {
+            vain = vain.saturating_sub(rewrite.at.max(1));
+            at = start + 1;
+        }
+        if vain == 0 {
+            break;
+        }
+    }
+    out.map(|out| out + &text[copied..])
+}
+
+/// Where JSON may begin next that has keys or is the whole text.
+fn next_json(text: &str, at: usize) -> Option<usize> {
+    let start = text.len() - text.trim_start().len();
+    if at <= start && text[start..].starts_with(['[', '"']) {
+        return Some(start);
+    }
+    let begins = |at: &usize| text[at + 1..].trim_start().starts_with('"');
+    let mut braces = text.get(at..)?.match_indices('{').map(|(found, _)| at + found);
+    braces.find(begins)
+}
+
+/// A container that is being written.
+struct Frame {
+    is_object: bool,
+    /// What is hidden of the values in it, whatever their keys.
+    hide: Hide,
+    /// The key it stands under, of an array in an array too.
+    under: String,
+    /// Keys that are secret in it.
+    secret: Vec<&'static str>,
+    /// Of an object, the key of the value that comes; of an array, nothing.
+    key: String,
+    /// How much the key hides, or the item before in an array.
+    by_key: Hide,
+    /// Whether the name of a secret stood in this object, such as `{"name": "token", "value": …}`.
+    names_secret: bool,
+}
+
+struct Rewrite<'j, 'r, 'l> {
+    json: &'j str,
+    at: usize,
+    out: String,
+    stack: Vec<Frame>,
+    redactor: &'r mut Redactor,
+    look: Option<Look<'l>>,
+    /// What is hidden of the message at hand.
+    message: Message,
+    /// Whether the value at hand is hidden as a whole.
+    in_whole: bool,
+    /// Whether what was written says something else than what was read.
+    changed: bool,
+}
+
+impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
+    fn new(json: &'j str, redactor: &'r mut Redactor) -> Self {
+        Self {
+            json,
+            at: 0,
+            out: String::new(),
+            stack: Vec::new(),
+            redactor,
+            look: None,
+            message: Message::default(),
+            in_whole: false,
+            changed: false,
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.json.as_bytes().get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// Takes the byte that is copied as it is.
+    fn copy(&mut self, byte: u8) {
+        self.out.push(char::from(byte));
+        self.at += 1;
+    }
+
+    /// Rewrites the value that comes, with all in it; none when it is no JSON.
+    fn value(&mut self) -> Option<()> {
+        let bottom = self.stack.len();
+        loop {
+            self.space();
+            if self.is_whole() {
+                self.hidden_whole()?;
+            } else if self.begin()? {
+                continue;
+            }
+            if self.end(bottom)? {
+                return Some(());
+            }
+        }
+    }
+
+    /// Rewrites a value that is hidden as a whole, since a method that is about secrets says it.
+    fn hidden_whole(&mut self) -> Option<()> {
+        let start = self.out.len();
+        self.in_whole = true;
+        self.value()?;
+        self.in_whole = false;
+        self.out.truncate(start);
+        self.push_string(REDACTED);
+        Some(())
+    }
+
+    fn is_whole(&self) -> bool {
+        let key = |frame: &Frame| frame.is_object && self.message.whole.contains(&frame.key.as_str());
+        !self.in_whole && self.is_message() && self.stack.last().is_some_and(key)
+    }
+
+    /// Whether the innermost container is a message.
+    fn is_message(&self) -> bool {
+        let is_message = match self.stack.as_slice() {
+            [message] => message.is_object,
+            [list, message] => !list.is_object && message.is_object,
+            _ => false,
+        };
+        is_message && self.look.is_some()
+    }
+
+    /// Begins the value that comes. True when it is a container with something in it, of which the first value comes
+    /// next; else the value is done.
+    fn begin(&mut self) -> Option<bool> {
+        match self.peek()? {
+            b'{' | b'[' if self.stack.len() >= MOST_LEVELS => self.pass_over().map(|()| false),
+            b'{' => self.open(true),
+            b'[' => self.open(false),
+            b'"' => self.string().map(|()| false),
+            b'-' | b'0'..=b'9' => self.number().map(|()| false),
+            _ => {
+                let literals = ["null", "true", "false"];
+                let literal = literals.into_iter().find(|word| self.json[self.at..].starts_with(word))?;
+                self.out.push_str(literal);
+                self.at += literal.len();
+                self.item_done(Hide::Nothing);
+                Some(false)
+            }
+        }
+    }
+
+    /// Hides a container as a whole, whatever is in it.
+    fn pass_over(&mut self) -> Option<()> {
+        let mut levels = 0_usize;
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.take_string()?;
+                    continue;
+                }
+                b'{' | b'[' => levels += 1,
+                b'}' | b']' => levels -= 1,
+                _ => {}
+            }
+            self.at += 1;
+            if levels == 0 {
+                self.push_string(REDACTED);
+                self.item_done(Hide::Nothing);
+                return Some(());
+            }
+        }
+    }
+
+    fn open(&mut self, is_object: bool) -> Option<bool> {
+        let start = self.at;
+        let parent = self.stack.last();
+        let is_list_of_key = !is_object && parent.is_some_and(|parent| parent.hide == Hide::Nothing);
+        let hide = match self.hide() {
+            // Only the strings of the list itself are names.
+            Hide::Named if !is_list_of_key => Hide::Values,
+            hide => hide,
+        };
+        let under = parent.map_or("", |parent| if parent.is_object { &parent.key } else { &parent.under });
+        let mut frame = Frame {
+            is_object,
+            hide,
+            under: under.to_owned(),
+            secret: Vec::new(),
+            key: String::new(),
+            by_key: Hide::Nothing,
+            names_secret: false,
+        };
+        let pairs = PAIRS.iter().filter(|(outer, _)| is_object && *outer == frame.under);
+        frame.secret.extend(pairs.map(|(_, key)| key));
+        if self.is_message() {
+            frame.secret.extend(&self.message.below);
+        }
+        self.item_done(Hide::Nothing);
+        self.stack.push(frame);
+        if self.is_message()
+            && let Some(look) = &mut self.look
+        {
+            self.message = look(&self.json[start..]);
+        }
+        self.copy(if is_object { b'{' } else { b'[' });
+        self.space();
+        match self.peek()? {
+            b'}' | b']' => Some(false),
+            _ if is_object => self.key().map(|()| true),
+            _ => Some(true),
+        }
+    }
+
+    /// Goes on behind a value. True when it was the last one above the `bottom` of the stack.
+    fn end(&mut self, bottom: usize) -> Option<bool> {
+        while self.stack.len() > bottom {
+            let is_object = self.stack.last()?.is_object;
+            self.space();
+            match self.peek()? {
+                // A container that was just opened is followed by no comma.
+                b',' if !self.out.ends_with(['{', '[']) => {
+                    self.copy(b',');
+                    self.space();
+                    if is_object {
+                        self.key()?;
+                    }
+                    return Some(false);
+                }
+                byte @ b'}' if is_object => self.copy(byte),
+                byte @ b']' if !is_object => self.copy(byte),
+                _ => return None,
+            }
+            self.stack.pop();
+        }
+        Some(true)
+    }
+
+    /// Takes a key with its colon.
+    fn key(&mut self) -> Option<()> {
+        let (raw, key) = self.take_string()?;
+        match self.redactor.text(&key) {
+            redacted if *redacted == *key => self.push_raw(raw, &key),
+            redacted => self.push_string(&redacted),
+        }
+        self.space();
+        (self.peek()? == b':').then(|| self.copy(b':'))?;
+        let frame = self.stack.last_mut()?;
+        frame.key = keys::normal(&key);
+        let is_here = frame.secret.contains(&frame.key.as_str())
+            || (frame.names_secret && matches!(frame.key.as_str(), "value" | "values" | "default"));
+        frame.by_key = if is_here { Hide::All } else { keys::hide(&frame.key) };
+        Some(())
+    }
+
+    /// How much of the value that comes is hidden.
+    fn hide(&self) -> Hide {
+        self.stack.last().map_or(Hide::Nothing, |frame| frame.hide.max(frame.by_key))
+    }
+
+    /// Notes what an item of an array says of the next one.
+    fn item_done(&mut self, next: Hide) {
+        if let Some(frame) = self.stack.last_mut()
+            && !frame.is_object
+        {
+            frame.by_key = next;
+        }
+    }
+
+    fn number(&mut self) -> Option<()> {
+        let rest = &self.json[self.at..];
+        let is_digit = |char: char| matches!(char, '0'..='9' | '-' | '+' | '.' | 'e' | 'E');
+        let number = &rest[..rest.find(|char| !is_digit(char)).unwrap_or(rest.len())];
+        serde_json::from_str::<serde_core::de::IgnoredAny>(number).ok()?;
+        self.at += number.len();
+        let hide = self.hide();
+        let is_long = number.len() >= 6;
+        if hide == Hide::All || (hide != Hide::Nothing && hide != Hide::Strings && is_long) {
+            self.learn(number);
+            self.push_string(REDACTED);
+        } else if is_long && *self.redactor.text(number) != *number {
+            self.push_string(REDACTED);
+        } else {
+            self.out.push_str(number);
+        }
+        self.item_done(Hide::Nothing);
+        Some(())
+    }
+
+    fn string(&mut self) -> Option<()> {
+        let (raw, string) = self.take_string()?;
+        let frame = self.stack.last();
+        let in_list = frame.is_some_and(|frame| !frame.is_object);
+        let is_name = !in_list && frame.is_some_and(|frame| matches!(frame.key.as_str(), "name" | "key"));
+        let is_header = keys::is_header(&string)
+            && frame.is_some_and(|frame| is_name || keys::MAP_OF_ONE.contains(&frame.key.as_str()));
+        let mut next = Hide::Nothing;
+        match self.hide() {
+            Hide::Nothing => {
+                if in_list && text::is_flag(&string) {
+                    next = Hide::All;
+                }
+                if is_name && keys::is_secret(&string) {
+                    self.stack.last_mut()?.names_secret = true;
+                }
+                match self.redactor.text(&string) {
+                    redacted if *redacted == *string => self.push_raw(raw, &string),
+                    redacted => self.push_string(&redacted),
+                }
+            }
+            _ if string.is_empty() => self.push_raw(raw, &string),
+            Hide::Named if in_list => match string.split_once('=') {
+                Some((name, _)) => self.push_string(&format!("{name}={REDACTED}")),
+                None => self.push_raw(raw, &string),
+            },
+            // A key such as `header` may hold the name of one.
+            Hide::Named | Hide::Values if !in_list && is_header => self.push_raw(raw, &string),
+            _ => {
+                self.learn(&string);
+                self.push_string(REDACTED);
+            }
+        }
+        self.item_done(next);
+        Some(())
+    }
+
+    /// Remembers what is hidden here, if that is a secret and not only beside one.
+    fn learn(&mut self, secret: &str) {
+        let Some(frame) = self.stack.last() else { return };
+        let by_key = frame.by_key >= Hide::Strings;
+        let is_secret = match frame.hide {
+            _ if self.in_whole => by_key || matches!(frame.key.as_str(), "value" | "values"),
+            Hide::All | Hide::Strings => by_key || !text::is_word(secret),
+            _ => by_key,
+        };
+        if is_secret {
+            self.redactor.learn(secret);
+        }
+    }
+
+    /// Takes a string, as it is written and what it says.
+    fn take_string(&mut self) -> Option<(&'j str, Cow<'j, str>)> {
+        (self.peek()? == b'"').then_some(())?;
+        let start = self.at;
+        self.at += 1;
+        let mut has_escapes = false;
+        loop {
+            match self.peek()? {
+                b'"' => break,
+                b'\\' => {
+                    has_escapes = true;
+                    self.at += 2;
+                }
+                _ => self.at += 1,
+            }
+        }
+        let inner = self.json.get(start + 1..self.at)?;
+        self.at += 1;
+        let string = if has_escapes { Cow::Owned(unescaped(inner)?) } else { Cow::Borrowed(inner) };
+        Some((&self.json[start..self.at], string))
+    }
+
+    /// Writes a string as it was written, unless other readers do not take that.
+    fn push_raw(&mut self, raw: &str, string: &str) {
+        let has_replaced = string.contains(char::REPLACEMENT_CHARACTER);
+        if has_replaced || raw.bytes().any(|byte| byte < b' ') {
+            self.out.push_str(&quote(string));
+        } else {
+            self.out.push_str(raw);
+        }
+    }
+
+    fn push_string(&mut self, string: &str) {
+        self.changed = true;
+        self.out.push_str(&quote(string));
+    }
+}
+
+fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// What a string says, with U+FFFD for lone surrogates; none when an escape is none.
+fn unescaped(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let escape = rest[at + 1..].chars().next()?;
+        rest = &rest[at + 1 + escape.len_utf8()..];
+        out.push(match escape {
+            '"' | '\\' | '/' => escape,
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => {
+                let first = code(rest)?;
+                let second = || rest[4..].strip_prefix("\\u").and_then(code);
+                let (char, length) = match first {
+                    0xd800..0xdc00 => match second() {
+                        Some(low @ 0xdc00..0xe000) => {
+                            let code =
+                                0x1_0000 + ((u32::from(first) - 0xd800) << 10) + (u32::from(low) - 0xdc00);
+                            (char::from_u32(code), 10)
+                        }
+                        _ => (None, 4),
+                    },
+                    first => (char::from_u32(first.into()), 4),
+                };
+                rest = &rest[length..];
+                char.unwrap_or(char::REPLACEMENT_CHARACTER)
+            }
+            _ => return None,
+        });
+    }
+    Some(out + rest)
+}
+
+/// The code of four hexadecimal digits.
+fn code(text: &str) -> Option<u16> {
+    let digits = text.get(..4)?;
+    digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
+}

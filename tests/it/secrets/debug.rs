@@ -1,0 +1,188 @@
+//! `Debug` of what holds secrets.
+
+use std::collections::BTreeSet;
+
+use copilot_session::round_trip::TABLE;
+use copilot_session::types::*;
+use copilot_session::wire::{self, Document, Wire};
+use copilot_session::{Client, RpcError, SessionEvent, SessionEventData};
+use copilot_session_tests::sample::{Sample, Schemas, Spot, Step, What};
+use serde_json::{Value, json};
+
+use super::SECRET;
+use crate::rig::Rig;
+
+/// Properties whose descriptions speak of a secret and that hold none, as somebody has read.
+const SHOWN: &[&str] = &[
+    "AccountStatus.authSource",
+    "AgentRegistrySpawnValidationError.message",
+    "AuthIdentity.envVar",
+    "AuthIdentity.registrationId",
+    "AuthWrite.login",
+    "ForceLoginOrgsDecision.denial",
+    "GitHubOwnersListResult.throwError",
+    "ManagedSettingsIngestParams.sessionId",
+    "ManagedSettingsResolveStartupPolicyParams.sessionId",
+    "McpConfigRemoveRequest.authClientIdMetadataUrl",
+    "McpHeadersHandlePendingHeadersRefreshRequest.message",
+    "McpInstallationInput.value",
+    "McpOauthAuthenticationStateChangedRequest.serverName",
+    "McpOauthRequiredStaticClientConfig.grantType",
+    "McpPlanConfigurationChange.secretReferences",
+    "McpPlanSecretPlaceholder.key",
+    "McpPlanSecretPlaceholder.placeholder",
+    "SandboxConfigUserPolicyNetworkProxy.url",
+    "SandboxConfigUserPolicyNetworkProxy.username",
+    "SandboxCredentialSuggestion.name",
+    "SandboxMaskedEnvVar.injectHosts",
+    "SandboxProxySecretLocation.configDir",
+    "SandboxProxySecretLocation.secretId",
+    "SessionSettingsRepoSnapshot.secretScanningUrl",
+    "TokenAuthInfo.registrationId",
+];
+
+/// Words of descriptions that speak of a secret.
+const WORDS: &[&str] = &[
+    "secret",
+    "password",
+    "passphrase",
+    "credential",
+    "never log",
+    "api key",
+    "hmac",
+    "private key",
+    "cookie",
+];
+
+/// Words of sentences that say where no secret is.
+const NEGATIONS: &[&str] = &["never contains", "never echoes", "without", "non-secret", "credential-free"];
+
+/// Each text of each sample that stands directly in the object of a place, with its key.
+fn texts(sample: &Sample) -> impl Iterator<Item = (&str, &Spot)> {
+    sample.spots.iter().filter(|spot| spot.what == What::Text && spot.at.len() <= 2).filter_map(|spot| {
+        let Some(Step::Key(key)) = spot.at.first() else { return None };
+        Some((key.as_str(), spot))
+    })
+}
+
+/// The places and keys at which this is shown, of those that the filter takes.
+fn shown(wanted: impl Fn(&Schemas, &str, &str) -> bool) -> BTreeSet<String> {
+    let schemas = Schemas::read();
+    let mut shown = BTreeSet::new();
+    let mut tried = 0;
+    for (place, again) in TABLE {
+        for sample in schemas.of_place(place) {
+            for (key, spot) in texts(&sample).filter(|(key, _)| wanted(&schemas, place, key)) {
+                tried += 1;
+                let json = sample.with(spot, |value| *value = json!(SECRET));
+                if again(&json.to_string(), true).is_ok_and(|text| text.contains(SECRET)) {
+                    shown.insert(format!("{place}.{key}"));
+                }
+            }
+        }
+    }
+    assert!(tried > 20, "only {tried} were tried");
+    shown
+}
+
+/// Whatever the schemas call a secret is hidden, but for what was read and found to be none.
+#[test]
+fn what_the_schemas_call_a_secret() {
+    let has = |text: &str, words: &[&str]| words.iter().any(|word| text.contains(word));
+    let speaks = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        text.split(". ").any(|sentence| has(sentence, WORDS) && !has(sentence, NEGATIONS))
+    };
+    let shown = shown(|schemas, place, key| {
+        schemas.descriptions(place).iter().any(|(name, text)| *name == key && speaks(text))
+    });
+    let read: BTreeSet<String> = SHOWN.iter().map(|place| (*place).to_owned()).collect();
+    assert_eq!(shown, read);
+}
+
+/// Whatever has the key of a secret is hidden.
+#[test]
+fn what_has_the_key_of_a_secret() {
+    let ends = ["token", "secret", "apiKey", "password", "hmac", "authorization", "cookie", "credential"];
+    let is_secret = |key: &str| {
+        let key = key.to_ascii_lowercase();
+        ends.iter().any(|end| key.ends_with(&end.to_ascii_lowercase()))
+    };
+    assert_eq!(shown(|_, _, key| is_secret(key)), BTreeSet::new());
+}
+
+fn hidden<T: Wire + std::fmt::Debug>(json: Value) {
+    let value = wire::from_json::<T>(&json.to_string()).unwrap_or_else(|error| panic!("{json}: {error}"));
+    for text in [format!("{value:?}"), format!("{value:#?}")] {
+        assert!(!text.contains(SECRET) && text.contains("[redacted]"), "{text}");
+    }
+    assert!(wire::to_json(&value).contains(SECRET), "it is sent all the same");
+}
+
+/// Where the types know nothing of what came.
+#[test]
+fn unknown_values() {
+    hidden::<AuthInfo>(json!({"type": "brand-new", "token": SECRET}));
+    hidden::<PermissionRequest>(json!({"kind": "brand-new", "nested": [{"x-api-key": SECRET}]}));
+    let server = |server: Value| json!({"mcpServers": {"a": server}});
+    hidden::<SessionConfig>(server(json!({"type": "brand-new", "headers": {"X": SECRET}})));
+    hidden::<SessionConfig>(server(json!({"type": "brand-new", "env": [{"name": "A", "value": SECRET}]})));
+    hidden::<SessionConfig>(server(json!({"type": "brand-new", "secrets": {"a": {"b": SECRET}}})));
+    hidden::<SessionConfig>(server(json!({"type": "brand-new", "tokens": [SECRET]})));
+}
+
+/// Where a key says nothing and the text does.
+#[test]
+fn texts_that_show_it() {
+    let provider = |key: &str, value: String| json!({"type": "openai", "baseUrl": "http://x", key: value});
+    hidden::<ProviderConfig>(provider("baseUrl", format!("http://u:{SECRET}@x")));
+    hidden::<ProviderConfig>(provider("baseUrl", format!("u:{SECRET}@x/y")));
+    hidden::<ProviderConfig>(provider("baseUrl", format!("x/y?sig={SECRET}")));
+    let response =
+        |headers: Value, body: String| json!({"statusCode": 200, "headers": headers, "body": body});
+    hidden::<McpOauthHttpResponse>(response(json!([{"name": "Set-Cookie", "value": SECRET}]), String::new()));
+    hidden::<McpOauthHttpResponse>(response(json!([]), format!("{{\"access_token\":\"{SECRET}\"}}")));
+    hidden::<McpOauthHttpResponse>(response(json!([]), format!("access_token={SECRET}&a=b")));
+    let server = |args: Value| json!({"mcpServers": {"a": {"type": "local", "command": "x", "args": args, "tools": []}}});
+    for args in [
+        json!(["--token", SECRET]),
+        json!([format!("--api-key={SECRET}")]),
+        json!(["-H", format!("X-Api-Key: {SECRET}")]),
+    ] {
+        hidden::<SessionConfig>(server(args));
+    }
+}
+
+/// The crate's own types.
+#[tokio::test(start_paused = true)]
+async fn types_of_the_crate() {
+    let no_secret = |value: &dyn std::fmt::Debug| {
+        let text = format!("{value:?} {value:#?}");
+        assert!(!text.contains(SECRET), "{text}");
+    };
+    let builder = Client::builder().github_token(SECRET).connection_token(SECRET).env("X", SECRET);
+    no_secret(&builder.args(["--token", SECRET]).configure(|greeting| greeting.token(SECRET)));
+    let rig = Rig::start().await;
+    no_secret(&(&rig.client, &rig.session));
+    let provider = ProviderConfig::new("http://x").api_key(SECRET);
+    no_secret(&rig.client.session().provider(provider).configure(|config| config.git_hub_token(SECRET)));
+    for kind in ["brand.new", "session.idle"] {
+        let json = json!({"type": kind, "data": {"token": SECRET, "aborted": SECRET}});
+        let event = SessionEvent::from_json(json.to_string()).expect("an event");
+        no_secret(&event);
+        match event.data() {
+            SessionEventData::Unrecognized(event) => assert!(event.data.get().contains(SECRET)),
+            SessionEventData::Malformed(event) => no_secret(&event.error),
+            other => panic!("{other:?}"),
+        }
+        let text = format!("{:?}", event.data());
+        assert!(!text.replace(&format!("\\\"aborted\\\":\\\"{SECRET}\\\""), "").contains(SECRET), "{text}");
+    }
+    let mut error = RpcError::new(1, format!("it is Bearer {SECRET}"));
+    error.data = Some(json!({"token": SECRET}).to_string());
+    no_secret(&error);
+    assert!(!error.to_string().contains(SECRET));
+    no_secret(&Document::parse(&format!("[\"{SECRET}\"]")).expect("JSON"));
+    let error = wire::from_json::<SessionConfig>(&format!("\"{SECRET}\"")).expect_err("it is no object");
+    assert!(!format!("{error} {error:?}").contains(SECRET));
+}

@@ -1,0 +1,95 @@
+//! What the program's log says of messages with secrets.
+
+use copilot_session::testing::FakeCli;
+use copilot_session::types::GitHubTokenAcquireResult;
+use serde_json::json;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::{File, SECRET};
+use crate::rig::{Rig, assert_alive};
+
+impl<'w> MakeWriter<'w> for File {
+    type Writer = Self;
+
+    fn make_writer(&'w self) -> Self {
+        self.clone()
+    }
+}
+
+/// The log at its finest of this thread, on which all of a test of tokio runs.
+fn listen() -> (File, tracing::subscriber::DefaultGuard) {
+    let file = File::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+    let guard = tracing::subscriber::set_default(subscriber.with_writer(file.clone()).finish());
+    (file, guard)
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_message_of_the_peer_is_logged() {
+    let (file, _guard) = listen();
+    let rig = Rig::with(|session| {
+        session.approve_all().on_github_token(async |_, _| Err::<GitHubTokenAcquireResult, _>("none"))
+    });
+    let rig = rig.await;
+    let mut events = rig.session.events();
+    let event = |event: serde_json::Value| {
+        json!({"method": "session.event", "params": {"sessionId": rig.session.id(), "event": event}})
+            .to_string()
+    };
+    let messages = [
+        json!({"id": "x", "error": {"code": 1, "message": SECRET}}).to_string(),
+        json!({"id": "x", "error": {"code": 1, "token": SECRET}}).to_string(),
+        format!(r#"{{"id":5,"method":"x","params":{{"token":"{SECRET}"}}"#),
+        format!(r#""{SECRET}""#),
+        format!(r#"["{SECRET}"]"#),
+        format!(r#"{{"method":"a token={SECRET}","params":"#),
+        event(json!({"data": {"token": SECRET}})),
+        event(json!(SECRET)),
+        event(json!({"type": "session.idle", "data": {"aborted": SECRET}})),
+        event(json!({"type": "session.idle", "data": {"aborted": 1234567890123_i64}})),
+        event(json!({"type": "permission.requested", "data": {
+            "requestId": "p", "permissionRequest": {"kind": "shell", "fullCommandText": {"x": SECRET}}}})),
+        json!({"id": 6, "method": "gitHubToken.getToken",
+            "params": {"sessionId": rig.session.id(), "registrationId": 7, "host": SECRET}})
+        .to_string(),
+    ];
+    let count = messages.len();
+    for message in messages {
+        rig.fake.frame(&message);
+    }
+    rig.fake.raw(format!("{SECRET}\r\n\r\n"));
+    assert_alive(&rig.client).await;
+    while let Ok(Some(event)) = tokio::time::timeout(std::time::Duration::from_secs(1), events.next()).await {
+        event.data();
+    }
+    let text = file.text();
+    assert!(text.lines().count() >= count / 2, "the log is heard: {text}");
+    assert!(!text.contains(SECRET) && !text.contains("1234567890123"), "{text}");
+    drop(rig.fake.take_failures());
+}
+
+/// A wire log's writer that panics is told of once.
+#[tokio::test]
+async fn a_panicking_writer_is_logged_once() {
+    struct Panics;
+    impl std::io::Write for Panics {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            panic!("the writer panics");
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let (file, _guard) = listen();
+    let fake = FakeCli::start();
+    let (from, to) = fake.streams();
+    let log = copilot_session::WireLog::new(Panics);
+    let client =
+        copilot_session::Client::builder().wire_log(log).connect(from, to).await.expect("the greeting");
+    while !file.text().contains("the writer of the wire log panicked") {
+        tokio::task::yield_now().await;
+    }
+    assert_alive(&client).await;
+    client.stop().await.expect("the end");
+    assert_eq!(file.text().matches("the writer of the wire log panicked").count(), 1);
+}

@@ -1,0 +1,141 @@
+//! Writers of wire logs that do what no writer should.
+
+use std::io::{self, Write};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use copilot_session::testing::FakeCli;
+use copilot_session::{Client, WireLog};
+use serde_json::{Value, json};
+
+use super::File;
+use crate::rig::assert_alive;
+
+async fn connect(fake: &FakeCli, to: impl Write + Send + 'static) -> Client {
+    let (from, into) = fake.streams();
+    let builder = Client::builder().wire_log(WireLog::new(to));
+    builder.connect(from, into).await.expect("the greeting")
+}
+
+/// A writer that panics, also when it is dropped.
+struct Panics;
+
+impl Write for Panics {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        panic!("the writer panics");
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        panic!("the writer panics as it is dropped");
+    }
+}
+
+/// A writer that waits for leave before each line.
+struct Blocks(mpsc::Receiver<()>, File);
+
+impl Write for Blocks {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Without anybody to give leave it goes on.
+        let _ = self.0.recv();
+        self.1.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A writer that cannot write.
+struct Fails;
+
+impl Write for Fails {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn one_that_panics_or_fails_ends_only_the_log() {
+    for writer in [Box::new(Panics) as Box<dyn Write + Send>, Box::new(Fails)] {
+        let fake = FakeCli::start();
+        let client = connect(&fake, writer).await;
+        for _ in 0..3 {
+            assert_alive(&client).await;
+        }
+        fake.hang_up();
+        assert_eq!(client.closed().await.reason, "the stream ended");
+        client.stop().await.expect("the end");
+    }
+}
+
+/// The connection lives while the writer blocks, the end waits for a limited time, and nothing is out of order.
+#[tokio::test]
+async fn one_that_blocks_holds_up_nobody() {
+    let (leave, leaves) = mpsc::channel();
+    let (fake, file) = (FakeCli::start(), File::default());
+    let client = connect(&fake, Blocks(leaves, file.clone())).await;
+    for index in 0..100 {
+        fake.notify_raw("x", json!({"index": index}));
+    }
+    assert_alive(&client).await;
+    assert_eq!(file.text(), "", "nothing was written, for the writer blocks");
+    tokio::time::timeout(Duration::from_secs(20), client.stop()).await.expect("it stops").expect("the end");
+    assert_eq!(file.text(), "");
+    drop(leave);
+    client.closed().await;
+    let lines: Vec<Value> =
+        file.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let indices = lines.iter().filter_map(|line| line["msg"]["params"]["index"].as_u64());
+    assert!(indices.eq(0..100), "{lines:?}");
+    assert!(lines.is_sorted_by_key(|line| line["t_ms"].as_u64()), "{lines:?}");
+}
+
+/// What waits is bounded, and the log says how much is missing where.
+#[tokio::test]
+async fn one_that_blocks_for_long_misses_messages() {
+    let (leave, leaves) = mpsc::channel();
+    let (fake, file) = (FakeCli::start(), File::default());
+    let client = connect(&fake, Blocks(leaves, file.clone())).await;
+    let large = "a".repeat(4 << 20);
+    for index in 0..20 {
+        fake.notify_raw("x", json!({"index": index, "text": large}));
+        assert_alive(&client).await;
+    }
+    drop(leave);
+    while !file.text().contains("leftOut") {
+        tokio::task::yield_now().await;
+        client.stop().await.expect("the end");
+    }
+    let lines: Vec<Value> =
+        file.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let written = lines.iter().filter(|line| line["msg"]["method"] == "x").count() as u64;
+    let left_out: u64 = lines.iter().filter_map(|line| line["leftOut"].as_u64()).sum();
+    let messages = lines.iter().filter(|line| !line["msg"].is_null()).count() as u64;
+    assert!((10..20).contains(&written), "{written} of 20 are written");
+    assert_eq!(messages + left_out, fake.frames().len() as u64, "each is written or counted");
+}
+
+/// A program that lets its client go without stopping it has what was said before.
+#[tokio::test]
+async fn a_client_that_goes_leaves_a_whole_log() {
+    let (fake, file) = (FakeCli::start(), File::default());
+    let client = connect(&fake, file.clone()).await;
+    fake.notify_raw("the last", json!({}));
+    assert_alive(&client).await;
+    drop(client);
+    fake.ended().await;
+    fake.hang_up();
+    while !file.text().contains("the last") {
+        tokio::task::yield_now().await;
+    }
+}
