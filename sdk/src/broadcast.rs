@@ -20,7 +20,8 @@ pub(crate) struct Form<R> {
     pub method: &'static str,
     /// The fields of the answer beside the `requestId`: `"result":…`, or nothing.
     pub fields: fn(R) -> String,
-    /// The fields of the answer when the handler fails.
+    /// The fields of the answer when the handler fails, for this reason. The reason is for whoever runs the
+    /// handler, so that an answer that a model or an MCP server reads has it not.
     pub refusal: fn(&str) -> String,
 }
 
@@ -125,6 +126,7 @@ impl Owed {
             self.session.caller().notify_json(self.method, &params)
         };
         if let Err(error) = answer(fields) {
+            tracing::warn!(method = self.method, %error, "an answer cannot be sent");
             drop(answer(&(self.refusal)(&format!("the answer is of no use: {error}"))));
         }
     }
@@ -133,6 +135,7 @@ impl Owed {
 impl Drop for Owed {
     fn drop(&mut self) {
         if self.open {
+            tracing::warn!(method = self.method, "a handler ended without an answer");
             self.send(&(self.refusal)("the handler ended without an answer"));
         }
     }

@@ -42,7 +42,7 @@ impl IntoReply<UserInputResult> for &str {
 /// `None` when the user does not answer.
 impl<T: IntoReply<UserInputResult>> IntoReply<UserInputResult> for Option<T> {
     fn into_reply(self) -> Result<UserInputResult, String> {
-        self.map_or_else(|| Err("the user gave no answer".to_owned()), T::into_reply)
+        self.map_or_else(|| Err(NO_ANSWER.to_owned()), T::into_reply)
     }
 }
 
@@ -81,8 +81,20 @@ where
             Ok::<_, String>(complete(result, &choices))
         }
     };
-    handler::replying::<methods::client::UserInputRequest, _, _>(handle)
+    let handler = handler::replying::<methods::client::UserInputRequest, _, _>(handle);
+    Arc::new(move |params, context| {
+        let answering = handler(params, context);
+        Box::pin(async move {
+            answering.await.map_err(|error| {
+                tracing::warn!(%error, "a question was not answered");
+                RpcError::new(RpcError::INTERNAL_ERROR, NO_ANSWER)
+            })
+        })
+    })
 }
+
+/// The error for a question that nobody answered, whatever the reason.
+const NO_ANSWER: &str = "the user gave no answer";
 
 fn complete(mut result: UserInputResult, choices: &[String]) -> UserInputResult {
     if let (Some(answer), None) = (&result.answer, result.was_freeform) {
@@ -91,9 +103,10 @@ fn complete(mut result: UserInputResult, choices: &[String]) -> UserInputResult 
     result
 }
 
-/// What is answered to `exitPlanMode.request` by a handler that fails.
-pub(crate) fn plan_refused(error: RpcError) -> Result<String, RpcError> {
-    Ok(wire::to_json(&UiExitPlanModeResponse::new(false).feedback(error.message)))
+/// The answer to `exitPlanMode.request` for a handler that failed; the model reads it.
+pub(crate) fn plan_refused(_: RpcError) -> Result<String, RpcError> {
+    let response = UiExitPlanModeResponse::new(false).feedback("nobody could decide on the plan");
+    Ok(wire::to_json(&response))
 }
 
 /// What is answered to `autoModeSwitch.request` by a handler that fails.
@@ -161,7 +174,7 @@ pub(crate) const OAUTH: Form<McpOauthPendingRequestResponse> = Form {
 pub(crate) const HEADERS: Form<McpHeadersHandlePendingHeadersRefreshRequest> = Form {
     method: "session.mcp.headers.handlePendingHeadersRefreshRequest",
     fields: |response| format!(r#""result":{}"#, wire::to_json(&response)),
-    refusal: |reason| format!(r#""result":{{"kind":"error","message":{}}}"#, quote(reason)),
+    refusal: |_| r#""result":{"kind":"error","message":"the headers are not available"}"#.to_owned(),
 };
 
 /// How `sampling.requested` is answered.

@@ -263,13 +263,16 @@ fn on_failure_of(kind: &str) -> Option<OnFailure> {
     }
 }
 
-fn tool_refused(error: RpcError) -> Result<String, RpcError> {
-    let output = PreToolUseHookOutput::deny(format!("the hook failed: {}", error.message));
+/// The reason that the model reads; the log has the hook's own.
+const FAILED: &str = "the hook that decides on it failed";
+
+fn tool_refused(_: RpcError) -> Result<String, RpcError> {
+    let output = PreToolUseHookOutput::deny(FAILED);
     answer(Ok(Some(wire::to_json(&output))))
 }
 
-fn permission_refused(error: RpcError) -> Result<String, RpcError> {
-    let output = PermissionRequestHookOutput::deny(format!("the hook failed: {}", error.message));
+fn permission_refused(_: RpcError) -> Result<String, RpcError> {
+    let output = PermissionRequestHookOutput::deny(FAILED);
     answer(Ok(Some(wire::to_json(&output))))
 }
 

@@ -86,7 +86,7 @@ pub use generated::{methods, server_rpc, session_rpc};
 pub use handler::{ClientContext, HandlerContext};
 pub use hooks::{Hook, OtherHook};
 pub use notices::{MalformedNotification, Notifications};
-pub use permission::{Decision, PermissionRequest};
+pub use permission::{Decision, PermissionRequest, Policy};
 pub use printable::{printable, printable_lines};
 pub use process::{NotFound, SpawnError};
 pub use reply::IntoReply;
@@ -107,6 +107,9 @@ pub use wire_log::WireLog;
 
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
+
+#[doc = include_str!("../docs/server.md")]
+pub mod server {}
 
 #[doc = include_str!("../docs/python.md")]
 pub mod python {}

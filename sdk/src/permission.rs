@@ -1,16 +1,25 @@
 //! Deciding what the agent may do.
 
+mod decision;
+mod paths;
+mod policy;
+
+use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
+
+pub use decision::Decision;
+pub use policy::Policy;
 
 use crate::broadcast::{Ask, Owed};
 use crate::event::SessionEvent;
 use crate::handler::{HandlerContext, Serves};
 use crate::json;
-use crate::reply::{self, IntoReply, replies};
+use crate::printable::printable;
+use crate::reply::{self, IntoReply};
 use crate::session_state::SessionState;
-use crate::types::{PermissionDecision, PermissionDecisionContext, PermissionRequest as Details};
+use crate::types::{PermissionRequest as Details, PermissionRequestShellCommand};
 use crate::versions::Feature;
 use crate::wire;
 
@@ -19,10 +28,13 @@ use crate::wire;
 pub struct PermissionRequest {
     details: Arc<Details>,
     event: SessionEvent,
+    /// The session's working directory, as far as it is known.
+    directory: Option<Arc<str>>,
 }
 
 impl PermissionRequest {
-    /// What exactly is asked for, by kind.
+    /// The details of what is asked for, by kind. What cannot be read, as a kind that is newer than this
+    /// crate, is [`Details::Unrecognized`] with its JSON.
     pub fn details(&self) -> &Details {
         &self.details
     }
@@ -32,7 +44,10 @@ impl PermissionRequest {
         &self.event
     }
 
-    /// The shell command to be run, when it is one.
+    /// The shell line to be run, when it is one.
+    ///
+    /// Compare it as a whole. The start of a line says nothing about what the line runs:
+    /// `git --version; rm -rf /`.
     pub fn command(&self) -> Option<&str> {
         match self.details() {
             Details::Shell(shell) => Some(&shell.full_command_text),
@@ -40,8 +55,79 @@ impl PermissionRequest {
         }
     }
 
+    /// The commands that the CLI found in the shell line, with their identifiers; none when it is not one.
+    ///
+    /// Without `enable_script_safety` in the session's configuration the CLI does not look into the line, and
+    /// gives the whole of it as one. An identifier is the command without its arguments, which may make it
+    /// run anything: it is for showing, not for deciding.
+    pub fn commands(&self) -> &[PermissionRequestShellCommand] {
+        match self.details() {
+            Details::Shell(shell) => &shell.commands,
+            _ => &[],
+        }
+    }
+
+    /// The path of the file, or the folder, to be read or written, when it is one, as the CLI has it.
+    pub fn path(&self) -> Option<&str> {
+        match self.details() {
+            Details::Read(read) => Some(&read.path),
+            Details::Write(write) => Some(&write.file_name),
+            _ => None,
+        }
+    }
+
+    /// The paths that the request names: of a file to be read or written, with its links resolved where the
+    /// CLI says that too, and those that the CLI found in a shell line (`possiblePaths`).
+    ///
+    /// A shell line may reach any other path: the CLI looks for paths only with `enable_script_safety`, and
+    /// finds none that the line makes up as it runs.
+    pub fn paths(&self) -> Vec<&str> {
+        match self.details() {
+            Details::Shell(shell) => {
+                let resolved = shell.resolved_paths.iter().flat_map(|resolved| resolved.values());
+                shell.possible_paths.iter().chain(resolved).map(String::as_str).collect()
+            }
+            _ => self.files().unwrap_or_default(),
+        }
+    }
+
+    /// Whether it reads or writes a file within this folder, and nothing else. False whenever that is not
+    /// known, and for all that is not reading or writing: no shell line is within a folder, since it may
+    /// reach what nobody sees in it.
+    ///
+    /// The path counts with `.` and `..` followed and every link resolved, as far as it exists; one that does
+    /// not exist yet is where the part of it is that exists. A relative path is one of the session's working
+    /// directory, and within no folder when that is not known. On Windows `C:\a`, `\\?\C:\a` and
+    /// `\\server\share\a` are understood with either slash; a stream (`a:b`), a name that is cut off (`a.`),
+    /// a device and every other form are within no folder. Elsewhere a path with a backslash is not.
+    ///
+    /// It asks the file system, on which the CLI must run as well, and says what holds now: see
+    /// [`Policy::read_within`] for what may change before the CLI opens the file.
+    pub fn is_within(&self, folder: impl AsRef<Path>) -> bool {
+        self.places(folder.as_ref()).is_some_and(|places| !places.is_empty())
+    }
+
+    /// The file that is read or written, under all names that the CLI gives it; none when it is something
+    /// else, or more than one file.
+    fn files(&self) -> Option<Vec<&str>> {
+        let (path, resolved) = match self.details() {
+            Details::Read(read) => (&read.path, &read.resolved_path),
+            // Of several files only the changes name each.
+            Details::Write(write) if changed_files(&write.diff) < 2 => {
+                (&write.file_name, &write.resolved_path)
+            }
+            _ => return None,
+        };
+        Some([path].into_iter().chain(resolved).map(String::as_str).collect())
+    }
+
     /// Whether the CLI says that nothing will be changed: reading a file, a shell line of read-only
     /// commands, a read-only tool of an MCP server. False whenever that is not known.
+    ///
+    /// **This is no reason to allow it.** What only reads may read every file, the private keys and
+    /// `/proc/self/environ` too ([`is_within`](Self::is_within) tells where a read goes), may print the
+    /// environment with its tokens, and may send what it read elsewhere: a tool of an MCP server says itself
+    /// that it only reads. [`Policy::read_within`] is a policy that looks at more than this.
     ///
     /// Of shell lines the CLI knows it only with `enable_script_safety` in the session's configuration; then
     /// it does not even ask for those that only read in the working directory.
@@ -59,6 +145,16 @@ impl PermissionRequest {
         }
     }
 
+    /// Whether only a person may say yes: it asks to leave the sandbox, or managed policy wants a person.
+    fn is_for_a_person(&self) -> bool {
+        let (managed, bypass) = match self.details() {
+            Details::Shell(shell) => (shell.managed_approval_required, shell.request_sandbox_bypass),
+            Details::Read(read) => (read.managed_approval_required, read.request_sandbox_bypass),
+            _ => (None, None),
+        };
+        managed == Some(true) || bypass == Some(true)
+    }
+
     /// Whether [`approve_for_session`](Self::approve_for_session) covers more than this once. For shell
     /// commands the CLI offers it only with `enable_script_safety` in the session's configuration.
     pub fn can_approve_for_session(&self) -> bool {
@@ -69,9 +165,10 @@ impl PermissionRequest {
         }
     }
 
-    /// Allows it, and the like of it for the rest of the session: the same commands, all writing, the same
-    /// tool. Where [there is no such approval](Self::can_approve_for_session) it is allowed this once, and so
-    /// is everything on a CLI before 1.0.35.
+    /// Allows it, and the like of it for the rest of the session: the same commands with any arguments, all
+    /// writing, all reading, the same tool. Where
+    /// [there is no such approval](Self::can_approve_for_session) it is allowed this once, and so is
+    /// everything on a CLI before 1.0.35. What it covers is not asked for again.
     pub fn approve_for_session(&self) -> Decision {
         let approval = match self.details() {
             Details::Shell(shell) if shell.can_offer_session_approval => {
@@ -89,137 +186,42 @@ impl PermissionRequest {
         Decision::exact(json!({ "kind": "approve-for-session", "approval": approval }).to_string())
     }
 
-    /// In a few words what is asked for, for showing to a person.
+    /// A few words on what is asked for, on one line, for showing to a person.
+    ///
+    /// They hold the whole command, path or name. What could make it look like another one is escaped, as
+    /// [`printable`](crate::printable) does, and so is a backtick in a command, which stands between two.
     pub fn summary(&self) -> String {
+        let shown = |text: &str| printable(text).into_owned();
         match self.details() {
-            Details::Shell(shell) => format!("run `{}`", shell.full_command_text),
-            Details::Write(write) => format!("write {}", write.file_name),
-            Details::Read(read) => format!("read {}", read.path),
-            Details::Url(url) => format!("fetch {}", url.url),
-            Details::Mcp(mcp) => format!("call {} of MCP server {}", mcp.tool_name, mcp.server_name),
-            Details::CustomTool(tool) => format!("call {}", tool.tool_name),
-            Details::Hook(hook) => format!("call {}, as a hook asks", hook.tool_name),
+            Details::Shell(shell) => {
+                format!("run `{}`", printable(&shell.full_command_text).replace('`', r"\u{60}"))
+            }
+            Details::Write(write) => format!("write {}", shown(&write.file_name)),
+            Details::Read(read) => format!("read {}", shown(&read.path)),
+            Details::Url(url) => format!("fetch {}", shown(&url.url)),
+            Details::Mcp(mcp) => {
+                format!("call {} of MCP server {}", shown(&mcp.tool_name), shown(&mcp.server_name))
+            }
+            Details::CustomTool(tool) => format!("call {}", shown(&tool.tool_name)),
+            Details::Hook(hook) => format!("call {}, as a hook asks", shown(&hook.tool_name)),
             Details::Memory(_) => "use the memory".to_owned(),
-            Details::Workflow(workflow) => format!("run the workflow {}", workflow.name),
+            Details::Workflow(workflow) => format!("run the workflow {}", shown(&workflow.name)),
             Details::ExtensionManagement(_) => "manage extensions".to_owned(),
             Details::ExtensionPermissionAccess(_) => "give an extension permissions".to_owned(),
             Details::ExtensionEnvAccess(_) => "give an extension environment variables".to_owned(),
-            Details::Unrecognized(other) => format!("do something new: {}", other["kind"]),
+            Details::Unrecognized(other) => {
+                format!("do something new: {}", shown(&other["kind"].to_string()))
+            }
         }
     }
 }
 
-/// What a permission request is answered with.
-#[derive(Clone, PartialEq, Eq)]
-#[must_use]
-pub struct Decision {
-    kind: Kind,
-    /// `PermissionDecisionContext` as JSON.
-    context: Option<String>,
+/// The number of files that a diff names.
+fn changed_files(diff: &str) -> usize {
+    diff.lines().filter(|line| line.starts_with("diff --git ")).count()
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
-    Approve,
-    Deny(String),
-    Unavailable,
-    LeaveToOthers,
-    /// A `PermissionDecision` as JSON, and whether it allows what was asked.
-    Exact(String, bool),
-}
-
-impl std::fmt::Debug for Decision {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // JSON that the program made may hold what it was asked for.
-        let hidden = |json: &String| wire::redact::json(json);
-        let kind = match &self.kind {
-            Kind::Exact(json, allows) => Kind::Exact(hidden(json), *allows),
-            kind => kind.clone(),
-        };
-        let context = self.context.as_ref().map(hidden);
-        f.debug_struct("Decision").field("kind", &kind).field("context", &context).finish()
-    }
-}
-
-replies!(Decision);
-
-impl Decision {
-    /// Allows it this once.
-    pub fn approve() -> Self {
-        Kind::Approve.into()
-    }
-
-    /// Refuses it; the model reads the reason.
-    pub fn deny(reason: impl Into<String>) -> Self {
-        Kind::Deny(reason.into()).into()
-    }
-
-    /// Refuses it since nobody is there to decide.
-    pub fn unavailable() -> Self {
-        Kind::Unavailable.into()
-    }
-
-    /// Gives no answer and leaves it to another client of the same session. Where there is none, the
-    /// agent waits until the turn is aborted.
-    pub fn leave_to_others() -> Self {
-        Kind::LeaveToOthers.into()
-    }
-
-    /// Says how the decision was come to, for the CLI's records; it changes nothing else.
-    #[inline]
-    pub fn context(mut self, context: &PermissionDecisionContext) -> Self {
-        self.context = Some(wire::to_json(context));
-        self
-    }
-
-    /// The answer's fields in the words the CLI understands; none when nothing is to be said.
-    fn fields(self, new_words: bool) -> Option<String> {
-        let result = match (self.kind, new_words) {
-            (Kind::Exact(decision, _), true) => decision,
-            (Kind::Approve, true) => r#"{"kind":"approve-once"}"#.to_owned(),
-            (Kind::Approve | Kind::Exact(_, true), false) => r#"{"kind":"approved"}"#.to_owned(),
-            (Kind::Deny(reason), true) => json!({ "kind": "reject", "feedback": reason }).to_string(),
-            (Kind::Deny(reason), false) => {
-                json!({ "kind": "denied-interactively-by-user", "feedback": reason }).to_string()
-            }
-            (Kind::Exact(_, false), false) => r#"{"kind":"denied-interactively-by-user"}"#.to_owned(),
-            (Kind::Unavailable, true) => r#"{"kind":"user-not-available"}"#.to_owned(),
-            (Kind::Unavailable, false) => {
-                r#"{"kind":"denied-no-approval-rule-and-could-not-request-from-user"}"#.to_owned()
-            }
-            (Kind::LeaveToOthers, _) => return None,
-        };
-        Some(match self.context {
-            Some(context) if new_words => format!(r#""result":{result},"decisionContext":{context}"#),
-            _ => format!(r#""result":{result}"#),
-        })
-    }
-}
-
-impl From<Kind> for Decision {
-    fn from(kind: Kind) -> Self {
-        Self { kind, context: None }
-    }
-}
-
-/// Any decision of the protocol, such as an approval for one location. A CLI before 1.0.35 knows
-/// few of them, and is told to allow it this once, or to refuse it.
-impl From<PermissionDecision> for Decision {
-    #[inline]
-    fn from(decision: PermissionDecision) -> Self {
-        Self::exact(wire::to_json(&decision))
-    }
-}
-
-impl Decision {
-    fn exact(decision: String) -> Self {
-        let [kind] = json::pick(&decision, ["kind"]).unwrap_or_default();
-        let approves = kind.and_then(json::string).is_some_and(|kind| kind.starts_with("approve"));
-        Kind::Exact(decision, approves).into()
-    }
-}
-
-/// How a permission request is answered.
+/// The call that answers a permission request.
 const ANSWER: &str = "session.permissions.handlePendingPermissionRequest";
 
 /// Gives code that decides the form of an [`Ask`].
@@ -242,7 +244,7 @@ where
     })
 }
 
-/// What a live `permission.requested` asks for; none when there is nothing to decide.
+/// The request of a live `permission.requested`; none when there is nothing to decide.
 fn read(session: &Arc<SessionState>, event: &SessionEvent) -> Option<(Owed, PermissionRequest)> {
     let [details, resolved] =
         json::pick(event.raw_data(), ["permissionRequest", "resolvedByHook"]).unwrap_or_default();
@@ -251,14 +253,33 @@ fn read(session: &Arc<SessionState>, event: &SessionEvent) -> Option<(Owed, Perm
     }
     let new_words = session.versions().has(Feature::NewPermissionWords);
     let owed = Owed::new(session, event, ANSWER, if new_words { refused } else { refused_in_old_words })?;
-    match wire::from_json(details.unwrap_or("null")) {
-        Ok(details) => Some((owed, PermissionRequest { details: Arc::new(details), event: event.clone() })),
-        // What it asks for is not known, so it is refused.
-        Err(error) => {
-            owed.fail(&format!("the permission request could not be read: {error}"));
-            None
+    let Some(details) = details_of(details.unwrap_or("null")) else {
+        owed.fail("the permission request could not be read");
+        return None;
+    };
+    let directory = session.working_directory();
+    Some((owed, PermissionRequest { details: Arc::new(details), event: event.clone(), directory }))
+}
+
+/// What is asked for, as far as it can be read: as what it is, with the keys that came later in their safe
+/// values, or else as JSON.
+fn details_of(json: &str) -> Option<Details> {
+    // Kind, key, value. CLI 1.0.10 knows no approvals for the session.
+    const CAME_LATER: [(&str, &str, bool); 1] = [("write", "canOfferSessionApproval", false)];
+    let error = match wire::from_json(json) {
+        Ok(details) => return Some(details),
+        Err(error) => error,
+    };
+    let mut value: Value = wire::from_json(json).ok()?;
+    for (kind, key, safe) in CAME_LATER {
+        if let Some(object) = value.as_object_mut().filter(|object| object.get("kind") == Some(&kind.into())) {
+            object.entry(key).or_insert_with(|| safe.into());
         }
     }
+    wire::from_json(&value.to_string()).ok().or_else(|| {
+        tracing::warn!(%error, "a permission request is not as expected");
+        Some(Details::Unrecognized(value))
+    })
 }
 
 fn give(owed: Owed, decision: Decision, context: &HandlerContext) {
@@ -269,10 +290,12 @@ fn give(owed: Owed, decision: Decision, context: &HandlerContext) {
     }
 }
 
-fn refused(reason: &str) -> String {
-    Decision::deny(format!("the permission handler failed: {reason}")).fields(true).unwrap_or_default()
+/// The answer for a handler that failed. The reason is not for the model, which takes a refusal for the
+/// user's own.
+fn refused(_: &str) -> String {
+    Decision::unavailable().fields(true).unwrap_or_default()
 }
 
-fn refused_in_old_words(reason: &str) -> String {
-    Decision::deny(format!("the permission handler failed: {reason}")).fields(false).unwrap_or_default()
+fn refused_in_old_words(_: &str) -> String {
+    Decision::unavailable().fields(false).unwrap_or_default()
 }

@@ -157,8 +157,9 @@ impl SessionBuilder {
             config.tools.get_or_insert_default().extend(declarations);
         }
         let continues = config.continue_pending_work == Some(true);
+        let directory = config.working_directory.clone();
         let opening =
-            Opening { client, id, tools, registered, observers, continues, leaves_auto_mode_switch };
+            Opening { client, id, tools, registered, observers, continues, leaves_auto_mode_switch, directory };
         (opening, wire::to_json(&config))
     }
 }
@@ -207,6 +208,8 @@ struct Opening {
     continues: bool,
     /// Whether another client says whether to switch models.
     leaves_auto_mode_switch: bool,
+    /// The working directory that was configured.
+    directory: Option<String>,
 }
 
 impl Opening {
@@ -217,7 +220,8 @@ impl Opening {
     }
 
     async fn open_unhurried(self, method: &'static str, config: String) -> Result<Session, Error> {
-        let Self { client, id, tools, registered, observers, continues, leaves_auto_mode_switch } = self;
+        let Self { client, id, tools, registered, observers, continues, leaves_auto_mode_switch, directory } =
+            self;
         let id = id?;
         if !registered.answers("permission.requested") {
             let text = "say what the agent may do: on_permission, approve_all or deny_all";
@@ -230,6 +234,9 @@ impl Opening {
         // The CLI has let go of it by then, or will not answer what follows either.
         drop(tokio::time::timeout(LEFT, connection.left(&id)).await);
         let state = SessionState::new(id.clone(), connection, client.version().clone(), handlers);
+        if let Some(directory) = directory {
+            state.set_working_directory(&directory);
+        }
         if !client.connection().register(Arc::clone(&state)) {
             return Err(Error::Invalid(format!("session {id} is open already on this client")));
         }

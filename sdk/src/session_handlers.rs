@@ -12,7 +12,7 @@ use crate::handler::{self, Handler, HandlerContext, Serves};
 use crate::hooks::{Hook, Hooks, OtherHook};
 use crate::methods;
 use crate::methods::client::AutoModeSwitchRequest;
-use crate::permission::{self, Decision, PermissionRequest};
+use crate::permission::{self, Decision, PermissionRequest, Policy};
 use crate::reply::{self, IntoReply};
 use crate::rpc::ClientMethod;
 use crate::session_builder::SessionBuilder;
@@ -81,9 +81,36 @@ impl Registered {
 ///
 /// A closure that captures something clones it for each call:
 /// `move |request, _| { let log = log.clone(); async move { … } }`.
+///
+/// A handler runs on the runtime of its client, beside the client's own tasks. One that blocks its thread, by
+/// reading standard input, by `std::thread::sleep` or by long computing, holds up what else runs on that
+/// thread: on a runtime of one thread the whole client, and no time limit passes meanwhile. Such work belongs
+/// into [`tokio::task::spawn_blocking`]. The log (`tracing`) has a warning for each call of a handler that
+/// holds its thread for more than a second.
+///
+/// Of a handler that fails, the model and the MCP servers read no word: its error, its panic and its time
+/// limit go to the log. Exceptions are the answers of your own code: the `Err` of a
+/// [`Tool`](crate::Tool), the reason of a [`Decision::deny`] or of a hook's refusal, a plan's feedback.
 impl SessionBuilder {
-    /// Asks this closure about everything the agent wants to do (`permission.requested`). If it fails or
-    /// panics, the answer is no.
+    /// Asks this closure what the agent may do (`permission.requested`): before each shell line, each file
+    /// that is read or written, each URL, each call of a tool of ours or of an MCP server, and the rest of
+    /// [`types::PermissionRequest`](crate::types::PermissionRequest). A handler that fails, panics or takes
+    /// longer than its [limit](Self::handler_limit) has not allowed it; the model reads that nobody could be
+    /// asked, and the log says why.
+    ///
+    /// The CLI decides by itself, and does not ask, about
+    /// * tools of MCP servers that say of themselves that they only read (CLI 1.0.102; 1.0.10 asks),
+    /// * shell lines that it takes for reading, with `enable_script_safety`: `cat .env` and `printenv` too,
+    /// * what an approval for the session, for a location or for ever covers
+    ///   ([`approve_for_session`](PermissionRequest::approve_for_session)), and everything after
+    ///   `session.permissions.setApproveAll`,
+    /// * what the rules of `session.permissions` and managed settings allow or forbid,
+    /// * our tools that are declared with `skip_permission`,
+    /// * what a `preToolUse` hook allowed or refused, and its own tools that only touch the session, such as
+    ///   its lists of shells, agents and tasks.
+    ///
+    /// A [`hook`](Self::hook) for [`PreToolUseHookInput`] is called before every call of a tool, these
+    /// included, and can refuse it.
     #[inline]
     pub fn on_permission<F, Fut>(self, decide: F) -> Self
     where
@@ -93,17 +120,31 @@ impl SessionBuilder {
         self.broadcast("permission.requested", permission::ask(decide))
     }
 
-    /// Lets the agent do everything it wants: run any command, write any file. For sandboxes.
+    /// Lets the agent do what this policy allows, and nothing else that needs permission; for what the CLI
+    /// does without asking see [`on_permission`](Self::on_permission). It sets `enable_script_safety` to
+    /// false, since with it the CLI runs shell lines that the policy never sees.
+    pub fn policy(self, policy: Policy) -> Self {
+        let policy = Arc::new(policy);
+        self.configure(|config| config.enable_script_safety(false)).on_permission(move |request, _| {
+            let policy = Arc::clone(&policy);
+            // It asks the file system, which may take its time.
+            tokio::task::spawn_blocking(move || policy.decide(&request))
+        })
+    }
+
+    /// Lets the agent do everything it wants: run any command, write any file, also where a request says
+    /// something that this crate cannot read. For sandboxes.
     #[inline]
     pub fn approve_all(self) -> Self {
         self.on_permission(|_, _| std::future::ready(Decision::approve()))
     }
 
-    /// Lets the agent do nothing that needs leave.
+    /// Refuses everything that the CLI asks about. What it does without asking is listed at
+    /// [`on_permission`](Self::on_permission).
     #[inline]
     pub fn deny_all(self) -> Self {
         self.on_permission(|_, _| {
-            std::future::ready(Decision::deny("this session allows nothing that needs leave"))
+            std::future::ready(Decision::deny("this session allows nothing that needs permission"))
         })
     }
 
@@ -177,7 +218,8 @@ impl SessionBuilder {
     }
 
     /// Gives the headers of requests to MCP servers (`mcp.headers_refresh_required`). A handler that fails
-    /// reports its error.
+    /// reports that there are none; to report a reason it answers with
+    /// [`McpHeadersHandlePendingHeadersRefreshRequest::Error`].
     #[inline]
     pub fn on_mcp_headers<F, Fut>(self, refresh: F) -> Self
     where

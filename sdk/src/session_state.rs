@@ -33,6 +33,8 @@ pub(crate) struct SessionState {
     running: EventRequests,
     requests: Running,
     capabilities: Mutex<Known>,
+    /// As the CLI last told it, or as it was configured.
+    working_directory: Mutex<Option<Arc<str>>>,
     ended: OnceLock<Ended>,
     /// Held while a shell command is started.
     shell_start: tokio::sync::Mutex<()>,
@@ -73,6 +75,7 @@ impl SessionState {
             running: EventRequests::default(),
             requests: Running::default(),
             capabilities: Mutex::default(),
+            working_directory: Mutex::default(),
             ended: OnceLock::new(),
             shell_start: tokio::sync::Mutex::default(),
             tools_change: tokio::sync::Mutex::default(),
@@ -134,6 +137,24 @@ impl SessionState {
         &self.capabilities
     }
 
+    /// The folder the agent works in, as far as that is known.
+    pub fn working_directory(&self) -> Option<Arc<str>> {
+        lock(&self.working_directory).clone()
+    }
+
+    pub fn set_working_directory(&self, directory: &str) {
+        *lock(&self.working_directory) = Some(directory.into());
+    }
+
+    /// Takes note of where the agent works, which these events tell.
+    fn moved(&self, event: &SessionEvent) {
+        let [context, cwd] = json::pick(event.raw_data(), ["context", "cwd"]).unwrap_or_default();
+        let [inner] = context.map_or(Ok([None]), |context| json::pick(context, ["cwd"])).unwrap_or_default();
+        if let Some(directory) = inner.or(cwd).and_then(json::string) {
+            self.set_working_directory(&directory);
+        }
+    }
+
     /// Held while a shell command is started.
     pub fn shell_start(&self) -> &tokio::sync::Mutex<()> {
         &self.shell_start
@@ -170,6 +191,7 @@ impl SessionState {
             "capabilities.changed" => lock(&self.capabilities).change(event.raw_data()),
             "abort" if !self.versions.has(Feature::AbortCompletesTools) => self.running.cancel_all(),
             "session.idle" => lock(&self.repeats).forget(),
+            "session.start" | "session.resume" | "session.context_changed" => self.moved(&event),
             kind if kind.ends_with(".completed") || kind.ends_with("_completed") => self.completed(&event),
             _ => self.ask(&event),
         }

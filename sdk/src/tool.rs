@@ -36,7 +36,8 @@ impl Tool {
     /// A tool whose arguments' schema is derived from their type. Needs the feature `schemars`.
     ///
     /// The closure's answer is what the model reads: text, a [`ToolResult`], a `serde_json::Value`, or a
-    /// `Result` of one of these, whose error the model reads as the failure's text. A tool with the name of
+    /// `Result` of one of these, whose error the model reads as the failure's text: an error with secrets in
+    /// its text is not for it. Of a panic, or a call that took too long, it reads that there is no result. A tool with the name of
     /// one of the CLI's own, such as `bash`, fails the first turn unless it is
     /// [declared](Self::declare) with `overrides_built_in_tool(true)`. One that captures something
     /// clones it for each call: `move |arguments, _| { let db = db.clone(); async move { … } }`.
@@ -277,7 +278,7 @@ pub(crate) fn requested(session: &Arc<SessionState>, event: &SessionEvent) {
     let request = match event.decode::<ExternalToolRequestedData>() {
         Ok(request) => Arc::new(request),
         // Nobody else answers it, and the agent waits.
-        Err(error) => return owed.fail(&format!("The tool call could not be read: {error}")),
+        Err(error) => return owed.fail(&format!("the tool call could not be read: {error}")),
     };
     let handler = HandlerContext { session: Arc::clone(session) };
     owed.run(async move |owed| {
@@ -285,7 +286,7 @@ pub(crate) fn requested(session: &Arc<SessionState>, event: &SessionEvent) {
         let context = ToolContext { handler, request };
         match reply::caught(context.limit(), || (tool.run)(arguments, context)).await {
             Ok(result) => owed.give(&fields(&result)),
-            Err(failure) => owed.fail(&format!("The tool ended without a result: {failure}.")),
+            Err(failure) => owed.fail(&failure),
         }
     });
 }
@@ -296,6 +297,7 @@ fn fields(result: &ToolResult) -> String {
     format!(r#""result":{}"#, wire::to_json(&result.0))
 }
 
-fn failed(reason: &str) -> String {
-    fields(&ToolResult::failure(reason))
+/// The answer for a tool that gave none. The model need not know why, and the log does.
+fn failed(_: &str) -> String {
+    fields(&ToolResult::failure("The tool ended without a result."))
 }

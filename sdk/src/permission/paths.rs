@@ -1,0 +1,228 @@
+//! Whether a path lies in a folder, whatever form it is written in and wherever its links lead.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Where a path leads, of which it is known that it lies in the folder.
+pub(super) struct Place {
+    /// The path from the folder on, with every link resolved.
+    pub below: PathBuf,
+    /// The whole of it.
+    pub real: PathBuf,
+    /// The names in the path as it was written, cleaned; what names the folder is left out where it can be.
+    pub written: Vec<String>,
+}
+
+/// Finds the place of a path in a folder. None when it lies elsewhere, and when that is not known: a
+/// relative path without a folder it belongs to, a form with more than one meaning, a link that leads
+/// nowhere, a folder that cannot be looked into.
+///
+/// A path whose end does not exist lies where the part of it lies that exists.
+pub(super) fn place(path: &str, base: Option<&str>, folder: &Path) -> Option<Place> {
+    const WINDOWS: bool = cfg!(windows);
+    let whole = absolute(path, base, WINDOWS)?;
+    let cleaned = clean(&whole, WINDOWS)?;
+    let folder = std::path::absolute(folder).ok()?;
+    let real_folder = folder.canonicalize().ok()?;
+    let real = resolve(Path::new(&cleaned))?;
+    // A `..` after a link leads elsewhere for the system than for who cleans the path first.
+    if let Some(other) = has_parents(&whole, WINDOWS).then(|| resolve(Path::new(&whole))) {
+        other?.strip_prefix(&real_folder).ok()?;
+    }
+    let below = real.strip_prefix(&real_folder).ok()?.to_path_buf();
+    let written = Path::new(&cleaned);
+    let written = written.strip_prefix(&folder).or_else(|_| written.strip_prefix(&real_folder));
+    let written = match written {
+        Ok(below) => below.iter().map(|name| name.to_string_lossy().into_owned()).collect(),
+        Err(_) => cleaned.rsplit(['/', '\\']).next().map(str::to_owned).into_iter().collect(),
+    };
+    Some(Place { below, real, written })
+}
+
+/// The path from the root on.
+fn absolute(path: &str, base: Option<&str>, windows: bool) -> Option<String> {
+    if path.is_empty() || path.contains('\0') {
+        return None;
+    }
+    if is_absolute(path, windows) {
+        return Some(path.to_owned());
+    }
+    // A home, an address or a drive, for whoever takes it for one.
+    let first = path.split(['/', '\\']).next().unwrap_or_default();
+    let base = base.filter(|base| is_absolute(base, windows))?;
+    if first.is_empty() || first.starts_with('~') || first.contains(':') {
+        return None;
+    }
+    Some(format!("{base}{}{path}", if windows { '\\' } else { '/' }))
+}
+
+fn is_absolute(path: &str, windows: bool) -> bool {
+    match windows {
+        true => split_root(&path.replace('/', "\\")).is_some(),
+        false => path.starts_with('/'),
+    }
+}
+
+fn has_parents(path: &str, windows: bool) -> bool {
+    path.split(|letter| letter == '/' || (windows && letter == '\\')).any(|name| name == "..")
+}
+
+/// The path without `.`, `..` and empty names. None when it is written in a form that may mean something
+/// else than it seems to.
+fn clean(path: &str, windows: bool) -> Option<String> {
+    if !windows {
+        // To a program on Windows a backslash is a separator, and here it hardly ever is a part of a name.
+        let plain = path.starts_with('/') && !path.contains(['\\', '\0']);
+        return plain.then(|| format!("/{}", names(path, '/').join("/")));
+    }
+    let path = path.replace('/', "\\");
+    let (root, rest) = split_root(&path)?;
+    let names = names(rest, '\\');
+    names.iter().all(|name| is_plain_on_windows(name)).then(|| format!("{root}{}", names.join("\\")))
+}
+
+/// The names in a path. `..` takes back the name before it.
+fn names(path: &str, separator: char) -> Vec<&str> {
+    let mut names = Vec::new();
+    for name in path.split(separator) {
+        match name {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    names
+}
+
+/// Splits a path of Windows, with backslashes only, into `C:\` or `\\server\share\` and the rest. None for
+/// what is relative, and for devices (`\\.\`, and most of `\\?\`).
+fn split_root(path: &str) -> Option<(String, &str)> {
+    let drive = |path: &'_ str| {
+        let mut letters = path.chars();
+        let letter = letters.next().filter(char::is_ascii_alphabetic)?;
+        (letters.next() == Some(':') && letters.next() == Some('\\')).then_some(letter)
+    };
+    let share = |path: &'_ str| -> Option<(String, usize)> {
+        let mut parts = path.splitn(3, '\\');
+        let (server, share) = (parts.next()?, parts.next()?);
+        let plain = !server.is_empty() && !share.is_empty() && is_plain_on_windows(share);
+        let root = format!(r"\\{server}\{share}\");
+        (plain && !server.contains(['?', ':'])).then_some((root, server.len() + share.len() + 1))
+    };
+
+    if let Some(verbatim) = path.strip_prefix(r"\\?\") {
+        // Nothing is cleaned in such a path, so that a `..` in it is a name.
+        if has_parents(verbatim, true) {
+            return None;
+        }
+        if let Some(rest) = verbatim.strip_prefix(r"UNC\") {
+            let (root, length) = share(rest)?;
+            return Some((root, &rest[length..]));
+        }
+        return drive(verbatim).map(|letter| (format!(r"{letter}:\"), &verbatim[3..]));
+    }
+    if let Some(rest) = path.strip_prefix(r"\\") {
+        if rest.starts_with('.') {
+            return None;
+        }
+        let (root, length) = share(rest)?;
+        return Some((root, &rest[length..]));
+    }
+    drive(path).map(|letter| (format!(r"{letter}:\"), &path[3..]))
+}
+
+/// Whether a name means itself on Windows: no stream (`a:b`), no end that is cut off (`a.`), no device.
+fn is_plain_on_windows(name: &str) -> bool {
+    const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
+    let numbered = |prefix: &str| {
+        stem.strip_prefix(prefix).is_some_and(|number| number.chars().count() == 1 && number != "0")
+    };
+    let odd = |letter: char| matches!(letter, ':' | '<' | '>' | '"' | '|' | '?' | '*') || letter.is_control();
+    !name.contains(odd)
+        && !name.ends_with(['.', ' '])
+        && !DEVICES.contains(&&*stem)
+        && !numbered("com")
+        && !numbered("lpt")
+}
+
+/// The path with its links resolved, as far as it exists.
+fn resolve(path: &Path) -> Option<PathBuf> {
+    let (mut existing, mut missing) = (path, Vec::new());
+    loop {
+        match existing.canonicalize() {
+            Ok(real) => return Some(missing.iter().rev().fold(real, |path, name| path.join(name))),
+            // A link to something that does not exist makes it exist when it is written to.
+            Err(error) if error.kind() == ErrorKind::NotFound && existing.symlink_metadata().is_err() => {
+                // None for `..`: nobody knows what comes before what is not there.
+                missing.push(existing.file_name()?);
+                existing = existing.parent()?;
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_unix() {
+        let cases = [
+            ("/a/b", Some("/a/b")),
+            ("/a/./b//c/", Some("/a/b/c")),
+            ("/a/../b", Some("/b")),
+            ("/../..", Some("/")),
+            ("/a\\..\\b", None),
+            ("a/b", None),
+            ("C:\\a", None),
+            ("\\\\?\\C:\\a", None),
+            ("", None),
+        ];
+        for (path, cleaned) in cases {
+            assert_eq!(clean(path, false).as_deref(), cleaned, "{path}");
+        }
+        assert_eq!(absolute("a/b", Some("/work"), false).as_deref(), Some("/work/a/b"));
+        for (path, base) in
+            [("a", None), ("a", Some("work")), ("~/a", Some("/work")), ("file:///a", Some("/work")), ("", Some("/work"))]
+        {
+            assert_eq!(absolute(path, base, false), None, "{path} in {base:?}");
+        }
+    }
+
+    #[test]
+    fn paths_of_windows() {
+        let cases = [
+            (r"C:\a\b", Some(r"C:\a\b")),
+            (r"C:/a\.\../b/", Some(r"C:\b")),
+            (r"C:\..\..", Some(r"C:\")),
+            (r"\\?\C:\a", Some(r"C:\a")),
+            (r"\\?\C:\a\..\b", None),
+            (r"\\server\share\a\..\b", Some(r"\\server\share\b")),
+            (r"\\server\share\..\..\b", Some(r"\\server\share\b")),
+            (r"\\?\UNC\server\share\a", Some(r"\\server\share\a")),
+            (r"//server/share/a", Some(r"\\server\share\a")),
+            (r"\\server", None),
+            (r"\\?\GLOBALROOT\Device\x", None),
+            (r"\\.\C:\a", None),
+            (r"C:a", None),
+            (r"\a", None),
+            (r"a\b", None),
+            (r"C:\a\b:stream", None),
+            (r"C:\a\b::$DATA", None),
+            (r"C:\a\b.", None),
+            (r"C:\a. \b", None),
+            (r"C:\a\NUL", None),
+            (r"C:\a\com1.txt", None),
+            (r"C:\a\nul .txt", None),
+            (r"C:\a\comics.txt", Some(r"C:\a\comics.txt")),
+        ];
+        for (path, cleaned) in cases {
+            assert_eq!(clean(path, true).as_deref(), cleaned, "{path}");
+        }
+        assert_eq!(absolute(r"a\b", Some(r"C:\work"), true).as_deref(), Some(r"C:\work\a\b"));
+        assert_eq!(absolute(r"D:b", Some(r"C:\work"), true), None);
+        assert_eq!(absolute(r"\b", Some(r"C:\work"), true), None);
+    }
+}

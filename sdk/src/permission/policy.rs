@@ -1,0 +1,189 @@
+//! Ready policies: what a program may let an agent do without asking anybody.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::paths::{self, Place};
+use super::{Decision, PermissionRequest};
+use crate::types::PermissionRequest as Details;
+
+/// A policy that allows what it names, and refuses everything else: for
+/// [`SessionBuilder::policy`](crate::SessionBuilder::policy), or by [`decide`](Self::decide) as a part of a
+/// handler of your own.
+///
+/// It refuses, whatever is named: writing, every URL, every MCP server, memory, extensions, whatever asks to
+/// leave the sandbox or has to be asked of a person, and all that this crate does not know.
+///
+/// ```no_run
+/// # use copilot_session::{Policy, SessionBuilder};
+/// # fn configure(session: SessionBuilder) -> SessionBuilder {
+/// session.policy(Policy::read_within("/srv/project").allow_tool("weather").allow_command("cargo --version"))
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Policy {
+    folder: PathBuf,
+    tools: BTreeSet<String>,
+    commands: BTreeSet<String>,
+}
+
+impl Policy {
+    /// Allows reading files within this folder, but for those that may hold keys. Without more it allows
+    /// nothing else: no shell line, and no tool.
+    ///
+    /// A file is within the folder when its path leads there with every link resolved, as
+    /// [`PermissionRequest::is_within`] says. A folder that is relative is one of this process's own
+    /// directory; one that does not exist holds nothing.
+    ///
+    /// Refused within the folder, too: each file and folder whose name begins with a dot (`.env`, `.ssh`,
+    /// `.git`, `.aws`, `.npmrc`), names that keys have (`id_rsa`, `server.pem`, `credentials.json`, in any
+    /// case), and all of `/proc`, `/dev`, `/sys` and `/run/secrets`, as the folder of a policy too. No list
+    /// of names is complete: keep keys out of the folder.
+    ///
+    /// Listing a folder, and looking for names in it, is allowed as reading it is. A search reads all files
+    /// below: it is allowed where none of them would be refused, links aside, and there are not more than
+    /// 10,000.
+    ///
+    /// # What it cannot know
+    /// The CLI opens the file after the answer. Who can change the folder meanwhile, as the agent can with a
+    /// shell, can put a link in place of a file that was looked at; a hard link to a file elsewhere cannot be
+    /// told from a file here. The paths are those of this machine: the CLI must run on it, and see the same
+    /// files.
+    pub fn read_within(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), tools: BTreeSet::new(), commands: BTreeSet::new() }
+    }
+
+    /// Allows calls of the tool of this name that was registered with
+    /// [`SessionBuilder::tool`](crate::SessionBuilder::tool), or by another client of the session.
+    pub fn allow_tool(mut self, name: impl Into<String>) -> Self {
+        self.tools.insert(name.into());
+        self
+    }
+
+    /// Allows this shell line, and none that differs from it in a single character.
+    ///
+    /// The line runs whatever it runs: `cargo test` runs the code of the folder, `git` the programs that the
+    /// repository's configuration names.
+    pub fn allow_command(mut self, line: impl Into<String>) -> Self {
+        self.commands.insert(line.into());
+        self
+    }
+
+    /// The decision on this request. It looks at the files that are asked for, so that it blocks as reading
+    /// a folder does; [`SessionBuilder::policy`](crate::SessionBuilder::policy) calls it on a thread of its
+    /// own.
+    pub fn decide(&self, request: &PermissionRequest) -> Decision {
+        let allows = match request.details() {
+            _ if request.is_for_a_person() => false,
+            Details::Read(read) => self.allows_reading(request, &read.intention),
+            Details::Shell(shell) => self.commands.contains(&shell.full_command_text),
+            Details::CustomTool(tool) => self.tools.contains(&tool.tool_name),
+            _ => false,
+        };
+        match allows {
+            true => Decision::approve(),
+            false => Decision::deny("the policy of this session does not allow it"),
+        }
+    }
+
+    fn allows_reading(&self, request: &PermissionRequest, intention: &str) -> bool {
+        let places = request.places(&self.folder);
+        let Some(places) = places.filter(|places| !places.is_empty()) else { return false };
+        // Of all that is asked for in a folder only these two do not open the files.
+        let names_only = ["List directory: ", "Search for files matching pattern in: "];
+        let names_only = names_only.iter().any(|start| intention.starts_with(start));
+        places.iter().all(|place| {
+            !holds_keys(place) && (names_only || !place.real.is_dir() || nothing_below_holds_keys(&place.real))
+        })
+    }
+}
+
+/// Whether reading this may give away a key.
+fn holds_keys(place: &Place) -> bool {
+    const SYSTEM: [&str; 6] =
+        ["/proc", "/dev", "/sys", "/run/secrets", "/run/credentials", "/var/run/secrets"];
+    let below = place.below.iter().map(|name| name.to_string_lossy());
+    SYSTEM.iter().any(|folder| place.real.starts_with(folder))
+        || below.into_iter().any(|name| is_name_of_keys(&name))
+        || place.written.iter().any(|name| is_name_of_keys(name))
+}
+
+/// Whether a file or folder of this name may hold keys: a dot file, or one that is named as keys are.
+fn is_name_of_keys(name: &str) -> bool {
+    const STARTS: [&str; 9] = [
+        "id_rsa",
+        "id_dsa",
+        "id_ecdsa",
+        "id_ed25519",
+        "_netrc",
+        "credential",
+        "secret",
+        "service-account",
+        "service_account",
+    ];
+    const EXTENSIONS: [&str; 21] = [
+        "env", "pem", "key", "keys", "ppk", "p8", "p12", "pfx", "pkcs12", "jks", "keystore", "kdb", "kdbx",
+        "gpg", "pgp", "asc", "ovpn", "tfstate", "tfvars", "htpasswd", "kubeconfig",
+    ];
+    // As file systems that ignore case compare names: a long s is an s. A stream and a dot at the end are
+    // no part of a name on Windows.
+    let name: String = name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect();
+    let name = name.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ', '~']);
+    let mut parts = name.split('.');
+    name.starts_with('.')
+        || STARTS.iter().any(|start| name.starts_with(start))
+        || name.contains("_credentials")
+        || EXTENSIONS.contains(&name)
+        || (parts.next().is_some() && parts.any(|part| EXTENSIONS.contains(&part.trim_end_matches('~'))))
+}
+
+/// Whether a search in this folder would open no file that is refused by itself. It follows no links.
+fn nothing_below_holds_keys(folder: &Path) -> bool {
+    const MOST: usize = 10_000;
+    let (mut folders, mut seen) = (vec![folder.to_path_buf()], 0);
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = folder.read_dir() else { return false };
+        for entry in entries {
+            let Ok(entry) = entry else { return false };
+            let Ok(kind) = entry.file_type() else { return false };
+            seen += 1;
+            if seen > MOST || is_name_of_keys(&entry.file_name().to_string_lossy()) {
+                return false;
+            }
+            if kind.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    true
+}
+
+impl PermissionRequest {
+    /// Where the files are that it asks for, in this folder; none when one of them is elsewhere, or that is
+    /// not known.
+    pub(super) fn places(&self, folder: &Path) -> Option<Vec<Place>> {
+        let base = self.directory.as_deref();
+        self.files()?.into_iter().map(|path| paths::place(path, base, folder)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_keys() {
+        let keys = [
+            ".env", ".ENV", ".ſsh", ".git", ".npmrc", "prod.env", "id_rsa", "ID_RSA.bak", "id_ed25519.pub", "a.pem",
+            "a.PEM.old", "a.key~", "a.key.", "a.pem::$DATA", "a.key ", "Credentials", "credentials.json",
+            "application_default_credentials.json", "secrets.yaml", "service-account-7.json", "_netrc",
+            "terraform.tfstate", "htpasswd", "..", "...",
+        ];
+        for name in keys {
+            assert!(is_name_of_keys(name), "{name}");
+        }
+        for name in ["main.rs", "README.md", "token.rs", "keyboard.c", "environment.md", "monkey", "a.txt", "key"] {
+            assert_eq!(is_name_of_keys(name), name == "key", "{name}");
+        }
+    }
+}
