@@ -63,10 +63,14 @@ where
     const PANICKED: &str = "the handler panicked";
     let started = Instant::now();
     let mut timer = limit.map(|limit| (Box::pin(tokio::time::sleep(limit)), limit));
-    let Ok(future) = catch_unwind(AssertUnwindSafe(call)) else { return Err(PANICKED.to_owned()) };
+    let mut watch = ThreadWatch::default();
+    let Ok(future) = catch_unwind(AssertUnwindSafe(|| watch.over(call))) else {
+        return Err(PANICKED.to_owned());
+    };
     let mut future = pin!(future);
     std::future::poll_fn(|context| {
-        let Ok(polled) = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) else {
+        let poll = || watch.over(|| future.as_mut().poll(context));
+        let Ok(polled) = catch_unwind(AssertUnwindSafe(poll)) else {
             return Poll::Ready(Err(PANICKED.to_owned()));
         };
         if let Some((timer, limit)) = &mut timer {
@@ -78,6 +82,28 @@ where
         polled.map(Ok)
     })
     .await
+}
+
+/// Warns, once, when a handler does not give its thread back for long.
+#[derive(Default)]
+struct ThreadWatch {
+    warned: bool,
+}
+
+impl ThreadWatch {
+    /// How long a handler may hold its thread without a warning.
+    const LONG: Duration = Duration::from_secs(1);
+
+    fn over<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let started = std::time::Instant::now();
+        let result = work();
+        let held = started.elapsed();
+        if held > Self::LONG && !self.warned {
+            self.warned = true;
+            tracing::warn!(?held, "a handler blocked its thread; what blocks belongs into spawn_blocking");
+        }
+        result
+    }
 }
 
 /// Runs a handler to its end and gives its reply, or why there is none.
@@ -94,4 +120,60 @@ where
         async move { handling.await.into_reply() }
     };
     caught(limit, replying).await?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tracing::{Event, Metadata, Subscriber, span};
+
+    use super::*;
+
+    /// Counts warnings.
+    struct Warnings(&'static AtomicUsize);
+
+    impl Subscriber for Warnings {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() == tracing::Level::WARN
+        }
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        fn enter(&self, _: &span::Id) {}
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    /// A handler that blocks is reported once, however often it does; one that waits is not.
+    #[test]
+    fn a_handler_that_blocks() {
+        static WARNED: AtomicUsize = AtomicUsize::new(0);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let block = || std::thread::sleep(ThreadWatch::LONG + Duration::from_millis(10));
+        tracing::subscriber::with_default(Warnings(&WARNED), || {
+            runtime.block_on(async {
+                let waits = || tokio::time::sleep(ThreadWatch::LONG + Duration::from_millis(10));
+                caught(None, waits).await.expect("it ends");
+                assert_eq!(WARNED.load(Ordering::Relaxed), 0);
+                let blocks = || async {
+                    block();
+                    tokio::task::yield_now().await;
+                    block();
+                };
+                caught(None, blocks).await.expect("it ends");
+                assert_eq!(WARNED.load(Ordering::Relaxed), 1);
+                let blocks_at_once = || {
+                    block();
+                    std::future::ready(())
+                };
+                caught(None, blocks_at_once).await.expect("it ends");
+                assert_eq!(WARNED.load(Ordering::Relaxed), 2);
+            });
+        });
+    }
 }
