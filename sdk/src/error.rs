@@ -21,7 +21,7 @@ use crate::wire::{DecodeError, redact};
 /// Its text says what went wrong, in the CLI's own words where the CLI answered with an error. What a layer below
 /// says of it (the operating system, the JSON decoder) is its [`source`](std::error::Error::source) and does not
 /// stand in the text, as is the custom: `{error}` prints the text, `{error:#}` the text and all sources after it,
-/// each of them once.
+/// each of them once. What others wrote is escaped as by [`printable_lines`], so that it is fit for a terminal.
 //
 // The crate's errors say by hand what a derive would: it brings five crates to every user's build.
 #[derive(Debug, Clone)]
@@ -152,6 +152,7 @@ impl Error {
             Self::NotFound(error) => write!(f, "{error}"),
             Self::Start(error) => write!(f, "{error}"),
             Self::ProtocolVersion { found, supported, version } => {
+                let version = printable_lines(version);
                 write!(f, "the Copilot CLI {version} speaks protocol {found}; this crate speaks {supported}")
             }
             Self::Connect(_) => f.write_str("cannot connect to the Copilot CLI"),
@@ -166,17 +167,17 @@ impl Error {
             Self::Turn(error) => write!(f, "{error}"),
             Self::TurnTimeout(timeout) => write!(f, "{timeout}"),
             Self::Answer { reason, .. } => {
-                write!(f, "the answer is not of the form that was asked for: {reason}")
+                write!(f, "the answer is not of the form that was asked for: {}", printable_lines(reason))
             }
             Self::SessionEnded => f.write_str("the session has ended"),
-            Self::Refused { method, reason } => write!(f, "{method} failed: {}", redact::text(reason)),
+            Self::Refused { method, reason } => write!(f, "{method} failed: {}", printable_lines(&redact::text(reason))),
             Self::Unsupported(what) => write!(f, "{what}"),
             Self::Timeout { what, after, stdout, stderr } => {
                 write!(f, "{what} took longer than {after:?}")?;
                 write_stdout(f, stdout)?;
                 write_stderr(f, stderr)
             }
-            Self::Invalid(text) => f.write_str(text),
+            Self::Invalid(text) => f.write_str(&printable_lines(text)),
             Self::NoRandom(_) => f.write_str("the system gave no random numbers"),
         }
     }
@@ -206,7 +207,7 @@ impl fmt::Debug for RpcError {
 
 impl fmt::Display for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (code {})", redact::text(&self.message), self.code)?;
+        write!(f, "{} (code {})", printable_lines(&redact::text(&self.message)), self.code)?;
         // The CLI says these in one word. Other peers may use the numbers for something else.
         let is_token = self.message.starts_with("AUTHENTICATION_");
         f.write_str(match self.code {
@@ -272,7 +273,7 @@ impl Closed {
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)?;
+        f.write_str(&printable_lines(&self.reason))?;
         if let Some(code) = self.exit_code {
             write!(f, ", exit code {code}")?;
         }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::answer::Answer;
 use crate::event::SessionEvent;
 use crate::json;
+use crate::printable::printable_lines;
 use crate::types::ErrorData;
-use crate::wire::redact;
-use crate::wire;
+use crate::wire::{self, redact};
 
 /// A turn that failed: the data of the event `session.error`, to which this derefs, and what other events
 /// of the turn add to it.
@@ -40,7 +40,7 @@ impl std::ops::Deref for TurnError {
 
 impl fmt::Display for TurnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the turn failed: {}", redact::text(&self.data.message))
+        write!(f, "the turn failed: {}", printable_lines(&redact::text(&self.data.message)))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::answer::Answer;
 use crate::error::write_stderr;
 use crate::event::SessionEvent;
 use crate::json;
+use crate::printable::printable;
 
 /// How long a turn is waited for; see [`Turn::limits`](crate::Turn::limits). By default there is no limit, and
 /// one of more than 30 years is none.
@@ -84,10 +85,10 @@ impl fmt::Display for TurnTimeout {
             Limit::FirstEvent => write!(f, "the turn did not begin within {:?}", self.after)?,
         }
         if let Some((kind, age)) = &self.last_event {
-            write!(f, "; the last event was {kind}, {age:.1?} ago")?;
+            write!(f, "; the last event was {}, {age:.1?} ago", printable(kind))?;
         }
         if !self.waiting_for.is_empty() {
-            write!(f, "; it waits for {}", self.waiting_for.join(", "))?;
+            write!(f, "; it waits for {}", printable(&self.waiting_for.join(", ")))?;
         }
         write_stderr(f, &self.stderr)
     }

@@ -109,7 +109,7 @@ impl CliVersion {
 
 impl std::fmt::Display for CliVersion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&crate::printable::printable(&self.text))
     }
 }
 

@@ -7,6 +7,7 @@ mod docs;
 mod generated;
 mod mutations;
 mod permissions;
+mod printable;
 mod real;
 mod recordings;
 mod replay;

@@ -3,9 +3,11 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{Entry, ToolCall, Transcript, TurnState};
+use crate::printable::printable_lines;
 
 /// As plain text, one thing after the other: `>` the user, `~` reasoning, `*` a tool call, `@` a sub-agent
-/// with what it did indented, `!` a notice and what became of a turn that did not finish.
+/// with what it did indented, `!` a notice and what became of a turn that did not finish. Fit for a terminal:
+/// it is escaped as [`printable_lines`] does.
 impl Display for Transcript {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for turn in self.turns() {
@@ -59,6 +61,7 @@ fn call_line(call: &ToolCall) -> String {
 
 /// Writes a text that may have many lines: the first behind a mark, the others below it.
 fn lines(f: &mut Formatter<'_>, mark: &str, text: &str) -> fmt::Result {
+    let text = printable_lines(text);
     let mut lines = text.lines();
     writeln!(f, "{}", format!("{mark}{}", lines.next().unwrap_or_default()).trim_end())?;
     let indent = " ".repeat(mark.len());

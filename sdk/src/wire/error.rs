@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::printable::printable;
+
 /// JSON that does not have the shape a type asks for.
 #[derive(Debug, Clone)]
 pub struct DecodeError(Box<Mismatch>);
@@ -53,6 +55,7 @@ impl DecodeError {
 impl std::fmt::Display for DecodeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Mismatch { path, expected, found } = &*self.0;
+        let (path, found) = (printable(path), printable(found));
         write!(f, "at {path}: expected {expected}, found {found}")
     }
 }

@@ -242,3 +242,27 @@ fn usage_reads_numbers_of_any_form() {
     assert_eq!((sum.cache_read_tokens, sum.cache_write_tokens), (4, 2));
     assert_eq!((sum.cost, sum.nano_aiu), (1.0, 6e9));
 }
+
+/// What a model, a tool or the CLI wrote cannot move the cursor or hide a part of the text.
+#[test]
+fn it_is_fit_for_a_terminal() {
+    let odd = "a\r\u{1b}[2K\u{202e}\u{200b}b\n\tc";
+    let tool = json!({"toolCallId": "t1", "toolName": odd, "arguments": {"path": odd}});
+    let done = json!({"toolCallId": "t1", "success": true, "result": {"content": odd}});
+    let shown = transcript(&[
+        ("user.message", json!({"content": odd, "messageId": "p1"})),
+        ("assistant.reasoning", json!({"reasoningId": "r1", "content": odd})),
+        ("tool.execution_start", tool),
+        ("tool.execution_complete", done),
+        message("m1", odd),
+        ("session.info", json!({"infoType": odd, "message": odd})),
+        ("subagent.started", json!({"toolCallId": "t2", "agentName": odd, "agentDisplayName": odd})),
+        ("session.error", json!({"errorType": "query", "message": odd})),
+    ])
+    .to_string();
+    assert!(shown.contains(r"a\r\u{1b}[2K\u{202e}\u{200b}b"), "{shown}");
+    let lines = |letter: char| matches!(letter, '\n' | '\t');
+    let raw: Vec<char> = shown.chars().filter(|letter| !lines(*letter)).collect();
+    assert_eq!(copilot_session::printable(&raw.iter().collect::<String>()), raw.iter().collect::<String>());
+    assert!(shown.lines().count() > 12, "{shown}");
+}
