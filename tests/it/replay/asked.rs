@@ -37,6 +37,14 @@ pub async fn approve(stage: &Stage) -> Vec<Sent> {
     decide(stage, Decision::approve(), Some(json!({ "kind": word }))).await
 }
 
+/// A decision that looks at nothing allows what lacks a key that came later.
+pub async fn approve_all(stage: &Stage) -> Vec<Sent> {
+    let session = stage.session().approve_all().create().await.expect("the session");
+    assert_eq!(session.send_and_wait("Do it").await.expect("an answer").text(), "Done.");
+    session.disconnect().await.expect("the end");
+    vec![create(), prompt("Do it"), permission(1, json!({"kind": "approved"})), leave(stage)]
+}
+
 pub async fn deny(stage: &Stage) -> Vec<Sent> {
     let word = if stage.is_old() { "denied-interactively-by-user" } else { "reject" };
     let reason = "please do not write files";
