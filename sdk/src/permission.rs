@@ -19,7 +19,7 @@ use crate::json;
 use crate::printable::printable;
 use crate::reply::{self, IntoReply};
 use crate::session_state::SessionState;
-use crate::types::{PermissionRequest as Details, PermissionRequestShellCommand};
+use crate::types::{PermissionRequest as Details, PermissionRequestShellCommand, PermissionRequestWrite};
 use crate::versions::Feature;
 use crate::wire;
 
@@ -34,7 +34,7 @@ pub struct PermissionRequest {
 
 impl PermissionRequest {
     /// The details of what is asked for, by kind. What cannot be read, as a kind that is newer than this
-    /// crate, is [`Details::Unrecognized`] with its JSON.
+    /// crate, is [`Unrecognized`](Details::Unrecognized) with its JSON.
     pub fn details(&self) -> &Details {
         &self.details
     }
@@ -67,7 +67,8 @@ impl PermissionRequest {
         }
     }
 
-    /// The path of the file, or the folder, to be read or written, when it is one, as the CLI has it.
+    /// The path of the file, or the folder, to be read or written, when it is one, as the CLI has it. Of a file
+    /// that is moved it is the new one; [`paths`](Self::paths) has both.
     pub fn path(&self) -> Option<&str> {
         match self.details() {
             Details::Read(read) => Some(&read.path),
@@ -77,7 +78,8 @@ impl PermissionRequest {
     }
 
     /// The paths that the request names: of a file to be read or written, with its links resolved where the
-    /// CLI says that too, and those that the CLI found in a shell line (`possiblePaths`).
+    /// CLI says that too, of where it is moved from, and those that the CLI found in a shell line
+    /// (`possiblePaths`).
     ///
     /// A shell line may reach any other path: the CLI looks for paths only with `enable_script_safety`, and
     /// finds none that the line makes up as it runs.
@@ -87,7 +89,7 @@ impl PermissionRequest {
                 let resolved = shell.resolved_paths.iter().flat_map(|resolved| resolved.values());
                 shell.possible_paths.iter().chain(resolved).map(String::as_str).collect()
             }
-            _ => self.files().unwrap_or_default(),
+            _ => self.files().unwrap_or_else(|| self.path().into_iter().collect()),
         }
     }
 
@@ -107,18 +109,32 @@ impl PermissionRequest {
         self.places(folder.as_ref()).is_some_and(|places| !places.is_empty())
     }
 
-    /// The file that is read or written, under all names that the CLI gives it; none when it is something
-    /// else, or more than one file.
+    /// The file that is read or written, under all names that the CLI gives it, and where it is moved from;
+    /// none when it is something else, or not known.
     fn files(&self) -> Option<Vec<&str>> {
-        let (path, resolved) = match self.details() {
-            Details::Read(read) => (&read.path, &read.resolved_path),
-            // Of several files only the changes name each.
-            Details::Write(write) if changed_files(&write.diff) < 2 => {
-                (&write.file_name, &write.resolved_path)
+        let mut files = Vec::new();
+        match self.details() {
+            Details::Read(read) => {
+                files.push(&*read.path);
+                files.extend(read.resolved_path.as_deref());
+            }
+            Details::Write(write) => {
+                files.push(&*write.file_name);
+                files.extend(write.resolved_path.as_deref());
+                let edits = write.file_edits.as_deref().unwrap_or_default();
+                files.extend(
+                    edits
+                        .iter()
+                        .flat_map(|edit| edit.before.iter().chain(&edit.after))
+                        .map(|file| &*file.path),
+                );
+                if edits.is_empty() && !names_only(&write.diff, &write.file_name) {
+                    return None;
+                }
             }
             _ => return None,
-        };
-        Some([path].into_iter().chain(resolved).map(String::as_str).collect())
+        }
+        Some(files)
     }
 
     /// Whether the CLI says that nothing will be changed: reading a file, a shell line of read-only
@@ -196,7 +212,10 @@ impl PermissionRequest {
             Details::Shell(shell) => {
                 format!("run `{}`", printable(&shell.full_command_text).replace('`', r"\u{60}"))
             }
-            Details::Write(write) => format!("write {}", shown(&write.file_name)),
+            Details::Write(write) => match moved_from(write) {
+                Some(from) => format!("write {}, moved from {}", shown(&write.file_name), shown(from)),
+                None => format!("write {}", shown(&write.file_name)),
+            },
             Details::Read(read) => format!("read {}", shown(&read.path)),
             Details::Url(url) => format!("fetch {}", shown(&url.url)),
             Details::Mcp(mcp) => {
@@ -216,9 +235,18 @@ impl PermissionRequest {
     }
 }
 
-/// The number of files that a diff names.
-fn changed_files(diff: &str) -> usize {
-    diff.lines().filter(|line| line.starts_with("diff --git ")).count()
+/// The path that a file had before, when it is another one.
+fn moved_from(write: &PermissionRequestWrite) -> Option<&str> {
+    let before = write.file_edits.iter().flatten().find_map(|edit| edit.before.as_ref())?;
+    (before.path != write.file_name).then_some(&*before.path)
+}
+
+/// Whether a diff is of this file alone: a file that is moved stands in it under two names, of which the
+/// request has one.
+fn names_only(diff: &str, file: &str) -> bool {
+    let slash = if file.starts_with('/') { "" } else { "/" };
+    let expected = format!("diff --git a{slash}{file} b{slash}{file}");
+    diff.lines().filter(|line| line.starts_with("diff --git ")).all(|line| line == expected)
 }
 
 /// The call that answers a permission request.
@@ -272,7 +300,8 @@ fn details_of(json: &str) -> Option<Details> {
     };
     let mut value: Value = wire::from_json(json).ok()?;
     for (kind, key, safe) in CAME_LATER {
-        if let Some(object) = value.as_object_mut().filter(|object| object.get("kind") == Some(&kind.into())) {
+        if let Some(object) = value.as_object_mut().filter(|object| object.get("kind") == Some(&kind.into()))
+        {
             object.entry(key).or_insert_with(|| safe.into());
         }
     }

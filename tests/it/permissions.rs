@@ -1,11 +1,13 @@
 //! Deciding what the agent may do.
 
+mod paths;
 mod requests;
 
 use std::sync::{Arc, Mutex};
 
 use copilot_session::testing::{FakeCli, events as say};
-use copilot_session::{Decision, HandlerContext, PermissionRequest, SessionBuilder};
+use copilot_session::types::PermissionRequest as Details;
+use copilot_session::{Decision, HandlerContext, PermissionRequest, Policy, SessionBuilder};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive, new_request_id};
@@ -113,11 +115,11 @@ async fn nothing_is_said() {
     assert_alive(&rig.client).await;
 }
 
-/// A handler that panics, before or after it gave its future, has refused.
+/// A handler that panics, before or after it gave its future, has not allowed it, and the model reads no
+/// word of the panic.
 #[tokio::test(start_paused = true)]
 async fn a_panicking_handler() {
-    let refused =
-        json!({"kind": "reject", "feedback": "the permission handler failed: the handler panicked"});
+    let refused = json!({"kind": "user-not-available"});
     let rig = deciding("1.0.102", |_| panic!("a permission handler panics in a test")).await;
     assert_eq!(rig.decision(shell("ls")).await, refused);
     assert_eq!(rig.decision(shell("ls")).await, refused, "and the next is asked about too");
@@ -133,22 +135,61 @@ async fn a_panicking_handler() {
     assert_alive(&rig.client).await;
 }
 
-/// A request that cannot be read is refused without asking: what it is for is not known.
+/// A request that cannot be read is asked about all the same, with its JSON.
 #[tokio::test(start_paused = true)]
-async fn an_undecodable_request() {
-    for (version, word) in [("1.0.102", "reject"), ("1.0.34", "denied-interactively-by-user")] {
-        let rig = deciding(version, |_| panic!("not to be asked")).await;
-        for request in
-            [json!({"kind": "shell", "fullCommandText": 5}), json!("text"), json!(["shell"]), Value::Null]
-        {
-            let answer = rig.decision(request.clone()).await;
-            assert_eq!(answer["kind"], word, "{request}");
-            assert!(
-                answer["feedback"].as_str().is_some_and(|text| text.contains("could not be read")),
-                "{answer}"
-            );
+async fn an_unreadable_request() {
+    let unreadable = [
+        json!({"kind": "shell", "fullCommandText": 5}),
+        json!("text"),
+        json!(["shell"]),
+        json!({}),
+        Value::Null,
+    ];
+    for (version, approved) in [("1.0.102", "approve-once"), ("1.0.34", "approved")] {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sees = Arc::clone(&seen);
+        let rig = deciding(version, move |request| {
+            let Details::Unrecognized(json) = request.details() else { panic!("{request:?}") };
+            sees.lock().expect("the list").push(json.clone());
+            assert!(!request.is_read_only() && !request.is_within("/") && request.paths().is_empty());
+            assert_eq!((request.command(), request.path(), request.commands().len()), (None, None, 0));
+            Decision::approve()
+        })
+        .await;
+        for request in &unreadable {
+            assert_eq!(rig.decision(request.clone()).await, json!({ "kind": approved }), "{request}");
+        }
+        assert_eq!(*seen.lock().expect("the list"), unreadable);
+        // A decision that looks at nothing needs to read nothing, and a policy reads what it allows.
+        for (configure, answer) in [
+            (SessionBuilder::approve_all as fn(SessionBuilder) -> SessionBuilder, approved),
+            (
+                |new| new.policy(Policy::read_within("/")),
+                if approved == "approved" { "denied-interactively-by-user" } else { "reject" },
+            ),
+        ] {
+            let rig = Rig::on(FakeCli::of_version(version), configure).await;
+            for request in &unreadable {
+                assert_eq!(rig.decision(request.clone()).await["kind"], answer, "{request}");
+            }
         }
     }
+}
+
+/// A write that CLI 1.0.10 asks for has no word on approvals for the session, which came later.
+#[tokio::test(start_paused = true)]
+async fn a_write_of_an_old_version() {
+    let write = json!({
+        "kind": "write", "toolCallId": "1", "intention": "Create file", "fileName": "/workspace/new.txt",
+        "diff": "+a", "newFileContents": "a",
+    });
+    let rig = deciding("1.0.10", |request| {
+        assert!(matches!(request.details(), Details::Write(write) if !write.can_offer_session_approval));
+        assert_eq!(request.summary(), "write /workspace/new.txt");
+        Decision::approve()
+    })
+    .await;
+    assert_eq!(rig.decision(write).await, json!({"kind": "approved"}));
 }
 
 /// Requests are decided side by side, each when its handler is done.

@@ -157,7 +157,7 @@ async fn a_panicking_tool() {
     });
     let rig = with([panics, fixed("works", "fine")]).await;
     let result = rig.call_tool("panics", json!({"key": "secret"})).await;
-    assert_eq!(result, failure("The tool ended without a result: the handler panicked."));
+    assert_eq!(result, failure("The tool ended without a result."));
     assert_eq!(rig.call_tool("works", json!({"key": "k"})).await, success("fine"));
 }
 
@@ -192,7 +192,7 @@ async fn a_deep_result() {
             .await;
     let result = rig.call_tool("deep", json!({"key": "k"})).await;
     assert_eq!(result["resultType"], "failure");
-    assert!(result["textResultForLlm"].as_str().is_some_and(|text| text.contains("120 levels")), "{result}");
+    assert_eq!(result["textResultForLlm"], "The tool ended without a result.");
 }
 
 /// Calls at the same time run side by side, and each is answered when it is done.

@@ -173,8 +173,7 @@ fn translated(decision: String, new_words: bool) -> String {
 
 /// The rules that forbid it, for the model to read: `denied by the rules shell(git push), write`.
 fn rules_in_words(rules: Option<&str>) -> String {
-    let rules: serde_json::Value =
-        rules.and_then(|rules| wire::from_json(rules).ok()).unwrap_or_default();
+    let rules: serde_json::Value = rules.and_then(|rules| wire::from_json(rules).ok()).unwrap_or_default();
     let in_words = |rule: &serde_json::Value| {
         let kind = rule["kind"].as_str()?;
         Some(rule["argument"].as_str().map_or_else(|| kind.to_owned(), |what| format!("{kind}({what})")))

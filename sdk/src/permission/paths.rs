@@ -184,9 +184,13 @@ mod tests {
             assert_eq!(clean(path, false).as_deref(), cleaned, "{path}");
         }
         assert_eq!(absolute("a/b", Some("/work"), false).as_deref(), Some("/work/a/b"));
-        for (path, base) in
-            [("a", None), ("a", Some("work")), ("~/a", Some("/work")), ("file:///a", Some("/work")), ("", Some("/work"))]
-        {
+        for (path, base) in [
+            ("a", None),
+            ("a", Some("work")),
+            ("~/a", Some("/work")),
+            ("file:///a", Some("/work")),
+            ("", Some("/work")),
+        ] {
             assert_eq!(absolute(path, base, false), None, "{path} in {base:?}");
         }
     }

@@ -11,15 +11,8 @@ use crate::types::PermissionRequest as Details;
 /// [`SessionBuilder::policy`](crate::SessionBuilder::policy), or by [`decide`](Self::decide) as a part of a
 /// handler of your own.
 ///
-/// It refuses, whatever is named: writing, every URL, every MCP server, memory, extensions, whatever asks to
+/// The module [`policies`](crate::policies) has examples. It refuses, whatever is named: writing, every URL, every MCP server, memory, extensions, whatever asks to
 /// leave the sandbox or has to be asked of a person, and all that this crate does not know.
-///
-/// ```no_run
-/// # use copilot_session::{Policy, SessionBuilder};
-/// # fn configure(session: SessionBuilder) -> SessionBuilder {
-/// session.policy(Policy::read_within("/srv/project").allow_tool("weather").allow_command("cargo --version"))
-/// # }
-/// ```
 #[derive(Debug, Clone)]
 pub struct Policy {
     folder: PathBuf,
@@ -93,7 +86,8 @@ impl Policy {
         let names_only = ["List directory: ", "Search for files matching pattern in: "];
         let names_only = names_only.iter().any(|start| intention.starts_with(start));
         places.iter().all(|place| {
-            !holds_keys(place) && (names_only || !place.real.is_dir() || nothing_below_holds_keys(&place.real))
+            !holds_keys(place)
+                && (names_only || !place.real.is_dir() || nothing_below_holds_keys(&place.real))
         })
     }
 }
@@ -110,7 +104,7 @@ fn holds_keys(place: &Place) -> bool {
 
 /// Whether a file or folder of this name may hold keys: a dot file, or one that is named as keys are.
 fn is_name_of_keys(name: &str) -> bool {
-    const STARTS: [&str; 9] = [
+    const STARTS: [&str; 11] = [
         "id_rsa",
         "id_dsa",
         "id_ecdsa",
@@ -120,21 +114,21 @@ fn is_name_of_keys(name: &str) -> bool {
         "secret",
         "service-account",
         "service_account",
+        "htpasswd",
+        "kubeconfig",
     ];
-    const EXTENSIONS: [&str; 21] = [
+    const EXTENSIONS: [&str; 19] = [
         "env", "pem", "key", "keys", "ppk", "p8", "p12", "pfx", "pkcs12", "jks", "keystore", "kdb", "kdbx",
-        "gpg", "pgp", "asc", "ovpn", "tfstate", "tfvars", "htpasswd", "kubeconfig",
+        "gpg", "pgp", "asc", "ovpn", "tfstate", "tfvars",
     ];
     // As file systems that ignore case compare names: a long s is an s. A stream and a dot at the end are
     // no part of a name on Windows.
     let name: String = name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect();
     let name = name.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ', '~']);
-    let mut parts = name.split('.');
     name.starts_with('.')
         || STARTS.iter().any(|start| name.starts_with(start))
         || name.contains("_credentials")
-        || EXTENSIONS.contains(&name)
-        || (parts.next().is_some() && parts.any(|part| EXTENSIONS.contains(&part.trim_end_matches('~'))))
+        || name.split('.').skip(1).any(|part| EXTENSIONS.contains(&part.trim_end_matches('~')))
 }
 
 /// Whether a search in this folder would open no file that is refused by itself. It follows no links.
@@ -174,16 +168,47 @@ mod tests {
     #[test]
     fn names_of_keys() {
         let keys = [
-            ".env", ".ENV", ".ſsh", ".git", ".npmrc", "prod.env", "id_rsa", "ID_RSA.bak", "id_ed25519.pub", "a.pem",
-            "a.PEM.old", "a.key~", "a.key.", "a.pem::$DATA", "a.key ", "Credentials", "credentials.json",
-            "application_default_credentials.json", "secrets.yaml", "service-account-7.json", "_netrc",
-            "terraform.tfstate", "htpasswd", "..", "...",
+            ".env",
+            ".ENV",
+            ".ſsh",
+            ".git",
+            ".npmrc",
+            "prod.env",
+            "id_rsa",
+            "ID_RSA.bak",
+            "id_ed25519.pub",
+            "a.pem",
+            "a.PEM.old",
+            "a.key~",
+            "a.key.",
+            "a.pem::$DATA",
+            "a.key ",
+            "Credentials",
+            "credentials.json",
+            "application_default_credentials.json",
+            "secrets.yaml",
+            "service-account-7.json",
+            "_netrc",
+            "terraform.tfstate",
+            "htpasswd",
+            "..",
+            "...",
         ];
         for name in keys {
             assert!(is_name_of_keys(name), "{name}");
         }
-        for name in ["main.rs", "README.md", "token.rs", "keyboard.c", "environment.md", "monkey", "a.txt", "key"] {
-            assert_eq!(is_name_of_keys(name), name == "key", "{name}");
+        for name in [
+            "main.rs",
+            "README.md",
+            "token.rs",
+            "keyboard.c",
+            "environment.md",
+            "monkey",
+            "a.txt",
+            "keys",
+            "env",
+        ] {
+            assert!(!is_name_of_keys(name), "{name}");
         }
     }
 }

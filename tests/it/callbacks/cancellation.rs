@@ -261,9 +261,9 @@ fn question(rig: &Rig) -> Value {
     json!({"sessionId": rig.session.id(), "question": "Well?"})
 }
 
-/// What a hook before a tool that came to no end is answered with.
-fn refused(reason: &str) -> RawAnswer {
-    let reason = format!("the hook failed: {reason}");
+/// The answer to a hook before a tool that came to no end.
+fn refused() -> RawAnswer {
+    let reason = "the hook that decides on it failed";
     Ok(json!({"output": {"permissionDecision": "deny", "permissionDecisionReason": reason}}))
 }
 
@@ -291,7 +291,7 @@ async fn cancelled_by_the_cli() {
         ask(json!(7), "userInput.request", question(&rig)),
         cancel
     );
-    assert_eq!(hook, refused("the request was cancelled"));
+    assert_eq!(hook, refused());
     let cancelled = Err(error(RpcError::REQUEST_CANCELLED, "the request was cancelled"));
     assert_eq!(first, cancelled);
     assert_eq!(second, cancelled);
@@ -311,7 +311,7 @@ async fn requests_at_the_end() {
         rig.fake.request_raw("userInput.request", question(&rig)),
         end
     );
-    assert_eq!(hook, refused("the handler ended without an answer"));
+    assert_eq!(hook, refused());
     assert_eq!(question, Err(error(-32603, "the handler ended without an answer")));
     assert_alive(&rig.client).await;
 }

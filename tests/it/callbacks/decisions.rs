@@ -9,7 +9,7 @@ use copilot_session::wire::from_json;
 use copilot_session::{Decision, PermissionRequest, SessionBuilder};
 use serde_json::{Value, json};
 
-use super::{Broadcast, Does, FAILURES};
+use super::{Does, FAILURES};
 use crate::rig::Rig;
 
 const ANSWER: &str = "session.permissions.handlePendingPermissionRequest";
@@ -43,55 +43,45 @@ async fn decided(
     params
 }
 
-/// A request for leave: everything but a decision refuses.
+/// A permission request: a handler that fails has not allowed it, and the model reads that nobody could be
+/// asked, in the words of the CLI's version.
 #[tokio::test(start_paused = true)]
 async fn fails_closed() {
-    let broadcast = Broadcast {
-        event: "permission.requested",
-        data: json!({"permissionRequest": url()}),
-        broken: json!({"permissionRequest": {"kind": "url", "url": 5}}),
-        handle: deciding,
-        method: ANSWER,
-    };
-    let refused = |reason: &str| {
-        let reason = reason.replace("the request", "the permission request");
-        json!({"result": {"kind": "reject", "feedback": format!("the permission handler failed: {reason}")}})
-    };
-    for (does, fields) in [(Does::Work, json!({"result": {"kind": "approve-once"}}))]
-        .into_iter()
-        .chain(FAILURES.map(|(does, text)| (does, refused(text))))
-    {
-        let rig = broadcast.rig(does).await;
-        let asked = broadcast.event_of(&broadcast.data, "1");
-        assert_eq!(rig.sent_after(asked).await, broadcast.answer(&rig, "1", &fields), "{does:?}");
-        let broken = rig.sent_after(broadcast.event_of(&broadcast.broken, "2")).await;
-        let fields = refused("the request could not be read: at $.url: expected a string, found 5");
-        assert_eq!(broken, broadcast.answer(&rig, "2", &fields));
+    let (new, old) = ("user-not-available", "denied-no-approval-rule-and-could-not-request-from-user");
+    for (version, kind) in [(NEW, new), ("1.0.35", new), ("1.0.34", old), (OLD, old)] {
+        for (does, _) in FAILURES {
+            let configure = |session: SessionBuilder| deciding(session.handler_limit(super::LIMIT), does);
+            let rig = Rig::on(FakeCli::of_version(version), configure).await;
+            let session = rig.session.id();
+            let params = json!({"sessionId": session, "requestId": "1", "result": {"kind": kind}});
+            let sent = rig.sent_after(say::permission("1", url())).await;
+            assert_eq!(sent, [(ANSWER.to_owned(), params)], "{version} {does:?}");
+        }
     }
-    let rig = broadcast.rig(Does::Work).await;
-    for event in [json!({"type": "permission.requested"}), broadcast.event_of(&broadcast.data, json!(5))] {
+    let rig = Rig::with(|session| deciding(session, Does::Work)).await;
+    for event in [
+        json!({"type": "permission.requested"}),
+        json!({"type": "permission.requested", "data": {"requestId": 5, "permissionRequest": url()}}),
+    ] {
         assert_eq!(rig.sent_after(event.clone()).await, [], "{event}");
     }
 }
 
-/// The same in the words of old CLIs.
+/// A decision that cannot be sent, or that is none, refuses.
 #[tokio::test(start_paused = true)]
-async fn fails_closed_in_old_words() {
-    for (does, reason) in FAILURES {
-        let rig =
-            Rig::on(FakeCli::of_version(OLD), |session| deciding(session.handler_limit(super::LIMIT), does))
-                .await;
-        let feedback = format!("the permission handler failed: {reason}");
-        let params = json!({
-            "sessionId": rig.session.id(), "requestId": "1",
-            "result": {"kind": "denied-interactively-by-user", "feedback": feedback},
-        });
-        assert_eq!(
-            rig.sent_after(say::permission("1", url())).await,
-            [(ANSWER.to_owned(), params)],
-            "{does:?}"
-        );
+async fn decisions_that_are_none() {
+    let deep = (0..130).fold(json!(1), |inner, _| json!([inner]));
+    let (new, old) = ("user-not-available", "denied-no-approval-rule-and-could-not-request-from-user");
+    for (version, kind) in [(NEW, new), (OLD, old)] {
+        for none in [Value::Null, json!("approve-once"), json!({"kind": 5}), json!({})] {
+            let decide = move |_: &PermissionRequest| PermissionDecision::Unrecognized(none.clone()).into();
+            let answer = decided(version, url(), decide).await;
+            assert_eq!(answer, json!({"result": {"kind": kind}}));
+        }
     }
+    let deep = json!({"kind": "approve-of-the-future", "x": deep});
+    let decide = move |_: &PermissionRequest| PermissionDecision::Unrecognized(deep.clone()).into();
+    assert_eq!(decided(NEW, url(), decide).await, json!({"result": {"kind": new}}));
 }
 
 /// How a decision was come to goes with it, to CLIs that take it.
@@ -151,28 +141,58 @@ async fn for_the_session() {
     }
 }
 
-/// Any decision of the protocol goes out as it is; an old CLI is told its gist, and never more than that.
+/// Any decision of the protocol goes out in the word that the CLI's version has for it, with all that the
+/// word carries: the two sets of words do not overlap.
 #[tokio::test(start_paused = true)]
 async fn any_decision() {
     let approval = json!({"kind": "write"});
-    let (approved, denied) = ("approved", "denied-interactively-by-user");
+    let at = |kind: &str| json!({"kind": kind, "approval": approval, "locationKey": "/workspace"});
+    let for_session = |kind: &str| json!({"kind": kind, "approval": approval});
+    let kind = |kind: &str| json!({ "kind": kind });
+    let reject = |feedback: &str| json!({"kind": "reject", "feedback": feedback});
+    let denied = |feedback: &str| json!({"kind": "denied-interactively-by-user", "feedback": feedback});
+    let could_not_ask = kind("denied-no-approval-rule-and-could-not-request-from-user");
+    let approved = kind("approved");
+    let rules = json!({
+        "kind": "denied-by-rules",
+        "rules": [{"kind": "shell", "argument": "git push"}, {"kind": "write", "argument": null}],
+    });
+    let excluded =
+        json!({"kind": "denied-by-content-exclusion-policy", "path": "/a/b", "message": "not this file"});
+    let by_hook =
+        json!({"kind": "denied-by-permission-request-hook", "message": "no \"luck\"", "interrupt": true});
+    let future = json!({"kind": "of the future", "because": [1], "feedback": "no"});
+    let permanently = json!({"kind": "approve-permanently", "domain": "example.com"});
+    let reading = json!({"kind": "approve-read-only-for-session", "directories": ["/a"]});
+    let cancelled = json!({"kind": "cancelled", "reason": "late"});
+    // The decision, what a new CLI reads, and what an old one reads.
     let cases = [
-        (
-            json!({"kind": "approve-for-location", "approval": approval, "locationKey": "/workspace"}),
-            approved,
-        ),
-        (json!({"kind": "approve-permanently", "domain": "example.com"}), approved),
-        (json!({"kind": "reject", "feedback": "no"}), denied),
-        (json!({"kind": "user-not-available"}), denied),
-        (json!({"kind": "cancelled", "reason": "late"}), denied),
-        (json!({"kind": "of the future", "because": [1]}), denied),
+        (kind("approve-once"), kind("approve-once"), approved.clone()),
+        (approved.clone(), kind("approve-once"), approved.clone()),
+        (for_session("approve-for-session"), for_session("approve-for-session"), approved.clone()),
+        (for_session("approved-for-session"), for_session("approve-for-session"), approved.clone()),
+        (at("approve-for-location"), at("approve-for-location"), approved.clone()),
+        (at("approved-for-location"), at("approve-for-location"), approved.clone()),
+        (permanently.clone(), permanently, approved.clone()),
+        (reading.clone(), reading, approved),
+        (reject("no"), reject("no"), denied("no")),
+        (kind("reject"), kind("reject"), kind("denied-interactively-by-user")),
+        (denied("no"), reject("no"), denied("no")),
+        (kind("user-not-available"), kind("user-not-available"), could_not_ask.clone()),
+        (could_not_ask.clone(), kind("user-not-available"), could_not_ask.clone()),
+        (cancelled.clone(), cancelled, could_not_ask),
+        (rules.clone(), reject("denied by the rules shell(git push), write"), rules),
+        (excluded.clone(), reject("not this file"), excluded),
+        (by_hook, reject("no \"luck\""), denied("no \"luck\"")),
+        (future.clone(), future, denied("no")),
+        // An approval that is in no schema is one to a newer CLI only.
+        (kind("approve-nonsense"), kind("approve-nonsense"), kind("denied-interactively-by-user")),
     ];
-    for (decision, old) in cases {
-        let exact = || from_json::<PermissionDecision>(&decision.to_string()).expect("a decision");
-        let (new_exact, old_exact) = (exact(), exact());
-        let answer = decided(NEW, url(), move |_| new_exact.clone().into()).await;
-        assert_eq!(answer, json!({ "result": decision }));
-        let answer = decided(OLD, url(), move |_| old_exact.clone().into()).await;
-        assert_eq!(answer["result"]["kind"], old, "{decision}");
+    for (decision, new, old) in cases {
+        for (version, expected) in [(NEW, &new), ("1.0.35", &new), ("1.0.34", &old), (OLD, &old)] {
+            let exact = from_json::<PermissionDecision>(&decision.to_string()).expect("a decision");
+            let answer = decided(version, url(), move |_| exact.clone().into()).await;
+            assert_eq!(answer, json!({ "result": expected }), "{decision} on {version}");
+        }
     }
 }

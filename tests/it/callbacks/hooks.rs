@@ -41,6 +41,9 @@ fn after_tool() -> Value {
     input(json!({"toolName": "bash", "toolArgs": {}, "toolResult": result}))
 }
 
+/// What the model reads of a hook that failed, whatever the reason.
+const FAILED: &str = "the hook that decides on it failed";
+
 /// A refusal in the words of `preToolUse`.
 fn denied(reason: &str) -> RawAnswer {
     Ok(json!({"output": {"permissionDecision": "deny", "permissionDecisionReason": reason}}))
@@ -65,15 +68,15 @@ async fn pre_tool_use_fails_closed() {
     assert_eq!(rig.fake.received_raw("session.create").await["hooks"], true);
     let allowed = json!({"permissionDecision": "allow", "modifiedArgs": {"was": {"command": "ls"}}});
     assert_eq!(rig.invoke("preToolUse", before_tool()).await, Ok(json!({"output": allowed})));
-    for (does, reason) in FAILURES {
+    for (does, _) in FAILURES {
         let rig = with(PRE_TOOL, does).await;
-        let refused = denied(&format!("the hook failed: {reason}"));
+        let refused = denied(FAILED);
         assert_eq!(rig.invoke("preToolUse", before_tool()).await, refused, "{does:?}");
         assert_alive(&rig.client).await;
     }
-    let refused = denied("the hook failed: at $.toolName: expected a string, found 5");
+    let refused = denied(FAILED);
     assert_eq!(rig.invoke("preToolUse", input(json!({"toolName": 5, "toolArgs": {}}))).await, refused);
-    let refused = denied("the hook failed: at $: expected an object, found null");
+    let refused = denied(FAILED);
     assert_eq!(rig.invoke("preToolUse", Value::Null).await, refused);
     assert_eq!(rig.ask("hooks.invoke", json!({"hookType": "preToolUse"})).await, refused);
 }
@@ -94,7 +97,7 @@ async fn an_output_that_is_too_deep() {
         let reason = answer["output"]["permissionDecisionReason"].as_str().expect("a reason").to_owned();
         assert_eq!(answer["output"]["permissionDecision"], "deny", "{levels}");
         assert_eq!(reason == "not now", fits, "{levels}: {reason}");
-        assert!(fits || reason.contains("120 levels"), "{reason}");
+        assert!(fits || reason == FAILED, "{reason}");
     }
 }
 
@@ -106,7 +109,7 @@ async fn one_handler_for_all() {
         session.handle::<HooksInvoke, _, _>(fail)
     };
     let rig = Rig::with(|session| all(PRE_TOOL(session.approve_all(), Does::Work))).await;
-    assert_eq!(rig.invoke("preToolUse", before_tool()).await, denied("the hook failed: no idea"));
+    assert_eq!(rig.invoke("preToolUse", before_tool()).await, denied(FAILED));
     assert_eq!(rig.invoke("postToolUse", after_tool()).await, Err(error(-1, "no idea")));
     let rig = Rig::with(|session| PRE_TOOL(all(session.approve_all()), Does::Work)).await;
     let answer = rig.invoke("preToolUse", before_tool()).await.expect("an answer");
@@ -127,11 +130,11 @@ async fn permission_request_fails_closed() {
         rig.invoke("permissionRequest", asked.clone()).await,
         Ok(json!({"output": {"message": "fine"}}))
     );
-    let unreadable = denied_permission("the hook failed: at $.cwd: expected a string, found null");
+    let unreadable = denied_permission(FAILED);
     assert_eq!(rig.invoke("permissionRequest", input(json!({"cwd": null}))).await, unreadable);
-    for (does, reason) in FAILURES {
+    for (does, _) in FAILURES {
         let rig = with(configure, does).await;
-        let refused = denied_permission(&format!("the hook failed: {reason}"));
+        let refused = denied_permission(FAILED);
         assert_eq!(rig.invoke("permissionRequest", asked.clone()).await, refused, "{does:?}");
     }
 }
@@ -208,9 +211,8 @@ async fn other_hooks() {
 async fn other_hooks_that_fail() {
     for (does, reason) in FAILURES {
         let rig = with(OTHER, does).await;
-        let failed = format!("the hook failed: {reason}");
-        assert_eq!(rig.invoke("preToolUse", before_tool()).await, denied(&failed), "{does:?}");
-        assert_eq!(rig.invoke("permissionRequest", input(json!({}))).await, denied_permission(&failed));
+        assert_eq!(rig.invoke("preToolUse", before_tool()).await, denied(FAILED), "{does:?}");
+        assert_eq!(rig.invoke("permissionRequest", input(json!({}))).await, denied_permission(FAILED));
         assert_eq!(rig.invoke("of the future", json!({})).await, internal(reason));
     }
 }

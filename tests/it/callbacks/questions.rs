@@ -7,10 +7,10 @@ use copilot_session::types::{
 };
 use serde_json::{Value, json};
 
-use super::{Does, Request, internal, invalid};
+use super::{Does, Request, internal};
 use crate::rig::Rig;
 
-/// A question to the user. The model learns of a failure, as there is no answer that is none.
+/// A question to the user. The model learns that there is no answer, and nothing else.
 #[tokio::test(start_paused = true)]
 async fn user_input() {
     let request = Request {
@@ -19,8 +19,8 @@ async fn user_input() {
         broken: json!({"question": 5}),
         handle: |session: SessionBuilder, does: Does| session.on_user_input(move |_, _| does.then("red")),
     };
-    let unreadable = "at $.question: expected a string, found 5";
-    request.check(json!({"answer": "red", "wasFreeform": false}), internal, invalid(unreadable)).await;
+    let failed = |_: &str| internal("the user gave no answer");
+    request.check(json!({"answer": "red", "wasFreeform": false}), failed, failed("")).await;
 }
 
 /// What the user is asked with these choices is answered with this.
@@ -73,10 +73,10 @@ async fn exit_plan_mode() {
             })
         },
     };
-    let refused = |reason: &str| Ok(json!({"approved": false, "feedback": reason}));
+    let refused = |_: &str| Ok(json!({"approved": false, "feedback": "nobody could decide on the plan"}));
     let approved =
         json!({"approved": true, "selectedAction": "interactive", "feedback": "Build it, one of 3"});
-    request.check(approved, refused, refused("at $.actions: expected an array, found a string")).await;
+    request.check(approved, refused, refused("")).await;
 }
 
 /// A switch of the model at a rate limit. Without a decision there is none.

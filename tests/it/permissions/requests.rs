@@ -64,6 +64,18 @@ async fn each_kind() {
             "write /workspace/a.txt",
         ),
         (
+            json!({
+                "kind": "write", "toolCallId": "1", "intention": "Move file", "fileName": "/workspace/b.txt",
+                "diff": "", "canOfferSessionApproval": true,
+                "fileEdits": [{
+                    "before": {"path": "/workspace/a.txt", "content": "a"},
+                    "after": {"path": "/workspace/b.txt", "content": "a"},
+                }],
+            }),
+            false,
+            "write /workspace/b.txt, moved from /workspace/a.txt",
+        ),
+        (
             json!({"kind": "read", "toolCallId": "1", "intention": "Read", "path": "/etc/hosts"}),
             true,
             "read /etc/hosts",
@@ -125,6 +137,42 @@ async fn a_new_kind() {
         let told = told.recv().await.expect("the handler was asked");
         assert!(!told.read_only, "{request}");
         assert!(told.summary.contains(&request["kind"].to_string()), "{request}: {}", told.summary);
+    }
+}
+
+/// Nothing in a summary can make it look like another one: what moves the cursor, turns the text around or
+/// cannot be seen is escaped, and no backtick ends the command.
+#[tokio::test(start_paused = true)]
+async fn summaries_deceive_nobody() {
+    let (rig, mut told) = telling().await;
+    let odd = "a\r\u{1b}[2K\u{9b}8m\u{202e}\u{200b}\u{2028}\u{7f}\n`b`";
+    let shown = r"a\r\u{1b}[2K\u{9b}8m\u{202e}\u{200b}\u{2028}\u{7f}\n`b`";
+    let requests = [
+        (shell(odd), format!("run `{}`", shown.replace('`', r"\u{60}"))),
+        (
+            json!({"kind": "write", "intention": "", "fileName": odd, "diff": "", "canOfferSessionApproval": true}),
+            format!("write {shown}"),
+        ),
+        (json!({"kind": "read", "intention": "", "path": odd}), format!("read {shown}")),
+        (json!({"kind": "url", "intention": "", "url": odd}), format!("fetch {shown}")),
+        (
+            json!({"kind": "mcp", "serverName": odd, "toolName": odd, "toolTitle": odd, "readOnly": true}),
+            format!("call {shown} of MCP server {shown}"),
+        ),
+        (json!({"kind": "custom-tool", "toolName": odd, "toolDescription": odd}), format!("call {shown}")),
+        (json!({"kind": "hook", "toolName": odd}), format!("call {shown}, as a hook asks")),
+        (
+            json!({
+                "kind": "workflow", "operation": "run", "name": odd, "description": "", "phases": [], "approvalKey": "k",
+                "canPersistApproval": false,
+            }),
+            format!("run the workflow {shown}"),
+        ),
+        (json!({"kind": "\u{202e}new"}), r#"do something new: "\u{202e}new""#.to_owned()),
+    ];
+    for (request, summary) in requests {
+        rig.decision(request).await;
+        assert_eq!(told.recv().await.expect("the handler was asked").summary, summary);
     }
 }
 

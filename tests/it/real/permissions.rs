@@ -151,7 +151,8 @@ async fn a_panicking_handler_refuses() {
         new.on_permission(async |_, _| -> Decision { panic!("no idea (this panic belongs to the test)") })
     };
     let read = run(&["touch file"], allow, |rig| assert!(!rig.work().join("file").exists(), "it ran")).await;
-    assert!(read[0].contains("the permission handler failed"), "{read:?}");
+    assert!(read[0].contains("could not request permission"), "{read:?}");
+    assert!(!read[0].contains("panic") && !read[0].contains("no idea"), "{read:?}");
 }
 
 /// `approve_all` lets everything through.
@@ -167,7 +168,7 @@ async fn approve_all_approves() {
 /// `deny_all` lets neither the shell nor a tool of ours run, and the model reads so.
 #[tokio::test]
 async fn deny_all_denies() {
-    const REASON: &str = "this session allows nothing that needs leave";
+    const REASON: &str = "this session allows nothing that needs permission";
     let both = shell("touch file").then_tool_call("ours", json!({}));
     let rig = Rig::start(Script::replies([both, Reply::text("Done.")])).await;
     let called = Arc::new(Mutex::new(false));

@@ -1,0 +1,331 @@
+//! Where a request reaches, and the policy that reads within a folder, on a file system made for it.
+
+use std::fs;
+use std::path::Path;
+
+use copilot_session::testing::FakeCli;
+use copilot_session::{Policy, SessionBuilder};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::rig::Rig;
+
+/// A folder `work` with files that may be read and files that may not, and a file outside of it.
+fn files() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let work = folder.path().join("work");
+    for file in [
+        "work/notes.txt",
+        "work/src/main.rs",
+        "work/src/deep/lib.rs",
+        "work/.env",
+        "work/.git/config",
+        "work/.ssh/id_rsa",
+        "work/keys/server.PEM",
+        "work/keys/id_rsa",
+        "work/keys/credentials.json",
+        "outside.txt",
+        "workshop/a.txt",
+    ] {
+        let file = folder.path().join(file);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        fs::write(file, "text").expect("a file");
+    }
+    #[cfg(unix)]
+    for (link, target) in [
+        ("in.txt", "notes.txt"),
+        ("innocent.txt", ".env"),
+        ("out.txt", "../outside.txt"),
+        ("out", ".."),
+        ("up", "src/deep"),
+        ("nowhere", "../not-there"),
+        ("loop", "loop"),
+        ("proc", "/proc/self"),
+    ] {
+        std::os::unix::fs::symlink(target, work.join(link)).expect("a link");
+    }
+    folder
+}
+
+fn read(path: &str) -> Value {
+    json!({"kind": "read", "toolCallId": "1", "intention": format!("Read file: {path}"), "path": path})
+}
+
+fn write(path: &str) -> Value {
+    json!({
+        "kind": "write", "toolCallId": "1", "intention": "Create file", "fileName": path, "canOfferSessionApproval": true,
+        "diff": format!("\ndiff --git a{path} b{path}\n--- a{path}\n+++ b{path}\n@@ -1,0 +1,1 @@\n+a\n"),
+    })
+}
+
+/// A session in this folder that approves what is within it.
+async fn within(folder: &Path) -> Rig {
+    let folder = folder.to_path_buf();
+    let directory = folder.display().to_string();
+    let configure = |session: SessionBuilder| {
+        session.working_directory(directory).on_permission(move |request, _| {
+            let within = request.is_within(&folder);
+            async move {
+                match within {
+                    true => copilot_session::Decision::approve(),
+                    false => copilot_session::Decision::deny("elsewhere"),
+                }
+            }
+        })
+    };
+    Rig::with(configure).await
+}
+
+impl Rig {
+    async fn approves(&self, request: Value) -> bool {
+        self.decision(request).await["kind"] == "approve-once"
+    }
+}
+
+/// A path is within a folder by where it leads.
+#[tokio::test(start_paused = true)]
+async fn within_a_folder() {
+    let files = files();
+    let work = files.path().join("work").display().to_string();
+    let rig = within(&files.path().join("work")).await;
+    let inside = [
+        "",
+        "/",
+        "/notes.txt",
+        "/./src//main.rs",
+        "/src/../notes.txt",
+        "/../work/notes.txt",
+        "/new.txt",
+        "/new/deep/file.txt",
+        "/.env",
+        "/in.txt",
+        "/up/lib.rs",
+        "/up/new.rs",
+    ];
+    let outside = [
+        "/..",
+        "/../outside.txt",
+        "/../workshop/a.txt",
+        "shop/a.txt",
+        "/out.txt",
+        "/out/outside.txt",
+        "/out/new.txt",
+        "/up/../../../outside.txt",
+        "/nowhere",
+        "/nowhere/new.txt",
+        "/loop",
+        "/proc/environ",
+        "/src/main.rs/x",
+        "/new/../../outside.txt",
+        "\\..\\outside.txt",
+        "/src\\..\\..\\outside.txt",
+    ];
+    for path in inside {
+        assert!(rig.approves(read(&format!("{work}{path}"))).await, "{path}");
+        assert!(rig.approves(write(&format!("{work}{path}"))).await, "{path}");
+    }
+    for path in outside {
+        assert!(!rig.approves(read(&format!("{work}{path}"))).await, "{path}");
+        assert!(!rig.approves(write(&format!("{work}{path}"))).await, "{path}");
+    }
+    // A `..` after a link leads elsewhere for the system than in the text, and only one of the two is inside.
+    for path in ["/out/../notes.txt", "/up/../../notes.txt"] {
+        assert!(!rig.approves(read(&format!("{work}{path}"))).await, "{path}");
+    }
+    for elsewhere in
+        ["/", "/etc/passwd", "/proc/self/environ", "C:\\Windows", "\\\\?\\C:\\x", "\\\\server\\share\\x", ""]
+    {
+        assert!(!rig.approves(read(elsewhere)).await, "{elsewhere}");
+    }
+    // Of this session's folder, which was configured.
+    for (path, is_inside) in [
+        ("notes.txt", true),
+        ("./new", true),
+        ("..", false),
+        ("../outside.txt", false),
+        ("~/x", false),
+        ("file:///etc/passwd", false),
+    ] {
+        assert_eq!(rig.approves(read(path)).await, is_inside, "{path}");
+    }
+}
+
+/// What the CLI says of the file itself counts too, and what is not one file is within no folder.
+#[tokio::test(start_paused = true)]
+async fn other_names_of_the_file() {
+    let files = files();
+    let work = files.path().join("work");
+    let rig = within(&work).await;
+    let path = work.join("notes.txt").display().to_string();
+    let mut request = read(&path);
+    request["resolvedPath"] = json!(path);
+    assert!(rig.approves(request.clone()).await);
+    request["resolvedPath"] = "/etc/passwd".into();
+    assert!(!rig.approves(request).await);
+    // A file that is moved, as CLI 1.0.102 asks for it, and without the part that came later.
+    let mut moved = write(&path);
+    let other = files.path().join("outside.txt");
+    for edits in [
+        json!(null),
+        json!([{"before": {"path": other, "content": ""}, "after": {"path": path, "content": ""}}]),
+    ] {
+        moved["diff"] = format!("\ndiff --git a{} b{path}\n--- a{0}\n+++ b{path}\n", other.display()).into();
+        moved["fileEdits"] = edits;
+        assert!(!rig.approves(moved.clone()).await, "it comes from elsewhere: {moved}");
+    }
+    let other = work.join("src/main.rs").display().to_string();
+    moved["diff"] = format!("\ndiff --git a{other} b{path}\n--- a{other}\n+++ b{path}\n").into();
+    moved["fileEdits"][0]["before"]["path"] = other.into();
+    assert!(rig.approves(moved).await, "it comes from within");
+    let mut line = super::shell("cat notes.txt");
+    line["possiblePaths"] = json!([path]);
+    assert!(!rig.approves(line).await, "a shell line may reach anything");
+    assert!(!rig.approves(json!({"kind": "url", "intention": "", "url": format!("file://{path}")})).await);
+}
+
+/// The working directory is what the CLI last told. A relative path is within no folder while nobody knows.
+#[tokio::test(start_paused = true)]
+async fn relative_paths() {
+    let files = files();
+    let work = files.path().join("work");
+    let folder = work.clone();
+    let configure = |session: SessionBuilder| {
+        session.on_permission(move |request, _| {
+            let within = request.is_within(&folder);
+            async move {
+                if within {
+                    copilot_session::Decision::approve()
+                } else {
+                    copilot_session::Decision::deny("no")
+                }
+            }
+        })
+    };
+    let rig = Rig::on(FakeCli::start(), configure).await;
+    let moved = |kind: &str, data: Value| json!({"type": kind, "data": data});
+    let tell = |event: Value| rig.emit(event);
+    assert!(!rig.approves(read("notes.txt")).await);
+    tell(moved("session.context_changed", json!({"cwd": work})));
+    assert!(rig.approves(read("notes.txt")).await);
+    assert!(rig.approves(read("src/main.rs")).await);
+    tell(moved("session.context_changed", json!({"cwd": files.path()})));
+    assert!(!rig.approves(read("notes.txt")).await);
+    assert!(rig.approves(read("work/notes.txt")).await);
+    tell(moved("session.resume", json!({"context": {"cwd": work}})));
+    assert!(rig.approves(read("notes.txt")).await);
+    tell(moved("session.context_changed", json!({"cwd": "work"})));
+    assert!(!rig.approves(read("notes.txt")).await, "nobody knows where that is");
+}
+
+/// The policy allows reading what holds no keys, and the tools and lines that it names.
+#[tokio::test(start_paused = true)]
+async fn the_policy_that_reads() {
+    let files = files();
+    let work = files.path().join("work");
+    let policy = Policy::read_within(&work).allow_tool("lookup").allow_command("git status");
+    let directory = work.display().to_string();
+    let rig = Rig::with(|session| session.working_directory(directory).policy(policy)).await;
+    assert_eq!(rig.fake.received_raw("session.create").await["enableScriptSafety"], false);
+    for path in ["notes.txt", "src/main.rs", "in.txt", "up/lib.rs", "not-there.txt"] {
+        assert!(rig.approves(read(path)).await, "{path}");
+        assert!(rig.approves(read(&work.join(path).display().to_string())).await, "{path}");
+    }
+    for path in [
+        ".env",
+        "./src/../.env",
+        ".ENV",
+        "innocent.txt",
+        ".git/config",
+        ".ssh/id_rsa",
+        "keys/server.PEM",
+        "keys/ID_RSA",
+        "keys/credentials.json",
+        "proc/environ",
+        "out.txt",
+        "../outside.txt",
+        "/proc/self/environ",
+        "/dev/null",
+        ".env.",
+        ".env::$DATA",
+        "keys/server.pem.",
+        "keys/server.pem::$DATA",
+        "not-there/.aws/credentials",
+    ] {
+        assert!(!rig.approves(read(path)).await, "{path}");
+        assert!(!rig.approves(read(&work.join(path).display().to_string())).await, "{path}");
+    }
+    let mut bypass = read("notes.txt");
+    bypass["requestSandboxBypass"] = true.into();
+    let mut managed = super::shell("git status");
+    managed["managedApprovalRequired"] = true.into();
+    let tool = |name: &str| json!({"kind": "custom-tool", "toolName": name, "toolDescription": ""});
+    for refused in [
+        write("notes.txt"),
+        bypass,
+        managed,
+        tool("other"),
+        tool("Lookup"),
+        super::shell("git status "),
+        super::shell("git status; touch x"),
+        super::shell("git status\n"),
+        super::shell("git"),
+        json!({"kind": "url", "intention": "", "url": "http://x/"}),
+        json!({"kind": "mcp", "serverName": "toy", "toolName": "lookup", "toolTitle": "", "readOnly": true}),
+        json!({"kind": "hook", "toolName": "lookup"}),
+        json!({"kind": "memory", "fact": "x"}),
+        json!({"kind": "of the future", "path": "notes.txt"}),
+    ] {
+        assert!(!rig.approves(refused.clone()).await, "{refused}");
+    }
+    assert!(rig.approves(tool("lookup")).await);
+    assert!(rig.approves(super::shell("git status")).await);
+}
+
+/// Names in a folder may be seen; a search opens all files in it, so that there must be none with keys.
+#[tokio::test(start_paused = true)]
+async fn the_policy_and_folders() {
+    let files = files();
+    let work = files.path().join("work");
+    let rig = Rig::with(|session| session.policy(Policy::read_within(&work))).await;
+    let asked = |does: &str, path: &str| {
+        let path = work.join(path).display().to_string();
+        json!({"kind": "read", "toolCallId": "1", "intention": format!("{does}: {path}"), "path": path})
+    };
+    for (path, searched, listed) in [
+        ("", false, true),
+        ("src", true, true),
+        ("src/deep", true, true),
+        ("keys", false, true),
+        (".git", false, false),
+        ("..", false, false),
+        ("out", false, false),
+    ] {
+        assert_eq!(rig.approves(asked("Search in directory", path)).await, searched, "{path}");
+        assert_eq!(rig.approves(asked("Of the future", path)).await, searched, "{path}");
+        assert_eq!(rig.approves(asked("List directory", path)).await, listed, "{path}");
+        let names = "Search for files matching pattern in";
+        assert_eq!(rig.approves(asked(names, path)).await, listed, "{path}");
+    }
+    fs::write(work.join("src/deep/token.key"), "key").expect("a file");
+    assert!(!rig.approves(asked("Search in directory", "src")).await);
+    let many = work.join("many");
+    fs::create_dir(&many).expect("a folder");
+    for number in 0..=10_000 {
+        fs::write(many.join(number.to_string()), "").expect("a file");
+    }
+    assert!(!rig.approves(asked("Search in directory", "many")).await, "nobody looks at so many");
+}
+
+/// A policy on a folder that is not there, or of the system, allows nothing.
+#[tokio::test(start_paused = true)]
+async fn the_policy_on_other_folders() {
+    for (folder, path) in [
+        ("/not/there", "/not/there/a"),
+        ("/proc", "/proc/version"),
+        ("/dev", "/dev/null"),
+        ("/", "/proc/version"),
+    ] {
+        let rig = Rig::with(|session| session.policy(Policy::read_within(folder))).await;
+        assert!(!rig.approves(read(path)).await, "{path}");
+    }
+}

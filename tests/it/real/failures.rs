@@ -1,0 +1,90 @@
+//! What fails on our side stays on our side: no word of it reaches the model.
+
+use copilot_session::types::{
+    AgentStopHookInput, AgentStopHookOutput, ModeSetRequest, PostToolUseHookInput, PostToolUseHookOutput,
+    PreToolUseHookInput, PreToolUseHookOutput, SessionMode, SessionStartHookInput, SessionStartHookOutput,
+    UiExitPlanModeResponse, UserInputResult, UserPromptSubmittedHookInput, UserPromptSubmittedHookOutput,
+};
+use copilot_session::{Decision, SessionBuilder, Tool};
+use copilot_session_tests::model::{Reply, Script};
+use serde_json::{Value, json};
+
+use super::rig::{Rig, ask, soon};
+
+/// A text of the program's own, such as a connection string in an error.
+const INTERNAL: &str = "postgres://xyzzy";
+
+fn fails<T>() -> Result<T, String> {
+    Err(format!("no connection to {INTERNAL}"))
+}
+
+/// Tools that fail, and a call of each of the CLI's tools that asks a handler.
+fn configured(new: SessionBuilder) -> SessionBuilder {
+    let panics = Tool::new("panics", "Panics", async |_: Value, _| -> &str { panic!("{INTERNAL}") });
+    let panics = panics.declare(|tool| tool.skip_permission(true));
+    new.tool(panics)
+        .on_permission(async |_, _| fails::<Decision>())
+        .on_user_input(async |_, _| fails::<UserInputResult>())
+        .on_exit_plan_mode(async |_, _| fails::<UiExitPlanModeResponse>())
+        .hook(async |_: PostToolUseHookInput, _| fails::<PostToolUseHookOutput>())
+        .hook(async |_: UserPromptSubmittedHookInput, _| fails::<UserPromptSubmittedHookOutput>())
+        .hook(async |_: SessionStartHookInput, _| fails::<SessionStartHookOutput>())
+        .hook(async |_: AgentStopHookInput, _| fails::<AgentStopHookOutput>())
+        .transform_section("tone", async |_, _| fails::<String>())
+}
+
+fn calls() -> [Reply; 3] {
+    [
+        Reply::tool_call("bash", json!({"command": "touch RAN", "description": "A step"})),
+        Reply::tool_call("ask_user", json!({"question": "Which?"})),
+        Reply::tool_call("panics", json!({})),
+    ]
+}
+
+/// The model reads that something failed, in words that are always the same.
+#[tokio::test]
+async fn no_word_of_it_reaches_the_model() {
+    let rig = Rig::start(Script::replies(calls().into_iter().chain([Reply::text("Done.")]))).await;
+    let session = rig.session(configured).await;
+    assert_eq!(ask(&session, "Go.").await.expect("an answer").text(), "Done.");
+    let requests = rig.model.requests();
+    let results: Vec<String> = requests[3].tool_results().into_iter().map(|(_, text)| text).collect();
+    let expected = ["could not request permission", "unable to respond", "ended without a result"];
+    for (text, expected) in results.iter().zip(expected) {
+        assert!(text.contains(expected), "{text} has no {expected}");
+    }
+    assert_eq!(results.len(), expected.len());
+    for request in &requests {
+        assert!(!request.body().to_string().contains("xyzzy"), "{}", request.body());
+    }
+    assert!(!rig.work().join("RAN").exists());
+    rig.finish().await;
+}
+
+/// A hook before a tool that fails refuses, and says as little.
+#[tokio::test]
+async fn a_failed_hook_refuses() {
+    let call = Reply::tool_call("bash", json!({"command": "touch RAN", "description": "A step"}));
+    let rig = Rig::start(Script::replies([call, Reply::text("Done.")])).await;
+    let hook = async |_: PreToolUseHookInput, _| fails::<PreToolUseHookOutput>();
+    let session = rig.session(|new| new.approve_all().hook(hook)).await;
+    ask(&session, "Go.").await.expect("an answer");
+    let (_, read) = rig.model.requests()[1].tool_results().pop().expect("a result");
+    assert!(read.contains("the hook that decides on it failed") && !read.contains("xyzzy"), "{read}");
+    assert!(!rig.work().join("RAN").exists());
+    rig.finish().await;
+}
+
+/// Nor does one of a plan that nobody could decide on.
+#[tokio::test]
+async fn a_plan_that_nobody_decides_on() {
+    let plan = Reply::tool_call("exit_plan_mode", json!({"summary": "The plan"}));
+    let rig = Rig::start(Script::replies([plan, Reply::text("Done.")])).await;
+    let session = rig.session(configured).await;
+    let planning = ModeSetRequest::new(SessionMode::Plan);
+    soon("the mode", session.rpc().mode().set(&planning)).await.expect("plan mode");
+    ask(&session, "Go.").await.expect("an answer");
+    let (_, read) = rig.model.requests()[1].tool_results().pop().expect("a result");
+    assert!(read.contains("nobody could decide on the plan") && !read.contains("xyzzy"), "{read}");
+    rig.finish().await;
+}
