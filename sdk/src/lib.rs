@@ -38,6 +38,7 @@ mod rpc;
 mod running;
 mod session;
 mod session_builder;
+mod session_defaults;
 mod session_handlers;
 mod session_state;
 mod shell;
@@ -110,6 +111,17 @@ pub mod guide {}
 
 #[doc = include_str!("../docs/server.md")]
 pub mod server {}
+
+/// Policies to take or to change, of the example `policies`. `ask_user` asks a person.
+///
+/// ```rust
+/// # async fn ask_user(_: String) -> String { String::new() }
+/// # fn main() { assert!(!policies::ALL.is_empty()) }
+/// # mod policies {
+#[doc = include_str!("../examples/policies/policies.rs")]
+/// # }
+/// ```
+pub mod policies {}
 
 #[doc = include_str!("../docs/python.md")]
 pub mod python {}

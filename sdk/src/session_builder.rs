@@ -35,7 +35,7 @@ type Observer = Box<dyn FnMut(&SessionEvent) + Send>;
 
 /// The configuration and the handlers of a session; made by [`Client::session`](crate::Client::session).
 ///
-/// One of [`on_permission`](Self::on_permission), [`approve_all`](Self::approve_all) and
+/// One of [`policy`](Self::policy), [`on_permission`](Self::on_permission), [`approve_all`](Self::approve_all) and
 /// [`deny_all`](Self::deny_all) must be chosen.
 #[must_use = "a session is made by `create` or `resume`"]
 pub struct SessionBuilder {
@@ -158,8 +158,16 @@ impl SessionBuilder {
         }
         let continues = config.continue_pending_work == Some(true);
         let directory = config.working_directory.clone();
-        let opening =
-            Opening { client, id, tools, registered, observers, continues, leaves_auto_mode_switch, directory };
+        let opening = Opening {
+            client,
+            id,
+            tools,
+            registered,
+            observers,
+            continues,
+            leaves_auto_mode_switch,
+            directory,
+        };
         (opening, wire::to_json(&config))
     }
 }
@@ -224,7 +232,7 @@ impl Opening {
             self;
         let id = id?;
         if !registered.answers("permission.requested") {
-            let text = "say what the agent may do: on_permission, approve_all or deny_all";
+            let text = "say what the agent may do: policy, on_permission, approve_all or deny_all";
             return Err(Error::Invalid(text.to_owned()));
         }
         let tools = tool::by_name(tools)?;

@@ -1,6 +1,10 @@
 //! The docs keep what they promise.
 
 const GUIDE: &str = include_str!("../../sdk/docs/guide.md");
+const SERVER: &str = include_str!("../../sdk/docs/server.md");
+const README: &str = include_str!("../../README.md");
+/// The policies that the tests on the real CLI try ways around.
+const POLICIES: &str = include_str!("../../sdk/examples/policies/policies.rs");
 const PYTHON: &str = include_str!("../../sdk/docs/python.md");
 
 /// Each example of the guide is no longer than its heading says.
@@ -10,7 +14,7 @@ fn examples_are_short() {
     let mut count = 0;
     for section in sections {
         let (heading, rest) = section.split_once('\n').expect("a heading");
-        let limit = heading.split_once('(').and_then(|(_, limit)| limit.split_once(" lines)"));
+        let limit = heading.split_once('(').and_then(|(_, limit)| limit.split_once(" line"));
         let limit: usize = limit.and_then(|(limit, _)| limit.parse().ok()).expect("a number of lines");
         // The last, which needs no CLI, is run as a test.
         let fence =
@@ -42,4 +46,26 @@ fn the_table_names_tests() {
             );
         }
     }
+}
+
+/// Each line of an example that allows something is a line of a policy that is tested on the real CLI.
+#[test]
+fn policies_are_tested() {
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let tested = one_line(POLICIES);
+    let allows =
+        ["approve", "allow", "policy(", "on_permission(", "read_only", "is_within", "PreToolUseHookOutput::"];
+    let mut count = 0;
+    for docs in [GUIDE, SERVER, README] {
+        let blocks = docs.split("```").skip(1).step_by(2).filter(|block| block.starts_with("rust"));
+        for line in blocks.flat_map(str::lines) {
+            // A fake CLI, or a session that may do nothing.
+            let harmless = line.starts_with("# ") || line.contains("fake.") || line.contains("deny_all()");
+            if !harmless && allows.iter().any(|word| line.contains(word)) {
+                assert!(tested.contains(&one_line(line)), "no tested policy has the line {line}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 10, "{count} lines");
 }

@@ -1,6 +1,7 @@
 //! The SDK on the real CLI, with a scripted model.
 
 mod dialogs;
+mod failures;
 #[cfg(target_os = "linux")]
 mod forged;
 mod hooks;
@@ -14,6 +15,8 @@ mod logged_in;
 mod options;
 #[cfg(unix)]
 mod permissions;
+#[cfg(target_os = "linux")]
+mod policies;
 #[cfg(unix)]
 mod process;
 mod provided;
@@ -22,6 +25,8 @@ mod resume;
 mod rig;
 mod rpc;
 mod sections;
+#[cfg(unix)]
+mod server;
 mod session_calls;
 #[cfg(unix)]
 mod shell;

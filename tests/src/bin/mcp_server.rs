@@ -1,5 +1,6 @@
 //! An MCP server on standard input and output, whose tools ask the client: `ask` for a form to be filled
-//! in, `sample` for an answer of the model's. Each gives back what it was answered.
+//! in, `sample` for an answer of the model's. Each gives back what it was answered. `look` says that it only
+//! reads, and gives an answer of its own.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
@@ -33,7 +34,10 @@ fn answer(message: &Value, waiting: &mut BTreeMap<String, Value>) -> Option<Valu
             "capabilities": { "tools": {} },
             "serverInfo": { "name": "asking", "version": "1" },
         }),
-        "tools/list" => json!({ "tools": [tool("ask"), tool("sample")] }),
+        "tools/list" => json!({ "tools": [tool("ask"), tool("sample"), tool("look")] }),
+        "tools/call" if message["params"]["name"] == "look" => {
+            json!({ "content": [{ "type": "text", "text": "looked" }] })
+        }
         "tools/call" => return Some(question(&message["params"], id, waiting)),
         _ => json!({}),
     };
@@ -42,7 +46,10 @@ fn answer(message: &Value, waiting: &mut BTreeMap<String, Value>) -> Option<Valu
 
 fn tool(name: &str) -> Value {
     let schema = json!({ "type": "object", "properties": { "about": { "type": "string" } } });
-    json!({ "name": name, "title": format!("The tool {name}"), "description": "Asks", "inputSchema": schema })
+    json!({
+        "name": name, "title": format!("The tool {name}"), "description": "Asks", "inputSchema": schema,
+        "annotations": { "readOnlyHint": name == "look" },
+    })
 }
 
 /// The question that a call of a tool puts to the client.

@@ -1,0 +1,28 @@
+//! Runs a prompt under one of the policies in `policies.rs`:
+//! `cargo run --example policies -- read_one_folder "What is in this folder?"`
+
+mod policies;
+
+use copilot_session::Client;
+
+/// Asks on the terminal, on a thread that may wait for the answer.
+async fn ask_user(question: String) -> String {
+    let ask = move || {
+        println!("May the agent {question}? (yes, always, no)");
+        std::io::stdin().lines().next()?.ok()
+    };
+    tokio::task::spawn_blocking(ask).await.ok().flatten().unwrap_or_default()
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (name, prompt) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
+    let policy = policies::ALL.iter().find(|(known, _)| *known == name);
+    let (_, configure) = policy.ok_or("no policy of this name")?;
+    let client = Client::start().await?;
+    let session = configure(client.session(), &std::env::current_dir()?).create().await?;
+    println!("{}", session.send_and_wait(prompt).await?.text());
+    client.stop().await?;
+    Ok(())
+}
