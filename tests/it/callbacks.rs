@@ -130,7 +130,7 @@ impl Request {
         let rig = Rig::start().await;
         // One to which an error would be as good as a yes is a no, whoever was to answer it.
         let unhandled = format!("Unhandled method {}", self.method);
-        let unhandled = fails(&unhandled).or_else(|_| Err(error(-32601, &unhandled)));
+        let unhandled = fails(&unhandled).map_err(|_| error(-32601, &unhandled));
         assert_eq!(rig.ask(self.method, self.params.clone()).await, unhandled);
         assert_eq!(rig.ask(self.method, self.broken.clone()).await, unhandled);
     }

@@ -1,5 +1,7 @@
 //! The docs keep what they promise.
 
+use std::path::PathBuf;
+
 const GUIDE: &str = include_str!("../../sdk/docs/guide.md");
 const SERVER: &str = include_str!("../../sdk/docs/server.md");
 const README: &str = include_str!("../../README.md");
@@ -56,11 +58,11 @@ fn policies_are_tested() {
     let allows =
         ["approve", "allow", "policy(", "on_permission(", "read_only", "is_within", "PreToolUseHookOutput::"];
     let mut count = 0;
-    for docs in [GUIDE, SERVER, README] {
-        let blocks = docs.split("```").skip(1).step_by(2).filter(|block| block.starts_with("rust"));
-        for line in blocks.flat_map(str::lines) {
-            // A fake CLI, or a session that may do nothing.
-            let harmless = line.starts_with("# ") || line.contains("fake.") || line.contains("deny_all()");
+    for docs in [GUIDE, SERVER, README].map(str::to_owned).into_iter().chain(docs_of_the_source()) {
+        let examples = docs.split("```").skip(1).step_by(2);
+        // With a fake CLI nothing runs.
+        for line in examples.filter(|example| !example.contains("FakeCli")).flat_map(str::lines) {
+            let harmless = line.starts_with("# ") || line.contains("deny_all()");
             if !harmless && allows.iter().any(|word| line.contains(word)) {
                 assert!(tested.contains(&one_line(line)), "no tested policy has the line {line}");
                 count += 1;
@@ -68,4 +70,26 @@ fn policies_are_tested() {
         }
     }
     assert!(count >= 10, "{count} lines");
+}
+
+/// The docs in each source file that is not generated.
+fn docs_of_the_source() -> Vec<String> {
+    let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/src"))];
+    let mut docs = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().expect("the source is there") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() && !path.ends_with("generated") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let source = std::fs::read_to_string(path).expect("a source file is text");
+                let lines = source.lines().map(str::trim_start);
+                let lines = lines.filter_map(|line| line.strip_prefix("///").or(line.strip_prefix("//!")));
+                let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line));
+                docs.push(lines.collect::<Vec<_>>().join("\n"));
+            }
+        }
+    }
+    assert!(docs.len() > 50, "{} files", docs.len());
+    docs
 }

@@ -202,7 +202,9 @@ async fn unhandled() {
     for (method, sample) in all() {
         let unknown = format!("Unhandled method {}", method.name);
         let unknown = match method.name {
-            "exitPlanMode.request" => Ok(json!({"approved": false, "feedback": unknown})),
+            "exitPlanMode.request" => {
+                Ok(json!({"approved": false, "feedback": "nobody could decide on the plan"}))
+            }
             "autoModeSwitch.request" => Ok(json!({"response": "no"})),
             _ => Err(error(-32601, &unknown)),
         };
