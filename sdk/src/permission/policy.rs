@@ -121,12 +121,14 @@ fn is_name_of_keys(name: &str) -> bool {
         "env", "pem", "key", "keys", "ppk", "p8", "p12", "pfx", "pkcs12", "jks", "keystore", "kdb", "kdbx",
         "gpg", "pgp", "asc", "ovpn", "tfstate", "tfvars",
     ];
+    if name.starts_with('.') {
+        return true;
+    }
     // As file systems that ignore case compare names: a long s is an s. A stream and a dot at the end are
     // no part of a name on Windows.
     let name: String = name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect();
     let name = name.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ', '~']);
-    name.starts_with('.')
-        || STARTS.iter().any(|start| name.starts_with(start))
+    STARTS.iter().any(|start| name.starts_with(start))
         || name.contains("_credentials")
         || name.split('.').skip(1).any(|part| EXTENSIONS.contains(&part.trim_end_matches('~')))
 }
