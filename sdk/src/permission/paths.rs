@@ -97,38 +97,34 @@ fn names(path: &str, separator: char) -> Vec<&str> {
 /// Splits a path of Windows, with backslashes only, into `C:\` or `\\server\share\` and the rest. None for
 /// what is relative, and for devices (`\\.\`, and most of `\\?\`).
 fn split_root(path: &str) -> Option<(String, &str)> {
-    let drive = |path: &'_ str| {
-        let mut letters = path.chars();
-        let letter = letters.next().filter(char::is_ascii_alphabetic)?;
-        (letters.next() == Some(':') && letters.next() == Some('\\')).then_some(letter)
+    let Some(verbatim) = path.strip_prefix(r"\\?\") else {
+        return match path.strip_prefix(r"\\") {
+            Some(share) => split_share(share),
+            None => split_drive(path),
+        };
     };
-    let share = |path: &'_ str| -> Option<(String, usize)> {
-        let mut parts = path.splitn(3, '\\');
-        let (server, share) = (parts.next()?, parts.next()?);
-        let plain = !server.is_empty() && !share.is_empty() && is_plain_on_windows(share);
-        let root = format!(r"\\{server}\{share}\");
-        (plain && !server.contains(['?', ':'])).then_some((root, server.len() + share.len() + 1))
-    };
+    // Nothing is cleaned in such a path, so that a `..` in it is a name.
+    if has_parents(verbatim, true) {
+        return None;
+    }
+    match verbatim.strip_prefix(r"UNC\") {
+        Some(share) => split_share(share),
+        None => split_drive(verbatim),
+    }
+}
 
-    if let Some(verbatim) = path.strip_prefix(r"\\?\") {
-        // Nothing is cleaned in such a path, so that a `..` in it is a name.
-        if has_parents(verbatim, true) {
-            return None;
-        }
-        if let Some(rest) = verbatim.strip_prefix(r"UNC\") {
-            let (root, length) = share(rest)?;
-            return Some((root, &rest[length..]));
-        }
-        return drive(verbatim).map(|letter| (format!(r"{letter}:\"), &verbatim[3..]));
-    }
-    if let Some(rest) = path.strip_prefix(r"\\") {
-        if rest.starts_with('.') {
-            return None;
-        }
-        let (root, length) = share(rest)?;
-        return Some((root, &rest[length..]));
-    }
-    drive(path).map(|letter| (format!(r"{letter}:\"), &path[3..]))
+fn split_drive(path: &str) -> Option<(String, &str)> {
+    let (drive, rest) = path.split_once('\\')?;
+    let letter = drive.strip_suffix(':')?;
+    let is_drive = letter.len() == 1 && letter.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    is_drive.then(|| (format!(r"{drive}\"), rest))
+}
+
+fn split_share(path: &str) -> Option<(String, &str)> {
+    let (server, rest) = path.split_once('\\')?;
+    let (share, rest) = rest.split_once('\\').unwrap_or((rest, ""));
+    let is_share = [server, share].iter().all(|name| !name.is_empty() && is_plain_on_windows(name));
+    is_share.then(|| (format!(r"\\{server}\{share}\"), rest))
 }
 
 /// Whether a name means itself on Windows: no stream (`a:b`), no end that is cut off (`a.`), no device.
