@@ -196,7 +196,7 @@ async fn what_breaks_its_schema() {
         assert_eq!(others.await.expect("its end").exit_code(), Some(0));
         rig.fake.settle().await;
         assert_eq!(*shown.lock().expect("the list"), [broken.to_string().into()]);
-        watching.map(Subscription::unsubscribe);
+        watching.into_iter().for_each(Subscription::unsubscribe);
     }
     assert_alive(&rig.client).await;
 }
