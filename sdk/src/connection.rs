@@ -349,7 +349,7 @@ impl Connection {
     }
 
     /// Waits until the wire log is written, for a limited time.
-    pub async fn wire_log_written(&self) {
+    pub(crate) async fn wire_log_written(&self) {
         if let Some(log) = &self.wire_log {
             log.flush().await;
         }

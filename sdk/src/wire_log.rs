@@ -168,7 +168,7 @@ impl Log {
     }
 
     /// Waits until all that was noted is written, for [`FLUSH`] at most.
-    pub async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         let Some(written) = self.written() else { return };
         let wait = move || {
             // What is not written by now is waited for no more.
