@@ -170,7 +170,9 @@ impl Error {
                 write!(f, "the answer is not of the form that was asked for: {}", printable_lines(reason))
             }
             Self::SessionEnded => f.write_str("the session has ended"),
-            Self::Refused { method, reason } => write!(f, "{method} failed: {}", printable_lines(&redact::text(reason))),
+            Self::Refused { method, reason } => {
+                write!(f, "{method} failed: {}", printable_lines(&redact::text(reason)))
+            }
             Self::Unsupported(what) => write!(f, "{what}"),
             Self::Timeout { what, after, stdout, stderr } => {
                 write!(f, "{what} took longer than {after:?}")?;
