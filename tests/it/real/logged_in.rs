@@ -141,12 +141,11 @@ async fn every_login_can_be_read() {
         AuthInfo::Hmac(info) => ("hmac", info.hmac.is_some()),
         other => panic!("{other:?}"),
     };
-    let in_environment = |name: &'static str| move |new: ClientBuilder| new.env(name, GITHUB_TOKEN);
-    let ways: [(&str, Box<dyn FnOnce(ClientBuilder) -> ClientBuilder>); 4] = [
-        ("token", Box::new(|new| new.github_token_in_environment(GITHUB_TOKEN))),
-        ("env", Box::new(in_environment("COPILOT_GITHUB_TOKEN"))),
-        ("env", Box::new(in_environment("GH_TOKEN"))),
-        ("hmac", Box::new(in_environment("CAPI_HMAC_KEY"))),
+    let ways: [(&str, fn(ClientBuilder) -> ClientBuilder); 4] = [
+        ("token", |new| new.github_token_in_environment(GITHUB_TOKEN)),
+        ("env", |new| new.env("COPILOT_GITHUB_TOKEN", GITHUB_TOKEN)),
+        ("env", |new| new.env("GH_TOKEN", GITHUB_TOKEN)),
+        ("hmac", |new| new.env("CAPI_HMAC_KEY", GITHUB_TOKEN)),
     ];
     for (expected, login) in ways {
         let folder = tempfile::tempdir().expect("a folder");
