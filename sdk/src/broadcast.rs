@@ -82,7 +82,12 @@ impl Owed {
         };
         let (session, request_id) = (Arc::clone(session), id.into_owned());
         let (key, number) = (EventRequests::key(event.kind(), &request_id), running::number());
-        if !session.running().begin(&key, number) {
+        if !session.running().begin(&key, number, event) {
+            return None;
+        }
+        // Its handlers were ended before this one was known, so that nobody ends it.
+        if session.life().ended().is_some() {
+            session.running().end(&key);
             return None;
         }
         Some(Self { session, request_id, key, number, method, refusal, open: true })
@@ -94,7 +99,7 @@ impl Owed {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let (session, key, number) = (Arc::clone(&self.session), self.key.clone(), self.number);
-        let task = running::spawn(number, work(self));
+        let task = running::spawn(session.caller().connection().runtime(), number, work(self));
         session.running().set(&key, task);
     }
 
@@ -123,7 +128,7 @@ impl Owed {
         let answer = |fields: &str| {
             let comma = if fields.is_empty() { "" } else { "," };
             let params = format!(r#"{{"requestId":{}{comma}{fields}}}"#, quote(&self.request_id));
-            self.session.caller().notify_json(self.method, &params)
+            self.session.caller().answer_json(self.method, &params)
         };
         if let Err(error) = answer(fields) {
             tracing::warn!(method = self.method, %error, "an answer cannot be sent");

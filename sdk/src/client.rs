@@ -10,9 +10,10 @@ use crate::client_builder::ClientBuilder;
 use crate::connection::{Connection, Options};
 use crate::error::{Closed, Error};
 use crate::notices::Notices;
-use crate::process::{Process, ShutdownTimes, Watcher};
+use crate::process::{self, Process, ShutdownTimes, Watcher};
 use crate::rpc::{self, Caller};
 use crate::server_rpc::ServerRpc;
+use crate::session::Session;
 use crate::session_builder::SessionBuilder;
 use crate::session_state::SessionState;
 use crate::trace_context::TraceContext;
@@ -142,16 +143,19 @@ impl Client {
         if options.github_token.as_deref() == Some("") {
             return Err(Error::Invalid("an empty GitHub token is none".to_owned()));
         }
-        observers.into_iter().for_each(|observe| observe(&options.notices));
+        let runtime = process::runtime()?;
+        let notices = Notices::new(runtime.clone());
+        observers.into_iter().for_each(|observe| observe(&notices));
+        options.notices = Some(notices);
         options.wire_log = options.wire_log.map(|log| secrets.fold(log, WireLog::hide));
         let process = peer.process.as_ref().map(|process| process.watcher().clone());
-        let caller = Caller::new(Connection::open(from, to, options, process), None);
+        let caller = Caller::new(Connection::open(runtime, from, to, options, process), None);
         if let Some(process) = &peer.process {
             tokio::spawn(outlived(Arc::clone(caller.connection()), process.watcher().clone()));
         }
         let ended = EndOnDrop(Some(caller.connection()));
         let greet = greet(&caller, &greeting);
-        let greeted = rpc::within("the handshake with the CLI", limit, caller.connection().process(), greet);
+        let greeted = rpc::within("the handshake with the CLI", limit, caller.connection(), greet);
         let version = greeted.await.map_err(|error| caller.connection().explain(error))?;
         caller.connection().told_version(&version);
         check_login(caller.connection(), &version)?;
@@ -164,6 +168,12 @@ impl Client {
     /// A new session, to be configured and made.
     pub fn session(&self) -> SessionBuilder {
         SessionBuilder::new(Arc::clone(&self.0))
+    }
+
+    /// A handle of the session that is open on this client under this id. None for one that is still being
+    /// opened, that has ended, or whose last handle is gone, though its handlers may be at work.
+    pub fn open_session(&self, id: &str) -> Option<Session> {
+        self.0.connection().sessions().handle(id)
     }
 
     pub(crate) fn inner(&self) -> &ClientInner {
@@ -217,7 +227,7 @@ impl Client {
         let connection = self.0.connection();
         connection.spare_current_handler();
         let close = CloseOnDrop(connection);
-        let sessions = connection.sessions();
+        let sessions = connection.sessions().all();
         // All at once, so that a silent CLI costs the time of one.
         let method = self.version().leave();
         let leave = |session: &Arc<SessionState>| session.caller().call::<()>(method, &()).within(SHUTDOWN);
@@ -227,7 +237,7 @@ impl Client {
             drop(left.await);
         }
         for session in sessions {
-            connection.unregister(session.id());
+            connection.unregister(&session);
             session.end(Some(Closed::new(STOPPED)));
         }
         if let Some(process) = &self.0.peer.process {

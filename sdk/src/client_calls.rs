@@ -121,7 +121,10 @@ impl Client {
         const METHOD: &str = "session.delete";
         self.inner().connection().spare_current_handler();
         let params = SessionDeleteRequest::new(id);
-        done(METHOD, &self.inner().caller().call::<()>(METHOD, &params).json_in_time().await?)
+        done(METHOD, &self.inner().caller().call::<()>(METHOD, &params).json_in_time().await?)?;
+        // The CLI tells so itself, but not every version does.
+        self.inner().connection().end_session(id);
+        Ok(())
     }
 
     /// The session that the CLI's own terminal shows (`session.getForeground`); none where it has none.

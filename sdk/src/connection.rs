@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::dispatch::{self, Unreadable};
@@ -21,6 +22,7 @@ use crate::process::Watcher;
 use crate::rpc;
 use crate::running::Running;
 use crate::session_state::SessionState;
+use crate::sessions::Sessions;
 use crate::shell_routes::{self, ShellRoutes};
 use crate::tail::Tail;
 use crate::versions::{CliVersion, Feature};
@@ -44,9 +46,9 @@ pub(crate) struct Connection {
     /// which must never be lost or block the reader.
     outgoing: mpsc::UnboundedSender<Outgoing>,
     calls: Mutex<Calls>,
-    sessions: Mutex<HashMap<String, Arc<SessionState>>>,
-    /// Where the CLI's answers to goodbyes come, by session.
-    leaving: Mutex<HashMap<String, oneshot::Receiver<Reply>>>,
+    sessions: Sessions,
+    /// What the client was made on: its tasks run there, whoever starts them.
+    runtime: Handle,
     /// What the client itself handles, by method.
     handlers: ClientHandlers,
     handler_limit: Option<Duration>,
@@ -77,7 +79,7 @@ pub(crate) struct Options {
     /// The GitHub token that goes with the calls that take one. Secret.
     pub github_token: Option<String>,
     /// Who watches which notification from the start.
-    pub notices: Notices,
+    pub notices: Option<Notices>,
     /// The largest message taken, in bytes.
     pub message_limit: usize,
     pub wire_log: Option<WireLog>,
@@ -89,7 +91,7 @@ impl Default for Options {
             handlers: HashMap::new(),
             handler_limit: None,
             github_token: None,
-            notices: Notices::default(),
+            notices: None,
             message_limit: frame::LARGEST,
             wire_log: None,
         }
@@ -129,7 +131,13 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Connection {
     /// Starts the two tasks.
-    pub fn open<R, W>(from: R, to: W, options: Options, process: Option<Watcher>) -> Arc<Self>
+    pub fn open<R, W>(
+        runtime: Handle,
+        from: R,
+        to: W,
+        options: Options,
+        process: Option<Watcher>,
+    ) -> Arc<Self>
     where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
@@ -142,13 +150,13 @@ impl Connection {
         let connection = Arc::new(Self {
             outgoing,
             calls: Mutex::default(),
-            sessions: Mutex::default(),
-            leaving: Mutex::default(),
+            sessions: Sessions::default(),
+            runtime: runtime.clone(),
             handlers,
             handler_limit,
             github_token,
             requests: Running::default(),
-            notices,
+            notices: notices.unwrap_or_else(|| Notices::new(runtime.clone())),
             shells: ShellRoutes::default(),
             wire_log: wire_log.map(WireLog::open),
             gate: Arc::default(),
@@ -159,8 +167,8 @@ impl Connection {
             closed: watch::Sender::new(None),
         });
         let (reader, writer) = (CloseOnDrop::new(&connection), CloseOnDrop::new(&connection));
-        tokio::spawn(write(to, queue, writer));
-        tokio::spawn(read(frames, reader));
+        runtime.spawn(write(to, queue, writer));
+        runtime.spawn(read(frames, reader));
         connection
     }
 
@@ -213,25 +221,6 @@ impl Connection {
         }
     }
 
-    /// Sends the goodbye of a session without waiting for its answer; [`left`](Self::left) does.
-    pub fn leave(&self, session: &str, method: &str, params: &str) {
-        if let Ok((_, answer)) = self.request(method, params) {
-            let mut leaving = lock(&self.leaving);
-            leaving.retain(|_, answer| matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Empty)));
-            leaving.insert(session.to_owned(), answer);
-        }
-    }
-
-    /// Waits until the CLI has answered the last goodbye of a session. It works on several requests at
-    /// once, so that a goodbye could else end what was opened after it.
-    pub async fn left(&self, session: &str) {
-        let answer = lock(&self.leaving).remove(session);
-        if let Some(answer) = answer {
-            // Whatever the answer is, it is over.
-            drop(answer.await);
-        }
-    }
-
     /// Gives up on an answer.
     pub fn forget(&self, id: u64) {
         let pending = &mut lock(&self.calls).pending;
@@ -276,7 +265,7 @@ impl Connection {
     /// connection: what the handler waits for may be that very end.
     pub fn spare_current_handler(&self) {
         self.requests.spare_current();
-        for session in self.sessions() {
+        for session in self.sessions.all() {
             session.spare_current_handler();
         }
     }
@@ -355,29 +344,33 @@ impl Connection {
         }
     }
 
-    /// Makes the session known, so that its events and requests find it. False when the id is taken.
-    pub fn register(&self, session: Arc<SessionState>) -> bool {
-        match lock(&self.sessions).entry(session.id().to_owned()) {
-            std::collections::hash_map::Entry::Occupied(_) => false,
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(session);
-                true
-            }
+    /// The sessions that are open, whose events and requests find them here.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// Forgets a session, unless another has its place.
+    pub fn unregister(&self, session: &Arc<SessionState>) {
+        if self.sessions.remove(session) {
+            self.shells.forget(session.id());
         }
     }
 
-    /// Forgets a session.
-    pub fn unregister(&self, id: &str) -> Option<Arc<SessionState>> {
-        self.shells.forget(id);
-        lock(&self.sessions).remove(id)
+    /// Ends a session that the CLI has no more.
+    pub fn end_session(&self, id: &str) {
+        if let Some(session) = self.session(id) {
+            self.unregister(&session);
+            session.end(None);
+        }
     }
 
     pub fn session(&self, id: &str) -> Option<Arc<SessionState>> {
-        lock(&self.sessions).get(id).cloned()
+        self.sessions.get(id)
     }
 
-    pub fn sessions(&self) -> Vec<Arc<SessionState>> {
-        lock(&self.sessions).values().cloned().collect()
+    /// What the client was made on: its tasks run there, whoever starts them.
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     fn send(&self, message: String) {
@@ -406,8 +399,7 @@ impl Connection {
         for (_, call) in pending {
             drop(call.waiting.send(Err(NoResult::Closed(reason.clone()))));
         }
-        let sessions = std::mem::take(&mut *lock(&self.sessions));
-        for session in sessions.into_values() {
+        for session in self.sessions.take_all() {
             session.end(Some(reason.clone()));
         }
         self.requests.cancel_all();

@@ -169,9 +169,9 @@ fn notification(connection: &Arc<Connection>, method: &str, params: &str) {
 fn deleted(connection: &Connection, params: &str) {
     let Ok([Some(kind), Some(id)]) = json::pick(params, ["type", "sessionId"]) else { return };
     if json::string(kind).as_deref() == Some("session.deleted")
-        && let Some(session) = json::string(id).and_then(|id| connection.unregister(&id))
+        && let Some(id) = json::string(id)
     {
-        session.end(None);
+        connection.end_session(&id);
     }
 }
 
@@ -230,9 +230,7 @@ fn handling(connection: &Arc<Connection>, method: &str, params: &str) -> Option<
     let registered = || registration.and_then(json::string);
     let session = id.clone().or_else(registered).and_then(|id| connection.session(&id));
     let params: Box<str> = params.into();
-    if let Some(session) = session
-        && let Some(handler) = session.handler(method)
-    {
+    if let Some((session, handler)) = session.and_then(|session| session.handler(method)) {
         let context = HandlerContext { session: Arc::clone(&session) };
         return Some(Handling { call: Box::new(move || handler(params, context)), session: Some(session) });
     }

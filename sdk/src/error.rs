@@ -76,8 +76,16 @@ pub enum Error {
         /// What does not fit.
         reason: String,
     },
-    /// The session ended before the work in it did.
+    /// The session ended before the work in it did, or another took its place. Nothing is sent for it any more.
     SessionEnded,
+    /// The session is open on this client already, or is being opened; nothing was sent.
+    /// [`Client::open_session`](crate::Client::open_session) gives a handle of it, and
+    /// [`SessionBuilder::when_open`](crate::SessionBuilder::when_open) says what else is to happen.
+    #[non_exhaustive]
+    AlreadyOpen {
+        /// The session's id.
+        session_id: String,
+    },
     /// The CLI did what was asked and says that it failed.
     #[non_exhaustive]
     Refused {
@@ -138,6 +146,7 @@ impl std::error::Error for Error {
             | Self::TurnTimeout(_)
             | Self::Answer { .. }
             | Self::SessionEnded
+            | Self::AlreadyOpen { .. }
             | Self::Refused { .. }
             | Self::Timeout { .. }
             | Self::Invalid(_) => None,
@@ -170,6 +179,9 @@ impl Error {
                 write!(f, "the answer is not of the form that was asked for: {}", printable_lines(reason))
             }
             Self::SessionEnded => f.write_str("the session has ended"),
+            Self::AlreadyOpen { session_id } => {
+                write!(f, "session {} is open on this client already", printable_lines(session_id))
+            }
             Self::Refused { method, reason } => {
                 write!(f, "{method} failed: {}", printable_lines(&redact::text(reason)))
             }

@@ -21,6 +21,8 @@ pub enum ErrorKind {
     ContextLimit,
     /// The session has ended, or the CLI does not have it.
     SessionGone,
+    /// The session is open on the same client already.
+    AlreadyOpen,
     /// The CLI is of a version that cannot do it.
     VersionSkew,
     /// There is no CLI where it was looked for.
@@ -57,6 +59,7 @@ impl Error {
             Self::Turn(error) => turn_kind(error),
             Self::TurnTimeout(_) | Self::Timeout { .. } => ErrorKind::Timeout,
             Self::SessionEnded => ErrorKind::SessionGone,
+            Self::AlreadyOpen { .. } => ErrorKind::AlreadyOpen,
             Self::Invalid(_) => ErrorKind::Invalid,
             Self::Answer { .. } => ErrorKind::Answer,
             // Other versions give the same words in an error.

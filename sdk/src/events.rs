@@ -4,6 +4,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 
+use tokio::runtime::Handle;
+
 use crate::connection::lock;
 use crate::delivery::{Backlog, Deliver, Delivery};
 use crate::error::Closed;
@@ -30,6 +32,8 @@ pub(crate) struct Observers<T> {
     state: Mutex<State<T>>,
     /// What holds up the reader, for those that want it.
     gate: Option<Arc<Gate>>,
+    /// What closures are called on.
+    runtime: Handle,
 }
 
 struct State<T> {
@@ -66,16 +70,16 @@ impl<T: Deliver> Waiting<T> {
 
 impl<T: Deliver> Observers<T> {
     /// Observers that see only what comes after them.
-    pub fn new() -> Arc<Self> {
+    pub fn new(runtime: Handle) -> Arc<Self> {
         let state = State { queues: Arc::default(), backlog: None, ended: None };
-        Arc::new(Self { state: Mutex::new(state), gate: None })
+        Arc::new(Self { state: Mutex::new(state), gate: None, runtime })
     }
 
     /// Observers of which the first also sees what came before it.
-    pub fn with_backlog(gate: Arc<Gate>) -> Arc<Self> {
+    pub fn with_backlog(gate: Arc<Gate>, runtime: Handle) -> Arc<Self> {
         let backlog = Some(Backlog::new(Delivery::default()));
         let state = State { queues: Arc::default(), backlog, ended: None };
-        Arc::new(Self { state: Mutex::new(state), gate: Some(gate) })
+        Arc::new(Self { state: Mutex::new(state), gate: Some(gate), runtime })
     }
 
     /// Hands an event to every observer.
@@ -132,7 +136,7 @@ impl<T: Deliver> Observers<T> {
         if !is_over {
             state.queues = state.queues.iter().chain([&queue]).cloned().collect();
         }
-        Events { queue, observers: Arc::downgrade(self) }
+        Events { queue, observers: Arc::downgrade(self), runtime: self.runtime.clone() }
     }
 }
 
@@ -169,6 +173,7 @@ fn wake<T: Deliver>(mut waiting: MutexGuard<'_, Waiting<T>>) {
 pub struct Events<T = SessionEvent> {
     queue: Arc<Queue<T>>,
     observers: Weak<Observers<T>>,
+    runtime: Handle,
 }
 
 impl Events {
@@ -270,13 +275,14 @@ impl<T: Deliver> std::fmt::Debug for Events<T> {
 pub struct Subscription(tokio::task::AbortHandle);
 
 impl Subscription {
-    /// Calls `handle` for each event, on a task of its own. A call that panics is logged, and the next
+    /// Calls `handle` for each event, on a task of its own on the client's runtime. A call that panics is logged, and the next
     /// event goes to it all the same.
     pub(crate) fn start<T: Deliver + Send + 'static>(
         mut events: Events<T>,
         mut handle: impl FnMut(&T) + Send + 'static,
     ) -> Self {
-        let task = tokio::spawn(async move {
+        let runtime = events.runtime.clone();
+        let task = runtime.spawn(async move {
             while let Some(event) = events.next().await {
                 let call = std::panic::AssertUnwindSafe(|| handle(&event));
                 if std::panic::catch_unwind(call).is_err() {

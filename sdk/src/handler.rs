@@ -181,7 +181,7 @@ impl Answer {
             session.requests().begin(&key, number);
         }
         self.session.clone_from(&session);
-        let task = running::spawn(number, async move { self.give(call().await) });
+        let task = running::spawn(connection.runtime(), number, async move { self.give(call().await) });
         if let Some(session) = session {
             session.requests().set(&key, task.clone());
         }

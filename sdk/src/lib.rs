@@ -26,7 +26,9 @@ mod handler;
 mod hooks;
 mod id;
 mod json;
+mod life;
 mod notices;
+mod opening;
 mod pending;
 mod permission;
 mod printable;
@@ -41,6 +43,7 @@ mod session_builder;
 mod session_defaults;
 mod session_handlers;
 mod session_state;
+mod sessions;
 mod shell;
 mod shell_routes;
 mod shell_source;
@@ -48,6 +51,7 @@ mod system_message;
 mod tail;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod timer;
 mod tool;
 mod trace_context;
 #[cfg(feature = "transcript")]
@@ -94,8 +98,9 @@ pub use reply::IntoReply;
 #[cfg(feature = "testing")]
 pub use rpc::ServerMethod;
 pub use rpc::{Call, ClientMethod, Notification};
-pub use session::Session;
+pub use session::{Session, WeakSession};
 pub use session_builder::SessionBuilder;
+pub use sessions::WhenOpen;
 pub use shell::{Shell, ShellChunk, ShellOutput, ShellRun};
 pub use tool::{IntoToolResult, Tool, ToolContext, ToolResult};
 pub use trace_context::TraceContext;

@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use tokio::runtime::Handle;
+
 use crate::connection::lock;
 use crate::events::{Ended, Events, Observers, Subscription};
 use crate::json;
@@ -16,8 +18,11 @@ use crate::wire::{self, DecodeError};
 type Params = Arc<str>;
 
 /// Who watches which notification.
-#[derive(Default)]
-pub(crate) struct Notices(Mutex<Watched>);
+pub(crate) struct Notices {
+    watched: Mutex<Watched>,
+    /// What closures are called on.
+    runtime: Handle,
+}
 
 #[derive(Default)]
 struct Watched {
@@ -26,9 +31,13 @@ struct Watched {
 }
 
 impl Notices {
+    pub fn new(runtime: Handle) -> Self {
+        Self { watched: Mutex::default(), runtime }
+    }
+
     /// Hands a notification to those who watch its kind.
     pub fn push(&self, name: &str, params: &str) {
-        let observers = lock(&self.0).by_name.get(name).cloned();
+        let observers = lock(&self.watched).by_name.get(name).cloned();
         if let Some(observers) = observers {
             observers.push(params.into());
         }
@@ -36,7 +45,7 @@ impl Notices {
 
     /// Tells all who watch that nothing more comes.
     pub fn end(&self, ended: Ended) {
-        let mut watched = lock(&self.0);
+        let mut watched = lock(&self.watched);
         watched.ended.get_or_insert_with(|| ended.clone());
         let all: Vec<_> = watched.by_name.values().cloned().collect();
         drop(watched);
@@ -47,8 +56,9 @@ impl Notices {
 
     /// A new observer of one kind.
     pub fn subscribe<N: Notification>(&self) -> Notifications<N> {
-        let mut watched = lock(&self.0);
-        let observers = Arc::clone(watched.by_name.entry(N::NAME).or_insert_with(Observers::new));
+        let mut watched = lock(&self.watched);
+        let observers = watched.by_name.entry(N::NAME);
+        let observers = Arc::clone(observers.or_insert_with(|| Observers::new(self.runtime.clone())));
         let ended = watched.ended.clone();
         drop(watched);
         if let Some(ended) = ended {

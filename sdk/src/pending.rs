@@ -3,69 +3,87 @@
 use std::sync::Arc;
 
 use crate::connection::quote;
-use crate::error::Error;
 use crate::event::SessionEvent;
 use crate::json;
+use crate::permission;
 use crate::session_state::SessionState;
-use crate::wire::DecodeError;
 
-/// Has the tool calls and permission requests answered that still wait: the CLI does not ask again. A CLI
-/// that cannot tell what waits has nothing that does.
+const TOOLS: &str = "session.tools.listPendingRequests";
+const PERMISSIONS: &str = "session.permissions.pendingRequests";
+const HISTORY: &str = "session.getMessages";
+
+/// Has the tool calls and permission requests answered that still wait: the CLI does not ask again. Each is
+/// seen to by itself: one that cannot be read, and a list that cannot be had, keep no other from its answer.
 pub(crate) async fn answer(session: &Arc<SessionState>) {
-    match events(session).await {
-        Ok(events) => events.iter().for_each(|event| session.ask(event)),
-        Err(error) if error.is_method_not_found() => tracing::debug!(%error, "no pending requests"),
-        Err(error) => {
-            tracing::warn!(error = %format_args!("{error:#}"), "the pending requests are not known")
+    let tools = ask(session, TOOLS).await;
+    for item in items(TOOLS, &tools, "items") {
+        match tool_call(session, item) {
+            Some(event) => session.ask(&event),
+            None => tracing::warn!("a pending tool call that cannot be read"),
+        }
+    }
+    let permissions = ask(session, PERMISSIONS).await;
+    let waiting = items(PERMISSIONS, &permissions, "items");
+    if waiting.is_empty() {
+        return;
+    }
+    let history = ask(session, HISTORY).await;
+    let asked = permission_requests(&items(HISTORY, &history, "events"));
+    for item in waiting {
+        let Some(id) = text(item, "requestId") else {
+            tracing::warn!("a pending permission request without an id");
+            continue;
+        };
+        match asked.iter().find(|event| text(event.raw_data(), "requestId").as_ref() == Some(&id)) {
+            Some(event) => session.ask(event),
+            // Nothing is known that a handler could decide by, and the agent would wait for ever.
+            None => permission::refuse_unknown(session, &id),
         }
     }
 }
 
-/// The events that asked.
-async fn events(session: &SessionState) -> Result<Vec<SessionEvent>, Error> {
-    const TOOLS: &str = "session.tools.listPendingRequests";
-    const PERMISSIONS: &str = "session.permissions.pendingRequests";
-    const HISTORY: &str = "session.getMessages";
-    let call = |method| session.caller().call::<()>(method, &()).json();
-    let of = |method: &'static str| move |error| Error::decode(method, error, Some(session.versions()));
-
-    let tools = call(TOOLS).await?;
-    let mut events = tool_calls(session, &tools).map_err(of(TOOLS))?;
-    let permissions = call(PERMISSIONS).await?;
-    let waiting = items(&permissions, "items").map_err(of(PERMISSIONS))?;
-    if !waiting.is_empty() {
-        let history = call(HISTORY).await?;
-        events.extend(permission_requests(&waiting, &history).map_err(of(HISTORY))?);
-    }
-    Ok(events)
+/// What the CLI answers; nothing when it does not, or is too old to have what waits.
+async fn ask(session: &SessionState, method: &'static str) -> Box<str> {
+    let answer = session.caller().call::<()>(method, &()).json().await;
+    answer.unwrap_or_else(|error| {
+        match error.is_method_not_found() {
+            true => tracing::debug!(%error, "no pending requests"),
+            false => tracing::warn!(%error, "the pending requests are not known"),
+        }
+        "{}".into()
+    })
 }
 
-/// An item of the list has all that the event had, but for the session.
-fn tool_calls(session: &SessionState, answer: &str) -> Result<Vec<SessionEvent>, DecodeError> {
-    let event = |item: &str| {
-        let fields = item.trim().strip_prefix('{').unwrap_or("}");
-        let data = format!(r#"{{"sessionId":{},{fields}"#, quote(session.id()));
-        SessionEvent::from_json(format!(r#"{{"type":"external_tool.requested","data":{data}}}"#))
+/// The items of a list in an answer, as far as it can be read.
+fn items<'a>(method: &'static str, answer: &'a str, key: &str) -> Vec<&'a str> {
+    let list = json::pick(answer, [key]).map(|[list]| list.unwrap_or("[]"));
+    list.and_then(json::items).unwrap_or_else(|error| {
+        tracing::warn!(method, %error, "a list that cannot be read");
+        Vec::new()
+    })
+}
+
+/// The event that asked: an item of the list has all that it had, but for the session.
+fn tool_call(session: &SessionState, item: &str) -> Option<SessionEvent> {
+    text(item, "requestId").and(text(item, "toolName"))?;
+    let fields = item.trim_start().strip_prefix('{')?;
+    let data = format!(r#"{{"sessionId":{},{fields}"#, quote(session.id()));
+    SessionEvent::from_json(format!(r#"{{"type":"external_tool.requested","data":{data}}}"#)).ok()
+}
+
+/// The permission requests in the history that clients decide, not a hook. The list of what waits has only what
+/// is shown to a user; the event that asked has all.
+fn permission_requests(history: &[&str]) -> Vec<SessionEvent> {
+    let events = history.iter().filter_map(|event| SessionEvent::from_json(*event).ok());
+    let by_hook = |event: &SessionEvent| {
+        let [by_hook] = json::pick(event.raw_data(), ["resolvedByHook"]).unwrap_or_default();
+        by_hook == Some("true")
     };
-    items(answer, "items")?.into_iter().map(event).collect()
+    events.filter(|event| event.kind() == "permission.requested" && !by_hook(event)).collect()
 }
 
-/// The list has what is shown to a user; the event that asked has all.
-fn permission_requests(waiting: &[&str], history: &str) -> Result<Vec<SessionEvent>, DecodeError> {
-    let id = |raw: &str| json::pick(raw, ["requestId"]).ok().and_then(|[id]| id.map(str::to_owned));
-    let waiting: Vec<_> = waiting.iter().filter_map(|item| id(item)).collect();
-    let mut events = Vec::new();
-    for raw in items(history, "events")? {
-        let event = SessionEvent::from_json(raw)?;
-        let asks = event.kind() == "permission.requested";
-        if asks && id(event.raw_data()).is_some_and(|id| waiting.contains(&id)) {
-            events.push(event);
-        }
-    }
-    Ok(events)
-}
-
-fn items<'a>(answer: &'a str, key: &str) -> Result<Vec<&'a str>, DecodeError> {
-    let [list] = json::pick(answer, [key])?;
-    json::items(list.unwrap_or("[]"))
+/// A string of an object.
+fn text(object: &str, key: &str) -> Option<String> {
+    let [text] = json::pick(object, [key]).ok()?;
+    json::string(text?).map(|text| text.into_owned())
 }

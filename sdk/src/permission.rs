@@ -311,6 +311,17 @@ fn details_of(json: &str) -> Option<Details> {
     })
 }
 
+/// Refuses a request of which no more is known than its id, so that nobody can be asked.
+pub(crate) fn refuse_unknown(session: &Arc<SessionState>, id: &str) {
+    let event = json!({ "type": "permission.requested", "data": { "requestId": id } }).to_string();
+    let Ok(event) = SessionEvent::from_json(event) else { return };
+    if let Some(owed) = Owed::new(session, &event, ANSWER, refused) {
+        tracing::warn!(id, "nothing is known of a pending permission request, so the answer is no");
+        let context = HandlerContext { session: Arc::clone(session) };
+        give(owed, Decision::unavailable(), &context);
+    }
+}
+
 fn give(owed: Owed, decision: Decision, context: &HandlerContext) {
     let new_words = context.session.versions().has(Feature::NewPermissionWords);
     match decision.fields(new_words) {

@@ -97,7 +97,7 @@ impl fmt::Display for SpawnError {
             Self::Start { program, .. } => {
                 write!(f, "the Copilot CLI could not be started from {}", program.display())
             }
-            Self::NoRuntime => f.write_str("the Copilot CLI can only be started from within a Tokio runtime"),
+            Self::NoRuntime => f.write_str("a client can only be made from within a Tokio runtime"),
         }
     }
 }
@@ -187,9 +187,14 @@ struct Started {
     exit: oneshot::Receiver<Exit>,
 }
 
+/// The runtime that a client is made on, and works on from then.
+pub(crate) fn runtime() -> Result<Handle, SpawnError> {
+    Handle::try_current().map_err(|_| SpawnError::NoRuntime)
+}
+
 /// Starts the CLI. Needs a current Tokio runtime with I/O and time enabled.
 pub(crate) fn spawn(launch: &Launch) -> Result<(Process, Input, Output), SpawnError> {
-    let runtime = Handle::try_current().map_err(|_| SpawnError::NoRuntime)?;
+    let runtime = runtime()?;
     // The system reports a missing directory just as a missing program, so it is told apart here.
     if let Some(path) = launch.directory.as_ref().filter(|path| !path.is_dir()) {
         return Err(SpawnError::Directory { path: path.clone() });

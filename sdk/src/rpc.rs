@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::connection::{Connection, NoResult, Reply, quote};
 use crate::error::{Closed, Error, RpcError};
 use crate::json;
+use crate::life::Life;
 use crate::process::{Watcher, stderr_tail, stdout_text};
+use crate::timer::{self, TimeUp};
 use crate::unsupported::Unsupported;
 use crate::wire::{self, Wire, Writer};
 
@@ -52,12 +55,28 @@ pub(crate) const ANSWER: Duration = Duration::from_secs(120);
 #[derive(Clone)]
 pub struct Caller {
     connection: Arc<Connection>,
-    session_id: Option<Arc<str>>,
+    session: Option<Arc<Life>>,
+    /// Whether it is a user's handle of the session that calls, and not one of its handlers.
+    is_handle: bool,
 }
 
 impl Caller {
-    pub(crate) fn new(connection: Arc<Connection>, session_id: Option<Arc<str>>) -> Self {
-        Self { connection, session_id }
+    pub(crate) fn new(connection: Arc<Connection>, session: Option<Arc<Life>>) -> Self {
+        Self { connection, session, is_handle: false }
+    }
+
+    /// The same for a user's handle, which sends nothing more from the goodbye on.
+    pub(crate) fn for_handle(&self) -> Self {
+        Self { is_handle: true, ..self.clone() }
+    }
+
+    /// Refuses what is not to be sent since the session is over. All but answers passes here.
+    fn check(&self) -> Result<(), Error> {
+        match &self.session {
+            Some(life) if self.is_handle => life.check_handle(),
+            Some(life) => life.check(),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn connection(&self) -> &Arc<Connection> {
@@ -83,20 +102,37 @@ impl Caller {
 
     #[inline]
     fn with_params<R>(&self, method: &'static str, params: String) -> Call<R> {
-        let connection = Arc::clone(&self.connection);
-        Call { request: Request { connection, method, state: State::New { params } }, result: PhantomData }
+        Call { request: self.request(method, State::New { params }), result: PhantomData }
+    }
+
+    #[inline]
+    fn request(&self, method: &'static str, state: State) -> Request {
+        Request { caller: self.clone(), method, state }
+    }
+
+    /// A call that is sent at once, whether or not it is ever polled.
+    ///
+    /// # Errors
+    /// When nothing can be sent any more.
+    pub(crate) fn call_now(&self, method: &'static str) -> Result<Call<()>, Error> {
+        self.check()?;
+        let (id, reply) = self.connection.request(method, &self.params(&())).map_err(Error::Closed)?;
+        Ok(Call { request: self.request(method, State::Sent { id, reply }), result: PhantomData })
     }
 
     /// Sends a request at once whose answer nobody waits for.
     ///
     /// # Errors
-    /// When the params nest too deep to be sent.
+    /// When the params nest too deep to be sent, and when the session is over.
     pub(crate) fn notify(&self, method: &str, params: &dyn Wire) -> Result<(), Error> {
+        self.check()?;
         self.submit(method, &self.params(params))
     }
 
-    /// The same with params that are JSON already, an object's, to which the session's id is added.
-    pub(crate) fn notify_json(&self, method: &str, params: &str) -> Result<(), Error> {
+    /// Sends the answer to a request that came as an event: a request at once whose own answer nobody waits
+    /// for. Whoever owes the answer sends it, also when the session ends at that moment. The params are JSON
+    /// already, an object's, to which the session's id is added.
+    pub(crate) fn answer_json(&self, method: &str, params: &str) -> Result<(), Error> {
         self.submit(method, &self.with_session(params))
     }
 
@@ -104,13 +140,6 @@ impl Caller {
         check_depth(params)?;
         self.connection.request_unanswered(method, params);
         Ok(())
-    }
-
-    /// Sends the goodbye of the session that calls.
-    pub(crate) fn leave(&self, method: &str) {
-        if let Some(id) = &self.session_id {
-            self.connection.leave(id, method, &self.params(&()));
-        }
     }
 
     /// The params as JSON, with the session's id among them.
@@ -136,9 +165,9 @@ impl Caller {
     }
 
     fn with_session(&self, params: &str) -> String {
-        match (&self.session_id, params.strip_prefix('{')) {
-            (Some(id), Some("}")) => format!(r#"{{"sessionId":{}}}"#, quote(id)),
-            (Some(id), Some(rest)) => format!(r#"{{"sessionId":{},{rest}"#, quote(id)),
+        match (&self.session, params.strip_prefix('{')) {
+            (Some(life), Some("}")) => format!(r#"{{"sessionId":{}}}"#, quote(life.id())),
+            (Some(life), Some(rest)) => format!(r#"{{"sessionId":{},{rest}"#, quote(life.id())),
             _ => params.to_owned(),
         }
     }
@@ -146,7 +175,9 @@ impl Caller {
 
 impl std::fmt::Debug for Caller {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Caller").field("session_id", &self.session_id).finish_non_exhaustive()
+        f.debug_struct("Caller")
+            .field("session_id", &self.session.as_ref().map(|life| life.id()))
+            .finish_non_exhaustive()
     }
 }
 
@@ -158,7 +189,8 @@ impl std::fmt::Debug for Caller {
 /// # Errors
 /// [`Error::Unsupported`] when the CLI does not know the method, [`Error::Rpc`] when it answers with another
 /// error, [`Error::Decode`] when the answer has another
-/// shape than the schema says, [`Error::Closed`] when the connection is over.
+/// shape than the schema says, [`Error::Closed`] when the connection is over, and for a call on a session
+/// [`Error::SessionEnded`] when that is over; then nothing is sent.
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<R> {
     request: Request,
@@ -167,7 +199,7 @@ pub struct Call<R> {
 
 /// The part of a call that is the same for every result.
 struct Request {
-    connection: Arc<Connection>,
+    caller: Caller,
     method: &'static str,
     state: State,
 }
@@ -184,8 +216,8 @@ impl<R: Wire> Call<R> {
     /// # Errors
     /// [`Error::Timeout`] after that time, else as the call itself.
     pub async fn within(self, limit: Duration) -> Result<R, Error> {
-        let connection = Arc::clone(&self.request.connection);
-        within(self.request.method, limit, connection.process(), self).await
+        let connection = Arc::clone(&self.request.caller.connection);
+        within(self.request.method, limit, &connection, self).await
     }
 }
 
@@ -197,8 +229,8 @@ impl<R> Call<R> {
 
     /// As [`json`](Self::json), no longer than [`ANSWER`].
     pub(crate) async fn json_in_time(self) -> Result<Box<str>, Error> {
-        let connection = Arc::clone(&self.request.connection);
-        within(self.request.method, ANSWER, connection.process(), self.json()).await
+        let connection = Arc::clone(&self.request.caller.connection);
+        within(self.request.method, ANSWER, &connection, self.json()).await
     }
 }
 
@@ -215,10 +247,10 @@ impl Request {
     /// Sends the request and waits for the JSON of its result.
     fn poll_json(&mut self, context: &mut Context<'_>) -> Poll<Result<Box<str>, Error>> {
         if let State::New { params } = &mut self.state {
-            if let Err(error) = check_depth(params) {
+            if let Err(error) = self.caller.check().and_then(|()| check_depth(params)) {
                 return Poll::Ready(Err(error));
             }
-            match self.connection.request(self.method, params) {
+            match self.caller.connection.request(self.method, params) {
                 Ok((id, reply)) => self.state = State::Sent { id, reply },
                 Err(closed) => return Poll::Ready(Err(Error::Closed(closed))),
             }
@@ -232,7 +264,7 @@ impl Request {
             Ok(Ok(json)) => Ok(json),
             Ok(Err(NoResult::Rpc(error))) => Err(self.failed(error)),
             Ok(Err(NoResult::Unreadable(error))) => {
-                Err(Error::decode(self.method, error, self.connection.version()))
+                Err(Error::decode(self.method, error, self.caller.connection.version()))
             }
             Ok(Err(NoResult::Closed(closed))) => Err(Error::Closed(closed)),
             Err(_) => Err(Error::Closed(Closed::new("the connection ended"))),
@@ -242,7 +274,7 @@ impl Request {
     fn failed(&self, error: RpcError) -> Error {
         match error.code {
             RpcError::METHOD_NOT_FOUND => {
-                let version = self.connection.version();
+                let version = self.caller.connection.version();
                 Unsupported::method(self.method, version, error).into()
             }
             _ => Error::Rpc { method: self.method.to_owned(), error },
@@ -257,14 +289,14 @@ impl Request {
             // Old versions have nothing to tell where newer ones answer with an object.
             read = read.or_else(|error| wire::read_json("{}", result).map_err(|_| error));
         }
-        Poll::Ready(read.map_err(|error| Error::decode(self.method, error, self.connection.version())))
+        Poll::Ready(read.map_err(|error| Error::decode(self.method, error, self.caller.connection.version())))
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
         if let State::Sent { id, .. } = self.state {
-            self.connection.forget(id);
+            self.caller.connection.forget(id);
         }
     }
 }
@@ -279,17 +311,29 @@ impl<R> std::fmt::Debug for Call<R> {
 pub(crate) async fn within<T>(
     what: &str,
     limit: Duration,
+    connection: &Connection,
+    future: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    within_on(connection.runtime(), what, limit, connection.process(), future).await
+}
+
+/// The same before there is a connection.
+pub(crate) async fn within_on<T>(
+    runtime: &Handle,
+    what: &str,
+    limit: Duration,
     process: Option<&Watcher>,
     future: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    match tokio::time::timeout(limit, future).await {
+    match timer::timeout(runtime, limit, future).await {
         Ok(result) => result,
-        Err(_) => Err(Error::Timeout {
+        Err(TimeUp::Elapsed) => Err(Error::Timeout {
             what: what.to_owned(),
             after: limit,
             stdout: stdout_text(process),
             stderr: stderr_tail(process),
         }),
+        Err(TimeUp::NoRuntime) => Err(Error::Closed(Closed::new("the runtime of the client is gone"))),
     }
 }
 

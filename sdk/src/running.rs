@@ -5,9 +5,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use crate::connection::lock;
+use crate::event::SessionEvent;
 
 tokio::task_local! {
     /// The number of the handler that runs in this task.
@@ -15,8 +17,12 @@ tokio::task_local! {
 }
 
 /// Runs the code of the handler with this number.
-pub(crate) fn spawn(number: u64, handling: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
-    tokio::spawn(CURRENT.scope(number, handling)).abort_handle()
+pub(crate) fn spawn(
+    runtime: &Handle,
+    number: u64,
+    handling: impl Future<Output = ()> + Send + 'static,
+) -> AbortHandle {
+    runtime.spawn(CURRENT.scope(number, handling)).abort_handle()
 }
 
 /// A number that no other handler has.
@@ -31,6 +37,8 @@ pub(crate) struct Running(Mutex<HashMap<String, AtWork>>);
 
 struct AtWork {
     number: u64,
+    /// The event that asked, if it was one.
+    event: Option<SessionEvent>,
     /// Not known before it is spawned.
     task: Option<AbortHandle>,
     /// Whether it goes on when its request ends.
@@ -40,10 +48,14 @@ struct AtWork {
 impl Running {
     /// A request has come, for the handler with this number. False when it has come before and is at work.
     pub fn begin(&self, request: &str, number: u64) -> bool {
+        self.insert(request, number, None)
+    }
+
+    fn insert(&self, request: &str, number: u64, event: Option<SessionEvent>) -> bool {
         match lock(&self.0).entry(request.to_owned()) {
             Entry::Occupied(_) => false,
             Entry::Vacant(entry) => {
-                entry.insert(AtWork { number, task: None, is_spared: false });
+                entry.insert(AtWork { number, event, task: None, is_spared: false });
                 true
             }
         }
@@ -75,10 +87,16 @@ impl Running {
 
     /// Ends the handler of a request whose answer nobody wants any more.
     pub fn cancel(&self, request: &str) {
-        let at_work = lock(&self.0).remove(request);
-        if let Some(AtWork { task: Some(task), .. }) = at_work {
+        drop(self.take(request));
+    }
+
+    /// The same. Returns the event that asked, when it was one that was at work.
+    fn take(&self, request: &str) -> Option<SessionEvent> {
+        let AtWork { task, event, .. } = lock(&self.0).remove(request)?;
+        if let Some(task) = task {
             task.abort();
         }
+        event
     }
 
     /// The same for all requests.
@@ -133,8 +151,16 @@ impl EventRequests {
 
     /// A request has come. False when it has come before, whether it is at work or over: it may come once as
     /// an event and once from the list of what waits.
-    pub fn begin(&self, key: &str, number: u64) -> bool {
-        !lock(&self.over).keys.contains(key) && self.running.begin(key, number)
+    pub fn begin(&self, key: &str, number: u64, event: &SessionEvent) -> bool {
+        if !self.running.insert(key, number, Some(event.clone())) {
+            return false;
+        }
+        // Afterwards, since it may have come to its end in between: that is remembered before it is taken off.
+        let is_over = lock(&self.over).keys.contains(key);
+        if is_over {
+            self.running.end(key);
+        }
+        !is_over
     }
 
     /// Its handler runs as this task.
@@ -154,11 +180,13 @@ impl EventRequests {
         self.running.cancel(key);
     }
 
-    /// Ends all handlers.
-    pub fn cancel_all(&self) {
-        for key in self.running.keys() {
-            self.cancel(&key);
-        }
+    /// Ends all handlers. Returns the events that asked what they worked on.
+    pub fn cancel_all(&self) -> Vec<SessionEvent> {
+        let take = |key: String| {
+            self.remember(&key);
+            self.running.take(&key)
+        };
+        self.running.keys().into_iter().filter_map(take).collect()
     }
 
     /// As [`Running::spare_current`].
@@ -188,17 +216,22 @@ mod tests {
     fn a_request_is_handled_once() {
         let requests = EventRequests::default();
         let key = EventRequests::key("permission.requested", "1");
-        assert!(requests.begin(&key, 0) && !requests.begin(&key, 1), "it is at work");
+        let event = SessionEvent::from_json(r#"{"type": "any"}"#).expect("an event");
+        assert!(requests.begin(&key, 0, &event) && !requests.begin(&key, 1, &event), "it is at work");
         assert!(requests.end(&key) && !requests.end(&key));
-        assert!(!requests.begin(&key, 2), "it is over");
-        assert!(requests.begin(&EventRequests::key("external_tool.requested", "1"), 3), "another kind");
+        assert!(!requests.begin(&key, 2, &event), "it is over");
+        assert!(
+            requests.begin(&EventRequests::key("external_tool.requested", "1"), 3, &event),
+            "another kind"
+        );
     }
 
     #[test]
     fn what_came_to_an_end_before_it_began_does_not_begin() {
         let requests = EventRequests::default();
+        let event = SessionEvent::from_json(r#"{"type": "any"}"#).expect("an event");
         requests.cancel(&EventRequests::key("mcp.oauth_completed", "1"));
-        assert!(!requests.begin(&EventRequests::key("mcp.oauth_required", "1"), 0));
+        assert!(!requests.begin(&EventRequests::key("mcp.oauth_required", "1"), 0, &event));
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! A conversation with the agent.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, Weak};
 
 use tokio::time::Instant;
 
@@ -11,16 +9,17 @@ use crate::answer::Answer;
 use crate::capabilities::Capabilities;
 use crate::client::ClientInner;
 use crate::connection::lock;
-use crate::error::Error;
+use crate::error::{Closed, Error};
 use crate::event::SessionEvent;
-use crate::events::{Events, Subscription};
+use crate::events::{Ended, Events, Subscription};
 use crate::json;
 use crate::methods;
 use crate::notices::MalformedNotification;
 use crate::prompts::{Prompt, Prompts};
-use crate::rpc::{self, ANSWER};
+use crate::rpc::{self, ANSWER, Caller};
 use crate::session_rpc::SessionRpc;
-use crate::session_state::SessionState;
+use crate::session_state::{Handlers, SessionState};
+use crate::sessions::say_goodbye;
 use crate::shell::Shell;
 use crate::tool::{self, Tool};
 use crate::turn::Turn;
@@ -32,26 +31,57 @@ use crate::types::{
 use crate::unsupported::Unsupported;
 use crate::versions::Feature;
 
-/// How long [`Session::disconnect`] waits for the CLI.
-const DISCONNECT: Duration = Duration::from_secs(10);
-
 const SET_TOOLS: &str = "session.tools.set";
 
 /// A conversation with the agent, made by [`Client::session`](crate::Client::session).
 ///
 /// Cloning is cheap and gives the same session. When the last clone goes without
 /// [`disconnect`](Self::disconnect), the CLI is told in the background, best effort: what it kept on
-/// disk stays, and the session can be resumed.
+/// disk stays, and the session can be resumed. [`downgrade`](Self::downgrade) gives a handle that does not keep
+/// the session open.
+///
+/// Once the session has ended, all that would send something fails with [`Error::SessionEnded`] or
+/// [`Error::Closed`], and nothing is sent. A session ends by [`disconnect`](Self::disconnect), with its last
+/// handle, when anybody deletes it, when another session [takes its place](crate::WhenOpen::Replace), and with
+/// the connection.
 #[derive(Clone)]
-pub struct Session(Arc<Inner>);
+pub struct Session {
+    inner: Arc<Inner>,
+    opened: Arc<SessionResumeResult>,
+}
 
 struct Inner {
     /// Keeps the CLI running.
     client: Arc<ClientInner>,
     state: Arc<SessionState>,
-    opened: SessionResumeResult,
-    connected: AtomicBool,
+    /// Sends for the handles.
+    caller: Caller,
+    /// What the CLI answered last.
+    opened: Mutex<Arc<SessionResumeResult>>,
     prompts: Arc<Prompts>,
+}
+
+/// A handle of a session that does not keep it open, made by [`Session::downgrade`]: for lists of sessions, and
+/// for what a session's own handlers hold.
+#[derive(Clone)]
+pub struct WeakSession(Weak<Inner>);
+
+impl WeakSession {
+    /// A handle that keeps the session open; none once its last handle is gone. The session may have ended.
+    pub fn upgrade(&self) -> Option<Session> {
+        self.0.upgrade().map(Session::of)
+    }
+
+    /// Whether the last handle is gone, or going.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
+impl std::fmt::Debug for WeakSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WeakSession")
+    }
 }
 
 impl Session {
@@ -60,29 +90,58 @@ impl Session {
         state: Arc<SessionState>,
         opened: SessionResumeResult,
     ) -> Self {
-        let connected = AtomicBool::new(true);
-        Self(Arc::new(Inner { client, state, opened, connected, prompts: Arc::default() }))
+        let (caller, opened) = (state.caller().for_handle(), Arc::new(opened));
+        let inner =
+            Inner { client, state, caller, opened: Mutex::new(Arc::clone(&opened)), prompts: Arc::default() };
+        Self { inner: Arc::new(inner), opened }
+    }
+
+    fn of(inner: Arc<Inner>) -> Self {
+        let opened = Arc::clone(&lock(&inner.opened));
+        Self { inner, opened }
+    }
+
+    /// The same session, which the CLI has opened again.
+    pub(crate) fn reopened(self, opened: SessionResumeResult) -> Self {
+        *lock(&self.inner.opened) = Arc::new(opened);
+        Self::of(self.inner)
+    }
+
+    pub(crate) fn state(&self) -> &Arc<SessionState> {
+        &self.inner.state
+    }
+
+    /// Whether calls can be sent.
+    pub(crate) fn is_open(&self) -> bool {
+        self.check().is_ok()
+    }
+
+    /// A handle that does not keep the session open.
+    pub fn downgrade(&self) -> WeakSession {
+        WeakSession(Arc::downgrade(&self.inner))
     }
 
     /// The session's id.
     pub fn id(&self) -> &str {
-        self.0.state.id()
+        self.inner.state.id()
     }
 
     /// The folder the CLI keeps for the session (`checkpoints/`, `files/`, `plan.md`); none when
     /// infinite sessions are off.
     pub fn workspace_path(&self) -> Option<&str> {
-        self.0.opened.workspace_path.as_deref()
+        self.opened.workspace_path.as_deref()
     }
 
-    /// What `session.create` or `session.resume` answered.
+    /// What `session.create` or `session.resume` answered, by which this handle came about. A handle of
+    /// [`Client::open_session`](crate::Client::open_session) or of [`WeakSession`] has the last answer.
     pub fn opened(&self) -> &SessionResumeResult {
-        &self.0.opened
+        &self.opened
     }
 
-    /// Every method the CLI has for a session, typed.
+    /// Every method the CLI has for a session, typed. They fail like all of this handle once the session has
+    /// ended, and nothing is sent.
     pub fn rpc(&self) -> SessionRpc<'_> {
-        SessionRpc(self.0.state.caller())
+        SessionRpc(&self.inner.caller)
     }
 
     /// Sends a prompt (`session.send`) and returns its turn: the events of it and the answer.
@@ -97,11 +156,11 @@ impl Session {
     /// As any call; what goes wrong later is the turn's.
     pub async fn prompt(&self, prompt: impl Into<SendRequest>) -> Result<Turn, Error> {
         // From before the request is written, so that nothing of the turn is missed.
-        let events = self.0.state.subscribe_from_now();
+        let events = self.inner.state.subscribe_from_now();
         let started = Instant::now();
         let prompt = self.submit(prompt.into()).await?;
-        let tracker = Tracker::new(prompt, Arc::clone(&self.0.prompts), self.0.state.versions());
-        Ok(Turn::new(events, tracker, started, Arc::downgrade(&self.0.client)))
+        let tracker = Tracker::new(prompt, Arc::clone(&self.inner.prompts), self.inner.state.versions());
+        Ok(Turn::new(events, tracker, started, Arc::downgrade(&self.inner.client)))
     }
 
     /// Sends a prompt (`session.send`) and gives its message id, without waiting for an answer. Waits
@@ -139,14 +198,14 @@ impl Session {
     }
 
     async fn submit(&self, mut request: SendRequest) -> Result<Arc<Prompt>, Error> {
-        self.check_connected()?;
+        self.check()?;
         if request.traceparent.is_none()
-            && let Some(trace) = self.0.client.trace_context()
+            && let Some(trace) = self.inner.client.trace_context()
         {
             request.traceparent = Some(trace.traceparent().to_owned());
             request.tracestate = trace.tracestate().map(str::to_owned);
         }
-        let prompt = self.0.prompts.add(&request.prompt);
+        let prompt = self.inner.prompts.add(&request.prompt);
         prompt.set_id(self.rpc().send(&request).within(ANSWER).await?.message_id);
         Ok(prompt)
     }
@@ -160,7 +219,7 @@ impl Session {
     /// The session's events from now on. The first observer of a session that has had no prompt also
     /// gets those since it was made.
     pub fn events(&self) -> Events {
-        self.0.state.subscribe()
+        self.inner.state.subscribe()
     }
 
     /// Stops the agent's work (`session.abort`). The session stays usable. A turn that runs ends with
@@ -173,10 +232,10 @@ impl Session {
     /// As any call.
     pub async fn abort(&self) -> Result<(), Error> {
         const METHOD: &str = "session.abort";
-        self.check_connected()?;
-        self.0.state.spare_current_handler();
-        self.0.prompts.abort();
-        let result = self.0.state.caller().call::<()>(METHOD, &()).json_in_time().await?;
+        self.check()?;
+        self.inner.state.spare_current_handler();
+        self.inner.prompts.abort();
+        let result = self.inner.caller.call::<()>(METHOD, &()).json_in_time().await?;
         done(METHOD, &result)
     }
 
@@ -190,7 +249,7 @@ impl Session {
         &self,
         model: impl Into<ModelSwitchToRequest>,
     ) -> Result<ModelSwitchToResult, Error> {
-        self.check_connected()?;
+        self.check()?;
         self.rpc().model().switch_to(&model.into()).within(ANSWER).await
     }
 
@@ -201,7 +260,7 @@ impl Session {
     /// # Errors
     /// As any call.
     pub async fn log(&self, line: impl Into<LogRequest>) -> Result<String, Error> {
-        self.check_connected()?;
+        self.check()?;
         Ok(self.rpc().log(&line.into()).within(ANSWER).await?.event_id)
     }
 
@@ -213,35 +272,37 @@ impl Session {
     /// any call, and the tools stay as they were. After [`Error::Timeout`], or when this future is dropped,
     /// it is not known which tools the CLI has, so that calls of both are answered.
     pub async fn set_tools(&self, tools: impl IntoIterator<Item = Tool>) -> Result<(), Error> {
-        self.check_connected()?;
-        let state = &self.0.state;
+        self.check()?;
+        let state = &self.inner.state;
         if !state.versions().has(Feature::ReplaceTools) {
             let missing = Unsupported::feature(Feature::ReplaceTools, "replace tools", state.versions());
             return Err(missing.into());
         }
         let new = tool::by_name(tools.into_iter().collect())?;
-        let process = state.caller().connection().process();
-        rpc::within(SET_TOOLS, ANSWER, process, self.replace_tools(new)).await
+        rpc::within(SET_TOOLS, ANSWER, state.caller().connection(), self.replace_tools(new)).await
     }
 
     async fn replace_tools(&self, new: HashMap<String, Tool>) -> Result<(), Error> {
-        let state = &self.0.state;
+        let state = &self.inner.state;
         let params = tool::declarations(new.values());
         // One at a time, so that what is in place at the end is what the CLI was told last.
         let _changing = state.tools_change().lock().await;
         // The model may call the new ones before the answer, and the old ones until then.
-        let old = state.replace_tools(HashMap::new());
-        let mut both = old.clone();
-        both.extend(new.clone());
-        state.replace_tools(both);
-        let set = state.caller().call_json::<()>(SET_TOOLS, params).await;
-        state.replace_tools(if set.is_ok() { new } else { old });
+        let old = state.change_handlers(|old| old.with_tools(&new)).tools;
+        let set = self.inner.caller.call_json::<()>(SET_TOOLS, params).await;
+        let tools = match &set {
+            Ok(()) => new,
+            // It may have taken the new ones all the same.
+            Err(Error::Decode { .. }) => return set,
+            Err(_) => old,
+        };
+        drop(state.change_handlers(|both| Handlers { tools, ..both.clone() }));
         set
     }
 
     /// What the CLI offers in this session, by now.
     pub fn capabilities(&self) -> Capabilities {
-        lock(self.0.state.capabilities()).get()
+        lock(self.inner.state.capabilities()).get()
     }
 
     /// Has the user fill in a form (`session.ui.elicitation`), by whichever client of the session answers
@@ -251,7 +312,7 @@ impl Session {
     /// # Errors
     /// [`Error::Unsupported`] when no client does, for then the CLI would never answer; else as any call.
     pub async fn elicit(&self, form: &UiElicitationRequest) -> Result<UiElicitationResponse, Error> {
-        self.check_connected()?;
+        self.check()?;
         if !self.capabilities().elicitation {
             let text = "no client of this session answers elicitation requests (`on_elicitation`)";
             return Err(Unsupported::new(text).into());
@@ -260,8 +321,10 @@ impl Session {
     }
 
     /// A shell command for the user, run in the session's working directory, without a permission request.
+    ///
+    /// [`Shell::start`] fails like all of this handle once the session has ended.
     pub fn shell(&self, command: impl Into<String>) -> Shell {
-        Shell::new(Arc::clone(&self.0.state), command.into())
+        Shell::new(Arc::clone(&self.inner.state), command.into())
     }
 
     /// Calls the closure for what commands write that were started with `session.shell.exec` here
@@ -271,7 +334,7 @@ impl Session {
         &self,
         handle: impl FnMut(Result<ShellOutputNotification, MalformedNotification>) + Send + 'static,
     ) -> Subscription {
-        self.0.state.notices().on::<methods::notification::ShellOutput>(handle)
+        self.inner.state.notices().on::<methods::notification::ShellOutput>(handle)
     }
 
     /// Calls the closure when such a command has ended (`shell.exit`), after all its output.
@@ -280,7 +343,7 @@ impl Session {
         &self,
         handle: impl FnMut(Result<ShellExitNotification, MalformedNotification>) + Send + 'static,
     ) -> Subscription {
-        self.0.state.notices().on::<methods::notification::ShellExit>(handle)
+        self.inner.state.notices().on::<methods::notification::ShellExit>(handle)
     }
 
     /// What happened in the session so far (`session.getMessages`): from CLI 1.0.40 on, the events
@@ -290,30 +353,37 @@ impl Session {
     /// As any call. An event that cannot be decoded is in the list like any other.
     pub async fn messages(&self) -> Result<Vec<SessionEvent>, Error> {
         const METHOD: &str = "session.getMessages";
-        self.check_connected()?;
-        let result = self.0.state.caller().call::<()>(METHOD, &()).json_in_time().await?;
+        self.check()?;
+        let result = self.inner.caller.call::<()>(METHOD, &()).json_in_time().await?;
         let events = json::pick(&result, ["events"]).and_then(|[events]| json::items(events.unwrap_or("[]")));
         let events = events.and_then(|events| events.into_iter().map(SessionEvent::from_json).collect());
-        events.map_err(|error| Error::decode(METHOD, error, Some(self.0.state.versions())))
+        events.map_err(|error| Error::decode(METHOD, error, Some(self.inner.state.versions())))
     }
 
     /// Ends this client's part in the session and frees what it held here. What the CLI keeps on disk
     /// stays, and the session can be resumed. Turns that still run end with [`Error::SessionEnded`].
     ///
-    /// Sends `session.detach`, or `session.destroy` to a CLI older than that. Waits 10 s at most. A handler of the
-    /// session may do this: its request has no answer then, and the handler goes on.
+    /// Sends `session.detach`, or `session.destroy` to a CLI older than that, unless the session has ended
+    /// already. Waits 10 s at most. Until the answer the session's handlers stay, and may still make calls. A
+    /// handler of the session may do this: its request has no answer then, and the handler goes on.
     ///
     /// # Errors
     /// As any call; the session is over here all the same.
     pub async fn disconnect(&self) -> Result<(), Error> {
-        if !self.0.connected.swap(false, Ordering::AcqRel) {
+        let state = &self.inner.state;
+        if !state.life().leave() {
             return Ok(());
         }
-        self.0.client.connection().spare_current_handler();
+        self.inner.client.connection().spare_current_handler();
         // Handlers stay until the answer, since the CLI may ask for them on the way out.
-        let _end = EndOnDrop(&self.0);
-        let state = &self.0.state;
-        state.caller().call::<()>(state.versions().leave(), &()).within(DISCONNECT).await
+        let _end = EndOnDrop(&self.inner);
+        match (say_goodbye(state), state.life().ended()) {
+            (Some(answer), _) => answer
+                .await
+                .unwrap_or_else(|_| Err(Error::Closed(Closed::new("the runtime of the client is gone")))),
+            (None, Some(Ended::Connection(closed))) => Err(Error::Closed(closed.clone())),
+            (None, _) => Ok(()),
+        }
     }
 
     /// The old name of [`disconnect`](Self::disconnect). Waits 10 s at most.
@@ -325,19 +395,15 @@ impl Session {
         self.disconnect().await
     }
 
-    fn check_connected(&self) -> Result<(), Error> {
-        match (self.0.connected.load(Ordering::Acquire), self.0.state.ended()) {
-            (true, None) => Ok(()),
-            (true, Some(ended)) => Err(ended.clone().into()),
-            (false, _) => Err(Error::SessionEnded),
-        }
+    fn check(&self) -> Result<(), Error> {
+        self.inner.state.check()
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if self.connected.swap(false, Ordering::AcqRel) {
-            self.state.caller().leave(self.state.versions().leave());
+        if self.state.life().leave() {
+            drop(say_goodbye(&self.state));
             self.end();
         }
     }
@@ -346,7 +412,7 @@ impl Drop for Inner {
 impl Inner {
     /// Frees what the session holds here.
     fn end(&self) {
-        self.client.connection().unregister(self.state.id());
+        self.client.connection().unregister(&self.state);
         self.state.end(None);
     }
 }

@@ -1,37 +1,24 @@
 //! What a session is made with.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::client::ClientInner;
-use crate::connection::lock;
 use crate::error::Error;
 use crate::event::SessionEvent;
-use crate::events::Subscription;
 use crate::id;
-use crate::json;
-use crate::pending;
-use crate::rpc;
+use crate::opening::Opening;
 use crate::session::Session;
 use crate::session_handlers::Registered;
-use crate::session_rpc::SessionRpc;
-use crate::session_state::{Handlers, SessionState};
+use crate::sessions::WhenOpen;
 use crate::system_message;
-use crate::tool::{self, Tool};
+use crate::tool::Tool;
 use crate::types::{
     CommandDeclaration, OptionsUpdateToolFilterPrecedence, ProtocolSystemMessageConfig,
-    ProtocolSystemMessageReplaceConfig, ProviderConfig, RegisterEventInterestParams, SessionConfig,
-    SessionOpenOptionsEnvValueMode, SessionResumeResult,
+    ProtocolSystemMessageReplaceConfig, ProviderConfig, SessionConfig, SessionOpenOptionsEnvValueMode,
 };
 use crate::wire;
 
-/// How long the CLI is given to make or resume a session, with all that belongs to it.
-const OPEN: Duration = Duration::from_secs(120);
-
-/// How long the CLI is given to let go of a session that is opened again.
-const LEFT: Duration = Duration::from_secs(10);
-
-type Observer = Box<dyn FnMut(&SessionEvent) + Send>;
+pub(crate) type Observer = Box<dyn FnMut(&SessionEvent) + Send>;
 
 /// The configuration and the handlers of a session; made by [`Client::session`](crate::Client::session).
 ///
@@ -44,6 +31,7 @@ pub struct SessionBuilder {
     tools: Vec<Tool>,
     pub(crate) registered: Registered,
     pub(crate) observers: Vec<Observer>,
+    when_open: WhenOpen,
 }
 
 impl SessionBuilder {
@@ -51,7 +39,8 @@ impl SessionBuilder {
     pub(crate) fn new(client: Arc<ClientInner>) -> Self {
         let config = SessionConfig::default();
         let registered = Registered::default();
-        Self { client, config, tools: Vec::new(), registered, observers: Vec::new() }
+        let when_open = WhenOpen::default();
+        Self { client, config, tools: Vec::new(), registered, observers: Vec::new(), when_open }
     }
 
     /// The model to use. Default: the CLI's choice.
@@ -92,7 +81,8 @@ impl SessionBuilder {
     ///
     /// What follows from the handlers is set from them: `requestPermission`, and unless they are set here
     /// the likes of `hooks` and `requestUserInput`. Their `tools` and `commands` are added to those set
-    /// here. `streaming` is on unless it is set here.
+    /// here. `streaming` is on in a session that is made, unless it is set here; see
+    /// [`resume`](Self::resume) for one that is taken up.
     #[inline]
     pub fn configure(mut self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
         self.config = change(self.config);
@@ -106,26 +96,50 @@ impl SessionBuilder {
         self
     }
 
+    /// Says what [`resume`](Self::resume) does when the session is open on this client already. Default:
+    /// [`WhenOpen::Refuse`].
+    pub fn when_open(mut self, when_open: WhenOpen) -> Self {
+        self.when_open = when_open;
+        self
+    }
+
     /// Makes the session (`session.create`). Waits 2 minutes at most.
     ///
     /// # Errors
     /// [`Error::Invalid`] when nothing was said about permissions, or two tools have one name;
-    /// else as any call.
+    /// [`Error::AlreadyOpen`] when the id was set and is that of an open session; else as any call.
     #[inline]
-    pub fn create(self) -> impl Future<Output = Result<Session, Error>> + Send {
+    pub fn create(mut self) -> impl Future<Output = Result<Session, Error>> + Send {
+        self.config.streaming.get_or_insert(true);
+        self.when_open = WhenOpen::Refuse;
         let (opening, config) = self.prepare();
         opening.open("session.create", config)
     }
 
-    /// Takes up a session that was left (`session.resume`), with this configuration and these handlers:
-    /// the CLI keeps the conversation but none of these. Waits 2 minutes at most.
+    /// Takes up a session (`session.resume`), with this configuration and these handlers: the CLI keeps the
+    /// conversation but none of these. Waits 2 minutes at most.
+    ///
+    /// The session may be one that was left, one of another client, or one that is open on this client, for which
+    /// [`when_open`](Self::when_open) says what happens to its handles. The handlers are there before the request
+    /// is sent. A goodbye of the same session that the CLI has not answered yet is waited for, for 10 s at most,
+    /// and so is another opening of it, unless [`WhenOpen::Refuse`] fails for that at once.
+    ///
+    /// `streaming` is sent only when [`configure`](Self::configure) set it.
     ///
     /// With `continue_pending_work` set by [`configure`](Self::configure), the tool calls and permission
     /// requests that were open when the session was left are answered by the handlers, and the turn goes
     /// on; without it they are over.
     ///
     /// # Errors
-    /// As [`create`](Self::create).
+    /// [`Error::AlreadyOpen`] when the session is open on this client, or is being opened, and nothing else was
+    /// chosen by [`when_open`](Self::when_open). An error of kind
+    /// [`SessionGone`](crate::ErrorKind::SessionGone) when the CLI does not have the session: it keeps one only
+    /// from the first prompt on. [`Error::SessionEnded`] when the session is deleted meanwhile. Else as
+    /// [`create`](Self::create).
+    ///
+    /// When this fails, or is given up, the id is free again, and the session is left if the CLI may have opened
+    /// it. With [`WhenOpen::Replace`] the session that was open is over all the same; with [`WhenOpen::Join`] it
+    /// goes on as it was.
     #[inline]
     pub fn resume(mut self, id: impl Into<String>) -> impl Future<Output = Result<Session, Error>> + Send {
         self.config.session_id = Some(id.into());
@@ -137,10 +151,9 @@ impl SessionBuilder {
     /// client has to say.
     #[inline]
     fn prepare(self) -> (Opening, String) {
-        let Self { client, mut config, tools, registered, observers } = self;
+        let Self { client, mut config, tools, registered, observers, when_open } = self;
         let id = config.session_id.take().map_or_else(id::uuid, Ok);
         config.session_id = id.as_ref().ok().cloned();
-        config.streaming.get_or_insert(true);
         // Without these the CLI lets an allow list win over a deny list, and takes `env` values for names.
         config.tool_filter_precedence.get_or_insert(OptionsUpdateToolFilterPrecedence::Excluded);
         config.env_value_mode.get_or_insert(SessionOpenOptionsEnvValueMode::Direct);
@@ -164,6 +177,7 @@ impl SessionBuilder {
             tools,
             registered,
             observers,
+            when_open,
             continues,
             leaves_auto_mode_switch,
             directory,
@@ -200,129 +214,6 @@ fn announce(config: &mut SessionConfig, registered: &Registered) {
     if !registered.transforms.is_empty() {
         let sections = registered.transforms.keys();
         config.system_message = Some(system_message::transformed(config.system_message.take(), sections));
-    }
-}
-
-/// A session about to be made. It does not know the type of the configuration, and the functions
-/// that do are inline: its hundred keys are compiled in the crate that sets them, not in this one.
-struct Opening {
-    client: Arc<ClientInner>,
-    /// The session's id, unless the system gave no random numbers for one.
-    id: Result<String, Error>,
-    tools: Vec<Tool>,
-    registered: Registered,
-    observers: Vec<Observer>,
-    /// Whether what was open when the session was left is still to be answered.
-    continues: bool,
-    /// Whether another client says whether to switch models.
-    leaves_auto_mode_switch: bool,
-    /// The working directory that was configured.
-    directory: Option<String>,
-}
-
-impl Opening {
-    async fn open(self, method: &'static str, config: String) -> Result<Session, Error> {
-        let client = Arc::clone(&self.client);
-        let process = client.connection().process();
-        rpc::within(method, OPEN, process, self.open_unhurried(method, config)).await
-    }
-
-    async fn open_unhurried(self, method: &'static str, config: String) -> Result<Session, Error> {
-        let Self { client, id, tools, registered, observers, continues, leaves_auto_mode_switch, directory } =
-            self;
-        let id = id?;
-        if !registered.answers("permission.requested") {
-            let text = "say what the agent may do: policy, on_permission, approve_all or deny_all";
-            return Err(Error::Invalid(text.to_owned()));
-        }
-        let tools = tool::by_name(tools)?;
-        let interests = registered.interests();
-        let handlers: Handlers = registered.into_handlers(tools, leaves_auto_mode_switch);
-        let connection = Arc::clone(client.connection());
-        // The CLI has let go of it by then, or will not answer what follows either.
-        drop(tokio::time::timeout(LEFT, connection.left(&id)).await);
-        let state = SessionState::new(id.clone(), connection, client.version().clone(), handlers);
-        if let Some(directory) = directory {
-            state.set_working_directory(&directory);
-        }
-        if !client.connection().register(Arc::clone(&state)) {
-            return Err(Error::Invalid(format!("session {id} is open already on this client")));
-        }
-        let mut opening = Unopened { client: &client, state: &state, outcome: Outcome::Unknown };
-        for observer in observers {
-            drop(Subscription::start(state.subscribe(), observer));
-        }
-        let config = client.caller().with_login(config);
-        let opened = client.caller().call_json::<()>(method, config).json().await;
-        let opened = opened.inspect_err(|error| opening.failed(error))?;
-        let [capabilities] = json::pick(&opened, ["capabilities"]).unwrap_or_default();
-        lock(state.capabilities()).begin(capabilities.unwrap_or("{}"));
-        // The answer to resume has every key of the answer to create.
-        let opened: SessionResumeResult =
-            wire::from_json(&opened).map_err(|error| Error::decode(method, error, Some(client.version())))?;
-        if let Some(other) = opened.session_id.as_ref().filter(|other| **other != id) {
-            return Err(Error::Invalid(format!("the CLI opened session {other}, not {id}")));
-        }
-        begin(&state, interests, continues).await?;
-        opening.outcome = Outcome::Open;
-        drop(opening);
-        Ok(Session::new(client, state, opened))
-    }
-}
-
-/// What a session that was opened still needs.
-async fn begin(
-    state: &Arc<SessionState>,
-    interests: Vec<&'static str>,
-    continues: bool,
-) -> Result<(), Error> {
-    for event in interests {
-        let request = RegisterEventInterestParams::new(event);
-        match SessionRpc(state.caller()).event_log().register_interest(&request).await {
-            // An old CLI sends what it has to everybody.
-            Err(error) if !error.is_method_not_found() => return Err(error),
-            _ => {}
-        }
-    }
-    if continues {
-        pending::answer(state).await;
-    }
-    Ok(())
-}
-
-/// Takes the session off the connection again, unless it came to be, and leaves it if it may have.
-struct Unopened<'a> {
-    client: &'a ClientInner,
-    state: &'a SessionState,
-    outcome: Outcome,
-}
-
-/// What is known of a session that was asked for.
-#[derive(PartialEq, Eq)]
-enum Outcome {
-    /// The CLI may have opened it, as when nobody waited for its answer.
-    Unknown,
-    Refused,
-    Open,
-}
-
-impl Unopened<'_> {
-    fn failed(&mut self, error: &Error) {
-        if error.code().is_some() {
-            self.outcome = Outcome::Refused;
-        }
-    }
-}
-
-impl Drop for Unopened<'_> {
-    fn drop(&mut self) {
-        if self.outcome == Outcome::Unknown {
-            self.state.caller().leave(self.client.version().leave());
-        }
-        if self.outcome != Outcome::Open {
-            self.client.connection().unregister(self.state.id());
-            self.state.end(None);
-        }
     }
 }
 

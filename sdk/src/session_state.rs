@@ -1,41 +1,43 @@
 //! What the connection knows of a session: who handles what, and who watches.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use crate::aside::drop_aside;
 use crate::broadcast::Ask;
 use crate::capabilities::Known;
 use crate::connection::{Connection, lock};
-use crate::error::Closed;
+use crate::error::{Closed, Error};
 use crate::event::SessionEvent;
 use crate::events::{Ended, Events, Observers};
 use crate::handler::{Handler, HandlerContext};
 use crate::json;
+use crate::life::Life;
 use crate::notices::Notices;
 use crate::repeats::Repeats;
 use crate::rpc::Caller;
 use crate::running::{EventRequests, Running};
+use crate::timer::{self, Sleep};
 use crate::tool::{self, Tool};
 use crate::versions::{CliVersion, Feature};
 
 /// The part of a session that lives as long as the CLI may speak of it.
 pub(crate) struct SessionState {
-    id: Arc<str>,
+    life: Arc<Life>,
     caller: Caller,
     versions: CliVersion,
     observers: Arc<Observers<SessionEvent>>,
     repeats: Mutex<Repeats>,
     notices: Notices,
     handlers: Mutex<Handlers>,
-    handler_limit: Option<Duration>,
     running: EventRequests,
     requests: Running,
     capabilities: Mutex<Known>,
     /// As the CLI last told it, or as it was configured.
     working_directory: Mutex<Option<Arc<str>>>,
-    ended: OnceLock<Ended>,
+    /// The session that took the place of this one.
+    successor: OnceLock<Weak<SessionState>>,
     /// Held while a shell command is started.
     shell_start: tokio::sync::Mutex<()>,
     /// Held while the tools are replaced.
@@ -43,7 +45,7 @@ pub(crate) struct SessionState {
 }
 
 /// What this client does for the session.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Handlers {
     pub tools: HashMap<String, Tool>,
     /// By method.
@@ -54,6 +56,15 @@ pub(crate) struct Handlers {
     pub limit: Option<Duration>,
 }
 
+impl Handlers {
+    /// These, with more tools. Of two with one name the new one counts.
+    pub fn with_tools(&self, new: &HashMap<String, Tool>) -> Self {
+        let mut both = self.clone();
+        both.tools.extend(new.clone());
+        both
+    }
+}
+
 impl SessionState {
     pub fn new(
         id: String,
@@ -61,29 +72,39 @@ impl SessionState {
         versions: CliVersion,
         handlers: Handlers,
     ) -> Arc<Self> {
-        let id: Arc<str> = id.into();
-        let observers = Observers::with_backlog(Arc::clone(connection.gate()));
+        let life = Arc::new(Life::new(id));
+        let runtime = connection.runtime().clone();
+        let observers = Observers::with_backlog(Arc::clone(connection.gate()), runtime.clone());
         Arc::new(Self {
-            caller: Caller::new(connection, Some(Arc::clone(&id))),
-            id,
+            caller: Caller::new(connection, Some(Arc::clone(&life))),
+            life,
             versions,
             observers,
             repeats: Mutex::default(),
-            notices: Notices::default(),
-            handler_limit: handlers.limit,
+            notices: Notices::new(runtime),
             handlers: Mutex::new(handlers),
             running: EventRequests::default(),
             requests: Running::default(),
             capabilities: Mutex::default(),
             working_directory: Mutex::default(),
-            ended: OnceLock::new(),
+            successor: OnceLock::new(),
             shell_start: tokio::sync::Mutex::default(),
             tools_change: tokio::sync::Mutex::default(),
         })
     }
 
     pub fn id(&self) -> &str {
-        &self.id
+        self.life.id()
+    }
+
+    /// Whether it still is a session.
+    pub fn life(&self) -> &Life {
+        &self.life
+    }
+
+    /// Refuses what a handle of the user may not do any more.
+    pub fn check(&self) -> Result<(), Error> {
+        self.life.check_handle()
     }
 
     pub fn caller(&self) -> &Caller {
@@ -116,20 +137,31 @@ impl SessionState {
 
     /// How long a handler may take.
     pub fn handler_limit(&self) -> Option<Duration> {
-        self.handler_limit
+        lock(&self.handlers).limit
     }
 
-    pub fn handler(&self, method: &str) -> Option<Handler<HandlerContext>> {
-        lock(&self.handlers).requests.get(method).cloned()
+    /// The handler of a method, and the session whose it is: this one, or the one that took its place.
+    pub fn handler(self: Arc<Self>, method: &str) -> Option<(Arc<Self>, Handler<HandlerContext>)> {
+        let handler = lock(&self.handlers).requests.get(method).cloned();
+        match handler {
+            Some(handler) => Some((self, handler)),
+            None => self.successor()?.handler(method),
+        }
     }
 
     pub fn tool(&self, name: &str) -> Option<Tool> {
         lock(&self.handlers).tools.get(name).cloned()
     }
 
-    /// Replaces the tools, and gives those there were.
-    pub fn replace_tools(&self, tools: HashMap<String, Tool>) -> HashMap<String, Tool> {
-        std::mem::replace(&mut lock(&self.handlers).tools, tools)
+    /// Changes the handlers in one step, so that no request finds less than there was before or is after it,
+    /// and gives those there were. A session that is over keeps none.
+    pub fn change_handlers(&self, change: impl FnOnce(&Handlers) -> Handlers) -> Handlers {
+        let mut handlers = lock(&self.handlers);
+        if self.life.ended().is_some() {
+            return Handlers::default();
+        }
+        let changed = change(&handlers);
+        std::mem::replace(&mut *handlers, changed)
     }
 
     /// What the CLI offers, as far as it has told.
@@ -155,6 +187,11 @@ impl SessionState {
         }
     }
 
+    /// Waits for this time, counted from the call.
+    pub fn sleep(&self, limit: Duration) -> Sleep {
+        Box::pin(timer::sleep(self.caller.connection().runtime().clone(), limit))
+    }
+
     /// Held while a shell command is started.
     pub fn shell_start(&self) -> &tokio::sync::Mutex<()> {
         &self.shell_start
@@ -163,11 +200,6 @@ impl SessionState {
     /// Held while the tools are replaced.
     pub fn tools_change(&self) -> &tokio::sync::Mutex<()> {
         &self.tools_change
-    }
-
-    /// Why it is over, here or as a whole; none while it is not.
-    pub fn ended(&self) -> Option<&Ended> {
-        self.ended.get()
     }
 
     pub fn subscribe(&self) -> Events {
@@ -189,13 +221,18 @@ impl SessionState {
         }
         match event.kind() {
             "capabilities.changed" => lock(&self.capabilities).change(event.raw_data()),
-            "abort" if !self.versions.has(Feature::AbortCompletesTools) => self.running.cancel_all(),
+            "abort" if !self.versions.has(Feature::AbortCompletesTools) => drop(self.running.cancel_all()),
             "session.idle" => lock(&self.repeats).forget(),
             "session.start" | "session.resume" | "session.context_changed" => self.moved(&event),
             kind if kind.ends_with(".completed") || kind.ends_with("_completed") => self.completed(&event),
             _ => self.ask(&event),
         }
-        self.observers.push(event);
+        self.observers.push(event.clone());
+        // Whoever took the place of this session meanwhile ended its handlers and observers, perhaps before they
+        // saw the event.
+        if let Some(successor) = self.successor() {
+            successor.deliver(event);
+        }
     }
 
     /// Tells observers of an event that came and cannot be read.
@@ -222,16 +259,35 @@ impl SessionState {
         }
     }
 
-    /// Frees what the session held, ends the handlers at work, and tells its observers that it is over.
-    pub fn end(&self, closed: Option<Closed>) {
+    /// Takes the handlers of a session that does not come to be.
+    pub fn take_handlers(&self) -> Handlers {
+        std::mem::take(&mut lock(&self.handlers))
+    }
+
+    fn successor(&self) -> Option<Arc<Self>> {
+        self.successor.get()?.upgrade()
+    }
+
+    /// Ends the session since another takes its place, which is asked again what its handlers worked on.
+    pub fn give_way(&self, successor: &Arc<Self>) {
+        // Before the end, so that the reader finds the successor when it does not find this session's handlers.
+        drop(self.successor.set(Arc::downgrade(successor)));
+        for event in self.end(None) {
+            successor.ask(&event);
+        }
+    }
+
+    /// Frees what the session held, ends the handlers at work, and tells its observers that it is over. Gives
+    /// the events that asked what those handlers worked on.
+    pub fn end(&self, closed: Option<Closed>) -> Vec<SessionEvent> {
         let ended = closed.map_or(Ended::Session, Ended::Connection);
-        // The first reason stays.
-        drop(self.ended.set(ended.clone()));
+        self.life.end(ended.clone());
         let handlers = std::mem::take(&mut *lock(&self.handlers));
         drop_aside(handlers);
-        self.running.cancel_all();
+        let asked = self.running.cancel_all();
         self.requests.cancel_all();
         self.notices.end(ended.clone());
         self.observers.end(ended);
+        asked
     }
 }

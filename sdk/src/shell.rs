@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep};
-
 use crate::error::Error;
 use crate::process;
 use crate::rpc;
 use crate::session_rpc::SessionRpc;
 use crate::session_state::SessionState;
 use crate::shell_source::Source;
+use crate::timer::Sleep;
 use crate::types::ShellOutputStream;
 
 /// How long the end of a command that was killed is waited for.
@@ -49,12 +48,13 @@ impl Shell {
     /// Starts the command. Waits 2 minutes at most for the CLI to do so.
     ///
     /// # Errors
-    /// As any call.
+    /// As any call, such as [`Error::SessionEnded`] once the session has ended.
     pub async fn start(self) -> Result<ShellRun, Error> {
+        self.session.check()?;
         let start = Source::start(&self.session, &self.command);
-        let process = self.session.caller().connection().process();
-        let source = rpc::within("the start of the shell command", rpc::ANSWER, process, start).await?;
-        let deadline = self.timeout.map(|limit| (limit, Box::pin(tokio::time::sleep(limit))));
+        let connection = self.session.caller().connection();
+        let source = rpc::within("the start of the shell command", rpc::ANSWER, connection, start).await?;
+        let deadline = self.timeout.map(|limit| (limit, self.session.sleep(limit)));
         let output = ShellOutput { chunks: Vec::new(), text: None, exit_code: None, timed_out: false };
         Ok(ShellRun { session: self.session, source, deadline, output, over: None })
     }
@@ -77,7 +77,7 @@ impl IntoFuture for Shell {
 pub struct ShellRun {
     session: Arc<SessionState>,
     source: Source,
-    deadline: Option<(Duration, Pin<Box<Sleep>>)>,
+    deadline: Option<(Duration, Sleep)>,
     output: ShellOutput,
     over: Option<Result<(), Error>>,
 }
@@ -164,8 +164,8 @@ impl ShellRun {
     /// As any call. A command that has ended is no error.
     pub async fn kill(&self) -> Result<(), Error> {
         let kill = self.source.kill(SessionRpc(self.session.caller()));
-        let process = self.session.caller().connection().process();
-        rpc::within("the end of the shell command", rpc::ANSWER, process, kill).await
+        let connection = self.session.caller().connection();
+        rpc::within("the end of the shell command", rpc::ANSWER, connection, kill).await
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<ShellChunk>> {
@@ -202,7 +202,7 @@ impl ShellRun {
         self.output.timed_out = true;
         self.source.kill_unanswered(self.session.caller());
         // Its end is still to come; how soon, is up to the CLI.
-        deadline.as_mut().reset(Instant::now() + LAST_WORDS);
+        *deadline = self.session.sleep(LAST_WORDS);
         self.poll_chunk(context)
     }
 }

@@ -88,7 +88,7 @@ impl Source {
                 ("session.shell.cancelUserRequested", json!({ "requestId": requested.request }))
             }
         };
-        // It is flat, so it is never refused for its depth.
+        // It is flat, so it is refused only when the session is over, and the command with it.
         drop(caller.notify(method, &params));
     }
 }

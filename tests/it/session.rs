@@ -7,3 +7,6 @@ mod events;
 mod ids;
 mod observers;
 mod pause;
+mod pending;
+mod takeover;
+mod tools;

@@ -63,7 +63,8 @@ impl ClientBuilder {
 
         let (process, stdin, stdout) = process::spawn(&self.launch)?;
         let watcher = process.watcher().clone();
-        rpc::within("the start of the CLI", self.handshake, Some(&watcher), async {
+        let runtime = process::runtime()?;
+        rpc::within_on(&runtime, "the start of the CLI", self.handshake, Some(&watcher), async {
             let Ok(port) = process::listen(stdin, stdout, watcher.stdout().clone()).await else {
                 let closed = Closed::new("the CLI closed its output without saying where it listens");
                 return Err(Error::Closed(watcher.diagnose(closed).await));
@@ -90,7 +91,8 @@ impl ClientBuilder {
     /// [`RpcError::AUTHENTICATION_FAILED`]: crate::RpcError::AUTHENTICATION_FAILED
     /// [`RpcError::AUTHENTICATION_NOT_CONFIGURED`]: crate::RpcError::AUTHENTICATION_NOT_CONFIGURED
     pub async fn connect_tcp(self, address: impl ToSocketAddrs) -> Result<Client, Error> {
-        rpc::within("the way to the CLI", self.handshake, None, self.reach(address, None)).await
+        let (limit, runtime) = (self.handshake, process::runtime()?);
+        rpc::within_on(&runtime, "the way to the CLI", limit, None, self.reach(address, None)).await
     }
 
     /// Connects to a server and greets it.

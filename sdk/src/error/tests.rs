@@ -43,6 +43,8 @@ fn variant(error: &Error) -> usize {
         Error::Unsupported(_) => 12,
         Error::Timeout { .. } => 13,
         Error::Invalid(_) => 14,
+        Error::AlreadyOpen { .. } => 15,
+        Error::NoRandom(_) => 16,
     }
 }
 
@@ -79,7 +81,12 @@ fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
             &["/cli", "what the system says"],
             ErrorKind::Unreachable,
         ),
-        (SpawnError::NoRandom(io_error()).into(), &["what the system says"], ErrorKind::Unreachable),
+        (
+            Error::NoRandom(Arc::new(io_error())),
+            &["no random numbers", "what the system says"],
+            ErrorKind::Other,
+        ),
+        (Error::AlreadyOpen { session_id: "one".to_owned() }, &["session one"], ErrorKind::AlreadyOpen),
         (SpawnError::NoRuntime.into(), &["Tokio"], ErrorKind::Unreachable),
         (SpawnError::Directory { path: PathBuf::from("/gone") }.into(), &["/gone"], ErrorKind::Unreachable),
         (
@@ -132,9 +139,10 @@ fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
             Error::Timeout {
                 what: method,
                 after: Duration::from_secs(5),
+                stdout: "printed".to_owned(),
                 stderr: "its last words".to_owned(),
             },
-            &["made.up", "5s", "its last words"],
+            &["made.up", "5s", "printed", "its last words"],
             ErrorKind::Timeout,
         ),
         (Error::Invalid("makes no sense".to_owned()), &["makes no sense"], ErrorKind::Invalid),
@@ -154,7 +162,7 @@ fn chain(error: &Error) -> Vec<String> {
 
 #[test]
 fn each_thing_is_said_once() {
-    let mut seen = [0; 15];
+    let mut seen = [0; 17];
     for (error, said, kind) in all() {
         seen[variant(&error)] += 1;
         let texts = chain(&error);
@@ -181,7 +189,7 @@ fn sources_keep_their_types() {
     let is_io = |error: &Error| error.source().is_some_and(|source| source.is::<io::Error>());
     assert!(is_io(&Error::Connect(Arc::new(io_error()))));
     assert!(is_io(&SpawnError::Start { program: PathBuf::new(), source: io_error() }.into()));
-    assert!(is_io(&SpawnError::NoRandom(io_error()).into()));
+    assert!(is_io(&Error::NoRandom(Arc::new(io_error()))));
     let decode = Error::decode("made.up", DecodeError::new("a", "b"), None);
     assert!(decode.source().is_some_and(|source| source.is::<DecodeError>()));
     let unknown = RpcError::new(RpcError::METHOD_NOT_FOUND, "no");

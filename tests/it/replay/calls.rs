@@ -181,7 +181,7 @@ pub async fn resume(stage: &Stage) -> Vec<Sent> {
     assert!(told.iter().any(|event| event.kind() == "external_tool.requested" || stage.is_old()));
     assert_eq!(session.send_and_wait("two").await.expect("an answer").text(), "second");
     let again = stage.client.session().approve_all().resume(&id).await;
-    assert!(matches!(again, Err(Error::Invalid(_))), "it is open here: {again:?}");
+    assert!(matches!(again, Err(Error::AlreadyOpen { .. })), "it is open here: {again:?}");
     session.disconnect().await.expect("the end");
     vec![request("session.resume", json!({})), history, prompt("two"), leave(stage)]
 }

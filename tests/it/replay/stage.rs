@@ -144,7 +144,9 @@ impl Stage {
     fn open_session(&self, request: &Request, call: &Call, sessions: &mut HashMap<String, String>) {
         let id = call.params["sessionId"].as_str().expect("we name our sessions").to_owned();
         let mut expected = request.params.clone();
-        expected["streaming"] = true.into();
+        if request.method == "session.create" {
+            expected["streaming"] = true.into();
+        }
         expected["toolFilterPrecedence"] = "excluded".into();
         expected["sessionId"] = match request.params["sessionId"].as_str() {
             Some(recorded) => json!(sessions.get(recorded).map_or(recorded, String::as_str)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use copilot_session::methods::client::{HooksInvoke, UserInputRequest};
 use copilot_session::testing::{FakeCli, error};
 use copilot_session::types::{ModeSetRequest, ProviderConfig, SessionMode};
-use copilot_session::{Error, RpcError, SessionBuilder, Tool, ToolContext};
+use copilot_session::{Error, ErrorKind, RpcError, SessionBuilder, Tool, ToolContext};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive, connect};
@@ -129,7 +129,6 @@ async fn resume() {
         fake.received_raw("session.resume").await,
         json!({
             "sessionId": "left-behind",
-            "streaming": true,
             "requestPermission": true,
             "toolFilterPrecedence": "excluded",
             "envValueMode": "direct",
@@ -176,7 +175,8 @@ async fn an_id_is_open_once() {
     let client = connect(&fake).await;
     let first = client.session().approve_all().resume("same").await.expect("the first");
     let error = client.session().approve_all().resume("same").await.expect_err("the second");
-    assert!(matches!(&error, Error::Invalid(text) if text.contains("same")), "{error:?}");
+    assert!(matches!(&error, Error::AlreadyOpen { session_id, .. } if session_id == "same"), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::AlreadyOpen);
     assert_eq!(fake.calls_raw("session.resume").len(), 1, "the second was not sent");
     client.session().approve_all().resume("another").await.expect("another");
     first.disconnect().await.expect("the end of the first");
