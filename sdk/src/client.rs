@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
 
 use crate::client_builder::ClientBuilder;
 use crate::connection::{Connection, Options};
@@ -43,6 +44,10 @@ const END: Duration = Duration::from_secs(1);
 /// CLI is told to end with all it started, and killed 2 s later, also when this program is gone by then;
 /// [`stop`](Self::stop) lets it end in order. When something else kills the CLI (SIGKILL), the commands that
 /// its shells run go on, for only the CLI knows of them.
+///
+/// A client is made within a Tokio runtime that has I/O and time enabled; without one that fails with
+/// [`Error::Start`]. Its tasks, those of its handlers and closures among them, run there. All else works from any
+/// thread and on any executor, as long as that runtime runs: once it is gone calls fail with [`Error::Closed`].
 #[derive(Clone)]
 pub struct Client(Arc<ClientInner>);
 
@@ -100,6 +105,26 @@ impl ClientInner {
 
     pub fn version(&self) -> &CliVersion {
         &self.version
+    }
+}
+
+impl ClientInner {
+    /// Ends the CLI, if we started it.
+    async fn end_process(self: Arc<Self>) {
+        let Some(process) = &self.peer.process else { return };
+        // Old versions do not know the request, and newer ones may end before they answer it.
+        let asked = ServerRpc(&self.caller).runtime().shutdown().within(SHUTDOWN).await;
+        let connection = self.connection();
+        connection.end();
+        let mut times = ShutdownTimes::default();
+        if self.peer.address.is_some() && asked.is_err_and(|error| error.is_method_not_found()) {
+            // A server on TCP does not end with its connections.
+            times.grace = Duration::ZERO;
+        }
+        process.shutdown(times).await;
+        // The reader sees the end by itself and knows more of it, unless something that outlived the
+        // CLI holds the stream open.
+        drop(tokio::time::timeout(END, connection.closed()).await);
     }
 }
 
@@ -231,7 +256,7 @@ impl Client {
         // All at once, so that a silent CLI costs the time of one.
         let method = self.version().leave();
         let leave = |session: &Arc<SessionState>| session.caller().call::<()>(method, &()).within(SHUTDOWN);
-        let leaving: Vec<_> = sessions.iter().map(|session| tokio::spawn(leave(session))).collect();
+        let leaving: Vec<_> = sessions.iter().map(|session| connection.runtime().spawn(leave(session))).collect();
         for left in leaving {
             // The CLI closes what is left when it ends, so a failure here changes nothing.
             drop(left.await);
@@ -240,19 +265,11 @@ impl Client {
             connection.unregister(&session);
             session.end(Some(Closed::new(STOPPED)));
         }
-        if let Some(process) = &self.0.peer.process {
-            // Old versions do not know the request, and newer ones may end before they answer it.
-            let asked = self.rpc().runtime().shutdown().within(SHUTDOWN).await;
-            connection.end();
-            let mut times = ShutdownTimes::default();
-            if self.address().is_some() && asked.is_err_and(|error| error.is_method_not_found()) {
-                // A server on TCP does not end with its connections.
-                times.grace = Duration::ZERO;
-            }
-            process.shutdown(times).await;
-            // The reader sees the end by itself and knows more of it, unless something that outlived the
-            // CLI holds the stream open.
-            drop(tokio::time::timeout(END, connection.closed()).await);
+        let ending = Arc::clone(&self.0).end_process();
+        match Handle::try_current() {
+            Ok(_) => ending.await,
+            // What follows counts time, for which it takes a runtime.
+            Err(_) => drop(connection.runtime().spawn(ending).await),
         }
         // Ended by us, which the wire log need not tell.
         connection.end();

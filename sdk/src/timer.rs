@@ -1,5 +1,6 @@
-//! Waiting for a time on the client's own runtime, whichever executor polls.
+//! Waiting for a time, whichever executor polls.
 
+use std::panic::catch_unwind;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
@@ -41,11 +42,15 @@ pub(crate) fn sleep(runtime: Handle, limit: Duration) -> impl Future<Output = Ti
     let start = Instant::now();
     async move {
         let Some(end) = start.checked_add(limit) else { return std::future::pending().await };
-        if Handle::try_current().is_ok_and(|current| current.id() == runtime.id()) {
-            tokio::time::sleep_until(end).await;
+        // The runtime that is here, if there is one: it is the one that runs for sure. One that does not count
+        // time panics here, before anything is waited for.
+        let here = Handle::try_current().ok();
+        let sleep = here.and_then(|_| catch_unwind(|| tokio::time::sleep_until(end)).ok());
+        if let Some(sleep) = sleep {
+            sleep.await;
             return TimeUp::Elapsed;
         }
-        // A timer panics when its runtime is gone, and without one. Waiting for a task does neither.
+        // Else the client's runtime. A timer panics without its runtime; waiting for a task there does not.
         let mut task = Task(runtime.spawn(async move { tokio::time::sleep_until(end).await }));
         match (&mut task.0).await {
             Ok(()) => TimeUp::Elapsed,

@@ -65,7 +65,11 @@ impl Turn {
     /// Sets how long the turn is waited for, counted from the prompt. The agent goes on all the same when
     /// the turn ends here, with [`Error::TurnTimeout`]. Limits too long for the clock are none.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.watch = Some(Watch::new(limits, self.started));
+        // On the client's runtime, since there may be none here. Without a client the turn has ended.
+        if let Some(client) = self.client.upgrade() {
+            let _runtime = client.connection().runtime().enter();
+            self.watch = Some(Watch::new(limits, self.started));
+        }
         self
     }
 

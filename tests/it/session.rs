@@ -6,6 +6,7 @@ mod events;
 #[cfg(unix)]
 mod ids;
 mod observers;
+mod outside;
 mod pause;
 mod pending;
 mod takeover;

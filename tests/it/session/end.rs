@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use copilot_session::methods::client::HooksInvoke;
-use copilot_session::testing::{FakeCli, error, events as say};
-use copilot_session::types::HookInvokeResponse;
-use copilot_session::{Error, SessionBuilder};
-use serde_json::json;
+use copilot_session::testing::{FakeCli, error, events as say, requests};
+use copilot_session::types::{HookInvokeResponse, LogRequest, UiElicitationRequest, UiElicitationSchema};
+use copilot_session::{Decision, Error, HandlerContext, SessionBuilder, Tool, ToolContext};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use crate::rig::{Rig, assert_alive};
 
@@ -48,21 +49,55 @@ async fn dropping_the_session() {
     }
 }
 
-/// A session that was left does nothing more, and says so without asking the CLI.
+/// A session that was left sends nothing more, by whatever it gave out, and says so.
 #[tokio::test(start_paused = true)]
 async fn use_after_disconnect() {
-    let rig = Rig::start().await;
+    let (giving, mut given) = mpsc::unbounded_channel::<(HandlerContext, Option<ToolContext>)>();
+    let for_tool = giving.clone();
+    let tool = Tool::with_schema("t", "", json!({"type": "object"}), move |_: Value, context: ToolContext| {
+        for_tool.send((HandlerContext::clone(&context), Some(context))).expect("the test waits");
+        async { "done" }
+    });
+    let rig = Rig::with(|session| {
+        session.tool(tool).on_permission(move |_, context| {
+            giving.send((context, None)).expect("the test waits");
+            std::future::ready(Decision::approve())
+        })
+    })
+    .await;
+    rig.fake.expect_permission(rig.session.id(), requests::shell("ls")).await;
+    rig.fake.expect_tool_result(rig.session.id(), "t", json!({})).await;
+    let asked = [given.recv().await, given.recv().await].map(|context| context.expect("a context"));
+    let (call, shell) = (rig.session.rpc(), rig.session.shell("ls"));
+    let (call, again) = (call.log(&"made before".into()), rig.session.downgrade());
     rig.session.disconnect().await.expect("the end");
     let sent = rig.fake.methods();
-    let clone = rig.session.clone();
+
+    let session = again.upgrade().expect("a handle is left");
+    let line = LogRequest::new("late");
+    let form = UiElicitationRequest::new("name?", UiElicitationSchema::new(Default::default()));
     let errors = [
-        rig.session.send("hello").await.map(drop),
-        rig.session.prompt("hello").await.map(drop),
-        clone.send_and_wait("hello").await.map(drop),
-        clone.messages().await.map(drop),
+        session.send("hello").await.map(drop),
+        session.prompt("hello").await.map(drop),
+        session.send_and_wait("hello").await.map(drop),
+        session.messages().await.map(drop),
+        session.abort().await,
+        session.set_model("another").await.map(drop),
+        session.log("late").await.map(drop),
+        session.set_tools([]).await,
+        session.elicit(&form).await.map(drop),
+        session.shell("ls").await.map(drop),
+        session.shell("ls").start().await.map(drop),
+        shell.start().await.map(drop),
+        call.await.map(drop),
+        session.rpc().log(&line).await.map(drop),
+        session.rpc().log(&line).within(Duration::from_secs(1)).await.map(drop),
+        asked[0].0.rpc().log(&line).await.map(drop),
+        asked[1].0.rpc().log(&line).await.map(drop),
+        asked[1].1.as_ref().expect("the tool's").rpc().log(&line).await.map(drop),
     ];
-    for result in errors {
-        assert!(matches!(result, Err(Error::SessionEnded)), "{result:?}");
+    for (index, result) in errors.into_iter().enumerate() {
+        assert!(matches!(result, Err(Error::SessionEnded)), "{index}: {result:?}");
     }
     assert_alive(&rig.client).await;
     assert_eq!(rig.fake.methods().len(), sent.len() + 1, "only the ping was sent");
