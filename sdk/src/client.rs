@@ -256,7 +256,8 @@ impl Client {
         // All at once, so that a silent CLI costs the time of one.
         let method = self.version().leave();
         let leave = |session: &Arc<SessionState>| session.caller().call::<()>(method, &()).within(SHUTDOWN);
-        let leaving: Vec<_> = sessions.iter().map(|session| connection.runtime().spawn(leave(session))).collect();
+        let leaving: Vec<_> =
+            sessions.iter().map(|session| connection.runtime().spawn(leave(session))).collect();
         for left in leaving {
             // The CLI closes what is left when it ends, so a failure here changes nothing.
             drop(left.await);

@@ -124,7 +124,9 @@ impl SessionBuilder {
     /// is sent. A goodbye of the same session that the CLI has not answered yet is waited for, for 10 s at most,
     /// and so is another opening of it, unless [`WhenOpen::Refuse`] fails for that at once.
     ///
-    /// `streaming` is sent only when [`configure`](Self::configure) set it.
+    /// `streaming` is sent only when [`configure`](Self::configure) set it: a session from disk has no deltas
+    /// without it, and one that is open, here or on another client, keeps what it has. A CLI before 1.0.92
+    /// turns it off then, for all clients of the session.
     ///
     /// With `continue_pending_work` set by [`configure`](Self::configure), the tool calls and permission
     /// requests that were open when the session was left are answered by the handlers, and the turn goes

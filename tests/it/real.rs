@@ -31,6 +31,7 @@ mod session_calls;
 #[cfg(unix)]
 mod shell;
 mod stored;
+mod takeover;
 mod tcp;
 mod tools;
 mod turn_ends;

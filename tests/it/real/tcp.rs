@@ -16,7 +16,7 @@ use serde_json::json;
 use super::rig::{PATIENCE, Rig, ask, soon};
 
 /// Another client of the same server.
-async fn join(client: &Client) -> Client {
+pub async fn join(client: &Client) -> Client {
     try_join(client, client.connection_token()).await.expect("another client")
 }
 

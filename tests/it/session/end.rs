@@ -54,10 +54,11 @@ async fn dropping_the_session() {
 async fn use_after_disconnect() {
     let (giving, mut given) = mpsc::unbounded_channel::<(HandlerContext, Option<ToolContext>)>();
     let for_tool = giving.clone();
-    let tool = Tool::with_schema("t", "", json!({"type": "object"}), move |_: Value, context: ToolContext| {
-        for_tool.send((HandlerContext::clone(&context), Some(context))).expect("the test waits");
-        async { "done" }
-    });
+    let tool =
+        Tool::with_schema("t", "", json!({"type": "object"}), move |_: Value, context: ToolContext| {
+            for_tool.send((HandlerContext::clone(&context), Some(context))).expect("the test waits");
+            async { "done" }
+        });
     let rig = Rig::with(|session| {
         session.tool(tool).on_permission(move |_, context| {
             giving.send((context, None)).expect("the test waits");

@@ -62,7 +62,7 @@ fn everything_works() {
     session.events().on(|_| {}).unsubscribe();
     fake.emit(session.id(), say::delta("x"));
     assert_eq!(seen.recv_timeout(SOON).expect("an event"), "assistant.message_delta");
-    fake.notify_raw("session.lifecycle", json!({"type": "session.updated", "sessionId": "x", "metadata": {}}));
+    fake.notify_raw("session.lifecycle", json!({"type": "session.updated", "sessionId": "x"}));
     assert_eq!(seen.recv_timeout(SOON).expect("a notification"), "lifecycle");
 
     fake.answer("hi");
