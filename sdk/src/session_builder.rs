@@ -111,6 +111,8 @@ impl SessionBuilder {
     #[inline]
     pub fn create(mut self) -> impl Future<Output = Result<Session, Error>> + Send {
         self.config.streaming.get_or_insert(true);
+        set_filter_precedence(&mut self.config);
+        set_env_value_mode(&mut self.config);
         self.when_open = WhenOpen::Refuse;
         let (opening, config) = self.prepare();
         opening.open("session.create", config)
@@ -145,6 +147,13 @@ impl SessionBuilder {
     #[inline]
     pub fn resume(mut self, id: impl Into<String>) -> impl Future<Output = Result<Session, Error>> + Send {
         self.config.session_id = Some(id.into());
+        // Only with what they are about: the session may be another client's, too, and what that has set stays.
+        if self.config.available_tools.is_some() || self.config.excluded_tools.is_some() {
+            set_filter_precedence(&mut self.config);
+        }
+        if self.config.mcp_servers.is_some() || self.config.custom_agents.is_some() {
+            set_env_value_mode(&mut self.config);
+        }
         let (opening, config) = self.prepare();
         opening.open("session.resume", config)
     }
@@ -156,9 +165,6 @@ impl SessionBuilder {
         let Self { client, mut config, tools, registered, observers, when_open } = self;
         let id = config.session_id.take().map_or_else(id::uuid, Ok);
         config.session_id = id.as_ref().ok().cloned();
-        // Without these the CLI lets an allow list win over a deny list, and takes `env` values for names.
-        config.tool_filter_precedence.get_or_insert(OptionsUpdateToolFilterPrecedence::Excluded);
-        config.env_value_mode.get_or_insert(SessionOpenOptionsEnvValueMode::Direct);
         if config.traceparent.is_none()
             && let Some(trace) = client.trace_context()
         {
@@ -186,6 +192,18 @@ impl SessionBuilder {
         };
         (opening, wire::to_json(&config))
     }
+}
+
+/// Has a deny list win over an allow list, unless it is set otherwise. The CLI's own default is the reverse.
+#[inline]
+fn set_filter_precedence(config: &mut SessionConfig) {
+    config.tool_filter_precedence.get_or_insert(OptionsUpdateToolFilterPrecedence::Excluded);
+}
+
+/// Has `env` values taken as they are, unless it is set otherwise. The CLI's own default takes them for names.
+#[inline]
+fn set_env_value_mode(config: &mut SessionConfig) {
+    config.env_value_mode.get_or_insert(SessionOpenOptionsEnvValueMode::Direct);
 }
 
 /// Says in the configuration what the handlers are there for. What was set is left as it is.

@@ -146,8 +146,8 @@ impl Stage {
         let mut expected = request.params.clone();
         if request.method == "session.create" {
             expected["streaming"] = true.into();
+            expected["toolFilterPrecedence"] = "excluded".into();
         }
-        expected["toolFilterPrecedence"] = "excluded".into();
         expected["sessionId"] = match request.params["sessionId"].as_str() {
             Some(recorded) => json!(sessions.get(recorded).map_or(recorded, String::as_str)),
             None => json!(id),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use copilot_session::methods::client::{HooksInvoke, UserInputRequest};
 use copilot_session::testing::{FakeCli, error};
-use copilot_session::types::{ModeSetRequest, ProviderConfig, SessionMode};
-use copilot_session::{Error, ErrorKind, RpcError, SessionBuilder, Tool, ToolContext};
+use copilot_session::types::{ModeSetRequest, ProviderConfig, SessionConfig, SessionMode};
+use copilot_session::{Error, ErrorKind, RpcError, SessionBuilder, Tool, ToolContext, wire};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive, connect};
@@ -130,8 +130,6 @@ async fn resume() {
         json!({
             "sessionId": "left-behind",
             "requestPermission": true,
-            "toolFilterPrecedence": "excluded",
-            "envValueMode": "direct",
             "tools": [{
                 "name": "lookup",
                 "description": "Looks up",
@@ -139,6 +137,32 @@ async fn resume() {
             }],
         })
     );
+}
+
+/// What is not set of a session that is taken up stays as it is, since the session may be another client's too.
+/// What gives lists their meaning goes with them.
+#[tokio::test(start_paused = true)]
+async fn what_a_resume_leaves_alone() {
+    let fake = FakeCli::start();
+    let client = connect(&fake).await;
+    let resume = async |key: &str, value: Value| {
+        let set = json!({ key: value });
+        let config = wire::from_json::<SessionConfig>(&set.to_string()).expect("a configuration");
+        let session =
+            client.session().deny_all().configure(|_| config).resume("left").await.expect("the session");
+        let mut sent = fake.received_raw("session.resume").await;
+        sent.as_object_mut().expect("an object").retain(|sent, _| sent != key);
+        session.disconnect().await.expect("the end");
+        sent
+    };
+    let plain = json!({"sessionId": "left", "requestPermission": true});
+    assert_eq!(resume("clientName", json!("test")).await, plain);
+    for key in ["availableTools", "excludedTools"] {
+        let mut sent = resume(key, json!(["bash"])).await;
+        assert_eq!(sent["toolFilterPrecedence"].take(), "excluded", "{key}");
+    }
+    let mut sent = resume("mcpServers", json!({})).await;
+    assert_eq!(sent["envValueMode"].take(), "direct");
 }
 
 /// What makes no sense is refused with a reason, and nothing is sent.
