@@ -97,7 +97,7 @@ pub const MAPS: &[&str] = &[
 /// Keys with such an end that hold lists of names.
 pub const NAMES: &[&str] = &[];
 /// Keys that have the end of a secret's and hold numbers.
-pub const NUMBERS: &[&str] = &["token"];
+pub const NUMBERS: &[&str] = &[];
 /// Keys that are secret wherever they stand.
 pub const KEYS: &[&str] = &["nonce"];
 /// Keys that are secret in the object under another key, or in a list of such objects.
