@@ -130,6 +130,9 @@ async fn sessions_with_and_without_the_token() {
     rig.finish().await;
 }
 
+/// A way to hand over a login.
+type Login = fn(ClientBuilder) -> ClientBuilder;
+
 /// Every way to be logged in is told of without its secret, and what is told can be read.
 #[tokio::test]
 async fn every_login_can_be_read() {
@@ -141,7 +144,7 @@ async fn every_login_can_be_read() {
         AuthInfo::Hmac(info) => ("hmac", info.hmac.is_some()),
         other => panic!("{other:?}"),
     };
-    let ways: [(&str, fn(ClientBuilder) -> ClientBuilder); 4] = [
+    let ways: [(&str, Login); 4] = [
         ("token", |new| new.github_token_in_environment(GITHUB_TOKEN)),
         ("env", |new| new.env("COPILOT_GITHUB_TOKEN", GITHUB_TOKEN)),
         ("env", |new| new.env("GH_TOKEN", GITHUB_TOKEN)),
