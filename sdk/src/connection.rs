@@ -1,19 +1,20 @@
 //! The JSON-RPC connection: one task reads, one writes, and whoever calls waits for its own answer.
 
+mod tasks;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::dispatch::{self, Unreadable};
 use crate::error::{Closed, Error, RpcError};
 use crate::events::Ended;
-use crate::frame::{self, Frame, Frames};
+use crate::frame::{self, Frames};
 use crate::gate::Gate;
 use crate::handler::{ClientContext, Handler};
 use crate::json;
@@ -28,6 +29,7 @@ use crate::tail::Tail;
 use crate::versions::{CliVersion, Feature};
 use crate::wire::DecodeError;
 use crate::wire_log::{Log, WireLog};
+use tasks::{CloseOnDrop, read, write};
 
 /// What a request is answered with: the result's JSON, or why there is none.
 pub(crate) type Reply = Result<Box<str>, NoResult>;
@@ -120,9 +122,6 @@ struct Pending {
     /// caller has gone away.
     shell_of: Option<String>,
 }
-
-/// How long the reader is given to see the end of a stream that cannot be written any more.
-const END: Duration = Duration::from_secs(1);
 
 /// A lock whose holder cannot leave the data half-changed, so one that panicked is passed over.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -440,106 +439,4 @@ fn error_body(error: &RpcError) -> String {
 /// A string as JSON.
 pub(crate) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-/// Closes the connection when one of its two tasks ends before it should, by a panic or since the runtime ends
-/// that it was started on: nobody may wait for what only that task can bring.
-struct CloseOnDrop {
-    connection: Arc<Connection>,
-    armed: bool,
-}
-
-impl CloseOnDrop {
-    fn new(connection: &Arc<Connection>) -> Self {
-        Self { connection: Arc::clone(connection), armed: true }
-    }
-
-    /// Leaves the connection open.
-    fn defuse(mut self) {
-        self.armed = false;
-    }
-}
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        if !self.armed {
-            return;
-        }
-        let reason = match std::thread::panicking() {
-            true => "a task of the connection panicked",
-            false => "the runtime is gone that the client was started on",
-        };
-        self.connection.close(Closed::new(reason));
-    }
-}
-
-async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, open: CloseOnDrop) {
-    let connection = &open.connection;
-    let reason = loop {
-        connection.gate.pass(|| connection.is_urgent()).await;
-        match frames.next().await {
-            Ok(Some(Frame::Message(body))) => {
-                if let Some(log) = &connection.wire_log {
-                    log.received(body);
-                }
-                dispatch::message(connection, body);
-            }
-            Ok(Some(Frame::TooLarge { length, start })) => {
-                if let Some(log) = &connection.wire_log {
-                    log.passed_over(length);
-                }
-                dispatch::unreadable(connection, &start, Unreadable::TooLarge(length));
-            }
-            Ok(None) => break "the stream ended".to_owned(),
-            Err(error) => break format!("the stream cannot be read: {error}"),
-        }
-    };
-    let mut closed = Closed::new(reason);
-    closed.stdout = connection.text.text();
-    if let Some(process) = &connection.process {
-        closed = process.diagnose(closed).await;
-    }
-    tracing::debug!(%closed, "connection closed");
-    connection.close(closed);
-}
-
-async fn write<W: AsyncWrite + Unpin>(
-    mut to: W,
-    mut queue: mpsc::UnboundedReceiver<Outgoing>,
-    open: CloseOnDrop,
-) {
-    let connection = &open.connection;
-    let mut bytes = Vec::new();
-    let mut more = true;
-    while more {
-        let Some(first) = queue.recv().await else { break };
-        // All that waits goes out in one write.
-        let mut next = Some(first);
-        while let Some(outgoing) = next {
-            match outgoing {
-                Outgoing::Message(message) => frame::append(&mut bytes, &message),
-                Outgoing::End => {
-                    more = false;
-                    break;
-                }
-            }
-            next = queue.try_recv().ok();
-        }
-        let written = async {
-            to.write_all(&bytes).await?;
-            to.flush().await
-        };
-        if let Err(error) = written.await {
-            // A CLI that ended takes nothing more, and the reader finds out why.
-            drop(tokio::time::timeout(END, connection.closed()).await);
-            connection.close(Closed::new(format!("the stream cannot be written: {error}")));
-            break;
-        }
-        bytes.clear();
-        bytes.shrink_to(64 << 10);
-    }
-    // A peer that is gone needs no end.
-    drop(to.shutdown().await);
-    // The reader sees the end of the connection.
-    open.defuse();
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
-use crate::aside::drop_aside;
+use crate::aside::release;
 use crate::broadcast::Ask;
 use crate::capabilities::Known;
 use crate::connection::{Connection, lock};
@@ -30,7 +30,8 @@ pub(crate) struct SessionState {
     observers: Arc<Observers<SessionEvent>>,
     repeats: Mutex<Repeats>,
     notices: Notices,
-    handlers: Mutex<Handlers>,
+    /// Shared with who looks into them, so that the last share can be let go of aside.
+    handlers: Mutex<Arc<Handlers>>,
     running: EventRequests,
     requests: Running,
     capabilities: Mutex<Known>,
@@ -82,7 +83,7 @@ impl SessionState {
             observers,
             repeats: Mutex::default(),
             notices: Notices::new(runtime),
-            handlers: Mutex::new(handlers),
+            handlers: Mutex::new(Arc::new(handlers)),
             running: EventRequests::default(),
             requests: Running::default(),
             capabilities: Mutex::default(),
@@ -142,15 +143,20 @@ impl SessionState {
 
     /// The handler of a method, and the session whose it is: this one, or the one that took its place.
     pub fn handler(self: Arc<Self>, method: &str) -> Option<(Arc<Self>, Handler<HandlerContext>)> {
-        let handler = lock(&self.handlers).requests.get(method).cloned();
+        let handler = self.look(|handlers| handlers.requests.get(method).cloned());
         match handler {
             Some(handler) => Some((self, handler)),
             None => self.successor()?.handler(method),
         }
     }
 
-    pub fn tool(&self, name: &str) -> Option<Tool> {
-        lock(&self.handlers).tools.get(name).cloned()
+    /// Looks into the handlers without the lock. They may be taken away meanwhile, and what they have captured
+    /// must not be dropped by the reader, which is who looks.
+    fn look<R>(&self, look: impl FnOnce(&Handlers) -> R) -> R {
+        let handlers = Arc::clone(&lock(&self.handlers));
+        let found = look(&handlers);
+        release(handlers);
+        found
     }
 
     /// Changes the handlers in one step, so that no request finds less than there was before or is after it,
@@ -160,8 +166,10 @@ impl SessionState {
         if self.life.ended().is_some() {
             return Handlers::default();
         }
-        let changed = change(&handlers);
-        std::mem::replace(&mut *handlers, changed)
+        let changed = Arc::new(change(&handlers));
+        let old = std::mem::replace(&mut *handlers, changed);
+        drop(handlers);
+        Arc::unwrap_or_clone(old)
     }
 
     /// What the CLI offers, as far as it has told.
@@ -243,12 +251,13 @@ impl SessionState {
     /// Has an event answered that asks something of a client.
     pub fn ask(self: &Arc<Self>, event: &SessionEvent) {
         if event.kind() == "external_tool.requested" {
-            return tool::requested(self, event);
+            return self.look(|handlers| tool::requested(self, &handlers.tools, event));
         }
-        let ask = lock(&self.handlers).broadcasts.get(event.kind()).cloned();
-        if let Some(ask) = ask {
-            ask(self, event);
-        }
+        self.look(|handlers| {
+            if let Some(ask) = handlers.broadcasts.get(event.kind()) {
+                ask(self, event);
+            }
+        });
     }
 
     /// A request that was answered, by whomever, or has become void needs no answer of ours.
@@ -261,7 +270,8 @@ impl SessionState {
 
     /// Takes the handlers of a session that does not come to be.
     pub fn take_handlers(&self) -> Handlers {
-        std::mem::take(&mut lock(&self.handlers))
+        let handlers = std::mem::take(&mut *lock(&self.handlers));
+        Arc::unwrap_or_clone(handlers)
     }
 
     fn successor(&self) -> Option<Arc<Self>> {
@@ -283,7 +293,7 @@ impl SessionState {
         let ended = closed.map_or(Ended::Session, Ended::Connection);
         self.life.end(ended.clone());
         let handlers = std::mem::take(&mut *lock(&self.handlers));
-        drop_aside(handlers);
+        release(handlers);
         let asked = self.running.cancel_all();
         self.requests.cancel_all();
         self.notices.end(ended.clone());

@@ -270,17 +270,17 @@ impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
 const ANSWER: &str = "session.tools.handlePendingToolCall";
 
 /// Runs the tool that a live `external_tool.requested` asks for, if it is one of ours.
-pub(crate) fn requested(session: &Arc<SessionState>, event: &SessionEvent) {
+pub(crate) fn requested(session: &Arc<SessionState>, tools: &HashMap<String, Tool>, event: &SessionEvent) {
     let [name] = json::pick(event.raw_data(), ["toolName"]).unwrap_or_default();
     // Another client answers for a tool that is not ours.
-    let Some(tool) = name.and_then(json::string).and_then(|name| session.tool(&name)) else { return };
+    let Some(tool) = name.and_then(json::string).and_then(|name| tools.get(&*name)) else { return };
     let Some(owed) = Owed::new(session, event, ANSWER, failed) else { return };
     let request = match event.decode::<ExternalToolRequestedData>() {
         Ok(request) => Arc::new(request),
         // Nobody else answers it, and the agent waits.
         Err(error) => return owed.fail(&format!("the tool call could not be read: {error}")),
     };
-    let handler = HandlerContext { session: Arc::clone(session) };
+    let (tool, handler) = (tool.clone(), HandlerContext { session: Arc::clone(session) });
     owed.run(async move |owed| {
         let arguments = request.arguments.clone().unwrap_or_else(|| serde_json::json!({}));
         let context = ToolContext { handler, request };
