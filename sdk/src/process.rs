@@ -299,6 +299,11 @@ impl Process {
     /// effect. Dropping the future stops the steps; the CLI then lives until the process is dropped.
     pub(crate) async fn shutdown(&self, times: ShutdownTimes) -> Exit {
         let (id, watcher) = (self.watcher.id, &self.watcher);
+        if watcher.exit.has_changed().is_err() && watcher.exit.borrow().is_none() {
+            // The runtime is gone that would have said when the CLI ends.
+            self.group.end();
+            return Exit::default();
+        }
         tracing::debug!(id, grace = ?times.grace, "waiting for the Copilot CLI to exit");
         if let Some(exit) = watcher.exited_within(times.grace).await {
             return exit;

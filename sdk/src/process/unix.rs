@@ -26,8 +26,10 @@ pub(crate) type Output = UnixStream;
 /// The process group of the child; ended when dropped.
 pub(super) struct Group {
     number: Number,
-    /// Absent where the system has no shell.
-    leash: Option<Leash>,
+    /// Whether there is a watchdog; absent where the system has no shell.
+    is_watched: bool,
+    /// Gone once the watchdog was told to end the group.
+    leash: Mutex<Option<Leash>>,
 }
 
 /// The group's number, until it is free for others.
@@ -67,7 +69,7 @@ pub(super) fn start(mut command: Command) -> io::Result<Started> {
     drop(command);
     let group = watchdog.as_ref().map_or_else(|| Pid::from_child(&child), Watchdog::group);
     let number = Number(Arc::new(Mutex::new(Some(group))));
-    let group = Group { number: number.clone(), leash };
+    let group = Group { number: number.clone(), is_watched: leash.is_some(), leash: Mutex::new(leash) };
     let (id, stderr) = (child.id(), child.stderr.take());
     let (sender, exit) = oneshot::channel();
     jobs.send(Job { child, number, exit: sender, watchdog })
@@ -169,14 +171,20 @@ impl Group {
     pub(super) fn kill(&self) {
         self.number.signal(Signal::KILL);
     }
+
+    /// Has the watchdog ask the group to end and then kill it, which it does whether this program lives on or ends
+    /// at once.
+    pub(super) fn end(&self) {
+        drop(self.leash.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if !self.is_watched {
+            self.kill();
+        }
+    }
 }
 
 impl Drop for Group {
-    /// Has the watchdog end the group, which it does whether this program lives on or ends at once.
     fn drop(&mut self) {
-        if self.leash.take().is_none() {
-            self.kill();
-        }
+        self.end();
     }
 }
 

@@ -73,6 +73,11 @@ impl Group {
             tracing::debug!(%error, "cannot kill the Copilot CLI");
         }
     }
+
+    /// The same: there is nobody who would ask first.
+    pub(super) fn end(&self) {
+        self.kill();
+    }
 }
 
 impl Drop for Group {
