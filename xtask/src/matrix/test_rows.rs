@@ -14,11 +14,15 @@ const COLUMNS: [Column; 2] = [("passed", 10), ("failed", 10)];
 const TESTS: [&str; 4] = ["--package", "copilot-session-tests", "--test", "it"];
 
 /// What a row shows, and the parts of the names of its tests. Each part must match some.
-const ROWS: [(&str, &[&str]); 5] = [
+const ROWS: [(&str, &[&str]); 9] = [
     ("every callback kind x panic, error, drop, deadline, undecodable input", &["callbacks::"]),
     ("odd input, connection alive", &["connection::"]),
     ("a peer that never answers", &["silence::"]),
     ("prompts that follow or join one another, aborts, hooks that block", &["turns::", "real::turn_ends::"]),
+    ("ways around each documented policy", &["permissions::", "real::policies::"]),
+    ("tools replaced while they are called", &["session::tools::"]),
+    ("a runtime that is gone, the program's own panics", &["connection::ending::", "session::outside::"]),
+    ("open sessions taken up again", &["session::takeover::", "real::takeover::"]),
     ("CLI killed at each phase, host killed", &["real::killed::", "real::process::"]),
 ];
 
