@@ -179,13 +179,13 @@ mod tests {
         for (path, cleaned) in cases {
             assert_eq!(clean(path, false).as_deref(), cleaned, "{path}");
         }
-        assert_eq!(absolute("a/b", Some("/work"), false).as_deref(), Some("/work/a/b"));
+        assert_eq!(absolute("a/b", Some("/project"), false).as_deref(), Some("/project/a/b"));
         for (path, base) in [
             ("a", None),
             ("a", Some("work")),
-            ("~/a", Some("/work")),
-            ("file:///a", Some("/work")),
-            ("", Some("/work")),
+            ("~/a", Some("/project")),
+            ("file:///a", Some("/project")),
+            ("", Some("/project")),
         ] {
             assert_eq!(absolute(path, base, false), None, "{path} in {base:?}");
         }

@@ -94,7 +94,7 @@ async fn within_a_folder() {
         "/notes.txt",
         "/./src//main.rs",
         "/src/../notes.txt",
-        "/../work/notes.txt",
+        "/../project/notes.txt",
         "/new.txt",
         "/new/deep/file.txt",
         "/.env",
