@@ -141,10 +141,11 @@ struct Over {
 }
 
 impl EventRequests {
-    /// The key of a request: ids of one kind of request say nothing about those of another. `kind` is that of
-    /// the event which asks, or of the one which says that the request is over.
+    /// The key of a request, or of a tool that runs: ids of one kind say nothing about those of another. `kind` is
+    /// that of the event with which it begins, or of the one with which it is over.
     pub fn key(kind: &str, id: &str) -> String {
-        const ENDINGS: [&str; 5] = [".requested", "_required", ".execute", ".completed", "_completed"];
+        const ENDINGS: [&str; 7] =
+            [".requested", "_required", ".execute", ".completed", "_completed", "_start", "_complete"];
         let about = ENDINGS.iter().find_map(|ending| kind.strip_suffix(ending)).unwrap_or(kind);
         format!("{about} {id}")
     }

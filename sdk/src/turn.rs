@@ -18,6 +18,9 @@ use crate::process::stderr_tail;
 use crate::turn_limits::{Limits, Watch};
 use crate::turn_tracker::{Seen, Tracker};
 
+/// The most events that wait for it to be clear whose they are. Above that the oldest are missed.
+const MAX_HELD: usize = 4096;
+
 /// A turn of the agent: the events as they come, then the answer.
 ///
 /// Reading the events is optional; awaiting the turn reads the rest and gives the answer. The events are those
@@ -34,6 +37,8 @@ pub struct Turn {
     /// Events of which it is not known yet whether they are this turn's: at most what comes of another client's
     /// prompt up to the agent's first message.
     held: VecDeque<SessionEvent>,
+    /// The number of events that were not kept, since too many were held.
+    missed: u64,
     /// Events that turned out to be this turn's.
     ready: VecDeque<SessionEvent>,
     outcome: Option<Result<Answer, Error>>,
@@ -46,7 +51,7 @@ pub struct Turn {
 impl Turn {
     pub(crate) fn new(events: Events, tracker: Tracker, started: Instant, client: Weak<ClientInner>) -> Self {
         let (held, ready) = Default::default();
-        Self { events, tracker, held, ready, outcome: None, started, watch: None, client }
+        Self { events, tracker, held, missed: 0, ready, outcome: None, started, watch: None, client }
     }
 
     /// The id of the prompt, as `session.send` answered.
@@ -117,6 +122,10 @@ impl Turn {
         match seen {
             Seen::Other => return None,
             Seen::Unclear => {
+                if self.held.len() == MAX_HELD {
+                    self.held.pop_front();
+                    self.missed += 1;
+                }
                 self.held.push_back(event);
                 return None;
             }
@@ -132,6 +141,9 @@ impl Turn {
         }
         self.held.push_back(event);
         self.ready = std::mem::take(&mut self.held);
+        if self.missed > 0 {
+            self.ready.push_front(SessionEvent::missing(std::mem::take(&mut self.missed)));
+        }
         None
     }
 

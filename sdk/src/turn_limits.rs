@@ -13,6 +13,7 @@ use crate::error::write_stderr;
 use crate::event::SessionEvent;
 use crate::json;
 use crate::printable::printable;
+use crate::running::EventRequests;
 
 /// How long a turn is waited for; see [`Turn::limits`](crate::Turn::limits). By default there is no limit, and
 /// one of more than 30 years is none.
@@ -96,6 +97,9 @@ impl fmt::Display for TurnTimeout {
 
 impl std::error::Error for TurnTimeout {}
 
+/// The most open tools and requests that a timeout names.
+const MAX_OPEN: usize = 256;
+
 /// No program waits for longer, and clocks reach that far.
 const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
@@ -110,7 +114,7 @@ pub(crate) struct Watch {
     limits: Limits,
     started: Instant,
     last: Option<(String, Instant)>,
-    /// What is open, by its id.
+    /// What is open, by its kind and id.
     open: BTreeMap<String, String>,
     unfinished: String,
     timer: Pin<Box<Sleep>>,
@@ -163,28 +167,28 @@ impl Watch {
             }
             "tool.execution_start" => {
                 let [id, name] = json::pick(event.raw_data(), ["toolCallId", "toolName"]).unwrap_or_default();
-                self.open(id, name.and_then(json::string).unwrap_or_default().as_ref());
+                self.open(kind, id, name.and_then(json::string).unwrap_or_default().as_ref());
             }
             "tool.execution_complete" => self.closed(event, "toolCallId"),
             _ if kind.ends_with(".requested") => {
                 let [id] = json::pick(event.raw_data(), ["requestId"]).unwrap_or_default();
-                self.open(id, kind);
+                self.open(kind, id, kind);
             }
             _ if kind.ends_with(".completed") => self.closed(event, "requestId"),
             _ => {}
         }
     }
 
-    fn open(&mut self, id: Option<&str>, what: &str) {
-        if let Some(id) = id {
-            self.open.insert(id.to_owned(), what.to_owned());
+    fn open(&mut self, kind: &str, id: Option<&str>, what: &str) {
+        if let Some(id) = id.filter(|_| self.open.len() < MAX_OPEN) {
+            self.open.insert(EventRequests::key(kind, id), what.to_owned());
         }
     }
 
     fn closed(&mut self, event: &SessionEvent, key: &str) {
         let [id] = json::pick(event.raw_data(), [key]).unwrap_or_default();
         if let Some(id) = id {
-            self.open.remove(id);
+            self.open.remove(&EventRequests::key(event.kind(), id));
         }
     }
 

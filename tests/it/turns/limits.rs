@@ -58,7 +58,7 @@ async fn silence() {
     assert_eq!(start.elapsed().as_secs(), 70);
     assert_eq!(timeout.answer.text(), "It is done.");
     assert_eq!(timeout.unfinished, "And then");
-    assert_eq!(timeout.waiting_for, ["user_input.requested", "bash"]);
+    assert_eq!(timeout.waiting_for, ["bash", "user_input.requested"]);
     let (kind, age) = timeout.last_event.clone().expect("an event");
     assert_eq!((&*kind, age.as_secs()), ("user_input.requested", 30));
     let text = timeout.to_string();
