@@ -71,7 +71,7 @@ pub fn write(folder: &Path, generated: &Files, more: &[(&str, &str)]) -> Result<
 
 /// The SDK's own files that generated code is compiled with.
 fn borrowed(sdk: &Path) -> Result<Vec<PathBuf>> {
-    let mut paths = vec![sdk.join("generated.rs"), sdk.join("wire.rs")];
+    let mut paths = ["generated.rs", "printable.rs", "wire.rs"].map(|name| sdk.join(name)).to_vec();
     let mut folders = vec![sdk.join("wire")];
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;

@@ -6,6 +6,7 @@
 #[macro_use]
 pub mod wire;
 mod generated;
+mod printable;
 
 pub use generated::{methods, round_trip, server_rpc, session_event, session_rpc, types};
 
@@ -63,6 +64,10 @@ pub mod rpc {
 
     impl Caller {
         pub(crate) fn call<R>(&self, _: &'static str, _: &dyn Wire) -> Call<R> {
+            Call(PhantomData)
+        }
+
+        pub(crate) fn call_with_login<R>(&self, _: &'static str, _: &dyn Wire) -> Call<R> {
             Call(PhantomData)
         }
     }
