@@ -45,10 +45,10 @@
 //! # }
 //! ```
 //!
-//! The fake does by itself what it takes to greet a client, to open and leave sessions, to take prompts and
-//! answers, and to end what an abort ends. It answers nothing else: a method that it was not told about gets the error -32601, and the
-//! test panics when it drops the fake, or at [`FakeCli::finish`], which also panics for prompts and answers
-//! that are left.
+//! The fake answers by itself what it takes to connect a client, to open and disconnect sessions, to take prompts and
+//! results, and to abort. It answers nothing else: any other method that the test has not set an answer for gets the
+//! error -32601, and the test panics when it drops the fake, or at [`FakeCli::finish`], which also panics for prompts
+//! and answers that were not used.
 //!
 //! | A test | by |
 //! |---|---|
@@ -65,10 +65,10 @@
 //! What has a type, by the methods in [`methods`](crate::methods), is checked against it. Each of these
 //! functions has a sister, `on_raw` and so on, that takes the method's name and JSON as it is.
 //!
-//! Nothing waits for ever: after three minutes the fake hangs up, which fails what the client waits for with an
-//! error that says so and names the turns that were begun and not ended, and a wait of the fake panics after half of that time and says what had come instead. Both grow with
-//! [`lives`](FakeCli::lives), for handlers that are given longer. Under tokio's paused time both happen as soon
-//! as every task waits.
+//! Nothing waits for ever. After three minutes the fake hangs up: whatever the client waits for fails with an error
+//! that says so and names the turns that were begun and not ended. A wait of the fake itself panics after half of
+//! that time and says what had come instead. [`lives`](FakeCli::lives) sets other times, for handlers that may take
+//! longer. Under tokio's paused time both happen as soon as every task waits.
 
 mod calls;
 mod defaults;
@@ -189,7 +189,7 @@ impl FakeCli {
         self.wait("the end of the client's stream", |log| log.ended.then_some(())).await;
     }
 
-    /// What is to be said against the client so far: calls that nobody told the fake about, closures that
+    /// The faults of the test so far: calls that nobody told the fake about, closures that
     /// panicked. It is forgotten by this, so that the test does not fail for it.
     pub fn take_failures(&self) -> Vec<String> {
         self.0.take_failures()

@@ -14,7 +14,7 @@ use crate::rpc::{ClientMethod, Notification, ServerMethod};
 use crate::types::{HandlePendingToolCallRequest, PermissionDecisionRequest};
 use crate::wire::{self, Wire};
 
-/// What a method may be answered with: its result as JSON or as its type, or a `Result` of these.
+/// An answer to a method: its result as JSON or as its type, or a `Result` of these.
 pub trait IntoAnswer {
     /// The result's JSON, or the error to answer with.
     ///
@@ -37,7 +37,7 @@ impl<T: Wire> IntoAnswer for Result<T, RpcError> {
 
 /// A closure that answers a method: `Fn(M::Params) -> impl IntoAnswer`.
 pub trait Answering<M: ServerMethod>: Fn(M::Params) -> <Self as Answering<M>>::Answer {
-    /// What it gives.
+    /// The answer that the closure gives.
     type Answer: IntoAnswer;
 }
 

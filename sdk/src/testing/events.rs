@@ -114,7 +114,7 @@ pub fn tool_complete(call_id: &str, result: &str) -> Value {
     )
 }
 
-/// What the agent says to a prompt: the text in pieces, then the whole message under this id, with the
+/// The agent's answer to a prompt: the text in pieces, then the whole message under this id, with the
 /// [`turn_start`] before and the [`turn_end`] after it.
 pub fn answer(message_id: &str, text: &str) -> Vec<Value> {
     [turn_start()].into_iter().chain(said(message_id, text)).chain([turn_end()]).collect()

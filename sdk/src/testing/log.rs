@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-/// Who sent a frame.
+/// The sender of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// The client.
@@ -16,9 +16,9 @@ pub enum Side {
 /// One message; a JSON string when it was no JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
-    /// Who sent it.
+    /// The sender.
     pub from: Side,
-    /// What it said.
+    /// The message.
     pub json: Value,
 }
 
@@ -27,7 +27,7 @@ pub struct Frame {
 pub struct Call {
     /// The id to answer under.
     pub id: Value,
-    /// What is asked.
+    /// The params of the request.
     pub params: Value,
 }
 

@@ -8,7 +8,7 @@ use super::FakeCli;
 use super::log::{Call, Log};
 use super::shared::Script;
 
-/// How a request is answered: the result, or the error object.
+/// The answer to a request: the result, or the error object.
 pub type RawAnswer = Result<Value, Value>;
 
 /// The error object of an answer.

@@ -1,4 +1,4 @@
-//! What an agent asks leave for, as the CLI words it, for
+//! Requests for a permission, in the form that the CLI gives them, for
 //! [`FakeCli::expect_permission`](super::FakeCli::expect_permission) and
 //! [`events::permission`](super::events::permission).
 //!

@@ -11,7 +11,7 @@ use super::shared::Script;
 /// The exit status of a fake whose client did something unexpected, as of a test that panicked.
 const FAILED: i32 = 101;
 
-/// Why a text is no script.
+/// The reason for which a text is no script.
 #[derive(Debug)]
 pub struct ScriptError {
     line: usize,
