@@ -44,7 +44,7 @@ impl PermissionRequest {
         &self.event
     }
 
-    /// The shell line to be run, when it is one.
+    /// The shell line to be run; none for any other request.
     ///
     /// Compare it as a whole. The start of a line says nothing about what the line runs:
     /// `git --version; rm -rf /`.
@@ -55,7 +55,7 @@ impl PermissionRequest {
         }
     }
 
-    /// The commands that the CLI found in the shell line, with their identifiers; none when it is not one.
+    /// The commands that the CLI found in the shell line, with their identifiers; empty for any other request.
     ///
     /// Without `enable_script_safety` in the session's configuration the CLI does not look into the line, and
     /// gives the whole of it as one. An identifier is the command without its arguments, which may make it
@@ -67,8 +67,8 @@ impl PermissionRequest {
         }
     }
 
-    /// The path of the file, or the folder, to be read or written, when it is one, as the CLI has it. Of a file
-    /// that is moved it is the new one; [`paths`](Self::paths) has both.
+    /// The path of the file or the folder to be read or written, as the CLI gives it; none for any other request. Of a
+    /// file that is moved it is the new path; [`paths`](Self::paths) has both.
     pub fn path(&self) -> Option<&str> {
         match self.details() {
             Details::Read(read) => Some(&read.path),
@@ -93,18 +93,18 @@ impl PermissionRequest {
         }
     }
 
-    /// Whether it reads or writes a file within this folder, and nothing else. False whenever that is not
+    /// Tells whether it reads or writes a file within this folder, and nothing else. False whenever that is not
     /// known, and for all that is not reading or writing: no shell line is within a folder, since it may
     /// reach what nobody sees in it.
     ///
-    /// The path counts with `.` and `..` followed and every link resolved, as far as it exists; one that does
-    /// not exist yet is where the part of it is that exists. A relative path is one of the session's working
-    /// directory, and within no folder when that is not known. On Windows `C:\a`, `\\?\C:\a` and
+    /// `.` and `..` are followed and every link is resolved in the part of the path that exists; the rest is taken to
+    /// lie below that part. A relative path is one below the session's working directory, and within no folder when
+    /// that is not known. On Windows `C:\a`, `\\?\C:\a` and
     /// `\\server\share\a` are understood with either slash; a stream (`a:b`), a name that is cut off (`a.`),
     /// a device and every other form are within no folder. Elsewhere a path with a backslash is not.
     ///
-    /// It asks the file system, on which the CLI must run as well, and says what holds now: see
-    /// [`Policy::read_within`] for what may change before the CLI opens the file.
+    /// It asks the file system of this machine, on which the CLI must run as well, and tells what is so at the moment:
+    /// see [`Policy::read_within`] for what may change before the CLI opens the file.
     pub fn is_within(&self, folder: impl AsRef<Path>) -> bool {
         self.places(folder.as_ref()).is_some_and(|places| !places.is_empty())
     }
@@ -137,7 +137,7 @@ impl PermissionRequest {
         Some(files)
     }
 
-    /// Whether the CLI says that nothing will be changed: reading a file, a shell line of read-only
+    /// Tells whether the CLI says that nothing will be changed: reading a file, a shell line of read-only
     /// commands, a read-only tool of an MCP server. False whenever that is not known.
     ///
     /// **This is no reason to allow it.** What only reads may read every file, the private keys and
@@ -171,7 +171,7 @@ impl PermissionRequest {
         managed == Some(true) || bypass == Some(true)
     }
 
-    /// Whether [`approve_for_session`](Self::approve_for_session) covers more than this once. For shell
+    /// Tells whether [`approve_for_session`](Self::approve_for_session) covers more than this once. For shell
     /// commands the CLI offers it only with `enable_script_safety` in the session's configuration.
     pub fn can_approve_for_session(&self) -> bool {
         match self.details() {

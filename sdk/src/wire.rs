@@ -55,7 +55,7 @@ pub trait Wire {
         false
     }
 
-    /// Whether the key is left out when this value is written as a field.
+    /// Tells whether the key is left out when this value is written as a field.
     #[inline]
     fn is_absent(&self) -> bool {
         false

@@ -30,12 +30,12 @@ use thread::{Body, Entry, Line};
 /// These become `[redacted]`, also in JSON that stands in a string:
 ///
 /// * values of keys such as `token`, `apiKey`, `password` and `Authorization`, at any depth,
-/// * all of the environment and of headers, and what methods about secrets say,
+/// * all environment variables and headers, and all that methods about secrets carry,
 /// * in text: values behind such keys (`token=…`, `--api-key …`), `Bearer …`, passwords in addresses, private keys,
 ///   and tokens of GitHub and of some others by their first letters,
-/// * the tokens that the builder of the client was given, what [`hide`](Self::hide) was given, and what was redacted
-///   once as the value of a key, from then on wherever it stands, also as base64 or percent-encoded. 4 MiB of what was
-///   redacted are remembered, some 10,000 tokens; beyond them the older half is forgotten.
+/// * the tokens that the builder of the client was given, and the texts that [`hide`](Self::hide) was given,
+/// * a text that was redacted once as the value of a key, from then on wherever it stands, also as base64 or
+///   percent-encoded. 4 MiB of such texts are remembered, some 10,000 tokens; beyond them the older half is forgotten.
 ///
 /// A secret that the model spells out piece by piece is not found, and prompts, answers and files are written as they
 /// are but for what looks like a secret: read a log before you give it away. Of a message that is no JSON only the
@@ -43,9 +43,9 @@ use thread::{Body, Entry, Line};
 ///
 /// # Writing
 ///
-/// A thread of the log's own writes the messages in their order, each at once. What waits for a slow writer is kept up to
-/// 64 MiB and a message; what comes beyond that is left out, and a line `{"t_ms": 99, "dir": "client", "leftOut": 3}` says
-/// how many messages are missing there. When writing fails, that is said once in the program's log and the client goes on;
+/// A thread of the log's own writes the messages in their order, each at once. Up to 64 MiB and one message wait for a
+/// slow writer; what comes beyond that is left out, and a line `{"t_ms": 99, "dir": "client", "leftOut": 3}` says how
+/// many messages are missing there. When writing fails, that is said once in the program's log and the client goes on;
 /// when the writer panics, the log ends.
 ///
 /// [`Client::stop`](crate::Client::stop) and [`Client::closed`](crate::Client::closed) wait until all is written, for 5 s

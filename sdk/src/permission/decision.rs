@@ -7,7 +7,7 @@ use crate::reply::replies;
 use crate::types::{PermissionDecision, PermissionDecisionContext};
 use crate::wire;
 
-/// What a permission request is answered with.
+/// The answer to a permission request.
 #[derive(Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Decision {
@@ -96,12 +96,11 @@ impl From<Kind> for Decision {
     }
 }
 
-/// Any decision of the protocol, such as an approval for one location, in the word that the connected CLI
-/// has for it, with what that word carries.
+/// Any decision of the protocol, such as an approval for one location. It is sent in the form that the connected
+/// CLI reads.
 ///
-/// A CLI before 1.0.35 knows no approval but that for once, and takes every one of these for it. A later
-/// one has one word for refusals, and reads the rules, or the message, as its feedback. What is no decision
-/// refuses.
+/// A CLI before 1.0.35 can only approve once, so every approval becomes that. A later one has one kind of refusal,
+/// whose feedback is made of the rules or the message of this one. A decision of an unknown kind refuses.
 impl From<PermissionDecision> for Decision {
     #[inline]
     fn from(decision: PermissionDecision) -> Self {

@@ -11,8 +11,9 @@ use crate::types::PermissionRequest as Details;
 /// [`SessionBuilder::policy`](crate::SessionBuilder::policy), or by [`decide`](Self::decide) as a part of a
 /// handler of your own.
 ///
-/// The module [`policies`](crate::policies) has examples. It refuses, whatever is named: writing, every URL, every MCP server, memory, extensions, whatever asks to
-/// leave the sandbox or has to be asked of a person, and all that this crate does not know.
+/// It always refuses writing, every URL, every MCP server, memory, extensions, requests to leave the sandbox,
+/// requests that only a person may answer, and every kind of request that this crate does not know. The module
+/// [`policies`](crate::policies) has examples.
 #[derive(Debug, Clone)]
 pub struct Policy {
     folder: PathBuf,
@@ -25,23 +26,21 @@ impl Policy {
     /// nothing else: no shell line, and no tool.
     ///
     /// A file is within the folder when its path leads there with every link resolved, as
-    /// [`PermissionRequest::is_within`] says. A folder that is relative is one of this process's own
-    /// directory; one that does not exist holds nothing.
+    /// [`PermissionRequest::is_within`] says. A relative folder is one below this process's working directory; a
+    /// folder that does not exist holds nothing.
     ///
     /// Refused within the folder, too: each file and folder whose name begins with a dot (`.env`, `.ssh`,
     /// `.git`, `.aws`, `.npmrc`), names that keys have (`id_rsa`, `server.pem`, `credentials.json`, in any
     /// case), and all of `/proc`, `/dev`, `/sys` and `/run/secrets`, as the folder of a policy too. No list
     /// of names is complete: keep keys out of the folder.
     ///
-    /// Listing a folder, and looking for names in it, is allowed as reading it is. A search reads all files
-    /// below: it is allowed where none of them would be refused, links aside, and there are not more than
-    /// 10,000.
+    /// Listing a folder and looking for names in it is allowed where reading is. A search reads all files below its
+    /// folder: it is allowed where reading each of them would be, links aside, and there are not more than 10,000.
     ///
     /// # What it cannot know
-    /// The CLI opens the file after the answer. Who can change the folder meanwhile, as the agent can with a
-    /// shell, can put a link in place of a file that was looked at; a hard link to a file elsewhere cannot be
-    /// told from a file here. The paths are those of this machine: the CLI must run on it, and see the same
-    /// files.
+    /// The CLI opens the file after the answer. Whoever can change the folder meanwhile, as the agent can with a
+    /// shell, can put a link in place of a file that the policy looked at. A hard link to a file elsewhere looks
+    /// like any file here. The paths are those of this machine: the CLI must run on it, and see the same files.
     pub fn read_within(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), tools: BTreeSet::new(), commands: BTreeSet::new() }
     }
@@ -55,16 +54,16 @@ impl Policy {
 
     /// Allows this shell line, and none that differs from it in a single character.
     ///
-    /// The line runs whatever it runs: `cargo test` runs the code of the folder, `git` the programs that the
-    /// repository's configuration names.
+    /// The policy does not look at the programs that the line starts: `cargo test` runs the code of the folder, `git`
+    /// the programs that the repository's configuration names.
     pub fn allow_command(mut self, line: impl Into<String>) -> Self {
         self.commands.insert(line.into());
         self
     }
 
-    /// The decision on this request. It looks at the files that are asked for, so that it blocks as reading
-    /// a folder does; [`SessionBuilder::policy`](crate::SessionBuilder::policy) calls it on a thread of its
-    /// own.
+    /// The decision on this request. It looks at the files that the request names, so it blocks as reading a folder
+    /// does. [`SessionBuilder::policy`](crate::SessionBuilder::policy) calls it on a thread of its own; in a handler
+    /// call it in [`tokio::task::spawn_blocking`].
     pub fn decide(&self, request: &PermissionRequest) -> Decision {
         let allows = match request.details() {
             _ if request.is_for_a_person() => false,

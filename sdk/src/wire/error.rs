@@ -36,17 +36,18 @@ impl DecodeError {
         self
     }
 
-    /// Where in the JSON, such as `$.toolRequests[2].name`. Of a key that is very long only the start is there.
+    /// The place in the JSON, such as `$.toolRequests[2].name`. Of a very long key it has only the start.
     pub fn path(&self) -> &str {
         &self.0.path
     }
 
-    /// What the type asks for there.
+    /// The kind of value that the type asks for there.
     pub fn expected(&self) -> &str {
         &self.0.expected
     }
 
-    /// What stands there; a string's text is left out, as it may be private, and so is the end of a long number.
+    /// The kind of value that stands there. The text of a string is left out, as it may be private, and so is the
+    /// end of a long number.
     pub fn found(&self) -> &str {
         &self.0.found
     }
