@@ -1,4 +1,4 @@
-//! What a turn came to.
+//! The outcome of a turn.
 
 use crate::error::Error;
 use crate::event::SessionEvent;
@@ -6,7 +6,7 @@ use crate::types::AssistantMessageData;
 #[cfg(feature = "schemars")]
 use crate::types::{JsonSchemaResponseFormat, ResponseFormat};
 
-/// What a turn came to.
+/// The outcome of a turn.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub(crate) message_id: String,
@@ -46,7 +46,7 @@ impl Answer {
         &self.message_id
     }
 
-    /// Whether the turn was aborted, or its prompt dropped by the CLI before the agent took it up: see
+    /// Tells whether the turn was aborted, or its prompt dropped by the CLI before the agent took it up: see
     /// [`turns`](crate::turns).
     pub fn is_aborted(&self) -> bool {
         self.aborted

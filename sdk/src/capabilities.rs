@@ -2,7 +2,7 @@
 
 use crate::json;
 
-/// What the CLI offers in a session, as it said when the session was opened and by
+/// The features that the CLI offers in a session, as it said when the session was opened and by
 /// `capabilities.changed` since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]

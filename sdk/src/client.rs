@@ -40,14 +40,14 @@ const END: Duration = Duration::from_secs(1);
 
 /// A running Copilot CLI. Cloning is cheap and gives the same one.
 ///
-/// One client serves any number of sessions. When the last clone and the last session are gone, the
-/// CLI is told to end with all it started, and killed 2 s later, also when this program is gone by then;
+/// One client serves any number of sessions. When the last clone and the last session are dropped, the
+/// CLI is asked to end with all it started, and killed 2 s later, also when this program has ended by then;
 /// [`stop`](Self::stop) lets it end in order. When something else kills the CLI (SIGKILL), the commands that
 /// its shells run go on, for only the CLI knows of them.
 ///
-/// A client is made within a Tokio runtime that has I/O and time enabled; without one that fails with
-/// [`Error::Start`]. Its tasks, those of its handlers and closures among them, run there. All else works from any
-/// thread and on any executor, as long as that runtime runs: once it is gone calls fail with [`Error::Closed`].
+/// A client is made within a Tokio runtime that has I/O and time enabled; without one, making it fails with
+/// [`Error::Start`]. Its tasks run there, and so do its handlers and closures. All else works from any thread and on
+/// any executor, as long as that runtime runs: once it has ended, calls fail with [`Error::Closed`].
 #[derive(Clone)]
 pub struct Client(Arc<ClientInner>);
 
@@ -196,7 +196,7 @@ impl Client {
     }
 
     /// A handle of the session that is open on this client under this id. None for one that is still being
-    /// opened, that has ended, or whose last handle is gone, though its handlers may be at work.
+    /// opened, that has ended, or whose last handle was dropped, even if its handlers are still at work.
     pub fn open_session(&self, id: &str) -> Option<Session> {
         self.0.connection().sessions().handle(id)
     }
@@ -210,12 +210,12 @@ impl Client {
         ServerRpc(&self.0.caller)
     }
 
-    /// The CLI's version, as it told in the handshake.
+    /// The CLI's version, from the handshake.
     pub fn version(&self) -> &CliVersion {
         self.0.version()
     }
 
-    /// Where the CLI listens, when it was reached over TCP.
+    /// The address at which the CLI listens, when it was reached over TCP.
     pub fn address(&self) -> Option<SocketAddr> {
         self.0.peer.address
     }
@@ -243,8 +243,8 @@ impl Client {
     /// What the CLI keeps on disk stays. Calls that still wait fail with [`Error::Closed`]. A CLI that we
     /// did not start goes on running.
     ///
-    /// A handler may stop its client: its request has no answer then, and the handler goes on. When this future
-    /// is dropped before its end the connection is closed, and the CLI ends with the last clone of the client.
+    /// A handler may stop its client: its request gets no answer then, and the handler goes on. When this future is
+    /// dropped before its end, the connection is closed at once, and the CLI ends with the last clone of the client.
     ///
     /// # Errors
     /// None at present; a CLI that has to be killed is logged, not reported.

@@ -76,12 +76,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Where the CLI keeps its settings and sessions (`COPILOT_HOME`). Default: `~/.copilot`.
+    /// The folder of the CLI's settings and sessions (`COPILOT_HOME`). Default: `~/.copilot`.
     pub fn home(self, path: impl Into<PathBuf>) -> Self {
         self.env("COPILOT_HOME", path.into())
     }
 
-    /// How much the CLI writes to its logs (`--log-level`): `none`, `error`, `warning`, `info`, `debug`,
+    /// The level of the CLI's logs (`--log-level`): `none`, `error`, `warning`, `info`, `debug`,
     /// `all` or `default`. With another word it does not start.
     pub fn log_level(self, level: impl Into<OsString>) -> Self {
         self.arg("--log-level").arg(level)
@@ -93,7 +93,7 @@ impl ClientBuilder {
         self.arg("--log-dir").arg(path.into())
     }
 
-    /// How long a session may do nothing before the CLI closes it, in whole seconds, rounded up
+    /// The time that a session may do nothing before the CLI closes it, in whole seconds, rounded up
     /// (`--session-idle-timeout`); zero means for ever, which is the default. It stays on disk and can be
     /// resumed. The CLI looks only now and then: 1.0.81 every five minutes. CLIs that do not know the
     /// option, such as 1.0.10, do not start with it.
@@ -121,10 +121,10 @@ impl ClientBuilder {
     ///   `models.listTokenPriceUnits`, `account.getQuota` and `managedSettings.resolve`.
     ///
     /// The process itself stays without a login: `auth.getStatus` (as [`Client::auth_status`]),
-    /// `account.getCurrentAuth` and `account.getAllUsers` tell of none, `environments.list`, which takes no token,
-    /// fails, and calls of another client of the same server have none. For a token that expires use
+    /// `account.getCurrentAuth` and `account.getAllUsers` report none, `environments.list`, which takes no token,
+    /// fails, and calls of another client of the same server have no token. For a token that expires use
     /// `on_github_token`. Where the process itself has to be logged in, see
-    /// [`github_token_in_environment`](Self::github_token_in_environment), and what can see the token there.
+    /// [`github_token_in_environment`](Self::github_token_in_environment), which says who can read the token there.
     ///
     /// CLIs from 1.0.39 on take it. An older one would pass over it, so that starting it or connecting to it is
     /// [`Error::Unsupported`]. An empty token is [`Error::Invalid`]: the CLI would take it for none.
@@ -140,12 +140,12 @@ impl ClientBuilder {
     ///
     /// The CLI takes the variable out of the environment of the shells and MCP servers that it runs
     /// (`--secret-env-vars`). **That does not keep the token from them**: on Linux every process of the same
-    /// user can read the environment that the CLI was started with, and a command of the agent's own finds it
-    /// in `/proc/$PPID/environ`; other systems have like means. Whoever lets the agent run commands or read files
+    /// user can read the environment that the CLI was started with, and a command that the agent runs finds it
+    /// in `/proc/$PPID/environ`; other systems have similar means. Whoever lets the agent run commands or read files
     /// outside of its folder gives it this token. [`github_token`](Self::github_token) does not have this fault.
     ///
-    /// It is for CLIs before 1.0.39, and for what looks at the login of the process, such as `auth.getStatus` and
-    /// `account.getCurrentAuth`.
+    /// It is for CLIs before 1.0.39, and for calls that look at the login of the process, such as `auth.getStatus`
+    /// and `account.getCurrentAuth`.
     pub fn github_token_in_environment(mut self, token: impl Into<OsString>) -> Self {
         let token = token.into();
         self.setup.secrets.push(token.to_string_lossy().into_owned());
@@ -169,14 +169,14 @@ impl ClientBuilder {
         self
     }
 
-    /// What the CLI is told of this program.
+    /// The name and version of this program, for the CLI.
     pub fn client_info(mut self, info: ConnectClientInfo) -> Self {
         self.setup.greeting.client_info = Some(info);
         self
     }
 
-    /// Answers a method that the CLI calls on this client, whatever the session: one that names none, or a
-    /// session whose own handlers leave it. The last handler for a method counts.
+    /// Answers a method that the CLI calls on this client, for requests that name no session or a session without a
+    /// handler of its own for it. The last handler for a method counts.
     #[inline]
     pub fn handle<M, F, Fut>(mut self, handle: F) -> Self
     where
@@ -227,8 +227,8 @@ impl ClientBuilder {
     }
 
     /// The secret that a CLI on TCP asks of everyone who connects: sent by [`connect_tcp`] and
-    /// [`connect`](Self::connect), asked for by a CLI that [`start_tcp`](Self::start_tcp) starts, where it says
-    /// what can see the secret. On stdio there is none. Default: none, or a random one for `start_tcp`.
+    /// [`connect`](Self::connect), asked for by a CLI that [`start_tcp`](Self::start_tcp) starts, which says
+    /// who can read the secret. On stdio there is none. Default: none, or a random one for `start_tcp`.
     ///
     /// [`connect_tcp`]: Self::connect_tcp
     pub fn connection_token(mut self, token: impl Into<String>) -> Self {
@@ -253,14 +253,14 @@ impl ClientBuilder {
         self
     }
 
-    /// How long the CLI is given from its start to the end of the handshake. Default: 60 s, for at its
+    /// The time limit from the start of the CLI to the end of the handshake. Default: 60 s, for at its
     /// first start it unpacks itself.
     pub fn handshake_limit(mut self, limit: Duration) -> Self {
         self.handshake = limit;
         self
     }
 
-    /// How long a handler of this client may take; then it is dropped and counts as failed. Default: as long
+    /// The time limit of a handler of this client; then it is dropped and counts as failed. Default: as long
     /// as it likes. For those of a session see
     /// [`SessionBuilder::handler_limit`](crate::SessionBuilder::handler_limit).
     pub fn handler_limit(mut self, limit: Duration) -> Self {
@@ -270,7 +270,7 @@ impl ClientBuilder {
 
     /// The largest message taken from the CLI, in bytes. Default: 256 MiB. A larger one is passed over
     /// without being kept: a request is answered with an error, a call that it answers fails with
-    /// [`Error::Decode`], and of an event observers are told that they missed it
+    /// [`Error::Decode`], and in the place of an event observers get one that says that they missed it
     /// ([`SessionEvent::missed`](crate::SessionEvent::missed)).
     pub fn message_limit(mut self, bytes: usize) -> Self {
         self.setup.options.message_limit = bytes;

@@ -21,7 +21,7 @@ impl Client {
     /// Waits 2 minutes at most.
     ///
     /// # Errors
-    /// As any call.
+    /// As any [call](crate::Call).
     #[inline]
     pub async fn ping(&self, message: &str) -> Result<String, Error> {
         // Not typed: old versions give the time as a number.
@@ -35,18 +35,18 @@ impl Client {
     /// Waits 2 minutes at most.
     ///
     /// # Errors
-    /// As any call.
+    /// As any [call](crate::Call).
     #[inline]
     pub async fn status(&self) -> Result<StatusGetResult, Error> {
         self.rpc().status().get().within(ANSWER).await
     }
 
-    /// Whether the CLI's process is logged in, and how (`auth.getStatus`). A
-    /// [`github_token`](crate::ClientBuilder::github_token) is none of the process.
+    /// Tells whether the CLI's process is logged in, and how (`auth.getStatus`). It
+    /// is not logged in by a [`github_token`](crate::ClientBuilder::github_token), which goes with single calls.
     /// Waits 2 minutes at most.
     ///
     /// # Errors
-    /// As any call.
+    /// As any [call](crate::Call).
     #[inline]
     pub async fn auth_status(&self) -> Result<SessionAuthStatus, Error> {
         self.rpc().auth().get_status().within(ANSWER).await
@@ -56,7 +56,7 @@ impl Client {
     /// Waits 2 minutes at most.
     ///
     /// # Errors
-    /// As any call, such as that nobody is logged in.
+    /// As any [call](crate::Call), such as that nobody is logged in.
     #[inline]
     pub async fn models(&self) -> Result<Arc<ModelList>, Error> {
         let known = lock(&self.inner().models).clone();
@@ -66,7 +66,7 @@ impl Client {
         }
     }
 
-    /// The same, asked for anew.
+    /// The same models, asked for anew (`models.list`).
     /// Waits 2 minutes at most.
     ///
     /// # Errors
@@ -83,17 +83,17 @@ impl Client {
     /// Waits 2 minutes at most.
     ///
     /// # Errors
-    /// As any call.
+    /// As any [call](crate::Call).
     #[inline]
     pub async fn sessions(&self, filter: &SessionListRequest) -> Result<Vec<SessionMetadata>, Error> {
         Ok(self.rpc().session().list(filter).within(ANSWER).await?.sessions)
     }
 
-    /// What the CLI knows of a stored session (`session.getMetadata`); none when there is no such session.
+    /// The metadata of a stored session (`session.getMetadata`); none when there is no such session.
     /// Waits 2 minutes at most.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] on CLI 1.0.10, which does not have the method; else as any call.
+    /// [`Error::Unsupported`] on CLI 1.0.10, which does not have the method; else as any [call](crate::Call).
     #[inline]
     pub async fn session_metadata(&self, id: &str) -> Result<Option<SessionMetadata>, Error> {
         let request = SessionGetMetadataRequest::new(id);
@@ -104,7 +104,7 @@ impl Client {
     /// Waits 2 minutes at most.
     ///
     /// # Errors
-    /// As any call.
+    /// As any [call](crate::Call).
     #[inline]
     pub async fn last_session_id(&self) -> Result<Option<String>, Error> {
         Ok(self.rpc().session().get_last_id().within(ANSWER).await?.session_id)
@@ -115,7 +115,7 @@ impl Client {
     /// Waits 2 minutes at most.
     ///
     /// # Errors
-    /// [`Error::Refused`] when there is no such session, else as any call.
+    /// [`Error::Refused`] when there is no such session, else as any [call](crate::Call).
     #[inline]
     pub async fn delete_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.delete";
@@ -131,7 +131,7 @@ impl Client {
     /// Waits 2 minutes at most.
     ///
     /// # Errors
-    /// As any call.
+    /// As any [call](crate::Call).
     #[inline]
     pub async fn foreground_session_id(&self) -> Result<Option<String>, Error> {
         Ok(self.rpc().session().get_foreground().within(ANSWER).await?.session_id)
@@ -142,7 +142,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Refused`] by a CLI without a terminal of its own, as one that was started here is; else as
-    /// any call.
+    /// any [call](crate::Call).
     #[inline]
     pub async fn set_foreground_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.setForeground";

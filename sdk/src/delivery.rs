@@ -7,11 +7,11 @@ use std::sync::Arc;
 use crate::event::SessionEvent;
 use crate::json;
 
-/// What becomes of the events that wait for an observer that does not keep up.
+/// The treatment of events that wait for an observer that does not keep up.
 ///
 /// None of these but `Pause` holds up the session, other observers, or the handlers of requests: those never
-/// depend on an observer. What an observer missed it is told by an event of its own, for which
-/// [`SessionEvent::missed`] gives the number.
+/// depend on an observer. Where events were left out, the observer gets an event that stands for them, and
+/// [`SessionEvent::missed`] gives their number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Delivery {
@@ -22,7 +22,7 @@ pub enum Delivery {
     /// this many events, the texts of the messages, and one event for each thing that happens.
     /// The default, with 4096.
     Merge(usize),
-    /// Above this many, the oldest passing events ([`SessionEvent::is_ephemeral`]) are left out. Those that
+    /// Above this many, the oldest [ephemeral](SessionEvent::is_ephemeral) events are left out. Those that
     /// stay in the session's history are kept, with `session.idle` and the requests.
     DropOldest(usize),
     /// Above this many, the observation ends, once what waits has been read.

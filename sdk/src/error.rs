@@ -16,7 +16,7 @@ use crate::unsupported::Unsupported;
 use crate::versions::CliVersion;
 use crate::wire::{DecodeError, redact};
 
-/// Why something did not work.
+/// The reason for which something did not work.
 ///
 /// Its text says what went wrong, in the CLI's own words where the CLI answered with an error. What a layer below
 /// says of it (the operating system, the JSON decoder) is its [`source`](std::error::Error::source) and does not
@@ -58,7 +58,7 @@ pub enum Error {
     Decode {
         /// The request's method.
         method: String,
-        /// What does not fit, and where.
+        /// The mismatch, and its place in the JSON.
         error: DecodeError,
         /// The CLI's version, when it told: another version than this crate was made for may answer in
         /// another form.
@@ -73,14 +73,15 @@ pub enum Error {
     Answer {
         /// The answer's text.
         text: String,
-        /// What does not fit.
+        /// The mismatch.
         reason: String,
     },
-    /// The session ended before the work in it did, or another took its place. Nothing is sent for it any more.
+    /// The session has ended, or ended while the call or the turn was waited for; see
+    /// [`Session`](crate::Session) for what ends it. Nothing is sent for it any more.
     SessionEnded,
     /// The session is open on this client already, or is being opened; nothing was sent.
     /// [`Client::open_session`](crate::Client::open_session) gives a handle of it, and
-    /// [`SessionBuilder::when_open`](crate::SessionBuilder::when_open) says what else is to happen.
+    /// [`SessionBuilder::when_open`](crate::SessionBuilder::when_open) chooses another way.
     #[non_exhaustive]
     AlreadyOpen {
         /// The session's id.
@@ -91,7 +92,7 @@ pub enum Error {
     Refused {
         /// The request's method.
         method: String,
-        /// What the CLI says.
+        /// The reason that the CLI gives.
         reason: String,
     },
     /// The connected CLI cannot do what was asked: it does not know the method, or it is known not to, and
@@ -100,9 +101,9 @@ pub enum Error {
     /// Something took longer than it was given.
     #[non_exhaustive]
     Timeout {
-        /// What was waited for.
+        /// The thing that was waited for.
         what: String,
-        /// How long it was given.
+        /// The time limit.
         after: Duration,
         /// The last 2 KiB of what came on the stream and is no message, such as what a program prints that is
         /// no CLI.
@@ -111,7 +112,7 @@ pub enum Error {
         /// child of ours.
         stderr: String,
     },
-    /// What the program asked for makes no sense; nothing was sent.
+    /// The program asked for something that makes no sense; nothing was sent.
     Invalid(String),
     /// The system gave no random numbers, for the id of a session or for a connection token.
     NoRandom(Arc<std::io::Error>),
@@ -261,7 +262,7 @@ impl RpcError {
     }
 }
 
-/// Why the connection is over.
+/// The reason for which the connection is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed {
@@ -349,17 +350,17 @@ impl Error {
         }
     }
 
-    /// Whether the connection is over, so that no later call can succeed either.
+    /// Tells whether the connection is over, so that no later call can succeed either.
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(_))
     }
 
-    /// Whether something took longer than it was given.
+    /// Tells whether something took longer than it was given.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::TurnTimeout(_))
     }
 
-    /// Whether the CLI was asked and does not know the method, as one of an older version may not; then it is
+    /// Tells whether the CLI was asked and does not know the method, as an older version may not; then it is
     /// [`Error::Unsupported`].
     pub fn is_method_not_found(&self) -> bool {
         self.code() == Some(RpcError::METHOD_NOT_FOUND)

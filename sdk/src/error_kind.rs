@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::error::{Error, RpcError};
 use crate::turn_error::TurnError;
 
-/// What kind of trouble an [`Error`] is; see [`Error::kind`].
+/// The kind of an [`Error`]; see [`Error::kind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -13,7 +13,7 @@ pub enum ErrorKind {
     Authentication,
     /// The user, or a policy of theirs, does not allow it.
     Authorization,
-    /// What the user or the session may spend is used up.
+    /// The quota of the user or of the session is used up.
     Quota,
     /// Too much was asked in too short a time; see [`Error::retry_after`].
     RateLimit,
@@ -33,9 +33,9 @@ pub enum ErrorKind {
     Closed,
     /// Something took longer than it was given.
     Timeout,
-    /// What came from the CLI is not what its schema says.
+    /// The CLI sent something else than its schema says.
     Decode,
-    /// What was asked for makes no sense.
+    /// The program asked for something that makes no sense.
     Invalid,
     /// The agent's answer is not of the form that was asked for.
     Answer,
@@ -44,7 +44,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// What kind of trouble it is.
+    /// The kind of this error.
     ///
     /// It is told by the codes that the CLI gives, and by the text only where it gives one code for
     /// everything that goes wrong in a method, as for a session that it does not have.
@@ -68,7 +68,7 @@ impl Error {
         }
     }
 
-    /// Whether the same may work when it is tried again later with nothing changed: after a rate limit, a
+    /// Tells whether the same may work when it is tried again later with nothing changed: after a rate limit, a
     /// timeout, a failure of the model's service. It does not say that the first try had no effect: an
     /// agent whose turn took too long goes on with it. Once the connection [is closed](Self::is_closed) it
     /// takes a new client.
@@ -84,7 +84,7 @@ impl Error {
         }
     }
 
-    /// How long to wait before it is worth trying again, when the CLI told: the time until a rate limit is
+    /// The time to wait before it is worth trying again, when the CLI told: the time until a rate limit is
     /// over, counted from the end of the turn.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -70,7 +70,7 @@ pub struct UnrecognizedEvent {
 pub struct MalformedEvent {
     /// The event's type on the wire.
     pub kind: String,
-    /// What does not fit, and where.
+    /// The mismatch, and its place in the JSON.
     pub error: DecodeError,
     /// The event's data.
     pub data: Box<RawValue>,
@@ -111,7 +111,7 @@ impl SessionEvent {
         self.text(&self.0.id)
     }
 
-    /// When the event was made: ISO 8601, UTC.
+    /// The time at which the event was made: ISO 8601, UTC.
     pub fn timestamp(&self) -> &str {
         self.text(&self.0.timestamp)
     }
@@ -126,12 +126,12 @@ impl SessionEvent {
         Some(self.text(&self.0.agent_id)).filter(|id| !id.is_empty())
     }
 
-    /// Whether the event is passing only, and not kept in the session's log.
+    /// Tells whether the event is ephemeral: sent once, and not kept in the session's log.
     pub fn is_ephemeral(&self) -> bool {
         self.0.ephemeral
     }
 
-    /// What happened.
+    /// The typed data of the event.
     #[inline]
     pub fn data(&self) -> &SessionEventData {
         self.0.decoded.get_or_init(|| Box::new(decode(self.kind(), self.raw_data()))).data()
@@ -155,9 +155,9 @@ impl SessionEvent {
         }
     }
 
-    /// How many events an observer missed at this place, when this is what tells it so: those left out as its
-    /// [`Delivery`](crate::Delivery) says, and what came as an event but was too large or had no type. It is
-    /// no event of the CLI's, and its kind is `missed`.
+    /// The number of events that an observer missed at this place; none for an event of the CLI. The event that
+    /// has it is made by this crate, with the kind `missed`. It stands for events that were left out as
+    /// [`Delivery`](crate::Delivery) says, and for those that were too large or had no type.
     pub fn missed(&self) -> Option<u64> {
         if self.kind() != MISSED || !self.id().is_empty() {
             return None;

@@ -193,7 +193,7 @@ impl Events {
         Subscription::start(self, handle)
     }
 
-    /// Whether the observation has ended since too much waited; see [`Delivery::Close`].
+    /// Tells whether the observation has ended since too much waited; see [`Delivery::Close`].
     pub fn is_overrun(&self) -> bool {
         lock(&self.queue.0).events.is_overrun()
     }

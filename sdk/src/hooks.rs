@@ -16,7 +16,7 @@ use crate::wire::{self, Wire, redact};
 pub trait Hook: Wire + Send + 'static {
     /// The hook's type on the wire.
     const TYPE: &'static str;
-    /// What the hook answers; the default is no opinion.
+    /// The hook's answer; the default is no opinion.
     type Output: Wire + Default + Send + 'static;
 }
 

@@ -93,7 +93,7 @@ fn decode<N: Notification>(params: &Params) -> Result<N::Params, MalformedNotifi
 pub struct MalformedNotification {
     /// The notification's name on the wire.
     pub kind: &'static str,
-    /// What does not fit, and where.
+    /// The mismatch, and its place in the JSON.
     pub error: DecodeError,
     /// The params, as JSON text, just as they came. They may hold secrets.
     pub params: Arc<str>,

@@ -57,7 +57,7 @@ pub(crate) struct Launch {
     pub(crate) directory: Option<PathBuf>,
 }
 
-/// Why the CLI did not start.
+/// The reason for which the CLI did not start.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SpawnError {
@@ -74,7 +74,7 @@ pub enum SpawnError {
     Start {
         /// The program that was to run.
         program: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// There was no runtime to serve the CLI's pipes.

@@ -13,7 +13,7 @@ pub trait IntoReply<R> {
     /// The reply, or why there is none.
     ///
     /// # Errors
-    /// The text of the handler's own error, as `{:#}` prints it: an [`Error`](crate::Error) then says all of why.
+    /// The text of the handler's own error, as `{:#}` prints it: that of an [`Error`](crate::Error) with its causes.
     fn into_reply(self) -> Result<R, String>;
 }
 

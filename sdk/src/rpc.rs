@@ -22,9 +22,9 @@ use crate::wire::{self, Wire, Writer};
 pub trait ClientMethod {
     /// The method's name on the wire.
     const NAME: &'static str;
-    /// What a request holds, without the `sessionId`.
+    /// The params of a request, without the `sessionId`.
     type Params: Wire + Send + 'static;
-    /// What it is answered with.
+    /// The result that a request is answered with.
     type Result: Wire + Send + 'static;
 }
 
@@ -34,9 +34,9 @@ pub trait ClientMethod {
 pub trait ServerMethod {
     /// The method's name on the wire.
     const NAME: &'static str;
-    /// What a request holds; for a method of a session without the `sessionId`.
+    /// The params of a request; for a method of a session without the `sessionId`.
     type Params: Wire + Send + 'static;
-    /// What it is answered with.
+    /// The result that a request is answered with.
     type Result: Wire + Send + 'static;
 }
 
@@ -44,7 +44,7 @@ pub trait ServerMethod {
 pub trait Notification {
     /// The notification's name on the wire.
     const NAME: &'static str;
-    /// What it tells.
+    /// The params of the notification.
     type Params: Wire + Send + 'static;
 }
 
@@ -187,10 +187,13 @@ impl std::fmt::Debug for Caller {
 /// Dropping the call forgets it: the CLI still does what was asked, and its answer is discarded.
 ///
 /// # Errors
-/// [`Error::Unsupported`] when the CLI does not know the method, [`Error::Rpc`] when it answers with another
-/// error, [`Error::Decode`] when the answer has another
-/// shape than the schema says, [`Error::Closed`] when the connection is over, and for a call on a session
-/// [`Error::SessionEnded`] when that is over; then nothing is sent.
+/// * [`Error::Unsupported`] when the CLI does not know the method,
+/// * [`Error::Rpc`] when it answers with another error,
+/// * [`Error::Decode`] when the answer has another shape than the schema says,
+/// * [`Error::Closed`] when the connection is over,
+/// * [`Error::SessionEnded`] for a call on a session that has ended, for which nothing is sent,
+/// * [`Error::Timeout`] when a time limit was set, as by the methods of [`Client`](crate::Client) and
+///   [`Session`](crate::Session) that name one.
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<R> {
     request: Request,

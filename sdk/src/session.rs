@@ -35,15 +35,14 @@ const SET_TOOLS: &str = "session.tools.set";
 
 /// A conversation with the agent, made by [`Client::session`](crate::Client::session).
 ///
-/// Cloning is cheap and gives the same session. When the last clone goes without
-/// [`disconnect`](Self::disconnect), the CLI is told in the background, best effort: what it kept on
-/// disk stays, and the session can be resumed. [`downgrade`](Self::downgrade) gives a handle that does not keep
+/// Cloning is cheap and gives the same session. When the last clone is dropped without
+/// [`disconnect`](Self::disconnect), the session is disconnected in the background, as far as that works: what the
+/// CLI keeps on disk stays, and the session can be resumed. [`downgrade`](Self::downgrade) gives a handle that does not keep
 /// the session open.
 ///
-/// Once the session has ended, all that would send something fails with [`Error::SessionEnded`] or
-/// [`Error::Closed`], and nothing is sent. A session ends by [`disconnect`](Self::disconnect), with its last
-/// handle, when anybody deletes it, when another session [takes its place](crate::WhenOpen::Replace), and with
-/// the connection.
+/// A session ends by [`disconnect`](Self::disconnect), when its last handle is dropped, when anybody deletes it, when
+/// another session [takes its place](crate::WhenOpen::Replace), and when the connection ends. From then on every
+/// call on it fails with [`Error::SessionEnded`] or [`Error::Closed`], and nothing is sent.
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<Inner>,
@@ -132,14 +131,13 @@ impl Session {
         self.opened.workspace_path.as_deref()
     }
 
-    /// What `session.create` or `session.resume` answered, by which this handle came about. A handle of
-    /// [`Client::open_session`](crate::Client::open_session) or of [`WeakSession`] has the last answer.
+    /// The CLI's answer to the `session.create` or `session.resume` that made this handle. A handle of
+    /// [`Client::open_session`](crate::Client::open_session) or of [`WeakSession`] has the last such answer.
     pub fn opened(&self) -> &SessionResumeResult {
         &self.opened
     }
 
-    /// Every method the CLI has for a session, typed. They fail like all of this handle once the session has
-    /// ended, and nothing is sent.
+    /// Every method the CLI has for a session, typed. Once the session has ended they fail, and nothing is sent.
     pub fn rpc(&self) -> SessionRpc<'_> {
         SessionRpc(&self.inner.caller)
     }
@@ -153,7 +151,7 @@ impl Session {
     /// [`turns`]: crate::turns
     ///
     /// # Errors
-    /// As any call; what goes wrong later is the turn's.
+    /// As any [call](crate::Call); what goes wrong later is the turn's.
     pub async fn prompt(&self, prompt: impl Into<SendRequest>) -> Result<Turn, Error> {
         // From before the request is written, so that nothing of the turn is missed.
         let events = self.inner.state.subscribe_from_now();
@@ -167,7 +165,7 @@ impl Session {
     /// 2 minutes at most for the CLI to take it.
     ///
     /// # Errors
-    /// As any call.
+    /// As any [call](crate::Call).
     pub async fn send(&self, prompt: impl Into<SendRequest>) -> Result<String, Error> {
         Ok(self.submit(prompt.into()).await?.id().to_owned())
     }
@@ -176,7 +174,7 @@ impl Session {
     /// For one use `prompt(…)` and [`Turn::within`].
     ///
     /// # Errors
-    /// [`Error::Turn`] when the agent fails, else as any call.
+    /// [`Error::Turn`] when the agent fails, else as any [call](crate::Call).
     pub async fn send_and_wait(&self, prompt: impl Into<SendRequest>) -> Result<Answer, Error> {
         self.prompt(prompt).await?.await
     }
@@ -226,10 +224,10 @@ impl Session {
     /// [`Answer::is_aborted`], also when another prompt follows at once. From CLI 1.0.81 on, the prompts that wait
     /// are dropped, and their turns end in the same way. Waits 2 minutes at most.
     ///
-    /// A handler of the session may abort: its own request is over then, and the handler goes on.
+    /// A handler of the session may abort: its request gets no answer then, and the handler goes on.
     ///
     /// # Errors
-    /// As any call.
+    /// As any [call](crate::Call).
     pub async fn abort(&self) -> Result<(), Error> {
         const METHOD: &str = "session.abort";
         self.check()?;
@@ -244,7 +242,7 @@ impl Session {
     /// most.
     ///
     /// # Errors
-    /// As any call. CLI 1.0.102 does not check the id with a provider of your own.
+    /// As any [call](crate::Call). CLI 1.0.102 does not check the id with a provider of your own.
     pub async fn set_model(
         &self,
         model: impl Into<ModelSwitchToRequest>,
@@ -254,11 +252,11 @@ impl Session {
     }
 
     /// Writes a line to the session's timeline (`session.log`) and gives the id of its event: a text, or a
-    /// [`LogRequest`] with a level (default `info`) and whether it is only passing (default no). Waits
+    /// [`LogRequest`] with a level (default `info`) and whether it is ephemeral (default no). Waits
     /// 2 minutes at most.
     ///
     /// # Errors
-    /// As any call.
+    /// As any [call](crate::Call).
     pub async fn log(&self, line: impl Into<LogRequest>) -> Result<String, Error> {
         self.check()?;
         Ok(self.rpc().log(&line.into()).within(ANSWER).await?.event_id)
@@ -268,9 +266,10 @@ impl Session {
     /// are still answered if they have begun. Waits 2 minutes at most, one that runs already included.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for names that are none; [`Error::Unsupported`] on a CLI before 1.0.81; else as
-    /// any call, and the tools stay as they were. After [`Error::Timeout`], or when this future is dropped,
-    /// it is not known which tools the CLI has, so that calls of both are answered.
+    /// [`Error::Invalid`] for a name that is not allowed or stands twice, and for arguments that are no object;
+    /// [`Error::Unsupported`] on a CLI before 1.0.81; else as any [call](crate::Call), and the tools stay as they were.
+    /// After [`Error::Timeout`], or when this future is dropped, it is not known which tools the CLI has, so that calls
+    /// of both are answered.
     pub async fn set_tools(&self, tools: impl IntoIterator<Item = Tool>) -> Result<(), Error> {
         self.check()?;
         let state = &self.inner.state;
@@ -300,7 +299,7 @@ impl Session {
         set
     }
 
-    /// What the CLI offers in this session, by now.
+    /// The features that the CLI offers in this session, as last reported.
     pub fn capabilities(&self) -> Capabilities {
         lock(self.inner.state.capabilities()).get()
     }
@@ -310,7 +309,7 @@ impl Session {
     /// [`Call::within`](crate::Call::within) has one.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] when no client does, for then the CLI would never answer; else as any call.
+    /// [`Error::Unsupported`] when no client does, for then the CLI would never answer; else as any [call](crate::Call).
     pub async fn elicit(&self, form: &UiElicitationRequest) -> Result<UiElicitationResponse, Error> {
         self.check()?;
         if !self.capabilities().elicitation {
@@ -322,7 +321,7 @@ impl Session {
 
     /// A shell command for the user, run in the session's working directory, without a permission request.
     ///
-    /// [`Shell::start`] fails like all of this handle once the session has ended.
+    /// Once the session has ended, [`Shell::start`] fails, and nothing is sent.
     pub fn shell(&self, command: impl Into<String>) -> Shell {
         Shell::new(Arc::clone(&self.inner.state), command.into())
     }
@@ -346,11 +345,11 @@ impl Session {
         self.inner.state.notices().on::<methods::notification::ShellExit>(handle)
     }
 
-    /// What happened in the session so far (`session.getMessages`): from CLI 1.0.40 on, the events
-    /// that are kept, without the passing ones. Waits 2 minutes at most.
+    /// The events of the session so far (`session.getMessages`): from CLI 1.0.40 on, those
+    /// that are kept, without the ephemeral ones. Waits 2 minutes at most.
     ///
     /// # Errors
-    /// As any call. An event that cannot be decoded is in the list like any other.
+    /// As any [call](crate::Call). An event that cannot be decoded is in the list like any other.
     pub async fn messages(&self) -> Result<Vec<SessionEvent>, Error> {
         const METHOD: &str = "session.getMessages";
         self.check()?;
@@ -363,12 +362,12 @@ impl Session {
     /// Ends this client's part in the session and frees what it held here. What the CLI keeps on disk
     /// stays, and the session can be resumed. Turns that still run end with [`Error::SessionEnded`].
     ///
-    /// Sends `session.detach`, or `session.destroy` to a CLI older than that, unless the session has ended
-    /// already. Waits 10 s at most. Until the answer the session's handlers stay, and may still make calls. A
-    /// handler of the session may do this: its request has no answer then, and the handler goes on.
+    /// Sends `session.detach`, or `session.destroy` to a CLI before 1.0.81, unless the session has ended already.
+    /// Waits 10 s at most. Until the answer comes, the session's handlers may still run and make calls. A handler of
+    /// the session may disconnect it: its request gets no answer then, and the handler goes on.
     ///
     /// # Errors
-    /// As any call; the session is over here all the same.
+    /// As any [call](crate::Call); the session has ended here all the same.
     pub async fn disconnect(&self) -> Result<(), Error> {
         let state = &self.inner.state;
         if !state.life().leave() {

@@ -106,8 +106,9 @@ impl SessionBuilder {
     /// Makes the session (`session.create`). Waits 2 minutes at most.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when nothing was said about permissions, or two tools have one name;
-    /// [`Error::AlreadyOpen`] when the id was set and is that of an open session; else as any call.
+    /// [`Error::Invalid`] when nothing was said about permissions, when two tools have one name, or when a tool's name
+    /// or schema is refused (see [`Tool::with_schema`]);
+    /// [`Error::AlreadyOpen`] when the id was set and is that of an open session; else as any [call](crate::Call).
     #[inline]
     pub fn create(mut self) -> impl Future<Output = Result<Session, Error>> + Send {
         self.config.streaming.get_or_insert(true);
@@ -121,17 +122,17 @@ impl SessionBuilder {
     /// Takes up a session (`session.resume`), with this configuration and these handlers: the CLI keeps the
     /// conversation but none of these. Waits 2 minutes at most.
     ///
-    /// The session may be one that was left, one of another client, or one that is open on this client, for which
-    /// [`when_open`](Self::when_open) says what happens to its handles. The handlers are there before the request
-    /// is sent. A goodbye of the same session that the CLI has not answered yet is waited for, for 10 s at most,
-    /// and so is another opening of it, unless [`WhenOpen::Refuse`] fails for that at once.
+    /// The session may be one that was disconnected, one of another client, or one that is open on this client, for
+    /// which [`when_open`](Self::when_open) says what happens to its handles. The handlers are in place before the
+    /// request is sent. A disconnect of the same session that the CLI has not answered yet is waited for, for 10 s at
+    /// most. So is another `resume` of it that is under way, except with [`WhenOpen::Refuse`], which fails at once.
     ///
     /// `streaming` is sent only when [`configure`](Self::configure) set it: a session from disk has no deltas
     /// without it, and one that is open, here or on another client, keeps what it has. A CLI before 1.0.92
     /// turns it off then, for all clients of the session.
     ///
     /// With `continue_pending_work` set by [`configure`](Self::configure), the tool calls and permission
-    /// requests that were open when the session was left are answered by the handlers, and the turn goes
+    /// requests that were open when the session was disconnected are answered by the handlers, and the turn goes
     /// on; without it they are over.
     ///
     /// # Errors
@@ -141,9 +142,9 @@ impl SessionBuilder {
     /// from the first prompt on. [`Error::SessionEnded`] when the session is deleted meanwhile. Else as
     /// [`create`](Self::create).
     ///
-    /// When this fails, or is given up, the id is free again, and the session is left if the CLI may have opened
-    /// it. With [`WhenOpen::Replace`] the session that was open is over all the same; with [`WhenOpen::Join`] it
-    /// goes on as it was.
+    /// When this fails, or its future is dropped, the id is free again, and the session is disconnected if the CLI may
+    /// have opened it. With [`WhenOpen::Replace`] the session that was open is over all the same; with
+    /// [`WhenOpen::Join`] it goes on as it was.
     #[inline]
     pub fn resume(mut self, id: impl Into<String>) -> impl Future<Output = Result<Session, Error>> + Send {
         self.config.session_id = Some(id.into());

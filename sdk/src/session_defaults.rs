@@ -4,7 +4,7 @@ use crate::session_builder::SessionBuilder;
 use crate::types::{MemoryConfiguration, RemoteSessionMode, SessionDataStorage};
 
 impl SessionBuilder {
-    /// Leaves out what the CLI does for a person at a terminal and a server must not have. Call it first: what
+    /// Switches off what the CLI does for a person at a terminal and a server must not have. Call it first: what
     /// [`configure`](Self::configure) sets later counts.
     ///
     /// Off are the host's and the folder's skills and agents (`enable_config_discovery`, `enable_skills`), the
@@ -15,8 +15,8 @@ impl SessionBuilder {
     /// extensions, steering from GitHub, and `enable_script_safety`. What is kept of MCP logins and embeddings
     /// is kept in memory.
     ///
-    /// It does not reach what the CLI takes from its home, MCP servers and hooks among it: a server gives the
-    /// CLI an empty [`home`](crate::ClientBuilder::home). The page [on servers](crate::server) has the rest.
+    /// It does not reach what the CLI takes from its home, such as MCP servers and hooks: a server gives the CLI an
+    /// empty [`home`](crate::ClientBuilder::home). The page [on servers](crate::server) has the rest.
     pub fn server_defaults(self) -> Self {
         self.configure(|config| {
             config

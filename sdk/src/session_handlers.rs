@@ -84,8 +84,8 @@ impl Registered {
 ///
 /// A handler runs on the runtime of its client, beside the client's own tasks. One that blocks its thread, by
 /// reading standard input, by `std::thread::sleep` or by long computing, holds up what else runs on that
-/// thread: on a runtime of one thread the whole client, and no time limit passes meanwhile. Such work belongs
-/// into [`tokio::task::spawn_blocking`]. The log (`tracing`) has a warning for each call of a handler that
+/// thread: on a runtime of one thread the whole client, and no time limit passes meanwhile. Do such work in
+/// [`tokio::task::spawn_blocking`]. The log (`tracing`) has a warning for each call of a handler that
 /// holds its thread for more than a second.
 ///
 /// Of a handler that fails, the model and the MCP servers read no word: its error, its panic and its time
@@ -240,7 +240,7 @@ impl SessionBuilder {
     }
 
     /// Adds a slash command, which the CLI runs by `session.commands.execute` (`command.execute`). An
-    /// error is told to whoever ran it.
+    /// error goes to whoever ran it.
     #[inline]
     pub fn command<F, Fut>(mut self, name: impl Into<String>, description: impl Into<String>, run: F) -> Self
     where
@@ -346,7 +346,7 @@ impl SessionBuilder {
         self.request::<M>(handler::typed::<M, _, _, _>(handle))
     }
 
-    /// How long each call of a handler may take, those of tools and of permission requests included; then it
+    /// The time limit of each call of a handler, those of tools and of permission requests included; then it
     /// is dropped and counts as failed, which for what asks leave is a no. Default: as long as it likes, since
     /// tools run for long and people are asked.
     pub fn handler_limit(mut self, limit: Duration) -> Self {

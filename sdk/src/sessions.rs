@@ -17,7 +17,7 @@ use crate::session_state::SessionState;
 /// The longest wait for the CLI's answer to the goodbye of a session.
 const GOODBYE: Duration = Duration::from_secs(10);
 
-/// What [`SessionBuilder::resume`](crate::SessionBuilder::resume) does about a session that is open on the
+/// The way in which [`SessionBuilder::resume`](crate::SessionBuilder::resume) treats a session that is open on the
 /// same client already; chosen by [`SessionBuilder::when_open`](crate::SessionBuilder::when_open).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -25,13 +25,14 @@ pub enum WhenOpen {
     /// Fails with [`Error::AlreadyOpen`], and sends nothing.
     #[default]
     Refuse,
-    /// Takes its place. The old handles end with [`Error::SessionEnded`], and so do their turns and streams,
-    /// whatever comes of the resume. Their handlers end too; the tool calls, permission requests and forms
-    /// that they worked on are given to the new handlers, from the start. A hook or a question that they
-    /// worked on is answered as when a handler fails.
+    /// Takes its place. The turns of the old handles end with [`Error::SessionEnded`], their streams of events end,
+    /// and all that they would send fails with that error, also when the resume fails. The old handlers stop at
+    /// their next `await`. The tool calls, permission requests and forms that they worked on go to the new handlers,
+    /// which begin them from the start, at once: a tool may have done a part of its work already, and for a moment
+    /// both may run. A hook or a question that they worked on is answered as when a handler fails.
     Replace,
-    /// Goes on as the same session, with the new configuration, tools and handlers in place of the old ones.
-    /// The old handles, their turns and their streams stay; a handler that is at work finishes.
+    /// Goes on as the same session, with the new configuration, tools and handlers in place of the old ones. The old
+    /// handles, their turns and their streams of events go on; a handler that is at work finishes.
     Join,
 }
 

@@ -48,7 +48,7 @@ impl Shell {
     /// Starts the command. Waits 2 minutes at most for the CLI to do so.
     ///
     /// # Errors
-    /// As any call, such as [`Error::SessionEnded`] once the session has ended.
+    /// As any [call](crate::Call), such as [`Error::SessionEnded`] once the session has ended.
     pub async fn start(self) -> Result<ShellRun, Error> {
         self.session.check()?;
         let start = Source::start(&self.session, &self.command);
@@ -92,7 +92,7 @@ pub struct ShellChunk {
     pub text: String,
 }
 
-/// What a shell command came to.
+/// The outcome of a shell command.
 #[derive(Debug, Clone)]
 pub struct ShellOutput {
     chunks: Vec<ShellChunk>,
@@ -111,12 +111,12 @@ impl ShellOutput {
         }
     }
 
-    /// What was written to standard output.
+    /// The text that was written to standard output.
     pub fn stdout(&self) -> String {
         self.of(|stream| matches!(stream, ShellOutputStream::Stdout))
     }
 
-    /// What was written to standard error.
+    /// The text that was written to standard error.
     pub fn stderr(&self) -> String {
         self.of(|stream| matches!(stream, ShellOutputStream::Stderr))
     }
@@ -126,12 +126,12 @@ impl ShellOutput {
         self.exit_code
     }
 
-    /// Whether the command was killed since it took longer than it was given.
+    /// Tells whether the command was killed since it took longer than its time limit.
     pub fn is_timed_out(&self) -> bool {
         self.timed_out
     }
 
-    /// Whether the exit code is 0.
+    /// Tells whether the exit code is 0.
     pub fn is_success(&self) -> bool {
         self.exit_code == Some(0)
     }
@@ -158,10 +158,10 @@ impl ShellRun {
         std::future::poll_fn(|context| self.poll_chunk(context)).await
     }
 
-    /// Ends the command. What it wrote and its end are still told. Waits 2 minutes at most.
+    /// Ends the command. Its output so far and its end still come. Waits 2 minutes at most.
     ///
     /// # Errors
-    /// As any call. A command that has ended is no error.
+    /// As any [call](crate::Call). A command that has ended is no error.
     pub async fn kill(&self) -> Result<(), Error> {
         let kill = self.source.kill(SessionRpc(self.session.caller()));
         let connection = self.session.caller().connection();

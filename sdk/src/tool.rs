@@ -35,16 +35,19 @@ type Running = Pin<Box<dyn Future<Output = ToolResult> + Send>>;
 impl Tool {
     /// A tool whose arguments' schema is derived from their type. Needs the feature `schemars`.
     ///
-    /// The closure's answer is what the model reads: text, a [`ToolResult`], a `serde_json::Value`, or a
-    /// `Result` of one of these, whose error the model reads as the failure's text: an error with secrets in
-    /// its text is not for it. Of a panic, or a call that took too long, it reads that there is no result. A tool with the name of
-    /// one of the CLI's own, such as `bash`, fails the first turn unless it is
-    /// [declared](Self::declare) with `overrides_built_in_tool(true)`. One that captures something
+    /// The model reads the closure's answer: text, a [`ToolResult`], a `serde_json::Value`, or a `Result` of one of
+    /// these. It reads the text of an error too, so return none with secrets in its text. Of a panic, or of a call
+    /// that took too long, it reads only that there is no result.
+    ///
+    /// A tool with the name of one of the CLI's own, such as `bash`, fails the first turn unless it is
+    /// [declared](Self::declare) with `overrides_built_in_tool(true)`. A closure that captures something
     /// clones it for each call: `move |arguments, _| { let db = db.clone(); async move { … } }`.
     ///
     /// The arguments are an object, so their type is a struct, a map, an enum whose variants are all objects, an
-    /// `Option` of one of these, `()`, or any JSON. A tool with others, such as a `String` or a list, is refused
-    /// when it is registered, since the CLI would leave it out without a word: take a struct with one field.
+    /// `Option` of one of these, `()`, or any JSON (`serde_json::Value`). With a tool of another type, such as a
+    /// `String` or a list, making the session fails with [`Error::Invalid`](crate::Error::Invalid), and so does
+    /// [`Session::set_tools`](crate::Session::set_tools): the CLI would leave the tool out without a word. Take a
+    /// struct with one field instead.
     #[cfg(feature = "schemars")]
     pub fn new<A, F, Fut>(name: impl Into<String>, description: impl Into<String>, run: F) -> Self
     where
@@ -57,8 +60,9 @@ impl Tool {
 
     /// A tool whose arguments have this JSON schema, an object's. The CLI does not check calls against it.
     ///
-    /// The schema says `"type": "object"`, or leaves no doubt that it means one; with another the tool is refused
-    /// when it is registered, as with `Tool::new`.
+    /// The schema says `"type": "object"`, or can only be met by objects. One that says nothing, `{}` or `true`, takes
+    /// any object; the model then sees a tool without named arguments. A tool with another schema is refused as with
+    /// `Tool::new`.
     pub fn with_schema<A, F, Fut>(
         name: impl Into<String>,
         description: impl Into<String>,
@@ -192,7 +196,7 @@ impl std::ops::Deref for ToolContext {
     }
 }
 
-/// What a tool call came to.
+/// The outcome of a tool call.
 #[derive(Debug, Clone)]
 pub struct ToolResult(ExternalToolTextResultForLlm);
 
@@ -223,7 +227,7 @@ impl ToolResult {
     }
 }
 
-/// What a tool's code may answer with.
+/// An answer that a tool's code may give.
 pub trait IntoToolResult {
     /// The answer in the form the CLI takes.
     fn into_tool_result(self) -> ToolResult;

@@ -24,12 +24,13 @@ const MAX_HELD: usize = 4096;
 /// A turn of the agent: the events as they come, then the answer.
 ///
 /// Reading the events is optional; awaiting the turn reads the rest and gives the answer. The events are those
-/// of this turn, from its prompt (`user.message`) on: the end of a turn that was not read to its end is not
-/// among them, and neither is the work on another prompt. [`Session::events`](crate::Session::events) shows all.
+/// of this turn, from its prompt (`user.message`) on. The rest of an earlier turn is not among them, even if nobody
+/// has read it, and neither is the work on another prompt. [`Session::events`](crate::Session::events) shows all.
 ///
 /// The turn ends when the session is idle after the prompt, when the agent takes up another prompt, when the
 /// session ends, or when the connection does; [`turns`](crate::turns) is the full list. There is no time limit
-/// but [`within`](Self::within). Dropping it does not stop the agent; `session.abort` does.
+/// but [`within`](Self::within) and [`limits`](Self::limits). Dropping the turn does not stop the agent;
+/// [`Session::abort`](crate::Session::abort) does.
 #[must_use = "await the turn for its answer"]
 pub struct Turn {
     events: Events,
@@ -67,8 +68,9 @@ impl Turn {
         std::future::poll_fn(|context| self.poll_event(context)).await
     }
 
-    /// Sets how long the turn is waited for, counted from the prompt. The agent goes on all the same when
-    /// the turn ends here, with [`Error::TurnTimeout`]. Limits too long for the clock are none.
+    /// Sets how long the turn is waited for, counted from the prompt. When a limit is passed the turn ends here with
+    /// [`Error::TurnTimeout`], and the agent goes on; [`Session::abort`](crate::Session::abort) stops it. A limit of
+    /// more than 30 years is none.
     pub fn limits(mut self, limits: Limits) -> Self {
         // On the client's runtime, since there may be none here. Without a client the turn has ended.
         if let Some(client) = self.client.upgrade() {

@@ -15,18 +15,18 @@ use crate::wire::{self, redact};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TurnError {
-    /// What the CLI says of the failure.
+    /// The data of the CLI's `session.error`.
     pub data: ErrorData,
-    /// How long the rate limit that was reached lasts, from the end of the turn on; none when the CLI did
+    /// The time until the rate limit that was reached ends, from the end of the turn on; none when the CLI did
     /// not tell (`auto_mode_switch.requested`).
     pub retry_after: Option<Duration>,
-    /// When the quota that is used up begins anew, in RFC 3339; none when the CLI did not tell (the last
+    /// The time at which the quota that is used up begins anew, in RFC 3339; none when the CLI did not tell (the last
     /// `model.call_failure`).
     pub quota_reset: Option<String>,
     /// The model provider's own code for the failure, such as `context_length_exceeded` (the last
     /// `model.call_failure`).
     pub provider_code: Option<String>,
-    /// What the turn had come to.
+    /// The answer as far as it had come.
     pub answer: Answer,
 }
 

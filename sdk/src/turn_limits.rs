@@ -15,7 +15,7 @@ use crate::json;
 use crate::printable::printable;
 use crate::running::EventRequests;
 
-/// How long a turn is waited for; see [`Turn::limits`](crate::Turn::limits). By default there is no limit, and
+/// Time limits of the wait for a turn; see [`Turn::limits`](crate::Turn::limits). By default there is none, and
 /// one of more than 30 years is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
@@ -45,7 +45,7 @@ impl Limits {
     }
 }
 
-/// Which of the [`Limits`] was passed.
+/// One of the [`Limits`], which was passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Limit {
@@ -62,17 +62,17 @@ pub enum Limit {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TurnTimeout {
-    /// Which limit was passed.
+    /// The limit that was passed.
     pub limit: Limit,
-    /// How long that limit is.
+    /// The length of that limit.
     pub after: Duration,
     /// The kind of the last event, and how long ago it came; none when none came.
     pub last_event: Option<(String, Duration)>,
-    /// What the agent waits for: the names of running tools, the kinds of open requests.
+    /// The things that the agent waits for: the names of running tools, the kinds of open requests.
     pub waiting_for: Vec<String>,
     /// The answer so far.
     pub answer: Answer,
-    /// What the agent has written since, of a message that is not done.
+    /// The text that the agent has written since, of a message that is not done.
     pub unfinished: String,
     /// The end of what the CLI wrote to its standard error; empty when it is not a child of ours.
     pub stderr: String,

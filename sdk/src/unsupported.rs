@@ -5,7 +5,7 @@ use std::fmt;
 use crate::error::RpcError;
 use crate::versions::{CliVersion, Feature};
 
-/// What the connected CLI cannot do, mostly because of its version.
+/// Something that the connected CLI cannot do, mostly because of its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unsupported {
@@ -13,9 +13,9 @@ pub struct Unsupported {
     pub reason: String,
     /// The method that was called and that the CLI does not know; none when nothing was sent.
     pub method: Option<String>,
-    /// What the CLI answered, with the code [`RpcError::METHOD_NOT_FOUND`]; none when nothing was sent.
+    /// The error that the CLI answered with, of the code [`RpcError::METHOD_NOT_FOUND`]; none when nothing was sent.
     pub answer: Option<RpcError>,
-    /// What the CLI's version lacks, where the SDK knew that and sent nothing.
+    /// The feature that the CLI's version lacks, where the SDK knew that and sent nothing.
     pub feature: Option<Feature>,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for Unsupported {
 }
 
 impl std::error::Error for Unsupported {
-    /// What the CLI answered.
+    /// The error that the CLI answered with.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.answer.as_ref().map(|answer| answer as _)
     }

@@ -83,7 +83,7 @@ impl CliVersion {
         Self { text, numbers }
     }
 
-    /// As the CLI gave it; empty when it gave none.
+    /// The version as the CLI gave it; empty when it gave none.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -93,8 +93,7 @@ impl CliVersion {
         self.numbers
     }
 
-    /// Whether this version does what the feature stands for. A CLI that did not tell its version counts
-    /// as the newest.
+    /// Tells whether this version has the feature. A CLI that did not tell its version counts as the newest.
     pub fn has(&self, feature: Feature) -> bool {
         let numbers = if self.numbers == [0; 3] { [u64::MAX; 3] } else { self.numbers };
         let seen = TABLE.iter().find(|seen| seen.feature == feature);

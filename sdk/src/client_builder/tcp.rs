@@ -32,11 +32,6 @@ impl ClientBuilder {
     /// can use them, and 1.0.10 listens on all interfaces, not only on 127.0.0.1. Such a CLI is logged as a
     /// warning.
     ///
-    /// Whoever knows the token can do all that this program can, and approve what the agent asks for. That may
-    /// be a command of the agent, which runs as the same user: on Linux it finds the token in
-    /// `/proc/PID/environ` of the CLI. Where the agent must not answer for the user, take
-    /// [`start`](Self::start), or have nothing approved that runs a command or reads such files.
-    ///
     /// The CLI belongs to this client, which ends it for all when it is stopped or dropped, and it ends with
     /// this program, as after [`start`](Self::start).
     ///

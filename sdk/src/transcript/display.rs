@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use super::{Entry, ToolCall, Transcript, TurnState};
 use crate::printable::printable_lines;
 
-/// As plain text, one thing after the other: `>` the user, `~` reasoning, `*` a tool call, `@` a sub-agent
+/// Writes plain text, one thing after the other: `>` the user, `~` reasoning, `*` a tool call, `@` a sub-agent
 /// with what it did indented, `!` a notice and what became of a turn that did not finish. Fit for a terminal:
 /// it is escaped as [`printable_lines`] does.
 impl Display for Transcript {

@@ -10,9 +10,9 @@ use crate::{json, wire};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Entry {
-    /// What the agent said: `assistant.message` and its deltas. A message that only asks for tools is no entry.
+    /// Text that the agent said: `assistant.message` and its deltas. A message that only asks for tools is no entry.
     Message(Text),
-    /// What the model thought: `assistant.reasoning` and its deltas, or the `reasoningText` of a message.
+    /// Text that the model thought: `assistant.reasoning` and its deltas, or the `reasoningText` of a message.
     Reasoning(Text),
     /// A tool at work, with its result.
     ToolCall(ToolCall),
@@ -99,7 +99,7 @@ impl Text {
         &self.text
     }
 
-    /// Whether this is all of it: not while it is written, nor when it was broken off by an abort or an error.
+    /// Tells whether this is all of it: not while it is written, nor when an abort or an error broke it off.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
@@ -116,7 +116,7 @@ impl Prompt {
         &self.text
     }
 
-    /// Where it comes from, such as `skill-pdf`; empty for the user.
+    /// The source, such as `skill-pdf`; empty for the user.
     pub fn source(&self) -> &str {
         &self.source
     }
@@ -133,17 +133,17 @@ impl ToolCall {
         &self.name
     }
 
-    /// What it was called with; null if nothing is known of that.
+    /// The arguments of the call; null if they are not known.
     pub fn arguments(&self) -> &Value {
         &self.arguments
     }
 
-    /// Whether the user asked for it, and not the model (`tool.user_requested`).
+    /// Tells whether the user asked for it, and not the model (`tool.user_requested`).
     pub fn is_user_requested(&self) -> bool {
         self.by_user
     }
 
-    /// What it last said of its progress (`tool.execution_progress`); empty once it is complete.
+    /// The last report of its progress (`tool.execution_progress`); empty once it is complete.
     pub fn progress(&self) -> &str {
         &self.progress
     }
@@ -159,7 +159,7 @@ impl ToolCall {
         self.result.as_ref().map(|result| result.as_deref().map_err(String::as_str))
     }
 
-    /// What a display shows in place of the result that went to the model, such as a diff, if they differ.
+    /// The text to show in place of the result that went to the model, such as a diff, if they differ.
     pub fn detailed_content(&self) -> Option<&str> {
         self.detailed_content.as_deref()
     }
@@ -223,17 +223,17 @@ impl SubAgent {
         &self.display_name
     }
 
-    /// What it did, in order, with the sub-agents of its own.
+    /// The steps of the sub-agent, in order, with the sub-agents of its own.
     pub fn entries(&self) -> &[Entry] {
         self.entries.as_slice()
     }
 
-    /// What it used, without the sub-agents of its own.
+    /// The usage of the sub-agent, without the sub-agents of its own.
     pub fn usage(&self) -> &Usage {
         &self.usage
     }
 
-    /// How it ended: `subagent.completed`, or the error of `subagent.failed`; none while it is at work.
+    /// The outcome: `subagent.completed`, or the error of `subagent.failed`; none while it is at work.
     pub fn result(&self) -> Option<Result<(), &str>> {
         self.outcome.as_ref().map(|outcome| outcome.as_ref().copied().map_err(String::as_str))
     }
@@ -259,7 +259,7 @@ impl Notice {
         &self.category
     }
 
-    /// What it says: the message, the new model or mode, the summary of a task; empty when there are no words.
+    /// The text to show: the message, the new model or mode, the summary of a task; empty when there are no words.
     pub fn text(&self) -> &str {
         &self.text
     }

@@ -19,7 +19,7 @@ pub struct Turn {
     wants_tools: Option<bool>,
 }
 
-/// How far a turn has come.
+/// The state of a turn.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum TurnState {
@@ -34,12 +34,12 @@ pub enum TurnState {
     Failed(Box<ErrorData>),
 }
 
-/// What calls of the model used: the sum of their `assistant.usage`. Those are passing events, so a
+/// The usage of calls of the model: the sum of their `assistant.usage`. Those events are ephemeral, so a
 /// history of CLI 1.0.40 or later has none of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Usage {
-    /// How many calls there were.
+    /// The number of calls.
     pub calls: u64,
     /// `inputTokens`, summed up.
     pub input_tokens: u64,
@@ -61,23 +61,23 @@ impl Turn {
         Self { event_id, prompt: Some(prompt), state: TurnState::Running, ..Self::default() }
     }
 
-    /// What the user asked. None for what came before the first prompt, such as log lines, and for a
+    /// The prompt of the user. None for entries before the first prompt, such as log lines, and for a
     /// prompt that was refused before it became a part of the conversation.
     pub fn prompt(&self) -> Option<&Prompt> {
         self.prompt.as_ref()
     }
 
-    /// What followed, in order. What sub-agents did is within [`Entry::SubAgent`].
+    /// The entries that followed, in order. Those of sub-agents are within [`Entry::SubAgent`].
     pub fn entries(&self) -> &[Entry] {
         self.entries.as_slice()
     }
 
-    /// How far it has come.
+    /// The state of the turn.
     pub fn state(&self) -> &TurnState {
         &self.state
     }
 
-    /// What was used in the course of it, by sub-agents too.
+    /// The usage of the turn, that of sub-agents included.
     pub fn usage(&self) -> &Usage {
         &self.usage
     }
