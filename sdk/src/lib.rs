@@ -1,3 +1,11 @@
+//! [guide]: crate::guide
+//! [turns]: crate::turns
+//! [server]: crate::server
+//! [policies]: crate::policies
+//! [versions]: crate::cli_versions
+//! [python]: crate::python
+//!
+// The links above stand before the README, so that they count here in place of its own, which lead to files.
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 
@@ -80,12 +88,11 @@ pub use frame::{Frame, Frames};
 #[doc(hidden)]
 pub use generated::round_trip;
 pub use generated::session_event::SessionEventData;
-/// What goes over the wire.
+/// The types of the protocol: the params, results and events that go over the wire.
 ///
-/// `Tool`, `ToolResult` and `PermissionRequest` are here and, made for use, at the root of this crate too.
-/// Import them by name, or keep this module's name: after `use copilot_session::{types::*, *}` they are
-/// ambiguous.
-///
+/// `Tool`, `ToolResult` and `PermissionRequest` stand here as the protocol has them; types of the same names at the
+/// root of this crate are made for use. Import them by name, or keep this module's name: after
+/// `use copilot_session::{types::*, *}` they are ambiguous.
 pub use generated::types;
 pub use generated::{methods, server_rpc, session_rpc};
 pub use handler::{ClientContext, HandlerContext};
