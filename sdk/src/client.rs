@@ -236,9 +236,9 @@ impl Client {
     }
 
     /// Ends all sessions and the CLI, with all it started. A CLI that does what it is asked ends in a fraction of
-    /// a second; each step has its limit, and all together take 25 s at most: 5 s for the sessions to be left,
-    /// 5 s for the answer to `runtime.shutdown`, 5 s for it to end once its input is closed, 2 s once it is told
-    /// to (SIGTERM, on Unix), 2 s once it is killed, 1 s for the rest of its output, 5 s for a [`WireLog`] to be written.
+    /// a second; each step has its limit, and all together take 25 s at most: 5 s to disconnect the sessions,
+    /// 5 s for the answer to `runtime.shutdown`, 5 s for it to end once its input is closed, 2 s after SIGTERM
+    /// (on Unix), 2 s once it is killed, 1 s for the rest of its output, 5 s for a [`WireLog`] to be written.
     ///
     /// What the CLI keeps on disk stays. Calls that still wait fail with [`Error::Closed`]. A CLI that we
     /// did not start goes on running.

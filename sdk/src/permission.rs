@@ -23,7 +23,7 @@ use crate::types::{PermissionRequest as Details, PermissionRequestShellCommand, 
 use crate::versions::Feature;
 use crate::wire;
 
-/// Something the agent wants to do and asks leave for, as `permission.requested` brought it.
+/// Something that the agent wants to do and needs a permission for, as `permission.requested` brought it.
 #[derive(Debug, Clone)]
 pub struct PermissionRequest {
     details: Arc<Details>,

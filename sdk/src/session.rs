@@ -37,8 +37,8 @@ const SET_TOOLS: &str = "session.tools.set";
 ///
 /// Cloning is cheap and gives the same session. When the last clone is dropped without
 /// [`disconnect`](Self::disconnect), the session is disconnected in the background, as far as that works: what the
-/// CLI keeps on disk stays, and the session can be resumed. [`downgrade`](Self::downgrade) gives a handle that does not keep
-/// the session open.
+/// CLI keeps on disk stays, and the session can be resumed. [`downgrade`](Self::downgrade) gives a handle that does
+/// not keep the session open.
 ///
 /// A session ends by [`disconnect`](Self::disconnect), when its last handle is dropped, when anybody deletes it, when
 /// another session [takes its place](crate::WhenOpen::Replace), and when the connection ends. From then on every

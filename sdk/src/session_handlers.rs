@@ -88,8 +88,8 @@ impl Registered {
 /// [`tokio::task::spawn_blocking`]. The log (`tracing`) has a warning for each call of a handler that
 /// holds its thread for more than a second.
 ///
-/// Of a handler that fails, the model and the MCP servers read no word: its error, its panic and its time
-/// limit go to the log. Exceptions are the answers of your own code: the `Err` of a
+/// The model and the MCP servers read nothing of why a handler failed: its error, its panic and its time
+/// limit go to the log. They do read the answers of your own code: the `Err` of a
 /// [`Tool`](crate::Tool), the reason of a [`Decision::deny`] or of a hook's refusal, a plan's feedback.
 impl SessionBuilder {
     /// Asks this closure what the agent may do (`permission.requested`): before each shell line, each file
@@ -347,7 +347,7 @@ impl SessionBuilder {
     }
 
     /// The time limit of each call of a handler, those of tools and of permission requests included; then it
-    /// is dropped and counts as failed, which for what asks leave is a no. Default: as long as it likes, since
+    /// is dropped and counts as failed: a permission is refused then. Default: as long as it likes, since
     /// tools run for long and people are asked.
     pub fn handler_limit(mut self, limit: Duration) -> Self {
         self.registered.limit = Some(limit);

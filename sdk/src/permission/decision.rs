@@ -52,7 +52,7 @@ impl Decision {
         Kind::Deny(reason.into()).into()
     }
 
-    /// Refuses it since nobody is there to decide. A handler that fails is answered for with this.
+    /// Refuses it since nobody is there to decide. This is the answer for a handler that fails.
     pub fn unavailable() -> Self {
         Kind::Unavailable.into()
     }
@@ -63,7 +63,7 @@ impl Decision {
         Kind::LeaveToOthers.into()
     }
 
-    /// Says how the decision was come to, for the CLI's records; it changes nothing else.
+    /// Adds the grounds of the decision, for the CLI's records; it changes nothing else.
     #[inline]
     pub fn context(mut self, context: &PermissionDecisionContext) -> Self {
         self.context = Some(wire::to_json(context));

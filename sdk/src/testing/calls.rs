@@ -125,7 +125,7 @@ impl FakeCli {
         self.notify_raw(N::NAME, params);
     }
 
-    /// Asks a session's leave for something, such as [`requests::shell("rm -rf /")`](super::requests::shell),
+    /// Asks a session for a permission, such as [`requests::shell("rm -rf /")`](super::requests::shell),
     /// and waits for the decision.
     ///
     /// # Panics

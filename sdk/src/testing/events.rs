@@ -69,7 +69,7 @@ pub fn tool_call(session_id: &str, request_id: &str, tool: &str, arguments: Valu
     )
 }
 
-/// The agent asks leave for something: for one of [`requests`](super::requests), or for what else is a
+/// The agent asks for a permission: by one of [`requests`](super::requests), or by anything else that is a
 /// [`types::PermissionRequest`](PermissionRequest).
 ///
 /// # Panics
