@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
 use crate::client_builder::ClientBuilder;
-use crate::connection::{Connection, Options};
+use crate::connection::{Connection, Options, STOPPED};
 use crate::error::{Closed, Error};
 use crate::notices::Notices;
 use crate::process::{self, Process, ShutdownTimes, Watcher};
@@ -31,9 +31,6 @@ pub(crate) const HANDSHAKE: Duration = Duration::from_secs(60);
 
 /// How long the CLI is given to take its leave.
 const SHUTDOWN: Duration = Duration::from_secs(5);
-
-/// Why a client that was stopped is closed.
-const STOPPED: &str = "the client was stopped";
 
 /// How long the end of the stream may take once the CLI has ended.
 const END: Duration = Duration::from_secs(1);

@@ -123,6 +123,9 @@ struct Pending {
     shell_of: Option<String>,
 }
 
+/// Why a connection is over that we ended.
+pub(crate) const STOPPED: &str = "the client was stopped";
+
 /// A lock whose holder cannot leave the data half-changed, so one that panicked is passed over.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -385,7 +388,11 @@ impl Connection {
 
     /// Fails what is pending and all that comes later, and ends our side of the stream. The first reason
     /// given stays.
-    pub fn close(&self, reason: Closed) {
+    pub fn close(&self, mut reason: Closed) {
+        if self.left.load(Ordering::Relaxed) {
+            // We ended our side first, so that the rest is what came of that.
+            STOPPED.clone_into(&mut reason.reason);
+        }
         let (pending, first) = {
             let mut calls = lock(&self.calls);
             let first = calls.closed.is_none();

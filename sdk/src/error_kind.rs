@@ -113,11 +113,12 @@ fn rpc_kind(method: &str, error: &RpcError) -> ErrorKind {
 
 /// What a method failed for, by the CLI's own words for it. They stand at the start, after the method.
 fn failure_kind(method: &str, message: &str) -> ErrorKind {
-    const GONE: [&str; 2] = ["Session not found", "Failed to load session events: Session not found"];
-    const NO_LOGIN: [&str; 2] = ["Not authenticated", "No authentication info available"];
+    const GONE: &[&str] =
+        &["Session not found", "Session file not found", "Failed to load session events: Session not found"];
+    const NO_LOGIN: &[&str] = &["Not authenticated", "No authentication info available"];
     let words = message.strip_prefix("Request ").and_then(|rest| rest.strip_prefix(method));
     let words = words.and_then(|rest| rest.strip_prefix(" failed with message: ")).unwrap_or(message);
-    let says = |known: [&str; 2]| known.iter().any(|known| words.starts_with(known));
+    let says = |known: &[&str]| known.iter().any(|known| words.starts_with(known));
     if says(GONE) {
         ErrorKind::SessionGone
     } else if says(NO_LOGIN) {

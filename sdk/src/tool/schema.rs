@@ -55,8 +55,8 @@ pub(super) fn check(tool: &ToolDeclaration) -> Result<(), Error> {
         None => "not always an object".to_owned(),
     };
     Err(Error::Invalid(format!(
-        "tool {}: by their schema its arguments are {found}, and the CLI offers the model no such tool; \
-         make it a struct with a field for what is meant, or a schema of the type object",
+        "tool {}: the schema of its arguments is {found}, and the CLI offers the model only tools whose arguments are \
+         an object; use a struct with a field for each value, or a schema of the type object",
         tool.name
     )))
 }
