@@ -101,7 +101,8 @@ impl PermissionRequest {
     /// lie below that part. A relative path is one below the session's working directory, and within no folder when
     /// that is not known. On Windows `C:\a`, `\\?\C:\a` and
     /// `\\server\share\a` are understood with either slash; a stream (`a:b`), a name that is cut off (`a.`),
-    /// a device and every other form are within no folder. Elsewhere a path with a backslash is not.
+    /// a device and every other form are within no folder. Elsewhere a path with a backslash is not, and one
+    /// through `/proc` is not, by a link either: `/proc/self/cwd` is another folder to the CLI.
     ///
     /// It asks the file system of this machine, on which the CLI must run as well, and tells what is so at the moment:
     /// see [`Policy::read_within`] for what may change before the CLI opens the file.
@@ -161,14 +162,13 @@ impl PermissionRequest {
         }
     }
 
-    /// Whether only a person may say yes: it asks to leave the sandbox, or managed policy wants a person.
+    /// Whether only a person may say yes: it asks to leave the sandbox, or managed policy wants a person. Any
+    /// kind of request may say so, in a CLI that is newer than this crate.
     fn is_for_a_person(&self) -> bool {
-        let (managed, bypass) = match self.details() {
-            Details::Shell(shell) => (shell.managed_approval_required, shell.request_sandbox_bypass),
-            Details::Read(read) => (read.managed_approval_required, read.request_sandbox_bypass),
-            _ => (None, None),
-        };
-        managed == Some(true) || bypass == Some(true)
+        let request = json::pick(self.event.raw_data(), ["permissionRequest"]);
+        let Ok([Some(request)]) = request else { return true };
+        let said = json::pick(request, ["managedApprovalRequired", "requestSandboxBypass"]);
+        said.map_or(true, |said| said.into_iter().flatten().any(|said| !matches!(said, "false" | "null")))
     }
 
     /// Tells whether [`approve_for_session`](Self::approve_for_session) covers more than this once. For shell
@@ -285,7 +285,8 @@ fn read(session: &Arc<SessionState>, event: &SessionEvent) -> Option<(Owed, Perm
         owed.fail("the permission request could not be read");
         return None;
     };
-    let directory = session.working_directory();
+    // That of a sub-agent is not known.
+    let directory = session.working_directory().filter(|_| event.agent_id().is_none());
     Some((owed, PermissionRequest { details: Arc::new(details), event: event.clone(), directory }))
 }
 

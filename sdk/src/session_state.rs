@@ -188,6 +188,10 @@ impl SessionState {
 
     /// Takes note of where the agent works, which these events tell.
     fn moved(&self, event: &SessionEvent) {
+        // A sub-agent may work elsewhere.
+        if event.agent_id().is_some() {
+            return;
+        }
         let [context, cwd] = json::pick(event.raw_data(), ["context", "cwd"]).unwrap_or_default();
         let [inner] = context.map_or(Ok([None]), |context| json::pick(context, ["cwd"])).unwrap_or_default();
         if let Some(directory) = inner.or(cwd).and_then(json::string) {

@@ -1,7 +1,8 @@
 //! Whether a path lies in a folder, whatever form it is written in and wherever its links lead.
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Where a path leads, of which it is known that it lies in the folder.
 pub(super) struct Place {
@@ -15,13 +16,16 @@ pub(super) struct Place {
 
 /// Finds the place of a path in a folder. None when it lies elsewhere, and when that is not known: a
 /// relative path without a folder it belongs to, a form with more than one meaning, a link that leads
-/// nowhere, a folder that cannot be looked into.
+/// nowhere, a folder that cannot be looked into, a way through `/proc`.
 ///
 /// A path whose end does not exist lies where the part of it lies that exists.
 pub(super) fn place(path: &str, base: Option<&str>, folder: &Path) -> Option<Place> {
     const WINDOWS: bool = cfg!(windows);
     let whole = absolute(path, base, WINDOWS)?;
     let cleaned = clean(&whole, WINDOWS)?;
+    if leads_through_proc(Path::new(&whole))? || leads_through_proc(Path::new(&cleaned))? {
+        return None;
+    }
     let folder = std::path::absolute(folder).ok()?;
     let real_folder = folder.canonicalize().ok()?;
     let real = resolve(Path::new(&cleaned))?;
@@ -157,6 +161,40 @@ fn resolve(path: &Path) -> Option<PathBuf> {
             Err(_) => return None,
         }
     }
+}
+
+/// Whether the system goes through `/proc` to open this path. There `self/cwd`, `self/fd/7` and others lead
+/// elsewhere in the process of the CLI than in this one, also when a link outside leads to them. None when the
+/// way is too long to be followed.
+fn leads_through_proc(path: &Path) -> Option<bool> {
+    const MOST_LINKS: usize = 40;
+    let (mut at, mut links) = (PathBuf::new(), 0);
+    let mut ahead = names_to_go(path);
+    while let Some(name) = ahead.pop() {
+        if name == ".." {
+            at.pop();
+            continue;
+        }
+        at.push(name);
+        if cfg!(unix) && at.starts_with("/proc") {
+            return Some(true);
+        }
+        if let Ok(target) = at.read_link() {
+            links += 1;
+            if links > MOST_LINKS {
+                return None;
+            }
+            at.pop();
+            ahead.extend(names_to_go(&target));
+        }
+    }
+    Some(false)
+}
+
+/// The parts of a path, the first one last.
+fn names_to_go(path: &Path) -> Vec<OsString> {
+    let parts = path.components().rev().filter(|part| *part != Component::CurDir);
+    parts.map(|part| part.as_os_str().to_owned()).collect()
 }
 
 #[cfg(test)]

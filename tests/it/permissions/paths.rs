@@ -150,6 +150,40 @@ async fn within_a_folder() {
     }
 }
 
+/// What `/proc` leads to is another file to the CLI than here, also by a link.
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn through_proc() {
+    use std::os::fd::AsRawFd;
+
+    let files = files();
+    let work = files.path().join("work").canonicalize().expect("a folder");
+    let open = fs::File::open(work.join("notes.txt")).expect("a file");
+    let (number, shown) = (open.as_raw_fd(), work.display());
+    let ways = [
+        format!("/proc/self/root{shown}/notes.txt"),
+        format!("/proc/thread-self/root{shown}/notes.txt"),
+        format!("/proc/{}/root{shown}/notes.txt", std::process::id()),
+        format!("/etc/../proc/self/root{shown}/notes.txt"),
+        format!("/proc/self/fd/{number}"),
+        format!("/dev/fd/{number}"),
+    ];
+    for (number, way) in ways.iter().enumerate() {
+        std::os::unix::fs::symlink(way, work.join(format!("way{number}"))).expect("a link");
+    }
+    std::os::unix::fs::symlink("way0", work.join("way-to-way")).expect("a link");
+    let asked = within(&work).await;
+    let policy = Rig::with(|session| session.policy(Policy::read_within(&work))).await;
+    for rig in [asked, policy] {
+        assert!(rig.approves(read(&format!("{shown}/notes.txt"))).await);
+        for (number, way) in ways.iter().enumerate() {
+            assert!(!rig.approves(read(way)).await, "{way}");
+            assert!(!rig.approves(read(&format!("{shown}/way{number}"))).await, "a link to {way}");
+        }
+        assert!(!rig.approves(read(&format!("{shown}/way-to-way"))).await);
+    }
+}
+
 /// What the CLI says of the file itself counts too, and what is not one file is within no folder.
 #[tokio::test(start_paused = true)]
 async fn other_names_of_the_file() {
@@ -213,6 +247,10 @@ async fn relative_paths() {
     assert!(rig.approves(read("work/notes.txt")).await);
     tell(moved("session.resume", json!({"context": {"cwd": work}})));
     assert!(rig.approves(read("notes.txt")).await);
+    let mut of_sub_agent = moved("session.context_changed", json!({"cwd": files.path()}));
+    of_sub_agent["agentId"] = "sub".into();
+    tell(of_sub_agent);
+    assert!(rig.approves(read("notes.txt")).await, "a sub-agent works elsewhere");
     tell(moved("session.context_changed", json!({"cwd": "work"})));
     assert!(!rig.approves(read("notes.txt")).await, "nobody knows where that is");
 }
@@ -259,10 +297,16 @@ async fn the_policy_that_reads() {
     let mut managed = super::shell("git status");
     managed["managedApprovalRequired"] = true.into();
     let tool = |name: &str| json!({"kind": "custom-tool", "toolName": name, "toolDescription": ""});
+    // Of other kinds a newer CLI may say the same.
+    let (mut tool_bypass, mut tool_managed) = (tool("lookup"), tool("lookup"));
+    tool_bypass["requestSandboxBypass"] = true.into();
+    tool_managed["managedApprovalRequired"] = "yes".into();
     for refused in [
         write("notes.txt"),
         bypass,
         managed,
+        tool_bypass,
+        tool_managed,
         tool("other"),
         tool("Lookup"),
         super::shell("git status "),
