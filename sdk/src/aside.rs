@@ -23,14 +23,27 @@ pub(crate) fn release<T: Send + Sync + 'static>(shared: Arc<T>) {
     }
 }
 
+/// Calls code of the user; none when it panics, whatever it panics with.
+pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(value) => Some(value),
+        Err(payload) => {
+            drop(Contained(Some(payload)));
+            None
+        }
+    }
+}
+
 /// Keeps a panic in the value's `Drop` from going on.
 struct Contained<T>(Option<T>);
 
 impl<T> Drop for Contained<T> {
     fn drop(&mut self) {
         let value = self.0.take();
-        if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
-            tracing::error!("a value that a handler had captured panicked when it was dropped");
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+            // It may panic in its turn, and its turn would never end.
+            std::mem::forget(payload);
+            tracing::error!("a value of a handler panicked when it was dropped");
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
+use crate::aside::caught;
 use crate::client_builder::ClientBuilder;
 use crate::connection::{Connection, Options, STOPPED};
 use crate::error::{Closed, Error};
@@ -89,7 +90,7 @@ impl ClientInner {
     /// What a request that is made now is part of. A provider that panics knows nothing.
     pub fn trace_context(&self) -> Option<TraceContext> {
         let provider = self.trace.as_ref()?;
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| provider())).ok()?
+        caught(|| provider())?
     }
 
     pub fn connection(&self) -> &Arc<Connection> {

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::Handle;
 
+use crate::aside::caught;
 use crate::connection::lock;
 use crate::delivery::{Backlog, Deliver, Delivery};
 use crate::error::Closed;
@@ -284,8 +285,7 @@ impl Subscription {
         let runtime = events.runtime.clone();
         let task = runtime.spawn(async move {
             while let Some(event) = events.next().await {
-                let call = std::panic::AssertUnwindSafe(|| handle(&event));
-                if std::panic::catch_unwind(call).is_err() {
+                if caught(|| handle(&event)).is_none() {
                     tracing::error!("an observer panicked");
                 }
             }

@@ -1,11 +1,12 @@
 //! What handlers may answer with, and what becomes of one that fails.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::aside;
 
 /// Something a handler may return where `R` is asked for: an `R`, what is short for one, or a `Result`
 /// of these, whose error counts as a failure of the handler.
@@ -64,13 +65,13 @@ where
     let started = Instant::now();
     let mut timer = limit.map(|limit| (Box::pin(tokio::time::sleep(limit)), limit));
     let mut watch = ThreadWatch::default();
-    let Ok(future) = catch_unwind(AssertUnwindSafe(|| watch.over(call))) else {
+    let Some(future) = aside::caught(|| watch.over(call)) else {
         return Err(PANICKED.to_owned());
     };
     let mut future = pin!(future);
     std::future::poll_fn(|context| {
         let poll = || watch.over(|| future.as_mut().poll(context));
-        let Ok(polled) = catch_unwind(AssertUnwindSafe(poll)) else {
+        let Some(polled) = aside::caught(poll) else {
             return Poll::Ready(Err(PANICKED.to_owned()));
         };
         if let Some((timer, limit)) = &mut timer {

@@ -39,6 +39,28 @@ async fn a_panicking_observer() {
     }
 }
 
+/// An observer goes on also when it panics with a value that panics when it is dropped.
+#[tokio::test(start_paused = true)]
+async fn an_observer_that_panics_twice() {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            std::panic::panic_any(Self);
+        }
+    }
+    let rig = Rig::start().await;
+    let (seen, mut observe) = list();
+    rig.session.on(move |event| {
+        observe(event);
+        std::panic::panic_any(Panics);
+    });
+    for event in [say::delta("a"), say::delta("b")] {
+        rig.emit(event);
+    }
+    rig.fake.settle().await;
+    assert_eq!(seen.lock().expect("the list").len(), 2);
+}
+
 /// An observer that unsubscribed, or a stream that was dropped, sees no more; the others do.
 #[tokio::test(start_paused = true)]
 async fn unsubscribe() {
