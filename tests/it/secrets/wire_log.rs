@@ -67,6 +67,8 @@ async fn secrets_by_their_keys() {
         "passwords",
         "sshKey",
         "connectionString",
+        "apiKey2",
+        "GITHUB_TOKEN_1",
     ] {
         for value in [
             json!(SECRET),
@@ -86,6 +88,25 @@ async fn secrets_by_their_keys() {
     }
     let line = logged(notice(json!({"token": 1234567890123456789_i64, "inputTokens": 12345678}))).await;
     assert!(!line.contains("1234567890123456789") && line.contains("12345678"), "{line}");
+}
+
+/// A value is that of the name beside it, whichever comes first.
+#[tokio::test(start_paused = true)]
+async fn secrets_before_their_names() {
+    for params in [
+        format!(r#"{{"value": "{SECRET}", "name": "API_KEY"}}"#),
+        format!(r#"{{"value":"{SECRET}","other":[1],"key":"token","more":"{SECRET}"}}"#),
+        format!(r#"{{"list":[{{"value":{{"value":["{SECRET}"],"name":"token"}},"key":"token"}}]}}"#),
+        json!({"text": format!(r#"{{"value":"{SECRET}","name":"token"}}"#)}).to_string(),
+        format!(r#"{{"values":["{SECRET}",{{"a":"{SECRET}"}}],"name":"secret"}}"#),
+    ] {
+        let line = logged(format!(r#"{{"jsonrpc":"2.0","method":"x","params":{params}}}"#)).await;
+        assert!(!line.contains(SECRET) && line.contains("[redacted]"), "{line}");
+    }
+    for plain in [r#"{"value":"shown","name":"colour"}"#, r#"{"value":null,"name":"token"}"#] {
+        let line = logged(format!(r#"{{"jsonrpc":"2.0","method":"x","params":{plain}}}"#)).await;
+        assert!(line.contains(plain), "{line}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,8 +22,9 @@ pub(super) fn normal(key: &str) -> String {
     key.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect()
 }
 
-/// What is hidden under a key, given as [`normal`] makes it.
+/// What is hidden under a key, given as [`normal`] makes it. A number at its end tells it from its like.
 pub(super) fn hide(key: &str) -> Hide {
+    let key = key.trim_end_matches(|char: char| char.is_ascii_digit());
     let ends = |key: &str| ENDS.iter().any(|end| key.ends_with(end));
     match key {
         key if NUMBERS.contains(&key) => Hide::Nothing,

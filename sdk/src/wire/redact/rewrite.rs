@@ -4,6 +4,7 @@
 //! control characters in strings. Depth costs heap and no stack.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::keys::{self, Hide};
 use super::{REDACTED, Redactor, text};
@@ -30,7 +31,7 @@ pub(super) fn whole(json: &str, redactor: &mut Redactor) -> Option<String> {
     let mut rewrite = Rewrite::new(json, redactor);
     rewrite.value()?;
     rewrite.space();
-    (rewrite.at == json.len()).then_some(rewrite.out)
+    (rewrite.at == json.len()).then(|| rewrite.finish())
 }
 
 impl Redactor {
@@ -40,7 +41,8 @@ impl Redactor {
         let mut rewrite = Rewrite { look: Some(look), ..Rewrite::new(json, self) };
         rewrite.value()?;
         rewrite.space();
-        Some((rewrite.out, json.len() - rewrite.at))
+        let rest = json.len() - rewrite.at;
+        Some((rewrite.finish(), rest))
     }
 }
 
@@ -57,7 +59,7 @@ pub(super) fn embedded(text: &str, redactor: &mut Redactor) -> Option<String> {
             if rewrite.changed {
                 let out = out.get_or_insert_default();
                 out.push_str(&text[copied..start]);
-                out.push_str(&rewrite.out);
+                out.push_str(&rewrite.finish());
                 copied = at;
             }
         } else {
@@ -97,6 +99,13 @@ struct Frame {
     by_key: Hide,
     /// Whether the name of a secret stood in this object, such as `{"name": "token", "value": …}`.
     names_secret: bool,
+    /// Where in the output a value stands that is a secret if such a name comes behind it.
+    value: Option<Range<usize>>,
+}
+
+/// Keys of what goes with a name.
+fn is_value_of_name(key: &str) -> bool {
+    matches!(key, "value" | "values" | "default")
 }
 
 struct Rewrite<'j, 'r, 'l> {
@@ -112,6 +121,8 @@ struct Rewrite<'j, 'r, 'l> {
     in_whole: bool,
     /// Whether what was written says something else than what was read.
     changed: bool,
+    /// Where in the output values stand that were found to be secrets after they were written.
+    late: Vec<Range<usize>>,
 }
 
 impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
@@ -126,7 +137,39 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
             message: Message::default(),
             in_whole: false,
             changed: false,
+            late: Vec::new(),
         }
+    }
+
+    /// What was written, without what was found late.
+    fn finish(mut self) -> String {
+        // The one around others comes first.
+        self.late.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+        let (mut out, mut copied) = (String::new(), 0);
+        for range in self.late.into_iter().filter(|range| !range.is_empty()) {
+            if range.start >= copied {
+                out.push_str(&self.out[copied..range.start]);
+                out.push_str(&quote(REDACTED));
+                copied = range.end;
+            }
+        }
+        out + &self.out[copied..]
+    }
+
+    /// The name of a secret stands in the object at hand: so its value is one, also where it came before.
+    fn name_secret(&mut self) {
+        let Some(frame) = self.stack.last_mut() else { return };
+        frame.names_secret = true;
+        let Some(range) = frame.value.take() else { return };
+        let written = &self.out[range.clone()];
+        if matches!(written, "null" | "true" | "false" | "\"\"") {
+            return;
+        }
+        if let Ok(secret) = serde_json::from_str::<String>(written) {
+            self.redactor.learn(&secret);
+        }
+        self.changed = true;
+        self.late.push(range);
     }
 
     fn peek(&self) -> Option<u8> {
@@ -168,6 +211,7 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         self.value()?;
         self.in_whole = false;
         self.out.truncate(start);
+        self.late.retain(|range| range.start < start);
         self.push_string(REDACTED);
         Some(())
     }
@@ -247,6 +291,7 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
             key: String::new(),
             by_key: Hide::Nothing,
             names_secret: false,
+            value: None,
         };
         let pairs = PAIRS.iter().filter(|(outer, _)| is_object && *outer == frame.under);
         frame.secret.extend(pairs.map(|(_, key)| key));
@@ -296,6 +341,12 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
     /// Takes a key with its colon.
     fn key(&mut self) -> Option<()> {
         let (raw, key) = self.take_string()?;
+        let end = self.out.len().saturating_sub(",".len());
+        if let Some(value) = &mut self.stack.last_mut()?.value
+            && value.start == value.end
+        {
+            value.end = end;
+        }
         match self.redactor.text(&key) {
             redacted if *redacted == *key => self.push_raw(raw, &key),
             redacted => self.push_string(&redacted),
@@ -304,8 +355,11 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         (self.peek()? == b':').then(|| self.copy(b':'))?;
         let frame = self.stack.last_mut()?;
         frame.key = keys::normal(&key);
-        let is_here = frame.secret.contains(&frame.key.as_str())
-            || (frame.names_secret && matches!(frame.key.as_str(), "value" | "values" | "default"));
+        let is_value = is_value_of_name(&frame.key);
+        if is_value {
+            frame.value = Some(self.out.len()..self.out.len());
+        }
+        let is_here = frame.secret.contains(&frame.key.as_str()) || (frame.names_secret && is_value);
         frame.by_key = if is_here { Hide::All } else { keys::hide(&frame.key) };
         Some(())
     }
@@ -358,7 +412,7 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
                     next = Hide::All;
                 }
                 if is_name && keys::is_secret(&string) {
-                    self.stack.last_mut()?.names_secret = true;
+                    self.name_secret();
                 }
                 match self.redactor.text(&string) {
                     redacted if *redacted == *string => self.push_raw(raw, &string),
