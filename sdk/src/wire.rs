@@ -101,7 +101,7 @@ pub fn to_json(value: &dyn Wire) -> String {
 pub(crate) fn debug(value: &dyn Wire, name: &str, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
     let mut out = Writer::redacting();
     value.write(&mut out);
-    write!(f, "{name} {}", redact::json(&out.into_json()))
+    write!(f, "{name} {}", crate::printable::printable(&redact::json(&out.into_json())))
 }
 
 /// What every generated type has beside [`Wire`].

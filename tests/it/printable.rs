@@ -53,3 +53,15 @@ async fn turns() {
     let timeout = turn.within(std::time::Duration::from_secs(5)).await.expect_err("a time limit");
     assert_printable(&timeout);
 }
+
+/// What errors of the start name, and what `Debug` shows of the CLI's values.
+#[tokio::test(start_paused = true)]
+async fn names_and_values() {
+    let start = copilot_session::Client::builder().program(format!("/not/there/{ODD}")).start();
+    assert_printable(&start.await.expect_err("no such program"));
+    let event = json!({"type": "assistant.message", "data": {"messageId": "1", "content": ODD}});
+    let event = copilot_session::SessionEvent::from_json(event.to_string()).expect("an event");
+    for shown in [format!("{event:?}"), format!("{:?}", event.data())] {
+        assert_eq!(printable(&shown), shown);
+    }
+}

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf, absolute};
 
 use super::npm;
+use crate::printable::printable;
 
 /// The environment variable that names the CLI.
 const VARIABLE: &str = "COPILOT_CLI_PATH";
@@ -32,6 +33,7 @@ pub struct NotFound {
 impl std::fmt::Display for NotFound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let tried = self.tried.join(", ");
+        let tried = printable(&tried);
         let advice = format!("install it with `npm install -g @github/copilot` or set {VARIABLE}");
         write!(f, "the Copilot CLI was not found; tried: {tried}; {advice}")
     }
