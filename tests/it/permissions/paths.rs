@@ -13,19 +13,19 @@ use crate::rig::Rig;
 /// A folder `work` with files that may be read and files that may not, and a file outside of it.
 fn files() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let work = folder.path().join("work");
+    let work = folder.path().join("project");
     for file in [
-        "work/notes.txt",
-        "work/src/main.rs",
-        "work/src/deep/lib.rs",
-        "work/.env",
-        "work/.git/config",
-        "work/.ssh/id_rsa",
-        "work/keys/server.PEM",
-        "work/keys/id_rsa",
-        "work/keys/credentials.json",
+        "project/notes.txt",
+        "project/src/main.rs",
+        "project/src/deep/lib.rs",
+        "project/.env",
+        "project/.git/config",
+        "project/.ssh/id_rsa",
+        "project/keys/server.PEM",
+        "project/keys/id_rsa",
+        "project/keys/credentials.json",
         "outside.txt",
-        "workshop/a.txt",
+        "projectshop/a.txt",
     ] {
         let file = folder.path().join(file);
         fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
@@ -86,8 +86,8 @@ impl Rig {
 #[tokio::test(start_paused = true)]
 async fn within_a_folder() {
     let files = files();
-    let work = files.path().join("work").display().to_string();
-    let rig = within(&files.path().join("work")).await;
+    let work = files.path().join("project").display().to_string();
+    let rig = within(&files.path().join("project")).await;
     let inside = [
         "",
         "/",
@@ -105,7 +105,7 @@ async fn within_a_folder() {
     let outside = [
         "/..",
         "/../outside.txt",
-        "/../workshop/a.txt",
+        "/../projectshop/a.txt",
         "shop/a.txt",
         "/out.txt",
         "/out/outside.txt",
@@ -157,7 +157,7 @@ async fn through_proc() {
     use std::os::fd::AsRawFd;
 
     let files = files();
-    let work = files.path().join("work").canonicalize().expect("a folder");
+    let work = files.path().join("project").canonicalize().expect("a folder");
     let open = fs::File::open(work.join("notes.txt")).expect("a file");
     let (number, shown) = (open.as_raw_fd(), work.display());
     let ways = [
@@ -188,7 +188,7 @@ async fn through_proc() {
 #[tokio::test(start_paused = true)]
 async fn other_names_of_the_file() {
     let files = files();
-    let work = files.path().join("work");
+    let work = files.path().join("project");
     let rig = within(&work).await;
     let path = work.join("notes.txt").display().to_string();
     let mut request = read(&path);
@@ -221,7 +221,7 @@ async fn other_names_of_the_file() {
 #[tokio::test(start_paused = true)]
 async fn relative_paths() {
     let files = files();
-    let work = files.path().join("work");
+    let work = files.path().join("project");
     let folder = work.clone();
     let configure = |session: SessionBuilder| {
         session.on_permission(move |request, _| {
@@ -244,14 +244,14 @@ async fn relative_paths() {
     assert!(rig.approves(read("src/main.rs")).await);
     tell(moved("session.context_changed", json!({"cwd": files.path()})));
     assert!(!rig.approves(read("notes.txt")).await);
-    assert!(rig.approves(read("work/notes.txt")).await);
+    assert!(rig.approves(read("project/notes.txt")).await);
     tell(moved("session.resume", json!({"context": {"cwd": work}})));
     assert!(rig.approves(read("notes.txt")).await);
     let mut of_sub_agent = moved("session.context_changed", json!({"cwd": files.path()}));
     of_sub_agent["agentId"] = "sub".into();
     tell(of_sub_agent);
     assert!(rig.approves(read("notes.txt")).await, "a sub-agent works elsewhere");
-    tell(moved("session.context_changed", json!({"cwd": "work"})));
+    tell(moved("session.context_changed", json!({"cwd": "project"})));
     assert!(!rig.approves(read("notes.txt")).await, "nobody knows where that is");
 }
 
@@ -259,7 +259,7 @@ async fn relative_paths() {
 #[tokio::test(start_paused = true)]
 async fn the_policy_that_reads() {
     let files = files();
-    let work = files.path().join("work");
+    let work = files.path().join("project");
     let policy = Policy::read_within(&work).allow_tool("lookup").allow_command("git status");
     let directory = work.display().to_string();
     let rig = Rig::with(|session| session.working_directory(directory).policy(policy)).await;
@@ -329,7 +329,7 @@ async fn the_policy_that_reads() {
 #[tokio::test(start_paused = true)]
 async fn the_policy_and_folders() {
     let files = files();
-    let work = files.path().join("work");
+    let work = files.path().join("project");
     let rig = Rig::with(|session| session.policy(Policy::read_within(&work))).await;
     let asked = |does: &str, path: &str| {
         let path = work.join(path).display().to_string();
