@@ -22,6 +22,7 @@ pub const ENDS: &[&str] = &[
     "connectionstring",
     "cookie",
     "credential",
+    "creds",
     "devicecode",
     "encryptionkey",
     "githubpat",

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 /// Drops a value on a task of its own: what a closure has captured may block or panic when it is dropped, and
 /// that must not stop whoever lets go of it. Without a runtime it is dropped here.
-fn drop_aside<T: Send + 'static>(value: T) {
+pub(crate) fn drop_aside<T: Send + 'static>(value: T) {
     let value = Contained(Some(value));
     match Handle::try_current() {
         // A runtime that is ending drops the task at once, which `Contained` provides for.

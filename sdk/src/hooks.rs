@@ -259,7 +259,10 @@ fn on_failure_of(kind: &str) -> Option<OnFailure> {
     match kind {
         PreToolUseHookInput::TYPE => Some(tool_refused),
         PermissionRequestHookInput::TYPE => Some(permission_refused),
-        _ => None,
+        UserPromptSubmittedHookInput::TYPE => Some(prompt_refused),
+        kind if TYPES.contains(&kind) => None,
+        // A type that is newer than this crate may refuse, too; these are the words that are known.
+        _ => Some(tool_refused),
     }
 }
 
@@ -268,6 +271,12 @@ const FAILED: &str = "the hook that decides on it failed";
 
 fn tool_refused(_: RpcError) -> Result<String, RpcError> {
     let output = PreToolUseHookOutput::deny(FAILED);
+    answer(Ok(Some(wire::to_json(&output))))
+}
+
+fn prompt_refused(_: RpcError) -> Result<String, RpcError> {
+    let output = UserPromptSubmittedHookOutput::default();
+    let output = output.decision(UserPromptHookDecision::Block).reason(FAILED);
     answer(Ok(Some(wire::to_json(&output))))
 }
 

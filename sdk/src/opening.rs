@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::aside::drop_aside;
 use crate::capabilities::Known;
 use crate::client::ClientInner;
 use crate::connection::lock;
@@ -130,9 +131,9 @@ impl Request {
         let mut refused = false;
         let opened = self.send(&state, Known::change, |error| refused = error.code().is_some()).await;
         if refused {
-            drop(state.change_handlers(|_| old));
+            drop_aside(state.change_handlers(|_| old));
         } else if opened.is_ok() {
-            drop(state.change_handlers(|_| handlers));
+            drop_aside(state.change_handlers(|_| handlers));
         }
         let opened = opened?;
         if let Err(ended) = state.check() {

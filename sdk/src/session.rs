@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 use tokio::time::Instant;
 
 use crate::answer::Answer;
+use crate::aside::drop_aside;
 use crate::capabilities::Capabilities;
 use crate::client::ClientInner;
 use crate::connection::lock;
@@ -295,7 +296,7 @@ impl Session {
             Err(Error::Decode { .. }) => return set,
             Err(_) => old,
         };
-        drop(state.change_handlers(|both| Handlers { tools, ..both.clone() }));
+        drop_aside(state.change_handlers(|both| Handlers { tools, ..both.clone() }));
         set
     }
 

@@ -258,7 +258,7 @@ impl SessionBuilder {
 
     /// Has one type of hook called (`hooks.invoke`): the type is that of the closure's input, such as
     /// [`PreToolUseHookInput`]. A hook that fails has no opinion, but where its opinion may be a refusal
-    /// (`preToolUse`, `permissionRequest`) it refuses.
+    /// (`preToolUse`, `permissionRequest`, `userPromptSubmitted`, a type that is newer than this crate) it refuses.
     #[inline]
     pub fn hook<H, F, Fut>(mut self, hook: F) -> Self
     where

@@ -226,9 +226,22 @@ impl SessionState {
         self.observers.subscribe_aside()
     }
 
+    /// Whether the CLI sent an event before. One that asks is another event when it asks for something else, whatever
+    /// its id: nobody would answer it.
+    fn is_repeated(&self, event: &SessionEvent) -> bool {
+        let asks =
+            [".requested", "_required", ".execute"].iter().any(|ending| event.kind().ends_with(ending));
+        if !asks {
+            return lock(&self.repeats).has_seen(event.id());
+        }
+        let [request] = json::pick(event.raw_data(), ["requestId"]).unwrap_or_default();
+        let id = if event.id().is_empty() { String::new() } else { format!("{} {request:?}", event.id()) };
+        lock(&self.repeats).has_seen(&id)
+    }
+
     /// Takes a live event: answers what it asks, then shows it to all who watch.
     pub fn deliver(self: &Arc<Self>, event: SessionEvent) {
-        if lock(&self.repeats).has_seen(event.id()) {
+        if self.is_repeated(&event) {
             return tracing::debug!(id = event.id(), "the CLI sent an event again");
         }
         match event.kind() {

@@ -79,6 +79,7 @@ pub const ENDS: &[&str] = &[
     "connectionstring",
     "cookie",
     "credential",
+    "creds",
     "devicecode",
     "encryptionkey",
     "githubpat",

@@ -52,6 +52,7 @@ pub const ENDS: &[&str] = &[
     "connectionstring",
     "cookie",
     "credential",
+    "creds",
     "devicecode",
     "encryptionkey",
     "githubpat",

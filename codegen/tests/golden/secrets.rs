@@ -64,6 +64,7 @@ pub const ENDS: &[&str] = &[
     "connectionstring",
     "cookie",
     "credential",
+    "creds",
     "devicecode",
     "encryptionkey",
     "githubpat",

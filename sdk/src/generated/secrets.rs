@@ -20,6 +20,7 @@ pub const ENDS: &[&str] = &[
     "connectionstring",
     "cookie",
     "credential",
+    "creds",
     "devicecode",
     "encryptionkey",
     "githubpat",

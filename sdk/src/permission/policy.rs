@@ -103,18 +103,38 @@ fn holds_keys(place: &Place) -> bool {
 
 /// Whether a file or folder of this name may hold keys: a dot file, or one that is named as keys are.
 fn is_name_of_keys(name: &str) -> bool {
-    const STARTS: [&str; 11] = [
+    /// Anywhere in a name.
+    const WORDS: [&str; 11] = [
         "id_rsa",
         "id_dsa",
         "id_ecdsa",
         "id_ed25519",
-        "_netrc",
+        "private_key",
+        "private-key",
+        "privatekey",
         "credential",
-        "secret",
         "service-account",
         "service_account",
-        "htpasswd",
         "kubeconfig",
+    ];
+    /// In the names of data; source code is named after what it works on.
+    const WORDS_IN_DATA: [&str; 8] =
+        ["secret", "passw", "token", "apikey", "api_key", "api-key", "netrc", "htpasswd"];
+    const DATA: [&str; 14] = [
+        "",
+        "bak",
+        "cfg",
+        "conf",
+        "config",
+        "csv",
+        "ini",
+        "json",
+        "properties",
+        "toml",
+        "txt",
+        "xml",
+        "yaml",
+        "yml",
     ];
     const EXTENSIONS: [&str; 19] = [
         "env", "pem", "key", "keys", "ppk", "p8", "p12", "pfx", "pkcs12", "jks", "keystore", "kdb", "kdbx",
@@ -127,8 +147,13 @@ fn is_name_of_keys(name: &str) -> bool {
     // no part of a name on Windows.
     let name: String = name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect();
     let name = name.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ', '~']);
-    STARTS.iter().any(|start| name.starts_with(start))
-        || name.contains("_credentials")
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    let says = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    let is_data = DATA.contains(&extension);
+    says(&WORDS)
+        || (is_data && (says(&WORDS_IN_DATA) || stem.ends_with("_rsa")))
+        || (is_data && !extension.is_empty() && matches!(stem, "key" | "keys"))
+        || name.starts_with("secret")
         || name.split('.').skip(1).any(|part| EXTENSIONS.contains(&part.trim_end_matches('~')))
 }
 

@@ -212,7 +212,8 @@ async fn other_hooks_that_fail() {
         let rig = with(OTHER, does).await;
         assert_eq!(rig.invoke("preToolUse", before_tool()).await, denied(FAILED), "{does:?}");
         assert_eq!(rig.invoke("permissionRequest", input(json!({}))).await, denied_permission(FAILED));
-        assert_eq!(rig.invoke("of the future", json!({})).await, internal(reason));
+        assert_eq!(rig.invoke("postToolUse", after_tool()).await, internal(reason));
+        assert_eq!(rig.invoke("of the future", json!({})).await, denied(FAILED));
     }
 }
 

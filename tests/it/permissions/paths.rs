@@ -264,7 +264,9 @@ async fn the_policy_that_reads() {
     let directory = work.display().to_string();
     let rig = Rig::with(|session| session.working_directory(directory).policy(policy)).await;
     assert_eq!(rig.fake.received_raw("session.create").await["enableScriptSafety"], false);
-    for path in ["notes.txt", "src/main.rs", "in.txt", "up/lib.rs", "not-there.txt"] {
+    let source = ["src/tokenizer.rs", "src/password_reset.rs", "keyboard.json"];
+    for path in ["notes.txt", "src/main.rs", "in.txt", "up/lib.rs", "not-there.txt"].into_iter().chain(source)
+    {
         assert!(rig.approves(read(path)).await, "{path}");
         assert!(rig.approves(read(&work.join(path).display().to_string())).await, "{path}");
     }
@@ -278,6 +280,14 @@ async fn the_policy_that_reads() {
         "keys/server.PEM",
         "keys/ID_RSA",
         "keys/credentials.json",
+        "keys/deploy_id_rsa",
+        "keys/server_rsa",
+        "keys/key.json",
+        "private_key",
+        "aws-credentials",
+        "my-secrets.yml",
+        "passwords.txt",
+        "github_token",
         "proc/environ",
         "out.txt",
         "../outside.txt",

@@ -27,7 +27,6 @@ fn configured(new: SessionBuilder) -> SessionBuilder {
         .on_user_input(async |_, _| fails::<UserInputResult>())
         .on_exit_plan_mode(async |_, _| fails::<UiExitPlanModeResponse>())
         .hook(async |_: PostToolUseHookInput, _| fails::<PostToolUseHookOutput>())
-        .hook(async |_: UserPromptSubmittedHookInput, _| fails::<UserPromptSubmittedHookOutput>())
         .hook(async |_: SessionStartHookInput, _| fails::<SessionStartHookOutput>())
         .hook(async |_: AgentStopHookInput, _| fails::<AgentStopHookOutput>())
         .transform_section("tone", async |_, _| fails::<String>())
@@ -58,6 +57,17 @@ async fn no_word_of_it_reaches_the_model() {
         assert!(!request.body().to_string().contains("xyzzy"), "{}", request.body());
     }
     assert!(!rig.work().join("RAN").exists());
+    rig.finish().await;
+}
+
+/// A hook that fails and may block a prompt blocks it: the model does not see it.
+#[tokio::test]
+async fn a_failed_hook_blocks_the_prompt() {
+    let rig = Rig::start(Script::replies([])).await;
+    let hook = async |_: UserPromptSubmittedHookInput, _| fails::<UserPromptSubmittedHookOutput>();
+    let session = rig.session(|new| new.approve_all().hook(hook)).await;
+    assert!(ask(&session, "Go.").await.expect("an answer").is_aborted());
+    assert_eq!(rig.model.requests().len(), 0);
     rig.finish().await;
 }
 

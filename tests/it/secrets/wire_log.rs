@@ -67,6 +67,12 @@ async fn secrets_by_their_keys() {
         "passwords",
         "sshKey",
         "connectionString",
+        "passwordConfirm",
+        "token_old",
+        "secretString",
+        "privateKeyPem",
+        "tokensByHost",
+        "creds",
         "apiKey2",
         "GITHUB_TOKEN_1",
     ] {

@@ -22,9 +22,40 @@ pub(super) fn normal(key: &str) -> String {
     key.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect()
 }
 
-/// What is hidden under a key, given as [`normal`] makes it. A number at its end tells it from its like.
+/// Ends of keys that say no more of a value than that it is another, or in another form.
+const TAILS: &[&str] = &[
+    "base64",
+    "byhost",
+    "bytes",
+    "confirm",
+    "confirmation",
+    "encoded",
+    "hex",
+    "info",
+    "new",
+    "old",
+    "pem",
+    "plain",
+    "plaintext",
+    "raw",
+    "string",
+    "text",
+];
+
+/// What is hidden under a key, given as [`normal`] makes it. What a number or a word such as `old` at its end adds does
+/// not count.
 pub(super) fn hide(key: &str) -> Hide {
     let key = key.trim_end_matches(|char: char| char.is_ascii_digit());
+    match hide_as_written(key) {
+        Hide::Nothing => {
+            let shorter = TAILS.iter().find_map(|tail| key.strip_suffix(tail));
+            shorter.map_or(Hide::Nothing, hide_as_written)
+        }
+        hide => hide,
+    }
+}
+
+fn hide_as_written(key: &str) -> Hide {
     let ends = |key: &str| ENDS.iter().any(|end| key.ends_with(end));
     match key {
         key if NUMBERS.contains(&key) => Hide::Nothing,
