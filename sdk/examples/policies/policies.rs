@@ -40,8 +40,8 @@ fn on_a_server(session: SessionBuilder, folder: &Path) -> SessionBuilder {
 /// Runs two shell lines, each compared as a whole: whatever is added to a line makes it another one.
 fn whole_lines(session: SessionBuilder, _: &Path) -> SessionBuilder {
     session.on_permission(async |request, _| match request.command() {
-        Some("git --version" | "git status --short") => Decision::approve(),
-        _ => Decision::deny("only git --version and git status --short"),
+        Some("git --version" | "uname -a") => Decision::approve(),
+        _ => Decision::deny("only git --version and uname -a"),
     })
 }
 

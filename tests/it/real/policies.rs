@@ -37,7 +37,7 @@ fn view(path: impl AsRef<str>) -> Reply {
 }
 
 /// Shell lines that run something else than a part of them says, or read what is secret.
-const LINES: [&str; 36] = [
+const LINES: [&str; 37] = [
     "git --version; touch RAN",
     "git --version\ntouch RAN",
     "git --version && touch RAN",
@@ -55,7 +55,8 @@ const LINES: [&str; 36] = [
     "git --version #\ntouch RAN",
     "git --version \\\n; touch RAN",
     " git --version;touch RAN",
-    "git status --short; touch RAN",
+    "git status --short",
+    "uname -a; touch RAN",
     "git -c alias.x='!touch RAN' x",
     "git -c core.pager='touch RAN' -p --version",
     "git -c core.fsmonitor='touch RAN' status --short",
@@ -164,6 +165,13 @@ fn make_files(folder: &Path) {
         std::fs::write(file, SECRET).expect("a file");
     }
     std::fs::write(work.join("notes.txt"), "plain notes\n").expect("a file");
+    // A repository whose configuration names a program, which every look at its status runs.
+    let config = format!("[core]\n\trepositoryformatversion = 0\n\tfsmonitor = touch RAN\n# {SECRET}\n");
+    std::fs::write(work.join(".git/config"), config).expect("a file");
+    std::fs::write(work.join(".git/HEAD"), "ref: refs/heads/main\n").expect("a file");
+    for folder in ["objects", "refs"] {
+        std::fs::create_dir(work.join(".git").join(folder)).expect("a folder");
+    }
     std::fs::create_dir(work.join("drafts")).expect("a folder");
     for (link, target) in [
         ("link.txt", "../outside.txt"),
