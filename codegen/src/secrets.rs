@@ -6,7 +6,9 @@ use serde_json::Value;
 /// `s` behind one of these holds several.
 pub const ENDS: &[&str] = &[
     "accesskey",
+    "accesssignature",
     "accountkey",
+    "amzsignature",
     "apikey",
     "authcode",
     "authkey",
@@ -30,6 +32,7 @@ pub const ENDS: &[&str] = &[
     "hmac",
     "hmackey",
     "jwt",
+    "keymaterial",
     "masterkey",
     "passcode",
     "passphrase",

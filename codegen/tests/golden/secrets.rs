@@ -48,7 +48,9 @@ fn again<T: Wire + std::fmt::Debug>(
 /// Ends of keys whose values are secrets; with an `s` behind them they hold several.
 pub const ENDS: &[&str] = &[
     "accesskey",
+    "accesssignature",
     "accountkey",
+    "amzsignature",
     "apikey",
     "authcode",
     "authkey",
@@ -72,6 +74,7 @@ pub const ENDS: &[&str] = &[
     "hmac",
     "hmackey",
     "jwt",
+    "keymaterial",
     "masterkey",
     "passcode",
     "passphrase",

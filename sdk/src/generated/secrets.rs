@@ -4,7 +4,9 @@
 /// Ends of keys whose values are secrets; with an `s` behind them they hold several.
 pub const ENDS: &[&str] = &[
     "accesskey",
+    "accesssignature",
     "accountkey",
+    "amzsignature",
     "apikey",
     "authcode",
     "authkey",
@@ -28,6 +30,7 @@ pub const ENDS: &[&str] = &[
     "hmac",
     "hmackey",
     "jwt",
+    "keymaterial",
     "masterkey",
     "passcode",
     "passphrase",

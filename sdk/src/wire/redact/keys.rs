@@ -22,14 +22,19 @@ pub(super) fn normal(key: &str) -> String {
     key.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect()
 }
 
+/// Keys that are known as a whole: many words end like these.
+const SHORT: &[&str] = &["mnemonic", "otp", "pass", "pat", "pwd", "sas", "seed", "signature", "xauth"];
+
 /// Ends of keys that say no more of a value than that it is another, or in another form.
 const TAILS: &[&str] = &[
+    "again",
     "base64",
     "byhost",
     "bytes",
     "confirm",
     "confirmation",
     "encoded",
+    "forhost",
     "hex",
     "info",
     "new",
@@ -59,7 +64,7 @@ fn hide_as_written(key: &str) -> Hide {
     let ends = |key: &str| ENDS.iter().any(|end| key.ends_with(end));
     match key {
         key if NUMBERS.contains(&key) => Hide::Nothing,
-        key if KEYS.contains(&key) || ends(key) => Hide::All,
+        key if KEYS.contains(&key) || SHORT.contains(&key) || ends(key) => Hide::All,
         key if key.strip_suffix('s').is_some_and(ends) => Hide::Strings,
         key if NAMES.contains(&key) => Hide::Named,
         key if MAPS.iter().any(|end| key.ends_with(end)) => Hide::Values,
@@ -67,9 +72,11 @@ fn hide_as_written(key: &str) -> Hide {
     }
 }
 
-/// Whether the key is that of a secret, or of several.
+/// Whether a word of a text, or a name beside its value, is the key of a secret, or of several. The short ones mean
+/// something else as often.
 pub(super) fn is_secret(key: &str) -> bool {
-    hide(&normal(key)) >= Hide::Strings
+    let key = normal(key);
+    hide(&key) >= Hide::Strings && !SHORT.contains(&&*key)
 }
 
 /// Keys of a map's that may hold the name of one header.

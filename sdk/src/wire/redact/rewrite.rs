@@ -105,7 +105,7 @@ struct Frame {
 
 /// Keys of what goes with a name.
 fn is_value_of_name(key: &str) -> bool {
-    matches!(key, "value" | "values" | "default")
+    matches!(key, "value" | "values" | "val" | "default")
 }
 
 struct Rewrite<'j, 'r, 'l> {
@@ -402,7 +402,8 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         let (raw, string) = self.take_string()?;
         let frame = self.stack.last();
         let in_list = frame.is_some_and(|frame| !frame.is_object);
-        let is_name = !in_list && frame.is_some_and(|frame| matches!(frame.key.as_str(), "name" | "key"));
+        let is_name = !in_list
+            && frame.is_some_and(|frame| matches!(frame.key.as_str(), "name" | "key" | "id" | "variable"));
         let is_header = keys::is_header(&string)
             && frame.is_some_and(|frame| is_name || keys::MAP_OF_ONE.contains(&frame.key.as_str()));
         let mut next = Hide::Nothing;

@@ -187,7 +187,7 @@ impl<'t> Scan<'t, '_> {
     /// Takes out what stands behind `Bearer` or `Basic`.
     fn credentials(&mut self, scheme: &str, end: usize) {
         let rest = self.rest(end);
-        let space = rest.len() - rest.trim_start_matches([' ', '\t', '+']).len();
+        let space = rest.len() - rest.trim_start_matches([' ', '\t', '+', ':', '=']).len();
         let space = if rest.starts_with("%20") { 3 } else { space };
         let rest = &rest[space..];
         let is_end = |char: char| !(char.is_ascii_alphanumeric() || "-._~+/=".contains(char));
