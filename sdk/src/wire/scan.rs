@@ -339,17 +339,26 @@ impl<'a> Raw<'a> {
 fn unescaped(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
-    loop {
-        // Within a string, only a backslash is not plain.
-        let (before, escape) = rest.split_at(plain(rest.as_bytes()));
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
         text.push_str(before);
-        if escape.is_empty() {
-            return text;
-        }
         let (letter, length) = unescape(escape.as_bytes());
         text.push(letter);
         rest = &escape[length..];
     }
+    text + rest
+}
+
+/// The text of a string, given what stands between its quotes, control characters and all; none when an escape is
+/// none.
+pub(super) fn said(raw: &str) -> Option<Cow<'_, str>> {
+    let (mut scanner, mut has_escapes) = (Scanner::new(raw), false);
+    while let Some(at) = raw[scanner.at..].find('\\') {
+        scanner.at += at;
+        scanner.at += scanner.escape().ok()?;
+        has_escapes = true;
+    }
+    Some(Raw { text: raw, has_escapes }.text())
 }
 
 /// The letter that the escape at the start stands for, and its length.

@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::keys::{self, Hide};
 use super::{REDACTED, Redactor, text};
 use crate::generated::secrets::PAIRS;
+use crate::wire::scan;
 
 /// How deep containers may stand in each other before what is deeper is hidden as a whole: a level takes some hundred
 /// bytes of memory, and a message may have as many levels as bytes.
@@ -455,21 +456,16 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         (self.peek()? == b'"').then_some(())?;
         let start = self.at;
         self.at += 1;
-        let mut has_escapes = false;
         loop {
             match self.peek()? {
                 b'"' => break,
-                b'\\' => {
-                    has_escapes = true;
-                    self.at += 2;
-                }
+                b'\\' => self.at += 2,
                 _ => self.at += 1,
             }
         }
         let inner = self.json.get(start + 1..self.at)?;
         self.at += 1;
-        let string = if has_escapes { Cow::Owned(unescaped(inner)?) } else { Cow::Borrowed(inner) };
-        Some((&self.json[start..self.at], string))
+        Some((&self.json[start..self.at], scan::said(inner)?))
     }
 
     /// Writes a string as it was written, unless other readers do not take that.
@@ -490,48 +486,4 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
 
 fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-/// What a string says, with U+FFFD for lone surrogates; none when an escape is none.
-fn unescaped(text: &str) -> Option<String> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        let escape = rest[at + 1..].chars().next()?;
-        rest = &rest[at + 1 + escape.len_utf8()..];
-        out.push(match escape {
-            '"' | '\\' | '/' => escape,
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'u' => {
-                let first = code(rest)?;
-                let second = || rest[4..].strip_prefix("\\u").and_then(code);
-                let (char, length) = match first {
-                    0xd800..0xdc00 => match second() {
-                        Some(low @ 0xdc00..0xe000) => {
-                            let code =
-                                0x1_0000 + ((u32::from(first) - 0xd800) << 10) + (u32::from(low) - 0xdc00);
-                            (char::from_u32(code), 10)
-                        }
-                        _ => (None, 4),
-                    },
-                    first => (char::from_u32(first.into()), 4),
-                };
-                rest = &rest[length..];
-                char.unwrap_or(char::REPLACEMENT_CHARACTER)
-            }
-            _ => return None,
-        });
-    }
-    Some(out + rest)
-}
-
-/// The code of four hexadecimal digits.
-fn code(text: &str) -> Option<u16> {
-    let digits = text.get(..4)?;
-    digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
 }
