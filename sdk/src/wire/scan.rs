@@ -339,14 +339,18 @@ impl<'a> Raw<'a> {
 fn unescaped(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
-    while let Some(at) = rest.find('\\') {
-        let (before, escape) = rest.split_at(at);
+    loop {
+        let (before, special) = rest.split_at(plain(rest.as_bytes()));
         text.push_str(before);
-        let (letter, length) = unescape(escape.as_bytes());
+        let (letter, length) = match special.as_bytes() {
+            [] => return text,
+            [b'\\', ..] => unescape(special.as_bytes()),
+            // A control character, which only a text that is no JSON has.
+            [other, ..] => (char::from(*other), 1),
+        };
         text.push(letter);
-        rest = &escape[length..];
+        rest = &special[length..];
     }
-    text + rest
 }
 
 /// The text of a string, given what stands between its quotes, control characters and all; none when an escape is
