@@ -1,5 +1,8 @@
 //! The CLI as a whole: started, greeted, and stopped again.
 
+pub(crate) mod builder;
+pub(crate) mod calls;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,22 +10,22 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
-use crate::aside::caught;
-use crate::client_builder::ClientBuilder;
-use crate::connection::{Connection, Options, STOPPED};
+use crate::call::{self, Caller};
+use crate::client::builder::ClientBuilder;
+use crate::error::unsupported::Unsupported;
 use crate::error::{Closed, Error};
-use crate::notices::Notices;
+use crate::events::notifications::Notices;
 use crate::process::{self, Process, ShutdownTimes, Watcher};
-use crate::rpc::{self, Caller};
+use crate::rpc::connection::{Connection, Options, STOPPED};
+use crate::rpc::wire_log::WireLog;
+use crate::runtime::aside::caught;
 use crate::server_rpc::ServerRpc;
 use crate::session::Session;
-use crate::session_builder::SessionBuilder;
-use crate::session_state::SessionState;
+use crate::session::builder::SessionBuilder;
+use crate::session::state::SessionState;
 use crate::trace_context::TraceContext;
 use crate::types::{ConnectRequest, ModelList};
-use crate::unsupported::Unsupported;
-use crate::versions::{CliVersion, Feature};
-use crate::wire_log::WireLog;
+use crate::version::{CliVersion, Feature};
 
 /// The oldest protocol version this crate speaks, and the newest it was made for.
 const PROTOCOL: (i64, i64) = (3, 3);
@@ -178,7 +181,7 @@ impl Client {
         }
         let ended = EndOnDrop(Some(caller.connection()));
         let greet = greet(&caller, &greeting);
-        let greeted = rpc::within("the handshake with the CLI", limit, caller.connection(), greet);
+        let greeted = call::within("the handshake with the CLI", limit, caller.connection(), greet);
         let version = greeted.await.map_err(|error| caller.connection().explain(error))?;
         caller.connection().told_version(&version);
         check_login(caller.connection(), &version)?;

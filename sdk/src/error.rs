@@ -1,5 +1,9 @@
 //! What can go wrong, as one enum.
 
+pub(crate) mod kind;
+pub(crate) mod turn;
+pub(crate) mod unsupported;
+
 #[cfg(test)]
 mod tests;
 
@@ -7,13 +11,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::events::Ended;
+use crate::error::turn::TurnError;
+use crate::error::unsupported::Unsupported;
+use crate::events::stream::Ended;
 use crate::printable::printable_lines;
 use crate::process::{NotFound, SpawnError};
-use crate::turn_error::TurnError;
-use crate::turn_limits::TurnTimeout;
-use crate::unsupported::Unsupported;
-use crate::versions::CliVersion;
+use crate::session::turn::limits::TurnTimeout;
+use crate::version::CliVersion;
 use crate::wire::{DecodeError, redact};
 
 /// The reason for which something did not work.

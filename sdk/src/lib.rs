@@ -9,81 +9,41 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 
+// From the bottom to the top: a module imports only from those above it in this list. `tests/it/layers.rs` holds that.
+mod printable;
 #[macro_use]
 pub mod wire;
-
-mod answer;
-mod aside;
-mod broadcast;
-mod capabilities;
+mod call;
 mod client;
-mod client_builder;
-mod client_calls;
-mod connection;
-mod delivery;
-mod dialogs;
-mod dispatch;
 mod error;
-mod error_kind;
-mod event;
 mod events;
-mod frame;
-mod gate;
 mod generated;
-mod handler;
-mod hooks;
-mod id;
-mod json;
-mod life;
-mod notices;
-mod opening;
-mod pending;
-mod permission;
-mod printable;
+mod handlers;
 mod process;
-mod prompts;
-mod repeats;
-mod reply;
+mod random;
 mod rpc;
-mod running;
+mod runtime;
 mod session;
-mod session_builder;
-mod session_defaults;
-mod session_handlers;
-mod session_state;
-mod sessions;
-mod shell;
-mod shell_routes;
-mod shell_source;
-mod system_message;
 mod tail;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod timer;
-mod tool;
 mod trace_context;
 #[cfg(feature = "transcript")]
 pub mod transcript;
-mod turn;
-mod turn_error;
-mod turn_limits;
-mod turn_tracker;
-mod unsupported;
-mod versions;
-mod wire_log;
+mod version;
 
-pub use answer::Answer;
-pub use capabilities::Capabilities;
+pub use call::Call;
 pub use client::Client;
-pub use client_builder::ClientBuilder;
-pub use delivery::Delivery;
+pub use client::builder::ClientBuilder;
+pub use error::kind::ErrorKind;
+pub use error::turn::TurnError;
+pub use error::unsupported::Unsupported;
 pub use error::{Closed, Error, RpcError};
-pub use error_kind::ErrorKind;
-pub use event::{MalformedEvent, SessionEvent, UnrecognizedEvent};
+pub use events::answer::Answer;
+pub use events::notifications::{MalformedNotification, Notifications};
+pub use events::queue::Delivery;
 pub use events::{Events, Subscription};
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub use frame::{Frame, Frames};
+pub use events::{MalformedEvent, SessionEvent, UnrecognizedEvent};
 #[cfg(feature = "round-trip")]
 #[doc(hidden)]
 pub use generated::round_trip;
@@ -95,28 +55,29 @@ pub use generated::session_event::SessionEventData;
 /// `use copilot_session::{types::*, *}` they are ambiguous.
 pub use generated::types;
 pub use generated::{methods, server_rpc, session_rpc};
-pub use handler::{ClientContext, HandlerContext};
-pub use hooks::{Hook, OtherHook};
-pub use notices::{MalformedNotification, Notifications};
-pub use permission::{Decision, PermissionRequest, Policy};
+pub use handlers::handler::{ClientContext, HandlerContext};
+pub use handlers::hooks::{Hook, OtherHook};
+pub use handlers::permission::{Decision, PermissionRequest, Policy};
+pub use handlers::reply::IntoReply;
+pub use handlers::tool::{IntoToolResult, Tool, ToolContext, ToolResult};
 pub use printable::{printable, printable_lines};
 pub use process::{NotFound, SpawnError};
-pub use reply::IntoReply;
 #[cfg(feature = "testing")]
 pub use rpc::ServerMethod;
-pub use rpc::{Call, ClientMethod, Notification};
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use rpc::frame::{Frame, Frames};
+pub use rpc::wire_log::WireLog;
+pub use rpc::{ClientMethod, Notification};
+pub use session::builder::SessionBuilder;
+pub use session::capabilities::Capabilities;
+pub use session::shell::{Shell, ShellChunk, ShellOutput, ShellRun};
+pub use session::table::WhenOpen;
+pub use session::turn::Turn;
+pub use session::turn::limits::{Limit, Limits, TurnTimeout};
 pub use session::{Session, WeakSession};
-pub use session_builder::SessionBuilder;
-pub use sessions::WhenOpen;
-pub use shell::{Shell, ShellChunk, ShellOutput, ShellRun};
-pub use tool::{IntoToolResult, Tool, ToolContext, ToolResult};
 pub use trace_context::TraceContext;
-pub use turn::Turn;
-pub use turn_error::TurnError;
-pub use turn_limits::{Limit, Limits, TurnTimeout};
-pub use unsupported::Unsupported;
-pub use versions::{CliVersion, Feature};
-pub use wire_log::WireLog;
+pub use version::{CliVersion, Feature};
 
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}

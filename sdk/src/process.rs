@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::error::Closed;
-use crate::frame;
+use crate::rpc::frame;
 use crate::tail::Tail;
 pub use find::NotFound;
 use find::{Program, find};

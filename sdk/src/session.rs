@@ -1,36 +1,48 @@
 //! A conversation with the agent.
 
+pub(crate) mod builder;
+pub(crate) mod builder_handlers;
+pub(crate) mod capabilities;
+pub(crate) mod defaults;
+pub(crate) mod opening;
+pub(crate) mod resume;
+pub(crate) mod router;
+pub(crate) mod shell;
+pub(crate) mod state;
+pub(crate) mod table;
+pub(crate) mod turn;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use tokio::time::Instant;
 
-use crate::answer::Answer;
-use crate::aside::drop_aside;
-use crate::capabilities::Capabilities;
+use crate::call::{self, ANSWER, Caller};
 use crate::client::ClientInner;
-use crate::connection::lock;
+use crate::error::unsupported::Unsupported;
 use crate::error::{Closed, Error};
-use crate::event::SessionEvent;
-use crate::events::{Ended, Events, Subscription};
-use crate::json;
+use crate::events::SessionEvent;
+use crate::events::answer::Answer;
+use crate::events::notifications::MalformedNotification;
+use crate::events::stream::{Ended, Events, Subscription};
+use crate::handlers::tool::{self, Tool};
 use crate::methods;
-use crate::notices::MalformedNotification;
-use crate::prompts::{Prompt, Prompts};
-use crate::rpc::{self, ANSWER, Caller};
+use crate::rpc::connection::lock;
+use crate::runtime::aside::drop_aside;
+use crate::session::capabilities::Capabilities;
+use crate::session::shell::Shell;
+use crate::session::state::{Handlers, SessionState};
+use crate::session::table::say_goodbye;
+use crate::session::turn::Turn;
+use crate::session::turn::prompts::{Prompt, Prompts};
+use crate::session::turn::tracker::Tracker;
 use crate::session_rpc::SessionRpc;
-use crate::session_state::{Handlers, SessionState};
-use crate::sessions::say_goodbye;
-use crate::shell::Shell;
-use crate::tool::{self, Tool};
-use crate::turn::Turn;
-use crate::turn_tracker::Tracker;
 use crate::types::{
     LogRequest, ModelSwitchToRequest, ModelSwitchToResult, SendRequest, SessionResumeResult,
     ShellExitNotification, ShellOutputNotification, UiElicitationRequest, UiElicitationResponse,
 };
-use crate::unsupported::Unsupported;
-use crate::versions::Feature;
+use crate::version::Feature;
+use crate::wire::peek;
 
 const SET_TOOLS: &str = "session.tools.set";
 
@@ -192,7 +204,7 @@ impl Session {
     where
         T: serde_core::de::DeserializeOwned + schemars::JsonSchema,
     {
-        let request = prompt.into().response_format(crate::answer::format_of::<T>());
+        let request = prompt.into().response_format(crate::events::answer::format_of::<T>());
         self.send_and_wait(request).await?.json()
     }
 
@@ -279,7 +291,7 @@ impl Session {
             return Err(missing.into());
         }
         let new = tool::by_name(tools.into_iter().collect())?;
-        rpc::within(SET_TOOLS, ANSWER, state.caller().connection(), self.replace_tools(new)).await
+        call::within(SET_TOOLS, ANSWER, state.caller().connection(), self.replace_tools(new)).await
     }
 
     async fn replace_tools(&self, new: HashMap<String, Tool>) -> Result<(), Error> {
@@ -355,7 +367,7 @@ impl Session {
         const METHOD: &str = "session.getMessages";
         self.check()?;
         let result = self.inner.caller.call::<()>(METHOD, &()).json_in_time().await?;
-        let events = json::pick(&result, ["events"]).and_then(|[events]| json::items(events.unwrap_or("[]")));
+        let events = peek::pick(&result, ["events"]).and_then(|[events]| peek::items(events.unwrap_or("[]")));
         let events = events.and_then(|events| events.into_iter().map(SessionEvent::from_json).collect());
         events.map_err(|error| Error::decode(METHOD, error, Some(self.inner.state.versions())))
     }
@@ -434,12 +446,12 @@ impl std::fmt::Debug for Session {
 
 /// Old CLIs report some failures in the result.
 pub(crate) fn done(method: &str, result: &str) -> Result<(), Error> {
-    let [success, error] = json::pick(result, ["success", "error"]).unwrap_or_default();
+    let [success, error] = peek::pick(result, ["success", "error"]).unwrap_or_default();
     if success != Some("false") {
         return Ok(());
     }
     let reason =
-        error.and_then(json::string).map_or_else(|| "no reason given".to_owned(), |text| text.into());
+        error.and_then(peek::string).map_or_else(|| "no reason given".to_owned(), |text| text.into());
     Err(Error::Refused { method: method.to_owned(), reason })
 }
 

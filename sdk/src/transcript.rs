@@ -3,8 +3,8 @@
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::event::SessionEvent;
-use crate::json;
+use crate::events::SessionEvent;
+use crate::wire::peek;
 
 mod display;
 mod entries;
@@ -130,12 +130,12 @@ impl Transcript {
 
     fn message(&mut self, event: &SessionEvent) {
         let Fields([id, content, reasoning]) = Fields::of(event, ["messageId", "content", "reasoningText"]);
-        let requests = pick(event, ["toolRequests"])[0].and_then(|raw| json::items(raw).ok());
+        let requests = pick(event, ["toolRequests"])[0].and_then(|raw| peek::items(raw).ok());
         let requests = requests.unwrap_or_default();
         self.entries(event, |entries| {
             entries.message(&id, content, reasoning);
             for [id, name, arguments] in
-                requests.iter().filter_map(|raw| json::pick(raw, ["toolCallId", "name", "arguments"]).ok())
+                requests.iter().filter_map(|raw| peek::pick(raw, ["toolCallId", "name", "arguments"]).ok())
             {
                 entries.start_call(&text(id), &text(name), arguments, false);
             }
@@ -210,7 +210,7 @@ impl Transcript {
         if kind == "notification" || event.agent_id().is_some() {
             return self.notice(event, "message", "errorType");
         }
-        let error = event.decode().or_else(crate::turn_tracker::unreadable_error);
+        let error = event.decode().or_else(crate::session::turn::tracker::unreadable_error);
         let Ok(error) = error else { return };
         let named = self.turns.iter().rposition(|turn| !id.is_empty() && turn.message_id() == id);
         let index = named.or_else(|| {
@@ -244,10 +244,10 @@ impl Transcript {
     /// The CLI took back a part of the conversation.
     fn rewind(&mut self, event: &SessionEvent) {
         let [first, removed] = pick(event, ["upToEventId", "eventIds"]);
-        let removed = removed.and_then(|raw| json::items(raw).ok());
+        let removed = removed.and_then(|raw| peek::items(raw).ok());
         match removed {
             Some(ids) => {
-                let gone: HashSet<_> = ids.into_iter().filter_map(json::string).collect();
+                let gone: HashSet<_> = ids.into_iter().filter_map(peek::string).collect();
                 self.turns.retain(|turn| !gone.contains(turn.event_id.as_str()));
             }
             None => {
@@ -375,11 +375,11 @@ impl<const N: usize> Fields<N> {
 
 /// Raw values of an event's data; none where the data is no object.
 fn pick<'a, const N: usize>(event: &'a SessionEvent, keys: [&str; N]) -> [Option<&'a str>; N] {
-    json::pick(event.raw_data(), keys).unwrap_or([None; N])
+    peek::pick(event.raw_data(), keys).unwrap_or([None; N])
 }
 
 fn text(raw: Option<&str>) -> String {
-    raw.and_then(json::string).map(std::borrow::Cow::into_owned).unwrap_or_default()
+    raw.and_then(peek::string).map(std::borrow::Cow::into_owned).unwrap_or_default()
 }
 
 /// The events of late, so that one which comes again is known.

@@ -4,20 +4,21 @@
 //! written as a table of its fields (see the macros at the end), read from a flat parsed document and
 //! written straight to text. That builds many times faster than derived serde and decodes as fast.
 
+mod document;
 mod error;
+pub(crate) mod peek;
 pub(crate) mod redact;
 mod scalars;
 pub(crate) mod scan;
 mod serde;
-mod tape;
 mod writer;
 
+pub(crate) use document::NOWHERE;
+pub use document::{Document, Node};
 pub use error::DecodeError;
 #[cfg(feature = "serde")]
 pub(crate) use serde::{deserialize, serialize};
 pub(crate) use serde::{deserialize_json, serialize_json};
-pub(crate) use tape::NOWHERE;
-pub use tape::{Document, Node};
 pub use writer::Writer;
 
 /// A value with a JSON form on the CLI's wire.

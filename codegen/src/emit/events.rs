@@ -24,7 +24,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
         "session_event.rs".to_owned(),
         quote! {
             #![doc = " What happened in a session."]
-            use crate::event::{MalformedEvent, UnrecognizedEvent};
+            use crate::events::{MalformedEvent, UnrecognizedEvent};
             use crate::types::{#(#names),*};
             use crate::wire::{DecodeError, Node, Wire};
 

@@ -67,7 +67,7 @@ pub fn emit(model: &Model, group: Group, files: &mut BTreeMap<String, TokenStrea
         let imports = imports(namespace.uses());
         files.insert(
             format!("{module}/{}.rs", snake(name)),
-            quote!(#![doc = #docs] use crate::rpc::{Call, Caller}; #imports #items),
+            quote!(#![doc = #docs] use crate::call::{Call, Caller}; #imports #items),
         );
     }
     let modules = tree.inner.keys().map(|name| ident(&snake(name)));
@@ -80,7 +80,7 @@ pub fn emit(model: &Model, group: Group, files: &mut BTreeMap<String, TokenStrea
         quote! {
             #![doc = #about]
             #(pub mod #modules;)*
-            use crate::rpc::{Call, Caller};
+            use crate::call::{Call, Caller};
             #imports
             #[doc = #about]
             #[derive(Debug, Clone, Copy)]

@@ -42,7 +42,7 @@ fn file(types: &[(&String, &Type)]) -> TokenStream {
     }
     let event = others.remove("SessionEvent").then(|| {
         quote!(
-            use crate::event::SessionEvent;
+            use crate::events::SessionEvent;
         )
     });
     let others: Vec<_> = others.into_iter().map(ident).collect();

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Closed, Error, RpcError};
-use crate::answer::Answer;
-use crate::error_kind::ErrorKind;
+use crate::error::kind::ErrorKind;
+use crate::error::turn::TurnError;
+use crate::error::unsupported::Unsupported;
+use crate::events::answer::Answer;
 use crate::process::{NotFound, SpawnError};
-use crate::turn_error::TurnError;
-use crate::turn_limits::{Limit, TurnTimeout};
+use crate::session::turn::limits::{Limit, TurnTimeout};
 use crate::types::ErrorData;
-use crate::unsupported::Unsupported;
-use crate::versions::CliVersion;
+use crate::version::CliVersion;
 use crate::wire::{self, DecodeError};
 
 fn answer() -> Answer {

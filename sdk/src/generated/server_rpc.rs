@@ -38,7 +38,7 @@ pub mod skills;
 pub mod status;
 pub mod tools;
 pub mod user;
-use crate::rpc::{Call, Caller};
+use crate::call::{Call, Caller};
 use crate::types::{ConnectRequest, ConnectResult, PingRequest, PingResult};
 /// Every method the CLI has beside those for one session.
 #[derive(Debug, Clone, Copy)]

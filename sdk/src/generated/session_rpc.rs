@@ -48,7 +48,7 @@ pub mod usage;
 pub mod visibility;
 pub mod workflow;
 pub mod workspaces;
-use crate::rpc::{Call, Caller};
+use crate::call::{Call, Caller};
 use crate::types::{
     AbortRequest, AbortResult, InterruptMainTurnRequest, InterruptMainTurnResult,
     LogRequest, LogResult, SendMessagesRequest, SendMessagesResult, SendRequest,

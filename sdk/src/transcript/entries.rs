@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::turn::Usage;
 use super::{Agent, text};
-use crate::{json, wire};
+use crate::wire::{self, peek};
 
 /// One thing in a conversation.
 #[derive(Debug, Clone)]
@@ -192,8 +192,8 @@ impl ToolCall {
     pub(super) fn complete(&mut self, success: bool, result: Option<&str>, error: Option<&str>) {
         let keys = ["content", "detailedContent"];
         let [content, detailed] =
-            result.and_then(|raw| json::pick(raw, keys).ok()).unwrap_or_default().map(text);
-        let [message] = error.and_then(|raw| json::pick(raw, ["message"]).ok()).unwrap_or_default().map(text);
+            result.and_then(|raw| peek::pick(raw, keys).ok()).unwrap_or_default().map(text);
+        let [message] = error.and_then(|raw| peek::pick(raw, ["message"]).ok()).unwrap_or_default().map(text);
         self.detailed_content =
             Some(detailed).filter(|detailed| !detailed.is_empty() && *detailed != content);
         self.result = Some(if success { Ok(content) } else { Err(message) });

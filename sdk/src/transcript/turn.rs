@@ -1,8 +1,8 @@
 //! One turn of a conversation: how it began, what came of it, how it ended, what it used.
 
 use super::entries::{Entries, Entry, Prompt};
-use crate::json;
 use crate::types::ErrorData;
+use crate::wire::peek;
 
 /// A prompt and what followed from it: what comes from one `user.message` of the session's own agent to the next.
 #[derive(Debug, Clone, Default)]
@@ -131,10 +131,10 @@ impl Usage {
     pub(super) fn read(data: &str) -> Self {
         let keys =
             ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "cost", "copilotUsage"];
-        let Ok([input, output, cache_read, cache_write, cost, copilot]) = json::pick(data, keys) else {
+        let Ok([input, output, cache_read, cache_write, cost, copilot]) = peek::pick(data, keys) else {
             return Self::default();
         };
-        let aiu = copilot.and_then(|raw| json::pick(raw, ["totalNanoAiu"]).ok()).and_then(|[aiu]| aiu);
+        let aiu = copilot.and_then(|raw| peek::pick(raw, ["totalNanoAiu"]).ok()).and_then(|[aiu]| aiu);
         // Some CLIs write whole numbers with a fraction.
         let number = |raw: Option<&str>| raw.and_then(|raw| raw.parse::<f64>().ok()).unwrap_or(0.0);
         Self {

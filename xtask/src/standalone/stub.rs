@@ -10,7 +10,7 @@ mod printable;
 
 pub use generated::{methods, round_trip, server_rpc, session_event, session_rpc, types};
 
-pub mod event {
+pub mod events {
     use crate::wire::{DecodeError, Node, Wire, Writer};
 
     #[derive(Debug, Clone)]
@@ -38,8 +38,6 @@ pub mod event {
 }
 
 pub mod rpc {
-    use std::marker::PhantomData;
-
     use crate::wire::Wire;
 
     pub trait ClientMethod {
@@ -58,6 +56,12 @@ pub mod rpc {
         const NAME: &'static str;
         type Params: Wire + Send + 'static;
     }
+}
+
+pub mod call {
+    use std::marker::PhantomData;
+
+    use crate::wire::Wire;
 
     #[derive(Debug)]
     pub struct Caller;

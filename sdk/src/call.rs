@@ -1,0 +1,333 @@
+//! Calls on the CLI, and the calls of the CLI as types.
+
+pub(crate) mod life;
+
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::call::life::Life;
+use crate::error::unsupported::Unsupported;
+use crate::error::{Closed, Error, RpcError};
+use crate::process::{Watcher, stderr_tail, stdout_text};
+use crate::rpc::connection::{Connection, NoResult, Reply, quote};
+use crate::runtime::timer::{self, TimeUp};
+use crate::wire::peek;
+use crate::wire::{self, Wire, Writer};
+
+/// How long the CLI is given to answer what takes nobody but itself, or a service that it asks.
+pub(crate) const ANSWER: Duration = Duration::from_secs(120);
+
+/// Who makes a call: the client, or one of its sessions.
+#[derive(Clone)]
+pub struct Caller {
+    connection: Arc<Connection>,
+    session: Option<Arc<Life>>,
+    /// Whether it is a user's handle of the session that calls, and not one of its handlers.
+    is_handle: bool,
+}
+
+impl Caller {
+    pub(crate) fn new(connection: Arc<Connection>, session: Option<Arc<Life>>) -> Self {
+        Self { connection, session, is_handle: false }
+    }
+
+    /// The same for a user's handle, which sends nothing more from the goodbye on.
+    pub(crate) fn for_handle(&self) -> Self {
+        Self { is_handle: true, ..self.clone() }
+    }
+
+    /// Refuses what is not to be sent since the session is over. All but answers passes here.
+    fn check(&self) -> Result<(), Error> {
+        match &self.session {
+            Some(life) if self.is_handle => life.check_handle(),
+            Some(life) => life.check(),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    /// A call that is sent when it is first polled.
+    #[inline]
+    pub(crate) fn call<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
+        self.with_params(method, self.params(params))
+    }
+
+    /// A call about a GitHub account: the client's token goes with it, unless the params name another.
+    #[inline]
+    pub(crate) fn call_with_login<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
+        self.with_params(method, self.with_login(self.params(params)))
+    }
+
+    /// A call with params that are JSON already, an object's, to which the session's id is added.
+    pub(crate) fn call_json<R>(&self, method: &'static str, params: String) -> Call<R> {
+        self.with_params(method, self.with_session(&params))
+    }
+
+    #[inline]
+    fn with_params<R>(&self, method: &'static str, params: String) -> Call<R> {
+        Call { request: self.request(method, State::New { params }), result: PhantomData }
+    }
+
+    #[inline]
+    fn request(&self, method: &'static str, state: State) -> Request {
+        Request { caller: self.clone(), method, state }
+    }
+
+    /// A call that is sent at once, whether or not it is ever polled.
+    ///
+    /// # Errors
+    /// When nothing can be sent any more.
+    pub(crate) fn call_now(&self, method: &'static str) -> Result<Call<()>, Error> {
+        self.check()?;
+        let (id, reply) = self.connection.request(method, &self.params(&())).map_err(Error::Closed)?;
+        Ok(Call { request: self.request(method, State::Sent { id, reply }), result: PhantomData })
+    }
+
+    /// Sends a request at once whose answer nobody waits for.
+    ///
+    /// # Errors
+    /// When the params nest too deep to be sent, and when the session is over.
+    pub(crate) fn notify(&self, method: &str, params: &dyn Wire) -> Result<(), Error> {
+        self.check()?;
+        self.submit(method, &self.params(params))
+    }
+
+    /// Sends the answer to a request that came as an event: a request at once whose own answer nobody waits
+    /// for. Whoever owes the answer sends it, also when the session ends at that moment. The params are JSON
+    /// already, an object's, to which the session's id is added.
+    pub(crate) fn answer_json(&self, method: &str, params: &str) -> Result<(), Error> {
+        self.submit(method, &self.with_session(params))
+    }
+
+    fn submit(&self, method: &str, params: &str) -> Result<(), Error> {
+        check_depth(params)?;
+        self.connection.request_unanswered(method, params);
+        Ok(())
+    }
+
+    /// The params as JSON, with the session's id among them.
+    fn params(&self, params: &dyn Wire) -> String {
+        let mut out = Writer::new();
+        params.write(&mut out);
+        self.with_session(&out.into_json())
+    }
+
+    /// Adds the client's GitHub token to params that are JSON already, an object's, unless they name a login or a
+    /// model provider of their own: the CLI refuses a token beside those.
+    pub(crate) fn with_login(&self, params: String) -> String {
+        const OWN: [&str; 4] =
+            ["gitHubToken", "gitHubTokenProviderRegistrationId", "selectionId", "provider"];
+        let (Some(token), Some(rest)) = (self.connection.github_token(), params.strip_prefix('{')) else {
+            return params;
+        };
+        if !peek::pick(&params, OWN).is_ok_and(|own| own == [None; 4]) {
+            return params;
+        }
+        let comma = if rest.starts_with('}') { "" } else { "," };
+        format!(r#"{{"gitHubToken":{}{comma}{rest}"#, quote(token))
+    }
+
+    fn with_session(&self, params: &str) -> String {
+        match (&self.session, params.strip_prefix('{')) {
+            (Some(life), Some("}")) => format!(r#"{{"sessionId":{}}}"#, quote(life.id())),
+            (Some(life), Some(rest)) => format!(r#"{{"sessionId":{},{rest}"#, quote(life.id())),
+            _ => params.to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Caller")
+            .field("session_id", &self.session.as_ref().map(|life| life.id()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request to the CLI, and the wait for its answer.
+///
+/// Nothing is sent before the first poll. There is no time limit; see [`within`](Self::within).
+/// Dropping the call forgets it: the CLI still does what was asked, and its answer is discarded.
+///
+/// # Errors
+/// * [`Error::Unsupported`] when the CLI does not know the method,
+/// * [`Error::Rpc`] when it answers with another error,
+/// * [`Error::Decode`] when the answer has another shape than the schema says,
+/// * [`Error::Closed`] when the connection is over,
+/// * [`Error::SessionEnded`] for a call on a session that has ended, for which nothing is sent,
+/// * [`Error::Timeout`] when a time limit was set, as by the methods of [`Client`](crate::Client) and
+///   [`Session`](crate::Session) that name one.
+#[must_use = "a call is sent when it is awaited"]
+pub struct Call<R> {
+    request: Request,
+    result: PhantomData<fn() -> R>,
+}
+
+/// The part of a call that is the same for every result.
+struct Request {
+    caller: Caller,
+    method: &'static str,
+    state: State,
+}
+
+enum State {
+    New { params: String },
+    Sent { id: u64, reply: oneshot::Receiver<Reply> },
+    Done,
+}
+
+impl<R: Wire> Call<R> {
+    /// Waits no longer than `limit` for the answer.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] after that time, else as the call itself.
+    pub async fn within(self, limit: Duration) -> Result<R, Error> {
+        let connection = Arc::clone(&self.request.caller.connection);
+        within(self.request.method, limit, &connection, self).await
+    }
+}
+
+impl<R> Call<R> {
+    /// Waits for the JSON of the result, without decoding it.
+    pub(crate) async fn json(mut self) -> Result<Box<str>, Error> {
+        std::future::poll_fn(|context| self.request.poll_json(context)).await
+    }
+
+    /// As [`json`](Self::json), no longer than [`ANSWER`].
+    pub(crate) async fn json_in_time(self) -> Result<Box<str>, Error> {
+        let connection = Arc::clone(&self.request.caller.connection);
+        within(self.request.method, ANSWER, &connection, self.json()).await
+    }
+}
+
+impl<R: Wire> Future for Call<R> {
+    type Output = Result<R, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut result = R::empty();
+        self.request.poll_into(context, &mut result).map(|read| read.map(|()| result))
+    }
+}
+
+impl Request {
+    /// Sends the request and waits for the JSON of its result.
+    fn poll_json(&mut self, context: &mut Context<'_>) -> Poll<Result<Box<str>, Error>> {
+        if let State::New { params } = &mut self.state {
+            if let Err(error) = self.caller.check().and_then(|()| check_depth(params)) {
+                return Poll::Ready(Err(error));
+            }
+            match self.caller.connection.request(self.method, params) {
+                Ok((id, reply)) => self.state = State::Sent { id, reply },
+                Err(closed) => return Poll::Ready(Err(Error::Closed(closed))),
+            }
+        }
+        let State::Sent { reply, .. } = &mut self.state else {
+            return Poll::Ready(Err(Error::Invalid(format!("{} was polled after its answer", self.method))));
+        };
+        let reply = ready!(Pin::new(reply).poll(context));
+        self.state = State::Done;
+        Poll::Ready(match reply {
+            Ok(Ok(json)) => Ok(json),
+            Ok(Err(NoResult::Rpc(error))) => Err(self.failed(error)),
+            Ok(Err(NoResult::Unreadable(error))) => {
+                Err(Error::decode(self.method, error, self.caller.connection.version()))
+            }
+            Ok(Err(NoResult::Closed(closed))) => Err(Error::Closed(closed)),
+            Err(_) => Err(Error::Closed(Closed::new("the connection ended"))),
+        })
+    }
+
+    fn failed(&self, error: RpcError) -> Error {
+        match error.code {
+            RpcError::METHOD_NOT_FOUND => {
+                let version = self.caller.connection.version();
+                Unsupported::method(self.method, version, error).into()
+            }
+            _ => Error::Rpc { method: self.method.to_owned(), error },
+        }
+    }
+
+    /// Reads the result into its place.
+    fn poll_into(&mut self, context: &mut Context<'_>, result: &mut dyn Wire) -> Poll<Result<(), Error>> {
+        let json = ready!(self.poll_json(context))?;
+        let mut read = wire::read_json(&json, result);
+        if &*json == "null" {
+            // Old versions have nothing to tell where newer ones answer with an object.
+            read = read.or_else(|error| wire::read_json("{}", result).map_err(|_| error));
+        }
+        Poll::Ready(read.map_err(|error| Error::decode(self.method, error, self.caller.connection.version())))
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        if let State::Sent { id, .. } = self.state {
+            self.caller.connection.forget(id);
+        }
+    }
+}
+
+impl<R> std::fmt::Debug for Call<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("method", &self.request.method).finish_non_exhaustive()
+    }
+}
+
+/// Gives a future a time limit. What that CLI complained about, if it is a child of ours, tells why.
+pub(crate) async fn within<T>(
+    what: &str,
+    limit: Duration,
+    connection: &Connection,
+    future: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    within_on(connection.runtime(), what, limit, connection.process(), future).await
+}
+
+/// The same before there is a connection.
+pub(crate) async fn within_on<T>(
+    runtime: &Handle,
+    what: &str,
+    limit: Duration,
+    process: Option<&Watcher>,
+    future: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match timer::timeout(runtime, limit, future).await {
+        Ok(result) => result,
+        Err(TimeUp::Elapsed) => Err(Error::Timeout {
+            what: what.to_owned(),
+            after: limit,
+            stdout: stdout_text(process),
+            stderr: stderr_tail(process),
+        }),
+        Err(TimeUp::NoRuntime) => Err(Error::Closed(Closed::new("the runtime of the client is gone"))),
+    }
+}
+
+/// The CLI does not answer what it cannot parse, and it gives up at 128 levels.
+pub(crate) fn check_depth(json: &str) -> Result<(), Error> {
+    const DEEPEST: usize = 120;
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Err(Error::Invalid(format!("JSON nested deeper than {DEEPEST} levels cannot be sent")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! What a client asks of the CLI as a whole, for whatever is not at one with its method.
+//!
+//! Inline, so that the large types of the answers are compiled only where somebody asks.
+
+use std::sync::Arc;
+
+use crate::call::ANSWER;
+use crate::client::Client;
+use crate::error::Error;
+use crate::events::notifications::{MalformedNotification, Notifications};
+use crate::events::stream::Subscription;
+use crate::rpc::Notification;
+use crate::rpc::connection::lock;
+use crate::session::done;
+use crate::types::{
+    ModelList, ModelsListRequest, SessionAuthStatus, SessionDeleteRequest, SessionGetMetadataRequest,
+    SessionListRequest, SessionMetadata, SessionSetForegroundRequest, StatusGetResult,
+};
+
+impl Client {
+    /// Asks for a sign of life (`ping`) and gives what comes back: `pong: <message>`.
+    /// Waits 2 minutes at most.
+    ///
+    /// # Errors
+    /// As any [call](crate::Call).
+    #[inline]
+    pub async fn ping(&self, message: &str) -> Result<String, Error> {
+        // Not typed: old versions give the time as a number.
+        let params = serde_json::json!({ "message": message });
+        let pong: serde_json::Value = self.inner().caller().call("ping", &params).within(ANSWER).await?;
+        Ok(pong["message"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The CLI's version and protocol (`status.get`). On CLI 1.0.81 its version is wrong;
+    /// [`version`](Self::version) is right.
+    /// Waits 2 minutes at most.
+    ///
+    /// # Errors
+    /// As any [call](crate::Call).
+    #[inline]
+    pub async fn status(&self) -> Result<StatusGetResult, Error> {
+        self.rpc().status().get().within(ANSWER).await
+    }
+
+    /// Tells whether the CLI's process is logged in, and how (`auth.getStatus`). It
+    /// is not logged in by a [`github_token`](crate::ClientBuilder::github_token), which goes with single calls.
+    /// Waits 2 minutes at most.
+    ///
+    /// # Errors
+    /// As any [call](crate::Call).
+    #[inline]
+    pub async fn auth_status(&self) -> Result<SessionAuthStatus, Error> {
+        self.rpc().auth().get_status().within(ANSWER).await
+    }
+
+    /// The models that GitHub offers to the user (`models.list`), asked for once.
+    /// Waits 2 minutes at most.
+    ///
+    /// # Errors
+    /// As any [call](crate::Call), such as that nobody is logged in.
+    #[inline]
+    pub async fn models(&self) -> Result<Arc<ModelList>, Error> {
+        let known = lock(&self.inner().models).clone();
+        match known {
+            Some(models) => Ok(models),
+            None => self.refresh_models().await,
+        }
+    }
+
+    /// The same models, asked for anew (`models.list`).
+    /// Waits 2 minutes at most.
+    ///
+    /// # Errors
+    /// As [`models`](Self::models); what was known before stays.
+    #[inline]
+    pub async fn refresh_models(&self) -> Result<Arc<ModelList>, Error> {
+        let models = self.rpc().models().list(&ModelsListRequest::default()).within(ANSWER).await?;
+        let models = Arc::new(models);
+        *lock(&self.inner().models) = Some(Arc::clone(&models));
+        Ok(models)
+    }
+
+    /// The sessions that the CLI has stored (`session.list`). One that has had no prompt is not.
+    /// Waits 2 minutes at most.
+    ///
+    /// # Errors
+    /// As any [call](crate::Call).
+    #[inline]
+    pub async fn sessions(&self, filter: &SessionListRequest) -> Result<Vec<SessionMetadata>, Error> {
+        Ok(self.rpc().session().list(filter).within(ANSWER).await?.sessions)
+    }
+
+    /// The metadata of a stored session (`session.getMetadata`); none when there is no such session.
+    /// Waits 2 minutes at most.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] on CLI 1.0.10, which does not have the method; else as any [call](crate::Call).
+    #[inline]
+    pub async fn session_metadata(&self, id: &str) -> Result<Option<SessionMetadata>, Error> {
+        let request = SessionGetMetadataRequest::new(id);
+        Ok(self.rpc().session().get_metadata(&request).within(ANSWER).await?.session)
+    }
+
+    /// The session that was used last (`session.getLastId`), if there is any.
+    /// Waits 2 minutes at most.
+    ///
+    /// # Errors
+    /// As any [call](crate::Call).
+    #[inline]
+    pub async fn last_session_id(&self) -> Result<Option<String>, Error> {
+        Ok(self.rpc().session().get_last_id().within(ANSWER).await?.session_id)
+    }
+
+    /// Deletes a session for good (`session.delete`), what is on disk included. One that is open ends, with
+    /// its turns ([`Error::SessionEnded`]).
+    /// Waits 2 minutes at most.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such session, else as any [call](crate::Call).
+    #[inline]
+    pub async fn delete_session(&self, id: &str) -> Result<(), Error> {
+        const METHOD: &str = "session.delete";
+        self.inner().connection().spare_current_handler();
+        let params = SessionDeleteRequest::new(id);
+        done(METHOD, &self.inner().caller().call::<()>(METHOD, &params).json_in_time().await?)?;
+        // The CLI tells so itself, but not every version does.
+        self.inner().connection().end_session(id);
+        Ok(())
+    }
+
+    /// The session that the CLI's own terminal shows (`session.getForeground`); none where it has none.
+    /// Waits 2 minutes at most.
+    ///
+    /// # Errors
+    /// As any [call](crate::Call).
+    #[inline]
+    pub async fn foreground_session_id(&self) -> Result<Option<String>, Error> {
+        Ok(self.rpc().session().get_foreground().within(ANSWER).await?.session_id)
+    }
+
+    /// Has the CLI's own terminal show a session (`session.setForeground`).
+    /// Waits 2 minutes at most.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] by a CLI without a terminal of its own, as one that was started here is; else as
+    /// any [call](crate::Call).
+    #[inline]
+    pub async fn set_foreground_session(&self, id: &str) -> Result<(), Error> {
+        const METHOD: &str = "session.setForeground";
+        let params = SessionSetForegroundRequest::new(id);
+        done(METHOD, &self.inner().caller().call::<()>(METHOD, &params).json_in_time().await?)
+    }
+
+    /// Calls the closure for each notification of one kind from now on, on a task of its own:
+    /// `client.on::<SessionLifecycle>(|change| …)` for what becomes of sessions, whoever made them. One whose
+    /// params do not have the shape that the schema gives them comes as [`MalformedNotification`].
+    #[inline]
+    pub fn on<N: Notification>(
+        &self,
+        handle: impl FnMut(Result<N::Params, MalformedNotification>) + Send + 'static,
+    ) -> Subscription {
+        self.inner().connection().notices().on::<N>(handle)
+    }
+
+    /// The notifications of one kind from now on.
+    #[inline]
+    pub fn notifications<N: Notification>(&self) -> Notifications<N> {
+        self.inner().connection().notices().subscribe::<N>()
+    }
+}

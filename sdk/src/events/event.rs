@@ -1,0 +1,293 @@
+//! One event of a session: a small envelope around data that is decoded when first asked for.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::value::RawValue;
+
+use crate::generated::session_event::SessionEventData;
+use crate::rpc::connection::quote;
+use crate::wire::peek;
+use crate::wire::{self, DecodeError, Document, Node, Wire, Writer, redact};
+
+/// The kind of the event that tells an observer what it missed.
+const MISSED: &str = "missed";
+
+/// Something that happened in a session, as the notification `session.event` brought it.
+///
+/// Cloning is cheap: clones share the text and the decoded data. The data is decoded at the first
+/// call of [`data`](Self::data), so events nobody looks at cost nothing.
+//
+// The decoded data is kept without its type, and the functions that name the type are inline: the
+// code to decode some hundred types is then compiled in the crate that asks for it, once, and not at all
+// in this one.
+#[derive(Clone)]
+pub struct SessionEvent(Arc<Inner>);
+
+struct Inner {
+    json: Box<str>,
+    kind: Text,
+    id: Text,
+    timestamp: Text,
+    parent_id: Text,
+    agent_id: Text,
+    ephemeral: bool,
+    data: Range<usize>,
+    decoded: OnceLock<Box<dyn Decoded>>,
+}
+
+/// Decoded data, without naming its type.
+trait Decoded: Send + Sync {
+    fn data(&self) -> &SessionEventData;
+}
+
+impl Decoded for SessionEventData {
+    #[inline]
+    fn data(&self) -> &SessionEventData {
+        self
+    }
+}
+
+/// A string of the envelope: where it stands in the text, or itself when it has escapes there.
+enum Text {
+    At(Range<usize>),
+    Owned(String),
+}
+
+/// An event of a type that this version of the crate does not know.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct UnrecognizedEvent {
+    /// The event's type on the wire.
+    pub kind: String,
+    /// The event's data.
+    pub data: Box<RawValue>,
+}
+
+/// An event of a known type whose data does not have the shape the schema gives it.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct MalformedEvent {
+    /// The event's type on the wire.
+    pub kind: String,
+    /// The mismatch, and its place in the JSON.
+    pub error: DecodeError,
+    /// The event's data.
+    pub data: Box<RawValue>,
+}
+
+impl SessionEvent {
+    /// Reads an event from its JSON. Data of any shape is taken; see [`SessionEventData::Malformed`].
+    ///
+    /// # Errors
+    /// When the text is no JSON object with a `type`.
+    pub fn from_json(json: impl Into<Box<str>>) -> Result<Self, DecodeError> {
+        let json = json.into();
+        let keys = ["type", "id", "timestamp", "parentId", "agentId", "ephemeral", "data"];
+        let [kind, id, timestamp, parent_id, agent_id, ephemeral, data] = peek::pick(&json, keys)?;
+        let text = |raw: Option<&str>| raw.and_then(|raw| Text::of(&json, raw));
+        let empty = || Text::At(0..0);
+        let inner = Inner {
+            kind: text(kind).ok_or_else(|| DecodeError::new("a string", "nothing").in_field("type"))?,
+            id: text(id).unwrap_or_else(empty),
+            timestamp: text(timestamp).unwrap_or_else(empty),
+            parent_id: text(parent_id).unwrap_or_else(empty),
+            agent_id: text(agent_id).unwrap_or_else(empty),
+            ephemeral: ephemeral == Some("true"),
+            data: data.map_or(0..0, |raw| span(&json, raw)),
+            decoded: OnceLock::new(),
+            json: "".into(),
+        };
+        Ok(Self(Arc::new(Inner { json, ..inner })))
+    }
+
+    /// The event's type on the wire, such as `assistant.message`.
+    pub fn kind(&self) -> &str {
+        self.text(&self.0.kind)
+    }
+
+    /// The event's unique id.
+    pub fn id(&self) -> &str {
+        self.text(&self.0.id)
+    }
+
+    /// The time at which the event was made: ISO 8601, UTC.
+    pub fn timestamp(&self) -> &str {
+        self.text(&self.0.timestamp)
+    }
+
+    /// The id of the event before it in the session's log; none for the first.
+    pub fn parent_id(&self) -> Option<&str> {
+        Some(self.text(&self.0.parent_id)).filter(|id| !id.is_empty())
+    }
+
+    /// The sub-agent it comes from; none for the session's own agent.
+    pub fn agent_id(&self) -> Option<&str> {
+        Some(self.text(&self.0.agent_id)).filter(|id| !id.is_empty())
+    }
+
+    /// Tells whether the event is ephemeral: sent once, and not kept in the session's log.
+    pub fn is_ephemeral(&self) -> bool {
+        self.0.ephemeral
+    }
+
+    /// The typed data of the event.
+    #[inline]
+    pub fn data(&self) -> &SessionEventData {
+        self.0.decoded.get_or_init(|| Box::new(decode(self.kind(), self.raw_data()))).data()
+    }
+
+    /// The data as one certain type, decoded anew.
+    pub(crate) fn decode<T: Wire>(&self) -> Result<T, DecodeError> {
+        wire::from_json(self.raw_data())
+    }
+
+    /// The event's JSON, just as it came; bytes that are not UTF-8 are U+FFFD.
+    pub fn raw(&self) -> &str {
+        &self.0.json
+    }
+
+    /// The JSON of the event's data.
+    pub fn raw_data(&self) -> &str {
+        match &self.0.data {
+            range if range.is_empty() => "null",
+            range => &self.0.json[range.clone()],
+        }
+    }
+
+    /// The number of events that an observer missed at this place; none for an event of the CLI. The event that
+    /// has it is made by this crate, with the kind `missed`. It stands for events that were left out as
+    /// [`Delivery`](crate::Delivery) says, and for those that were too large or had no type.
+    pub fn missed(&self) -> Option<u64> {
+        if self.kind() != MISSED || !self.id().is_empty() {
+            return None;
+        }
+        let [count] = peek::pick(self.raw_data(), ["count"]).ok()?;
+        count?.parse().ok()
+    }
+
+    /// What tells an observer that it missed so many events.
+    pub(crate) fn missing(count: u64) -> Self {
+        let json = format!(r#"{{"type":"{MISSED}","data":{{"count":{count}}},"ephemeral":true}}"#);
+        Self::from_json(json).unwrap_or_else(|_| Self::empty())
+    }
+
+    /// The same event with more at the end of one of its data's texts.
+    pub(crate) fn with_longer(&self, key: &str, more: &str) -> Option<Self> {
+        let [raw] = peek::pick(self.raw_data(), [key]).ok()?;
+        let at = span(&self.0.json, raw?);
+        let text = peek::string(raw?)?.into_owned() + more;
+        let (before, after) = (&self.0.json[..at.start], &self.0.json[at.end..]);
+        Self::from_json(format!("{before}{}{after}", quote(&text))).ok()
+    }
+
+    fn text<'s>(&'s self, text: &'s Text) -> &'s str {
+        match text {
+            Text::At(range) => &self.0.json[range.clone()],
+            Text::Owned(text) => text,
+        }
+    }
+}
+
+impl Text {
+    /// The string that `raw`, a part of `json`, stands for.
+    fn of(json: &str, raw: &str) -> Option<Self> {
+        Some(match peek::string(raw)? {
+            std::borrow::Cow::Borrowed(text) => Self::At(span(json, text)),
+            std::borrow::Cow::Owned(text) => Self::Owned(text),
+        })
+    }
+}
+
+/// Where `part` stands in `whole`, of which it is a slice.
+fn span(whole: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr() as usize - whole.as_ptr() as usize;
+    start..start + part.len()
+}
+
+#[inline]
+fn decode(kind: &str, data: &str) -> SessionEventData {
+    let read = Document::parse(data).and_then(|document| SessionEventData::read(kind, document.root()));
+    match read {
+        Ok(Some(data)) => data,
+        Ok(None) => unrecognized(kind, data),
+        // A type nobody knows is unrecognised even when its data is beyond the parser, such as too deep.
+        Err(_) if !SessionEventData::TYPES.contains(&kind) => unrecognized(kind, data),
+        Err(error) => malformed(kind, data, error),
+    }
+}
+
+fn unrecognized(kind: &str, data: &str) -> SessionEventData {
+    SessionEventData::Unrecognized(Box::new(UnrecognizedEvent { kind: kind.to_owned(), data: raw(data) }))
+}
+
+fn malformed(kind: &str, data: &str, error: DecodeError) -> SessionEventData {
+    tracing::warn!(kind, %error, "event does not have the shape of its type");
+    SessionEventData::Malformed(Box::new(MalformedEvent { kind: kind.to_owned(), error, data: raw(data) }))
+}
+
+fn raw(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+impl std::fmt::Debug for UnrecognizedEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let data = redact::json(self.data.get());
+        f.debug_struct("UnrecognizedEvent").field("kind", &self.kind).field("data", &data).finish()
+    }
+}
+
+impl std::fmt::Debug for MalformedEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let data = redact::json(self.data.get());
+        let mut out = f.debug_struct("MalformedEvent");
+        out.field("kind", &self.kind).field("error", &self.error).field("data", &data).finish()
+    }
+}
+
+impl std::fmt::Debug for SessionEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionEvent")
+            .field("kind", &self.kind())
+            .field("id", &self.id())
+            .field("timestamp", &self.timestamp())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Wire for SessionEvent {
+    fn empty() -> Self {
+        let nothing = || Text::At(0..0);
+        Self(Arc::new(Inner {
+            json: "".into(),
+            kind: nothing(),
+            id: nothing(),
+            timestamp: nothing(),
+            parent_id: nothing(),
+            agent_id: nothing(),
+            ephemeral: false,
+            data: 0..0,
+            decoded: OnceLock::new(),
+        }))
+    }
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        *self = Self::from_json(node.object_text()?)?;
+        Ok(())
+    }
+    fn write(&self, out: &mut Writer) {
+        out.raw(self.raw());
+    }
+}
+
+impl serde_core::Serialize for SessionEvent {
+    fn serialize<S: serde_core::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        wire::serialize_json(self.raw(), to)
+    }
+}
+
+impl<'de> serde_core::Deserialize<'de> for SessionEvent {
+    fn deserialize<D: serde_core::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let json = wire::deserialize_json(from)?;
+        Self::from_json(json).map_err(serde_core::de::Error::custom)
+    }
+}

@@ -1,0 +1,10 @@
+//! Handlers: the code that answers the CLI's requests.
+
+pub(crate) mod dialogs;
+pub(crate) mod event_request;
+pub(crate) mod handler;
+pub(crate) mod hooks;
+pub(crate) mod permission;
+pub(crate) mod reply;
+pub(crate) mod system_message;
+pub(crate) mod tool;

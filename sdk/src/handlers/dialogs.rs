@@ -1,0 +1,225 @@
+//! Questions of the agent to the user, and how they are answered.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::RpcError;
+use crate::handlers::event_request::{self, Ask, Form};
+use crate::handlers::handler::{self, Handler, HandlerContext};
+use crate::handlers::reply::{self, IntoReply, replies};
+use crate::methods;
+use crate::rpc::connection::quote;
+use crate::types::*;
+use crate::wire;
+
+replies!(
+    UserInputResult,
+    UiExitPlanModeResponse,
+    AutoModeSwitchResult,
+    UiElicitationResponse,
+    McpOauthPendingRequestResponse,
+    McpHeadersHandlePendingHeadersRefreshRequest,
+    UiSessionLimitsExhaustedResponse,
+    UiHandlePendingSamplingResponse,
+    ProviderTokenAcquireResult,
+    GitHubTokenAcquireResult,
+);
+
+/// An answer in text. Whether it is one of the choices is found out.
+impl IntoReply<UserInputResult> for String {
+    fn into_reply(self) -> Result<UserInputResult, String> {
+        Ok(UserInputResult::default().answer(self))
+    }
+}
+
+/// An answer in text. Whether it is one of the choices is found out.
+impl IntoReply<UserInputResult> for &str {
+    fn into_reply(self) -> Result<UserInputResult, String> {
+        self.to_owned().into_reply()
+    }
+}
+
+/// `None` when the user does not answer.
+impl<T: IntoReply<UserInputResult>> IntoReply<UserInputResult> for Option<T> {
+    fn into_reply(self) -> Result<UserInputResult, String> {
+        self.map_or_else(|| Err(NO_ANSWER.to_owned()), T::into_reply)
+    }
+}
+
+impl IntoReply<ProviderTokenAcquireResult> for String {
+    fn into_reply(self) -> Result<ProviderTokenAcquireResult, String> {
+        Ok(ProviderTokenAcquireResult::new(self))
+    }
+}
+
+impl IntoReply<ProviderTokenAcquireResult> for &str {
+    fn into_reply(self) -> Result<ProviderTokenAcquireResult, String> {
+        self.to_owned().into_reply()
+    }
+}
+
+impl IntoReply<AutoModeSwitchResult> for AutoModeSwitchResponse {
+    fn into_reply(self) -> Result<AutoModeSwitchResult, String> {
+        Ok(AutoModeSwitchResult::new(self))
+    }
+}
+
+/// The handler of `userInput.request`. A failure is an error, and the model learns that the user could
+/// not answer.
+#[inline]
+pub(crate) fn user_input<F, Fut>(handle: F) -> Handler<HandlerContext>
+where
+    F: Fn(UserInputRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoReply<UserInputResult>> + Send + 'static,
+{
+    let handle = Arc::new(handle);
+    let handle = move |request: UserInputRequestParams, context| {
+        let handle = Arc::clone(&handle);
+        async move {
+            let choices = request.choices.clone().unwrap_or_default();
+            let result = handle(request, context).await.into_reply()?;
+            Ok::<_, String>(complete(result, &choices))
+        }
+    };
+    let handler = handler::replying::<methods::client::UserInputRequest, _, _>(handle);
+    Arc::new(move |params, context| {
+        let answering = handler(params, context);
+        Box::pin(async move {
+            answering.await.map_err(|error| {
+                tracing::warn!(%error, "a question was not answered");
+                RpcError::new(RpcError::INTERNAL_ERROR, NO_ANSWER)
+            })
+        })
+    })
+}
+
+/// The error for a question that nobody answered, whatever the reason.
+const NO_ANSWER: &str = "the user gave no answer";
+
+fn complete(mut result: UserInputResult, choices: &[String]) -> UserInputResult {
+    if let (Some(answer), None) = (&result.answer, result.was_freeform) {
+        result.was_freeform = Some(!choices.contains(answer));
+    }
+    result
+}
+
+/// The answer to `exitPlanMode.request` for a handler that failed; the model reads it.
+pub(crate) fn plan_refused(_: RpcError) -> Result<String, RpcError> {
+    let response = UiExitPlanModeResponse::new(false).feedback("nobody could decide on the plan");
+    Ok(wire::to_json(&response))
+}
+
+/// What is answered to `autoModeSwitch.request` by a handler that fails.
+pub(crate) fn no_switch(_: RpcError) -> Result<String, RpcError> {
+    Ok(wire::to_json(&AutoModeSwitchResult::new(AutoModeSwitchResponse::No)))
+}
+
+/// How `elicitation.requested` is answered.
+pub(crate) const ELICITATION: Form<UiElicitationResponse> = Form {
+    method: "session.ui.handlePendingElicitation",
+    fields: |response| format!(r#""result":{}"#, wire::to_json(&response)),
+    refusal: |_| r#""result":{"action":"cancel"}"#.to_owned(),
+};
+
+impl UserInputResult {
+    /// The answer is one of the choices.
+    #[inline]
+    pub fn chosen(choice: impl Into<String>) -> Self {
+        Self::default().answer(choice).was_freeform(false)
+    }
+
+    /// The answer is in the user's own words.
+    #[inline]
+    pub fn in_words(text: impl Into<String>) -> Self {
+        Self::default().answer(text).was_freeform(true)
+    }
+}
+
+impl UiElicitationResponse {
+    /// The user filled in the form.
+    #[inline]
+    pub fn accept<K: Into<String>, V: Into<serde_json::Value>>(
+        values: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let content = values.into_iter().map(|(key, value)| (key.into(), value.into()));
+        let content = serde_json::Value::Object(content.collect());
+        let response = Self::new(UiElicitationResponseAction::Accept);
+        match wire::from_json(&content.to_string()) {
+            Ok(content) => response.content(content),
+            Err(_) => response,
+        }
+    }
+
+    /// The user said no.
+    #[inline]
+    pub fn decline() -> Self {
+        Self::new(UiElicitationResponseAction::Decline)
+    }
+
+    /// The user closed the form.
+    #[inline]
+    pub fn cancel() -> Self {
+        Self::new(UiElicitationResponseAction::Cancel)
+    }
+}
+
+/// How `mcp.oauth_required` is answered.
+pub(crate) const OAUTH: Form<McpOauthPendingRequestResponse> = Form {
+    method: "session.mcp.oauth.handlePendingRequest",
+    fields: |response| format!(r#""result":{}"#, wire::to_json(&response)),
+    refusal: |_| r#""result":{"kind":"cancelled"}"#.to_owned(),
+};
+
+/// How `mcp.headers_refresh_required` is answered.
+pub(crate) const HEADERS: Form<McpHeadersHandlePendingHeadersRefreshRequest> = Form {
+    method: "session.mcp.headers.handlePendingHeadersRefreshRequest",
+    fields: |response| format!(r#""result":{}"#, wire::to_json(&response)),
+    refusal: |_| r#""result":{"kind":"error","message":"the headers are not available"}"#.to_owned(),
+};
+
+/// How `sampling.requested` is answered.
+pub(crate) const SAMPLING: Form<UiHandlePendingSamplingResponse> = Form {
+    method: "session.ui.handlePendingSampling",
+    fields: |response| format!(r#""response":{}"#, wire::to_json(&response)),
+    refusal: |_| String::new(),
+};
+
+/// How `session_limits_exhausted.requested` is answered.
+pub(crate) const LIMITS: Form<UiSessionLimitsExhaustedResponse> = Form {
+    method: "session.ui.handlePendingSessionLimitsExhausted",
+    fields: |response| format!(r#""response":{}"#, wire::to_json(&response)),
+    refusal: |_| r#""response":{"action":"cancel"}"#.to_owned(),
+};
+
+/// The code that sees to `auto_mode_switch.requested` when nobody decides on it.
+pub(crate) fn no_auto_mode_switch() -> Ask {
+    const FORM: Form<()> = Form {
+        method: "session.ui.handlePendingAutoModeSwitch",
+        fields: |()| r#""response":"no""#.to_owned(),
+        refusal: |_| r#""response":"no""#.to_owned(),
+    };
+    event_request::ask(FORM, async |_: serde_json::Value, _| ())
+}
+
+/// Code that runs a slash command.
+pub(crate) type Command =
+    Arc<dyn Fn(CommandExecuteData, HandlerContext) -> reply::Replying<()> + Send + Sync>;
+
+/// The code that sees to `command.execute`.
+pub(crate) fn commands(by_name: HashMap<String, Command>) -> Ask {
+    const FORM: Form<()> = Form {
+        method: "session.commands.handlePendingCommand",
+        fields: |()| String::new(),
+        refusal: |reason| format!(r#""error":{}"#, quote(reason)),
+    };
+    let by_name = Arc::new(by_name);
+    event_request::ask(FORM, move |request: CommandExecuteData, context| {
+        let by_name = Arc::clone(&by_name);
+        async move {
+            match by_name.get(&request.command_name) {
+                Some(command) => command(request, context).await,
+                None => Err(format!("Unknown command: {}", request.command_name)),
+            }
+        }
+    })
+}

@@ -1,0 +1,321 @@
+//! Hooks: code that the CLI calls at points of a session's life (`hooks.invoke`).
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::error::RpcError;
+use crate::handlers::handler::{Answering, Handler, HandlerContext, OnFailure, Serves};
+use crate::handlers::reply::{self, IntoReply};
+use crate::rpc::connection::quote;
+use crate::types::*;
+use crate::version::Feature;
+use crate::wire::peek;
+use crate::wire::{self, Wire, redact};
+
+/// The input of one type of hook. Inside a sub-agent its `agent_id` and `agent_type` say which.
+pub trait Hook: Wire + Send + 'static {
+    /// The hook's type on the wire.
+    const TYPE: &'static str;
+    /// The hook's answer; the default is no opinion.
+    type Output: Wire + Default + Send + 'static;
+}
+
+/// The types of hooks.
+macro_rules! hooks {
+    ($($name:literal $input:ident => $output:ident;)*) => {
+        /// The types of hooks that have an input of their own.
+        pub(crate) const TYPES: &[&str] = &[$($name),*];
+        $(
+            impl Hook for $input {
+                const TYPE: &'static str = $name;
+                type Output = $output;
+            }
+        )*
+    };
+}
+
+/// What hooks answer; `()` and `None` are no opinion.
+macro_rules! outputs {
+    ($($output:ty),* $(,)?) => {
+        $(
+            reply::replies!($output);
+            impl IntoReply<$output> for () {
+                #[inline]
+                fn into_reply(self) -> Result<$output, String> {
+                    Ok(<$output>::default())
+                }
+            }
+            impl IntoReply<$output> for Option<$output> {
+                #[inline]
+                fn into_reply(self) -> Result<$output, String> {
+                    Ok(self.unwrap_or_default())
+                }
+            }
+        )*
+    };
+}
+
+hooks! {
+    "preToolUse" PreToolUseHookInput => PreToolUseHookOutput;
+    "preMcpToolCall" PreMcpToolCallHookInput => PreMcpToolCallHookOutput;
+    "postToolUse" PostToolUseHookInput => PostToolUseHookOutput;
+    "postToolUseFailure" PostToolUseFailureHookInput => PostToolUseFailureHookOutput;
+    "userPromptSubmitted" UserPromptSubmittedHookInput => UserPromptSubmittedHookOutput;
+    "userPromptTransformed" UserPromptTransformedHookInput => UserPromptTransformedHookOutput;
+    "sessionStart" SessionStartHookInput => SessionStartHookOutput;
+    "sessionEnd" SessionEndHookInput => SessionEndHookOutput;
+    "postResult" PostResultHookInput => PostResultHookOutput;
+    "prePRDescription" PrePrDescriptionHookInput => PrePrDescriptionHookOutput;
+    "errorOccurred" ErrorOccurredHookInput => ErrorOccurredHookOutput;
+    "agentStop" AgentStopHookInput => AgentStopHookOutput;
+    "subagentStart" SubagentStartHookInput => SubagentStartHookOutput;
+    "subagentStop" SubagentStopHookInput => SubagentStopHookOutput;
+    "preCompact" PreCompactHookInput => PreCompactHookOutput;
+    "permissionRequest" PermissionRequestHookInput => PermissionRequestHookOutput;
+    "notification" NotificationHookInput => NotificationHookOutput;
+}
+
+outputs!(
+    PreToolUseHookOutput,
+    PreMcpToolCallHookOutput,
+    PostToolUseHookOutput,
+    PostToolUseFailureHookOutput,
+    UserPromptSubmittedHookOutput,
+    UserPromptTransformedHookOutput,
+    SessionStartHookOutput,
+    SessionEndHookOutput,
+    ErrorOccurredHookOutput,
+    AgentStopHookOutput,
+    SubagentStartHookOutput,
+    SubagentStopHookOutput,
+    PermissionRequestHookOutput,
+    NotificationHookOutput,
+    // Those of the types whose output says nothing that is known.
+    BTreeMap<String, serde_json::Value>,
+);
+
+impl PreToolUseHookOutput {
+    /// Refuses the call; the model reads the reason.
+    #[inline]
+    pub fn deny(reason: impl Into<String>) -> Self {
+        Self::default()
+            .permission_decision(PreToolUsePermissionDecision::Deny)
+            .permission_decision_reason(reason)
+    }
+
+    /// Allows the call without a permission request. CLI 1.0.10 asks all the same.
+    #[inline]
+    pub fn allow() -> Self {
+        Self::default().permission_decision(PreToolUsePermissionDecision::Allow)
+    }
+
+    /// Has the permission handler asked, with this reason.
+    #[inline]
+    pub fn ask(reason: impl Into<String>) -> Self {
+        Self::default()
+            .permission_decision(PreToolUsePermissionDecision::Ask)
+            .permission_decision_reason(reason)
+    }
+}
+
+impl PermissionRequestHookOutput {
+    /// Refuses it; the model reads the reason.
+    #[inline]
+    pub fn deny(reason: impl Into<String>) -> Self {
+        Self::default().behavior(PermissionRequestHookBehavior::Deny).message(reason)
+    }
+}
+
+/// A hook of a type that is known by its name only: what [`SessionBuilder::on_other_hook`] is called with.
+///
+/// [`SessionBuilder::on_other_hook`]: crate::SessionBuilder::on_other_hook
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct OtherHook {
+    /// The hook's type.
+    pub hook_type: String,
+    /// Its input.
+    pub input: serde_json::Value,
+}
+
+impl std::fmt::Debug for OtherHook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let input = redact::json(&self.input.to_string());
+        f.debug_struct("OtherHook").field("hook_type", &self.hook_type).field("input", &input).finish()
+    }
+}
+
+/// Code for one type of hook: the input's JSON in, the answer's out.
+pub(crate) type HookHandler = Arc<dyn Fn(&str, HandlerContext) -> Answering + Send + Sync>;
+
+/// The hooks of a session.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    by_type: HashMap<&'static str, HookHandler>,
+    other: Option<Arc<dyn Fn(OtherHook, HandlerContext) -> Answering + Send + Sync>>,
+}
+
+impl Hooks {
+    pub fn is_empty(&self) -> bool {
+        self.by_type.is_empty() && self.other.is_none()
+    }
+
+    /// Adds the code for one type of hook.
+    #[inline]
+    pub fn add<H, F, Fut>(&mut self, handle: F)
+    where
+        H: Hook,
+        F: Fn(H, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<H::Output>> + Send + 'static,
+    {
+        let handle = Arc::new(handle);
+        let run: HookHandler = Arc::new(move |input, context| {
+            let (input, handle) = (wire::from_json::<H>(input), Arc::clone(&handle));
+            Box::pin(async move {
+                let output = match input {
+                    Ok(input) => reply::replied(context.limit(), || handle(input, context)).await,
+                    Err(error) => Err(error.to_string()),
+                };
+                answer(output.map(|output| Some(wire::to_json(&output))))
+            })
+        });
+        self.by_type.insert(H::TYPE, run);
+    }
+
+    /// Sets the code for the types of hooks that have none.
+    pub fn set_other<F, Fut>(&mut self, handle: F)
+    where
+        F: Fn(OtherHook, HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: IntoReply<serde_json::Value>> + Send + 'static,
+    {
+        let handle = Arc::new(handle);
+        self.other = Some(Arc::new(move |hook, context| {
+            let handle = Arc::clone(&handle);
+            Box::pin(async move {
+                let output = reply::replied(context.limit(), || handle(hook, context)).await;
+                answer(output.map(|output| (!output.is_null()).then(|| output.to_string())))
+            })
+        }));
+    }
+
+    /// The handler of `hooks.invoke`. A type that nobody handles is answered with no opinion.
+    pub fn into_handler(self) -> Handler<HandlerContext> {
+        Arc::new(move |params, context| {
+            self.answer(&params, context).unwrap_or_else(|error| Box::pin(async { Err(error) }))
+        })
+    }
+
+    fn answer(&self, params: &str, context: HandlerContext) -> Result<Answering, RpcError> {
+        let invalid = |text: &str| RpcError::new(RpcError::INVALID_PARAMS, text);
+        let [kind, input] = peek::pick(params, ["hookType", "input"]).unwrap_or_default();
+        let kind = kind.and_then(peek::string).ok_or_else(|| invalid("a hook without a type"))?;
+        let input = input.unwrap_or("null");
+        if let Some(hook) = self.by_type.get(&*kind) {
+            return Ok(match context.session.versions().has(Feature::HookArgumentsAsObject) {
+                true => hook(input, context),
+                false => hook(&arguments_as_object(input), context),
+            });
+        }
+        let Some(other) = &self.other else { return Ok(Box::pin(async { Ok("{}".to_owned()) })) };
+        match wire::from_json(input) {
+            Ok(input) => Ok(other(OtherHook { hook_type: kind.into_owned(), input }, context)),
+            Err(error) => {
+                let failed = answer(Err(error.to_string()));
+                Ok(Box::pin(async { failed }))
+            }
+        }
+    }
+}
+
+/// What a hook is answered with.
+fn answer(output: Result<Option<String>, String>) -> Result<String, RpcError> {
+    let result = output.map(|output| match output {
+        Some(output) => format!(r#"{{"output":{output}}}"#),
+        None => "{}".to_owned(),
+    });
+    result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure))
+}
+
+/// The answer to a hook that fails, of the type that these params of `hooks.invoke` call: a refusal, where the
+/// output may be one. To the CLI an error is no opinion, and the tool runs.
+pub(crate) fn on_failure(params: &str) -> Option<OnFailure> {
+    let [kind] = peek::pick(params, ["hookType"]).unwrap_or_default();
+    match kind.and_then(peek::string) {
+        Some(kind) => on_failure_of(&kind),
+        // It may be one that has to refuse.
+        None => Some(tool_refused),
+    }
+}
+
+/// The same for a message that cannot be read but for its start.
+pub(crate) fn on_failure_by_start(start: &str) -> Option<OnFailure> {
+    match TYPES.iter().find(|kind| start.contains(&quote(kind))) {
+        Some(kind) => on_failure_of(kind),
+        None => Some(tool_refused),
+    }
+}
+
+fn on_failure_of(kind: &str) -> Option<OnFailure> {
+    match kind {
+        PreToolUseHookInput::TYPE => Some(tool_refused),
+        PermissionRequestHookInput::TYPE => Some(permission_refused),
+        UserPromptSubmittedHookInput::TYPE => Some(prompt_refused),
+        kind if TYPES.contains(&kind) => None,
+        // A type that is newer than this crate may refuse, too; these are the words that are known.
+        _ => Some(tool_refused),
+    }
+}
+
+/// The reason that the model reads; the log has the hook's own.
+const FAILED: &str = "the hook that decides on it failed";
+
+fn tool_refused(_: RpcError) -> Result<String, RpcError> {
+    let output = PreToolUseHookOutput::deny(FAILED);
+    answer(Ok(Some(wire::to_json(&output))))
+}
+
+fn prompt_refused(_: RpcError) -> Result<String, RpcError> {
+    let output = UserPromptSubmittedHookOutput::default();
+    let output = output.decision(UserPromptHookDecision::Block).reason(FAILED);
+    answer(Ok(Some(wire::to_json(&output))))
+}
+
+fn permission_refused(_: RpcError) -> Result<String, RpcError> {
+    let output = PermissionRequestHookOutput::deny(FAILED);
+    answer(Ok(Some(wire::to_json(&output))))
+}
+
+/// Old CLIs give a tool's arguments as a string of JSON. All else in the input stays as it is.
+fn arguments_as_object(input: &str) -> String {
+    let arguments = peek::pick(input, ["toolArgs"]).ok().and_then(|[arguments]| arguments);
+    let Some(raw) = arguments else { return input.to_owned() };
+    let text = peek::string(raw).filter(|text| peek::pick(text, [""]).is_ok());
+    let Some(object) = text else { return input.to_owned() };
+    // `raw` is a part of `input`.
+    let at = raw.as_ptr() as usize - input.as_ptr() as usize;
+    format!("{}{object}{}", &input[..at], &input[at + raw.len()..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hooks_of_the_schema() {
+        for hook in TYPES {
+            let known = wire::from_json::<HookType>(&quote(hook)).expect("a string");
+            assert!(!matches!(known, HookType::Unrecognized(_)), "{hook} is not in the schema");
+        }
+        assert_eq!(TYPES.len(), 17);
+    }
+
+    #[test]
+    fn arguments_of_old_versions() {
+        let arguments = quote(r#"{"command":"ls \"x\""}"#);
+        let input = format!(r#"{{"toolName":"bash","toolArgs":{arguments},"cwd":"/"}}"#);
+        let changed = arguments_as_object(&input);
+        assert_eq!(changed, r#"{"toolName":"bash","toolArgs":{"command":"ls \"x\""},"cwd":"/"}"#);
+        assert_eq!(arguments_as_object(&changed), changed);
+        assert_eq!(arguments_as_object(r#"{"toolArgs":"plain"}"#), r#"{"toolArgs":"plain"}"#);
+    }
+}

@@ -1,0 +1,180 @@
+//! What handlers may answer with, and what becomes of one that fails.
+
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::runtime::aside;
+
+/// Something a handler may return where `R` is asked for: an `R`, what is short for one, or a `Result`
+/// of these, whose error counts as a failure of the handler.
+pub trait IntoReply<R> {
+    /// The reply, or why there is none.
+    ///
+    /// # Errors
+    /// The text of the handler's own error, as `{:#}` prints it: that of an [`Error`](crate::Error) with its causes.
+    fn into_reply(self) -> Result<R, String>;
+}
+
+impl<R, T: IntoReply<R>, E: std::fmt::Display> IntoReply<R> for Result<T, E> {
+    #[inline]
+    fn into_reply(self) -> Result<R, String> {
+        match self {
+            Ok(reply) => reply.into_reply(),
+            Err(error) => Err(format!("{error:#}")),
+        }
+    }
+}
+
+/// Types that are replies as they stand.
+macro_rules! replies {
+    ($($reply:ty),* $(,)?) => {
+        $(impl $crate::handlers::reply::IntoReply<$reply> for $reply {
+            #[inline]
+            fn into_reply(self) -> Result<$reply, String> {
+                Ok(self)
+            }
+        })*
+    };
+}
+pub(crate) use replies;
+
+replies!(String, serde_json::Value, ());
+
+impl IntoReply<String> for &str {
+    fn into_reply(self) -> Result<String, String> {
+        Ok(self.to_owned())
+    }
+}
+
+/// A reply to come, or why there is none.
+pub(crate) type Replying<R> = Pin<Box<dyn Future<Output = Result<R, String>> + Send>>;
+
+/// Runs a handler to its end, of which a panic is one, and the time limit another. An answer that comes after
+/// the limit comes too late, also when the handler held its thread and the timer could not fire before it.
+pub(crate) async fn caught<T>(
+    limit: Option<Duration>,
+    call: impl FnOnce() -> T + Send,
+) -> Result<T::Output, String>
+where
+    T: Future + Send,
+{
+    const PANICKED: &str = "the handler panicked";
+    let started = Instant::now();
+    let mut timer = limit.map(|limit| (Box::pin(tokio::time::sleep(limit)), limit));
+    let mut watch = ThreadWatch::default();
+    let Some(future) = aside::caught(|| watch.over(call)) else {
+        return Err(PANICKED.to_owned());
+    };
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| {
+        let poll = || watch.over(|| future.as_mut().poll(context));
+        let Some(polled) = aside::caught(poll) else {
+            return Poll::Ready(Err(PANICKED.to_owned()));
+        };
+        if let Some((timer, limit)) = &mut timer {
+            let is_late = started.elapsed() >= *limit;
+            if is_late || (polled.is_pending() && timer.as_mut().poll(context).is_ready()) {
+                return Poll::Ready(Err(format!("the handler took longer than {limit:?}")));
+            }
+        }
+        polled.map(Ok)
+    })
+    .await
+}
+
+/// Warns, once, when a handler does not give its thread back for long.
+#[derive(Default)]
+struct ThreadWatch {
+    warned: bool,
+}
+
+impl ThreadWatch {
+    /// How long a handler may hold its thread without a warning.
+    const LONG: Duration = Duration::from_secs(1);
+
+    fn over<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let started = std::time::Instant::now();
+        let result = work();
+        let held = started.elapsed();
+        if held > Self::LONG && !self.warned {
+            self.warned = true;
+            tracing::warn!(?held, "a handler blocked its thread; what blocks belongs into spawn_blocking");
+        }
+        result
+    }
+}
+
+/// Runs a handler to its end and gives its reply, or why there is none.
+pub(crate) async fn replied<R, T>(
+    limit: Option<Duration>,
+    call: impl FnOnce() -> T + Send,
+) -> Result<R, String>
+where
+    T: Future<Output: IntoReply<R>> + Send,
+{
+    // With the words of its error, which are the handler's own code too.
+    let replying = || {
+        let handling = call();
+        async move { handling.await.into_reply() }
+    };
+    caught(limit, replying).await?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tracing::{Event, Metadata, Subscriber, span};
+
+    use super::*;
+
+    /// Counts warnings.
+    struct Warnings(&'static AtomicUsize);
+
+    impl Subscriber for Warnings {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() == tracing::Level::WARN
+        }
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        fn enter(&self, _: &span::Id) {}
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    /// A handler that blocks is reported once, however often it does; one that waits is not.
+    #[test]
+    fn a_handler_that_blocks() {
+        static WARNED: AtomicUsize = AtomicUsize::new(0);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let block = || std::thread::sleep(ThreadWatch::LONG + Duration::from_millis(10));
+        tracing::subscriber::with_default(Warnings(&WARNED), || {
+            runtime.block_on(async {
+                let waits = || tokio::time::sleep(ThreadWatch::LONG + Duration::from_millis(10));
+                caught(None, waits).await.expect("it ends");
+                assert_eq!(WARNED.load(Ordering::Relaxed), 0);
+                let blocks = || async {
+                    block();
+                    tokio::task::yield_now().await;
+                    block();
+                };
+                caught(None, blocks).await.expect("it ends");
+                assert_eq!(WARNED.load(Ordering::Relaxed), 1);
+                let blocks_at_once = || {
+                    block();
+                    std::future::ready(())
+                };
+                caught(None, blocks_at_once).await.expect("it ends");
+                assert_eq!(WARNED.load(Ordering::Relaxed), 2);
+            });
+        });
+    }
+}

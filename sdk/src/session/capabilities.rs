@@ -1,0 +1,70 @@
+//! What the CLI offers in a session.
+
+use crate::wire::peek;
+
+/// The features that the CLI offers in a session, as it said when the session was opened and by
+/// `capabilities.changed` since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Somebody answers elicitation requests.
+    pub elicitation: bool,
+    /// MCP Apps can be shown.
+    pub mcp_apps: bool,
+    /// Canvases can be shown.
+    pub canvases: bool,
+    /// Extensions are wired to the session.
+    pub extensions: bool,
+}
+
+/// The same while it is being learnt. An event may come before the answer that it changes.
+#[derive(Default)]
+pub(crate) struct Known {
+    elicitation: Option<bool>,
+    mcp_apps: Option<bool>,
+    canvases: Option<bool>,
+    extensions: Option<bool>,
+}
+
+impl Known {
+    /// Takes what an event says, which counts more than what was known.
+    pub fn change(&mut self, data: &str) {
+        *self = Self::read(data).or(std::mem::take(self));
+    }
+
+    /// Takes what the answer says that opened the session, which counts less.
+    pub fn begin(&mut self, capabilities: &str) {
+        *self = std::mem::take(self).or(Self::read(capabilities));
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            elicitation: self.elicitation.or(other.elicitation),
+            mcp_apps: self.mcp_apps.or(other.mcp_apps),
+            canvases: self.canvases.or(other.canvases),
+            extensions: self.extensions.or(other.extensions),
+        }
+    }
+
+    pub fn get(&self) -> Capabilities {
+        Capabilities {
+            elicitation: self.elicitation == Some(true),
+            mcp_apps: self.mcp_apps == Some(true),
+            canvases: self.canvases == Some(true),
+            extensions: self.extensions == Some(true),
+        }
+    }
+
+    fn read(json: &str) -> Self {
+        let flag = |raw: Option<&str>| raw.and_then(|raw| raw.parse().ok());
+        let [ui, extensions] = peek::pick(json, ["ui", "extensions"]).unwrap_or_default();
+        let [elicitation, mcp_apps, canvases] =
+            peek::pick(ui.unwrap_or("{}"), ["elicitation", "mcpApps", "canvases"]).unwrap_or_default();
+        Self {
+            elicitation: flag(elicitation),
+            mcp_apps: flag(mcp_apps),
+            canvases: flag(canvases),
+            extensions: flag(extensions),
+        }
+    }
+}

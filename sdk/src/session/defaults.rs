@@ -1,0 +1,42 @@
+//! A configuration for servers.
+
+use crate::session::builder::SessionBuilder;
+use crate::types::{MemoryConfiguration, RemoteSessionMode, SessionDataStorage};
+
+impl SessionBuilder {
+    /// Switches off what the CLI does for a person at a terminal and a server must not have. Call it first: what
+    /// [`configure`](Self::configure) sets later counts.
+    ///
+    /// Off are the host's and the folder's skills and agents (`enable_config_discovery`, `enable_skills`), the
+    /// folder's hook files, which run commands that nobody is asked about (`enable_file_hooks`), git in the
+    /// working directory (`enable_host_git_operations`), further instruction files
+    /// (`enable_on_demand_instruction_discovery`), the store that is searched across sessions
+    /// (`enable_session_store`), memory, retrieval by embeddings, telemetry of the session, experiments,
+    /// extensions, steering from GitHub, and `enable_script_safety`. What is kept of MCP logins and embeddings
+    /// is kept in memory.
+    ///
+    /// It does not reach what the CLI takes from its home, such as MCP servers and hooks: a server gives the CLI an
+    /// empty [`home`](crate::ClientBuilder::home). The page [on servers](crate::server) has the rest.
+    pub fn server_defaults(self) -> Self {
+        self.configure(|config| {
+            config
+                .enable_config_discovery(false)
+                .enable_skills(false)
+                .enable_file_hooks(false)
+                .enable_host_git_operations(false)
+                .enable_on_demand_instruction_discovery(false)
+                .enable_session_store(false)
+                .memory(MemoryConfiguration::new(false))
+                .skip_embedding_retrieval(true)
+                .embedding_cache_storage(SessionDataStorage::InMemory)
+                .mcp_o_auth_token_storage(SessionDataStorage::InMemory)
+                .enable_session_telemetry(false)
+                .enable_git_hub_telemetry_forwarding(false)
+                .is_experimental_mode(false)
+                .interactive_user(false)
+                .request_extensions(false)
+                .remote_session(RemoteSessionMode::Off)
+                .enable_script_safety(false)
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! Having the CLI open a session, for the first time or again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call;
+use crate::client::ClientInner;
+use crate::error::Error;
+use crate::events::stream::Subscription;
+use crate::handlers::tool::{self, Tool};
+use crate::rpc::connection::lock;
+use crate::runtime::aside::drop_aside;
+use crate::session::Session;
+use crate::session::builder::Observer;
+use crate::session::builder_handlers::Registered;
+use crate::session::capabilities::Known;
+use crate::session::resume;
+use crate::session::state::{Handlers, SessionState};
+use crate::session::table::{Admission, WhenOpen, say_goodbye};
+use crate::session_rpc::SessionRpc;
+use crate::types::{RegisterEventInterestParams, SessionResumeResult};
+use crate::wire;
+use crate::wire::peek;
+
+/// The longest wait for the CLI to open a session, with all that belongs to it.
+const OPEN: Duration = Duration::from_secs(120);
+
+/// A session about to be opened. It does not know the type of the configuration, and the functions
+/// that do are inline: its hundred keys are compiled in the crate that sets them, not in this one.
+pub(crate) struct Opening {
+    pub client: Arc<ClientInner>,
+    /// The session's id, unless the system gave no random numbers for one.
+    pub id: Result<String, Error>,
+    pub tools: Vec<Tool>,
+    pub registered: Registered,
+    pub observers: Vec<Observer>,
+    pub when_open: WhenOpen,
+    /// Whether what was open when the session was left is still to be answered.
+    pub continues: bool,
+    /// Whether another client says whether to switch models.
+    pub leaves_auto_mode_switch: bool,
+    /// The working directory that was configured.
+    pub directory: Option<String>,
+}
+
+impl Opening {
+    pub async fn open(self, method: &'static str, config: String) -> Result<Session, Error> {
+        let client = Arc::clone(&self.client);
+        call::within(method, OPEN, client.connection(), self.open_unhurried(method, config)).await
+    }
+
+    async fn open_unhurried(self, method: &'static str, config: String) -> Result<Session, Error> {
+        let Self { client, id, tools, registered, observers, when_open, continues, directory, .. } = self;
+        let id = id?;
+        if !registered.answers("permission.requested") {
+            let text = "say what the agent may do: policy, on_permission, approve_all or deny_all";
+            return Err(Error::Invalid(text.to_owned()));
+        }
+        let tools = tool::by_name(tools)?;
+        let interests = registered.interests();
+        let handlers = registered.into_handlers(tools, self.leaves_auto_mode_switch);
+        let connection = Arc::clone(client.connection());
+        let new = SessionState::new(id, connection, client.version().clone(), handlers);
+        if let Some(directory) = &directory {
+            new.set_working_directory(directory);
+        }
+        let request = Request { client, method, config, observers, interests, continues };
+        match request.client.connection().sessions().admit(&new, when_open).await? {
+            Admission::New(replaced) => request.open(new, replaced).await,
+            Admission::Same(session) => {
+                if let Some(directory) = &directory {
+                    session.state().set_working_directory(directory);
+                }
+                request.join(session, new.take_handlers()).await
+            }
+        }
+    }
+}
+
+/// What the CLI is asked for.
+struct Request {
+    client: Arc<ClientInner>,
+    method: &'static str,
+    config: String,
+    observers: Vec<Observer>,
+    interests: Vec<&'static str>,
+    continues: bool,
+}
+
+impl Request {
+    /// Opens a session that is registered, in place of another if there was one.
+    async fn open(
+        self,
+        state: Arc<SessionState>,
+        replaced: Option<Arc<SessionState>>,
+    ) -> Result<Session, Error> {
+        let client = Arc::clone(&self.client);
+        // One that was open before is left in any case: nobody else does it any more.
+        let may_be_open = replaced.is_some();
+        let mut opening =
+            Unopened { client: &client, state: &state, is_open: false, refused: false, may_be_open };
+        if let Some(old) = replaced {
+            // A handler of the old session may be who does this.
+            client.connection().spare_current_handler();
+            old.spare_current_handler();
+            old.give_way(&state);
+        }
+        let opened =
+            self.send(&state, Known::begin, |error| opening.refused = error.code().is_some()).await?;
+        let session = Session::new(Arc::clone(&client), Arc::clone(&state), opened);
+        if !client.connection().sessions().opened(&state, session.downgrade()) {
+            // It was deleted meanwhile, or the client was stopped.
+            state.check()?;
+            return Err(Error::SessionEnded);
+        }
+        opening.is_open = true;
+        Ok(session)
+    }
+
+    /// Opens a session again that goes on, with other handlers.
+    async fn join(self, session: Session, handlers: Handlers) -> Result<Session, Error> {
+        let _settle = Settle(&session);
+        let client = Arc::clone(&self.client);
+        let state = Arc::clone(session.state());
+        // The tools are those that the CLI was told last.
+        let _changing = state.tools_change().lock().await;
+        // The CLI may ask for the new ones before it answers, and for the old tools until then.
+        let both =
+            |old: &Handlers| Handlers { tools: old.with_tools(&handlers.tools).tools, ..handlers.clone() };
+        let old = state.change_handlers(both);
+        let mut refused = false;
+        let opened = self.send(&state, Known::change, |error| refused = error.code().is_some()).await;
+        if refused {
+            drop_aside(state.change_handlers(|_| old));
+        } else if opened.is_ok() {
+            drop_aside(state.change_handlers(|_| handlers));
+        }
+        let opened = opened?;
+        if let Err(ended) = state.check() {
+            // The CLI works on several requests at once: the goodbye may have been the first.
+            if client.connection().session(state.id()).is_none() {
+                drop(state.caller().call_now(state.versions().leave()));
+            }
+            return Err(ended);
+        }
+        Ok(session.clone().reopened(opened))
+    }
+
+    /// Sends the request, and what belongs to it. `learn` takes the capabilities in its answer, `failed` the error
+    /// that it was answered with.
+    async fn send(
+        self,
+        state: &Arc<SessionState>,
+        learn: fn(&mut Known, &str),
+        failed: impl FnOnce(&Error),
+    ) -> Result<SessionResumeResult, Error> {
+        let Self { client, method, config, observers, interests, continues } = self;
+        for observer in observers {
+            drop(Subscription::start(state.subscribe(), observer));
+        }
+        let config = client.caller().with_login(config);
+        let opened = client.caller().call_json::<()>(method, config).json().await;
+        let opened = opened.inspect_err(failed)?;
+        let [capabilities] = peek::pick(&opened, ["capabilities"]).unwrap_or_default();
+        learn(&mut lock(state.capabilities()), capabilities.unwrap_or("{}"));
+        // The answer to resume has every key of the answer to create.
+        let opened: SessionResumeResult =
+            wire::from_json(&opened).map_err(|error| Error::decode(method, error, Some(client.version())))?;
+        if let Some(other) = opened.session_id.as_ref().filter(|other| **other != *state.id()) {
+            return Err(Error::Invalid(format!("the CLI opened session {other}, not {}", state.id())));
+        }
+        begin(state, interests, continues).await?;
+        Ok(opened)
+    }
+}
+
+/// Does what a session that was opened still needs.
+async fn begin(
+    state: &Arc<SessionState>,
+    interests: Vec<&'static str>,
+    continues: bool,
+) -> Result<(), Error> {
+    for event in interests {
+        let request = RegisterEventInterestParams::new(event);
+        match SessionRpc(state.caller()).event_log().register_interest(&request).await {
+            // An old CLI sends what it has to everybody.
+            Err(error) if !error.is_method_not_found() => return Err(error),
+            _ => {}
+        }
+    }
+    if continues {
+        resume::answer(state).await;
+    }
+    Ok(())
+}
+
+/// Takes the session off the connection again, unless it came to be, and leaves it if the CLI may have opened
+/// it.
+struct Unopened<'a> {
+    client: &'a ClientInner,
+    state: &'a Arc<SessionState>,
+    is_open: bool,
+    /// Whether the CLI answered that it does not open it.
+    refused: bool,
+    /// Whether the CLI had it open before.
+    may_be_open: bool,
+}
+
+impl Drop for Unopened<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            return;
+        }
+        if !self.refused || self.may_be_open {
+            drop(say_goodbye(self.state));
+        }
+        self.client.connection().unregister(self.state);
+        self.state.end(None);
+    }
+}
+
+/// Lets others open a session again, however this one ended.
+struct Settle<'a>(&'a Session);
+
+impl Drop for Settle<'_> {
+    fn drop(&mut self) {
+        let state = self.0.state();
+        state.caller().connection().sessions().opened(state, self.0.downgrade());
+    }
+}

@@ -1,0 +1,88 @@
+//! Which session a shell process belongs to: its notifications name the process only.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use crate::rpc::connection::lock;
+use crate::wire::peek;
+
+/// The call that starts a process.
+pub(crate) const EXEC: &str = "session.shell.exec";
+
+/// How many notifications of unknown processes are kept while a process is being started.
+const EARLY: usize = 1024;
+
+/// How much text of these is kept, in bytes.
+const EARLY_BYTES: usize = 4 << 20;
+
+/// The shell processes of all sessions.
+#[derive(Default)]
+pub(crate) struct ShellRoutes(Mutex<Routes>);
+
+#[derive(Default)]
+struct Routes {
+    /// Session by process.
+    processes: HashMap<String, String>,
+    /// How many answers to `session.shell.exec` are still to come.
+    starting: usize,
+    /// What came before the answer that says whose it is.
+    early: Vec<Note>,
+}
+
+/// A `shell.output` or `shell.exit`.
+pub(crate) struct Note {
+    pub name: String,
+    process: String,
+    pub params: String,
+}
+
+impl ShellRoutes {
+    /// A process is being started.
+    pub fn starting(&self) {
+        lock(&self.0).starting += 1;
+    }
+
+    /// The start was answered, with this result if it worked. Gives what the process told before that.
+    pub fn started(&self, session: &str, result: Option<&str>) -> Vec<Note> {
+        let process = result.and_then(|result| peek::pick(result, ["processId"]).ok());
+        let process = process.and_then(|[id]| peek::string(id?)).unwrap_or_default();
+        let mut routes = lock(&self.0);
+        routes.starting = routes.starting.saturating_sub(1);
+        let early = std::mem::take(&mut routes.early);
+        let (ours, others) = early.into_iter().partition::<Vec<_>, _>(|note| note.process == process);
+        if routes.starting > 0 {
+            routes.early = others;
+        }
+        let over = ours.iter().any(|note| note.name == "shell.exit");
+        if !over && !process.is_empty() {
+            routes.processes.insert(process.into_owned(), session.to_owned());
+        }
+        ours
+    }
+
+    /// The session that a notification is for. While it may yet be told, the notification is kept.
+    pub fn route(&self, name: &str, params: &str) -> Option<String> {
+        let [process] = peek::pick(params, ["processId"]).ok()?;
+        let process = peek::string(process?)?;
+        let mut routes = lock(&self.0);
+        let session = match name {
+            "shell.exit" => routes.processes.remove(&*process),
+            _ => routes.processes.get(&*process).cloned(),
+        };
+        let size = |note: &Note| note.params.len();
+        if session.is_none()
+            && routes.starting > 0
+            && routes.early.len() < EARLY
+            && routes.early.iter().map(size).sum::<usize>() + params.len() <= EARLY_BYTES
+        {
+            let process = process.into_owned();
+            routes.early.push(Note { name: name.to_owned(), process, params: params.to_owned() });
+        }
+        session
+    }
+
+    /// Forgets the processes of a session.
+    pub fn forget(&self, session: &str) {
+        lock(&self.0).processes.retain(|_, owner| owner != session);
+    }
+}

@@ -1,0 +1,235 @@
+//! How a shell command's output and end are learnt, which depends on the CLI's version.
+
+use std::future::IntoFuture;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use serde_json::json;
+
+use crate::call::{Call, Caller};
+use crate::error::Error;
+use crate::events::Events;
+use crate::events::SessionEvent;
+use crate::events::notifications::Notifications;
+use crate::methods;
+use crate::session::shell::{Progress, ShellChunk};
+use crate::session::state::SessionState;
+use crate::session_rpc::SessionRpc;
+use crate::types::{
+    ShellCancelUserRequestedRequest, ShellExecRequest, ShellExecuteUserRequestedRequest, ShellKillRequest,
+    ShellOutputStream, UserRequestedShellCommandResult,
+};
+use crate::version::Feature;
+use crate::wire::peek;
+use crate::{random, wire};
+
+/// Where a running command tells of itself.
+pub(crate) enum Source {
+    Exec(Exec),
+    UserRequested(UserRequested),
+}
+
+/// By `session.shell.exec`, `shell.output` and `shell.exit`.
+pub(crate) struct Exec {
+    process: String,
+    output: Notifications<methods::notification::ShellOutput>,
+    exit: Notifications<methods::notification::ShellExit>,
+    exit_code: Option<i64>,
+}
+
+/// By `session.shell.executeUserRequested` and the session's events.
+pub(crate) struct UserRequested {
+    request: String,
+    call: Pin<Box<Call<UserRequestedShellCommandResult>>>,
+    result: Option<UserRequestedShellCommandResult>,
+    events: Events,
+    /// The call's name in events, once it is known.
+    tool_call: Option<String>,
+    /// How much is known of the output that is told from its start every time.
+    told: usize,
+    live: bool,
+}
+
+impl Source {
+    /// Starts the command.
+    pub async fn start(session: &Arc<SessionState>, command: &str) -> Result<Self, Error> {
+        let version = session.versions();
+        if version.has(Feature::ShellNotifications) || !version.has(Feature::UserRequestedShell) {
+            Exec::start(session, command).await.map(Self::Exec)
+        } else {
+            UserRequested::start(session, command).await.map(Self::UserRequested)
+        }
+    }
+
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Progress, Error>> {
+        match self {
+            Self::Exec(exec) => exec.poll(context),
+            Self::UserRequested(requested) => requested.poll(context),
+        }
+    }
+
+    /// Kills the command.
+    pub async fn kill(&self, rpc: SessionRpc<'_>) -> Result<(), Error> {
+        match self {
+            Self::Exec(exec) => rpc.shell().kill(&ShellKillRequest::new(&*exec.process)).await.map(drop),
+            Self::UserRequested(requested) => {
+                let request = ShellCancelUserRequestedRequest::new(&*requested.request);
+                rpc.shell().cancel_user_requested(&request).await.map(drop)
+            }
+        }
+    }
+
+    /// Kills the command without waiting for the answer.
+    pub fn kill_unanswered(&self, caller: &Caller) {
+        let (method, params) = match self {
+            Self::Exec(exec) => ("session.shell.kill", json!({ "processId": exec.process })),
+            Self::UserRequested(requested) => {
+                ("session.shell.cancelUserRequested", json!({ "requestId": requested.request }))
+            }
+        };
+        // It is flat, so it is refused only when the session is over, and the command with it.
+        drop(caller.notify(method, &params));
+    }
+}
+
+/// The key under which a notification names its process.
+const PROCESS: &str = "processId";
+
+impl Exec {
+    async fn start(session: &SessionState, command: &str) -> Result<Self, Error> {
+        /// The CLI's own limit is 30 s unless it is told another; this is the longest it can count.
+        const LONGEST: i64 = i32::MAX as i64;
+        let output = session.notices().subscribe::<methods::notification::ShellOutput>();
+        let exit = session.notices().subscribe::<methods::notification::ShellExit>();
+        let request = ShellExecRequest::new(command).timeout(LONGEST);
+        let started = SessionRpc(session.caller()).shell().exec(&request).await?;
+        Ok(Self { process: started.process_id, output, exit, exit_code: None })
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Progress, Error>> {
+        loop {
+            match self.output.poll(context) {
+                Poll::Ready(Ok(Ok(output))) if output.process_id == self.process => {
+                    let chunk = ShellChunk { stream: Some(output.stream), text: output.data };
+                    return Poll::Ready(Ok(Progress::Output(chunk)));
+                }
+                Poll::Ready(Ok(Err(malformed))) if malformed.has(PROCESS, &self.process) => {
+                    return Poll::Ready(Err(Error::decode(malformed.kind, malformed.error, None)));
+                }
+                Poll::Ready(Ok(_)) => continue,
+                Poll::Ready(Err(ended)) => return Poll::Ready(Err(ended.into())),
+                // The exit comes after all output, so nothing more can be waiting.
+                Poll::Pending if self.exit_code.is_some() => {
+                    return Poll::Ready(Ok(Progress::End(None, self.exit_code)));
+                }
+                Poll::Pending => {}
+            }
+            match self.exit.poll(context) {
+                Poll::Ready(Ok(Ok(exit))) if exit.process_id == self.process => {
+                    self.exit_code = Some(exit.exit_code);
+                }
+                Poll::Ready(Ok(Err(malformed))) if malformed.has(PROCESS, &self.process) => {
+                    return Poll::Ready(Err(Error::decode(malformed.kind, malformed.error, None)));
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(ended)) => return Poll::Ready(Err(ended.into())),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl UserRequested {
+    async fn start(session: &Arc<SessionState>, command: &str) -> Result<Self, Error> {
+        // The event that names the call does not say which request it is for, so one is started at a time.
+        let turn = session.shell_start().lock().await;
+        let events = session.subscribe_aside();
+        let request = random::uuid()?;
+        let params = ShellExecuteUserRequestedRequest::new(&*request, command);
+        let call = SessionRpc(session.caller()).shell().execute_user_requested(&params);
+        let live = session.versions().has(Feature::LiveShellOutput);
+        let call = Box::pin(call.into_future());
+        let mut run = Self { request, call, result: None, events, tool_call: None, told: 0, live };
+        std::future::poll_fn(|context| run.poll_name(command, context)).await?;
+        drop(turn);
+        Ok(run)
+    }
+
+    /// Waits for the event that names the call, or for its answer.
+    fn poll_name(&mut self, command: &str, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll_answer(context)?;
+        while self.tool_call.is_none() {
+            match self.events.poll_event(context) {
+                Poll::Ready(Ok(event)) => self.name(&event, command),
+                Poll::Ready(Err(ended)) => return Poll::Ready(Err(ended.into())),
+                Poll::Pending if self.result.is_some() => break,
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn name(&mut self, event: &SessionEvent, command: &str) {
+        if event.kind() != "tool.user_requested" {
+            return;
+        }
+        let [id, arguments] = peek::pick(event.raw_data(), ["toolCallId", "arguments"]).unwrap_or_default();
+        let [told] = peek::pick(arguments.unwrap_or("{}"), ["command"]).unwrap_or_default();
+        if told.and_then(peek::string).is_some_and(|told| told == command) {
+            self.tool_call = id.and_then(peek::string).map(|id| id.into_owned());
+        }
+    }
+
+    fn poll_answer(&mut self, context: &mut Context<'_>) -> Result<(), Error> {
+        if self.result.is_none()
+            && let Poll::Ready(result) = pin!(&mut self.call).poll(context)
+        {
+            self.result = Some(result?);
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Progress, Error>> {
+        // The answer comes after the events, so these are read first though it is looked at before them.
+        self.poll_answer(context)?;
+        loop {
+            match self.events.poll_event(context) {
+                Poll::Ready(Ok(event)) => {
+                    if let Some(chunk) = self.chunk(&event) {
+                        return Poll::Ready(Ok(Progress::Output(chunk)));
+                    }
+                }
+                Poll::Ready(Err(ended)) if self.result.is_none() => {
+                    return Poll::Ready(Err(ended.into()));
+                }
+                _ => break,
+            }
+        }
+        Poll::Ready(match self.result.take() {
+            Some(result) => Ok(Progress::End(Some(result.output), result.exit_code)),
+            None => return Poll::Pending,
+        })
+    }
+
+    /// The output that an event tells of, if it does.
+    fn chunk(&mut self, event: &SessionEvent) -> Option<ShellChunk> {
+        let kind = if self.live { "tool.shell_output" } else { "tool.execution_partial_result" };
+        if event.kind() != kind {
+            return None;
+        }
+        let [id, stream, text, so_far] =
+            peek::pick(event.raw_data(), ["toolCallId", "stream", "text", "partialOutput"]).ok()?;
+        if peek::string(id?).as_deref() != self.tool_call.as_deref() {
+            return None;
+        }
+        if self.live {
+            let stream = stream.and_then(|stream| wire::from_json::<ShellOutputStream>(stream).ok());
+            return Some(ShellChunk { stream, text: peek::string(text?)?.into_owned() });
+        }
+        let so_far = peek::string(so_far?)?;
+        let text = so_far.get(self.told..).filter(|text| !text.is_empty())?.to_owned();
+        self.told = so_far.len();
+        Some(ShellChunk { stream: None, text })
+    }
+}

@@ -1,0 +1,93 @@
+//! The prompts that this client sent to a session: a turn tells by them its own prompt from others.
+
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use crate::rpc::connection::lock;
+
+/// How many prompts are remembered. A turn needs those that wait in the CLI's queue with it, and is right
+/// about one that is forgotten as soon as the agent answers it.
+const REMEMBERED: usize = 64;
+
+/// The latest prompts of this client to one session.
+#[derive(Default)]
+pub(crate) struct Prompts {
+    latest: Mutex<VecDeque<Arc<Prompt>>>,
+    /// Whether this client has aborted since the last prompt.
+    aborted: AtomicBool,
+}
+
+/// One prompt that was sent.
+pub(crate) struct Prompt {
+    /// Whether this client aborted what came before it.
+    follows_abort: bool,
+    /// Of the text only what is needed to recognize it, since prompts may be large.
+    text: u64,
+    id: OnceLock<String>,
+}
+
+impl Prompts {
+    /// Remembers a prompt that is about to be sent.
+    pub fn add(&self, text: &str) -> Arc<Prompt> {
+        let follows_abort = self.aborted.swap(false, Ordering::AcqRel);
+        let prompt = Arc::new(Prompt { follows_abort, text: hash(text), id: OnceLock::new() });
+        let mut prompts = lock(&self.latest);
+        if prompts.len() == REMEMBERED {
+            prompts.pop_front();
+        }
+        prompts.push_back(Arc::clone(&prompt));
+        prompt
+    }
+
+    /// Notes that the agent is told to stop.
+    pub fn abort(&self) {
+        self.aborted.store(true, Ordering::Release);
+    }
+
+    /// Whether a prompt with this id was sent, or one of this text whose id is not known yet.
+    pub fn has(&self, id: &str, text: Option<&str>) -> bool {
+        let text = text.map(hash);
+        let is_it = |prompt: &Prompt| match prompt.id() {
+            "" => Some(prompt.text) == text,
+            known => known == id,
+        };
+        lock(&self.latest).iter().any(|prompt| is_it(prompt))
+    }
+
+    /// Whether a prompt with this text was sent.
+    pub fn has_text(&self, text: &str) -> bool {
+        let text = hash(text);
+        lock(&self.latest).iter().any(|prompt| prompt.text == text)
+    }
+}
+
+impl Prompt {
+    /// The id that the CLI gave it; empty before its response.
+    pub fn id(&self) -> &str {
+        self.id.get().map_or("", String::as_str)
+    }
+
+    /// Notes the id that the CLI gave it.
+    pub fn set_id(&self, id: String) {
+        // A prompt has one response.
+        drop(self.id.set(id));
+    }
+
+    /// Whether this client aborted what came before it, so that the end of the abort may come late.
+    pub fn follows_abort(&self) -> bool {
+        self.follows_abort
+    }
+
+    /// Whether this is its text.
+    pub fn has_text(&self, text: &str) -> bool {
+        self.text == hash(text)
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,382 @@
+//! Decides from the events of a session which of them are a turn's, and how the turn ends: the rules of
+//! [`turns`](crate::turns).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::error::turn::Circumstances;
+use crate::events::SessionEvent;
+use crate::events::answer::Answer;
+use crate::session::turn::prompts::{Prompt, Prompts};
+use crate::types::{AssistantMessageData, ErrorData, IdleData};
+use crate::version::{CliVersion, Feature};
+use crate::wire::peek;
+use crate::wire::{self, DecodeError};
+
+/// What an event is to a turn.
+pub(crate) enum Seen {
+    /// It belongs to something else.
+    Other,
+    /// It belongs to the turn.
+    Ours,
+    /// A later event decides whether it belongs to the turn.
+    Unclear,
+    /// The last event of the turn.
+    Last(Result<Answer, Error>),
+    /// The first event after the turn, which had no last one.
+    After(Result<Answer, Error>),
+}
+
+/// Follows one prompt through the events of its session.
+pub(crate) struct Tracker {
+    prompt: Arc<Prompt>,
+    /// All prompts of this client, to know those of others.
+    prompts: Arc<Prompts>,
+    /// Whether the CLI gives events the ids of prompts.
+    ids_match: bool,
+    /// Whether an abort drops a prompt that has not been taken up.
+    abort_drops_prompts: bool,
+    phase: Phase,
+    /// Whether the agent is within one of its steps.
+    in_step: bool,
+    /// Whether a hook did not let the agent stop: the next prompt is the hook's.
+    blocked: bool,
+    /// What the CLI calls the work that the last prompt of the turn began or joined.
+    interaction: Option<String>,
+    message: Option<(SessionEvent, AssistantMessageData)>,
+    error: Option<ErrorData>,
+    circumstances: Circumstances,
+}
+
+/// How far the prompt has come.
+enum Phase {
+    /// It was sent and has not been taken up.
+    Waiting(Queue),
+    /// The agent works on it.
+    Running {
+        /// Whether the agent was told to stop just before it took the prompt up. Its next message shows that this
+        /// was meant for something else.
+        stopped: bool,
+    },
+    /// A prompt was taken up that may be another's, of whom this is the id, or one that goes on with the turn.
+    Doubtful(String),
+    /// The agent was told to stop.
+    Aborted,
+}
+
+/// What has happened since the prompt was sent, up to the last idle.
+#[derive(Default)]
+struct Queue {
+    /// Whether the agent has worked on an earlier prompt.
+    busy: bool,
+    /// Whether the agent was told to stop.
+    aborted: bool,
+    /// How many times the CLI's queue has changed.
+    changes: u32,
+}
+
+impl Queue {
+    /// Whether the prompt is gone when the agent rests now. The end of an earlier prompt may come late, with at
+    /// most one change of the queue.
+    fn is_dropped(&self, idle_of_abort: bool, abort_drops_prompts: bool) -> bool {
+        match self.aborted {
+            true => abort_drops_prompts,
+            false => self.changes > 1 && !idle_of_abort,
+        }
+    }
+}
+
+/// A prompt as its event has it.
+struct NewPrompt<'e> {
+    id: Option<Cow<'e, str>>,
+    interaction: Option<Cow<'e, str>>,
+    text: Option<Cow<'e, str>>,
+    /// Whether the CLI made it to go on with what it does.
+    by_cli: bool,
+}
+
+impl<'e> NewPrompt<'e> {
+    fn read(event: &'e SessionEvent) -> Self {
+        let keys = ["messageId", "interactionId", "content", "source", "isAutopilotContinuation"];
+        let picked = peek::pick(event.raw_data(), keys).unwrap_or_else(|error| {
+            tracing::warn!(%error, "a prompt's event that cannot be read");
+            [None; 5]
+        });
+        let autopilot = picked[4] == Some("true");
+        let [id, interaction, text, source, _] = picked.map(|raw| raw.and_then(peek::string));
+        let by_cli = autopilot || source.is_some_and(|source| source.starts_with("skill-"));
+        Self { id, interaction, text, by_cli }
+    }
+}
+
+impl Tracker {
+    pub fn new(prompt: Arc<Prompt>, prompts: Arc<Prompts>, version: &CliVersion) -> Self {
+        Self {
+            prompt,
+            prompts,
+            ids_match: version.has(Feature::MessageIds),
+            abort_drops_prompts: version.has(Feature::AbortDropsPrompts),
+            phase: Phase::Waiting(Queue::default()),
+            in_step: false,
+            blocked: false,
+            interaction: None,
+            message: None,
+            error: None,
+            circumstances: Circumstances::default(),
+        }
+    }
+
+    pub fn message_id(&self) -> &str {
+        self.prompt.id()
+    }
+
+    /// The turn's answer as far as it has come.
+    pub fn answer(&mut self, aborted: bool) -> Answer {
+        Answer { message_id: self.message_id().to_owned(), message: self.message.take(), aborted }
+    }
+
+    /// Takes the next event of the session. Most are of no interest here and are not decoded.
+    pub fn see(&mut self, event: &SessionEvent) -> Seen {
+        let kind = event.kind();
+        if kind == "session.shutdown" {
+            return Seen::Last(Err(Error::SessionEnded));
+        }
+        // A sub-agent's events travel under the same session.
+        if event.agent_id().is_some() {
+            return self.belongs();
+        }
+        if let Phase::Waiting(queue) = &mut self.phase {
+            queue.busy |= kind.starts_with("assistant.");
+        }
+        match kind {
+            "user.message" => return self.user_message(event),
+            "assistant.message" => return self.assistant_message(event),
+            "session.error" => return self.session_error(event),
+            "session.idle" => return self.idle(event),
+            "abort" => return self.abort(),
+            "hook.end" => return self.hook_ended(event),
+            "assistant.turn_start" => self.in_step = true,
+            "assistant.turn_end" => self.in_step = false,
+            "pending_messages.modified" => self.queue_changed(),
+            "model.call_failure" if self.runs() => self.circumstances.model_call_failed(event),
+            "auto_mode_switch.requested" if self.runs() => self.circumstances.switch_offered(event),
+            _ => {}
+        }
+        self.belongs()
+    }
+
+    /// Where an event belongs that changes nothing.
+    fn belongs(&self) -> Seen {
+        match self.phase {
+            Phase::Waiting(_) => Seen::Other,
+            Phase::Doubtful(_) => Seen::Unclear,
+            Phase::Running { .. } | Phase::Aborted => Seen::Ours,
+        }
+    }
+
+    fn runs(&self) -> bool {
+        matches!(self.phase, Phase::Running { .. })
+    }
+
+    /// What the turn comes to.
+    fn outcome(&mut self, aborted: bool) -> Result<Answer, Error> {
+        let answer = self.answer(aborted);
+        match self.error.take() {
+            Some(error) => Err(Error::Turn(Box::new(self.circumstances.of(error, answer)))),
+            None => Ok(answer),
+        }
+    }
+
+    fn after(&mut self) -> Seen {
+        let aborted = match self.phase {
+            Phase::Waiting(_) | Phase::Aborted => true,
+            Phase::Running { stopped } => stopped,
+            Phase::Doubtful(_) => false,
+        };
+        Seen::After(self.outcome(aborted))
+    }
+
+    /// The agent takes up a prompt, or the CLI makes one of its own.
+    fn user_message(&mut self, event: &SessionEvent) -> Seen {
+        let new = NewPrompt::read(event);
+        let known = new.id.as_deref().is_some_and(|id| self.prompts.has(id, new.text.as_deref()));
+        // Before prompts had ids, one that joins the work that goes on got a name of its own for it.
+        let same_work =
+            new.interaction.is_some() && new.interaction.as_deref() == self.interaction.as_deref();
+        let joins = same_work || self.in_step && !self.ids_match;
+        let by_cli = new.by_cli || !joins && !known && std::mem::take(&mut self.blocked);
+        match &self.phase {
+            Phase::Waiting(queue) => {
+                let stopped = queue.aborted && self.abort_drops_prompts;
+                match self.is_own(&new, by_cli) {
+                    true => self.begin(&new, stopped),
+                    // What came before the abort is not in the queue any more.
+                    false if stopped && !by_cli => self.after(),
+                    false => Seen::Other,
+                }
+            }
+            Phase::Aborted => self.after(),
+            _ if joins => self.belongs(),
+            Phase::Doubtful(_) if by_cli => Seen::Unclear,
+            Phase::Running { stopped } if by_cli => self.begin(&new, *stopped),
+            Phase::Running { stopped: true } => self.after(),
+            Phase::Running { .. } | Phase::Doubtful(_) => match new.id {
+                Some(id) if self.ids_match && !known => {
+                    self.phase = Phase::Doubtful(id.into_owned());
+                    Seen::Unclear
+                }
+                _ => self.after(),
+            },
+        }
+    }
+
+    /// Whether this is the prompt that is waited for. Before prompts had ids it is the first of its text, or the
+    /// first that nothing else explains, since hooks could change the text.
+    fn is_own(&self, new: &NewPrompt, by_cli: bool) -> bool {
+        let id = new.id.as_deref();
+        if self.ids_match || id == Some(self.message_id()) {
+            return id == Some(self.message_id());
+        }
+        let text = new.text.as_deref();
+        let is_others = id.is_some_and(|id| self.prompts.has(id, text))
+            || text.is_some_and(|text| self.prompts.has_text(text));
+        text.is_some_and(|text| self.prompt.has_text(text)) || !is_others && !by_cli
+    }
+
+    /// The turn begins or goes on with this prompt.
+    fn begin(&mut self, new: &NewPrompt, stopped: bool) -> Seen {
+        if matches!(self.phase, Phase::Waiting(_)) {
+            self.error = None;
+        }
+        self.interaction = new.interaction.as_deref().map(str::to_owned);
+        self.phase = Phase::Running { stopped };
+        Seen::Ours
+    }
+
+    /// Decides a doubt by the prompt that an event says it comes of. Gives whether the event is the turn's.
+    fn settle(&mut self, event: &SessionEvent) -> bool {
+        if let Phase::Doubtful(other) = &self.phase {
+            let [of] = peek::pick(event.raw_data(), ["originatingMessageId"]).unwrap_or_default();
+            if of.and_then(peek::string).as_deref() == Some(other) {
+                return false;
+            }
+            self.phase = Phase::Running { stopped: false };
+        }
+        true
+    }
+
+    fn assistant_message(&mut self, event: &SessionEvent) -> Seen {
+        if !self.settle(event) {
+            return self.after();
+        }
+        if self.runs() {
+            match event.decode::<AssistantMessageData>() {
+                Ok(message) => self.answered(event, message),
+                Err(error) => tracing::warn!(%error, "a message of the turn that cannot be read"),
+            }
+        }
+        self.belongs()
+    }
+
+    fn answered(&mut self, event: &SessionEvent, message: AssistantMessageData) {
+        // CLIs before sub-agents had ids mark their messages in this way.
+        #[allow(deprecated)]
+        let from_sub_agent = message.parent_tool_call_id.is_some();
+        if from_sub_agent {
+            return;
+        }
+        // An error that names another prompt was not this turn's if the agent goes on.
+        if self.error.as_ref().is_some_and(|error| self.is_others(error)) {
+            self.error = None;
+        }
+        self.message = Some((event.clone(), message));
+        self.phase = Phase::Running { stopped: false };
+    }
+
+    fn is_others(&self, error: &ErrorData) -> bool {
+        let of = error.originating_message_id.as_deref();
+        self.ids_match && of.is_some_and(|of| of != self.message_id())
+    }
+
+    fn session_error(&mut self, event: &SessionEvent) -> Seen {
+        let Ok(error) = event.decode::<ErrorData>().or_else(unreadable_error) else { return self.belongs() };
+        // Lines of the session's log come as errors too.
+        if error.error_type == "notification" {
+            return self.belongs();
+        }
+        if let Phase::Waiting(queue) = &self.phase {
+            let named = self.ids_match && error.originating_message_id.is_some();
+            let ours = if named { !self.is_others(&error) } else { !queue.busy };
+            if !ours {
+                return Seen::Other;
+            }
+        } else if !self.settle(event) {
+            return self.after();
+        }
+        if !matches!(self.phase, Phase::Aborted) {
+            self.error = Some(error);
+        }
+        Seen::Ours
+    }
+
+    fn abort(&mut self) -> Seen {
+        self.in_step = false;
+        match &mut self.phase {
+            Phase::Waiting(queue) => queue.aborted = true,
+            // It is the other prompt's work that was stopped.
+            Phase::Doubtful(_) => return self.after(),
+            phase => *phase = Phase::Aborted,
+        }
+        self.belongs()
+    }
+
+    fn queue_changed(&mut self) {
+        if let Phase::Waiting(queue) = &mut self.phase {
+            queue.changes = queue.changes.saturating_add(1);
+        }
+    }
+
+    /// A hook may keep the agent from stopping: its reason then comes as a prompt, before those that wait. After
+    /// an abort the CLI works on that or stays as it is, but says no more that it was stopped.
+    fn hook_ended(&mut self, event: &SessionEvent) -> Seen {
+        let [hook, output] = peek::pick(event.raw_data(), ["hookType", "output"]).unwrap_or_default();
+        if hook != Some(r#""agentStop""#) {
+            return self.belongs();
+        }
+        let picked = output.and_then(|output| peek::pick(output, ["decision"]).ok());
+        self.blocked = picked.is_some_and(|[decision]| decision == Some(r#""block""#));
+        if self.blocked && matches!(self.phase, Phase::Aborted) {
+            return Seen::Last(self.outcome(true));
+        }
+        self.belongs()
+    }
+
+    /// The agent rests. Before the prompt was taken up that is the end of something earlier, unless an error,
+    /// such as a missing login, kept the prompt from being taken up, or the CLI has dropped it.
+    fn idle(&mut self, event: &SessionEvent) -> Seen {
+        self.in_step = false;
+        // An idle that cannot be read is an idle still.
+        let of_abort = event.decode::<IdleData>().is_ok_and(|idle| idle.aborted == Some(true));
+        let aborted = match &mut self.phase {
+            Phase::Waiting(_) if self.error.is_some() => false,
+            Phase::Waiting(queue) if queue.is_dropped(of_abort, self.abort_drops_prompts) => true,
+            Phase::Waiting(queue) => {
+                *queue = Queue::default();
+                return Seen::Other;
+            }
+            Phase::Doubtful(_) => return self.after(),
+            // The end of the abort before it may come after the prompt was taken up.
+            Phase::Running { .. } if of_abort && self.prompt.follows_abort() => return Seen::Other,
+            Phase::Running { stopped } => of_abort || *stopped,
+            Phase::Aborted => true,
+        };
+        Seen::Last(self.outcome(aborted))
+    }
+}
+
+/// What stands for an error that cannot be read: the turn has failed, whatever the reason.
+pub(crate) fn unreadable_error(error: DecodeError) -> Result<ErrorData, DecodeError> {
+    tracing::warn!(%error, "a session error that cannot be read");
+    wire::from_json(r#"{"errorType":"unreadable","message":"the CLI reported an error that cannot be read"}"#)
+}
