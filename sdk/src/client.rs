@@ -352,7 +352,6 @@ async fn outlived(connection: Arc<Connection>, process: Watcher) {
     /// For what it wrote last to be read.
     const REST: Duration = Duration::from_millis(500);
     process.exited().await;
-    connection.gate().lift();
     if tokio::time::timeout(REST, connection.closed()).await.is_err() {
         tracing::debug!("something still holds the output of the Copilot CLI");
         connection.close(process.diagnose(Closed::new("the CLI ended")).await);

@@ -3,7 +3,6 @@
 pub(crate) mod answer;
 pub(crate) mod dedup;
 pub(crate) mod event;
-pub(crate) mod gate;
 pub(crate) mod notifications;
 pub(crate) mod queue;
 pub(crate) mod stream;

@@ -7,7 +7,6 @@ mod events;
 mod ids;
 mod observers;
 mod outside;
-mod pause;
 mod pending;
 mod takeover;
 mod tools;

@@ -9,7 +9,7 @@ use crate::wire::peek;
 
 /// The treatment of events that wait for an observer that does not keep up.
 ///
-/// None of these but `Pause` holds up the session, other observers, or the handlers of requests: those never
+/// None of these holds up the session, other observers, or the handlers of requests: those never
 /// depend on an observer. Where events were left out, the observer gets an event that stands for them, and
 /// [`SessionEvent::missed`] gives their number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +27,6 @@ pub enum Delivery {
     DropOldest(usize),
     /// Above this many, the observation ends, once what waits has been read.
     Close(usize),
-    /// From this many on, the client reads no more from the CLI until the observer has taken some, so that a
-    /// CLI that tells too much is slowed by its pipe and not by this program's memory. That holds up all
-    /// sessions of the client, but no call: while one waits for its answer, the client reads on. So an
-    /// observer may make calls; it must not wait for what only an event tells, such as the end of a turn.
-    Pause(usize),
 }
 
 impl Default for Delivery {
@@ -182,11 +177,6 @@ impl<T: Deliver> Backlog<T> {
 
     pub fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    /// Whether no more is to be read until some is taken.
-    pub fn pauses(&self) -> bool {
-        matches!(self.delivery, Delivery::Pause(limit) if self.entries.len() >= limit.max(1))
     }
 
     /// Whether the observation has ended since too much waited.

@@ -8,7 +8,6 @@ use tokio::runtime::Handle;
 
 use crate::error::Closed;
 use crate::events::SessionEvent;
-use crate::events::gate::{Gate, Hold};
 use crate::events::queue::{Backlog, Deliver, Delivery};
 use crate::rpc::connection::lock;
 use crate::runtime::aside::caught;
@@ -31,8 +30,6 @@ const BACKLOG_BYTES: usize = 4 << 20;
 /// All observers of one thing.
 pub(crate) struct Observers<T> {
     state: Mutex<State<T>>,
-    /// What holds up the reader, for those that want it.
-    gate: Option<Arc<Gate>>,
     /// What closures are called on.
     runtime: Handle,
 }
@@ -52,35 +49,20 @@ struct Waiting<T> {
     events: Backlog<T>,
     ended: Option<Ended>,
     waker: Option<Waker>,
-    gate: Option<Arc<Gate>>,
-    hold: Option<Hold>,
-}
-
-impl<T: Deliver> Waiting<T> {
-    /// Holds up the reader, or gives what held it up till now, as the observer chose.
-    fn pause(&mut self) -> Option<Hold> {
-        if !self.events.pauses() || self.ended.is_some() {
-            return self.hold.take();
-        }
-        if self.hold.is_none() {
-            self.hold = self.gate.as_ref().map(Gate::hold);
-        }
-        None
-    }
 }
 
 impl<T: Deliver> Observers<T> {
     /// Observers that see only what comes after them.
     pub fn new(runtime: Handle) -> Arc<Self> {
         let state = State { queues: Arc::default(), backlog: None, ended: None };
-        Arc::new(Self { state: Mutex::new(state), gate: None, runtime })
+        Arc::new(Self { state: Mutex::new(state), runtime })
     }
 
     /// Observers of which the first also sees what came before it.
-    pub fn with_backlog(gate: Arc<Gate>, runtime: Handle) -> Arc<Self> {
+    pub fn with_backlog(runtime: Handle) -> Arc<Self> {
         let backlog = Some(Backlog::new(Delivery::default()));
         let state = State { queues: Arc::default(), backlog, ended: None };
-        Arc::new(Self { state: Mutex::new(state), gate: Some(gate), runtime })
+        Arc::new(Self { state: Mutex::new(state), runtime })
     }
 
     /// Hands an event to every observer.
@@ -131,9 +113,9 @@ impl<T: Deliver> Observers<T> {
     }
 
     fn watch(self: &Arc<Self>, state: &mut State<T>, events: Backlog<T>) -> Events<T> {
-        let (gate, ended) = (self.gate.clone(), state.ended.clone());
+        let ended = state.ended.clone();
         let is_over = ended.is_some();
-        let queue = Arc::new(Queue(Mutex::new(Waiting { events, ended, waker: None, gate, hold: None })));
+        let queue = Arc::new(Queue(Mutex::new(Waiting { events, ended, waker: None })));
         if !is_over {
             state.queues = state.queues.iter().chain([&queue]).cloned().collect();
         }
@@ -155,12 +137,11 @@ impl<T: Deliver> Queue<T> {
     }
 }
 
-/// Wakes who waits for events, and lets go of the reader, both without the lock: either may run any code, such
-/// as the end of the very task that owns the queue.
+/// Wakes who waits for events, without the lock: a waker may run any code, such as the end of the very task that
+/// owns the queue.
 fn wake<T: Deliver>(mut waiting: MutexGuard<'_, Waiting<T>>) {
-    let (waker, hold) = (waiting.waker.take(), waiting.pause());
+    let waker = waiting.waker.take();
     drop(waiting);
-    drop(hold);
     if let Some(waker) = waker {
         waker.wake();
     }
@@ -180,11 +161,7 @@ pub struct Events<T = SessionEvent> {
 impl Events {
     /// Says what becomes of events that wait: by default, as [`Delivery::default`] says.
     pub fn delivery(self, delivery: Delivery) -> Self {
-        let mut waiting = lock(&self.queue.0);
-        waiting.events.set_delivery(delivery);
-        let hold = waiting.pause();
-        drop(waiting);
-        drop(hold);
+        lock(&self.queue.0).events.set_delivery(delivery);
         self
     }
 
@@ -214,9 +191,6 @@ impl<T: Deliver> Events<T> {
         loop {
             let mut waiting = lock(&self.queue.0);
             if let Some(event) = waiting.events.pop() {
-                let hold = waiting.pause();
-                drop(waiting);
-                drop(hold);
                 return Poll::Ready(Ok(event));
             }
             if waiting.events.is_overrun() {

@@ -14,7 +14,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::call;
 use crate::error::{Closed, Error, RpcError};
-use crate::events::gate::Gate;
 use crate::events::notifications::Notices;
 use crate::events::stream::Ended;
 use crate::handlers::handler::{ClientContext, Handler};
@@ -61,7 +60,6 @@ pub(crate) struct Connection {
     notices: Notices,
     shells: ShellRoutes,
     wire_log: Option<Log>,
-    gate: Arc<Gate>,
     /// Whether we have ended our side of the stream.
     left: AtomicBool,
     /// The CLI, where it is a child of ours.
@@ -161,7 +159,6 @@ impl Connection {
             notices: notices.unwrap_or_else(|| Notices::new(runtime.clone())),
             shells: ShellRoutes::default(),
             wire_log: wire_log.map(WireLog::open),
-            gate: Arc::default(),
             left: AtomicBool::new(false),
             process,
             text,
@@ -207,7 +204,6 @@ impl Connection {
             Some(&id.to_string()),
             &format!(r#""method":{},"params":{params}"#, quote(method)),
         ));
-        self.gate.stir();
         Ok((id, receiver))
     }
 
@@ -287,17 +283,6 @@ impl Connection {
         error
     }
 
-    /// What observers hold up the reader with.
-    pub fn gate(&self) -> &Arc<Gate> {
-        &self.gate
-    }
-
-    /// Whether somebody waits for what only the reader can bring.
-    fn is_urgent(&self) -> bool {
-        let calls = lock(&self.calls);
-        !calls.pending.is_empty() || calls.closed.is_some()
-    }
-
     /// Who watches which notification, whatever the session.
     pub fn notices(&self) -> &Notices {
         &self.notices
@@ -324,7 +309,6 @@ impl Connection {
     /// Ends our side of the stream once all that was sent is written.
     pub fn end(&self) {
         self.left.store(true, Ordering::Relaxed);
-        self.gate.lift();
         drop(self.outgoing.send(Outgoing::End));
     }
 

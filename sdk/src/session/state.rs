@@ -75,7 +75,7 @@ impl SessionState {
     ) -> Arc<Self> {
         let life = Arc::new(Life::new(id));
         let runtime = connection.runtime().clone();
-        let observers = Observers::with_backlog(Arc::clone(connection.gate()), runtime.clone());
+        let observers = Observers::with_backlog(runtime.clone());
         Arc::new(Self {
             caller: Caller::new(connection, Some(Arc::clone(&life))),
             life,

@@ -62,14 +62,8 @@ pub async fn run(events: u64) -> Outcome<Report> {
     Ok(report)
 }
 
-fn policies() -> [Delivery; 5] {
-    [
-        Delivery::Unbounded,
-        Delivery::Merge(LIMIT),
-        Delivery::DropOldest(LIMIT),
-        Delivery::Close(LIMIT),
-        Delivery::Pause(LIMIT),
-    ]
+fn policies() -> [Delivery; 4] {
+    [Delivery::Unbounded, Delivery::Merge(LIMIT), Delivery::DropOldest(LIMIT), Delivery::Close(LIMIT)]
 }
 
 /// What observers saw that came one after the other.
@@ -117,7 +111,7 @@ async fn come_and_go(session: Session, policy: Delivery, place: usize, over: Arc
         let in_order = !matches!(policy, Delivery::Merge(_));
         visits.disordered += u64::from(disordered && in_order);
         // Those that merge or drop leave events out by their policy.
-        let shows_all = matches!(policy, Delivery::Unbounded | Delivery::Close(_) | Delivery::Pause(_));
+        let shows_all = matches!(policy, Delivery::Unbounded | Delivery::Close(_));
         visits.gaps += u64::from(gaps && shows_all);
     }
     visits

@@ -49,7 +49,6 @@ impl Drop for CloseOnDrop {
 pub(super) async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, open: CloseOnDrop) {
     let connection = &open.connection;
     let reason = loop {
-        connection.gate.pass(|| connection.is_urgent()).await;
         match frames.next().await {
             Ok(Some(Frame::Message(body))) => {
                 if let Some(log) = &connection.wire_log {
