@@ -15,9 +15,10 @@ use crate::call::life::Life;
 use crate::error::unsupported::Unsupported;
 use crate::error::{Closed, Error, RpcError};
 use crate::process::{Watcher, stderr_tail, stdout_text};
-use crate::rpc::connection::{Connection, NoResult, Reply, quote};
+use crate::rpc::connection::{Connection, NoResult, Reply};
 use crate::runtime::timer::{self, TimeUp};
 use crate::wire::peek;
+use crate::wire::quote;
 use crate::wire::{self, Wire, Writer};
 
 /// How long the CLI is given to answer what takes nobody but itself, or a service that it asks.

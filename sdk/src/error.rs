@@ -16,6 +16,8 @@ use crate::error::unsupported::Unsupported;
 use crate::events::stream::Ended;
 use crate::printable::printable_lines;
 use crate::process::{NotFound, SpawnError};
+use crate::rpc::error::{write_stderr, write_stdout};
+pub use crate::rpc::{Closed, RpcError};
 use crate::session::turn::limits::TurnTimeout;
 use crate::version::CliVersion;
 use crate::wire::{DecodeError, redact};
@@ -202,127 +204,11 @@ impl Error {
     }
 }
 
-/// The error of a JSON-RPC response. `Debug` and `Display` show no secrets.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RpcError {
-    /// The JSON-RPC error code, such as -32601 for an unknown method.
-    pub code: i64,
-    /// The message.
-    pub message: String,
-    /// More, as JSON text, when the CLI sent it.
-    pub data: Option<String>,
-}
-
-impl fmt::Debug for RpcError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RpcError")
-            .field("code", &self.code)
-            .field("message", &redact::text(&self.message))
-            .field("data", &self.data.as_deref().map(redact::json))
-            .finish()
-    }
-}
-
-impl fmt::Display for RpcError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (code {})", printable_lines(&redact::text(&self.message)), self.code)?;
-        // The CLI says these in one word. Other peers may use the numbers for something else.
-        let is_token = self.message.starts_with("AUTHENTICATION_");
-        f.write_str(match self.code {
-            Self::AUTHENTICATION_REQUIRED if is_token => ": the server wants a connection token first",
-            Self::AUTHENTICATION_FAILED if is_token => ": the connection token is wrong or missing",
-            Self::AUTHENTICATION_NOT_CONFIGURED if is_token => ": the server has no connection token",
-            _ => "",
-        })
-    }
-}
-
-impl std::error::Error for RpcError {}
-
-impl RpcError {
-    /// The message is no JSON.
-    pub const PARSE_ERROR: i64 = -32700;
-    /// The message is no request that can be taken.
-    pub const INVALID_REQUEST: i64 = -32600;
-    /// The peer does not know the method.
-    pub const METHOD_NOT_FOUND: i64 = -32601;
-    /// The params do not have the shape the method asks for.
-    pub const INVALID_PARAMS: i64 = -32602;
-    /// The method failed.
-    pub const INTERNAL_ERROR: i64 = -32603;
-    /// The request was given up by whoever made it, by `$/cancelRequest`.
-    pub const REQUEST_CANCELLED: i64 = -32800;
-    /// The TCP server wants its connection token before anything else.
-    pub const AUTHENTICATION_REQUIRED: i64 = -32001;
-    /// The connection token is wrong, or missing.
-    pub const AUTHENTICATION_FAILED: i64 = -32002;
-    /// A connection token was sent to a server that has none.
-    pub const AUTHENTICATION_NOT_CONFIGURED: i64 = -32003;
-
-    /// An error to answer a request with.
-    pub fn new(code: i64, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), data: None }
-    }
-}
-
-/// The reason for which the connection is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Closed {
-    /// In a few words.
-    pub reason: String,
-    /// The exit code of the CLI, when it ran as our child and ended by itself.
-    pub exit_code: Option<i32>,
-    /// The signal that ended the CLI.
-    pub signal: Option<i32>,
-    /// The last 2 KiB of what came on the stream and is no message, such as what a program prints that is no
-    /// CLI. Of a CLI that serves on TCP, what it printed instead of its port.
-    pub stdout: String,
-    /// The end of what the CLI wrote to its standard error.
-    pub stderr: String,
-}
-
-impl Closed {
-    pub(crate) fn new(reason: impl Into<String>) -> Self {
-        let (stdout, stderr) = (String::new(), String::new());
-        Self { reason: reason.into(), exit_code: None, signal: None, stdout, stderr }
-    }
-}
-
-impl fmt::Display for Closed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&printable_lines(&self.reason))?;
-        if let Some(code) = self.exit_code {
-            write!(f, ", exit code {code}")?;
-        }
-        if let Some(signal) = self.signal {
-            write!(f, ", signal {signal}")?;
-        }
-        write_stdout(f, &self.stdout)?;
-        write_stderr(f, &self.stderr)
-    }
-}
-
-impl std::error::Error for Closed {}
-
-/// Adds the end of the CLI's stderr to an error, when there is any.
-pub(crate) fn write_stderr(f: &mut fmt::Formatter<'_>, stderr: &str) -> fmt::Result {
-    match stderr.trim() {
-        "" => Ok(()),
-        stderr => write!(f, "; stderr ends with: {}", printable_lines(stderr)),
-    }
-}
-
-/// Adds what came on the stream and is no message to an error, when there is any.
-fn write_stdout(f: &mut fmt::Formatter<'_>, stdout: &str) -> fmt::Result {
-    match stdout.trim() {
-        "" => Ok(()),
-        stdout => write!(f, "; text on stdout: {}", printable_lines(stdout)),
-    }
-}
-
 impl Error {
+    pub(crate) fn no_random(error: std::io::Error) -> Self {
+        Self::NoRandom(Arc::new(error))
+    }
+
     /// The JSON-RPC code, when the CLI answered with an error.
     pub fn code(&self) -> Option<i64> {
         self.answer().map(|error| error.code)

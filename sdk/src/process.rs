@@ -28,7 +28,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::error::Closed;
+use crate::rpc::Closed;
 use crate::rpc::frame;
 use crate::tail::Tail;
 pub use find::NotFound;

@@ -4,12 +4,9 @@
 //! that were one before a fork make different ones.
 
 use std::io;
-use std::sync::Arc;
-
-use crate::error::Error;
 
 /// A UUID (version 4).
-pub(crate) fn uuid() -> Result<String, Error> {
+pub(crate) fn uuid() -> io::Result<String> {
     /// The bits that say which version and which variant of UUID it is.
     const FIXED: u128 = (0xf << 76) | (0b11 << 62);
     let bits = (random()? & !FIXED) | (4 << 76) | (0b10 << 62);
@@ -19,14 +16,14 @@ pub(crate) fn uuid() -> Result<String, Error> {
 }
 
 /// A secret of 128 random bits, in hexadecimal.
-pub(crate) fn secret() -> Result<String, Error> {
+pub(crate) fn secret() -> io::Result<String> {
     Ok(format!("{:032x}", random()?))
 }
 
 /// 128 bits from the system's generator.
-fn random() -> Result<u128, Error> {
+fn random() -> io::Result<u128> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::NoRandom(Arc::new(io::Error::other(error))))?;
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(u128::from_be_bytes(bytes))
 }
 

@@ -1,11 +1,13 @@
 //! JSON-RPC 2.0 over a byte stream.
 
 pub(crate) mod connection;
+pub(crate) mod error;
 pub(crate) mod frame;
 pub(crate) mod in_flight;
 mod method;
 pub(crate) mod wire_log;
 
+pub use error::{Closed, RpcError};
 #[cfg(feature = "testing")]
 pub use method::ServerMethod;
 pub use method::{ClientMethod, Notification};

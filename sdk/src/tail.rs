@@ -1,8 +1,9 @@
 //! The end of a text that a program printed, kept for errors.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use crate::runtime::lock;
 use crate::wire::redact;
 
 /// The last bytes of a text, shared between who reads it and those who ask.
@@ -27,20 +28,15 @@ impl Tail {
         Self(Arc::new(Mutex::new(Ring { limit, bytes: VecDeque::new(), unsettled: 0, cut: false })))
     }
 
-    /// Locks the bytes; they are whole even if a holder of the lock panicked.
-    fn lock(&self) -> MutexGuard<'_, Ring> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Appends bytes, in place of those that were not settled, and drops the oldest ones beyond the limit.
     pub fn push(&self, bytes: &[u8]) {
         self.push_unsettled(bytes);
-        self.lock().unsettled = 0;
+        lock(&self.0).unsettled = 0;
     }
 
     /// As [`push`](Self::push), with bytes that the next push replaces.
     pub fn push_unsettled(&self, bytes: &[u8]) {
-        let mut ring = self.lock();
+        let mut ring = lock(&self.0);
         let settled = ring.bytes.len().saturating_sub(ring.unsettled);
         ring.bytes.truncate(settled);
         let excess = bytes.len().saturating_sub(ring.limit);
@@ -54,13 +50,13 @@ impl Tail {
 
     /// Forgets everything.
     pub fn clear(&self) {
-        let mut ring = self.lock();
+        let mut ring = lock(&self.0);
         *ring = Ring { limit: ring.limit, bytes: VecDeque::new(), unsettled: 0, cut: false };
     }
 
     /// The bytes as text, without secrets; what is not UTF-8 is replaced.
     pub fn text(&self) -> String {
-        let mut ring = self.lock();
+        let mut ring = lock(&self.0);
         let cut = ring.cut;
         let bytes = &*ring.bytes.make_contiguous();
         // A character that lost its start would only show as a replacement mark.

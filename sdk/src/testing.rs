@@ -95,7 +95,9 @@ use serde_json::json;
 use tokio::io::DuplexStream;
 
 use crate::Client;
-use shared::{Shared, lock};
+use shared::Shared;
+
+use crate::runtime::lock;
 
 /// The version a fake has unless told otherwise: the one this crate is made for.
 pub const VERSION: &str = "1.0.102";

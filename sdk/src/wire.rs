@@ -21,6 +21,11 @@ pub(crate) use serde::{deserialize, serialize};
 pub(crate) use serde::{deserialize_json, serialize_json};
 pub use writer::Writer;
 
+/// A string as JSON.
+pub(crate) fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 /// A value with a JSON form on the CLI's wire.
 ///
 /// Reading is lenient where the CLI is loose: unknown keys are passed over, `null` stands for an

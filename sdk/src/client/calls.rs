@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::events::notifications::{MalformedNotification, Notifications};
 use crate::events::stream::Subscription;
 use crate::rpc::Notification;
-use crate::rpc::connection::lock;
+use crate::runtime::lock;
 use crate::session::done;
 use crate::types::{
     ModelList, ModelsListRequest, SessionAuthStatus, SessionDeleteRequest, SessionGetMetadataRequest,

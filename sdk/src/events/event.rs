@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use serde_json::value::RawValue;
 
 use crate::generated::session_event::SessionEventData;
-use crate::rpc::connection::quote;
 use crate::wire::peek;
+use crate::wire::quote;
 use crate::wire::{self, DecodeError, Document, Node, Wire, Writer, redact};
 
 /// The kind of the event that tells an observer what it missed.

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use crate::events::stream::{Ended, Events, Observers, Subscription};
 use crate::rpc::Notification;
-use crate::rpc::connection::lock;
+use crate::runtime::lock;
 use crate::wire::peek;
 use crate::wire::{self, DecodeError};
 

@@ -259,7 +259,7 @@ mod tests {
     }
 
     fn delta(message: &str, text: &str) -> SessionEvent {
-        let text = crate::rpc::connection::quote(text);
+        let text = crate::wire::quote(text);
         let data = format!(r#"{{"messageId":"{message}","deltaContent":{text}}}"#);
         event("assistant.message_delta", true, &data)
     }

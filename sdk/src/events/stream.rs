@@ -6,11 +6,11 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::Handle;
 
-use crate::error::Closed;
 use crate::events::SessionEvent;
 use crate::events::queue::{Backlog, Deliver, Delivery};
-use crate::rpc::connection::lock;
+use crate::rpc::Closed;
 use crate::runtime::aside::caught;
+use crate::runtime::lock;
 
 /// Why there are no more events.
 #[derive(Debug, Clone)]

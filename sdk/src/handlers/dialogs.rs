@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::error::RpcError;
 use crate::handlers::event_request::{self, Ask, Form};
 use crate::handlers::handler::{self, Handler, HandlerContext};
 use crate::handlers::reply::{self, IntoReply, replies};
 use crate::methods;
-use crate::rpc::connection::quote;
+use crate::rpc::RpcError;
 use crate::types::*;
 use crate::wire;
+use crate::wire::quote;
 
 replies!(
     UserInputResult,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::events::SessionEvent;
 use crate::handlers::handler::{HandlerContext, Serves};
 use crate::handlers::reply::{self, IntoReply};
-use crate::rpc::connection::quote;
 use crate::rpc::in_flight::{self, EventRequests};
 use crate::session::state::SessionState;
 use crate::wire::peek;
+use crate::wire::quote;
 use crate::wire::{self, Wire};
 
 /// Code that sees to a live event of one kind.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::call;
 use crate::call::Caller;
-use crate::error::RpcError;
 use crate::handlers::reply::{self, IntoReply};
 use crate::rpc::ClientMethod;
+use crate::rpc::RpcError;
 use crate::rpc::connection::Connection;
 use crate::rpc::in_flight;
 use crate::server_rpc::ServerRpc;

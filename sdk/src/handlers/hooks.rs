@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::error::RpcError;
 use crate::handlers::handler::{Answering, Handler, HandlerContext, OnFailure, Serves};
 use crate::handlers::reply::{self, IntoReply};
-use crate::rpc::connection::quote;
+use crate::rpc::RpcError;
 use crate::types::*;
 use crate::version::Feature;
 use crate::wire::peek;
+use crate::wire::quote;
 use crate::wire::{self, Wire, redact};
 
 /// The input of one type of hook. Inside a sub-agent its `agent_id` and `agent_type` say which.

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as Socket;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use rustix::io::{Errno, retry_on_intr};
@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::watchdog::{Leash, Watchdog};
 use super::{Exit, Started, no_pipe};
+use crate::runtime::lock;
 
 /// What the CLI reads.
 pub(crate) type Input = UnixStream;
@@ -130,21 +131,16 @@ fn reap(Job { mut child, number, exit, mut watchdog }: Job) {
 }
 
 impl Number {
-    /// Locks the number; it is whole even if a holder of the lock panicked.
-    fn lock(&self) -> MutexGuard<'_, Option<Pid>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Signals the group while its number is surely its own, which the lock makes last.
     fn signal(&self, signal: Signal) {
-        if let Some(pid) = *self.lock() {
+        if let Some(pid) = *lock(&self.0) {
             signal_group(pid, signal);
         }
     }
 
     /// Ends all signalling, with a last SIGKILL unless the number may be another's by now.
     fn retire(&self, taken: bool) {
-        let pid = self.lock().take();
+        let pid = lock(&self.0).take();
         if let Some(pid) = pid.filter(|_| taken) {
             signal_group(pid, Signal::KILL);
         }
@@ -175,7 +171,7 @@ impl Group {
     /// Has the watchdog ask the group to end and then kill it, which it does whether this program lives on or ends
     /// at once.
     pub(super) fn end(&self) {
-        drop(self.leash.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(lock(&self.leash).take());
         if !self.is_watched {
             self.kill();
         }

@@ -4,7 +4,7 @@ mod tasks;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::call;
-use crate::error::{Closed, Error, RpcError};
+use crate::error::Error;
 use crate::events::notifications::Notices;
 use crate::events::stream::Ended;
 use crate::handlers::handler::{ClientContext, Handler};
@@ -21,13 +21,15 @@ use crate::process::Watcher;
 use crate::rpc::frame::{self, Frames};
 use crate::rpc::in_flight::Running;
 use crate::rpc::wire_log::{Log, WireLog};
+use crate::rpc::{Closed, RpcError};
+use crate::runtime::lock;
 use crate::session::shell::routes::{self, ShellRoutes};
 use crate::session::state::SessionState;
 use crate::session::table::Sessions;
 use crate::tail::Tail;
 use crate::version::{CliVersion, Feature};
-use crate::wire::DecodeError;
 use crate::wire::peek;
+use crate::wire::{DecodeError, quote};
 use tasks::{CloseOnDrop, read, write};
 
 /// What a request is answered with: the result's JSON, or why there is none.
@@ -123,11 +125,6 @@ struct Pending {
 
 /// Why a connection is over that we ended.
 pub(crate) const STOPPED: &str = "the client was stopped";
-
-/// A lock whose holder cannot leave the data half-changed, so one that panicked is passed over.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl Connection {
     /// Starts the two tasks.
@@ -425,9 +422,4 @@ fn error_body(error: &RpcError) -> String {
         None => String::new(),
     };
     format!(r#""error":{{"code":{},"message":{}{data}}}"#, error.code, quote(&error.message))
-}
-
-/// A string as JSON.
-pub(crate) fn quote(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }

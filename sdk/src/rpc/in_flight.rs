@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use crate::events::SessionEvent;
-use crate::rpc::connection::lock;
+use crate::runtime::lock;
 
 tokio::task_local! {
     /// The number of the handler that runs in this task.

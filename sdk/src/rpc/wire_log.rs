@@ -14,8 +14,8 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::error::Closed;
-use crate::rpc::connection::lock;
+use crate::rpc::Closed;
+use crate::runtime::lock;
 use crate::wire::redact::Known;
 use thread::{Body, Entry, Line};
 

@@ -164,7 +164,7 @@ impl SessionBuilder {
     #[inline]
     fn prepare(self) -> (Opening, String) {
         let Self { client, mut config, tools, registered, observers, when_open } = self;
-        let id = config.session_id.take().map_or_else(random::uuid, Ok);
+        let id = config.session_id.take().map_or_else(|| random::uuid().map_err(Error::no_random), Ok);
         config.session_id = id.as_ref().ok().cloned();
         if config.traceparent.is_none()
             && let Some(trace) = client.trace_context()

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::RpcError;
 use crate::events::SessionEvent;
 use crate::handlers::dialogs::{self, Command};
 use crate::handlers::event_request::{self, Ask};
@@ -17,6 +16,7 @@ use crate::handlers::tool::Tool;
 use crate::methods;
 use crate::methods::client::AutoModeSwitchRequest;
 use crate::rpc::ClientMethod;
+use crate::rpc::RpcError;
 use crate::session::builder::SessionBuilder;
 use crate::session::state::Handlers;
 use crate::types::*;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::events::SessionEvent;
 use crate::handlers::permission;
-use crate::rpc::connection::quote;
 use crate::session::state::SessionState;
 use crate::wire::peek;
+use crate::wire::quote;
 
 const TOOLS: &str = "session.tools.listPendingRequests";
 const PERMISSIONS: &str = "session.permissions.pendingRequests";

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::error::RpcError;
 use crate::events::SessionEvent;
 use crate::handlers::handler::{self, Answer, Answering, ClientContext, HandlerContext, OnFailure};
 use crate::handlers::{dialogs, hooks};
 use crate::methods::client::{AutoModeSwitchRequest, ExitPlanModeRequest, HooksInvoke};
 use crate::rpc::ClientMethod;
+use crate::rpc::RpcError;
 use crate::rpc::connection::{Connection, NoResult};
 use crate::session::state::SessionState;
 use crate::wire::peek;

@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
-use crate::rpc::connection::{Connection, lock};
+use crate::rpc::connection::Connection;
+use crate::runtime::lock;
 use crate::session::state::SessionState;
 use crate::session::{Session, WeakSession};
 

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::shared::Script;
 use super::{FakeCli, RawAnswer, events};
-use crate::error::RpcError;
 use crate::methods::session::{
     SessionPermissionsHandlePendingPermissionRequest, SessionToolsHandlePendingToolCall,
 };
+use crate::rpc::RpcError;
 use crate::rpc::{ClientMethod, Notification, ServerMethod};
 use crate::types::{HandlePendingToolCallRequest, PermissionDecisionRequest};
 use crate::wire::{self, Wire};

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::FakeCli;
 use super::pipe::{self, Outgoing};
-use super::shared::lock;
+use crate::runtime::lock;
 
 impl FakeCli {
     /// Ends at once, without a goodbye: it reads nothing more, and its stream ends after what was said

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use super::pipe::{self, Outgoing};
 use super::prompts::Prompts;
 use super::raw::{RawAnswer, error};
 use super::{LIFETIME, defaults};
+use crate::runtime::lock;
 
 const INTERNAL_ERROR: i64 = -32603;
 
@@ -46,10 +47,6 @@ pub(super) struct Shared {
     /// The status that it died with.
     pub died: OnceLock<i32>,
     last_number: AtomicU64,
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {

@@ -49,7 +49,7 @@ impl ClientBuilder {
                 return Err(Error::Invalid("an empty connection token protects nothing".to_owned()));
             }
             Some(token) => token,
-            None => random::secret()?,
+            None => random::secret().map_err(Error::no_random)?,
         };
         self.launch.env.push((TOKEN_VARIABLE.into(), Some(token.clone().into())));
         self.setup.greeting.token = Some(token);

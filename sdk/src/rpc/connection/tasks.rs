@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 use super::{Connection, Outgoing};
-use crate::error::Closed;
+use crate::rpc::Closed;
 use crate::rpc::frame::{self, Frame, Frames};
 use crate::session::router::{self, Unreadable};
 

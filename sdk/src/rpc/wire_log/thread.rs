@@ -7,7 +7,7 @@ use std::sync::{Arc, mpsc};
 
 use super::State;
 use super::calls::Calls;
-use crate::rpc::connection::quote;
+use crate::wire::quote;
 use crate::wire::redact::{self, Known, Redactor};
 
 /// What the thread is given.

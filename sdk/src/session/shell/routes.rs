@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use crate::rpc::connection::lock;
+use crate::runtime::lock;
 use crate::wire::peek;
 
 /// The call that starts a process.

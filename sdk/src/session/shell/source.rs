@@ -145,7 +145,7 @@ impl UserRequested {
         // The event that names the call does not say which request it is for, so one is started at a time.
         let turn = session.shell_start().lock().await;
         let events = session.subscribe_aside();
-        let request = random::uuid()?;
+        let request = random::uuid().map_err(Error::no_random)?;
         let params = ShellExecuteUserRequestedRequest::new(&*request, command);
         let call = SessionRpc(session.caller()).shell().execute_user_requested(&params);
         let live = session.versions().has(Feature::LiveShellOutput);

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use crate::error::write_stderr;
 use crate::events::SessionEvent;
 use crate::events::answer::Answer;
 use crate::printable::printable;
+use crate::rpc::error::write_stderr;
 use crate::rpc::in_flight::EventRequests;
 use crate::wire::peek;
 

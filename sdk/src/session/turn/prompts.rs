@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::rpc::connection::lock;
+use crate::runtime::lock;
 
 /// How many prompts are remembered. A turn needs those that wait in the CLI's queue with it, and is right
 /// about one that is forgotten as soon as the agent answers it.

@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::keys::{self, Hide};
 use super::{REDACTED, Redactor, text};
 use crate::generated::secrets::PAIRS;
+use crate::wire::quote;
 use crate::wire::scan;
 
 /// How deep containers may stand in each other before what is deeper is hidden as a whole: a level takes some hundred
@@ -482,8 +483,4 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         self.changed = true;
         self.out.push_str(&quote(string));
     }
-}
-
-fn quote(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
