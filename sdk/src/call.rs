@@ -1,6 +1,7 @@
 //! Calls on the CLI, and the calls of the CLI as types.
 
 pub(crate) mod life;
+pub(crate) mod peer;
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -8,15 +9,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::call::life::Life;
+use crate::call::peer::Peer;
 use crate::error::unsupported::Unsupported;
 use crate::error::{Closed, Error, RpcError};
-use crate::process::{Watcher, stderr_tail, stdout_text};
-use crate::rpc::connection::{Connection, NoResult, Reply};
-use crate::runtime::timer::{self, TimeUp};
+use crate::rpc::message::{NoResult, Response, check_depth};
 use crate::wire::peek;
 use crate::wire::quote;
 use crate::wire::{self, Wire, Writer};
@@ -27,15 +26,15 @@ pub(crate) const ANSWER: Duration = Duration::from_secs(120);
 /// Who makes a call: the client, or one of its sessions.
 #[derive(Clone)]
 pub struct Caller {
-    connection: Arc<Connection>,
+    peer: Arc<Peer>,
     session: Option<Arc<Life>>,
     /// Whether it is a user's handle of the session that calls, and not one of its handlers.
     is_handle: bool,
 }
 
 impl Caller {
-    pub(crate) fn new(connection: Arc<Connection>, session: Option<Arc<Life>>) -> Self {
-        Self { connection, session, is_handle: false }
+    pub(crate) fn new(peer: Arc<Peer>, session: Option<Arc<Life>>) -> Self {
+        Self { peer, session, is_handle: false }
     }
 
     /// The same for a user's handle, which sends nothing more from the goodbye on.
@@ -52,8 +51,8 @@ impl Caller {
         }
     }
 
-    pub(crate) fn connection(&self) -> &Arc<Connection> {
-        &self.connection
+    pub(crate) fn peer(&self) -> &Arc<Peer> {
+        &self.peer
     }
 
     /// A call that is sent when it is first polled.
@@ -89,8 +88,9 @@ impl Caller {
     /// When nothing can be sent any more.
     pub(crate) fn call_now(&self, method: &'static str) -> Result<Call<()>, Error> {
         self.check()?;
-        let (id, reply) = self.connection.request(method, &self.params(&())).map_err(Error::Closed)?;
-        Ok(Call { request: self.request(method, State::Sent { id, reply }), result: PhantomData })
+        let (id, response) =
+            self.peer.connection().request(method, &self.params(&())).map_err(Error::Closed)?;
+        Ok(Call { request: self.request(method, State::Sent { id, response }), result: PhantomData })
     }
 
     /// Sends a request at once whose answer nobody waits for.
@@ -111,7 +111,7 @@ impl Caller {
 
     fn submit(&self, method: &str, params: &str) -> Result<(), Error> {
         check_depth(params)?;
-        self.connection.request_unanswered(method, params);
+        self.peer.connection().request_unanswered(method, params);
         Ok(())
     }
 
@@ -127,7 +127,7 @@ impl Caller {
     pub(crate) fn with_login(&self, params: String) -> String {
         const OWN: [&str; 4] =
             ["gitHubToken", "gitHubTokenProviderRegistrationId", "selectionId", "provider"];
-        let (Some(token), Some(rest)) = (self.connection.github_token(), params.strip_prefix('{')) else {
+        let (Some(token), Some(rest)) = (self.peer.github_token(), params.strip_prefix('{')) else {
             return params;
         };
         if !peek::pick(&params, OWN).is_ok_and(|own| own == [None; 4]) {
@@ -182,7 +182,7 @@ struct Request {
 
 enum State {
     New { params: String },
-    Sent { id: u64, reply: oneshot::Receiver<Reply> },
+    Sent { id: u64, response: oneshot::Receiver<Response> },
     Done,
 }
 
@@ -192,8 +192,8 @@ impl<R: Wire> Call<R> {
     /// # Errors
     /// [`Error::Timeout`] after that time, else as the call itself.
     pub async fn within(self, limit: Duration) -> Result<R, Error> {
-        let connection = Arc::clone(&self.request.caller.connection);
-        within(self.request.method, limit, &connection, self).await
+        let peer = Arc::clone(&self.request.caller.peer);
+        peer.within(self.request.method, limit, self).await
     }
 }
 
@@ -205,8 +205,8 @@ impl<R> Call<R> {
 
     /// As [`json`](Self::json), no longer than [`ANSWER`].
     pub(crate) async fn json_in_time(self) -> Result<Box<str>, Error> {
-        let connection = Arc::clone(&self.request.caller.connection);
-        within(self.request.method, ANSWER, &connection, self.json()).await
+        let peer = Arc::clone(&self.request.caller.peer);
+        peer.within(self.request.method, ANSWER, self.json()).await
     }
 }
 
@@ -223,24 +223,24 @@ impl Request {
     /// Sends the request and waits for the JSON of its result.
     fn poll_json(&mut self, context: &mut Context<'_>) -> Poll<Result<Box<str>, Error>> {
         if let State::New { params } = &mut self.state {
-            if let Err(error) = self.caller.check().and_then(|()| check_depth(params)) {
+            if let Err(error) = self.caller.check().and_then(|()| Ok(check_depth(params)?)) {
                 return Poll::Ready(Err(error));
             }
-            match self.caller.connection.request(self.method, params) {
-                Ok((id, reply)) => self.state = State::Sent { id, reply },
+            match self.caller.peer.connection().request(self.method, params) {
+                Ok((id, response)) => self.state = State::Sent { id, response },
                 Err(closed) => return Poll::Ready(Err(Error::Closed(closed))),
             }
         }
-        let State::Sent { reply, .. } = &mut self.state else {
+        let State::Sent { response, .. } = &mut self.state else {
             return Poll::Ready(Err(Error::Invalid(format!("{} was polled after its answer", self.method))));
         };
-        let reply = ready!(Pin::new(reply).poll(context));
+        let response = ready!(Pin::new(response).poll(context));
         self.state = State::Done;
-        Poll::Ready(match reply {
+        Poll::Ready(match response {
             Ok(Ok(json)) => Ok(json),
             Ok(Err(NoResult::Rpc(error))) => Err(self.failed(error)),
             Ok(Err(NoResult::Unreadable(error))) => {
-                Err(Error::decode(self.method, error, self.caller.connection.version()))
+                Err(Error::decode(self.method, error, self.caller.peer.version()))
             }
             Ok(Err(NoResult::Closed(closed))) => Err(Error::Closed(closed)),
             Err(_) => Err(Error::Closed(Closed::new("the connection ended"))),
@@ -250,7 +250,7 @@ impl Request {
     fn failed(&self, error: RpcError) -> Error {
         match error.code {
             RpcError::METHOD_NOT_FOUND => {
-                let version = self.caller.connection.version();
+                let version = self.caller.peer.version();
                 Unsupported::method(self.method, version, error).into()
             }
             _ => Error::Rpc { method: self.method.to_owned(), error },
@@ -265,14 +265,14 @@ impl Request {
             // Old versions have nothing to tell where newer ones answer with an object.
             read = read.or_else(|error| wire::read_json("{}", result).map_err(|_| error));
         }
-        Poll::Ready(read.map_err(|error| Error::decode(self.method, error, self.caller.connection.version())))
+        Poll::Ready(read.map_err(|error| Error::decode(self.method, error, self.caller.peer.version())))
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
         if let State::Sent { id, .. } = self.state {
-            self.caller.connection.forget(id);
+            self.caller.peer.connection().abandon(id);
         }
     }
 }
@@ -281,54 +281,4 @@ impl<R> std::fmt::Debug for Call<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Call").field("method", &self.request.method).finish_non_exhaustive()
     }
-}
-
-/// Gives a future a time limit. What that CLI complained about, if it is a child of ours, tells why.
-pub(crate) async fn within<T>(
-    what: &str,
-    limit: Duration,
-    connection: &Connection,
-    future: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    within_on(connection.runtime(), what, limit, connection.process(), future).await
-}
-
-/// The same before there is a connection.
-pub(crate) async fn within_on<T>(
-    runtime: &Handle,
-    what: &str,
-    limit: Duration,
-    process: Option<&Watcher>,
-    future: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    match timer::timeout(runtime, limit, future).await {
-        Ok(result) => result,
-        Err(TimeUp::Elapsed) => Err(Error::Timeout {
-            what: what.to_owned(),
-            after: limit,
-            stdout: stdout_text(process),
-            stderr: stderr_tail(process),
-        }),
-        Err(TimeUp::NoRuntime) => Err(Error::Closed(Closed::new("the runtime of the client is gone"))),
-    }
-}
-
-/// The CLI does not answer what it cannot parse, and it gives up at 128 levels.
-pub(crate) fn check_depth(json: &str) -> Result<(), Error> {
-    const DEEPEST: usize = 120;
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => depth += 1,
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > DEEPEST {
-            return Err(Error::Invalid(format!("JSON nested deeper than {DEEPEST} levels cannot be sent")));
-        }
-    }
-    Ok(())
 }

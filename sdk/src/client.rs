@@ -10,20 +10,22 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
-use crate::call::{self, Caller};
+use crate::call::Caller;
+use crate::call::peer::Peer;
 use crate::client::builder::ClientBuilder;
+use crate::error::Error;
 use crate::error::unsupported::Unsupported;
-use crate::error::{Closed, Error};
 use crate::events::notifications::Notices;
 use crate::process::{self, Process, ShutdownTimes, Watcher};
+use crate::rpc::Closed;
 use crate::rpc::connection::{Connection, Options, STOPPED};
 use crate::rpc::wire_log::WireLog;
-use crate::runtime::aside::caught;
 use crate::server_rpc::ServerRpc;
 use crate::session::Session;
 use crate::session::builder::SessionBuilder;
+use crate::session::host::{Host, TraceProvider};
+use crate::session::router::{ClientHandlers, Router};
 use crate::session::state::SessionState;
-use crate::trace_context::TraceContext;
 use crate::types::{ConnectRequest, ModelList};
 use crate::version::{CliVersion, Feature};
 
@@ -53,26 +55,21 @@ const END: Duration = Duration::from_secs(1);
 pub struct Client(Arc<ClientInner>);
 
 pub(crate) struct ClientInner {
-    caller: Caller,
-    version: CliVersion,
-    peer: Peer,
+    host: Arc<Host>,
+    address: Option<SocketAddr>,
     /// Secret.
     token: Option<String>,
-    trace: Option<TraceProvider>,
     pub(crate) models: Mutex<Option<Arc<ModelList>>>,
 }
 
-/// What is behind the streams.
+/// The other end of the streams.
 #[derive(Default)]
-pub(crate) struct Peer {
+pub(crate) struct Endpoint {
     /// Only where we started the CLI.
     pub process: Option<Process>,
     /// Only over TCP.
     pub address: Option<SocketAddr>,
 }
-
-/// Finds out what a request is part of.
-pub(crate) type TraceProvider = Arc<dyn Fn() -> Option<TraceContext> + Send + Sync>;
 
 /// Begins to watch a kind of notification.
 pub(crate) type Observe = Box<dyn FnOnce(&Notices) + Send>;
@@ -82,6 +79,11 @@ pub(crate) type Observe = Box<dyn FnOnce(&Notices) + Send>;
 pub(crate) struct Setup {
     pub greeting: ConnectRequest,
     pub trace: Option<TraceProvider>,
+    pub handlers: ClientHandlers,
+    /// The time that each of these may take.
+    pub handler_timeout: Option<Duration>,
+    /// The GitHub token that goes with the calls that take one. Secret.
+    pub github_token: Option<String>,
     pub options: Options,
     /// Texts that no log may show.
     pub secrets: Vec<String>,
@@ -90,35 +92,21 @@ pub(crate) struct Setup {
 }
 
 impl ClientInner {
-    /// What a request that is made now is part of. A provider that panics knows nothing.
-    pub fn trace_context(&self) -> Option<TraceContext> {
-        let provider = self.trace.as_ref()?;
-        caught(|| provider())?
-    }
-
-    pub fn connection(&self) -> &Arc<Connection> {
-        self.caller.connection()
-    }
-
-    pub fn caller(&self) -> &Caller {
-        &self.caller
-    }
-
-    pub fn version(&self) -> &CliVersion {
-        &self.version
+    pub fn host(&self) -> &Arc<Host> {
+        &self.host
     }
 }
 
 impl ClientInner {
     /// Ends the CLI, if we started it.
     async fn end_process(self: Arc<Self>) {
-        let Some(process) = &self.peer.process else { return };
+        let Some(process) = &self.host.process else { return };
         // Old versions do not know the request, and newer ones may end before they answer it.
-        let asked = ServerRpc(&self.caller).runtime().shutdown().within(SHUTDOWN).await;
-        let connection = self.connection();
+        let asked = ServerRpc(&self.host.caller).runtime().shutdown().within(SHUTDOWN).await;
+        let connection = self.host.connection();
         connection.end();
         let mut times = ShutdownTimes::default();
-        if self.peer.address.is_some() && asked.is_err_and(|error| error.is_method_not_found()) {
+        if self.address.is_some() && asked.is_err_and(|error| error.is_method_not_found()) {
             // A server on TCP does not end with its connections.
             times.grace = Duration::ZERO;
         }
@@ -126,12 +114,6 @@ impl ClientInner {
         // The reader sees the end by itself and knows more of it, unless something that outlived the
         // CLI holds the stream open.
         drop(tokio::time::timeout(END, connection.closed()).await);
-    }
-}
-
-impl Drop for ClientInner {
-    fn drop(&mut self) {
-        self.connection().end();
     }
 }
 
@@ -158,48 +140,67 @@ impl Client {
         to: W,
         setup: Setup,
         limit: Duration,
-        peer: Peer,
+        endpoint: Endpoint,
     ) -> Result<Self, Error>
     where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let Setup { greeting, trace, mut options, secrets, observers } = setup;
-        let secrets = secrets.into_iter().chain(greeting.token.clone()).chain(options.github_token.clone());
-        if options.github_token.as_deref() == Some("") {
+        let Setup {
+            greeting,
+            trace,
+            handlers,
+            handler_timeout,
+            github_token,
+            mut options,
+            secrets,
+            observers,
+        } = setup;
+        let secrets = secrets.into_iter().chain(greeting.token.clone()).chain(github_token.clone());
+        if github_token.as_deref() == Some("") {
             return Err(Error::Invalid("an empty GitHub token is none".to_owned()));
         }
         let runtime = process::runtime()?;
         let notices = Notices::new(runtime.clone());
         observers.into_iter().for_each(|observe| observe(&notices));
-        options.notices = Some(notices);
         options.wire_log = options.wire_log.map(|log| secrets.fold(log, WireLog::hide));
-        let process = peer.process.as_ref().map(|process| process.watcher().clone());
-        let caller = Caller::new(Connection::open(runtime, from, to, options, process), None);
-        if let Some(process) = &peer.process {
-            tokio::spawn(outlived(Arc::clone(caller.connection()), process.watcher().clone()));
+        let Endpoint { process, address } = endpoint;
+        let watcher = process.as_ref().map(|process| process.watcher().clone());
+        if let Some(watcher) = watcher.clone() {
+            options.text = watcher.stdout().clone();
+            options.diagnose =
+                Some(Box::new(|closed| Box::pin(async move { watcher.diagnose(closed).await })));
         }
-        let ended = EndOnDrop(Some(caller.connection()));
-        let greet = greet(&caller, &greeting);
-        let greeted = call::within("the handshake with the CLI", limit, caller.connection(), greet);
-        let version = greeted.await.map_err(|error| caller.connection().explain(error))?;
-        caller.connection().told_version(&version);
-        check_login(caller.connection(), &version)?;
+        let router = Connection::open(runtime, from, to, options, |connection| {
+            let peer = Peer::new(Arc::clone(connection), watcher.clone(), github_token);
+            Arc::new(Router::new(Arc::new(peer), handlers, handler_timeout, notices))
+        });
+        let peer = Arc::clone(router.peer());
+        if let Some(watcher) = watcher {
+            tokio::spawn(outlived(Arc::clone(peer.connection()), watcher));
+        }
+        let ended = EndOnDrop(Some(peer.connection()));
+        let caller = Caller::new(Arc::clone(&peer), None);
+        let greeted = peer.within("the handshake with the CLI", limit, greet(&caller, &greeting));
+        let version = greeted.await.map_err(|error| peer.explain(error))?;
+        peer.set_version(&version);
+        check_login(&peer, &version)?;
         ended.keep();
         tracing::debug!(%version, "connected to the Copilot CLI");
+        let host = Arc::new(Host { caller, router, version, trace, process });
         let (token, models) = (greeting.token, Mutex::default());
-        Ok(Self(Arc::new(ClientInner { caller, version, peer, token, trace, models })))
+        Ok(Self(Arc::new(ClientInner { host, address, token, models })))
     }
 
     /// A new session, to be configured and made.
     pub fn session(&self) -> SessionBuilder {
-        SessionBuilder::new(Arc::clone(&self.0))
+        SessionBuilder::new(Arc::clone(&self.0.host))
     }
 
     /// A handle of the session that is open on this client under this id. None for one that is still being
     /// opened, that has ended, or whose last handle was dropped, even if its handlers are still at work.
     pub fn open_session(&self, id: &str) -> Option<Session> {
-        self.0.connection().sessions().handle(id)
+        self.0.host.router.sessions().handle(id)
     }
 
     pub(crate) fn inner(&self) -> &ClientInner {
@@ -208,17 +209,17 @@ impl Client {
 
     /// Every method of the CLI beside those for one session, typed.
     pub fn rpc(&self) -> ServerRpc<'_> {
-        ServerRpc(&self.0.caller)
+        ServerRpc(&self.0.host.caller)
     }
 
     /// The CLI's version, from the handshake.
     pub fn version(&self) -> &CliVersion {
-        self.0.version()
+        &self.0.host.version
     }
 
     /// The address at which the CLI listens, when it was reached over TCP.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.0.peer.address
+        self.0.address
     }
 
     /// The secret that the CLI asks of everyone who connects to it, when it was reached with one.
@@ -231,8 +232,8 @@ impl Client {
     ///
     /// Cancel-safe.
     pub async fn closed(&self) -> Closed {
-        let closed = self.0.connection().closed().await;
-        self.0.connection().wire_log_written().await;
+        let closed = self.0.host.connection().closed().await;
+        self.0.host.connection().wire_log_written().await;
         closed
     }
 
@@ -250,10 +251,11 @@ impl Client {
     /// # Errors
     /// None at present; a CLI that has to be killed is logged, not reported.
     pub async fn stop(&self) -> Result<(), Error> {
-        let connection = self.0.connection();
-        connection.spare_current_handler();
+        let connection = self.0.host.connection();
+        let router = &self.0.host.router;
+        connection.in_flight().spare_current();
         let close = CloseOnDrop(connection);
-        let sessions = connection.sessions().all();
+        let sessions = router.sessions().all();
         // All at once, so that a silent CLI costs the time of one.
         let method = self.version().leave();
         let leave = |session: &Arc<SessionState>| session.caller().call::<()>(method, &()).within(SHUTDOWN);
@@ -264,7 +266,7 @@ impl Client {
             drop(left.await);
         }
         for session in sessions {
-            connection.unregister(&session);
+            router.unregister(&session);
             session.end(Some(Closed::new(STOPPED)));
         }
         let ending = Arc::clone(&self.0).end_process();
@@ -321,9 +323,9 @@ impl Drop for CloseOnDrop<'_> {
 }
 
 /// Makes sure that the CLI takes the GitHub token, if there is one: it would pass over it and have no login.
-fn check_login(connection: &Connection, version: &CliVersion) -> Result<(), Error> {
+fn check_login(peer: &Peer, version: &CliVersion) -> Result<(), Error> {
     const WHAT: &str = "take a GitHub token by a call; see `ClientBuilder::github_token_in_environment`";
-    if connection.github_token().is_some() && !version.has(Feature::GitHubTokenByCall) {
+    if peer.github_token().is_some() && !version.has(Feature::GitHubTokenByCall) {
         return Err(Unsupported::feature(Feature::GitHubTokenByCall, WHAT, version).into());
     }
     Ok(())
@@ -363,8 +365,8 @@ impl std::fmt::Debug for Client {
         let Self(client) = self;
         // Not the token.
         f.debug_struct("Client")
-            .field("version", &client.version)
-            .field("address", &client.peer.address)
+            .field("version", &client.host.version)
+            .field("address", &client.address)
             .finish_non_exhaustive()
     }
 }

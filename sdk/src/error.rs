@@ -11,14 +11,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::turn::TurnError;
+use crate::error::turn::{TurnError, TurnTimeout};
 use crate::error::unsupported::Unsupported;
 use crate::events::stream::Ended;
 use crate::printable::printable_lines;
 use crate::process::{NotFound, SpawnError};
 use crate::rpc::error::{write_stderr, write_stdout};
+use crate::rpc::message::TooDeep;
 pub use crate::rpc::{Closed, RpcError};
-use crate::session::turn::limits::TurnTimeout;
 use crate::version::CliVersion;
 use crate::wire::{DecodeError, redact};
 
@@ -263,6 +263,12 @@ impl From<Ended> for Error {
             Ended::Session => Self::SessionEnded,
             Ended::Connection(closed) => Self::Closed(closed),
         }
+    }
+}
+
+impl From<TooDeep> for Error {
+    fn from(error: TooDeep) -> Self {
+        Self::Invalid(error.to_string())
     }
 }
 

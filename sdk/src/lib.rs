@@ -9,34 +9,35 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 
-// From the bottom to the top: a module imports only from those above it in this list. `tests/it/layers.rs` holds that.
-mod printable;
+// From the bottom to the top: a module imports only from those above it in this list, which a test holds. Types that
+// the generator writes belong to all of them.
+mod printable; // text for a terminal
+mod runtime; // locks, timers, and values of users kept off the reader
+mod random; // identifiers and secrets
 #[macro_use]
-pub mod wire;
-mod call;
-mod client;
+pub mod wire; // JSON text and Rust values
+mod generated; // the protocol's types and methods
+mod tail; // the end of what a program printed
+mod version; // the CLI's version and features
+mod rpc; // JSON-RPC on a byte stream
+mod process; // the CLI as a child process
+mod events; // events of a session and their subscribers
 mod error;
-mod events;
-mod generated;
-mod handlers;
-mod process;
-mod random;
-mod rpc;
-mod runtime;
+mod call; // calls on the CLI
+mod trace_context;
+mod handlers; // code that answers the CLI's requests
 mod session;
-mod tail;
+mod client;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod trace_context;
 #[cfg(feature = "transcript")]
 pub mod transcript;
-mod version;
 
 pub use call::Call;
 pub use client::Client;
 pub use client::builder::ClientBuilder;
 pub use error::kind::ErrorKind;
-pub use error::turn::TurnError;
+pub use error::turn::{Limit, TurnError, TurnTimeout};
 pub use error::unsupported::Unsupported;
 pub use error::{Closed, Error, RpcError};
 pub use events::answer::Answer;
@@ -55,7 +56,7 @@ pub use generated::session_event::SessionEventData;
 /// `use copilot_session::{types::*, *}` they are ambiguous.
 pub use generated::types;
 pub use generated::{methods, server_rpc, session_rpc};
-pub use handlers::handler::{ClientContext, HandlerContext};
+pub use handlers::context::{ClientContext, HandlerContext};
 pub use handlers::hooks::{Hook, OtherHook};
 pub use handlers::permission::{Decision, PermissionRequest, Policy};
 pub use handlers::reply::IntoReply;
@@ -74,7 +75,7 @@ pub use session::capabilities::Capabilities;
 pub use session::shell::{Shell, ShellChunk, ShellOutput, ShellRun};
 pub use session::table::WhenOpen;
 pub use session::turn::Turn;
-pub use session::turn::limits::{Limit, Limits, TurnTimeout};
+pub use session::turn::limits::Limits;
 pub use session::{Session, WeakSession};
 pub use trace_context::TraceContext;
 pub use version::{CliVersion, Feature};

@@ -4,7 +4,9 @@ pub(crate) mod connection;
 pub(crate) mod error;
 pub(crate) mod frame;
 pub(crate) mod in_flight;
+pub(crate) mod message;
 mod method;
+pub(crate) mod responder;
 pub(crate) mod wire_log;
 
 pub use error::{Closed, RpcError};

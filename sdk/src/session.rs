@@ -4,6 +4,7 @@ pub(crate) mod builder;
 pub(crate) mod builder_handlers;
 pub(crate) mod capabilities;
 pub(crate) mod defaults;
+pub(crate) mod host;
 pub(crate) mod opening;
 pub(crate) mod resume;
 pub(crate) mod router;
@@ -17,21 +18,22 @@ use std::sync::{Arc, Mutex, Weak};
 
 use tokio::time::Instant;
 
-use crate::call::{self, ANSWER, Caller};
-use crate::client::ClientInner;
+use crate::call::{ANSWER, Caller};
 use crate::error::unsupported::Unsupported;
 use crate::error::{Closed, Error};
 use crate::events::SessionEvent;
 use crate::events::answer::Answer;
 use crate::events::notifications::MalformedNotification;
 use crate::events::stream::{Ended, Events, Subscription};
+use crate::handlers::registry::Handlers;
 use crate::handlers::tool::{self, Tool};
 use crate::methods;
 use crate::runtime::aside::drop_aside;
 use crate::runtime::lock;
 use crate::session::capabilities::Capabilities;
+use crate::session::host::Host;
 use crate::session::shell::Shell;
-use crate::session::state::{Handlers, SessionState};
+use crate::session::state::SessionState;
 use crate::session::table::say_goodbye;
 use crate::session::turn::Turn;
 use crate::session::turn::prompts::{Prompt, Prompts};
@@ -64,7 +66,7 @@ pub struct Session {
 
 struct Inner {
     /// Keeps the CLI running.
-    client: Arc<ClientInner>,
+    host: Arc<Host>,
     state: Arc<SessionState>,
     /// Sends for the handles.
     caller: Caller,
@@ -97,14 +99,10 @@ impl std::fmt::Debug for WeakSession {
 }
 
 impl Session {
-    pub(crate) fn new(
-        client: Arc<ClientInner>,
-        state: Arc<SessionState>,
-        opened: SessionResumeResult,
-    ) -> Self {
+    pub(crate) fn new(host: Arc<Host>, state: Arc<SessionState>, opened: SessionResumeResult) -> Self {
         let (caller, opened) = (state.caller().for_handle(), Arc::new(opened));
         let inner =
-            Inner { client, state, caller, opened: Mutex::new(Arc::clone(&opened)), prompts: Arc::default() };
+            Inner { host, state, caller, opened: Mutex::new(Arc::clone(&opened)), prompts: Arc::default() };
         Self { inner: Arc::new(inner), opened }
     }
 
@@ -117,6 +115,10 @@ impl Session {
     pub(crate) fn reopened(self, opened: SessionResumeResult) -> Self {
         *lock(&self.inner.opened) = Arc::new(opened);
         Self::of(self.inner)
+    }
+
+    pub(crate) fn host(&self) -> &Host {
+        &self.inner.host
     }
 
     pub(crate) fn state(&self) -> &Arc<SessionState> {
@@ -170,8 +172,8 @@ impl Session {
         let events = self.inner.state.subscribe_from_now();
         let started = Instant::now();
         let prompt = self.submit(prompt.into()).await?;
-        let tracker = Tracker::new(prompt, Arc::clone(&self.inner.prompts), self.inner.state.versions());
-        Ok(Turn::new(events, tracker, started, Arc::downgrade(&self.inner.client)))
+        let tracker = Tracker::new(prompt, Arc::clone(&self.inner.prompts), self.inner.state.version());
+        Ok(Turn::new(events, tracker, started, Arc::downgrade(&self.inner.host)))
     }
 
     /// Sends a prompt (`session.send`) and gives its message id, without waiting for an answer. Waits
@@ -204,14 +206,14 @@ impl Session {
     where
         T: serde_core::de::DeserializeOwned + schemars::JsonSchema,
     {
-        let request = prompt.into().response_format(crate::events::answer::format_of::<T>());
+        let request = prompt.into().response_format(crate::session::turn::json::format_of::<T>());
         self.send_and_wait(request).await?.json()
     }
 
     async fn submit(&self, mut request: SendRequest) -> Result<Arc<Prompt>, Error> {
         self.check()?;
         if request.traceparent.is_none()
-            && let Some(trace) = self.inner.client.trace_context()
+            && let Some(trace) = self.inner.host.trace_context()
         {
             request.traceparent = Some(trace.traceparent().to_owned());
             request.tracestate = trace.tracestate().map(str::to_owned);
@@ -244,7 +246,7 @@ impl Session {
     pub async fn abort(&self) -> Result<(), Error> {
         const METHOD: &str = "session.abort";
         self.check()?;
-        self.inner.state.spare_current_handler();
+        self.inner.host.connection().in_flight().spare_current();
         self.inner.prompts.abort();
         let result = self.inner.caller.call::<()>(METHOD, &()).json_in_time().await?;
         done(METHOD, &result)
@@ -286,12 +288,12 @@ impl Session {
     pub async fn set_tools(&self, tools: impl IntoIterator<Item = Tool>) -> Result<(), Error> {
         self.check()?;
         let state = &self.inner.state;
-        if !state.versions().has(Feature::ReplaceTools) {
-            let missing = Unsupported::feature(Feature::ReplaceTools, "replace tools", state.versions());
+        if !state.version().has(Feature::ReplaceTools) {
+            let missing = Unsupported::feature(Feature::ReplaceTools, "replace tools", state.version());
             return Err(missing.into());
         }
         let new = tool::by_name(tools.into_iter().collect())?;
-        call::within(SET_TOOLS, ANSWER, state.caller().connection(), self.replace_tools(new)).await
+        state.peer().within(SET_TOOLS, ANSWER, self.replace_tools(new)).await
     }
 
     async fn replace_tools(&self, new: HashMap<String, Tool>) -> Result<(), Error> {
@@ -369,7 +371,7 @@ impl Session {
         let result = self.inner.caller.call::<()>(METHOD, &()).json_in_time().await?;
         let events = peek::pick(&result, ["events"]).and_then(|[events]| peek::items(events.unwrap_or("[]")));
         let events = events.and_then(|events| events.into_iter().map(SessionEvent::from_json).collect());
-        events.map_err(|error| Error::decode(METHOD, error, Some(self.inner.state.versions())))
+        events.map_err(|error| Error::decode(METHOD, error, Some(self.inner.state.version())))
     }
 
     /// Ends this client's part in the session and frees what it held here. What the CLI keeps on disk
@@ -386,10 +388,10 @@ impl Session {
         if !state.life().leave() {
             return Ok(());
         }
-        self.inner.client.connection().spare_current_handler();
+        self.inner.host.connection().in_flight().spare_current();
         // Handlers stay until the answer, since the CLI may ask for them on the way out.
         let _end = EndOnDrop(&self.inner);
-        match (say_goodbye(state), state.life().ended()) {
+        match (say_goodbye(&self.inner.host.router, state), state.life().ended()) {
             (Some(answer), _) => answer
                 .await
                 .unwrap_or_else(|_| Err(Error::Closed(Closed::new("the runtime of the client is gone")))),
@@ -415,7 +417,7 @@ impl Session {
 impl Drop for Inner {
     fn drop(&mut self) {
         if self.state.life().leave() {
-            drop(say_goodbye(&self.state));
+            drop(say_goodbye(&self.host.router, &self.state));
             self.end();
         }
     }
@@ -424,7 +426,7 @@ impl Drop for Inner {
 impl Inner {
     /// Frees what the session holds here.
     fn end(&self) {
-        self.client.connection().unregister(&self.state);
+        self.host.router.unregister(&self.state);
         self.state.end(None);
     }
 }

@@ -5,6 +5,7 @@ mod config;
 mod connection;
 mod docs;
 mod generated;
+mod layers;
 mod mutations;
 mod permissions;
 mod printable;

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::client::{Client, HANDSHAKE, Peer, Setup};
+use crate::client::{Client, Endpoint, HANDSHAKE, Setup};
 use crate::error::{Error, RpcError};
 use crate::events::notifications::MalformedNotification;
-use crate::handlers::handler::{self, ClientContext};
+use crate::handlers::context::ClientContext;
+use crate::handlers::handler;
 use crate::methods::notification::GitHubTelemetryEvent;
 use crate::process::{self, Launch};
 use crate::rpc::wire_log::WireLog;
@@ -129,7 +130,7 @@ impl ClientBuilder {
     /// CLIs from 1.0.39 on take it. An older one would pass over it, so that starting it or connecting to it is
     /// [`Error::Unsupported`]. An empty token is [`Error::Invalid`]: the CLI would take it for none.
     pub fn github_token(mut self, token: impl Into<String>) -> Self {
-        self.setup.options.github_token = Some(token.into());
+        self.setup.github_token = Some(token.into());
         self.use_login = false;
         self
     }
@@ -184,7 +185,7 @@ impl ClientBuilder {
         F: Fn(M::Params, ClientContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
     {
-        self.setup.options.handlers.insert(M::NAME, handler::typed::<M, _, _, _>(handle));
+        self.setup.handlers.insert(M::NAME, handler::typed::<M, _, _, _>(handle));
         self
     }
 
@@ -264,7 +265,7 @@ impl ClientBuilder {
     /// as it likes. For those of a session see
     /// [`SessionBuilder::handler_limit`](crate::SessionBuilder::handler_limit).
     pub fn handler_limit(mut self, limit: Duration) -> Self {
-        self.setup.options.handler_limit = Some(limit);
+        self.setup.handler_timeout = Some(limit);
         self
     }
 
@@ -273,7 +274,7 @@ impl ClientBuilder {
     /// [`Error::Decode`], and in the place of an event observers get one that says that they missed it
     /// ([`SessionEvent::missed`](crate::SessionEvent::missed)).
     pub fn message_limit(mut self, bytes: usize) -> Self {
-        self.setup.options.message_limit = bytes;
+        self.setup.options.max_message_size = bytes;
         self
     }
 
@@ -298,8 +299,8 @@ impl ClientBuilder {
         self.setup.greeting.token = None;
         self.complete_arguments(["--stdio".to_owned()]);
         let (process, to, from) = process::spawn(&self.launch)?;
-        let peer = Peer { process: Some(process), address: None };
-        Client::connect(from, to, self.setup, self.handshake, peer).await
+        let endpoint = Endpoint { process: Some(process), address: None };
+        Client::connect(from, to, self.setup, self.handshake, endpoint).await
     }
 
     /// Puts the arguments for serving, with those for the transport, before the user's own.
@@ -320,7 +321,7 @@ impl ClientBuilder {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        Client::connect(from, to, self.setup, self.handshake, Peer::default()).await
+        Client::connect(from, to, self.setup, self.handshake, Endpoint::default()).await
     }
 }
 

@@ -27,7 +27,7 @@ impl Client {
     pub async fn ping(&self, message: &str) -> Result<String, Error> {
         // Not typed: old versions give the time as a number.
         let params = serde_json::json!({ "message": message });
-        let pong: serde_json::Value = self.inner().caller().call("ping", &params).within(ANSWER).await?;
+        let pong: serde_json::Value = self.inner().host().caller.call("ping", &params).within(ANSWER).await?;
         Ok(pong["message"].as_str().unwrap_or_default().to_owned())
     }
 
@@ -120,11 +120,11 @@ impl Client {
     #[inline]
     pub async fn delete_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.delete";
-        self.inner().connection().spare_current_handler();
+        self.inner().host().connection().in_flight().spare_current();
         let params = SessionDeleteRequest::new(id);
-        done(METHOD, &self.inner().caller().call::<()>(METHOD, &params).json_in_time().await?)?;
+        done(METHOD, &self.inner().host().caller.call::<()>(METHOD, &params).json_in_time().await?)?;
         // The CLI tells so itself, but not every version does.
-        self.inner().connection().end_session(id);
+        self.inner().host().router.end_session(id);
         Ok(())
     }
 
@@ -148,7 +148,7 @@ impl Client {
     pub async fn set_foreground_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.setForeground";
         let params = SessionSetForegroundRequest::new(id);
-        done(METHOD, &self.inner().caller().call::<()>(METHOD, &params).json_in_time().await?)
+        done(METHOD, &self.inner().host().caller.call::<()>(METHOD, &params).json_in_time().await?)
     }
 
     /// Calls the closure for each notification of one kind from now on, on a task of its own:
@@ -159,12 +159,12 @@ impl Client {
         &self,
         handle: impl FnMut(Result<N::Params, MalformedNotification>) + Send + 'static,
     ) -> Subscription {
-        self.inner().connection().notices().on::<N>(handle)
+        self.inner().host().router.notices().on::<N>(handle)
     }
 
     /// The notifications of one kind from now on.
     #[inline]
     pub fn notifications<N: Notification>(&self) -> Notifications<N> {
-        self.inner().connection().notices().subscribe::<N>()
+        self.inner().host().router.notices().subscribe::<N>()
     }
 }

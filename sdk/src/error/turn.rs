@@ -1,14 +1,13 @@
-//! A turn that failed, and what the CLI told of why.
+//! Turns that failed or took too long.
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::events::SessionEvent;
 use crate::events::answer::Answer;
-use crate::printable::printable_lines;
+use crate::printable::{printable, printable_lines};
+use crate::rpc::error::write_stderr;
 use crate::types::ErrorData;
-use crate::wire::peek;
-use crate::wire::{self, redact};
+use crate::wire::redact;
 
 /// A turn that failed: the data of the event `session.error`, to which this derefs, and what other events
 /// of the turn add to it.
@@ -46,41 +45,54 @@ impl fmt::Display for TurnError {
 
 impl std::error::Error for TurnError {}
 
-/// What the events before the end of a turn tell of its failure.
-#[derive(Default)]
-pub(crate) struct Circumstances {
-    retry_after: Option<Duration>,
-    quota_reset: Option<String>,
-    provider_code: Option<String>,
+/// One of the [`Limits`](crate::Limits), which was passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// [`Limits::total`](crate::Limits::total).
+    Total,
+    /// [`Limits::idle`](crate::Limits::idle).
+    Idle,
+    /// [`Limits::first_event`](crate::Limits::first_event).
+    FirstEvent,
 }
 
-impl Circumstances {
-    /// Takes note of a model call that failed.
-    pub fn model_call_failed(&mut self, event: &SessionEvent) {
-        let [code, quotas] =
-            peek::pick(event.raw_data(), ["errorCode", "quotaSnapshots"]).unwrap_or_default();
-        self.provider_code = code.and_then(peek::string).map(|code| code.into_owned());
-        self.quota_reset = quotas.and_then(reset_of_used_up);
-    }
+/// A turn that took longer than it was given. The CLI still runs, else the turn had ended with
+/// [`Error::Closed`](crate::Error::Closed), and the agent goes on.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TurnTimeout {
+    /// The limit that was passed.
+    pub limit: Limit,
+    /// The length of that limit.
+    pub after: Duration,
+    /// The kind of the last event, and how long ago it came; none when none came.
+    pub last_event: Option<(String, Duration)>,
+    /// The things that the agent waits for: the names of running tools, the kinds of open requests.
+    pub waiting_for: Vec<String>,
+    /// The answer so far.
+    pub answer: Answer,
+    /// The text that the agent has written since, of a message that is not done.
+    pub unfinished: String,
+    /// The end of what the CLI wrote to its standard error; empty when it is not a child of ours.
+    pub stderr: String,
+}
 
-    /// Takes note of an offer to go on with another model.
-    pub fn switch_offered(&mut self, event: &SessionEvent) {
-        let [seconds] = peek::pick(event.raw_data(), ["retryAfterSeconds"]).unwrap_or_default();
-        let seconds = seconds.and_then(|seconds| seconds.parse().ok());
-        self.retry_after = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    }
-
-    /// All that is known of the failure.
-    pub fn of(&mut self, data: ErrorData, answer: Answer) -> TurnError {
-        let Self { retry_after, quota_reset, provider_code } = std::mem::take(self);
-        TurnError { data, retry_after, quota_reset, provider_code, answer }
+impl fmt::Display for TurnTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.limit {
+            Limit::Total => write!(f, "the turn took longer than {:?}", self.after)?,
+            Limit::Idle => write!(f, "the turn was silent for {:?}", self.after)?,
+            Limit::FirstEvent => write!(f, "the turn did not begin within {:?}", self.after)?,
+        }
+        if let Some((kind, age)) = &self.last_event {
+            write!(f, "; the last event was {}, {age:.1?} ago", printable(kind))?;
+        }
+        if !self.waiting_for.is_empty() {
+            write!(f, "; it waits for {}", printable(&self.waiting_for.join(", ")))?;
+        }
+        write_stderr(f, &self.stderr)
     }
 }
 
-/// The latest reset of the quotas that are used up.
-fn reset_of_used_up(quotas: &str) -> Option<String> {
-    let quotas: serde_json::Value = wire::from_json(quotas).ok()?;
-    let used_up = quotas.as_object()?.values().filter(|quota| quota["hasQuota"] == false);
-    // In RFC 3339 and in UTC, as the CLI gives them, the later one is the greater text.
-    used_up.filter_map(|quota| quota["resetDate"].as_str()).max().map(str::to_owned)
-}
+impl std::error::Error for TurnTimeout {}

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::handlers::event_request::{self, Ask, Form};
-use crate::handlers::handler::{self, Handler, HandlerContext};
+use crate::handlers::context::HandlerContext;
+use crate::handlers::event_request::{self, EventHandler, Form};
+use crate::handlers::handler::{self, Handler};
 use crate::handlers::reply::{self, IntoReply, replies};
 use crate::methods;
 use crate::rpc::RpcError;
@@ -192,13 +193,13 @@ pub(crate) const LIMITS: Form<UiSessionLimitsExhaustedResponse> = Form {
 };
 
 /// The code that sees to `auto_mode_switch.requested` when nobody decides on it.
-pub(crate) fn no_auto_mode_switch() -> Ask {
+pub(crate) fn no_auto_mode_switch() -> EventHandler {
     const FORM: Form<()> = Form {
         method: "session.ui.handlePendingAutoModeSwitch",
         fields: |()| r#""response":"no""#.to_owned(),
         refusal: |_| r#""response":"no""#.to_owned(),
     };
-    event_request::ask(FORM, async |_: serde_json::Value, _| ())
+    event_request::handler(FORM, async |_: serde_json::Value, _| ())
 }
 
 /// Code that runs a slash command.
@@ -206,14 +207,14 @@ pub(crate) type Command =
     Arc<dyn Fn(CommandExecuteData, HandlerContext) -> reply::Replying<()> + Send + Sync>;
 
 /// The code that sees to `command.execute`.
-pub(crate) fn commands(by_name: HashMap<String, Command>) -> Ask {
+pub(crate) fn commands(by_name: HashMap<String, Command>) -> EventHandler {
     const FORM: Form<()> = Form {
         method: "session.commands.handlePendingCommand",
         fields: |()| String::new(),
         refusal: |reason| format!(r#""error":{}"#, quote(reason)),
     };
     let by_name = Arc::new(by_name);
-    event_request::ask(FORM, move |request: CommandExecuteData, context| {
+    event_request::handler(FORM, move |request: CommandExecuteData, context| {
         let by_name = Arc::clone(&by_name);
         async move {
             match by_name.get(&request.command_name) {

@@ -1,18 +1,18 @@
-//! Requests that come as events to every client, and are answered by a call of the one that can.
+//! Event requests: requests that the CLI publishes as session events (`*.requested`) to every client. The client that
+//! handles one answers with a call (`…handlePending…`).
 
-use std::sync::Arc;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex};
 
 use crate::events::SessionEvent;
-use crate::handlers::handler::{HandlerContext, Serves};
+use crate::handlers::context::{HandlerContext, Scope};
 use crate::handlers::reply::{self, IntoReply};
-use crate::rpc::in_flight::{self, EventRequests};
-use crate::session::state::SessionState;
-use crate::wire::peek;
-use crate::wire::quote;
-use crate::wire::{self, Wire};
+use crate::runtime::lock;
+use crate::wire::{self, Wire, peek, quote};
 
-/// Code that sees to a live event of one kind.
-pub(crate) type Ask = Arc<dyn Fn(&Arc<SessionState>, &SessionEvent) + Send + Sync>;
+/// Code that starts the handler for an event request of one kind.
+pub(crate) type EventHandler = Arc<dyn Fn(&HandlerContext, &SessionEvent) + Send + Sync>;
 
 /// How a request of one kind is answered.
 pub(crate) struct Form<R> {
@@ -25,9 +25,9 @@ pub(crate) struct Form<R> {
     pub refusal: fn(&str) -> String,
 }
 
-/// Gives typed code the form of an [`Ask`].
+/// Turns typed code into an [`EventHandler`].
 #[inline]
-pub(crate) fn ask<D, R, F, Fut>(form: Form<R>, handle: F) -> Ask
+pub(crate) fn handler<D, R, F, Fut>(form: Form<R>, handle: F) -> EventHandler
 where
     D: Wire + Send + 'static,
     R: Send + 'static,
@@ -35,42 +35,41 @@ where
     Fut: Future<Output: IntoReply<R>> + Send + 'static,
 {
     let handle = Arc::new(handle);
-    Arc::new(move |session, event| {
-        let Some(owed) = Owed::new(session, event, form.method, form.refusal) else { return };
+    Arc::new(move |context, event| {
+        let Some(owed) = PendingReply::new(context.scope(), event, form.method, form.refusal) else { return };
         let data = match wire::from_json::<D>(event.raw_data()) {
             Ok(data) => data,
             Err(error) => return owed.fail(&format!("the request could not be read: {error}")),
         };
         let (fields, handle) = (form.fields, Arc::clone(&handle));
-        let context = HandlerContext { session: Arc::clone(session) };
-        let limit = context.limit();
-        owed.run(async move |owed| match reply::replied(limit, || handle(data, context)).await {
+        let context = context.clone();
+        owed.run(async move |owed| match reply::replied(context.timeout(), || handle(data, context)).await {
             Ok(reply) => owed.give(&fields(reply)),
             Err(failure) => owed.fail(&failure),
         });
     })
 }
 
-/// The answer owed to one broadcast request.
+/// The answer owed to one event request.
 ///
-/// Dropped without one, as when the handler panics, it refuses; once the request is over, or the
-/// session, nothing is owed any more.
-pub(crate) struct Owed {
-    session: Arc<SessionState>,
+/// Dropped without one, as when the handler panics, it refuses. Once the request has its answer, or the session ends,
+/// nothing is owed any more.
+pub(crate) struct PendingReply {
+    scope: Arc<Scope>,
     request_id: String,
-    /// Its key among the requests that are at work.
+    /// Its key among the session's event requests.
     key: String,
-    /// The number of its handler.
+    /// Its number among the in-flight requests.
     number: u64,
     method: &'static str,
     refusal: fn(&str) -> String,
-    open: bool,
+    is_open: bool,
 }
 
-impl Owed {
-    /// None when the event does not say which request is to be answered, or when it is being answered.
+impl PendingReply {
+    /// None when the event has no `requestId`, or when its request is in flight or done.
     pub fn new(
-        session: &Arc<SessionState>,
+        scope: &Arc<Scope>,
         event: &SessionEvent,
         method: &'static str,
         refusal: fn(&str) -> String,
@@ -80,27 +79,37 @@ impl Owed {
             tracing::error!(kind = event.kind(), "a request without an id cannot be answered");
             return None;
         };
-        let (session, request_id) = (Arc::clone(session), id.into_owned());
-        let (key, number) = (EventRequests::key(event.kind(), &request_id), in_flight::number());
-        if !session.running().begin(&key, number, event) {
+        let (scope, request_id) = (Arc::clone(scope), id.into_owned());
+        let key = EventRequests::key(event.kind(), &request_id);
+        let in_flight = scope.peer().connection().in_flight();
+        let number = in_flight.begin(None);
+        if !scope.event_requests().begin(&key, number, event) {
+            in_flight.end(number);
             return None;
         }
-        // Its handlers were ended before this one was known, so that nobody ends it.
-        if session.life().ended().is_some() {
-            session.running().end(&key);
+        let has_ended = scope.life().ended().is_some();
+        let reply = Self { scope, request_id, key, number, method, refusal, is_open: true };
+        if has_ended {
+            // A session that has ended cancels no more handlers.
+            reply.leave();
             return None;
         }
-        Some(Self { session, request_id, key, number, method, refusal, open: true })
+        Some(reply)
     }
 
-    /// Runs the code that answers, until it is done or the request is over.
-    pub fn run<Fut>(self, work: impl FnOnce(Self) -> Fut)
+    /// Runs the handler until it is done or the request has its answer.
+    pub fn run<Fut>(self, handler: impl FnOnce(Self) -> Fut)
     where
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let (session, key, number) = (Arc::clone(&self.session), self.key.clone(), self.number);
-        let task = in_flight::spawn(session.caller().connection().runtime(), number, work(self));
-        session.running().set(&key, task);
+        let (peer, number) = (Arc::clone(self.scope.peer()), self.number);
+        peer.connection().in_flight().spawn(number, None, peer.runtime(), handler(self));
+    }
+
+    /// Removes the request from those in flight. Returns false if it was removed before.
+    fn end(&self) -> bool {
+        self.scope.peer().connection().in_flight().end(self.number);
+        self.scope.event_requests().end(&self.key)
     }
 
     /// Answers with these fields.
@@ -116,19 +125,19 @@ impl Owed {
 
     /// Leaves the answer to another client.
     pub fn leave(mut self) {
-        self.open = false;
-        self.session.running().end(&self.key);
+        self.is_open = false;
+        self.end();
     }
 
     fn send(&mut self, fields: &str) {
-        self.open = false;
-        if !self.session.running().end(&self.key) {
+        self.is_open = false;
+        if !self.end() {
             return;
         }
         let answer = |fields: &str| {
             let comma = if fields.is_empty() { "" } else { "," };
             let params = format!(r#"{{"requestId":{}{comma}{fields}}}"#, quote(&self.request_id));
-            self.session.caller().answer_json(self.method, &params)
+            self.scope.caller().answer_json(self.method, &params)
         };
         if let Err(error) = answer(fields) {
             tracing::warn!(method = self.method, %error, "an answer cannot be sent");
@@ -137,11 +146,120 @@ impl Owed {
     }
 }
 
-impl Drop for Owed {
+impl Drop for PendingReply {
     fn drop(&mut self) {
-        if self.open {
+        if self.is_open {
             tracing::warn!(method = self.method, "a handler ended without an answer");
             self.send(&(self.refusal)("the handler ended without an answer"));
         }
+    }
+}
+
+/// How many finished requests are remembered.
+const REMEMBERED: usize = 1024;
+
+/// The event requests of a session: each is handled once, however often it comes.
+#[derive(Default)]
+pub(crate) struct EventRequests {
+    in_flight: Mutex<HashMap<String, (u64, SessionEvent)>>,
+    done: Mutex<Done>,
+}
+
+#[derive(Default)]
+struct Done {
+    keys: HashSet<String>,
+    /// The same, the oldest first.
+    order: VecDeque<String>,
+}
+
+impl EventRequests {
+    /// The key of a request, or of a tool that runs: ids of one kind say nothing about those of another. `kind` is
+    /// that of the event with which it begins, or of the one with which it is done.
+    pub fn key(kind: &str, id: &str) -> String {
+        const ENDINGS: [&str; 7] =
+            [".requested", "_required", ".execute", ".completed", "_completed", "_start", "_complete"];
+        let about = ENDINGS.iter().find_map(|ending| kind.strip_suffix(ending)).unwrap_or(kind);
+        format!("{about} {id}")
+    }
+
+    /// Enters a request. Returns false when it is in flight or done: it may come once as an event and once from the list
+    /// of pending requests.
+    fn begin(&self, key: &str, number: u64, event: &SessionEvent) -> bool {
+        match lock(&self.in_flight).entry(key.to_owned()) {
+            Entry::Occupied(_) => return false,
+            Entry::Vacant(entry) => drop(entry.insert((number, event.clone()))),
+        }
+        // Afterwards, since it may have been done in between: that is remembered before it is removed.
+        let is_done = lock(&self.done).keys.contains(key);
+        if is_done {
+            lock(&self.in_flight).remove(key);
+        }
+        !is_done
+    }
+
+    /// Removes a request. Returns its number among the in-flight requests, and its event, if it was there.
+    pub fn take(&self, key: &str) -> Option<(u64, SessionEvent)> {
+        self.remember(key);
+        lock(&self.in_flight).remove(key)
+    }
+
+    /// The same for all requests.
+    pub fn take_all(&self) -> Vec<(u64, SessionEvent)> {
+        let keys: Vec<String> = lock(&self.in_flight).keys().cloned().collect();
+        keys.into_iter().filter_map(|key| self.take(&key)).collect()
+    }
+
+    fn end(&self, key: &str) -> bool {
+        self.take(key).is_some()
+    }
+
+    fn remember(&self, key: &str) {
+        let mut done = lock(&self.done);
+        if !done.keys.insert(key.to_owned()) {
+            return;
+        }
+        done.order.push_back(key.to_owned());
+        if done.order.len() > REMEMBERED
+            && let Some(oldest) = done.order.pop_front()
+        {
+            done.keys.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event() -> SessionEvent {
+        SessionEvent::from_json(r#"{"type": "any"}"#).expect("an event")
+    }
+
+    #[test]
+    fn a_request_is_handled_once() {
+        let requests = EventRequests::default();
+        let key = EventRequests::key("permission.requested", "1");
+        assert!(requests.begin(&key, 0, &event()) && !requests.begin(&key, 1, &event()), "it is in flight");
+        assert!(requests.end(&key) && !requests.end(&key));
+        assert!(!requests.begin(&key, 2, &event()), "it is done");
+        let other = EventRequests::key("external_tool.requested", "1");
+        assert!(requests.begin(&other, 3, &event()), "another kind");
+    }
+
+    #[test]
+    fn a_request_that_is_done_before_it_comes_does_not_begin() {
+        let requests = EventRequests::default();
+        assert!(requests.take(&EventRequests::key("mcp.oauth_completed", "1")).is_none());
+        assert!(!requests.begin(&EventRequests::key("mcp.oauth_required", "1"), 0, &event()));
+    }
+
+    #[test]
+    fn a_bounded_number_of_requests_is_remembered() {
+        let requests = EventRequests::default();
+        for id in 0..3 * REMEMBERED {
+            requests.end(&id.to_string());
+        }
+        let done = lock(&requests.done);
+        assert_eq!((done.keys.len(), done.order.len()), (REMEMBERED, REMEMBERED));
     }
 }

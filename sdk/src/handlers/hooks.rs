@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::handlers::handler::{Answering, Handler, HandlerContext, OnFailure, Serves};
+use crate::handlers::context::HandlerContext;
+use crate::handlers::handler::{Handler, Handling};
 use crate::handlers::reply::{self, IntoReply};
 use crate::rpc::RpcError;
+use crate::rpc::responder::OnFailure;
 use crate::types::*;
 use crate::version::Feature;
 use crate::wire::peek;
@@ -146,13 +148,13 @@ impl std::fmt::Debug for OtherHook {
 }
 
 /// Code for one type of hook: the input's JSON in, the answer's out.
-pub(crate) type HookHandler = Arc<dyn Fn(&str, HandlerContext) -> Answering + Send + Sync>;
+pub(crate) type HookHandler = Arc<dyn Fn(&str, HandlerContext) -> Handling + Send + Sync>;
 
 /// The hooks of a session.
 #[derive(Default)]
 pub(crate) struct Hooks {
     by_type: HashMap<&'static str, HookHandler>,
-    other: Option<Arc<dyn Fn(OtherHook, HandlerContext) -> Answering + Send + Sync>>,
+    other: Option<Arc<dyn Fn(OtherHook, HandlerContext) -> Handling + Send + Sync>>,
 }
 
 impl Hooks {
@@ -173,7 +175,7 @@ impl Hooks {
             let (input, handle) = (wire::from_json::<H>(input), Arc::clone(&handle));
             Box::pin(async move {
                 let output = match input {
-                    Ok(input) => reply::replied(context.limit(), || handle(input, context)).await,
+                    Ok(input) => reply::replied(context.timeout(), || handle(input, context)).await,
                     Err(error) => Err(error.to_string()),
                 };
                 answer(output.map(|output| Some(wire::to_json(&output))))
@@ -192,7 +194,7 @@ impl Hooks {
         self.other = Some(Arc::new(move |hook, context| {
             let handle = Arc::clone(&handle);
             Box::pin(async move {
-                let output = reply::replied(context.limit(), || handle(hook, context)).await;
+                let output = reply::replied(context.timeout(), || handle(hook, context)).await;
                 answer(output.map(|output| (!output.is_null()).then(|| output.to_string())))
             })
         }));
@@ -205,13 +207,13 @@ impl Hooks {
         })
     }
 
-    fn answer(&self, params: &str, context: HandlerContext) -> Result<Answering, RpcError> {
+    fn answer(&self, params: &str, context: HandlerContext) -> Result<Handling, RpcError> {
         let invalid = |text: &str| RpcError::new(RpcError::INVALID_PARAMS, text);
         let [kind, input] = peek::pick(params, ["hookType", "input"]).unwrap_or_default();
         let kind = kind.and_then(peek::string).ok_or_else(|| invalid("a hook without a type"))?;
         let input = input.unwrap_or("null");
         if let Some(hook) = self.by_type.get(&*kind) {
-            return Ok(match context.session.versions().has(Feature::HookArgumentsAsObject) {
+            return Ok(match context.scope().version().has(Feature::HookArgumentsAsObject) {
                 true => hook(input, context),
                 false => hook(&arguments_as_object(input), context),
             });

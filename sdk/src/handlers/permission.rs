@@ -13,11 +13,10 @@ pub use decision::Decision;
 pub use policy::Policy;
 
 use crate::events::SessionEvent;
-use crate::handlers::event_request::{Ask, Owed};
-use crate::handlers::handler::{HandlerContext, Serves};
+use crate::handlers::context::{HandlerContext, Scope};
+use crate::handlers::event_request::{EventHandler, PendingReply};
 use crate::handlers::reply::{self, IntoReply};
 use crate::printable::printable;
-use crate::session::state::SessionState;
 use crate::types::{PermissionRequest as Details, PermissionRequestShellCommand, PermissionRequestWrite};
 use crate::version::Feature;
 use crate::wire;
@@ -252,20 +251,20 @@ fn names_only(diff: &str, file: &str) -> bool {
 /// The call that answers a permission request.
 const ANSWER: &str = "session.permissions.handlePendingPermissionRequest";
 
-/// Gives code that decides the form of an [`Ask`].
+/// Gives code that decides the form of an [`EventHandler`].
 #[inline]
-pub(crate) fn ask<F, Fut>(decide: F) -> Ask
+pub(crate) fn ask<F, Fut>(decide: F) -> EventHandler
 where
     F: Fn(PermissionRequest, HandlerContext) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: IntoReply<Decision>> + Send + 'static,
 {
     let decide = Arc::new(decide);
-    Arc::new(move |session, event| {
-        let Some((owed, request)) = read(session, event) else { return };
-        let (decide, context) = (Arc::clone(&decide), HandlerContext { session: Arc::clone(session) });
+    Arc::new(move |context, event| {
+        let Some((owed, request)) = read(context.scope(), event) else { return };
+        let (decide, context) = (Arc::clone(&decide), context.clone());
         owed.run(async move |owed| {
-            match reply::replied(context.limit(), || decide(request, context.clone())).await {
-                Ok(decision) => give(owed, decision, &context),
+            match reply::replied(context.timeout(), || decide(request, context.clone())).await {
+                Ok(decision) => give(owed, decision, context.scope()),
                 Err(failure) => owed.fail(&failure),
             }
         });
@@ -273,20 +272,21 @@ where
 }
 
 /// The request of a live `permission.requested`; none when there is nothing to decide.
-fn read(session: &Arc<SessionState>, event: &SessionEvent) -> Option<(Owed, PermissionRequest)> {
+fn read(scope: &Arc<Scope>, event: &SessionEvent) -> Option<(PendingReply, PermissionRequest)> {
     let [details, resolved] =
         peek::pick(event.raw_data(), ["permissionRequest", "resolvedByHook"]).unwrap_or_default();
     if resolved == Some("true") {
         return None;
     }
-    let new_words = session.versions().has(Feature::NewPermissionWords);
-    let owed = Owed::new(session, event, ANSWER, if new_words { refused } else { refused_in_old_words })?;
+    let new_words = scope.version().has(Feature::NewPermissionWords);
+    let owed =
+        PendingReply::new(scope, event, ANSWER, if new_words { refused } else { refused_in_old_words })?;
     let Some(details) = details_of(details.unwrap_or("null")) else {
         owed.fail("the permission request could not be read");
         return None;
     };
     // That of a sub-agent is not known.
-    let directory = session.working_directory().filter(|_| event.agent_id().is_none());
+    let directory = scope.working_directory().filter(|_| event.agent_id().is_none());
     Some((owed, PermissionRequest { details: Arc::new(details), event: event.clone(), directory }))
 }
 
@@ -313,18 +313,17 @@ fn details_of(json: &str) -> Option<Details> {
 }
 
 /// Refuses a request of which no more is known than its id, so that nobody can be asked.
-pub(crate) fn refuse_unknown(session: &Arc<SessionState>, id: &str) {
+pub(crate) fn refuse_unknown(scope: &Arc<Scope>, id: &str) {
     let event = json!({ "type": "permission.requested", "data": { "requestId": id } }).to_string();
     let Ok(event) = SessionEvent::from_json(event) else { return };
-    if let Some(owed) = Owed::new(session, &event, ANSWER, refused) {
+    if let Some(owed) = PendingReply::new(scope, &event, ANSWER, refused) {
         tracing::warn!(id, "nothing is known of a pending permission request, so the answer is no");
-        let context = HandlerContext { session: Arc::clone(session) };
-        give(owed, Decision::unavailable(), &context);
+        give(owed, Decision::unavailable(), scope);
     }
 }
 
-fn give(owed: Owed, decision: Decision, context: &HandlerContext) {
-    let new_words = context.session.versions().has(Feature::NewPermissionWords);
+fn give(owed: PendingReply, decision: Decision, scope: &Scope) {
+    let new_words = scope.version().has(Feature::NewPermissionWords);
     match decision.fields(new_words) {
         Some(fields) => owed.give(&fields),
         None => owed.leave(),

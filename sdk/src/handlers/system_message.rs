@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::handlers::handler::{self, Handler, HandlerContext};
+use crate::handlers::context::HandlerContext;
+use crate::handlers::handler::{self, Handler};
 use crate::handlers::reply;
 use crate::methods;
 use crate::types::{

@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::events::SessionEvent;
-use crate::handlers::event_request::Owed;
-use crate::handlers::handler::{HandlerContext, Serves};
+use crate::handlers::context::HandlerContext;
+use crate::handlers::event_request::PendingReply;
 use crate::handlers::reply;
-use crate::session::state::SessionState;
 use crate::trace_context::TraceContext;
 use crate::types::{ExternalToolRequestedData, ExternalToolTextResultForLlm, ToolDeclaration};
 use crate::wire;
@@ -274,21 +273,22 @@ impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
 const ANSWER: &str = "session.tools.handlePendingToolCall";
 
 /// Runs the tool that a live `external_tool.requested` asks for, if it is one of ours.
-pub(crate) fn requested(session: &Arc<SessionState>, tools: &HashMap<String, Tool>, event: &SessionEvent) {
+pub(crate) fn requested(context: &HandlerContext, tools: &HashMap<String, Tool>, event: &SessionEvent) {
     let [name] = peek::pick(event.raw_data(), ["toolName"]).unwrap_or_default();
     // Another client answers for a tool that is not ours.
     let Some(tool) = name.and_then(peek::string).and_then(|name| tools.get(&*name)) else { return };
-    let Some(owed) = Owed::new(session, event, ANSWER, failed) else { return };
+    let Some(owed) = PendingReply::new(context.scope(), event, ANSWER, failed) else { return };
     let request = match event.decode::<ExternalToolRequestedData>() {
         Ok(request) => Arc::new(request),
         // Nobody else answers it, and the agent waits.
         Err(error) => return owed.fail(&format!("the tool call could not be read: {error}")),
     };
-    let (tool, handler) = (tool.clone(), HandlerContext { session: Arc::clone(session) });
+    let (tool, handler) = (tool.clone(), context.clone());
     owed.run(async move |owed| {
         let arguments = request.arguments.clone().unwrap_or_else(|| serde_json::json!({}));
+        let timeout = handler.timeout();
         let context = ToolContext { handler, request };
-        match reply::caught(context.limit(), || (tool.run)(arguments, context)).await {
+        match reply::caught(timeout, || (tool.run)(arguments, context)).await {
             Ok(result) => owed.give(&fields(&result)),
             Err(failure) => owed.fail(&failure),
         }

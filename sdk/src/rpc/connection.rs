@@ -1,107 +1,89 @@
-//! The JSON-RPC connection: one task reads, one writes, and whoever calls waits for its own answer.
+//! The JSON-RPC connection: a reader task, a writer task, and the table of pending calls.
+//!
+//! * The reader runs no code of a user: no handler, no `Drop` of one, no log writer, no waker under a lock.
+//! * Only the writer writes.
+//! * Every pending call ends, with its response or with [`Closed`]: whatever ends the reader or the writer closes the
+//!   connection, through a guard.
 
 mod tasks;
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::call;
-use crate::error::Error;
-use crate::events::notifications::Notices;
-use crate::events::stream::Ended;
-use crate::handlers::handler::{ClientContext, Handler};
-use crate::process::Watcher;
 use crate::rpc::frame::{self, Frames};
-use crate::rpc::in_flight::Running;
+use crate::rpc::in_flight::InFlight;
+use crate::rpc::message::{self, NoResult, Response};
+use crate::rpc::responder::Responder;
 use crate::rpc::wire_log::{Log, WireLog};
 use crate::rpc::{Closed, RpcError};
 use crate::runtime::lock;
-use crate::session::shell::routes::{self, ShellRoutes};
-use crate::session::state::SessionState;
-use crate::session::table::Sessions;
 use crate::tail::Tail;
-use crate::version::{CliVersion, Feature};
-use crate::wire::peek;
-use crate::wire::{DecodeError, quote};
 use tasks::{CloseOnDrop, read, write};
 
-/// What a request is answered with: the result's JSON, or why there is none.
-pub(crate) type Reply = Result<Box<str>, NoResult>;
+/// The layer above a connection. The reader calls it, so it must neither block nor run code of a user.
+pub(crate) trait Service: Send + Sync {
+    /// Handles a request of the peer.
+    fn request(&self, method: &str, params: &str, responder: Responder);
 
-#[derive(Debug)]
-pub(crate) enum NoResult {
-    Rpc(RpcError),
-    /// An answer that is no JSON, or too large.
-    Unreadable(DecodeError),
-    Closed(Closed),
+    /// Handles a notification.
+    fn notification(&self, method: &str, params: &str);
+
+    /// Handles a request or notification of which only the start can be read. A request has its responder.
+    fn unreadable(&self, method: &str, start: &str, error: RpcError, responder: Option<Responder>);
+
+    /// Observes a call before it is written, under the lock of the pending calls. Returns what to do with its
+    /// response; a call with that stays pending also when its caller is gone.
+    fn calling(&self, method: &str, params: &str) -> Option<OnResponse>;
+
+    /// Ends all that depends on the connection.
+    fn closed(&self, closed: &Closed);
 }
 
-/// One connection to a CLI. It lives until its stream ends or [`Connection::end`].
+/// Sees the response to a call before its caller does.
+pub(crate) type OnResponse = Box<dyn FnOnce(&Response) + Send>;
+
+/// Adds to the reason for which a stream ended all that is known of its other end.
+pub(crate) type Diagnose = Box<dyn FnOnce(Closed) -> Pin<Box<dyn Future<Output = Closed> + Send>> + Send>;
+
+/// One connection to a peer. It lives until its stream ends or [`Connection::end`].
 pub(crate) struct Connection {
-    /// Unbounded: each entry is a call whose caller waits for the answer, or an answer to the CLI,
-    /// which must never be lost or block the reader.
+    /// Unbounded: each entry is a call whose caller waits for the response, or a response, which must never be lost or
+    /// block the reader.
     outgoing: mpsc::UnboundedSender<Outgoing>,
     calls: Mutex<Calls>,
-    sessions: Sessions,
-    /// What the client was made on: its tasks run there, whoever starts them.
-    runtime: Handle,
-    /// What the client itself handles, by method.
-    handlers: ClientHandlers,
-    handler_limit: Option<Duration>,
-    /// The GitHub token that goes with the calls that take one. Secret.
-    github_token: Option<String>,
-    /// The handlers at work on the CLI's requests, by id.
-    requests: Running,
-    notices: Notices,
-    shells: ShellRoutes,
+    in_flight: InFlight,
     wire_log: Option<Log>,
-    /// Whether we have ended our side of the stream.
-    left: AtomicBool,
-    /// The CLI, where it is a child of ours.
-    process: Option<Watcher>,
+    /// True once our side of the stream has ended.
+    write_closed: AtomicBool,
     /// The end of what came and is no message.
     text: Tail,
-    /// The CLI's version, once it has told.
-    version: OnceLock<CliVersion>,
     closed: watch::Sender<Option<Closed>>,
+    /// All tasks run here, whichever thread starts them.
+    runtime: Handle,
 }
 
 /// What a connection is made with, beside its streams.
 pub(crate) struct Options {
-    pub handlers: ClientHandlers,
-    /// How long a handler of the client may take.
-    pub handler_limit: Option<Duration>,
-    /// The GitHub token that goes with the calls that take one. Secret.
-    pub github_token: Option<String>,
-    /// Who watches which notification from the start.
-    pub notices: Option<Notices>,
-    /// The largest message taken, in bytes.
-    pub message_limit: usize,
+    /// The largest message that is accepted, in bytes.
+    pub max_message_size: usize,
     pub wire_log: Option<WireLog>,
+    /// Keeps the end of what came and is no message.
+    pub text: Tail,
+    pub diagnose: Option<Diagnose>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            handlers: HashMap::new(),
-            handler_limit: None,
-            github_token: None,
-            notices: None,
-            message_limit: frame::LARGEST,
-            wire_log: None,
-        }
+        let text = Tail::new(frame::TEXT);
+        Self { max_message_size: frame::LARGEST, wire_log: None, text, diagnose: None }
     }
 }
-
-/// What a client handles, whatever the session.
-pub(crate) type ClientHandlers = HashMap<&'static str, Handler<ClientContext>>;
 
 enum Outgoing {
     Message(String),
@@ -109,207 +91,125 @@ enum Outgoing {
     End,
 }
 
+/// The pending calls.
 #[derive(Default)]
 struct Calls {
     last_id: u64,
     pending: HashMap<u64, Pending>,
+    /// None before the start, and once the connection is closed.
+    service: Option<Arc<dyn Service>>,
     closed: Option<Closed>,
 }
 
 struct Pending {
-    waiting: oneshot::Sender<Reply>,
-    /// The session that starts a shell process by this call. It is told of the process even when the
-    /// caller has gone away.
-    shell_of: Option<String>,
+    caller: oneshot::Sender<Response>,
+    on_response: Option<OnResponse>,
 }
 
-/// Why a connection is over that we ended.
+/// The reason for which a connection is closed that we ended.
 pub(crate) const STOPPED: &str = "the client was stopped";
 
 impl Connection {
-    /// Starts the two tasks.
-    pub fn open<R, W>(
+    /// Starts the two tasks, below the service that is made of the new connection.
+    pub fn open<R, W, S>(
         runtime: Handle,
         from: R,
         to: W,
         options: Options,
-        process: Option<Watcher>,
-    ) -> Arc<Self>
+        service: impl FnOnce(&Arc<Self>) -> Arc<S>,
+    ) -> Arc<S>
     where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
+        S: Service + 'static,
     {
-        let Options { handlers, handler_limit, github_token, notices, message_limit, wire_log } = options;
+        let Options { max_message_size, wire_log, text, diagnose } = options;
         let (outgoing, queue) = mpsc::unbounded_channel();
-        let text =
-            process.as_ref().map_or_else(|| Tail::new(frame::TEXT), |process| process.stdout().clone());
-        let frames = Frames::new(from, message_limit).keep_text(text.clone());
+        let frames = Frames::new(from, max_message_size).keep_text(text.clone());
         let connection = Arc::new(Self {
             outgoing,
             calls: Mutex::default(),
-            sessions: Sessions::default(),
-            runtime: runtime.clone(),
-            handlers,
-            handler_limit,
-            github_token,
-            requests: Running::default(),
-            notices: notices.unwrap_or_else(|| Notices::new(runtime.clone())),
-            shells: ShellRoutes::default(),
+            in_flight: InFlight::default(),
             wire_log: wire_log.map(WireLog::open),
-            left: AtomicBool::new(false),
-            process,
+            write_closed: AtomicBool::new(false),
             text,
-            version: OnceLock::new(),
             closed: watch::Sender::new(None),
+            runtime: runtime.clone(),
         });
+        let service = service(&connection);
+        lock(&connection.calls).service = Some(Arc::clone(&service) as Arc<dyn Service>);
         let (reader, writer) = (CloseOnDrop::new(&connection), CloseOnDrop::new(&connection));
         runtime.spawn(write(to, queue, writer));
-        runtime.spawn(read(frames, reader));
-        connection
+        runtime.spawn(read(frames, Arc::clone(&service), diagnose, reader));
+        service
     }
 
-    /// Notes the version that the CLI tells in the handshake.
-    pub fn told_version(&self, version: &CliVersion) {
-        drop(self.version.set(version.clone()));
-    }
-
-    pub fn github_token(&self) -> Option<&str> {
-        self.github_token.as_deref()
-    }
-
-    pub fn version(&self) -> Option<&CliVersion> {
-        self.version.get()
-    }
-
-    /// Sends a request. The answer comes through the receiver, or never does when the id is forgotten.
-    pub fn request(&self, method: &str, params: &str) -> Result<(u64, oneshot::Receiver<Reply>), Closed> {
-        let (sender, receiver) = oneshot::channel();
-        let starts_shell = method == routes::EXEC && self.tells_of_shells();
-        let shell_of = starts_shell.then(|| session_of(params)).flatten();
+    /// Sends a request. The response comes through the receiver, or never does once the call is abandoned.
+    pub fn request(&self, method: &str, params: &str) -> Result<(u64, oneshot::Receiver<Response>), Closed> {
+        let (caller, response) = oneshot::channel();
         let mut calls = lock(&self.calls);
         if let Some(closed) = &calls.closed {
             return Err(closed.clone());
         }
         calls.last_id += 1;
         let id = calls.last_id;
-        if shell_of.is_some() {
-            self.shells.starting();
-        }
-        calls.pending.insert(id, Pending { waiting: sender, shell_of });
+        let on_response = calls.service.as_ref().and_then(|service| service.calling(method, params));
+        calls.pending.insert(id, Pending { caller, on_response });
         drop(calls);
-        self.send(message(
-            Some(&id.to_string()),
-            &format!(r#""method":{},"params":{params}"#, quote(method)),
-        ));
-        Ok((id, receiver))
+        self.send(message::request(id, method, params));
+        Ok((id, response))
     }
 
-    /// Whether the CLI says what becomes of the shell processes that it is asked to start.
-    fn tells_of_shells(&self) -> bool {
-        self.version().is_none_or(|version| version.has(Feature::ShellNotifications))
-    }
-
-    /// Sends a request whose answer nobody waits for.
+    /// Sends a request whose response is ignored.
     pub fn request_unanswered(&self, method: &str, params: &str) {
         if let Ok((id, _)) = self.request(method, params) {
-            self.forget(id);
+            self.abandon(id);
         }
     }
 
-    /// Gives up on an answer.
-    pub fn forget(&self, id: u64) {
+    /// Drops a pending call; a late response is ignored.
+    pub fn abandon(&self, id: u64) {
         let pending = &mut lock(&self.calls).pending;
-        if pending.get(&id).is_some_and(|call| call.shell_of.is_none()) {
+        if pending.get(&id).is_some_and(|call| call.on_response.is_none()) {
             pending.remove(&id);
         }
     }
 
-    /// Hands the answer of a request to whoever waits for it.
-    pub fn answered(&self, id: u64, reply: Reply) {
+    /// Resolves the pending call with this id.
+    fn complete(&self, id: u64, response: Response) {
         let call = lock(&self.calls).pending.remove(&id);
-        let Some(call) = call else { return tracing::debug!(id, "an answer that nobody waits for") };
-        let early = call.shell_of.map(|session| {
-            let notes = self.shells.started(&session, reply.as_deref().ok());
-            (session, notes)
-        });
-        // A caller that has gone away needs no answer.
-        drop(call.waiting.send(reply));
-        if let Some((session, notes)) = early.and_then(|(id, notes)| Some((self.session(&id)?, notes))) {
-            for note in notes {
-                session.notices().push(&note.name, &note.params);
-            }
-        }
-    }
-
-    /// What the client itself handles.
-    pub fn handler(&self, method: &str) -> Option<Handler<ClientContext>> {
-        self.handlers.get(method).cloned()
-    }
-
-    /// How long a handler of the client may take.
-    pub fn handler_limit(&self) -> Option<Duration> {
-        self.handler_limit
-    }
-
-    /// The handlers at work on the CLI's requests, by id.
-    pub fn requests(&self) -> &Running {
-        &self.requests
-    }
-
-    /// Lets the handler that calls this go on when its request ends, as it does with its session and with the
-    /// connection: what the handler waits for may be that very end.
-    pub fn spare_current_handler(&self) {
-        self.requests.spare_current();
-        for session in self.sessions.all() {
-            session.spare_current_handler();
-        }
-    }
-
-    /// The CLI, where it is a child of ours.
-    pub fn process(&self) -> Option<&Watcher> {
-        self.process.as_ref()
-    }
-
-    /// Adds to a time limit's error what came and is no message, unless it is there.
-    pub fn explain(&self, mut error: Error) -> Error {
-        if let Error::Timeout { stdout, .. } = &mut error
-            && stdout.is_empty()
-        {
-            *stdout = self.text.text();
-        }
-        error
-    }
-
-    /// Who watches which notification, whatever the session.
-    pub fn notices(&self) -> &Notices {
-        &self.notices
-    }
-
-    /// Which session a shell process belongs to.
-    pub fn shells(&self) -> &ShellRoutes {
-        &self.shells
-    }
-
-    /// Answers a request of the CLI. `id` is its JSON, given back as it came.
-    pub fn respond(&self, id: &str, answer: &Result<String, RpcError>) {
-        let mut body = match answer {
-            Ok(result) => format!(r#""result":{result}"#),
-            Err(error) => error_body(error),
+        let Some(Pending { caller, on_response }) = call else {
+            return tracing::debug!(id, "a response that no call awaits");
         };
-        // The CLI would wait for ever for an answer that it cannot read.
-        if let Err(error) = call::check_depth(&body) {
-            body = error_body(&RpcError::new(RpcError::INTERNAL_ERROR, error.to_string()));
+        if let Some(on_response) = on_response {
+            on_response(&response);
         }
-        self.send(message(Some(id), &body));
+        // A caller that has gone away needs no response.
+        drop(caller.send(response));
+    }
+
+    /// The requests of the peer that handlers work on.
+    pub fn in_flight(&self) -> &InFlight {
+        &self.in_flight
+    }
+
+    /// The end of what came and is no message.
+    pub fn text(&self) -> String {
+        self.text.text()
+    }
+
+    /// Responds to a request. `id` is its JSON, sent back as it came.
+    pub(super) fn respond(&self, id: &str, result: &Result<String, RpcError>) {
+        self.send(message::reply(id, result));
     }
 
     /// Ends our side of the stream once all that was sent is written.
     pub fn end(&self) {
-        self.left.store(true, Ordering::Relaxed);
+        self.write_closed.store(true, Ordering::Relaxed);
         drop(self.outgoing.send(Outgoing::End));
     }
 
-    /// Waits until the connection is over and says why.
+    /// Waits until the connection is closed and returns the reason.
     ///
     /// Cancel-safe.
     pub async fn closed(&self) -> Closed {
@@ -321,37 +221,13 @@ impl Connection {
     }
 
     /// Waits until the wire log is written, for a limited time.
-    pub(crate) async fn wire_log_written(&self) {
+    pub async fn wire_log_written(&self) {
         if let Some(log) = &self.wire_log {
             log.flush().await;
         }
     }
 
-    /// The sessions that are open, whose events and requests find them here.
-    pub fn sessions(&self) -> &Sessions {
-        &self.sessions
-    }
-
-    /// Forgets a session, unless another has its place.
-    pub fn unregister(&self, session: &Arc<SessionState>) {
-        if self.sessions.remove(session) {
-            self.shells.forget(session.id());
-        }
-    }
-
-    /// Ends a session that the CLI has no more.
-    pub fn end_session(&self, id: &str) {
-        if let Some(session) = self.session(id) {
-            self.unregister(&session);
-            session.end(None);
-        }
-    }
-
-    pub fn session(&self, id: &str) -> Option<Arc<SessionState>> {
-        self.sessions.get(id)
-    }
-
-    /// What the client was made on: its tasks run there, whoever starts them.
+    /// The runtime on which all tasks of the client run.
     pub fn runtime(&self) -> &Handle {
         &self.runtime
     }
@@ -361,65 +237,41 @@ impl Connection {
             log.sent(&message);
         }
         let sent = self.outgoing.send(Outgoing::Message(message));
-        // After our own goodbye the reader sees the end by itself, and knows more of it.
-        if sent.is_err() && !self.left.load(Ordering::Relaxed) {
+        // After our own end the reader sees the end of the stream, and knows more of it.
+        if sent.is_err() && !self.write_closed.load(Ordering::Relaxed) {
             self.close(Closed::new("nothing can be written any more"));
         }
     }
 
-    /// Fails what is pending and all that comes later, and ends our side of the stream. The first reason
-    /// given stays.
+    /// Fails all pending and later calls, ends what the service has, and ends our side of the stream. The first reason
+    /// stays.
     pub fn close(&self, mut reason: Closed) {
-        if self.left.load(Ordering::Relaxed) {
-            // We ended our side first, so that the rest is what came of that.
+        let write_closed = self.write_closed.load(Ordering::Relaxed);
+        if write_closed {
+            // We ended our side first, and the rest followed from that.
             STOPPED.clone_into(&mut reason.reason);
         }
-        let (pending, first) = {
+        let (pending, service, is_first) = {
             let mut calls = lock(&self.calls);
-            let first = calls.closed.is_none();
+            let is_first = calls.closed.is_none();
             calls.closed.get_or_insert_with(|| reason.clone());
-            (std::mem::take(&mut calls.pending), first)
+            (std::mem::take(&mut calls.pending), calls.service.take(), is_first)
         };
-        if let Some(log) = self.wire_log.as_ref().filter(|_| first && !self.left.load(Ordering::Relaxed)) {
+        if let Some(log) = self.wire_log.as_ref().filter(|_| is_first && !write_closed) {
             log.ended(&reason);
         }
         for (_, call) in pending {
-            drop(call.waiting.send(Err(NoResult::Closed(reason.clone()))));
+            drop(call.caller.send(Err(NoResult::Closed(reason.clone()))));
         }
-        for session in self.sessions.take_all() {
-            session.end(Some(reason.clone()));
+        if let Some(service) = service {
+            service.closed(&reason);
         }
-        self.requests.cancel_all();
-        self.notices.end(Ended::Connection(reason.clone()));
+        self.in_flight.cancel_all();
         self.closed.send_if_modified(|closed| {
-            let first = closed.is_none();
+            let is_first = closed.is_none();
             closed.get_or_insert(reason);
-            first
+            is_first
         });
         self.end();
     }
-}
-
-/// The session that a call is about.
-pub(crate) fn session_of(params: &str) -> Option<String> {
-    let [session] = peek::pick(params, ["sessionId"]).ok()?;
-    peek::string(session?).map(|id| id.into_owned())
-}
-
-/// A JSON-RPC message of these parts.
-fn message(id: Option<&str>, rest: &str) -> String {
-    match id {
-        Some(id) => format!(r#"{{"jsonrpc":"2.0","id":{id},{rest}}}"#),
-        None => format!(r#"{{"jsonrpc":"2.0",{rest}}}"#),
-    }
-}
-
-/// The part of a message that holds an error.
-fn error_body(error: &RpcError) -> String {
-    let data = match &error.data {
-        Some(json) if serde_json::from_str::<&RawValue>(json).is_ok() => format!(r#","data":{json}"#),
-        Some(text) => format!(r#","data":{}"#, quote(text)),
-        None => String::new(),
-    };
-    format!(r#""error":{{"code":{},"message":{}{data}}}"#, error.code, quote(&error.message))
 }

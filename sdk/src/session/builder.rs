@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::client::ClientInner;
 use crate::error::Error;
 use crate::events::SessionEvent;
 use crate::handlers::system_message;
@@ -10,6 +9,7 @@ use crate::handlers::tool::Tool;
 use crate::random;
 use crate::session::Session;
 use crate::session::builder_handlers::Registered;
+use crate::session::host::Host;
 use crate::session::opening::Opening;
 use crate::session::table::WhenOpen;
 use crate::types::{
@@ -26,7 +26,7 @@ pub(crate) type Observer = Box<dyn FnMut(&SessionEvent) + Send>;
 /// [`deny_all`](Self::deny_all) must be chosen.
 #[must_use = "a session is made by `create` or `resume`"]
 pub struct SessionBuilder {
-    client: Arc<ClientInner>,
+    host: Arc<Host>,
     config: SessionConfig,
     tools: Vec<Tool>,
     pub(crate) registered: Registered,
@@ -36,11 +36,11 @@ pub struct SessionBuilder {
 
 impl SessionBuilder {
     #[inline]
-    pub(crate) fn new(client: Arc<ClientInner>) -> Self {
+    pub(crate) fn new(host: Arc<Host>) -> Self {
         let config = SessionConfig::default();
         let registered = Registered::default();
         let when_open = WhenOpen::default();
-        Self { client, config, tools: Vec::new(), registered, observers: Vec::new(), when_open }
+        Self { host, config, tools: Vec::new(), registered, observers: Vec::new(), when_open }
     }
 
     /// The model to use. Default: the CLI's choice.
@@ -163,11 +163,11 @@ impl SessionBuilder {
     /// client has to say.
     #[inline]
     fn prepare(self) -> (Opening, String) {
-        let Self { client, mut config, tools, registered, observers, when_open } = self;
+        let Self { host, mut config, tools, registered, observers, when_open } = self;
         let id = config.session_id.take().map_or_else(|| random::uuid().map_err(Error::no_random), Ok);
         config.session_id = id.as_ref().ok().cloned();
         if config.traceparent.is_none()
-            && let Some(trace) = client.trace_context()
+            && let Some(trace) = host.trace_context()
         {
             config.traceparent = Some(trace.traceparent().to_owned());
             config.tracestate = trace.tracestate().map(str::to_owned);
@@ -181,7 +181,7 @@ impl SessionBuilder {
         let continues = config.continue_pending_work == Some(true);
         let directory = config.working_directory.clone();
         let opening = Opening {
-            client,
+            host,
             id,
             tools,
             registered,

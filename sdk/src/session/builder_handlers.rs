@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::events::SessionEvent;
+use crate::handlers::context::HandlerContext;
 use crate::handlers::dialogs::{self, Command};
-use crate::handlers::event_request::{self, Ask};
-use crate::handlers::handler::{self, Handler, HandlerContext, Serves};
+use crate::handlers::event_request::{self, EventHandler};
+use crate::handlers::handler::{self, Handler};
 use crate::handlers::hooks::{Hook, Hooks, OtherHook};
 use crate::handlers::permission::{self, Decision, PermissionRequest, Policy};
+use crate::handlers::registry::Handlers;
 use crate::handlers::reply::{self, IntoReply};
 use crate::handlers::system_message::{self, Transform};
 use crate::handlers::tool::Tool;
@@ -18,7 +20,6 @@ use crate::methods::client::AutoModeSwitchRequest;
 use crate::rpc::ClientMethod;
 use crate::rpc::RpcError;
 use crate::session::builder::SessionBuilder;
-use crate::session::state::Handlers;
 use crate::types::*;
 
 /// Answered by a handler for each type of hook, or by one for all.
@@ -31,20 +32,20 @@ const TRANSFORM: &str = "systemMessage.transform";
 #[derive(Default)]
 pub(crate) struct Registered {
     requests: HashMap<&'static str, Handler<HandlerContext>>,
-    broadcasts: HashMap<&'static str, Ask>,
+    event_requests: HashMap<&'static str, EventHandler>,
     hooks: Hooks,
     pub transforms: HashMap<String, Transform>,
     /// Description and code by name.
     pub commands: BTreeMap<String, (String, Command)>,
-    /// How long each handler may take.
-    limit: Option<Duration>,
+    /// The time that each handler may take.
+    timeout: Option<Duration>,
 }
 
 impl Registered {
     /// Whether a request of this method, or an event of this kind, is answered.
     pub fn answers(&self, name: &str) -> bool {
         self.requests.contains_key(name)
-            || self.broadcasts.contains_key(name)
+            || self.event_requests.contains_key(name)
             || (name == HOOKS && !self.hooks.is_empty())
     }
 
@@ -52,13 +53,13 @@ impl Registered {
     pub fn interests(&self) -> Vec<&'static str> {
         const ON_REQUEST: [&str; 3] =
             ["mcp.oauth_required", "sampling.requested", "session_limits_exhausted.requested"];
-        ON_REQUEST.into_iter().filter(|event| self.broadcasts.contains_key(event)).collect()
+        ON_REQUEST.into_iter().filter(|event| self.event_requests.contains_key(event)).collect()
     }
 
     /// In the form in which they are looked up. The CLI asks everybody whether to switch models, and waits for
     /// an answer even when nobody has a handler.
     pub fn into_handlers(self, tools: HashMap<String, Tool>, leaves_auto_mode_switch: bool) -> Handlers {
-        let Self { mut requests, mut broadcasts, hooks, transforms, commands, limit } = self;
+        let Self { mut requests, mut event_requests, hooks, transforms, commands, timeout } = self;
         if !hooks.is_empty() {
             requests.insert(HOOKS, hooks.into_handler());
         }
@@ -67,12 +68,12 @@ impl Registered {
         }
         if !commands.is_empty() {
             let commands = commands.into_iter().map(|(name, (_, command))| (name, command));
-            broadcasts.insert("command.execute", dialogs::commands(commands.collect()));
+            event_requests.insert("command.execute", dialogs::commands(commands.collect()));
         }
         if !requests.contains_key(AutoModeSwitchRequest::NAME) && !leaves_auto_mode_switch {
-            broadcasts.insert("auto_mode_switch.requested", dialogs::no_auto_mode_switch());
+            event_requests.insert("auto_mode_switch.requested", dialogs::no_auto_mode_switch());
         }
-        Handlers { tools, requests, broadcasts, limit }
+        Handlers { tools, requests, event_requests, timeout }
     }
 }
 
@@ -117,7 +118,7 @@ impl SessionBuilder {
         F: Fn(PermissionRequest, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<Decision>> + Send + 'static,
     {
-        self.broadcast("permission.requested", permission::ask(decide))
+        self.event_request("permission.requested", permission::ask(decide))
     }
 
     /// Lets the agent do what this policy allows, and nothing else that needs permission; for what the CLI
@@ -167,7 +168,7 @@ impl SessionBuilder {
         F: Fn(ElicitationRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiElicitationResponse>> + Send + 'static,
     {
-        self.broadcast("elicitation.requested", event_request::ask(dialogs::ELICITATION, fill_in))
+        self.event_request("elicitation.requested", event_request::handler(dialogs::ELICITATION, fill_in))
     }
 
     /// Decides whether the agent's plan is good (`exitPlanMode.request`). Gives the model its tool
@@ -204,7 +205,10 @@ impl SessionBuilder {
         F: Fn(SessionLimitsExhaustedRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiSessionLimitsExhaustedResponse>> + Send + 'static,
     {
-        self.broadcast("session_limits_exhausted.requested", event_request::ask(dialogs::LIMITS, decide))
+        self.event_request(
+            "session_limits_exhausted.requested",
+            event_request::handler(dialogs::LIMITS, decide),
+        )
     }
 
     /// Logs in to MCP servers (`mcp.oauth_required`). A handler that fails cancels the login.
@@ -214,7 +218,7 @@ impl SessionBuilder {
         F: Fn(McpOauthRequiredData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<McpOauthPendingRequestResponse>> + Send + 'static,
     {
-        self.broadcast("mcp.oauth_required", event_request::ask(dialogs::OAUTH, log_in))
+        self.event_request("mcp.oauth_required", event_request::handler(dialogs::OAUTH, log_in))
     }
 
     /// Gives the headers of requests to MCP servers (`mcp.headers_refresh_required`). A handler that fails
@@ -226,7 +230,7 @@ impl SessionBuilder {
         F: Fn(McpHeadersRefreshRequiredData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<McpHeadersHandlePendingHeadersRefreshRequest>> + Send + 'static,
     {
-        self.broadcast("mcp.headers_refresh_required", event_request::ask(dialogs::HEADERS, refresh))
+        self.event_request("mcp.headers_refresh_required", event_request::handler(dialogs::HEADERS, refresh))
     }
 
     /// Asks a model for an MCP server (`sampling.requested`). A handler that fails rejects the request.
@@ -236,7 +240,7 @@ impl SessionBuilder {
         F: Fn(SamplingRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiHandlePendingSamplingResponse>> + Send + 'static,
     {
-        self.broadcast("sampling.requested", event_request::ask(dialogs::SAMPLING, sample))
+        self.event_request("sampling.requested", event_request::handler(dialogs::SAMPLING, sample))
     }
 
     /// Adds a slash command, which the CLI runs by `session.commands.execute` (`command.execute`). An
@@ -300,7 +304,7 @@ impl SessionBuilder {
         let change = Arc::new(transform);
         let transform: Transform = Arc::new(move |text, context| {
             let change = Arc::clone(&change);
-            let limit = context.limit();
+            let limit = context.timeout();
             Box::pin(reply::replied(limit, move || change(text, context)))
         });
         self.registered.requests.remove(TRANSFORM);
@@ -350,7 +354,7 @@ impl SessionBuilder {
     /// is dropped and counts as failed: a permission is refused then. Default: as long as it likes, since
     /// tools run for long and people are asked.
     pub fn handler_limit(mut self, limit: Duration) -> Self {
-        self.registered.limit = Some(limit);
+        self.registered.timeout = Some(limit);
         self
     }
 
@@ -373,8 +377,8 @@ impl SessionBuilder {
         self
     }
 
-    fn broadcast(mut self, event: &'static str, ask: Ask) -> Self {
-        self.registered.broadcasts.insert(event, ask);
+    fn event_request(mut self, event: &'static str, handler: EventHandler) -> Self {
+        self.registered.event_requests.insert(event, handler);
         self
     }
 }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call;
-use crate::client::ClientInner;
 use crate::error::Error;
 use crate::events::stream::Subscription;
+use crate::handlers::registry::Handlers;
 use crate::handlers::tool::{self, Tool};
 use crate::runtime::aside::drop_aside;
 use crate::runtime::lock;
@@ -14,8 +13,9 @@ use crate::session::Session;
 use crate::session::builder::Observer;
 use crate::session::builder_handlers::Registered;
 use crate::session::capabilities::Known;
+use crate::session::host::Host;
 use crate::session::resume;
-use crate::session::state::{Handlers, SessionState};
+use crate::session::state::SessionState;
 use crate::session::table::{Admission, WhenOpen, say_goodbye};
 use crate::session_rpc::SessionRpc;
 use crate::types::{RegisterEventInterestParams, SessionResumeResult};
@@ -28,7 +28,7 @@ const OPEN: Duration = Duration::from_secs(120);
 /// A session about to be opened. It does not know the type of the configuration, and the functions
 /// that do are inline: its hundred keys are compiled in the crate that sets them, not in this one.
 pub(crate) struct Opening {
-    pub client: Arc<ClientInner>,
+    pub host: Arc<Host>,
     /// The session's id, unless the system gave no random numbers for one.
     pub id: Result<String, Error>,
     pub tools: Vec<Tool>,
@@ -45,12 +45,12 @@ pub(crate) struct Opening {
 
 impl Opening {
     pub async fn open(self, method: &'static str, config: String) -> Result<Session, Error> {
-        let client = Arc::clone(&self.client);
-        call::within(method, OPEN, client.connection(), self.open_unhurried(method, config)).await
+        let peer = Arc::clone(self.host.peer());
+        peer.within(method, OPEN, self.open_unhurried(method, config)).await
     }
 
     async fn open_unhurried(self, method: &'static str, config: String) -> Result<Session, Error> {
-        let Self { client, id, tools, registered, observers, when_open, continues, directory, .. } = self;
+        let Self { host, id, tools, registered, observers, when_open, continues, directory, .. } = self;
         let id = id?;
         if !registered.answers("permission.requested") {
             let text = "say what the agent may do: policy, on_permission, approve_all or deny_all";
@@ -59,17 +59,16 @@ impl Opening {
         let tools = tool::by_name(tools)?;
         let interests = registered.interests();
         let handlers = registered.into_handlers(tools, self.leaves_auto_mode_switch);
-        let connection = Arc::clone(client.connection());
-        let new = SessionState::new(id, connection, client.version().clone(), handlers);
+        let new = SessionState::new(id, host.peer(), host.version.clone(), handlers);
         if let Some(directory) = &directory {
-            new.set_working_directory(directory);
+            new.scope().set_working_directory(directory);
         }
-        let request = Request { client, method, config, observers, interests, continues };
-        match request.client.connection().sessions().admit(&new, when_open).await? {
+        let request = Request { host, method, config, observers, interests, continues };
+        match request.host.router.sessions().admit(&new, when_open).await? {
             Admission::New(replaced) => request.open(new, replaced).await,
             Admission::Same(session) => {
                 if let Some(directory) = &directory {
-                    session.state().set_working_directory(directory);
+                    session.state().scope().set_working_directory(directory);
                 }
                 request.join(session, new.take_handlers()).await
             }
@@ -79,7 +78,7 @@ impl Opening {
 
 /// What the CLI is asked for.
 struct Request {
-    client: Arc<ClientInner>,
+    host: Arc<Host>,
     method: &'static str,
     config: String,
     observers: Vec<Observer>,
@@ -94,21 +93,20 @@ impl Request {
         state: Arc<SessionState>,
         replaced: Option<Arc<SessionState>>,
     ) -> Result<Session, Error> {
-        let client = Arc::clone(&self.client);
+        let host = Arc::clone(&self.host);
         // One that was open before is left in any case: nobody else does it any more.
         let may_be_open = replaced.is_some();
         let mut opening =
-            Unopened { client: &client, state: &state, is_open: false, refused: false, may_be_open };
+            Unopened { host: &host, state: &state, is_open: false, refused: false, may_be_open };
         if let Some(old) = replaced {
             // A handler of the old session may be who does this.
-            client.connection().spare_current_handler();
-            old.spare_current_handler();
+            host.connection().in_flight().spare_current();
             old.give_way(&state);
         }
         let opened =
             self.send(&state, Known::begin, |error| opening.refused = error.code().is_some()).await?;
-        let session = Session::new(Arc::clone(&client), Arc::clone(&state), opened);
-        if !client.connection().sessions().opened(&state, session.downgrade()) {
+        let session = Session::new(Arc::clone(&host), Arc::clone(&state), opened);
+        if !host.router.sessions().opened(&state, session.downgrade()) {
             // It was deleted meanwhile, or the client was stopped.
             state.check()?;
             return Err(Error::SessionEnded);
@@ -120,7 +118,7 @@ impl Request {
     /// Opens a session again that goes on, with other handlers.
     async fn join(self, session: Session, handlers: Handlers) -> Result<Session, Error> {
         let _settle = Settle(&session);
-        let client = Arc::clone(&self.client);
+        let host = Arc::clone(&self.host);
         let state = Arc::clone(session.state());
         // The tools are those that the CLI was told last.
         let _changing = state.tools_change().lock().await;
@@ -138,8 +136,8 @@ impl Request {
         let opened = opened?;
         if let Err(ended) = state.check() {
             // The CLI works on several requests at once: the goodbye may have been the first.
-            if client.connection().session(state.id()).is_none() {
-                drop(state.caller().call_now(state.versions().leave()));
+            if host.router.session(state.id()).is_none() {
+                drop(state.caller().call_now(state.version().leave()));
             }
             return Err(ended);
         }
@@ -154,18 +152,18 @@ impl Request {
         learn: fn(&mut Known, &str),
         failed: impl FnOnce(&Error),
     ) -> Result<SessionResumeResult, Error> {
-        let Self { client, method, config, observers, interests, continues } = self;
+        let Self { host, method, config, observers, interests, continues } = self;
         for observer in observers {
             drop(Subscription::start(state.subscribe(), observer));
         }
-        let config = client.caller().with_login(config);
-        let opened = client.caller().call_json::<()>(method, config).json().await;
+        let config = host.caller.with_login(config);
+        let opened = host.caller.call_json::<()>(method, config).json().await;
         let opened = opened.inspect_err(failed)?;
         let [capabilities] = peek::pick(&opened, ["capabilities"]).unwrap_or_default();
         learn(&mut lock(state.capabilities()), capabilities.unwrap_or("{}"));
         // The answer to resume has every key of the answer to create.
         let opened: SessionResumeResult =
-            wire::from_json(&opened).map_err(|error| Error::decode(method, error, Some(client.version())))?;
+            wire::from_json(&opened).map_err(|error| Error::decode(method, error, Some(&host.version)))?;
         if let Some(other) = opened.session_id.as_ref().filter(|other| **other != *state.id()) {
             return Err(Error::Invalid(format!("the CLI opened session {other}, not {}", state.id())));
         }
@@ -197,7 +195,7 @@ async fn begin(
 /// Takes the session off the connection again, unless it came to be, and leaves it if the CLI may have opened
 /// it.
 struct Unopened<'a> {
-    client: &'a ClientInner,
+    host: &'a Arc<Host>,
     state: &'a Arc<SessionState>,
     is_open: bool,
     /// Whether the CLI answered that it does not open it.
@@ -212,9 +210,9 @@ impl Drop for Unopened<'_> {
             return;
         }
         if !self.refused || self.may_be_open {
-            drop(say_goodbye(self.state));
+            drop(say_goodbye(&self.host.router, self.state));
         }
-        self.client.connection().unregister(self.state);
+        self.host.router.unregister(self.state);
         self.state.end(None);
     }
 }
@@ -224,7 +222,6 @@ struct Settle<'a>(&'a Session);
 
 impl Drop for Settle<'_> {
     fn drop(&mut self) {
-        let state = self.0.state();
-        state.caller().connection().sessions().opened(state, self.0.downgrade());
+        self.0.host().router.sessions().opened(self.0.state(), self.0.downgrade());
     }
 }

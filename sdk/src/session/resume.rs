@@ -18,7 +18,7 @@ pub(crate) async fn answer(session: &Arc<SessionState>) {
     let tools = ask(session, TOOLS).await;
     for item in items(TOOLS, &tools, "items") {
         match tool_call(session, item) {
-            Some(event) => session.ask(&event),
+            Some(event) => session.handle_event_request(&event),
             None => tracing::warn!("a pending tool call that cannot be read"),
         }
     }
@@ -35,9 +35,9 @@ pub(crate) async fn answer(session: &Arc<SessionState>) {
             continue;
         };
         match asked.iter().find(|event| text(event.raw_data(), "requestId").as_ref() == Some(&id)) {
-            Some(event) => session.ask(event),
+            Some(event) => session.handle_event_request(event),
             // Nothing is known that a handler could decide by, and the agent would wait for ever.
-            None => permission::refuse_unknown(session, &id),
+            None => permission::refuse_unknown(session.scope(), &id),
         }
     }
 }

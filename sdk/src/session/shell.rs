@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use crate::call;
 use crate::error::Error;
-use crate::process;
 use crate::runtime::timer::Sleep;
 use crate::session::shell::source::Source;
 use crate::session::state::SessionState;
@@ -55,8 +54,8 @@ impl Shell {
     pub async fn start(self) -> Result<ShellRun, Error> {
         self.session.check()?;
         let start = Source::start(&self.session, &self.command);
-        let connection = self.session.caller().connection();
-        let source = call::within("the start of the shell command", call::ANSWER, connection, start).await?;
+        let source =
+            self.session.peer().within("the start of the shell command", call::ANSWER, start).await?;
         let deadline = self.timeout.map(|limit| (limit, self.session.sleep(limit)));
         let output = ShellOutput { chunks: Vec::new(), text: None, exit_code: None, timed_out: false };
         Ok(ShellRun { session: self.session, source, deadline, output, over: None })
@@ -167,8 +166,7 @@ impl ShellRun {
     /// As any [call](crate::Call). A command that has ended is no error.
     pub async fn kill(&self) -> Result<(), Error> {
         let kill = self.source.kill(SessionRpc(self.session.caller()));
-        let connection = self.session.caller().connection();
-        call::within("the end of the shell command", call::ANSWER, connection, kill).await
+        self.session.peer().within("the end of the shell command", call::ANSWER, kill).await
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<ShellChunk>> {
@@ -196,10 +194,7 @@ impl ShellRun {
             return Poll::Pending;
         }
         if self.output.timed_out {
-            let stderr = process::stderr_tail(self.session.caller().connection().process());
-            let what = "the shell command".to_owned();
-            let stdout = process::stdout_text(self.session.caller().connection().process());
-            self.over = Some(Err(Error::Timeout { what, after: *limit, stdout, stderr }));
+            self.over = Some(Err(self.session.peer().timed_out("the shell command", *limit)));
             return Poll::Ready(None);
         }
         self.output.timed_out = true;

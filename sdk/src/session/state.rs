@@ -1,21 +1,22 @@
-//! What the connection knows of a session: who handles what, and who watches.
+//! The state of a session: its handlers, its subscribers, and what the CLI last reported of it.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use crate::call::Caller;
 use crate::call::life::Life;
-use crate::error::{Closed, Error};
-use crate::events::SessionEvent;
+use crate::call::peer::Peer;
+use crate::error::Error;
 use crate::events::dedup::Repeats;
 use crate::events::notifications::Notices;
-use crate::events::stream::{Ended, Events, Observers};
-use crate::handlers::event_request::Ask;
-use crate::handlers::handler::{Handler, HandlerContext};
-use crate::handlers::tool::{self, Tool};
-use crate::rpc::connection::Connection;
-use crate::rpc::in_flight::{EventRequests, Running};
+use crate::events::stream::{Ended, Observers};
+use crate::events::{Events, SessionEvent};
+use crate::handlers::context::{HandlerContext, Scope};
+use crate::handlers::event_request::EventRequests;
+use crate::handlers::handler::Handler;
+use crate::handlers::registry::Handlers;
+use crate::handlers::tool;
+use crate::rpc::Closed;
 use crate::runtime::aside::release;
 use crate::runtime::lock;
 use crate::runtime::timer::{self, Sleep};
@@ -25,19 +26,13 @@ use crate::wire::peek;
 
 /// The part of a session that lives as long as the CLI may speak of it.
 pub(crate) struct SessionState {
-    life: Arc<Life>,
-    caller: Caller,
-    versions: CliVersion,
+    scope: Arc<Scope>,
     observers: Arc<Observers<SessionEvent>>,
     repeats: Mutex<Repeats>,
     notices: Notices,
     /// Shared with who looks into them, so that the last share can be let go of aside.
     handlers: Mutex<Arc<Handlers>>,
-    running: EventRequests,
-    requests: Running,
     capabilities: Mutex<Known>,
-    /// As the CLI last told it, or as it was configured.
-    working_directory: Mutex<Option<Arc<str>>>,
     /// The session that took the place of this one.
     successor: OnceLock<Weak<SessionState>>,
     /// Held while a shell command is started.
@@ -46,49 +41,16 @@ pub(crate) struct SessionState {
     tools_change: tokio::sync::Mutex<()>,
 }
 
-/// What this client does for the session.
-#[derive(Clone, Default)]
-pub(crate) struct Handlers {
-    pub tools: HashMap<String, Tool>,
-    /// By method.
-    pub requests: HashMap<&'static str, Handler<HandlerContext>>,
-    /// By the kind of event that asks.
-    pub broadcasts: HashMap<&'static str, Ask>,
-    /// How long each may take.
-    pub limit: Option<Duration>,
-}
-
-impl Handlers {
-    /// These, with more tools. Of two with one name the new one counts.
-    pub fn with_tools(&self, new: &HashMap<String, Tool>) -> Self {
-        let mut both = self.clone();
-        both.tools.extend(new.clone());
-        both
-    }
-}
-
 impl SessionState {
-    pub fn new(
-        id: String,
-        connection: Arc<Connection>,
-        versions: CliVersion,
-        handlers: Handlers,
-    ) -> Arc<Self> {
-        let life = Arc::new(Life::new(id));
-        let runtime = connection.runtime().clone();
-        let observers = Observers::with_backlog(runtime.clone());
+    pub fn new(id: String, peer: &Arc<Peer>, version: CliVersion, handlers: Handlers) -> Arc<Self> {
+        let runtime = peer.runtime().clone();
         Arc::new(Self {
-            caller: Caller::new(connection, Some(Arc::clone(&life))),
-            life,
-            versions,
-            observers,
+            scope: Arc::new(Scope::new(id, peer, version)),
+            observers: Observers::with_backlog(runtime.clone()),
             repeats: Mutex::default(),
             notices: Notices::new(runtime),
             handlers: Mutex::new(Arc::new(handlers)),
-            running: EventRequests::default(),
-            requests: Running::default(),
             capabilities: Mutex::default(),
-            working_directory: Mutex::default(),
             successor: OnceLock::new(),
             shell_start: tokio::sync::Mutex::default(),
             tools_change: tokio::sync::Mutex::default(),
@@ -96,59 +58,46 @@ impl SessionState {
     }
 
     pub fn id(&self) -> &str {
-        self.life.id()
+        self.scope.id()
     }
 
-    /// Whether it still is a session.
+    /// The part that handlers see.
+    pub fn scope(&self) -> &Arc<Scope> {
+        &self.scope
+    }
+
     pub fn life(&self) -> &Life {
-        &self.life
+        self.scope.life()
     }
 
     /// Refuses what a handle of the user may not do any more.
     pub fn check(&self) -> Result<(), Error> {
-        self.life.check_handle()
+        self.life().check_handle()
     }
 
     pub fn caller(&self) -> &Caller {
-        &self.caller
+        self.scope.caller()
     }
 
-    pub fn versions(&self) -> &CliVersion {
-        &self.versions
+    pub fn peer(&self) -> &Arc<Peer> {
+        self.scope.peer()
+    }
+
+    pub fn version(&self) -> &CliVersion {
+        self.scope.version()
     }
 
     pub fn notices(&self) -> &Notices {
         &self.notices
     }
 
-    /// The handlers at work on broadcast requests, by request.
-    pub fn running(&self) -> &EventRequests {
-        &self.running
-    }
-
-    /// The handlers at work on the CLI's JSON-RPC requests, by id.
-    pub fn requests(&self) -> &Running {
-        &self.requests
-    }
-
-    /// Lets the handler that calls this go on when its request ends.
-    pub fn spare_current_handler(&self) {
-        self.running.spare_current();
-        self.requests.spare_current();
-    }
-
-    /// How long a handler may take.
-    pub fn handler_limit(&self) -> Option<Duration> {
-        lock(&self.handlers).limit
-    }
-
-    /// The handler of a method, and the session whose it is: this one, or the one that took its place.
-    pub fn handler(self: Arc<Self>, method: &str) -> Option<(Arc<Self>, Handler<HandlerContext>)> {
-        let handler = self.look(|handlers| handlers.requests.get(method).cloned());
-        match handler {
-            Some(handler) => Some((self, handler)),
-            None => self.successor()?.handler(method),
-        }
+    /// The handler of a method with its context: that of this session, or of the one that took its place.
+    pub fn handler(self: Arc<Self>, method: &str) -> Option<(HandlerContext, Handler<HandlerContext>)> {
+        let found = self.look(|handlers| {
+            let handler = handlers.requests.get(method).cloned()?;
+            Some((HandlerContext::new(&self.scope, handlers.timeout), handler))
+        });
+        found.or_else(|| self.successor()?.handler(method))
     }
 
     /// Looks into the handlers without the lock. They may be taken away meanwhile, and what they have captured
@@ -161,10 +110,10 @@ impl SessionState {
     }
 
     /// Changes the handlers in one step, so that no request finds less than there was before or is after it,
-    /// and gives those there were. A session that is over keeps none.
+    /// and returns those there were. A session that is over keeps none.
     pub fn change_handlers(&self, change: impl FnOnce(&Handlers) -> Handlers) -> Handlers {
         let mut handlers = lock(&self.handlers);
-        if self.life.ended().is_some() {
+        if self.life().ended().is_some() {
             return Handlers::default();
         }
         let changed = Arc::new(change(&handlers));
@@ -178,15 +127,6 @@ impl SessionState {
         &self.capabilities
     }
 
-    /// The folder the agent works in, as far as that is known.
-    pub fn working_directory(&self) -> Option<Arc<str>> {
-        lock(&self.working_directory).clone()
-    }
-
-    pub fn set_working_directory(&self, directory: &str) {
-        *lock(&self.working_directory) = Some(directory.into());
-    }
-
     /// Takes note of where the agent works, which these events tell.
     fn moved(&self, event: &SessionEvent) {
         // A sub-agent may work elsewhere.
@@ -196,13 +136,13 @@ impl SessionState {
         let [context, cwd] = peek::pick(event.raw_data(), ["context", "cwd"]).unwrap_or_default();
         let [inner] = context.map_or(Ok([None]), |context| peek::pick(context, ["cwd"])).unwrap_or_default();
         if let Some(directory) = inner.or(cwd).and_then(peek::string) {
-            self.set_working_directory(&directory);
+            self.scope.set_working_directory(&directory);
         }
     }
 
     /// Waits for this time, counted from the call.
     pub fn sleep(&self, limit: Duration) -> Sleep {
-        Box::pin(timer::sleep(self.caller.connection().runtime().clone(), limit))
+        Box::pin(timer::sleep(self.peer().runtime().clone(), limit))
     }
 
     /// Held while a shell command is started.
@@ -240,18 +180,20 @@ impl SessionState {
         lock(&self.repeats).has_seen(&id)
     }
 
-    /// Takes a live event: answers what it asks, then shows it to all who watch.
-    pub fn deliver(self: &Arc<Self>, event: SessionEvent) {
+    /// Dispatches a live event: starts its handler if it is a request, then publishes it.
+    pub fn deliver(&self, event: SessionEvent) {
         if self.is_repeated(&event) {
             return tracing::debug!(id = event.id(), "the CLI sent an event again");
         }
         match event.kind() {
             "capabilities.changed" => lock(&self.capabilities).change(event.raw_data()),
-            "abort" if !self.versions.has(Feature::AbortCompletesTools) => drop(self.running.cancel_all()),
+            "abort" if !self.version().has(Feature::AbortCompletesTools) => {
+                drop(self.cancel_event_requests())
+            }
             "session.idle" => lock(&self.repeats).forget(),
             "session.start" | "session.resume" | "session.context_changed" => self.moved(&event),
             kind if kind.ends_with(".completed") || kind.ends_with("_completed") => self.completed(&event),
-            _ => self.ask(&event),
+            _ => self.handle_event_request(&event),
         }
         self.observers.push(event.clone());
         // Whoever took the place of this session meanwhile ended its handlers and observers, perhaps before they
@@ -266,14 +208,14 @@ impl SessionState {
         self.observers.push(SessionEvent::missing(1));
     }
 
-    /// Has an event answered that asks something of a client.
-    pub fn ask(self: &Arc<Self>, event: &SessionEvent) {
-        if event.kind() == "external_tool.requested" {
-            return self.look(|handlers| tool::requested(self, &handlers.tools, event));
-        }
+    /// Starts the handler of an event that is a request, if there is one.
+    pub fn handle_event_request(&self, event: &SessionEvent) {
         self.look(|handlers| {
-            if let Some(ask) = handlers.broadcasts.get(event.kind()) {
-                ask(self, event);
+            let context = || HandlerContext::new(&self.scope, handlers.timeout);
+            if event.kind() == "external_tool.requested" {
+                tool::requested(&context(), &handlers.tools, event);
+            } else if let Some(handler) = handlers.event_requests.get(event.kind()) {
+                handler(&context(), event);
             }
         });
     }
@@ -281,9 +223,21 @@ impl SessionState {
     /// A request that was answered, by whomever, or has become void needs no answer of ours.
     fn completed(&self, event: &SessionEvent) {
         let [request] = peek::pick(event.raw_data(), ["requestId"]).unwrap_or_default();
-        if let Some(request) = request.and_then(peek::string) {
-            self.running.cancel(&EventRequests::key(event.kind(), &request));
+        let Some(request) = request.and_then(peek::string) else { return };
+        let key = EventRequests::key(event.kind(), &request);
+        if let Some((number, _)) = self.scope.event_requests().take(&key) {
+            self.peer().connection().in_flight().cancel(number);
         }
+    }
+
+    /// Ends the handlers of all event requests and returns the events.
+    fn cancel_event_requests(&self) -> Vec<SessionEvent> {
+        let in_flight = self.peer().connection().in_flight();
+        let cancel = |(number, event)| {
+            in_flight.cancel(number);
+            event
+        };
+        self.scope.event_requests().take_all().into_iter().map(cancel).collect()
     }
 
     /// Takes the handlers of a session that does not come to be.
@@ -301,19 +255,19 @@ impl SessionState {
         // Before the end, so that the reader finds the successor when it does not find this session's handlers.
         drop(self.successor.set(Arc::downgrade(successor)));
         for event in self.end(None) {
-            successor.ask(&event);
+            successor.handle_event_request(&event);
         }
     }
 
-    /// Frees what the session held, ends the handlers at work, and tells its observers that it is over. Gives
-    /// the events that asked what those handlers worked on.
+    /// Frees what the session held, ends its handlers, and tells its observers that it is over. Returns the events
+    /// that asked what those handlers worked on.
     pub fn end(&self, closed: Option<Closed>) -> Vec<SessionEvent> {
         let ended = closed.map_or(Ended::Session, Ended::Connection);
-        self.life.end(ended.clone());
+        self.life().end(ended.clone());
         let handlers = std::mem::take(&mut *lock(&self.handlers));
         release(handlers);
-        let asked = self.running.cancel_all();
-        self.requests.cancel_all();
+        let asked = self.cancel_event_requests();
+        self.peer().connection().in_flight().end_owner(self.scope.number());
         self.notices.end(ended.clone());
         self.observers.end(ended);
         asked

@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
-use crate::rpc::connection::Connection;
 use crate::runtime::lock;
+use crate::session::router::Router;
 use crate::session::state::SessionState;
 use crate::session::{Session, WeakSession};
 
@@ -162,27 +162,26 @@ impl Table {
     }
 }
 
-/// A goodbye that the CLI has not answered. The CLI works on several requests at once, so until then
-/// the session must not be opened again: the goodbye could end what was opened after it.
+/// A `session.detach` that the CLI has not answered. The CLI works on several requests at once, so until then
+/// the session must not be opened again: the detach could end what was opened after it.
 struct Goodbye {
-    connection: Arc<Connection>,
+    router: Arc<Router>,
     id: String,
 }
 
 impl Goodbye {
     /// None when the session is not registered, so that it is not this one's to leave.
-    fn begin(state: &Arc<SessionState>) -> Option<Self> {
-        let connection = Arc::clone(state.caller().connection());
-        let table = &mut *lock(&connection.sessions().table);
+    fn begin(router: &Arc<Router>, state: &Arc<SessionState>) -> Option<Self> {
+        let table = &mut *lock(&router.sessions().table);
         table.entry(state)?;
         *table.goodbyes.entry(state.id().to_owned()).or_default() += 1;
-        Some(Self { connection: Arc::clone(state.caller().connection()), id: state.id().to_owned() })
+        Some(Self { router: Arc::clone(router), id: state.id().to_owned() })
     }
 }
 
 impl Drop for Goodbye {
     fn drop(&mut self) {
-        let sessions = self.connection.sessions();
+        let sessions = self.router.sessions();
         if let Place::Occupied(mut count) = lock(&sessions.table).goodbyes.entry(self.id.clone()) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
@@ -193,15 +192,17 @@ impl Drop for Goodbye {
     }
 }
 
-/// Tells the CLI at once that this client leaves the session, and gives the task that waits for its answer.
-/// None when the session is not there to be left.
-pub(crate) fn say_goodbye(state: &Arc<SessionState>) -> Option<JoinHandle<Result<(), Error>>> {
-    let goodbye = Goodbye::begin(state)?;
-    let answer = state.caller().call_now(state.versions().leave());
-    let runtime = state.caller().connection().runtime();
-    Some(runtime.spawn(async move {
-        let answer = answer?.within(GOODBYE).await;
+/// Detaches the session at once, and returns the task that waits for the CLI's response. None when the session is not
+/// registered.
+pub(crate) fn say_goodbye(
+    router: &Arc<Router>,
+    state: &Arc<SessionState>,
+) -> Option<JoinHandle<Result<(), Error>>> {
+    let goodbye = Goodbye::begin(router, state)?;
+    let call = state.caller().call_now(state.version().leave());
+    Some(state.peer().runtime().spawn(async move {
+        let result = call?.within(GOODBYE).await;
         drop(goodbye);
-        answer
+        result
     }))
 }

@@ -1,5 +1,7 @@
 //! One prompt and everything that follows from it, until the agent rests or takes up another.
 
+pub(crate) mod failure;
+pub(crate) mod json;
 pub(crate) mod limits;
 pub(crate) mod prompts;
 pub(crate) mod tracker;
@@ -13,12 +15,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::client::ClientInner;
 use crate::error::Error;
 use crate::events::Events;
 use crate::events::SessionEvent;
 use crate::events::answer::Answer;
-use crate::process::stderr_tail;
+use crate::session::host::Host;
 use crate::session::turn::limits::{Limits, Watch};
 use crate::session::turn::tracker::{Seen, Tracker};
 
@@ -50,13 +51,13 @@ pub struct Turn {
     started: Instant,
     watch: Option<Watch>,
     /// Asked only when the time is up, and not kept alive for that.
-    client: Weak<ClientInner>,
+    host: Weak<Host>,
 }
 
 impl Turn {
-    pub(crate) fn new(events: Events, tracker: Tracker, started: Instant, client: Weak<ClientInner>) -> Self {
+    pub(crate) fn new(events: Events, tracker: Tracker, started: Instant, host: Weak<Host>) -> Self {
         let (held, ready) = Default::default();
-        Self { events, tracker, held, missed: 0, ready, outcome: None, started, watch: None, client }
+        Self { events, tracker, held, missed: 0, ready, outcome: None, started, watch: None, host }
     }
 
     /// The id of the prompt, as `session.send` answered.
@@ -77,8 +78,8 @@ impl Turn {
     /// more than 30 years is none.
     pub fn limits(mut self, limits: Limits) -> Self {
         // On the client's runtime, since there may be none here. Without a client the turn has ended.
-        if let Some(client) = self.client.upgrade() {
-            let _runtime = client.connection().runtime().enter();
+        if let Some(host) = self.host.upgrade() {
+            let _runtime = host.peer().runtime().enter();
             self.watch = Some(Watch::new(limits, self.started));
         }
         self
@@ -157,8 +158,7 @@ impl Turn {
     fn poll_time(&mut self, context: &mut Context<'_>) -> Poll<Option<SessionEvent>> {
         let Some(watch) = &mut self.watch else { return Poll::Pending };
         let mut timeout = ready!(watch.poll(context, || self.tracker.answer(false)));
-        let client = self.client.upgrade();
-        timeout.stderr = stderr_tail(client.as_ref().and_then(|client| client.connection().process()));
+        timeout.stderr = self.host.upgrade().map(|host| host.peer().stderr()).unwrap_or_default();
         self.outcome = Some(Err(Error::TurnTimeout(Box::new(timeout))));
         Poll::Ready(None)
     }

@@ -312,7 +312,7 @@ async fn requests_at_the_end() {
         end
     );
     assert_eq!(hook, refused());
-    assert_eq!(question, Err(error(-32603, "the handler ended without an answer")));
+    assert_eq!(question, Err(error(-32603, "the handler ended without a response")));
     assert_alive(&rig.client).await;
 }
 

@@ -135,7 +135,7 @@ async fn an_answer_above_the_limit() {
         match result.expect_err("no answer") {
             Error::Decode { method, error, .. } => {
                 assert_eq!((method.as_str(), error.path()), ("session.log", "$"));
-                assert!(error.found().contains("bytes, more than are taken"), "{error}");
+                assert!(error.found().contains("bytes, more than are accepted"), "{error}");
             }
             other => panic!("{other:?}"),
         }

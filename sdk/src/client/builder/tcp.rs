@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::net::{TcpStream, ToSocketAddrs};
 
 use super::ClientBuilder;
-use crate::call;
-use crate::client::{Client, Peer};
+use crate::call::peer::within;
+use crate::client::{Client, Endpoint};
 use crate::error::{Closed, Error};
 use crate::process::{self, Process};
 use crate::random;
@@ -59,7 +59,7 @@ impl ClientBuilder {
         let (process, stdin, stdout) = process::spawn(&self.launch)?;
         let watcher = process.watcher().clone();
         let runtime = process::runtime()?;
-        call::within_on(&runtime, "the start of the CLI", self.handshake, Some(&watcher), async {
+        within(&runtime, "the start of the CLI", self.handshake, Some(&watcher), async {
             let Ok(port) = process::listen(stdin, stdout, watcher.stdout().clone()).await else {
                 let closed = Closed::new("the CLI closed its output without saying where it listens");
                 return Err(Error::Closed(watcher.diagnose(closed).await));
@@ -87,7 +87,7 @@ impl ClientBuilder {
     /// [`RpcError::AUTHENTICATION_NOT_CONFIGURED`]: crate::RpcError::AUTHENTICATION_NOT_CONFIGURED
     pub async fn connect_tcp(self, address: impl ToSocketAddrs) -> Result<Client, Error> {
         let (limit, runtime) = (self.handshake, process::runtime()?);
-        call::within_on(&runtime, "the way to the CLI", limit, None, self.reach(address, None)).await
+        within(&runtime, "the way to the CLI", limit, None, self.reach(address, None)).await
     }
 
     /// Connects to a server and greets it.
@@ -101,7 +101,7 @@ impl ClientBuilder {
         };
         let (stream, address) = connected.await.map_err(|error| Error::Connect(Arc::new(error)))?;
         let (from, to) = stream.into_split();
-        let peer = Peer { process, address: Some(address) };
-        Client::connect(from, to, self.setup, self.handshake, peer).await
+        let endpoint = Endpoint { process, address: Some(address) };
+        Client::connect(from, to, self.setup, self.handshake, endpoint).await
     }
 }

@@ -1,15 +1,21 @@
 //! The two tasks of a connection.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-use super::{Connection, Outgoing};
-use crate::rpc::Closed;
+use super::{Connection, Diagnose, Outgoing, Service};
 use crate::rpc::frame::{self, Frame, Frames};
-use crate::session::router::{self, Unreadable};
+use crate::rpc::message::{self, Message, NoResult, Start};
+use crate::rpc::responder::Responder;
+use crate::rpc::{Closed, RpcError};
+use crate::wire::{DecodeError, peek, redact};
+
+/// The notification by which the peer gives up a request.
+const CANCEL: &str = "$/cancelRequest";
 
 /// How long the reader is given to see the end of a stream that cannot be written any more.
 const END: Duration = Duration::from_secs(1);
@@ -46,7 +52,12 @@ impl Drop for CloseOnDrop {
 }
 
 /// Reads messages until the stream ends. Runs no code of a user.
-pub(super) async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, open: CloseOnDrop) {
+pub(super) async fn read<R: AsyncRead + Unpin, S: Service>(
+    mut frames: Frames<R>,
+    service: Arc<S>,
+    diagnose: Option<Diagnose>,
+    open: CloseOnDrop,
+) {
     let connection = &open.connection;
     let reason = loop {
         match frames.next().await {
@@ -54,25 +65,82 @@ pub(super) async fn read<R: AsyncRead + Unpin>(mut frames: Frames<R>, open: Clos
                 if let Some(log) = &connection.wire_log {
                     log.received(body);
                 }
-                router::message(connection, body);
+                receive(connection, &*service, body);
             }
             Ok(Some(Frame::TooLarge { length, start })) => {
                 if let Some(log) = &connection.wire_log {
                     log.passed_over(length);
                 }
-                router::unreadable(connection, &start, Unreadable::TooLarge(length));
+                let found = format!("{length} bytes, more than are accepted");
+                let error = DecodeError::new("a message of less size", found);
+                let start = String::from_utf8_lossy(&start);
+                unreadable(connection, &*service, &start, RpcError::INVALID_REQUEST, error);
             }
             Ok(None) => break "the stream ended".to_owned(),
             Err(error) => break format!("the stream cannot be read: {error}"),
         }
     };
     let mut closed = Closed::new(reason);
-    closed.stdout = connection.text.text();
-    if let Some(process) = &connection.process {
-        closed = process.diagnose(closed).await;
+    closed.stdout = connection.text();
+    if let Some(diagnose) = diagnose {
+        closed = diagnose(closed).await;
     }
     tracing::debug!(%closed, "connection closed");
     connection.close(closed);
+}
+
+/// Passes on what came as one frame.
+fn receive(connection: &Arc<Connection>, service: &impl Service, body: &[u8]) {
+    let text = String::from_utf8_lossy(body);
+    if matches!(text, Cow::Owned(_)) {
+        tracing::warn!("a message that is not all UTF-8");
+    }
+    message::each(&text, |message| match message {
+        Message::Response { id, response } => connection.complete(id, response),
+        Message::Notification { method, params } if method == CANCEL => {
+            if let Ok([Some(id)]) = peek::pick(params, ["id"]) {
+                connection.in_flight.cancel_id(id);
+            }
+        }
+        Message::Notification { method, params } => service.notification(&method, params),
+        Message::Request { id, method, params } => {
+            service.request(&method, params, Responder::new(connection, id));
+        }
+        Message::Invalid { id } => {
+            let error = RpcError::new(RpcError::INVALID_REQUEST, "not a JSON-RPC request");
+            connection.respond(id, &Err(error));
+        }
+        Message::Unreadable(text, error) => {
+            let error = DecodeError::new("a JSON object", error.found());
+            unreadable(connection, service, text, RpcError::PARSE_ERROR, error);
+        }
+    });
+}
+
+/// Ends what waits for a message that cannot be read, as far as its start says what that is.
+fn unreadable(
+    connection: &Arc<Connection>,
+    service: &impl Service,
+    start: &str,
+    code: i64,
+    problem: DecodeError,
+) {
+    let Start { id, method, is_request, is_response } = message::start(start);
+    let shown = method.as_deref().map(redact::text);
+    tracing::warn!(id, method = shown.as_deref(), found = problem.found(), "a message that cannot be read");
+    if !is_request {
+        if let (true, Some(Ok(id))) = (is_response, id.map(message::number)) {
+            connection.complete(id, Err(NoResult::Unreadable(problem)));
+        }
+        return;
+    }
+    let error = RpcError::new(code, format!("expected {}, found {}", problem.expected(), problem.found()));
+    let responder = id.map(|id| Responder::new(connection, id));
+    match (method, responder) {
+        (Some(method), responder) => service.unreadable(&method, start, error, responder),
+        (None, Some(responder)) => responder.respond(Err(error)),
+        (None, None) => {}
+    }
 }
 
 /// Writes what is to go out until our side of the stream ends.

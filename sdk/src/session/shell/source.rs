@@ -54,7 +54,7 @@ pub(crate) struct UserRequested {
 impl Source {
     /// Starts the command.
     pub async fn start(session: &Arc<SessionState>, command: &str) -> Result<Self, Error> {
-        let version = session.versions();
+        let version = session.version();
         if version.has(Feature::ShellNotifications) || !version.has(Feature::UserRequestedShell) {
             Exec::start(session, command).await.map(Self::Exec)
         } else {
@@ -148,7 +148,7 @@ impl UserRequested {
         let request = random::uuid().map_err(Error::no_random)?;
         let params = ShellExecuteUserRequestedRequest::new(&*request, command);
         let call = SessionRpc(session.caller()).shell().execute_user_requested(&params);
-        let live = session.versions().has(Feature::LiveShellOutput);
+        let live = session.version().has(Feature::LiveShellOutput);
         let call = Box::pin(call.into_future());
         let mut run = Self { request, call, result: None, events, tool_call: None, told: 0, live };
         std::future::poll_fn(|context| run.poll_name(command, context)).await?;

@@ -1,18 +1,16 @@
 //! How long a turn is waited for, and what is told when that was not long enough.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
+use crate::error::turn::{Limit, TurnTimeout};
 use crate::events::SessionEvent;
 use crate::events::answer::Answer;
-use crate::printable::printable;
-use crate::rpc::error::write_stderr;
-use crate::rpc::in_flight::EventRequests;
+use crate::handlers::event_request::EventRequests;
 use crate::wire::peek;
 
 /// Time limits of the wait for a turn; see [`Turn::limits`](crate::Turn::limits). By default there is none, and
@@ -44,58 +42,6 @@ impl Limits {
         self
     }
 }
-
-/// One of the [`Limits`], which was passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Limit {
-    /// [`Limits::total`].
-    Total,
-    /// [`Limits::idle`].
-    Idle,
-    /// [`Limits::first_event`].
-    FirstEvent,
-}
-
-/// A turn that took longer than it was given. The CLI still runs, else the turn had ended with
-/// [`Error::Closed`](crate::Error::Closed), and the agent goes on.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct TurnTimeout {
-    /// The limit that was passed.
-    pub limit: Limit,
-    /// The length of that limit.
-    pub after: Duration,
-    /// The kind of the last event, and how long ago it came; none when none came.
-    pub last_event: Option<(String, Duration)>,
-    /// The things that the agent waits for: the names of running tools, the kinds of open requests.
-    pub waiting_for: Vec<String>,
-    /// The answer so far.
-    pub answer: Answer,
-    /// The text that the agent has written since, of a message that is not done.
-    pub unfinished: String,
-    /// The end of what the CLI wrote to its standard error; empty when it is not a child of ours.
-    pub stderr: String,
-}
-
-impl fmt::Display for TurnTimeout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.limit {
-            Limit::Total => write!(f, "the turn took longer than {:?}", self.after)?,
-            Limit::Idle => write!(f, "the turn was silent for {:?}", self.after)?,
-            Limit::FirstEvent => write!(f, "the turn did not begin within {:?}", self.after)?,
-        }
-        if let Some((kind, age)) = &self.last_event {
-            write!(f, "; the last event was {}, {age:.1?} ago", printable(kind))?;
-        }
-        if !self.waiting_for.is_empty() {
-            write!(f, "; it waits for {}", printable(&self.waiting_for.join(", ")))?;
-        }
-        write_stderr(f, &self.stderr)
-    }
-}
-
-impl std::error::Error for TurnTimeout {}
 
 /// The most open tools and requests that a timeout names.
 const MAX_OPEN: usize = 256;

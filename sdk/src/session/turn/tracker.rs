@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::error::turn::Circumstances;
 use crate::events::SessionEvent;
 use crate::events::answer::Answer;
+use crate::session::turn::failure::FailureContext;
 use crate::session::turn::prompts::{Prompt, Prompts};
 use crate::types::{AssistantMessageData, ErrorData, IdleData};
 use crate::version::{CliVersion, Feature};
@@ -46,7 +46,7 @@ pub(crate) struct Tracker {
     interaction: Option<String>,
     message: Option<(SessionEvent, AssistantMessageData)>,
     error: Option<ErrorData>,
-    circumstances: Circumstances,
+    circumstances: FailureContext,
 }
 
 /// How far the prompt has come.
@@ -123,7 +123,7 @@ impl Tracker {
             interaction: None,
             message: None,
             error: None,
-            circumstances: Circumstances::default(),
+            circumstances: FailureContext::default(),
         }
     }
 

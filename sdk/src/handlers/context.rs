@@ -1,0 +1,166 @@
+//! The session or client that a handler works for.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::call::Caller;
+use crate::call::life::Life;
+use crate::call::peer::Peer;
+use crate::handlers::event_request::EventRequests;
+use crate::rpc::in_flight;
+use crate::runtime::lock;
+use crate::server_rpc::ServerRpc;
+use crate::session_rpc::SessionRpc;
+use crate::version::CliVersion;
+
+/// The part of a session that its handlers need, and the answers they owe.
+pub(crate) struct Scope {
+    life: Arc<Life>,
+    caller: Caller,
+    version: CliVersion,
+    /// The number that its in-flight requests have.
+    number: u64,
+    event_requests: EventRequests,
+    /// As the CLI last reported it, or as it was configured.
+    working_directory: Mutex<Option<Arc<str>>>,
+}
+
+impl Scope {
+    pub fn new(id: String, peer: &Arc<Peer>, version: CliVersion) -> Self {
+        let life = Arc::new(Life::new(id));
+        Self {
+            caller: Caller::new(Arc::clone(peer), Some(Arc::clone(&life))),
+            life,
+            version,
+            number: in_flight::number(),
+            event_requests: EventRequests::default(),
+            working_directory: Mutex::default(),
+        }
+    }
+
+    /// The session's id.
+    pub fn id(&self) -> &str {
+        self.life.id()
+    }
+
+    pub fn life(&self) -> &Life {
+        &self.life
+    }
+
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    pub fn peer(&self) -> &Arc<Peer> {
+        self.caller.peer()
+    }
+
+    pub fn version(&self) -> &CliVersion {
+        &self.version
+    }
+
+    /// The number that the session's in-flight requests have.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The requests that came as events.
+    pub fn event_requests(&self) -> &EventRequests {
+        &self.event_requests
+    }
+
+    /// The folder the agent works in, as far as that is known.
+    pub fn working_directory(&self) -> Option<Arc<str>> {
+        lock(&self.working_directory).clone()
+    }
+
+    pub fn set_working_directory(&self, directory: &str) {
+        *lock(&self.working_directory) = Some(directory.into());
+    }
+}
+
+/// The session that a handler works for.
+#[derive(Clone)]
+pub struct HandlerContext {
+    scope: Arc<Scope>,
+    timeout: Option<Duration>,
+}
+
+impl HandlerContext {
+    pub(crate) fn new(scope: &Arc<Scope>, timeout: Option<Duration>) -> Self {
+        Self { scope: Arc::clone(scope), timeout }
+    }
+
+    /// The session's id.
+    pub fn session_id(&self) -> &str {
+        self.scope.id()
+    }
+
+    /// Calls on the session. A handler runs beside the reader, so it may wait for them.
+    pub fn rpc(&self) -> SessionRpc<'_> {
+        SessionRpc(self.scope.caller())
+    }
+
+    pub(crate) fn scope(&self) -> &Arc<Scope> {
+        &self.scope
+    }
+
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+}
+
+impl std::fmt::Debug for HandlerContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HandlerContext").field("session_id", &self.session_id()).finish_non_exhaustive()
+    }
+}
+
+/// The client that a handler works for which was registered with the client.
+#[derive(Clone)]
+pub struct ClientContext {
+    caller: Caller,
+    session_id: Option<Box<str>>,
+    timeout: Option<Duration>,
+}
+
+impl ClientContext {
+    pub(crate) fn new(peer: &Arc<Peer>, session_id: Option<&str>, timeout: Option<Duration>) -> Self {
+        let caller = Caller::new(Arc::clone(peer), None);
+        Self { caller, session_id: session_id.map(Into::into), timeout }
+    }
+
+    /// The session that the request names, if it names one.
+    pub fn session_id(&self) -> Option<&str> {
+        self.session_id.as_deref()
+    }
+
+    /// Calls on the CLI. A handler runs beside the reader, so it may wait for them.
+    pub fn rpc(&self) -> ServerRpc<'_> {
+        ServerRpc(&self.caller)
+    }
+}
+
+impl std::fmt::Debug for ClientContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientContext").field("session_id", &self.session_id).finish_non_exhaustive()
+    }
+}
+
+/// The time that a handler may take.
+pub(crate) trait HandlerTimeout: Send + 'static {
+    /// None if it may take any time.
+    fn timeout(&self) -> Option<Duration>;
+}
+
+impl HandlerTimeout for HandlerContext {
+    fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+}
+
+impl HandlerTimeout for ClientContext {
+    fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+}

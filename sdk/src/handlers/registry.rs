@@ -1,0 +1,30 @@
+//! The handlers of one session.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::handlers::context::HandlerContext;
+use crate::handlers::event_request::EventHandler;
+use crate::handlers::handler::Handler;
+use crate::handlers::tool::Tool;
+
+/// The handlers of one session.
+#[derive(Clone, Default)]
+pub(crate) struct Handlers {
+    pub tools: HashMap<String, Tool>,
+    /// By method.
+    pub requests: HashMap<&'static str, Handler<HandlerContext>>,
+    /// By the kind of the event that is a request.
+    pub event_requests: HashMap<&'static str, EventHandler>,
+    /// The time that each may take.
+    pub timeout: Option<Duration>,
+}
+
+impl Handlers {
+    /// These, with more tools. Of two with one name the new one counts.
+    pub fn with_tools(&self, new: &HashMap<String, Tool>) -> Self {
+        let mut both = self.clone();
+        both.tools.extend(new.clone());
+        both
+    }
+}

@@ -1,0 +1,200 @@
+//! JSON-RPC messages: read from text, and written as text.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+use crate::rpc::{Closed, RpcError};
+use crate::wire::{DecodeError, peek, quote, redact};
+
+/// The response to a call: the JSON of its result, or the reason for which there is none.
+pub(crate) type Response = Result<Box<str>, NoResult>;
+
+#[derive(Debug)]
+pub(crate) enum NoResult {
+    Rpc(RpcError),
+    /// The response is no JSON, or too large.
+    Unreadable(DecodeError),
+    Closed(Closed),
+}
+
+/// A message of the peer.
+pub(crate) enum Message<'a> {
+    Request {
+        /// The id as JSON, to be sent back as it came.
+        id: &'a str,
+        method: Cow<'a, str>,
+        params: &'a str,
+    },
+    Notification {
+        method: Cow<'a, str>,
+        params: &'a str,
+    },
+    Response {
+        id: u64,
+        response: Response,
+    },
+    /// JSON that is no JSON-RPC request. A peer that gave an id waits for a response.
+    Invalid {
+        id: &'a str,
+    },
+    Unreadable(&'a str, DecodeError),
+}
+
+/// The start of a message that cannot be read as a whole.
+pub(crate) struct Start<'a> {
+    pub id: Option<&'a str>,
+    pub method: Option<Cow<'a, str>>,
+    /// True if the start shows keys of a request.
+    pub is_request: bool,
+    /// True if the start shows keys of a response.
+    pub is_response: bool,
+}
+
+const KEYS: [&str; 5] = ["id", "method", "params", "result", "error"];
+
+/// Calls `receive` for each message of a text: for one, or for those of an array.
+pub(crate) fn each<'a>(text: &'a str, mut receive: impl FnMut(Message<'a>)) {
+    let mut single = |text| {
+        if let Some(message) = single(text) {
+            receive(message);
+        }
+    };
+    if !text.trim_start().starts_with('[') {
+        return single(text);
+    }
+    // No CLI sends several in an array; the responses go out one by one.
+    if let Err(error) = peek::each(text, single) {
+        tracing::warn!(%error, "the rest of an array of messages cannot be read");
+    }
+}
+
+fn single(text: &str) -> Option<Message<'_>> {
+    let [id, method, params, result, error] = match peek::pick(text, KEYS) {
+        Ok(parts) => parts,
+        Err(error) => return Some(Message::Unreadable(text, error)),
+    };
+    let params = params.unwrap_or("{}");
+    match (method, id) {
+        (Some(method), id) => match (peek::string(method), id) {
+            (Some(method), None) => Some(Message::Notification { method, params }),
+            (Some(method), Some(id)) if is_id(id) => Some(Message::Request { id, method, params }),
+            (_, Some(id)) => {
+                tracing::warn!("a request whose method is no string, or whose id is no id");
+                Some(Message::Invalid { id: if is_id(id) { id } else { "null" } })
+            }
+            (None, None) => {
+                tracing::warn!("a notification whose method is no string");
+                None
+            }
+        },
+        (None, Some(id)) => response(id, result, error),
+        (None, None) => {
+            tracing::warn!("a message that is no request, notification or response");
+            None
+        }
+    }
+}
+
+/// Reads the start of a message.
+pub(crate) fn start(text: &str) -> Start<'_> {
+    let [id, method, params, result, error] = peek::pick_start(text, KEYS);
+    Start {
+        id: id.filter(|id| is_id(id)),
+        is_request: method.is_some() || params.is_some(),
+        is_response: result.is_some() || error.is_some(),
+        method: method.and_then(peek::string),
+    }
+}
+
+/// Returns true if this JSON can be the id of a request: a string, a number or null.
+fn is_id(json: &str) -> bool {
+    json.starts_with(['"', '-', 'n']) || json.starts_with(|digit: char| digit.is_ascii_digit())
+}
+
+/// Reads the id of a request of ours; it may come back as a string.
+pub(crate) fn number(id: &str) -> Result<u64, std::num::ParseIntError> {
+    id.trim_matches('"').parse()
+}
+
+fn response<'a>(id: &str, result: Option<&str>, error: Option<&str>) -> Option<Message<'a>> {
+    let Ok(id) = number(id) else {
+        // The CLI sends this for a message of ours that it could not read; it cannot know which one.
+        let code = error.map(|error| rpc_error(error).code);
+        tracing::warn!(id, code, "a response to no request of ours");
+        return None;
+    };
+    let response = match error {
+        Some(error) if error != "null" => Err(NoResult::Rpc(rpc_error(error))),
+        _ => Ok(result.unwrap_or("null").into()),
+    };
+    Some(Message::Response { id, response })
+}
+
+fn rpc_error(raw: &str) -> RpcError {
+    let [code, message, data] = peek::pick(raw, ["code", "message", "data"]).unwrap_or_default();
+    RpcError {
+        code: code.and_then(|code| code.parse().ok()).unwrap_or(RpcError::INTERNAL_ERROR),
+        message: message.and_then(peek::string).map_or_else(|| redact::json(raw), |text| text.into_owned()),
+        data: data.map(str::to_owned),
+    }
+}
+
+/// A request as JSON-RPC text.
+pub(crate) fn request(id: u64, method: &str, params: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{},"params":{params}}}"#, quote(method))
+}
+
+/// The response to a request as JSON-RPC text. `id` is the request's, as JSON.
+pub(crate) fn reply(id: &str, result: &Result<String, RpcError>) -> String {
+    match result {
+        Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
+        Err(error) => {
+            let data = match &error.data {
+                Some(json) if is_sendable(json) => format!(r#","data":{json}"#),
+                Some(text) => format!(r#","data":{}"#, quote(text)),
+                None => String::new(),
+            };
+            let (code, message) = (error.code, quote(&error.message));
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":{message}{data}}}}}"#)
+        }
+    }
+}
+
+/// Returns true for JSON; other data of an error is sent as a string.
+fn is_sendable(data: &str) -> bool {
+    check_depth(data).is_ok() && serde_json::from_str::<&RawValue>(data).is_ok()
+}
+
+/// JSON that is nested too deep to be sent.
+#[derive(Debug)]
+pub(crate) struct TooDeep;
+
+/// The most levels of nesting that are sent. The CLI gives up at 128 and does not respond.
+const MAX_DEPTH: usize = 120;
+
+impl fmt::Display for TooDeep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JSON nested deeper than {MAX_DEPTH} levels cannot be sent")
+    }
+}
+
+/// Refuses JSON that is nested too deep for the CLI to read.
+pub(crate) fn check_depth(json: &str) -> Result<(), TooDeep> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(TooDeep);
+        }
+    }
+    Ok(())
+}

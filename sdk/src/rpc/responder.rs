@@ -1,0 +1,86 @@
+//! The response owed to one request of the peer.
+
+use std::sync::Arc;
+
+use crate::rpc::RpcError;
+use crate::rpc::connection::Connection;
+use crate::rpc::message::check_depth;
+
+/// Makes the response to a request that failed, where the peer takes an error for a yes.
+pub(crate) type OnFailure = fn(RpcError) -> Result<String, RpcError>;
+
+/// The response owed to one request. Dropped without one, as when its handler panics or its session ends, it responds
+/// with an error. `on_failure` has the last word on every failure.
+pub(crate) struct Responder {
+    connection: Arc<Connection>,
+    id: Box<str>,
+    /// The number of the request among those in flight.
+    number: u64,
+    on_failure: Option<OnFailure>,
+    is_done: bool,
+}
+
+impl Responder {
+    /// Owes the response to the request with this id, which is JSON.
+    pub(super) fn new(connection: &Arc<Connection>, id: &str) -> Self {
+        let number = connection.in_flight().begin(Some(id));
+        let connection = Arc::clone(connection);
+        Self { connection, id: id.into(), number, on_failure: None, is_done: false }
+    }
+
+    /// Sets what a failure is turned into, whatever fails.
+    pub fn on_failure(mut self, on_failure: Option<OnFailure>) -> Self {
+        self.on_failure = on_failure;
+        self
+    }
+
+    /// Sends the response.
+    pub fn respond(mut self, result: Result<String, RpcError>) {
+        self.send(result);
+    }
+
+    /// Runs a handler in a task of its own and sends what it returns. The handler is dropped when the request is
+    /// cancelled, or when the session ends whose number `owner` is.
+    pub fn run<F>(self, owner: Option<u64>, handler: impl FnOnce() -> F + Send + 'static)
+    where
+        F: Future<Output = Result<String, RpcError>> + Send,
+    {
+        let (connection, number) = (Arc::clone(&self.connection), self.number);
+        let task = async move { self.respond(handler().await) };
+        connection.in_flight().spawn(number, owner, connection.runtime(), task);
+    }
+
+    fn send(&mut self, result: Result<String, RpcError>) {
+        self.is_done = true;
+        self.connection.in_flight().end(self.number);
+        self.connection.respond(&self.id, &settled(result, self.on_failure));
+    }
+}
+
+/// Returns the result in its last form: one that cannot be sent is a failure, and `on_failure` decides on failures.
+fn settled(result: Result<String, RpcError>, on_failure: Option<OnFailure>) -> Result<String, RpcError> {
+    let sendable = |result: String| match check_depth(&result) {
+        Ok(()) => Ok(result),
+        Err(error) => Err(RpcError::new(RpcError::INTERNAL_ERROR, error.to_string())),
+    };
+    match (result.and_then(sendable), on_failure) {
+        (Err(error), Some(on_failure)) => {
+            tracing::warn!(%error, "a handler failed, so the response is no");
+            on_failure(error)
+        }
+        (result, _) => result,
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        let error = match self.connection.in_flight().end(self.number) {
+            true => RpcError::new(RpcError::INTERNAL_ERROR, "the handler ended without a response"),
+            false => RpcError::new(RpcError::REQUEST_CANCELLED, "the request was cancelled"),
+        };
+        self.send(Err(error));
+    }
+}
