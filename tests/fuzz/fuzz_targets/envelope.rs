@@ -1,5 +1,5 @@
-//! Any bytes as one message to a client, with SESSION for the id of its session: a request is answered,
-//! and nothing ends the connection.
+//! Any bytes as one message to a client, with SESSION in place of its session's id: a request is answered,
+//! and no message ends the connection.
 #![no_main]
 
 use std::cell::RefCell;
@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
     PEER.with_borrow_mut(|(runtime, peer)| runtime.block_on(peer.take(data)));
 });
 
-/// The CLI's end of a connection, and the client at the other.
+/// The CLI's end of a connection, and the client at the other end.
 struct Peer {
     from: BufReader<DuplexStream>,
     to: DuplexStream,
@@ -63,7 +63,7 @@ impl Peer {
         Self { from, to, session, _client: client, count: 0 }
     }
 
-    /// Sends a message, and waits for its answer and for that of a request after it.
+    /// Sends a message, then a request, and waits for the responses to both.
     async fn take(&mut self, data: &[u8]) {
         let mut events = self.session.events();
         let body = replaced(data, b"SESSION", self.session.id().as_bytes());
@@ -77,7 +77,7 @@ impl Peer {
         while !expected.is_empty() {
             let message = read(&mut self.from).await;
             if message.get("method").is_some() {
-                // What the client does about an event.
+                // The client answers an event request by a call of its own.
                 if let Some(id) = message.get("id") {
                     let error = json!({"code": -32601, "message": "unknown"});
                     let answer = json!({"jsonrpc": "2.0", "id": id, "error": error});
@@ -94,14 +94,14 @@ impl Peer {
     }
 }
 
-/// The id under which a message must be answered.
+/// The id of a request that must be answered.
 fn id_of_request(body: &[u8]) -> Option<Value> {
     let json: Value = serde_json::from_slice(body).ok()?;
     json.get("method").filter(|method| method.is_string())?;
     json.get("id").filter(|id| !id.is_object() && !id.is_array() && !id.is_boolean()).cloned()
 }
 
-/// What a future gives at once.
+/// The output of a future that is ready at once.
 fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => Some(value),
@@ -123,15 +123,15 @@ fn replaced(data: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 
 async fn write(to: &mut DuplexStream, body: &[u8]) {
     let header = format!("Content-Length: {}\r\n\r\n", body.len());
-    to.write_all(header.as_bytes()).await.expect("the client reads");
-    to.write_all(body).await.expect("the client reads");
+    to.write_all(header.as_bytes()).await.expect("the client to read");
+    to.write_all(body).await.expect("the client to read");
 }
 
-/// The next message of the client, which must be JSON. An id that came with a number beyond all bounds goes back
-/// as it came, and is none that is waited for.
+/// The next message of the client, which must be JSON. The client returns an id as it came. One that holds a
+/// number out of range cannot be decoded here, and is not awaited.
 async fn read(from: &mut BufReader<DuplexStream>) -> Value {
     let mut header = String::new();
-    from.read_line(&mut header).await.expect("the client writes");
+    from.read_line(&mut header).await.expect("a header line");
     let length = header.trim().strip_prefix("Content-Length: ").expect("a header");
     let mut body = vec![0; length.parse::<usize>().expect("a length") + 2];
     from.read_exact(&mut body).await.expect("a whole message");

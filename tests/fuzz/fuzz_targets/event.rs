@@ -1,4 +1,4 @@
-//! JSON as an event: whatever has a type is delivered, with its JSON as it came.
+//! JSON as an event: every event with a type is delivered, with its JSON as it came.
 #![no_main]
 
 use copilot_session::{SessionEvent, SessionEventData};

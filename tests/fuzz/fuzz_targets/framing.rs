@@ -1,4 +1,4 @@
-//! A stream of any bytes: what is read of it does not depend on the pieces it comes in.
+//! A stream of any bytes: the messages read from it do not depend on the pieces in which it arrives.
 #![no_main]
 
 use std::pin::{Pin, pin};
@@ -13,14 +13,14 @@ const LIMIT: usize = 1 << 10;
 fuzz_target!(|data: &[u8]| {
     let Some((piece, stream)) = data.split_first() else { return };
     let whole = frames(stream, stream.len().max(1));
-    // From 16 KiB on, junk is dropped as it comes.
+    // From 16 KiB on, junk is dropped while it arrives, so the rest depends on the pieces.
     if stream.len() < 16 << 10 {
         assert_eq!(whole, frames(stream, usize::from(*piece) + 1));
     }
     assert!(whole.iter().map(Vec::len).sum::<usize>() <= stream.len());
 });
 
-/// The messages of a stream that comes in pieces of this size.
+/// The messages of a stream that arrives in pieces of this size.
 fn frames(stream: &[u8], piece: usize) -> Vec<Vec<u8>> {
     let mut frames = Frames::new(Pieces { left: stream, piece }, LIMIT);
     let mut found = Vec::new();

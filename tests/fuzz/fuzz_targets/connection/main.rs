@@ -1,7 +1,7 @@
-//! A live client, whose handlers answer, fail, panic and dawdle, between a program that does anything with it and
-//! a CLI that says anything: each byte is one step of either.
+//! A live client between an arbitrary program and an arbitrary CLI: each byte is one step of either. The
+//! handlers of the program answer, fail, panic or hang.
 //!
-//! Whatever comes, nothing panics but handlers that mean to, all that waits comes to an end, each request is
+//! Whatever the steps, only handlers that are meant to panic do, everything that waits ends, each request is
 //! answered once, and nothing is allowed that no handler has allowed.
 #![no_main]
 
@@ -19,7 +19,7 @@ fuzz_target!(|data: &[u8]| {
     runtime.block_on(play(Steps(data)));
 });
 
-/// The steps that are still to be made.
+/// The steps that remain.
 struct Steps<'a>(&'a [u8]);
 
 impl Steps<'_> {
@@ -41,7 +41,7 @@ async fn play(mut steps: Steps<'_>) {
             _ => tokio::task::yield_now().await,
         }
     }
-    // Time stands still while anything is to be done, so that in this all handlers and calls come to an end.
+    // The clock advances only while every task is idle, so this hour ends all handlers and calls.
     tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
     peer.check(&program.sessions(), program.is_stopped());
     peer.hang_up();

@@ -1,4 +1,4 @@
-//! The CLI's side: what it says, and what it is owed.
+//! The side of the CLI: the messages it sends, and the answers it is owed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 
 use crate::Steps;
 
-/// What handlers do, by the word that a request brings them.
-pub const WORDS: [&str; 5] = ["approve", "deny", "fail", "panic", "dawdle"];
+/// The ways in which a handler behaves, each by the word that a request carries.
+pub const WORDS: [&str; 5] = ["approve", "deny", "fail", "panic", "hang"];
 
 /// The client's ends of the streams.
 pub struct Streams {
@@ -22,9 +22,9 @@ pub struct Peer {
     say: mpsc::UnboundedSender<Vec<u8>>,
     heard: Arc<Mutex<Heard>>,
     count: u64,
-    /// The requests that must be answered, by the JSON of their id: the word of a hook, or none.
+    /// The requests that must be answered, by the JSON of their id. A hook also has the word it carries.
     asked: HashMap<String, Option<&'static str>>,
-    /// The event requests, by what they ask and their id: session, word, and whether an answer is owed.
+    /// The event requests, by the method that answers them and their id.
     events: HashMap<(&'static str, String), Asked>,
 }
 
@@ -34,12 +34,12 @@ struct Asked {
     is_owed: bool,
 }
 
-/// What came of the client.
+/// The messages that the client has sent.
 #[derive(Default)]
 struct Heard {
-    /// How requests of the client are answered.
+    /// The way in which requests of the client are answered.
     manner: u8,
-    /// The answers to requests, by id.
+    /// The responses to requests, by id.
     answers: HashMap<String, Vec<Value>>,
     /// The answers to event requests, by method and id.
     decisions: HashMap<(String, String), Vec<Value>>,
@@ -66,7 +66,7 @@ impl Peer {
         (Self { say, heard, count: 0, asked, events }, Streams { read, write })
     }
 
-    /// Says something.
+    /// Sends one message.
     pub fn step(&mut self, steps: &mut Steps<'_>, sessions: &[String]) {
         self.count += 1;
         let session = sessions.get(usize::from(steps.next()) % (sessions.len() + 1));
@@ -146,7 +146,7 @@ impl Peer {
         self.event(session, kind, data);
     }
 
-    /// Says that some request is over.
+    /// Sends the event that ends a recent event request.
     fn complete(&mut self, steps: &mut Steps<'_>) {
         let id = self.count.saturating_sub(u64::from(steps.next() % 8)).to_string();
         for (method, kind) in [(TOOL, "external_tool.completed"), (PERMISSION, "permission.completed")] {
@@ -158,7 +158,7 @@ impl Peer {
         }
     }
 
-    /// Asks for what was asked for before.
+    /// Repeats a recent event request.
     fn again(&mut self, steps: &mut Steps<'_>) {
         let id = self.count.saturating_sub(u64::from(steps.next() % 8)).to_string();
         let Some(asked) = self.events.get(&(TOOL, id.clone())) else { return };
@@ -184,7 +184,7 @@ impl Peer {
         drop(self.say.send(Vec::new()));
     }
 
-    /// Holds what was answered against what is owed, where the connection was not given up.
+    /// Compares the answers with those that are owed. A client that was stopped owes none.
     pub fn check(&self, sessions: &[String], is_stopped: bool) {
         let heard = self.heard.lock().expect("no panic");
         for (id, word) in &self.asked {
@@ -192,7 +192,7 @@ impl Peer {
             assert!(answers.len() <= 1, "{id} was answered {} times: {answers:?}", answers.len());
             assert!(is_stopped || !answers.is_empty(), "{id} was not answered");
             let (Some(answer), Some(word)) = (answers.first(), word) else { continue };
-            // A hook answers with what its handler says, or with a refusal.
+            // A hook answers with the output of its handler, or with a refusal.
             let allows = answer["result"]["output"]["permissionDecision"] == "allow";
             let denies = answer["result"]["output"]["permissionDecision"] == "deny";
             assert!(if allows { *word == "approve" } else { denies }, "{word}: {answer}");
@@ -215,7 +215,7 @@ fn say(to: &mpsc::UnboundedSender<Vec<u8>>, body: String) {
     drop(to.send(bytes));
 }
 
-/// Takes note of what the client says, and answers its requests.
+/// Records the messages of the client and answers its requests.
 async fn listen(
     mut from: BufReader<DuplexStream>,
     heard: Arc<Mutex<Heard>>,
@@ -249,7 +249,7 @@ async fn listen(
     }
 }
 
-/// What a request of the client is answered with: as the CLI would, with an error, with nonsense, or never.
+/// The response to a request of the client: a result like the CLI's, an error, nonsense, or none.
 fn answer(manner: u8, method: &str, message: &Value) -> Option<Value> {
     let result = match (manner % 4, method) {
         (1, _) => {

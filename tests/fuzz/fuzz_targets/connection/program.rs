@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::Steps;
 use crate::peer::Streams;
 
-/// How long handlers may take.
+/// The time limit of handlers.
 const LIMIT: Duration = Duration::from_secs(1);
 
 pub struct Program {
@@ -19,7 +19,7 @@ pub struct Program {
     sessions: Vec<Session>,
     events: Vec<Events>,
     turns: Vec<Turn>,
-    /// What is under way; each comes to an end.
+    /// The calls in flight; each of them ends.
     tasks: JoinSet<()>,
     is_stopped: bool,
 }
@@ -45,7 +45,7 @@ impl Program {
         self.is_stopped
     }
 
-    /// Does something.
+    /// Makes one step.
     pub fn step(&mut self, steps: &mut Steps<'_>) {
         let (what, which) = (steps.next() % 12, usize::from(steps.next()));
         let Some(session) = self.sessions.get(which % self.sessions.len().max(1)).cloned() else { return };
@@ -86,7 +86,7 @@ impl Program {
         self.tasks.spawn(async move { drop(work.await) });
     }
 
-    /// Waits for all that is under way, of which nothing may wait for ever.
+    /// Waits until all calls, turns and streams have ended.
     pub async fn end(mut self) {
         let end = async {
             self.client.closed().await;
@@ -102,7 +102,7 @@ impl Program {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(3600), end).await.expect("all comes to an end");
+        tokio::time::timeout(Duration::from_secs(3600), end).await.expect("everything ends");
     }
 }
 
@@ -110,15 +110,15 @@ async fn create(client: &Client) -> Result<Session, Error> {
     let session = client.session().handler_limit(LIMIT).tool(tool());
     let session = session.on_permission(async |request, _| {
         let word = request.command().unwrap_or_default().to_owned();
-        does(&word).await.map(|yes| if yes { Decision::approve() } else { Decision::deny("no") })
+        behave(&word).await.map(|yes| if yes { Decision::approve() } else { Decision::deny("no") })
     });
-    let session = session.on_user_input(async |question, _| does(&question.question).await.map(|_| "answer"));
+    let session = session.on_user_input(async |question, _| behave(&question.question).await.map(|_| "answer"));
     let session = session.hook(async |call: PreToolUseHookInput, _| {
         let output = |yes| if yes { PreToolUseHookOutput::allow() } else { PreToolUseHookOutput::deny("no") };
-        does(&call.tool_name).await.map(output)
+        behave(&call.tool_name).await.map(output)
     });
     let session = session.handle::<SessionFsReadFile, _, _>(async |request, _| {
-        let text = does(&request.path).await.map_err(|error| RpcError::new(1, error))?;
+        let text = behave(&request.path).await.map_err(|error| RpcError::new(1, error))?;
         Ok(SessionFsReadFileResult::new(text.to_string()))
     });
     session.create().await
@@ -126,19 +126,19 @@ async fn create(client: &Client) -> Result<Session, Error> {
 
 fn tool() -> Tool {
     Tool::with_schema("tool", "A tool", json!({"type": "object"}), async |arguments: Value, _| {
-        does(arguments["does"].as_str().unwrap_or_default()).await.map(|yes| yes.to_string())
+        behave(arguments["does"].as_str().unwrap_or_default()).await.map(|yes| yes.to_string())
     })
 }
 
-/// Does as the word says.
-async fn does(word: &str) -> Result<bool, &'static str> {
+/// Behaves as the word says.
+async fn behave(word: &str) -> Result<bool, &'static str> {
     tokio::task::yield_now().await;
     match word {
         "approve" => Ok(true),
         "deny" => Ok(false),
-        // Past the hook that ends the fuzzer at every other panic.
-        "panic" => std::panic::resume_unwind(Box::new("a handler panics")),
-        "dawdle" => std::future::pending().await,
+        // `resume_unwind` skips the panic hook, at which the fuzzer would stop.
+        "panic" => std::panic::resume_unwind(Box::new("a handler panics on purpose")),
+        "hang" => std::future::pending().await,
         _ => Err("no luck"),
     }
 }
