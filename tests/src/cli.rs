@@ -1,5 +1,4 @@
-//! Finds the Copilot CLI binary that tests run. A missing CLI fails the test:
-//! nothing is ever skipped.
+//! Finds the Copilot CLI for the tests. A missing CLI fails the test: no test is skipped.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -10,8 +9,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 /// The environment variable that names a CLI binary to use as it is.
 pub const CLI_PATH_VARIABLE: &str = "COPILOT_CLI_PATH";
 
-/// The CLI to test with: the one `COPILOT_CLI_PATH` names, else the one
-/// `cargo xtask cli` provides. Panics when there is none.
+/// The CLI to test with: the one that `COPILOT_CLI_PATH` names, else the one of `cargo xtask cli`. Panics if
+/// there is none.
 pub fn cli_path() -> PathBuf {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
     FOUND
@@ -26,11 +25,11 @@ pub fn cli_path() -> PathBuf {
         .clone()
 }
 
-/// The CLI of exactly this version, from `cargo xtask cli --version`; the
-/// environment variable does not replace it. Panics when there is none.
+/// The CLI of exactly this version, from `cargo xtask cli --version`, whatever the environment variable says.
+/// Panics if there is none.
 pub fn cli_path_of(version: &str) -> PathBuf {
     static FOUND: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
-    // Held while xtask runs, so that tests side by side fetch a version once.
+    // Locked while xtask runs, so that concurrent tests download a version only once.
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(path) = found.get(version) {
         return path.clone();
@@ -40,7 +39,7 @@ pub fn cli_path_of(version: &str) -> PathBuf {
     path
 }
 
-/// Runs `cargo xtask cli` in the workspace and takes the path it prints.
+/// Runs `cargo xtask cli` in the workspace and returns the path it prints.
 fn ask_xtask(arguments: &[&str]) -> PathBuf {
     let shown = format!("cargo xtask cli {}", arguments.join(" "));
     let shown = shown.trim_end();

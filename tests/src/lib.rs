@@ -1,5 +1,5 @@
-//! What the tests and the demo share: a scripted model server that stands in
-//! for a real model, samples of what the schema allows, and the way to find a Copilot CLI to run.
+//! Code that the tests, the demo and the benchmarks share: a scripted model server in place of a real model,
+//! samples of the schemas, and the search for a Copilot CLI to run.
 
 pub mod cli;
 pub mod model;

@@ -1,12 +1,10 @@
-//! A scripted model server: it speaks the OpenAI chat completions protocol on
-//! a loopback port, and a [`Script`] decides every answer. The real CLI talks
-//! to it through its `provider` setting (`type: "openai"`,
-//! `wireApi: "completions"`), so whole agent turns run with no login and no
-//! internet.
+//! A scripted model server. It speaks the OpenAI chat completions protocol on a loopback port, and a
+//! [`Script`] decides every answer. The real CLI uses it through its `provider` setting (`type: "openai"`,
+//! `wireApi: "completions"`), so whole agent turns run without login or internet.
 //!
-//! It also plays GitHub for a CLI whose `COPILOT_API_URL` and `COPILOT_DEBUG_GITHUB_API_URL` are its
-//! [`github_url`](ModelServer::github_url): the CLI takes itself for logged in with [`GITHUB_TOKEN`], and is given
-//! the account, its quota and the scripted model, without a provider.
+//! The server also stands in for GitHub, for a CLI whose `COPILOT_API_URL` and `COPILOT_DEBUG_GITHUB_API_URL`
+//! are its [`github_url`](ModelServer::github_url). That CLI is logged in with [`GITHUB_TOKEN`], and gets the
+//! account, its quota and the scripted model without a provider.
 //!
 //! ```no_run
 //! # use copilot_session_tests::model::{ModelServer, Reply, Script};
@@ -51,24 +49,24 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// The one model that the server lists; a session may ask for any name.
+/// The one model that the server lists; a session may request any name.
 pub const MODEL_NAME: &str = "scripted";
 
-/// A running model server. Dropping it stops it, closes its connections, and
-/// panics if something arrived that the script had no answer for.
+/// A running model server. Dropping it stops it, closes its connections, and panics if a request was
+/// unexpected.
 pub struct ModelServer {
     address: SocketAddr,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
 }
 
-/// What the connections and the test both look at.
+/// The state that the connections share with the test.
 struct Shared {
     address: SocketAddr,
     script: Mutex<Script>,
     requests: watch::Sender<Vec<ModelRequest>>,
     unexpected: Mutex<Vec<String>>,
-    /// How many tool calls were sent, for their ids.
+    /// The number of tool calls that were sent, for their ids.
     calls: AtomicUsize,
 }
 
@@ -88,18 +86,17 @@ impl ModelServer {
         Ok(Self { address, shared, accepting })
     }
 
-    /// The address to give to the CLI as `provider.baseUrl`.
+    /// The address for `provider.baseUrl`.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
 
-    /// The address to give to the CLI as that of GitHub's interfaces.
+    /// The address for the environment variables of GitHub's interfaces.
     pub fn github_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The completion requests seen so far, in order of arrival: what the
-    /// model saw.
+    /// The completion requests so far, in order of arrival.
     pub fn requests(&self) -> Vec<ModelRequest> {
         self.shared.requests.borrow().clone()
     }
@@ -111,9 +108,8 @@ impl ModelServer {
         seen.expect("the server owns the sender")[index].clone()
     }
 
-    /// Takes what went wrong so far: requests the script had no reply for, and
-    /// requests that are not part of the protocol. What is taken here no
-    /// longer makes the drop panic.
+    /// Takes the problems so far: requests without a reply in the script, and requests outside of the
+    /// protocol. The drop does not panic for those that were taken.
     pub fn take_unexpected(&self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.shared.unexpected))
     }
@@ -131,8 +127,8 @@ impl Drop for ModelServer {
 }
 
 impl Shared {
-    /// Records a request and finds its reply. The script stays locked all the
-    /// while, so that replies go out in the order of the recorded requests.
+    /// Records a request and finds its reply. The script stays locked meanwhile, so that the replies are in
+    /// the order of the recorded requests.
     fn next_reply(&self, headers: HeaderMap, body: Value) -> (ModelRequest, Result<Reply, String>) {
         let mut script = lock(&self.script);
         let request = ModelRequest::new(self.requests.borrow().len(), headers, body);
@@ -141,13 +137,13 @@ impl Shared {
         (request, reply)
     }
 
-    /// Notes something the test did not plan for.
+    /// Records a problem.
     fn note_unexpected(&self, what: String) {
         lock(&self.unexpected).push(what);
     }
 }
 
-/// Locks even after a panic elsewhere: the data are plain lists.
+/// Locks even after a panic elsewhere: the lists stay valid.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

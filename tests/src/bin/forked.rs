@@ -3,15 +3,15 @@
 #[cfg(unix)]
 #[allow(unsafe_code, reason = "no safe code can fork")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // As most programs do before they fork. It leaves random numbers of this thread in the memory that the
-    // children get.
+    // Like most programs, this one creates a `HashSet` before it forks. That leaves this thread's random
+    // numbers in the memory that both children inherit.
     assert!(!std::collections::HashSet::from(["used"]).is_empty());
     for _ in 0..2 {
         // SAFETY: this process has one thread, so no other can hold a lock that the child would wait for.
         match unsafe { libc::fork() } {
             -1 => return Err(std::io::Error::last_os_error().into()),
             0 => return child(),
-            // SAFETY: nothing is written through a null pointer.
+            // SAFETY: the status pointer is null, so nothing is written.
             child => assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child),
         }
     }

@@ -1,6 +1,6 @@
 //! A program that uses the CLI, for a test to kill. It sends a prompt, runs a command for the user, and waits
-//! for both. Its arguments: `stdio` or `tcp`, the CLI's program, a folder with `home` and `work` in it, the
-//! model's address, the program of an MCP server, and the command.
+//! for both. Its arguments: `stdio` or `tcp`, the CLI's program, a folder that contains `home` and `work`,
+//! the model's address, the program of an MCP server, and the command.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -1,6 +1,5 @@
-//! An MCP server on standard input and output, whose tools ask the client: `ask` for a form to be filled
-//! in, `sample` for an answer of the model's. Each gives back what it was answered. `look` says that it only
-//! reads, and gives an answer of its own.
+//! An MCP server on standard input and output. Two of its tools make a request of the client and return the
+//! response: `ask` a form, `sample` a model call. `look` is declared read-only and returns a text of its own.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
@@ -8,7 +7,7 @@ use std::io::{self, BufRead, Write};
 use serde_json::{Value, json};
 
 fn main() -> io::Result<()> {
-    // The calls that wait for an answer, by the id of the question.
+    // The calls that wait for a response, by the id of the request that they made.
     let mut waiting = BTreeMap::new();
     for line in io::stdin().lock().lines() {
         let Ok(message) = serde_json::from_str::<Value>(&line?) else { continue };
@@ -19,7 +18,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// What is to be sent after this message, if anything.
+/// The message to send after this one, if any.
 fn answer(message: &Value, waiting: &mut BTreeMap<String, Value>) -> Option<Value> {
     let id = message.get("id")?;
     let Some(method) = message["method"].as_str() else {
@@ -52,7 +51,7 @@ fn tool(name: &str) -> Value {
     })
 }
 
-/// The question that a call of a tool puts to the client.
+/// The request that a call of a tool makes of the client.
 fn question(call: &Value, id: &Value, waiting: &mut BTreeMap<String, Value>) -> Value {
     let about = call["arguments"]["about"].as_str().unwrap_or_default();
     let city =
@@ -65,7 +64,7 @@ fn question(call: &Value, id: &Value, waiting: &mut BTreeMap<String, Value>) -> 
             ("sampling/createMessage", json!({ "messages": messages, "maxTokens": 20 }))
         }
     };
-    let ours = format!("question to {id}");
-    waiting.insert(ours.clone(), id.clone());
-    json!({ "jsonrpc": "2.0", "id": ours, "method": method, "params": params })
+    let request_id = format!("question to {id}");
+    waiting.insert(request_id.clone(), id.clone());
+    json!({ "jsonrpc": "2.0", "id": request_id, "method": method, "params": params })
 }

@@ -1,6 +1,6 @@
-//! A program that starts a CLI, and ends in one of the ways in which a program can. Its arguments: the CLI's
-//! program, and the way: `drop` ends right after its client was dropped, `exit` and `abort`
-//! do not drop it, and `stay` is for a test to kill. It prints a line once the CLI is there.
+//! A program that starts a CLI and ends in one of several ways. Its arguments: the CLI's program, and the
+//! way: `drop` ends after dropping its client, `exit` and `abort` end without dropping it, and `stay` waits
+//! to be killed. It prints a line once the CLI has started.
 
 use std::error::Error;
 

@@ -1,25 +1,24 @@
-//! GitHub, as far as the CLI asks of it: the account behind a token, and its models.
+//! GitHub, as far as the CLI calls it: the account of a token, and its models.
 
 use hyper::header::{AUTHORIZATION, HeaderMap};
 use serde_json::{Value, json};
 
 use super::MODEL_NAME;
 
-/// The one token that the server knows, and the login behind it.
+/// The only token that the server accepts.
 pub const GITHUB_TOKEN: &str = "gho_0scripted1scripted2scripted3scri";
 /// The login of the account with [`GITHUB_TOKEN`].
 pub const GITHUB_LOGIN: &str = "octo";
 
-/// What is asked for on behalf of an account, and is not there: settings of organizations, and GitHub's own MCP
-/// server.
+/// Pages that the CLI requests for an account and that do not exist here: settings of organizations, and
+/// GitHub's own MCP server.
 const ABSENT: [&str; 3] =
     ["/copilot_internal/managed_settings", "/copilot_internal/team_customizations", "/mcp/readonly"];
 
-/// What there is at this path, on a server with this address: a status and a body. None where GitHub is not what is
-/// asked.
+/// The status and body of this path, on a server with this address. None if the path is not GitHub's.
 pub(super) fn page(address: &str, path: &str, headers: &HeaderMap) -> Option<(u16, Value)> {
     let page = match path {
-        // GitHub takes it from whoever has it, logged in or not.
+        // GitHub accepts telemetry with and without a login.
         "/telemetry" => return Some((200, json!({}))),
         "/copilot_internal/user" => (200, user(address)),
         "/cmc_internal/api/agents/environments" => (200, json!([])),
@@ -30,10 +29,10 @@ pub(super) fn page(address: &str, path: &str, headers: &HeaderMap) -> Option<(u1
     Some(if is_known(headers) { page } else { (401, json!({ "message": "Bad credentials" })) })
 }
 
-/// Whether a request carries the token.
+/// Returns true if the request has the token.
 pub(super) fn is_known(headers: &HeaderMap) -> bool {
-    let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    given
+    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    header
         .split_once(' ')
         .is_some_and(|(kind, token)| kind.eq_ignore_ascii_case("bearer") && token == GITHUB_TOKEN)
 }
@@ -58,7 +57,7 @@ fn user(address: &str) -> Value {
     })
 }
 
-/// The model as the catalog describes it.
+/// The model in the form of the catalog.
 fn model() -> Value {
     let limits = json!({
         "max_context_window_tokens": 128_000, "max_output_tokens": 16_000, "max_prompt_tokens": 128_000,

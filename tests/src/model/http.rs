@@ -24,7 +24,7 @@ use super::{MODEL_NAME, Reply, Shared, github};
 
 type Body = StreamBody<BoxStream<'static, io::Result<Frame<Bytes>>>>;
 
-/// Serves connections until it is dropped, and they with it.
+/// Serves connections until it is dropped, which closes them.
 pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
@@ -35,7 +35,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             },
             Some(_) = connections.join_next() => continue,
         };
-        // Chunks are small and are to arrive one by one, not when 40 ms are over.
+        // Small chunks must arrive one by one, not 40 ms later.
         let _ = stream.set_nodelay(true);
         let shared = Arc::clone(&shared);
         let service = service_fn(move |request| answer(Arc::clone(&shared), request));
@@ -43,7 +43,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Answers one request, of whatever endpoint.
+/// Answers one request to any endpoint.
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> hyper::Result<Response<Body>> {
     let (head, body) = request.into_parts();
     if let Some((status, page)) = github::page(&shared.address.to_string(), head.uri.path(), &head.headers) {
@@ -102,12 +102,12 @@ fn complete(shared: &Shared, headers: HeaderMap, body: &[u8]) -> Response<Body> 
     response
 }
 
-/// An error for a request that nothing was planned for, and a record of it.
+/// Records an unexpected request, and returns its error response.
 fn refuse(shared: &Shared, status: StatusCode, why: String) -> Response<Body> {
     let body = json!({"error": {"message": why, "type": "unexpected"}}).to_string();
     shared.note_unexpected(why);
     let mut response = bare(status, body);
-    // Retries would hold up a test that has failed already.
+    // Retries would delay a test that has already failed.
     response.headers_mut().insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     response
 }
@@ -116,7 +116,7 @@ fn bare(status: StatusCode, body: String) -> Response<Body> {
     respond(status, "application/json", vec![Step::Send(body.into())])
 }
 
-/// A response whose body is sent step by step.
+/// A response whose body is sent in steps.
 fn respond(status: StatusCode, kind: &'static str, steps: Vec<Step>) -> Response<Body> {
     let frames = stream::iter(steps).filter_map(|step| async {
         match step {
@@ -126,7 +126,7 @@ fn respond(status: StatusCode, kind: &'static str, steps: Vec<Step>) -> Response
                 None
             }
             Step::Cut => {
-                // Lets the connection send what came before the error drops it.
+                // Lets the connection send the previous step before the error closes it.
                 yield_now().await;
                 Some(Err(io::Error::other("cut by the script")))
             }

@@ -1,4 +1,4 @@
-//! Replies: what the model answers, built piece by piece.
+//! The replies of the model, built piece by piece.
 
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
@@ -9,9 +9,8 @@ use super::Stall;
 /// The response header by which OpenAI servers allow or forbid retries.
 pub(super) const SHOULD_RETRY: &str = "x-should-retry";
 
-/// One answer of the model. Constructors start it, and the methods add to it;
-/// pieces are played in the order in which they were added. Where the request
-/// asks for a stream, each piece is one chunk.
+/// One answer of the model. A constructor starts it, and the methods add pieces, which are sent in that
+/// order. If the request asks for a stream, each piece is one chunk.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub(super) headers: HeaderMap,
@@ -20,9 +19,9 @@ pub struct Reply {
 
 #[derive(Clone, Debug)]
 pub(super) enum Content {
-    /// An answer, and the tokens it took in and gave out.
+    /// An answer, with the number of tokens of the request and of the answer.
     Answer { pieces: Vec<Piece>, usage: (u64, u64) },
-    /// A bare HTTP answer, for errors.
+    /// A plain HTTP response, for errors.
     Http { status: StatusCode, body: String },
 }
 
@@ -30,14 +29,14 @@ pub(super) enum Content {
 pub(super) enum Piece {
     Text(String),
     Reasoning(String),
-    /// The name of the tool, and its arguments as they go over the wire.
+    /// The name of the tool, and its arguments as text.
     ToolCall(String, String),
     Stall(Stall),
     Cut,
 }
 
 impl Reply {
-    /// An answer with nothing in it, to add to.
+    /// An answer without pieces.
     pub fn empty() -> Self {
         let usage = (100, 10);
         Self { headers: HeaderMap::new(), content: Content::Answer { pieces: Vec::new(), usage } }
@@ -63,13 +62,13 @@ impl Reply {
         Self::empty().then_tool_call(name, arguments)
     }
 
-    /// An HTTP error, with a body of the form that OpenAI uses. The CLI asks
-    /// again after most of them, with pauses; see [`Reply::not_retried`].
+    /// An HTTP error, with a body in OpenAI's format. The CLI retries after most of them, with pauses; see
+    /// [`Reply::not_retried`].
     pub fn error(status: u16, message: &str) -> Self {
         Self::http(status, json!({"error": {"message": message, "type": "scripted"}}).to_string())
     }
 
-    /// An HTTP answer with any status and body.
+    /// An HTTP response with any status and body.
     pub fn http(status: u16, body: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(status).expect("an HTTP status");
         Self { headers: HeaderMap::new(), content: Content::Http { status, body: body.into() } }
@@ -90,19 +89,18 @@ impl Reply {
         self.then(text.split_inclusive(' ').map(|word| Piece::Reasoning(word.to_owned())))
     }
 
-    /// Adds a call of a tool; several in one reply are parallel calls. Calls
-    /// get the ids `call_1`, `call_2`, ... in the order in which a server
-    /// sends them.
+    /// Adds a call of a tool; several in one reply are parallel calls. Their ids are `call_1`, `call_2`, ...
+    /// in the order in which a server sends them.
     pub fn then_tool_call(self, name: &str, arguments: Value) -> Self {
         self.then_raw_tool_call(name, &arguments.to_string())
     }
 
-    /// Adds a call whose arguments are this very text, JSON or not.
+    /// Adds a call with exactly this text as its arguments, JSON or not.
     pub fn then_raw_tool_call(self, name: &str, arguments: &str) -> Self {
         self.then([Piece::ToolCall(name.to_owned(), arguments.to_owned())])
     }
 
-    /// Holds the answer here until the test releases it.
+    /// Pauses the answer here until the test releases it.
     pub fn stall(self, stall: &Stall) -> Self {
         self.then([Piece::Stall(stall.clone())])
     }
@@ -112,20 +110,20 @@ impl Reply {
         self.then([Piece::Cut])
     }
 
-    /// Sets the tokens reported for the request and for the answer.
+    /// Sets the reported number of tokens of the request and of the answer.
     pub fn usage(mut self, input: u64, output: u64) -> Self {
         *self.answer().1 = (input, output);
         self
     }
 
-    /// Adds an HTTP header, `retry-after` for one.
+    /// Adds an HTTP header, such as `retry-after`.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
         self.headers.append(name, HeaderValue::from_str(value).expect("a header value"));
         self
     }
 
-    /// Tells the CLI not to ask again after an error.
+    /// Makes the CLI not retry after an error.
     pub fn not_retried(self) -> Self {
         self.header(SHOULD_RETRY, "false")
     }

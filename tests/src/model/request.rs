@@ -1,4 +1,4 @@
-//! Requests as the model saw them.
+//! Requests to the model.
 
 use hyper::HeaderMap;
 use serde_json::Value;
@@ -16,7 +16,7 @@ impl ModelRequest {
         Self { index, headers, body }
     }
 
-    /// The place of this request among those of its server, counted from 0.
+    /// The position of this request among those of its server, counted from 0.
     pub fn index(&self) -> usize {
         self.index
     }
@@ -26,17 +26,17 @@ impl ModelRequest {
         &self.body
     }
 
-    /// An HTTP header, if it is there and is text.
+    /// The value of an HTTP header, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The model asked for.
+    /// The name of the requested model.
     pub fn model(&self) -> &str {
         self.body["model"].as_str().unwrap_or_default()
     }
 
-    /// Whether the answer is to be streamed.
+    /// Returns true if the answer is to be streamed.
     pub fn is_streaming(&self) -> bool {
         self.body["stream"] == true
     }
@@ -46,8 +46,8 @@ impl ModelRequest {
         self.body["messages"].as_array().map_or(&[], Vec::as_slice)
     }
 
-    /// The text of the last user message. The CLI puts a time stamp and hints
-    /// around what the user wrote, so look for a part of it.
+    /// The text of the last user message. The CLI adds a time stamp and hints to the user's text, so search
+    /// for a part of it.
     pub fn last_user_text(&self) -> Option<String> {
         self.with_role("user").last().map(text_of)
     }
@@ -73,7 +73,7 @@ impl ModelRequest {
         tools.filter_map(|tool| tool["function"]["name"].as_str()).map(str::to_owned).collect()
     }
 
-    /// Which request this is, for messages about a script that went wrong.
+    /// Identifies this request in the messages about a failed script.
     pub(super) fn describe(&self) -> String {
         let last = self.messages().last();
         let role = last.and_then(|message| message["role"].as_str()).unwrap_or("no");

@@ -1,4 +1,4 @@
-//! Scripts: what the model answers to which request.
+//! The answers of the model to its requests.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -15,20 +15,19 @@ enum Kind {
 }
 
 impl Script {
-    /// Plays these replies in order, one per request. A request after the last
-    /// one gets an HTTP 500 and is recorded as unexpected.
+    /// Sends these replies in order, one per request. A request after the last one gets an HTTP 500 and is
+    /// recorded as unexpected.
     pub fn replies(replies: impl IntoIterator<Item = Reply>) -> Self {
         Self(Kind::Replies(replies.into_iter().collect()))
     }
 
-    /// Asks a function for each reply: for turns whose requests come in no
-    /// fixed order, as those of sub-agents do. A panic in it is answered with
-    /// an HTTP 500 and recorded as unexpected.
+    /// Calls a function for each reply, for turns whose requests have no fixed order, such as those of
+    /// sub-agents. A panic of the function is answered with an HTTP 500 and recorded as unexpected.
     pub fn from_fn(function: impl FnMut(&ModelRequest) -> Reply + Send + 'static) -> Self {
         Self(Kind::Function(Box::new(function)))
     }
 
-    /// The reply to this request, or why there is none.
+    /// The reply to this request, or the reason for having none.
     pub(super) fn reply_to(&mut self, request: &ModelRequest) -> Result<Reply, String> {
         match &mut self.0 {
             Kind::Replies(replies) => replies

@@ -1,11 +1,11 @@
-//! A handle on a point where a stream waits for the test.
+//! A pause in a stream, which the test ends.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Holds a reply open where [`Reply::stall`](super::Reply::stall) put it,
-/// until the test releases it or the server is dropped. No clock is involved.
+/// Pauses a reply at the position of [`Reply::stall`](super::Reply::stall) until the test releases it or the
+/// server is dropped. No clock is involved.
 #[derive(Clone, Debug, Default)]
 pub struct Stall(Arc<watch::Sender<Phase>>);
 
@@ -17,29 +17,28 @@ struct Phase {
 }
 
 impl Stall {
-    /// A stall that holds until [`Stall::release`].
+    /// A stall that pauses until [`Stall::release`].
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Waits until a stream is held. What comes before has been sent, though
-    /// the CLI may not have passed it on yet: wait for its events where that
-    /// matters.
+    /// Waits until a stream is paused. The pieces before have been sent, but the CLI may not have forwarded
+    /// them yet: wait for its events where that matters.
     pub async fn reached(&self) {
         self.wait_for(|phase| phase.reached).await;
     }
 
-    /// Lets the stream go on, now and whenever it comes here again.
+    /// Lets the stream continue, now and whenever it gets here again.
     pub fn release(&self) {
         self.0.send_modify(|phase| phase.released = true);
     }
 
-    /// Waits until the CLI has closed the connection of a stream held here.
+    /// Waits until the CLI has closed the connection of a paused stream.
     pub async fn abandoned(&self) {
         self.wait_for(|phase| phase.abandoned).await;
     }
 
-    /// What the stream does when it comes here.
+    /// Pauses the stream.
     pub(super) async fn hold(&self) {
         let _notice = AbandonNotice(self);
         self.0.send_modify(|phase| phase.reached = true);
@@ -52,7 +51,7 @@ impl Stall {
     }
 }
 
-/// Tells that a held stream is gone: a dropped connection drops what waits.
+/// Reports that a paused stream is gone: the drop of its connection drops this value.
 struct AbandonNotice<'a>(&'a Stall);
 
 impl Drop for AbandonNotice<'_> {

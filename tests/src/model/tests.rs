@@ -1,4 +1,4 @@
-//! The server on its own, with an HTTP client of a few lines.
+//! Tests of the server alone, with a minimal HTTP client.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use super::{GITHUB_LOGIN, GITHUB_TOKEN, MODEL_NAME, ModelServer, Reply, Script, Stall};
 
-/// Sends a request and leaves the answer to be read.
+/// Sends a request without reading the response.
 async fn send(model: &ModelServer, method: &str, path: &str, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(model.address).await.unwrap();
     let length = body.len();
@@ -18,8 +18,8 @@ async fn send(model: &ModelServer, method: &str, path: &str, body: &str) -> TcpS
     stream
 }
 
-/// Reads the answer to its end: its head, and its body without chunk lengths.
-/// The last value tells whether the body was complete.
+/// Reads the whole response: its head, and its body without chunk lengths. The last value is true if the body
+/// was complete.
 async fn receive(mut stream: TcpStream) -> (String, String, bool) {
     let mut bytes = Vec::new();
     // A connection that was cut may end with an error.
@@ -152,7 +152,7 @@ async fn stalls_until_released() {
 }
 
 #[tokio::test]
-async fn tells_when_a_stalled_client_hangs_up() {
+async fn reports_that_a_stalled_client_hangs_up() {
     let stall = Stall::new();
     let script = Script::replies([Reply::text("before").stall(&stall)]);
     let model = ModelServer::start(script).await.unwrap();
@@ -195,7 +195,7 @@ async fn running_out_of_replies_is_an_error_that_says_so() {
 }
 
 #[tokio::test]
-async fn what_was_unexpected_fails_the_test_at_the_end() {
+async fn unexpected_requests_fail_the_test_at_the_end() {
     let script = Script::from_fn(|_| panic!("no idea"));
     let model = ModelServer::start(script).await.unwrap();
     complete(&model, streamed()).await;
@@ -206,9 +206,9 @@ async fn what_was_unexpected_fails_the_test_at_the_end() {
     assert!(message.contains("no such endpoint: GET /elsewhere"), "{message}");
 }
 
-/// GitHub shows an account and models to whoever has the token, and nothing to others.
+/// GitHub's pages are for requests with the token only.
 #[tokio::test]
-async fn github_is_for_who_has_the_token() {
+async fn github_requires_the_token() {
     let model = ModelServer::start(Script::replies([Reply::text("Hello.")])).await.unwrap();
     let completion = streamed().to_string();
     let github = [

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Stall;
 use super::reply::Piece;
 
-/// What a connection does, in order, to send an answer.
+/// One action of a connection while it sends an answer.
 pub(super) enum Step {
     Send(Bytes),
     Hold(Stall),
@@ -17,11 +17,11 @@ pub(super) enum Step {
 pub(super) struct Envelope {
     /// The index of the request, which makes the id of the completion.
     pub index: usize,
-    /// The model that was asked for, echoed as servers do.
+    /// The requested model, which the answer repeats.
     pub model: String,
     /// The number of the first tool call in this answer.
     pub first_call: usize,
-    /// The tokens taken in and given out.
+    /// The number of tokens of the request and of the answer.
     pub usage: (u64, u64),
 }
 
@@ -51,7 +51,7 @@ impl Envelope {
         steps
     }
 
-    /// The answer as one body, after the stalls and cuts in it.
+    /// The answer as one body, after its stalls and cuts.
     pub(super) fn whole(&self, pieces: Vec<Piece>) -> Vec<Step> {
         let finish = finish_reason(&pieces);
         let (mut text, mut reasoning) = (String::new(), String::new());
