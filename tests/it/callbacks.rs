@@ -1,5 +1,5 @@
-//! Everything the CLI may ask of a client, seen on the wire: what is answered by a handler that works,
-//! fails or panics, by one that is not there, and to a request that cannot be read.
+//! Every request that the CLI may make of a client, as seen on the wire: with a handler that works, fails or
+//! panics, without a handler, and with params that cannot be decoded.
 
 mod broadcasts;
 mod calls;
@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive};
 
-/// What a handler of a test does.
+/// The behaviour of a handler in a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Does {
     Work,
@@ -37,39 +37,39 @@ enum Does {
     PanicAtOnce,
     /// Panics after its first wait.
     PanicLate,
-    /// Returns an error whose text panics.
-    FailWithoutWords,
-    /// Never ends.
+    /// Returns an error whose `Display` panics.
+    FailWithoutText,
+    /// Never returns.
     TakeTooLong,
 }
 
-/// How long the handlers of the tests may take. Time stands still while anything else is to be done.
+/// The time limit of the handlers in the tests. The clock advances only while every task is idle.
 const LIMIT: Duration = Duration::from_millis(10);
 
-/// All that ends in a failure, with the failure's text.
+/// Every behaviour that fails, with the text of the failure.
 const FAILURES: [(Does, &str); 5] = [
     (Does::Fail, "no \"luck\""),
     (Does::PanicAtOnce, "the handler panicked"),
     (Does::PanicLate, "the handler panicked"),
-    (Does::FailWithoutWords, "the handler panicked"),
+    (Does::FailWithoutText, "the handler panicked"),
     (Does::TakeTooLong, "the handler took longer than 10ms"),
 ];
 
 /// The error of a handler.
 struct Failure {
-    has_words: bool,
+    has_text: bool,
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        assert!(self.has_words, "the text of an error panics in a test");
+        assert!(self.has_text, "the text of an error panics in a test");
         f.write_str("no \"luck\"")
     }
 }
 
 impl Does {
-    /// Does it, with this reply if it works.
-    fn then<T>(self, reply: T) -> impl Future<Output = Result<T, Failure>> + use<T> {
+    /// Behaves as it says, and returns this reply if it works.
+    fn reply_with<T>(self, reply: T) -> impl Future<Output = Result<T, Failure>> + use<T> {
         assert_ne!(self, Self::PanicAtOnce, "a handler panics at once in a test");
         async move {
             tokio::task::yield_now().await;
@@ -77,19 +77,19 @@ impl Does {
             if self == Self::TakeTooLong {
                 std::future::pending().await
             }
-            if self == Self::Work { Ok(reply) } else { Err(Failure { has_words: self == Self::Fail }) }
+            if self == Self::Work { Ok(reply) } else { Err(Failure { has_text: self == Self::Fail }) }
         }
     }
 }
 
 impl Rig {
-    /// Asks the session's client.
+    /// Makes a request of the session's client.
     async fn ask(&self, method: &str, mut params: Value) -> RawAnswer {
         params["sessionId"] = self.session.id().into();
         self.fake.request_raw(method, params).await
     }
 
-    /// Makes an event of the session and gives all requests that follow from it: method and params.
+    /// Emits an event of the session and returns the method and params of every request that follows from it.
     async fn sent_after(&self, event: Value) -> Vec<(String, Value)> {
         let before = self.fake.frames().len();
         self.emit(event);
@@ -105,18 +105,18 @@ impl Rig {
     }
 }
 
-/// A kind of request that is answered under its id.
+/// A kind of request that is answered by a response.
 struct Request {
     method: &'static str,
     params: Value,
-    /// Params that cannot be read.
+    /// Params that cannot be decoded.
     broken: Value,
     handle: fn(SessionBuilder, Does) -> SessionBuilder,
 }
 
 impl Request {
-    /// Holds the answers against those expected: when all is well, when the handler fails with this text,
-    /// and when the request cannot be read.
+    /// Compares the responses with the expected ones: when the handler works, when it fails with each text,
+    /// and when the params cannot be decoded.
     async fn check(&self, works: Value, fails: impl Fn(&str) -> RawAnswer, unreadable: RawAnswer) {
         for (does, answer) in
             [(Does::Work, Ok(works))].into_iter().chain(FAILURES.map(|(does, text)| (does, fails(text))))
@@ -128,7 +128,7 @@ impl Request {
             assert_alive(&rig.client).await;
         }
         let rig = Rig::start().await;
-        // One to which an error would be as good as a yes is a no, whoever was to answer it.
+        // A request whose error the CLI would treat as a yes is refused even without a handler.
         let unhandled = format!("Unhandled method {}", self.method);
         let unhandled = fails(&unhandled).map_err(|_| error(-32601, &unhandled));
         assert_eq!(rig.ask(self.method, self.params.clone()).await, unhandled);
@@ -140,30 +140,30 @@ impl Request {
     }
 }
 
-/// An error that stands for a handler that failed.
+/// The error of a handler that failed.
 fn internal(text: &str) -> RawAnswer {
     Err(error(-32603, text))
 }
 
-/// An error that stands for params that cannot be read.
+/// The error for params that cannot be decoded.
 fn invalid(text: &str) -> RawAnswer {
     Err(error(-32602, text))
 }
 
-/// A kind of request that comes as an event to every client and is answered by a call.
+/// A kind of event request, which goes to every client and is answered by a call.
 struct Broadcast {
     event: &'static str,
-    /// Without the `requestId`.
+    /// The event's data without the `requestId`.
     data: Value,
-    /// Data that cannot be read.
+    /// Data that cannot be decoded.
     broken: Value,
     handle: fn(SessionBuilder, Does) -> SessionBuilder,
     method: &'static str,
 }
 
 impl Broadcast {
-    /// Holds the fields of the answers, beside the ids, against those expected: when all is well, when the
-    /// handler fails with this text, and when the event cannot be read, for this reason.
+    /// Compares the fields of the answers, beside the ids, with the expected ones: when the handler works,
+    /// when it fails with each text, and when the event cannot be decoded for this reason.
     async fn check(&self, works: Value, fails: impl Fn(&str) -> Value, unreadable: &str) {
         let failures = FAILURES.map(|(does, text)| (does, fails(text)));
         for (does, fields) in [(Does::Work, works)].into_iter().chain(failures) {
@@ -188,10 +188,15 @@ impl Broadcast {
         self.check_silence().await;
     }
 
-    /// Shows what is not answered: what another client has a handler for, and what names no request.
+    /// Checks that a client without a handler, and one whose event has no valid request id, answers nothing.
     async fn check_silence(&self) {
         let rig = Rig::start().await;
-        assert_eq!(rig.sent_after(self.event_of(&self.data, "1")).await, [], "{} is another's", self.event);
+        assert_eq!(
+            rig.sent_after(self.event_of(&self.data, "1")).await,
+            [],
+            "{} without a handler",
+            self.event
+        );
         assert_eq!(rig.sent_after(self.event_of(&self.broken, "1")).await, []);
         let rig = self.rig(Does::PanicAtOnce).await;
         for event in [

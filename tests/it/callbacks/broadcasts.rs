@@ -1,4 +1,4 @@
-//! Requests that come as events, each with what it is answered with.
+//! Event requests of every kind, and the call that answers each.
 
 use copilot_session::testing::{FakeCli, error};
 use copilot_session::types::{
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{Broadcast, Does};
 use crate::rig::{Rig, assert_alive, connect};
 
-/// A form; without an answer it is closed.
+/// A form (`elicitation.requested`): it is cancelled if the handler fails.
 #[tokio::test(start_paused = true)]
 async fn elicitation() {
     let broadcast = Broadcast {
@@ -22,7 +22,7 @@ async fn elicitation() {
         broken: json!({"message": 5}),
         handle: |session, does| {
             session.on_elicitation(move |form, _| {
-                does.then(UiElicitationResponse::accept([
+                does.reply_with(UiElicitationResponse::accept([
                     ("name", json!(form.message)),
                     ("sure", json!(true)),
                 ]))
@@ -35,7 +35,7 @@ async fn elicitation() {
     broadcast.check(filled_in, cancelled, "").await;
 }
 
-/// What the user may do with a form.
+/// Everything a user may do with a form.
 #[tokio::test(start_paused = true)]
 async fn answers_to_forms() {
     let nothing: [(&str, &str); 0] = [];
@@ -50,7 +50,7 @@ async fn answers_to_forms() {
     ];
     for (response, expected) in answers {
         let configure = |session: SessionBuilder| {
-            session.approve_all().on_elicitation(move |_, _| Does::Work.then(response.clone()))
+            session.approve_all().on_elicitation(move |_, _| Does::Work.reply_with(response.clone()))
         };
         let rig = Rig::with(configure).await;
         assert_eq!(rig.fake.received_raw("session.create").await["requestElicitation"], true);
@@ -59,7 +59,7 @@ async fn answers_to_forms() {
     }
 }
 
-/// A login; without an answer it is given up.
+/// A login to an MCP server (`mcp.oauth_required`): it is cancelled if the handler fails.
 #[tokio::test(start_paused = true)]
 async fn mcp_oauth() {
     let broadcast = Broadcast {
@@ -69,7 +69,7 @@ async fn mcp_oauth() {
         handle: |session, does| {
             session.on_mcp_oauth(move |request, _| {
                 let token = McpOauthPendingRequestResponseToken::new(request.server_name).expires_in(60);
-                does.then(McpOauthPendingRequestResponse::Token(token))
+                does.reply_with(McpOauthPendingRequestResponse::Token(token))
             })
         },
         method: "session.mcp.oauth.handlePendingRequest",
@@ -79,7 +79,7 @@ async fn mcp_oauth() {
     broadcast.check(token, cancelled, "").await;
 }
 
-/// Headers; that a handler failed is reported, and not why.
+/// Headers for an MCP server: the CLI learns that the handler failed, but not why.
 #[tokio::test(start_paused = true)]
 async fn mcp_headers() {
     let broadcast = Broadcast {
@@ -91,7 +91,7 @@ async fn mcp_headers() {
                 let headers = [("Authorization".to_owned(), format!("Bearer {}", request.server_name))];
                 let headers =
                     McpHeadersHandlePendingHeadersRefreshRequestHeaders::new(headers.into()).ttl_ms(5);
-                does.then(McpHeadersHandlePendingHeadersRefreshRequest::Headers(headers))
+                does.reply_with(McpHeadersHandlePendingHeadersRefreshRequest::Headers(headers))
             })
         },
         method: "session.mcp.headers.handlePendingHeadersRefreshRequest",
@@ -101,7 +101,7 @@ async fn mcp_headers() {
     broadcast.check(json!({ "result": headers }), failed, "").await;
 }
 
-/// A model call for an MCP server; no response is a rejection.
+/// A model call of an MCP server: it is rejected if the handler fails.
 #[tokio::test(start_paused = true)]
 async fn sampling() {
     let broadcast = Broadcast {
@@ -114,7 +114,7 @@ async fn sampling() {
                 response.rest =
                     [("role".to_owned(), json!("assistant")), ("of".to_owned(), request.mcp_request_id)]
                         .into();
-                does.then(response)
+                does.reply_with(response)
             })
         },
         method: "session.ui.handlePendingSampling",
@@ -122,7 +122,7 @@ async fn sampling() {
     broadcast.check(json!({"response": {"role": "assistant", "of": 7}}), |_| json!({}), "").await;
 }
 
-/// The end of what a session may spend; without an answer it stays the end.
+/// The spending limit of a session: it stays in force if the handler fails.
 #[tokio::test(start_paused = true)]
 async fn session_limits() {
     let broadcast = Broadcast {
@@ -132,7 +132,7 @@ async fn session_limits() {
         handle: |session, does| {
             session.on_session_limits(move |limits, _| {
                 let more = UiSessionLimitsExhaustedResponse::new(UiSessionLimitsExhaustedResponseAction::Add);
-                does.then(more.additional_ai_credits(limits.used_ai_credits))
+                does.reply_with(more.additional_ai_credits(limits.used_ai_credits))
             })
         },
         method: "session.ui.handlePendingSessionLimitsExhausted",
@@ -142,7 +142,7 @@ async fn session_limits() {
     broadcast.check(more, cancelled, "").await;
 }
 
-/// A tool of ours; the model reads the error that the tool answers with, and no other.
+/// A tool of the session: the model reads the tool's own error text, and no other.
 #[tokio::test(start_paused = true)]
 async fn external_tools() {
     let broadcast = Broadcast {
@@ -151,7 +151,7 @@ async fn external_tools() {
         broken: json!({"sessionId": "s", "toolCallId": 5, "toolName": "lookup"}),
         handle: |session, does| {
             let run = move |arguments: serde_json::Value, _| {
-                let works = does.then(format!("found {}", arguments["key"]));
+                let works = does.reply_with(format!("found {}", arguments["key"]));
                 async move { works.await.map_err(|failure| failure.to_string()) }
             };
             session.tool(Tool::with_schema("lookup", "Looks up", json!({"type": "object"}), run))
@@ -167,14 +167,14 @@ async fn external_tools() {
     broadcast.check(found, failed, "").await;
 }
 
-/// An answer nested deeper than the CLI can read, which would leave it waiting, is a refusal.
+/// An answer nested deeper than the CLI can read is replaced by a refusal, since the CLI would wait for ever.
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_too_deep() {
     let nested = (0..130).fold(json!(1), |inner, _| json!([inner]));
     let mut response = UiElicitationResponse::decline();
     response.rest = [("deep".to_owned(), nested)].into();
     let configure = |session: SessionBuilder| {
-        session.approve_all().on_elicitation(move |_, _| Does::Work.then(response.clone()))
+        session.approve_all().on_elicitation(move |_, _| Does::Work.reply_with(response.clone()))
     };
     let rig = Rig::with(configure).await;
     let sent = rig
@@ -184,20 +184,23 @@ async fn an_answer_that_is_too_deep() {
     assert_eq!(sent, [("session.ui.handlePendingElicitation".to_owned(), params)]);
 }
 
-/// A session that answers all that the CLI sends to those only who ask for it.
+/// A session with handlers for all event requests that go only to clients that register an interest.
 fn interested(session: SessionBuilder) -> SessionBuilder {
     session
         .approve_all()
         .on_session_limits(|_, _| {
-            Does::Fail
-                .then(UiSessionLimitsExhaustedResponse::new(UiSessionLimitsExhaustedResponseAction::Cancel))
+            Does::Fail.reply_with(UiSessionLimitsExhaustedResponse::new(
+                UiSessionLimitsExhaustedResponseAction::Cancel,
+            ))
         })
-        .on_sampling(|_, _| Does::Fail.then(UiHandlePendingSamplingResponse::default()))
-        .on_mcp_oauth(|_, _| Does::Fail.then(McpOauthPendingRequestResponse::Cancelled(Default::default())))
-        .on_elicitation(|_, _| Does::Fail.then(UiElicitationResponse::cancel()))
+        .on_sampling(|_, _| Does::Fail.reply_with(UiHandlePendingSamplingResponse::default()))
+        .on_mcp_oauth(|_, _| {
+            Does::Fail.reply_with(McpOauthPendingRequestResponse::Cancelled(Default::default()))
+        })
+        .on_elicitation(|_, _| Does::Fail.reply_with(UiElicitationResponse::cancel()))
 }
 
-/// Such events are asked for once the session is there, and before anybody has it to send a prompt.
+/// Interests are registered once the session exists, and before the caller has it to send a prompt.
 #[tokio::test(start_paused = true)]
 async fn interests() {
     let fake = FakeCli::start();
@@ -210,7 +213,7 @@ async fn interests() {
     assert_eq!(rig.fake.calls_raw(register), events.map(params));
 }
 
-/// A session whose requests could not be asked for does not come to be, and is left.
+/// A session whose interests cannot be registered fails to open, and is detached.
 #[tokio::test(start_paused = true)]
 async fn interests_that_are_refused() {
     let fake = FakeCli::start();

@@ -1,4 +1,4 @@
-//! What a client asks of the CLI as a whole.
+//! Calls of a client that concern no session.
 
 use copilot_session::testing::{FakeCli, error};
 use copilot_session::types::{SessionListFilter, SessionListRequest};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::rig::connect;
 
-/// A fake that answers this method with this result, and a client of it.
+/// A fake that answers this method with this result, and a client on it.
 async fn answering(method: &str, result: Value) -> (FakeCli, Client) {
     let fake = FakeCli::start();
     fake.on_raw(method, move |_| Ok(result.clone()));
@@ -40,28 +40,28 @@ async fn status() {
 
 #[tokio::test(start_paused = true)]
 async fn auth_status() {
-    let told = json!({"isAuthenticated": true, "authType": "user", "host": "https://github.com", "login": "octocat"});
-    let (fake, client) = answering("auth.getStatus", told).await;
+    let login = json!({"isAuthenticated": true, "authType": "user", "host": "https://github.com", "login": "octocat"});
+    let (fake, client) = answering("auth.getStatus", login).await;
     let status = client.auth_status().await.expect("the status");
     assert_eq!((status.is_authenticated, status.login.as_deref()), (true, Some("octocat")));
     assert_eq!(fake.received_raw("auth.getStatus").await, json!({}));
 }
 
-/// The list of models is kept until it is asked for anew; a failure is not kept.
+/// The list of models is cached until it is refreshed; a failure is not cached.
 #[tokio::test(start_paused = true)]
 async fn models() {
     let (fake, client) = answering("models.list", json!({"models": [], "imageModels": []})).await;
     fake.on_raw("models.list", |_| Err(error(-32603, "Not authenticated")));
-    assert_eq!(client.models().await.expect_err("nobody is logged in").code(), Some(-32603));
+    assert_eq!(client.models().await.expect_err("no login").code(), Some(-32603));
     fake.on_raw("models.list", |_| Ok(json!({"models": []})));
     assert_eq!(client.models().await.expect("models").models.len(), 0);
     fake.on_raw("models.list", |_| Ok(json!({"models": [], "imageModels": []})));
-    assert!(client.models().await.expect("models").image_models.is_none(), "as it was");
+    assert!(client.models().await.expect("models").image_models.is_none(), "the cached list was replaced");
     assert!(client.clone().refresh_models().await.expect("models").image_models.is_some());
     assert!(client.models().await.expect("models").image_models.is_some());
     fake.on_raw("models.list", |_| Err(error(-32603, "Not authenticated")));
     assert!(client.refresh_models().await.is_err());
-    assert!(client.models().await.expect("what was known stays").image_models.is_some());
+    assert!(client.models().await.expect("the cached models").image_models.is_some());
     assert_eq!(fake.calls_raw("models.list"), vec![json!({}); 4]);
 }
 
@@ -79,34 +79,34 @@ async fn sessions() {
 #[tokio::test(start_paused = true)]
 async fn session_metadata() {
     let (fake, client) = answering("session.getMetadata", json!({"session": metadata("1")})).await;
-    let found = client.session_metadata("1").await.expect("an answer").expect("a session");
+    let found = client.session_metadata("1").await.expect("a response").expect("a session");
     assert_eq!((&*found.session_id, found.is_remote), ("1", false));
     assert_eq!(fake.received_raw("session.getMetadata").await, json!({"sessionId": "1"}));
     fake.on_raw("session.getMetadata", |_| Ok(json!({})));
-    assert!(client.session_metadata("2").await.expect("an answer").is_none());
+    assert!(client.session_metadata("2").await.expect("a response").is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn last_session_id() {
     let (fake, client) = answering("session.getLastId", json!({"sessionId": "1"})).await;
-    assert_eq!(client.last_session_id().await.expect("an answer").as_deref(), Some("1"));
+    assert_eq!(client.last_session_id().await.expect("a response").as_deref(), Some("1"));
     assert_eq!(fake.received_raw("session.getLastId").await, json!({}));
     for none in [json!({}), json!({"sessionId": null})] {
         fake.on_raw("session.getLastId", move |_| Ok(none.clone()));
-        assert_eq!(client.last_session_id().await.expect("an answer"), None);
+        assert_eq!(client.last_session_id().await.expect("a response"), None);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn foreground_session_id() {
     let (fake, client) = answering("session.getForeground", json!({"sessionId": "1"})).await;
-    assert_eq!(client.foreground_session_id().await.expect("an answer").as_deref(), Some("1"));
+    assert_eq!(client.foreground_session_id().await.expect("a response").as_deref(), Some("1"));
     assert_eq!(fake.received_raw("session.getForeground").await, json!({}));
     fake.on_raw("session.getForeground", |_| Ok(json!({})));
-    assert_eq!(client.foreground_session_id().await.expect("an answer"), None);
+    assert_eq!(client.foreground_session_id().await.expect("a response"), None);
 }
 
-/// Some failures are no errors on the wire but results that say so; they are errors here.
+/// Failures that the CLI reports in a result, not as a JSON-RPC error, are errors of the call.
 #[tokio::test(start_paused = true)]
 async fn refusals_in_results() {
     let fake = FakeCli::start();
@@ -135,7 +135,7 @@ async fn refusals_in_results() {
         }
         for success in [json!({}), Value::Null] {
             fake.on_raw(method, move |_| Ok(success.clone()));
-            call("3").await.expect("nothing is said against it");
+            call("3").await.expect("no refusal");
         }
         fake.on_raw(method, |_| Err(error(-32603, "Session not found")));
         assert_eq!(call("4").await.expect_err("an error").code(), Some(-32603));

@@ -1,4 +1,4 @@
-//! Handlers whose request is over before they are done.
+//! Handlers whose request ends before they return.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,11 @@ use tokio::sync::mpsc;
 
 use crate::rig::{Rig, assert_alive};
 
-/// What becomes of the handlers of a session, in order.
-type Story = mpsc::UnboundedReceiver<&'static str>;
-type Teller = mpsc::UnboundedSender<&'static str>;
+/// The starts and drops of a session's handlers, in order.
+type Records = mpsc::UnboundedReceiver<&'static str>;
+type Sender = mpsc::UnboundedSender<&'static str>;
 
-struct Running(Teller);
+struct Running(Sender);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -26,16 +26,16 @@ impl Drop for Running {
     }
 }
 
-/// Runs until it is dropped.
-async fn hang<T>(teller: Teller) -> T {
-    teller.send("began").expect("the test listens");
-    let _running = Running(teller);
+/// Records its start and runs until it is dropped.
+async fn hang<T>(sender: Sender) -> T {
+    sender.send("began").expect("an open channel");
+    let _running = Running(sender);
     std::future::pending().await
 }
 
-/// Handlers that never answer, of a tool, of permissions and of forms.
-fn hanging(session: SessionBuilder, teller: &Teller) -> SessionBuilder {
-    let [tools, permissions, forms] = [(); 3].map(|()| teller.clone());
+/// Registers handlers that never return: of a tool, of permissions and of forms.
+fn hanging(session: SessionBuilder, sender: &Sender) -> SessionBuilder {
+    let [tools, permissions, forms] = [(); 3].map(|()| sender.clone());
     let schema = json!({"type": "object"});
     let tool = move |_: Value, _| hang::<ToolResult>(tools.clone());
     session
@@ -44,20 +44,20 @@ fn hanging(session: SessionBuilder, teller: &Teller) -> SessionBuilder {
         .on_elicitation(move |_, _| hang::<UiElicitationResponse>(forms.clone()))
 }
 
-async fn rig(version: &str) -> (Rig, Story) {
-    let (teller, story) = mpsc::unbounded_channel();
-    (Rig::on(FakeCli::of_version(version), |session| hanging(session, &teller)).await, story)
+async fn rig(version: &str) -> (Rig, Records) {
+    let (sender, records) = mpsc::unbounded_channel();
+    (Rig::on(FakeCli::of_version(version), |session| hanging(session, &sender)).await, records)
 }
 
 impl Rig {
-    /// Events of the kinds that the handlers hang on, with the ids 1, 2 and 3.
+    /// Emits a request to each of the handlers, with the ids 1, 2 and 3.
     fn ask_all(&self) {
         self.emit(say::tool_call(self.session.id(), "1", "slow", json!({})));
         self.emit(say::permission("2", json!({"kind": "read", "intention": "", "path": "a"})));
         self.emit(say::event("elicitation.requested", json!({"requestId": "3", "message": "Who?"})));
     }
 
-    /// Shows that nothing was answered.
+    /// Checks that no request was answered.
     async fn assert_silent(&self) {
         self.fake.settle().await;
         let answers = self.fake.methods().into_iter().filter(|method| method.contains("handlePending"));
@@ -65,64 +65,64 @@ impl Rig {
     }
 }
 
-async fn next(story: &mut Story) -> &'static str {
-    tokio::time::timeout(std::time::Duration::from_secs(60), story.recv())
+async fn next(records: &mut Records) -> &'static str {
+    tokio::time::timeout(std::time::Duration::from_secs(60), records.recv())
         .await
-        .expect("in time")
+        .expect("a record in time")
         .expect("a word")
 }
 
-async fn began(story: &mut Story, count: usize) {
+async fn assert_began(records: &mut Records, count: usize) {
     for _ in 0..count {
-        assert_eq!(next(story).await, "began");
+        assert_eq!(next(records).await, "began");
     }
 }
 
-/// A request that somebody else has answered, or that is void, ends its handler, and no other.
+/// The handler of a request that another client has answered, or that is void, is dropped, and no other.
 #[tokio::test(start_paused = true)]
 async fn completed() {
-    let (rig, mut story) = rig("1.0.102").await;
+    let (rig, mut records) = rig("1.0.102").await;
     rig.ask_all();
-    began(&mut story, 3).await;
+    assert_began(&mut records, 3).await;
     for other in [json!({"requestId": "4"}), json!({}), json!({"requestId": 1})] {
         rig.emit(say::event("external_tool.completed", other));
     }
     rig.emit(say::event("external_tool.requested", json!({"requestId": "1"})));
     rig.assert_silent().await;
-    assert!(story.is_empty(), "they go on");
+    assert!(records.is_empty(), "a handler ended");
     for (kind, id) in [("permission", "2"), ("external_tool", "1"), ("elicitation", "3")] {
         rig.emit(say::event(&format!("{kind}.completed"), json!({"requestId": id})));
-        assert_eq!(next(&mut story).await, "dropped", "{kind}");
+        assert_eq!(next(&mut records).await, "dropped", "{kind}");
         rig.assert_silent().await;
-        assert!(story.is_empty(), "the others go on");
+        assert!(records.is_empty(), "another handler ended");
     }
     assert_alive(&rig.client).await;
 }
 
-/// Ids of one kind of request say nothing of those of another.
+/// The id of one kind of request does not end a request of another kind with the same id.
 #[tokio::test(start_paused = true)]
 async fn the_same_id() {
-    let (rig, mut story) = rig("1.0.102").await;
+    let (rig, mut records) = rig("1.0.102").await;
     rig.emit(say::tool_call(rig.session.id(), "1", "slow", json!({})));
     rig.emit(say::permission("1", json!({"kind": "read", "intention": "", "path": "a"})));
     rig.emit(say::event("elicitation.requested", json!({"requestId": "1", "message": "Who?"})));
-    began(&mut story, 3).await;
+    assert_began(&mut records, 3).await;
     for kind in
         ["subagent.completed", "session.compaction_completed", "mcp.oauth_completed", "command.completed"]
     {
         rig.emit(say::event(kind, json!({"requestId": "1"})));
     }
     rig.assert_silent().await;
-    assert!(story.is_empty(), "they go on");
+    assert!(records.is_empty(), "a handler ended");
     for kind in ["permission", "elicitation", "external_tool"] {
         rig.emit(say::event(&format!("{kind}.completed"), json!({"requestId": "1"})));
-        assert_eq!(next(&mut story).await, "dropped", "{kind}");
+        assert_eq!(next(&mut records).await, "dropped", "{kind}");
         rig.assert_silent().await;
-        assert!(story.is_empty(), "the others go on");
+        assert!(records.is_empty(), "another handler ended");
     }
 }
 
-/// A request that was answered is not handled again when it comes once more, as from a list of what waits.
+/// A request that was answered is not handled again when it is repeated, as by a list of pending requests.
 #[tokio::test(start_paused = true)]
 async fn answered_before() {
     let tool = Tool::with_schema("quick", "Is quick", json!({"type": "object"}), async |_: Value, _| "done");
@@ -135,60 +135,60 @@ async fn answered_before() {
     assert_eq!(rig.sent_after(asked).await, []);
 }
 
-/// An abort ends the handlers on CLIs that do not say of each that it is over, and on them only.
+/// An abort drops the handlers on CLIs that send no completion for each request, and on no others.
 #[tokio::test(start_paused = true)]
 async fn abort() {
     for (version, ends) in [("1.0.10", true), ("1.0.81", true), ("1.0.92", false), ("1.0.102", false)] {
-        let (rig, mut story) = rig(version).await;
+        let (rig, mut records) = rig(version).await;
         rig.ask_all();
-        began(&mut story, 3).await;
+        assert_began(&mut records, 3).await;
         rig.emit(say::event("abort", json!({"reason": "user initiated"})));
         rig.assert_silent().await;
         for _ in 0..3 {
-            assert_eq!(story.try_recv().ok(), ends.then_some("dropped"), "{version}");
+            assert_eq!(records.try_recv().ok(), ends.then_some("dropped"), "{version}");
         }
-        // Each request is handled once, whether it is at work or over.
+        // A repeated request is not handled again, whether it is in flight or over.
         rig.ask_all();
         rig.assert_silent().await;
-        assert!(story.is_empty(), "{version}");
+        assert!(records.is_empty(), "{version}");
     }
 }
 
-/// The end of a session, or of the CLI, ends its handlers.
+/// The end of a session, or of the CLI, drops the session's handlers.
 #[tokio::test(start_paused = true)]
 async fn the_end() {
-    let (rig, mut story) = rig("1.0.102").await;
+    let (rig, mut records) = rig("1.0.102").await;
     rig.ask_all();
-    began(&mut story, 3).await;
+    assert_began(&mut records, 3).await;
     rig.session.disconnect().await.expect("the end");
     for _ in 0..3 {
-        assert_eq!(next(&mut story).await, "dropped");
+        assert_eq!(next(&mut records).await, "dropped");
     }
     rig.assert_silent().await;
 
-    let (rig, mut story) = self::rig("1.0.102").await;
+    let (rig, mut records) = self::rig("1.0.102").await;
     rig.ask_all();
-    began(&mut story, 3).await;
+    assert_began(&mut records, 3).await;
     rig.fake.hang_up();
     for _ in 0..3 {
-        assert_eq!(next(&mut story).await, "dropped");
+        assert_eq!(next(&mut records).await, "dropped");
     }
     rig.client.closed().await;
 }
 
-/// The end of one session leaves the handlers of another alone.
+/// The end of one session does not drop the handlers of another.
 #[tokio::test(start_paused = true)]
 async fn the_end_of_another_session() {
-    let (rig, mut story) = rig("1.0.102").await;
+    let (rig, mut records) = rig("1.0.102").await;
     let other = rig.client.session().approve_all().create().await.expect("another session");
     rig.ask_all();
-    began(&mut story, 3).await;
+    assert_began(&mut records, 3).await;
     other.disconnect().await.expect("the end of the other");
     rig.assert_silent().await;
-    assert!(story.is_empty(), "they go on");
+    assert!(records.is_empty(), "a handler ended");
 }
 
-/// A handler's own answer is sent once, also when the CLI then says that the request is over.
+/// The answer of a handler is sent once, even when the CLI then reports the request as completed.
 #[tokio::test(start_paused = true)]
 async fn completed_by_the_answer() {
     let tool = Tool::with_schema("quick", "Is quick", json!({"type": "object"}), async |_: Value, _| "done");
@@ -200,26 +200,26 @@ async fn completed_by_the_answer() {
     assert_eq!(rig.sent_after(completed).await, []);
 }
 
-/// A request that is over before its handler was even called is not answered.
+/// A request that ends before its handler is called is not answered.
 #[tokio::test(start_paused = true)]
 async fn completed_at_once() {
-    let (rig, mut story) = rig("1.0.102").await;
+    let (rig, mut records) = rig("1.0.102").await;
     rig.emit(say::tool_call(rig.session.id(), "1", "slow", json!({})));
     rig.emit(say::event("external_tool.completed", json!({"requestId": "1"})));
     rig.assert_silent().await;
-    while let Ok(word) = story.try_recv() {
+    while let Ok(word) = records.try_recv() {
         assert!(word == "began" || word == "dropped");
     }
     rig.emit(say::tool_call(rig.session.id(), "1", "slow", json!({})));
     rig.emit(say::tool_call(rig.session.id(), "2", "slow", json!({})));
-    assert_eq!(next(&mut story).await, "began", "the other one");
+    assert_eq!(next(&mut records).await, "began", "the other one");
     rig.assert_silent().await;
-    assert!(story.is_empty(), "a request that is over does not come again");
+    assert!(records.is_empty(), "the completed request was handled");
 }
 
-/// A request that is owed an answer under its id is not ended by an abort: the CLI waits for it.
+/// An abort does not end a request that the CLI awaits a response to.
 #[tokio::test(start_paused = true)]
-async fn reverse_requests_go_on() {
+async fn an_abort_ends_no_request_with_a_response() {
     let (open, opened) = tokio::sync::watch::channel(false);
     let configure = |session: SessionBuilder| {
         session.approve_all().hook(move |_: PreToolUseHookInput, _| {
@@ -232,24 +232,24 @@ async fn reverse_requests_go_on() {
     let meanwhile = async {
         rig.emit(say::event("abort", json!({"reason": "user initiated"})));
         rig.fake.settle().await;
-        open.send(true).expect("the hook waits");
+        open.send(true).expect("a waiting hook");
     };
     let (answer, ()) =
         tokio::join!(rig.ask("hooks.invoke", json!({"hookType": "preToolUse", "input": input})), meanwhile);
     assert_eq!(answer, Ok(json!({"output": {}})));
 }
 
-/// A session whose hook before a tool and whose question to the user never end.
-async fn hanging_requests() -> (Rig, Story) {
-    let (teller, story) = mpsc::unbounded_channel();
-    let other = teller.clone();
+/// A session whose `preToolUse` hook and whose question to the user never return.
+async fn hanging_requests() -> (Rig, Records) {
+    let (sender, records) = mpsc::unbounded_channel();
+    let other = sender.clone();
     let configure = |session: SessionBuilder| {
         session
             .approve_all()
-            .hook(move |_: PreToolUseHookInput, _| hang::<PreToolUseHookOutput>(teller.clone()))
+            .hook(move |_: PreToolUseHookInput, _| hang::<PreToolUseHookOutput>(sender.clone()))
             .on_user_input(move |_, _| hang::<UserInputResult>(other.clone()))
     };
-    (Rig::with(configure).await, story)
+    (Rig::with(configure).await, records)
 }
 
 fn hook_params(rig: &Rig) -> Value {
@@ -261,24 +261,25 @@ fn question(rig: &Rig) -> Value {
     json!({"sessionId": rig.session.id(), "question": "Well?"})
 }
 
-/// The answer to a hook before a tool that came to no end.
+/// The response to a `preToolUse` hook that was dropped.
 fn refused() -> RawAnswer {
     let reason = "the hook that decides on it failed";
     Ok(json!({"output": {"permissionDecision": "deny", "permissionDecisionReason": reason}}))
 }
 
-/// The CLI may take a request back: its handler ends, it is answered as JSON-RPC wants it, and no other is.
+/// `$/cancelRequest` drops the handler of the request it names, and no other; the request is answered with
+/// the error of JSON-RPC.
 #[tokio::test(start_paused = true)]
 async fn cancelled_by_the_cli() {
-    let (rig, mut story) = hanging_requests().await;
+    let (rig, mut records) = hanging_requests().await;
     let cancel = async {
-        began(&mut story, 3).await;
+        assert_began(&mut records, 3).await;
         for id in [json!("other"), json!(null), json!([1]), json!("a")] {
             rig.fake.notify_raw("$/cancelRequest", json!({ "id": id }));
         }
-        assert_eq!(next(&mut story).await, "dropped");
+        assert_eq!(next(&mut records).await, "dropped");
         rig.fake.settle().await;
-        assert!(story.is_empty(), "the others go on");
+        assert!(records.is_empty(), "another handler ended");
         rig.fake.notify_raw("$/cancelRequest", json!({ "id": "b" }));
         rig.fake.notify_raw("$/cancelRequest", json!({ "id": "b" }));
         rig.fake.notify_raw("$/cancelRequest", json!({}));
@@ -298,12 +299,12 @@ async fn cancelled_by_the_cli() {
     assert_alive(&rig.client).await;
 }
 
-/// With its session a request ends too: a hook that may refuse refuses, anything else is an error.
+/// The end of a session ends its requests: a hook that may refuse refuses, any other request fails.
 #[tokio::test(start_paused = true)]
 async fn requests_at_the_end() {
-    let (rig, mut story) = hanging_requests().await;
+    let (rig, mut records) = hanging_requests().await;
     let end = async {
-        began(&mut story, 2).await;
+        assert_began(&mut records, 2).await;
         rig.session.disconnect().await.expect("the end");
     };
     let (hook, question, ()) = tokio::join!(
@@ -316,32 +317,32 @@ async fn requests_at_the_end() {
     assert_alive(&rig.client).await;
 }
 
-/// The client's own handlers have a limit of their own, and end with the connection.
+/// A handler of the client has the client's time limit, and ends with the connection.
 #[tokio::test(start_paused = true)]
-async fn the_clients_own() {
-    let (teller, mut story) = mpsc::unbounded_channel();
-    let build = |teller: Teller| {
-        Client::builder().handle::<client::SkillProviderList, _, _>(move |_, _| hang(teller.clone()))
+async fn handlers_of_the_client() {
+    let (sender, mut records) = mpsc::unbounded_channel();
+    let build = |sender: Sender| {
+        Client::builder().handle::<client::SkillProviderList, _, _>(move |_, _| hang(sender.clone()))
     };
     let fake = FakeCli::start();
     let (read, write) = fake.streams();
-    let limited = build(teller.clone()).handler_limit(super::LIMIT);
+    let limited = build(sender.clone()).handler_limit(super::LIMIT);
     let limited = limited.connect(read, write).await.expect("the handshake");
     let late = Err(error(-32603, "the handler took longer than 10ms"));
     assert_eq!(fake.request_raw("skillProvider.list", json!({})).await, late);
-    assert_eq!([next(&mut story).await, next(&mut story).await], ["began", "dropped"]);
+    assert_eq!([next(&mut records).await, next(&mut records).await], ["began", "dropped"]);
     assert_alive(&limited).await;
 
     let fake = FakeCli::start();
     let (read, write) = fake.streams();
-    let client = build(teller).connect(read, write).await.expect("the handshake");
+    let client = build(sender).connect(read, write).await.expect("the handshake");
     fake.ask(&json!(1), "skillProvider.list", json!({}));
-    assert_eq!(next(&mut story).await, "began");
+    assert_eq!(next(&mut records).await, "began");
     client.stop().await.expect("the end");
-    assert_eq!(next(&mut story).await, "dropped");
+    assert_eq!(next(&mut records).await, "dropped");
 }
 
-/// On several threads, too, a call is answered once, and one that is over before that at most once.
+/// On several threads, a call is answered once, and one that is completed meanwhile at most once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_at_once() {
     const CALLS: usize = 300;

@@ -1,4 +1,4 @@
-//! Handlers that are registered with the client, for whatever session.
+//! Handlers that are registered with the client, for every session.
 
 use copilot_session::methods::client;
 use copilot_session::testing::{FakeCli, error};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::FAILURES;
 use crate::rig::{assert_alive, connect};
 
-/// A session's handler counts more than the client's, and each knows whom it works for.
+/// The handler of a session takes precedence over the client's, and each knows the session of its request.
 #[tokio::test(start_paused = true)]
 async fn the_session_first() {
     let fake = FakeCli::start();
@@ -33,7 +33,7 @@ async fn the_session_first() {
     assert_eq!(fake.request_raw("skillProvider.list", json!({})).await, Err(error(1, "nobody's")));
 }
 
-/// A handler of the client that panics, or is asked what it cannot read, owes an answer too.
+/// A client's handler that panics, or whose params cannot be decoded, is answered for as a session's is.
 #[tokio::test(start_paused = true)]
 async fn failures_on_a_client() {
     let fake = FakeCli::start();
@@ -55,8 +55,8 @@ async fn failures_on_a_client() {
     assert_alive(&client).await;
 }
 
-/// A hook that is handled by the client fails closed as one of a session does, and so does one that nobody
-/// handles, as when its session has ended here while the CLI still works in it.
+/// A hook of the client fails closed as one of a session does. So does a hook without a handler, such as one
+/// whose session has ended here while the CLI still runs it.
 #[tokio::test(start_paused = true)]
 async fn hooks_fail_closed() {
     let input = json!({"sessionId": "s", "timestamp": 0, "cwd": "/", "toolName": "bash", "toolArgs": {}});
@@ -66,7 +66,7 @@ async fn hooks_fail_closed() {
         let fake = FakeCli::start();
         let (read, write) = fake.streams();
         let fail = move |_, _| {
-            let output = does.then(HookInvokeResponse::default());
+            let output = does.reply_with(HookInvokeResponse::default());
             async move { output.await.map_err(|error| RpcError::new(-32603, error.to_string())) }
         };
         let client = Client::builder().handle::<client::HooksInvoke, _, _>(fail).handler_limit(super::LIMIT);

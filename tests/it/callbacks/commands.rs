@@ -9,14 +9,14 @@ use crate::rig::Rig;
 
 const ANSWER: &str = "session.commands.handlePendingCommand";
 
-/// A command that is run; an error is told to whoever ran it.
+/// A command is run; an error is reported to its caller.
 #[tokio::test(start_paused = true)]
 async fn a_command() {
     let broadcast = Broadcast {
         event: "command.execute",
         data: json!({"command": "/deploy all", "commandName": "deploy", "args": "all"}),
         broken: json!({"command": "/deploy all", "commandName": "deploy"}),
-        handle: |session, does| session.command("deploy", "Deploys", move |_, _| does.then(())),
+        handle: |session, does| session.command("deploy", "Deploys", move |_, _| does.reply_with(())),
         method: ANSWER,
     };
     let failed = |reason: &str| json!({ "error": reason });
@@ -28,8 +28,8 @@ fn execute(id: &str, name: &str) -> Value {
     json!({"type": "command.execute", "data": data})
 }
 
-/// Each command has its own code, with its arguments and the session; what has none is an error, since
-/// the CLI asks only the client that has the commands.
+/// Each command has its own handler, which receives the arguments and the session. A command without a
+/// handler is an error, since the CLI asks only the client that declared it.
 #[tokio::test(start_paused = true)]
 async fn several_commands() {
     let configure = |session: SessionBuilder| {

@@ -1,4 +1,4 @@
-//! Decisions on permission requests, in the words of new and of old CLIs.
+//! Decisions on permission requests, in the terms of new and of old CLIs.
 
 use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::types::{
@@ -21,10 +21,10 @@ fn url() -> Value {
 }
 
 fn deciding(session: SessionBuilder, does: Does) -> SessionBuilder {
-    session.on_permission(move |_, _| does.then(Decision::approve()))
+    session.on_permission(move |_, _| does.reply_with(Decision::approve()))
 }
 
-/// The fields of the answer to a request that is decided like this, beside the ids.
+/// The fields, beside the ids, of the answer to a request with this decision.
 async fn decided(
     version: &str,
     request: Value,
@@ -43,8 +43,8 @@ async fn decided(
     params
 }
 
-/// A permission request: a handler that fails has not allowed it, and the model reads that nobody could be
-/// asked, in the words of the CLI's version.
+/// A handler that fails has not allowed anything, and the model reads that no user could be asked, in the
+/// terms of the CLI's version.
 #[tokio::test(start_paused = true)]
 async fn fails_closed() {
     let (new, old) = ("user-not-available", "denied-no-approval-rule-and-could-not-request-from-user");
@@ -67,7 +67,7 @@ async fn fails_closed() {
     }
 }
 
-/// A decision that cannot be sent, or that is none, refuses.
+/// A decision that cannot be sent, or that is not a decision, refuses.
 #[tokio::test(start_paused = true)]
 async fn decisions_that_are_none() {
     let deep = (0..130).fold(json!(1), |inner, _| json!([inner]));
@@ -84,7 +84,7 @@ async fn decisions_that_are_none() {
     assert_eq!(decided(NEW, url(), decide).await, json!({"result": {"kind": new}}));
 }
 
-/// How a decision was come to goes with it, to CLIs that take it.
+/// The reason for a decision goes with it, to CLIs that accept one.
 #[tokio::test(start_paused = true)]
 async fn the_context_of_a_decision() {
     let with_context = |decision: Decision| {
@@ -105,7 +105,7 @@ async fn the_context_of_a_decision() {
     assert_eq!(old, json!({"result": {"kind": "approved"}}));
 }
 
-/// What is approved for the session, by the kind of the request. Old CLIs know no such approval.
+/// An approval for the session depends on the kind of the request. Old CLIs know no such approval.
 #[tokio::test(start_paused = true)]
 async fn for_the_session() {
     let shell = |offered: bool| {
@@ -141,8 +141,8 @@ async fn for_the_session() {
     }
 }
 
-/// Any decision of the protocol goes out in the word that the CLI's version has for it, with all that the
-/// word carries: the two sets of words do not overlap.
+/// Any decision of the protocol is sent by the name that the CLI's version has for it, with all its fields:
+/// old and new names do not overlap.
 #[tokio::test(start_paused = true)]
 async fn any_decision() {
     let approval = json!({"kind": "write"});
@@ -165,7 +165,7 @@ async fn any_decision() {
     let permanently = json!({"kind": "approve-permanently", "domain": "example.com"});
     let reading = json!({"kind": "approve-read-only-for-session", "directories": ["/a"]});
     let cancelled = json!({"kind": "cancelled", "reason": "late"});
-    // The decision, what a new CLI reads, and what an old one reads.
+    // Each decision, its form for a new CLI, and its form for an old one.
     let cases = [
         (kind("approve-once"), kind("approve-once"), approved.clone()),
         (approved.clone(), kind("approve-once"), approved.clone()),
@@ -185,7 +185,7 @@ async fn any_decision() {
         (excluded.clone(), reject("not this file"), excluded),
         (by_hook, reject("no \"luck\""), denied("no \"luck\"")),
         (future.clone(), future, denied("no")),
-        // An approval that is in no schema is one to a newer CLI only.
+        // An approval that no schema has is one on a newer CLI only.
         (kind("approve-nonsense"), kind("approve-nonsense"), kind("denied-interactively-by-user")),
     ];
     for (decision, new, old) in cases {

@@ -19,13 +19,13 @@ async fn with(configure: Configure, does: Does) -> Rig {
 }
 
 impl Rig {
-    /// What a hook of this type is answered with.
+    /// The response to a hook of this type.
     async fn invoke(&self, kind: &str, input: Value) -> RawAnswer {
         self.ask("hooks.invoke", json!({"hookType": kind, "input": input})).await
     }
 }
 
-/// An input with these keys, beside those that every hook gets.
+/// An input with these keys, beside those of every hook.
 fn input(keys: Value) -> Value {
     let mut input = json!({"sessionId": "inner", "timestamp": 1_767_225_600_000_i64, "cwd": "/workspace"});
     input.as_object_mut().expect("an object").extend(keys.as_object().expect("an object").clone());
@@ -41,27 +41,26 @@ fn after_tool() -> Value {
     input(json!({"toolName": "bash", "toolArgs": {}, "toolResult": result}))
 }
 
-/// What the model reads of a hook that failed, whatever the reason.
+/// The text that the model reads for a hook that failed, whatever the reason.
 const FAILED: &str = "the hook that decides on it failed";
 
-/// A refusal in the words of `preToolUse`.
+/// A refusal in the form of `preToolUse`.
 fn denied(reason: &str) -> RawAnswer {
     Ok(json!({"output": {"permissionDecision": "deny", "permissionDecisionReason": reason}}))
 }
 
-/// A refusal in the words of `permissionRequest`.
+/// A refusal in the form of `permissionRequest`.
 fn denied_permission(reason: &str) -> RawAnswer {
     Ok(json!({"output": {"behavior": "deny", "message": reason}}))
 }
 
 const PRE_TOOL: Configure = |session, does| {
     session.hook(move |input: PreToolUseHookInput, _| {
-        does.then(PreToolUseHookOutput::allow().modified_args(json!({"was": input.tool_args})))
+        does.reply_with(PreToolUseHookOutput::allow().modified_args(json!({"was": input.tool_args})))
     })
 };
 
-/// The hook that may stop a tool: what happens to it, but for a good answer, is a refusal. An error would
-/// be no opinion, and the tool would run.
+/// A `preToolUse` hook that fails in any way refuses: after an error the CLI would run the tool.
 #[tokio::test(start_paused = true)]
 async fn pre_tool_use_fails_closed() {
     let rig = with(PRE_TOOL, Does::Work).await;
@@ -81,15 +80,15 @@ async fn pre_tool_use_fails_closed() {
     assert_eq!(rig.ask("hooks.invoke", json!({"hookType": "preToolUse"})).await, refused);
 }
 
-/// An output that the CLI could not read is no opinion to it either, so a refusal takes its place.
+/// An output nested deeper than the CLI can read is replaced by a refusal: the CLI would run the tool.
 #[tokio::test(start_paused = true)]
 async fn an_output_that_is_too_deep() {
-    // The answer's own levels and the two around this key make 120 with 118 here.
+    // The levels of the response itself and the two around this key make 120 with 118 here.
     for (levels, fits) in [(117, true), (118, true), (119, false), (120, false), (130, false)] {
         let configure = move |session: SessionBuilder| {
             session.approve_all().hook(move |_: PreToolUseHookInput, _| {
                 let nested = (0..levels).fold(json!(1), |inner, _| json!([inner]));
-                Does::Work.then(PreToolUseHookOutput::deny("not now").modified_args(nested))
+                Does::Work.reply_with(PreToolUseHookOutput::deny("not now").modified_args(nested))
             })
         };
         let rig = Rig::with(configure).await;
@@ -101,7 +100,7 @@ async fn an_output_that_is_too_deep() {
     }
 }
 
-/// One handler for all hooks fails closed as well, and whichever was registered last counts.
+/// One handler for all hooks fails closed as well, and the one that was registered last is used.
 #[tokio::test(start_paused = true)]
 async fn one_handler_for_all() {
     let all = |session: SessionBuilder| {
@@ -112,16 +111,16 @@ async fn one_handler_for_all() {
     assert_eq!(rig.invoke("preToolUse", before_tool()).await, denied(FAILED));
     assert_eq!(rig.invoke("postToolUse", after_tool()).await, Err(error(-1, "no idea")));
     let rig = Rig::with(|session| PRE_TOOL(all(session.approve_all()), Does::Work)).await;
-    let answer = rig.invoke("preToolUse", before_tool()).await.expect("an answer");
+    let answer = rig.invoke("preToolUse", before_tool()).await.expect("a response");
     assert_eq!(answer["output"]["permissionDecision"], "allow");
 }
 
-/// The other hook whose opinion may be a refusal.
+/// A `permissionRequest` hook that fails refuses, too.
 #[tokio::test(start_paused = true)]
 async fn permission_request_fails_closed() {
     let configure: Configure = |session, does| {
         session.hook(move |_: PermissionRequestHookInput, _| {
-            does.then(PermissionRequestHookOutput::default().message("fine"))
+            does.reply_with(PermissionRequestHookOutput::default().message("fine"))
         })
     };
     let asked = input(json!({"toolName": "bash", "toolInput": {}}));
@@ -139,12 +138,12 @@ async fn permission_request_fails_closed() {
     }
 }
 
-/// A hook that cannot refuse anything has no opinion when it fails.
+/// A hook that cannot refuse returns an error when it fails.
 #[tokio::test(start_paused = true)]
 async fn another_type() {
     let configure: Configure = |session, does| {
         session.hook(move |_: PostToolUseHookInput, _| {
-            does.then(PostToolUseHookOutput::default().additional_context("seen"))
+            does.reply_with(PostToolUseHookOutput::default().additional_context("seen"))
         })
     };
     let rig = with(configure, Does::Work).await;
@@ -163,8 +162,8 @@ async fn another_type() {
     }
 }
 
-/// Types without a handler are answered with no opinion, as the CLI calls all of them once there is one;
-/// so are hooks that return nothing. What names no type is refused.
+/// A hook without a handler returns no output, as the CLI calls all types once there is one hook; so does a
+/// handler that returns nothing. A request without a type is an error.
 #[tokio::test(start_paused = true)]
 async fn no_opinion() {
     let configure: Configure = |session, _| session.hook(async |_: SessionEndHookInput, _| {});
@@ -186,12 +185,12 @@ async fn no_opinion() {
 }
 
 const OTHER: Configure = |session, does| {
-    session.hook(|_: SessionEndHookInput, _| Does::Work.then(())).on_other_hook(move |hook: OtherHook, _| {
-        does.then(json!({"of": hook.hook_type, "input": hook.input}))
-    })
+    session.hook(|_: SessionEndHookInput, _| Does::Work.reply_with(())).on_other_hook(
+        move |hook: OtherHook, _| does.reply_with(json!({"of": hook.hook_type, "input": hook.input})),
+    )
 };
 
-/// One handler for all other types, of which the crate need not know any.
+/// One handler for all types without their own, including types that the crate does not know.
 #[tokio::test(start_paused = true)]
 async fn other_hooks() {
     let rig = with(OTHER, Does::Work).await;
@@ -200,12 +199,16 @@ async fn other_hooks() {
         assert_eq!(answer, Ok(json!({"output": {"of": kind, "input": {"any": [1]}}})));
     }
     let ended = input(json!({"reason": "complete"}));
-    assert_eq!(rig.invoke("sessionEnd", ended).await, Ok(json!({"output": {}})), "it has its own");
+    assert_eq!(
+        rig.invoke("sessionEnd", ended).await,
+        Ok(json!({"output": {}})),
+        "the handler of its own type"
+    );
     let silent = |session: SessionBuilder| session.approve_all().on_other_hook(async |_, _| Value::Null);
     assert_eq!(Rig::with(silent).await.invoke("agentStop", json!({})).await, Ok(json!({})));
 }
 
-/// It fails as a handler of the type would: closed, where it might have refused.
+/// It fails as a handler of the type would: closed, where the hook may refuse.
 #[tokio::test(start_paused = true)]
 async fn other_hooks_that_fail() {
     for (does, reason) in FAILURES {
@@ -217,7 +220,7 @@ async fn other_hooks_that_fail() {
     }
 }
 
-/// A tool's arguments are JSON, also where an old CLI gives them as a string of it.
+/// The arguments of a tool are JSON, even where an old CLI sends them as a string of JSON.
 #[tokio::test(start_paused = true)]
 async fn arguments_of_old_versions() {
     let text = r#"{"command": "echo \"x\""}"#;

@@ -1,4 +1,4 @@
-//! Handlers whose time is up while their code holds its thread.
+//! Handlers whose time limit passes while their code blocks its thread.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::rig::Rig;
 
 const LIMIT: Duration = Duration::from_millis(20);
 
-/// Works for longer than the limit without waiting, as a computation does.
+/// Blocks for longer than the limit, as a computation does.
 fn hold_the_thread() {
     let started = std::time::Instant::now();
     while started.elapsed() < 3 * LIMIT {
@@ -20,9 +20,9 @@ fn hold_the_thread() {
     }
 }
 
-/// A yes that comes after the limit is none, although the timer had no chance to say so before.
+/// An approval that comes after the limit is refused, although the timer could not run before it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_late_yes() {
+async fn a_late_approval() {
     let configure = |session: SessionBuilder| {
         session
             .handler_limit(LIMIT)

@@ -13,24 +13,24 @@ use tokio::sync::mpsc;
 
 use crate::rig::{Rig, assert_alive};
 
-/// A method, with a handler that tells its params and gives a result, all as JSON.
+/// A method, with a handler that records its params and returns a result, all as JSON.
 struct Method {
     name: &'static str,
-    on_session: fn(SessionBuilder, Told) -> SessionBuilder,
-    on_client: fn(ClientBuilder, Told) -> ClientBuilder,
+    on_session: fn(SessionBuilder, Recorder) -> SessionBuilder,
+    on_client: fn(ClientBuilder, Recorder) -> ClientBuilder,
 }
 
-/// What a handler is to answer, and whom it tells.
+/// The result of a handler, and the channel that records its params.
 #[derive(Clone)]
-struct Told {
+struct Recorder {
     result: Value,
-    teller: mpsc::UnboundedSender<Value>,
+    sender: mpsc::UnboundedSender<Value>,
 }
 
-impl Told {
-    fn take<M: ClientMethod>(&self, params: &M::Params) -> Result<M::Result, RpcError> {
+impl Recorder {
+    fn record<M: ClientMethod>(&self, params: &M::Params) -> Result<M::Result, RpcError> {
         let params = serde_json::from_str(&to_json(params)).expect("JSON");
-        self.teller.send(params).expect("the test listens");
+        self.sender.send(params).expect("an open channel");
         from_json(&self.result.to_string()).map_err(|error| RpcError::new(0, error.to_string()))
     }
 }
@@ -38,11 +38,11 @@ impl Told {
 fn method<M: ClientMethod + 'static>() -> Method {
     Method {
         name: M::NAME,
-        on_session: |session, told| {
-            session.handle::<M, _, _>(move |params, _| std::future::ready(told.take::<M>(&params)))
+        on_session: |session, received| {
+            session.handle::<M, _, _>(move |params, _| std::future::ready(received.record::<M>(&params)))
         },
-        on_client: |client, told| {
-            client.handle::<M, _, _>(move |params, _| std::future::ready(told.take::<M>(&params)))
+        on_client: |client, received| {
+            client.handle::<M, _, _>(move |params, _| std::future::ready(received.record::<M>(&params)))
         },
     }
 }
@@ -95,7 +95,7 @@ const METHODS: &[fn() -> Method] = methods![
     WorkflowExecute,
 ];
 
-/// What the schemas say of a method.
+/// The samples that the schemas have of a method.
 pub struct Sample {
     of_session: bool,
     pub params: Value,
@@ -110,7 +110,7 @@ pub fn samples() -> BTreeMap<String, Sample> {
         .collect()
 }
 
-/// Each method of the schemas with the code that stands for it; the test's own list holds all of them.
+/// Each method of the schemas with its code. Fails unless the list above has all of them.
 fn all() -> Vec<(Method, Sample)> {
     let mut samples = samples();
     let methods = METHODS.iter().map(|method| method());
@@ -123,22 +123,22 @@ fn all() -> Vec<(Method, Sample)> {
     all
 }
 
-/// Calls a method and shows that its handler got these params and that its answer came back.
+/// Calls a method and checks the params of its handler and the result that comes back.
 async fn check(
     fake: &FakeCli,
     name: &str,
     params: Value,
-    told: &mut mpsc::UnboundedReceiver<Value>,
+    received: &mut mpsc::UnboundedReceiver<Value>,
     sample: &Sample,
 ) {
     let answer = fake.request_raw(name, params).await;
     assert_eq!(answer, Ok(sample.result.clone()), "{name}");
-    let mut told = told.try_recv().expect("the params");
-    // A few types hold the session's id beside what is theirs.
-    if let Some(told) = told.as_object_mut().filter(|_| sample.of_session) {
-        told.remove("sessionId");
+    let mut received = received.try_recv().expect("the params");
+    // The params of some methods hold the session's id beside their own keys.
+    if let Some(received) = received.as_object_mut().filter(|_| sample.of_session) {
+        received.remove("sessionId");
     }
-    assert_eq!(told, sample.params, "{name}");
+    assert_eq!(received, sample.params, "{name}");
 }
 
 #[test]
@@ -154,29 +154,29 @@ fn their_number() {
 /// A session answers each of its methods with typed params and results.
 #[tokio::test(start_paused = true)]
 async fn on_a_session() {
-    let (teller, mut told) = mpsc::unbounded_channel();
+    let (sender, mut received) = mpsc::unbounded_channel();
     let rig = Rig::with(|session| {
         all().into_iter().fold(session.approve_all(), |session, (method, sample)| {
-            (method.on_session)(session, Told { result: sample.result, teller: teller.clone() })
+            (method.on_session)(session, Recorder { result: sample.result, sender: sender.clone() })
         })
     })
     .await;
     for (method, sample) in all().iter().filter(|(_, sample)| sample.of_session) {
         let mut params = sample.params.clone();
         params["sessionId"] = rig.session.id().into();
-        check(&rig.fake, method.name, params, &mut told, sample).await;
+        check(&rig.fake, method.name, params, &mut received, sample).await;
     }
     assert_alive(&rig.client).await;
 }
 
-/// A client answers all of them: those of no session, and those that the session leaves to it.
+/// A client answers every method: those without a session, and those that the session has no handler for.
 #[tokio::test(start_paused = true)]
 async fn on_a_client() {
-    let (teller, mut told) = mpsc::unbounded_channel();
+    let (sender, mut received) = mpsc::unbounded_channel();
     let fake = FakeCli::start();
     let (read, write) = fake.streams();
     let builder = all().into_iter().fold(Client::builder(), |client, (method, sample)| {
-        (method.on_client)(client, Told { result: sample.result, teller: teller.clone() })
+        (method.on_client)(client, Recorder { result: sample.result, sender: sender.clone() })
     });
     let client = builder.connect(read, write).await.expect("the handshake");
     let session = client.session().approve_all().create().await.expect("a session");
@@ -186,16 +186,16 @@ async fn on_a_client() {
             if sample.of_session {
                 params["sessionId"] = id.into();
             }
-            check(&fake, method.name, params, &mut told, sample).await;
+            check(&fake, method.name, params, &mut received, sample).await;
         }
     }
     assert_alive(&client).await;
 }
 
-/// Those to which an error would be as good as a yes.
+/// The methods whose error the CLI would treat as a yes.
 const FAIL_CLOSED: [&str; 3] = ["hooks.invoke", "exitPlanMode.request", "autoModeSwitch.request"];
 
-/// Without a handler each is an unknown method, of a session as of the client.
+/// Each method without a handler is unknown, on a session as on the client.
 #[tokio::test(start_paused = true)]
 async fn unhandled() {
     let rig = Rig::start().await;
@@ -216,13 +216,13 @@ async fn unhandled() {
     assert_alive(&rig.client).await;
 }
 
-/// Each refuses params that it cannot read, or takes what has no shape of its own.
+/// Each method rejects params that it cannot decode, unless its params have no fixed shape.
 #[tokio::test(start_paused = true)]
 async fn undecodable() {
-    let (teller, mut told) = mpsc::unbounded_channel();
+    let (sender, mut received) = mpsc::unbounded_channel();
     let rig = Rig::with(|session| {
         all().into_iter().fold(session.approve_all(), |session, (method, sample)| {
-            (method.on_session)(session, Told { result: sample.result, teller: teller.clone() })
+            (method.on_session)(session, Recorder { result: sample.result, sender: sender.clone() })
         })
     })
     .await;
@@ -240,18 +240,21 @@ async fn undecodable() {
         }
         match answer {
             Err(error) => assert_eq!(error["code"], -32602, "{}", method.name),
-            // To these an error would be as good as a yes.
+            // The CLI would treat an error as a yes.
             Ok(no) => assert!(FAIL_CLOSED.contains(&method.name), "{} {no}", method.name),
         }
         refused += 1;
     }
     assert!(refused > 20, "{refused}");
-    assert!(std::iter::from_fn(|| told.try_recv().ok()).count() < 4, "handlers are not called for nothing");
+    assert!(
+        std::iter::from_fn(|| received.try_recv().ok()).count() < 4,
+        "handlers ran with params that cannot be decoded"
+    );
 }
 
-/// Writing a file may come to nothing to tell, or to an error in the result.
+/// The result of `sessionFs.writeFile` is null or an error.
 #[tokio::test(start_paused = true)]
-async fn nothing_to_tell() {
+async fn the_result_of_a_write() {
     let handle = async |request: SessionFsWriteFileRequest, _: HandlerContext| {
         let missing = SessionFsError::new(SessionFsErrorCode::Enoent);
         Ok((request.path == "/missing").then_some(missing))

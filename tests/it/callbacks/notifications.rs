@@ -1,4 +1,4 @@
-//! What the CLI tells a client without asking for anything.
+//! Notifications of the CLI.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,10 +12,10 @@ use tokio::sync::mpsc;
 
 use crate::rig::{Rig, assert_alive};
 
-/// What an observer is shown.
+/// The argument of an observer.
 type Change = Result<SessionLifecycleNotification, MalformedNotification>;
 
-/// A list of session ids, and an observer that adds to it, or the params of what is malformed.
+/// A list, and an observer that adds to it the session's id, or the params of a malformed notification.
 fn list() -> (Arc<Mutex<Vec<String>>>, impl FnMut(Change) + Send + 'static) {
     let list = Arc::new(Mutex::new(Vec::new()));
     let to = Arc::clone(&list);
@@ -36,7 +36,7 @@ impl Rig {
     }
 }
 
-/// Every observer sees every notification of its kind, in order, also when another one panics.
+/// Every observer sees every notification of its kind, in order, even when another one panics.
 #[tokio::test(start_paused = true)]
 async fn many_observers() {
     let rig = Rig::start().await;
@@ -63,10 +63,10 @@ async fn many_observers() {
     assert_alive(&rig.client).await;
 }
 
-/// A notification that breaks its schema, in whatever way, reaches all who watch its kind in its place, with its
-/// params as they came and what does not fit. Its `Debug` and `Display` show no value of it.
+/// A notification that does not fit its schema reaches all observers of its kind in its place, with its
+/// params and the mismatch. Its `Debug` and `Display` contain no value of it.
 #[tokio::test(start_paused = true)]
-async fn what_breaks_its_schema() {
+async fn malformed_notifications() {
     let rig = Rig::start().await;
     let (list, observe) = list();
     rig.client.on::<SessionLifecycle>(observe);
@@ -92,7 +92,7 @@ async fn what_breaks_its_schema() {
                 assert_eq!([&*shown.params, &*streamed.params], [expected; 2]);
                 assert_eq!(shown.kind, "session.lifecycle");
                 let error: &dyn std::error::Error = &shown;
-                let texts = format!("{shown:?} {error} {}", error.source().expect("what does not fit"));
+                let texts = format!("{shown:?} {error} {}", error.source().expect("the mismatch"));
                 assert!(!texts.contains("hush-hush"), "{texts}");
             }
             (shown, streamed) => panic!("{shown:?} is not {streamed:?}"),
@@ -101,11 +101,11 @@ async fn what_breaks_its_schema() {
     assert_alive(&rig.client).await;
 }
 
-/// Observers that are given with the builder see what comes first of all, malformed or not; the CLI is asked for
-/// telemetry when somebody observes that. Nothing is answered.
+/// Observers of the builder see notifications from the first on, malformed or not. The CLI is asked for
+/// telemetry when it is observed. No notification is answered.
 #[tokio::test(start_paused = true)]
-async fn from_the_first_on() {
-    let (teller, mut told) = mpsc::unbounded_channel();
+async fn observers_of_the_builder() {
+    let (sender, mut received) = mpsc::unbounded_channel();
     let fake = FakeCli::start();
     let (read, write) = fake.streams();
     let telemetry = |name: &str, client: Value| {
@@ -117,23 +117,24 @@ async fn from_the_first_on() {
     fake.notify_raw("gitHubTelemetry.event", whole.clone());
     fake.notify_raw("gitHubTelemetry.event", broken.clone());
     fake.notify_raw("host.exited", json!({ "hostId": 5 }));
-    let exits = teller.clone();
+    let exits = sender.clone();
     let client = Client::builder()
         .on::<GitHubTelemetryEvent>(move |event| {
             let text = match event {
                 Ok(event) => event.event.kind,
                 Err(malformed) => malformed.params.to_string(),
             };
-            teller.send(text).expect("the test listens");
+            sender.send(text).expect("an open channel");
         })
         .on::<HostExited>(move |exit| {
-            exits.send(exit.expect_err("no id of a host").params.to_string()).expect("the test listens");
+            exits.send(exit.expect_err("no id of a host").params.to_string()).expect("an open channel");
             panic!("an observer panics in a test");
         });
     let client = client.connect(read, write).await.expect("the handshake");
     let greeting = fake.received_raw("connect").await;
     assert_eq!(greeting["enableGitHubTelemetryForwarding"], true);
-    let mut all = [told.recv().await, told.recv().await, told.recv().await].map(|text| text.expect("a text"));
+    let mut all = [received.recv().await, received.recv().await, received.recv().await]
+        .map(|text| text.expect("a text"));
     all.sort();
     let text = |json: &Value| json.to_string();
     let mut expected = ["whole".to_owned(), text(&broken), text(&json!({ "hostId": 5 }))];
@@ -148,27 +149,27 @@ async fn from_the_first_on() {
     assert_alive(&client).await;
 }
 
-/// What an observer is shown is typed.
+/// An observer receives a typed notification.
 #[tokio::test(start_paused = true)]
-async fn what_is_told() {
+async fn typed_notifications() {
     let rig = Rig::start().await;
     let mut stream = rig.client.notifications::<SessionLifecycle>();
     let metadata = json!({"startTime": "2026", "modifiedTime": "2027", "summary": "a \"b\""});
-    let told = json!({"type": "session.of-the-future", "sessionId": "1", "metadata": metadata});
-    rig.fake.notify_raw("session.lifecycle", told.clone());
+    let received = json!({"type": "session.of-the-future", "sessionId": "1", "metadata": metadata});
+    rig.fake.notify_raw("session.lifecycle", received.clone());
     let change = stream.next().await.expect("a notification").expect("a change");
     assert_eq!(change.type_.as_str(), "session.of-the-future");
-    assert_eq!(serde_json::to_value(&change).expect("JSON"), told);
+    assert_eq!(serde_json::to_value(&change).expect("JSON"), received);
 }
 
-/// An observer that unsubscribed sees no more, and so does nobody who comes later of what was before.
+/// An observer that unsubscribed sees no more notifications, and a later observer none of the earlier ones.
 #[tokio::test(start_paused = true)]
 async fn unsubscribe() {
     let rig = Rig::start().await;
     let (a, observe_a) = list();
     let (b, observe_b) = list();
     let watching = rig.client.on::<SessionLifecycle>(observe_a);
-    // Dropping the subscription leaves the observer in place.
+    // Dropping the subscription does not unsubscribe.
     drop(rig.client.on::<SessionLifecycle>(observe_b));
     rig.change("1");
     rig.fake.settle().await;
@@ -181,7 +182,7 @@ async fn unsubscribe() {
     assert_eq!(late.next().await.expect("a notification").expect("a change").session_id, "2");
 }
 
-/// The stream outlives sessions and ends with the connection, after what came before.
+/// The stream outlives sessions and ends with the connection, after the last notification.
 #[tokio::test(start_paused = true)]
 async fn the_end() {
     let rig = Rig::start().await;

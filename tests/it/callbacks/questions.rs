@@ -1,4 +1,4 @@
-//! Questions that the CLI asks as requests: of the user, on a plan, on a model.
+//! Questions that the CLI asks by requests: to the user, about a plan, about a model.
 
 use copilot_session::SessionBuilder;
 use copilot_session::testing::RawAnswer;
@@ -10,20 +10,22 @@ use serde_json::{Value, json};
 use super::{Does, Request, internal};
 use crate::rig::Rig;
 
-/// A question to the user. The model learns that there is no answer, and nothing else.
+/// A question to the user. After a failure the model reads only that there is no answer.
 #[tokio::test(start_paused = true)]
 async fn user_input() {
     let request = Request {
         method: "userInput.request",
         params: json!({"question": "Red?", "choices": ["red", "blue"], "allowFreeform": true}),
         broken: json!({"question": 5}),
-        handle: |session: SessionBuilder, does: Does| session.on_user_input(move |_, _| does.then("red")),
+        handle: |session: SessionBuilder, does: Does| {
+            session.on_user_input(move |_, _| does.reply_with("red"))
+        },
     };
     let failed = |_: &str| internal("the user gave no answer");
     request.check(json!({"answer": "red", "wasFreeform": false}), failed, failed("")).await;
 }
 
-/// What the user is asked with these choices is answered with this.
+/// The response to a question with these choices, for this reply of the handler.
 async fn answered<R>(choices: Value, reply: R) -> RawAnswer
 where
     R: copilot_session::IntoReply<UserInputResult> + Clone + Send + Sync + 'static,
@@ -34,7 +36,7 @@ where
     rig.ask("userInput.request", json!({"question": "Which?", "choices": choices})).await
 }
 
-/// An answer may be text, of which it is found out whether it was a choice, a whole result, or none.
+/// A reply is text, which may be one of the choices, a complete result, or nothing.
 #[tokio::test(start_paused = true)]
 async fn user_answers() {
     let choices = json!(["red", "blue"]);
@@ -55,7 +57,7 @@ async fn user_answers() {
     assert_eq!(answered(choices, nobody).await, Ok(json!({"noResponse": true})));
 }
 
-/// A plan to be judged. One that nobody could judge is refused, also when it could not be read.
+/// A plan to be approved. It is refused if the handler fails or the plan cannot be decoded.
 #[tokio::test(start_paused = true)]
 async fn exit_plan_mode() {
     let actions = json!(["interactive", "autopilot", "of the future"]);
@@ -69,7 +71,7 @@ async fn exit_plan_mode() {
                 let reply = UiExitPlanModeResponse::new(true)
                     .selected_action(UiExitPlanModeAction::Interactive)
                     .feedback(format!("{}, one of {}", request.summary, request.actions.len()));
-                does.then(reply)
+                does.reply_with(reply)
             })
         },
     };
@@ -79,7 +81,7 @@ async fn exit_plan_mode() {
     request.check(approved, refused, refused("")).await;
 }
 
-/// A switch of the model at a rate limit. Without a decision there is none.
+/// A switch of the model at a rate limit. It is refused if the handler fails.
 #[tokio::test(start_paused = true)]
 async fn auto_mode_switch() {
     let request = Request {
@@ -89,7 +91,7 @@ async fn auto_mode_switch() {
         handle: |session, does| {
             session.on_auto_mode_switch(move |request, _| {
                 assert_eq!(request.retry_after_seconds, Some(1.5));
-                does.then(AutoModeSwitchResponse::YesAlways)
+                does.reply_with(AutoModeSwitchResponse::YesAlways)
             })
         },
     };
@@ -97,14 +99,14 @@ async fn auto_mode_switch() {
     request.check(json!({"response": "yes_always"}), no, no("unreadable")).await;
 }
 
-/// Handlers of questions announce themselves, so that the model gets the tools that ask.
+/// Handlers of questions announce themselves, so that the model is offered the tools that ask.
 #[tokio::test(start_paused = true)]
 async fn announcements() {
     let rig = Rig::with(|session| {
         session
             .approve_all()
-            .on_exit_plan_mode(|_, _| Does::Work.then(UiExitPlanModeResponse::new(true)))
-            .on_auto_mode_switch(|_, _| Does::Work.then(AutoModeSwitchResponse::Yes))
+            .on_exit_plan_mode(|_, _| Does::Work.reply_with(UiExitPlanModeResponse::new(true)))
+            .on_auto_mode_switch(|_, _| Does::Work.reply_with(AutoModeSwitchResponse::Yes))
     })
     .await;
     let config = rig.fake.received_raw("session.create").await;

@@ -1,4 +1,4 @@
-//! What a session asks of the CLI beside prompts.
+//! Calls of a session other than prompts.
 
 use copilot_session::testing::{FakeCli, error, events as say};
 use copilot_session::types::{
@@ -14,20 +14,20 @@ use crate::rig::{Rig, new_request_id};
 const SET: &str = "session.tools.set";
 const ANSWER: &str = "session.tools.handlePendingToolCall";
 
-/// A tool that answers with this text.
+/// A tool that returns this text.
 fn tool(name: &str, text: &'static str) -> Tool {
     Tool::with_schema(name, "A tool", json!({"type": "object"}), move |_: Value, _| std::future::ready(text))
 }
 
 impl Rig {
-    /// The same keys as these, and the session's id.
+    /// These keys, and the session's id.
     fn of_session(&self, keys: Value) -> Value {
         let mut params = keys;
         params["sessionId"] = self.session.id().into();
         params
     }
 
-    /// What a tool answers with when it is called now; none when it is not ours.
+    /// The result that a call of this tool returns now; none if the session has no such tool.
     async fn text_of(&self, tool: &str) -> Option<String> {
         let sent =
             self.sent_after(say::tool_call(self.session.id(), &new_request_id(), tool, json!({}))).await;
@@ -37,7 +37,7 @@ impl Rig {
     }
 }
 
-/// An abort is told to the CLI, of which an old one may say in its result that it failed.
+/// An abort calls the CLI, and a result in which the CLI reports a failure is an error.
 #[tokio::test(start_paused = true)]
 async fn abort() {
     let rig = Rig::start().await;
@@ -49,7 +49,7 @@ async fn abort() {
         matches!(&refused, Error::Refused { method, reason, .. } if method == "session.abort" && reason == "no turn")
     );
     rig.fake.on_raw("session.abort", |_| Ok(Value::Null));
-    rig.session.abort().await.expect("an old CLI says nothing");
+    rig.session.abort().await.expect("the abort of an old CLI, whose result is empty");
     rig.fake.on_raw("session.abort", |_| Err(error(-32603, "no")));
     assert_eq!(rig.session.abort().await.expect_err("an error").code(), Some(-32603));
 }
@@ -84,8 +84,8 @@ async fn log() {
     assert_eq!(rig.fake.received_raw("session.log").await, sent);
 }
 
-/// New tools are there before the CLI says so, as the model may call them; old ones until then, and a call
-/// that has begun is answered.
+/// New tools can be called before the CLI has confirmed them, old ones until then, and a call that has begun
+/// is answered.
 #[tokio::test(start_paused = true)]
 async fn set_tools() {
     let configure =
@@ -112,7 +112,7 @@ async fn set_tools() {
     };
     let (set, ()) = tokio::join!(setting, meanwhile);
     set.expect("the new tools");
-    assert_eq!(rig.text_of("a").await, None, "it is not ours any more");
+    assert_eq!(rig.text_of("a").await, None, "the old tool is still there");
     assert_eq!(rig.text_of("c").await.as_deref(), Some("new c"));
     rig.fake.on_raw(SET, |_| Ok(json!({})));
     rig.session.set_tools([]).await.expect("no tools");
@@ -120,7 +120,7 @@ async fn set_tools() {
     assert_eq!(rig.text_of("c").await, None);
 }
 
-/// Tools that the CLI, or we, refuse leave those there were in place.
+/// Tools that the CLI or the crate rejects do not replace the current ones.
 #[tokio::test(start_paused = true)]
 async fn tools_that_are_refused() {
     let rig = Rig::with(|session| session.approve_all().tool(tool("a", "old a"))).await;
@@ -130,24 +130,24 @@ async fn tools_that_are_refused() {
     assert!(matches!(twice, Err(Error::Invalid(text)) if text.contains("two tools are named b")));
     let nameless = rig.session.set_tools([tool("two words", "")]).await;
     assert!(matches!(nameless, Err(Error::Invalid(text)) if text.contains("two words")));
-    assert_eq!(rig.fake.calls_raw(SET).len(), 1, "what makes no sense is not sent");
+    assert_eq!(rig.fake.calls_raw(SET).len(), 1, "invalid tools were sent");
     assert_eq!(rig.text_of("a").await.as_deref(), Some("old a"));
     assert_eq!(rig.text_of("b").await, None);
 }
 
-/// A call that its caller gives up on leaves nothing half done.
+/// After a call whose caller gives up, both sets of tools work.
 #[tokio::test(start_paused = true)]
-async fn tools_that_nobody_waits_for() {
+async fn a_call_given_up_by_its_caller() {
     let rig = Rig::with(|session| session.approve_all().tool(tool("a", "old a"))).await;
     rig.fake.hold(SET);
     let setting = rig.session.set_tools([tool("b", "new b")]);
     assert!(tokio::time::timeout(std::time::Duration::from_secs(1), setting).await.is_err());
-    // Whether the CLI will take them is not known, so both can be called.
+    // It is not known if the CLI will replace them, so both can be called.
     assert_eq!(rig.text_of("a").await.as_deref(), Some("old a"));
     assert_eq!(rig.text_of("b").await.as_deref(), Some("new b"));
 }
 
-/// Tools that are set twice at once are set one after the other: what the CLI was told last is in place.
+/// Two calls at once are made one after the other: the tools of the last one are in place.
 #[tokio::test(start_paused = true)]
 async fn tools_that_are_set_twice() {
     let rig = Rig::start().await;
@@ -155,17 +155,21 @@ async fn tools_that_are_set_twice() {
     let answering = async {
         let first = rig.fake.received_call(SET).await;
         rig.fake.settle().await;
-        assert_eq!(rig.fake.calls_raw(SET).len(), 1, "the second waits for the first");
+        assert_eq!(rig.fake.calls_raw(SET).len(), 1, "the second did not wait for the first");
         rig.fake.reply(&first, Ok(json!({})));
         let second = rig.fake.received_call(SET).await;
-        assert_eq!(rig.text_of("a").await.as_deref(), Some("old a"), "until the CLI says so");
+        assert_eq!(
+            rig.text_of("a").await.as_deref(),
+            Some("old a"),
+            "the new tool is used before the CLI confirms it"
+        );
         assert_eq!(rig.text_of("b").await.as_deref(), Some("new b"));
         rig.fake.reply(&second, Ok(json!({})));
     };
     let first = rig.session.set_tools([tool("a", "old a")]);
     let second = rig.session.set_tools([tool("b", "new b")]);
     let (first, second, ()) = tokio::join!(first, second, answering);
-    first.and(second).expect("both were set");
+    first.and(second).expect("the tools");
     assert_eq!(rig.text_of("a").await, None);
     assert_eq!(rig.text_of("b").await.as_deref(), Some("new b"));
 }
@@ -189,14 +193,14 @@ async fn tools_of_old_versions() {
     }
 }
 
-/// What the CLI offers is what it said last, in the answer or by events, of which some may come before it.
+/// The capabilities are those of the last response or event, of which some may come before the response.
 #[tokio::test(start_paused = true)]
 async fn capabilities() {
     let fake = FakeCli::start();
-    let told = fake.clone();
+    let events = fake.clone();
     fake.on_raw("session.create", move |params| {
         let id = params["sessionId"].as_str().expect("an id");
-        told.emit(id, say::event("capabilities.changed", json!({"ui": {"mcpApps": true}})));
+        events.emit(id, say::event("capabilities.changed", json!({"ui": {"mcpApps": true}})));
         Ok(json!({"sessionId": id, "capabilities": {"ui": {"elicitation": true, "mcpApps": false}}}))
     });
     let rig = Rig::on(fake, SessionBuilder::approve_all).await;
@@ -218,11 +222,11 @@ async fn capabilities() {
     );
 }
 
-/// A form is shown where somebody answers it; elsewhere the CLI would never answer, so it is not asked.
+/// A form is sent if a client can fill it in. Otherwise the CLI would never answer, so it is not sent.
 #[tokio::test(start_paused = true)]
 async fn elicit() {
     let rig = Rig::with(|session| {
-        session.approve_all().on_elicitation(|_, _| Does::Work.then(UiElicitationResponse::decline()))
+        session.approve_all().on_elicitation(|_, _| Does::Work.reply_with(UiElicitationResponse::decline()))
     })
     .await;
     let form = UiElicitationRequest::new("Who?", UiElicitationSchema::new(Default::default()));
@@ -236,7 +240,7 @@ async fn elicit() {
     rig.fake.settle().await;
     rig.fake
         .on_raw("session.ui.elicitation", |_| Ok(json!({"action": "accept", "content": {"name": "Ann"}})));
-    let answer = rig.session.elicit(&form).await.expect("an answer");
+    let answer = rig.session.elicit(&form).await.expect("a response");
     let answer = serde_json::to_value(answer).expect("JSON");
     assert_eq!(answer, json!({"action": "accept", "content": {"name": "Ann"}}));
     let schema = json!({"type": "object", "properties": {}});
@@ -244,7 +248,7 @@ async fn elicit() {
     assert_eq!(rig.fake.received_raw("session.ui.elicitation").await, sent);
 }
 
-/// The old name of `disconnect` does the same; the word on the wire is the version's.
+/// `destroy`, the old name of `disconnect`, does the same; the method on the wire depends on the version.
 #[tokio::test(start_paused = true)]
 #[allow(deprecated)]
 async fn destroy() {
@@ -264,7 +268,7 @@ async fn destroy() {
     }
 }
 
-/// A session that is over asks nothing.
+/// A session that has ended makes no calls.
 #[tokio::test(start_paused = true)]
 async fn after_the_end() {
     let rig = Rig::start().await;

@@ -1,4 +1,4 @@
-//! Notifications of shell commands, which name a process and no session: those who ran it get them.
+//! Notifications of shell commands, which name a process and no session, go to the session that started it.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,12 +10,12 @@ use serde_json::json;
 
 use crate::rig::{Rig, assert_alive};
 
-/// What a session was told, as `process: text`.
-type Story = Arc<Mutex<Vec<String>>>;
+/// The notifications that a session received, as `process: text`.
+type Log = Arc<Mutex<Vec<String>>>;
 
-fn watch(session: &Session) -> Story {
-    let story = Story::default();
-    let (outputs, exits) = (Arc::clone(&story), Arc::clone(&story));
+fn watch(session: &Session) -> Log {
+    let log = Log::default();
+    let (outputs, exits) = (Arc::clone(&log), Arc::clone(&log));
     session.on_shell_output(move |output| {
         let output = output.expect("an output");
         outputs.lock().expect("the story").push(format!("{}: {}", output.process_id, output.data));
@@ -24,17 +24,17 @@ fn watch(session: &Session) -> Story {
         let exit = exit.expect("an exit");
         exits.lock().expect("the story").push(format!("{}: exit {}", exit.process_id, exit.exit_code));
     });
-    story
+    log
 }
 
-/// What it was told since it was last asked, sorted: output and exits are watched by two observers.
-fn told(story: &Story) -> Vec<String> {
-    let mut told = std::mem::take(&mut *story.lock().expect("the story"));
-    told.sort();
-    told
+/// The notifications since the last call, sorted: output and exits are watched by two observers.
+fn received(log: &Log) -> Vec<String> {
+    let mut received = std::mem::take(&mut *log.lock().expect("the story"));
+    received.sort();
+    received
 }
 
-async fn two_sessions() -> (Rig, Session, [Story; 2]) {
+async fn two_sessions() -> (Rig, Session, [Log; 2]) {
     let rig = Rig::on(FakeCli::of_version("1.0.81"), SessionBuilder::approve_all).await;
     let other = rig.client.session().approve_all().create().await.expect("another session");
     rig.fake.on_raw("session.shell.exec", |params| Ok(json!({"processId": params["command"]})));
@@ -57,7 +57,7 @@ impl Rig {
     }
 }
 
-/// Each session gets what its own processes tell, until they have ended.
+/// Each session receives the notifications of its own processes, until they have ended.
 #[tokio::test(start_paused = true)]
 async fn two_sessions_apart() {
     let (rig, other, [a, b]) = two_sessions().await;
@@ -72,16 +72,16 @@ async fn two_sessions_apart() {
     rig.exit("p2", 3);
     rig.exit("p2", 4);
     rig.fake.settle().await;
-    assert_eq!(told(&a), ["p1: exit 0", "p1: one"]);
-    assert_eq!(told(&b), ["p2: exit 3", "p2: two"]);
+    assert_eq!(received(&a), ["p1: exit 0", "p1: one"]);
+    assert_eq!(received(&b), ["p2: exit 3", "p2: two"]);
     for text in ["one", "two", "nobody's", "after its end"] {
         let output = everything.next().await.expect("a notification").expect("an output");
-        assert_eq!(output.data, text, "the client sees all");
+        assert_eq!(output.data, text, "an observer of the client sees all output");
     }
     assert_alive(&rig.client).await;
 }
 
-/// What comes before the answer that says whose the process is, is kept until then.
+/// Notifications that come before the response that names their process are kept until then.
 #[tokio::test(start_paused = true)]
 async fn before_the_answer() {
     let (rig, other, [a, b]) = two_sessions().await;
@@ -97,7 +97,7 @@ async fn before_the_answer() {
         rig.exit("p1", 0);
         rig.output("p3", "nobody's");
         rig.fake.settle().await;
-        assert_eq!((told(&a), told(&b)), (vec![], vec![]), "it is not known yet whose they are");
+        assert_eq!((received(&a), received(&b)), (vec![], vec![]), "delivered before the process was known");
         for (call, process) in calls.iter().zip(["p1", "p2"]) {
             rig.fake.reply(call, Ok(json!({ "processId": process })));
         }
@@ -111,13 +111,14 @@ async fn before_the_answer() {
     rig.output("p1", "after its end");
     rig.exit("p2", 1);
     rig.fake.settle().await;
-    assert_eq!(told(&a), ["p1: exit 0", "p1: one"]);
-    assert_eq!(told(&b), ["p2: exit 1", "p2: two"]);
+    assert_eq!(received(&a), ["p1: exit 0", "p1: one"]);
+    assert_eq!(received(&b), ["p2: exit 1", "p2: two"]);
 }
 
-/// A call that was given up on started a process all the same; one that failed started none.
+/// A process is routed even if the caller gave up on the call that started it; a call that failed started
+/// none.
 #[tokio::test(start_paused = true)]
-async fn a_forgotten_call() {
+async fn a_call_given_up_by_its_caller() {
     let (rig, _other, [a, b]) = two_sessions().await;
     rig.fake.hold("session.shell.exec");
     let (shell, request) = (rig.session.rpc().shell(), ShellExecRequest::new("any"));
@@ -128,7 +129,7 @@ async fn a_forgotten_call() {
     rig.fake.reply(&call, Ok(json!({"processId": "p1"})));
     rig.output("p1", "late");
     rig.fake.settle().await;
-    assert_eq!(told(&a), ["p1: early", "p1: late"]);
+    assert_eq!(received(&a), ["p1: early", "p1: late"]);
 
     assert!(tokio::time::timeout(second, shell.exec(&request)).await.is_err());
     let call = rig.fake.received_call("session.shell.exec").await;
@@ -136,10 +137,10 @@ async fn a_forgotten_call() {
     rig.fake.reply(&call, Err(json!({"code": -32603, "message": "no"})));
     rig.output("p2", "late");
     rig.fake.settle().await;
-    assert_eq!((told(&a), told(&b)), (vec![], vec![]));
+    assert_eq!((received(&a), received(&b)), (vec![], vec![]));
 }
 
-/// A session that has ended is told nothing, even under a new session of the same id.
+/// A session that has ended receives nothing, even if a new session has the same id.
 #[tokio::test(start_paused = true)]
 async fn after_disconnect() {
     let (rig, other, [a, b]) = two_sessions().await;
@@ -151,10 +152,10 @@ async fn after_disconnect() {
     rig.output("p1", "one");
     rig.output("p2", "two");
     rig.fake.settle().await;
-    assert_eq!((told(&a), told(&b), told(&c)), (vec![], vec!["p2: two".to_owned()], vec![]));
+    assert_eq!((received(&a), received(&b), received(&c)), (vec![], vec!["p2: two".to_owned()], vec![]));
 }
 
-/// What cannot be read harms nobody.
+/// Notifications that cannot be decoded disturb nothing.
 #[tokio::test(start_paused = true)]
 async fn unreadable() {
     let (rig, _other, [a, _]) = two_sessions().await;
@@ -165,14 +166,14 @@ async fn unreadable() {
     }
     rig.output("p1", "one");
     rig.fake.settle().await;
-    assert_eq!(told(&a), ["p1: one"]);
+    assert_eq!(received(&a), ["p1: one"]);
     assert_alive(&rig.client).await;
 }
 
-/// A command fails whose output or end breaks its schema, instead of waiting for ever, and what is another's
-/// does not touch it. Who watches the session is shown what came.
+/// A command whose output or exit does not fit its schema fails instead of waiting for ever, and one of
+/// another session is not affected. Observers of the session receive the malformed notification.
 #[tokio::test(start_paused = true)]
-async fn what_breaks_its_schema() {
+async fn malformed_notifications() {
     let (rig, _other, _stories) = two_sessions().await;
     let exit = json!({"processId": "p1", "exitCode": "zero"});
     let output = json!({"processId": "p1", "stream": "stdout"});
@@ -191,9 +192,9 @@ async fn what_breaks_its_schema() {
         let others = rig.session.shell("p2").start().await.expect("another command");
         rig.fake.notify_raw(name, broken.clone());
         rig.exit("p2", 0);
-        let error = run.await.expect_err("it cannot be read");
+        let error = run.await.expect_err("a malformed notification");
         assert!(matches!(&error, Error::Decode { method, .. } if method == name), "{error:?}");
-        assert_eq!(others.await.expect("its end").exit_code(), Some(0));
+        assert_eq!(others.await.expect("the end").exit_code(), Some(0));
         rig.fake.settle().await;
         assert_eq!(*shown.lock().expect("the list"), [broken.to_string().into()]);
         watching.into_iter().for_each(Subscription::unsubscribe);

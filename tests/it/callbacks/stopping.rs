@@ -1,4 +1,4 @@
-//! Handlers that end the very thing they work for.
+//! Handlers that end their own client, session or turn.
 
 use copilot_session::testing::{FakeCli, events as say, requests};
 use copilot_session::{Client, Decision, Error, HandlerContext, Session, SessionBuilder, Tool, ToolContext};
@@ -7,9 +7,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::rig::{Rig, assert_alive};
 
-/// What a handler does with its client or its session.
+/// The call that a handler makes on its client or its session.
 #[derive(Debug, Clone, Copy)]
-enum Ends {
+enum End {
     Stop,
     Disconnect,
     Abort,
@@ -17,30 +17,30 @@ enum Ends {
     SetTools,
 }
 
-/// A session whose handlers end something, and say what came of it.
+/// A session whose handlers make such a call and report its result.
 struct Ending {
     rig: Rig,
-    /// Gives the handlers their client and session.
-    whom: watch::Sender<Option<(Client, Session)>>,
-    came: mpsc::UnboundedReceiver<Result<(), Error>>,
+    /// Passes the client and the session to the handlers.
+    targets: watch::Sender<Option<(Client, Session)>>,
+    results: mpsc::UnboundedReceiver<Result<(), Error>>,
 }
 
-async fn ending(ends: Ends) -> Ending {
-    let (whom, known) = watch::channel(None::<(Client, Session)>);
-    let (sender, came) = mpsc::unbounded_channel();
+async fn ending(ends: End) -> Ending {
+    let (targets, known) = watch::channel(None::<(Client, Session)>);
+    let (sender, results) = mpsc::unbounded_channel();
     let end = move || {
         let (mut known, sender) = (known.clone(), sender.clone());
         async move {
             let (client, session) =
-                known.wait_for(Option::is_some).await.expect("it is given").clone().expect("both");
+                known.wait_for(Option::is_some).await.expect("a value").clone().expect("both");
             let result = match ends {
-                Ends::Stop => client.stop().await,
-                Ends::Disconnect => session.disconnect().await,
-                Ends::Abort => session.abort().await,
-                Ends::Delete => client.delete_session(session.id()).await,
-                Ends::SetTools => session.set_tools([]).await,
+                End::Stop => client.stop().await,
+                End::Disconnect => session.disconnect().await,
+                End::Abort => session.abort().await,
+                End::Delete => client.delete_session(session.id()).await,
+                End::SetTools => session.set_tools([]).await,
             };
-            sender.send(result).expect("the test listens");
+            sender.send(result).expect("an open channel");
         }
     };
     let (in_tool, in_permission) = (end.clone(), end.clone());
@@ -72,7 +72,7 @@ async fn ending(ends: Ends) -> Ending {
             })
     };
     let rig = Rig::on(fake, configure).await;
-    if let Ends::Abort = ends {
+    if let End::Abort = ends {
         let (fake, id) = (rig.fake.clone(), rig.session.id().to_owned());
         rig.fake.on_raw("session.abort", move |_| {
             for kind in ["permission.completed", "external_tool.completed"] {
@@ -81,34 +81,34 @@ async fn ending(ends: Ends) -> Ending {
             Ok(json!({"success": true}))
         });
     }
-    if let Ends::Delete = ends {
+    if let End::Delete = ends {
         let (fake, id) = (rig.fake.clone(), rig.session.id().to_owned());
         rig.fake.on_raw("session.delete", move |_| {
             fake.notify_raw("session.lifecycle", json!({"type": "session.deleted", "sessionId": id}));
             Ok(json!({"success": true}))
         });
     }
-    whom.send_replace(Some((rig.client.clone(), rig.session.clone())));
-    Ending { rig, whom, came }
+    targets.send_replace(Some((rig.client.clone(), rig.session.clone())));
+    Ending { rig, targets, results }
 }
 
 impl Ending {
-    async fn check(mut self, ends: Ends, place: &str) {
-        let came = tokio::time::timeout(std::time::Duration::from_secs(60), self.came.recv()).await;
-        let result = came.unwrap_or_else(|_| panic!("{ends:?} in {place} does not come back"));
+    async fn check(mut self, ends: End, place: &str) {
+        let results = tokio::time::timeout(std::time::Duration::from_secs(60), self.results.recv()).await;
+        let result = results.unwrap_or_else(|_| panic!("{ends:?} in {place} does not return"));
         result.expect("a result").unwrap_or_else(|error| panic!("{ends:?} in {place}: {error}"));
         match ends {
-            Ends::Stop => assert_eq!(self.rig.client.closed().await.reason, "the client was stopped"),
+            End::Stop => assert_eq!(self.rig.client.closed().await.reason, "the client was stopped"),
             _ => assert_alive(&self.rig.client).await,
         }
-        self.whom.send_replace(None);
+        self.targets.send_replace(None);
     }
 }
 
-/// Each of these works in a handler and comes back to it.
+/// Each call returns, from a handler of every kind.
 #[tokio::test(start_paused = true)]
 async fn in_handlers() {
-    for ends in [Ends::Stop, Ends::Disconnect, Ends::Abort, Ends::Delete, Ends::SetTools] {
+    for ends in [End::Stop, End::Disconnect, End::Abort, End::Delete, End::SetTools] {
         let ending = ending(ends).await;
         ending.rig.emit(say::tool_call(ending.rig.session.id(), "request", "end", json!({})));
         ending.check(ends, "a tool").await;
@@ -124,7 +124,7 @@ async fn in_handlers() {
     }
 }
 
-/// A stop that nobody waits for to its end closes the connection all the same.
+/// A stop that is dropped half way closes the connection all the same.
 #[tokio::test(start_paused = true)]
 async fn a_stop_that_is_dropped() {
     let rig = Rig::start().await;

@@ -12,11 +12,11 @@ use crate::rig::{Rig, assert_alive};
 
 const METHOD: &str = "systemMessage.transform";
 
-/// A session that changes two sections, one of them as told.
+/// A session that transforms two sections, one of them as `does` says.
 fn changing(session: SessionBuilder, does: Does) -> SessionBuilder {
     session
-        .transform_section("tone", |text: String, _| Does::Work.then(format!("{text}!")))
-        .transform_section("identity", move |text: String, _| does.then(text.to_uppercase()))
+        .transform_section("tone", |text: String, _| Does::Work.reply_with(format!("{text}!")))
+        .transform_section("identity", move |text: String, _| does.reply_with(text.to_uppercase()))
 }
 
 fn sections(tone: &str, identity: &str, other: &str) -> Value {
@@ -24,20 +24,21 @@ fn sections(tone: &str, identity: &str, other: &str) -> Value {
     json!({"sections": {"tone": section(tone), "identity": section(identity), "other": section(other)}})
 }
 
-/// The system message of a session with the two sections.
+/// The system message of the configuration with transforms of two sections.
 async fn configured(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Value {
     let rig = Rig::with(|session| changing(configure(session.approve_all()), Does::Work)).await;
     rig.fake.received_raw("session.create").await["systemMessage"].clone()
 }
 
-/// Sections that were asked for change; one whose code fails stays as it is, and so do all others.
+/// Each section with a transform is changed. A section whose transform fails stays as it is, and so do all
+/// others.
 #[tokio::test(start_paused = true)]
 async fn sections_change() {
     let rig = Rig::with(|session| changing(session.approve_all(), Does::Work)).await;
     let asked = sections("calm \"æ\"", "an agent", "text");
     let changed = Ok(sections("calm \"æ\"!", "AN AGENT", "text"));
     assert_eq!(rig.ask(METHOD, asked.clone()).await, changed);
-    assert_eq!(rig.ask(METHOD, asked.clone()).await, changed, "as often as the CLI likes");
+    assert_eq!(rig.ask(METHOD, asked.clone()).await, changed, "the second request");
     assert_eq!(rig.ask(METHOD, json!({"sections": {}})).await, Ok(json!({"sections": {}})));
     for (does, _) in FAILURES {
         let rig =
@@ -51,7 +52,8 @@ async fn sections_change() {
     }
 }
 
-/// What cannot be read is an error, at which the CLI keeps its text; without a handler the method is unknown.
+/// Params that cannot be decoded are an error, at which the CLI keeps its text. Without a transform the
+/// method is unknown.
 #[tokio::test(start_paused = true)]
 async fn errors() {
     let rig = Rig::with(|session| changing(session.approve_all(), Does::Work)).await;
@@ -65,7 +67,7 @@ async fn errors() {
     assert_eq!(rig.fake.received_raw("session.create").await.get("systemMessage"), None);
 }
 
-/// The sections are announced beside what else is set of the message, but for one that is replaced as a whole.
+/// The sections are announced beside other settings of the system message, unless it is replaced as a whole.
 #[tokio::test(start_paused = true)]
 async fn announcements() {
     let ours = json!({"tone": {"action": "transform"}, "identity": {"action": "transform"}});

@@ -1,4 +1,4 @@
-//! Tokens that the CLI asks for: for a model provider, and for GitHub.
+//! Tokens that the CLI requests: for a model provider, and for GitHub.
 
 use copilot_session::testing::{FakeCli, error};
 use copilot_session::types::{
@@ -21,7 +21,7 @@ async fn provider_token() {
         broken: json!({}),
         handle: |session, does| {
             session.on_provider_token(move |request: ProviderTokenAcquireRequest, _| {
-                does.then(format!("token of {}", request.provider_name))
+                does.reply_with(format!("token of {}", request.provider_name))
             })
         },
     };
@@ -29,11 +29,11 @@ async fn provider_token() {
     request.check(json!({"token": "token of default"}), internal, unreadable).await;
 }
 
-/// A session whose tokens name it.
+/// A session whose tokens contain its id.
 fn named_tokens(session: SessionBuilder) -> SessionBuilder {
     session.approve_all().on_github_token(|_, context: HandlerContext| {
         let token = format!("token of {}", context.session_id());
-        Does::Work.then(GitHubTokenAcquireResult::Token(GitHubTokenAcquireResultToken::new(token, 60)))
+        Does::Work.reply_with(GitHubTokenAcquireResult::Token(GitHubTokenAcquireResultToken::new(token, 60)))
     })
 }
 
@@ -47,7 +47,7 @@ async fn github_token() {
         handle: |session, does| {
             session.on_github_token(move |request, _| {
                 let token = GitHubTokenAcquireResultToken::new(request.host, 60).token_type("bearer");
-                does.then(GitHubTokenAcquireResult::Token(token))
+                does.reply_with(GitHubTokenAcquireResult::Token(token))
             })
         },
     };
@@ -56,13 +56,13 @@ async fn github_token() {
     request.check(token, internal, invalid("at $.host: expected a string, found 5")).await;
 }
 
-/// The CLI knows by its configuration that it may ask.
+/// The configuration announces to the CLI that it may request tokens.
 #[tokio::test(start_paused = true)]
 async fn announcements() {
     let configure = |session: SessionBuilder| {
         named_tokens(session)
             .provider(ProviderConfig::new("http://127.0.0.1:1/v1"))
-            .on_provider_token(|_, _| Does::Work.then("token"))
+            .on_provider_token(|_, _| Does::Work.reply_with("token"))
     };
     let rig = Rig::with(configure).await;
     let config = rig.fake.received_raw("session.create").await;
@@ -78,7 +78,8 @@ async fn announcements() {
     assert_eq!(config["gitHubTokenProviderRegistrationId"], "mine");
 }
 
-/// A request that names no session yet goes to the one of its registration, also while that one is made.
+/// A request that names no session yet goes to the session of its registration, even before that one is
+/// created.
 #[tokio::test(start_paused = true)]
 async fn routed_by_registration() {
     let fake = FakeCli::start();
@@ -105,8 +106,8 @@ async fn routed_by_registration() {
     assert_eq!(
         fake.request_raw(GITHUB, named).await,
         token(session.id()),
-        "a session that is named counts more"
+        "the session's id takes precedence"
     );
     let unknown = Err(error(-32601, "Unhandled method gitHubToken.getToken"));
-    assert_eq!(fake.request_raw(GITHUB, asked(&json!("of nobody"))).await, unknown);
+    assert_eq!(fake.request_raw(GITHUB, asked(&json!("unregistered"))).await, unknown);
 }
