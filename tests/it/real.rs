@@ -1,4 +1,4 @@
-//! The SDK on the real CLI, with a scripted model.
+//! Tests on the real CLI, with a scripted model.
 
 mod dialogs;
 mod failures;

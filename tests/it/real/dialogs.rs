@@ -1,4 +1,4 @@
-//! Questions to the user: free ones, plans, forms, slash commands.
+//! Questions to the user: with and without choices, about plans, forms, slash commands.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +17,7 @@ fn question() -> Reply {
     Reply::tool_call("ask_user", arguments)
 }
 
-/// A question is answered with one of its choices, then in other words, then not at all.
+/// A question is answered with one of its choices, then with other text, then not at all.
 #[tokio::test]
 async fn questions_are_answered() {
     let rig = Rig::start(Script::replies([question(), question(), question(), Reply::text("I see.")])).await;
@@ -83,7 +83,7 @@ fn form() -> UiElicitationRequest {
     UiElicitationRequest::new("Where to?", schema)
 }
 
-/// A form is filled in by the handler, by way of the CLI.
+/// The CLI passes a form to the handler, which fills it in.
 #[tokio::test]
 async fn forms_are_filled_in() {
     let rig = Rig::start(Script::replies([])).await;
@@ -95,23 +95,23 @@ async fn forms_are_filled_in() {
     });
     let session = session.await;
     assert!(session.capabilities().elicitation);
-    let filled = soon("the form", session.elicit(&form())).await.expect("an answer");
+    let filled = soon("the form", session.elicit(&form())).await.expect("a response");
     assert_eq!(copilot_session::wire::to_json(&filled), r#"{"action":"accept","content":{"city":"Oslo"}}"#);
     rig.finish().await;
 }
 
-/// A form that nobody can fill in is an error at once: the CLI itself would wait for ever.
+/// A form without a handler is an error at once: the CLI itself would wait for ever.
 #[tokio::test]
-async fn a_form_for_nobody() {
+async fn a_form_without_a_handler() {
     let rig = Rig::start(Script::replies([])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     assert!(!session.capabilities().elicitation);
-    let error = soon("the form", session.elicit(&form())).await.expect_err("nobody is there");
+    let error = soon("the form", session.elicit(&form())).await.expect_err("no handler");
     assert!(matches!(error, Error::Unsupported(_)), "{error}");
     rig.finish().await;
 }
 
-/// A slash command runs its handler, and whoever ran it learns of its failure.
+/// A slash command calls its handler, and its caller learns of a failure.
 #[tokio::test]
 async fn slash_commands_run() {
     let rig = Rig::start(Script::replies([])).await;
@@ -128,15 +128,15 @@ async fn slash_commands_run() {
     let session = session.await;
     let command = |name: &str, arguments: &str| ExecuteCommandParams::new(name, arguments);
     let done = soon("the command", session.rpc().commands().execute(&command("deploy", "to production")));
-    assert_eq!(done.await.expect("an answer").error, None);
+    assert_eq!(done.await.expect("a response").error, None);
     assert_eq!(*run.lock().unwrap(), ["to production"]);
     let failed = soon("the command", session.rpc().commands().execute(&command("undeploy", ""))).await;
-    let failed = failed.expect("an answer").error.expect("its failure");
+    let failed = failed.expect("a response").error.expect("its failure");
     assert!(failed.contains("there is no way back"), "{failed}");
     rig.finish().await;
 }
 
-/// A question that is still open when the turn is aborted does not hold the session up.
+/// A question that is still open when the turn is aborted does not block the session.
 #[tokio::test]
 async fn a_question_outlives_its_turn() {
     let rig = Rig::start(Script::replies([question(), Reply::text("Again.")])).await;

@@ -1,4 +1,4 @@
-//! What fails on our side stays on our side: no word of it reaches the model.
+//! The error texts of handlers, tools and hooks do not reach the model.
 
 use copilot_session::types::{
     AgentStopHookInput, AgentStopHookOutput, ModeSetRequest, PostToolUseHookInput, PostToolUseHookOutput,
@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 
 use super::rig::{Rig, ask, soon};
 
-/// A text of the program's own, such as a connection string in an error.
+/// A text that must not leave the program, such as a connection string in an error.
 const INTERNAL: &str = "postgres://xyzzy";
 
 fn fails<T>() -> Result<T, String> {
     Err(format!("no connection to {INTERNAL}"))
 }
 
-/// Tools that fail, and a call of each of the CLI's tools that asks a handler.
+/// Registers tools that fail, and a handler that fails for each of the CLI's tools that calls one.
 fn configured(new: SessionBuilder) -> SessionBuilder {
     let panics = Tool::new("panics", "Panics", async |_: Value, _| -> &str { panic!("{INTERNAL}") });
     let panics = panics.declare(|tool| tool.skip_permission(true));
@@ -40,9 +40,9 @@ fn calls() -> [Reply; 3] {
     ]
 }
 
-/// The model reads that something failed, in words that are always the same.
+/// The model reads that something failed, always in the same words.
 #[tokio::test]
-async fn no_word_of_it_reaches_the_model() {
+async fn errors_do_not_reach_the_model() {
     let rig = Rig::start(Script::replies(calls().into_iter().chain([Reply::text("Done.")]))).await;
     let session = rig.session(configured).await;
     assert_eq!(ask(&session, "Go.").await.expect("an answer").text(), "Done.");
@@ -60,7 +60,7 @@ async fn no_word_of_it_reaches_the_model() {
     rig.finish().await;
 }
 
-/// A hook that fails and may block a prompt blocks it: the model does not see it.
+/// A `userPromptSubmitted` hook that fails blocks the prompt: the model does not see it.
 #[tokio::test]
 async fn a_failed_hook_blocks_the_prompt() {
     let rig = Rig::start(Script::replies([])).await;
@@ -71,7 +71,7 @@ async fn a_failed_hook_blocks_the_prompt() {
     rig.finish().await;
 }
 
-/// A hook before a tool that fails refuses, and says as little.
+/// A `preToolUse` hook that fails refuses, and its error does not reach the model.
 #[tokio::test]
 async fn a_failed_hook_refuses() {
     let call = Reply::tool_call("bash", json!({"command": "touch RAN", "description": "A step"}));
@@ -85,9 +85,9 @@ async fn a_failed_hook_refuses() {
     rig.finish().await;
 }
 
-/// Nor does one of a plan that nobody could decide on.
+/// A plan whose handler fails is refused, and the error does not reach the model.
 #[tokio::test]
-async fn a_plan_that_nobody_decides_on() {
+async fn a_failed_handler_of_a_plan() {
     let plan = Reply::tool_call("exit_plan_mode", json!({"summary": "The plan"}));
     let rig = Rig::start(Script::replies([plan, Reply::text("Done.")])).await;
     let session = rig.session(configured).await;

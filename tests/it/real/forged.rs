@@ -1,4 +1,4 @@
-//! A command of the agent that tries to approve the next one, by writing into what the CLI reads.
+//! A command of the agent that tries to approve the next one, by writing to the CLI's input.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::lifeline;
 use super::rig::{Rig, ask};
 
-/// Waits for a session and a request, writes an approval of it into the CLI's input, and says whether it could.
+/// Waits for a session and a request, writes an approval of it to the CLI's input, and reports the outcome.
 const ATTACK: &str = r#"
 cli=$PPID
 until tr '\0' ' ' < /proc/$cli/cmdline | grep -q -e --server; do
@@ -28,19 +28,19 @@ cd "${0%/*}"
 } 2> error &
 "#;
 
-/// Tells the attacker of the request, and waits for what comes of it.
+/// Passes the request to the attacker and returns the outcome of the attack.
 fn outcome_of_attack(folder: &Path, request: &str) -> String {
-    std::fs::write(folder.join("request"), request).expect("the attacker reads");
-    std::fs::read_to_string(folder.join("outcome")).expect("the attacker writes")
+    std::fs::write(folder.join("request"), request).expect("the attacker to read");
+    std::fs::read_to_string(folder.join("outcome")).expect("the attacker to write")
 }
 
-/// The ids by which the CLI knows what a handler is asked.
+/// The ids that the CLI has for a permission request.
 fn ids(request: &PermissionRequest, context: &HandlerContext) -> String {
     let event: Value = serde_json::from_str(request.event().raw()).expect("an event");
     format!("{} {}\n", context.session_id(), event["data"]["requestId"].as_str().expect("an id"))
 }
 
-/// Approves the attack, and denies all else once the attacker has failed.
+/// Approves the attack, and denies everything else once the attacker has failed.
 async fn decide(folder: PathBuf, request: PermissionRequest, ids: String) -> Decision {
     if request.command().is_some_and(|command| command.contains("attack")) {
         return Decision::approve();
@@ -48,12 +48,12 @@ async fn decide(folder: PathBuf, request: PermissionRequest, ids: String) -> Dec
     let outcome = tokio::task::spawn_blocking(move || outcome_of_attack(&folder, &ids)).await;
     match outcome.expect("an outcome").trim() {
         "failed" => Decision::deny("the user said no"),
-        // The CLI has an answer that is not ours.
+        // The CLI has received an answer that is not the handler's.
         _ => std::future::pending().await,
     }
 }
 
-/// The attacker cannot open the CLI's input, so what the user denies does not run.
+/// The attacker cannot open the CLI's input, so a command that the user denies does not run.
 #[tokio::test]
 async fn an_approval_cannot_be_forged() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -76,7 +76,7 @@ async fn an_approval_cannot_be_forged() {
         })
     });
     assert_eq!(ask(&session.await, "Go.").await.expect("an answer").text(), "Done.");
-    let error = std::fs::read_to_string(path("error")).expect("what the attacker was told");
+    let error = std::fs::read_to_string(path("error")).expect("the attacker's error");
     assert!(error.contains("No such device or address"), "{error}");
     assert!(!rig.work().join("RAN").exists(), "a tool ran that the user had denied");
     rig.finish().await;

@@ -1,4 +1,4 @@
-//! Hooks that the CLI calls at points of a session's life.
+//! Hooks, which the CLI calls at certain points of a session.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,8 +17,7 @@ fn shell(command: &str) -> Reply {
     Reply::tool_call("bash", json!({ "command": command, "description": "a command" }))
 }
 
-/// A hook refuses a tool call before anybody is asked for leave; the model reads why, and other calls
-/// go on.
+/// A hook refuses a tool call before permission is requested; the model reads why, and other calls go on.
 #[tokio::test]
 async fn a_hook_refuses_a_call() {
     let script = [shell("rm -rf /nowhere"), shell("echo fine"), Reply::text("One of two.")];
@@ -40,7 +39,7 @@ async fn a_hook_refuses_a_call() {
     rig.finish().await;
 }
 
-/// A hook that fails before a tool refuses it.
+/// A `preToolUse` hook that fails refuses.
 #[tokio::test]
 async fn a_failing_hook_refuses_a_call() {
     let rig = Rig::start(Script::replies([shell("echo one"), shell("echo two"), Reply::text("No.")])).await;
@@ -50,7 +49,7 @@ async fn a_failing_hook_refuses_a_call() {
             *calls.lock().unwrap() += 1;
             let first = *calls.lock().unwrap() == 1;
             async move {
-                assert!(first, "no opinion to be had (this panic belongs to the test)");
+                assert!(first, "a hook panics in a test");
                 Err::<PreToolUseHookOutput, _>("cannot tell")
             }
         })
@@ -60,12 +59,12 @@ async fn a_failing_hook_refuses_a_call() {
     let results = rig.model.requests()[2].tool_results();
     for (_, text) in results {
         assert!(text.contains("the hook that decides on it failed"), "{text}");
-        assert!(!text.contains("cannot tell") && !text.contains("opinion"), "{text}");
+        assert!(!text.contains("cannot tell") && !text.contains("hook panics"), "{text}");
     }
     rig.finish().await;
 }
 
-/// A hook changes a tool's arguments, another what came of it.
+/// One hook changes the arguments of a tool, another its result.
 #[tokio::test]
 async fn hooks_change_calls_and_results() {
     let rig = Rig::start(Script::replies([
@@ -99,8 +98,8 @@ async fn hooks_change_calls_and_results() {
     rig.finish().await;
 }
 
-/// What hooks add to a prompt and to a session reaches the model; those without a handler of their own
-/// reach the catch-all.
+/// The context that hooks add to a prompt and to a session reaches the model. Types without a handler of
+/// their own reach the handler of all others.
 #[tokio::test]
 async fn hooks_add_to_the_prompt() {
     let rig = Rig::start(Script::replies([Reply::text("Yes.")])).await;

@@ -1,4 +1,4 @@
-//! The CLI killed, as the system does when memory runs out, whatever it is doing; and the program that
+//! The CLI is killed in each of its phases, as by a system that runs out of memory; so is the program that
 //! uses it.
 
 mod host;
@@ -23,15 +23,15 @@ use tokio::sync::watch;
 use super::lifeline::{self, Lifeline, Loose};
 use super::rig::{Rig, soon};
 
-/// How long after its death the last that waits for the CLI may fail. It takes some milliseconds; the rest is
-/// for a machine that is busy.
+/// The time after the death of the CLI in which everything that waits for it fails. It takes some
+/// milliseconds; the rest is for a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// A CLI that is about to be killed.
 struct Doomed {
     rig: Rig,
     lifeline: Lifeline,
-    /// How many tasks there were without the client.
+    /// The number of tasks without the client.
     tasks: usize,
 }
 
@@ -60,13 +60,13 @@ impl Doomed {
         Self { rig, lifeline, tasks }
     }
 
-    /// Kills the CLI while this waits for it, and sees that it fails at once and as it should.
+    /// Kills the CLI while the future waits for it, and checks that the future fails at once.
     async fn kill<T>(self, phase: &str, waiting: impl Future<Output = Result<T, Error>>) -> Dead {
         self.lifeline.kill();
         self.killed(phase, waiting).await
     }
 
-    /// The same after the kill.
+    /// The same, after the CLI was killed.
     async fn killed<T>(self, phase: &str, waiting: impl Future<Output = Result<T, Error>>) -> Dead {
         let Self { rig, lifeline, tasks } = self;
         let closed = failed_at_once(phase, lifeline, waiting).await;
@@ -74,7 +74,7 @@ impl Doomed {
     }
 }
 
-/// Waits for the death and for the failure, which must not be far apart.
+/// Waits for the death and for the failure, and checks that the failure follows at once.
 async fn failed_at_once<T>(
     phase: &str,
     lifeline: Lifeline,
@@ -92,7 +92,7 @@ async fn failed_at_once<T>(
     closed
 }
 
-/// What a killed CLI is told of.
+/// The error of a future that waited for a killed CLI.
 fn killed<T: std::fmt::Debug>(what: &str, outcome: Result<T, Error>) -> Closed {
     let error = outcome.expect_err(what);
     assert!(error.is_closed(), "{what}: {error:?}");
@@ -102,12 +102,12 @@ fn killed<T: std::fmt::Debug>(what: &str, outcome: Result<T, Error>) -> Closed {
     closed
 }
 
-/// How a call that cannot succeed any more ended, which it must have at once.
+/// The error of a call that must fail at once.
 fn at_once<T: std::fmt::Debug>(what: &str, call: impl Future<Output = Result<T, Error>>) -> Closed {
     killed(what, call.now_or_never().unwrap_or_else(|| panic!("{what} waits for a dead CLI")))
 }
 
-/// What is left of a killed CLI.
+/// The rest of a rig whose CLI was killed.
 struct Dead {
     rig: Rig,
     closed: Closed,
@@ -115,7 +115,7 @@ struct Dead {
 }
 
 impl Dead {
-    /// All that comes later fails at once for the same reason, and no task is left.
+    /// Checks that later calls fail at once for the same reason, and that no task remains.
     async fn check(self, session: Option<&Session>) {
         let Self { rig, closed, tasks } = self;
         let same = rig.client.closed().now_or_never().expect("a dead CLI is closed");
@@ -128,11 +128,11 @@ impl Dead {
         if let Some(session) = session {
             later.push(at_once("a call of the session", session.rpc().mode().get()));
             later.push(at_once("a prompt", session.send("Anybody?")));
-            assert!(session.events().next().now_or_never().expect("they have ended").is_none());
-            later.push(at_once("a goodbye", session.disconnect()));
+            assert!(session.events().next().now_or_never().expect("the end of the events").is_none());
+            later.push(at_once("a disconnect", session.disconnect()));
         }
         assert!(later.iter().all(|other| other.to_string() == closed.to_string()), "{closed}: {later:?}");
-        // With the client and the session still there.
+        // The client and the session still exist here.
         tasks_end(tasks).await;
         rig.finish().await;
     }
@@ -142,7 +142,7 @@ fn alive_tasks() -> usize {
     Handle::current().metrics().num_alive_tasks()
 }
 
-/// Waits until there are no more tasks than these.
+/// Waits until at most this many tasks remain.
 async fn tasks_end(tasks: usize) {
     let ended = async {
         while alive_tasks() > tasks {
@@ -150,42 +150,42 @@ async fn tasks_end(tasks: usize) {
         }
     };
     if tokio::time::timeout(AT_ONCE, ended).await.is_err() {
-        panic!("{} tasks are left, and there were {tasks} before", alive_tasks());
+        panic!("{} tasks remain, and there were {tasks} before", alive_tasks());
     }
 }
 
-/// Waits until the CLI works on what the other waits for.
+/// Waits until the CLI works on the future's call.
 async fn under_way<T: std::fmt::Debug>(
     mut waiting: Pin<&mut impl Future<Output = T>>,
     reached: impl Future<Output = ()>,
 ) {
     tokio::select! {
         biased;
-        ended = &mut waiting => panic!("it came to its end: {ended:?}"),
-        () = soon("the CLI to be at work", reached) => {}
+        ended = &mut waiting => panic!("it ended: {ended:?}"),
+        () = soon("the CLI to work on it", reached) => {}
     }
 }
 
-/// Code of ours that never comes to its end, and what becomes of it: how often it was begun and dropped.
+/// A handler that never returns, with the number of times it was started and dropped.
 #[derive(Clone, Default)]
 struct Stuck(Arc<watch::Sender<(usize, usize)>>);
 
 impl Stuck {
-    /// Waits for ever.
-    async fn stay(&self) {
+    /// Records its start and never returns.
+    async fn hang(&self) {
         self.0.send_modify(|(begun, _)| *begun += 1);
         let _dropped = Dropped(self);
         std::future::pending().await
     }
 
     async fn reached(&self) {
-        self.0.subscribe().wait_for(|(begun, _)| *begun > 0).await.expect("we have the sender");
+        self.0.subscribe().wait_for(|(begun, _)| *begun > 0).await.expect("an open channel");
     }
 
     async fn dropped(&self) {
         let mut changes = self.0.subscribe();
         let dropped = changes.wait_for(|(begun, dropped)| begun == dropped);
-        soon("the handler to be dropped", dropped).await.expect("we have the sender");
+        soon("the handler to be dropped", dropped).await.expect("an open channel");
     }
 }
 

@@ -1,4 +1,4 @@
-//! A session's life: who watches it, how long it is waited for, where it is kept, how it ends.
+//! The life of a session: its observers, time limits, folder and end.
 
 use std::future::IntoFuture;
 use std::sync::{Arc, Mutex};
@@ -11,12 +11,12 @@ use tokio::sync::mpsc;
 
 use super::rig::{Rig, ask, prompt, soon};
 
-/// Every observer sees every event, one that panics and one that goes away harm nobody.
+/// Every observer sees every event. One that panics or unsubscribes does not disturb the others.
 #[tokio::test]
 async fn many_observers() {
     let rig = Rig::start(Script::replies([Reply::text("One."), Reply::text("Two.")])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
-    session.on(|_| panic!("no nerves (this panic belongs to the test)"));
+    session.on(|_| panic!("an observer panics in a test"));
     let (first, mut firsts) = mpsc::unbounded_channel();
     let (second, mut seconds) = mpsc::unbounded_channel();
     let leaving = session.on(move |event| drop(first.send(event.id().to_owned())));
@@ -39,7 +39,7 @@ async fn many_observers() {
     rig.finish().await;
 }
 
-/// A turn that is not waited for to its end goes on, and its answer is in the history.
+/// A turn whose wait has timed out goes on, and its answer is in the history.
 #[tokio::test]
 async fn a_time_limit_leaves_the_work_alone() {
     let stall = Stall::new();
@@ -48,7 +48,7 @@ async fn a_time_limit_leaves_the_work_alone() {
     let mut events = session.events();
     let turn = prompt(&session, "Take your time.").await;
     soon("the model to be asked", rig.model.request(0)).await;
-    let error = turn.within(Duration::from_millis(1)).await.expect_err("it is not done");
+    let error = turn.within(Duration::from_millis(1)).await.expect_err("the time limit");
     assert!(error.is_timeout(), "{error}");
     stall.release();
     while soon("the idle", events.next()).await.expect("an event").kind() != "session.idle" {}
@@ -57,7 +57,7 @@ async fn a_time_limit_leaves_the_work_alone() {
     rig.finish().await;
 }
 
-/// A session has the id it was given, and a folder of its own unless it is to have none.
+/// A session has the id of the configuration, and a folder of its own unless it is configured without one.
 #[tokio::test]
 async fn id_and_workspace() {
     let rig = Rig::start(Script::replies([])).await;
@@ -77,7 +77,7 @@ fn no_workspace() -> copilot_session::types::InfiniteSessionConfig {
     copilot_session::types::InfiniteSessionConfig::default().enabled(false)
 }
 
-/// The old name of `disconnect` does the same.
+/// `destroy`, the old name of `disconnect`, does the same.
 #[allow(deprecated)]
 #[tokio::test]
 async fn destroyed_is_disconnected() {
@@ -85,13 +85,13 @@ async fn destroyed_is_disconnected() {
     let session = rig.session(SessionBuilder::deny_all).await;
     ask(&session, "There?").await.expect("an answer");
     let id = session.id().to_owned();
-    soon("the end", session.destroy()).await.expect("a goodbye");
+    soon("the end", session.destroy()).await.expect("a disconnect");
     assert!(matches!(session.send("There?").await, Err(Error::SessionEnded)));
     rig.resume(&id, SessionBuilder::deny_all).await.expect("the session");
     rig.finish().await;
 }
 
-/// A turn that runs ends with its session, though the CLI sends no idle.
+/// The end of a session ends its turn, though the CLI sends no `session.idle`.
 #[tokio::test]
 async fn a_turn_ends_with_its_session() {
     let stall = Stall::new();
@@ -99,18 +99,18 @@ async fn a_turn_ends_with_its_session() {
     let session = rig.session(SessionBuilder::deny_all).await;
     let turn = prompt(&session, "Hello?").await;
     soon("the model to be asked", rig.model.request(0)).await;
-    soon("the goodbye", session.disconnect()).await.expect("a goodbye");
-    let error = soon("the turn", turn.into_future()).await.expect_err("there is no answer");
+    soon("the disconnect", session.disconnect()).await.expect("a disconnect");
+    let error = soon("the turn", turn.into_future()).await.expect_err("no answer");
     assert!(matches!(error, Error::SessionEnded), "{error}");
     rig.finish().await;
 }
 
-/// The hooks at the start, at an error and at the end of a session are called with what they are about.
+/// The hooks at the start, at an error and at the end of a session receive their inputs.
 #[tokio::test]
 async fn hooks_of_a_life() {
     let rig = Rig::start(Script::replies([Reply::error(400, "not like this").not_retried()])).await;
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let (start, error, end) = (Arc::clone(&told), Arc::clone(&told), Arc::clone(&told));
+    let inputs = Arc::new(Mutex::new(Vec::new()));
+    let (start, error, end) = (Arc::clone(&inputs), Arc::clone(&inputs), Arc::clone(&inputs));
     let session = rig.session(|new: SessionBuilder| {
         new.deny_all()
             .hook(move |input: SessionStartHookInput, _| {
@@ -128,11 +128,11 @@ async fn hooks_of_a_life() {
     });
     let session = session.await;
     assert!(matches!(ask(&session, "Fail.").await, Err(Error::Turn(_))));
-    soon("the goodbye", session.rpc().destroy()).await.expect("a goodbye");
-    let told = told.lock().unwrap().clone();
-    assert_eq!(told.len(), 3, "{told:?}");
-    assert_eq!(told[0], format!("start {}", session.id()));
-    assert!(told[1].contains("not like this"), "{told:?}");
-    assert_eq!(told[2], format!("end {}", session.id()));
+    soon("the disconnect", session.rpc().destroy()).await.expect("a disconnect");
+    let inputs = inputs.lock().unwrap().clone();
+    assert_eq!(inputs.len(), 3, "{inputs:?}");
+    assert_eq!(inputs[0], format!("start {}", session.id()));
+    assert!(inputs[1].contains("not like this"), "{inputs:?}");
+    assert_eq!(inputs[2], format!("end {}", session.id()));
     rig.finish().await;
 }

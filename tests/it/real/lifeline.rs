@@ -1,4 +1,4 @@
-//! Seeing from outside whether a process lives, without asking again and again.
+//! A way to see when a process ends, without polling.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -17,38 +17,38 @@ pub struct Lifeline {
     cut: oneshot::Receiver<Instant>,
 }
 
-/// A lifeline that no process has taken up yet.
+/// A lifeline that no process holds yet.
 pub struct Loose {
     pid: oneshot::Receiver<u32>,
     cut: oneshot::Receiver<Instant>,
 }
 
-/// A lifeline in this folder, and the shell's words to take it up.
+/// A lifeline in this folder, and the shell commands by which a process takes it.
 pub fn lifeline(folder: &Path, name: &str) -> (String, Loose) {
     let pipe = folder.join(name);
     run("mkfifo", &[&pipe.to_string_lossy()]);
     let words = format!("exec 9>'{}'; echo $$ >&9", pipe.display());
-    let (pid, told) = oneshot::channel();
+    let (pid, process) = oneshot::channel();
     let (end, cut) = oneshot::channel();
     // Opening and reading block until the other side opens and closes, so they have a thread of their own.
     std::thread::spawn(move || {
         let mut pipe = BufReader::new(File::open(pipe).expect("the pipe"));
         let mut line = String::new();
         pipe.read_line(&mut line).expect("a line");
-        // A test that has failed already listens to neither.
+        // A test that has failed has dropped the receivers.
         let _ = pid.send(line.trim().parse().expect("a number"));
         pipe.read_to_end(&mut Vec::new()).expect("the end");
         let _ = end.send(Instant::now());
     });
-    (words, Loose { pid: told, cut })
+    (words, Loose { pid: process, cut })
 }
 
-/// A program in this folder that becomes the CLI with a lifeline in its hands.
+/// A program in this folder that takes a lifeline and then becomes the CLI.
 pub fn program(folder: &Path) -> (PathBuf, Loose) {
     program_after(folder, ":")
 }
 
-/// The same, with these words for the shell before all.
+/// The same, with these shell commands first.
 pub fn program_after(folder: &Path, words: &str) -> (PathBuf, Loose) {
     let (take, loose) = lifeline(folder, "cli.lifeline");
     let program = folder.join("copilot");
@@ -57,7 +57,7 @@ pub fn program_after(folder: &Path, words: &str) -> (PathBuf, Loose) {
 }
 
 impl Loose {
-    /// Waits for a process to take it up.
+    /// Waits until a process holds it.
     pub async fn taken(self) -> Lifeline {
         let pid = soon("the process to start", self.pid).await.expect("its id");
         Lifeline { pid, cut: self.cut }
@@ -65,13 +65,13 @@ impl Loose {
 }
 
 impl Lifeline {
-    /// Waits until the process is gone, however that comes, and says since when.
+    /// Waits until the process has ended, in whatever way, and returns the time.
     pub async fn cut(self, whose: &str) -> Instant {
         soon(&format!("{whose} to end"), self.cut).await.expect("the end of its lifeline")
     }
 
-    /// As [`Lifeline::cut`], without giving other tasks a turn.
-    pub fn cut_meanwhile(mut self) {
+    /// The same as [`Lifeline::cut`], but without letting other tasks run.
+    pub fn block_until_cut(mut self) {
         let start = Instant::now();
         while self.cut.try_recv().is_err() {
             assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} for the process to end");
@@ -84,25 +84,25 @@ impl Lifeline {
         self.pid
     }
 
-    /// Whether there is a process with its id.
+    /// Returns true if a process with its id exists.
     pub fn is_alive(&self) -> bool {
         let output = Command::new("kill").args(["-0", &self.pid.to_string()]).output();
-        output.expect("`kill` runs").status.success()
+        output.expect("`kill`").status.success()
     }
 
-    /// Kills the process as the system does when memory runs out.
+    /// Kills the process, as the system does when memory runs out.
     pub fn kill(&self) {
         run("kill", &["-KILL", &self.pid.to_string()]);
     }
 
-    /// Keeps the process from doing anything more.
+    /// Stops the process without ending it.
     pub fn freeze(&self) {
         run("kill", &["-STOP", &self.pid.to_string()]);
     }
 }
 
-/// Makes a shell script. Another process writes it: a file that this one has open for writing might be
-/// handed to a child of another test, and the system does not run a file while it is.
+/// Writes a shell script by another process: if this process had the file open for writing, a child of
+/// another test might inherit it, and the system runs no file that is open for writing.
 pub fn script(path: &Path, text: &str) {
     let write = r#"printf '#!/bin/sh\n%s\n' "$1" > "$2" && chmod +x "$2""#;
     run("sh", &["-c", write, "sh", text, &path.to_string_lossy()]);

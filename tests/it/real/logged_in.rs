@@ -1,4 +1,4 @@
-//! The CLI logged in with GitHub, whose part the scripted model's server plays.
+//! The CLI logged in to GitHub, in whose place the scripted model's server answers.
 
 use std::path::Path;
 
@@ -18,8 +18,8 @@ fn bash(command: &str) -> Reply {
     Reply::tool_call("bash", json!({ "command": command, "description": "Looks around" }))
 }
 
-/// Writes down, as far as the agent's shell can see them, the environment and the command line of every process
-/// above it that is the CLI's own.
+/// Writes a file with the environment and the command line of every process of the CLI above the agent's
+/// shell, as far as the shell can read them.
 const LOOK: &str = r#"
 pid=$PPID
 while [ "$pid" -gt 1 ] && tr '\0' '\n' < /proc/$pid/environ | grep -q ^COPILOT_HOME=; do
@@ -28,7 +28,7 @@ while [ "$pid" -gt 1 ] && tr '\0' '\n' < /proc/$pid/environ | grep -q ^COPILOT_H
 done
 env >> seen; echo looked"#;
 
-/// Has the agent of a client that is logged in look around, and gives what its shell could see.
+/// The text that the agent's shell finds with a client that is logged in.
 #[cfg(target_os = "linux")]
 async fn seen(options: impl FnOnce(ClientBuilder) -> ClientBuilder) -> String {
     let rig = Rig::start_on_github(Script::replies([bash(LOOK), Reply::text("Seen.")]), options).await;
@@ -40,14 +40,14 @@ async fn seen(options: impl FnOnce(ClientBuilder) -> ClientBuilder) -> String {
     let token = format!("Bearer {GITHUB_TOKEN}");
     assert!(requests.iter().all(|request| request.header("authorization") == Some(&token)));
     assert!(!files_with(rig.folder(), GITHUB_TOKEN).iter().any(|file| !file.ends_with("seen")));
-    let seen = std::fs::read(rig.work().join("seen")).expect("what was seen");
+    let seen = std::fs::read(rig.work().join("seen")).expect("the file");
     rig.finish().await;
     let seen = String::from_utf8_lossy(&seen).into_owned();
     assert!(seen.contains("COPILOT_HOME=") && seen.contains("--no-auto-login"), "{seen}");
     seen
 }
 
-/// The files in a folder that have this text in them.
+/// The files in a folder that contain this text.
 fn files_with(folder: &Path, text: &str) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
@@ -75,7 +75,7 @@ async fn the_agents_shell_does_not_find_the_token() {
     assert!(!seen.contains(GITHUB_TOKEN), "{seen}");
 }
 
-/// It finds one that is in the CLI's environment, as the docs say.
+/// The agent's shell finds a token in the CLI's environment, as the documentation says.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_agents_shell_finds_a_token_in_the_environment() {
@@ -83,7 +83,7 @@ async fn the_agents_shell_finds_a_token_in_the_environment() {
     assert!(seen.contains(&format!("COPILOT_SDK_AUTH_TOKEN={GITHUB_TOKEN}")), "{seen}");
 }
 
-/// The calls about the account take the client's token, and what looks at the login of the process tells of none.
+/// The calls about the account use the client's token. The calls about the login of the process report none.
 #[tokio::test]
 async fn a_token_by_call() {
     let rig = Rig::start_on_github(Script::replies([]), |new| new.github_token(GITHUB_TOKEN)).await;
@@ -99,12 +99,12 @@ async fn a_token_by_call() {
     assert!(soon("the settings", settings).await.expect("settings").account.is_some());
     let status = soon("the status", client.auth_status()).await.expect("a status");
     assert!(!status.is_authenticated, "{status:?}");
-    let auth = soon("the login", rpc.account().get_current_auth()).await.expect("an answer");
+    let auth = soon("the login", rpc.account().get_current_auth()).await.expect("a response");
     assert!(auth.auth_info.is_none(), "{auth:?}");
     rig.finish().await;
 }
 
-/// A session goes on with the token when it is resumed, and one with a provider of its own needs none.
+/// A session keeps the token when it is resumed, and one with a provider of its own needs none.
 #[tokio::test]
 async fn sessions_with_and_without_the_token() {
     let replies = ["One.", "Two.", "Three."].map(Reply::text);
@@ -115,7 +115,7 @@ async fn sessions_with_and_without_the_token() {
     let status = soon("the status", session.rpc().git_hub_auth().get_status()).await.expect("a status");
     assert_eq!((status.is_authenticated, status.login.as_deref()), (true, Some(GITHUB_LOGIN)));
     soon("the disconnect", session.disconnect()).await.expect("a disconnect");
-    let session = soon("the session", builder().resume(session.id())).await.expect("the session of old");
+    let session = soon("the session", builder().resume(session.id())).await.expect("the resumed session");
     assert_eq!(ask(&session, "Go on.").await.expect("an answer").text(), "Two.");
     let provider = ProviderConfig::new(rig.model.base_url()).api_key("scripted");
     let other = soon("the session", builder().provider(provider).create()).await.expect("another session");
@@ -125,21 +125,21 @@ async fn sessions_with_and_without_the_token() {
     let github = format!("Bearer {GITHUB_TOKEN}");
     assert_eq!(tokens, [&*github, &*github, "Bearer scripted"]);
     let wrong = builder().configure(|config| config.git_hub_token("gho_unknown"));
-    let error = soon("the session", wrong.create()).await.expect_err("a token of nobody");
+    let error = soon("the session", wrong.create()).await.expect_err("an unknown token");
     assert!(error.to_string().contains("Bad credentials"), "{error}");
     rig.finish().await;
 }
 
-/// A way to hand over a login.
+/// A way to pass a login to the CLI.
 type Login = fn(ClientBuilder) -> ClientBuilder;
 
-/// Every way to be logged in is told of without its secret, and what is told can be read.
+/// Every kind of login is reported without its secret, and can be decoded.
 #[tokio::test]
-async fn every_login_can_be_read() {
+async fn every_login_can_be_decoded() {
     let kind = |info: &AuthInfo| match info {
         AuthInfo::Token(info) => ("token", info.token.is_some()),
         AuthInfo::Env(info) => ("env", info.token.is_some()),
-        // The machine's `gh` may know of the variable, too.
+        // The `gh` of the machine may use the variable, too.
         AuthInfo::GhCli(info) => ("gh-cli", info.token.is_some()),
         AuthInfo::Hmac(info) => ("hmac", info.hmac.is_some()),
         other => panic!("{other:?}"),
@@ -167,13 +167,13 @@ async fn every_login_can_be_read() {
     }
 }
 
-/// All telemetry of a turn with a tool can be read.
+/// All telemetry of a turn with a tool can be decoded.
 #[tokio::test]
-async fn all_telemetry_can_be_read() {
+async fn all_telemetry_can_be_decoded() {
     let (sender, mut events) = mpsc::unbounded_channel();
     let script = Script::replies([bash("echo hello"), Reply::text("Done.")]);
     let options = move |new: ClientBuilder| {
-        // Nobody listens any more when the test is over.
+        // The receiver is gone when the test is over.
         new.github_token(GITHUB_TOKEN).on::<GitHubTelemetryEvent>(move |event| drop(sender.send(event)))
     };
     let rig = Rig::start_on_github(script, options).await;
@@ -193,9 +193,9 @@ async fn all_telemetry_can_be_read() {
     }
 }
 
-/// A session that has nobody's token says so.
+/// A turn without a login fails.
 #[tokio::test]
-async fn nobody_is_logged_in() {
+async fn a_turn_without_a_login() {
     let rig = Rig::start_on_github(Script::replies([]), |new| new).await;
     let session = rig.watched(rig.client.session().model(MODEL_NAME));
     let session = soon("the session", SessionBuilder::deny_all(session).create()).await.expect("a session");

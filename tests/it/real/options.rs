@@ -1,4 +1,4 @@
-//! What the options of a client make of the CLI's process.
+//! The options of a client, as the process of the CLI has them.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use copilot_session_tests::model::Script;
 use super::lifeline::{self, Lifeline};
 use super::rig::{Rig, soon};
 
-/// What is no token, but looks like one.
+/// Text in the form of a token.
 const TOKEN: &str = "ghs_0123456789abcdef0123456789abcdef0123";
 
 /// A rig with options, and the process of its CLI.
@@ -30,13 +30,13 @@ async fn with(configure: impl FnOnce(ClientBuilder) -> ClientBuilder, tcp: bool)
     (rig, loose.expect("a lifeline").taken().await)
 }
 
-/// A list that the system keeps of a process: `cmdline` or `environ`.
+/// A list that the system has of a process: `cmdline` or `environ`.
 fn list(process: &Lifeline, name: &str) -> Vec<String> {
     let text = fs::read(format!("/proc/{}/{name}", process.pid())).expect("a process");
     text.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
 }
 
-/// Tokens go into the environment, not on the command line that all users of the machine can read.
+/// Tokens are in the environment, not on the command line, which all users of the machine can read.
 #[tokio::test]
 async fn tokens_are_not_on_the_command_line() {
     let (rig, process) =
@@ -62,7 +62,7 @@ async fn tokens_are_not_on_the_command_line() {
     rig.finish().await;
 }
 
-/// What the CLI runs finds neither token in its own environment.
+/// A command that the CLI runs has neither token in its environment.
 #[tokio::test]
 async fn tokens_are_kept_from_the_shell() {
     let (rig, _process) = with(|new| new.github_token_in_environment(TOKEN), true).await;
@@ -77,7 +77,7 @@ async fn tokens_are_kept_from_the_shell() {
     rig.finish().await;
 }
 
-/// The logs go where they are told, and the CLI works where it is told.
+/// The CLI writes its logs to the folder that was set, and works in the folder that was set.
 #[tokio::test]
 async fn folders_are_taken() {
     let logs = tempfile::tempdir().expect("a folder");
@@ -93,7 +93,7 @@ async fn folders_are_taken() {
     rig.finish().await;
 }
 
-/// The CLI takes the other options, with their values as it wants them.
+/// The CLI accepts the other options, with their values in its form.
 #[tokio::test]
 async fn the_cli_takes_the_other_options() {
     let options = |new: ClientBuilder| {

@@ -1,4 +1,4 @@
-//! What the agent may do.
+//! Permissions of the agent.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ fn shell(command: &str) -> Reply {
     Reply::tool_call("bash", json!({ "command": command, "description": "A step of the test" }))
 }
 
-/// Has the agent run these commands one after the other; gives what the model read of each.
+/// Has the agent run these commands in turn, and returns the results that the model read.
 async fn run(
     commands: &[&str],
     allow: impl FnOnce(SessionBuilder) -> SessionBuilder,
@@ -31,14 +31,14 @@ async fn run(
     read.into_iter().map(|(_, text)| text).collect()
 }
 
-/// What was asked of a handler: in words, and whether it only reads.
+/// The summaries of permission requests, each with its `is_read_only`.
 type Asked = Arc<Mutex<Vec<(String, bool)>>>;
 
-/// A session for which nobody said what the agent may do is not made.
+/// A session without a permission policy is not created.
 #[tokio::test]
 async fn a_policy_must_be_chosen() {
     let rig = Rig::start(Script::replies([])).await;
-    let error = soon("the refusal", rig.client.session().create()).await.expect_err("nothing was said");
+    let error = soon("the refusal", rig.client.session().create()).await.expect_err("no policy");
     assert!(matches!(error, copilot_session::Error::Invalid(_)), "{error}");
     rig.finish().await;
 }
@@ -57,16 +57,16 @@ async fn a_decision_decides() {
     let read = run(&commands, allow, |rig| {
         assert_eq!(std::fs::read_to_string(rig.work().join("yes.txt")).expect("the file"), "yes\n");
         assert!(!rig.work().join("no.txt").exists(), "the refused command ran");
-        assert!(!rig.work().join("nobody.txt").exists(), "the command ran though nobody allowed it");
+        assert!(!rig.work().join("nobody.txt").exists(), "a command without a decision ran");
     });
     let [_, refused, unanswered] = read.await.try_into().expect("three results");
     assert!(refused.contains("not on a Sunday"), "{refused}");
     assert!(unanswered.contains("could not request permission"), "{unanswered}");
 }
 
-/// A rig whose model makes these calls in the folder it is told, and a file `notes.txt` there.
+/// A rig with a file `notes.txt`, whose model makes these calls in the folder passed to the closure.
 async fn rig_with_notes(calls: impl FnOnce(&str) -> Vec<Reply> + Send + 'static) -> Rig {
-    // The folder is there only after the model, which is not asked before.
+    // The folder is known only after the model has started, but before its first request.
     let (folder, known) = std::sync::mpsc::channel::<String>();
     let (mut calls, mut replies) = (Some(calls), VecDeque::new());
     let script = Script::from_fn(move |_| {
@@ -77,11 +77,11 @@ async fn rig_with_notes(calls: impl FnOnce(&str) -> Vec<Reply> + Send + 'static)
     });
     let rig = Rig::start(script).await;
     std::fs::write(rig.work().join("notes.txt"), "two lines\nof notes\n").expect("a file");
-    folder.send(rig.work().to_string_lossy().into_owned()).expect("the script waits for it");
+    folder.send(rig.work().to_string_lossy().into_owned()).expect("a waiting script");
     rig
 }
 
-/// Approves everything and notes what was asked for, in words, and whether it only reads.
+/// Approves everything and records each request.
 fn approve_and_note(asked: &Asked) -> impl FnOnce(SessionBuilder) -> SessionBuilder {
     let asked = Arc::clone(asked);
     move |new| {
@@ -92,10 +92,10 @@ fn approve_and_note(asked: &Asked) -> impl FnOnce(SessionBuilder) -> SessionBuil
     }
 }
 
-/// Looking into a file only reads, making one does not. Of a shell line the CLI does not tell by itself,
-/// so that none counts as reading.
+/// Viewing a file only reads, creating one does not. By default the CLI does not judge shell commands, so
+/// none counts as reading.
 #[tokio::test]
-async fn reading_is_told_from_writing() {
+async fn reading_differs_from_writing() {
     let rig = rig_with_notes(|folder| {
         let create = json!({ "path": format!("{folder}/new.txt"), "file_text": "new" });
         vec![
@@ -120,8 +120,8 @@ async fn reading_is_told_from_writing() {
     rig.finish().await;
 }
 
-/// With the CLI's script safety on, it judges shell lines: what only reads the working folder runs unasked,
-/// what only reads elsewhere is asked for as such, and all else is not.
+/// With script safety on, the CLI judges shell commands: one that only reads the working folder runs without
+/// a request, one that only reads elsewhere is requested as read-only, and any other is not.
 #[tokio::test]
 async fn script_safety_judges_shell_lines() {
     let lines = [
@@ -134,7 +134,7 @@ async fn script_safety_judges_shell_lines() {
     let asked = Asked::default();
     let session = rig.session(approve_and_note(&asked)).await;
     let options = SessionUpdateOptionsParams::default().enable_script_safety(true);
-    assert!(session.rpc().options().update(&options).await.expect("an answer").success);
+    assert!(session.rpc().options().update(&options).await.expect("a response").success);
     ask(&session, "Look around.").await.expect("an answer");
 
     let expected = [(lines[1], true), (lines[2], false), (lines[3], false)];
@@ -148,14 +148,14 @@ async fn script_safety_judges_shell_lines() {
 #[tokio::test]
 async fn a_panicking_handler_refuses() {
     let allow = |new: SessionBuilder| {
-        new.on_permission(async |_, _| -> Decision { panic!("no idea (this panic belongs to the test)") })
+        new.on_permission(async |_, _| -> Decision { panic!("a permission handler panics in a test") })
     };
     let read = run(&["touch file"], allow, |rig| assert!(!rig.work().join("file").exists(), "it ran")).await;
     assert!(read[0].contains("could not request permission"), "{read:?}");
-    assert!(!read[0].contains("panic") && !read[0].contains("no idea"), "{read:?}");
+    assert!(!read[0].contains("panic"), "{read:?}");
 }
 
-/// `approve_all` lets everything through.
+/// `approve_all` approves everything.
 #[tokio::test]
 async fn approve_all_approves() {
     let read = run(&["touch file && echo touched"], SessionBuilder::approve_all, |rig| {
@@ -165,7 +165,7 @@ async fn approve_all_approves() {
     assert!(read[0].contains("touched"), "{read:?}");
 }
 
-/// `deny_all` lets neither the shell nor a tool of ours run, and the model reads so.
+/// `deny_all` lets neither the shell nor a tool of the session run, and the model reads so.
 #[tokio::test]
 async fn deny_all_denies() {
     const REASON: &str = "this session allows nothing that needs permission";
@@ -188,9 +188,9 @@ async fn deny_all_denies() {
     rig.finish().await;
 }
 
-/// A tool that is declared to need no leave is not asked about.
+/// A tool that is declared to need no permission runs without a request.
 #[tokio::test]
-async fn a_tool_can_do_without_leave() {
+async fn a_tool_can_skip_permission() {
     let rig = Rig::start(Script::replies([Reply::tool_call("ours", json!({})), Reply::text("Done.")])).await;
     let tool = Tool::new("ours", "Does something", async |_: Value, _| "harmless");
     let tool = tool.declare(|tool| tool.skip_permission(true));

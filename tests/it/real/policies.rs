@@ -1,4 +1,4 @@
-//! The policies of the docs on the real CLI, against a model that tries every way around them.
+//! The policies of the documentation on the real CLI, with a model that tries to circumvent them.
 
 #[path = "../../../sdk/examples/policies/policies.rs"]
 mod documented;
@@ -16,15 +16,15 @@ use serde_json::{Value, json};
 
 use super::rig::{Rig, ask};
 
-/// What no model may read: it stands in the CLI's environment and in files with keys.
+/// A text that the model must not read: it is in the CLI's environment and in files with keys.
 const SECRET: &str = "plover-of-the-test";
 
-/// The file that shows that something ran.
+/// The file that shows that a command ran.
 const RAN: &str = "RAN";
 
-/// The person whom `ask_a_person` asks: they allow one thing, and are shown no text that deceives them.
+/// The person that `ask_a_person` asks, who allows one thing. The question must be safe for a terminal.
 async fn ask_user(question: String) -> String {
-    assert_eq!(printable(&question), question, "it is shown as it is");
+    assert_eq!(printable(&question), question, "the question has unsafe characters");
     if question == "run `echo allowed`" { "yes".to_owned() } else { "no".to_owned() }
 }
 
@@ -36,7 +36,7 @@ fn view(path: impl AsRef<str>) -> Reply {
     Reply::tool_call("view", json!({ "path": path.as_ref() }))
 }
 
-/// Shell lines that run something else than a part of them says, or read what is secret.
+/// Shell commands that run something other than a part of them suggests, or read a secret.
 const LINES: [&str; 37] = [
     "git --version; touch RAN",
     "git --version\ntouch RAN",
@@ -77,7 +77,7 @@ const LINES: [&str; 37] = [
     "grep -r plover . ..",
 ];
 
-/// Paths from the working folder on that lead to what is secret.
+/// Paths, relative to the working folder, that lead to a secret.
 const SECRETS: [&str; 24] = [
     ".env",
     "./notes.txt/../.env",
@@ -105,7 +105,7 @@ const SECRETS: [&str; 24] = [
     "/./proc/self/root/proc/self/environ",
 ];
 
-/// Every way around a policy that the model tries.
+/// Every call by which the model tries to circumvent a policy.
 fn ways_around(work: &str) -> Vec<Reply> {
     let lines = LINES.map(shell).into_iter();
     let searched = ["", ".", "..", ".env", "keys", "/proc/self", "up", "link.txt"];
@@ -133,7 +133,7 @@ fn ways_around(work: &str) -> Vec<Reply> {
     lines.chain(searches).chain(writes).chain(others).collect()
 }
 
-/// A call that the policy of this name allows, and what comes of it.
+/// A call that the policy of this name allows, and its result.
 fn allowed(name: &str, work: &str) -> (Reply, &'static str) {
     match name {
         "read_one_folder" | "on_a_server" | "one_more_tool" | "hook_and_policy" => {
@@ -145,7 +145,7 @@ fn allowed(name: &str, work: &str) -> (Reply, &'static str) {
             (Reply::tool_call("create", create), "Created file")
         }
         "ask_a_person" => (shell("echo allowed"), "allowed"),
-        other => panic!("say what {other} allows"),
+        other => panic!("no allowed call for {other}"),
     }
 }
 
@@ -165,7 +165,7 @@ fn make_files(folder: &Path) {
         std::fs::write(file, SECRET).expect("a file");
     }
     std::fs::write(work.join("notes.txt"), "plain notes\n").expect("a file");
-    // A repository whose configuration names a program, which every look at its status runs.
+    // A repository whose configuration names a program, which each `git status` runs.
     let config = format!("[core]\n\trepositoryformatversion = 0\n\tfsmonitor = touch RAN\n# {SECRET}\n");
     std::fs::write(work.join(".git/config"), config).expect("a file");
     std::fs::write(work.join(".git/HEAD"), "ref: refs/heads/main\n").expect("a file");
@@ -185,7 +185,7 @@ fn make_files(folder: &Path) {
     }
 }
 
-/// The places in a folder where something ran.
+/// The files that show that a command ran.
 fn traces(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in folder.read_dir().expect("a folder") {
@@ -200,7 +200,7 @@ fn traces(folder: &Path) -> Vec<String> {
     found
 }
 
-/// A rig with these files, whose model makes calls that need to know the folder.
+/// A rig with these files, whose model makes calls that contain the folder.
 async fn rig(calls: impl FnOnce(&str) -> Vec<Reply> + Send + 'static) -> Rig {
     let (folder, known) = std::sync::mpsc::channel::<String>();
     let (mut calls, mut replies) = (Some(calls), VecDeque::new());
@@ -213,11 +213,11 @@ async fn rig(calls: impl FnOnce(&str) -> Vec<Reply> + Send + 'static) -> Rig {
     let start = async |new: copilot_session::ClientBuilder| new.env("A_NOTE", SECRET).start().await;
     let rig = Rig::start_by(script, |_| cli_path(), start).await;
     make_files(rig.folder());
-    folder.send(rig.work().display().to_string()).expect("the script waits for it");
+    folder.send(rig.work().display().to_string()).expect("a waiting script");
     rig
 }
 
-/// A tool of ours that no policy names.
+/// A tool of the session that no policy names.
 fn spy(folder: &Path) -> Tool {
     let trace = folder.join(RAN);
     Tool::new("spy", "Leaves a trace", move |_: Value, _| {
@@ -226,7 +226,7 @@ fn spy(folder: &Path) -> Tool {
     })
 }
 
-/// Each policy of the docs allows what it says, and nothing else, whatever the model tries.
+/// Each policy of the documentation allows what it says, and nothing else, whatever the model tries.
 #[tokio::test]
 async fn no_way_around() {
     for (name, configure) in documented::ALL {
@@ -245,8 +245,8 @@ async fn no_way_around() {
         assert_eq!(results.len(), ways_around("").len() + 1, "{name}: each call has a result");
         let gives = allowed(name, "").1;
         assert!(results.last().is_some_and(|(_, text)| text.contains(gives)), "{name}: {:?}", results.last());
-        let told: Vec<_> = results.iter().filter(|(_, text)| text.contains(SECRET)).collect();
-        assert!(told.is_empty(), "{name}: the model read {told:?}");
+        let leaked: Vec<_> = results.iter().filter(|(_, text)| text.contains(SECRET)).collect();
+        assert!(leaked.is_empty(), "{name}: the model read {leaked:?}");
         assert!(!requests.iter().any(|request| request.body().to_string().contains(SECRET)), "{name}");
         assert_eq!(traces(rig.folder()), [""; 0], "{name}: something ran");
         let notes = std::fs::read_to_string(work.join("notes.txt")).expect("the notes");
@@ -256,8 +256,8 @@ async fn no_way_around() {
     }
 }
 
-/// With script safety the CLI runs lines without asking that show what is secret, so that the policies do
-/// without; a hook before each call sees them.
+/// With script safety on, the CLI runs commands that show a secret without a request, so the policies switch
+/// it off. A hook before each call sees them.
 #[tokio::test]
 async fn script_safety_does_not_ask() {
     let lines = ["cat .env", "printenv A_NOTE", "cat /proc/$PPID/environ", "cat notes.txt"];
@@ -279,7 +279,7 @@ async fn script_safety_does_not_ask() {
     }
 }
 
-/// A tool of an MCP server that says of itself that it only reads is not asked about: only a hook sees it.
+/// A tool of an MCP server that declares itself read-only runs without a request: only a hook sees it.
 #[tokio::test]
 async fn a_tool_that_says_it_only_reads() {
     for hook in [false, true] {
@@ -311,7 +311,7 @@ async fn a_tool_that_says_it_only_reads() {
     }
 }
 
-/// A policy allows a search where no file with keys is, and names everywhere in its folder.
+/// A policy allows a search where no file contains keys, and lists names everywhere in its folder.
 #[tokio::test]
 async fn searches_within_the_folder() {
     let rig = rig(|work| {

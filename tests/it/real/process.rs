@@ -1,4 +1,4 @@
-//! The CLI as a process: started, stopped, lost.
+//! The CLI as a process: started, stopped, killed.
 
 use copilot_session::types::ShellExecuteUserRequestedRequest;
 use copilot_session::{Client, Closed, Error, Session, SessionBuilder};
@@ -34,7 +34,7 @@ async fn endless_command(rig: &Rig, session: &Session) -> Lifeline {
     }
 }
 
-/// After `stop` the CLI is gone, and so is a command that it ran.
+/// After `stop` the CLI and the commands that it ran have ended.
 #[tokio::test]
 async fn stop_leaves_nothing_behind() {
     let (rig, lifeline) = watched(Script::replies([Reply::text("Hello.")])).await;
@@ -44,7 +44,7 @@ async fn stop_leaves_nothing_behind() {
 
     let client = rig.client.clone();
     soon("the CLI to stop", client.stop()).await.expect("a stop");
-    assert!(!lifeline.is_alive(), "the CLI outlived its stop");
+    assert!(!lifeline.is_alive(), "the CLI runs after its stop");
     command.cut("the command that the CLI ran").await;
     let closed = client.closed().now_or_never().expect("a stopped client is closed");
     assert_eq!((closed.exit_code, closed.signal), (Some(0), None), "the CLI did not end in order: {closed}");
@@ -53,7 +53,7 @@ async fn stop_leaves_nothing_behind() {
 
 /// A session keeps the CLI running; when the client and the session are dropped, the CLI ends.
 #[tokio::test]
-async fn dropping_the_last_of_it_ends_the_cli() {
+async fn dropping_client_and_session_ends_the_cli() {
     let (rig, lifeline) = watched(Script::replies([Reply::text("Still here.")])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     let rig = rig.without_client();
@@ -63,7 +63,7 @@ async fn dropping_the_last_of_it_ends_the_cli() {
     rig.finish().await;
 }
 
-/// What the CLI runs ends with a client that is dropped, though it is in no process group of ours.
+/// A command that the CLI runs ends when the client is dropped, though it is in another process group.
 #[tokio::test]
 async fn dropping_the_client_ends_what_the_cli_runs() {
     let (rig, lifeline) = watched(Script::replies([])).await;
@@ -76,21 +76,21 @@ async fn dropping_the_client_ends_what_the_cli_runs() {
     rig.finish().await;
 }
 
-/// A call into the pipe of a dead CLI says what became of the CLI, not what became of the pipe.
+/// A call that is written after the CLI has ended reports the end of the CLI, not the broken pipe.
 #[tokio::test(flavor = "current_thread")]
 async fn a_broken_pipe_is_not_the_reason() {
     let (rig, lifeline) = watched(Script::replies([])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     lifeline.kill();
-    // The runtime has no turn before the process is gone, so that the call is written after it.
-    lifeline.cut_meanwhile();
+    // The runtime does not run before the process has ended, so the call is written afterwards.
+    lifeline.block_until_cut();
     let outcome = soon("the call to fail", session.rpc().mode().get()).await;
     let Err(Error::Closed(closed)) = outcome else { panic!("not closed: {outcome:?}") };
     assert_eq!(closed.signal, Some(9), "{closed}");
     rig.finish().await;
 }
 
-/// A CLI that is not there is not found, and the error says where it was looked for.
+/// A CLI that does not exist is reported with the places where it was looked for.
 #[tokio::test]
 async fn a_missing_cli_is_not_found() {
     let start = async |program: &str| match Client::builder().program(program).start().await {
@@ -109,7 +109,7 @@ async fn a_missing_cli_is_not_found() {
     }
 }
 
-/// A working folder that is not there is told from a missing CLI.
+/// A working folder that does not exist is another error than a missing CLI.
 #[tokio::test]
 async fn a_missing_folder_is_told_apart() {
     let outcome = Client::builder().program(cli_path()).directory("/nowhere/at/all").start().await;
@@ -117,32 +117,32 @@ async fn a_missing_folder_is_told_apart() {
     assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
 }
 
-/// What became of a CLI that ended before the handshake.
-async fn stillborn(client: copilot_session::ClientBuilder) -> Closed {
+/// The error of a CLI that ended before the handshake.
+async fn end_before_the_handshake(client: copilot_session::ClientBuilder) -> Closed {
     match soon("the start to fail", client.handshake_limit(2 * PATIENCE).start()).await {
         Err(Error::Closed(closed)) => closed,
         other => panic!("not closed: {other:?}"),
     }
 }
 
-/// A CLI that ends at once is closed with its exit code and what it said on stderr.
+/// A CLI that ends at once is reported with its exit code and its stderr.
 #[tokio::test]
 async fn a_cli_that_ends_at_once_says_why() {
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join("copilot");
     lifeline::script(&program, "echo 'no license for the moon' >&2; exit 7");
-    let closed = stillborn(Client::builder().program(&program)).await;
+    let closed = end_before_the_handshake(Client::builder().program(&program)).await;
     assert_eq!((closed.exit_code, closed.signal), (Some(7), None), "{closed}");
     assert_eq!(closed.stderr.trim(), "no license for the moon");
     assert!(closed.to_string().contains("exit code 7"), "{closed}");
 }
 
-/// A flag that the real CLI does not know is named in the error.
+/// The error for a flag that the real CLI does not know names the flag.
 #[tokio::test]
 async fn a_bad_flag_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let client = Client::builder().program(cli_path()).home(folder.path()).no_login().arg("--no-such-flag");
-    let closed = stillborn(client).await;
+    let closed = end_before_the_handshake(client).await;
     assert_eq!(closed.exit_code, Some(1), "{closed}");
     assert!(closed.stderr.contains("--no-such-flag"), "{closed}");
 }

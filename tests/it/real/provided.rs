@@ -1,4 +1,4 @@
-//! What a client provides to the real CLI: files, models, canvases, skills, tokens, answers for MCP servers.
+//! Services of a client for the real CLI: files, models, canvases, skills, tokens, answers for MCP servers.
 
 mod agents;
 mod canvases;

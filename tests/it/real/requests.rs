@@ -1,4 +1,4 @@
-//! Requests that the CLI makes on us.
+//! Requests of the CLI.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ fn question() -> Reply {
     Reply::tool_call("ask_user", json!({ "question": "Tea or coffee?", "choices": ["tea", "coffee"] }))
 }
 
-/// A question of the agent's reaches the handler, and the answer reaches the model.
+/// A question of the agent reaches the handler, and the answer reaches the model.
 #[tokio::test]
 async fn a_question_is_answered() {
     let rig = Rig::start(Script::replies([question(), Reply::text("Tea it is.")])).await;
@@ -35,9 +35,9 @@ async fn a_question_is_answered() {
     rig.finish().await;
 }
 
-/// A question whose handler fails or panics does not hold up the turn, and the model is told.
+/// A question whose handler fails or panics does not block the turn, and the model learns of it.
 #[tokio::test]
-async fn a_failed_handler_is_told_to_the_model() {
+async fn a_failed_handler_is_reported_to_the_model() {
     let rig = Rig::start(Script::replies([question(), question(), Reply::text("Never mind.")])).await;
     let asked = Arc::new(Mutex::new(0));
     let session = rig.session(|new: SessionBuilder| {
@@ -46,7 +46,7 @@ async fn a_failed_handler_is_told_to_the_model() {
             *asked += 1;
             let first = *asked == 1;
             async move {
-                assert!(first, "nobody there (this panic belongs to the test)");
+                assert!(first, "a handler panics in a test");
                 Err(RpcError::new(RpcError::INTERNAL_ERROR, "nobody there"))
             }
         };
@@ -61,7 +61,7 @@ async fn a_failed_handler_is_told_to_the_model() {
     rig.finish().await;
 }
 
-/// Hooks see the tools run and may forbid them.
+/// Hooks see the tools that run and may forbid them.
 #[tokio::test]
 async fn a_hook_can_forbid_a_tool() {
     let rig =

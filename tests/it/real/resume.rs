@@ -1,4 +1,4 @@
-//! Sessions that are taken up again.
+//! Sessions that are resumed.
 
 use std::future::IntoFuture;
 
@@ -18,8 +18,8 @@ fn has(messages: &str, texts: &[&str]) -> bool {
     texts.iter().all(|text| messages.contains(text))
 }
 
-/// Another CLI on the same home goes on with the conversation: the model sees it, and its events keep
-/// their ids.
+/// Another CLI with the same home continues the conversation: the model sees it, and its events keep their
+/// ids.
 #[tokio::test]
 async fn another_client_goes_on() {
     let replies = [Reply::text("Noted: the word is heron."), Reply::text("It was heron.")];
@@ -29,7 +29,7 @@ async fn another_client_goes_on() {
     ask(&session, "Remember a word.").await.expect("an answer");
     let before = soon("the history", session.messages()).await.expect("a history");
     assert!(before.iter().any(|event| event.kind() == "assistant.message"));
-    session.disconnect().await.expect("a goodbye");
+    session.disconnect().await.expect("a disconnect");
 
     rig.restart().await;
     let session = rig.resume(&id, SessionBuilder::deny_all).await.expect("the session");
@@ -43,7 +43,7 @@ async fn another_client_goes_on() {
     rig.finish().await;
 }
 
-/// A session that is dropped without a word can be taken up by the same client.
+/// A session that was dropped without `disconnect` can be resumed by the same client.
 #[tokio::test]
 async fn a_dropped_session_can_be_resumed() {
     let rig = Rig::start(Script::replies([Reply::text("Noted: egret."), Reply::text("Egret.")])).await;
@@ -58,7 +58,7 @@ async fn a_dropped_session_can_be_resumed() {
     rig.finish().await;
 }
 
-/// A session whose client was dropped, so that its CLI was killed, can be taken up by another.
+/// A session whose client was dropped, and whose CLI was therefore killed, can be resumed by another.
 #[tokio::test]
 async fn a_session_outlives_a_dropped_client() {
     let mut rig = Rig::start(Script::replies([Reply::text("Noted: stork."), Reply::text("Stork.")])).await;
@@ -74,18 +74,18 @@ async fn a_session_outlives_a_dropped_client() {
     rig.finish().await;
 }
 
-/// A CLI that was killed in the middle of a tool call and of a permission request: whoever takes the
-/// session up answers both, if it says that the work goes on.
+/// The CLI was killed during a tool call and a permission request. A client that resumes the session and
+/// continues its work answers both.
 #[tokio::test]
-async fn what_was_open_is_answered() {
+async fn open_requests_are_answered() {
     let call = Reply::tool_call("count", json!({}))
         .then_tool_call("bash", json!({ "command": "echo hello", "description": "a command" }));
     let mut rig = Rig::start(Script::replies([call, Reply::text("All done.")])).await;
-    let count = |text: Option<&'static str>, told: mpsc::UnboundedSender<String>| {
+    let count = |text: Option<&'static str>, sender: mpsc::UnboundedSender<String>| {
         let schema = json!({ "type": "object" });
         let tool = Tool::with_schema("count", "Counts", schema, move |_: serde_json::Value, context| {
             let context: copilot_session::ToolContext = context;
-            told.send(context.tool_call_id().to_owned()).expect("the test waits");
+            sender.send(context.tool_call_id().to_owned()).expect("an open channel");
             async move {
                 match text {
                     Some(text) => text,
@@ -95,12 +95,12 @@ async fn what_was_open_is_answered() {
         });
         tool.declare(|tool| tool.skip_permission(true))
     };
-    let (told, mut calls) = mpsc::unbounded_channel();
+    let (sender, mut calls) = mpsc::unbounded_channel();
     let (asked, mut requests) = mpsc::unbounded_channel();
     let ask_first = asked.clone();
     let session = rig.session(|new: SessionBuilder| {
-        new.tool(count(None, told.clone())).on_permission(move |request: PermissionRequest, _| {
-            ask_first.send(request.command().map(str::to_owned)).expect("the test waits");
+        new.tool(count(None, sender.clone())).on_permission(move |request: PermissionRequest, _| {
+            ask_first.send(request.command().map(str::to_owned)).expect("an open channel");
             std::future::pending::<Decision>()
         })
     });
@@ -115,9 +115,9 @@ async fn what_was_open_is_answered() {
 
     let (idle, mut ended) = mpsc::unbounded_channel();
     let session = rig.resume(&id, |new| {
-        new.tool(count(Some("three"), told))
+        new.tool(count(Some("three"), sender))
             .on_permission(move |request: PermissionRequest, _| {
-                asked.send(request.command().map(str::to_owned)).expect("the test waits");
+                asked.send(request.command().map(str::to_owned)).expect("an open channel");
                 async { Decision::approve() }
             })
             .configure(|config| config.continue_pending_work(true))
@@ -138,22 +138,23 @@ async fn what_was_open_is_answered() {
     rig.finish().await;
 }
 
-/// After `disconnect` the session is over here: turns and calls fail, and a second one is nothing.
+/// After `disconnect` the session has ended here: turns and calls fail, and a second `disconnect` does
+/// nothing.
 #[tokio::test]
 async fn a_disconnected_session_is_over() {
     let rig = Rig::start(Script::replies([])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     let mut events = session.events();
-    soon("the goodbye", session.disconnect()).await.expect("a goodbye");
+    soon("the disconnect", session.disconnect()).await.expect("a disconnect");
     while soon("the end of the events", events.next()).await.is_some() {}
     for outcome in [session.send("Anybody?").await.map(drop), session.messages().await.map(drop)] {
         assert!(matches!(outcome, Err(Error::SessionEnded)), "{outcome:?}");
     }
-    session.disconnect().await.expect("a second goodbye");
+    session.disconnect().await.expect("a second disconnect");
     rig.finish().await;
 }
 
-/// A session that is not there cannot be taken up, and the CLI's reason is in the error.
+/// A session that does not exist cannot be resumed, and the error has the CLI's reason.
 #[tokio::test]
 async fn an_unknown_session_cannot_be_resumed() {
     let rig = Rig::start(Script::replies([])).await;

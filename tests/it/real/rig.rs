@@ -1,4 +1,4 @@
-//! The rig of a test: a scripted model, a real CLI that talks to it, and a watch on all events.
+//! The environment of a test: a scripted model, a real CLI that uses it, and a check of all events.
 
 use std::future::IntoFuture;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use copilot_session_tests::model::{MODEL_NAME, ModelServer, Script};
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
-/// How long anything is waited for. Generous: it passes only when something hangs.
+/// The time limit of every wait. It is generous, since it passes only when something hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A CLI takes a second of processor time to start, so that more at once only slow each other down.
+/// A start takes a second of processor time, so more CLIs at once only slow each other down.
 static CLIS: Semaphore = Semaphore::const_new(4);
 
-/// A CLI of its own for one test, with a home that nobody else uses.
+/// A CLI for one test, with a home of its own.
 pub struct Rig {
     pub model: ModelServer,
     pub client: Client,
@@ -35,22 +35,22 @@ struct Watch {
 }
 
 impl Rig {
-    /// A model with this script, and the CLI.
+    /// Starts a model with this script, and a CLI.
     pub async fn start(script: Script) -> Self {
         Self::start_program(script, |_| cli_path()).await
     }
 
-    /// As [`Rig::start`], with the CLI on TCP.
+    /// The same as [`Rig::start`], with the CLI on TCP.
     pub async fn start_tcp(script: Script) -> Self {
         Self::start_by(script, |_| cli_path(), async |new| new.start_tcp(0).await).await
     }
 
-    /// As [`Rig::start`], with a program for the CLI that may be made in the rig's folder.
+    /// The same as [`Rig::start`], with another program as the CLI, which may be created in the rig's folder.
     pub async fn start_program(script: Script, program: impl FnOnce(&Path) -> PathBuf) -> Self {
         Self::start_by(script, program, ClientBuilder::start).await
     }
 
-    /// As [`Rig::start_program`], with a client that is made in a way of the test's own.
+    /// The same as [`Rig::start_program`], with a client that the test starts itself.
     pub async fn start_by(
         script: Script,
         program: impl FnOnce(&Path) -> PathBuf,
@@ -59,7 +59,8 @@ impl Rig {
         Self::start_beside(script, program, async |new, _| start(new).await).await
     }
 
-    /// As [`Rig::start`], with a CLI that takes the model's server for GitHub's, and a client with these options.
+    /// The same as [`Rig::start`], with the model's server in the place of GitHub, and a client with these
+    /// options.
     pub async fn start_on_github(
         script: Script,
         options: impl FnOnce(ClientBuilder) -> ClientBuilder,
@@ -68,13 +69,13 @@ impl Rig {
         Self::start_beside(script, |_| cli_path(), start).await
     }
 
-    /// As [`Rig::start_by`], where the client depends on the model.
+    /// The same as [`Rig::start_by`], for a client that depends on the model.
     async fn start_beside(
         script: Script,
         program: impl FnOnce(&Path) -> PathBuf,
         start: impl AsyncFnOnce(ClientBuilder, &ModelServer) -> Result<Client, Error>,
     ) -> Self {
-        let place = CLIS.acquire().await.expect("nobody closes it");
+        let place = CLIS.acquire().await.expect("an open semaphore");
         let folder = tempfile::tempdir().expect("a folder for the test");
         std::fs::create_dir(folder.path().join("work")).expect("a folder to work in");
         let model = ModelServer::start(script).await.expect("the scripted model");
@@ -90,7 +91,7 @@ impl Rig {
         soon("the session", builder.create()).await.expect("a session")
     }
 
-    /// Takes up a session again.
+    /// Resumes a session.
     pub async fn resume(
         &self,
         id: &str,
@@ -110,48 +111,48 @@ impl Rig {
         self.watched(client.session().provider(provider).model(MODEL_NAME))
     }
 
-    /// Sees every event of a session that is made in a way of the test's own.
+    /// Adds the check of events to a session that the test creates itself.
     pub fn watched(&self, builder: SessionBuilder) -> SessionBuilder {
         let sender = self.watch.sender.clone();
-        // Nobody is left to receive only when the test has failed already.
+        // The receiver is gone only when the test has failed.
         builder.on_event(move |event| drop(sender.send(event.clone())))
     }
 
-    /// The folder the CLI works in.
+    /// The folder in which the CLI works.
     pub fn work(&self) -> PathBuf {
         self.folder.path().join("work")
     }
 
-    /// A folder of the test's own.
+    /// The folder of the test.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Stops the CLI and starts another on the same home.
+    /// Stops the CLI and starts another with the same home.
     pub async fn restart(&mut self) {
         self.client.stop().await.expect("a stop");
         self.client = self.another_client().await;
     }
 
-    /// Another CLI on the same home.
+    /// Starts another CLI with the same home.
     pub async fn another_client(&self) -> Client {
         builder(self.folder()).program(cli_path()).start().await.expect("another CLI")
     }
 
-    /// The rig without its hold on the CLI.
+    /// The rig without its client.
     pub fn without_client(self) -> Remains {
         let Self { model, folder, watch, _place, .. } = self;
         Remains { model, folder, watch, _place }
     }
 
-    /// Stops the CLI. Panics if any event of any session broke its schema, or was of an unknown type.
+    /// Stops the CLI. Panics if any event of any session did not fit its schema, or had an unknown type.
     pub async fn finish(self) {
         soon("the CLI to stop", self.client.stop()).await.expect("a stop");
         self.without_client().finish().await;
     }
 }
 
-/// What is left of a rig when its client is gone.
+/// The rest of a rig whose client was dropped.
 pub struct Remains {
     model: ModelServer,
     folder: TempDir,
@@ -160,10 +161,10 @@ pub struct Remains {
 }
 
 impl Remains {
-    /// As [`Rig::finish`], once all sessions have ended by themselves.
+    /// The same as [`Rig::finish`], after all sessions have ended by themselves.
     pub async fn finish(self) {
         let Watch { sender, mut events } = self.watch;
-        // The observers end with their sessions, and the events end with the observers.
+        // The observers end with their sessions, and the channel with the observers.
         drop(sender);
         let mut wrong = Vec::new();
         while let Some(event) = soon("the observers to end", events.recv()).await {
@@ -174,32 +175,32 @@ impl Remains {
     }
 }
 
-/// What the SDK cannot read of an event: its data, or even its type.
+/// The reason why the SDK cannot decode an event: its data or its type.
 pub fn unreadable(event: &SessionEvent) -> Option<String> {
     match event.data() {
         SessionEventData::Malformed(event) => Some(format!("{} is malformed {}", event.kind, event.error)),
-        // The CLI sends these, and its schema has none of them.
+        // The CLI sends these events, which its schema does not have.
         SessionEventData::Unrecognized(event) if event.kind.starts_with("model.") => None,
         SessionEventData::Unrecognized(event) => Some(format!("{} is unknown", event.kind)),
         _ => None,
     }
 }
 
-/// Has the CLI take the model's server for GitHub's.
+/// Sets the model's server in the place of GitHub.
 pub fn on_github(builder: ClientBuilder, model: &ModelServer) -> ClientBuilder {
     ["COPILOT_API_URL", "COPILOT_DEBUG_GITHUB_API_URL"]
         .into_iter()
         .fold(builder, |builder, name| builder.env(name, model.github_url()))
 }
 
-/// A client on the home in this folder, which the surroundings of the test do not touch.
+/// A client with its home in this folder, independent of the test's environment.
 pub fn builder(folder: &Path) -> ClientBuilder {
     let builder = Client::builder().home(folder.join("home")).directory(folder.join("work")).no_login();
     let tokens = ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"];
     tokens.into_iter().fold(builder, ClientBuilder::env_remove).handshake_limit(2 * PATIENCE)
 }
 
-/// Waits for something, and panics with its name when it does not come.
+/// Waits for a future, and panics with its name after the time limit.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(value) => value,
@@ -209,7 +210,7 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 
 /// Sends a prompt.
 pub async fn prompt(session: &Session, prompt: &str) -> Turn {
-    soon("the prompt to be taken", session.prompt(prompt)).await.expect("a turn")
+    soon("the response to the prompt", session.prompt(prompt)).await.expect("a turn")
 }
 
 /// Sends a prompt and waits for the answer.

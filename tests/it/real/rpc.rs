@@ -13,7 +13,7 @@ use copilot_session_tests::model::{MODEL_NAME, Script};
 
 use super::rig::{Rig, soon};
 
-/// Calls that need no session are answered with what they are about.
+/// Calls that need no session return their results.
 #[tokio::test]
 async fn the_client_can_be_asked() {
     let rig = Rig::start(Script::replies([])).await;
@@ -28,19 +28,19 @@ async fn the_client_can_be_asked() {
     rig.finish().await;
 }
 
-/// The CLI's refusal is an error with its method, code and text.
+/// An error response of the CLI is an error with its method, code and text.
 #[tokio::test]
-async fn a_refusal_is_an_error() {
+async fn an_error_response_is_an_error() {
     let rig = Rig::start(Script::replies([])).await;
     let models = soon("the models", rig.client.rpc().models().list(&ModelsListRequest::default())).await;
-    let error = models.expect_err("there is no login");
+    let error = models.expect_err("no login");
     assert_eq!((error.method(), error.code()), (Some("models.list"), Some(RpcError::INTERNAL_ERROR)));
     assert!(error.to_string().contains("Not authenticated"), "{error}");
     assert!(!error.is_method_not_found() && !error.is_closed());
     rig.finish().await;
 }
 
-/// What is set in a session can be read back, and its event comes.
+/// A setting of a session can be read back, and its event arrives.
 #[tokio::test]
 async fn a_session_can_be_asked_and_changed() {
     let rig = Rig::start(Script::replies([])).await;
@@ -60,14 +60,14 @@ async fn a_session_can_be_asked_and_changed() {
     rig.finish().await;
 }
 
-/// A line written to the session's log comes back as the event with the id that was answered.
+/// A line in the session's log arrives as the event whose id the call returned.
 #[tokio::test]
 async fn a_logged_line_is_an_event() {
     let rig = Rig::start(Script::replies([])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     let mut events = session.events();
     let line = LogRequest::new("mind the gap").level(SessionLogLevel::Warning);
-    let logged = soon("the answer", session.rpc().log(&line)).await.expect("an answer");
+    let logged = soon("the answer", session.rpc().log(&line)).await.expect("a response");
     loop {
         let event = soon("the line's event", events.next()).await.expect("an event");
         if event.id() == logged.event_id {
@@ -84,7 +84,7 @@ async fn a_logged_line_is_an_event() {
     rig.finish().await;
 }
 
-/// A call that is not waited for is not sent, and one that is given up hurts no other.
+/// A call that is not awaited is not sent, and one that is dropped disturbs no other.
 #[tokio::test]
 async fn calls_can_be_given_up() {
     let rig = Rig::start(Script::replies([])).await;

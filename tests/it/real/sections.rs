@@ -1,4 +1,4 @@
-//! Changing the system message.
+//! Changes of the system message.
 
 use copilot_session::SessionBuilder;
 use copilot_session_tests::model::{Reply, Script};
@@ -15,7 +15,7 @@ async fn read_by_the_model(configure: impl FnOnce(SessionBuilder) -> SessionBuil
     text
 }
 
-/// A section is changed by its transform; a transform that fails or panics leaves its section as it is.
+/// A section is changed by its transform; a transform that fails or panics leaves its section unchanged.
 #[tokio::test]
 async fn sections_are_transformed() {
     let plain = read_by_the_model(|new| new).await;
@@ -23,21 +23,22 @@ async fn sections_are_transformed() {
         new.append_system_message("Last words.")
             .transform_section("tone", async |text, _| format!("TONE BEGINS{text}TONE ENDS"))
             .transform_section("identity", async |_, _| Err::<String, _>("no idea"))
-            .transform_section("safety", async |_, _| -> String {
-                panic!("no idea (this panic belongs to the test)")
-            })
+            .transform_section("safety", async |_, _| -> String { panic!("a transform panics in a test") })
     })
     .await;
     let (before, rest) = changed.split_once("TONE BEGINS").expect("the section");
-    let (tone, after) = rest.split_once("TONE ENDS").expect("its end");
+    let (tone, after) = rest.split_once("TONE ENDS").expect("the end");
     assert!(tone.trim().len() > 20, "{tone:?}");
-    assert!(plain.contains(tone.trim()), "the section was not given as it is: {tone:?}");
+    assert!(plain.contains(tone.trim()), "the transform received another text: {tone:?}");
     assert!(after.contains("Last words."), "{after}");
     let identity = "You are GitHub Copilot";
-    assert!(plain.contains(identity) && before.contains(identity), "the failed transform took it away");
+    assert!(
+        plain.contains(identity) && before.contains(identity),
+        "the failed transform removed the section"
+    );
 }
 
-/// Text is added to the system message, or stands for it.
+/// Text is appended to the system message, or replaces it.
 #[tokio::test]
 async fn the_system_message_is_appended_or_replaced() {
     let twice =

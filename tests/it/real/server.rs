@@ -1,4 +1,4 @@
-//! What the preset for servers leaves out, shown by files that leave a trace.
+//! The preset for servers: files in the working folder show which features are off.
 
 use std::path::Path;
 
@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::rig::{Rig, ask};
 
-/// Everything that a folder can bring along: a skill, an agent, hooks, instructions, a repository.
+/// Writes everything that the CLI can load from a folder: a skill, an agent, hooks, instructions, a
+/// repository.
 fn make_folder(folder: &Path) {
     let work = folder.join("work");
     let write = |path: &str, text: &str| {
@@ -30,8 +31,9 @@ fn make_folder(folder: &Path) {
     write("notes.txt", "plain notes\n");
 }
 
-/// What of it the CLI took up: the names that the model reads, and the traces.
-async fn taken_up(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Vec<&'static str> {
+/// The parts of the folder that the CLI loaded: the names that the model reads, and the files that hooks
+/// write.
+async fn loaded(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Vec<&'static str> {
     let calls = [Reply::tool_call("view", json!({"path": "notes.txt"})), Reply::text("Done.")];
     let rig = Rig::start_by(Script::replies(calls), |_| cli_path(), async |new| new.start().await).await;
     make_folder(rig.folder());
@@ -41,22 +43,22 @@ async fn taken_up(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> V
     let names = ["skill-of-the-folder", "agent-of-the-folder", "hook-of-the-folder", "git-of-the-folder"];
     let taken = names.into_iter().filter(|name| body.contains(name) || rig.folder().join(name).exists());
     let taken = taken.collect();
-    assert!(body.contains("plain notes"), "the tool worked");
+    assert!(body.contains("plain notes"), "the tool did not work");
     rig.finish().await;
     taken
 }
 
-/// A server takes up nothing of what the folder brings along, also where the CLI would look for it.
+/// A server loads nothing from the folder, even where the CLI would look for it.
 #[tokio::test]
-async fn the_folder_brings_nothing_along() {
+async fn nothing_is_loaded_from_the_folder() {
     let discovering = |new: SessionBuilder| new.configure(|config| config.enable_config_discovery(true));
     let all = ["skill-of-the-folder", "agent-of-the-folder", "hook-of-the-folder", "git-of-the-folder"];
-    assert_eq!(taken_up(discovering).await, all);
-    assert_eq!(taken_up(|new| new).await, ["hook-of-the-folder", "git-of-the-folder"]);
-    assert_eq!(taken_up(SessionBuilder::server_defaults).await, [""; 0]);
-    // What is said later counts.
+    assert_eq!(loaded(discovering).await, all);
+    assert_eq!(loaded(|new| new).await, ["hook-of-the-folder", "git-of-the-folder"]);
+    assert_eq!(loaded(SessionBuilder::server_defaults).await, [""; 0]);
+    // Later settings take precedence.
     let with_git = |new: SessionBuilder| {
         new.server_defaults().configure(|config| config.enable_host_git_operations(true))
     };
-    assert_eq!(taken_up(with_git).await, ["git-of-the-folder"]);
+    assert_eq!(loaded(with_git).await, ["git-of-the-folder"]);
 }

@@ -1,4 +1,4 @@
-//! What a session can be told: another model, a line of its log, other tools, a form for the answer.
+//! Calls of a session that change its model, its log, its tools, or the form of an answer.
 
 use std::collections::BTreeSet;
 use std::future::IntoFuture;
@@ -14,30 +14,30 @@ use tokio::sync::Notify;
 
 use super::rig::{Rig, ask, prompt, soon};
 
-/// A tool without arguments that always says the same.
+/// A tool without arguments that always returns the same text.
 fn tool(name: &str, text: &'static str) -> Tool {
     let schema = json!({ "type": "object" });
     Tool::with_schema(name, "Says something", schema, move |_: serde_json::Value, _| async move { text })
         .declare(|tool| tool.skip_permission(true))
 }
 
-/// The next prompt goes to the other model, with the effort asked for.
+/// The next prompt goes to the other model, with the requested effort.
 #[tokio::test]
 async fn the_model_is_changed() {
     let rig = Rig::start(Script::replies([Reply::text("One."), Reply::text("Two.")])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     ask(&session, "First.").await.expect("an answer");
-    let switched = soon("the switch", session.set_model(("another", "high"))).await.expect("an answer");
+    let switched = soon("the switch", session.set_model(("another", "high"))).await.expect("a response");
     assert_eq!(switched.model_id.as_deref(), Some("another"));
     ask(&session, "Second.").await.expect("an answer");
     let second = &rig.model.requests()[1];
     assert_eq!(second.model(), "another");
     assert_eq!(second.body()["reasoning_effort"], "high");
-    soon("the switch back", session.set_model("scripted")).await.expect("an answer");
+    soon("the switch back", session.set_model("scripted")).await.expect("a response");
     rig.finish().await;
 }
 
-/// A line of the log is an event of its level, kept or passing.
+/// A line of the log is an event of its level, kept or ephemeral.
 #[tokio::test]
 async fn lines_are_logged() {
     let rig = Rig::start(Script::replies([])).await;
@@ -61,14 +61,14 @@ async fn lines_are_logged() {
     rig.finish().await;
 }
 
-/// The tools of a session are others from the next model call on.
+/// The session's tools change from the next model call on.
 #[tokio::test]
 async fn tools_are_replaced() {
     let script = [Reply::text("One."), Reply::tool_call("new_one", json!({})), Reply::text("Two.")];
     let rig = Rig::start(Script::replies(script)).await;
     let session = rig.session(|new: SessionBuilder| new.deny_all().tool(tool("old_one", "old"))).await;
     ask(&session, "First.").await.expect("an answer");
-    soon("the change", session.set_tools([tool("new_one", "new")])).await.expect("an answer");
+    soon("the change", session.set_tools([tool("new_one", "new")])).await.expect("a response");
     ask(&session, "Second.").await.expect("an answer");
     let names = rig.model.requests()[1].tool_names();
     assert!(names.contains(&"new_one".into()) && !names.contains(&"old_one".into()), "{names:?}");
@@ -85,8 +85,8 @@ struct City {
     mayor: Option<String>,
 }
 
-/// An answer is asked for in the form of a type and read as that type; one of another form is an error
-/// that has the text.
+/// An answer is requested in the form of a type and decoded as that type. An answer of another form is an
+/// error with the text.
 #[tokio::test]
 async fn an_answer_of_a_form() {
     let script = [
@@ -99,7 +99,8 @@ async fn an_answer_of_a_form() {
     assert_eq!(city, City { name: "Oslo".into(), people: 717_710, mayor: None });
     let format = rig.model.requests()[0].body()["response_format"].clone();
     assert_eq!(format["json_schema"]["name"], "City", "{format}");
-    // In the order of the type's fields or of the alphabet, by serde_json's feature `preserve_order`.
+    // The order is that of the type's fields or of the alphabet, depending on serde_json's feature
+    // `preserve_order`.
     let required = format["json_schema"]["schema"]["required"].as_array().expect("required keys");
     let required: BTreeSet<_> = required.iter().filter_map(|key| key.as_str()).collect();
     assert_eq!(required, BTreeSet::from(["mayor", "name", "people"]), "{format}");
@@ -146,7 +147,7 @@ async fn a_tool_call_is_cancelled() {
     rig.finish().await;
 }
 
-/// The trace that a prompt is part of reaches the tool, when the CLI's own tracing is on.
+/// The trace context of a prompt reaches the tool, if the CLI's own tracing is on.
 #[tokio::test]
 async fn a_trace_reaches_the_tool() {
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -162,14 +163,14 @@ async fn a_trace_reaches_the_tool() {
             .await
     };
     let rig = Rig::start_by(script, |_| copilot_session_tests::cli::cli_path(), traced).await;
-    let (told, mut traces) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut traces) = tokio::sync::mpsc::unbounded_channel();
     let schema = json!({ "type": "object" });
     let look = Tool::with_schema(
         "look",
         "Looks",
         schema,
         move |_: serde_json::Value, context: copilot_session::ToolContext| {
-            told.send(context.trace_context()).expect("the test waits");
+            sender.send(context.trace_context()).expect("an open channel");
             async { "seen" }
         },
     );
@@ -181,7 +182,7 @@ async fn a_trace_reaches_the_tool() {
     rig.finish().await;
 }
 
-/// Files, folders, selections and blobs go with a prompt; the model reads of each.
+/// Files, folders, selections and blobs are sent with a prompt, and the model reads each.
 #[tokio::test]
 async fn attachments_reach_the_model() {
     let rig = Rig::start(Script::replies([Reply::text("Read.")])).await;
@@ -211,8 +212,8 @@ async fn attachments_reach_the_model() {
     rig.finish().await;
 }
 
-/// A prompt sent `immediate` while the agent works is read at its next model call, one that is enqueued
-/// after the turn; each turn has the answer to its own prompt.
+/// A prompt sent as `immediate` while the agent works is read at its next model call, an enqueued one after
+/// the turn. Each turn has the answer to its own prompt.
 #[tokio::test]
 async fn prompts_go_ahead_or_wait() {
     let stall = Stall::new();

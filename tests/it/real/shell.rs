@@ -1,5 +1,5 @@
-//! Commands that the user runs in the CLI's shell, without the agent: on the newest CLI, and on the one
-//! that still tells of them by notifications.
+//! Commands that the user runs in the CLI's shell, without the agent: on the newest CLI, and on the last one
+//! that reports them by notifications.
 
 use std::future::IntoFuture;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::lifeline::lifeline;
 use super::rig::{Rig, soon};
 
-/// The last version at hand that sends `shell.output` and `shell.exit`.
+/// The newest version among the recorded ones that sends `shell.output` and `shell.exit`.
 const NOTIFYING: &str = "1.0.81";
 
 async fn rigs() -> [Rig; 2] {
@@ -25,7 +25,7 @@ async fn rigs() -> [Rig; 2] {
     [newest, notifying]
 }
 
-/// A command's output, by stream, and its exit code come back, 0 or not.
+/// A command returns its output, by stream, and its exit code, 0 or not.
 #[tokio::test]
 async fn output_and_exit_code() {
     for rig in rigs().await {
@@ -45,7 +45,7 @@ async fn output_and_exit_code() {
     }
 }
 
-/// Output longer than any one message comes whole.
+/// Output longer than a message arrives whole.
 #[tokio::test]
 async fn long_output_comes_whole() {
     for rig in rigs().await {
@@ -58,7 +58,7 @@ async fn long_output_comes_whole() {
     }
 }
 
-/// Commands that run side by side, even the same one, get each their own output.
+/// Concurrent commands, even identical ones, each have their own output.
 #[tokio::test]
 async fn commands_side_by_side() {
     for rig in rigs().await {
@@ -75,7 +75,7 @@ async fn commands_side_by_side() {
     }
 }
 
-/// The newest CLI tells a command's output while it runs, and a command can be killed.
+/// The newest CLI sends the output of a command while it runs, and a command can be killed.
 #[tokio::test]
 async fn output_is_live_and_commands_are_killed() {
     let rig = Rig::start(Script::replies([])).await;
@@ -85,25 +85,25 @@ async fn output_is_live_and_commands_are_killed() {
     let first = soon("the first output", run.next()).await.expect("output");
     assert_eq!(first.text, "started\n");
     assert!(matches!(first.stream, Some(ShellOutputStream::Stdout)));
-    soon("the kill", run.kill()).await.expect("an answer");
+    soon("the kill", run.kill()).await.expect("a response");
     let output = soon("the end", run.into_future()).await.expect("its output");
     assert_eq!((output.output().trim_end(), output.exit_code()), ("started", None));
     rig.finish().await;
 }
 
-/// A killed command ends on the older CLI too, which tells exit code 1.
+/// A killed command ends on the older CLI too, which reports exit code 1.
 #[tokio::test]
 async fn commands_are_killed_on_the_older_cli() {
     let rig = Rig::start_program(Script::replies([]), |_| cli_path_of(NOTIFYING)).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     let run = soon("the start", session.shell("sleep 1000").start()).await.expect("a running command");
-    soon("the kill", run.kill()).await.expect("an answer");
+    soon("the kill", run.kill()).await.expect("a response");
     let output = soon("the end", run.into_future()).await.expect("its output");
     assert_eq!(output.exit_code(), Some(1));
     rig.finish().await;
 }
 
-/// A command that takes longer than it was given is killed; what it had said comes, where the CLI tells.
+/// A command that exceeds its time limit is killed; its output so far is returned, if the CLI sends any.
 #[tokio::test]
 async fn a_time_limit_kills() {
     for rig in rigs().await {
@@ -111,7 +111,7 @@ async fn a_time_limit_kills() {
         let (take, loose) = lifeline(rig.folder(), "command.lifeline");
         let text = format!("echo begun; {take}; sleep 1000");
         let late = session.shell(text).timeout(Duration::from_secs(2)).into_future();
-        let output = soon("the time limit", late).await.expect("what it said");
+        let output = soon("the time limit", late).await.expect("its output");
         assert!(output.is_timed_out() && !output.is_success(), "{output:?}");
         if !rig.client.version().has(Feature::ShellNotifications) {
             assert_eq!(output.output().trim_end(), "begun");
@@ -128,7 +128,7 @@ async fn the_session_ends_first() {
         let session = rig.session(SessionBuilder::deny_all).await;
         let run = soon("the start", session.shell("sleep 1000").start()).await.expect("a running command");
         soon("the disconnect", session.disconnect()).await.expect("a disconnect");
-        // Either the CLI still tells that it was killed, or it says nothing more.
+        // The CLI either reports that the command was killed, or sends nothing more.
         match soon("the end", run.into_future()).await {
             Ok(output) => assert!(!output.is_success(), "{output:?}"),
             Err(error) => assert!(matches!(error, Error::SessionEnded), "{error}"),
@@ -137,24 +137,24 @@ async fn the_session_ends_first() {
     }
 }
 
-/// The notifications go to the session that started the command, whichever way, until it has ended.
+/// Notifications go to the session that started the command, by either method, until the command has ended.
 #[tokio::test]
 async fn notifications_are_routed() {
     let rig = Rig::start_program(Script::replies([]), |_| cli_path_of(NOTIFYING)).await;
     let (mine, others) =
         (rig.session(SessionBuilder::deny_all).await, rig.session(SessionBuilder::deny_all).await);
     let heard = Arc::new(Mutex::new(String::new()));
-    let (text, (told, mut exits)) = (Arc::clone(&heard), mpsc::unbounded_channel());
+    let (text, (sender, mut exits)) = (Arc::clone(&heard), mpsc::unbounded_channel());
     mine.on_shell_output(move |output| text.lock().unwrap().push_str(&output.expect("output").data));
-    mine.on_shell_output(|_| panic!("no ears (this panic belongs to the test)"));
-    let deaf = mine.on_shell_output(|_| unreachable!("it was unsubscribed"));
+    mine.on_shell_output(|_| panic!("an observer panics in a test"));
+    let deaf = mine.on_shell_output(|_| unreachable!("it has unsubscribed"));
     deaf.unsubscribe();
     mine.on_shell_exit(move |exit| {
         let exit = exit.expect("an exit");
-        drop(told.send((exit.process_id, exit.exit_code)));
+        drop(sender.send((exit.process_id, exit.exit_code)));
     });
-    others.on_shell_output(|_| unreachable!("it is not this session's"));
-    others.on_shell_exit(|_| unreachable!("it is not this session's"));
+    others.on_shell_output(|_| unreachable!("the output of another session"));
+    others.on_shell_exit(|_| unreachable!("the exit of another session"));
 
     let request = ShellExecRequest::new("echo one; echo two >&2; exit 7");
     let process = soon("the start", mine.rpc().shell().exec(&request)).await.expect("a process").process_id;

@@ -1,4 +1,4 @@
-//! The sessions that a CLI has stored, and what else a client can ask it.
+//! The stored sessions of a CLI, and other calls of a client.
 
 use std::future::IntoFuture;
 
@@ -9,16 +9,16 @@ use copilot_session_tests::model::{Reply, Script, Stall};
 
 use super::rig::{Rig, ask, prompt, soon};
 
-/// A session that has had a prompt is listed, described, the last one, and gone once it is deleted;
-/// those who watch are told of each change.
+/// A session with a prompt is listed, described and the last one, until it is deleted. Observers see each
+/// change.
 #[tokio::test]
 async fn sessions_are_listed_and_deleted() {
     let rig = Rig::start(Script::replies([Reply::text("Noted.")])).await;
     let client = &rig.client;
     let mut changes = client.notifications::<SessionLifecycle>();
-    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let watch =
-        client.on::<SessionLifecycle>(move |change| drop(told.send(change.expect("a change").session_id)));
+        client.on::<SessionLifecycle>(move |change| drop(sender.send(change.expect("a change").session_id)));
     let session = rig.session(SessionBuilder::deny_all).await;
     let created = soon("the lifecycle", changes.next()).await.expect("a notification").expect("a change");
     assert_eq!(created.session_id, session.id());
@@ -31,13 +31,13 @@ async fn sessions_are_listed_and_deleted() {
     soon("the disconnect", session.disconnect()).await.expect("a disconnect");
     let listed = soon("the list", client.sessions(&SessionListRequest::default())).await.expect("a list");
     assert_eq!(listed.iter().map(|listed| &*listed.session_id).collect::<Vec<_>>(), [&*id]);
-    let known = soon("the metadata", client.session_metadata(&id)).await.expect("an answer");
+    let known = soon("the metadata", client.session_metadata(&id)).await.expect("a response");
     assert_eq!(known.expect("metadata").session_id, id);
-    assert_eq!(soon("the last", client.last_session_id()).await.expect("an answer"), Some(id.clone()));
+    assert_eq!(soon("the last", client.last_session_id()).await.expect("a response"), Some(id.clone()));
 
     soon("the deletion", client.delete_session(&id)).await.expect("a deletion");
-    assert!(soon("the metadata", client.session_metadata(&id)).await.expect("an answer").is_none());
-    let again = soon("the deletion", client.delete_session(&id)).await.expect_err("it is gone");
+    assert!(soon("the metadata", client.session_metadata(&id)).await.expect("a response").is_none());
+    let again = soon("the deletion", client.delete_session(&id)).await.expect_err("a deleted session");
     assert!(matches!(again, Error::Refused { .. }), "{again}");
     loop {
         let change = soon("the lifecycle", changes.next()).await.expect("a notification").expect("a change");
@@ -48,7 +48,7 @@ async fn sessions_are_listed_and_deleted() {
     rig.finish().await;
 }
 
-/// A session that is deleted while it is open is over at once, for all that waits for it.
+/// A session that is deleted while it is open ends at once, for everything that waits for it.
 #[tokio::test]
 async fn an_open_session_is_deleted() {
     let stall = Stall::new();
@@ -58,26 +58,26 @@ async fn an_open_session_is_deleted() {
     let turn = prompt(&session, "Hello?").await;
     soon("the model to be asked", rig.model.request(0)).await;
     soon("the deletion", rig.client.delete_session(session.id())).await.expect("a deletion");
-    let error = soon("the turn", turn.into_future()).await.expect_err("it is over");
+    let error = soon("the turn", turn.into_future()).await.expect_err("the end");
     assert!(matches!(error, Error::SessionEnded), "{error}");
     while soon("the events", events.next()).await.is_some() {}
     assert!(matches!(session.send("Hello?").await, Err(Error::SessionEnded)));
     rig.finish().await;
 }
 
-/// The CLI answers for itself: a sign of life, its version, the login, the models, the foreground.
+/// The CLI answers calls about itself: a ping, its version, the login, the models, the foreground session.
 #[tokio::test]
 async fn the_cli_is_asked() {
     let rig = Rig::start(Script::replies([])).await;
     let client = &rig.client;
-    assert_eq!(soon("a ping", client.ping("anyone?")).await.expect("an answer"), "pong: anyone?");
-    let status = soon("the status", client.status()).await.expect("an answer");
+    assert_eq!(soon("a ping", client.ping("anyone?")).await.expect("a response"), "pong: anyone?");
+    let status = soon("the status", client.status()).await.expect("a response");
     assert_eq!(status.version, client.version().as_str());
-    let login = soon("the login", client.auth_status()).await.expect("an answer");
+    let login = soon("the login", client.auth_status()).await.expect("a response");
     assert!(!login.is_authenticated);
-    let models = soon("the models", client.models()).await.expect_err("nobody is logged in");
+    let models = soon("the models", client.models()).await.expect_err("no login");
     assert!(models.to_string().contains("Not authenticated"), "{models}");
-    assert_eq!(soon("the foreground", client.foreground_session_id()).await.expect("an answer"), None);
+    assert_eq!(soon("the foreground", client.foreground_session_id()).await.expect("a response"), None);
     let session = rig.session(SessionBuilder::deny_all).await;
     let shown = soon("the foreground", client.set_foreground_session(session.id())).await;
     assert!(matches!(shown, Err(Error::Refused { .. })), "{shown:?}");

@@ -1,4 +1,4 @@
-//! Sessions that are taken up while they are open.
+//! Sessions that are resumed while they are open.
 
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use tokio::sync::{Notify, mpsc};
 
 use super::rig::{Rig, ask, prompt, soon};
 
-/// A tool that needs no permission and always says the same.
+/// A tool that needs no permission and always returns the same text.
 fn tool(name: &str, text: &'static str) -> Tool {
     let schema = json!({ "type": "object" });
     let tool = Tool::with_schema(name, "Counts", schema, move |_: Value, _| async move { text });
     tool.declare(|tool| tool.skip_permission(true))
 }
 
-/// The same, but that it says when it begins and never ends.
+/// The same, but it reports its start and never returns.
 fn endless(name: &str, begun: &mpsc::UnboundedSender<()>) -> Tool {
     let (begun, schema) = (begun.clone(), json!({ "type": "object" }));
     let tool = Tool::with_schema(name, "Counts", schema, move |_: Value, _| {
-        begun.send(()).expect("the test waits");
+        begun.send(()).expect("an open channel");
         std::future::pending::<&str>()
     });
     tool.declare(|tool| tool.skip_permission(true))
 }
 
-/// The number of pieces in which an answer comes.
+/// The number of pieces in which an answer arrives.
 async fn pieces(session: &Session, text: &str) -> usize {
     let mut events = session.events();
     ask(session, text).await.expect("an answer");
@@ -41,14 +41,14 @@ async fn pieces(session: &Session, text: &str) -> usize {
     }
 }
 
-/// A session that has had no turn is not on disk, so that it cannot be left and resumed; it can be taken over,
+/// A session without a turn is not on disk, so it cannot be disconnected and resumed. It can be taken over,
 /// with another system message and other tools.
 #[tokio::test]
 async fn a_session_without_a_turn() {
     let rig = Rig::start(Script::replies([Reply::text("One."), Reply::text("Two.")])).await;
     for (index, when_open) in [WhenOpen::Replace, WhenOpen::Join].into_iter().enumerate() {
         let old = rig.session(|new| new.deny_all().tool(tool("before", ""))).await;
-        let refused = rig.resume(old.id(), SessionBuilder::deny_all).await.expect_err("it is open");
+        let refused = rig.resume(old.id(), SessionBuilder::deny_all).await.expect_err("an open session");
         assert_eq!(refused.kind(), ErrorKind::AlreadyOpen, "{refused}");
         let new = rig.resume(old.id(), |new| {
             new.deny_all().tool(tool("after", "")).append_system_message("Be new.").when_open(when_open)
@@ -60,14 +60,15 @@ async fn a_session_without_a_turn() {
         assert!(!request.contains("\"before\""), "{request}");
         let over = soon("the old handle", old.log("still here")).await;
         match when_open {
-            WhenOpen::Join => drop(over.expect("it is the same session")),
+            WhenOpen::Join => drop(over.expect("the session is still open")),
             _ => assert!(matches!(over, Err(Error::SessionEnded)), "{over:?}"),
         }
     }
     rig.finish().await;
 }
 
-/// A tool call and a permission request that the old handlers work on, the new ones answer, and the turn goes on.
+/// A tool call and a permission request that old handlers work on are answered by the new ones, and the turn
+/// goes on.
 #[tokio::test]
 async fn in_the_middle_of_a_turn() {
     let calls = [
@@ -80,20 +81,20 @@ async fn in_the_middle_of_a_turn() {
         let asking = begun.clone();
         let old = rig.session(|new| {
             new.tool(endless("count", &begun)).on_permission(move |_, _| {
-                asking.send(()).expect("the test waits");
+                asking.send(()).expect("an open channel");
                 std::future::pending::<Decision>()
             })
         });
         let old = old.await;
         let turn = prompt(&old, "Count.").await;
-        soon("the old handler", beginning.recv()).await.expect("it begins");
+        soon("the old handler", beginning.recv()).await.expect("a start");
 
         let (idle, mut ended) = mpsc::unbounded_channel();
         let new = rig.resume(old.id(), |new| {
             let new = new.approve_all().tool(tool("count", "three")).when_open(WhenOpen::Replace);
             new.on_event(move |event| {
                 if event.kind() == "session.idle" {
-                    idle.send(()).expect("the test waits");
+                    idle.send(()).expect("an open channel");
                 }
             })
         });
@@ -108,7 +109,7 @@ async fn in_the_middle_of_a_turn() {
     }
 }
 
-/// A session that is joined in the middle of a turn ends that turn for its old handle, with a new tool.
+/// A session that is joined during a turn completes that turn for its old handle, with a new tool.
 #[tokio::test]
 async fn joined_in_the_middle_of_a_turn() {
     let script = [Reply::tool_call("bash", json!({ "command": "echo hello", "description": "a command" }))];
@@ -119,7 +120,7 @@ async fn joined_in_the_middle_of_a_turn() {
     let released = Arc::clone(&release);
     let old = rig.session(|new| {
         new.on_permission(move |_, _| {
-            asking.send(()).expect("the test waits");
+            asking.send(()).expect("an open channel");
             let released = Arc::clone(&released);
             async move {
                 released.notified().await;
@@ -140,7 +141,7 @@ async fn joined_in_the_middle_of_a_turn() {
     rig.finish().await;
 }
 
-/// Sessions that are taken up again at once, over and over.
+/// Sessions that are resumed immediately, several times.
 #[tokio::test]
 async fn immediate_reconnects() {
     let rig = Rig::start(Script::replies((0..10).map(|_| Reply::text("Here.")))).await;
@@ -152,16 +153,16 @@ async fn immediate_reconnects() {
         }
         ask(&session, "There?").await.expect("an answer");
         drop(session);
-        // Now it is on disk.
+        // Now the session is on disk.
         let session = rig.resume(&id, SessionBuilder::deny_all).await.expect("the session");
-        ask(&rig.client.open_session(&id).expect("it is open"), "Still?").await.expect("an answer");
+        ask(&rig.client.open_session(&id).expect("an open session"), "Still?").await.expect("an answer");
         drop(session);
     }
     rig.finish().await;
 }
 
-/// A session that is taken up has deltas when they are asked for, and another client that does not speak of them
-/// leaves them as they are.
+/// A resumed session has deltas if it asks for them. Another client that does not mention them leaves them
+/// unchanged.
 #[tokio::test]
 async fn streaming() {
     let text = "In five pieces of text.";
@@ -186,18 +187,18 @@ async fn streaming() {
     rig.finish().await;
 }
 
-/// A session that is deleted is over, whether it is on disk or not.
+/// A session that is deleted has ended, on disk or not.
 #[tokio::test]
 async fn deleted_while_it_is_open() {
     let rig = Rig::start(Script::replies([Reply::text("Here.")])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     ask(&session, "There?").await.expect("an answer");
-    soon("the end", rig.client.delete_session(session.id())).await.expect("it is deleted");
+    soon("the end", rig.client.delete_session(session.id())).await.expect("the deletion");
     assert!(matches!(soon("a call", session.log("x")).await, Err(Error::SessionEnded)));
     assert!(rig.client.open_session(session.id()).is_none());
     for when_open in [WhenOpen::Refuse, WhenOpen::Replace, WhenOpen::Join] {
         let gone = rig.resume(session.id(), |new| new.deny_all().when_open(when_open)).await;
-        assert_eq!(gone.expect_err("it is gone").kind(), ErrorKind::SessionGone);
+        assert_eq!(gone.expect_err("a deleted session").kind(), ErrorKind::SessionGone);
     }
     rig.finish().await;
 }

@@ -15,19 +15,19 @@ use serde_json::json;
 
 use super::rig::{PATIENCE, Rig, ask, soon};
 
-/// Another client of the same server.
+/// Connects another client to the same server.
 pub async fn join(client: &Client) -> Client {
     try_join(client, client.connection_token()).await.expect("another client")
 }
 
-/// The same with a token of the test's choice.
+/// The same with another token.
 async fn try_join(client: &Client, token: Option<&str>) -> Result<Client, Error> {
     let builder = Client::builder().handshake_limit(PATIENCE);
     let builder = token.into_iter().fold(builder, |builder, token| builder.connection_token(token));
     builder.connect_tcp(client.address().expect("an address")).await
 }
 
-/// A whole turn with a tool runs over TCP, on loopback, with a secret that is told to nobody who does not ask.
+/// A whole turn with a tool runs over TCP, on loopback. The token is not shown in `Debug`.
 #[tokio::test]
 async fn a_turn_over_tcp() {
     let script = [Reply::tool_call("weather", json!({})), Reply::text("It rains.")];
@@ -58,7 +58,7 @@ async fn on_stdio_there_is_no_token() {
     rig.finish().await;
 }
 
-/// A client that joined has the server's version and sessions of its own, and its end is not the server's.
+/// A second client has the server's version and sessions of its own, and its stop does not end the server.
 #[tokio::test]
 async fn a_second_client_comes_and_goes() {
     let rig =
@@ -70,9 +70,9 @@ async fn a_second_client_comes_and_goes() {
     assert_eq!(ask(&session, "Hello?").await.expect("an answer").text(), "Hello, second.");
     soon("the second to stop", second.stop()).await.expect("a stop");
     let late = session.send("Still?").now_or_never().expect("an answer at once");
-    assert!(late.expect_err("it is over").is_closed());
+    assert!(late.expect_err("the end").is_closed());
 
-    // One that is dropped without a word harms nobody either.
+    // A client that is dropped without a stop disturbs nothing either.
     drop(join(&rig.client).await);
     let session = rig.session(SessionBuilder::deny_all).await;
     assert_eq!(ask(&session, "Hello?").await.expect("an answer").text(), "Hello, first.");
@@ -80,23 +80,24 @@ async fn a_second_client_comes_and_goes() {
     rig.finish().await;
 }
 
-/// When the owner stops the server, who joined is told that it is over.
+/// When the owner stops the server, the other clients are closed.
 #[tokio::test]
 async fn the_owner_ends_it_for_all() {
     let rig = Rig::start_tcp(Script::replies([])).await;
     let second = join(&rig.client).await;
     soon("the owner to stop", rig.client.stop()).await.expect("a stop");
-    soon("the second to be told", second.closed()).await;
-    let error = second.rpc().models().list(&Default::default()).await.expect_err("it is over");
+    soon("the second to be closed", second.closed()).await;
+    let error = second.rpc().models().list(&Default::default()).await.expect_err("the end");
     assert!(error.is_closed(), "{error:?}");
-    let error = try_join(&rig.client, None).await.expect_err("nobody is there");
+    let error = try_join(&rig.client, None).await.expect_err("a stopped server");
     assert!(matches!(error, Error::Connect(_)), "{error:?}");
     rig.finish().await;
 }
 
-/// A wrong token and a missing one are told by their code, without the token, and harm nobody else.
+/// A wrong token and a missing one are reported by their code, without the token, and disturb no other
+/// client.
 #[tokio::test]
-async fn a_wrong_token_is_told() {
+async fn a_wrong_token_is_reported() {
     let rig = Rig::start_tcp(Script::replies([Reply::text("Undisturbed.")])).await;
     for token in [Some("a guess"), Some(""), None] {
         let error = try_join(&rig.client, token).await.expect_err("a stranger");
@@ -111,7 +112,7 @@ async fn a_wrong_token_is_told() {
     rig.finish().await;
 }
 
-/// A token may be chosen, but not an empty one, which would be none.
+/// A token may be set, but not an empty one, which the CLI would treat as none.
 #[tokio::test]
 async fn a_token_may_be_chosen() {
     let start = async |builder: copilot_session::ClientBuilder| {
@@ -126,11 +127,11 @@ async fn a_token_may_be_chosen() {
     assert!(matches!(empty, Err(Error::Invalid(_))), "{empty:?}");
 }
 
-/// A server that somebody else started.
+/// A server that was not started by a client.
 struct Server(Child);
 
 impl Server {
-    /// Gives its address too.
+    /// Returns its address too.
     fn start(home: &std::path::Path) -> (Self, String) {
         let mut command = Command::new(cli_path());
         command.args(["--server", "--no-auto-update", "--no-auto-login"]).env("COPILOT_HOME", home);
@@ -146,12 +147,12 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.0.kill().expect("it runs until it is killed");
-        self.0.wait().expect("its end");
+        self.0.kill().expect("a running server");
+        self.0.wait().expect("the end");
     }
 }
 
-/// A server without a token takes who brings none, and says what is wrong to who brings one.
+/// A server without a token accepts clients without one, and reports the error to a client with one.
 #[tokio::test]
 async fn a_server_without_a_token() {
     let home = tempfile::tempdir().expect("a folder");
@@ -165,5 +166,5 @@ async fn a_server_without_a_token() {
 
     soon("the stop", client.stop()).await.expect("a stop");
     assert!(matches!(server.0.try_wait(), Ok(None)), "the server ended with its client");
-    Client::builder().connect_tcp(&*address).await.expect("it is still there");
+    Client::builder().connect_tcp(&*address).await.expect("a running server");
 }

@@ -1,4 +1,4 @@
-//! Tools of ours that the model calls.
+//! Tools of a session that the model calls.
 
 mod schemas;
 
@@ -13,7 +13,7 @@ use super::rig::{Rig, ask, soon};
 
 #[derive(Debug, Clone, PartialEq, serde::Deserialize, schemars::JsonSchema)]
 struct Parcel {
-    /// Where it goes.
+    /// The destination.
     city: String,
     weight: f64,
     #[serde(default)]
@@ -25,20 +25,21 @@ struct Stamp {
     cents: u32,
 }
 
-/// A turn in which the model calls a tool once and then says "Done."; gives what it read as the result.
+/// Runs a turn in which the model calls a tool once and then answers "Done.", and returns the result that the
+/// model read.
 async fn result_read_by_the_model(tool: Tool, arguments: serde_json::Value) -> String {
     let script = [Reply::tool_call(tool.name(), arguments), Reply::text("Done.")];
     let rig = Rig::start(Script::replies(script)).await;
     let session = rig.session(|new| new.tool(tool).approve_all()).await;
     assert_eq!(ask(&session, "Use the tool.").await.expect("an answer").text(), "Done.");
-    let results = soon("the model to be told the result", rig.model.request(1)).await.tool_results();
+    let results = soon("the model to read the result", rig.model.request(1)).await.tool_results();
     rig.finish().await;
     let [(call, text)] = results.try_into().expect("one result");
     assert_eq!(call, "call_1");
     text
 }
 
-/// The handler gets the model's arguments as its own type, and the model reads the handler's text.
+/// The handler receives the model's arguments as its own type, and the model reads the handler's text.
 #[tokio::test]
 async fn a_tool_gets_typed_arguments() {
     let calls = Arc::new(Mutex::new(Vec::new()));
@@ -55,7 +56,7 @@ async fn a_tool_gets_typed_arguments() {
     assert_eq!(*calls.lock().unwrap(), [(parcel, "call_1".to_owned())]);
 }
 
-/// The model is offered the tool with the schema of its arguments, their comments included.
+/// The model is offered the tool with the schema of its arguments, including their doc comments.
 #[tokio::test]
 async fn the_model_sees_the_schema_of_a_tool() {
     let rig = Rig::start(Script::replies([Reply::text("I see.")])).await;
@@ -65,16 +66,16 @@ async fn the_model_sees_the_schema_of_a_tool() {
 
     let request = rig.model.requests().remove(0);
     let tools = request.body()["tools"].as_array().expect("tools");
-    let ours = tools.iter().find(|tool| tool["function"]["name"] == "send").expect("our tool");
+    let ours = tools.iter().find(|tool| tool["function"]["name"] == "send").expect("the tool");
     assert_eq!(ours["function"]["description"], "Sends a parcel");
     let parameters = &ours["function"]["parameters"];
-    assert_eq!(parameters["properties"]["city"]["description"], "Where it goes.");
+    assert_eq!(parameters["properties"]["city"]["description"], "The destination.");
     assert_eq!(parameters["properties"]["stamps"]["items"]["properties"]["cents"]["type"], "integer");
     assert_eq!(parameters["required"], json!(["city", "weight"]));
     rig.finish().await;
 }
 
-/// A tool that gives nothing has failed, and the model is told so.
+/// A tool that returns nothing has failed, and the model reads so.
 #[tokio::test]
 async fn a_tool_without_a_result_fails() {
     let tool = Tool::new("find", "Finds it", async |_: (), _| None::<String>);
@@ -92,26 +93,26 @@ async fn the_error_of_a_tool_reaches_the_model() {
     assert!(text.contains("no roads to Atlantis"), "{text}");
 }
 
-/// Arguments that do not fit the type do not reach the handler, and the model reads what is wrong.
+/// Arguments that do not fit the type do not reach the handler, and the model reads the mismatch.
 #[tokio::test]
-async fn the_model_is_told_of_arguments_that_do_not_fit() {
+async fn the_model_reads_why_arguments_do_not_fit() {
     let tool =
-        Tool::new("send", "Sends a parcel", async |_: Parcel, _| -> &str { panic!("called all the same") });
+        Tool::new("send", "Sends a parcel", async |_: Parcel, _| -> &str { panic!("the tool was called") });
     let text = result_read_by_the_model(tool, json!({ "city": "Oslo" })).await;
     assert!(text.contains("missing field `weight`"), "{text}");
 }
 
-/// A tool that panics fails its call: the turn goes on, and the model is told.
+/// A tool that panics fails its call: the turn goes on, and the model reads so.
 #[tokio::test]
 async fn a_panicking_tool_fails_its_call_only() {
     let tool = Tool::new("send", "Sends a parcel", async |parcel: Parcel, _| -> String {
-        panic!("{} is on fire (this panic belongs to the test)", parcel.city)
+        panic!("{} is on fire in a test", parcel.city)
     });
     let text = result_read_by_the_model(tool, json!({ "city": "Rome", "weight": 1 })).await;
     assert!(text.contains("The tool ended without a result"), "{text}");
 }
 
-/// A rejected call ends the turn: the model is not asked again.
+/// A rejected call ends the turn: there is no other model call.
 #[tokio::test]
 async fn a_rejected_call_ends_the_turn() {
     let rig = Rig::start(Script::replies([Reply::tool_call("quit", json!({}))])).await;
@@ -127,13 +128,13 @@ struct Number {
     number: i64,
 }
 
-/// Two calls in one answer run side by side, and each result goes to its own call.
+/// Two calls in one answer run concurrently, and each result goes to its own call.
 #[tokio::test]
 async fn parallel_calls_run_side_by_side() {
     let both =
         Reply::tool_call("double", json!({ "number": 4 })).then_tool_call("double", json!({ "number": 10 }));
     let rig = Rig::start(Script::replies([both, Reply::text("8 and 20.")])).await;
-    // Each call waits for the other, so that one after the other would never end.
+    // Each call waits for the other, so one after the other would never end.
     let meeting = Arc::new(Barrier::new(2));
     let tool = Tool::new("double", "Doubles a number", move |Number { number }: Number, _| {
         let meeting = Arc::clone(&meeting);
@@ -149,7 +150,7 @@ async fn parallel_calls_run_side_by_side() {
     rig.finish().await;
 }
 
-/// A tool may make calls on the session it runs for.
+/// A tool may make calls on its own session.
 #[tokio::test]
 async fn a_tool_can_call_the_session() {
     let tool = Tool::new("mode", "Tells the mode", async |_: serde_json::Value, context: ToolContext| {
@@ -158,7 +159,7 @@ async fn a_tool_can_call_the_session() {
     assert_eq!(result_read_by_the_model(tool, json!({})).await, "interactive");
 }
 
-/// A tool that says its own name and who it answers.
+/// A tool that returns its own name and the session's id.
 fn witness(name: &'static str) -> impl FnOnce(SessionBuilder) -> SessionBuilder {
     let tool =
         Tool::new("who", "Tells who answers", move |_: serde_json::Value, context: ToolContext| async move {
@@ -167,7 +168,7 @@ fn witness(name: &'static str) -> impl FnOnce(SessionBuilder) -> SessionBuilder 
     move |new| new.tool(tool).approve_all()
 }
 
-/// Two sessions of one client with a tool of the same name each get their own calls.
+/// Two sessions of one client, each with a tool of the same name, get their own calls.
 #[tokio::test]
 async fn sessions_do_not_share_tools() {
     let script = Script::from_fn(|request| match request.tool_results().pop() {
@@ -180,7 +181,7 @@ async fn sessions_do_not_share_tools() {
     assert_eq!(a.expect("an answer").text(), format!("left in {}", left.id()));
     assert_eq!(b.expect("an answer").text(), format!("right in {}", right.id()));
 
-    left.disconnect().await.expect("a goodbye");
+    left.disconnect().await.expect("a disconnect");
     let again = ask(&right, "And now?").await.expect("an answer");
     assert_eq!(again.text(), format!("right in {}", right.id()), "the other session is still served");
     rig.finish().await;

@@ -1,4 +1,4 @@
-//! What belongs to a turn and what ends it, on the real CLI: prompts that follow or join one another, aborts, hooks.
+//! The events and the end of a turn on the real CLI: prompts that follow or join one another, aborts, hooks.
 
 use std::future::IntoFuture;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::rig::{Rig, ask, prompt, soon};
 
-/// What the documented loop prints, and the answer.
+/// The text that the documented loop prints, and the answer.
 async fn shown(mut turn: Turn) -> (String, Answer) {
     let mut shown = String::new();
     while let Some(event) = soon("the next event of the turn", turn.next()).await {
@@ -21,7 +21,7 @@ async fn shown(mut turn: Turn) -> (String, Answer) {
     (shown, turn.await.expect("an answer"))
 }
 
-/// A model that holds back its answer to "SLOW" and answers all else with the word that it was asked.
+/// A model that holds back its answer to "SLOW" and answers any other prompt with its own word.
 fn slow_or_echo(stall: &Stall) -> Script {
     let stall = stall.clone();
     Script::from_fn(move |request: &ModelRequest| {
@@ -33,7 +33,7 @@ fn slow_or_echo(stall: &Stall) -> Script {
     })
 }
 
-/// A prompt that is sent as soon as an abort has its response leaves the aborted turn as it is.
+/// A prompt that is sent right after the response to an abort does not change the end of the aborted turn.
 #[tokio::test]
 async fn a_prompt_at_once_after_an_abort() {
     let rig = Rig::start(slow_or_echo(&Stall::new())).await;
@@ -51,7 +51,7 @@ async fn a_prompt_at_once_after_an_abort() {
     rig.finish().await;
 }
 
-/// An abort right after a prompt ends its turn as aborted, whether the agent has taken it up or not, also when another
+/// An abort right after a prompt ends its turn as aborted, even if the agent has not begun it or another
 /// prompt follows at once.
 #[tokio::test]
 async fn an_abort_at_once_after_a_prompt() {
@@ -69,9 +69,9 @@ async fn an_abort_at_once_after_a_prompt() {
     rig.finish().await;
 }
 
-/// A turn that was not read to its end leaves nothing of it in the next one.
+/// The unread events of a turn do not appear in the next one.
 #[tokio::test]
-async fn a_turn_that_was_left() {
+async fn a_turn_with_unread_events() {
     let stall = Stall::new();
     let rig = Rig::start(slow_or_echo(&stall)).await;
     let session = rig.session(SessionBuilder::approve_all).await;
@@ -85,7 +85,7 @@ async fn a_turn_that_was_left() {
     rig.finish().await;
 }
 
-/// A turn ends when the agent takes up the next prompt, which has an answer of its own.
+/// A turn ends when the agent begins the next prompt, which has an answer of its own.
 #[tokio::test]
 async fn prompts_that_wait() {
     let (stall, last) = (Stall::new(), Stall::new());
@@ -104,7 +104,7 @@ async fn prompts_that_wait() {
     rig.finish().await;
 }
 
-/// Prompts that are sent at the same time have their own answers, whichever the CLI takes up first.
+/// Prompts that are sent at the same time have their own answers, in whatever order the CLI begins them.
 #[tokio::test]
 async fn prompts_at_the_same_time() {
     let rig = Rig::start(slow_or_echo(&Stall::new())).await;
@@ -116,7 +116,7 @@ async fn prompts_at_the_same_time() {
     rig.finish().await;
 }
 
-/// A hook that does not let the agent stop has the last message, corrected, as the turn's answer, also as a form.
+/// When a hook blocks the end of the agent's work, the answer of the turn is the last message, typed or not.
 #[tokio::test]
 async fn a_hook_that_blocks() {
     let replies = ["A guess.", "{\"sum\": 3}", "{\"sum\": 4}"].map(Reply::text);
@@ -140,7 +140,7 @@ async fn a_hook_that_blocks() {
     rig.finish().await;
 }
 
-/// A tool that is rejected ends the work, and the CLI drops the prompt that waits: its turn ends, too.
+/// A tool that is rejected ends the work, and the CLI drops the waiting prompt: its turn ends, too.
 #[tokio::test]
 async fn a_prompt_that_is_dropped() {
     let (begun, go) =
@@ -150,7 +150,7 @@ async fn a_prompt_that_is_dropped() {
     let run = move |_: Value, _| {
         let (begin, wait) = (begin.clone(), std::sync::Arc::clone(&wait));
         async move {
-            begin.send(()).expect("the test waits");
+            begin.send(()).expect("an open channel");
             wait.notified().await;
             ToolResult::success("no").with(|result| result.result_type("rejected"))
         }

@@ -28,7 +28,7 @@ fn deltas(events: &[SessionEvent]) -> Vec<&str> {
     deltas.collect()
 }
 
-/// The deltas joined are the message, and the message is the answer.
+/// The deltas together are the message, and the message is the answer.
 #[tokio::test]
 async fn a_streamed_answer_is_whole() {
     let text = "It is 42, or nearly so: 41.9 — ändert nichts.";
@@ -51,7 +51,7 @@ async fn a_streamed_answer_is_whole() {
     rig.finish().await;
 }
 
-/// The events of a turn come in the order in which things happen, and carry the prompt's id.
+/// The events of a turn arrive in the order in which things happen, with the prompt's id.
 #[tokio::test]
 async fn the_events_of_a_turn_are_in_order() {
     const STEPS: [&str; 7] = [
@@ -88,7 +88,7 @@ async fn the_events_of_a_turn_are_in_order() {
     rig.finish().await;
 }
 
-/// What the model reports of its tokens and its reasoning arrives typed.
+/// The usage and the reasoning of the model arrive typed.
 #[tokio::test]
 async fn usage_and_reasoning_are_typed() {
     let reply = Reply::reasoning("Hard to say. ").then_text("Twelve.").usage(1234, 56);
@@ -129,7 +129,7 @@ async fn a_failed_turn_leaves_the_session_usable() {
     rig.finish().await;
 }
 
-/// What the model's service answers is told by kinds.
+/// Failures of the model service have kinds.
 #[tokio::test]
 async fn failures_have_kinds() {
     let cases = [
@@ -156,17 +156,17 @@ async fn failures_have_kinds() {
         );
     }
     let missing = rig.client.session().deny_all().resume("00000000-0000-4000-8000-000000000000");
-    let error = soon("the answer", missing).await.expect_err("there is none");
+    let error = soon("the answer", missing).await.expect_err("an unknown model");
     assert_eq!(
         (error.kind(), error.code(), error.method()),
         (ErrorKind::SessionGone, Some(-32603), Some("session.resume"))
     );
-    let error = soon("the models", rig.client.models()).await.expect_err("nobody is logged in");
+    let error = soon("the models", rig.client.models()).await.expect_err("no login");
     assert_eq!(error.kind(), ErrorKind::Authentication, "{error:?}");
     rig.finish().await;
 }
 
-/// An error line in the session's log in mid turn is not the turn's error.
+/// An error line in the session's log during a turn is not the turn's error.
 #[tokio::test]
 async fn a_logged_error_does_not_fail_the_turn() {
     let stall = Stall::new();
@@ -182,7 +182,7 @@ async fn a_logged_error_does_not_fail_the_turn() {
     rig.finish().await;
 }
 
-/// Reads the turn until the model's text comes through.
+/// Reads the turn up to the first delta.
 async fn first_delta(turn: &mut Turn) {
     while let Some(event) = soon("the first delta", turn.next()).await {
         if event.kind() == "assistant.message_delta" {
@@ -197,7 +197,7 @@ async fn abort(session: &Session) {
     assert!(aborted.expect("an abort").success);
 }
 
-/// An abort in mid stream ends the turn as aborted, drops the model's answer, and the next turn works.
+/// An abort during the answer ends the turn as aborted and drops the answer, and the next turn works.
 #[tokio::test]
 async fn an_aborted_turn_leaves_the_session_usable() {
     let stall = Stall::new();
@@ -240,7 +240,7 @@ async fn each_of_two_queued_prompts_has_its_turn() {
     rig.finish().await;
 }
 
-/// Of two thousand deltas none is lost, neither for the turn nor for an observer, on one thread.
+/// A turn and an observer both see each of two thousand deltas, on one thread.
 #[tokio::test(flavor = "current_thread")]
 async fn nothing_is_lost_of_a_long_stream() {
     const COUNT: usize = 2000;
@@ -250,7 +250,7 @@ async fn nothing_is_lost_of_a_long_stream() {
     let mut observer = session.events();
 
     let mut turn = prompt(&session, "Count to two thousand.").await;
-    // The turn is left unread while the observer is busy: neither may lose anything.
+    // The turn is not read while the observer is: neither may lose anything.
     let mut observed = Vec::new();
     while observed.last().is_none_or(|event: &SessionEvent| event.kind() != "session.idle") {
         observed.push(soon("the observer's next event", observer.next()).await.expect("an event"));

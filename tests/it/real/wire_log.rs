@@ -1,4 +1,4 @@
-//! The log of what goes over the wire.
+//! The wire log on the real CLI.
 
 use std::io::{Read, Seek};
 
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::rig::{Rig, soon};
 
-/// One turn with a tool, and the end.
+/// One turn with a tool, and the end of the session.
 async fn turn(client: &Client, model: &str) -> Result<String, Error> {
     let schema = json!({"type": "object"});
     let tool = Tool::with_schema("weather", "Says it", schema, async |_: serde_json::Value, _| "sunny");
@@ -24,9 +24,9 @@ async fn turn(client: &Client, model: &str) -> Result<String, Error> {
     Ok(answer.text().to_owned())
 }
 
-/// A log of the real CLI's turn has no secret in it, and plays the same turn without the CLI.
+/// The wire log of a turn on the real CLI contains no secret, and a fake replays the turn from it.
 #[tokio::test]
-async fn a_real_turn_is_played_again() {
+async fn a_real_turn_is_replayed() {
     let mut file = tempfile::tempfile().expect("a file");
     let log = WireLog::new(file.try_clone().expect("the same file"));
     let replies = [Reply::tool_call("weather", json!({})), Reply::text("It is sunny.")];

@@ -1,4 +1,4 @@
-//! A program in the place of the CLI that is none: what it prints stands in the error.
+//! A program in place of the CLI that is none: the error has the text that it prints.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use copilot_session::{Client, Closed, Error};
 use super::lifeline;
 use super::rig::{PATIENCE, soon};
 
-/// How long programs that stay are given.
+/// The time limit for programs that do not end.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// What comes of a start of this shell script, on stdio or on TCP.
+/// The error of starting this shell script, on stdio or on TCP.
 async fn failure(script: &str, limit: Duration, on_tcp: bool) -> Error {
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join("copilot");
@@ -20,7 +20,7 @@ async fn failure(script: &str, limit: Duration, on_tcp: bool) -> Error {
     soon("the start to fail", start).await.expect_err("no CLI")
 }
 
-/// What it printed on stdout, of an error that also says so to people.
+/// The stdout in an error. Checks that the error's text contains it too.
 fn stdout(error: &Error) -> &str {
     let stdout = match error {
         Error::Closed(Closed { stdout, .. }) | Error::Timeout { stdout, .. } => stdout,
@@ -31,9 +31,9 @@ fn stdout(error: &Error) -> &str {
     stdout
 }
 
-/// Programs that print something and go on: the time limit's error has it.
+/// A program that prints something and does not end fails with a time limit and the text.
 #[tokio::test]
-async fn one_that_stays() {
+async fn a_program_that_does_not_end() {
     for (script, text) in [
         ("echo 'Please log in first.'; exec sleep 1000", "Please log in first.\n"),
         ("printf 'login: '; exec sleep 1000", "login: "),
@@ -54,9 +54,9 @@ async fn one_that_stays() {
     }
 }
 
-/// Programs that print something and end.
+/// A program that prints something and ends fails with the text.
 #[tokio::test]
-async fn one_that_ends() {
+async fn a_program_that_ends() {
     let script = "echo 'error: unknown option --server'; echo 'see --help' >&2; exit 2";
     for on_tcp in [false, true] {
         let error = failure(script, 2 * PATIENCE, on_tcp).await;
@@ -66,35 +66,35 @@ async fn one_that_ends() {
     }
 }
 
-/// One that serves on TCP, but never says where.
+/// A server on TCP that reports no port fails with the text.
 #[tokio::test]
-async fn one_that_says_no_port() {
+async fn a_server_that_reports_no_port() {
     let error = failure("echo 'Please log in first.'; exec sleep 1000", SHORT, true).await;
     assert!(error.is_timeout(), "{error:?}");
     assert_eq!(stdout(&error), "Please log in first.\n");
 }
 
-/// Much text is kept at its end only.
+/// Of a long text the end is kept.
 #[tokio::test]
-async fn one_that_prints_much() {
+async fn a_program_that_prints_much() {
     let script = "i=0; while [ $i -lt 20000 ]; do echo \"line $i\"; i=$((i + 1)); done; exit 3";
     let error = failure(script, 2 * PATIENCE, false).await;
     let text = stdout(&error);
     assert!(text.ends_with("line 19998\nline 19999\n") && text.len() <= 2048, "{} bytes: {text}", text.len());
 }
 
-/// What moves the cursor of a terminal is shown escaped.
+/// Characters that move the cursor of a terminal are escaped.
 #[tokio::test]
-async fn one_that_paints() {
+async fn a_program_that_moves_the_cursor() {
     let error = failure(r"printf 'safe\r\033[2Knot safe'; exit 1", 2 * PATIENCE, false).await;
     assert_eq!(stdout(&error), "safe\r\u{1b}[2Knot safe");
     let shown = error.to_string();
     assert!(shown.contains("safe\\r\\u{1b}[2Knot safe") && !shown.contains('\u{1b}'), "{shown:?}");
 }
 
-/// One that closes its stdout and stays says nothing more: that is noticed at once.
+/// A program that closes its stdout and does not end fails at once.
 #[tokio::test]
-async fn one_that_closes_its_stdout() {
+async fn a_program_that_closes_its_stdout() {
     let error = failure("printf hello; exec sleep 1000 >&-", 2 * PATIENCE, false).await;
     assert!(error.is_closed(), "{error:?}");
     assert_eq!(stdout(&error), "hello");

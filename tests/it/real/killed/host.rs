@@ -1,4 +1,4 @@
-//! The program that uses the CLI is killed: nothing of it can tell the CLI, whose input ends.
+//! The program that uses the CLI is killed: it can call the CLI no more, but the CLI's input ends.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::real::lifeline::{self, Lifeline};
 
-/// A program at work, and all that works for it, by name.
+/// A running program, and the processes that depend on it, by name.
 struct Host {
     host: Child,
     lifelines: Vec<(&'static str, Lifeline)>,
@@ -18,8 +18,8 @@ struct Host {
     _folder: TempDir,
 }
 
-/// Starts a program with a session in which the agent runs a command, the user another, and the CLI an MCP
-/// server; none of them ends by itself.
+/// Starts a program with a session in which the agent and the user each run a command, and the CLI an MCP
+/// server. None of them ends by itself.
 async fn host(transport: &str) -> Host {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
@@ -55,14 +55,14 @@ async fn host(transport: &str) -> Host {
 impl Host {
     /// Kills the program.
     fn kill(&mut self) {
-        self.host.kill().expect("it can be killed");
-        self.host.wait().expect("its end");
+        self.host.kill().expect("a kill");
+        self.host.wait().expect("the end");
     }
 }
 
-/// The CLI ends, and ends what it runs: with its input, or as something else tells it where it has none.
+/// The CLI ends, and ends its processes: on stdio when its input ends, on TCP when the program is gone.
 #[tokio::test]
-async fn nothing_is_left() {
+async fn no_process_remains() {
     for transport in ["stdio", "tcp"] {
         let mut host = host(transport).await;
         host.kill();

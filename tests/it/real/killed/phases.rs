@@ -1,4 +1,5 @@
-//! Killed while a session is made, in a turn, in a call of ours, and while nothing happens.
+//! The CLI is killed while it creates a session, during a turn, during calls of handlers, and while it is
+//! idle.
 
 use std::future::IntoFuture;
 use std::pin::pin;
@@ -13,7 +14,7 @@ use super::{Doomed, Stuck, under_way};
 use crate::real::lifeline;
 use crate::real::rig::{prompt, soon};
 
-/// While a session is made: the CLI waits for the client, which is to keep the session's files.
+/// While a session is created: the CLI waits for the client, which keeps the session's files.
 #[tokio::test]
 async fn making_a_session() {
     let stuck = Stuck::default();
@@ -22,8 +23,8 @@ async fn making_a_session() {
         let new = new.handle::<SessionFsReadFile, _, _>(move |_, _| {
             let stuck = handler.clone();
             async move {
-                stuck.stay().await;
-                unreachable!("it stays for ever")
+                stuck.hang().await;
+                unreachable!("it never returns")
             }
         });
         new.start().await
@@ -32,7 +33,7 @@ async fn making_a_session() {
     let work = doomed.rig.work().display().to_string();
     let provider = SessionFsSetProviderRequest::new(work, "/state", SessionFsSetProviderConventions::Posix);
     let set = doomed.rig.client.rpc().session_fs().set_provider(&provider).await;
-    assert!(set.expect("an answer").success);
+    assert!(set.expect("a response").success);
 
     let mut creating = pin!(doomed.rig.builder_on(&doomed.rig.client).deny_all().create());
     under_way(creating.as_mut(), stuck.reached()).await;
@@ -52,7 +53,7 @@ async fn in_a_turn() {
     doomed.kill("turn", turn.into_future()).await.check(Some(&session)).await;
 }
 
-/// While a tool of ours is at work.
+/// While a tool of the session runs.
 #[tokio::test]
 async fn in_a_tool() {
     let stuck = Stuck::default();
@@ -61,7 +62,7 @@ async fn in_a_tool() {
     let tool = Tool::new("stay", "Stays for ever", move |_: Value, _| {
         let stuck = handler.clone();
         async move {
-            stuck.stay().await;
+            stuck.hang().await;
             "never"
         }
     });
@@ -73,7 +74,7 @@ async fn in_a_tool() {
     dead.check(Some(&session)).await;
 }
 
-/// While our leave is asked.
+/// While the CLI waits for a permission.
 #[tokio::test]
 async fn in_a_permission_request() {
     let stuck = Stuck::default();
@@ -84,7 +85,7 @@ async fn in_a_permission_request() {
         new.on_permission(move |_, _| {
             let stuck = handler.clone();
             async move {
-                stuck.stay().await;
+                stuck.hang().await;
                 Decision::approve()
             }
         })
@@ -97,8 +98,8 @@ async fn in_a_permission_request() {
     dead.check(Some(&session)).await;
 }
 
-/// While a command of the agent runs. That is in a session of its own, and nobody but the CLI knows of it: it
-/// goes on, and holds up nobody.
+/// While a command of the agent runs. The command has a process group of its own and goes on, but delays
+/// nothing.
 #[tokio::test]
 async fn in_a_command() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -123,7 +124,7 @@ async fn while_idle(phase: &str, start: impl AsyncFnOnce(ClientBuilder) -> Resul
     doomed.kill(phase, closed).await.check(Some(&session)).await;
 }
 
-/// While nothing happens, on stdio and on TCP.
+/// While the CLI is idle, on stdio and on TCP.
 #[tokio::test]
 async fn idle() {
     while_idle("idle", ClientBuilder::start).await;

@@ -1,4 +1,4 @@
-//! Killed before there is a client.
+//! The CLI is killed before there is a client.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ async fn killed(
     let mut starting = Box::pin(start(builder(folder.path()).program(program)));
     let lifeline = tokio::select! {
         biased;
-        started = &mut starting => panic!("it came to its end: {started:?}"),
+        started = &mut starting => panic!("it ended: {started:?}"),
         lifeline = loose.taken() => lifeline,
     };
     lifeline.kill();
@@ -29,21 +29,21 @@ async fn killed(
     tasks_end(tasks).await;
 }
 
-/// The CLI while it comes up.
+/// The CLI while it starts.
 #[tokio::test]
-async fn coming_up() {
+async fn while_it_starts() {
     killed("start", lifeline::program, ClientBuilder::start).await;
     killed("start on TCP", lifeline::program, async |new| new.start_tcp(0).await).await;
 }
 
-/// The CLI once the greeting is under way: the first line of it is read before.
+/// The CLI during the greeting, of which the program has read the first line.
 #[tokio::test]
 async fn in_the_handshake() {
     let greeted = |folder: &Path| lifeline::program_after(folder, "read -r length");
     killed("handshake", greeted, ClientBuilder::start).await;
 }
 
-/// A program in the CLI's place that has more processes, of which one holds its streams: they end with it.
+/// A program in place of the CLI with another process, which holds its streams and ends with it.
 #[tokio::test]
 async fn with_a_process_of_its_own() {
     let helped = |folder: &Path| {

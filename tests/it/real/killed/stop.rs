@@ -1,4 +1,4 @@
-//! Killed while it is stopped, or not to be stopped otherwise.
+//! The CLI is killed while it is stopped, or by a stop that it does not follow.
 
 use std::pin::pin;
 
@@ -9,13 +9,14 @@ use futures_util::FutureExt;
 use super::Doomed;
 use crate::real::rig::soon;
 
-/// While the client waits for its goodbye: that is over then, too, and the reason is the death.
+/// While the client waits for the response to `session.detach`: that wait ends too, and the reason is the
+/// death.
 #[tokio::test]
 async fn while_it_is_stopped() {
     let doomed = Doomed::start(Script::replies([])).await;
     let session = doomed.rig.session(SessionBuilder::deny_all).await;
     let client = doomed.rig.client.clone();
-    // So that it has not answered when it is killed.
+    // A frozen CLI has not responded when it is killed.
     doomed.lifeline.freeze();
     let mut waiting = pin!(session.messages());
     assert!(waiting.as_mut().now_or_never().is_none(), "a frozen CLI answered");
@@ -30,7 +31,7 @@ async fn while_it_is_stopped() {
     dead.check(None).await;
 }
 
-/// A CLI that does nothing at all is killed in the end, within the time that the docs give.
+/// A CLI that does nothing at all is killed by the stop, within the time in the documentation.
 #[tokio::test]
 async fn a_frozen_cli_is_killed() {
     let doomed = Doomed::start(Script::replies([])).await;

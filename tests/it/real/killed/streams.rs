@@ -1,4 +1,4 @@
-//! Killed while something that it left behind holds its streams open, so that they do not end with it.
+//! The CLI is killed while a process that it left behind holds its streams open, so that they do not end.
 
 use copilot_session::SessionBuilder;
 use copilot_session_tests::model::Script;
@@ -12,7 +12,7 @@ use crate::real::rig::soon;
 async fn streams_that_do_not_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let (take, loose) = lifeline::lifeline(folder.path(), "holder.lifeline");
-    // In a session of its own it is out of reach of what ends the CLI's process group.
+    // A session of its own is out of reach of a signal to the CLI's process group.
     let words = format!("setsid sh -c \"{}; exec sleep 100000\" & true", take.replace('$', "\\$"));
     let program = |folder: &std::path::Path| lifeline::program_after(folder, &words);
     let doomed = Doomed::start_by(Script::replies([]), program, async |new| new.start().await).await;
@@ -21,7 +21,7 @@ async fn streams_that_do_not_end() {
     let client = doomed.rig.client.clone();
     let closed = async { Err::<(), _>(copilot_session::Error::Closed(client.closed().await)) };
     let dead = doomed.kill("held streams", closed).await;
-    assert!(holder.is_alive(), "it did not hold anything");
+    assert!(holder.is_alive(), "the holder ended");
     holder.kill();
     soon("its end", holder.cut("the holder")).await;
     dead.check(Some(&session)).await;

@@ -1,4 +1,4 @@
-//! A CLI that ignores the end of its input and SIGTERM, and a program that ends without ending it.
+//! A CLI that ignores the end of its input and SIGTERM, and a program that ends without stopping it.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::real::lifeline::{self, Lifeline, Loose};
 
-/// A CLI with a process of its own, of which neither does what it is asked.
+/// A CLI with another process, both of which ignore every request to end.
 struct Stubborn {
     program: PathBuf,
     script: PathBuf,
@@ -25,7 +25,7 @@ fn stubborn(folder: &Path) -> Stubborn {
     let ignore = "trap '' TERM HUP INT";
     let stay = "while :; do sleep 100000; done";
     lifeline::script(&folder.join("helper"), &format!("{ignore}; {take_helper}; {stay}"));
-    // A fake that answers the greeting, and a shell around it that stays when the fake ends.
+    // The shell around the fake, which answers the greeting, stays when the fake ends.
     let fake = env!("CARGO_BIN_EXE_fake_cli");
     let start_helper = format!("'{}' < /dev/null > /dev/null 2>&1 &", folder.join("helper").display());
     let (program, script) = (folder.join("copilot"), folder.join("script"));
@@ -34,14 +34,14 @@ fn stubborn(folder: &Path) -> Stubborn {
     Stubborn { program, script, cli, helper }
 }
 
-/// A program with a CLI that has a process of its own, and neither does what it is asked.
+/// A program with such a CLI.
 struct Quitter {
     program: Child,
     lifelines: Vec<(&'static str, Lifeline)>,
     _folder: TempDir,
 }
 
-/// Starts it and waits for the CLI to be there.
+/// Starts the program and waits for its CLI.
 async fn quitter(way: &str) -> Quitter {
     let folder = tempfile::tempdir().expect("a folder");
     let Stubborn { program, script, cli, helper } = stubborn(folder.path());
@@ -57,15 +57,15 @@ async fn quitter(way: &str) -> Quitter {
     Quitter { program, lifelines, _folder: folder }
 }
 
-/// Whatever ends the program, nothing of its CLI is left.
+/// However the program ends, no process of its CLI remains.
 #[tokio::test]
-async fn nothing_is_left() {
+async fn no_process_remains() {
     for way in ["drop", "exit", "abort", "stay"] {
         let mut quitter = quitter(way).await;
         if way == "stay" {
-            quitter.program.kill().expect("it can be killed");
+            quitter.program.kill().expect("a kill");
         }
-        quitter.program.wait().expect("its end");
+        quitter.program.wait().expect("the end");
         let ended = Instant::now();
         for (name, lifeline) in quitter.lifelines {
             let after = lifeline.cut(name).await.saturating_duration_since(ended);

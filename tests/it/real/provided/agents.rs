@@ -1,4 +1,4 @@
-//! Agents of the client's own, and what a session is made without.
+//! Custom agents, and restrictions on a session's tools and folder.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,8 +12,8 @@ use serde_json::json;
 
 use super::super::rig::{Rig, ask, prompt, soon};
 
-/// A sub-agent has the prompt and the tools it was declared with; the hooks at its start and its end know
-/// which it is, and what the first adds is read by its model.
+/// A sub-agent has the prompt and the tools of its declaration. The hooks at its start and its end have its
+/// name, and its model reads the context that the first hook adds.
 #[tokio::test]
 async fn hooks_see_a_sub_agent() {
     let task = json!({
@@ -58,9 +58,9 @@ async fn hooks_see_a_sub_agent() {
     rig.finish().await;
 }
 
-/// The tools that a session has, or goes without, are those that the model is offered.
+/// The model is offered only the tools that the session allows.
 #[tokio::test]
-async fn the_model_is_offered_some_tools() {
+async fn the_model_is_offered_allowed_tools() {
     let rig = Rig::start(Script::replies([Reply::text("Two."), Reply::text("All but one.")])).await;
     let only = |names: [&str; 2]| names.map(str::to_owned).to_vec();
     let session = rig.session(|new: SessionBuilder| {

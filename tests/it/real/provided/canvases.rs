@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::super::rig::{Rig, ask, soon};
 
-/// A board, which the agent may open, write on, and wipe, and what was done with it.
+/// A board that the agent may open, write on and wipe; each call is logged.
 fn with_board(new: SessionBuilder, log: &Arc<Mutex<Vec<String>>>) -> SessionBuilder {
     let actions = vec![CanvasAction::new("write").description("Writes a line"), CanvasAction::new("wipe")];
     let board = CanvasDeclaration::new("board", "Board", "A board to write on").actions(actions);
@@ -39,7 +39,7 @@ fn with_board(new: SessionBuilder, log: &Arc<Mutex<Vec<String>>>) -> SessionBuil
         })
 }
 
-/// The agent opens a canvas, acts on it, and reads what came of it; the host closes it.
+/// The agent opens a canvas, calls its actions, and reads their results; the host closes it.
 #[tokio::test]
 async fn the_agent_uses_a_canvas() {
     let on_board = |action: &str| {

@@ -1,4 +1,4 @@
-//! GitHub, as far as the CLI asks of it: an account on a loopback port, and models behind the client.
+//! GitHub, as far as the CLI calls it: an account on a loopback port, and models behind the client.
 
 use copilot_session::{ClientBuilder, SessionBuilder};
 use serde_json::{Value, json};
@@ -7,13 +7,13 @@ use super::super::rig::Rig;
 use super::models::{Asked, Models, Response, whole};
 use super::web::{Page, Visit, Web};
 
-/// A token that this GitHub takes.
+/// The token of the account.
 pub const TOKEN: &str = "gho_scripted";
 
-/// The models of its catalog.
+/// The models of the catalog.
 pub const MODELS: [&str; 2] = ["gpt-5.1", "gpt-5-mini"];
 
-/// A CLI, the models that its client answers for, and the server that knows the account.
+/// A CLI, the models that its client serves, and the server of the account.
 pub struct GitHub {
     pub rig: Rig,
     pub models: Models,
@@ -21,7 +21,8 @@ pub struct GitHub {
 }
 
 impl GitHub {
-    /// Completions are answered by this function. `options` are those of the client, a login for one.
+    /// Starts a CLI whose completions are answered by this function. `options` configures the client, such as
+    /// a login.
     pub async fn start(
         options: impl FnOnce(ClientBuilder) -> ClientBuilder,
         complete: impl Fn(&Asked) -> Response + Send + Sync + 'static,
@@ -36,7 +37,7 @@ impl GitHub {
         Self { rig, models, web }
     }
 
-    /// A session with the first of the models.
+    /// A session with the first model.
     pub fn session(&self) -> SessionBuilder {
         self.rig.watched(self.rig.client.session().model(MODELS[0]).deny_all())
     }

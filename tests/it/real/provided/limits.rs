@@ -1,5 +1,5 @@
-//! Limits that GitHub's models have, and how a client goes on when they are reached. With a provider of
-//! one's own the CLI counts no credits, and offers no other model.
+//! Limits of GitHub's models, and how a client goes on when one is reached. For a provider of its own the CLI
+//! counts no credits and offers no other model.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use super::super::rig::{ask, soon};
 use super::github::{GitHub, MODELS, TOKEN};
 use super::models::{Asked, Response, costly_stream, whole};
 
-/// The limit of a session is used up by its first turn; the next one has no answer, since the handler
-/// fails, and with a higher limit it goes on.
+/// The first turn uses up the limit of the session. The next one has no answer, since the handler fails; with
+/// a higher limit the session goes on.
 #[tokio::test]
 async fn a_session_reaches_its_limit() {
     let github = GitHub::start(|new| new.github_token(TOKEN), |_| costly_stream("Costly.", 100)).await;
@@ -44,7 +44,7 @@ async fn a_session_reaches_its_limit() {
     github.rig.finish().await;
 }
 
-/// The CLI refuses limits that are too low, when the session is made.
+/// The CLI refuses to create a session with too low a limit.
 #[tokio::test]
 async fn a_limit_that_is_too_low() {
     let github = GitHub::start(|new| new.github_token(TOKEN), |_| costly_stream("Costly.", 100)).await;
@@ -55,19 +55,19 @@ async fn a_limit_that_is_too_low() {
     github.rig.finish().await;
 }
 
-/// What a model answers whose user has reached the limit of the week.
+/// The response of a model to a user who has reached the weekly limit.
 fn limited(_: &Asked) -> Response {
     let error = json!({ "message": "too much", "code": "user_weekly_rate_limited" });
     whole(429, [("retry-after", "3600")], &json!({ "error": error }))
 }
 
 async fn model(session: &Session) -> Option<String> {
-    soon("the model", session.rpc().model().get_current()).await.expect("an answer").model_id
+    soon("the model", session.rpc().model().get_current()).await.expect("a response").model_id
 }
 
-/// The CLI asks whether to go on with another model even when nobody can say; the turn ends all the same.
+/// Without a handler the CLI asks to switch the model all the same, and the turn ends.
 #[tokio::test]
-async fn nobody_decides_at_a_rate_limit() {
+async fn a_rate_limit_without_a_handler() {
     let github = GitHub::start(|new| new.github_token(TOKEN), limited).await;
     let session = soon("the session", github.session().create()).await.expect("a session");
     let error = ask(&session, "Are you there?").await.expect_err("a rate limit");
@@ -77,8 +77,8 @@ async fn nobody_decides_at_a_rate_limit() {
     github.rig.finish().await;
 }
 
-/// At a rate limit the turn fails, and the session changes to another model if the handler says so. One
-/// that fails says no.
+/// At a rate limit the turn fails, and the session switches to another model if the handler agrees. A handler
+/// that fails does not.
 #[tokio::test]
 async fn another_model_at_a_rate_limit() {
     let github = GitHub::start(|new| new.github_token(TOKEN), limited).await;

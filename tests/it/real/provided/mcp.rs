@@ -1,4 +1,4 @@
-//! What MCP servers ask of the client: forms, answers of a model, leave.
+//! Requests of MCP servers to the client: forms, model calls, permissions.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use serde_json::json;
 use super::super::rig::{Rig, ask};
 
 /// A session with the server of `tests/src/bin/mcp_server.rs`, which the CLI starts at the first prompt and
-/// waits for. Cargo builds it for these tests, so that a machine needs no interpreter.
+/// waits for. Cargo builds it for these tests, so they need no interpreter.
 async fn session(rig: &Rig, configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Session {
     let server = McpServerConfigStdio::new(env!("CARGO_BIN_EXE_mcp_server")).tools(vec!["*".to_owned()]);
     let server = McpSerializableServerConfig::ServerConfigStdio(server);
@@ -27,7 +27,7 @@ fn call(tool: &str, about: &str) -> Reply {
     Reply::tool_call(&format!("asking-{tool}"), json!({ "about": about }))
 }
 
-/// A server's form is filled in by the client, and the server gets the answer.
+/// The client fills in the form of a server, and the server gets the answer.
 #[tokio::test]
 async fn a_server_has_a_form_filled_in() {
     let script = [call("ask", "Where to?"), call("ask", "Why?"), Reply::text("Oslo.")];
@@ -50,8 +50,7 @@ async fn a_server_has_a_form_filled_in() {
     rig.finish().await;
 }
 
-/// What a server asks the model is answered by the client, which sees the whole question; a handler that
-/// fails rejects it.
+/// The client answers a server's model call and sees the whole request. A handler that fails rejects it.
 #[tokio::test]
 async fn a_server_asks_a_model() {
     let script = [call("sample", "A word, please."), call("sample", "Another."), Reply::text("Heron.")];
@@ -76,9 +75,9 @@ async fn a_server_asks_a_model() {
     rig.finish().await;
 }
 
-/// Leave for a server's tool is asked with the server, the tool and its arguments.
+/// The permission request for a server's tool has the server, the tool and its arguments.
 #[tokio::test]
-async fn leave_for_a_tool_of_a_server() {
+async fn permission_for_a_tool_of_a_server() {
     let rig = Rig::start(Script::replies([call("ask", "Where to?"), Reply::text("No.")])).await;
     let seen = Arc::new(Mutex::new(Vec::new()));
     let asked = Arc::clone(&seen);

@@ -17,7 +17,7 @@ use super::web::{Page, Visit, Web};
 
 const TOKEN: &str = "Bearer of-the-host";
 
-/// An MCP server over HTTP that lets in whoever has the token, and tells the others where to log in.
+/// An MCP server over HTTP that accepts one token and refers requests without it to a login.
 fn guarded(url: &str, visit: &Visit) -> Page {
     match visit.what.as_str() {
         "POST /mcp" if visit.authorization.as_deref() == Some(TOKEN) => served(visit),
@@ -33,7 +33,7 @@ fn guarded(url: &str, visit: &Visit) -> Page {
     }
 }
 
-/// What the server answers to those it lets in.
+/// The server's response to a request with the token.
 fn served(visit: &Visit) -> Page {
     let result = match visit.body["method"].as_str() {
         Some("initialize") => json!({
@@ -51,7 +51,7 @@ fn served(visit: &Visit) -> Page {
     Page::json(json!({ "jsonrpc": "2.0", "id": visit.body["id"], "result": result }))
 }
 
-/// A session with the server, and a notice for each event of this kind.
+/// A session with the server, and a channel that reports each event of this kind.
 async fn session(
     rig: &Rig,
     web: &Web,
@@ -74,7 +74,7 @@ async fn session(
     (session.await, notice)
 }
 
-/// The token that the client gives opens the server: the model has its tool, and uses it.
+/// With the token of the client the model has the server's tool and uses it.
 #[tokio::test]
 async fn a_login_opens_a_server() {
     let web = Web::start(guarded).await;

@@ -1,4 +1,4 @@
-//! Files in memory, as a client may keep those of its sessions.
+//! A file system in memory for the sessions of a client.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -14,8 +14,8 @@ use copilot_session::{ClientBuilder, SessionBuilder};
 #[derive(Clone, Default)]
 pub struct Memory(Arc<Mutex<BTreeMap<String, Option<String>>>>);
 
-/// Lets one of the two builders answer every method of the session file system but those for SQLite and
-/// for bytes, which are only called when the client says that it has them.
+/// Registers handlers on either builder for all methods of the session file system, except those for SQLite
+/// and for bytes, which the CLI calls only if the client announces them.
 macro_rules! serve {
     ($builder:ident, $memory:ident, $($method:ident $answer:ident),*) => {{
         $(
@@ -40,12 +40,12 @@ macro_rules! serve_all {
 }
 
 impl Memory {
-    /// Answers for all sessions of a client.
+    /// Serves all sessions of a client.
     pub fn serve_client(&self, builder: ClientBuilder) -> ClientBuilder {
         serve_all!(builder, self)
     }
 
-    /// Answers for one session.
+    /// Serves one session.
     pub fn serve_session(&self, builder: SessionBuilder) -> SessionBuilder {
         serve_all!(builder, self)
     }
@@ -87,7 +87,7 @@ impl Memory {
         }
     }
 
-    /// The size of a file, none of a folder. A folder is there when something is in it, too.
+    /// The size of a file, or `Some(None)` for a folder. A folder also exists if it contains something.
     fn size(&self, path: &str) -> Option<Option<i64>> {
         let files = self.0.lock().unwrap();
         let size = |content: &String| i64::try_from(content.len()).expect("a small file");
@@ -115,7 +115,7 @@ impl Memory {
         SessionFsReaddirWithTypesResult::new(self.children(&request.path).into_iter().map(entry).collect())
     }
 
-    /// What is in a folder, and whether it is a file.
+    /// The names in a folder; true for a file.
     fn children(&self, folder: &str) -> BTreeMap<String, bool> {
         let files = self.0.lock().unwrap();
         let below = files.iter().filter_map(|(path, content)| Some((inside(folder, path)?, content)));
@@ -143,7 +143,7 @@ impl Memory {
     }
 }
 
-/// The rest of a path that is in this folder, or deeper.
+/// The rest of a path inside this folder, at any depth.
 fn inside<'a>(folder: &str, path: &'a str) -> Option<&'a str> {
     path.strip_prefix(folder)?.strip_prefix('/')
 }

@@ -1,4 +1,4 @@
-//! Requests to models that go by way of the client (`llmInference`).
+//! Model requests that pass through the client (`llmInference`).
 
 use copilot_session::types::{ModelsListRequest, ProviderConfig};
 use copilot_session::{Error, SessionBuilder};
@@ -7,10 +7,10 @@ use super::super::rig::{ask, soon};
 use super::github::{GitHub, MODELS, TOKEN};
 use super::models::{Models, stream};
 
-/// A model that is reached by no address.
+/// A model that no address reaches.
 const NOWHERE: &str = "http://model.invalid/v1";
 
-/// With a provider of one's own the whole turn goes by way of the client: the model has no address.
+/// With a provider of its own the whole turn passes through the client: the model has no address.
 #[tokio::test]
 async fn a_turn_without_a_network() {
     let models = Models::new(|_| stream("By way of you."));
@@ -28,8 +28,8 @@ async fn a_turn_without_a_network() {
     rig.finish().await;
 }
 
-/// GitHub's models are asked by way of the client too, their catalog included: GitHub itself sees only
-/// what is about the account.
+/// Requests to GitHub's models and their catalog pass through the client too: GitHub itself sees only those
+/// about the account.
 #[tokio::test]
 async fn a_turn_with_githubs_models() {
     let github = GitHub::start(|new| new.github_token(TOKEN), |_| stream("By way of you.")).await;
@@ -51,7 +51,7 @@ async fn a_turn_with_githubs_models() {
     github.rig.finish().await;
 }
 
-/// A client that cannot reach the model fails the turn, with its own words, after the CLI has tried again.
+/// A client that cannot reach the model fails the turn with its own error text, after the CLI has retried.
 #[tokio::test]
 async fn a_model_out_of_reach() {
     let models = Models::new(|_| Err("no way through"));

@@ -1,4 +1,4 @@
-//! A client that answers the CLI's requests to models (`llmInference`).
+//! A client that answers the CLI's model requests (`llmInference`).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -16,17 +16,17 @@ use serde_json::{Value, json};
 
 use super::super::rig::{Rig, soon};
 
-/// A whole request to a model.
+/// A complete request to a model.
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub start: LlmInferenceHttpRequestStartRequest,
     pub body: String,
 }
 
-/// A response: status, headers and body; or why there is none.
+/// A response (status, headers and body), or the reason for having none.
 pub type Response = Result<(i64, LlmInferenceHeaders, String), &'static str>;
 
-/// Answers the requests by a function of theirs, and remembers them.
+/// Answers each request by a function, and records the requests.
 #[derive(Clone)]
 pub struct Models {
     open: Arc<Mutex<BTreeMap<String, Asked>>>,
@@ -39,12 +39,12 @@ impl Models {
         Self { open: Arc::default(), done: Arc::default(), answer: Arc::new(answer) }
     }
 
-    /// The requests that have come in whole.
+    /// The complete requests so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.done.lock().unwrap().clone()
     }
 
-    /// Has a client answer each request.
+    /// Registers the handlers that answer each request.
     fn serve(&self, new: ClientBuilder) -> ClientBuilder {
         let (starting, reading) = (self.clone(), self.clone());
         new.handle::<LlmInferenceHttpRequestStart, _, _>(move |start, _| {
@@ -57,23 +57,25 @@ impl Models {
             let answer = Arc::clone(&reading.answer);
             async move {
                 if let Some(asked) = whole {
-                    respond(&context, &chunk.request_id, answer(&asked)).await.expect("the CLI takes it");
+                    respond(&context, &chunk.request_id, answer(&asked))
+                        .await
+                        .expect("a response of the CLI");
                 }
                 Ok(LlmInferenceHttpRequestChunkResult::default())
             }
         })
     }
 
-    /// A CLI whose client is made with these options and answers its requests to models.
+    /// A CLI whose client has these options and answers its model requests.
     pub async fn rig(&self, options: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Rig {
         let start = async |new| self.serve(options(new)).start().await;
         let rig = Rig::start_by(Script::replies([]), |_| cli_path(), start).await;
         let set = soon("the provider", rig.client.rpc().llm_inference().set_provider()).await;
-        assert!(set.expect("an answer").success);
+        assert!(set.expect("a response").success);
         rig
     }
 
-    /// Adds to the body of a request, and gives the request when that was the end.
+    /// Adds to the body of a request, and returns the request when it is complete.
     fn read(&self, id: &str, data: &str, end: bool) -> Option<Asked> {
         let mut open = self.open.lock().unwrap();
         open.get_mut(id).expect("a request that began").body.push_str(data);
@@ -83,7 +85,7 @@ impl Models {
     }
 }
 
-/// Gives the whole response to a request, or lets it fail.
+/// Sends the response to a request, or its failure.
 async fn respond(context: &ClientContext, id: &str, response: Response) -> Result<(), Error> {
     let rpc = context.rpc();
     let end = LlmInferenceHttpResponseChunkRequest::new(id, "").end(true);
@@ -105,7 +107,7 @@ pub fn stream(text: &str) -> Response {
     costly_stream(text, 0)
 }
 
-/// The same with what it costs: in AI Credits, a billionth of which GitHub's servers count in.
+/// The same with its cost, in AI credits. GitHub's servers count in billionths of one.
 pub fn costly_stream(text: &str, credits: u64) -> Response {
     let chunk = |choices: Value| json!({ "id": "1", "object": "chat.completion.chunk", "created": 1, "model": "own", "choices": choices });
     let said = json!({ "role": "assistant", "content": text });
@@ -126,7 +128,7 @@ pub fn costly_stream(text: &str, credits: u64) -> Response {
     Ok((200, headers([("content-type", "text/event-stream")]), format!("{body}data: [DONE]\n\n")))
 }
 
-/// JSON, as of a catalog or an error.
+/// A response with a JSON body, such as a catalog or an error.
 pub fn whole<const N: usize>(status: i64, more: [(&str, &str); N], body: &Value) -> Response {
     let mut headers = headers(more);
     headers.insert("content-type".to_owned(), vec!["application/json".to_owned()]);

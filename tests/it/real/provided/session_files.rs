@@ -12,13 +12,13 @@ use copilot_session_tests::model::{Reply, Script};
 use super::super::rig::{Rig, ask, soon, unreadable};
 use super::memory::Memory;
 
-/// Tells the CLI to keep the files of its sessions with the client.
+/// Registers the client as the file system of the CLI's sessions.
 async fn keep_files(client: &Client, rig: &Rig) {
     let conventions = SessionFsSetProviderConventions::Posix;
     let work = rig.work().display().to_string();
     let provider = SessionFsSetProviderRequest::new(work, "/state", conventions);
     let set = soon("the provider", client.rpc().session_fs().set_provider(&provider)).await;
-    assert!(set.expect("an answer").success);
+    assert!(set.expect("a response").success);
 }
 
 /// A CLI whose client keeps the files of all sessions.
@@ -29,7 +29,7 @@ async fn rig_with(memory: &Memory, script: Script) -> Rig {
     rig
 }
 
-/// Whether any file below the folder has this in its path or its content.
+/// The files below the folder that have this text in their path or content.
 fn mentions(folder: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -43,8 +43,8 @@ fn mentions(folder: &Path, text: &str) -> Vec<String> {
     found
 }
 
-/// A turn is written to the client's files and not to the disk, and another CLI, on another home, goes on
-/// with the conversation from these files.
+/// A turn is written to the client's files and not to the disk. From these files another CLI, with another
+/// home, continues the conversation.
 #[tokio::test]
 async fn a_session_lives_in_memory() {
     let memory = Memory::default();
@@ -57,7 +57,7 @@ async fn a_session_lives_in_memory() {
     let id = session.id().to_owned();
     ask(&session, "Remember a word, not on disk.").await.expect("an answer");
     let before = soon("the history", session.messages()).await.expect("a history");
-    soon("the goodbye", session.disconnect()).await.expect("a goodbye");
+    soon("the disconnect", session.disconnect()).await.expect("a disconnect");
     let events = memory.files().remove("/state/events.jsonl").expect("a file of events");
     for text in ["session.start", "not on disk", "the word is plover"] {
         assert!(events.contains(text), "no {text} in {events}");
@@ -79,7 +79,7 @@ async fn a_session_lives_in_memory() {
     rig.finish().await;
 }
 
-/// The handlers of a session are asked before it is there, and keep its files as those of a client do.
+/// The handlers of a session are called before it exists, and keep its files as those of a client do.
 #[tokio::test]
 async fn a_session_keeps_its_own_files() {
     let memory = Memory::default();
@@ -87,13 +87,13 @@ async fn a_session_keeps_its_own_files() {
     keep_files(&rig.client, &rig).await;
     let session = rig.session(|new| memory.serve_session(new.deny_all())).await;
     ask(&session, "Remember a word.").await.expect("an answer");
-    soon("the goodbye", session.disconnect()).await.expect("a goodbye");
+    soon("the disconnect", session.disconnect()).await.expect("a disconnect");
     let files = memory.files();
     assert!(files["/state/events.jsonl"].contains("Remember a word."), "{files:?}");
     rig.finish().await;
 }
 
-/// A client that cannot write the files is told so when it makes the session, with its own words.
+/// A client that cannot write the files gets an error with its own text when it creates the session.
 #[tokio::test]
 async fn files_that_cannot_be_written() {
     let memory = Memory::default();

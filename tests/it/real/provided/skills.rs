@@ -1,4 +1,4 @@
-//! Skills that a client supplies (`skillProvider`).
+//! Skills that a client provides (`skillProvider`).
 
 use std::sync::{Arc, Mutex};
 
@@ -14,8 +14,8 @@ fn skill(name: &str) -> Reply {
     Reply::tool_call("skill", json!({ "skill": name }))
 }
 
-/// The model sees the skills in its catalog, and reads the one it loads; one that cannot be read is an
-/// error of the call.
+/// The model sees the skills in its catalog, and reads the one it loads. A skill that cannot be read fails
+/// the call.
 #[tokio::test]
 async fn the_model_uses_a_skill() {
     let rig = Rig::start(Script::replies([skill("origami"), skill("lost"), Reply::text("Folded.")])).await;

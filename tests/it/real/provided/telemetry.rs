@@ -1,4 +1,4 @@
-//! Telemetry that the CLI hands to the client (`gitHubTelemetry.event`).
+//! Telemetry that the CLI forwards to the client (`gitHubTelemetry.event`).
 
 use copilot_session::SessionBuilder;
 use copilot_session::methods::notification::GitHubTelemetryEvent;
@@ -8,12 +8,12 @@ use tokio::sync::mpsc;
 
 use super::super::rig::{Rig, ask, soon};
 
-/// A client with a handler for it is sent the telemetry of its sessions.
+/// A client with an observer of telemetry receives that of its sessions.
 #[tokio::test]
 async fn telemetry_reaches_the_client() {
     let (sender, mut events) = mpsc::unbounded_channel();
     let start = async |new: copilot_session::ClientBuilder| {
-        // Nobody listens any more when the test is over.
+        // The receiver is gone when the test is over.
         new.on::<GitHubTelemetryEvent>(move |event| drop(sender.send(event))).start().await
     };
     let rig = Rig::start_by(Script::replies([Reply::text("Hello.")]), |_| cli_path(), start).await;
@@ -21,7 +21,7 @@ async fn telemetry_reaches_the_client() {
     ask(&session, "Hello?").await.expect("an answer");
     let started = async {
         loop {
-            let event = events.recv().await.expect("an event").expect("telemetry as its schema says");
+            let event = events.recv().await.expect("an event").expect("valid telemetry");
             if event.event.kind == "session_start" {
                 return event;
             }

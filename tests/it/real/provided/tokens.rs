@@ -1,4 +1,4 @@
-//! Tokens that the CLI gets from the client.
+//! Tokens that the CLI requests from the client.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use super::super::rig::{Rig, ask, soon};
 use super::github::{GitHub, TOKEN};
 use super::models::stream;
 
-/// Each request to the model carries a token that was asked for just before it.
+/// Each request to the model has a token that was requested just before it.
 #[tokio::test]
 async fn a_token_for_the_model() {
     let rig = Rig::start(Script::replies([Reply::text("One."), Reply::text("Two.")])).await;
@@ -55,7 +55,7 @@ async fn no_token_for_the_model() {
     rig.finish().await;
 }
 
-/// A session's GitHub token is asked for when it is made, and is what GitHub and its models are shown.
+/// The GitHub token of a session is requested when the session is created, and sent to GitHub and its models.
 #[tokio::test]
 async fn a_github_token() {
     let github = GitHub::start(|new| new, |_| stream("Hello.")).await;
@@ -75,7 +75,7 @@ async fn a_github_token() {
     github.rig.finish().await;
 }
 
-/// Without a token, or with one that GitHub does not take, no session is made, and it is said why.
+/// Without a token, or with one that GitHub refuses, no session is created, and the error says why.
 #[tokio::test]
 async fn no_github_token() {
     let github = GitHub::start(|new| new, |_| stream("Hello.")).await;
@@ -85,12 +85,12 @@ async fn no_github_token() {
     let session = github.session().on_github_token(async |_, _| {
         GitHubTokenAcquireResult::Token(GitHubTokenAcquireResultToken::new("gho_unknown", 28_800))
     });
-    let error = soon("the session", session.create()).await.expect_err("a token of nobody");
+    let error = soon("the session", session.create()).await.expect_err("an unknown token");
     assert!(matches!(&error, Error::Rpc { .. }) && error.to_string().contains("GitHub"), "{error:?}");
     github.rig.finish().await;
 }
 
-/// A session with a model provider of its own has no use for a GitHub token, says the CLI.
+/// The CLI refuses a GitHub token for a session with a model provider of its own.
 #[tokio::test]
 async fn a_github_token_beside_a_provider() {
     let rig = Rig::start(Script::replies([])).await;

@@ -1,4 +1,4 @@
-//! A small web server, for what the CLI reaches over HTTP beside the model.
+//! A small web server, for the CLI's HTTP requests to others than the model.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -14,13 +14,13 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// A request that came in.
+/// A request that was received.
 #[derive(Debug, Clone)]
 pub struct Visit {
     /// Method and path: `GET /`.
     pub what: String,
     pub authorization: Option<String>,
-    /// The body, or null when it is no JSON.
+    /// The body, or null if it is no JSON.
     pub body: Value,
 }
 
@@ -45,7 +45,7 @@ pub struct Web {
 }
 
 impl Web {
-    /// Answers each request by this function of it and of the server's own address.
+    /// Answers each request by this function of the server's address and the request.
     pub async fn start(answer: fn(&str, &Visit) -> Page) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));

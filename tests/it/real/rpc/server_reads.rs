@@ -1,4 +1,4 @@
-//! Every method of the CLI that only looks and needs no parameters is called, and its answer read.
+//! A call of every method of the CLI that only reads and needs no parameters.
 
 use copilot_session::ClientBuilder;
 use copilot_session::server_rpc::ServerRpc;
@@ -23,7 +23,7 @@ use crate::real::rig::Rig;
 const NO_LOGIN: &str = "Not authenticated";
 const NOT_TRUSTED: &str = "a trusted host";
 
-/// What the CLI itself refuses, and why.
+/// The methods that the CLI itself refuses, with its reason.
 const REFUSED: &[(&str, &str)] = &[
     ("rpc.managed_settings().read_device()", NOT_TRUSTED),
     ("rpc.sandbox().proxy_secret().get_location()", NOT_TRUSTED),
@@ -41,7 +41,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("rpc.host().get_environment_credentials(&HostEmptyResult::default())", "supervised child"),
 ];
 
-/// What does more than look.
+/// Methods that do more than read.
 const LEFT_OUT: &[&str] = &[
     "host.ready",
     "instructions.clearCache",
@@ -63,28 +63,28 @@ const LEFT_OUT: &[&str] = &[
     "user.settings.migrateObsoleteOnDisk",
 ];
 
-/// No answer of a read-only method breaks its schema.
+/// Every result of a read-only method can be decoded.
 #[tokio::test]
-async fn every_look_at_the_cli_can_be_read() {
+async fn every_result_of_the_cli_can_be_decoded() {
     let rig = Rig::start(Script::replies([])).await;
-    let tally = looks(rig.client.rpc()).await;
+    let tally = read_all(rig.client.rpc()).await;
     tally.check_complete("server", LEFT_OUT);
     tally.check(REFUSED);
     rig.finish().await;
 }
 
-/// Nor does one where the process is logged in.
+/// The same for a process that is logged in.
 #[tokio::test]
-async fn every_look_at_a_cli_that_is_logged_in_can_be_read() {
+async fn every_result_of_a_cli_with_a_login_can_be_decoded() {
     let login = |new: ClientBuilder| new.github_token_in_environment(GITHUB_TOKEN);
     let rig = Rig::start_on_github(Script::replies([]), login).await;
-    let tally = looks(rig.client.rpc()).await;
+    let tally = read_all(rig.client.rpc()).await;
     let refused: Vec<_> = REFUSED.iter().copied().filter(|(_, reason)| *reason != NO_LOGIN).collect();
     tally.check(&refused);
     rig.finish().await;
 }
 
-async fn looks(rpc: ServerRpc<'_>) -> Tally {
+async fn read_all(rpc: ServerRpc<'_>) -> Tally {
     let mut tally = Tally::default();
     people(rpc, &mut tally).await;
     extensions(rpc, &mut tally).await;
@@ -94,7 +94,7 @@ async fn looks(rpc: ServerRpc<'_>) -> Tally {
     tally
 }
 
-/// Who is there and what they did.
+/// Accounts, users and their activity.
 async fn people(rpc: ServerRpc<'_>, tally: &mut Tally) {
     call! {
         tally:
@@ -113,7 +113,7 @@ async fn people(rpc: ServerRpc<'_>, tally: &mut Tally) {
     }
 }
 
-/// What the CLI is extended with.
+/// Extensions of the CLI.
 async fn extensions(rpc: ServerRpc<'_>, tally: &mut Tally) {
     call! {
         tally:
@@ -132,7 +132,7 @@ async fn extensions(rpc: ServerRpc<'_>, tally: &mut Tally) {
     }
 }
 
-/// How the CLI and the machine are set up.
+/// Settings of the CLI and the machine.
 async fn machine(rpc: ServerRpc<'_>, tally: &mut Tally) {
     call! {
         tally:
@@ -155,7 +155,7 @@ async fn machine(rpc: ServerRpc<'_>, tally: &mut Tally) {
     }
 }
 
-/// What may be asked for in many ways, asked in the plainest.
+/// Methods whose parameters are all optional, without any.
 async fn with_defaults(rpc: ServerRpc<'_>, tally: &mut Tally) {
     call! {
         tally:
@@ -185,7 +185,7 @@ async fn with_defaults(rpc: ServerRpc<'_>, tally: &mut Tally) {
     }
 }
 
-/// What the CLI finds on the disk.
+/// Files that the CLI finds on the disk.
 async fn discoveries(rpc: ServerRpc<'_>, tally: &mut Tally) {
     call! {
         tally:

@@ -1,4 +1,4 @@
-//! Every method of a session that only looks and needs no parameters is called, and its answer read.
+//! A call of every method of a session that only reads and needs no parameters.
 
 use copilot_session::session_rpc::SessionRpc;
 use copilot_session::types::{
@@ -15,13 +15,13 @@ use serde_json::json;
 use super::tally::{Tally, call};
 use crate::real::rig::{Rig, ask, soon};
 
-/// What the CLI itself refuses, and why.
+/// The methods that the CLI itself refuses, with its reason.
 const REFUSED: &[(&str, &str)] = &[(
     "rpc.provider().get_endpoint(&ProviderGetEndpointRequest::default())",
     "set COPILOT_ALLOW_GET_PROVIDER_ENDPOINT=true",
 )];
 
-/// What does more than look.
+/// Methods that do more than read.
 const LEFT_OUT: &[&str] = &[
     "session.abort",
     "session.agent.deselect",
@@ -76,21 +76,21 @@ const LEFT_OUT: &[&str] = &[
     "session.workspaces.updateMetadata",
 ];
 
-/// No answer of a read-only method breaks its schema, with a conversation in the session to tell about.
+/// Every result of a read-only method can be decoded, in a session with a conversation.
 #[tokio::test]
-async fn every_look_at_a_session_can_be_read() {
+async fn every_result_of_a_session_can_be_decoded() {
     let rig = Rig::start(script()).await;
     let session = rig.session(|new: SessionBuilder| new.tool(ours()).approve_all()).await;
     ask(&session, "Go.").await.expect("an answer");
-    let tally = looks(session.rpc(), Tally::default()).await;
+    let tally = read_all(session.rpc(), Tally::default()).await;
     tally.check_complete("session", LEFT_OUT);
     tally.check(REFUSED);
     rig.finish().await;
 }
 
-/// Nor does one in a session that is logged in with GitHub, and has one of its models.
+/// The same for a session that is logged in to GitHub and has one of its models.
 #[tokio::test]
-async fn every_look_at_a_session_that_is_logged_in_can_be_read() {
+async fn every_result_of_a_session_with_a_login_can_be_decoded() {
     let login = |new: ClientBuilder| new.github_token(GITHUB_TOKEN);
     let rig = Rig::start_on_github(script(), login).await;
     let session = rig.watched(rig.client.session().model(MODEL_NAME).tool(ours()).approve_all());
@@ -102,7 +102,7 @@ async fn every_look_at_a_session_that_is_logged_in_can_be_read() {
         rpc.git_hub_auth().refresh_copilot_user(),
         rpc.quota().refresh(),
     }
-    looks(rpc, tally).await.check(REFUSED);
+    read_all(rpc, tally).await.check(REFUSED);
     rig.finish().await;
 }
 
@@ -117,7 +117,7 @@ fn ours() -> Tool {
     Tool::new("ours", "Does something", async |(), _| "done")
 }
 
-async fn looks(rpc: SessionRpc<'_>, mut tally: Tally) -> Tally {
+async fn read_all(rpc: SessionRpc<'_>, mut tally: Tally) -> Tally {
     conversation(rpc, &mut tally).await;
     surroundings(rpc, &mut tally).await;
     access(rpc, &mut tally).await;
@@ -126,9 +126,9 @@ async fn looks(rpc: SessionRpc<'_>, mut tally: Tally) -> Tally {
     tally
 }
 
-/// Nor does one where there is nothing to tell: in a session without prompts and without a workspace.
+/// The same for an empty session, without prompts and without a workspace.
 #[tokio::test]
-async fn every_look_at_an_empty_session_can_be_read() {
+async fn every_result_of_an_empty_session_can_be_decoded() {
     let rig = Rig::start(Script::replies([])).await;
     let no_workspace = InfiniteSessionConfig::default().enabled(false);
     let session =
@@ -142,11 +142,11 @@ async fn every_look_at_an_empty_session_can_be_read() {
         rpc.tasks().get_progress(&TasksGetProgressRequest::new("no-such-task")),
         rpc.tools().update_subagent_settings(&UpdateSubagentSettingsRequest::new(SubagentSettings::default())),
     }
-    looks(rpc, tally).await.check(REFUSED);
+    read_all(rpc, tally).await.check(REFUSED);
     rig.finish().await;
 }
 
-/// How the conversation stands.
+/// The state of the conversation.
 async fn conversation(rpc: SessionRpc<'_>, tally: &mut Tally) {
     call! {
         tally:
@@ -174,7 +174,7 @@ async fn conversation(rpc: SessionRpc<'_>, tally: &mut Tally) {
     }
 }
 
-/// What surrounds it.
+/// The environment of the session.
 async fn surroundings(rpc: SessionRpc<'_>, tally: &mut Tally) {
     call! {
         tally:
@@ -197,7 +197,7 @@ async fn surroundings(rpc: SessionRpc<'_>, tally: &mut Tally) {
     }
 }
 
-/// Who and what it has to do with.
+/// Accounts, servers and permissions of the session.
 async fn access(rpc: SessionRpc<'_>, tally: &mut Tally) {
     call! {
         tally:
@@ -219,7 +219,7 @@ async fn access(rpc: SessionRpc<'_>, tally: &mut Tally) {
     }
 }
 
-/// What is done in it.
+/// The work of the session.
 async fn work(rpc: SessionRpc<'_>, tally: &mut Tally) {
     call! {
         tally:
@@ -240,7 +240,7 @@ async fn work(rpc: SessionRpc<'_>, tally: &mut Tally) {
     }
 }
 
-/// What may be asked for in many ways, asked in the plainest.
+/// Methods whose parameters are all optional, without any.
 async fn with_defaults(rpc: SessionRpc<'_>, tally: &mut Tally) {
     call! {
         tally:

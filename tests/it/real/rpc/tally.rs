@@ -1,4 +1,4 @@
-//! Counting how a series of calls went.
+//! The outcomes of a series of calls.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use copilot_session::Error;
 use serde_json::Value;
 
-/// Calls by how they were answered; each call is known by its source text, such as `rpc.mode().get()`.
+/// Calls by their outcome; each call is named by its source text, such as `rpc.mode().get()`.
 #[derive(Default)]
 pub struct Tally {
     called: BTreeSet<&'static str>,
@@ -15,17 +15,17 @@ pub struct Tally {
     wrong: Vec<String>,
 }
 
-/// Makes each of these calls, one after the other, and notes in the tally how it went.
+/// Makes each of these calls, one after the other, and records its outcome in the tally.
 macro_rules! call {
     ($tally:ident: $($call:expr),+ $(,)?) => {
-        $($tally.note(stringify!($call), $crate::real::rig::soon(stringify!($call), $call).await);)+
+        $($tally.record(stringify!($call), $crate::real::rig::soon(stringify!($call), $call).await);)+
     };
 }
 pub(super) use call;
 
 impl Tally {
-    /// Notes how a call went.
-    pub fn note<T>(&mut self, call: &'static str, outcome: Result<T, Error>) {
+    /// Records the outcome of a call.
+    pub fn record<T>(&mut self, call: &'static str, outcome: Result<T, Error>) {
         self.called.insert(call);
         match outcome {
             Ok(_) => drop(self.answered.insert(call)),
@@ -34,7 +34,7 @@ impl Tally {
         }
     }
 
-    /// Panics unless every answer could be read, and exactly these calls were refused, for these reasons.
+    /// Panics unless every result could be decoded, and exactly these calls were refused, for these reasons.
     pub fn check(&self, refusals: &[(&str, &str)]) {
         let mut wrong = self.wrong.clone();
         for (call, text) in &self.refused {
@@ -47,8 +47,8 @@ impl Tally {
         assert!(wrong.is_empty(), "of {} calls:\n{}", self.called.len(), wrong.join("\n"));
     }
 
-    /// Panics unless every method of this part of the schema that can do without parameters was called,
-    /// or is one of these that must not be.
+    /// Panics unless every method of this part of the schema that needs no parameters was called, or is one
+    /// of those that must not be.
     pub fn check_complete(&self, part: &str, left_out: &[&str]) {
         let called = |method: &str| {
             let call =
@@ -63,11 +63,11 @@ impl Tally {
         assert!(forgotten.is_empty(), "neither called nor left out: {forgotten:#?}");
         let stale: Vec<_> =
             left_out.iter().filter(|method| called(method) || !methods.contains(**method)).collect();
-        assert!(stale.is_empty(), "no need to leave out: {stale:#?}");
+        assert!(stale.is_empty(), "left out without need: {stale:#?}");
     }
 }
 
-/// The call that a method's name stands for: `rpc.user().settings().get_path()` for `user.settings.getPath`.
+/// The call for a method: `rpc.user().settings().get_path()` for `user.settings.getPath`.
 fn call_of(method: &str) -> String {
     let mut call = "rpc".to_owned();
     for part in method.split('.') {
@@ -83,7 +83,7 @@ fn call_of(method: &str) -> String {
     call
 }
 
-/// The names of all methods in a part of the CLI's schema that need nothing but, in a session, its id.
+/// The methods in a part of the CLI's schema that need no parameters except, in a session, its id.
 fn methods_without_params(part: &str) -> BTreeSet<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/api.schema.json");
     let schema: Value = serde_json::from_slice(&std::fs::read(path).expect("the schema")).expect("JSON");

@@ -1,4 +1,4 @@
-//! The server as a process: started, ended, and what is said when it does not start.
+//! The server as a process: its start, its end, and the errors of a failed start.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -24,14 +24,14 @@ async fn watched(script: Script) -> (Rig, Lifeline) {
     (rig, lifeline)
 }
 
-/// After `stop` the server is gone, and it ended in order.
+/// After `stop` the server has ended in order.
 #[tokio::test]
 async fn stop_ends_the_server() {
     let (rig, lifeline) = watched(Script::replies([Reply::text("Hello.")])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     ask(&session, "Hello?").await.expect("an answer");
     soon("the server to stop", rig.client.stop()).await.expect("a stop");
-    assert!(!lifeline.is_alive(), "the server outlived its stop");
+    assert!(!lifeline.is_alive(), "the server runs after its stop");
     let closed = rig.client.closed().await;
     assert_eq!((closed.exit_code, closed.signal), (Some(0), None), "{closed}");
     rig.finish().await;
@@ -39,7 +39,7 @@ async fn stop_ends_the_server() {
 
 /// The server ends with the last session of the client that started it.
 #[tokio::test]
-async fn dropping_the_last_of_it_ends_the_server() {
+async fn dropping_client_and_session_ends_the_server() {
     let (rig, lifeline) = watched(Script::replies([Reply::text("Still here.")])).await;
     let session = rig.session(SessionBuilder::deny_all).await;
     let rig = rig.without_client();
@@ -59,12 +59,12 @@ async fn a_killed_server_is_noticed() {
     rig.finish().await;
 }
 
-/// How a start on TCP fails.
+/// The error of a failed start on TCP.
 async fn failure(client: ClientBuilder, port: u16) -> Error {
     soon("the start to fail", client.start_tcp(port)).await.expect_err("a failed start")
 }
 
-/// The same of a CLI that is this shell script.
+/// The same, with this shell script as the CLI.
 async fn failure_of_script(script: &str, limit: Duration) -> Error {
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join("copilot");
@@ -79,7 +79,7 @@ fn closed(error: Error) -> Closed {
     }
 }
 
-/// A CLI that ends before it listens is closed with its exit code and what it said on stderr.
+/// A CLI that ends before it listens is reported with its exit code and its stderr.
 #[tokio::test]
 async fn a_server_that_ends_at_once_says_why() {
     let script = "echo 'no port today'; echo 'no license for the moon' >&2; exit 7";
@@ -88,7 +88,7 @@ async fn a_server_that_ends_at_once_says_why() {
     assert_eq!(closed.stderr.trim(), "no license for the moon");
 }
 
-/// A CLI that closes its stdout is given up on, though it runs.
+/// A start fails when the CLI closes its stdout, though the CLI runs.
 #[tokio::test]
 async fn a_server_that_closes_its_output_is_given_up_on() {
     let closed = closed(failure_of_script("echo 'too shy' >&2; exec sleep 1000 >&-", 2 * PATIENCE).await);
@@ -97,7 +97,7 @@ async fn a_server_that_closes_its_output_is_given_up_on() {
     assert_eq!(closed.stderr.trim(), "too shy");
 }
 
-/// The limit covers the wait for the port, and the CLI that said none is ended.
+/// The time limit covers the wait for the port, and the CLI that reported none is ended.
 #[tokio::test]
 async fn a_silent_server_is_given_up_on() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -108,9 +108,9 @@ async fn a_silent_server_is_given_up_on() {
     loose.taken().await.cut("the silent server").await;
 }
 
-/// The port that is asked for is the one it takes, or else the CLI says why not.
+/// The CLI takes the port that was set, or reports why not.
 #[tokio::test]
-async fn a_taken_port_is_told() {
+async fn a_port_in_use_is_reported() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("its address").port();
     let folder = tempfile::tempdir().expect("a folder");

@@ -15,9 +15,9 @@ use crate::real::rig::{Rig, ask, soon};
 struct Shared {
     rig: Rig,
     second: Client,
-    /// Made by the rig's own client.
+    /// Created by the rig's own client.
     left: Session,
-    /// Taken up by the second.
+    /// Joined by the second client.
     right: Session,
 }
 
@@ -52,7 +52,7 @@ fn counting(name: &'static str) -> (Tool, Arc<AtomicUsize>) {
     (tool, calls)
 }
 
-/// The events from the prompt to the end of the turn; what came before is of the way each took to the session.
+/// The events from the prompt to the end of the turn, without those of creating and joining the session.
 async fn turn(mut events: Events) -> Vec<SessionEvent> {
     let mut seen = Vec::new();
     while seen.last().is_none_or(|event: &SessionEvent| event.kind() != "session.idle") {
@@ -62,13 +62,13 @@ async fn turn(mut events: Events) -> Vec<SessionEvent> {
     seen.split_off(start)
 }
 
-/// How many of the events are of this kind.
+/// The number of events of this kind.
 fn count(events: &[SessionEvent], kind: &str) -> usize {
     events.iter().filter(|event| event.kind() == kind).count()
 }
 
-/// The model may use the tools of both, each is answered by its owner alone, both see the same events, and
-/// each permission is asked of both and settled once.
+/// The model may use the tools of both clients. Each is answered by its owner alone, both see the same
+/// events, and each permission is requested from both and decided once.
 #[tokio::test]
 async fn each_tool_is_answered_by_its_owner() {
     let both = Reply::tool_call("left", json!({})).then_tool_call("right", json!({}));
@@ -80,12 +80,12 @@ async fn each_tool_is_answered_by_its_owner() {
     )
     .await;
     let (left, right) = (shared.left.events(), shared.right.events());
-    // Whoever sends: the turn is everybody's.
+    // Either client may send: the turn belongs to both.
     assert_eq!(ask(&shared.right, "Use both.").await.expect("an answer").text(), "Both.");
 
     let result = |call: &str, text: &str| (call.to_owned(), text.to_owned());
     let mut results = shared.rig.model.requests()[1].tool_results();
-    // Older CLIs give them in the order in which they came.
+    // Older CLIs send them in the order in which they completed.
     results.sort();
     assert_eq!(results, [result("call_1", "left"), result("call_2", "right")]);
     assert_eq!((left_calls.load(SeqCst), right_calls.load(SeqCst)), (1, 1));
@@ -113,7 +113,8 @@ async fn one_leaves_it_to_the_other() {
     shared.finish().await;
 }
 
-/// The first answer to a permission counts, whichever client gives it; the other's handler is ended.
+/// The first answer to a permission request counts, whichever client sends it; the other's handler is
+/// dropped.
 #[tokio::test]
 async fn the_first_answer_counts() {
     let (tool, calls) = counting("danger");
@@ -123,7 +124,7 @@ async fn the_first_answer_counts() {
         new.tool(tool).on_permission(move |_, _| {
             let late = Arc::clone(&late);
             async move {
-                late.acquire().await.expect("nobody closes it").forget();
+                late.acquire().await.expect("an open semaphore").forget();
                 Decision::approve()
             }
         })
@@ -134,26 +135,26 @@ async fn the_first_answer_counts() {
 
     let events = shared.left.events();
     assert_eq!(ask(&shared.left, "Go on.").await.expect("an answer").text(), "Refused.");
-    let (_, told) = shared.rig.model.requests()[1].tool_results().remove(0);
-    assert!(told.contains("over my dead body"), "{told}");
+    let (_, refused) = shared.rig.model.requests()[1].tool_results().remove(0);
+    assert!(refused.contains("over my dead body"), "{refused}");
     let seen = turn(events).await;
     assert_eq!((count(&seen, "permission.requested"), count(&seen, "permission.completed")), (1, 1));
 
-    // Nobody waits for that any more.
+    // That answer is too late.
     settled.add_permits(1);
     assert_eq!(ask(&shared.left, "All well?").await.expect("an answer").text(), "Fine.");
     assert_eq!(calls.load(SeqCst), 0, "the late answer let the tool run");
     shared.finish().await;
 }
 
-/// When one leaves, the other goes on with its own tool, and the model is not offered the other's.
+/// When one client leaves, the other goes on with its own tool, and the model is not offered the leaver's.
 #[tokio::test]
 async fn one_leaves_and_the_other_goes_on() {
     let ((left, _), (right, calls)) = (counting("left"), counting("right"));
     let replies = [Reply::tool_call("right", json!({})), Reply::text("Alone.")];
     let shared =
         Shared::start(replies, |new| new.tool(left).approve_all(), |new| new.tool(right).approve_all()).await;
-    soon("the goodbye", shared.left.disconnect()).await.expect("a goodbye");
+    soon("the disconnect", shared.left.disconnect()).await.expect("a disconnect");
     assert_eq!(ask(&shared.right, "Go on.").await.expect("an answer").text(), "Alone.");
     assert_eq!(calls.load(SeqCst), 1);
     let tools = shared.rig.model.requests()[0].body()["tools"].to_string();

@@ -1,4 +1,4 @@
-//! Which tools the model is offered, by the schemas of their arguments.
+//! The tools that the model is offered, by the schemas of their arguments.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +14,9 @@ fn offered(rig: &Rig) -> BTreeSet<String> {
     rig.model.requests().remove(0).tool_names().into_iter().collect()
 }
 
-/// Each tool that is taken reaches the model.
+/// Each tool that the crate accepts is offered to the model.
 #[tokio::test]
-async fn each_tool_that_is_taken_is_offered() {
+async fn each_accepted_tool_is_offered() {
     let rig = Rig::start(Script::replies([Reply::text("I see.")])).await;
     let tools = schemas::offered();
     let names: BTreeSet<String> = tools.iter().map(|tool| tool.name().to_owned()).collect();
@@ -28,9 +28,9 @@ async fn each_tool_that_is_taken_is_offered() {
     rig.finish().await;
 }
 
-/// The CLI leaves out what does not say `"type": "object"` in these words, which is why such tools are refused.
+/// The CLI leaves out tools whose schema lacks `"type": "object"`, which is why the crate refuses them.
 #[tokio::test]
-async fn what_the_cli_leaves_out() {
+async fn tools_that_the_cli_leaves_out() {
     let fields = json!({"name": {"type": "string"}});
     let object = json!({"type": "object", "properties": fields});
     let cases = [
@@ -50,7 +50,7 @@ async fn what_the_cli_leaves_out() {
     ];
     let rig = Rig::start(Script::replies([Reply::text("I see.")])).await;
     let session = rig.session(|new| new.approve_all()).await;
-    // As a program declares them that does not use `Tool`.
+    // Declared without `Tool`, which would refuse them.
     let declared = cases.iter().map(|(name, schema, _)| {
         let schema: Map<String, Value> = schema.as_object().expect("a schema").clone();
         ProtocolExternalToolDefinition::new(*name, "A tool").parameters(schema.into_iter().collect())
