@@ -1,4 +1,4 @@
-//! Recorded traffic of real CLIs of three versions.
+//! Decoding of the recorded traffic of real CLIs of three versions.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use copilot_session::{SessionEvent, SessionEventData};
 use serde_json::Value;
 
-/// One recorded event: where it was recorded, and its JSON.
+/// A recorded event and the recording it is from.
 struct Recorded {
     version: String,
     scenario: String,
     json: Value,
 }
 
-/// Recorded events of CLI 1.0.10 that lack a required key: `(scenario, type, path)`. The recording client
-/// left it out of its request on purpose, and the CLI does not check; the last key came with a later version.
+/// Recorded events of CLI 1.0.10 without a required key: `(scenario, type, path)`. The recorded client left
+/// the key out of its request on purpose, which the CLI does not check; the last key exists only in later
+/// versions.
 const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("jsonrpc-errors", "session.info", "$.message"),
     ("jsonrpc-errors", "session.model_change", "$.newModel"),
@@ -22,7 +23,7 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("permission-write-tool", "permission.requested", "$.permissionRequest.canOfferSessionApproval"),
 ];
 
-/// Every recorded event decodes as the type of its name; those of types in no schema keep their JSON.
+/// Every recorded event decodes as the type of its name; events whose type no schema has keep their JSON.
 #[test]
 fn every_recorded_event_decodes() {
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
@@ -59,7 +60,7 @@ fn every_recorded_event_decodes() {
     assert!(known.values().all(|count| *count > 900), "{known:?}");
 }
 
-/// An event gives back the JSON it came as, byte for byte, and stores and loads as the same JSON.
+/// An event returns the JSON it was decoded from, byte for byte, and serde writes and reads that JSON.
 #[test]
 fn every_recorded_event_gives_back_its_json() {
     for recorded in events() {
@@ -67,7 +68,7 @@ fn every_recorded_event_gives_back_its_json() {
         let event = SessionEvent::from_json(text.clone()).expect("an event has a type");
         assert_eq!(event.raw(), text);
         assert_eq!(serde_json::to_value(&event).expect("an event is JSON"), recorded.json);
-        let loaded: SessionEvent = serde_json::from_value(recorded.json.clone()).expect("it loads");
+        let loaded: SessionEvent = serde_json::from_value(recorded.json.clone()).expect("an event");
         assert_eq!(loaded.id(), recorded.json["id"]);
         assert_eq!(loaded.parent_id(), recorded.json["parentId"].as_str());
         assert_eq!(loaded.agent_id(), recorded.json["agentId"].as_str());
@@ -75,15 +76,15 @@ fn every_recorded_event_gives_back_its_json() {
     }
 }
 
-/// The events of all recordings: live ones, and those of read histories.
+/// The events of all recordings: live ones, and those of histories.
 fn events() -> Vec<Recorded> {
     let mut events = Vec::new();
     for path in files() {
         let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let (version, scenario) = name.split_once('-').expect("a file is named version-scenario");
-        let text = std::fs::read_to_string(&path).expect("a recording is readable");
+        let (version, scenario) = name.split_once('-').expect("a file name of the form version-scenario");
+        let text = std::fs::read_to_string(&path).expect("a recording");
         for line in text.lines() {
-            let line: Value = serde_json::from_str(line).expect("a recording is JSON lines");
+            let line: Value = serde_json::from_str(line).expect("JSON lines");
             let mut found: Vec<Value> = line.pointer("/msg/params/event").cloned().into_iter().collect();
             found.extend(
                 line.pointer("/msg/result/events").and_then(Value::as_array).into_iter().flatten().cloned(),
@@ -100,7 +101,7 @@ fn events() -> Vec<Recorded> {
 
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings");
-    let entries = std::fs::read_dir(folder).expect("the recordings are there");
+    let entries = std::fs::read_dir(folder).expect("the recordings");
     let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
     paths.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")).collect()
 }

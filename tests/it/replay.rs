@@ -1,8 +1,9 @@
-//! Recorded traffic of real CLIs, played again to this client: what it sends is what the protocol asks for.
+//! Recorded traffic of real CLIs, replayed to the SDK's client, which must send what the protocol requires.
 //!
-//! The fake says what the CLI said, in the same order. Where the recording has a request or an answer of its
-//! client, the fake waits for ours; the recorder's greetings are left out, since ours are its own. Requests
-//! that no order joins, such as the answers to two tool calls at once, are told apart by what they answer.
+//! The fake sends the CLI's messages in the same order. Where the recording has a request or a response of
+//! its client, the fake waits for one of the SDK's client. The handshake is the SDK's own. Requests without a
+//! fixed order, such as the results of two concurrent tool calls, are identified by the request that they
+//! answer.
 
 mod asked;
 mod calls;
@@ -21,17 +22,17 @@ use recording::Request;
 use sent::Sent;
 use stage::Stage;
 
-/// Recordings that are not played, and why.
+/// Scenarios that are not replayed, each with the reason.
 const LEFT_OUT: &[(&str, &str)] = &[
-    ("jsonrpc-errors", "malformed messages on purpose, which this client cannot be made to send"),
-    ("tcp-two-clients-tools", "three connections in one recording, whose answers are not told apart"),
+    ("jsonrpc-errors", "malformed messages on purpose, which the SDK's client cannot send"),
+    ("tcp-two-clients-tools", "three connections in one recording, whose responses cannot be separated"),
 ];
 
-/// Plays every recording of a scenario, without the recorded requests that `but` chooses, while `drive` uses
-/// the client. It gives what the client should have sent, beside its greeting.
+/// Replays every recording of a scenario, without the recorded requests that `but` selects, while `drive`
+/// uses the client and returns the messages that the client should send after its handshake.
 async fn play(scenario: &str, but: fn(&Request) -> bool, drive: impl AsyncFn(&Stage) -> Vec<Sent>) {
     let recordings = recording::of(scenario);
-    assert!(!recordings.is_empty(), "there is no recording of {scenario}");
+    assert!(!recordings.is_empty(), "no recording of {scenario}");
     for recording in recordings {
         let about = format!("{} {scenario}, part {}", recording.version, recording.part);
         let stage = Stage::open(recording, but).await;
@@ -45,7 +46,7 @@ async fn play(scenario: &str, but: fn(&Request) -> bool, drive: impl AsyncFn(&St
     }
 }
 
-/// One test for each scenario, with what of the recorded client is left out.
+/// One test for each scenario, with the recorded requests that are left out.
 macro_rules! scenarios {
     ($($test:ident: $scenario:literal, $drive:path, $but:expr;)*) => {
         const SCENARIOS: &[&str] = &[$($scenario),*];
@@ -85,18 +86,18 @@ scenarios! {
     session_fs: "session-fs", files::session_fs, nothing;
     transforms: "system-message-transform", asked::transforms, nothing;
     exit_plan_mode: "exit-plan-mode-handler", asked::exit_plan_mode, nothing;
-    elicitation: "elicitation", asked::elicitation, asked::is_of_no_form;
+    elicitation: "elicitation", asked::elicitation, asked::is_of_unsent_form;
     commands: "commands", calls::commands, nothing;
     log: "log", calls::log, nothing;
     set_model: "set-model", calls::set_model, nothing;
     messages: "get-messages", calls::messages, nothing;
     resume: "resume-new-process", calls::resume, calls::is_refused_here;
     detach: "detach", calls::detach, calls::is_after_the_end;
-    shell_exec: "shell-exec", shell::exec, shell::is_of_another_kind;
+    shell_exec: "shell-exec", shell::exec, shell::is_not_supported;
     shell_user_requested: "shell-user-requested", shell::user_requested, nothing;
 }
 
-/// Every recording is played, or is known not to be.
+/// Every scenario is replayed or listed as left out.
 #[test]
 fn every_recording_is_played() {
     let played = SCENARIOS.iter().copied().chain([handshake::SCENARIO]);
@@ -104,14 +105,14 @@ fn every_recording_is_played() {
     let recorded = recording::scenarios();
     let recorded: BTreeSet<&str> = recorded.iter().map(String::as_str).collect();
     let difference: Vec<_> = known.symmetric_difference(&recorded).collect();
-    assert!(difference.is_empty(), "neither played nor left out, or without a recording: {difference:?}");
+    assert!(difference.is_empty(), "neither replayed nor left out, or without a recording: {difference:?}");
     let (played, all) = (SCENARIOS.iter().chain([&handshake::SCENARIO]), LEFT_OUT);
     for scenario in played {
-        assert!(all.iter().all(|(left_out, _)| left_out != scenario), "{scenario} is played and left out");
+        assert!(all.iter().all(|(left_out, _)| left_out != scenario), "{scenario} is replayed and left out");
         let versions: BTreeSet<_> = recording::of(scenario).into_iter().map(|one| one.version).collect();
-        // The file system is asked for since a later version.
+        // CLI 1.0.10 has no session file system.
         let old = *scenario == "session-fs" || versions.contains("1.0.10");
-        // That a write says nothing of approvals for the session is of an old version only.
+        // Only CLI 1.0.10 sends a write without `canOfferSessionApproval`.
         let new = *scenario == "permission-write-tool" || versions.contains("1.0.102");
         assert!(old && new, "{scenario}: {versions:?}");
     }

@@ -1,4 +1,4 @@
-//! The readable conversation, over recorded traffic and over made-up events.
+//! Transcripts of recorded and of made-up events.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 mod made_up;
 mod recorded;
 
-/// What a recording has: the live events, and each history that was read.
+/// The live events of a recording, and each history that was read in it.
 struct Recording {
     live: Vec<SessionEvent>,
     histories: Vec<Vec<SessionEvent>>,
@@ -18,10 +18,10 @@ struct Recording {
 impl Recording {
     fn load(name: &str) -> Self {
         let path = folder().join(format!("{name}.jsonl"));
-        let text = std::fs::read_to_string(&path).expect("a recording is readable");
+        let text = std::fs::read_to_string(&path).expect("a recording");
         let (mut live, mut histories) = (Vec::new(), Vec::new());
         for line in text.lines() {
-            let line: Value = serde_json::from_str(line).expect("a recording is JSON lines");
+            let line: Value = serde_json::from_str(line).expect("JSON lines");
             live.extend(line.pointer("/msg/params/event").filter(|json| json["type"].is_string()).map(event));
             let history = line.pointer("/msg/result/events").and_then(Value::as_array);
             let history = history.filter(|events| events.iter().all(|json| json["type"].is_string()));
@@ -36,7 +36,7 @@ impl Recording {
 
     /// The names of all recordings.
     fn names() -> Vec<String> {
-        let entries = std::fs::read_dir(folder()).expect("the recordings are there");
+        let entries = std::fs::read_dir(folder()).expect("the recordings");
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         names.filter_map(|name| Some(name.strip_suffix(".jsonl")?.to_owned())).collect()
     }
@@ -47,7 +47,7 @@ fn folder() -> std::path::PathBuf {
 }
 
 fn event(json: &Value) -> SessionEvent {
-    SessionEvent::from_json(json.to_string()).expect("an event has a type")
+    SessionEvent::from_json(json.to_string()).expect("an event")
 }
 
 fn tool_calls(turn: &Turn) -> Vec<&ToolCall> {
@@ -66,7 +66,7 @@ fn sub_agents(turn: &Turn) -> Vec<&SubAgent> {
     agents.collect()
 }
 
-/// Calls, input tokens and output tokens.
+/// The number of calls, input tokens and output tokens.
 fn counts(usage: &Usage) -> [u64; 3] {
     [usage.calls, usage.input_tokens, usage.output_tokens]
 }

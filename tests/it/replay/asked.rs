@@ -1,4 +1,4 @@
-//! What the CLI asked of its client: leave, answers, opinions, text.
+//! Requests of the CLI: permissions, questions, hooks, forms and sections of the system message.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,11 +16,11 @@ use super::sent::{Sent, answer, create, hook, leave, permission, prompt, request
 use super::stage::Stage;
 use super::tools::{fixed, lookup};
 
-/// A prompt, and the one decision that it takes.
+/// A prompt with one permission request, and its decision.
 async fn decide(stage: &Stage, decision: Decision, result: Option<Value>) -> Vec<Sent> {
     let asked = stage.recording.events("permission.requested")[0]["permissionRequest"].clone();
     let decide = move |request: PermissionRequest, _| {
-        // What is decided on is what was asked for.
+        // The handler sees the recorded request.
         assert_eq!(request.command(), asked["fullCommandText"].as_str());
         std::future::ready(decision.clone())
     };
@@ -31,13 +31,13 @@ async fn decide(stage: &Stage, decision: Decision, result: Option<Value>) -> Vec
     [create(), prompt("Do it")].into_iter().chain(decided).chain([leave(stage)]).collect()
 }
 
-/// The words for it changed with CLI 1.0.35, and no CLI knows both.
+/// The name of the decision changed with CLI 1.0.35, and no CLI knows both names.
 pub async fn approve(stage: &Stage) -> Vec<Sent> {
     let word = if stage.is_old() { "approved" } else { "approve-once" };
     decide(stage, Decision::approve(), Some(json!({ "kind": word }))).await
 }
 
-/// A decision that looks at nothing allows what lacks a key that came later.
+/// `approve_all` approves a request without a key that newer versions require.
 pub async fn approve_all(stage: &Stage) -> Vec<Sent> {
     let session = stage.session().approve_all().create().await.expect("the session");
     assert_eq!(session.send_and_wait("Do it").await.expect("an answer").text(), "Done.");
@@ -51,7 +51,7 @@ pub async fn deny(stage: &Stage) -> Vec<Sent> {
     decide(stage, Decision::deny(reason), Some(json!({"kind": word, "feedback": reason}))).await
 }
 
-/// Nothing is sent; in the recording another client is the one that answers.
+/// No decision is sent; in the recording another client sends it.
 pub async fn leave_to_others(stage: &Stage) -> Vec<Sent> {
     decide(stage, Decision::leave_to_others(), None).await
 }
@@ -75,7 +75,7 @@ pub async fn user_input(stage: &Stage) -> Vec<Sent> {
     vec![create(), prompt("Ask me"), chosen, written, leave(stage)]
 }
 
-/// Answers without an opinion.
+/// The responses of hooks without an output.
 fn passed(kinds: &[&str]) -> Vec<Sent> {
     kinds.iter().map(|kind| hook(kind, json!({}))).collect()
 }
@@ -89,7 +89,7 @@ fn begun(stage: &Stage) -> Vec<Sent> {
     })
 }
 
-/// The hooks at the end: old versions have that of the session after every turn.
+/// The hooks at the end: old versions call that of the session's end after every turn.
 fn ended(stage: &Stage) -> Vec<Sent> {
     let mut ended = passed(match stage.version() {
         "1.0.10" => &["sessionEnd"],
@@ -103,10 +103,10 @@ fn ended(stage: &Stage) -> Vec<Sent> {
     ended
 }
 
-/// A tool call is refused by the only hook that has a handler; all others are answered all the same.
+/// The hook with a handler refuses a tool call; hooks without a handler are answered with no output.
 pub async fn hooks_deny(stage: &Stage) -> Vec<Sent> {
     let deny = async |input: PreToolUseHookInput, _| {
-        // Old versions give the arguments as text.
+        // Old versions send the arguments as text.
         let arguments: Value = serde_json::from_str(&wire::to_json(&input)).expect("JSON");
         match arguments["toolArgs"]["key"].as_str() {
             Some("a") => PreToolUseHookOutput::deny("not today"),
@@ -120,13 +120,13 @@ pub async fn hooks_deny(stage: &Stage) -> Vec<Sent> {
     session.disconnect().await.expect("the end");
     let output = json!({"permissionDecision": "deny", "permissionDecisionReason": "not today"});
     let denied = hook("preToolUse", json!({ "output": output }));
-    // CLI 1.0.10 tells of a failed call as of any other.
-    let told = if stage.is_old() { passed(&["postToolUse"]) } else { Vec::new() };
-    let begun = [vec![create(), prompt("Hello hooks")], begun(stage), vec![denied], told];
+    // CLI 1.0.10 calls `postToolUse` for a refused call, too.
+    let after_the_call = if stage.is_old() { passed(&["postToolUse"]) } else { Vec::new() };
+    let begun = [vec![create(), prompt("Hello hooks")], begun(stage), vec![denied], after_the_call];
     begun.into_iter().flatten().chain(ended(stage)).collect()
 }
 
-/// Every hook is answered once, beside the tools and the permission.
+/// Every hook is answered once, among the tool calls and the permission request.
 pub async fn hooks_pass(stage: &Stage) -> Vec<Sent> {
     let failure = ToolResult::failure("RESULT").with(|result| result.error("tool says no"));
     let session = stage.session().approve_all().tool(lookup("RESULT")).tool(fixed("failing", failure));
@@ -155,7 +155,7 @@ pub async fn hooks_pass(stage: &Stage) -> Vec<Sent> {
     begun.into_iter().flatten().chain(ended(stage)).collect()
 }
 
-/// The tools of an MCP server: leave for each, a form and a question to a model from the server itself.
+/// The tools of an MCP server: a permission for each, and a form and a model call of the server.
 pub async fn mcp(stage: &Stage) -> Vec<Sent> {
     if !stage.is_old() {
         let interest = "session.eventLog.registerInterest";
@@ -192,7 +192,7 @@ pub async fn mcp(stage: &Stage) -> Vec<Sent> {
         let form = request("session.ui.handlePendingElicitation", form);
         let sampled = json!({"requestId": "request 4", "response": said});
         let sampled = request("session.ui.handlePendingSampling", sampled);
-        // Tools that only read need no leave there.
+        // Read-only tools need no permission there.
         let reads = vec![pre(), mcp(), post()];
         let asks = vec![pre(), once(1), mcp(), form, post()];
         [reads, asks, vec![pre(), once(3), mcp(), sampled, post()]].concat()
@@ -200,7 +200,7 @@ pub async fn mcp(stage: &Stage) -> Vec<Sent> {
     [start, begun(stage), calls, ended(stage)].concat()
 }
 
-/// Sections come back changed, however often they are asked for and however they are grouped.
+/// Sections are changed each time they are sent, in whatever groups.
 pub async fn transforms(stage: &Stage) -> Vec<Sent> {
     const SECTIONS: [&str; 3] = ["identity", "tone", "custom_instructions"];
     let session = SECTIONS.into_iter().fold(stage.session().approve_all(), |session, section| {
@@ -223,9 +223,9 @@ pub async fn transforms(stage: &Stage) -> Vec<Sent> {
     let asked = stage.recording.asked("systemMessage.transform");
     let [first, second] = asked[..] else { panic!("asked {} times", asked.len()) };
     match stage.is_old() {
-        // Once a turn.
+        // The sections are sent once a turn.
         true => vec![create(), prompt("x"), changed(first), prompt("y"), changed(second), leave(stage)],
-        // Twice in the first.
+        // Both groups are sent in the first turn.
         false => vec![create(), prompt("x"), changed(first), changed(second), prompt("y"), leave(stage)],
     }
 }
@@ -239,7 +239,7 @@ pub async fn exit_plan_mode(stage: &Stage) -> Vec<Sent> {
     let session =
         stage.session().approve_all().on_exit_plan_mode(decide).create().await.expect("the session");
     match session.rpc().mode().set(&ModeSetRequest::new(SessionMode::Plan)).await {
-        // The mode is set there, too, but the answer is not that of the schema.
+        // The old CLI sets the mode too, but its result does not fit the schema.
         Err(Error::Decode { error, .. }) => assert!(stage.is_old() && error.path() == "$.status", "{error}"),
         other => assert!(!stage.is_old() && other.is_ok(), "{other:?}"),
     }
@@ -259,8 +259,8 @@ pub async fn exit_plan_mode(stage: &Stage) -> Vec<Sent> {
 
 const FILLED_IN: &str = "session.ui.handlePendingElicitation";
 
-/// The ways in which a form is filled in, one after another.
-fn ways() -> [UiElicitationResponse; 4] {
+/// The ways in which the form is filled in, in turn.
+fn fillings() -> [UiElicitationResponse; 4] {
     let other = UiElicitationResponseAction::Unrecognized("bogus".to_owned());
     [
         UiElicitationResponse::accept([("name", json!("Bob")), ("ok", json!(true))]),
@@ -270,10 +270,11 @@ fn ways() -> [UiElicitationResponse; 4] {
     ]
 }
 
-/// A form is filled in four ways. Where nobody would answer it, it is not sent: the CLI would wait for ever.
+/// A form is filled in in four ways. Without a client that can fill it in it is not sent: the CLI would wait
+/// for ever.
 pub async fn elicitation(stage: &Stage) -> Vec<Sent> {
     let count = AtomicUsize::new(0);
-    let fill_in = move |_, _| std::future::ready(ways()[count.fetch_add(1, Ordering::Relaxed)].clone());
+    let fill_in = move |_, _| std::future::ready(fillings()[count.fetch_add(1, Ordering::Relaxed)].clone());
     let session = stage.session().approve_all().on_elicitation(fill_in).create().await.expect("the session");
     let schema = json!({
         "type": "object",
@@ -283,21 +284,21 @@ pub async fn elicitation(stage: &Stage) -> Vec<Sent> {
     let json = json!({"message": "Details?", "requestedSchema": schema});
     let form: UiElicitationRequest = wire::from_json(&json.to_string()).expect("a form");
     let mut expected = vec![create()];
-    for (index, way) in ways().iter().enumerate() {
+    for (index, way) in fillings().iter().enumerate() {
         let way: Value = serde_json::from_str(&wire::to_json(way)).expect("JSON");
         let answered = session.elicit(&form).await;
         if stage.is_old() {
             assert!(matches!(answered, Err(Error::Unsupported(_))), "{answered:?}");
             continue;
         }
-        let answered = wire::to_json(&answered.expect("an answer"));
+        let answered = wire::to_json(&answered.expect("a response"));
         assert_eq!(serde_json::from_str::<Value>(&answered).expect("JSON"), way);
         expected.push(request("session.ui.elicitation", json.clone()));
         expected
             .push(request(FILLED_IN, json!({"requestId": format!("request {}", index + 1), "result": way})));
     }
     expected.push(late_answer(stage, &session).await);
-    // A second session, without a handler.
+    // A second session has no handler.
     let other = stage.session_of(1).approve_all().create().await.expect("the other session");
     assert!(matches!(other.elicit(&form).await, Err(Error::Unsupported(_))));
     expected.push(create());
@@ -307,7 +308,7 @@ pub async fn elicitation(stage: &Stage) -> Vec<Sent> {
     expected
 }
 
-/// An answer to a form that nobody asked for.
+/// An answer to a form that was not requested.
 async fn late_answer(stage: &Stage, session: &Session) -> Sent {
     let accept = UiElicitationResponse::new(UiElicitationResponseAction::Accept);
     let late = UiHandlePendingElicitationRequest::new("x", accept);
@@ -318,8 +319,8 @@ async fn late_answer(stage: &Stage, session: &Session) -> Sent {
     request(FILLED_IN, json!({"requestId": "x", "result": {"action": "accept"}}))
 }
 
-/// Forms that this client does not send, and the recorded answer to one.
-pub fn is_of_no_form(request: &Request) -> bool {
+/// Forms that the SDK's client does not send, and the recorded answer to one of them.
+pub fn is_of_unsent_form(request: &Request) -> bool {
     let old = request.version == "1.0.10" && request.method == "session.ui.elicitation";
     let of_other_session = request.id >= 13 && request.method.starts_with("session.ui.");
     old || of_other_session

@@ -1,4 +1,4 @@
-//! What a client asks of a session beside prompts, and the ends of sessions.
+//! Calls of a session other than prompts, and the ends of sessions.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use super::sent::{Sent, create, leave, prompt, request, tool_result};
 use super::stage::Stage;
 use super::tools::lookup;
 
-/// Commands that succeed and fail; CLI 1.0.10 takes them and has no way to run one.
+/// Commands that succeed and fail; CLI 1.0.10 accepts their declarations but cannot run them.
 pub async fn commands(stage: &Stage) -> Vec<Sent> {
     let deploy = async |command: CommandExecuteData, _| match &*command.args {
         "prod now" => Ok(()),
@@ -33,7 +33,7 @@ pub async fn commands(stage: &Stage) -> Vec<Sent> {
     assert_eq!(answer.text(), "model answered the slash text");
     let late = CommandsHandlePendingCommandRequest::new("nope");
     let late = session.rpc().commands().handle_pending_command(&late).await;
-    assert!(late.expect("an answer").success);
+    assert!(late.expect("a response").success);
     session.disconnect().await.expect("the end");
     expected.push(prompt("/deploy via send"));
     expected.push(request("session.commands.handlePendingCommand", json!({"requestId": "nope"})));
@@ -41,7 +41,8 @@ pub async fn commands(stage: &Stage) -> Vec<Sent> {
     expected
 }
 
-/// Runs a command by each of three ways. The CLI asks us to run it for the first two, from this number on.
+/// Runs a command in each of three ways. For the first two, the CLI sends a request, the first with this
+/// number.
 async fn run(
     stage: &Stage,
     session: &Session,
@@ -65,7 +66,7 @@ async fn run(
         );
         return vec![execute, invoke, enqueue];
     }
-    assert_eq!(executed.expect("an answer").error.as_deref(), failure);
+    assert_eq!(executed.expect("a response").error.as_deref(), failure);
     let told = invoked.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(told.contains(failure.unwrap_or_default()) && failure.is_some() != told.is_empty(), "{told}");
     assert!(matches!(queued, Ok(EnqueueCommandResult::Accepted(_))));
@@ -77,7 +78,7 @@ async fn run(
     vec![execute, ran(number), invoke, ran(number + 1), enqueue]
 }
 
-/// Every kind of line, and the event that each makes.
+/// A log line of every kind, and the event that it causes.
 pub async fn log(stage: &Stage) -> Vec<Sent> {
     let session = stage.session().approve_all().create().await.expect("the session");
     let mut events = session.events();
@@ -87,13 +88,13 @@ pub async fn log(stage: &Stage) -> Vec<Sent> {
         let mut params = recorded.params.clone();
         params.as_object_mut().expect("an object").remove("sessionId");
         let line: LogRequest = wire::from_json(&params.to_string()).expect("a line");
-        let id = session.log(line).await.expect("it is written");
+        let id = session.log(line).await.expect("the line");
         let kind = format!("session.{}", params["level"].as_str().unwrap_or("info"));
         written.insert(id, (kind, params["ephemeral"] == true));
         expected.push(request("session.log", params));
     }
     assert_eq!((expected.len(), written.len()), (10, 9));
-    // An event may come after the answer that names it.
+    // An event may come after the response with its id.
     while !written.is_empty() {
         let event = events.next().await.expect("an event for each line");
         if let Some(line) = written.remove(event.id()) {
@@ -126,7 +127,7 @@ pub async fn set_model(stage: &Stage) -> Vec<Sent> {
         let switched = session.set_model(switch).await.expect("another model");
         assert_eq!(switched.model_id, Some(wanted));
     }
-    // The effort reaches the model from some later version on.
+    // The effort reaches the model only on newer versions.
     let (model, effort) = current().await;
     assert_eq!((model.as_deref(), effort.as_deref().unwrap_or("zzz")), (Some("third-model"), "zzz"));
     assert_eq!(session.send_and_wait("two").await.expect("an answer").text(), "ok");
@@ -147,10 +148,10 @@ pub async fn set_model(stage: &Stage) -> Vec<Sent> {
     ]
 }
 
-/// A tool call is answered when it is made, and not again where the history tells of it.
+/// A tool call is answered when it is made, and not again when the history repeats it.
 pub async fn messages(stage: &Stage) -> Vec<Sent> {
     let session = stage.session().approve_all().tool(lookup("r")).create().await.expect("the session");
-    // The first event by some versions, the only one by others.
+    // On some versions this is the only event before the first prompt.
     assert_eq!(session.messages().await.expect("the history")[0].kind(), "session.start");
     assert_eq!(session.send_and_wait("one").await.expect("an answer").text(), "ok");
     let history = session.messages().await.expect("the history");
@@ -164,7 +165,7 @@ fn r() -> Value {
     json!({"textResultForLlm": "r", "resultType": "success"})
 }
 
-/// A session is left and taken up again in another process.
+/// A session is disconnected and resumed in another process.
 pub async fn resume(stage: &Stage) -> Vec<Sent> {
     let history = request("session.getMessages", json!({}));
     if stage.recording.part == 0 {
@@ -181,17 +182,18 @@ pub async fn resume(stage: &Stage) -> Vec<Sent> {
     assert!(told.iter().any(|event| event.kind() == "external_tool.requested" || stage.is_old()));
     assert_eq!(session.send_and_wait("two").await.expect("an answer").text(), "second");
     let again = stage.client.session().approve_all().resume(&id).await;
-    assert!(matches!(again, Err(Error::AlreadyOpen { .. })), "it is open here: {again:?}");
+    assert!(matches!(again, Err(Error::AlreadyOpen { .. })), "the session is open here: {again:?}");
     session.disconnect().await.expect("the end");
     vec![request("session.resume", json!({})), history, prompt("two"), leave(stage)]
 }
 
 fn recorded_id(stage: &Stage) -> String {
     let resumed = stage.recording.requests().find(|request| request.method == "session.resume");
-    resumed.expect("it was resumed").params["sessionId"].as_str().expect("an id").to_owned()
+    resumed.expect("a resume").params["sessionId"].as_str().expect("an id").to_owned()
 }
 
-/// What this client refuses by itself: requests for a session that is not open, and to open it twice.
+/// The requests that the SDK's client refuses itself: those for a session that is not open, and a second
+/// resume.
 pub fn is_refused_here(request: &Request) -> bool {
     match request.method.as_str() {
         "session.send" => request.params["prompt"] == "x",
@@ -201,7 +203,7 @@ pub fn is_refused_here(request: &Request) -> bool {
     }
 }
 
-/// A session that was left takes no more prompts here, and is taken up again by the same process.
+/// A session that was disconnected accepts no prompts, and the same process resumes it.
 pub async fn detach(stage: &Stage) -> Vec<Sent> {
     let first = stage.session().approve_all().create().await.expect("the session");
     assert_eq!(first.send_and_wait("x").await.expect("an answer").text(), "ok");
@@ -215,8 +217,8 @@ pub async fn detach(stage: &Stage) -> Vec<Sent> {
     shut_down(stage, &session).await;
     match turn.await {
         Ok(answer) => assert_eq!((answer.text(), stage.is_old()), ("ok", true)),
-        // The end of the session is that of its turns, even where an idle follows as on CLI 1.0.102: on
-        // 1.0.81 none does.
+        // The end of the session ends its turns, even if a `session.idle` follows, as on CLI 1.0.102 but not
+        // on 1.0.81.
         Err(error) => assert!(matches!(error, Error::SessionEnded) && !stage.is_old(), "{error:?}"),
     }
     session.disconnect().await.expect("the end");
@@ -238,7 +240,8 @@ async fn shut_down(stage: &Stage, session: &Session) {
     }
 }
 
-/// What the recorded client asked of a session that it had left, and how it left one where that was not known.
+/// The requests of the recorded client to a session after its end, and its `session.detach` on CLI 1.0.10, which
+/// does not know that method.
 pub fn is_after_the_end(request: &Request) -> bool {
     let leaves = request.method == "session.detach" && (request.version == "1.0.10" || request.id > 4);
     leaves || (request.method == "session.send" && request.id == 5)

@@ -1,4 +1,4 @@
-//! A file system that the client keeps for the CLI, asked for in the middle of other requests.
+//! A file system of the client, which the CLI uses during other requests.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::ready;
@@ -16,15 +16,15 @@ use super::recording::Line;
 use super::sent::{Sent, answer, create, leave, prompt, request};
 use super::stage::Stage;
 
-/// What the recorded client answered to each method, in order.
+/// The recorded responses to each method, in order.
 type Replies = Arc<Mutex<HashMap<String, VecDeque<Value>>>>;
 
-/// Answers a method as it was answered.
+/// Answers each request of a method with the next recorded response.
 fn as_recorded<M: ClientMethod>(session: SessionBuilder, replies: &Replies) -> SessionBuilder {
     let replies = Arc::clone(replies);
     session.handle::<M, _, _>(move |_, _| {
         let mut replies = replies.lock().unwrap_or_else(PoisonError::into_inner);
-        let reply = replies.get_mut(M::NAME).and_then(VecDeque::pop_front).expect("it was recorded");
+        let reply = replies.get_mut(M::NAME).and_then(VecDeque::pop_front).expect("a recorded one");
         let reply = wire::from_json::<M::Result>(&reply.to_string());
         ready(reply.map_err(|error| RpcError::new(RpcError::INTERNAL_ERROR, error.to_string())))
     })
@@ -35,19 +35,19 @@ fn with_files(session: SessionBuilder, replies: &Replies) -> SessionBuilder {
     let session = as_recorded::<SessionFsReaddirWithTypes>(session, replies);
     let session = as_recorded::<SessionFsStat>(session, replies);
     let session = as_recorded::<SessionFsExists>(session, replies);
-    // What these did is told by `null`.
+    // The result of these is `null`.
     let session = as_recorded::<SessionFsWriteFile>(session, replies);
     let session = as_recorded::<SessionFsAppendFile>(session, replies);
     let session = as_recorded::<SessionFsRename>(session, replies);
     as_recorded::<SessionFsMkdir>(session, replies)
 }
 
-/// The files are asked for before the session is there, during its turns, and when it is left.
+/// The files are used before the session is created, during its turns, and when it is disconnected.
 pub async fn session_fs(stage: &Stage) -> Vec<Sent> {
     let (replies, expected) = recorded(stage);
     let params = json!({"initialCwd": "/workspace", "sessionStatePath": "/state", "conventions": "posix"});
     let provider: SessionFsSetProviderRequest = wire::from_json(&params.to_string()).expect("a provider");
-    assert!(stage.client.rpc().session_fs().set_provider(&provider).await.expect("an answer").success);
+    assert!(stage.client.rpc().session_fs().set_provider(&provider).await.expect("a response").success);
     let session = with_files(stage.session(), &replies).create().await.expect("the session");
     assert_eq!(session.send_and_wait("hello").await.expect("an answer").text(), "a");
     session.disconnect().await.expect("the end");
@@ -56,7 +56,7 @@ pub async fn session_fs(stage: &Stage) -> Vec<Sent> {
     expected
 }
 
-/// The recorded answers by method, and all that is to be sent.
+/// The recorded responses by method, and all messages that the client should send.
 fn recorded(stage: &Stage) -> (Replies, Vec<Sent>) {
     let mut replies: HashMap<String, VecDeque<Value>> = HashMap::new();
     let mut methods: HashMap<String, &str> = HashMap::new();

@@ -1,5 +1,5 @@
-//! What a client asks of the CLI as a whole. The recorded client did so in another order, so each request
-//! gets the answer to the same one.
+//! Calls of a client that concern no session. The recorded client made them in another order, so each call
+//! gets the response to the same request.
 
 use copilot_session::Error;
 use copilot_session::testing::FakeCli;
@@ -13,12 +13,12 @@ pub const SCENARIO: &str = "handshake";
 
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
-/// A fake that gives the recorded answers, the first to a method where none had such params.
+/// A fake with the recorded responses. Params that were not recorded get the first one of their method.
 fn answering(recording: &Recording) -> FakeCli {
     let fake = FakeCli::of_version(&recording.version);
     for request in recording.requests() {
         let same = recording.requests().filter(|other| other.method == request.method);
-        let answer = |id| recording.answer_to(id).expect("an answer").clone();
+        let answer = |id| recording.answer_to(id).expect("a response").clone();
         let answers: Vec<_> = same.map(|other| (other.params.clone(), answer(other.id))).collect();
         fake.on_raw(&request.method, move |params| {
             let exact = answers.iter().find(|(recorded, _)| recorded == params);
@@ -39,13 +39,13 @@ async fn every_version() {
         assert_eq!(client.version().as_str(), version);
         assert_eq!(client.ping("hello").await.expect("a pong"), "pong: hello");
         let status = client.status().await.expect("the status");
-        // That version does not know its own.
+        // CLI 1.0.81 reports a wrong version.
         assert_eq!(status.version, if version == "1.0.81" { "0.0.1" } else { version });
         assert!(!client.auth_status().await.expect("the login").is_authenticated);
         let stored = client.sessions(&SessionListRequest::default()).await.expect("a list");
         let last = client.last_session_id().await.expect("the last");
         assert_eq!(stored.is_empty(), last.is_none());
-        assert_eq!(client.foreground_session_id().await.expect("an answer"), None);
+        assert_eq!(client.foreground_session_id().await.expect("a response"), None);
         let refused = client.set_foreground_session(NOBODY).await.expect_err("a refusal");
         assert!(matches!(&refused, Error::Refused { reason, .. } if reason.contains("TUI")), "{refused}");
         let tools = client.rpc().tools().list(&ToolsListRequest::default()).await.expect("a list");
@@ -73,7 +73,7 @@ fn sent(fake: &FakeCli) -> Vec<(String, Value)> {
 fn expected(version: &str) -> Vec<(String, Value)> {
     let mut expected = vec![("connect", json!({}))];
     if version == "1.0.10" {
-        // It has no `connect`.
+        // CLI 1.0.10 has no `connect`.
         expected.extend([("ping", json!({})), ("status.get", json!({}))]);
     }
     expected.extend([

@@ -1,4 +1,4 @@
-//! Recordings as they are stored, line by line.
+//! Recordings, line by line.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,25 +6,25 @@ use std::path::{Path, PathBuf};
 use copilot_session::testing::RawAnswer;
 use serde_json::Value;
 
-/// What went between a client and a CLI, in order.
+/// The messages between a client and a CLI, in order.
 pub struct Recording {
     pub version: String,
-    /// Which of the CLI's processes, where there were several.
+    /// The number of the CLI's process, if there are several.
     pub part: usize,
     pub lines: Vec<Line>,
 }
 
 /// One message.
 pub enum Line {
-    /// The client asks.
+    /// A request of the client.
     Request(Request),
-    /// The client answers what it was asked under this id.
+    /// The client's response to the request with this id.
     Reply { id: Value, result: Value },
-    /// The CLI answers the request of this id.
+    /// The CLI's response to the request with this id.
     Answer { id: u64, answer: RawAnswer },
-    /// The CLI asks.
+    /// A request of the CLI.
     Ask { id: Value, method: String, params: Value },
-    /// The CLI tells.
+    /// A notification of the CLI.
     Notice { method: String, params: Value },
 }
 
@@ -42,7 +42,7 @@ pub fn of(scenario: &str) -> Vec<Recording> {
     names.flat_map(|(version, _, path)| read(&version, &path)).collect()
 }
 
-/// What was recorded on any version.
+/// The scenarios recorded on any version.
 pub fn scenarios() -> BTreeSet<String> {
     files().into_iter().map(|(_, scenario, _)| scenario).collect()
 }
@@ -50,7 +50,7 @@ pub fn scenarios() -> BTreeSet<String> {
 /// Version, scenario and path of each file.
 fn files() -> Vec<(String, String, PathBuf)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings");
-    let entries = std::fs::read_dir(folder).expect("the recordings are there");
+    let entries = std::fs::read_dir(folder).expect("the recordings");
     let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
     let paths = paths.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
     let split = |path: PathBuf| {
@@ -58,27 +58,27 @@ fn files() -> Vec<(String, String, PathBuf)> {
         let (version, scenario) = name.split_once('-')?;
         Some((version.to_owned(), scenario.to_owned(), path))
     };
-    paths.map(|path| split(path).expect("a file is named version-scenario")).collect()
+    paths.map(|path| split(path).expect("a file name of the form version-scenario")).collect()
 }
 
-/// The parts of a recording: a client that counts from 1 again talks to another process.
+/// The parts of a recording: when a client's ids restart at 1, it is connected to another process.
 fn read(version: &str, path: &Path) -> Vec<Recording> {
-    let text = std::fs::read_to_string(path).expect("a recording is readable");
+    let text = std::fs::read_to_string(path).expect("a recording");
     let mut parts: Vec<Recording> = Vec::new();
     for line in text.lines() {
-        let line: Value = serde_json::from_str(line).expect("a recording is JSON lines");
+        let line: Value = serde_json::from_str(line).expect("JSON lines");
         let line = message(version, line["dir"] == "client", &line["msg"]);
         if parts.is_empty() || matches!(&line, Line::Request(request) if request.id == 1) {
             parts.push(Recording { version: version.to_owned(), part: parts.len(), lines: Vec::new() });
         }
-        parts.last_mut().expect("there is one").lines.push(line);
+        parts.last_mut().expect("a first request").lines.push(line);
     }
     parts
 }
 
 fn message(version: &str, of_client: bool, message: &Value) -> Line {
     let (method, id) = (message["method"].as_str().map(str::to_owned), message["id"].clone());
-    let number = || id.as_u64().expect("the recorded client counts its requests");
+    let number = || id.as_u64().expect("a number of the recorded client");
     let params = message["params"].clone();
     match (method, of_client) {
         (Some(method), true) => {
@@ -104,7 +104,7 @@ impl Recording {
         })
     }
 
-    /// What the CLI answered to the request of this id.
+    /// The CLI's response to the request with this id.
     pub fn answer_to(&self, wanted: u64) -> Option<&RawAnswer> {
         self.lines.iter().find_map(|line| match line {
             Line::Answer { id, answer } if *id == wanted => Some(answer),
@@ -112,7 +112,7 @@ impl Recording {
         })
     }
 
-    /// Params of what the CLI asked by this method.
+    /// The params of the CLI's requests of this method.
     pub fn asked(&self, wanted: &str) -> Vec<&Value> {
         let asked = |line: &'_ Line| matches!(line, Line::Ask { method, .. } if method == wanted);
         let lines = self.lines.iter().filter(|line| asked(line));

@@ -1,21 +1,21 @@
-//! What our client sent, in a form that two runs have in common.
+//! The messages of the client, in a form that is the same in every run.
 
 use std::collections::HashMap;
 
 use copilot_session::testing::{FakeCli, Side};
 use serde_json::{Value, json};
 
-use super::stage::{Stage, leave_of};
+use super::stage::{Stage, end_method};
 
-/// A request: its method and its params without the session's id. An answer: `answer to` the method, and the
-/// whole of it. Ids that the CLI gave are numbered.
+/// A request (its method, and its params without the session's id), or a response (`answer to` the method,
+/// and all of it). Ids of the CLI are numbered.
 pub type Sent = (String, Value);
 
 pub fn request(method: &str, params: Value) -> Sent {
     (method.to_owned(), params)
 }
 
-/// Its configuration is held against the recorded one when it comes.
+/// The configuration is compared with the recorded one when it arrives.
 pub fn create() -> Sent {
     request("session.create", json!({}))
 }
@@ -34,7 +34,7 @@ pub fn permission(number: usize, result: Value) -> Sent {
     request(method, json!({"requestId": id, "result": result}))
 }
 
-/// How a hook of this type is answered.
+/// The response to a hook of this type.
 pub fn hook(kind: &str, result: Value) -> Sent {
     answer(&format!("hooks.invoke {kind}"), result)
 }
@@ -44,10 +44,10 @@ pub fn answer(method: &str, result: Value) -> Sent {
 }
 
 pub fn leave(stage: &Stage) -> Sent {
-    request(leave_of(stage.version()), json!({}))
+    request(end_method(stage.version()), json!({}))
 }
 
-/// All that the client sent after its greeting.
+/// The messages that the client sent after its handshake.
 pub fn sent(fake: &FakeCli, version: &str) -> Vec<Sent> {
     let mut sent = Vec::new();
     let mut ids = Ids::default();
@@ -81,7 +81,7 @@ pub fn sent(fake: &FakeCli, version: &str) -> Vec<Sent> {
     rest
 }
 
-/// Ids by the order in which they came up.
+/// The ids in the order in which they first appeared.
 #[derive(Default)]
 struct Ids {
     sessions: Vec<Value>,
@@ -90,7 +90,7 @@ struct Ids {
 }
 
 impl Ids {
-    /// Takes up the ids of what the CLI says.
+    /// Records the ids in a message of the CLI.
     fn learn(&mut self, json: &Value) {
         let event = &json["params"]["event"];
         let asks = event["type"].as_str().is_some_and(|kind| !kind.ends_with("completed"));
@@ -100,7 +100,7 @@ impl Ids {
         self.processes.extend(json["result"].get("processId").cloned());
     }
 
-    /// Params without what differs from run to run.
+    /// The params without the parts that differ from run to run.
     fn params(&mut self, method: &str, params: &Value) -> Value {
         let mut params = params.clone();
         if matches!(method, "session.create" | "session.resume") {

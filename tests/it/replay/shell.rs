@@ -1,4 +1,4 @@
-//! Shell commands for the user.
+//! Shell commands of the user.
 
 use copilot_session::types::{
     ShellCancelUserRequestedRequest, ShellExecRequest, ShellExecuteUserRequestedRequest, ShellKillRequest,
@@ -14,28 +14,30 @@ const TO_ITS_END: &str = "echo out1; echo err1 >&2; sleep 0.3; echo out2; exit 3
 const TO_BE_KILLED: &str = "echo started; sleep 30";
 const BYTES: &str = "printf 'caf\\303\\251 \\377\\n'; head -c 200000 /dev/zero | tr '\\\\0' x";
 
-/// By `session.shell.exec`: through [`Session::shell`] where the CLI tells the output, else method by method.
+/// By `session.shell.exec`: through [`Session::shell`] where the CLI sends the output, else by the typed
+/// methods.
 pub async fn exec(stage: &Stage) -> Vec<Sent> {
     let session = stage.session().approve_all().create().await.expect("the session");
     let sent = match stage.version() {
-        "1.0.102" => exec_unheard(stage, &session).await,
-        _ => exec_heard(&session).await,
+        "1.0.102" => exec_without_output(stage, &session).await,
+        _ => exec_with_output(&session).await,
     };
     session.disconnect().await.expect("the end");
     [vec![create()], sent, vec![leave(stage)]].concat()
 }
 
-async fn exec_heard(session: &Session) -> Vec<Sent> {
+async fn exec_with_output(session: &Session) -> Vec<Sent> {
     let output = session.shell(TO_ITS_END).await.expect("its output");
     let streams = (output.stdout(), output.stderr(), output.exit_code());
     assert_eq!(streams, ("out1\nout2\n".to_owned(), "err1\n".to_owned(), Some(3)));
     assert_eq!(session.shell("pwd").await.expect("its output").output(), "/workspace\n");
-    // Output and end of a command that was started by nobody here come in between, and are not this one's.
-    let run = session.shell(TO_BE_KILLED).start().await.expect("it runs");
-    run.kill().await.expect("it is killed");
-    let output = run.await.expect("its end");
+    // The recording has the output and exit of a process that this client did not start; they must not end
+    // this command.
+    let run = session.shell(TO_BE_KILLED).start().await.expect("a running command");
+    run.kill().await.expect("the kill");
+    let output = run.await.expect("the end");
     assert_eq!((&*output.output(), output.exit_code()), ("", Some(1)));
-    assert_eq!(session.shell("no-such-cmd-xyz").await.expect("its end").exit_code(), Some(127));
+    assert_eq!(session.shell("no-such-cmd-xyz").await.expect("the end").exit_code(), Some(127));
     assert!(session.shell(BYTES).await.expect("its output").is_success());
     let exec = |command: &str| {
         let longest = i64::from(i32::MAX);
@@ -45,7 +47,7 @@ async fn exec_heard(session: &Session) -> Vec<Sent> {
     vec![exec(TO_ITS_END), exec("pwd"), exec(TO_BE_KILLED), kill, exec("no-such-cmd-xyz"), exec(BYTES)]
 }
 
-async fn exec_unheard(stage: &Stage, session: &Session) -> Vec<Sent> {
+async fn exec_without_output(stage: &Stage, session: &Session) -> Vec<Sent> {
     let mut expected = Vec::new();
     let mut processes: Vec<Value> = Vec::new();
     let shell = || session.rpc().shell();
@@ -54,7 +56,7 @@ async fn exec_unheard(stage: &Stage, session: &Session) -> Vec<Sent> {
         let mut params = recorded.params.clone();
         params.as_object_mut().expect("an object").remove("sessionId");
         let text = params.to_string();
-        let answer = stage.recording.answer_to(recorded.id).expect("an answer").as_ref();
+        let answer = stage.recording.answer_to(recorded.id).expect("a response").as_ref();
         if recorded.method == "session.shell.exec" {
             let started = shell().exec(&wire::from_json::<ShellExecRequest>(&text).expect("a command")).await;
             let process = started.as_ref().map(|started| json!(started.process_id));
@@ -63,9 +65,9 @@ async fn exec_unheard(stage: &Stage, session: &Session) -> Vec<Sent> {
             processes.extend(process);
         } else {
             let killed = shell().kill(&wire::from_json::<ShellKillRequest>(&text).expect("a process")).await;
-            assert_eq!(json!(killed.expect("an answer").killed), answer.expect("an answer")["killed"]);
+            assert_eq!(json!(killed.expect("a response").killed), answer.expect("a response")["killed"]);
             let index = processes.iter().position(|process| *process == params["processId"]);
-            params["processId"] = format!("process {}", index.expect("it was started") + 1).into();
+            params["processId"] = format!("process {}", index.expect("a started process") + 1).into();
         }
         expected.push(request(&recorded.method, params));
     }
@@ -73,9 +75,9 @@ async fn exec_unheard(stage: &Stage, session: &Session) -> Vec<Sent> {
     expected
 }
 
-/// Where the CLI tells the output: commands in another folder or with a time limit of the CLI, and the
-/// signals to one of them, none of which [`Session::shell`] has.
-pub fn is_of_another_kind(request: &Request) -> bool {
+/// On versions that send the output: commands in another folder or with a time limit of the CLI, and the
+/// signals to one of them, none of which [`Session::shell`] supports.
+pub fn is_not_supported(request: &Request) -> bool {
     let command = request.params["command"].as_str().unwrap_or_default();
     let has = |key: &str| request.params.get(key).is_some();
     request.version != "1.0.102"
@@ -89,7 +91,7 @@ pub fn is_of_another_kind(request: &Request) -> bool {
 const SHORT: &str = "echo out1; echo err1 >&2; exit 3";
 const LONG: &str = "echo a; sleep 1; echo b; sleep 20";
 
-/// By `session.shell.executeUserRequested`: through [`Session::shell`] where it uses that.
+/// By `session.shell.executeUserRequested`: through [`Session::shell`] where that uses it.
 pub async fn user_requested(stage: &Stage) -> Vec<Sent> {
     let session = stage.session().approve_all().create().await.expect("the session");
     let ids = match stage.version() {
@@ -126,11 +128,11 @@ async fn by_shell(session: &Session) {
     let output = session.shell(SHORT).await.expect("its output");
     let streams = (output.stdout(), output.stderr(), output.exit_code());
     assert_eq!(streams, ("out1\n".to_owned(), "err1\n".to_owned(), Some(3)));
-    let mut run = session.shell(LONG).start().await.expect("it runs");
+    let mut run = session.shell(LONG).start().await.expect("a running command");
     assert_eq!(run.next().await.expect("some output").text, "a\n");
     assert_eq!(run.next().await.expect("some output").text, "b\n");
-    run.kill().await.expect("it is killed");
-    let output = run.await.expect("its end");
+    run.kill().await.expect("the kill");
+    let output = run.await.expect("the end");
     assert_eq!((&*output.output(), output.exit_code()), ("a\nb\n", None));
 }
 

@@ -1,4 +1,4 @@
-//! A fake CLI that says what a recorded one said.
+//! A fake CLI that replays a recording.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::recording::{Line, Recording, Request};
 use crate::rig::connect;
 
-/// A recording, the fake that plays it, and our client.
+/// A recording, the fake that replays it, and the SDK's client.
 pub struct Stage {
     pub fake: FakeCli,
     pub client: Client,
@@ -18,7 +18,7 @@ pub struct Stage {
     but: fn(&Request) -> bool,
 }
 
-/// Keys of a session's configuration that follow from handlers, or are said always.
+/// Keys of a session's configuration that follow from handlers, or that are always sent.
 const FROM_HANDLERS: &[&str] = &[
     "tools",
     "hooks",
@@ -31,7 +31,7 @@ const FROM_HANDLERS: &[&str] = &[
 ];
 
 impl Stage {
-    /// Greets a fake of the recording's version.
+    /// Connects to a fake of the recording's version.
     pub async fn open(recording: Recording, but: fn(&Request) -> bool) -> Self {
         let fake = FakeCli::of_version(&recording.version);
         let client = connect(&fake).await;
@@ -40,29 +40,29 @@ impl Stage {
         stage
     }
 
-    /// Our methods that the recording answers.
+    /// The client's methods that the recording answers.
     fn methods(&self) -> BTreeSet<String> {
-        self.recording.requests().filter(|request| self.is_played(request)).map(ours).collect()
+        self.recording.requests().filter(|request| self.is_played(request)).map(method_of_sdk).collect()
     }
 
     pub fn version(&self) -> &str {
         &self.recording.version
     }
 
-    /// Whether this is the version that is furthest behind.
+    /// Returns true if this is the oldest recorded version.
     pub fn is_old(&self) -> bool {
         self.version() == "1.0.10"
     }
 
-    /// A session configured as the first recorded one, but for what follows from handlers.
+    /// A session with the first recorded configuration, without the keys that follow from handlers.
     pub fn session(&self) -> SessionBuilder {
         self.session_of(0)
     }
 
-    /// The same of another one.
+    /// The same with another recorded configuration.
     pub fn session_of(&self, number: usize) -> SessionBuilder {
         let opening = self.recording.requests().filter(|request| opens(request)).nth(number);
-        let mut config = opening.expect("it was recorded").params.clone();
+        let mut config = opening.expect("a recorded one").params.clone();
         let keys = config.as_object_mut().expect("an object");
         keys.retain(|key, _| !FROM_HANDLERS.contains(&key.as_str()));
         if let Some(sections) = config.pointer_mut("/systemMessage/sections").and_then(Value::as_object_mut) {
@@ -72,19 +72,19 @@ impl Stage {
         self.client.session().configure(|_| config)
     }
 
-    /// Plays the recording to its end. What is asked after that gets the fake's own answers.
+    /// Replays the recording to its end. Later requests get the fake's own responses.
     pub async fn play(&self) {
         let mut calls: HashMap<u64, Call> = HashMap::new();
-        // Our name for each session that the recording names.
+        // The SDK's id of each session in the recording.
         let mut sessions: HashMap<String, String> = HashMap::new();
         let mut asked: HashMap<String, String> = HashMap::new();
         let translated = |json: &Value, sessions: &HashMap<String, String>| {
             let text = sessions.iter().fold(json.to_string(), |text, (of, to)| text.replace(of, to));
-            serde_json::from_str::<Value>(&text).expect("an id for an id")
+            serde_json::from_str::<Value>(&text).expect("JSON")
         };
         for line in &self.recording.lines {
             match line {
-                // What follows must not keep our client from what it should not send here.
+                // The client must not wait here for a request that it does not send.
                 Line::Request(request) if !self.is_played(request) => self.fake.settle().await,
                 Line::Request(request) => {
                     let call = self.call_like(request).await;
@@ -120,18 +120,18 @@ impl Stage {
         !matches!(request.method.as_str(), "ping" | "connect") && !(self.but)(request)
     }
 
-    /// Our request where the recorded client made this one.
+    /// The client's request in the place of this recorded one.
     async fn call_like(&self, request: &Request) -> Call {
-        // What it answers tells it from others of its kind, if the CLI gave it a name.
+        // If the CLI gave the recorded request an id, the client's request answers the same one.
         let answers = |params: &Value| {
             let id = &request.params["requestId"];
-            !self.has_asked(id) || params["requestId"] == *id
+            !self.has_event_request(id) || params["requestId"] == *id
         };
-        self.fake.received_with(&ours(request), answers).await
+        self.fake.received_with(&method_of_sdk(request), answers).await
     }
 
-    /// Whether an event of the recording asks for something under this id.
-    fn has_asked(&self, id: &Value) -> bool {
+    /// Returns true if an event of the recording has this request id.
+    fn has_event_request(&self, id: &Value) -> bool {
         self.recording.lines.iter().any(|line| match line {
             Line::Notice { params, .. } => {
                 params.pointer("/event/data/requestId").is_some_and(|other| other == id)
@@ -140,9 +140,9 @@ impl Stage {
         })
     }
 
-    /// Checks the configuration that our client sent, and learns the name of the session.
+    /// Checks the configuration that the client sent, and records the session's id.
     fn open_session(&self, request: &Request, call: &Call, sessions: &mut HashMap<String, String>) {
-        let id = call.params["sessionId"].as_str().expect("we name our sessions").to_owned();
+        let id = call.params["sessionId"].as_str().expect("an id").to_owned();
         let mut expected = request.params.clone();
         if request.method == "session.create" {
             expected["streaming"] = true.into();
@@ -154,7 +154,7 @@ impl Stage {
         };
         assert_eq!(call.params, expected, "{} of {}", request.method, self.version());
         let opened = self.recording.answer_to(request.id).and_then(|answer| answer.as_ref().ok());
-        let recorded = opened.and_then(|opened| opened["sessionId"].as_str()).expect("it was opened");
+        let recorded = opened.and_then(|opened| opened["sessionId"].as_str()).expect("an opened session");
         sessions.insert(recorded.to_owned(), id);
     }
 }
@@ -163,15 +163,15 @@ fn opens(request: &Request) -> bool {
     matches!(request.method.as_str(), "session.create" | "session.resume")
 }
 
-/// The method that we use for what the recorded client did: it left sessions in the old way.
-fn ours(request: &Request) -> String {
+/// The method that the SDK uses instead of the recorded client's, which ended sessions in the old way.
+fn method_of_sdk(request: &Request) -> String {
     match request.method.as_str() {
-        "session.destroy" => leave_of(&request.version).to_owned(),
+        "session.destroy" => end_method(&request.version).to_owned(),
         method => method.to_owned(),
     }
 }
 
-/// How a session is left: `session.detach` came between 1.0.65 and 1.0.81.
-pub fn leave_of(version: &str) -> &'static str {
+/// The method that ends a session: `session.detach` came between 1.0.65 and 1.0.81.
+pub fn end_method(version: &str) -> &'static str {
     if version == "1.0.10" { "session.destroy" } else { "session.detach" }
 }

@@ -15,7 +15,7 @@ fn declared(name: &str, tool: impl FnOnce(&str, Value) -> Tool) -> Tool {
     tool(name, schema).declare(|tool| tool.skip_permission(true))
 }
 
-/// A tool that answers every key with the same.
+/// A tool that returns the same result for every key.
 pub fn fixed<R: IntoToolResult + Clone + Send + Sync + 'static>(name: &str, result: R) -> Tool {
     let run = move |_: Value, _| std::future::ready(result.clone());
     declared(name, |name, schema| Tool::with_schema(name, "Look something up", schema, run))
@@ -30,7 +30,7 @@ fn text(text: &str) -> Value {
     json!({"textResultForLlm": text, "resultType": "success"})
 }
 
-/// A prompt and the one tool call that follows.
+/// A prompt with one tool call.
 async fn one_call(stage: &Stage, tool: Tool, text: &str, answer: &str, result: Value) -> Vec<Sent> {
     let session = stage.session().approve_all().tool(tool).create().await.expect("the session");
     assert_eq!(session.send_and_wait(text).await.expect("an answer").text(), answer);
@@ -38,7 +38,7 @@ async fn one_call(stage: &Stage, tool: Tool, text: &str, answer: &str, result: V
     vec![create(), prompt(text), tool_result(1, result), leave(stage)]
 }
 
-/// The arguments come as the model gave them, and the result goes out whole.
+/// The arguments arrive as the model wrote them, and the complete result is sent.
 pub async fn success(stage: &Stage) -> Vec<Sent> {
     let run = async |arguments: Value, _| {
         let key = arguments["key"].as_str().unwrap_or_default();
@@ -54,7 +54,7 @@ pub async fn success(stage: &Stage) -> Vec<Sent> {
     one_call(stage, tool, "Use the tool", "Done.", result).await
 }
 
-/// A failure stands in the result.
+/// A failure is part of the result.
 pub async fn failure(stage: &Stage) -> Vec<Sent> {
     let failure =
         ToolResult::failure("The key does not exist").with(|result| result.error("KeyError: alpha"));
@@ -66,15 +66,15 @@ pub async fn failure(stage: &Stage) -> Vec<Sent> {
     one_call(stage, lookup(failure), "Use the tool", "Done.", result).await
 }
 
-/// So does that of a tool which fails by itself: the text of a top-level `error`, as the recorded client
-/// sent it, never reaches the model.
+/// The same holds for a tool that returns an error: the text of a top-level `error`, which the recorded
+/// client sent, never reaches the model.
 pub async fn error(stage: &Stage) -> Vec<Sent> {
     let text = "boom: handler raised";
     let result = json!({"textResultForLlm": text, "resultType": "failure", "error": text});
     one_call(stage, lookup(Err::<String, _>(text)), "Use the tool", "Done.", result).await
 }
 
-/// Calls at the same time are answered when each is done, the later one first.
+/// Concurrent calls are answered when each returns, the later one first.
 pub async fn parallel(stage: &Stage) -> Vec<Sent> {
     let done = Arc::new(Notify::new());
     let (looked_up, waited) = (Arc::clone(&done), done);

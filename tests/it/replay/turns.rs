@@ -1,4 +1,4 @@
-//! Prompts and what comes of them.
+//! Prompts and their turns.
 
 use std::sync::{Arc, Mutex};
 
@@ -45,7 +45,7 @@ pub async fn streaming(stage: &Stage) -> Vec<Sent> {
     vec![create(), prompt("What is 2+2?"), leave(stage)]
 }
 
-/// The turn fails with what the model said, and the session goes on.
+/// The turn fails with the model's error, and the session goes on.
 pub async fn model_error(stage: &Stage) -> Vec<Sent> {
     let session = stage.session().approve_all().create().await.expect("the session");
     let error = session.send_and_wait("x").await.expect_err("a failure");
@@ -58,7 +58,8 @@ pub async fn model_error(stage: &Stage) -> Vec<Sent> {
     vec![create(), prompt("x"), prompt("again"), leave(stage)]
 }
 
-/// A turn that is aborted ends as such on every version, also where the CLI does not say so at the end.
+/// A turn that is aborted ends as aborted on every version, even if the CLI does not report the abort at the
+/// end.
 pub async fn abort(stage: &Stage) -> Vec<Sent> {
     let session = stage.session().approve_all().create().await.expect("the session");
     let mut turn = session.prompt("long story").await.expect("a turn");
@@ -75,7 +76,7 @@ pub async fn abort(stage: &Stage) -> Vec<Sent> {
     vec![create(), prompt("long story"), abort(), abort(), prompt("again"), history, leave(stage)]
 }
 
-/// Attachments go out as the recorded client sent them.
+/// Attachments are sent as the recorded client sent them.
 pub async fn attachments(stage: &Stage) -> Vec<Sent> {
     let session = stage.session().approve_all().create().await.expect("the session");
     let mut expected = vec![create()];
@@ -93,7 +94,7 @@ pub async fn attachments(stage: &Stage) -> Vec<Sent> {
     expected
 }
 
-/// The answer is that of the agent itself, not of one it gave work to.
+/// The answer is that of the agent itself, not of its sub-agent.
 pub async fn subagent(stage: &Stage) -> Vec<Sent> {
     let session = stage.session().approve_all().tool(lookup("unused")).create().await.expect("the session");
     let answer = session.send_and_wait("delegate").await.expect("an answer");

@@ -1,4 +1,4 @@
-//! What no recording has: retries with text, rewinds, nested agents, events that make no sense.
+//! Events that no recording has: retries with text, rewinds, nested agents, malformed events.
 
 use super::*;
 
@@ -42,21 +42,21 @@ fn a_failed_attempt_leaves_nothing_behind() {
             delta("m2", "The answer"),
             message("m2", "The answer."),
         ]);
-        let text: Vec<_> = shown.turns()[0].entries().iter().filter_map(said).collect();
+        let text: Vec<_> = shown.turns()[0].entries().iter().filter_map(text_of).collect();
         assert_eq!(text, ["First.", "The answer."], "{}", retry.0);
     }
 }
 
-fn said(entry: &Entry) -> Option<&str> {
+fn text_of(entry: &Entry) -> Option<&str> {
     match entry {
         Entry::Message(text) | Entry::Reasoning(text) => Some(text.text()),
         _ => None,
     }
 }
 
-/// The whole replaces what the deltas made, also when some of them were missed or come late.
+/// The whole text replaces that of the deltas, even if some were missed or come late.
 #[test]
-fn the_whole_text_has_the_last_word() {
+fn the_whole_text_replaces_the_deltas() {
     let mut list = vec![prompt(), delta("m1", "nswer")];
     assert_eq!(transcript(&list).to_string(), "> go\nnswer …\n! running\n");
     list.extend([message("m1", "The answer."), delta("m1", " late")]);
@@ -65,16 +65,16 @@ fn the_whole_text_has_the_last_word() {
     assert_eq!(transcript(&list).to_string(), "> go\nThe answer.\n");
 }
 
-/// Reasoning that only its message tells stands before it, and is not told again by its own event.
+/// Reasoning that only its message contains comes before the message, and is not repeated by its own event.
 #[test]
-fn reasoning_is_told_once_wherever_it_comes_from() {
+fn reasoning_appears_once() {
     let whole = ("assistant.reasoning", json!({"reasoningId": "r1", "content": "Hm."}));
-    let told = json!({"messageId": "m1", "content": "Yes.", "reasoningText": "Hm."});
-    let shown = transcript(&[prompt(), ("assistant.message", told.clone()), whole.clone()]);
+    let with_reasoning = json!({"messageId": "m1", "content": "Yes.", "reasoningText": "Hm."});
+    let shown = transcript(&[prompt(), ("assistant.message", with_reasoning.clone()), whole.clone()]);
     assert_eq!(shown.to_string(), "> go\n~ Hm.\nYes.\n! running\n");
     let Entry::Reasoning(reasoning) = &shown.turns()[0].entries()[0] else { panic!("{shown}") };
     assert_eq!((reasoning.id(), reasoning.is_complete()), ("r1", true));
-    // A message in two parts, each with its own reasoning, streamed before either is whole.
+    // A message in two parts, each with its own reasoning, streamed before either is complete.
     let thought = |id: &str, text: &str| {
         ("assistant.reasoning_delta", json!({"reasoningId": id, "deltaContent": text}))
     };
@@ -85,7 +85,7 @@ fn reasoning_is_told_once_wherever_it_comes_from() {
         delta("m1", "Yes."),
         thought("r2", "Oh."),
         delta("m2", "No."),
-        ("assistant.message", told),
+        ("assistant.message", with_reasoning),
         ("assistant.message", more),
         whole,
     ];
@@ -93,7 +93,7 @@ fn reasoning_is_told_once_wherever_it_comes_from() {
 }
 
 #[test]
-fn a_message_that_only_asks_for_tools_is_no_entry() {
+fn a_message_with_only_tool_requests_is_no_entry() {
     let request = json!({"toolCallId": "c1", "name": "look", "arguments": {"at": 1}});
     let asks = json!({"messageId": "m1", "content": "", "toolRequests": [request]});
     let mut list = vec![prompt(), ("assistant.message", asks), ("assistant.turn_end", json!({}))];
@@ -113,7 +113,7 @@ fn a_message_that_only_asks_for_tools_is_no_entry() {
     assert_eq!(call.progress(), "");
 }
 
-/// Some model servers number their calls from the start in each answer.
+/// Some model servers restart the ids of their calls in each answer.
 #[test]
 fn a_tool_call_id_may_be_used_again() {
     let start =
@@ -128,7 +128,7 @@ fn a_tool_call_id_may_be_used_again() {
     assert_eq!(results, [Some(Ok("1")), Some(Ok("2")), Some(Ok("3"))]);
 }
 
-/// A sub-agent's own sub-agent is within it, and one whose beginning was missed has a place too.
+/// A sub-agent of a sub-agent is inside it, and one whose start was missed has an entry too.
 #[test]
 fn sub_agents_nest() {
     let list = [
@@ -151,7 +151,7 @@ fn sub_agents_nest() {
     assert_eq!(shown.to_string(), expected);
 }
 
-/// An error goes to the turn it names, and one of a refused prompt fails no turn before it.
+/// An error belongs to the turn it names, and that of a refused prompt fails no turn before it.
 #[test]
 fn an_error_fails_its_own_turn() {
     let error = |id: &str| {
@@ -198,7 +198,7 @@ fn a_rewind_takes_back_turns() {
     assert_eq!(shown.turns().len(), 3);
 }
 
-/// What a skill puts in is no question of the user.
+/// The text that a skill inserts is no prompt of the user.
 #[test]
 fn a_skill_begins_no_turn() {
     let skill = ("user.message", json!({"content": "how to", "source": "skill-pdf"}));
@@ -209,9 +209,9 @@ fn a_skill_begins_no_turn() {
     assert_eq!(turn.prompt().map(|prompt| (prompt.message_id(), prompt.text())), Some(("p1", "go")));
 }
 
-/// Whatever the data of whatever event: no panic, and what was there stays.
+/// Malformed data of any event causes no panic and removes nothing.
 #[test]
-fn nonsense_changes_nothing_that_was_there() {
+fn malformed_events_remove_nothing() {
     let nonsense = [
         Value::Null,
         json!(7),
@@ -231,7 +231,7 @@ fn nonsense_changes_nothing_that_was_there() {
     }
 }
 
-/// Fractions and missing numbers are taken as they are.
+/// Fractions and missing numbers of the usage are accepted.
 #[test]
 fn usage_reads_numbers_of_any_form() {
     let usage = json!({"model": "m", "inputTokens": 5.0, "cacheReadTokens": 2, "cacheWriteTokens": 1, "cost": 0.5,
@@ -243,9 +243,9 @@ fn usage_reads_numbers_of_any_form() {
     assert_eq!((sum.cost, sum.nano_aiu), (1.0, 6e9));
 }
 
-/// What a model, a tool or the CLI wrote cannot move the cursor or hide a part of the text.
+/// Text of a model, a tool or the CLI cannot move the cursor or hide a part of the transcript.
 #[test]
-fn it_is_fit_for_a_terminal() {
+fn the_text_is_safe_for_a_terminal() {
     let odd = "a\r\u{1b}[2K\u{202e}\u{200b}b\n\tc";
     let tool = json!({"toolCallId": "t1", "toolName": odd, "arguments": {"path": odd}});
     let done = json!({"toolCallId": "t1", "success": true, "result": {"content": odd}});

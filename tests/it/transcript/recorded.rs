@@ -1,8 +1,8 @@
-//! Recorded traffic of real CLIs, and what a reader is to see of it.
+//! Transcripts of the recorded traffic of real CLIs.
 
 use super::*;
 
-/// The conversation of each scenario reads the same whichever CLI it was held with.
+/// The conversation of each scenario reads the same on every CLI.
 const CONVERSATIONS: &[(&str, &[&str], &str)] = &[
     ("create-send-idle", ALL, "> What is 2+2?\nFour.\n> And 3+3?\nSix.\n"),
     ("streaming", &["1.0.10"], "> What is 2+2?\nThe answer is 4.\n"),
@@ -65,7 +65,7 @@ const CONVERSATIONS: &[(&str, &[&str], &str)] = &[
         "> delegate\n* task HELPER: sub answer\n@ helper\n    ! session.model_change: fake-model\n    \
          > help me\n    sub answer\nmain done\n",
     ),
-    // Two clients on one session: each event came twice.
+    // Each event came twice, since two clients share the session.
     (
         "tcp-two-clients-tools",
         &["1.0.10"],
@@ -74,8 +74,8 @@ const CONVERSATIONS: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
-/// What stands for `HELPER` in a conversation, with its keys in the order that serde_json has for them: by its feature
-/// `preserve_order` that of the recording.
+/// Replaces `HELPER` in a conversation by JSON. serde_json orders its keys as the recording does if its
+/// feature `preserve_order` is on.
 fn expected(conversation: &str) -> String {
     let helper = json!({
         "agent_type": "helper", "prompt": "help me", "description": "helping", "name": "helper1", "mode": "sync",
@@ -95,12 +95,12 @@ fn live_events_make_a_readable_conversation() {
     }
 }
 
-/// A history reads as the conversation did up to where it was read.
+/// A history reads as the conversation did up to that point.
 #[test]
 fn a_history_reads_like_the_live_events() {
     let mut whole = Vec::new();
     for (scenario, versions, expected) in CONVERSATIONS {
-        // What an abort broke off is in no history; see the test of aborts.
+        // A history lacks the text that an abort cut off.
         let versions = versions.iter().filter(|_| *scenario != "abort-mid-stream");
         for version in versions {
             for history in Recording::load(&format!("{version}-{scenario}")).histories {
@@ -116,7 +116,8 @@ fn a_history_reads_like_the_live_events() {
     assert_eq!(whole, ["create-send-idle", "get-messages"]);
 }
 
-/// Whatever the session's log keeps is enough, for each recording whose text is not of passing events only.
+/// The kept events alone have the whole conversation, except for a recording whose text is only in ephemeral
+/// events.
 #[test]
 fn kept_events_alone_give_the_same_conversation() {
     for (scenario, versions, expected) in CONVERSATIONS {
@@ -126,13 +127,13 @@ fn kept_events_alone_give_the_same_conversation() {
         for version in *versions {
             let live = Recording::load(&format!("{version}-{scenario}")).live;
             let kept: Transcript = live.iter().filter(|event| !event.is_ephemeral()).collect();
-            // Without `session.idle` the rest is told from the model's last answer.
+            // Without `session.idle` the end of the turn follows from the model's last answer.
             assert_eq!(kept.to_string(), self::expected(expected), "{version} {scenario}");
         }
     }
 }
 
-/// A program subscribes, reads the history, and then the live events, some of which the history has.
+/// A program subscribes, reads the history, and then reads the live events, some of which are in the history.
 #[test]
 fn history_and_live_events_may_overlap_anywhere() {
     for name in ["1.0.102-streaming", "1.0.102-get-messages", "1.0.81-streaming", "1.0.102-subagent"] {
@@ -150,7 +151,7 @@ fn history_and_live_events_may_overlap_anywhere() {
 }
 
 #[test]
-fn an_abort_is_told_and_the_text_it_broke_off_is_marked() {
+fn an_abort_marks_the_text_it_cut_off() {
     for version in ALL {
         let recording = Recording::load(&format!("{version}-abort-mid-stream"));
         let transcript: Transcript = recording.live.iter().collect();
@@ -177,7 +178,7 @@ fn a_turn_that_failed_has_its_error() {
     }
 }
 
-/// Lines of the session's log fail nothing, and what no prompt began has a turn without one.
+/// Lines of the session's log fail no turn, and events outside of a prompt have a turn without one.
 #[test]
 fn log_lines_are_notices() {
     for version in ALL {
@@ -204,7 +205,7 @@ fn notice(entry: &Entry) -> Option<(&str, &str)> {
     Some((notice.kind(), notice.category()))
 }
 
-/// Each model call used 50 tokens in and 10 out; the sub-agent's is counted to it and to the turn.
+/// Each model call used 50 tokens in and 10 out; those of the sub-agent count for it and for the turn.
 #[test]
 fn usage_is_summed_up_per_turn() {
     for version in ["1.0.10", "1.0.102"] {
@@ -241,15 +242,15 @@ fn a_call_of_the_user_shows_its_output_while_it_runs() {
             Some((call.output().to_owned(), call.result().is_some()))
         })
         .collect();
-    let told = |output: &str, complete| outputs.contains(&(output.to_owned(), complete));
-    assert!(told("", false) && told("out1\nerr1", false) && told("a\nb", false) && told("", true));
+    let has = |output: &str, complete| outputs.contains(&(output.to_owned(), complete));
+    assert!(has("", false) && has("out1\nerr1", false) && has("a\nb", false) && has("", true));
     assert!(!outputs.iter().any(|(output, complete)| *complete && !output.is_empty()));
 }
 
-/// Every recording, forwards, backwards, from and to every point, each event twice: no panic, and what
-/// comes twice in a row counts once.
+/// Every recording, forwards, backwards, interleaved, and with each event twice: nothing panics, and a
+/// repeated event counts once.
 #[test]
-fn events_in_any_order_do_no_harm() {
+fn events_in_any_order() {
     let names = Recording::names();
     assert!(names.len() > 70);
     for name in names {
@@ -264,11 +265,7 @@ fn events_in_any_order_do_no_harm() {
         };
         assert_eq!(usage(&again), usage(&once), "{name}");
         let reversed: Transcript = live.iter().rev().collect();
-        assert_eq!(
-            prompts(&reversed).len(),
-            prompts(&once).len(),
-            "{name}: a prompt counts wherever it comes"
-        );
+        assert_eq!(prompts(&reversed).len(), prompts(&once).len(), "{name}: a prompt was lost");
         for step in 2..7 {
             let mixed: Transcript =
                 (0..step).flat_map(|first| live.iter().skip(first).step_by(step)).collect();
