@@ -1,4 +1,4 @@
-//! Sessions: made, watched and ended.
+//! Sessions: created, observed and ended.
 
 mod create;
 mod end;

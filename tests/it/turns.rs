@@ -12,7 +12,7 @@ use copilot_session::testing::{FakeCli, events as say};
 
 use crate::rig::Rig;
 
-/// CLIs that tell turns apart by the ids of their messages, and one that cannot.
+/// A CLI whose events name the prompt they belong to, and one whose do not.
 const VERSIONS: [&str; 2] = ["1.0.102", "1.0.65"];
 
 impl Rig {
@@ -21,7 +21,7 @@ impl Rig {
         Self::on(FakeCli::of_version(version), |session| session.approve_all()).await
     }
 
-    /// A turn that the agent has taken up.
+    /// A turn that the agent has begun.
     async fn turn(&self) -> Turn {
         let turn = self.session.prompt("hello").await.expect("the prompt");
         self.emit(say::user_message(turn.message_id()));

@@ -1,4 +1,4 @@
-//! Making and resuming sessions.
+//! Creating and resuming sessions.
 
 use std::time::Duration;
 
@@ -21,9 +21,9 @@ async fn created(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Va
     Rig::with(configure).await.fake.received_raw("session.create").await
 }
 
-/// A session says what every client has to say, an id of its own, and nothing that was not set.
+/// A session sends the keys of every session and an id, and nothing that was not set.
 #[tokio::test(start_paused = true)]
-async fn the_least_that_is_sent() {
+async fn a_session_without_settings() {
     let rig = Rig::with(SessionBuilder::deny_all).await;
     let id = rig.session.id();
     assert_eq!(id.len(), 36, "a UUID: {id}");
@@ -39,7 +39,7 @@ async fn the_least_that_is_sent() {
     );
 }
 
-/// A handler announces itself, so that the CLI asks it; what is set by hand counts more.
+/// Handlers add their keys, so that the CLI calls them; keys that were set take precedence.
 #[tokio::test(start_paused = true)]
 async fn handlers_announce_themselves() {
     let handled = |session: SessionBuilder| {
@@ -55,7 +55,7 @@ async fn handlers_announce_themselves() {
     assert_eq!(params["hooks"], json!(false));
 }
 
-/// What is set is sent under the CLI's names, tools without what a schema says of itself.
+/// Settings are sent by the CLI's names, and the schema of a tool without its meta keys.
 #[tokio::test(start_paused = true)]
 async fn all_that_is_set() {
     let params = created(|session| {
@@ -90,7 +90,7 @@ async fn all_that_is_set() {
     );
 }
 
-/// The schema of a tool's arguments is derived from their type, with all of it in one place.
+/// The schema of a tool's arguments is derived from their type, without references.
 #[tokio::test(start_paused = true)]
 async fn a_derived_schema() {
     #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -116,7 +116,7 @@ async fn a_derived_schema() {
     assert!(text.contains("city") && !text.contains("$ref") && !text.contains("$schema"), "{text}");
 }
 
-/// Taking up a session sends the same configuration under the session's id, and gives that session.
+/// A resume sends the same configuration under the session's id, and opens that session.
 #[tokio::test(start_paused = true)]
 async fn resume() {
     let fake = FakeCli::start();
@@ -139,10 +139,10 @@ async fn resume() {
     );
 }
 
-/// What is not set of a session that is taken up stays as it is, since the session may be another client's too.
-/// What gives lists their meaning goes with them.
+/// A resume sends only keys that were set, since the session may have other clients. Keys that give lists
+/// their meaning are sent with the lists.
 #[tokio::test(start_paused = true)]
-async fn what_a_resume_leaves_alone() {
+async fn a_resume_sends_only_what_was_set() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
     let resume = async |key: &str, value: Value| {
@@ -165,9 +165,9 @@ async fn what_a_resume_leaves_alone() {
     assert_eq!(sent["envValueMode"].take(), "direct");
 }
 
-/// What makes no sense is refused with a reason, and nothing is sent.
+/// Invalid configurations are refused with a reason, and nothing is sent.
 #[tokio::test(start_paused = true)]
-async fn what_makes_no_sense() {
+async fn invalid_configurations() {
     type Configure = fn(SessionBuilder) -> SessionBuilder;
     let fake = FakeCli::start();
     let client = connect(&fake).await;
@@ -192,7 +192,7 @@ async fn what_makes_no_sense() {
     assert_eq!(fake.methods(), ["connect", "ping"]);
 }
 
-/// Two sessions of one client cannot have one id; other ids are free, and so is this one afterwards.
+/// A client cannot open the same id twice; other ids are free, and so is this one after the end.
 #[tokio::test(start_paused = true)]
 async fn an_id_is_open_once() {
     let fake = FakeCli::start();
@@ -201,14 +201,14 @@ async fn an_id_is_open_once() {
     let error = client.session().approve_all().resume("same").await.expect_err("the second");
     assert!(matches!(&error, Error::AlreadyOpen { session_id, .. } if session_id == "same"), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::AlreadyOpen);
-    assert_eq!(fake.calls_raw("session.resume").len(), 1, "the second was not sent");
+    assert_eq!(fake.calls_raw("session.resume").len(), 1, "the second request was sent");
     client.session().approve_all().resume("another").await.expect("another");
     first.disconnect().await.expect("the end of the first");
     client.session().approve_all().resume("same").await.expect("the id is free again");
 }
 
-/// An attempt that is refused, is answered with something else, or is given up on leaves the id free, and
-/// the session that the CLI may have opened is left.
+/// An attempt that is refused, gets an invalid response or is dropped frees the id, and a session that the
+/// CLI may have opened is detached.
 #[tokio::test(start_paused = true)]
 async fn a_failed_attempt_leaves_the_id_free() {
     let fake = FakeCli::start();
@@ -222,19 +222,18 @@ async fn a_failed_attempt_leaves_the_id_free() {
     assert!(matches!(create().await, Err(Error::Decode { error, .. }) if error.path() == "$.sessionId"));
     fake.hold("session.create");
     assert!(matches!(create().await, Err(Error::Timeout { after, .. }) if after.as_secs() == 120));
-    assert!(tokio::time::timeout(Duration::from_secs(1), create()).await.is_err(), "given up by the caller");
+    assert!(
+        tokio::time::timeout(Duration::from_secs(1), create()).await.is_err(),
+        "the request was not held"
+    );
     fake.settle().await;
     let left = fake.calls_raw("session.detach");
-    assert_eq!(
-        left,
-        vec![json!({"sessionId": "mine"}); 4],
-        "what the CLI may have opened is left, a refusal is not"
-    );
+    assert_eq!(left, vec![json!({"sessionId": "mine"}); 4], "detached unless refused");
     fake.on_raw("session.create", |params| Ok(json!({"sessionId": params["sessionId"]})));
     assert_eq!(create().await.expect("the session").id(), "mine");
 }
 
-/// Older CLIs answer a change of mode with nothing, newer ones with what came of it.
+/// Older CLIs answer a change of mode with an empty result, newer ones with an object.
 #[tokio::test(start_paused = true)]
 async fn a_result_that_older_clis_leave_out() {
     let rig = Rig::with(SessionBuilder::deny_all).await;

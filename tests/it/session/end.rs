@@ -12,18 +12,18 @@ use tokio::sync::mpsc;
 
 use crate::rig::{Rig, assert_alive};
 
-/// The method that leaves a session, by version.
+/// The method that ends a session, by version.
 const LEAVE: [(&str, &str); 3] =
     [("1.0.102", "session.detach"), ("1.0.81", "session.detach"), ("1.0.65", "session.destroy")];
 
-/// Disconnecting tells the CLI once, in the words of its version.
+/// `disconnect` calls the CLI once, by the method of its version.
 #[tokio::test(start_paused = true)]
 async fn disconnect() {
     for (version, method) in LEAVE {
         let rig = Rig::on(FakeCli::of_version(version), SessionBuilder::approve_all).await;
         rig.session.disconnect().await.expect("the end");
         assert_eq!(rig.fake.received_raw(method).await, json!({"sessionId": rig.session.id()}));
-        rig.session.disconnect().await.expect("nothing to do");
+        rig.session.disconnect().await.expect("the second end");
         let (fake, client) = (rig.fake, rig.client);
         drop(rig.session);
         assert_alive(&client).await;
@@ -31,7 +31,7 @@ async fn disconnect() {
     }
 }
 
-/// The last clone that goes tells the CLI, and the session's id is free again.
+/// The drop of the last handle calls the CLI and frees the session's id.
 #[tokio::test(start_paused = true)]
 async fn dropping_the_session() {
     for (version, method) in LEAVE {
@@ -41,7 +41,7 @@ async fn dropping_the_session() {
         let mut events = session.events();
         drop(session);
         fake.settle().await;
-        assert_eq!(fake.calls_raw(method).len(), 0, "a clone is left");
+        assert_eq!(fake.calls_raw(method).len(), 0, "a clone remains");
         drop(clone);
         assert_eq!(fake.received_raw(method).await, json!({"sessionId": id}));
         assert!(events.next().await.is_none());
@@ -49,19 +49,19 @@ async fn dropping_the_session() {
     }
 }
 
-/// A session that was left sends nothing more, by whatever it gave out, and says so.
+/// After `disconnect` no handle or context of the session sends anything, and each returns an error.
 #[tokio::test(start_paused = true)]
 async fn use_after_disconnect() {
-    let (giving, mut given) = mpsc::unbounded_channel::<(HandlerContext, Option<ToolContext>)>();
-    let for_tool = giving.clone();
+    let (for_permission, mut given) = mpsc::unbounded_channel::<(HandlerContext, Option<ToolContext>)>();
+    let for_tool = for_permission.clone();
     let tool =
         Tool::with_schema("t", "", json!({"type": "object"}), move |_: Value, context: ToolContext| {
-            for_tool.send((HandlerContext::clone(&context), Some(context))).expect("the test waits");
+            for_tool.send((HandlerContext::clone(&context), Some(context))).expect("an open channel");
             async { "done" }
         });
     let rig = Rig::with(|session| {
         session.tool(tool).on_permission(move |_, context| {
-            giving.send((context, None)).expect("the test waits");
+            for_permission.send((context, None)).expect("an open channel");
             std::future::ready(Decision::approve())
         })
     })
@@ -74,7 +74,7 @@ async fn use_after_disconnect() {
     rig.session.disconnect().await.expect("the end");
     let sent = rig.fake.methods();
 
-    let session = again.upgrade().expect("a handle is left");
+    let session = again.upgrade().expect("a handle");
     let line = LogRequest::new("late");
     let form = UiElicitationRequest::new("name?", UiElicitationSchema::new(Default::default()));
     let errors = [
@@ -104,7 +104,7 @@ async fn use_after_disconnect() {
     assert_eq!(rig.fake.methods().len(), sent.len() + 1, "only the ping was sent");
 }
 
-/// Handlers live until the CLI has answered the goodbye, as it may ask for them on the way out.
+/// Handlers stay until the CLI has answered the detach, as it may call them before.
 #[tokio::test(start_paused = true)]
 async fn handlers_during_the_goodbye() {
     let hook = |session: SessionBuilder| {
@@ -121,10 +121,10 @@ async fn handlers_during_the_goodbye() {
     let (ended, ()) = tokio::join!(rig.session.disconnect(), asking);
     ended.expect("the end");
     let late = rig.fake.request_raw("hooks.invoke", params).await;
-    assert_eq!(late.expect_err("nobody is there any more")["code"], -32601);
+    assert_eq!(late.expect_err("no handler")["code"], -32601);
 }
 
-/// What a session's handlers and observers hold is freed when it ends.
+/// The values that a session's handlers and observers hold are dropped when it ends.
 #[tokio::test(start_paused = true)]
 async fn what_was_held_is_freed() {
     let held = Arc::new(());
@@ -144,7 +144,7 @@ async fn what_was_held_is_freed() {
     assert_eq!(Arc::strong_count(&held), 1);
 }
 
-/// A session whose goodbye fails, or is not answered, is over here all the same, in bounded time.
+/// A session whose detach fails, or gets no response, has ended here all the same, in limited time.
 #[tokio::test(start_paused = true)]
 async fn a_goodbye_that_fails() {
     let rig = Rig::start().await;
@@ -161,7 +161,7 @@ async fn a_goodbye_that_fails() {
     assert!(events.next().await.is_none());
 }
 
-/// A goodbye that its caller gives up on ends the session here as well.
+/// A detach whose caller gives up ends the session here as well.
 #[tokio::test(start_paused = true)]
 async fn a_goodbye_that_is_dropped() {
     let rig = Rig::start().await;
@@ -172,7 +172,7 @@ async fn a_goodbye_that_is_dropped() {
     rig.client.session().approve_all().resume(rig.session.id()).await.expect("the id is free again");
 }
 
-/// When the CLI goes, the session's stream ends and every use of it says why.
+/// When the CLI ends, the session's stream ends and every call returns the reason.
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_cli() {
     let rig = Rig::start().await;

@@ -1,4 +1,4 @@
-//! The events of a session, whatever they look like.
+//! The events of a session, in every form.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, connect, next};
 
-/// Makes a session whose first events come before the answer to `session.create` and right after it.
+/// Creates a session whose first events come before and right after the response to `session.create`.
 async fn made(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Rig {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
@@ -29,9 +29,9 @@ async fn made(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Rig {
 
 const FIRST: [&str; 3] = ["session.start", "session.info", "session.title_changed"];
 
-/// The builder's observers see everything from the first event, each of them.
+/// Each observer of the builder sees every event from the first.
 #[tokio::test(start_paused = true)]
-async fn from_event_0_by_on_event() {
+async fn observers_of_the_builder_see_the_first_event() {
     let kinds = [Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new()))];
     let observer = |index: usize| {
         let kinds = Arc::clone(&kinds[index]);
@@ -46,20 +46,20 @@ async fn from_event_0_by_on_event() {
     }
 }
 
-/// Where the builder has no observer, the first `events()` begins with the first event.
+/// Without an observer in the builder, the first `events()` starts with the first event.
 #[tokio::test(start_paused = true)]
-async fn from_event_0_by_events() {
+async fn the_first_stream_has_the_first_event() {
     let rig = made(|session| session).await;
     rig.fake.settle().await;
     let mut events = rig.session.events();
     assert_eq!(rig.kinds_until(&mut events, FIRST[2]).await, FIRST);
-    // A later observer sees what is later.
+    // A later observer sees only later events.
     let mut later = rig.session.events();
     rig.emit(say::idle());
     assert_eq!(next(&mut later).await.kind(), "session.idle");
 }
 
-/// Sessions of one client get their own events only, each in order.
+/// Each session of a client receives its own events only, in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_sessions() {
     let fake = FakeCli::start();
@@ -85,7 +85,7 @@ async fn two_sessions() {
     }
 }
 
-/// An event of a type that is newer than this crate is delivered with its JSON.
+/// An event of an unknown type is delivered with its JSON.
 #[tokio::test(start_paused = true)]
 async fn an_unknown_type() {
     let rig = Rig::start().await;
@@ -97,7 +97,7 @@ async fn an_unknown_type() {
     assert_eq!(unknown.data.get(), r#"{"flux":[1.21,null]}"#);
 }
 
-/// An event that breaks its own schema is delivered with where it does, and the stream goes on.
+/// An event that does not fit its schema is delivered with the path of the mismatch, and the stream goes on.
 #[tokio::test(start_paused = true)]
 async fn a_malformed_event() {
     let rig = Rig::start().await;
@@ -119,7 +119,7 @@ async fn a_malformed_event() {
     assert!(matches!(next(&mut events).await.data(), SessionEventData::AssistantMessage(_)));
 }
 
-/// Every event can give back its JSON to the byte, blanks, escapes, order and large numbers included.
+/// Every event returns its JSON byte for byte, including white space, escapes, key order and large numbers.
 #[tokio::test(start_paused = true)]
 async fn the_raw_text() {
     let rig = Rig::start().await;
@@ -141,7 +141,7 @@ async fn the_raw_text() {
     }
 }
 
-/// The envelope is read with its optional parts, and without them.
+/// The envelope is decoded with and without its optional keys.
 #[tokio::test(start_paused = true)]
 async fn the_envelope() {
     let rig = Rig::start().await;
@@ -170,7 +170,7 @@ async fn the_envelope() {
     assert_eq!(event.raw_data(), "null");
 }
 
-/// History is no stricter than what is live, and acts on nothing: a request in it stays unanswered.
+/// The history accepts the same events as the stream, and causes no action: a request in it stays unanswered.
 #[tokio::test(start_paused = true)]
 async fn history() {
     let rig = Rig::start().await;
@@ -198,7 +198,8 @@ async fn history() {
     );
 }
 
-/// What comes again under the same id is shown and answered once; without an id it is another.
+/// An event that is repeated under the same id is delivered and answered once; without an id it is another
+/// event.
 #[tokio::test(start_paused = true)]
 async fn repeated_events() {
     let tool = Tool::with_schema("quick", "Is quick", json!({"type": "object"}), async |_: Value, _| "done");

@@ -1,8 +1,8 @@
-//! The ids that sessions are made with.
+//! The ids of new sessions.
 
 use std::process::Command;
 
-/// Two processes that were one before a fork make sessions with different ids.
+/// Two processes that forked from one create sessions with different ids.
 #[test]
 fn two_children_of_a_fork() {
     let output = Command::new(env!("CARGO_BIN_EXE_forked")).output().expect("the program runs");

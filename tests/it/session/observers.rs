@@ -1,4 +1,4 @@
-//! Watching a session.
+//! Observers and streams of a session.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,14 +7,14 @@ use copilot_session::{Delivery, SessionEvent, SessionEventData};
 
 use crate::rig::{Rig, next};
 
-/// A list of kinds, and an observer that adds to it.
+/// A list, and an observer that adds the type of each event to it.
 fn list() -> (Arc<Mutex<Vec<String>>>, impl FnMut(&SessionEvent) + Send + 'static) {
     let list = Arc::new(Mutex::new(Vec::new()));
     let to = Arc::clone(&list);
     (list, move |event| to.lock().expect("the list").push(event.kind().to_owned()))
 }
 
-/// Every observer sees every event, also when one of them panics, and the one that panics goes on.
+/// Every observer sees every event, even if one of them panics, which then sees the next event, too.
 #[tokio::test(start_paused = true)]
 async fn a_panicking_observer() {
     let rig = Rig::start().await;
@@ -39,7 +39,7 @@ async fn a_panicking_observer() {
     }
 }
 
-/// An observer goes on also when it panics with a value that panics when it is dropped.
+/// An observer sees the next event even if it panics with a value whose drop panics.
 #[tokio::test(start_paused = true)]
 async fn an_observer_that_panics_twice() {
     struct Panics;
@@ -61,14 +61,14 @@ async fn an_observer_that_panics_twice() {
     assert_eq!(seen.lock().expect("the list").len(), 2);
 }
 
-/// An observer that unsubscribed, or a stream that was dropped, sees no more; the others do.
+/// An observer that unsubscribed, or a stream that was dropped, sees no more events; the others do.
 #[tokio::test(start_paused = true)]
 async fn unsubscribe() {
     let rig = Rig::start().await;
     let (a, observe_a) = list();
     let (b, observe_b) = list();
     let a_watches = rig.session.on(observe_a);
-    // Dropping the subscription leaves the observer in place.
+    // Dropping the subscription does not unsubscribe.
     drop(rig.session.on(observe_b));
     let events = rig.session.events();
     rig.emit(say::delta("seen by both"));
@@ -81,7 +81,7 @@ async fn unsubscribe() {
     assert_eq!(*b.lock().expect("the list"), ["assistant.message_delta", "session.idle"]);
 }
 
-/// A slow reader holds up nobody and misses nothing, if that is what it wants.
+/// A slow reader without a limit delays no other and misses nothing.
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader() {
     let rig = Rig::start().await;
@@ -99,7 +99,7 @@ async fn a_slow_reader() {
     }
 }
 
-/// By default, what waits for a slow reader becomes longer pieces of the same text.
+/// By default the events that wait for a slow reader are merged to longer pieces of the same text.
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_gets_longer_pieces() {
     let rig = Rig::start().await;
@@ -126,9 +126,9 @@ async fn a_slow_reader_gets_longer_pieces() {
     assert_eq!(pieces, 4096);
 }
 
-/// A reader that would rather miss something is told how much, and misses no question and no end.
+/// A reader whose policy drops events learns how many it missed, and misses no request and no end.
 #[tokio::test(start_paused = true)]
-async fn a_slow_reader_is_told_what_it_missed() {
+async fn a_slow_reader_learns_what_it_missed() {
     let rig = Rig::start().await;
     let mut slow = rig.session.events().delivery(Delivery::DropOldest(10));
     for _ in 0..100 {
@@ -143,9 +143,9 @@ async fn a_slow_reader_is_told_what_it_missed() {
     assert_eq!(next(&mut slow).await.kind(), "session.idle");
 }
 
-/// A reader that would rather leave is left with what waits, and nobody else is.
+/// A reader whose policy closes it reads the events that wait, and no other reader is affected.
 #[tokio::test(start_paused = true)]
-async fn a_slow_reader_may_leave() {
+async fn a_slow_reader_may_be_closed() {
     let rig = Rig::start().await;
     let mut slow = rig.session.events().delivery(Delivery::Close(3));
     let mut other = rig.session.events();
@@ -162,7 +162,7 @@ async fn a_slow_reader_may_leave() {
     }
 }
 
-/// The stream ends with the session, after what came before, for those that watched and those that come later.
+/// The stream ends with the session, after the last event, for present and later streams.
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_stream() {
     let rig = Rig::start().await;
@@ -172,6 +172,6 @@ async fn the_end_of_the_stream() {
     rig.session.disconnect().await.expect("the end");
     assert_eq!(next(&mut events).await.kind(), "assistant.message_delta");
     assert!(events.next().await.is_none());
-    assert!(events.next().await.is_none(), "and it stays ended");
+    assert!(events.next().await.is_none(), "the stream has ended");
     assert!(rig.session.events().next().await.is_none());
 }

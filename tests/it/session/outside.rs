@@ -1,4 +1,4 @@
-//! A client that is used where there is no runtime: on a thread of a window, on another executor, in a destructor.
+//! A client that is used outside a runtime: on the thread of a window, on another executor, in a destructor.
 
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -15,7 +15,7 @@ use crate::rig::connect;
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// The least executor there is.
+/// A minimal executor.
 fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(std::thread::Thread);
     impl Wake for Unpark {
@@ -50,14 +50,14 @@ fn tool() -> Tool {
     Tool::with_schema("t", "", json!({"type": "object"}), async |_: Value, _| "done")
 }
 
-/// All of a client and a session works without a runtime where it is used.
+/// Every call of a client and a session works without a runtime.
 #[test]
 fn everything_works() {
     let runtime = runtime();
     let (fake, client, session) = started(&runtime);
-    let (told, seen) = mpsc::channel();
-    let also = told.clone();
-    session.on(move |event| drop(told.send(event.kind().to_owned())));
+    let (sender, seen) = mpsc::channel();
+    let also = sender.clone();
+    session.on(move |event| drop(sender.send(event.kind().to_owned())));
     client.on::<SessionLifecycle>(move |_| drop(also.send("lifecycle".to_owned())));
     session.events().on(|_| {}).unsubscribe();
     fake.emit(session.id(), say::delta("x"));
@@ -71,12 +71,12 @@ fn everything_works() {
     fake.on_raw("session.tools.set", |_| Ok(json!({})));
     block_on(session.set_tools([tool()])).expect("the tools");
     block_on(session.messages()).expect("the history");
-    block_on(client.rpc().ping(&Default::default()).within(SOON)).expect("an answer");
+    block_on(client.rpc().ping(&Default::default()).within(SOON)).expect("a response");
     fake.hold("session.log");
     let late = block_on(session.rpc().log(&"x".into()).within(Duration::from_millis(1)));
     assert!(matches!(late, Err(Error::Timeout { .. })), "{late:?}");
-    let turn = block_on(session.prompt("no answer")).expect("it is taken");
-    assert!(block_on(turn.within(Duration::from_millis(1))).expect_err("the time is up").is_timeout());
+    let turn = block_on(session.prompt("no answer")).expect("a turn");
+    assert!(block_on(turn.within(Duration::from_millis(1))).expect_err("the time limit").is_timeout());
 
     let new = client.session().approve_all().on_event(|_| {}).tool(tool()).when_open(WhenOpen::Replace);
     let other = block_on(new.resume(session.id())).expect("the session");
@@ -85,15 +85,15 @@ fn everything_works() {
     block_on(other.disconnect()).expect("the end");
     drop(block_on(client.session().approve_all().create()).expect("another session"));
     block_on(client.stop()).expect("a stop");
-    assert!(block_on(client.ping("x")).expect_err("it is stopped").is_closed());
+    assert!(block_on(client.ping("x")).expect_err("a stopped client").is_closed());
 }
 
-/// Once the runtime is gone nothing works, nothing panics and nothing hangs.
+/// Once the runtime is gone every call fails, and none panics or hangs.
 #[test]
 fn the_runtime_is_gone() {
     let (runtime, others) = (runtime(), runtime());
     let (fake, client, session) = started(&runtime);
-    let turn = block_on(session.prompt("x")).expect("it is taken");
+    let turn = block_on(session.prompt("x")).expect("a turn");
     let under_way = others.spawn({
         let session = session.clone();
         fake.hold("session.log");
@@ -105,7 +105,7 @@ fn the_runtime_is_gone() {
     let ended = |what: &str, outcome: Result<(), Error>| {
         assert!(matches!(outcome, Err(Error::Closed(_))), "{what}: {outcome:?}");
     };
-    ended("a call under way", block_on(under_way).expect("no panic").map(drop));
+    ended("a call in flight", block_on(under_way).expect("no panic").map(drop));
     ended("a turn", block_on(turn.within(SOON)).map(drop));
     ended("a prompt", block_on(session.prompt("x")).map(drop));
     ended("a call", block_on(client.rpc().ping(&Default::default())).map(drop));
@@ -118,7 +118,7 @@ fn the_runtime_is_gone() {
     others.block_on(async move { drop(fake.take_failures()) });
 }
 
-/// A session and a client that are dropped after their runtime, or without one, do not panic.
+/// The drop of a session and a client after their runtime, or without one, does not panic.
 #[test]
 fn drops() {
     let runtime = runtime();
@@ -133,7 +133,7 @@ fn drops() {
     drop(client);
 }
 
-/// A client is made within a runtime, and says so by an error.
+/// Creating a client without a runtime is an error.
 #[test]
 fn a_client_takes_a_runtime() {
     let runtime = runtime();
@@ -145,12 +145,12 @@ fn a_client_takes_a_runtime() {
         block_on(Client::builder().start()),
         block_on(Client::builder().start_tcp(0)),
     ] {
-        let failed = failed.expect_err("there is none");
+        let failed = failed.expect_err("no runtime");
         assert!(matches!(&failed, Error::Start(_)) && failed.to_string().contains("runtime"), "{failed:?}");
     }
 }
 
-/// A runtime that counts no time does for all but making the client.
+/// A runtime without a timer suffices for everything but creating the client.
 #[test]
 fn a_runtime_without_time() {
     let runtime = runtime();

@@ -1,4 +1,4 @@
-//! What was open when a session was left, and is answered when it is taken up.
+//! Requests that were pending when a session was detached, and are answered when it is resumed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,8 +34,8 @@ async fn go_on(client: &Client, configure: impl FnOnce(SessionBuilder) -> Sessio
     session.resume(ID).await.expect("the session")
 }
 
-/// A call that comes as an event and stands in the list is made once, whichever is first, also when it is done
-/// before the list comes.
+/// A call that is both in an event and in the list of pending requests is made once, in whatever order they
+/// come, even if it has ended before the list comes.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_comes_twice() {
     for (when, fast) in [("before", true), ("before", false), ("after", true)] {
@@ -65,10 +65,10 @@ async fn a_call_that_comes_twice() {
     }
 }
 
-/// An item that cannot be read keeps no other from being answered, in whichever list it stands, and neither does
-/// a list that cannot be had.
+/// An item that cannot be decoded does not keep other items from being answered, in either list, and neither
+/// does a list that cannot be fetched.
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_read() {
+async fn malformed_items_and_lists() {
     let asked = say::permission("p", requests::shell("ls"));
     let odd = [json!({}), json!([]), json!(5), json!(null), json!({"requestId": 7, "toolName": {}})];
     let after = |odd: &Value, good: Value| json!([odd, good, odd]);
@@ -107,10 +107,10 @@ async fn what_cannot_be_read() {
     }
 }
 
-/// A permission request of which the history says nothing that a handler could decide by is refused, in the words
-/// of the version: the agent would wait for ever.
+/// A permission request that the history has no details of is refused, in the terms of the version: the agent
+/// would wait for ever.
 #[tokio::test(start_paused = true)]
-async fn what_nobody_can_decide() {
+async fn a_request_without_details() {
     let mut by_hook = say::permission("p", requests::shell("ls"));
     by_hook["data"]["resolvedByHook"] = true.into();
     let other = say::permission("q", requests::shell("ls"));

@@ -1,4 +1,4 @@
-//! A session that is taken up while it is open.
+//! Sessions that are resumed while they are open.
 
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use tokio::sync::mpsc;
 
 use crate::rig::{Rig, assert_alive, connect};
 
-/// A tool that always says the same.
+/// A tool that always returns the same text.
 fn tool(name: &str, text: &'static str) -> Tool {
     Tool::with_schema(name, "", json!({"type": "object"}), move |_: Value, _| async move { text })
 }
 
-/// A tool that says when it begins and never ends.
+/// A tool that reports its start and never returns.
 fn endless(name: &str, begun: &mpsc::UnboundedSender<()>) -> Tool {
     let begun = begun.clone();
     Tool::with_schema(name, "", json!({"type": "object"}), move |_: Value, _| {
-        begun.send(()).expect("the test waits");
+        begun.send(()).expect("an open channel");
         std::future::pending::<&str>()
     })
 }
@@ -34,12 +34,12 @@ fn ended<T: std::fmt::Debug>(outcome: Result<T, Error>) {
     assert!(matches!(outcome, Err(Error::SessionEnded)), "{outcome:?}");
 }
 
-/// The handle of an open session is found by its id, as long as somebody holds one.
+/// The handle of an open session is found by its id, as long as another handle exists.
 #[tokio::test(start_paused = true)]
 async fn the_open_session() {
     let Rig { fake, client, session } = Rig::start().await;
     let id = session.id().to_owned();
-    let found = client.open_session(&id).expect("it is open");
+    let found = client.open_session(&id).expect("an open session");
     let weak = session.downgrade();
     assert!(client.open_session("another").is_none());
     drop(session);
@@ -55,11 +55,11 @@ async fn the_open_session() {
     assert!(client.open_session(&id).is_none());
 }
 
-/// By default an open session is refused by an error of its own, and so is one that is being opened.
+/// By default, resuming a session that is open or being opened is an error of its own kind.
 #[tokio::test(start_paused = true)]
 async fn refused() {
     let Rig { fake, client, session } = Rig::start().await;
-    let refused = again(&client, session.id(), WhenOpen::default()).await.expect_err("it is open");
+    let refused = again(&client, session.id(), WhenOpen::default()).await.expect_err("an open session");
     assert!(matches!(&refused, Error::AlreadyOpen { session_id, .. } if session_id == session.id()));
     assert_eq!((refused.kind(), refused.is_retryable()), (ErrorKind::AlreadyOpen, false));
     assert!(refused.to_string().contains(session.id()), "{refused}");
@@ -70,17 +70,17 @@ async fn refused() {
         async {
             let call = fake.received_call("session.resume").await;
             let second = again(&client, "other", WhenOpen::Refuse).await;
-            assert!(client.open_session("other").is_none(), "it is not open yet");
+            assert!(client.open_session("other").is_none(), "found before it is open");
             fake.reply(&call, Ok(json!({"sessionId": "other"})));
             second
         }
     );
-    assert_eq!(second.expect_err("it is being opened").kind(), ErrorKind::AlreadyOpen);
+    assert_eq!(second.expect_err("a session that is being opened").kind(), ErrorKind::AlreadyOpen);
     opening.expect("an answer").expect("the first");
 }
 
-/// Who takes the place of a session has its handlers in place before the request is written. The old handle
-/// is over, and nothing more is sent for it.
+/// The handlers of a replacing session are in place before the request is sent. The old handle has ended, and
+/// sends nothing more.
 #[tokio::test(start_paused = true)]
 async fn replaced() {
     let Rig { fake, client, session: old } = Rig::with(|new| new.approve_all().tool(tool("t", "old"))).await;
@@ -100,9 +100,9 @@ async fn replaced() {
     ended(old.send("more").await);
     ended(old.rpc().abort(&Default::default()).await);
     while let Some(event) = events.next().await {
-        assert_ne!(event.kind(), "external_tool.requested", "that was the new one's");
+        assert_ne!(event.kind(), "external_tool.requested", "an event of the new session");
     }
-    old.disconnect().await.expect("nothing to do");
+    old.disconnect().await.expect("the second end");
     drop(old);
     let decision = fake.expect_permission(&id, requests::shell("ls")).await;
     assert!(format!("{decision:?}").contains("reject"), "{decision:?}");
@@ -113,16 +113,16 @@ async fn replaced() {
     fake.received_raw("session.detach").await;
 }
 
-/// What the old handlers worked on, the new ones are asked again, on every version. What is answered by then
-/// is not.
+/// Requests that old handlers work on are repeated to the new ones, on every version, unless they have been
+/// answered by then.
 #[tokio::test(start_paused = true)]
-async fn what_was_asked_before() {
+async fn requests_in_flight_are_repeated() {
     for version in ["1.0.102", "1.0.10"] {
         let (begun, mut beginning) = mpsc::unbounded_channel();
         let asking = begun.clone();
         let old = |new: SessionBuilder| {
             new.tool(endless("slow", &begun)).tool(tool("quick", "old")).on_permission(move |_, _| {
-                asking.send(()).expect("the test waits");
+                asking.send(()).expect("an open channel");
                 std::future::pending::<Decision>()
             })
         };
@@ -132,7 +132,7 @@ async fn what_was_asked_before() {
         fake.emit(&id, say::tool_call(&id, "one", "slow", json!({})));
         fake.emit(&id, say::permission("two", requests::shell("ls")));
         for _ in 0..2 {
-            beginning.recv().await.expect("it begins");
+            beginning.recv().await.expect("a start");
         }
         let new = client.session().approve_all().tool(tool("slow", "new")).tool(tool("quick", "new"));
         let new = new.when_open(WhenOpen::Replace).resume(&id).await.expect("the session");
@@ -149,7 +149,7 @@ async fn what_was_asked_before() {
     }
 }
 
-/// No event is lost and no request unanswered while a session is taken over again and again.
+/// No event is lost and no request unanswered while a session is taken over repeatedly.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_is_lost() {
     const REQUESTS: usize = 2_000;
@@ -190,7 +190,7 @@ async fn nothing_is_lost() {
     assert!(times > 1, "{times}");
 }
 
-/// Joining gives the same session other handlers: its handles, turns and streams go on.
+/// Joining replaces the handlers of the same session: its handles, turns and streams go on.
 #[tokio::test(start_paused = true)]
 async fn joined() {
     let (begun, mut beginning) = mpsc::unbounded_channel();
@@ -200,32 +200,33 @@ async fn joined() {
     let (mut events, turn) = (old.events(), old.prompt("hello").await.expect("a turn"));
     fake.begin_turn(&id).await;
     fake.emit(&id, say::tool_call(&id, "one", "slow", json!({})));
-    beginning.recv().await.expect("it begins");
+    beginning.recv().await.expect("a start");
     fake.on_raw("session.resume", |params| {
         Ok(json!({"sessionId": params["sessionId"], "workspacePath": "/elsewhere"}))
     });
     let new = client.session().approve_all().tool(tool("t", "new")).when_open(WhenOpen::Join);
     let new = new.resume(&id).await.expect("the session");
     assert_eq!(new.workspace_path(), Some("/elsewhere"));
-    assert_ne!(old.workspace_path(), new.workspace_path(), "each has the answer to its own request");
+    assert_ne!(old.workspace_path(), new.workspace_path(), "each handle has the response to its own request");
     let answer = fake.expect_tool_result(&id, "t", json!({})).await;
     assert!(format!("{answer:?}").contains("new"), "{answer:?}");
     let decision = fake.expect_permission(&id, requests::shell("ls")).await;
     assert!(format!("{decision:?}").contains("approve"), "{decision:?}");
     fake.emit(&id, say::tool_call(&id, "two", "slow", json!({})));
     fake.settle().await;
-    assert!(beginning.try_recv().is_err(), "the old tool is gone, and asked nothing twice");
+    assert!(beginning.try_recv().is_err(), "the old tool was called again");
     fake.end_turn(&id, "done");
     assert_eq!(turn.await.expect("the old turn").text(), "done");
     while events.next().await.expect("the old stream goes on").kind() != "session.idle" {}
     drop(old);
     fake.settle().await;
-    assert!(!fake.methods().iter().any(|method| method == "session.detach"), "one handle is left");
+    assert!(!fake.methods().iter().any(|method| method == "session.detach"), "one handle remains");
     drop(new);
     fake.received_raw("session.detach").await;
 }
 
-/// A takeover that fails: a joined session goes on as it was, a replaced one is left, and the id is free.
+/// After a takeover that fails, a joined session goes on unchanged, and a replaced one is detached and its id
+/// free.
 #[tokio::test(start_paused = true)]
 async fn a_takeover_that_fails() {
     let Rig { fake, client, session } = Rig::with(|new| new.approve_all().tool(tool("t", "old"))).await;
@@ -239,14 +240,14 @@ async fn a_takeover_that_fails() {
 
     let unsaid = client.session().when_open(WhenOpen::Replace).resume(&id).await;
     assert!(matches!(unsaid, Err(Error::Invalid(_))), "{unsaid:?}");
-    session.log("still here").await.expect("what makes no sense ends nothing");
+    session.log("still here").await.expect("the unchanged session");
 
     let refused = again(&client, &id, WhenOpen::Replace).await.expect_err("a refusal");
     assert_eq!(refused.code(), Some(-32603));
     ended(session.send("hello").await);
     assert_eq!(fake.received_raw("session.detach").await, json!({"sessionId": id}));
 
-    // Given up by its caller, before and after the request is answered.
+    // The caller gives up before and after the request is answered.
     fake.hold("session.resume");
     for when_open in [WhenOpen::Refuse, WhenOpen::Replace, WhenOpen::Join] {
         let gone = tokio::time::timeout(Duration::from_secs(1), again(&client, &id, when_open)).await;
@@ -257,7 +258,7 @@ async fn a_takeover_that_fails() {
     again(&client, &id, WhenOpen::Refuse).await.expect("the id is free");
 }
 
-/// Two takeovers at once come one after the other, and so does one of a session that is being made.
+/// Two concurrent takeovers happen one after the other, and so does one of a session that is being created.
 #[tokio::test(start_paused = true)]
 async fn takeovers_at_once() {
     for when_open in [WhenOpen::Replace, WhenOpen::Join] {
@@ -270,7 +271,7 @@ async fn takeovers_at_once() {
         fake.answer("here");
         assert_eq!(two.send_and_wait("there?").await.expect("an answer").text(), "here");
         match when_open {
-            WhenOpen::Join => drop(one.log("the same").await.expect("the same session")),
+            WhenOpen::Join => drop(one.log("the same").await.expect("an open session")),
             _ => ended(one.log("gone").await),
         }
 
@@ -279,45 +280,45 @@ async fn takeovers_at_once() {
         let (made, taken, ()) = tokio::join!(create, again(&client, "made", when_open), async {
             let call = fake.received_call("session.create").await;
             fake.settle().await;
-            assert_eq!(fake.calls_raw("session.resume").len(), 2, "it waits");
+            assert_eq!(fake.calls_raw("session.resume").len(), 2, "the takeover did not wait");
             fake.reply(&call, Ok(json!({"sessionId": "made"})));
         });
-        let (_made, taken) = (made.expect("the one that was made"), taken.expect("the one that took it up"));
-        taken.log("here").await.expect("it is open");
+        let (_made, taken) = (made.expect("the new session"), taken.expect("the takeover"));
+        taken.log("here").await.expect("an open session");
         fake.release("session.create");
     }
 }
 
-/// A goodbye is over before the session is opened again, whoever waits for it and however many do.
+/// A detach completes before the session is opened again, however many callers wait for it.
 #[tokio::test(start_paused = true)]
-async fn after_a_goodbye() {
+async fn after_a_detach() {
     let Rig { fake, client, session } = Rig::start().await;
     let id = session.id().to_owned();
     fake.hold("session.detach");
     let given_up = tokio::time::timeout(Duration::from_millis(1), session.disconnect()).await;
-    assert!(given_up.is_err(), "nobody waits for the answer");
+    assert!(given_up.is_err(), "the response was not held");
     let opening = async {
         tokio::join!(again(&client, &id, WhenOpen::Replace), again(&client, &id, WhenOpen::Replace))
     };
     let ((one, two), ()) = tokio::join!(opening, async {
         let call = fake.received_call("session.detach").await;
         fake.settle().await;
-        assert_eq!(fake.calls_raw("session.resume").len(), 0, "both wait");
+        assert_eq!(fake.calls_raw("session.resume").len(), 0, "one of them did not wait");
         fake.release("session.detach");
         fake.reply(&call, Ok(json!({"success": true})));
     });
     assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
 }
 
-/// A session that is deleted, here or by another client, is over, and its id is free; so is one that is deleted
-/// while it is opened.
+/// A session that is deleted, here or by another client, has ended, and its id is free; so has one that is
+/// deleted while it is being opened.
 #[tokio::test(start_paused = true)]
 async fn deleted() {
     let Rig { fake, client, session } = Rig::start().await;
     let id = session.id().to_owned();
     fake.on_raw("session.delete", |_| Ok(json!({"success": true})));
     let turn = session.prompt("hello").await.expect("a turn");
-    client.delete_session(&id).await.expect("it is deleted");
+    client.delete_session(&id).await.expect("the deletion");
     ended(turn.into_future().await);
     assert!(client.open_session(&id).is_none());
 
@@ -341,7 +342,7 @@ async fn deleted() {
     again(&client, &id, WhenOpen::Refuse).await.expect("the id is free");
 }
 
-/// A browser that reconnects at once, fifty times over: each time by another way.
+/// A client that reconnects fifty times at once, each time in another way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn fifty_reconnects() {
     let fake = FakeCli::start();
@@ -357,14 +358,14 @@ async fn fifty_reconnects() {
                 let next = match (number + round) % 4 {
                     0 => again(&client, &id, WhenOpen::Replace).await.expect("a takeover"),
                     1 => again(&client, &id, WhenOpen::Join).await.expect("a second hand"),
-                    2 => client.open_session(&id).expect("the open one"),
+                    2 => client.open_session(&id).expect("the open session"),
                     _ => {
                         drop(session);
-                        again(&client, &id, WhenOpen::Refuse).await.expect("the next one")
+                        again(&client, &id, WhenOpen::Refuse).await.expect("a new session")
                     }
                 };
                 session = next;
-                session.log("here").await.expect("it is open");
+                session.log("here").await.expect("an open session");
             }
             session.disconnect().await.expect("the end");
             assert!(client.open_session(&id).is_none());

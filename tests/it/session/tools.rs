@@ -17,7 +17,7 @@ fn tools(others: usize) -> impl Iterator<Item = Tool> {
     names.map(|name| Tool::with_schema(name, "", json!({"type": "object"}), async |_: Value, _| "ok"))
 }
 
-/// A tool that is in both sets is there at every moment: no call of it is passed over.
+/// A tool that is in both sets can be called at every moment: none of its calls is ignored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_tool_in_both_sets_is_always_there() {
     const CALLS: usize = 5_000;

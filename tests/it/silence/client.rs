@@ -1,4 +1,4 @@
-//! What a client asks of the CLI as a whole.
+//! Calls of a client that concern no session.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn methods() {
         .await;
 }
 
-/// So has each that is about stored sessions.
+/// So has each method about stored sessions.
 #[tokio::test(start_paused = true)]
 async fn stored_sessions() {
     fails("Client::sessions", "session.list", async |rig| {
@@ -47,7 +47,7 @@ async fn stored_sessions() {
     .await;
 }
 
-/// A call has the time that it is given.
+/// A call has the time limit that was set.
 #[tokio::test(start_paused = true)]
 async fn a_call() {
     for limit in [7 * SECOND, Duration::from_secs(3600)] {
@@ -58,7 +58,7 @@ async fn a_call() {
     }
 }
 
-/// Stopping asks the sessions all at once and gives each step its time; what waits meanwhile fails.
+/// A stop ends all sessions concurrently and limits the time of each step; other pending calls fail.
 #[tokio::test(start_paused = true)]
 async fn stop() {
     let name = "Client::stop";
@@ -72,6 +72,6 @@ async fn stop() {
     let (log, ping, stopped) = tokio::join!(other.log("a line"), rig.client.ping(""), rig.client.stop());
     stopped.expect(name);
     assert_eq!(start.elapsed().as_secs(), 5, "{name}");
-    assert!(log.expect_err("it is over").is_closed() && ping.expect_err("it is over").is_closed());
+    assert!(log.expect_err("the end").is_closed() && ping.expect_err("the end").is_closed());
     assert_eq!(rig.client.closed().await.reason, "the client was stopped");
 }

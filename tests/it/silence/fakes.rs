@@ -1,4 +1,4 @@
-//! The fake's own futures, on a client that never answers: they panic after half of its life.
+//! The futures of the fake, on a client that never answers: they panic after half of the fake's life.
 
 use copilot_session::methods::client::UserInputRequest;
 use copilot_session::methods::session::SessionSend;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::LONG;
 
-/// A fake, and the client's end of its streams, which nobody reads.
+/// A fake, and the client's end of its streams, which is never read.
 fn alone() -> (FakeCli, (DuplexStream, DuplexStream)) {
     let fake = FakeCli::start();
     fake.lives(2 * LONG);
@@ -17,20 +17,20 @@ fn alone() -> (FakeCli, (DuplexStream, DuplexStream)) {
     (fake, streams)
 }
 
-/// It panics after half of the fake's life, and says what did not come.
+/// Checks that the future panics after half of the fake's life, with the missing message.
 async fn panics<F: Future<Output: Send> + Send + 'static>(name: &str, wait: impl FnOnce(FakeCli) -> F) {
     let (fake, _streams) = alone();
     let start = Instant::now();
     let ended = tokio::spawn(wait(fake)).await;
-    let Err(panic) = ended.map(drop) else { panic!("{name} came to an end") };
+    let Err(panic) = ended.map(drop) else { panic!("{name} completed") };
     let text = *panic.into_panic().downcast::<String>().expect("a text");
     assert!(text.contains("did not come in 86400s"), "{name}: {text}");
     assert_eq!(start.elapsed().as_secs(), LONG.as_secs(), "{name}");
 }
 
-/// What waits for a request of the client, or for its end.
+/// Futures that wait for a request of the client, or for its end.
 #[tokio::test(start_paused = true)]
-async fn what_the_client_does() {
+async fn waits_for_requests() {
     panics("FakeCli::ended", |fake| async move { fake.ended().await }).await;
     panics("FakeCli::received", |fake| async move { fake.received::<SessionSend>().await }).await;
     panics("FakeCli::received_raw", |fake| async move { fake.received_raw("ping").await }).await;
@@ -39,9 +39,9 @@ async fn what_the_client_does() {
     panics("FakeCli::begin_turn", |fake| async move { fake.begin_turn("one").await }).await;
 }
 
-/// What asks the client something.
+/// Futures that make a request of the client.
 #[tokio::test(start_paused = true)]
-async fn what_the_client_answers() {
+async fn waits_for_responses() {
     let params = || json!({"sessionId": "one", "question": "?"});
     panics("FakeCli::settle", |fake| async move { fake.settle().await }).await;
     panics("FakeCli::request", |fake| async move { fake.request::<UserInputRequest>(params()).await }).await;
@@ -63,7 +63,7 @@ async fn what_the_client_answers() {
     .await;
 }
 
-/// Its client is greeted for as long as any.
+/// The handshake of its client has the limit of every handshake.
 #[tokio::test(start_paused = true)]
 async fn its_client() {
     let name = "FakeCli::client";
@@ -75,7 +75,7 @@ async fn its_client() {
     assert_eq!(start.elapsed().as_secs(), 60, "{name}");
 }
 
-/// A program serves its client until that is gone.
+/// `serve` lasts until its client is gone.
 #[tokio::test(start_paused = true)]
 async fn a_program() {
     let name = "FakeCli::serve";

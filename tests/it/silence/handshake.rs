@@ -1,4 +1,4 @@
-//! CLIs that never greet back.
+//! Handshakes with a CLI that never answers.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -11,22 +11,22 @@ use tokio::time::Instant;
 
 use super::{SECOND, timed_out};
 
-/// How long the handshake may take unless told otherwise.
+/// The default time limit of the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(60);
 
-/// Has this child of the test start a client by its environment.
+/// The environment variable that makes the test's child process start a client.
 const CHILD: &str = "START_A_CLIENT_OF_A_SILENT_CLI";
 
 const SILENT: &str = env!("CARGO_BIN_EXE_fake_cli");
 
-/// A script for the fake to be silent by.
+/// A script by which the fake does not answer.
 fn script(folder: &Path) -> std::path::PathBuf {
     let path = folder.join("silent.jsonl");
     std::fs::write(&path, r#"{"hold": "connect"}"#).expect("the script");
     path
 }
 
-/// It fails after its time with these words, by default and with a limit of its own.
+/// Checks that the start fails after the default time limit and after its own, with this name of the step.
 async fn fails(name: &str, what: &str, start: impl AsyncFn(ClientBuilder) -> Result<Client, Error>) {
     for (limit, new) in
         [(HANDSHAKE, Client::builder()), (7 * SECOND, Client::builder().handshake_limit(7 * SECOND))]
@@ -34,14 +34,14 @@ async fn fails(name: &str, what: &str, start: impl AsyncFn(ClientBuilder) -> Res
         let begin = Instant::now();
         let result = start(new).await;
         assert_eq!(begin.elapsed().as_secs(), limit.as_secs(), "{name}");
-        // On the way through the system's network, time may stand still or not.
-        let on_the_way =
+        // On a real socket the paused clock may advance before the connection is made.
+        let at_socket =
             result.as_ref().is_err_and(|error| error.to_string().starts_with("the way to the CLI"));
-        timed_out(name, if on_the_way { "the way to the CLI" } else { what }, limit, result);
+        timed_out(name, if at_socket { "the way to the CLI" } else { what }, limit, result);
     }
 }
 
-/// Streams of one's own.
+/// Streams of the caller's own.
 #[tokio::test(start_paused = true)]
 async fn streams() {
     fails("ClientBuilder::connect", "the handshake with the CLI", async |new: ClientBuilder| {
@@ -55,7 +55,7 @@ async fn streams() {
     .await;
 }
 
-/// A CLI that takes nothing at all, so that even the greeting is not written.
+/// A CLI that reads nothing, so that even the greeting cannot be written.
 #[tokio::test(start_paused = true)]
 async fn full_pipes() {
     let (near, _far) = tokio::io::duplex(1);
@@ -81,7 +81,7 @@ async fn a_program() {
     .await;
 }
 
-/// A server that says no port.
+/// A server that reports no port.
 #[tokio::test(start_paused = true)]
 async fn a_server() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -92,7 +92,7 @@ async fn a_server() {
     .await;
 }
 
-/// A port at which the system takes connections and nobody else does.
+/// A port that the system accepts connections on, without a server behind it.
 #[tokio::test(start_paused = true)]
 async fn a_port() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -103,7 +103,7 @@ async fn a_port() {
     .await;
 }
 
-/// The program in the environment. Only a process of its own can have one of its own.
+/// The program that an environment variable names. Only a separate process can have a variable of its own.
 #[tokio::test(start_paused = true)]
 async fn the_environment() {
     let name = "Client::start";
@@ -120,12 +120,12 @@ async fn the_environment() {
         .env("COPILOT_CLI_PATH", SILENT)
         .env("FAKE_CLI_SCRIPT", script(folder.path()))
         .output()
-        .expect("this program runs");
-    let told = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success() && told.contains("1 passed"), "{told}");
+        .expect("the child process");
+    let output = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && output.contains("1 passed"), "{output}");
 }
 
-/// What a program complains about that then falls silent is in the error.
+/// The stderr of a program that then does not answer is in the error.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_program_that_complains() {
@@ -133,8 +133,9 @@ async fn a_program_that_complains() {
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join("copilot");
     std::fs::write(&program, "#!/bin/sh\necho 'no key ring' >&2\nexec sleep 1000\n").expect("the program");
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("it may run");
-    // Long enough for a shell to say something.
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))
+        .expect("the permissions of the program");
+    // The limit lets a shell print something first.
     let error = Client::builder().program(program).handshake_limit(5 * SECOND).start().await;
     let error = error.expect_err("no greeting");
     let Error::Timeout { stderr, .. } = &error else { panic!("{error:?}") };

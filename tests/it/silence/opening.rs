@@ -1,4 +1,4 @@
-//! Sessions that are made or taken up: two minutes for all that belongs to it.
+//! Creating and resuming a session: two minutes for all its requests together.
 
 use copilot_session::testing::FakeCli;
 use copilot_session::types::UiHandlePendingSamplingResponse;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{ANSWER, fails, lasting, timed_out};
 use crate::rig::assert_alive;
 
-/// A CLI that does not answer the first request.
+/// A CLI that does not respond to the first request.
 #[tokio::test(start_paused = true)]
 async fn the_request() {
     fails("SessionBuilder::create", "session.create", async |rig| {
@@ -21,7 +21,7 @@ async fn the_request() {
     .await;
 }
 
-/// A CLI that opens the session and does not answer one of the requests that follow.
+/// A CLI that opens the session and does not respond to a later request.
 async fn opened_only(silent: &str, resumed: bool, configure: impl FnOnce(SessionBuilder) -> SessionBuilder) {
     let rig = lasting(FakeCli::start()).await;
     rig.fake.hold(silent);
@@ -33,13 +33,13 @@ async fn opened_only(silent: &str, resumed: bool, configure: impl FnOnce(Session
     };
     timed_out(silent, method, ANSWER, opened);
     assert_eq!(start.elapsed().as_secs(), 120, "{silent}");
-    let left = rig.fake.received_raw("session.detach").await;
-    assert!(left["sessionId"].is_string(), "the session that was opened is left: {left}");
+    let detached = rig.fake.received_raw("session.detach").await;
+    assert!(detached["sessionId"].is_string(), "no session to detach: {detached}");
     rig.fake.release(silent);
     assert_alive(&rig.client).await;
 }
 
-/// What a session waits for beside its answer is part of the two minutes.
+/// The requests after the first one are part of the two minutes.
 #[tokio::test(start_paused = true)]
 async fn what_follows() {
     opened_only("session.eventLog.registerInterest", false, |new| {
@@ -55,15 +55,15 @@ async fn what_follows() {
     }
 }
 
-/// So is the goodbye that came before.
+/// A preceding detach is, too.
 #[tokio::test(start_paused = true)]
-async fn after_a_goodbye() {
+async fn after_a_detach() {
     let rig = lasting(FakeCli::start()).await;
     let id = rig.session.id().to_owned();
     rig.fake.hold("session.detach");
     drop(rig.session);
     let start = Instant::now();
-    rig.client.session().deny_all().resume(&id).await.expect("the goodbye has ten seconds of them");
+    rig.client.session().deny_all().resume(&id).await.expect("the session, after ten seconds");
     assert_eq!(start.elapsed().as_secs(), 10);
 
     rig.fake.hold("session.resume");

@@ -1,4 +1,4 @@
-//! What a session asks of the CLI.
+//! Calls of a session.
 
 use std::future::IntoFuture;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use copilot_session::{Session, ShellRun};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{ANSWER, SECOND, assert_clean, fails, fails_after, lasting, timed_out};
+use super::{ANSWER, SECOND, assert_late_response_is_ignored, fails, fails_after, lasting, timed_out};
 use crate::rig::Rig;
 
 /// Each method of the session has two minutes.
@@ -27,7 +27,7 @@ async fn methods() {
     fails("Session::set_tools", "session.tools.set", async |rig| rig.session.set_tools([]).await).await;
 }
 
-/// Tools that wait for others to be set wait no longer for that.
+/// A `set_tools` that waits for another one has its two minutes from its own start.
 #[tokio::test(start_paused = true)]
 async fn tools_after_tools() {
     const METHOD: &str = "session.tools.set";
@@ -42,12 +42,12 @@ async fn tools_after_tools() {
     timed_out("the first", METHOD, ANSWER, first);
     timed_out("the second", METHOD, ANSWER, second);
     assert_eq!(start.elapsed().as_secs(), 150);
-    assert_clean(&rig, METHOD).await;
+    assert_late_response_is_ignored(&rig, METHOD).await;
 }
 
-/// A goodbye has ten seconds.
+/// A detach has ten seconds.
 #[tokio::test(start_paused = true)]
-async fn goodbye() {
+async fn detach() {
     const METHOD: &str = "session.detach";
     fails_after("Session::disconnect", METHOD, METHOD, 10 * SECOND, async |rig| {
         rig.session.disconnect().await
@@ -58,7 +58,7 @@ async fn goodbye() {
         .await;
 }
 
-/// A command that is not started is given up on, whatever time it has itself.
+/// A command that does not start fails after two minutes, whatever its own time limit.
 #[tokio::test(start_paused = true)]
 async fn a_command_that_does_not_start() {
     const METHOD: &str = "session.shell.executeUserRequested";
@@ -73,7 +73,7 @@ async fn a_command_that_does_not_start() {
     .await;
 }
 
-/// A command that runs, on a CLI that says nothing more of it.
+/// A running command, on a CLI that sends nothing more about it.
 async fn running(rig: &Rig, limit: Option<Duration>) -> ShellRun {
     rig.fake.on_raw("session.shell.exec", |_| Ok(json!({"processId": "one"})));
     rig.fake.hold("session.shell.kill");
@@ -82,10 +82,10 @@ async fn running(rig: &Rig, limit: Option<Duration>) -> ShellRun {
         Some(limit) => command(&rig.session).timeout(limit),
         None => command(&rig.session),
     };
-    command.start().await.expect("it runs")
+    command.start().await.expect("a running command")
 }
 
-/// A command that is to be killed is waited for no longer than a call.
+/// `kill` waits no longer than a call.
 #[tokio::test(start_paused = true)]
 async fn a_command_that_is_not_killed() {
     let name = "ShellRun::kill";
@@ -94,10 +94,10 @@ async fn a_command_that_is_not_killed() {
     let start = Instant::now();
     timed_out(name, "the end of the shell command", ANSWER, run.kill().await);
     assert_eq!(start.elapsed().as_secs(), 120, "{name}");
-    assert_clean(&rig, "session.shell.kill").await;
+    assert_late_response_is_ignored(&rig, "session.shell.kill").await;
 }
 
-/// A command whose time is up has five seconds more to tell of its end.
+/// A command whose time limit is over has five more seconds to report its end.
 #[tokio::test(start_paused = true)]
 async fn a_command_that_does_not_end() {
     let name = "IntoFuture for ShellRun";
@@ -106,5 +106,5 @@ async fn a_command_that_does_not_end() {
     let start = Instant::now();
     timed_out(name, "the shell command", 7 * SECOND, run.await);
     assert_eq!(start.elapsed().as_secs(), 12, "{name}");
-    assert_clean(&rig, "session.shell.kill").await;
+    assert_late_response_is_ignored(&rig, "session.shell.kill").await;
 }

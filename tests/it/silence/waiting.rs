@@ -1,5 +1,5 @@
-//! What waits for a person, or for work, has no limit of its own: it waits for days, is given up on by
-//! whoever has a limit, and leaves nothing behind.
+//! A future that waits for a person, or for work, has no limit of its own: it waits for days, can be dropped,
+//! and leaves nothing behind.
 
 use std::future::IntoFuture;
 use std::pin::pin;
@@ -15,23 +15,23 @@ use tokio::time::Instant;
 use super::{LONG, SECOND, lasting};
 use crate::rig::{Rig, assert_alive};
 
-/// It waits for a day, and leaves the connection as it was.
+/// Checks that the future waits for a day, and that the connection then works.
 async fn waits<T: std::fmt::Debug>(name: &str, rig: &Rig, future: impl Future<Output = T>) {
     let start = Instant::now();
     let ended = tokio::time::timeout(LONG, future).await;
-    assert!(ended.is_err(), "{name} came to an end: {ended:?}");
+    assert!(ended.is_err(), "{name} completed: {ended:?}");
     assert_eq!(start.elapsed().as_secs(), LONG.as_secs(), "{name}");
     assert_alive(&rig.client).await;
 }
 
-/// An answer to the model's form of one.
+/// The type of an answer.
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 struct Form {
     #[allow(dead_code, reason = "it never comes")]
     text: String,
 }
 
-/// The agent may work for as long as it wants.
+/// The agent may work without a limit.
 #[tokio::test(start_paused = true)]
 async fn for_the_agent() {
     let rig = lasting(FakeCli::start()).await;
@@ -48,9 +48,9 @@ async fn for_the_agent() {
     waits("Session::send_and_wait_as", &rig, both).await;
 }
 
-/// But to take the prompt it has the time of any call.
+/// The response to the prompt has the limit of every call.
 #[tokio::test(start_paused = true)]
-async fn for_the_prompt_to_be_taken() {
+async fn for_the_response_to_a_prompt() {
     super::fails("Session::send_and_wait", "session.send", async |rig| {
         rig.session.send_and_wait("hello").await.map(drop)
     })
@@ -71,7 +71,7 @@ async fn for_a_turn() {
             let call = rig.fake.received_call("session.send").await;
             rig.fake.reply(&call, Ok(json!({"messageId": "one"})));
         };
-        tokio::join!(rig.session.prompt("hello"), answering).0.expect("it is taken")
+        tokio::join!(rig.session.prompt("hello"), answering).0.expect("the prompt")
     };
     waits("Turn::next", &rig, start().await.next()).await;
     waits("Stream for Turn", &rig, StreamExt::next(&mut pin!(start().await))).await;
@@ -86,7 +86,7 @@ async fn for_a_turn() {
     assert_alive(&rig.client).await;
 }
 
-/// An observer waits for what it observes, and misses nothing when its wait was given up on.
+/// An observer waits for an event, and misses none when its wait was dropped.
 #[tokio::test(start_paused = true)]
 async fn for_events() {
     let rig = lasting(FakeCli::start()).await;
@@ -104,17 +104,17 @@ async fn for_events() {
     assert_eq!(notes.next().await.expect("a notification").expect("a change").session_id, "one");
 }
 
-/// The end of the connection is waited for, and is there at once when it has come.
+/// The end of the connection has no limit, and is returned at once when it has happened.
 #[tokio::test(start_paused = true)]
 async fn for_the_end() {
     let rig = lasting(FakeCli::start()).await;
     waits("Client::closed", &rig, rig.client.closed()).await;
     rig.fake.hang_up();
     let closed = rig.client.closed().await;
-    assert_eq!(rig.client.closed().now_or_never().expect("it is over").reason, closed.reason);
+    assert_eq!(rig.client.closed().now_or_never().expect("the end").reason, closed.reason);
 }
 
-/// A call has no limit but the one it is given.
+/// A call has only the limit that was set.
 #[tokio::test(start_paused = true)]
 async fn for_an_answer() {
     let rig = lasting(FakeCli::start()).await;
@@ -125,7 +125,7 @@ async fn for_an_answer() {
     rig.client.rpc().ping(&request).within(SECOND).await.expect("an answer in time");
 }
 
-/// A form waits for the user; the same method without the check has a limit.
+/// A form waits for the user without a limit; the same method without the check for a handler has one.
 #[tokio::test(start_paused = true)]
 async fn for_the_user() {
     const METHOD: &str = "session.ui.elicitation";
@@ -142,12 +142,12 @@ async fn for_the_user() {
     super::timed_out("a form", METHOD, SECOND, limited);
 }
 
-/// A command without a limit runs for as long as it wants.
+/// A command without a limit runs for any time.
 #[tokio::test(start_paused = true)]
 async fn for_a_command() {
     let rig = lasting(FakeCli::of_version("1.0.81")).await;
     rig.fake.on_raw("session.shell.exec", |_| Ok(json!({"processId": "one"})));
-    let run = async |session: &Session| session.shell("ls").start().await.expect("it runs");
+    let run = async |session: &Session| session.shell("ls").start().await.expect("a running command");
     waits("ShellRun::next", &rig, run(&rig.session).await.next()).await;
     waits("Stream for ShellRun", &rig, StreamExt::next(&mut run(&rig.session).await)).await;
     waits("IntoFuture for ShellRun", &rig, IntoFuture::into_future(run(&rig.session).await)).await;

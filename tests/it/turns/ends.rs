@@ -1,4 +1,4 @@
-//! What a turn comes to when the agent rests.
+//! The outcome of a turn when the agent becomes idle.
 
 use copilot_session::testing::events as say;
 use copilot_session::types::SendRequest;
@@ -26,9 +26,9 @@ async fn the_last_message() {
     }
 }
 
-/// `session.send` gets the prompt, as text or with all it may have, and `send_and_wait` the answer.
+/// `session.send` sends the prompt, as text or with options; `send_and_wait` returns the answer.
 #[tokio::test(start_paused = true)]
-async fn what_is_sent() {
+async fn params_of_a_prompt() {
     let rig = Rig::start().await;
     let id = rig.session.id();
     let request = SendRequest::new("hello").display_prompt("hi").billable(false);
@@ -42,7 +42,7 @@ async fn what_is_sent() {
     let answering = async {
         let call = rig.fake.received_call("session.send").await;
         assert_eq!(call.params, json!({"sessionId": id, "prompt": "and again"}));
-        // All of it before the answer that tells the id.
+        // All events come before the response with the prompt's id.
         for event in [say::user_message("m"), say::assistant_message("at once"), say::idle()] {
             rig.emit(event);
         }
@@ -63,7 +63,7 @@ async fn no_message() {
     assert!(answer.message().is_none() && answer.event().is_none());
 }
 
-/// A sub-agent's messages are not the answer, whether marked by its id or by the tool call that made it.
+/// A sub-agent's messages are not the answer, whether they have its id or that of its tool call.
 #[tokio::test(start_paused = true)]
 async fn sub_agents() {
     for version in VERSIONS {
@@ -88,7 +88,7 @@ async fn sub_agents() {
     }
 }
 
-/// An idle from before the prompt was taken up ends something earlier, not this turn.
+/// A `session.idle` from before the prompt was begun does not end this turn.
 #[tokio::test(start_paused = true)]
 async fn a_stale_idle() {
     for version in VERSIONS {
@@ -104,7 +104,7 @@ async fn a_stale_idle() {
     }
 }
 
-/// Another prompt's message does not begin this turn where the ids tell them apart.
+/// The message of another prompt does not begin this turn, if its id differs.
 #[tokio::test(start_paused = true)]
 async fn another_prompts_message() {
     let rig = Rig::start().await;
@@ -118,9 +118,9 @@ async fn another_prompts_message() {
     assert_eq!(turn.await.expect("the answer").text(), "mine");
 }
 
-/// A turn begins with its prompt: what happened before it, and nobody watched, is no part of it.
+/// A turn begins with its prompt: earlier events without an observer are no part of it.
 #[tokio::test(start_paused = true)]
-async fn what_was_before() {
+async fn events_before_the_prompt() {
     for version in VERSIONS {
         let rig = Rig::of(version).await;
         let earlier = rig.session.send("hello").await.expect("an id");
@@ -137,7 +137,7 @@ async fn what_was_before() {
     }
 }
 
-/// An abort is an end with a mark, not an error.
+/// An abort ends the turn with a mark, not with an error.
 #[tokio::test(start_paused = true)]
 async fn an_abort() {
     for version in VERSIONS {
@@ -152,7 +152,7 @@ async fn an_abort() {
     }
 }
 
-/// A prompt that waited its turn and was dropped by an abort ends with it: it is never taken up.
+/// A waiting prompt that an abort drops ends with the abort: the agent never begins it.
 #[tokio::test(start_paused = true)]
 async fn an_abort_of_a_waiting_prompt() {
     let rig = Rig::start().await;
@@ -167,7 +167,7 @@ async fn an_abort_of_a_waiting_prompt() {
     assert_eq!(answer.text(), "");
 }
 
-/// What an abort says after its answer, as it did up to 1.0.65, is not said of the prompt that follows.
+/// Events of an abort after its response, as up to 1.0.65, do not end the next prompt.
 #[tokio::test(start_paused = true)]
 async fn a_prompt_after_an_abort() {
     let rig = Rig::of("1.0.65").await;
@@ -180,7 +180,7 @@ async fn a_prompt_after_an_abort() {
     assert_eq!(turn.await.expect("the answer").text(), "here");
 }
 
-/// Events of the turn that break their schema, or come from the future, do not hold it up.
+/// Events of the turn that do not fit their schema, or have an unknown type, do not block it.
 #[tokio::test(start_paused = true)]
 async fn malformed_events() {
     for version in VERSIONS {
@@ -197,7 +197,7 @@ async fn malformed_events() {
     }
 }
 
-/// A failure is told also when the idle after it cannot be read.
+/// A failure is returned even if the `session.idle` after it cannot be decoded.
 #[tokio::test(start_paused = true)]
 async fn a_failure_and_a_malformed_idle() {
     let rig = Rig::start().await;
@@ -207,7 +207,7 @@ async fn a_failure_and_a_malformed_idle() {
     assert!(matches!(turn.await, Err(Error::Turn(error)) if error.message == "no luck"));
 }
 
-/// An error that cannot be read is a failure still.
+/// A `session.error` that cannot be decoded is a failure all the same.
 #[tokio::test(start_paused = true)]
 async fn an_unreadable_failure() {
     let rig = Rig::start().await;

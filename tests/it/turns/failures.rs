@@ -1,4 +1,4 @@
-//! Turns that end otherwise than with an answer.
+//! Turns that end without an answer.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use super::VERSIONS;
 use crate::rig::{Rig, assert_alive};
 
-/// The agent's failure is the turn's, with all the CLI says of it, and the session goes on.
+/// The failure of the agent is that of the turn, with all the CLI's details, and the session goes on.
 #[tokio::test(start_paused = true)]
 async fn a_failure() {
     for version in VERSIONS {
@@ -34,10 +34,10 @@ async fn a_failure() {
     }
 }
 
-/// What other events tell of the failure goes with it: when it is worth trying again, and the provider's
-/// code. What they told of an earlier turn does not.
+/// The failure includes details of other events: the time of a retry, and the provider's code. Details of an
+/// earlier turn are not included.
 #[tokio::test(start_paused = true)]
-async fn circumstances() {
+async fn details_of_other_events() {
     let rig = Rig::start().await;
     let turn = rig.turn().await;
     rig.emit(say::assistant_message("so far"));
@@ -77,7 +77,7 @@ async fn circumstances() {
     assert_eq!((&failed.quota_reset, &failed.provider_code), (&None, &None));
 }
 
-/// A client that leaves the choice of a model to another says nothing.
+/// A client that leaves the choice of a model to others sends nothing.
 #[tokio::test(start_paused = true)]
 async fn another_client_decides() {
     let rig =
@@ -88,7 +88,8 @@ async fn another_client_decides() {
     assert_eq!(rig.fake.calls_raw("session.ui.handlePendingAutoModeSwitch"), [] as [serde_json::Value; 0]);
 }
 
-/// Errors of calls have kinds by their codes, and by the CLI's words only where one code is for all.
+/// The kind of a call's error follows from its code, and from its message only if the CLI uses one code for
+/// all.
 #[tokio::test(start_paused = true)]
 async fn kinds_of_calls() {
     let rig = Rig::start().await;
@@ -106,7 +107,7 @@ async fn kinds_of_calls() {
             said("session.log", "Not authenticated. Please authenticate first."),
             ErrorKind::Authentication,
         ),
-        // What a user or a tool has written is nobody's word for it.
+        // The text of a user or a tool is no evidence.
         (-32603, said("session.log", "the tool says: Session not found"), ErrorKind::Other),
         (-32603, said("session.send", "Session not found"), ErrorKind::Other),
         (-32000, said("session.log", "Session not found"), ErrorKind::Other),
@@ -118,11 +119,11 @@ async fn kinds_of_calls() {
         let failed = rig.session.log("hello").await.expect_err("an error");
         assert_eq!((failed.kind(), failed.code()), (kind, Some(code)), "{failed}");
         let Error::Rpc { error, .. } = failed else { panic!("{failed:?}") };
-        assert_eq!(error.message, message, "as it came");
+        assert_eq!(error.message, message, "the message is unchanged");
     }
 }
 
-/// A failure before the prompt was taken up, as without a login, is the turn's as well.
+/// A failure before the prompt was begun, as without a login, is that of the turn, too.
 #[tokio::test(start_paused = true)]
 async fn a_failure_before_the_prompt() {
     for version in VERSIONS {
@@ -135,7 +136,7 @@ async fn a_failure_before_the_prompt() {
     }
 }
 
-/// A line of the log at the level of errors is no failure.
+/// A line of the log at the error level is no failure.
 #[tokio::test(start_paused = true)]
 async fn a_log_line() {
     let rig = Rig::start().await;
@@ -146,7 +147,7 @@ async fn a_log_line() {
     assert_eq!(turn.await.expect("the answer").text(), "fine");
 }
 
-/// The failure of another prompt is not this one's, where the CLI says whose it is.
+/// The failure of another prompt does not fail this one, if the CLI names the prompt.
 #[tokio::test(start_paused = true)]
 async fn anothers_failure() {
     let rig = Rig::start().await;
@@ -172,7 +173,7 @@ async fn a_refused_prompt() {
     turn.await.expect("the answer");
 }
 
-/// The end of the session ends the turn: by the CLI's word, by ours, and by the last clone's going.
+/// The end of the session ends the turn: by the CLI, by `disconnect`, and by the drop of the last handle.
 #[tokio::test(start_paused = true)]
 async fn the_session_ends() {
     let rig = Rig::start().await;
@@ -208,7 +209,7 @@ async fn the_connection_ends() {
     assert!(matches!(&failed, Error::Closed(closed) if closed.reason == "the stream ended"), "{failed:?}");
 }
 
-/// A turn that takes too long for its caller is given up on, at that time, while the session goes on.
+/// A turn whose time limit is over returns at that time, while the session goes on.
 #[tokio::test(start_paused = true)]
 async fn a_time_limit() {
     let rig = Rig::start().await;

@@ -1,4 +1,4 @@
-//! How long a turn is waited for.
+//! Time limits of a turn.
 
 use std::future::IntoFuture;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use crate::rig::{Rig, assert_alive};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What is told of a turn whose time is up.
+/// The details of a turn whose time limit is over.
 async fn timed_out(turn: Turn) -> TurnTimeout {
     match turn.await {
         Err(Error::TurnTimeout(timeout)) => *timeout,
-        other => panic!("not out of time: {other:?}"),
+        other => panic!("no time limit: {other:?}"),
     }
 }
 
-/// A turn that says nothing at all is given up on after the time for the first event.
+/// A turn without any event fails after the limit of the first event.
 #[tokio::test(start_paused = true)]
 async fn the_first_event() {
     let rig = Rig::start().await;
@@ -33,7 +33,8 @@ async fn the_first_event() {
     assert_alive(&rig.client).await;
 }
 
-/// A turn that falls silent is given up on, with all that is known of it; each event gives it more time.
+/// A turn without further events fails after the limit of silence, with all its details; each event restarts
+/// that limit.
 #[tokio::test(start_paused = true)]
 async fn silence() {
     let rig = Rig::start().await;
@@ -65,7 +66,7 @@ async fn silence() {
     assert!(text.contains("silent for 30s") && text.contains("bash"), "{text}");
 }
 
-/// The limit on the whole turn holds for one that never falls silent, and counts from the prompt.
+/// The limit of the whole turn also ends one that is never silent, and starts with the prompt.
 #[tokio::test(start_paused = true)]
 async fn the_whole_turn() {
     let rig = Rig::start().await;
@@ -81,14 +82,14 @@ async fn the_whole_turn() {
     };
     let ended = tokio::select! {
         ended = &mut over => ended,
-        () = talk => unreachable!("it talks for ever"),
+        () = talk => unreachable!("the events do not end"),
     };
     assert!(matches!(&ended, Err(Error::TurnTimeout(timeout)) if timeout.limit == Limit::Total), "{ended:?}");
     assert_eq!(start.elapsed().as_secs(), 10);
     assert!(ended.is_err_and(|error| error.is_timeout()));
 }
 
-/// A turn that ends in time is as one without limits.
+/// A turn that ends in time is not affected by its limits.
 #[tokio::test(start_paused = true)]
 async fn in_time() {
     let rig = Rig::start().await;
@@ -99,7 +100,7 @@ async fn in_time() {
     assert_eq!(turn.await.expect("the answer").text(), "in time");
 }
 
-/// Limits that no clock reaches are none, and a limit of nothing is passed at once.
+/// A limit beyond the clock's range is none, and a limit of zero is over at once.
 #[tokio::test(start_paused = true)]
 async fn limits_of_any_size() {
     let long = [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(i64::MAX as u64)];
@@ -123,7 +124,7 @@ async fn limits_of_any_size() {
     assert_eq!((timeout.limit, timeout.after), (Limit::Total, Duration::ZERO));
 }
 
-/// A prompt that waits behind other work is not silent, and what is told of it is its own.
+/// A prompt that waits behind other work is not silent, and its details are its own.
 #[tokio::test(start_paused = true)]
 async fn behind_other_work() {
     let rig = Rig::start().await;

@@ -1,4 +1,4 @@
-//! What belongs to a turn, and what to another.
+//! The events that belong to a turn.
 
 use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::{Answer, Error, SessionEventData, Turn};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::VERSIONS;
 use crate::rig::Rig;
 
-/// What the documented loop prints, and the answer.
+/// The text that the documented loop prints, and the answer.
 async fn shown(mut turn: Turn) -> (String, Answer) {
     let mut shown = String::new();
     while let Some(event) = turn.next().await {
@@ -23,8 +23,8 @@ fn with(mut event: Value, key: &str, value: &str) -> Value {
     event
 }
 
-/// The agent takes up a prompt whose id the CLI does not say.
-fn nameless(text: &str) -> Value {
+/// The event by which the agent begins a prompt without the prompt's id.
+fn prompt_without_id(text: &str) -> Value {
     say::event("user.message", json!({ "content": text }))
 }
 
@@ -47,9 +47,9 @@ impl Rig {
     }
 }
 
-/// The rest of a turn that was not read to its end is not the next turn's; an observer sees all of it.
+/// The unread events of a turn do not appear in the next one; an observer sees all of them.
 #[tokio::test(start_paused = true)]
-async fn the_rest_of_a_turn_that_was_left() {
+async fn unread_events_of_a_turn() {
     for version in VERSIONS {
         let rig = Rig::of(version).await;
         let mut events = rig.session.events();
@@ -71,7 +71,7 @@ async fn the_rest_of_a_turn_that_was_left() {
     }
 }
 
-/// Prompts that wait together have one idle at their end, and each has its own answer.
+/// Prompts that wait together have one `session.idle` at their end, and each has its own answer.
 #[tokio::test(start_paused = true)]
 async fn one_idle_for_all() {
     for version in VERSIONS {
@@ -90,23 +90,29 @@ async fn one_idle_for_all() {
     }
 }
 
-/// Where prompts have no ids, their text tells them apart; one whose text a hook has changed is the first that
-/// nothing else explains.
+/// Prompts without ids are identified by their text. A prompt whose text a hook has changed is the first
+/// unknown one.
 #[tokio::test(start_paused = true)]
 async fn prompts_without_ids() {
     let rig = Rig::of("1.0.81").await;
     let prompt = async |text: &str| rig.session.prompt(text).await.expect("the prompt");
     let (first, second) = (prompt("one").await, prompt("two").await);
     let third = prompt("three").await;
-    rig.emit_all([nameless("one"), say::assistant_message("1"), blocked("again"), nameless("again")]);
-    rig.emit_all([say::assistant_message("1 again"), nameless("two"), say::assistant_message("2")]);
-    rig.emit_all([nameless("changed"), say::assistant_message("3"), say::idle()]);
+    rig.emit_all([
+        prompt_without_id("one"),
+        say::assistant_message("1"),
+        blocked("again"),
+        prompt_without_id("again"),
+    ]);
+    rig.emit_all([say::assistant_message("1 again"), prompt_without_id("two"), say::assistant_message("2")]);
+    rig.emit_all([prompt_without_id("changed"), say::assistant_message("3"), say::idle()]);
     for (turn, text) in [(first, "1 again"), (second, "2"), (third, "3")] {
         assert_eq!(turn.await.expect("the answer").text(), text);
     }
 }
 
-/// An aborted turn ends as aborted when a prompt follows without an idle, whosever it is.
+/// An aborted turn ends as aborted when another prompt follows without a `session.idle`, whichever client
+/// sent it.
 #[tokio::test(start_paused = true)]
 async fn a_prompt_at_once_after_an_abort() {
     for version in ["1.0.102", "1.0.81", "1.0.11"] {
@@ -130,8 +136,8 @@ async fn a_prompt_at_once_after_an_abort() {
     }
 }
 
-/// An abort that comes just before the agent takes up the prompt is the prompt's, whether the CLI drops it or takes
-/// it up to end it at once, and whatever follows; but not if the agent goes on with it.
+/// An abort just before the agent begins the prompt ends that prompt as aborted, even if the agent still
+/// begins it; but not if the agent goes on with it.
 #[tokio::test(start_paused = true)]
 async fn an_abort_before_the_prompt_is_taken_up() {
     for taken_up in [true, false] {
@@ -159,7 +165,7 @@ async fn an_abort_before_the_prompt_is_taken_up() {
     assert_eq!((answer.text(), answer.is_aborted()), ("here", false));
 }
 
-/// The end of an abort that comes late does not end the prompt that follows, although the queue changes with it.
+/// Late events of an abort do not end the next prompt, although the queue changes with them.
 #[tokio::test(start_paused = true)]
 async fn a_late_end_of_an_abort() {
     let rig = Rig::start().await;
@@ -170,7 +176,7 @@ async fn a_late_end_of_an_abort() {
     assert_eq!((answer.text(), answer.is_aborted()), ("next", false));
 }
 
-/// It may come even later, when the agent has taken up the prompt; an abort of that prompt has an event of its own.
+/// They may come even after the agent has begun the prompt; an abort of that prompt has an event of its own.
 #[tokio::test(start_paused = true)]
 async fn a_later_end_of_an_abort() {
     for is_aborted in [false, true] {
@@ -185,7 +191,7 @@ async fn a_later_end_of_an_abort() {
     }
 }
 
-/// A prompt that the CLI takes into its queue and then drops ends when the agent rests, also without an abort.
+/// A prompt that the CLI queues and then drops ends when the agent becomes idle, even without an abort.
 #[tokio::test(start_paused = true)]
 async fn a_dropped_prompt() {
     let rig = Rig::start().await;
@@ -199,7 +205,7 @@ async fn a_dropped_prompt() {
     assert!(turn.await.expect("an end").is_aborted());
 }
 
-/// A hook that does not let the agent stop makes it go on, and the last message is the answer.
+/// A hook that blocks the end makes the agent go on, and the last message is the answer.
 #[tokio::test(start_paused = true)]
 async fn a_hook_that_blocks() {
     let rig = Rig::start().await;
@@ -213,7 +219,7 @@ async fn a_hook_that_blocks() {
     assert_eq!((&*shown, answer.text()), ("First.Second.Third.", "Third."));
 }
 
-/// What the agent does for another client's prompt is not shown, also before it is known whose it is.
+/// The events of another client's prompt are not shown, even before its client is known.
 #[tokio::test(start_paused = true)]
 async fn another_clients_prompt() {
     let rig = Rig::start().await;
@@ -235,8 +241,7 @@ async fn another_clients_prompt() {
     }
 }
 
-/// A prompt that nothing explains and whose answer comes of ours goes on with the turn, with all its events in
-/// order.
+/// An unknown prompt that results from this one continues the turn, with all its events in order.
 #[tokio::test(start_paused = true)]
 async fn a_prompt_that_goes_on() {
     let rig = Rig::start().await;
@@ -255,7 +260,7 @@ async fn a_prompt_that_goes_on() {
     assert_eq!(turn.await.expect("the answer").text(), "Second.");
 }
 
-/// The failure of the prompt before is not that of one that waits.
+/// The failure of the previous prompt does not fail the waiting one.
 #[tokio::test(start_paused = true)]
 async fn the_failure_of_the_prompt_before() {
     for version in VERSIONS {
@@ -267,8 +272,8 @@ async fn the_failure_of_the_prompt_before() {
     }
 }
 
-/// A failure that names another prompt is this turn's when the agent rests after it: a prompt that joined the
-/// work on another fails with that.
+/// A failure that names another prompt fails this turn if the agent then becomes idle: this prompt had joined
+/// the work of the other.
 #[tokio::test(start_paused = true)]
 async fn the_failure_of_the_prompt_that_was_joined() {
     let rig = Rig::start().await;
@@ -277,7 +282,7 @@ async fn the_failure_of_the_prompt_that_was_joined() {
     assert!(matches!(turn.await, Err(Error::Turn(error)) if error.message == "no luck"));
 }
 
-/// More prompts than are remembered: those that are forgotten are told by what comes of them.
+/// Prompts beyond the number that is remembered are identified by their events.
 #[tokio::test(start_paused = true)]
 async fn many_prompts() {
     let rig = Rig::on(FakeCli::start(), |session| session.approve_all()).await;

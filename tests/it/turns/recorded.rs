@@ -1,8 +1,8 @@
-//! What real CLIs do with prompts, and what a turn makes of it: a recording for each row of the table in
+//! The turns of recorded prompts on real CLIs: one recording for each row of the table in
 //! `sdk/docs/turns.md`.
 //!
-//! A recording is played by the fake. Our client asks for the same where the recorded client did, after the
-//! same events. Each turn must end as it should, and show the text that is its own.
+//! The fake replays a recording. The client makes the same requests as the recorded one, after the same
+//! events. Each turn must have its recorded end, and show only its own text.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -17,10 +17,10 @@ use tokio::task::JoinHandle;
 
 use crate::rig::{connect, next};
 
-/// How a turn came out.
+/// The outcome of a turn.
 #[derive(Debug, PartialEq)]
-struct Came {
-    how: How,
+struct Outcome {
+    end: End,
     /// The text of the answer, or of the failure.
     text: String,
     /// The text that the documented loop prints.
@@ -28,44 +28,44 @@ struct Came {
 }
 
 #[derive(Debug, PartialEq)]
-enum How {
+enum End {
     Answered,
     Aborted,
     Failed,
 }
 
-impl Came {
-    /// With more text that is shown before the answer.
+impl Outcome {
+    /// Adds text that is shown before the answer.
     fn after(mut self, text: &str) -> Self {
         self.shown.insert_str(0, text);
         self
     }
 }
 
-/// An answer that is all the turn shows.
-fn answered(text: &str) -> Came {
-    Came { how: How::Answered, text: text.to_owned(), shown: text.to_owned() }
+/// A turn that shows its answer and nothing else.
+fn answered(text: &str) -> Outcome {
+    Outcome { end: End::Answered, text: text.to_owned(), shown: text.to_owned() }
 }
 
-/// A turn that was aborted after it had shown this.
-fn aborted(shown: &str) -> Came {
-    Came { how: How::Aborted, text: String::new(), shown: shown.to_owned() }
+/// A turn that was aborted after it had shown this text.
+fn aborted(shown: &str) -> Outcome {
+    Outcome { end: End::Aborted, text: String::new(), shown: shown.to_owned() }
 }
 
-fn failed(text: &str) -> Came {
-    Came { how: How::Failed, text: text.to_owned(), shown: String::new() }
+fn failed(text: &str) -> Outcome {
+    Outcome { end: End::Failed, text: text.to_owned(), shown: String::new() }
 }
 
-/// One test for each scenario, with what the turns of its prompts come to, in the order of the prompts.
+/// One test for each scenario, with the outcomes of its prompts, in order.
 macro_rules! rows {
-    ($($test:ident: $scenario:literal, [$($came:expr),+ $(,)?];)*) => {
+    ($($test:ident: $scenario:literal, [$($outcomes:expr),+ $(,)?];)*) => {
         const SCENARIOS: &[&str] = &[$($scenario),*];
         $(
             #[tokio::test(start_paused = true)]
             async fn $test() {
                 for (name, path) in recordings_of($scenario) {
-                    let came = play(&path).await;
-                    assert_eq!(came, [$($came),+], "{name}");
+                    let outcomes = play(&path).await;
+                    assert_eq!(outcomes, [$($outcomes),+], "{name}");
                 }
             }
         )*
@@ -90,21 +90,21 @@ rows! {
     abort_queued: "abort-queued", [aborted("slow "), aborted(""), answered("Re C")];
     abort_keeps_the_queue: "1.0.11-abort-queued", [aborted("slow "), answered("Re B"), answered("Re C")];
     abort_in_tool: "abort-in-tool", [
-        Came { text: "thinking ".to_owned(), ..aborted("thinking ") },
+        Outcome { text: "thinking ".to_owned(), ..aborted("thinking ") },
         answered("Re B"),
     ];
     abort_in_agent_stop: "abort-in-agent-stop", [
-        Came { text: "Re A".to_owned(), ..aborted("Re A") },
+        Outcome { text: "Re A".to_owned(), ..aborted("Re A") },
         answered("Re again").after("Re B"),
     ];
     abort_sub_agent: "abort-sub-agent-in-background", [
-        Came { text: "Re A".to_owned(), ..aborted("delegating Re A") },
+        Outcome { text: "Re A".to_owned(), ..aborted("delegating Re A") },
         answered("Re B"),
     ];
     tool_rejected_queued: "tool-rejected-queued",
         [answered("thinking "), aborted(""), answered("Re C")];
     permission_refused_queued: "permission-refused-queued", [
-        Came { text: "thinking ".to_owned(), ..aborted("thinking ") },
+        Outcome { text: "thinking ".to_owned(), ..aborted("thinking ") },
         aborted(""),
     ];
     plan_approved: "plan-approved", [answered("Re none").after("planning ")];
@@ -128,11 +128,12 @@ rows! {
     another_client: "another-client", [answered("slow Re A"), aborted("slow ")];
 }
 
-/// The recordings of a row: of one version if the row names it, else of all that have no row of their own.
+/// The recordings of a row: of one version if the row names it, else of all versions without a row of their
+/// own.
 fn recordings_of(row: &str) -> Vec<(String, PathBuf)> {
     let of = |name: &str| name == row || scenario(name) == row && !SCENARIOS.contains(&name);
     let found: Vec<_> = recordings().into_iter().filter(|(name, _)| of(name)).collect();
-    assert!(!found.is_empty(), "there is no recording of {row}");
+    assert!(!found.is_empty(), "no recording of {row}");
     found
 }
 
@@ -147,13 +148,13 @@ fn scenario(name: &str) -> &str {
 /// All recordings of turns by name.
 fn recordings() -> Vec<(String, PathBuf)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings/turns");
-    let files = std::fs::read_dir(folder).expect("the recordings are there");
+    let files = std::fs::read_dir(folder).expect("the recordings");
     let paths = files.map(|file| file.expect("a file").path());
     let name = |path: &Path| path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
     paths.map(|path| (name(&path), path)).collect()
 }
 
-/// Every recording is played, and the documented table has what is recorded.
+/// Every recording is replayed, and the documented table has its scenario.
 #[test]
 fn every_recording_of_a_turn_is_played() {
     let recordings = recordings();
@@ -164,13 +165,13 @@ fn every_recording_of_a_turn_is_played() {
     assert!(missing.is_empty(), "not in the table: {missing:?}");
 }
 
-/// What the client waits for, by the recorded id of its request.
-enum Asked {
+/// A pending request of the client, kept by its recorded id.
+enum Pending {
     Prompt(JoinHandle<Result<Turn, Error>>),
     Other(JoinHandle<Result<(), Error>>),
 }
 
-async fn play(path: &Path) -> Vec<Came> {
+async fn play(path: &Path) -> Vec<Outcome> {
     let recording = std::fs::read_to_string(path).expect("a recording");
     let fake = FakeCli::replay(&recording);
     let client = connect(&fake).await;
@@ -178,36 +179,36 @@ async fn play(path: &Path) -> Vec<Came> {
     let lookup = Tool::with_schema("lookup", "Looks up", schema, async |_: Value, _| "found");
     let session = client.session().approve_all().tool(lookup).create().await.expect("the session");
     let mut events = session.events();
-    let mut asked: HashMap<u64, Asked> = HashMap::new();
+    let mut pending: HashMap<u64, Pending> = HashMap::new();
     let mut turns = BTreeMap::new();
     for line in recording.lines() {
-        let line: Value = serde_json::from_str(line).expect("a recording is JSON lines");
+        let line: Value = serde_json::from_str(line).expect("JSON lines");
         let (message, of_client) = (&line["msg"], line["dir"] == "client");
         match (message["method"].as_str(), message["id"].as_u64()) {
             (Some(method), Some(id)) if of_client => {
-                asked.extend(ask(&session, method, &message["params"]).map(|request| (id, request)));
+                pending.extend(request(&session, method, &message["params"]).map(|request| (id, request)));
             }
             (Some("session.event"), None) => drop(next(&mut events).await),
-            (None, Some(id)) if !of_client => match asked.remove(&id) {
-                Some(Asked::Prompt(turn)) => {
+            (None, Some(id)) if !of_client => match pending.remove(&id) {
+                Some(Pending::Prompt(turn)) => {
                     let turn = turn.await.expect("no panic").expect("a turn");
-                    turns.insert(id, tokio::spawn(come_out(turn)));
+                    turns.insert(id, tokio::spawn(outcome(turn)));
                 }
-                Some(Asked::Other(done)) => done.await.expect("no panic").expect("a response"),
+                Some(Pending::Other(done)) => done.await.expect("no panic").expect("a response"),
                 None => {}
             },
             _ => {}
         }
     }
-    let mut came = Vec::new();
+    let mut outcomes = Vec::new();
     for turn in turns.into_values() {
-        came.push(turn.await.expect("no panic"));
+        outcomes.push(turn.await.expect("no panic"));
     }
-    came
+    outcomes
 }
 
-/// Asks for what the recorded client asked for, if that is a test's part and not the client's own.
-fn ask(session: &Session, method: &str, params: &Value) -> Option<Asked> {
+/// Makes the same request as the recorded client, unless the SDK makes it itself.
+fn request(session: &Session, method: &str, params: &Value) -> Option<Pending> {
     let session = session.clone();
     let mut params = params.clone();
     params.as_object_mut().expect("an object").remove("sessionId");
@@ -215,33 +216,33 @@ fn ask(session: &Session, method: &str, params: &Value) -> Option<Asked> {
     Some(match method {
         "session.send" => {
             let prompt: SendRequest = wire::from_json(&params).expect("a prompt");
-            Asked::Prompt(tokio::spawn(async move { session.prompt(prompt).await }))
+            Pending::Prompt(tokio::spawn(async move { session.prompt(prompt).await }))
         }
-        "session.abort" => Asked::Other(tokio::spawn(async move { session.abort().await })),
+        "session.abort" => Pending::Other(tokio::spawn(async move { session.abort().await })),
         "session.mode.set" => {
             let mode: ModeSetRequest = wire::from_json(&params).expect("a mode");
-            Asked::Other(tokio::spawn(async move { session.rpc().mode().set(&mode).await.map(drop) }))
+            Pending::Other(tokio::spawn(async move { session.rpc().mode().set(&mode).await.map(drop) }))
         }
         "session.model.switchTo" => {
             let model: ModelSwitchToRequest = wire::from_json(&params).expect("a model");
-            Asked::Other(tokio::spawn(async move { session.set_model(model).await.map(drop) }))
+            Pending::Other(tokio::spawn(async move { session.set_model(model).await.map(drop) }))
         }
         "session.history.compact" => {
             let compact = HistoryCompactRequest::default();
-            Asked::Other(tokio::spawn(
+            Pending::Other(tokio::spawn(
                 async move { session.rpc().history().compact(&compact).await.map(drop) },
             ))
         }
         "session.log" => {
             let line: LogRequest = wire::from_json(&params).expect("a line");
-            Asked::Other(tokio::spawn(async move { session.log(line).await.map(drop) }))
+            Pending::Other(tokio::spawn(async move { session.log(line).await.map(drop) }))
         }
         _ => return None,
     })
 }
 
-/// Reads a turn as the guide does.
-async fn come_out(mut turn: Turn) -> Came {
+/// Reads a turn like the loop in the guide.
+async fn outcome(mut turn: Turn) -> Outcome {
     let mut shown = String::new();
     while let Some(event) = turn.next().await {
         if let SessionEventData::AssistantMessageDelta(delta) = event.data()
@@ -252,13 +253,13 @@ async fn come_out(mut turn: Turn) -> Came {
     }
     match turn.await {
         Ok(answer) => {
-            let how = if answer.is_aborted() { How::Aborted } else { How::Answered };
-            Came { how, text: answer.text().to_owned(), shown }
+            let end = if answer.is_aborted() { End::Aborted } else { End::Answered };
+            Outcome { end, text: answer.text().to_owned(), shown }
         }
         Err(Error::Turn(failure)) => {
-            // What follows is the version's own way to say it.
+            // The rest of the text depends on the version.
             let text = failure.message.split(':').next().unwrap_or_default().to_owned();
-            Came { how: How::Failed, text, shown }
+            Outcome { end: End::Failed, text, shown }
         }
         Err(error) => panic!("{error:?}"),
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::rig::Rig;
 
-/// A turn gives all its events in order, the last of them the idle, and then the answer.
+/// A turn returns all its events in order, the last of them `session.idle`, and then the answer.
 #[tokio::test(start_paused = true)]
 async fn all_events_in_order() {
     let rig = Rig::start().await;
@@ -28,11 +28,11 @@ async fn all_events_in_order() {
     let expected: Vec<_> =
         ["user.message"].into_iter().chain(kinds).chain(["assistant.message", "session.idle"]).collect();
     assert_eq!(seen, expected);
-    assert!(turn.next().await.is_none(), "it stays over");
+    assert!(turn.next().await.is_none(), "the turn has ended");
     assert_eq!(turn.await.expect("the answer").text(), "done");
 }
 
-/// A turn is a stream too, which may be read in part: the answer comes from the rest.
+/// A turn is a `Stream`, too, and may be read in part: the answer comes from the rest.
 #[tokio::test(start_paused = true)]
 async fn read_in_part() {
     let rig = Rig::start().await;
@@ -44,7 +44,7 @@ async fn read_in_part() {
     assert_eq!(turn.await.expect("the answer").text(), "ab");
 }
 
-/// Ten thousand pieces joined are the text, to every observer, while other calls go on.
+/// Ten thousand deltas together are the text, for every observer, while other calls go on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_deltas() {
     const PIECES: usize = 10_000;
@@ -70,7 +70,7 @@ async fn ten_thousand_deltas() {
     assert_eq!(kinds.iter().filter(|kind| *kind == "assistant.message_delta").count(), PIECES);
 }
 
-/// Turns of several sessions run side by side, each with its own answer.
+/// Turns of several sessions run concurrently, each with its own answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn turns_side_by_side() {
     let rig = Rig::start().await;
