@@ -1,4 +1,4 @@
-//! What is sent of a configuration: the schema's keys and shapes, and nothing that was not set.
+//! The keys that a configuration sends: the schema's names and shapes, and nothing that was not set.
 
 mod handlers;
 mod keys;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::rig::connect;
 
-/// What every session is opened with, beside its id.
+/// The keys that every session is opened with, beside its id.
 fn always() -> Value {
     json!({
         "streaming": true,
@@ -29,8 +29,8 @@ fn with(mut object: Value, more: Value) -> Value {
     object
 }
 
-/// What a session of this configuration is opened with, beside its id: the same by both methods, but that what is
-/// set for every new session is not set for one that is taken up.
+/// The params that a session of this configuration is opened with, beside its id. They are the same for
+/// `create` and `resume`, except that a resumed session does not repeat the keys that every new one has.
 async fn opened(configure: impl Fn(SessionBuilder) -> SessionBuilder) -> Value {
     let fake = FakeCli::start();
     fake.on_raw("session.eventLog.registerInterest", |_| Ok(json!({"handle": "1"})));
@@ -38,7 +38,7 @@ async fn opened(configure: impl Fn(SessionBuilder) -> SessionBuilder) -> Value {
     let session = configure(client.session()).create().await.expect("a new session");
     let mut created = fake.received_raw("session.create").await;
     assert_eq!(take(&mut created, "sessionId"), session.id());
-    configure(client.session()).resume("left-behind").await.expect("a session of old");
+    configure(client.session()).resume("left-behind").await.expect("a resumed session");
     let mut resumed = fake.received_raw("session.resume").await;
     assert_eq!(take(&mut resumed, "sessionId"), "left-behind");
     for (key, value) in always().as_object().expect("an object") {
@@ -50,7 +50,7 @@ async fn opened(configure: impl Fn(SessionBuilder) -> SessionBuilder) -> Value {
     created
 }
 
-/// As [`opened`], less what every session is opened with.
+/// The same as [`opened`], without the keys of every session.
 async fn added(configure: impl Fn(SessionBuilder) -> SessionBuilder) -> Value {
     let mut sent = opened(configure).await;
     for (key, value) in always().as_object().expect("an object") {

@@ -1,4 +1,4 @@
-//! The connection to a CLI: the handshake, messages on the stream, calls both ways.
+//! The connection to a CLI: the handshake, messages on the stream, calls in both directions.
 
 mod calls;
 mod ending;

@@ -1,11 +1,11 @@
-//! The docs keep what they promise.
+//! Promises of the documentation.
 
 use std::path::PathBuf;
 
 const GUIDE: &str = include_str!("../../sdk/docs/guide.md");
 const SERVER: &str = include_str!("../../sdk/docs/server.md");
 const README: &str = include_str!("../../README.md");
-/// The policies that the tests on the real CLI try ways around.
+/// The policies that tests try to circumvent on the real CLI.
 const POLICIES: &str = include_str!("../../sdk/examples/policies/policies.rs");
 const PYTHON: &str = include_str!("../../sdk/docs/python.md");
 
@@ -18,7 +18,7 @@ fn examples_are_short() {
         let (heading, rest) = section.split_once('\n').expect("a heading");
         let limit = heading.split_once('(').and_then(|(_, limit)| limit.split_once(" line"));
         let limit: usize = limit.and_then(|(limit, _)| limit.parse().ok()).expect("a number of lines");
-        // The last, which needs no CLI, is run as a test.
+        // The last example needs no CLI and runs as a test.
         let fence =
             if heading.starts_with("A test without a CLI") { "```rust\n" } else { "```rust,no_run\n" };
         let code = rest.split_once(fence).and_then(|(_, rest)| rest.split_once("\n```"));
@@ -60,7 +60,7 @@ fn policies_are_tested() {
     let mut count = 0;
     for docs in [GUIDE, SERVER, README].map(str::to_owned).into_iter().chain(docs_of_the_source()) {
         let examples = docs.split("```").skip(1).step_by(2);
-        // With a fake CLI nothing runs.
+        // With a fake CLI no tool runs.
         for line in examples.filter(|example| !example.contains("FakeCli")).flat_map(str::lines) {
             let harmless = line.starts_with("# ") || line.contains("deny_all()");
             if !harmless && allows.iter().any(|word| line.contains(word)) {
@@ -72,17 +72,17 @@ fn policies_are_tested() {
     assert!(count >= 10, "{count} lines");
 }
 
-/// The docs in each source file that is not generated.
+/// The doc comments in each handwritten source file.
 fn docs_of_the_source() -> Vec<String> {
     let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/src"))];
     let mut docs = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in folder.read_dir().expect("the source is there") {
+        for entry in folder.read_dir().expect("the sources") {
             let path = entry.expect("an entry").path();
             if path.is_dir() && !path.ends_with("generated") {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let source = std::fs::read_to_string(path).expect("a source file is text");
+                let source = std::fs::read_to_string(path).expect("a source file");
                 let lines = source.lines().map(str::trim_start);
                 let lines = lines.filter_map(|line| line.strip_prefix("///").or(line.strip_prefix("//!")));
                 let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line));

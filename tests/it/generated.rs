@@ -1,4 +1,4 @@
-//! Every generated type, read and written again by samples of what the schemas say about it.
+//! Every generated type, read and written again with samples of its schema.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -12,40 +12,40 @@ use serde_json::{Value, json};
 
 static SCHEMAS: LazyLock<Schemas> = LazyLock::new(Schemas::read);
 
-/// Each place of the table with samples for it.
+/// Each place in the table with its samples.
 static SAMPLES: LazyLock<Vec<(&str, Again, Vec<Sample>)>> =
     LazyLock::new(|| TABLE.iter().map(|(place, again)| (*place, *again, SCHEMAS.of_place(place))).collect());
 
-/// A string that no set of strings holds.
+/// A string that no enum lists.
 const UNHEARD: &str = "of the future";
 
-/// Reads JSON as the type of a place, and writes what was read, or shows it by `Debug`.
+/// Reads JSON as the type of a place, and returns it as written, or as shown by `Debug`.
 type Again = fn(&str, bool) -> Result<String, DecodeError>;
 
-/// JSON for a type, and what it should make of it.
+/// JSON for a type, and the expected outcome.
 struct Case {
     about: String,
     json: Value,
     expected: Expected,
 }
 
-/// What a type should make of a sample in which something was changed.
+/// The expected outcome of reading and writing changed JSON.
 #[derive(Debug)]
 enum Expected {
-    /// JSON that it reads, and writes as this.
+    /// The JSON that is written.
     Json(Value),
-    /// JSON that it reads, and writes as this without what `null` stands for.
+    /// The JSON that is written, which may lack keys whose value is `null`.
     Part(Value),
     /// An error at this JSON path.
     Error(String),
-    /// An error at this path; or, as a union that takes it for something else, no more than this JSON.
+    /// An error at this path, or part of this JSON if a union reads it as another variant.
     ErrorOr(String, Value),
 }
 
 #[test]
 fn every_place_has_a_type() {
     let table: BTreeSet<&str> = TABLE.iter().map(|(place, _)| *place).collect();
-    assert_eq!(table.len(), TABLE.len(), "a place stands in the table twice");
+    assert_eq!(table.len(), TABLE.len(), "the table has a place twice");
     let places = SCHEMAS.places();
     let difference: Vec<_> = table.symmetric_difference(&places).collect();
     assert!(difference.is_empty(), "only in the table or only in the schemas: {difference:?}");
@@ -56,7 +56,7 @@ fn every_type_writes_what_it_reads() {
     check(|sample| vec![as_it_is(sample)]);
 }
 
-/// CLIs up to 1.0.84-4 accept a command without an id, by which 1.0.102 tells the variant.
+/// CLIs up to 1.0.84-4 accept a command without an id, which distinguishes the variant on 1.0.102.
 #[test]
 fn an_older_answer_is_the_variant_it_means() {
     for (json, id) in [(r#"{"queued":true}"#, None), (r#"{"queued":true,"queueId":"1"}"#, Some("1"))] {
@@ -87,9 +87,9 @@ fn every_event_is_read() {
 }
 
 #[test]
-fn what_is_new_is_tolerated_or_kept() {
+fn new_keys_are_ignored_and_new_values_kept() {
     check_changes(|sample, spot| match spot.what {
-        // A key that is not listed is passed over.
+        // An unknown key is ignored.
         What::Record { open: false } => {
             let json = sample.with(spot, |value| value["new key"] = json!({"deep": [1]}));
             Some((json, Expected::Json(sample.json.clone())))
@@ -98,7 +98,8 @@ fn what_is_new_is_tolerated_or_kept() {
             let json = sample.with(spot, |value| *value = json!(UNHEARD));
             Some((json.clone(), Expected::Json(json)))
         }
-        // With all other constants and enums beside it, as any of them may be what tells the variant.
+        // All other constants and enums of the object change as well, as any of them may distinguish the
+        // variant.
         What::Tag => {
             let mut json = sample.json.clone();
             let tags = sample.spots.iter().filter(|other| matches!(other.what, What::Tag | What::Enum));
@@ -115,7 +116,7 @@ fn null_for_an_optional_key_is_its_absence() {
     check_changes(|sample, spot| match spot.what {
         What::Key { required: false, nullable } => {
             let json = sample.with(spot, |value| *value = Value::Null);
-            // Where the schema allows it, what is sent tells the two apart.
+            // Where the schema allows null, the two may differ.
             let expected =
                 if nullable { Expected::Part(json.clone()) } else { Expected::Json(without(sample, spot)) };
             Some((json, expected))
@@ -140,7 +141,7 @@ fn whole_floats_are_integers() {
 }
 
 #[test]
-fn what_does_not_fit_is_an_error_at_its_path() {
+fn a_mismatch_is_an_error_at_its_path() {
     check_changes(|sample, spot| {
         let json = match spot.what {
             What::Key { required: true, nullable: false } if !is_constant(sample, spot) => {
@@ -159,7 +160,7 @@ fn what_does_not_fit_is_an_error_at_its_path() {
     });
 }
 
-/// Tries what `change` makes of each spot of each sample.
+/// Tries the change of each spot of each sample.
 fn check_changes(change: impl Fn(&Sample, &Spot) -> Option<(Value, Expected)>) {
     check(|sample| {
         let case = |spot: &Spot| {
@@ -170,25 +171,25 @@ fn check_changes(change: impl Fn(&Sample, &Spot) -> Option<(Value, Expected)>) {
     });
 }
 
-/// Tries the cases of each sample of each place, and shows the first that is wrong of every place.
+/// Tries the cases of each sample of each place, and reports the first failure of each place.
 fn check(cases: impl Fn(&Sample) -> Vec<Case>) {
     let (mut count, mut wrong) = (0, BTreeMap::new());
     for (place, again, samples) in SAMPLES.iter() {
         for case in samples.iter().flat_map(&cases) {
             count += 1;
-            if let Err(problem) = hold(*again, &case) {
+            if let Err(problem) = compare(*again, &case) {
                 wrong.entry(place).or_insert_with(|| format!("{place}, {}: {problem}", case.about));
             }
         }
     }
-    assert!(count > 0, "nothing was tried");
+    assert!(count > 0, "no case");
     eprintln!("{count} cases");
     let shown: Vec<String> = wrong.values().take(20).cloned().collect();
     assert!(wrong.is_empty(), "{} of {} places are wrong:\n{}", wrong.len(), TABLE.len(), shown.join("\n"));
 }
 
-/// Whether the type behind `again` does what is expected.
-fn hold(again: Again, case: &Case) -> Result<(), String> {
+/// Compares the outcome of a case with the expected one.
+fn compare(again: Again, case: &Case) -> Result<(), String> {
     match (again(&case.json.to_string(), false), &case.expected) {
         (Err(error), Expected::Error(path) | Expected::ErrorOr(path, _)) if error.path() == path => Ok(()),
         (Err(error), expected) => Err(format!("{error}, not {expected:?}")),
@@ -201,7 +202,7 @@ fn hold(again: Again, case: &Case) -> Result<(), String> {
     }
 }
 
-/// The first difference between two JSON values; a key that is lost counts only for the `whole`.
+/// The first difference between two JSON values; a missing key is one only if `whole`.
 fn difference(path: &str, expected: &Value, actual: &Value, whole: bool) -> Option<String> {
     let (Value::Object(one), Value::Object(other)) = (expected, actual) else {
         return (expected != actual).then(|| format!("at {path}, {actual} and not {expected}"));

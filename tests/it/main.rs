@@ -1,4 +1,4 @@
-//! All tests, in one binary.
+//! All integration tests, in one binary.
 
 mod callbacks;
 mod config;

@@ -1,4 +1,4 @@
-//! Events in which anything was changed: they come all the same, with their JSON as it was sent.
+//! Events with changed data: they are delivered all the same, with their JSON as it was sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive, next};
 
-/// What came of an event.
+/// The form in which the data of an event is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     Typed,
@@ -17,13 +17,13 @@ enum Outcome {
     Malformed,
 }
 
-/// The change that no type minds.
+/// The change that every type accepts.
 const NEW_KEY: &str = "added";
 
-/// One change to data: what it is, where, and the data after it.
+/// A change to data: its name, its path, and the changed data.
 type Change = (&'static str, String, Value);
 
-/// Values to put in the place of another.
+/// Values that replace another.
 fn retyped() -> [Value; 7] {
     [
         json!(null),
@@ -79,7 +79,7 @@ fn dropped(sample: &Sample, spot: &Spot) -> Option<Value> {
     Some(json)
 }
 
-/// Checks that an event of this JSON can be told from its JSON, and what came of its data.
+/// Checks that an event keeps its JSON, and returns the form of its data.
 fn outcome(json: &str, kind: &str, data: &Value) -> Outcome {
     let event = SessionEvent::from_json(json).unwrap_or_else(|error| panic!("{json} is lost: {error}"));
     assert_eq!((event.raw(), event.kind()), (json, kind));
@@ -104,7 +104,7 @@ fn outcome(json: &str, kind: &str, data: &Value) -> Outcome {
     }
 }
 
-/// Whether a path leads to a value of this JSON, or to a key that its object lacks.
+/// Returns true if a path leads to a value of this JSON, or to a key that its object lacks.
 fn reached(json: &Value, path: &str) -> bool {
     let Some(rest) = path.strip_prefix('$').filter(|rest| !rest.is_empty()) else { return path == "$" };
     match json {
@@ -124,7 +124,7 @@ fn reached(json: &Value, path: &str) -> bool {
     }
 }
 
-/// Each event of the schema with each value of its data retyped, dropped or added to.
+/// Each event of the schema, with each value of its data replaced, removed or extended.
 #[test]
 fn changed_data_is_delivered() {
     let mut seen: BTreeMap<(&str, Outcome), usize> = BTreeMap::new();
@@ -150,7 +150,7 @@ fn changed_data_is_delivered() {
     }
 }
 
-/// Each key of the envelope retyped, dropped or unknown: only an event without a type is none.
+/// Each key of the envelope replaced, removed or unknown: only JSON without a type is no event.
 #[test]
 fn changed_envelopes_are_delivered() {
     let data = say::assistant_message("text")["data"].clone();
@@ -182,7 +182,7 @@ fn changed_envelopes_are_delivered() {
     }
 }
 
-/// Data with an unknown type is kept, whatever it is.
+/// The data of an unknown type is kept, whatever it is.
 #[test]
 fn unknown_types_are_delivered() {
     for kind in ["", "of.the.future", "assistant.message ", "\u{0}", "é\"\\"] {
@@ -193,7 +193,7 @@ fn unknown_types_are_delivered() {
     }
 }
 
-/// What is changed comes through a session in order, too, one change for each type and kind of change.
+/// Changed events pass through a session in order, one for each type and kind of change.
 #[tokio::test(start_paused = true)]
 async fn changed_events_come_through_a_session() {
     let rig = Rig::with(SessionBuilder::deny_all).await;
@@ -201,7 +201,7 @@ async fn changed_events_come_through_a_session() {
     let mut sent = 0;
     let schemas = Schemas::read();
     for (kind, samples) in schemas.events() {
-        // The session itself acts on what ends it.
+        // The session ends at this event.
         let samples = samples.iter().filter(|_| kind != "session.shutdown");
         let last: BTreeMap<_, _> =
             samples.flat_map(changes).map(|(change, path, data)| (change, (path, data))).collect();

@@ -1,4 +1,4 @@
-//! Deciding what the agent may do.
+//! Decisions on permission requests.
 
 mod paths;
 mod requests;
@@ -14,7 +14,7 @@ use crate::rig::{Rig, assert_alive, new_request_id};
 
 const ANSWER: &str = "session.permissions.handlePendingPermissionRequest";
 
-/// A session whose permissions the closure decides.
+/// A session whose permission requests the closure decides.
 async fn deciding(
     version: &str,
     decide: impl Fn(PermissionRequest) -> Decision + Send + Sync + 'static,
@@ -25,7 +25,7 @@ async fn deciding(
     Rig::on(FakeCli::of_version(version), configure).await
 }
 
-/// The permission request of the recordings for a shell command.
+/// The permission request for a shell command, as in the recordings.
 fn shell(command: &str) -> Value {
     json!({
         "kind": "shell", "toolCallId": "call", "fullCommandText": command, "shellType": "bash",
@@ -39,9 +39,9 @@ fn shell(command: &str) -> Value {
 }
 
 impl Rig {
-    /// What a permission request is answered with.
+    /// The decision that answers a permission request.
     async fn decision(&self, request: Value) -> Value {
-        // Put in by hand, since it may be none.
+        // The request is set afterwards, since it may be invalid.
         let id = new_request_id();
         let mut event = say::permission(&id, shell("ls"));
         event["data"]["permissionRequest"] = request;
@@ -53,19 +53,19 @@ impl Rig {
     }
 }
 
-/// The decision a command asks for.
+/// The decision that a command names.
 fn as_asked(request: PermissionRequest) -> Decision {
     match request.command() {
         Some("approve") => Decision::approve(),
         Some("deny") => Decision::deny("not \"here\""),
         Some("unavailable") => Decision::unavailable(),
-        other => panic!("the test asks for {other:?}"),
+        other => panic!("no decision is named {other:?}"),
     }
 }
 
-/// Decisions go out in the words of the CLI's version, which do not overlap.
+/// Decisions are sent by the names of the CLI's version; no CLI knows the names of both.
 #[tokio::test(start_paused = true)]
-async fn words() {
+async fn names_of_decisions() {
     let new = [
         ("approve", json!({"kind": "approve-once"})),
         ("deny", json!({"kind": "reject", "feedback": "not \"here\""})),
@@ -76,15 +76,17 @@ async fn words() {
         ("deny", json!({"kind": "denied-interactively-by-user", "feedback": "not \"here\""})),
         ("unavailable", json!({"kind": "denied-no-approval-rule-and-could-not-request-from-user"})),
     ];
-    for (version, words) in [("1.0.102", &new), ("1.0.35", &new), ("1.0.34", &old), ("1.0.10", &old)] {
+    for (version, names_of_decisions) in
+        [("1.0.102", &new), ("1.0.35", &new), ("1.0.34", &old), ("1.0.10", &old)]
+    {
         let rig = deciding(version, as_asked).await;
-        for (command, answer) in words {
+        for (command, answer) in names_of_decisions {
             assert_eq!(rig.decision(shell(command)).await, *answer, "{version}");
         }
     }
 }
 
-/// The policies for everything: all is allowed, or nothing is, with a reason.
+/// The policies that allow or deny everything, with a reason.
 #[tokio::test(start_paused = true)]
 async fn policies() {
     let rig = Rig::with(SessionBuilder::approve_all).await;
@@ -95,9 +97,9 @@ async fn policies() {
     assert!(answer["feedback"].as_str().is_some_and(|reason| !reason.is_empty()), "{answer}");
 }
 
-/// A request that is left to others, or that a hook has decided, is not answered.
+/// A request that is left to other clients, or that a hook has decided, is not answered.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_said() {
+async fn requests_that_are_not_answered() {
     let asked = Arc::new(Mutex::new(0));
     let count = Arc::clone(&asked);
     let rig = deciding("1.0.102", move |_| {
@@ -110,19 +112,19 @@ async fn nothing_is_said() {
     by_hook["data"]["resolvedByHook"] = true.into();
     rig.emit(by_hook);
     rig.fake.settle().await;
-    assert_eq!(*asked.lock().expect("the count"), 1, "only the first is asked about");
+    assert_eq!(*asked.lock().expect("the count"), 1, "the handler decides the first one only");
     assert_eq!(rig.fake.methods(), ["connect", "session.create"]);
     assert_alive(&rig.client).await;
 }
 
-/// A handler that panics, before or after it gave its future, has not allowed it, and the model reads no
-/// word of the panic.
+/// A handler that panics, before or after it returned its future, has not allowed anything, and the model
+/// reads nothing of the panic.
 #[tokio::test(start_paused = true)]
 async fn a_panicking_handler() {
     let refused = json!({"kind": "user-not-available"});
     let rig = deciding("1.0.102", |_| panic!("a permission handler panics in a test")).await;
     assert_eq!(rig.decision(shell("ls")).await, refused);
-    assert_eq!(rig.decision(shell("ls")).await, refused, "and the next is asked about too");
+    assert_eq!(rig.decision(shell("ls")).await, refused, "the second request");
 
     let late = |session: SessionBuilder| {
         session.on_permission(async |_, _| -> Decision {
@@ -135,7 +137,7 @@ async fn a_panicking_handler() {
     assert_alive(&rig.client).await;
 }
 
-/// A request that cannot be read is asked about all the same, with its JSON.
+/// A request that cannot be decoded reaches the handler with its JSON.
 #[tokio::test(start_paused = true)]
 async fn an_unreadable_request() {
     let unreadable = [
@@ -160,7 +162,7 @@ async fn an_unreadable_request() {
             assert_eq!(rig.decision(request.clone()).await, json!({ "kind": approved }), "{request}");
         }
         assert_eq!(*seen.lock().expect("the list"), unreadable);
-        // A decision that looks at nothing needs to read nothing, and a policy reads what it allows.
+        // `approve_all` does not depend on the content, and a policy denies a request that it cannot read.
         for (configure, answer) in [
             (SessionBuilder::approve_all as fn(SessionBuilder) -> SessionBuilder, approved),
             (
@@ -176,7 +178,7 @@ async fn an_unreadable_request() {
     }
 }
 
-/// A write that CLI 1.0.10 asks for has no word on approvals for the session, which came later.
+/// CLI 1.0.10 sends no `canOfferSessionApproval` with a write; newer ones do.
 #[tokio::test(start_paused = true)]
 async fn a_write_of_an_old_version() {
     let write = json!({
@@ -192,7 +194,7 @@ async fn a_write_of_an_old_version() {
     assert_eq!(rig.decision(write).await, json!({"kind": "approved"}));
 }
 
-/// Requests are decided side by side, each when its handler is done.
+/// Requests are decided concurrently, each when its handler returns.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn side_by_side() {
     let gate = Arc::new(tokio::sync::Notify::new());

@@ -1,4 +1,4 @@
-//! Errors are fit for a terminal, whatever the peer wrote.
+//! The texts of errors are safe for a terminal, whatever the peer sent.
 
 use copilot_session::testing::{FakeCli, error, events as say};
 use copilot_session::{Error, printable};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, connect};
 
-/// Moves the cursor, turns the text around, and hides a part of it.
+/// Characters that move the cursor, turn the text around, or hide a part of it.
 const ODD: &str = "a\r\u{1b}[2K\u{9b}8m\u{202e}\u{200b}b";
 
 fn assert_printable(error: &Error) {
@@ -20,7 +20,7 @@ fn assert_printable(error: &Error) {
     assert_eq!(printable(&text), text);
 }
 
-/// What the CLI answers with.
+/// The error responses of the CLI.
 #[tokio::test(start_paused = true)]
 async fn answers() {
     let fake = FakeCli::start();
@@ -32,11 +32,11 @@ async fn answers() {
     fake.on_raw("session.delete", |_| Ok(json!({"success": false, "error": ODD})));
     assert_printable(&client.delete_session("1").await.expect_err("a refusal"));
     fake.on_raw("session.list", |_| Ok(json!({"sessions": [{"sessionId": 7, ODD: 1}]})));
-    let unreadable = client.sessions(&Default::default()).await.expect_err("it cannot be read").to_string();
+    let unreadable = client.sessions(&Default::default()).await.expect_err("a malformed result").to_string();
     assert_eq!(printable(&unreadable), unreadable);
 }
 
-/// How a turn ends.
+/// The errors of turns.
 #[tokio::test(start_paused = true)]
 async fn turns() {
     let rig = Rig::start().await;
@@ -54,7 +54,7 @@ async fn turns() {
     assert_printable(&timeout);
 }
 
-/// What errors of the start name, and what `Debug` shows of the CLI's values.
+/// The errors of a start, and the `Debug` of values of the CLI.
 #[tokio::test(start_paused = true)]
 async fn names_and_values() {
     let start = copilot_session::Client::builder().program(format!("/not/there/{ODD}")).start();

@@ -16,24 +16,24 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// With a session that may do everything.
+    /// Starts with a session that approves everything.
     pub async fn start() -> Self {
         Self::with(SessionBuilder::approve_all).await
     }
 
-    /// With a session configured by the closure.
+    /// Starts with a session configured by the closure.
     pub async fn with(configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Self {
         Self::on(FakeCli::start(), configure).await
     }
 
-    /// As [`Rig::with`], on this fake.
+    /// The same as [`Rig::with`], on this fake.
     pub async fn on(fake: FakeCli, configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Self {
         let client = connect(&fake).await;
         let session = configure(client.session()).create().await.expect("the session");
         Self { fake, client, session }
     }
 
-    /// Makes an event of the session.
+    /// Emits an event of the session.
     pub fn emit(&self, event: Value) {
         self.fake.emit(self.session.id(), event);
     }
@@ -48,18 +48,18 @@ impl Rig {
     }
 }
 
-/// A client of this fake.
+/// Connects a client to this fake.
 pub async fn connect(fake: &FakeCli) -> Client {
     try_connect(fake).await.expect("the handshake")
 }
 
-/// Greets this fake, for ten seconds at most.
+/// Connects to this fake, with a handshake limit of ten seconds.
 pub async fn try_connect(fake: &FakeCli) -> Result<Client, Error> {
     let (read, write) = fake.streams();
     Client::builder().handshake_limit(Duration::from_secs(10)).connect(read, write).await
 }
 
-/// An id that no other request of the tests has, as those of the CLI are: one that comes again is not handled again.
+/// A request id that no other test uses, since a request whose id is repeated is not handled again.
 pub fn new_request_id() -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     format!("request {}", COUNT.fetch_add(1, Ordering::Relaxed))
@@ -70,9 +70,9 @@ pub async fn next(events: &mut Events) -> SessionEvent {
     events.next().await.expect("one more event")
 }
 
-/// Shows that the connection works both ways.
+/// Checks that the connection works in both directions.
 pub async fn assert_alive(client: &Client) {
     let request = PingRequest::default().message("there?");
-    let pong = client.rpc().ping(&request).await.expect("an answer to a ping");
+    let pong = client.rpc().ping(&request).await.expect("a response to the ping");
     assert_eq!(pong.message, "pong: there?");
 }

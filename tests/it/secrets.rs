@@ -8,7 +8,7 @@ mod writers;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-/// What must be shown nowhere.
+/// The secret, which must not be shown.
 const SECRET: &str = "SECRETSECRET";
 
 /// A file in memory.

@@ -11,9 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use copilot_session::testing::FakeCli;
 
-/// What the end of a test with this fake says.
+/// The failure that the end of a test with this fake reports.
 fn complaint(fake: FakeCli) -> String {
     let end = catch_unwind(AssertUnwindSafe(|| fake.finish()));
-    let panic = end.expect_err("the fake has something to say");
+    let panic = end.expect_err("a failure of the fake");
     panic.downcast_ref::<String>().expect("a text").clone()
 }

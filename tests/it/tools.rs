@@ -1,4 +1,4 @@
-//! Tools of ours that the model calls.
+//! Tools of a session that the model calls.
 
 pub mod schemas;
 
@@ -25,22 +25,22 @@ async fn with(tools: impl IntoIterator<Item = Tool>) -> Rig {
         .await
 }
 
-/// A tool of this name that answers every key with the same.
+/// A tool of this name that returns the same result for every key.
 fn fixed<R: IntoToolResult + Clone + Send + Sync + 'static>(name: &str, result: R) -> Tool {
     Tool::new(name, "A tool", move |_: Key, _| std::future::ready(result.clone()))
 }
 
 impl Rig {
-    /// The model calls a tool.
+    /// Emits a call of a tool by the model.
     fn call(&self, request_id: &str, tool: &str, arguments: Value) {
         self.emit(say::tool_call(self.session.id(), request_id, tool, arguments));
     }
 
-    /// What the next tool call is answered with, and its request id.
+    /// The request id and the result of the next tool call.
     async fn answer(&self) -> (String, Value) {
         let params = self.fake.received_raw(ANSWER).await;
         let (request_id, result) = (params["requestId"].clone(), params["result"].clone());
-        // These and nothing else.
+        // There are no other keys.
         assert_eq!(
             params,
             json!({"sessionId": self.session.id(), "requestId": request_id, "result": result})
@@ -48,7 +48,7 @@ impl Rig {
         (request_id.as_str().expect("an id").to_owned(), result)
     }
 
-    /// What this call of a tool is answered with.
+    /// The result of this call of a tool.
     async fn call_tool(&self, tool: &str, arguments: Value) -> Value {
         let id = new_request_id();
         self.call(&id, tool, arguments);
@@ -66,8 +66,8 @@ fn failure(text: &str) -> Value {
     json!({"textResultForLlm": text, "resultType": "failure", "error": text})
 }
 
-/// What a tool answers with goes out as the CLI takes it; a failure's text stands in the result, as
-/// that of a top-level error never reaches the model.
+/// The value that a tool returns is sent in the form of the CLI. The text of a failure is in the result,
+/// since a top-level error never reaches the model.
 #[tokio::test(start_paused = true)]
 async fn answers() {
     let detailed = ToolResult::success("short").with(|result| result.session_log("long"));
@@ -103,7 +103,7 @@ async fn answers() {
     }
 }
 
-/// A tool gets its arguments typed, and knows which call it answers.
+/// A tool receives typed arguments and the ids of its call.
 #[tokio::test(start_paused = true)]
 async fn arguments_and_context() {
     let rig = with([Tool::new("lookup", "Looks up", async |key: Key, call: ToolContext| {
@@ -116,11 +116,11 @@ async fn arguments_and_context() {
     assert_eq!(rig.answer().await.1, success(&text));
 }
 
-/// Arguments that do not fit their type are told to the model, and the tool does not run.
+/// Arguments that do not fit their type are reported to the model, and the tool does not run.
 #[tokio::test(start_paused = true)]
 async fn invalid_arguments() {
     let rig =
-        with([Tool::new("lookup", "Looks up", async |_: Key, _| -> String { panic!("not to be run") })])
+        with([Tool::new("lookup", "Looks up", async |_: Key, _| -> String { panic!("the tool runs") })])
             .await;
     for (arguments, found) in [
         (json!({}), "key"),
@@ -135,7 +135,7 @@ async fn invalid_arguments() {
     }
 }
 
-/// A tool without arguments takes a call without any.
+/// A tool without arguments accepts a call without any.
 #[tokio::test(start_paused = true)]
 async fn no_arguments() {
     #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -148,7 +148,7 @@ async fn no_arguments() {
     assert_eq!(rig.call_tool("now", json!({})).await, success("noon"));
 }
 
-/// A tool that panics fails that call only.
+/// A tool that panics fails its own call only.
 #[tokio::test(start_paused = true)]
 async fn a_panicking_tool() {
     let panics = Tool::new("panics", "Panics", async |key: Key, _| -> String {
@@ -161,7 +161,7 @@ async fn a_panicking_tool() {
     assert_eq!(rig.call_tool("works", json!({"key": "k"})).await, success("fine"));
 }
 
-/// A call of a tool that is not ours is another client's to answer: we say nothing.
+/// A call of another client's tool is not answered.
 #[tokio::test(start_paused = true)]
 async fn a_tool_of_another_client() {
     let rig = with([fixed("mine", "fine")]).await;
@@ -173,7 +173,8 @@ async fn a_tool_of_another_client() {
     assert_alive(&rig.client).await;
 }
 
-/// A call of our tool that cannot be read is answered all the same: nobody else will, and the agent waits.
+/// A call of the session's tool that cannot be decoded is answered all the same: no other client would, and
+/// the agent waits.
 #[tokio::test(start_paused = true)]
 async fn an_undecodable_call() {
     let rig = with([fixed("mine", "fine")]).await;
@@ -182,7 +183,7 @@ async fn an_undecodable_call() {
     assert_eq!((request_id.as_str(), &result["resultType"]), ("1", &json!("failure")));
 }
 
-/// A result nested deeper than the CLI can read, which would leave it waiting, is sent as a failure.
+/// A result nested deeper than the CLI can read is replaced by a failure, since the CLI would wait for ever.
 #[tokio::test(start_paused = true)]
 async fn a_deep_result() {
     let nested = (0..130).fold(json!(1), |inner, _| json!([inner]));
@@ -195,7 +196,7 @@ async fn a_deep_result() {
     assert_eq!(result["textResultForLlm"], "The tool ended without a result.");
 }
 
-/// Calls at the same time run side by side, and each is answered when it is done.
+/// Concurrent calls run side by side, and each is answered when its tool returns.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parallel_calls() {
     let gate = Arc::new(Notify::new());
@@ -218,7 +219,7 @@ async fn parallel_calls() {
     assert_eq!(rig.answer().await, ("1".to_owned(), success("slow a")));
 }
 
-/// A tool may call the session back while the turn runs, and events go on coming meanwhile.
+/// A tool may call the session during the turn, while events keep arriving.
 #[tokio::test(start_paused = true)]
 async fn a_tool_that_calls_back() {
     let tool = Tool::new("logs", "Logs", async |key: Key, call: ToolContext| {
@@ -241,7 +242,7 @@ async fn a_tool_that_calls_back() {
     turn.await.expect("the answer");
 }
 
-/// Tools of two sessions with one name are two tools.
+/// Tools with the same name in two sessions are two tools.
 #[tokio::test(start_paused = true)]
 async fn tools_of_two_sessions() {
     let rig = with([fixed("same", "first")]).await;

@@ -1,6 +1,6 @@
-//! JSON as it is read and written, whatever the features of the crates that others use too.
+//! Decoding and encoding of JSON, with whatever features other crates enable.
 //!
-//! These also run with each feature of serde_json that any crate of a build may switch on for all.
+//! These tests also run with each feature of serde_json that another crate of a build may enable for all.
 
 mod numbers;
 mod work;
@@ -16,7 +16,7 @@ fn with_arguments(arguments: &str) -> SessionEvent {
     SessionEvent::from_json(format!(r#"{{"type":"assistant.message","data":{data}}}"#)).expect("an event")
 }
 
-/// What such a message says of its arguments.
+/// The arguments in such a message.
 fn arguments(event: &SessionEvent) -> Result<Value, String> {
     match event.data() {
         SessionEventData::AssistantMessage(data) => Ok(first_arguments(data)),
@@ -29,7 +29,7 @@ fn first_arguments(data: &AssistantMessageData) -> Value {
     data.tool_requests.as_ref().expect("requests")[0].arguments.clone().expect("arguments")
 }
 
-/// Keys by which serde_json hands over its own types are keys like any other.
+/// The keys by which serde_json marks its own types are ordinary keys.
 #[test]
 fn no_key_has_a_meaning_of_its_own() {
     for key in ["$serde_json::private::Number", "$serde_json::private::RawValue", "__proto__"] {
@@ -41,7 +41,7 @@ fn no_key_has_a_meaning_of_its_own() {
     }
 }
 
-/// An event in a list keeps its text, with the order and the white space of its keys.
+/// An event in a list keeps its text, including the order and the white space of its keys.
 #[test]
 fn an_event_in_an_answer_keeps_its_text() {
     use copilot_session::types::EventsReadResult;
@@ -52,11 +52,11 @@ fn an_event_in_an_answer_keeps_its_text() {
     assert_eq!(copilot_session::wire::to_json(&read.events[0]), event);
 }
 
-/// What nests deeper than can be read is refused without a deep stack, and 127 levels are read.
+/// JSON nested too deep is refused without a deep stack, and 127 levels are decoded.
 #[test]
 fn levels() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    // The data, the list, the request.
+    // The other levels are those of the data, the list and the request.
     let most = with_arguments(&nested(124));
     assert_eq!(arguments(&most).expect("arguments").to_string(), nested(124));
     for depth in [125, 128, 1_000, 1_000_000] {

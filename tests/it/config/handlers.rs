@@ -1,4 +1,4 @@
-//! The keys that follow from what is registered.
+//! The keys that follow from handlers, tools and commands.
 
 use copilot_session::methods::client::{SkillProviderList, SkillProviderRead};
 use copilot_session::testing::FakeCli;
@@ -62,7 +62,7 @@ fn transform(session: SessionBuilder) -> SessionBuilder {
     session.transform_section("tone", async |text: String, _| text)
 }
 
-/// What a registration sends, beside what is always sent.
+/// The keys that each registration sends, beside those of every session.
 #[tokio::test(start_paused = true)]
 async fn each_sends_its_key() {
     let cases: Vec<(Register, Value)> = vec![
@@ -90,7 +90,7 @@ async fn each_sends_its_key() {
         ),
         (|session| session.append_system_message("More."), json!({"systemMessage": {"content": "More."}})),
         (skills, json!({"hasSkillProvider": true})),
-        // Where there is no provider, there is nothing to announce it on.
+        // There is no provider to announce the token handler on.
         (provider_token, json!({})),
         (
             |session| provider_token(session).provider(ProviderConfig::new("http://host")),
@@ -111,7 +111,7 @@ async fn a_github_token_provider() {
     assert_eq!(rig.fake.received_raw("session.create").await, expected);
 }
 
-/// What is answered without being announced in the configuration adds nothing to it.
+/// Handlers that are not announced in the configuration add no key.
 #[tokio::test(start_paused = true)]
 async fn the_rest_sends_none() {
     let cases: Vec<Register> = vec![
@@ -129,7 +129,7 @@ async fn the_rest_sends_none() {
     }
 }
 
-/// Events that go only to those who ask for them are asked for, once each.
+/// Interest in events that go only to clients that register it is registered once for each kind.
 #[tokio::test(start_paused = true)]
 async fn events_on_request() {
     const METHOD: &str = "session.eventLog.registerInterest";
@@ -147,9 +147,9 @@ async fn events_on_request() {
     assert_eq!(rig.fake.calls_raw(METHOD), [interest("mcp.oauth_required"), interest("sampling.requested")]);
 }
 
-/// What was set by hand counts more than what follows from the handlers.
+/// A key that was set takes precedence over the one that follows from a handler.
 #[tokio::test(start_paused = true)]
-async fn the_users_word_counts_more() {
+async fn keys_that_were_set_take_precedence() {
     let cases: Vec<(Register, Value)> = vec![
         (
             |session| ask_user(session).configure(|config| config.request_user_input(false)),
@@ -192,7 +192,7 @@ async fn the_users_word_counts_more() {
     }
 }
 
-/// Tools and commands that were set by hand are sent beside those that have code.
+/// Tools and commands that were set as keys are sent beside those with handlers.
 #[tokio::test(start_paused = true)]
 async fn lists_are_joined() {
     let both = added(|session| {
@@ -218,7 +218,7 @@ async fn lists_are_joined() {
     );
 }
 
-/// A transform is added to a system message that was set, and leaves one that replaces all of it alone.
+/// A transform is added to a system message that was set, unless the message is replaced as a whole.
 #[tokio::test(start_paused = true)]
 async fn transforms_and_a_system_message() {
     let message = async |message: ProtocolSystemMessageConfig| {
@@ -250,7 +250,7 @@ async fn transforms_and_a_system_message() {
     );
 }
 
-/// The span of a session comes from the client, unless it was set.
+/// The trace context of a session is the client's, unless the session sets its own.
 #[tokio::test(start_paused = true)]
 async fn the_clients_trace_context() {
     let fake = FakeCli::start();
@@ -265,5 +265,9 @@ async fn the_clients_trace_context() {
     let (plain, sent) = opened(|session| session).await;
     assert_eq!(sent, with(plain, json!({"traceparent": "00-1-2-01", "tracestate": "key=value"})));
     let (plain, sent) = opened(|session| session.configure(|config| config.traceparent("00-3-4-01"))).await;
-    assert_eq!(sent, with(plain, json!({"traceparent": "00-3-4-01"})), "not the other's state");
+    assert_eq!(
+        sent,
+        with(plain, json!({"traceparent": "00-3-4-01"})),
+        "the client's state was sent with the session's parent"
+    );
 }

@@ -1,4 +1,4 @@
-//! Every key of the schemas, by itself.
+//! Every key of the schemas, on its own.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{always, opened, with};
 use crate::rig::connect;
 
-/// Nothing is sent but what every client has to say.
+/// A session without settings sends only the keys of every session.
 #[tokio::test(start_paused = true)]
 async fn nothing_set() {
     assert_eq!(opened(SessionBuilder::deny_all).await, always());
@@ -25,10 +25,10 @@ async fn every_key_alone() {
     let client = connect(&fake).await;
     for (key, value) in values_of("SessionConfig") {
         let alone = json!({ key.as_str(): value });
-        let config = wire::from_json::<SessionConfig>(&alone.to_string()).expect("it fits the schema");
+        let config = wire::from_json::<SessionConfig>(&alone.to_string()).expect("a value of the schema");
         let builder = || client.session().deny_all().configure(|_| config.clone());
         let expected = with(always(), alone);
-        // The one key that nobody can set to no: the session's handler is there to be asked.
+        // The handler of the session sets this key, even where the configuration says no.
         let expected = with(expected, json!({"requestPermission": true}));
 
         let session = builder().create().await.unwrap_or_else(|error| panic!("{key}: {error}"));
@@ -37,7 +37,7 @@ async fn every_key_alone() {
             assert_eq!(super::take(&mut sent, "sessionId"), session.id());
         }
         assert_eq!(sent, expected, "{key}");
-        session.disconnect().await.expect("its end");
+        session.disconnect().await.expect("the end");
 
         let session = builder().resume("mine").await.unwrap_or_else(|error| panic!("{key}: {error}"));
         let sent = fake.received_raw("session.resume").await;
@@ -52,16 +52,16 @@ async fn every_key_alone() {
             }
         }
         assert_eq!(sent, expected, "{key}");
-        session.disconnect().await.expect("its end");
+        session.disconnect().await.expect("the end");
     }
 }
 
-/// All keys at once are sent as they are.
+/// All keys at once are sent as they were set.
 #[tokio::test(start_paused = true)]
 async fn all_keys_at_once() {
     let all: Map<String, Value> = values_of("SessionConfig").into_iter().rev().collect();
     let mut all = Value::Object(all);
-    let config = wire::from_json::<SessionConfig>(&all.to_string()).expect("it fits the schema");
+    let config = wire::from_json::<SessionConfig>(&all.to_string()).expect("a value of the schema");
     let sent = opened_once(config).await;
     all["requestPermission"] = true.into();
     assert_eq!(sent, all);
@@ -74,7 +74,7 @@ async fn opened_once(config: SessionConfig) -> Value {
     fake.received_raw("session.create").await
 }
 
-/// Every key of a definition with each value that the samples have for it. Fails when a key has none.
+/// Every key of a definition with each value that the samples have for it. Panics if a key has none.
 pub fn values_of(definition: &str) -> Vec<(String, Value)> {
     let schemas = Schemas::read();
     let properties = properties(definition);
@@ -98,12 +98,12 @@ pub fn values_of(definition: &str) -> Vec<(String, Value)> {
     values
 }
 
-/// The keys of a definition, read from the schemas themselves.
+/// The keys of a definition, as the schema files list them.
 fn properties(definition: &str) -> Map<String, Value> {
     let read = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../schema/{name}.schema.json"));
-        let text = std::fs::read_to_string(path).expect("the schema is there");
-        serde_json::from_str::<Value>(&text).expect("a schema is JSON")
+        let text = std::fs::read_to_string(path).expect("the schema");
+        serde_json::from_str::<Value>(&text).expect("JSON")
     };
     let files = ["supplement", "api"].map(read);
     let mut found =

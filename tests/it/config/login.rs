@@ -1,4 +1,4 @@
-//! The GitHub token of a client: the calls that it goes with, and what shows it.
+//! The GitHub token of a client: the calls that carry it, and the texts that do not show it.
 
 use copilot_session::testing::FakeCli;
 use copilot_session::types::{
@@ -16,34 +16,34 @@ async fn client(fake: &FakeCli) -> Client {
     Client::builder().github_token(TOKEN).connect(read, write).await.expect("the handshake")
 }
 
-/// The token that these sessions are created and resumed with.
-async fn given(configure: impl Fn(SessionBuilder) -> SessionBuilder) -> Option<String> {
+/// The token in the calls that create and resume these sessions.
+async fn token_sent(configure: impl Fn(SessionBuilder) -> SessionBuilder) -> Option<String> {
     let fake = FakeCli::start();
     let client = client(&fake).await;
     let session = || configure(client.session().deny_all());
     session().create().await.expect("a new session");
     let created = fake.received_raw("session.create").await;
-    session().resume("of-old").await.expect("a session of old");
+    session().resume("of-old").await.expect("a resumed session");
     let resumed = fake.received_raw("session.resume").await;
     assert_eq!(created.get(KEY), resumed.get(KEY));
     created.get(KEY).map(|token| token.as_str().expect("a text").to_owned())
 }
 
-/// Each session gets the token, unless it has a login or a provider of its own.
+/// Each session has the token, unless it has a login or a provider of its own.
 #[tokio::test(start_paused = true)]
 async fn the_token_goes_with_sessions() {
-    assert_eq!(given(|session| session).await.as_deref(), Some(TOKEN));
+    assert_eq!(token_sent(|session| session).await.as_deref(), Some(TOKEN));
     let own = |session: SessionBuilder| session.configure(|config| config.git_hub_token("gho_own"));
-    assert_eq!(given(own).await.as_deref(), Some("gho_own"));
+    assert_eq!(token_sent(own).await.as_deref(), Some("gho_own"));
     let asked = |session: SessionBuilder| {
         session.on_github_token(async |_, _| Err::<GitHubTokenAcquireResult, _>("none"))
     };
-    assert_eq!(given(asked).await, None);
+    assert_eq!(token_sent(asked).await, None);
     let provider = |session: SessionBuilder| session.provider(ProviderConfig::new("http://model.invalid/v1"));
-    assert_eq!(given(provider).await, None);
+    assert_eq!(token_sent(provider).await, None);
 }
 
-/// The calls about an account get it, too, unless they name one; no other call does.
+/// The calls about an account have the token, unless they name an account; no other call does.
 #[tokio::test(start_paused = true)]
 async fn the_token_goes_with_calls_about_an_account() {
     let fake = FakeCli::start();
@@ -54,7 +54,7 @@ async fn the_token_goes_with_calls_about_an_account() {
     let client = client(&fake).await;
     let rpc = client.rpc();
     let unnamed = json!({ KEY: TOKEN });
-    // What the fake answers is none of these types.
+    // The results of the fake fit none of these types.
     drop(client.refresh_models().await);
     assert_eq!(fake.received_raw("models.list").await, unnamed);
     drop(rpc.models().list_token_price_units(&ModelsListRequest::default()).await);
@@ -71,13 +71,13 @@ async fn the_token_goes_with_calls_about_an_account() {
     assert_eq!(fake.received_raw("managedSettings.resolve").await, named);
     drop(rpc.session().create(&SessionConfig::default().model("any")).await);
     assert_eq!(fake.received_raw("session.create").await, json!({ "model": "any", KEY: TOKEN }));
-    client.ping("hello").await.expect("an answer");
+    client.ping("hello").await.expect("a response");
     assert_eq!(fake.received_raw("ping").await, json!({ "message": "hello" }));
     let frames = fake.frames().into_iter().filter(|frame| frame.json.to_string().contains("gho_of_the"));
     assert_eq!(frames.count(), 5);
 }
 
-/// Without a token nothing is sent of one.
+/// A client without a token sends no key for one.
 #[tokio::test(start_paused = true)]
 async fn no_token() {
     let fake = FakeCli::start();
@@ -86,7 +86,7 @@ async fn no_token() {
     assert_eq!(fake.received_raw("session.create").await.get(KEY), None);
 }
 
-/// A CLI that would pass over the token is refused, and the error says what there is instead.
+/// A CLI that would ignore the token is refused, and the error names the alternative.
 #[tokio::test(start_paused = true)]
 async fn a_cli_that_takes_no_token_by_a_call() {
     for (version, takes) in [("1.0.34", false), ("1.0.39", true), ("1.0.102", true)] {
@@ -106,7 +106,7 @@ async fn a_cli_that_takes_no_token_by_a_call() {
     }
 }
 
-/// A token that the CLI would take for none is refused.
+/// An empty token, which the CLI would treat as none, is refused.
 #[tokio::test(start_paused = true)]
 async fn an_empty_token() {
     let fake = FakeCli::start();
@@ -115,9 +115,9 @@ async fn an_empty_token() {
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
 }
 
-/// Neither what the client shows of itself nor its log of messages has the token.
+/// Neither the client's `Debug` nor its wire log contains the token.
 #[tokio::test(start_paused = true)]
-async fn what_shows_the_token() {
+async fn the_token_is_not_shown() {
     let log = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let fake = FakeCli::start();
     let (read, write) = fake.streams();
@@ -126,17 +126,17 @@ async fn what_shows_the_token() {
     let client = builder.connect(read, write).await.expect("the handshake");
     client.session().deny_all().create().await.expect("a session");
     fake.on_raw("ping", |params| Ok(json!({ "message": params["message"], "timestamp": "" })));
-    client.ping("gho_hush").await.expect("an answer");
+    client.ping("gho_hush").await.expect("a response");
     let sent = fake.received_raw("session.create").await;
     assert_eq!(sent[KEY], "gho_hush");
     assert!(!format!("{client:?}").contains("hush"));
-    // With the client all that was logged is written.
+    // A stop writes the rest of the log.
     client.stop().await.expect("the end");
     let log = String::from_utf8(log.lock().unwrap().clone()).expect("text");
     assert!(log.contains("session.create") && log.contains("ping") && !log.contains("hush"), "{log}");
 }
 
-/// A writer into a list.
+/// A writer into a shared buffer.
 struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
 
 impl std::io::Write for Shared {

@@ -1,4 +1,4 @@
-//! `session.send` and `connect`: every key, and no other.
+//! The keys of `session.send` and `connect`: each, and no other.
 
 use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::types::{
@@ -15,9 +15,9 @@ use super::with;
 use crate::rig::Rig;
 
 impl Rig {
-    /// The params of `session.send`, less the session's id.
+    /// The params of `session.send`, without the session's id.
     async fn sent(&self, request: impl Into<SendRequest>) -> Value {
-        self.session.send(request).await.expect("it is sent");
+        self.session.send(request).await.expect("the prompt");
         let mut sent = self.fake.received_raw("session.send").await;
         assert_eq!(super::take(&mut sent, "sessionId"), self.session.id());
         sent
@@ -25,10 +25,10 @@ impl Rig {
 }
 
 fn request(json: &Value) -> SendRequest {
-    wire::from_json(&json.to_string()).expect("it fits the schema")
+    wire::from_json(&json.to_string()).expect("a value of the schema")
 }
 
-/// A prompt is sent with nothing beside it.
+/// A prompt without options has no other key.
 #[tokio::test(start_paused = true)]
 async fn a_prompt() {
     let rig = Rig::start().await;
@@ -47,7 +47,7 @@ async fn every_key_of_a_prompt() {
     }
 }
 
-/// Attachments of every kind, with all they can hold and with as little as can be.
+/// Attachments of every kind, with all their keys and with only the required ones.
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_attachment() {
     let rig = Rig::start().await;
@@ -65,7 +65,7 @@ async fn every_kind_of_attachment() {
     assert_eq!(kinds.join(" "), expected);
 }
 
-/// The kinds that every CLI has, made by their setters.
+/// The attachments that every CLI knows, made by their setters.
 #[tokio::test(start_paused = true)]
 async fn attachments_by_hand() {
     let rig = Rig::start().await;
@@ -102,7 +102,7 @@ async fn attachments_by_hand() {
     );
 }
 
-/// Every way to send a prompt takes the client's span, unless the prompt has one of its own.
+/// Every way to send a prompt takes the client's trace context, unless the prompt has one of its own.
 #[tokio::test(start_paused = true)]
 async fn the_span_of_a_prompt() {
     let fake = FakeCli::start();
@@ -113,20 +113,20 @@ async fn the_span_of_a_prompt() {
     let rig = Rig { fake, client, session };
     let span = json!({"traceparent": "00-1-2-01", "tracestate": "k=v"});
     assert_eq!(rig.sent("Hello").await, with(json!({"prompt": "Hello"}), span.clone()));
-    drop(rig.session.prompt("Hello").await.expect("it is sent"));
+    drop(rig.session.prompt("Hello").await.expect("the prompt"));
     let prompted = with(json!({"sessionId": rig.session.id(), "prompt": "Hello"}), span);
     assert_eq!(rig.fake.received_raw("session.send").await, prompted);
     let own = SendRequest::new("Hello").traceparent("00-3-4-01");
     assert_eq!(rig.sent(own).await, json!({"prompt": "Hello", "traceparent": "00-3-4-01"}));
 }
 
-/// What a type's answer has to look like goes with the prompt, as strict as providers want it.
+/// The schema of an answer's type goes with the prompt, as strict as model providers require it.
 #[tokio::test(start_paused = true)]
-async fn the_form_of_an_answer() {
+async fn the_schema_of_an_answer() {
     #[derive(Debug, PartialEq, serde::Deserialize, schemars::JsonSchema)]
     struct Verdict {
         good: bool,
-        /// Why.
+        /// The reason.
         reason: Option<String>,
     }
     let rig = Rig::with(SessionBuilder::approve_all).await;
@@ -136,7 +136,7 @@ async fn the_form_of_an_answer() {
         "type": "object",
         "properties": {
             "good": {"type": "boolean"},
-            "reason": {"type": ["string", "null"], "description": "Why."},
+            "reason": {"type": ["string", "null"], "description": "The reason."},
         },
         "required": ["good", "reason"],
         "additionalProperties": false,
@@ -156,11 +156,11 @@ async fn the_form_of_an_answer() {
     rig.emit(say::user_message("message-0"));
     rig.emit(say::assistant_message(r#"{"good": true, "reason": null}"#));
     rig.emit(say::idle());
-    let verdict = answer.await.expect("it ends").expect("an answer");
+    let verdict = answer.await.expect("no panic").expect("an answer");
     assert_eq!(verdict, Verdict { good: true, reason: None });
 }
 
-/// The client says of itself what it was told to, and nothing else.
+/// The client introduces itself with what was set, and nothing else.
 #[tokio::test(start_paused = true)]
 async fn the_greeting() {
     let greeting = async |configure: fn(ClientBuilder) -> ClientBuilder| {
@@ -184,7 +184,7 @@ async fn the_greeting() {
     );
     for (key, value) in values_of("ConnectClientInfo") {
         let alone = json!({ key.as_str(): value });
-        let info = wire::from_json(&alone.to_string()).expect("it fits the schema");
+        let info = wire::from_json(&alone.to_string()).expect("a value of the schema");
         let fake = FakeCli::start();
         let _client = client(&fake, |client| client.client_info(info)).await;
         assert_eq!(fake.received_raw("connect").await, json!({"clientInfo": alone}), "{key}");

@@ -1,4 +1,4 @@
-//! Configurations as a user writes them, and the JSON they make.
+//! Configurations as a user writes them, and their JSON.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ async fn model_and_folders() {
     );
 }
 
-/// Secrets are sent; whole numbers are written as such.
+/// Secrets are sent; whole numbers are written without a fraction.
 #[tokio::test(start_paused = true)]
 async fn a_provider() {
     assert_eq!(
@@ -135,7 +135,7 @@ async fn custom_agents() {
     );
 }
 
-/// An empty object is sent as one, for it says more than no key.
+/// An empty object is sent, since it differs from an absent key.
 #[tokio::test(start_paused = true)]
 async fn infinite_sessions_and_limits() {
     let off = || InfiniteSessionConfig::default().enabled(false);
@@ -153,7 +153,7 @@ async fn infinite_sessions_and_limits() {
     );
 }
 
-/// Lists keep their order, and an empty one is sent: no tools at all is not the same as all of them.
+/// Lists keep their order, and an empty list is sent: no tools differs from all tools.
 #[tokio::test(start_paused = true)]
 async fn tool_filters() {
     assert_eq!(
@@ -200,7 +200,7 @@ async fn system_messages() {
     );
 }
 
-/// What is secret is sent but not shown; the rest is.
+/// Secrets are sent and not shown; the rest is shown.
 #[test]
 fn secrets_are_not_shown() {
     let config = SessionConfig::default()
@@ -222,7 +222,8 @@ fn secrets_are_not_shown() {
     }
 }
 
-/// A setter whose name Rust has for something else has an underscore, so that `default` and `clone` are what they are.
+/// A setter whose name would hide a method of Rust ends in an underscore, so that `default` and `clone` keep
+/// their meaning.
 #[test]
 fn fields_named_like_functions() {
     let name = UiElicitationSchemaPropertyString::default().title("Name").default_("nobody").min_length(1);

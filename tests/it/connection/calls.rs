@@ -1,4 +1,4 @@
-//! Our calls on the CLI.
+//! Calls on the CLI.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn pong(message: &Value) -> Value {
     json!({"message": message, "timestamp": "2026-01-01T00:00:00Z", "protocolVersion": 3})
 }
 
-/// Each call gets its own answer, in whatever order they come.
+/// Each call gets its own response, in whatever order they arrive.
 #[tokio::test(start_paused = true)]
 async fn answers_out_of_order() {
     let fake = FakeCli::start();
@@ -34,11 +34,11 @@ async fn answers_out_of_order() {
         }
     };
     let (a, b, c, ()) = tokio::join!(ping(&client, "a"), ping(&client, "b"), ping(&client, "c"), answering);
-    let messages = [a, b, c].map(|result| result.expect("an answer").message);
+    let messages = [a, b, c].map(|result| result.expect("a response").message);
     assert_eq!(messages, ["a", "b", "c"]);
 }
 
-/// Calls from many tasks at once are told apart.
+/// Calls from many tasks at once get their own responses.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_calls_at_once() {
     let fake = FakeCli::start();
@@ -52,14 +52,14 @@ async fn many_calls_at_once() {
         .collect();
     for call in calls {
         let (index, result) = call.await.expect("the task");
-        assert_eq!(result.expect("an answer").message, index.to_string());
+        assert_eq!(result.expect("a response").message, index.to_string());
     }
     let ids = fake.frames().into_iter().filter(|frame| frame.json["method"] == "ping");
     let ids: BTreeSet<u64> = ids.filter_map(|frame| frame.json["id"].as_u64()).collect();
     assert_eq!(ids.len(), 500);
 }
 
-/// A method that the CLI does not know is an error that names its version, and keeps what it answered.
+/// A method that the CLI does not know is an error with the CLI's version and its response.
 #[tokio::test(start_paused = true)]
 async fn an_unknown_method() {
     for version in ["1.0.10", ""] {
@@ -87,7 +87,7 @@ async fn an_unknown_method() {
     }
 }
 
-/// An error answer keeps its code, message and data, and the method it was for.
+/// An error response keeps its code, message and data, and the method of the call.
 #[tokio::test(start_paused = true)]
 async fn an_error_answer() {
     let fake = FakeCli::start();
@@ -99,12 +99,12 @@ async fn an_error_answer() {
     let data: Value = serde_json::from_str(error.data.as_deref().expect("data")).expect("JSON");
     assert_eq!(data, json!({"why": [1, 2]}));
     assert!(!failed.is_method_not_found() && !failed.is_closed());
-    // Not by the book, and an error all the same.
+    // This is no JSON-RPC error object, and an error all the same.
     fake.on_raw("ping", |_| Err(json!("just text")));
     assert!(matches!(ping(&client, "").await, Err(Error::Rpc { .. })));
 }
 
-/// An answer of another shape says where it is different.
+/// A result of another shape is an error with the path of the mismatch.
 #[tokio::test(start_paused = true)]
 async fn an_undecodable_answer() {
     let fake = FakeCli::start();
@@ -123,8 +123,8 @@ async fn an_undecodable_answer() {
     assert_alive(&client).await;
 }
 
-/// An old CLI answers with nothing where newer ones have an object: it is an empty one, or an error that
-/// names the version where that will not do.
+/// An old CLI sends an empty result where newer ones send an object. It is read as an empty object, or is an
+/// error with the version if a key is required.
 #[tokio::test(start_paused = true)]
 async fn nothing_instead_of_an_object() {
     let rig = Rig::on(FakeCli::of_version("1.0.40"), SessionBuilder::approve_all).await;
@@ -138,7 +138,7 @@ async fn nothing_instead_of_an_object() {
     assert!(format!("{failed:#}").starts_with(start), "{failed:#}");
 }
 
-/// A call that nobody awaits is not sent.
+/// A call is sent when it is first polled.
 #[tokio::test(start_paused = true)]
 async fn a_call_is_sent_when_awaited() {
     let fake = FakeCli::start();
@@ -148,7 +148,7 @@ async fn a_call_is_sent_when_awaited() {
     assert_eq!(fake.methods(), ["connect", "ping"]);
 }
 
-/// A call that was given up on is forgotten, and its late answer is nobody's.
+/// The late response to a call that was dropped goes to no other call.
 #[tokio::test(start_paused = true)]
 async fn a_dropped_call() {
     let fake = FakeCli::start();
@@ -167,10 +167,10 @@ async fn a_dropped_call() {
         fake.reply(&call, Ok(pong(&json!("right"))));
     };
     let (result, ()) = tokio::join!(ping(&client, ""), answering);
-    assert_eq!(result.expect("an answer").message, "right");
+    assert_eq!(result.expect("a response").message, "right");
 }
 
-/// When the stream ends, all that wait fail at once, and so does whatever is called later.
+/// When the stream ends, all pending calls fail at once, and so does each later call.
 #[tokio::test(start_paused = true)]
 async fn the_end_fails_all_calls() {
     let fake = FakeCli::start();
@@ -197,7 +197,7 @@ async fn the_end_fails_all_calls() {
     assert_eq!(fake.methods().len(), sent, "nothing was sent after the end");
 }
 
-/// A CLI that takes nothing more is as gone as one that says nothing more.
+/// A CLI that stops reading is closed like one whose stream has ended.
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_cannot_be_written() {
     let fake = FakeCli::start();
@@ -207,9 +207,9 @@ async fn a_stream_that_cannot_be_written() {
     assert!(client.closed().await.reason.contains("cannot be written"));
 }
 
-/// A CLI that ended is not reported as a stream that cannot be written, whichever is seen first.
+/// A CLI that ended is not reported as a stream that cannot be written, whichever is noticed first.
 #[tokio::test(start_paused = true)]
-async fn the_end_is_told_before_the_broken_pipe() {
+async fn the_end_is_reported_before_the_broken_pipe() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
     fake.deafen();
@@ -224,7 +224,7 @@ async fn the_end_is_told_before_the_broken_pipe() {
     );
 }
 
-/// Params nested deeper than the CLI can read are refused before they are sent; others are not.
+/// Params nested deeper than the CLI can read are refused before they are sent; others are sent.
 #[tokio::test(start_paused = true)]
 async fn deep_params() {
     let nested = |depth: usize| (1..depth).fold(json!("]}[{\\\""), |inner, _| json!([inner]));
@@ -232,7 +232,7 @@ async fn deep_params() {
     let client = connect(&fake).await;
     let create =
         |depth| client.session().approve_all().configure(move |config| config.exp_assignments(nested(depth)));
-    // The params are a level themselves.
+    // The params add a level of their own.
     create(120).create().await.expect("120 levels");
     let sent = fake.methods().len();
     let failed = create(121).create().await.expect_err("121 levels");
@@ -240,7 +240,7 @@ async fn deep_params() {
     assert_eq!(fake.methods().len(), sent);
 }
 
-/// A client that was stopped is over, also for a CLI that keeps its own end open.
+/// A client that was stopped is closed, even if the CLI keeps its end of the stream open.
 #[tokio::test(start_paused = true)]
 async fn stop_ends_all() {
     let rig = Rig::start().await;
@@ -264,7 +264,7 @@ async fn stop_ends_all() {
     assert_eq!(rig.fake.methods(), ["connect", "session.create", "session.log", "session.detach"]);
 }
 
-/// Stopping is bounded however many sessions a silent CLI has.
+/// A stop takes limited time, however many sessions a silent CLI has.
 #[tokio::test(start_paused = true)]
 async fn stop_is_bounded() {
     let fake = FakeCli::start();

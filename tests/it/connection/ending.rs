@@ -1,4 +1,4 @@
-//! Whatever ends one of the tasks of a connection ends what waits for them.
+//! Everything that ends a task of the connection ends what waits for that task.
 
 use std::io;
 use std::pin::Pin;
@@ -18,13 +18,13 @@ fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
-/// Waits for what must come to an end at once.
+/// Waits for something that must end soon.
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let patience = Duration::from_secs(60);
     tokio::time::timeout(patience, future).await.unwrap_or_else(|_| panic!("{what} does not end"))
 }
 
-/// Shows that nothing waits for a connection that nobody serves any more.
+/// Checks that nothing waits for a connection without tasks.
 async fn assert_over(client: &Client, session: &Session, mut events: Events) {
     assert!(matches!(soon("a call", client.rpc().status().get()).await, Err(Error::Closed(_))));
     assert!(matches!(soon("a turn", session.send_and_wait("x")).await, Err(Error::Closed(_))));
@@ -33,14 +33,14 @@ async fn assert_over(client: &Client, session: &Session, mut events: Events) {
     soon("the stop", client.stop()).await.expect("a stop");
 }
 
-/// A client outlives the runtime that it was started on, as a static one does in tests: it is over then.
+/// A client whose runtime has shut down, such as a static one in tests, is closed.
 #[test]
 fn the_runtime_is_gone() {
     let endings: [fn(Runtime); 3] =
         [drop, Runtime::shutdown_background, |ends| ends.shutdown_timeout(Duration::from_secs(1))];
     for end in endings {
         let (first, second) = (runtime(), runtime());
-        // The fake lives on the second.
+        // The fake runs on the second runtime.
         let fake = second.block_on(async { FakeCli::start() });
         let (client, session, events, pending) = first.block_on(async {
             let client = connect(&fake).await;
@@ -54,14 +54,14 @@ fn the_runtime_is_gone() {
         });
         end(first);
         second.block_on(async {
-            let given_up = soon("a call that was under way", pending).await.expect("no panic");
+            let given_up = soon("a call that was in flight", pending).await.expect("no panic");
             assert!(matches!(given_up, Err(Error::Closed(_))), "{given_up:?}");
             assert_over(&client, &session, events).await;
         });
     }
 }
 
-/// A stream of the user's that panics.
+/// A user's stream that panics.
 struct Panics;
 
 impl AsyncRead for Panics {
@@ -95,7 +95,7 @@ async fn a_stream_panics() {
     }
 }
 
-/// Something that a handler has captured.
+/// A value that a handler has captured and that panics when it is dropped.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -104,7 +104,7 @@ impl Drop for Bomb {
     }
 }
 
-/// What handlers have captured is dropped where it harms nobody, whatever ends their session.
+/// The panic of a captured value's drop disturbs nothing, whatever ends the session.
 #[tokio::test]
 async fn a_captured_value_panics() {
     let rig = Rig::start().await;
@@ -128,7 +128,7 @@ async fn a_captured_value_panics() {
     soon("the connection", rig.client.closed()).await;
 }
 
-/// A value that takes its time to be dropped holds up its session's end only.
+/// A captured value that blocks in its drop holds up the end of its own session only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_captured_value_blocks() {
     struct Slow(std::sync::mpsc::Receiver<()>);
@@ -149,10 +149,10 @@ async fn a_captured_value_blocks() {
     rig.fake.notify_raw("session.lifecycle", over);
     soon("the fake", rig.fake.settle()).await;
     soon("a ping", assert_alive(&rig.client)).await;
-    release.send(()).expect("it waits");
+    release.send(()).expect("a blocked drop");
 }
 
-/// A waker may run any code, such as the drop of the events that it was to wake for.
+/// A waker may run any code, such as the drop of the events that it wakes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_waker_drops_what_it_wakes() {
     struct DropsEvents(Mutex<Option<Events>>);
@@ -180,7 +180,7 @@ async fn a_waker_drops_what_it_wakes() {
             soon("a ping", assert_alive(&rig.client)).await;
         }
     }
-    // The second is woken by the end of the session.
+    // The end of the session wakes the second one.
     soon("the end", rig.session.disconnect()).await.expect("the end");
     soon("a ping", assert_alive(&rig.client)).await;
     for woken in endings {
@@ -188,9 +188,9 @@ async fn a_waker_drops_what_it_wakes() {
     }
 }
 
-/// Events of any size wait for a first observer within a bound of bytes.
+/// Events without an observer are kept up to a limit in bytes.
 #[tokio::test]
-async fn events_that_nobody_watches() {
+async fn events_without_an_observer() {
     let rig = Rig::start().await;
     let text = "x".repeat(1 << 20);
     for number in 0..20 {
@@ -202,7 +202,7 @@ async fn events_that_nobody_watches() {
     let missed = events.next().await.and_then(|event| event.missed());
     assert_eq!(missed, Some(17));
     for number in 17..20 {
-        let event = events.next().await.expect("one that was kept");
+        let event = events.next().await.expect("a kept event");
         assert!(event.raw_data().contains(&format!("\"{number}\"")), "{number}");
     }
 }

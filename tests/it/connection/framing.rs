@@ -1,4 +1,4 @@
-//! Messages on the stream, in all the forms they may come.
+//! Messages on the stream, in every form in which they may arrive.
 
 use copilot_session::SessionEventData;
 use copilot_session::testing::{FakeCli, events as say};
@@ -17,7 +17,7 @@ fn event(session_id: &str, text: &str) -> String {
     json!({"jsonrpc": "2.0", "method": "session.event", "params": params}).to_string()
 }
 
-/// The next event, which is a message, as its text.
+/// The text of the next event, which is a message.
 async fn text(events: &mut copilot_session::Events) -> String {
     match next(events).await.data() {
         SessionEventData::AssistantMessage(message) => message.content.clone(),
@@ -25,18 +25,18 @@ async fn text(events: &mut copilot_session::Events) -> String {
     }
 }
 
-/// Bytes may come one by one, and go one by one, in the middle of a character too.
+/// Bytes may arrive and leave one by one, even in the middle of a character.
 #[tokio::test(start_paused = true)]
 async fn bytes_one_by_one() {
     let rig = Rig::on(FakeCli::narrow(), |session| session.approve_all()).await;
     let mut events = rig.session.events();
     rig.emit(say::assistant_message(MIXED));
     assert_eq!(text(&mut events).await, MIXED);
-    rig.session.send(MIXED).await.expect("an answer");
+    rig.session.send(MIXED).await.expect("a response");
     assert_eq!(rig.fake.received_raw("session.send").await["prompt"], MIXED);
 }
 
-/// Many messages may come in one piece.
+/// Many messages may arrive at once.
 #[tokio::test(start_paused = true)]
 async fn messages_in_one_write() {
     let rig = Rig::start().await;
@@ -50,7 +50,7 @@ async fn messages_in_one_write() {
     }
 }
 
-/// Headers are read as leniently as the CLI reads ours, and junk around them is passed over.
+/// Headers are read as leniently as the CLI reads them, and junk around them is skipped.
 #[tokio::test(start_paused = true)]
 async fn odd_headers() {
     let rig = Rig::start().await;
@@ -92,7 +92,7 @@ async fn a_broken_header_costs_one_frame() {
     assert_alive(&rig.client).await;
 }
 
-/// A frame of 5 MB goes both ways.
+/// A frame of 5 MB passes in both directions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_megabytes() {
     let rig = Rig::start().await;
@@ -100,11 +100,11 @@ async fn five_megabytes() {
     let huge = "0123456789".repeat(500_000);
     rig.emit(say::assistant_message(&huge));
     assert!(text(&mut events).await == huge, "the text came back different");
-    rig.session.send(huge.as_str()).await.expect("an answer");
+    rig.session.send(huge.as_str()).await.expect("a response");
     assert!(rig.fake.received_raw("session.send").await["prompt"] == huge, "the prompt came out different");
 }
 
-/// A stream that ends inside a frame is over like any other.
+/// A stream that ends inside a frame is closed like any other.
 #[tokio::test(start_paused = true)]
 async fn half_a_frame() {
     let rig = Rig::start().await;
@@ -115,7 +115,7 @@ async fn half_a_frame() {
     assert!(!rig.client.closed().await.reason.is_empty());
 }
 
-/// An answer is matched by its id also when the id comes back as a string.
+/// A response is matched by its id even when the id comes back as a string.
 #[tokio::test(start_paused = true)]
 async fn ids_of_answers() {
     let rig = Rig::start().await;
@@ -130,13 +130,13 @@ async fn ids_of_answers() {
         };
         let log = LogRequest::new("a line");
         let (result, ()) = tokio::join!(rig.session.rpc().log(&log), answering);
-        assert_eq!(result.expect("an answer").event_id, name);
+        assert_eq!(result.expect("a response").event_id, name);
     }
 }
 
-/// An answer to nobody, with the id null, of another kind or never given out, disturbs no call.
+/// A response that matches no call, with the id null, of another type or unknown, disturbs no call.
 #[tokio::test(start_paused = true)]
-async fn answers_to_nobody() {
+async fn responses_without_a_call() {
     let rig = Rig::start().await;
     rig.fake.hold("session.log");
     let answering = async {
@@ -149,12 +149,12 @@ async fn answers_to_nobody() {
     };
     let log = LogRequest::new("a line");
     let (result, ()) = tokio::join!(rig.session.rpc().log(&log), answering);
-    assert_eq!(result.expect("an answer").event_id, "yours");
+    assert_eq!(result.expect("a response").event_id, "yours");
 }
 
-/// What is no message for us is passed over, and the connection lives on.
+/// Anything that is no message is skipped, and the connection stays open.
 #[tokio::test(start_paused = true)]
-async fn nonsense_is_passed_over() {
+async fn nonsense_is_skipped() {
     let rig = Rig::start().await;
     let mut events = rig.session.events();
     let nonsense = [
@@ -181,12 +181,12 @@ async fn nonsense_is_passed_over() {
     rig.fake.raw(b"Content-Length: 4\r\n\r\n\xff\xfe\xfd\xfc".as_slice());
     assert_alive(&rig.client).await;
     rig.emit(say::idle());
-    // Of what was to be an event of the session observers are told that they missed it.
+    // An event that cannot be read is reported to observers as missed.
     let kinds = rig.kinds_until(&mut events, "session.idle").await;
     assert_eq!(kinds, ["missed", "missed", "missed", "session.idle"]);
 }
 
-/// JSON nested far deeper than the decoder goes is still an event, and so is what comes after it.
+/// JSON nested far deeper than the decoder reads is still an event, and later events follow it.
 #[tokio::test(start_paused = true)]
 async fn deep_events() {
     let rig = Rig::start().await;

@@ -1,4 +1,4 @@
-//! Greeting CLIs of all ages.
+//! The handshake with CLIs of all versions.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::rig::{assert_alive, connect, try_connect};
 
-/// A `connect` or `ping` answer with this protocol version.
+/// A result of `connect` or `ping` with this protocol version.
 fn speaking(protocol: i64) -> Value {
     json!({
         "ok": true, "protocolVersion": protocol, "version": "9.9.9",
@@ -17,9 +17,9 @@ fn speaking(protocol: i64) -> Value {
     })
 }
 
-/// A CLI that knows `connect` is greeted by that alone, and its answer tells the version.
+/// A CLI that knows `connect` is asked nothing else, and the response contains the version.
 #[tokio::test(start_paused = true)]
-async fn connect_tells_the_version() {
+async fn connect_reports_the_version() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
     assert_eq!(client.version().as_str(), "1.0.102");
@@ -29,7 +29,7 @@ async fn connect_tells_the_version() {
     assert_alive(&client).await;
 }
 
-/// A CLI without `connect` is asked by `ping` and `status.get`, whatever form its `ping` has: the
+/// A CLI without `connect` is asked by `ping` and `status.get`, whatever the form of its `ping`: the
 /// timestamp is a number up to 1.0.40.
 #[tokio::test(start_paused = true)]
 async fn an_old_cli_is_greeted_by_ping_and_status() {
@@ -41,7 +41,7 @@ async fn an_old_cli_is_greeted_by_ping_and_status() {
     }
 }
 
-/// A CLI that does not tell its version is taken all the same.
+/// A CLI that does not report its version is accepted.
 #[tokio::test(start_paused = true)]
 async fn a_cli_without_a_version_is_taken() {
     let fake = FakeCli::of_version("1.0.10");
@@ -49,23 +49,23 @@ async fn a_cli_without_a_version_is_taken() {
     assert_eq!(connect(&fake).await.version().as_str(), "");
 }
 
-/// Protocol 2 is refused with what was found, by either way of greeting, and the stream is ended.
+/// Protocol 2 is refused with the version that was found, after either greeting, and the stream is ended.
 #[tokio::test(start_paused = true)]
 async fn protocol_2_is_refused() {
     for (version, method) in [("1.0.102", "connect"), ("0.0.411", "ping")] {
         let fake = FakeCli::of_version(version);
         fake.on_raw(method, |_| Ok(speaking(2)));
         let error = try_connect(&fake).await.expect_err("protocol 2");
-        let told = if method == "connect" { "9.9.9" } else { "0.0.411" };
+        let version_found = if method == "connect" { "9.9.9" } else { "0.0.411" };
         assert!(
-            matches!(&error, Error::ProtocolVersion { found: 2, version, .. } if version == told),
+            matches!(&error, Error::ProtocolVersion { found: 2, version, .. } if version == version_found),
             "{method}: {error:?}"
         );
         fake.ended().await;
     }
 }
 
-/// A protocol newer than ours is taken, as a CLI that updates itself must not lock us out.
+/// A protocol newer than the crate's is accepted, as a CLI that updates itself must not lock out its clients.
 #[tokio::test(start_paused = true)]
 async fn protocol_4_is_accepted() {
     let fake = FakeCli::start();
@@ -75,7 +75,7 @@ async fn protocol_4_is_accepted() {
     assert_alive(&client).await;
 }
 
-/// A peer that says nothing is given up on when the limit is over, no sooner and no later.
+/// A silent peer fails the handshake exactly when the time limit is over.
 #[tokio::test(start_paused = true)]
 async fn a_silent_peer_is_given_up_on() {
     let fake = FakeCli::start();
@@ -89,7 +89,7 @@ async fn a_silent_peer_is_given_up_on() {
     fake.ended().await;
 }
 
-/// A peer that hangs up instead of greeting gives the reason at once.
+/// A peer that hangs up during the handshake fails it at once, with the reason.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_hangs_up_is_closed() {
     let fake = FakeCli::start();
@@ -101,9 +101,9 @@ async fn a_peer_that_hangs_up_is_closed() {
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
-/// Only an unknown method leads to the old way of greeting; any other refusal is the caller's to see.
+/// Only an unknown method leads to the old greeting; any other error is returned.
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_told() {
+async fn a_refusal_is_returned() {
     let fake = FakeCli::start();
     fake.on_raw("connect", |_| Err(error(-32002, "AUTHENTICATION_FAILED")));
     let error = try_connect(&fake).await.expect_err("no token");
@@ -113,7 +113,7 @@ async fn a_refusal_is_told() {
     fake.ended().await;
 }
 
-/// Over streams of one's own a token is sent as it was set, and kept out of what is printed.
+/// A token is sent over the caller's own streams, and is not shown.
 #[tokio::test(start_paused = true)]
 async fn a_token_goes_over_any_stream() {
     for version in ["1.0.102", "1.0.10"] {
@@ -127,7 +127,7 @@ async fn a_token_goes_over_any_stream() {
     }
 }
 
-/// The stream is ended when the client and its sessions are gone, and not before.
+/// The stream ends when the client and its sessions are dropped, and not before.
 #[tokio::test(start_paused = true)]
 async fn the_last_clone_ends_the_stream() {
     let fake = FakeCli::start();

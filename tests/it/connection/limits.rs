@@ -1,4 +1,4 @@
-//! Messages of any size: taken up to the limit, passed over beyond it, and never kept whole in between.
+//! Messages of any size: accepted up to the limit, skipped beyond it, and never buffered whole in that case.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,7 +16,7 @@ use crate::rig::{Rig, assert_alive, next};
 
 const MB: usize = 1 << 20;
 
-/// The most that a reader may hold of what it does not give out.
+/// The most that a reader may buffer of bytes it does not return.
 const BUFFER: usize = MB / 2;
 
 /// A stream of one byte repeated.
@@ -40,7 +40,7 @@ fn stream(header: &'static str, bytes: usize) -> Frames<impl AsyncRead + Unpin> 
     Frames::new(header.as_bytes().chain(filling).chain(&b"Content-Length: 2\r\n\r\n{}"[..]), MB)
 }
 
-/// Waits for the message after what `stream` made, and gives how much was held at most.
+/// Waits for the last message of [`stream`] and returns the most that was buffered meanwhile.
 async fn held(mut frames: Frames<impl AsyncRead + Unpin>) -> usize {
     let mut held = 0;
     loop {
@@ -50,7 +50,7 @@ async fn held(mut frames: Frames<impl AsyncRead + Unpin>) -> usize {
                 true
             }
             Some(Frame::TooLarge { .. }) => false,
-            None => panic!("the message after it is lost"),
+            None => panic!("the message after the limit is lost"),
         };
         held = held.max(frames.buffered());
         if last {
@@ -59,23 +59,23 @@ async fn held(mut frames: Frames<impl AsyncRead + Unpin>) -> usize {
     }
 }
 
-/// A message of 1 GB is not kept, and the one after it comes.
+/// A message of 1 GB is not buffered, and the next one arrives.
 #[tokio::test]
-async fn what_is_passed_over_takes_no_memory() {
+async fn a_skipped_message_takes_no_memory() {
     let mut frames = stream("Content-Length: 1073741824\r\n\r\n", 1024 * MB);
     let first = frames.next().await.expect("a stream without errors");
     let start = b"x".repeat(1024);
-    assert_eq!(first, Some(Frame::TooLarge { length: 1 << 30, start }), "told before its end");
+    assert_eq!(first, Some(Frame::TooLarge { length: 1 << 30, start }), "reported after its end");
     assert!(held(frames).await <= BUFFER);
 }
 
-/// Nor are 64 MB of text that has no header.
+/// Text of 64 MB without a header is not buffered either.
 #[tokio::test]
 async fn junk_takes_no_memory() {
     assert!(held(stream("", 64 * MB)).await <= BUFFER);
 }
 
-/// A message of 100 MB is taken whole, by default too, and its memory is given back.
+/// A message of 100 MB is accepted, by default too, and its memory is freed.
 #[tokio::test]
 async fn a_hundred_megabytes() {
     let from = b"Content-Length: 104857600\r\n\r\n".chain(Repeat(b'x').take(100 << 20));
@@ -89,7 +89,7 @@ async fn a_hundred_megabytes() {
     assert!(frames.buffered() <= BUFFER, "{}", frames.buffered());
 }
 
-/// A client that takes messages of up to 1 MiB, with handlers in its session.
+/// A session with handlers, of a client that accepts messages of up to 1 MiB.
 async fn limited() -> Rig {
     let fake = FakeCli::start();
     let (read, write) = fake.streams();
@@ -102,7 +102,8 @@ async fn limited() -> Rig {
     Rig { fake, client, session }
 }
 
-/// An event above the limit is lost, which observers are told; one at the limit and those after it are not.
+/// An event above the limit is lost and reported to observers as missed; one at the limit and those after it
+/// arrive.
 #[tokio::test(start_paused = true)]
 async fn events_around_the_limit() {
     let rig = limited().await;
@@ -115,7 +116,7 @@ async fn events_around_the_limit() {
     assert_alive(&rig.client).await;
 }
 
-/// A call whose answer is above the limit fails, wherever in the first KiB the id stands.
+/// A call whose response is above the limit fails, wherever in the first KiB the id stands.
 #[tokio::test(start_paused = true)]
 async fn an_answer_above_the_limit() {
     let rig = limited().await;
@@ -157,7 +158,7 @@ async fn a_request_above_the_limit() {
     }
 }
 
-/// A hook that may refuse does so when its request is above the limit: an error would be no opinion.
+/// A hook that may refuse does so when its request is above the limit: the CLI would ignore an error.
 #[tokio::test(start_paused = true)]
 async fn a_hook_above_the_limit() {
     let rig = limited().await;
@@ -172,7 +173,7 @@ async fn a_hook_above_the_limit() {
         let id = json!(format!("hook {id}"));
         let request = form.replace("ID", &id.to_string()).replace("KIND", kind).replace("HUGE", &huge);
         rig.fake.frame(&request);
-        let answer = rig.fake.answered(&id, "hooks.invoke").await.expect("an answer");
+        let answer = rig.fake.answered(&id, "hooks.invoke").await.expect("a response");
         assert_eq!(answer["output"][refuses], "deny", "{answer}");
     }
     rig.fake.frame(&form.replace("ID", "\"hook 4\"").replace("KIND", "sessionEnd").replace("HUGE", &huge));
@@ -180,7 +181,7 @@ async fn a_hook_above_the_limit() {
     assert_alive(&rig.client).await;
 }
 
-/// Of a length beyond all reason no end is waited for: it is no header.
+/// A length beyond all reason is no header: the end of such a message is not awaited.
 #[tokio::test(start_paused = true)]
 async fn an_absurd_length() {
     let rig = limited().await;
@@ -193,7 +194,7 @@ async fn an_absurd_length() {
     assert_eq!(next(&mut events).await.kind(), "session.idle");
 }
 
-/// No number that a program or a CLI gives is too large to count with.
+/// No number that a program or a CLI passes is too large to calculate with.
 #[tokio::test(start_paused = true)]
 async fn numbers_without_bounds() {
     let fake = FakeCli::start();

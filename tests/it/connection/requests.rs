@@ -1,4 +1,4 @@
-//! Requests that the CLI makes on us.
+//! Requests of the CLI.
 
 use copilot_session::methods::client::{HooksInvoke, SessionFsReadFile, UserInputRequest};
 use copilot_session::testing::FakeCli;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive};
 
-/// A session whose files are answered by the closure.
+/// A session whose `sessionFs.readFile` is answered by the closure.
 async fn reading<F, Fut>(read: F) -> Rig
 where
     F: Fn(SessionFsReadFileRequest, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -21,7 +21,7 @@ where
 }
 
 impl Rig {
-    /// Asks the client for a file of its session.
+    /// Requests a file of the session.
     async fn read(&self, params: Value) -> Result<Value, Value> {
         let mut params = params;
         params["sessionId"] = self.session.id().into();
@@ -33,7 +33,7 @@ fn content(text: &str) -> SessionFsReadFileResult {
     SessionFsReadFileResult::new(text)
 }
 
-/// A handler gets typed params and its typed result goes back as the schema has it.
+/// A handler receives typed params, and its typed result is sent as the schema has it.
 #[tokio::test(start_paused = true)]
 async fn a_typed_handler() {
     let rig = reading(async |request, context| {
@@ -44,7 +44,7 @@ async fn a_typed_handler() {
     assert_eq!(answer, Ok(json!({"content": format!("/a \"b\" of {}", rig.session.id())})));
 }
 
-/// Handlers of several methods stand beside each other, and of two for one method the last counts.
+/// Handlers of several methods do not disturb each other, and of two for one method the last is used.
 #[tokio::test(start_paused = true)]
 async fn handlers_side_by_side() {
     let configure = |session: SessionBuilder| {
@@ -74,7 +74,8 @@ async fn handlers_side_by_side() {
     assert_eq!(answer, Ok(json!({"output": output})));
 }
 
-/// A method without a handler, a session that is not ours and a request of no session are unknown methods.
+/// A method without a handler, a session of another client and a request without a session are unknown
+/// methods.
 #[tokio::test(start_paused = true)]
 async fn unknown_methods() {
     let rig = reading(async |_, _| Ok(content("text"))).await;
@@ -95,7 +96,7 @@ async fn unknown_methods() {
     }
 }
 
-/// Params that do not fit are refused, with where they do not, and the handler is not bothered.
+/// Params that do not fit are rejected with the path of the mismatch, and the handler is not called.
 #[tokio::test(start_paused = true)]
 async fn undecodable_params() {
     let rig = reading(async |_, _| panic!("not to be called")).await;
@@ -106,7 +107,7 @@ async fn undecodable_params() {
     }
 }
 
-/// A handler that panics, before or after its first wait, owes an answer all the same.
+/// A handler that panics, before or after its first wait, fails its request.
 #[tokio::test(start_paused = true)]
 async fn a_panicking_handler() {
     for late in [false, true] {
@@ -123,7 +124,7 @@ async fn a_panicking_handler() {
     }
 }
 
-/// A closure that panics before it gives its future owes an answer too.
+/// A closure that panics before it returns its future fails its request.
 #[tokio::test(start_paused = true)]
 async fn a_panicking_closure() {
     let rig = reading(|_, _| -> std::future::Ready<_> { panic!("a closure panics in a test") }).await;
@@ -132,7 +133,7 @@ async fn a_panicking_closure() {
     assert_alive(&rig.client).await;
 }
 
-/// A handler's error goes to the CLI as it is.
+/// The error of a handler is sent to the CLI unchanged.
 #[tokio::test(start_paused = true)]
 async fn a_handlers_error() {
     let rig = reading(async |_, _| {
@@ -145,7 +146,7 @@ async fn a_handlers_error() {
     assert_eq!(error, json!({"code": -32000, "message": "no \"such\" file", "data": {"errno": 2}}));
 }
 
-/// An answer that the CLI could not read, and would wait for, is an error that it can.
+/// A response that the CLI could not read, and would wait for, is replaced by an error that it can.
 #[tokio::test(start_paused = true)]
 async fn answers_that_cannot_be_read() {
     let handle = async |hook: HookInvokeRequest, _: HandlerContext| {
@@ -166,7 +167,7 @@ async fn answers_that_cannot_be_read() {
     assert_eq!(error, json!({"code": -32000, "message": "no luck", "data": "not JSON"}));
 }
 
-/// A handler may call the CLI and wait for the answer: it holds up neither the reader nor others.
+/// A handler may call the CLI and wait for the response: it blocks neither the reader nor other handlers.
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_calls() {
     let rig = reading(async |request, context| {
@@ -188,7 +189,7 @@ async fn a_handler_that_calls() {
     assert_eq!(slow, Ok(json!({"content": "line 1"})));
 }
 
-/// The id of a request comes back as it was, whatever kind it is of.
+/// The id of a request comes back unchanged, whatever its type.
 #[tokio::test(start_paused = true)]
 async fn ids_of_requests() {
     let rig = reading(async |_, _| Ok(content("text"))).await;
@@ -199,7 +200,7 @@ async fn ids_of_requests() {
     }
 }
 
-/// Requests may come before the answer to `session.create`, and are answered.
+/// Requests may come before the response to `session.create`, and are answered.
 #[tokio::test(start_paused = true)]
 async fn requests_before_the_session_is_made() {
     let fake = FakeCli::start();

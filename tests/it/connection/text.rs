@@ -1,4 +1,4 @@
-//! Text on the stream that is no message: it stands in the error of a connection that did not come about, or ended.
+//! Text on the stream that is no message is part of the error of a handshake or connection that failed.
 
 use copilot_session::testing::FakeCli;
 use copilot_session::{Client, Error};
@@ -6,21 +6,21 @@ use tokio::io::{AsyncWriteExt, duplex};
 
 use crate::rig::Rig;
 
-/// A greeting on streams of one's own, to a peer that sends only this, and stays.
+/// The error of a handshake with a peer that sends only this text and keeps the stream open.
 async fn greeting(text: &[u8]) -> Error {
     let (from, mut peer) = duplex(1);
     let (to, _their_end) = duplex(1 << 16);
     let speak = async {
-        peer.write_all(text).await.expect("it is read");
+        peer.write_all(text).await.expect("a reader");
         std::future::pending::<()>().await;
     };
     tokio::select! {
         result = Client::builder().connect(from, to) => result.expect_err("no CLI"),
-        () = speak => unreachable!("it stays for ever"),
+        () = speak => unreachable!("the peer does not end"),
     }
 }
 
-/// What does not answer the greeting is shown with what it said instead.
+/// A peer that does not answer the greeting is reported with the text it sent instead.
 #[tokio::test(start_paused = true)]
 async fn of_a_greeting_without_an_answer() {
     for (text, shown) in [
@@ -44,9 +44,9 @@ async fn among_messages() {
     for fake in [FakeCli::start(), FakeCli::narrow()] {
         let rig = Rig::on(fake, |session| session.deny_all()).await;
         rig.fake.raw("a warning\n");
-        rig.client.ping("Still there?").await.expect("an answer");
+        rig.client.ping("Still there?").await.expect("a response");
         rig.fake.raw("no header at all\r\n\r\n");
-        rig.client.ping("Still there?").await.expect("an answer");
+        rig.client.ping("Still there?").await.expect("a response");
         rig.fake.raw("last words");
         rig.fake.hang_up();
         let closed = rig.client.closed().await;

@@ -1,4 +1,5 @@
-//! Messages that are no JSON, or JSON of an odd kind: reported, answered, and never the connection's end.
+//! Messages that are no JSON, or JSON of an unexpected kind: they are reported or answered, and never end the
+//! connection.
 
 use copilot_session::methods::client::{SessionFsReadFile, UserInputRequest};
 use copilot_session::testing::FakeCli;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive, next};
 
-/// A session whose files hold their own path.
+/// A session in which the content of each file is its path.
 async fn reading() -> Rig {
     Rig::with(|session| {
         session.approve_all().handle::<SessionFsReadFile, _, _>(async |request, _| {
@@ -19,12 +20,12 @@ async fn reading() -> Rig {
 }
 
 impl Rig {
-    /// Sends a message as it is, with the session's id for SESSION.
+    /// Sends a message as it is, with the session's id in place of SESSION.
     fn say(&self, message: &str) {
         self.fake.frame(&message.replace("SESSION", self.session.id()));
     }
 
-    /// What the client answers to such a message, under this id.
+    /// The response of the client to such a message, under this id.
     async fn answer_to(&self, id: Value, message: &str) -> Result<Value, Value> {
         self.say(message);
         let answer = self.fake.answered(&id, message.get(..80).unwrap_or(message)).await;
@@ -32,7 +33,7 @@ impl Rig {
         answer
     }
 
-    /// What becomes of a call that is answered like this, with the call's id for ID.
+    /// The outcome of a call with this response, which has the call's id in place of ID.
     async fn called(&self, answer: &str) -> Result<String, Error> {
         self.fake.hold("session.log");
         let answering = async {
@@ -51,7 +52,7 @@ fn event(json: &str) -> String {
     format!(r#"{{"method":"session.event","params":{{"sessionId":"SESSION","event":{json}}}}}"#)
 }
 
-/// A request that breaks off or has errors is answered when its id can be told.
+/// A request that is cut off or has syntax errors is answered if its id can be found.
 #[tokio::test(start_paused = true)]
 async fn broken_requests() {
     let rig = reading().await;
@@ -70,7 +71,7 @@ async fn broken_requests() {
     }
 }
 
-/// A call whose answer is no JSON fails instead of waiting for ever.
+/// A call whose response is no JSON fails instead of waiting for ever.
 #[tokio::test(start_paused = true)]
 async fn broken_answers() {
     let rig = Rig::start().await;
@@ -89,9 +90,9 @@ async fn broken_answers() {
     }
 }
 
-/// Messages that break off where nobody can tell whose they are disturb no call. The last id may go on.
+/// Messages that are cut off before their id is complete disturb no call. The last id here may be longer.
 #[tokio::test(start_paused = true)]
-async fn broken_beyond_telling() {
+async fn broken_messages_without_an_id() {
     let rig = Rig::start().await;
     rig.fake.hold("session.log");
     let answering = async {
@@ -103,10 +104,10 @@ async fn broken_beyond_telling() {
     };
     let log = LogRequest::new("a line");
     let (result, ()) = tokio::join!(rig.session.rpc().log(&log), answering);
-    assert_eq!(result.expect("an answer").event_id, "yours");
+    assert_eq!(result.expect("a response").event_id, "yours");
 }
 
-/// What is in an array is taken one by one; what is no message among it is passed over.
+/// The messages of an array are handled one by one; items that are no message are skipped.
 #[tokio::test(start_paused = true)]
 async fn batches() {
     let rig = reading().await;
@@ -123,10 +124,10 @@ async fn batches() {
     let unknown = rig.fake.answered(&json!("2"), "an unknown request").await;
     assert_eq!(unknown.expect_err("an error")["code"], -32601);
     let answer = r#"[{"jsonrpc":"2.0","id":ID,"result":{"eventId":"in an array"}}]"#;
-    assert_eq!(rig.called(answer).await.expect("an answer"), "in an array");
+    assert_eq!(rig.called(answer).await.expect("a response"), "in an array");
 }
 
-/// A request whose id is no id, or whose method is no name, is refused as none.
+/// A request whose id is no id, or whose method is no name, is an invalid request.
 #[tokio::test(start_paused = true)]
 async fn requests_that_are_none() {
     let rig = reading().await;
@@ -140,12 +141,12 @@ async fn requests_that_are_none() {
         let error = rig.answer_to(id, message).await.expect_err("an error");
         assert_eq!(error["code"], -32600, "{message}: {error}");
     }
-    // Nor is it an answer to the call of that id.
+    // It does not answer the call of the same id either.
     let odd = rig.called(r#"[{"id":ID,"method":5},{"id":ID,"result":{"eventId":"the answer"}}]"#).await;
-    assert_eq!(odd.expect("an answer"), "the answer");
+    assert_eq!(odd.expect("a response"), "the answer");
 }
 
-/// Params that are an array, text, null or missing are refused by a handler that needs some.
+/// Params that are an array, text, null or missing are rejected by a handler that needs some.
 #[tokio::test(start_paused = true)]
 async fn params_of_any_kind() {
     let fake = FakeCli::start();
@@ -163,7 +164,7 @@ async fn params_of_any_kind() {
     assert_alive(&client).await;
 }
 
-/// Bytes that are not UTF-8 are U+FFFD, in events, requests and answers.
+/// Bytes that are not UTF-8 become U+FFFD, in events, requests and responses.
 #[tokio::test(start_paused = true)]
 async fn not_utf_8() {
     let rig = reading().await;
@@ -186,7 +187,7 @@ async fn not_utf_8() {
     assert_alive(&rig.client).await;
 }
 
-/// Lone surrogates are U+FFFD in what is decoded, and stay in the raw JSON. They may stand in keys too.
+/// Lone surrogates become U+FFFD when they are decoded, and stay in the raw JSON. They may stand in keys too.
 #[tokio::test(start_paused = true)]
 async fn lone_surrogates() {
     let rig = reading().await;
@@ -203,7 +204,7 @@ async fn lone_surrogates() {
     let answer = rig.answer_to(json!(1), request).await;
     assert_eq!(answer, Ok(json!({"content": "/\u{fffd}\""})));
     let logged = rig.called(r#"{"\ud800":0,"id":ID,"result":{"eventId":"\ud800\ud800"}}"#).await;
-    assert_eq!(logged.expect("an answer"), "\u{fffd}\u{fffd}");
+    assert_eq!(logged.expect("a response"), "\u{fffd}\u{fffd}");
     let refused = rig.called(r#"{"id":ID,"error":{"code":-32000,"message":"\ud800!"}}"#).await;
     match refused.expect_err("an error") {
         Error::Rpc { error, .. } => assert_eq!(error.message, "\u{fffd}!"),
@@ -211,7 +212,7 @@ async fn lone_surrogates() {
     }
 }
 
-/// Of a key that stands there twice the last counts, at every level, as for JavaScript.
+/// Of a repeated key the last counts, at every level, as in JavaScript.
 #[tokio::test(start_paused = true)]
 async fn duplicate_keys() {
     let rig = reading().await;
@@ -234,10 +235,11 @@ async fn duplicate_keys() {
         "params":{"sessionId":"none","sessionId":"SESSION","path":"/a","path":"/b"}}"#;
     assert_eq!(rig.answer_to(json!(2), request).await, Ok(json!({"content": "/b"})));
     let logged = rig.called(r#"{"id":0,"id":ID,"result":null,"result":{"eventId":"1","eventId":"2"}}"#).await;
-    assert_eq!(logged.expect("an answer"), "2");
+    assert_eq!(logged.expect("a response"), "2");
 }
 
-/// A megabyte of nesting, whole or broken off, overflows no stack: events come, requests are answered, calls fail.
+/// A megabyte of nesting, complete or cut off, overflows no stack: events arrive, requests are answered,
+/// calls fail.
 #[tokio::test(start_paused = true)]
 async fn a_megabyte_of_nesting() {
     let rig = reading().await;

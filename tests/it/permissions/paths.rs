@@ -1,4 +1,4 @@
-//! Where a request reaches, and the policy that reads within a folder, on a file system made for it.
+//! The paths of permission requests, and the policy that reads within a folder, on a real file system.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::rig::Rig;
 
-/// A folder `work` with files that may be read and files that may not, and a file outside of it.
+/// A folder `project` with files that may be read and files that may not, and files outside of it.
 fn files() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let work = folder.path().join("project");
@@ -58,7 +58,7 @@ fn write(path: &str) -> Value {
     })
 }
 
-/// A session in this folder that approves what is within it.
+/// A session in this folder, which approves requests within it.
 async fn within(folder: &Path) -> Rig {
     let folder = folder.to_path_buf();
     let directory = folder.display().to_string();
@@ -82,7 +82,7 @@ impl Rig {
     }
 }
 
-/// A path is within a folder by where it leads.
+/// A path is within a folder if it leads there.
 #[tokio::test(start_paused = true)]
 async fn within_a_folder() {
     let files = files();
@@ -137,7 +137,7 @@ async fn within_a_folder() {
     {
         assert!(!rig.approves(read(elsewhere)).await, "{elsewhere}");
     }
-    // Of this session's folder, which was configured.
+    // Relative paths start at the configured working directory.
     for (path, is_inside) in [
         ("notes.txt", true),
         ("./new", true),
@@ -150,7 +150,7 @@ async fn within_a_folder() {
     }
 }
 
-/// What `/proc` leads to is another file to the CLI than here, also by a link.
+/// A path through `/proc` leads to another file in the CLI's process than in this one, also behind a link.
 #[cfg(target_os = "linux")]
 #[tokio::test(start_paused = true)]
 async fn through_proc() {
@@ -184,7 +184,7 @@ async fn through_proc() {
     }
 }
 
-/// What the CLI says of the file itself counts too, and what is not one file is within no folder.
+/// The file that the CLI itself names counts too, and a request that is not about files is within no folder.
 #[tokio::test(start_paused = true)]
 async fn other_names_of_the_file() {
     let files = files();
@@ -196,7 +196,7 @@ async fn other_names_of_the_file() {
     assert!(rig.approves(request.clone()).await);
     request["resolvedPath"] = "/etc/passwd".into();
     assert!(!rig.approves(request).await);
-    // A file that is moved, as CLI 1.0.102 asks for it, and without the part that came later.
+    // A file that is moved, as CLI 1.0.102 requests it, and without the key that older ones lack.
     let mut moved = write(&path);
     let other = files.path().join("outside.txt");
     for edits in [
@@ -205,19 +205,20 @@ async fn other_names_of_the_file() {
     ] {
         moved["diff"] = format!("\ndiff --git a{} b{path}\n--- a{0}\n+++ b{path}\n", other.display()).into();
         moved["fileEdits"] = edits;
-        assert!(!rig.approves(moved.clone()).await, "it comes from elsewhere: {moved}");
+        assert!(!rig.approves(moved.clone()).await, "the file comes from elsewhere: {moved}");
     }
     let other = work.join("src/main.rs").display().to_string();
     moved["diff"] = format!("\ndiff --git a{other} b{path}\n--- a{other}\n+++ b{path}\n").into();
     moved["fileEdits"][0]["before"]["path"] = other.into();
-    assert!(rig.approves(moved).await, "it comes from within");
+    assert!(rig.approves(moved).await, "a file of the same folder");
     let mut line = super::shell("cat notes.txt");
     line["possiblePaths"] = json!([path]);
     assert!(!rig.approves(line).await, "a shell line may reach anything");
     assert!(!rig.approves(json!({"kind": "url", "intention": "", "url": format!("file://{path}")})).await);
 }
 
-/// The working directory is what the CLI last told. A relative path is within no folder while nobody knows.
+/// The working directory is the last one that an event named. A relative path is within no folder before
+/// that.
 #[tokio::test(start_paused = true)]
 async fn relative_paths() {
     let files = files();
@@ -237,25 +238,25 @@ async fn relative_paths() {
     };
     let rig = Rig::on(FakeCli::start(), configure).await;
     let moved = |kind: &str, data: Value| json!({"type": kind, "data": data});
-    let tell = |event: Value| rig.emit(event);
+    let emit = |event: Value| rig.emit(event);
     assert!(!rig.approves(read("notes.txt")).await);
-    tell(moved("session.context_changed", json!({"cwd": work})));
+    emit(moved("session.context_changed", json!({"cwd": work})));
     assert!(rig.approves(read("notes.txt")).await);
     assert!(rig.approves(read("src/main.rs")).await);
-    tell(moved("session.context_changed", json!({"cwd": files.path()})));
+    emit(moved("session.context_changed", json!({"cwd": files.path()})));
     assert!(!rig.approves(read("notes.txt")).await);
     assert!(rig.approves(read("project/notes.txt")).await);
-    tell(moved("session.resume", json!({"context": {"cwd": work}})));
+    emit(moved("session.resume", json!({"context": {"cwd": work}})));
     assert!(rig.approves(read("notes.txt")).await);
     let mut of_sub_agent = moved("session.context_changed", json!({"cwd": files.path()}));
     of_sub_agent["agentId"] = "sub".into();
-    tell(of_sub_agent);
-    assert!(rig.approves(read("notes.txt")).await, "a sub-agent works elsewhere");
-    tell(moved("session.context_changed", json!({"cwd": "project"})));
-    assert!(!rig.approves(read("notes.txt")).await, "nobody knows where that is");
+    emit(of_sub_agent);
+    assert!(rig.approves(read("notes.txt")).await, "the event of a sub-agent does not count");
+    emit(moved("session.context_changed", json!({"cwd": "project"})));
+    assert!(!rig.approves(read("notes.txt")).await, "a relative working directory");
 }
 
-/// The policy allows reading what holds no keys, and the tools and lines that it names.
+/// The policy allows reading files without secrets, and the tools and commands that it names.
 #[tokio::test(start_paused = true)]
 async fn the_policy_that_reads() {
     let files = files();
@@ -307,7 +308,7 @@ async fn the_policy_that_reads() {
     let mut managed = super::shell("git status");
     managed["managedApprovalRequired"] = true.into();
     let tool = |name: &str| json!({"kind": "custom-tool", "toolName": name, "toolDescription": ""});
-    // Of other kinds a newer CLI may say the same.
+    // A newer CLI may send these keys for other kinds.
     let (mut tool_bypass, mut tool_managed) = (tool("lookup"), tool("lookup"));
     tool_bypass["requestSandboxBypass"] = true.into();
     tool_managed["managedApprovalRequired"] = "yes".into();
@@ -335,7 +336,7 @@ async fn the_policy_that_reads() {
     assert!(rig.approves(super::shell("git status")).await);
 }
 
-/// Names in a folder may be seen; a search opens all files in it, so that there must be none with keys.
+/// The names in a folder may be listed; a search opens all its files, so it is allowed only without secrets.
 #[tokio::test(start_paused = true)]
 async fn the_policy_and_folders() {
     let files = files();
@@ -367,10 +368,10 @@ async fn the_policy_and_folders() {
     for number in 0..=10_000 {
         fs::write(many.join(number.to_string()), "").expect("a file");
     }
-    assert!(!rig.approves(asked("Search in directory", "many")).await, "nobody looks at so many");
+    assert!(!rig.approves(asked("Search in directory", "many")).await, "too many files to check");
 }
 
-/// A policy on a folder that is not there, or of the system, allows nothing.
+/// A policy on a folder that does not exist, or on a system folder, allows nothing.
 #[tokio::test(start_paused = true)]
 async fn the_policy_on_other_folders() {
     for (folder, path) in [

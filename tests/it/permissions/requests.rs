@@ -1,5 +1,5 @@
-//! What permission requests of each kind tell: their shapes are those of the recordings of 1.0.102
-//! for shell and MCP, and of the protocol notes for the others.
+//! Summary, command and `is_read_only` of permission requests of every kind. Those for shell and MCP have the
+//! shape of the recordings of 1.0.102.
 
 use std::sync::Arc;
 
@@ -12,30 +12,30 @@ use tokio::sync::mpsc;
 use super::shell;
 use crate::rig::Rig;
 
-/// What one request tells.
+/// The properties of one request.
 #[derive(Debug, PartialEq)]
-struct Told {
+struct Properties {
     read_only: bool,
     command: Option<String>,
     summary: String,
 }
 
-/// A session that shows what each request tells.
-async fn telling() -> (Rig, mpsc::UnboundedReceiver<Told>) {
-    let (sender, told) = mpsc::unbounded_channel();
+/// A session that records the properties of each request.
+async fn recording() -> (Rig, mpsc::UnboundedReceiver<Properties>) {
+    let (sender, received) = mpsc::unbounded_channel();
     let decide = move |request: PermissionRequest, _: HandlerContext| {
-        let told = Told {
+        let received = Properties {
             read_only: request.is_read_only(),
             command: request.command().map(str::to_owned),
             summary: request.summary(),
         };
-        sender.send(told).expect("the test listens");
+        sender.send(received).expect("an open channel");
         std::future::ready(Decision::approve())
     };
-    (Rig::with(|session: SessionBuilder| session.on_permission(decide)).await, told)
+    (Rig::with(|session: SessionBuilder| session.on_permission(decide)).await, received)
 }
 
-/// A shell request whose parts are set as given.
+/// A shell request with these keys changed.
 fn shell_with(changes: Value) -> Value {
     let mut request = shell("ls -l");
     for (key, value) in changes.as_object().expect("an object") {
@@ -44,7 +44,7 @@ fn shell_with(changes: Value) -> Value {
     request
 }
 
-/// Each kind says what it is for, in a few words, and whether it only reads.
+/// Each kind has a short summary, and says if it only reads.
 #[tokio::test(start_paused = true)]
 async fn each_kind() {
     let mcp = |read_only: bool| {
@@ -118,33 +118,36 @@ async fn each_kind() {
             "give an extension environment variables",
         ),
     ];
-    let (rig, mut told) = telling().await;
+    let (rig, mut received) = recording().await;
     for (request, read_only, summary) in kinds {
         assert_eq!(rig.decision(request.clone()).await, json!({"kind": "approve-once"}), "{request}");
         let command = request["fullCommandText"].as_str().map(str::to_owned);
-        assert_eq!(told.recv().await, Some(Told { read_only, command, summary: summary.to_owned() }));
+        assert_eq!(
+            received.recv().await,
+            Some(Properties { read_only, command, summary: summary.to_owned() })
+        );
     }
 }
 
-/// A kind that is newer than this crate is asked about, and never taken for reading.
+/// A request of an unknown kind reaches the handler, and never counts as reading.
 #[tokio::test(start_paused = true)]
 async fn a_new_kind() {
-    let (rig, mut told) = telling().await;
+    let (rig, mut received) = recording().await;
     for request in
         [json!({"kind": "time-travel", "readOnly": true}), json!({"kind": 5, "path": "/"}), json!({})]
     {
         assert_eq!(rig.decision(request.clone()).await, json!({"kind": "approve-once"}), "{request}");
-        let told = told.recv().await.expect("the handler was asked");
-        assert!(!told.read_only, "{request}");
-        assert!(told.summary.contains(&request["kind"].to_string()), "{request}: {}", told.summary);
+        let received = received.recv().await.expect("the handler was asked");
+        assert!(!received.read_only, "{request}");
+        assert!(received.summary.contains(&request["kind"].to_string()), "{request}: {}", received.summary);
     }
 }
 
-/// Nothing in a summary can make it look like another one: what moves the cursor, turns the text around or
-/// cannot be seen is escaped, and no backtick ends the command.
+/// A summary cannot imitate another one: characters that move the cursor, turn the text around or are
+/// invisible are escaped, and no backtick ends the command.
 #[tokio::test(start_paused = true)]
-async fn summaries_deceive_nobody() {
-    let (rig, mut told) = telling().await;
+async fn summaries_cannot_deceive() {
+    let (rig, mut received) = recording().await;
     let odd = "a\r\u{1b}[2K\u{9b}8m\u{202e}\u{200b}\u{2028}\u{7f}\n`b`";
     let shown = r"a\r\u{1b}[2K\u{9b}8m\u{202e}\u{200b}\u{2028}\u{7f}\n`b`";
     let requests = [
@@ -172,11 +175,11 @@ async fn summaries_deceive_nobody() {
     ];
     for (request, summary) in requests {
         rig.decision(request).await;
-        assert_eq!(told.recv().await.expect("the handler was asked").summary, summary);
+        assert_eq!(received.recv().await.expect("the handler was asked").summary, summary);
     }
 }
 
-/// A shell line only reads when every command of it does, there is one, and nothing is redirected.
+/// A shell line only reads if it has commands, all of them only read, and it redirects nothing.
 #[tokio::test(start_paused = true)]
 async fn a_shell_line_that_only_reads() {
     let (read, write) =
@@ -189,19 +192,19 @@ async fn a_shell_line_that_only_reads() {
         (json!({"commands": []}), false),
         (json!({"commands": [read], "hasWriteFileRedirection": true}), false),
     ];
-    let (rig, mut told) = telling().await;
+    let (rig, mut received) = recording().await;
     for (changes, read_only) in cases {
         rig.decision(shell_with(changes.clone())).await;
-        assert_eq!(told.recv().await.expect("the handler was asked").read_only, read_only, "{changes}");
+        assert_eq!(received.recv().await.expect("the handler was asked").read_only, read_only, "{changes}");
     }
 }
 
-/// A handler sees the whole event, knows its session, and may call it before it decides.
+/// A handler has the whole event and the session, and may call the session before it decides.
 #[tokio::test(start_paused = true)]
 async fn details_and_context() {
     let decide = async |request: PermissionRequest, context: HandlerContext| {
         let line = LogRequest::new(request.event().kind());
-        let logged = context.rpc().log(&line).await.expect("an answer");
+        let logged = context.rpc().log(&line).await.expect("a response");
         Decision::deny(format!("{} in {}", logged.event_id, context.session_id()))
     };
     let rig = Rig::with(|session| session.on_permission(decide)).await;
@@ -211,7 +214,7 @@ async fn details_and_context() {
     assert_eq!(answer, json!({"kind": "reject", "feedback": reason}));
 }
 
-/// Observers see the request too, before it is decided.
+/// Observers see the request before it is decided.
 #[tokio::test(start_paused = true)]
 async fn observers_see_it() {
     let gate = Arc::new(tokio::sync::Notify::new());

@@ -1,4 +1,4 @@
-//! `Debug` of what holds secrets.
+//! `Debug` of values that hold secrets.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::SECRET;
 use crate::rig::Rig;
 
-/// Properties whose descriptions speak of a secret and that hold none, as somebody has read.
+/// Properties whose descriptions mention a secret but that hold none, as a person has checked.
 const SHOWN: &[&str] = &[
     "AccountStatus.authSource",
     "AgentRegistrySpawnValidationError.message",
@@ -41,7 +41,7 @@ const SHOWN: &[&str] = &[
     "TokenAuthInfo.registrationId",
 ];
 
-/// Words of descriptions that speak of a secret.
+/// Words in descriptions that mention a secret.
 const WORDS: &[&str] = &[
     "secret",
     "password",
@@ -54,10 +54,10 @@ const WORDS: &[&str] = &[
     "cookie",
 ];
 
-/// Words of sentences that say where no secret is.
+/// Words in sentences that say where no secret is.
 const NEGATIONS: &[&str] = &["never contains", "never echoes", "without", "non-secret", "credential-free"];
 
-/// Each text of each sample that stands directly in the object of a place, with its key.
+/// The text values directly in the object of each sample, with their keys.
 fn texts(sample: &Sample) -> impl Iterator<Item = (&str, &Spot)> {
     sample.spots.iter().filter(|spot| spot.what == What::Text && spot.at.len() <= 2).filter_map(|spot| {
         let Some(Step::Key(key)) = spot.at.first() else { return None };
@@ -65,7 +65,7 @@ fn texts(sample: &Sample) -> impl Iterator<Item = (&str, &Spot)> {
     })
 }
 
-/// The places and keys at which this is shown, of those that the filter takes.
+/// The places and keys, among those of the filter, whose secret `Debug` shows.
 fn shown(wanted: impl Fn(&Schemas, &str, &str) -> bool) -> BTreeSet<String> {
     let schemas = Schemas::read();
     let mut shown = BTreeSet::new();
@@ -81,13 +81,13 @@ fn shown(wanted: impl Fn(&Schemas, &str, &str) -> bool) -> BTreeSet<String> {
             }
         }
     }
-    assert!(tried > 20, "only {tried} were tried");
+    assert!(tried > 20, "only {tried} samples");
     shown
 }
 
-/// Whatever the schemas call a secret is hidden, but for what was read and found to be none.
+/// A property whose description mentions a secret is hidden, unless it is listed as harmless.
 #[test]
-fn what_the_schemas_call_a_secret() {
+fn properties_described_as_secret() {
     let has = |text: &str, words: &[&str]| words.iter().any(|word| text.contains(word));
     let speaks = |text: &str| {
         let text = text.to_ascii_lowercase();
@@ -100,9 +100,9 @@ fn what_the_schemas_call_a_secret() {
     assert_eq!(shown, read);
 }
 
-/// Whatever has the key of a secret is hidden.
+/// A property whose key is that of a secret is hidden.
 #[test]
-fn what_has_the_key_of_a_secret() {
+fn properties_with_the_key_of_a_secret() {
     let ends = ["token", "secret", "apiKey", "password", "hmac", "authorization", "cookie", "credential"];
     let is_secret = |key: &str| {
         let key = key.to_ascii_lowercase();
@@ -116,10 +116,10 @@ fn hidden<T: Wire + std::fmt::Debug>(json: Value) {
     for text in [format!("{value:?}"), format!("{value:#?}")] {
         assert!(!text.contains(SECRET) && text.contains("[redacted]"), "{text}");
     }
-    assert!(wire::to_json(&value).contains(SECRET), "it is sent all the same");
+    assert!(wire::to_json(&value).contains(SECRET), "the secret is not sent");
 }
 
-/// Where the types know nothing of what came.
+/// Secrets in values that the types do not know.
 #[test]
 fn unknown_values() {
     hidden::<AuthInfo>(json!({"type": "brand-new", "token": SECRET}));
@@ -131,9 +131,9 @@ fn unknown_values() {
     hidden::<SessionConfig>(server(json!({"type": "brand-new", "tokens": [SECRET]})));
 }
 
-/// Where a key says nothing and the text does.
+/// Secrets that only the text itself reveals.
 #[test]
-fn texts_that_show_it() {
+fn secrets_by_their_text() {
     let provider = |key: &str, value: String| json!({"type": "openai", "baseUrl": "http://x", key: value});
     hidden::<ProviderConfig>(provider("baseUrl", format!("http://u:{SECRET}@x")));
     hidden::<ProviderConfig>(provider("baseUrl", format!("u:{SECRET}@x/y")));
@@ -153,7 +153,7 @@ fn texts_that_show_it() {
     }
 }
 
-/// The crate's own types.
+/// Types that are not generated.
 #[tokio::test(start_paused = true)]
 async fn types_of_the_crate() {
     let no_secret = |value: &dyn std::fmt::Debug| {
@@ -183,6 +183,6 @@ async fn types_of_the_crate() {
     no_secret(&error);
     assert!(!error.to_string().contains(SECRET));
     no_secret(&Document::parse(&format!("[\"{SECRET}\"]")).expect("JSON"));
-    let error = wire::from_json::<SessionConfig>(&format!("\"{SECRET}\"")).expect_err("it is no object");
+    let error = wire::from_json::<SessionConfig>(&format!("\"{SECRET}\"")).expect_err("no object");
     assert!(!format!("{error} {error:?}").contains(SECRET));
 }

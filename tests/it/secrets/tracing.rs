@@ -1,4 +1,4 @@
-//! What the program's log says of messages with secrets.
+//! The program's log contains no message with a secret.
 
 use copilot_session::testing::FakeCli;
 use copilot_session::types::GitHubTokenAcquireResult;
@@ -16,8 +16,8 @@ impl<'w> MakeWriter<'w> for File {
     }
 }
 
-/// The log at its finest of this thread, on which all of a test of tokio runs.
-fn listen() -> (File, tracing::subscriber::DefaultGuard) {
+/// Records everything that is logged on this thread, which runs the whole test.
+fn record() -> (File, tracing::subscriber::DefaultGuard) {
     let file = File::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
     let guard = tracing::subscriber::set_default(subscriber.with_writer(file.clone()).finish());
@@ -26,7 +26,7 @@ fn listen() -> (File, tracing::subscriber::DefaultGuard) {
 
 #[tokio::test(start_paused = true)]
 async fn no_message_of_the_peer_is_logged() {
-    let (file, _guard) = listen();
+    let (file, _guard) = record();
     let rig = Rig::with(|session| {
         session.approve_all().on_github_token(async |_, _| Err::<GitHubTokenAcquireResult, _>("none"))
     });
@@ -63,12 +63,12 @@ async fn no_message_of_the_peer_is_logged() {
         event.data();
     }
     let text = file.text();
-    assert!(text.lines().count() >= count / 2, "the log is heard: {text}");
+    assert!(text.lines().count() >= count / 2, "too few lines: {text}");
     assert!(!text.contains(SECRET) && !text.contains("1234567890123"), "{text}");
     drop(rig.fake.take_failures());
 }
 
-/// A wire log's writer that panics is told of once.
+/// The panic of a wire log's writer is logged once.
 #[tokio::test]
 async fn a_panicking_writer_is_logged_once() {
     struct Panics;
@@ -80,7 +80,7 @@ async fn a_panicking_writer_is_logged_once() {
             Ok(())
         }
     }
-    let (file, _guard) = listen();
+    let (file, _guard) = record();
     let fake = FakeCli::start();
     let (from, to) = fake.streams();
     let log = copilot_session::WireLog::new(Panics);

@@ -1,4 +1,4 @@
-//! What the wire log writes of messages with secrets.
+//! The wire log contains no secret of the messages.
 
 use copilot_session::testing::FakeCli;
 use copilot_session::{Client, WireLog};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{File, SECRET};
 
-/// The log of a client that gets these messages as they are.
+/// The log of a client that receives these messages as they are.
 async fn log_of(messages: impl IntoIterator<Item = Vec<u8>>) -> String {
     let (fake, file) = (FakeCli::start(), File::default());
     let (from, to) = fake.streams();
@@ -21,11 +21,11 @@ async fn log_of(messages: impl IntoIterator<Item = Vec<u8>>) -> String {
     file.text()
 }
 
-/// The log of one message, whose line is JSON.
+/// The log line of one message, which must be JSON.
 async fn logged(message: impl Into<Vec<u8>>) -> String {
     let text = log_of([message.into()]).await;
-    // The lines of the greeting come before.
-    let line = text.lines().nth(2).unwrap_or_else(|| panic!("it is not logged: {text}"));
+    // The lines of the handshake come first.
+    let line = text.lines().nth(2).unwrap_or_else(|| panic!("no line of the message: {text}"));
     serde_json::from_str::<&serde_json::value::RawValue>(line)
         .unwrap_or_else(|error| panic!("{error}: {line}"));
     line.to_owned()
@@ -91,7 +91,7 @@ async fn secrets_by_their_keys() {
             json!([{"key": SECRET}]),
         ] {
             if key == "environmentVariables" && value == json!([SECRET]) {
-                continue; // These are names.
+                continue; // The items are names of variables.
             }
             let line = logged(notice(json!({"list": [{key: value}]}))).await;
             assert!(!line.contains(SECRET) && line.contains("[redacted]"), "{line}");
@@ -101,7 +101,7 @@ async fn secrets_by_their_keys() {
     assert!(!line.contains("1234567890123456789") && line.contains("12345678"), "{line}");
 }
 
-/// A value is that of the name beside it, whichever comes first.
+/// A value belongs to the name beside it, whichever comes first.
 #[tokio::test(start_paused = true)]
 async fn secrets_before_their_names() {
     for params in [
@@ -159,7 +159,7 @@ async fn secrets_in_texts() {
     }
 }
 
-/// A secret that is known stands nowhere, in no form.
+/// A known secret is removed from every place and in every form.
 #[tokio::test(start_paused = true)]
 async fn secrets_that_are_known() {
     for known in ["KNOWNKNOWN", "S05PV05LTk9XTg==", "eDpLTk9XTktOT1dO", "\\u004bNOWNKNOWN"] {
@@ -170,7 +170,7 @@ async fn secrets_that_are_known() {
             assert!(line.contains("[redacted]") && !line.contains(known), "{line}");
         }
     }
-    // However many there are.
+    // There may be many of them.
     let token = |index: usize| format!("rotating-token-{index:04}");
     let notices = (0..2000).map(|index| notice(json!({"token": token(index)})).into_bytes());
     let later =
@@ -180,7 +180,7 @@ async fn secrets_that_are_known() {
     assert!(!text.contains("rotating-token-"), "{text}");
 }
 
-/// What the reader reads is redacted, however odd it is; of what nobody can read only the length is written.
+/// A message that the reader can decode is redacted, however odd; of any other only the length is logged.
 #[tokio::test(start_paused = true)]
 async fn odd_messages() {
     let with = |rest: &str| format!(r#"{{"method":"x","params":{{"token":"{SECRET}"{rest}"#);
@@ -211,7 +211,7 @@ async fn odd_messages() {
     }
 }
 
-/// All that methods about secrets say, and the keys that are secret in what others say.
+/// Params and results of methods about secrets are redacted as a whole, those of others by key.
 #[tokio::test(start_paused = true)]
 async fn secrets_of_methods() {
     let request =

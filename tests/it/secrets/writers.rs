@@ -1,4 +1,4 @@
-//! Writers of wire logs that do what no writer should.
+//! Wire logs whose writers panic, fail or block.
 
 use std::io::{self, Write};
 use std::sync::mpsc;
@@ -17,12 +17,12 @@ async fn connect(fake: &FakeCli, to: impl Write + Send + 'static) -> Client {
     builder.connect(from, into).await.expect("the greeting")
 }
 
-/// A writer that panics, also when it is dropped.
+/// A writer that panics, and panics again when it is dropped.
 struct Panics;
 
 impl Write for Panics {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        panic!("the writer panics");
+        panic!("the writer panics in a test");
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -32,16 +32,16 @@ impl Write for Panics {
 
 impl Drop for Panics {
     fn drop(&mut self) {
-        panic!("the writer panics as it is dropped");
+        panic!("the writer panics in a test when it is dropped");
     }
 }
 
-/// A writer that waits for leave before each line.
+/// A writer that blocks before each line until it is released.
 struct Blocks(mpsc::Receiver<()>, File);
 
 impl Write for Blocks {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Without anybody to give leave it goes on.
+        // After the sender is dropped it does not block.
         let _ = self.0.recv();
         self.1.write(bytes)
     }
@@ -51,7 +51,7 @@ impl Write for Blocks {
     }
 }
 
-/// A writer that cannot write.
+/// A writer whose device is full.
 struct Fails;
 
 impl Write for Fails {
@@ -65,7 +65,7 @@ impl Write for Fails {
 }
 
 #[tokio::test]
-async fn one_that_panics_or_fails_ends_only_the_log() {
+async fn a_panic_or_failure_ends_only_the_log() {
     for writer in [Box::new(Panics) as Box<dyn Write + Send>, Box::new(Fails)] {
         let fake = FakeCli::start();
         let client = connect(&fake, writer).await;
@@ -78,20 +78,23 @@ async fn one_that_panics_or_fails_ends_only_the_log() {
     }
 }
 
-/// The connection lives while the writer blocks, the end waits for a limited time, and nothing is out of order.
+/// A blocked writer does not block the connection, delays the end for a limited time, and loses no order.
 #[tokio::test]
-async fn one_that_blocks_holds_up_nobody() {
-    let (leave, leaves) = mpsc::channel();
+async fn a_blocked_writer_delays_no_message() {
+    let (release, releases) = mpsc::channel();
     let (fake, file) = (FakeCli::start(), File::default());
-    let client = connect(&fake, Blocks(leaves, file.clone())).await;
+    let client = connect(&fake, Blocks(releases, file.clone())).await;
     for index in 0..100 {
         fake.notify_raw("x", json!({"index": index}));
     }
     assert_alive(&client).await;
-    assert_eq!(file.text(), "", "nothing was written, for the writer blocks");
-    tokio::time::timeout(Duration::from_secs(20), client.stop()).await.expect("it stops").expect("the end");
+    assert_eq!(file.text(), "", "the writer is blocked");
+    tokio::time::timeout(Duration::from_secs(20), client.stop())
+        .await
+        .expect("a stop in time")
+        .expect("the end");
     assert_eq!(file.text(), "");
-    drop(leave);
+    drop(release);
     client.closed().await;
     let lines: Vec<Value> =
         file.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -100,18 +103,19 @@ async fn one_that_blocks_holds_up_nobody() {
     assert!(lines.is_sorted_by_key(|line| line["t_ms"].as_u64()), "{lines:?}");
 }
 
-/// What waits is bounded, and the log says how much is missing where.
+/// The queue of a blocked writer is limited, and the log has the number of messages that it lacks, in their
+/// place.
 #[tokio::test]
-async fn one_that_blocks_for_long_misses_messages() {
-    let (leave, leaves) = mpsc::channel();
+async fn a_writer_that_stays_blocked_misses_messages() {
+    let (release, releases) = mpsc::channel();
     let (fake, file) = (FakeCli::start(), File::default());
-    let client = connect(&fake, Blocks(leaves, file.clone())).await;
+    let client = connect(&fake, Blocks(releases, file.clone())).await;
     let large = "a".repeat(4 << 20);
     for index in 0..20 {
         fake.notify_raw("x", json!({"index": index, "text": large}));
         assert_alive(&client).await;
     }
-    drop(leave);
+    drop(release);
     while !file.text().contains("leftOut") {
         tokio::task::yield_now().await;
         client.stop().await.expect("the end");
@@ -122,12 +126,12 @@ async fn one_that_blocks_for_long_misses_messages() {
     let left_out: u64 = lines.iter().filter_map(|line| line["leftOut"].as_u64()).sum();
     let messages = lines.iter().filter(|line| !line["msg"].is_null()).count() as u64;
     assert!((10..20).contains(&written), "{written} of 20 are written");
-    assert_eq!(messages + left_out, fake.frames().len() as u64, "each is written or counted");
+    assert_eq!(messages + left_out, fake.frames().len() as u64, "a message is neither written nor counted");
 }
 
-/// A program that lets its client go without stopping it has what was said before.
+/// A client that is dropped without a stop writes its whole log.
 #[tokio::test]
-async fn a_client_that_goes_leaves_a_whole_log() {
+async fn a_dropped_client_writes_its_whole_log() {
     let (fake, file) = (FakeCli::start(), File::default());
     let client = connect(&fake, file.clone()).await;
     fake.notify_raw("the last", json!({}));

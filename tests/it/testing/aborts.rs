@@ -1,4 +1,4 @@
-//! Turns of the fake that are aborted, or that its life ends.
+//! Turns of the fake that are aborted, or cut off by the end of its life.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 
 use crate::rig::Rig;
 
-/// What the fake has sent since: the kind and data of events, and its responses.
-fn said_since(fake: &FakeCli, start: usize) -> Vec<Value> {
+/// The messages of the fake since `start`: the type and data of events, and `response` for each response.
+fn sent_since(fake: &FakeCli, start: usize) -> Vec<Value> {
     let frames = fake.frames();
     let ours = frames[start..].iter().filter(|frame| frame.from == Side::Cli);
-    let said = ours.map(|frame| match &frame.json["params"]["event"] {
+    let sent = ours.map(|frame| match &frame.json["params"]["event"] {
         event if event.is_object() => json!([event["type"], event["data"]]),
         _ => json!("response"),
     });
-    said.collect()
+    sent.collect()
 }
 
-/// A rig of this version whose agent works on a prompt, and what comes of the abort of that.
+/// The messages that follow an abort of a running prompt, on a rig of this version.
 async fn abort(version: &str) -> Vec<Value> {
     let rig = Rig::on(FakeCli::of_version(version), |session| session.approve_all()).await;
     let turn = rig.session.prompt("a long story").await.expect("the prompt");
@@ -29,14 +29,14 @@ async fn abort(version: &str) -> Vec<Value> {
     rig.session.abort().await.expect("the abort");
     let answer = turn.await.expect("an end");
     assert!(answer.is_aborted() || version == "1.0.10", "{version}");
-    let said = said_since(&rig.fake, start);
+    let sent = sent_since(&rig.fake, start);
     rig.fake.answer("And then?");
     assert_eq!(rig.session.send_and_wait("again").await.expect("an answer").text(), "And then?");
     rig.fake.finish();
-    said
+    sent
 }
 
-/// An abort ends the turn as the CLI of each version was seen to.
+/// An abort ends the turn as it was recorded on each version.
 #[tokio::test(start_paused = true)]
 async fn of_each_version() {
     let newest = [
@@ -62,7 +62,7 @@ async fn of_each_version() {
     assert_eq!(abort("1.0.10").await, older("user initiated", json!({})));
 }
 
-/// Prompts that wait are dropped with the turn, from 1.0.81 on; before, the agent goes on with the next one.
+/// Waiting prompts are dropped with the turn from 1.0.81 on; before, the agent continues with the next one.
 #[tokio::test(start_paused = true)]
 async fn with_prompts_that_wait() {
     for (version, goes_on) in [("1.0.102", false), ("1.0.65", true)] {
@@ -86,10 +86,10 @@ async fn with_prompts_that_wait() {
     }
 }
 
-/// A turn that was made by hand ends as well, and so does a prompt of which nothing had come; an agent that
-/// rests has nothing to abort.
+/// An abort ends a turn that was made by hand, and a prompt without events; an idle agent has nothing to
+/// abort.
 #[tokio::test(start_paused = true)]
-async fn whatever_the_agent_does() {
+async fn in_every_state_of_the_agent() {
     let rig = Rig::start().await;
     let by_hand = rig.session.prompt("by hand").await.expect("the prompt");
     rig.emit(events::user_message(by_hand.message_id()));
@@ -103,11 +103,11 @@ async fn whatever_the_agent_does() {
     let start = rig.fake.frames().len();
     rig.session.abort().await.expect("the abort");
     rig.fake.settle().await;
-    let said = said_since(&rig.fake, start);
-    assert!(said.iter().all(|said| *said == json!("response")), "{said:?}");
+    let sent = sent_since(&rig.fake, start);
+    assert!(sent.iter().all(|sent| *sent == json!("response")), "{sent:?}");
 }
 
-/// The error of a client that outlives the fake says so, and names the turn that had no end.
+/// The error of a client that outlives the fake says so, and names the turn that did not end.
 #[tokio::test(start_paused = true)]
 async fn by_the_end_of_the_fake() {
     let rig = Rig::start().await;

@@ -1,4 +1,4 @@
-//! What goes wrong on purpose.
+//! Faults on purpose.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::rig::{Rig, assert_alive};
 
-/// A CLI that dies ends what waits for it, even in the middle of a message.
+/// When a CLI dies, everything that waits for it fails, even in the middle of a message.
 #[tokio::test(start_paused = true)]
 async fn death() {
     for within_a_message in [false, true] {
@@ -23,11 +23,11 @@ async fn death() {
         }
         let closed = turn.await.expect_err("the end");
         assert!(matches!(closed, Error::Closed(_)), "{closed:?}");
-        rig.client.rpc().ping(&PingRequest::default()).await.expect_err("it is dead");
+        rig.client.rpc().ping(&PingRequest::default()).await.expect_err("a dead CLI");
     }
 }
 
-/// Bytes that are no message are passed over.
+/// Bytes that are no message are skipped.
 #[tokio::test(start_paused = true)]
 async fn garbage() {
     let rig = Rig::start().await;
@@ -36,7 +36,7 @@ async fn garbage() {
     assert_alive(&rig.client).await;
 }
 
-/// A delayed answer comes late.
+/// A delayed response comes late.
 #[tokio::test(start_paused = true)]
 async fn delay() {
     let rig = Rig::start().await;
@@ -49,7 +49,7 @@ async fn delay() {
     assert_eq!(start.elapsed(), Duration::from_secs(7));
 }
 
-/// Answers that come in another order and twice reach who asked, once.
+/// Responses that come in another order and twice reach their callers once.
 #[tokio::test(start_paused = true)]
 async fn other_orders() {
     let rig = Rig::start().await;
@@ -58,7 +58,7 @@ async fn other_orders() {
         json!({"message": text, "timestamp": "2026-01-01T00:00:00Z", "protocolVersion": 3})
     };
     let ping = async |text: &str| {
-        rig.client.rpc().ping(&PingRequest::default().message(text)).await.expect("an answer").message
+        rig.client.rpc().ping(&PingRequest::default().message(text)).await.expect("a response").message
     };
     let answering = async {
         let first = rig.fake.received_call("ping").await;

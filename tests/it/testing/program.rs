@@ -3,7 +3,7 @@
 use copilot_session::types::PingRequest;
 use copilot_session::{Client, Error};
 
-/// A client of the example, which does what the script says. Also the folder of the script.
+/// A client of the example program with this script, and the folder of the script.
 async fn client(script: &str) -> (Client, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("script.jsonl");
@@ -38,7 +38,7 @@ async fn a_script() {
     assert_eq!(client.closed().await.exit_code, Some(0));
 }
 
-/// The program dies when the script says so.
+/// The program dies where the script says so.
 #[tokio::test]
 async fn death() {
     let (client, _folder) = client(r#"{"on": "session.send", "exit": 7}"#).await;
@@ -47,7 +47,7 @@ async fn death() {
     assert_eq!(client.closed().await.exit_code, Some(7));
 }
 
-/// An unexpected call is the program's failure, by its status and its last words.
+/// An unexpected call is reported by the program's exit status and stderr.
 #[tokio::test]
 async fn an_unexpected_call() {
     let (client, _folder) = client("").await;
@@ -67,7 +67,7 @@ async fn a_recording() {
     client.stop().await.expect("a stop");
 }
 
-/// A script with a mistake says where.
+/// An invalid script is reported with its line.
 #[tokio::test]
 async fn no_script() {
     for (script, line) in [("{\"answer\": \"a\"}\n{\"anwser\": \"b\"}", "line 2"), ("nothing", "line 1")] {

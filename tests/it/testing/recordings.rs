@@ -1,4 +1,4 @@
-//! Traffic that is recorded, and played again.
+//! Wire logs that are recorded and replayed.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -25,7 +25,7 @@ impl Write for File {
 }
 
 impl File {
-    /// The text, once this stands in it.
+    /// Waits until the file contains this part, and returns the text.
     async fn text_with(&self, part: &str) -> String {
         while !self.text().contains(part) {
             tokio::task::yield_now().await;
@@ -47,7 +47,7 @@ async fn turn(client: &Client) -> Result<String, Error> {
     Ok(answer.text().to_owned())
 }
 
-/// A wire log has every message, no secrets, and can be played.
+/// A wire log has every message and no secret, and can be replayed.
 #[tokio::test(start_paused = true)]
 async fn recorded_and_played() {
     let (fake, file) = (FakeCli::start(), File::default());
@@ -69,7 +69,7 @@ async fn recorded_and_played() {
     assert_eq!(methods, fake.methods());
     assert!(lines.len() > methods.len() * 2 && lines.iter().all(|line| line["t_ms"].is_u64()), "{text}");
     for secret in ["sk-1", "t0ken", "s3cret", "gh0"] {
-        assert!(!text.contains(secret), "{secret} stands in {text}");
+        assert!(!text.contains(secret), "{secret} is in {text}");
     }
 
     let played = FakeCli::replay(&text);
@@ -79,7 +79,7 @@ async fn recorded_and_played() {
     );
 }
 
-/// Secrets are found by their keys, at any depth, and what only sounds like one is left.
+/// Secrets are found by their keys, at any depth, and similar keys are not redacted.
 #[tokio::test(start_paused = true)]
 async fn secrets_by_key() {
     let (fake, file) = (FakeCli::start(), File::default());
@@ -96,12 +96,12 @@ async fn secrets_by_key() {
     fake.notify_raw("custom", json!({"shown": secrets, "plain": plain}));
     fake.settle().await;
     let text = file.text_with("custom").await;
-    let notice = text.lines().find(|line| line.contains("custom")).expect("it is recorded");
+    let notice = text.lines().find(|line| line.contains("custom")).expect("a line of the notification");
     let notice: Value = serde_json::from_str(notice).expect("JSON");
     let hidden = secrets.to_string().replace("Bearer hush", "hush").replace("hush", "[redacted]");
     assert_eq!(notice["msg"]["params"]["shown"].to_string(), hidden);
     assert_eq!(notice["msg"]["params"]["plain"], plain);
-    // What is said by methods about secrets is one as a whole.
+    // Params and results of methods about secrets are redacted as a whole.
     fake.on_raw("sandbox.proxySecret.get", |_| Ok(json!({"value": "hush-hush"})));
     let save = SandboxProxySecretSaveRequest::new("hush-hush");
     fake.on_raw("sandbox.proxySecret.save", |_| Err(error(1, "hush-hush")));
@@ -112,8 +112,8 @@ async fn secrets_by_key() {
     assert!(file.text().contains("proxySecret") && !file.text().contains("hush-hush"), "{}", file.text());
 }
 
-/// A log tells how the connection ended, and what plays it ends in the same way; one that was cut off in its
-/// last line is played as far as it goes.
+/// A log contains the end of the connection, and a replay ends in the same way. A log that is cut off in its
+/// last line is replayed up to there.
 #[tokio::test(start_paused = true)]
 async fn a_sudden_end() {
     let (fake, file) = (FakeCli::start(), File::default());
@@ -140,7 +140,7 @@ async fn a_sudden_end() {
     }
 }
 
-/// A real CLI's recording answers a client of today.
+/// The recording of a real CLI answers the current client.
 #[tokio::test(start_paused = true)]
 async fn a_real_recording() {
     let fake = FakeCli::replay(include_str!("../../recordings/1.0.102-streaming.jsonl"));
@@ -150,7 +150,7 @@ async fn a_real_recording() {
     assert_eq!(answer.text(), "The answer is 4.");
 }
 
-/// A client that does something else than was recorded fails the test.
+/// A client that behaves otherwise than the recorded one fails the test.
 #[tokio::test(start_paused = true)]
 async fn another_client() {
     let fake = FakeCli::replay(include_str!("../../recordings/1.0.102-streaming.jsonl"));

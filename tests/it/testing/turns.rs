@@ -1,4 +1,4 @@
-//! What a test lets come of prompts.
+//! Scripted turns of the fake.
 
 use copilot_session::testing::events;
 use copilot_session::{Limits, SessionEventData, Tool};
@@ -14,7 +14,8 @@ async fn with_a_tool() -> Rig {
     Rig::with(|session| session.approve_all().tool(tool)).await
 }
 
-/// Answers that are given after prompts were sent go to them, in their order, and later ones to later prompts.
+/// Answers that are scripted after prompts were sent go to those prompts, in order, and later answers to
+/// later prompts.
 #[tokio::test(start_paused = true)]
 async fn answers_to_prompts_that_were_sent() {
     let rig = Rig::start().await;
@@ -28,7 +29,7 @@ async fn answers_to_prompts_that_were_sent() {
     assert_eq!(rig.session.send_and_wait("three").await.expect("the answer").text(), "third");
 }
 
-/// A prompt that a test takes up by hand takes no answer from others, nor does one that was aborted.
+/// A prompt that a test handles by hand uses no scripted answer, nor does one that was aborted.
 #[tokio::test(start_paused = true)]
 async fn turns_by_hand() {
     let rig = Rig::start().await;
@@ -37,9 +38,9 @@ async fn turns_by_hand() {
     rig.emit(events::user_message(by_hand.message_id()));
     rig.emit(events::assistant_message("so be it"));
     rig.emit(events::idle());
-    rig.fake.answer("as told");
+    rig.fake.answer("as scripted");
     assert_eq!(by_hand.await.expect("the answer").text(), "so be it");
-    assert_eq!(scripted.await.expect("the answer").text(), "as told");
+    assert_eq!(scripted.await.expect("the answer").text(), "as scripted");
 
     drop(rig.session.prompt("never mind").await.expect("the prompt"));
     rig.emit(events::aborted());
@@ -47,7 +48,8 @@ async fn turns_by_hand() {
     assert_eq!(rig.session.send_and_wait("now?").await.expect("the answer").text(), "later");
 }
 
-/// An agent that needs the client begins a turn, asks, and ends the turn: all of it belongs to the prompt.
+/// An agent that needs the client begins a turn, makes its requests, and ends the turn: all events belong to
+/// the prompt.
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_waits_for_the_client() {
     let rig = with_a_tool().await;
@@ -77,7 +79,8 @@ async fn a_turn_that_waits_for_the_client() {
     assert_eq!(turn.await.expect("the answer").text(), "Yes");
 }
 
-/// A turn is begun before its prompt comes, and is of this session; the next one is for who begins it next.
+/// A turn can be begun before its prompt arrives, and belongs to its session; the next turn goes to the next
+/// caller.
 #[tokio::test(start_paused = true)]
 async fn turns_begun_before_their_prompts() {
     let rig = Rig::start().await;
@@ -100,7 +103,7 @@ async fn turns_begun_before_their_prompts() {
     assert_eq!(others.await.expect("the answer").text(), "three");
 }
 
-/// A prompt that the CLI refused takes no answer.
+/// A prompt that the CLI refused uses no scripted answer.
 #[tokio::test(start_paused = true)]
 async fn a_prompt_that_was_refused() {
     let rig = Rig::start().await;
@@ -112,9 +115,9 @@ async fn a_prompt_that_was_refused() {
     assert_eq!(turn.limits(Limits::default()).await.expect("the answer").text(), "two");
 }
 
-/// Answers and prompts that are left fail the test at its end, where it asks for that.
+/// Answers and prompts that remain fail the test at its end, if it calls `finish`.
 #[tokio::test(start_paused = true)]
-async fn what_is_left() {
+async fn unused_answers_and_open_prompts() {
     let Rig { fake, session, .. } = Rig::start().await;
     for text in ["one", "two"] {
         fake.answer(text);

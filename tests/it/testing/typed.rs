@@ -1,4 +1,4 @@
-//! What a test says and sees by types.
+//! The typed functions of the fake.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use serde_json::json;
 use super::complaint;
 use crate::rig::{Rig, next};
 
-/// An answer comes in the events that the CLI has for it.
+/// An answer is sent in the events of the CLI.
 #[tokio::test(start_paused = true)]
 async fn an_answer() {
     let rig = Rig::start().await;
@@ -40,7 +40,7 @@ async fn an_answer() {
     assert_eq!(prompts, ["weather?", "later?"]);
 }
 
-/// A turn may end in any way.
+/// A scripted turn may also fail.
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_fails() {
     let rig = Rig::start().await;
@@ -49,7 +49,7 @@ async fn a_turn_that_fails() {
     assert!(matches!(&failed, Error::Turn(data) if data.error_type == "rate_limit"), "{failed:?}");
 }
 
-/// All events that there are functions for are what the schema says.
+/// All event functions follow the schema.
 #[test]
 fn events_fit_the_schema() {
     let mut all = events::answer("m", "so be it");
@@ -77,12 +77,12 @@ fn events_fit_the_schema() {
     }
 }
 
-/// A method is answered by a closure with its params: with JSON, or an error.
+/// A closure answers a method by its params, with JSON or an error.
 #[tokio::test(start_paused = true)]
 async fn answers_by_type() {
     let rig = Rig::start().await;
     rig.fake.on::<SessionModelGetCurrent>(|()| json!({"modelId": "gpt-5"}));
-    let model = rig.session.rpc().model().get_current().await.expect("an answer");
+    let model = rig.session.rpc().model().get_current().await.expect("a response");
     assert_eq!(model.model_id.as_deref(), Some("gpt-5"));
 
     rig.fake.on::<SessionSend>(|params| match params.prompt.as_str() {
@@ -100,7 +100,7 @@ async fn answers_by_type() {
     assert_eq!(config.session_id.as_deref(), Some(rig.session.id()));
 }
 
-/// An answer of the wrong shape, and a closure that panics, fail the call at once and the test at its end.
+/// A response of the wrong shape, or a closure that panics, fails the call at once and the test at its end.
 #[tokio::test(start_paused = true)]
 async fn answers_that_fail_the_test() {
     let rig = Rig::start().await;
@@ -114,7 +114,7 @@ async fn answers_that_fail_the_test() {
     assert!(failures[1].ends_with("`session.send` panicked: unwanted: two"), "{failures:?}");
 }
 
-/// A call that the fake was not told about is answered, and fails the test by name.
+/// An unexpected call gets an error, and fails the test with the method's name.
 #[tokio::test(start_paused = true)]
 async fn an_unexpected_call() {
     let Rig { fake, session, .. } = Rig::start().await;
@@ -122,10 +122,10 @@ async fn an_unexpected_call() {
     assert!(unknown.is_method_not_found(), "{unknown:?}");
     let complaint = complaint(fake);
     assert!(complaint.starts_with("unexpected call of `session.mode.get`"), "{complaint}");
-    assert!(complaint.contains("session.create"), "it says what was sent: {complaint}");
+    assert!(complaint.contains("session.create"), "the messages so far are missing: {complaint}");
 }
 
-/// A prompt whose answer nobody scripted ends with the fake's life, and the test fails.
+/// A prompt without a scripted answer ends with the fake's life, and the test fails.
 #[tokio::test(start_paused = true)]
 async fn a_prompt_without_an_answer() {
     let Rig { fake, session, .. } = Rig::start().await;
@@ -139,7 +139,7 @@ async fn a_prompt_without_an_answer() {
     assert!(complaint.contains(r#"nothing came of the prompt "hello?""#), "{complaint}");
 }
 
-/// A wait takes as long as the fake's life lets it, so that a slow handler is waited for.
+/// A wait lasts for half of the fake's life, so that a slow handler can answer.
 #[tokio::test(start_paused = true)]
 async fn a_slow_handler() {
     let slow = async |_: serde_json::Value, _| {
@@ -154,7 +154,7 @@ async fn a_slow_handler() {
     assert!(format!("{result:?}").contains("at last"), "{result:?}");
 }
 
-/// A decision and a tool's result are waited for.
+/// A decision and a tool's result are awaited.
 #[tokio::test(start_paused = true)]
 async fn asked_by_events() {
     let rig = Rig::with(|session| {
@@ -185,20 +185,20 @@ async fn asked_by_events() {
 async fn requests_by_type() {
     let rig = Rig::with(|session| session.deny_all().on_user_input(async |_, _| "blue")).await;
     let params = json!({"sessionId": rig.session.id(), "question": "Which color?"});
-    let answer = rig.fake.request::<UserInputRequest>(params).await.expect("an answer");
+    let answer = rig.fake.request::<UserInputRequest>(params).await.expect("a response");
     assert_eq!(answer.answer.as_deref(), Some("blue"));
     let refused = rig.fake.request::<UserInputRequest>(json!({"sessionId": "other", "question": "?"})).await;
     assert!(refused.is_err(), "{refused:?}");
 
-    let mut told = rig.client.notifications::<SessionLifecycle>();
+    let mut lifecycle = rig.client.notifications::<SessionLifecycle>();
     rig.fake.notify::<SessionLifecycle>(json!({"type": "session.created", "sessionId": rig.session.id()}));
-    assert_eq!(told.next().await.expect("it").expect("a change").session_id, rig.session.id());
+    assert_eq!(lifecycle.next().await.expect("it").expect("a change").session_id, rig.session.id());
     let mut events = rig.session.events();
     rig.emit(events::delta("later"));
     assert_eq!(next(&mut events).await.kind(), "assistant.message_delta");
 }
 
-/// What the agent asks leave for reaches the policy.
+/// The permission request of a command reaches the policy.
 #[tokio::test(start_paused = true)]
 async fn a_shell_line_is_asked_for() {
     let rig = Rig::with(|session| {
@@ -215,7 +215,7 @@ async fn a_shell_line_is_asked_for() {
     assert!(format!("{decided:?}").contains("not rm -rf /"), "{decided:?}");
 }
 
-/// A request that no policy would see is a mistake in the test, and says so.
+/// A permission request of the wrong shape, which no policy would see, panics in the test.
 #[tokio::test(start_paused = true)]
 #[should_panic(expected = "does not fit its type")]
 async fn a_permission_of_the_wrong_shape() {
@@ -223,7 +223,7 @@ async fn a_permission_of_the_wrong_shape() {
     drop(fake.expect_permission("one", json!({"kind": "shell", "fullCommandText": "ls"})).await);
 }
 
-/// Params of another shape are a mistake in the test, and say so.
+/// Params of the wrong shape panic in the test.
 #[tokio::test(start_paused = true)]
 #[should_panic(expected = "the params of `userInput.request` do not fit its type")]
 async fn a_request_of_the_wrong_shape() {

@@ -1,5 +1,5 @@
-//! Tools by the types of their arguments: those that the CLI offers the model, and those that are refused, since it
-//! would leave them out without a word. The tests of the real CLI ask it for the same.
+//! Tools by the types of their arguments: those that the CLI offers the model, and those that are refused
+//! because the CLI would silently leave them out. The tests on the real CLI use the same tools.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -110,7 +110,7 @@ pub fn offered() -> Vec<Tool> {
     ]
 }
 
-/// Tools that the model would not see.
+/// Tools that the CLI would leave out.
 fn refused() -> Vec<Tool> {
     #[derive(Deserialize, JsonSchema)]
     enum Words {
@@ -156,9 +156,9 @@ async fn create(client: &Client, tool: Tool) -> Result<(), Error> {
     client.session().approve_all().tool(tool).create().await.map(drop)
 }
 
-/// What is sent of a tool that is taken says that it is of an object, in the words that the CLI looks for.
+/// The schema of an accepted tool has the `"type": "object"` that the CLI looks for.
 #[tokio::test(start_paused = true)]
-async fn what_is_offered() {
+async fn accepted_tools() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
     for tool in offered() {
@@ -173,16 +173,16 @@ async fn what_is_offered() {
     }
 }
 
-/// A tool that the model would not see is refused before anything is sent, with its name and what to do.
+/// A tool that the CLI would leave out is refused before anything is sent, with its name and a remedy.
 #[tokio::test(start_paused = true)]
-async fn what_is_refused() {
+async fn refused_tools() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
     let session = client.session().approve_all().create().await.expect("a session");
     let sent = fake.methods();
     for tool in refused() {
         let name = tool.name().to_owned();
-        let created = create(&client, tool.clone()).await.map(|()| panic!("{name} is taken"));
+        let created = create(&client, tool.clone()).await.map(|()| panic!("{name} is accepted"));
         let resumed = client.session().approve_all().tool(tool.clone()).resume("1").await.map(drop);
         let set = session.set_tools([of::<City>("city"), tool]).await;
         for refusal in [created, resumed, set] {
@@ -195,7 +195,7 @@ async fn what_is_refused() {
     assert_eq!(fake.methods(), sent);
 }
 
-/// An `Option` has the schema of what is in it, and is `None` for a call without arguments.
+/// An `Option` has the schema of its content, and is `None` for a call without arguments.
 #[tokio::test(start_paused = true)]
 async fn optional_arguments() {
     let tool = Tool::new("find", "Finds", async |city: Option<City>, _| {

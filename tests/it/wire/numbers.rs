@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{arguments, with_arguments};
 
-/// Numbers that 64 bits hold are what they are, wherever they stand.
+/// Numbers that fit into 64 bits are decoded exactly, in every place.
 #[test]
 fn any_json_holds_its_numbers() {
     let cases: [(&str, Value); 14] = [
@@ -33,7 +33,7 @@ fn any_json_holds_its_numbers() {
     }
 }
 
-/// Where a type of one's own is asked for, a number of any JSON is one.
+/// Any JSON can be deserialized as a user's type with numbers.
 #[test]
 fn any_json_is_deserialized() {
     #[derive(Debug, PartialEq, serde::Deserialize)]
@@ -52,7 +52,7 @@ fn any_json_is_deserialized() {
     assert_eq!(given, Given { n: expected });
 }
 
-/// A number beyond 64 bits is not rounded in silence: it is another number only where serde_json says so.
+/// A number beyond 64 bits is not silently rounded: it differs only where serde_json does so.
 #[test]
 fn numbers_beyond_64_bits() {
     let large = "123456789012345678901234567890";
@@ -62,7 +62,7 @@ fn numbers_beyond_64_bits() {
     assert!(event.raw_data().contains(large));
     let beyond = with_arguments(r#"{"n":[1e400]}"#);
     match arguments(&beyond) {
-        // Only with `arbitrary_precision` there is a value for it.
+        // Only `arbitrary_precision` has a value for it.
         Ok(value) => assert_eq!(value["n"][0].to_string().replace('+', ""), "1e400"),
         Err(error) => {
             assert!(error.contains("$.toolRequests[0].arguments.n[0]"), "{error}");
@@ -72,7 +72,7 @@ fn numbers_beyond_64_bits() {
     assert!(beyond.raw_data().contains("1e400"));
 }
 
-/// A number that nobody asks for does no harm.
+/// A number in an unknown key does no harm.
 #[test]
 fn a_number_that_is_passed_over() {
     let json =
@@ -86,7 +86,7 @@ fn a_number_that_is_passed_over() {
     }
 }
 
-/// What a typed field makes of a number.
+/// Numbers in typed fields.
 #[test]
 fn typed_numbers() {
     let whole = |text: &str| wire::from_json::<i64>(text);
@@ -114,7 +114,7 @@ fn typed_numbers() {
     assert!(long.to_string().len() < 300, "{long}");
 }
 
-/// serde gives what the type itself gives, to any serializer.
+/// serde writes the same numbers as the type itself, by every serializer.
 #[test]
 fn numbers_through_serde() {
     let json = r#"{"model":"m","cost":1.5,"duration":2500,"inputTokens":7}"#;
@@ -123,7 +123,7 @@ fn numbers_through_serde() {
     assert_eq!(serde_json::to_string(&usage).expect("JSON"), wire::to_json(&usage));
     let value = serde_json::to_value(&usage).expect("JSON");
     assert_eq!((&value["cost"], &value["inputTokens"]), (&1.5.into(), &7.into()));
-    // It takes numbers, and no struct in their place.
+    // TOML accepts numbers, and no struct in their place.
     let written = toml::to_string(&usage).expect("TOML");
     assert!(written.contains("cost = 1.5") && written.contains("inputTokens = 7"), "{written}");
 }

@@ -1,6 +1,6 @@
-//! What is read takes work that grows as its text does, also where keys are repeated and nothing fits.
+//! The work of decoding grows linearly with the text, even if keys are repeated and nothing fits.
 //!
-//! The texts are such that work which grows with the square of their length takes hours.
+//! With work that grows with the square of the text's length, these texts would take hours.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,15 @@ use copilot_session::types::{
 use copilot_session::wire::{self, Wire};
 use copilot_session::{SessionEvent, SessionEventData};
 
-/// So many that their square is out of reach.
+/// A number whose square is out of reach.
 const MANY: usize = 200_000;
 
-/// An object with this member many times, and then with these.
+/// An object with this member many times, and then with `last`.
 fn repeated(member: &str, last: &str) -> String {
     format!("{{{}{last}}}", format!("{member},").repeat(MANY))
 }
 
-/// An object with many members that differ by their keys, and then with these.
+/// An object with many members of different keys, and then with `last`.
 fn different(value: &str, last: &str) -> String {
     let members: String = (0..MANY).map(|index| format!("\"k{index}\":{value},")).collect();
     format!("{{{members}{last}}}")
@@ -35,7 +35,7 @@ fn fails_at<T: Wire>(json: &str, path: &str) {
     assert_eq!(error.path(), path, "{error}");
 }
 
-/// Of a key that stands there many times, with a value that does not fit, only the last is of interest.
+/// Of a repeated key whose value does not fit, only the last counts.
 #[test]
 fn repeated_keys_of_a_record() {
     for wrong in ["5", "[]", r#"{"model":{"model":[1]}}"#] {
@@ -68,7 +68,7 @@ fn unknown_keys() {
     assert_eq!(usage.model, "m");
 }
 
-/// What tells the variants of a union apart is looked for among all keys, and stands there many times.
+/// The keys that distinguish the variants of a union are repeated many times.
 #[test]
 fn unions() {
     let read_file = r#""kind":"read","intention":"i","path":"p""#;
@@ -82,12 +82,12 @@ fn unions() {
     assert!(matches!(server, McpSerializableServerConfig::ServerConfigStdio(_)));
     let source: InstalledPluginSource = read(&repeated(r#""path":5"#, r#""source":"local","path":"p""#));
     assert!(matches!(source, InstalledPluginSource::Local(_)));
-    // None of the variants, so that all of it is kept as it is.
+    // It is none of the variants, so all of it is kept as JSON.
     let unknown: InstalledPluginSource = read(&different("{}", r#""source":"local""#));
     assert!(matches!(unknown, InstalledPluginSource::Unrecognized(_)));
 }
 
-/// Escapes of half a letter, in a text that is JSON and in one that is none.
+/// Lone surrogates, in valid and invalid JSON.
 #[test]
 fn lone_surrogates() {
     let halves = r"\ud83e".repeat(MANY);
@@ -98,7 +98,7 @@ fn lone_surrogates() {
     assert_eq!(usage.model, "\u{fffd}");
 }
 
-/// The envelope of an event, of which each key is looked for.
+/// The envelope of an event, each key of which is looked for.
 #[test]
 fn envelopes() {
     let data = r#""data":{"messageId":"1","content":"c"}"#;
@@ -112,7 +112,7 @@ fn envelopes() {
     }
 }
 
-/// An error says where without the whole of a long key, however often it is passed on.
+/// An error has a path without the whole of a long key, however many levels it passes.
 #[test]
 fn long_keys() {
     type Levels = BTreeMap<String, BTreeMap<String, BTreeMap<String, i64>>>;
@@ -122,7 +122,7 @@ fn long_keys() {
     assert!(error.path().starts_with("$.kkkk") && error.path().len() < 300, "{}", error.path());
 }
 
-/// An object in an object, each after members that do not fit: what is read at every level twice is never done.
+/// Nested objects, each after members that do not fit: no level is decoded twice.
 #[test]
 fn repeated_keys_at_every_level() {
     let nested = (0..120).fold("{}".to_owned(), |inner, _| format!(r#"{{"k":1,"k":[],"k":{inner}}}"#));
