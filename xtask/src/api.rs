@@ -20,10 +20,8 @@ const HEAD: &str = "\
 # The public items of the SDK with all features, without those in src/generated, which follow the schemas.
 # Written by `cargo xtask api`; a line that goes or changes here may break who uses the crate.
 ";
-/// The form of rustdoc's JSON that the crate `public-api` reads, at the version in xtask/Cargo.toml.
+/// The format of rustdoc's JSON that the crate `public-api` reads, at the version in xtask/Cargo.toml.
 const FORMAT: u64 = 57;
-/// The Rust that writes this form.
-const RUST: &str = "1.95.0";
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -60,8 +58,10 @@ fn document() -> Result<PathBuf> {
     command.arg(&target).args(["--", "-Z", "unstable-options", "--output-format", "json"]);
     // The JSON is not stable: a stable compiler writes it only if told that it is known.
     command.env("RUSTC_BOOTSTRAP", "1");
-    let failure = format!("rustdoc wrote no JSON; `cargo xtask api` is made for Rust {RUST}");
-    cargo::run(&mut command, &failure)?;
+    cargo::run(
+        &mut command,
+        "rustdoc wrote no JSON; `cargo xtask api` needs the Rust of rust-toolchain.toml",
+    )?;
     Ok(target.join("doc/copilot_session.json"))
 }
 
@@ -71,9 +71,8 @@ fn list(path: &Path) -> Result<String> {
     let crate_: Crate = serde_json::from_str(&text).context("rustdoc's JSON is of another form")?;
     ensure!(
         crate_.format_version == FORMAT,
-        "this Rust writes form {} of rustdoc's JSON, and {FORMAT} is what can be read; \
-         use Rust {RUST}, as by RUSTUP_TOOLCHAIN={RUST}, or raise `public-api` in xtask/Cargo.toml and \
-         the two in xtask/src/api.rs",
+        "this Rust writes format {} of rustdoc's JSON, and format {FORMAT} is needed; use the Rust of \
+         rust-toolchain.toml, or update `public-api` in xtask/Cargo.toml and the format in xtask/src/api.rs",
         crate_.format_version
     );
     let api = public_api::Builder::from_rustdoc_json(path)
@@ -157,7 +156,7 @@ mod tests {
     fn another_form_of_the_json_is_told() -> Result<()> {
         let file = files::temporary(&std::env::temp_dir(), br#"{"format_version": 58, "index": {}}"#)?;
         let error = list(file.path()).expect_err("it cannot be read").to_string();
-        assert!(error.contains("form 58") && error.contains("RUSTUP_TOOLCHAIN="), "{error}");
+        assert!(error.contains("format 58") && error.contains("rust-toolchain.toml"), "{error}");
         Ok(())
     }
 
