@@ -12,20 +12,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use semver::Version;
 
 use crate::compat::scenario::{Outcome, Scenario};
 use crate::older::Older;
-use crate::{cargo, cli, paths, process, schema};
+use crate::{cargo, cli, paths, schema};
 use schemas::Schemas;
 use traffic::Audit;
 use walk::Finding;
-
-/// How long a CLI may take to tell its version.
-const VERSION_DEADLINE: Duration = Duration::from_secs(60);
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -69,12 +64,14 @@ fn run_scenario(version: Option<&str>, folder: &Path) -> Result<()> {
             cli::Installed { program, node: None }
         }
     };
-    let told = version.map(str::to_owned).or_else(|| own_version(&cli.program));
-    println!(
-        "Running Copilot CLI {}: {}",
-        told.as_deref().unwrap_or("of some version"),
-        cli.program.display()
-    );
+    let own_version = match version {
+        Some(version) => version.to_owned(),
+        None => {
+            let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
+            cli::own_version(Command::new(&cli.program), temp.path())?
+        }
+    };
+    println!("Running Copilot CLI {own_version}: {}", cli.program.display());
     let program = cargo::example("compat", &[])?;
     let scenario = Scenario { program: &program, cli: &cli, wire_logs: Some(folder) };
     for step in scenario.run(version.unwrap_or_default())? {
@@ -83,23 +80,6 @@ fn run_scenario(version: Option<&str>, folder: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// What a CLI calls its version, as far as it does.
-fn own_version(program: &Path) -> Option<String> {
-    let temp = tempfile::tempdir().ok()?;
-    let mut command = Command::new(program);
-    cli::isolate(&mut command, temp.path());
-    // Without the flag it would start the newest version it finds unpacked instead of itself.
-    command.args(["--no-auto-update", "--version"]);
-    let started = Instant::now();
-    let output = process::run(&mut command, || started.elapsed() < VERSION_DEADLINE).ok()?;
-    version_in(&output.stdout)
-}
-
-fn version_in(answer: &str) -> Option<String> {
-    let mut words = answer.split_whitespace().map(|word| word.trim_end_matches('.'));
-    words.find(|word| Version::parse(word).is_ok()).map(str::to_owned)
 }
 
 fn read_logs(audit: &mut Audit<'_>, folder: &Path) -> Result<()> {
@@ -142,16 +122,4 @@ fn report(findings: &BTreeMap<Finding, u64>) -> Result<()> {
     let everything = if known.is_empty() { "Everything" } else { "\nEverything else" };
     println!("{everything} is as the schemas say.");
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_version_is_found_in_the_answer() {
-        let answer = "GitHub Copilot CLI 1.0.84-4.\nRun 'copilot update' to check for updates.\n";
-        assert_eq!(version_in(answer).as_deref(), Some("1.0.84-4"));
-        assert_eq!(version_in("no such option"), None);
-    }
 }

@@ -7,14 +7,13 @@ use std::env;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use semver::Version;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::progress::Progress;
 use crate::{npm, paths, platform, process, schema};
 
 /// Marks the folders of installs that are under way.
@@ -23,8 +22,8 @@ const TEMP_PREFIX: &str = ".installing-";
 const PACKAGE: &str = "@github/copilot";
 /// The variable by which the SDK and the tests are told which binary to run.
 pub const PATH_VARIABLE: &str = "COPILOT_CLI_PATH";
-/// How long a freshly installed binary may take to tell its version.
-const VERSION_DEADLINE: Duration = Duration::from_secs(60);
+/// The time limit for a CLI to print its version. At its first start it also unpacks itself.
+const VERSION_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -59,11 +58,7 @@ pub fn found() -> Result<PathBuf> {
     if let Some(given) = env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
         return choose(Some(Path::new(&given)));
     }
-    let path = env::var_os("PATH").unwrap_or_default();
-    let mut files = env::split_paths(&path)
-        .flat_map(|folder| ["copilot", "copilot.exe", "copilot.cmd"].map(|name| folder.join(name)));
-    let found = files.find(|file| file.is_file());
-    found.with_context(|| format!("there is no Copilot CLI in {PATH_VARIABLE} nor on the PATH"))
+    which::which("copilot").with_context(|| format!("no Copilot CLI in {PATH_VARIABLE} or on the PATH"))
 }
 
 /// A version in the cache.
@@ -230,17 +225,14 @@ fn download(platform: &str, version: &str, temp: &TempDir) -> Result<Fetched> {
         Some(failure) if failure.not_published() => not_published(platform, version, error),
         _ => error.context(format!("cannot install {spec}")),
     };
-    eprintln!("Installing Copilot CLI {version} for {platform} with npm");
+    eprintln!("Installing Copilot CLI {version} for {platform} with npm, which may take some minutes");
     fetch_package(&package, &spec, temp).map_err(explain)
 }
 
 /// Brings a package into a temporary folder.
 fn fetch_package(package: &str, spec: &str, temp: &TempDir) -> Result<Fetched> {
-    let npm::Archive { unpacked_size, integrity } = npm::archive(spec)?;
-    let mut progress = Progress::of_folder(temp.path(), unpacked_size);
-    let result = npm::install(spec, temp.path(), || progress.tick());
-    progress.finish();
-    result?;
+    let integrity = npm::integrity(spec)?;
+    npm::install(spec, temp.path())?;
     Ok(Fetched { folder: temp.path().join("node_modules").join(package), integrity })
 }
 
@@ -300,27 +292,36 @@ fn binary_of(package: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Makes sure that a CLI runs here and is the version it should be.
-fn verify(mut command: Command, version: &str, temp: &TempDir) -> Result<()> {
-    let started = Instant::now();
-    isolate(&mut command, temp.path());
-    // Without the flag it would start the newest version it finds unpacked instead of itself.
-    command.args(["--no-auto-update", "--version"]);
-    let output = process::run(&mut command, || started.elapsed() < VERSION_DEADLINE)
-        .with_context(|| format!("cannot run the Copilot CLI {version} that was downloaded"))?;
-    if !output.status.success() || !names_version(&output.stdout, version) {
-        bail!(
-            "the Copilot CLI that was downloaded does not answer as {version} ({}): {}{}",
-            output.status,
-            output.stdout.trim(),
-            output.stderr.trim()
-        );
-    }
+/// Checks that a CLI runs on this machine and is of the expected version.
+fn verify(command: Command, version: &str, temp: &TempDir) -> Result<()> {
+    let failed = || format!("cannot use the Copilot CLI {version} that was downloaded");
+    let found = own_version(command, temp.path()).with_context(failed)?;
+    ensure!(found == version, "the Copilot CLI that was downloaded as {version} is of version {found}");
     Ok(())
 }
 
+/// Runs a CLI for its version, with its home and its cache below `temp`.
+pub fn own_version(mut command: Command, temp: &Path) -> Result<String> {
+    isolate(&mut command, temp);
+    // Without the flag the CLI starts the newest version it finds unpacked instead of itself.
+    command.args(["--no-auto-update", "--version"]);
+    let output = process::run(&mut command, Some(VERSION_TIMEOUT))
+        .with_context(|| format!("cannot run {}", command.get_program().display()))?;
+    let version = version_in(&output.stdout).filter(|_| output.status.success());
+    version.with_context(|| {
+        let printed = [output.stdout.trim(), output.stderr.trim()].concat();
+        format!("{} printed no version ({}): {printed}", command.get_program().display(), output.status)
+    })
+}
+
+/// The first version in a text.
+fn version_in(text: &str) -> Option<String> {
+    let mut words = text.split_whitespace().map(|word| word.trim_end_matches('.'));
+    words.find(|word| Version::parse(word).is_ok()).map(str::to_owned)
+}
+
 /// Keeps a run of the CLI away from the user's own settings and cache.
-pub fn isolate(command: &mut Command, temp: &Path) {
+fn isolate(command: &mut Command, temp: &Path) {
     command.env("COPILOT_HOME", temp.join("home")).env("COPILOT_CACHE_HOME", temp.join("cache"));
     // Early versions know neither variable and go by the user's home alone.
     for variable in ["HOME", "USERPROFILE", "LOCALAPPDATA"] {
@@ -329,11 +330,6 @@ pub fn isolate(command: &mut Command, temp: &Path) {
     for variable in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
         command.env_remove(variable);
     }
-}
-
-/// Whether the answer to `--version` names this very version.
-fn names_version(answer: &str, version: &str) -> bool {
-    answer.split_whitespace().any(|word| word.trim_end_matches('.') == version)
 }
 
 fn move_into_place(package: &Path, target: &Path) -> Result<()> {
@@ -366,11 +362,10 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_must_name_the_whole_version() {
-        let answer = "GitHub Copilot CLI 1.0.102.\nRun 'copilot update' to check for updates.\n";
-        assert!(names_version(answer, "1.0.102"));
-        assert!(!names_version(answer, "1.0.10"));
-        assert!(!names_version("GitHub Copilot CLI 1.0.84-4.", "1.0.84"));
+    fn the_version_is_found_in_what_the_cli_prints() {
+        let printed = "GitHub Copilot CLI 1.0.84-4.\nRun 'copilot update' to check for updates.\n";
+        assert_eq!(version_in(printed).as_deref(), Some("1.0.84-4"));
+        assert_eq!(version_in("no such option"), None);
     }
 
     #[test]

@@ -18,7 +18,6 @@ mod older;
 mod paths;
 mod platform;
 mod process;
-mod progress;
 mod schema;
 mod source;
 mod standalone;

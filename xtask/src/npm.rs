@@ -101,8 +101,8 @@ fn is_essential(line: &str) -> bool {
         && !line.contains("complete log of this run")
 }
 
-/// Installs one package below `folder`, calling `tick` while it comes down.
-pub fn install(spec: &str, folder: &Path, mut tick: impl FnMut()) -> Result<()> {
+/// Installs one package below `folder`.
+pub fn install(spec: &str, folder: &Path) -> Result<()> {
     let mut command = npm("install");
     command
         .args(["--no-save", "--no-package-lock", "--no-bin-links"])
@@ -113,28 +113,13 @@ pub fn install(spec: &str, folder: &Path, mut tick: impl FnMut()) -> Result<()> 
         .arg(folder)
         .arg(spec)
         .current_dir(folder);
-    run(&mut command, || {
-        tick();
-        true
-    })?;
+    run(&mut command)?;
     Ok(())
 }
 
-/// What the registry tells of a package's archive.
-pub struct Archive {
-    /// The size of the package once unpacked, in bytes.
-    pub unpacked_size: Option<u64>,
-    /// The checksum, which `install` compares.
-    pub integrity: Option<String>,
-}
-
-/// What the registry tells of a package's archive.
-pub fn archive(spec: &str) -> Result<Archive> {
-    let answer = view(spec, "dist")?;
-    Ok(Archive {
-        unpacked_size: answer["unpackedSize"].as_u64(),
-        integrity: answer["integrity"].as_str().map(str::to_owned),
-    })
+/// The checksum of a package's archive, which [`install`] compares.
+pub fn integrity(spec: &str) -> Result<Option<String>> {
+    Ok(view(spec, "dist.integrity")?.as_str().map(str::to_owned))
 }
 
 /// The version that is installed when none is named.
@@ -153,7 +138,7 @@ pub fn versions(package: &str) -> Result<Vec<String>> {
 }
 
 fn view(spec: &str, field: &str) -> Result<Value> {
-    let answer = run(npm("view").args([spec, field, "--json"]), || true)?;
+    let answer = run(npm("view").args([spec, field, "--json"]))?;
     // A field the registry does not have is answered by nothing at all.
     if answer.trim().is_empty() {
         return Ok(Value::Null);
@@ -169,8 +154,8 @@ fn npm(subcommand: &str) -> Command {
 }
 
 /// Runs npm and gives what it printed; when it does not work the error is a [`Failure`].
-fn run(command: &mut Command, go_on: impl FnMut() -> bool) -> Result<String> {
-    let output = process::run(command, go_on).map_err(|error| match error.kind() {
+fn run(command: &mut Command) -> Result<String> {
+    let output = process::run(command, None).map_err(|error| match error.kind() {
         ErrorKind::NotFound => {
             anyhow!("npm is not installed or not on the PATH; it comes with Node.js (https://nodejs.org)")
         }

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a running program is looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -15,8 +15,9 @@ pub struct Output {
     pub stderr: String,
 }
 
-/// Runs a program to its end and calls `go_on` all the while, which may say no to stop it.
-pub fn run(command: &mut Command, mut go_on: impl FnMut() -> bool) -> io::Result<Output> {
+/// Runs a program to its end, and stops it when it takes longer than `timeout`.
+pub fn run(command: &mut Command, timeout: Option<Duration>) -> io::Result<Output> {
+    let started = Instant::now();
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut child = Stopped(child);
     let stdout = drain(child.0.stdout.take());
@@ -25,8 +26,9 @@ pub fn run(command: &mut Command, mut go_on: impl FnMut() -> bool) -> io::Result
         if let Some(status) = child.0.try_wait()? {
             break status;
         }
-        if !go_on() {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "it did not end"));
+        if let Some(timeout) = timeout.filter(|timeout| started.elapsed() > *timeout) {
+            let message = format!("it did not end within {} seconds", timeout.as_secs());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, message));
         }
         thread::sleep(TICK);
     };
@@ -34,7 +36,7 @@ pub fn run(command: &mut Command, mut go_on: impl FnMut() -> bool) -> io::Result
 }
 
 /// A child that does not outlive the value.
-pub struct Stopped(pub Child);
+struct Stopped(Child);
 
 impl Drop for Stopped {
     fn drop(&mut self) {

@@ -75,11 +75,14 @@ pub fn of_version(version: &str) -> Result<SchemaSet> {
     if let Some(found) = cached(version)? {
         return Ok(found);
     }
-    let cli = cli::borrow(version)?;
-    let source = Source::from_package(&cli.program, version)?;
+    keep(&Source::from_package(&cli::borrow(version)?.program, version)?)
+}
+
+/// Puts schemas into the user's cache and reads them from there.
+pub fn keep(source: &Source) -> Result<SchemaSet> {
     source.check()?;
-    let folder = paths::schema_cache()?.join(version);
-    write(&folder, &source)?;
+    let folder = paths::schema_cache()?.join(&source.version);
+    write(&folder, source)?;
     read_checked(&folder)
 }
 
@@ -183,12 +186,7 @@ fn record(source: &Source) -> Result<String> {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -69,7 +69,8 @@ impl Source {
     }
 }
 
-fn package_version(package: &Path) -> Result<String> {
+/// The version in the manifest of a package.
+pub fn package_version(package: &Path) -> Result<String> {
     let path = package.join("package.json");
     let Some(bytes) = read_optional(&path)? else {
         bail!("there is no {} that tells the version of the schemas; give it with --version", path.display());

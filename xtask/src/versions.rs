@@ -138,7 +138,7 @@ fn look_at(
 fn compile(generated: &Files) -> Result<()> {
     let folder = paths::target_dir().join("versions");
     let mut command = standalone::write(&folder, generated, &[])?;
-    let output = process::run(&mut command, || true).context("cannot run cargo")?;
+    let output = process::run(&mut command, None).context("cannot run cargo")?;
     if !output.status.success() {
         bail!("the generated code does not compile; it is in {}\n{}", folder.display(), output.stderr);
     }

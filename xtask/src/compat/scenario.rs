@@ -75,7 +75,7 @@ impl Scenario<'_> {
             let folders = [node.clone()].into_iter().chain(env::split_paths(&path));
             command.env("PATH", env::join_paths(folders).context("the folder of Node cannot be on PATH")?);
         }
-        let output = process::run(&mut command, || started.elapsed() < PATIENCE)
+        let output = process::run(&mut command, Some(PATIENCE))
             .with_context(|| format!("cannot run {}", self.program.display()))?;
         let mut steps = read(&output.stdout)?;
         if !output.status.success() {

@@ -3,19 +3,14 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use semver::Version;
-use serde_json::Value;
 
 use crate::cli;
+use crate::paths;
 use crate::schema::{self, API, EVENTS, SchemaSet};
-use crate::source::Source;
-use crate::{paths, process, unpack};
-
-/// How long an installed CLI may take to tell its version.
-const DEADLINE: Duration = Duration::from_secs(60);
+use crate::source::{Source, package_version};
 
 /// The word for what the SDK was generated from.
 pub const SDK: &str = "sdk";
@@ -41,19 +36,6 @@ pub fn find(word: &str) -> Result<SchemaSet> {
     }
 }
 
-/// The kept schemas of a version, or those that `source` gives, which are kept from then on.
-fn kept(version: &str, source: impl FnOnce() -> Result<Source>) -> Result<SchemaSet> {
-    let folder = paths::schema_cache()?.join(version);
-    // What is incomplete or was changed is not taken.
-    if let Ok(set) = schema::read_checked(&folder) {
-        return Ok(set);
-    }
-    let source = source()?;
-    source.check()?;
-    schema::write(&folder, &source)?;
-    schema::read_checked(&folder)
-}
-
 /// The schemas in a folder, or in the `schemas` folder in it.
 fn in_folder(folder: &Path) -> Result<SchemaSet> {
     ensure!(
@@ -69,7 +51,7 @@ fn in_folder(folder: &Path) -> Result<SchemaSet> {
         let path = place.join(name);
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     };
-    let version = schema::pinned_version(place).or_else(|_| manifest_version(folder));
+    let version = schema::pinned_version(place).or_else(|_| package_version(folder));
     let version = match version {
         Ok(version) => version,
         Err(_) => {
@@ -81,12 +63,6 @@ fn in_folder(folder: &Path) -> Result<SchemaSet> {
     Ok(SchemaSet { version, api: read(API)?, events: read(EVENTS)? })
 }
 
-/// The version in a package's manifest.
-fn manifest_version(package: &Path) -> Result<String> {
-    let json: Value = serde_json::from_str(&fs::read_to_string(package.join("package.json"))?)?;
-    Ok(json["version"].as_str().context("no version")?.to_owned())
-}
-
 /// The schemas of the CLI on this machine.
 fn installed() -> Result<SchemaSet> {
     let found = cli::found()?;
@@ -96,25 +72,18 @@ fn installed() -> Result<SchemaSet> {
     if package.join("schemas").join(API).is_file() {
         return in_folder(package);
     }
-    let version = manifest_version(package).or_else(|_| version_of(&binary))?;
-    kept(&version, || {
-        eprintln!("Starting Copilot CLI {version} once to unpack its schemas");
-        let unpacked = unpack::schemas(&binary, &version)?;
-        Source::from_folder(&unpacked.schemas, Some(&version))
-    })
-}
-
-fn version_of(binary: &Path) -> Result<String> {
-    let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
-    let started = Instant::now();
-    let mut command = Command::new(binary);
-    cli::isolate(&mut command, temp.path());
-    command.args(["--no-auto-update", "--version"]);
-    let output = process::run(&mut command, || started.elapsed() < DEADLINE)
-        .with_context(|| format!("cannot run {}", binary.display()))?;
-    let words = output.stdout.split_whitespace().map(|word| word.trim_end_matches('.'));
-    let version = words.filter(|word| Version::parse(word).is_ok()).map(str::to_owned).next();
-    version.with_context(|| format!("{} does not tell its version", binary.display()))
+    let version = match package_version(package) {
+        Ok(version) => version,
+        Err(_) => {
+            let temp = tempfile::tempdir().context("cannot create a temporary folder")?;
+            cli::own_version(Command::new(&binary), temp.path())?
+        }
+    };
+    // Schemas that are incomplete or were changed in the cache are replaced.
+    match schema::cached(&version) {
+        Ok(Some(set)) => Ok(set),
+        _ => schema::keep(&Source::from_package(&binary, &version)?),
+    }
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ fn test(filter: &str, cli: &Path) -> Result<Option<Tested>> {
     let mut command = cargo::command("test");
     command.args(TESTS).args(["--quiet", "--", filter]);
     command.env(cli::PATH_VARIABLE, cli);
-    let output = process::run(&mut command, || true).context("cannot run cargo")?;
+    let output = process::run(&mut command, None).context("cannot run cargo")?;
     if !output.status.success() {
         eprint!("{}{}", output.stdout, output.stderr);
     }
