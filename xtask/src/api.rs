@@ -1,6 +1,6 @@
 //! `cargo xtask api`: writes the public items of the SDK into a file, or checks that they are those in it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use public_api::{PublicApi, PublicItem};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{cargo, files, paths};
+use crate::{cargo, diff, files, paths};
 
 /// Where the list is, in the repository.
 const LIST: &str = "sdk/api.txt";
@@ -43,9 +43,7 @@ pub fn run(args: &Args) -> Result<()> {
         println!("{LIST}: the public items are those");
         return Ok(());
     }
-    for line in difference(&before, &now) {
-        eprintln!("{line}");
-    }
+    eprint!("{}", diff::unified(LIST, &before, &now));
     bail!("the public items are not those in {LIST}; if this is meant, run `cargo xtask api` and commit it")
 }
 
@@ -131,26 +129,9 @@ impl Item {
     }
 }
 
-/// The lines that only one of two texts has, those that went before those that came.
-fn difference(before: &str, now: &str) -> Vec<String> {
-    let only = |mark: char, one: &str, other: &str| {
-        let other: BTreeSet<&str> = other.lines().collect();
-        let lines = one.lines().filter(|line| !other.contains(line));
-        lines.map(|line| format!("{mark} {line}")).collect::<Vec<_>>()
-    };
-    let changed = [only('-', before, now), only('+', now, before)].concat();
-    if changed.is_empty() { vec!["the same lines in another order or number".to_owned()] } else { changed }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_difference_tells_what_went_and_what_came() {
-        assert_eq!(difference("a\nb\nc\n", "a\nc\nd\n"), ["- b", "+ d"]);
-        assert_eq!(difference("a\nb\n", "b\na\n"), ["the same lines in another order or number"]);
-    }
 
     #[test]
     fn another_form_of_the_json_is_told() -> Result<()> {

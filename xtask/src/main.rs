@@ -9,6 +9,7 @@ mod cli;
 mod codegen;
 mod compat;
 mod demo;
+mod diff;
 mod drift;
 mod files;
 mod matrix;

@@ -1,16 +1,12 @@
 //! Makes a folder hold exactly the generated files, or tells how it differs from them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::files;
-
-/// How much of a long line is shown.
-const SHOWN_CHARS: usize = 160;
+use crate::{diff, files};
 
 /// What to do about differences.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,16 +33,8 @@ pub enum Kind {
     Missing,
     /// It should not be there.
     Stray,
-    /// It should have another text.
-    Differs(Line),
-}
-
-/// The first line in which two texts differ.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Line {
-    number: usize,
-    want: Option<String>,
-    have: Option<String>,
+    /// It should have another text; the two are here.
+    Differs { on_disk: String, expected: String },
 }
 
 /// Compares a folder with the files it should hold, in both directions, and writes what differs if asked to.
@@ -86,7 +74,10 @@ fn compare(root: &Path, files: &BTreeMap<PathBuf, &str>) -> Result<Vec<Drift>> {
             if have == want.as_bytes() {
                 continue;
             }
-            Kind::Differs(first_difference(want, &String::from_utf8_lossy(&have)))
+            Kind::Differs {
+                on_disk: String::from_utf8_lossy(&have).into_owned(),
+                expected: (*want).to_owned(),
+            }
         } else {
             Kind::Missing
         };
@@ -132,31 +123,6 @@ fn remove_empty_folders(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Splits at line feeds only, so that a carriage return is a difference too.
-fn first_difference(want: &str, have: &str) -> Line {
-    let (mut wants, mut haves) = (want.split('\n'), have.split('\n'));
-    let mut number = 0;
-    loop {
-        number += 1;
-        let (want, have) = (wants.next(), haves.next());
-        if want != have || want.is_none() {
-            return Line { number, want: want.map(shown), have: have.map(shown) };
-        }
-    }
-}
-
-/// A line as it is shown: invisible characters visible, and not too long.
-fn shown(line: &str) -> String {
-    if line.is_empty() {
-        return "(an empty line)".to_owned();
-    }
-    let mut text: String = line.chars().take(SHOWN_CHARS).collect();
-    if text.len() < line.len() {
-        text.push('…');
-    }
-    text.replace('\r', "\\r").replace('\t', "\\t")
-}
-
 impl Drift {
     /// The difference in words, for a folder called `root`.
     pub fn describe(&self, root: &str) -> String {
@@ -164,15 +130,10 @@ impl Drift {
         match &self.kind {
             Kind::Missing => format!("{root}/{path} is missing"),
             Kind::Stray => format!("{root}/{path} is not a generated file"),
-            Kind::Differs(line) => format!("{root}/{path}{line}"),
+            Kind::Differs { on_disk, expected } => {
+                diff::unified(&format!("{root}/{path}"), on_disk, expected)
+            }
         }
-    }
-}
-
-impl fmt::Display for Line {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |line: &Option<String>| line.clone().unwrap_or_else(|| "(the file has ended)".to_owned());
-        write!(out, ":{} differs\n  want: {}\n  have: {}", self.number, text(&self.want), text(&self.have))
     }
 }
 
@@ -200,7 +161,7 @@ mod tests {
         fs::write(root.join("old/deep/gone.rs"), "")?;
         let untouched = fs::metadata(root.join("same.rs"))?.modified()?;
         let expected = [
-            "out/a.rs:2 differs\n  want: 2\n  have: x",
+            "--- out/a.rs\n+++ expected\n@@ -1,2 +1,2 @@\n 1\n-x\n+2\n",
             "out/b/c.rs is missing",
             "out/old/deep/gone.rs is not a generated file",
         ];
@@ -221,17 +182,5 @@ mod tests {
         sync(root, &swapped, Mode::Write)?;
         assert!(sync(root, &swapped, Mode::Check)?.is_empty());
         Ok(())
-    }
-
-    #[test]
-    fn the_first_difference_is_found_wherever_it_is() {
-        let line = |want, have| first_difference(want, have).to_string();
-        assert_eq!(
-            line("a\nb\n", "a\nb\n\n"),
-            ":4 differs\n  want: (the file has ended)\n  have: (an empty line)"
-        );
-        assert_eq!(line("a\nb", "a"), ":2 differs\n  want: b\n  have: (the file has ended)");
-        assert_eq!(line("a\n", "a\r\n"), ":1 differs\n  want: a\n  have: a\\r");
-        assert!(line(&"x".repeat(500), "").len() < 250);
     }
 }
