@@ -72,7 +72,7 @@ fn run_scenario(version: Option<&str>, folder: &Path) -> Result<()> {
         }
     };
     println!("Running Copilot CLI {own_version}: {}", cli.program.display());
-    let program = cargo::example("compat", &[])?;
+    let program = cargo::example("compat")?;
     let scenario = Scenario { program: &program, cli: &cli, wire_logs: Some(folder) };
     for step in scenario.run(version.unwrap_or_default())? {
         if step.outcome != Outcome::Ok {

@@ -5,23 +5,23 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use cargo_metadata::{Artifact, Message};
 
 use crate::paths;
 
-/// The cargo that runs us.
+/// The cargo that runs this program.
 pub fn anywhere() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// The cargo that runs us, started in the workspace's folder.
+/// The cargo that runs this program, started in the workspace's folder.
 pub fn command(subcommand: &str) -> Command {
     let mut command = anywhere();
     command.arg(subcommand).current_dir(paths::repo_root());
     command
 }
 
-/// Runs a command that talks to the user itself; `failure` says what its failing means.
+/// Runs a command that prints to the user's terminal; `failure` is the error if it fails.
 pub fn run(command: &mut Command, failure: &str) -> Result<()> {
     let status =
         command.status().with_context(|| format!("cannot run {}", command.get_program().display()))?;
@@ -31,18 +31,24 @@ pub fn run(command: &mut Command, failure: &str) -> Result<()> {
     Ok(())
 }
 
-/// Builds an example of the tests' crate and gives its path.
-pub fn example(name: &str, arguments: &[&str]) -> Result<PathBuf> {
+/// Builds an example of the tests' crate and returns its path.
+pub fn example(name: &str) -> Result<PathBuf> {
     let mut cargo = command("build");
-    cargo.args(["--package", "copilot-session-tests", "--example", name]).args(arguments);
+    cargo.args(["--package", "copilot-session-tests", "--example", name]);
     cargo.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let output = cargo.output().context("cannot run cargo")?;
     ensure!(output.status.success(), "the program {name} cannot be built ({}); see above", output.status);
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let executable = messages.lines().find_map(|line| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        let ours = message["target"]["name"] == name;
-        ours.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
+    let built = artifacts(&output.stdout)?.into_iter().find(|artifact| artifact.target.name == name);
+    let executable = built.and_then(|artifact| artifact.executable);
+    Ok(executable.with_context(|| format!("cargo built no program {name}"))?.into())
+}
+
+/// What cargo built, by the messages that it printed.
+pub fn artifacts(messages: &[u8]) -> Result<Vec<Artifact>> {
+    let artifacts = Message::parse_stream(messages).filter_map(|message| match message {
+        Ok(Message::CompilerArtifact(artifact)) => Some(Ok(artifact)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
     });
-    executable.with_context(|| format!("cargo built no program {name}"))
+    artifacts.collect::<Result<_, _>>().context("cannot read the messages of cargo")
 }

@@ -45,7 +45,7 @@ pub fn run(args: &Args) -> Result<()> {
     check(&versions)?;
     // Each run takes most of a minute: what cannot be had is better known before the first.
     let clis = versions.iter().map(|version| cli::install_any(version)).collect::<Result<Vec<_>>>()?;
-    let program = cargo::example("compat", &[])?;
+    let program = cargo::example("compat")?;
     let mut columns = Vec::new();
     for (version, cli) in versions.into_iter().zip(clis) {
         let scenario = Scenario { program: &program, cli: &cli, wire_logs: None };

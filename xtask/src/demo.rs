@@ -36,7 +36,7 @@ pub fn run(args: &Args) -> Result<()> {
     println!("A turn of the real Copilot CLI, with {}.", model.in_words());
     let chosen = cli::choose(args.cli.as_deref())?;
     println!("Building the SDK and the demo, which takes some minutes the first time.");
-    let mut command = Command::new(cargo::example("demo", &[])?);
+    let mut command = Command::new(cargo::example("demo")?);
     command.current_dir(paths::repo_root());
     model.apply(&mut command);
     command.env(cli::PATH_VARIABLE, chosen);

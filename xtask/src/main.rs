@@ -88,7 +88,7 @@ fn main() -> ExitCode {
         Command::Matrix(args) => matrix::run(&args),
         Command::Compat(args) => compat::run(&args),
         Command::Audit(args) => audit::run(&args),
-        Command::Bench(args) => bench::run(args),
+        Command::Bench(args) => bench::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

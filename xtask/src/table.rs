@@ -1,15 +1,15 @@
-//! Lays figures out in lines.
+//! Rows of a table on the terminal.
 
-/// One line: the name of the row, then cells of these widths.
-pub fn line(name: &str, cells: impl IntoIterator<Item = (String, usize)>) -> String {
-    let cells: String = cells.into_iter().map(|(cell, width)| format!("{cell:>width$}")).collect();
-    format!("  {name:<30}{cells}").trim_end().to_owned()
+/// A row: the first cell is aligned to the left, the others to the right.
+pub fn row<const N: usize>(cells: [String; N]) -> String {
+    let row = cells.iter().enumerate().map(|(column, cell)| match column {
+        0 => format!("{cell:<20}"),
+        _ => format!("{cell:>11}"),
+    });
+    row.collect()
 }
 
+/// A duration in seconds.
 pub fn seconds(seconds: f64) -> String {
     format!("{seconds:.1} s")
-}
-
-pub fn megabytes(bytes: f64) -> String {
-    format!("{:.1} MB", bytes / 1e6)
 }

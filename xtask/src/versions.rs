@@ -10,7 +10,10 @@ use copilot_session_codegen::{Protocol, Reason, Renamed};
 use crate::older::{self, Older};
 use crate::schema::SchemaSet;
 use crate::standalone::{self, Files};
+use crate::table::{self, row};
 use crate::{codegen, names, paths, process, schema};
+
+const HEADINGS: [&str; 7] = ["version", "generated", "lines", "compiled", "names", "moved", "renamed"];
 
 const COLUMNS: &str = "\
 The columns:
@@ -71,7 +74,7 @@ pub fn run(args: &Args) -> Result<()> {
             older::NOT_READ
         );
     }
-    println!("{}", heading());
+    println!("{}", row(HEADINGS.map(str::to_owned)));
     for version in versions {
         let schemas = schema::of_version(&version).with_context(|| format!("no schemas of {version}"))?;
         let before = protocols.last().map(|(_, protocol)| protocol);
@@ -166,15 +169,6 @@ fn describe(Renamed { older, newer, reason }: &Renamed) -> String {
     format!("{older} is now {newer}: {why}")
 }
 
-fn heading() -> String {
-    let heads = ["version", "generated", "lines", "compiled", "names", "moved", "renamed"];
-    line(heads.map(str::to_owned))
-}
-
-fn line([version, generated, lines, compiled, names, moved, renamed]: [String; 7]) -> String {
-    format!("{version:<10}{generated:>11}{lines:>9}{compiled:>11}{names:>9}{moved:>8}{renamed:>10}")
-}
-
 impl Row {
     fn new(version: &str) -> Self {
         let names = Ok(Comparison::default());
@@ -183,7 +177,7 @@ impl Row {
 
     fn line(&self) -> String {
         let time = |result: &Result<f64>| match result {
-            Ok(seconds) => format!("{seconds:.1} s"),
+            Ok(seconds) => table::seconds(*seconds),
             Err(_) => "no".to_owned(),
         };
         let compiled = self.compiled.as_ref().map_or_else(|| "-".to_owned(), time);
@@ -192,7 +186,7 @@ impl Row {
             Err(_) => ("-".to_owned(), "some".to_owned(), "-".to_owned()),
         };
         let lines = self.lines.to_string();
-        line([self.version.clone(), time(&self.generated), lines, compiled, all, moved, renamed])
+        row([self.version.clone(), time(&self.generated), lines, compiled, all, moved, renamed])
     }
 
     fn errors(&self) -> impl Iterator<Item = &anyhow::Error> {
@@ -217,7 +211,6 @@ mod tests {
         row.names = Ok(Comparison { all: 9, renamed: BTreeSet::from([renamed]) });
         assert_eq!(words(&row), ["1.0.1", "0.0", "s", "7", "2.0", "s", "9", "0", "1"]);
         assert_eq!(row.errors().count(), 0);
-        assert_eq!(row.line().len(), heading().len());
         row.compiled = Some(Err(anyhow!("does not compile")));
         row.names = Err(anyhow!("a name moved"));
         assert_eq!(words(&row), ["1.0.1", "0.0", "s", "7", "no", "-", "some", "-"]);

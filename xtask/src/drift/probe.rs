@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use cargo_metadata::Message;
+use cargo_metadata::diagnostic::DiagnosticLevel;
 use copilot_session_codegen::survey::{Shape, Survey};
-use serde_json::Value;
 
 use self::items::{Kind, Use};
 use super::change::{Change, How, Source, What};
@@ -85,21 +86,20 @@ fn failing(folder: &Path, files: &Files, uses: &[Use]) -> Result<BTreeSet<usize>
     command.arg("--message-format=json");
     let output = command.output().context("cannot run cargo")?;
     let mut failed = BTreeSet::new();
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        let message: Value = serde_json::from_str(line).unwrap_or_default();
-        let message = &message["message"];
-        if message["level"] != "error" {
+    for message in Message::parse_stream(output.stdout.as_slice()) {
+        let Message::CompilerMessage(message) = message.context("cannot read the messages of cargo")? else {
+            continue;
+        };
+        let message = message.message;
+        if message.level != DiagnosticLevel::Error {
             continue;
         }
-        for span in
-            message["spans"].as_array().into_iter().flatten().filter(|span| span["is_primary"] == true)
-        {
-            let line = span["line_start"].as_u64().and_then(|line| usize::try_from(line).ok()).unwrap_or(0);
-            let path = span["file_name"].as_str().unwrap_or_default().replace('\\', "/");
+        for span in message.spans.iter().filter(|span| span.is_primary) {
+            let line = span.line_start;
             ensure!(
-                path.ends_with(PROBE) && (1..=uses.len()).contains(&line),
+                span.file_name.replace('\\', "/").ends_with(PROBE) && (1..=uses.len()).contains(&line),
                 "the generated code does not compile: {}",
-                message["rendered"].as_str().unwrap_or_default()
+                message.rendered.unwrap_or_default()
             );
             failed.insert(line - 1);
         }

@@ -2,23 +2,21 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use copilot_session::types::ProviderConfig;
 use copilot_session::{Client, Events, SessionEvent, SessionEventData, WireLog};
 use copilot_session_tests::cli::cli_path;
 use copilot_session_tests::model::{MODEL_NAME, ModelServer, Reply, Script};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::report::{Outcome, Report, peak_bytes};
+use crate::LIMIT;
+use crate::report::{Outcome, Report};
 
-/// How long anything is waited for. It passes only when something hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Runs so many turns one after the other, each on a CLI of its own.
+/// Runs turns one after the other, each on a CLI of its own, with an answer in so many chunks.
 pub async fn run(runs: usize, chunks: usize) -> Outcome<Report> {
     let started = Instant::now();
-    let mut report = Report::new();
+    let mut report = Report::default();
     let (mut deltas, mut whole, mut twice, mut mixed_up) = (0, 0, 0, 0);
     for run in 0..runs {
         let seen = turn(run, chunks).await?;
@@ -30,20 +28,22 @@ pub async fn run(runs: usize, chunks: usize) -> Outcome<Report> {
             report.check(false, || format!("run {run}: {difference}"));
         }
     }
-    report.figures(json!({
-        "runs": runs, "chunks": runs * chunks, "deltas": deltas, "whole": whole, "twice": twice, "mixed_up": mixed_up,
-        "seconds": started.elapsed().as_secs_f64(), "peak_bytes": peak_bytes(),
-    }));
+    report.figure("chunks", runs * chunks);
+    report.figure("deltas", deltas);
+    report.figure("complete", format_args!("{whole}/{runs}"));
+    report.figure("repeated by the CLI", twice);
+    report.figure("reordered by the CLI", mixed_up);
+    report.figure("turns", format_args!("{:.2} s", started.elapsed().as_secs_f64()));
     Ok(report)
 }
 
 struct Seen {
     deltas: usize,
-    /// What the CLI wrote.
+    /// The events as the CLI wrote them.
     wire: Wire,
-    /// Whether the CLI wrote the pieces in another order than the model.
+    /// True if the CLI wrote the chunks in another order than the model.
     mixed_up: bool,
-    /// Where the text is not what the CLI wrote: for the turn, in its events, and for an observer beside it.
+    /// Differences from the text that the CLI wrote: of the answer, of the turn's events, and of a subscriber's.
     differences: Vec<String>,
 }
 
@@ -55,53 +55,53 @@ async fn turn(run: usize, chunks: usize) -> Outcome<Seen> {
     let builder = Client::builder().program(cli_path()).directory(folder.path());
     let log = folder.path().join("wire.jsonl");
     let builder = builder.wire_log(WireLog::new(std::io::BufWriter::new(std::fs::File::create(&log)?)));
-    let builder = builder.home(folder.path().join("home")).no_login().handshake_limit(PATIENCE);
+    let builder = builder.home(folder.path().join("home")).no_login().handshake_limit(LIMIT);
     let client = builder.start().await?;
     let provider = ProviderConfig::new(model.base_url()).api_key("scripted");
     let session = client.session().deny_all().provider(provider).model(MODEL_NAME).create().await?;
 
-    let observer = tokio::spawn(read(session.events()));
+    let subscriber = tokio::spawn(read(session.events()));
     let mut turn = session.prompt("Tell a long story.").await?;
-    let mut told = Told::default();
-    while let Some(event) = tokio::time::timeout(PATIENCE, turn.next()).await? {
-        told.take(&event);
+    let mut deltas = Deltas::default();
+    while let Some(event) = tokio::time::timeout(LIMIT, turn.next()).await? {
+        deltas.take(&event);
     }
     let answer = turn.await?;
-    let observed = tokio::time::timeout(PATIENCE, observer).await??;
+    let subscribed = tokio::time::timeout(LIMIT, subscriber).await??;
     client.stop().await?;
     let wire = Wire::read(&log)?;
     let mixed_up = wire.text != text;
     let expected = if mixed_up { &wire.text } else { &text };
     let texts = [
         ("the answer", difference(&text, answer.text())),
-        ("the turn's", difference(expected, &told.text)),
-        ("an observer's", difference(expected, &observed.text)),
+        ("the turn's", difference(expected, &deltas.text)),
+        ("a subscriber's", difference(expected, &subscribed.text)),
     ];
     let differences = texts.into_iter().filter_map(|(what, other)| Some(format!("{what} {}", other?)));
-    Ok(Seen { deltas: told.deltas, wire, mixed_up, differences: differences.collect() })
+    Ok(Seen { deltas: deltas.count, wire, mixed_up, differences: differences.collect() })
 }
 
-/// What the deltas come to.
+/// The number and the text of deltas.
 #[derive(Default)]
-struct Told {
-    deltas: usize,
+struct Deltas {
+    count: usize,
     text: String,
 }
 
-impl Told {
+impl Deltas {
     fn take(&mut self, event: &SessionEvent) {
         if let SessionEventData::AssistantMessageDelta(delta) = event.data() {
-            self.deltas += 1;
+            self.count += 1;
             self.text += &delta.delta_content;
         }
     }
 }
 
-/// What the CLI wrote, read without the SDK. When it is busy, CLI 1.0.102 writes some events twice, and now
-/// and then one too early.
+/// The CLI's output, read without the SDK. Under load CLI 1.0.102 writes some events twice, and sometimes one too
+/// early.
 #[derive(Default)]
 struct Wire {
-    /// How many events came again.
+    /// The number of repeated events.
     twice: usize,
     text: String,
 }
@@ -123,7 +123,7 @@ impl Wire {
     }
 }
 
-/// Where a text is another than it should be.
+/// The first difference between two texts.
 fn difference(text: &str, other: &str) -> Option<String> {
     if text == other {
         return None;
@@ -134,14 +134,14 @@ fn difference(text: &str, other: &str) -> Option<String> {
     Some(format!("differs at {at} of {}: {:?}, not {:?}", text.len(), around(other), around(text)))
 }
 
-/// What is told until the session is idle.
-async fn read(mut events: Events) -> Told {
-    let mut told = Told::default();
+/// The deltas until the session is idle.
+async fn read(mut events: Events) -> Deltas {
+    let mut deltas = Deltas::default();
     while let Some(event) = events.next().await {
-        told.take(&event);
+        deltas.take(&event);
         if event.kind() == "session.idle" {
             break;
         }
     }
-    told
+    deltas
 }

@@ -1,11 +1,11 @@
-//! What the turn of a burst is made of. Both sides know it, so that each can tell what is missing.
+//! The events of a flood. Both sides know them, so that each notices when one is missing.
 
 use serde_json::{Value, json};
 
-/// The tool that the sessions have.
+/// The name of the sessions' tool.
 pub const TOOL: &str = "echo";
 
-/// How many events make a block: one message of the agent, with what it does meanwhile.
+/// The number of events in a block, which has one message of the agent.
 pub const BLOCK: u64 = 500;
 
 /// One event of the turn.
@@ -13,7 +13,7 @@ pub const BLOCK: u64 = 500;
 pub enum Step {
     TurnStart,
     Delta,
-    /// How long the answer is by now.
+    /// The size of the answer so far.
     Size,
     Usage,
     ToolCall,
@@ -51,7 +51,7 @@ impl Step {
         }
     }
 
-    /// Whether the event is passing only.
+    /// Returns true if the CLI does not keep the event.
     pub fn is_ephemeral(self) -> bool {
         matches!(self, Self::Delta | Self::Size | Self::Usage)
     }
@@ -82,7 +82,7 @@ pub fn tool_call(session: &str, request: &str, word: &str) -> Value {
     })
 }
 
-/// What the tool makes of a word.
+/// The result of the tool for a word.
 pub fn heard(word: &str) -> String {
     format!("heard: {word}")
 }
@@ -117,7 +117,7 @@ pub fn text(block: u64) -> String {
     places.filter(|place| Step::at(*place) == Step::Delta).map(piece).collect()
 }
 
-/// What the delta at this place says.
+/// The text of the delta at this place.
 fn piece(place: u64) -> String {
     format!("[{place}] it \"rains\" in C:\\Oslo,\n\tat 7 °C ☔ — and it goes on like this. ")
 }

@@ -1,7 +1,7 @@
-//! Many sessions on one client: what an idle one costs, and that a stalled one holds up nobody.
+//! Many sessions on one client: the memory of an idle one, and a stalled one that must not delay the others.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use copilot_session::types::PingRequest;
 use copilot_session::{Client, Delivery, Error, Events, Session, SessionEventData, Tool};
@@ -9,25 +9,22 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::heap;
-use crate::report::{Outcome, Report, peak_bytes};
+use crate::report::{Outcome, Report};
 use crate::script::{self, BLOCK};
+use crate::{LIMIT, heap};
 
-/// How long anything is waited for. It passes only when something hangs.
-const PATIENCE: Duration = Duration::from_secs(240);
-
-/// How many events the stalled session gets, which nobody reads.
+/// The number of events of the stalled session, which no subscriber reads.
 const FLOOD: u64 = 20 * BLOCK;
 
 pub async fn run(count: usize) -> Outcome<Report> {
     let client = crate::start_peer().await?;
-    // What is made once, by the first sessions, is no part of what each costs.
+    // The first sessions allocate what all have in common.
     idle_bytes(&client, 10, |_| ()).await?;
     let idle = idle_bytes(&client, count, |_| ()).await?;
     let watched = idle_bytes(&client, count, Session::events).await?;
 
     let started = Instant::now();
-    let mut report = Report::new();
+    let mut report = Report::default();
     let stalled = Stalled::start(&client).await?;
     let turns = join_all((1..count).map(|number| turn(&client, number))).await;
     for failure in turns.iter().filter_map(|turn| turn.as_ref().err()) {
@@ -37,14 +34,14 @@ pub async fn run(count: usize) -> Outcome<Report> {
     let seconds = started.elapsed().as_secs_f64();
     stalled.finish(&mut report).await;
     client.stop().await?;
-    report.figures(json!({
-        "sessions": count, "turns": turns.len(), "completed": completed, "idle_bytes": idle,
-        "watched_bytes": watched, "seconds": seconds, "peak_bytes": peak_bytes(),
-    }));
+    report.figure("turns completed", format_args!("{completed}/{}", turns.len()));
+    report.figure("bytes of an idle session", idle);
+    report.figure("with a subscriber", watched);
+    report.figure("turns", format_args!("{seconds:.2} s"));
     Ok(report)
 }
 
-/// The bytes of heap that each of so many sessions holds, with what is made of it.
+/// The bytes on the heap of each of so many sessions, with what `make` makes of it.
 async fn idle_bytes<T>(client: &Client, count: usize, make: impl Fn(&Session) -> T) -> Result<u64, Error> {
     let mut sessions = Vec::with_capacity(count);
     let before = heap::live();
@@ -53,7 +50,7 @@ async fn idle_bytes<T>(client: &Client, count: usize, make: impl Fn(&Session) ->
         let made = make(&session);
         sessions.push((session, made));
     }
-    // What the peer tells of them has come, too, when this is answered.
+    // The events of the new sessions arrive before this response.
     client.rpc().ping(&PingRequest::default()).await?;
     let bytes = heap::live().saturating_sub(before) / count;
     for (session, _) in sessions {
@@ -62,12 +59,12 @@ async fn idle_bytes<T>(client: &Client, count: usize, make: impl Fn(&Session) ->
     Ok(bytes as u64)
 }
 
-/// A session that does one turn with a tool call, and gets the right answer.
+/// Runs one turn with a tool call on a session of its own, and checks its answer.
 async fn turn(client: &Client, number: usize) -> Result<(), String> {
     let word = format!("word of {number}");
     let turn = async {
         let session = client.session().tool(echo()).approve_all().create().await?;
-        session.prompt(format!("echo {word}")).await?.within(PATIENCE).await
+        session.prompt(format!("echo {word}")).await?.within(LIMIT).await
     };
     match turn.await {
         Ok(answer) if answer.text() == script::heard(&word) => Ok(()),
@@ -77,12 +74,12 @@ async fn turn(client: &Client, number: usize) -> Result<(), String> {
 }
 
 fn echo() -> Tool {
-    Tool::with_schema(script::TOOL, "Says it again", json!({"type": "object"}), async |word: Value, _| {
+    Tool::with_schema(script::TOOL, "Repeats a word", json!({"type": "object"}), async |word: Value, _| {
         script::heard(word["word"].as_str().unwrap_or_default())
     })
 }
 
-/// A session whose tool never answers and whose events nobody reads, however many come.
+/// A session whose tool never returns and whose subscriber reads no events.
 struct Stalled {
     session: Session,
     events: Events,
@@ -91,25 +88,25 @@ struct Stalled {
 impl Stalled {
     async fn start(client: &Client) -> Outcome<Self> {
         let called = Arc::new(Notify::new());
-        let tell = Arc::clone(&called);
+        let call = Arc::clone(&called);
         let hang = Tool::with_schema(
             script::TOOL,
-            "Never answers",
+            "Never returns",
             json!({"type": "object"}),
             move |_: Value, _| {
-                tell.notify_one();
+                call.notify_one();
                 std::future::pending::<String>()
             },
         );
         let session = client.session().tool(hang).approve_all().create().await?;
         let events = session.events().delivery(Delivery::Merge(256));
         session.send(format!("flood {FLOOD}")).await?;
-        let in_time = tokio::time::timeout(PATIENCE, called.notified()).await;
+        let in_time = tokio::time::timeout(LIMIT, called.notified()).await;
         in_time.map_err(|_| "the tool that hangs was not called")?;
         Ok(Self { session, events })
     }
 
-    /// Reads at last what nobody read: nothing of it is missing.
+    /// Reads the events and checks that none is missing.
     async fn finish(mut self, report: &mut Report) {
         let last = FLOOD / BLOCK - 1;
         let expected: String = (0..=last).map(script::text).collect();
@@ -123,9 +120,9 @@ impl Stalled {
                 }
             }
         };
-        let in_time = tokio::time::timeout(PATIENCE, reading).await.is_ok();
-        report.check(in_time && text == expected, || "the stalled session's text is another".to_owned());
-        let left = self.session.disconnect().await;
-        report.check(left.is_ok(), || format!("the stalled session could not be left: {left:?}"));
+        let in_time = tokio::time::timeout(LIMIT, reading).await.is_ok();
+        report.check(in_time && text == expected, || "the stalled session has another text".to_owned());
+        let result = self.session.disconnect().await;
+        report.check(result.is_ok(), || format!("the stalled session cannot be disconnected: {result:?}"));
     }
 }

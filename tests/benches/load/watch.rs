@@ -1,4 +1,4 @@
-//! Observers that note what they see, at different paces.
+//! Subscribers that record the events they see, at different speeds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,20 +7,20 @@ use std::time::Duration;
 
 use copilot_session::{Events, SessionEventData};
 
-/// How fast an observer is, until the flag says that the turn is over.
+/// The speed of a subscriber until the flag marks the end of the turn.
 pub enum Pace {
     Fast,
-    /// Far slower than the events come.
+    /// Far slower than the events arrive.
     Slow(Arc<AtomicBool>),
-    /// It sees some, and then nothing for long.
+    /// Reads some events and then pauses for long.
     Stalled(Arc<AtomicBool>),
 }
 
-/// After how many events one that is not fast rests.
+/// The number of events between two rests of a subscriber that is not fast.
 const STRETCH: usize = 16;
 
 impl Pace {
-    /// How long it rests now.
+    /// The time to rest now.
     fn rest(&self) -> Option<Duration> {
         let (over, rest) = match self {
             Self::Fast => return None,
@@ -31,22 +31,22 @@ impl Pace {
     }
 }
 
-/// What an observer saw of a turn.
+/// The events of a turn that a subscriber saw.
 #[derive(Default)]
 pub struct Seen {
     /// The numbers of all events.
     pub all: Vec<u64>,
-    /// The numbers of those that are not merely passing.
+    /// The numbers of those that are not ephemeral.
     pub kept: Vec<u64>,
-    /// The text of each message, put together from its deltas.
+    /// The text of each message, joined from its deltas.
     pub texts: BTreeMap<String, String>,
-    /// How many it was told that it missed.
+    /// The number of events that were reported as missed.
     pub missed: u64,
-    /// Whether the turn's end was among them.
+    /// True once the turn has ended.
     pub ended: bool,
 }
 
-/// Watches at this pace until the session is idle.
+/// Reads events at this speed until the session is idle.
 pub async fn watch(mut events: Events, pace: Pace) -> Seen {
     let mut seen = Seen::default();
     while !seen.ended
@@ -56,7 +56,7 @@ pub async fn watch(mut events: Events, pace: Pace) -> Seen {
             seen.missed += missed;
             continue;
         }
-        // What is told of a new session has no number, and only the first observer sees it.
+        // The first events of a session have no number, and only its first subscriber sees them.
         let number = event.id().split('-').next().and_then(|number| number.parse().ok());
         let Some(number) = number else { continue };
         seen.all.push(number);

@@ -1,26 +1,23 @@
-//! One turn with a flood of events, and a crowd of observers that come and go meanwhile.
+//! One turn with a flood of events, and subscribers of every overflow policy that come and go.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use copilot_session::types::PingRequest;
 use copilot_session::{Delivery, Session};
-use serde_json::json;
 use tokio::task::JoinSet;
 
+use crate::LIMIT;
 use crate::burst::{self, Account};
-use crate::report::{Outcome, Report, peak_bytes};
+use crate::report::{Outcome, Report};
 use crate::script::{self, BLOCK};
 
-/// How many observers there are at a time under each policy.
+/// The number of subscribers of each policy at a time.
 const CROWD: usize = 20;
 
-/// How many events wait under a policy that has a limit.
-const LIMIT: usize = 64;
-
-/// How long anything is waited for. It passes only when something hangs.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// The queue length of a policy with a limit.
+const QUEUE: usize = 64;
 
 pub async fn run(events: u64) -> Outcome<Report> {
     let client = crate::start_peer().await?;
@@ -33,47 +30,48 @@ pub async fn run(events: u64) -> Outcome<Report> {
         }
     }
     let started = Instant::now();
-    let turn = session.prompt(format!("burst {events}")).await?.within(PATIENCE).await;
+    let turn = session.prompt(format!("burst {events}")).await?.within(LIMIT).await;
     let seconds = started.elapsed().as_secs_f64();
     over.store(true, Ordering::Relaxed);
 
-    let mut report = Report::new();
+    let mut report = Report::default();
     let text = script::text(events / BLOCK - 1);
     match turn {
-        Ok(answer) => report.check(answer.text() == text, || "the turn's text is another".to_owned()),
+        Ok(answer) => report.check(answer.text() == text, || "the turn has another text".to_owned()),
         Err(error) => report.check(false, || format!("the turn failed: {error}")),
     }
     let account = Account::read(&client.rpc().ping(&PingRequest::default()).await?.message);
     account.check(&mut report, events);
-    // The end of the session ends those that still watch.
+    // The end of the session ends the remaining subscriptions.
     session.disconnect().await?;
     let mut all = Visits::default();
-    while let Some(visits) = tokio::time::timeout(PATIENCE, crowd.join_next()).await? {
+    while let Some(visits) = tokio::time::timeout(LIMIT, crowd.join_next()).await? {
         all.add(&visits?);
     }
-    report.check(all.disordered == 0, || format!("{} observers saw events out of order", all.disordered));
-    report.check(all.gaps == 0, || format!("{} observers missed events without a word", all.gaps));
-    report.check(all.count > 0, || "nobody came".to_owned());
+    report.check(all.disordered == 0, || format!("{} subscribers saw events out of order", all.disordered));
+    report.check(all.gaps == 0, || format!("{} subscribers lost events silently", all.gaps));
+    report.check(all.count > 0, || "there was no subscriber".to_owned());
     client.stop().await?;
-    report.figures(json!({
-        "sent": account.sent, "asked": account.asked, "answered": account.answered, "observers": all.count,
-        "seen": all.seen, "missed": all.missed, "seconds": seconds, "peak_bytes": peak_bytes(),
-    }));
+    account.figures(&mut report);
+    report.figure("subscribers", all.count);
+    report.figure("seen", all.seen);
+    report.figure("missed", all.missed);
+    report.figure("turn", format_args!("{seconds:.2} s"));
     Ok(report)
 }
 
 fn policies() -> [Delivery; 4] {
-    [Delivery::Unbounded, Delivery::Merge(LIMIT), Delivery::DropOldest(LIMIT), Delivery::Close(LIMIT)]
+    [Delivery::Unbounded, Delivery::Merge(QUEUE), Delivery::DropOldest(QUEUE), Delivery::Close(QUEUE)]
 }
 
-/// What observers saw that came one after the other.
+/// The sums of several subscriptions, one after the other.
 #[derive(Default)]
 struct Visits {
     count: u64,
     seen: u64,
     missed: u64,
     disordered: u64,
-    /// Observers that left out events although their policy has them tell of each.
+    /// Subscriptions without some events, under a policy that delivers each.
     gaps: u64,
 }
 
@@ -87,7 +85,7 @@ impl Visits {
     }
 }
 
-/// Watches for a while, goes, and comes again, until the turn is over.
+/// Subscribes for some events, unsubscribes, and subscribes again, until the turn is over.
 async fn come_and_go(session: Session, policy: Delivery, place: usize, over: Arc<AtomicBool>) -> Visits {
     let mut visits = Visits::default();
     while !over.load(Ordering::Relaxed) {
@@ -107,10 +105,10 @@ async fn come_and_go(session: Session, policy: Delivery, place: usize, over: Arc
             gaps |= last.is_some_and(|last| number != last + 1);
             last = Some(number);
         }
-        // One that merges has the newest of what it replaces in the place of the oldest.
+        // Merging puts the newest of several events in the place of the oldest.
         let in_order = !matches!(policy, Delivery::Merge(_));
         visits.disordered += u64::from(disordered && in_order);
-        // Those that merge or drop leave events out by their policy.
+        // Merging and dropping omit events.
         let shows_all = matches!(policy, Delivery::Unbounded | Delivery::Close(_));
         visits.gaps += u64::from(gaps && shows_all);
     }

@@ -1,4 +1,4 @@
-//! The process that plays the CLI: blocking reads and writes, as fast as they go.
+//! The process that plays the CLI, with blocking reads and writes.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::script::{self, Step};
 
-/// How long the answers to what was asked are waited for. The turn then ends without them.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time limit for the answers of a turn. The turn then ends without them.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 /// Serves one client until it closes the stream.
 pub fn run() -> io::Result<()> {
@@ -55,19 +55,19 @@ struct Peer {
 
 struct Out {
     stdout: io::Stdout,
-    /// How many events were sent: the number of the next.
+    /// The number of events that were sent, which is also the number of the next.
     events: u64,
 }
 
-/// Something that the client was asked.
+/// A request to the client.
 struct Asked {
     kind: &'static str,
-    /// What the result is to be.
+    /// The right result.
     expected: String,
-    /// Answers that were as expected, and others.
+    /// The numbers of right and of wrong answers.
     right: u64,
     wrong: u64,
-    /// The session whose turn is over when this is answered.
+    /// The session whose turn ends with this answer.
     ends_turn_of: Option<String>,
 }
 
@@ -102,7 +102,7 @@ impl Peer {
         }
     }
 
-    /// What was sent, and how often what was asked was answered, as JSON.
+    /// The numbers of events, requests and answers, as JSON.
     fn account(&self) -> String {
         let events = self.out().events;
         let asked = lock(&self.asked);
@@ -116,7 +116,7 @@ impl Peer {
         .to_string()
     }
 
-    /// Does what a prompt says: `burst <events>`, `flood <events>`, `frame <megabytes>` or `echo <word>`.
+    /// Carries out a prompt: `burst <events>`, `flood <events>`, `frame <megabytes>` or `echo <word>`.
     fn prompted(self: &Arc<Self>, session: &str, prompt: &str) -> io::Result<()> {
         let (what, rest) = prompt.split_once(' ').unwrap_or((prompt, ""));
         let message = json!({"content": prompt, "messageId": "prompt"});
@@ -163,8 +163,8 @@ impl Peer {
         if ends {
             let open =
                 |asked: &mut HashMap<_, Asked>| asked.values().any(|asked| asked.right + asked.wrong == 0);
-            // Whether all came is told by the account.
-            drop(self.answered.wait_timeout_while(lock(&self.asked), PATIENCE, open));
+            // The account has the number of requests without an answer.
+            drop(self.answered.wait_timeout_while(lock(&self.asked), ANSWER_LIMIT, open));
             self.idle(session)?;
         }
         Ok(())
@@ -176,13 +176,13 @@ impl Peer {
         lock(&self.asked).insert(request.to_owned(), asked);
     }
 
-    /// Notes an answer, tells all that it has come, and goes on.
+    /// Records an answer, sends its event, and ends the turn if it was waiting for it.
     fn settle(&self, session: &str, params: &Value, result: &Value) -> io::Result<()> {
         let request = params["requestId"].as_str().unwrap_or_default();
         let (kind, ended) = {
             let mut asked = lock(&self.asked);
             let Some(asked) = asked.get_mut(request) else {
-                return Err(io::Error::other(format!("an answer to {request}, which was not asked")));
+                return Err(io::Error::other(format!("{request} was answered and not asked")));
             };
             let right = result.as_str() == Some(&asked.expected);
             asked.right += u64::from(right);
@@ -190,7 +190,7 @@ impl Peer {
             (asked.kind, asked.ends_turn_of.take())
         };
         self.out().event(session, kind, false, &json!({"requestId": request}))?;
-        // After the event, which else could come after the end of the turn.
+        // The event must come before the end of the turn.
         self.answered.notify_all();
         let Some(session) = ended else { return Ok(()) };
         let said = json!({"messageId": "answer", "content": result, "toolRequests": []});
@@ -208,7 +208,7 @@ impl Peer {
 }
 
 impl Out {
-    /// Sends what the CLI tells of a new session.
+    /// Sends the first events of a session.
     fn begin(&mut self, session: &str) -> io::Result<()> {
         let start = json!({
             "sessionId": session, "version": 1, "producer": "copilot-agent", "copilotVersion": "1.0.102",
@@ -252,7 +252,7 @@ impl Out {
     }
 }
 
-/// The answer to `session.create`, as the CLI gives it.
+/// The CLI's response to `session.create`.
 fn created(session: &str) -> Value {
     json!({
         "sessionId": session, "nativeSessionId": session, "startTime": "2026-01-01T00:00:00.000Z",
