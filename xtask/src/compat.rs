@@ -36,10 +36,7 @@ pub struct Column {
 
 pub fn run(args: &Args) -> Result<()> {
     let versions: Vec<String> = match args.versions.as_slice() {
-        [] => {
-            let pinned = schema::pinned_version(&paths::schema_dir())?;
-            VERSIONS.map(str::to_owned).into_iter().chain([pinned]).collect()
-        }
+        [] => default_versions()?,
         given => given.to_vec(),
     };
     check(&versions)?;
@@ -65,6 +62,12 @@ pub fn run(args: &Args) -> Result<()> {
     }
     println!("Every version does every step, or says that it cannot.");
     Ok(())
+}
+
+/// Some older versions, and the one of the schemas.
+fn default_versions() -> Result<Vec<String>> {
+    let pinned = schema::pinned_version(&paths::schema_dir())?;
+    Ok(VERSIONS.map(str::to_owned).into_iter().chain([pinned]).collect())
 }
 
 /// Refuses what is no version at all.

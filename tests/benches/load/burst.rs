@@ -22,26 +22,35 @@ pub async fn run(events: u64) -> Outcome<Report> {
     let client = crate::start_peer().await?;
     let session = session(&client).await?;
     let watching = Watching::start(&session);
+    let mut report = Report::default();
+    let sent = turn(&client, &session, events, &watching.over, &mut report).await?;
+    watching.check(&mut report, sent, texts(events)).await?;
+    client.stop().await?;
+    Ok(report)
+}
+
+/// Runs a turn with so many events, checks its text and its answers, and returns the number of events sent.
+pub async fn turn(
+    client: &Client,
+    session: &Session,
+    events: u64,
+    over: &AtomicBool,
+    report: &mut Report,
+) -> Outcome<u64> {
     let started = Instant::now();
     let turn = session.prompt(format!("burst {events}")).await?.within(LIMIT).await;
-    let seconds = started.elapsed().as_secs_f64();
-    watching.over.store(true, Ordering::Relaxed);
-
-    let mut report = Report::default();
+    report.figure("turn", format_args!("{:.2} s", started.elapsed().as_secs_f64()));
+    over.store(true, Ordering::Relaxed);
     let text = script::text(events / BLOCK - 1);
     match turn {
         Ok(answer) => report.check(answer.text() == text, || "the turn has another text".to_owned()),
-        Err(error) => report.check(false, || format!("{error:#}")),
+        Err(error) => report.check(false, || format!("the turn failed: {error:#}")),
     }
     // The peer reads in order, so it has seen any second answer by now.
     let account = client.rpc().ping(&PingRequest::default()).await?.message;
     let account = Account::read(&account);
-    account.check(&mut report, events);
-    account.figures(&mut report);
-    watching.check(&mut report, account.sent, texts(events)).await?;
-    client.stop().await?;
-    report.figure("turn", format_args!("{seconds:.2} s"));
-    Ok(report)
+    account.check(report, events);
+    Ok(account.sent)
 }
 
 /// A session that answers the tool calls and permission requests of the peer.
@@ -60,8 +69,8 @@ pub async fn session(client: &Client) -> Result<Session, Error> {
 }
 
 /// The peer's own account of a turn.
-pub struct Account {
-    pub sent: u64,
+struct Account {
+    sent: u64,
     asked: u64,
     /// Requests with one answer, and the right one.
     answered: u64,
@@ -69,7 +78,7 @@ pub struct Account {
 }
 
 impl Account {
-    pub fn read(json: &str) -> Self {
+    fn read(json: &str) -> Self {
         let account: Value = serde_json::from_str(json).unwrap_or_default();
         let count = |key: &str| account[key].as_u64().unwrap_or(u64::MAX);
         Self {
@@ -80,7 +89,7 @@ impl Account {
         }
     }
 
-    pub fn check(&self, report: &mut Report, events: u64) {
+    fn check(&self, report: &mut Report, events: u64) {
         report.check(self.unanswered == 0, || format!("{} requests were not answered", self.unanswered));
         report.check(self.answered == self.asked, || {
             "a request has no or more than one right answer".to_owned()
@@ -88,9 +97,6 @@ impl Account {
         // The prompt, the end of the turn, and one event for each answer.
         let all = events + 2 + self.asked;
         report.check(self.sent == all, || format!("{} events were sent, not {all}", self.sent));
-    }
-
-    pub fn figures(&self, report: &mut Report) {
         report.figure("sent", self.sent);
         report.figure("answered", format_args!("{}/{}", self.answered, self.asked));
     }

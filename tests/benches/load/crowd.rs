@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
-use copilot_session::types::PingRequest;
 use copilot_session::{Delivery, Session};
 use tokio::task::JoinSet;
 
 use crate::LIMIT;
-use crate::burst::{self, Account};
+use crate::burst;
 use crate::report::{Outcome, Report};
-use crate::script::{self, BLOCK};
 
 /// The number of subscribers of each policy at a time.
 const CROWD: usize = 20;
@@ -29,19 +26,8 @@ pub async fn run(events: u64) -> Outcome<Report> {
             crowd.spawn(come_and_go(session.clone(), policy, place, Arc::clone(&over)));
         }
     }
-    let started = Instant::now();
-    let turn = session.prompt(format!("burst {events}")).await?.within(LIMIT).await;
-    let seconds = started.elapsed().as_secs_f64();
-    over.store(true, Ordering::Relaxed);
-
     let mut report = Report::default();
-    let text = script::text(events / BLOCK - 1);
-    match turn {
-        Ok(answer) => report.check(answer.text() == text, || "the turn has another text".to_owned()),
-        Err(error) => report.check(false, || format!("the turn failed: {error}")),
-    }
-    let account = Account::read(&client.rpc().ping(&PingRequest::default()).await?.message);
-    account.check(&mut report, events);
+    burst::turn(&client, &session, events, &over, &mut report).await?;
     // The end of the session ends the remaining subscriptions.
     session.disconnect().await?;
     let mut all = Visits::default();
@@ -52,11 +38,9 @@ pub async fn run(events: u64) -> Outcome<Report> {
     report.check(all.gaps == 0, || format!("{} subscribers lost events silently", all.gaps));
     report.check(all.count > 0, || "there was no subscriber".to_owned());
     client.stop().await?;
-    account.figures(&mut report);
     report.figure("subscribers", all.count);
     report.figure("seen", all.seen);
     report.figure("missed", all.missed);
-    report.figure("turn", format_args!("{seconds:.2} s"));
     Ok(report)
 }
 

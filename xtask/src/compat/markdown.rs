@@ -101,7 +101,10 @@ fn section(out: &mut String, title: &str, reasons: &[Reason]) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::paths;
 
     fn step(name: &str, outcome: Outcome, reason: &str) -> Step {
         Step { name: name.to_owned(), outcome, reason: reason.to_owned(), seconds: 1.0 }
@@ -136,5 +139,20 @@ What failed:
 * all, on 1.0.4: not published
 ";
         assert_eq!(page.strip_prefix(HEAD), Some(expected));
+    }
+
+    #[test]
+    fn the_committed_page_has_the_versions_of_today() -> anyhow::Result<()> {
+        let page = fs::read_to_string(paths::repo_root().join("sdk/docs/versions.md"))?;
+        let table = page.strip_prefix(HEAD).expect("the page begins with `HEAD`");
+        let header = table.lines().find(|line| line.starts_with('|')).expect("the page has a table");
+        let versions: Vec<&str> =
+            header.split('|').skip(2).map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        assert_eq!(
+            versions,
+            crate::compat::default_versions()?,
+            "run `cargo xtask compat --markdown sdk/docs/versions.md`"
+        );
+        Ok(())
     }
 }
