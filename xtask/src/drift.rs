@@ -1,4 +1,4 @@
-//! `cargo xtask drift`: compares the schemas of two versions of the CLI, and tells what the changes break.
+//! `cargo xtask drift`: compares the schemas of two versions of the CLI, and shows which changes are breaking.
 
 mod change;
 mod compare;
@@ -23,7 +23,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use copilot_session_codegen::Input;
 use copilot_session_codegen::survey::{Survey, source, survey};
 
-use self::change::Running;
+use self::change::RuntimeImpact;
 pub use self::change::{Change, How, Source, What};
 use self::compare::{Comparison, compare};
 pub use self::sets::find;
@@ -31,33 +31,33 @@ use crate::older::Older;
 use crate::schema::{self, SchemaSet};
 use crate::{codegen, paths};
 
-/// What the command ends with when it could not compare, or `older.json` does not agree with what was found.
+/// The exit code when the sets cannot be compared, or `older.json` disagrees with the comparison.
 pub const ERROR: u8 = 3;
 
 const EXIT_CODES: &str = "\
-Each of the two is a version (its schemas come from npm and are kept), a folder with schemas, `latest`,
-`installed` for the CLI in COPILOT_CLI_PATH or on the PATH, or `sdk` for what the SDK was generated from.
+Each of the two is a version (its schemas come from npm and are cached), a folder with schemas, `latest`,
+`installed` for the CLI in COPILOT_CLI_PATH or on the PATH, or `sdk` for the schemas that the SDK was generated from.
 
 Exit codes:
   0  nothing has changed
-  1  what has changed breaks no source: it is additive, or a matter of behaviour
-  2  something breaks source that uses the generated API
-  3  the sets could not be compared, not wholly, or schema/older.json does not agree with them
-With --running, by what a program meets that was built for FROM and runs with TO:
-  0  all goes on as before
-  1  something is new to it, or it calls what TO may not have
-  2  something that TO sends is no longer read
-With --probe: 0 when the compiler agrees, 3 when it does not.
+  1  no change breaks source: changes are additive, or concern behaviour
+  2  a change breaks source that uses the generated API
+  3  the sets cannot be compared, or only in part, or schema/older.json disagrees with the comparison
+With --running, for a program that was built for FROM and runs with TO:
+  0  the program works as before
+  1  it receives something unknown, or sends something that TO may refuse
+  2  it cannot decode something that TO sends
+With --probe: 0 if the compiler agrees, 3 if it does not.
 
-xtask/docs/drift.md has the meaning of the words and the form of the JSON.";
+xtask/docs/drift.md explains the words and the JSON.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct Args {
-    /// What source was written for, and a program was built with
+    /// The schemas that source was written for, and a program was built with
     #[arg(value_name = "FROM", default_value = sets::SDK)]
     from: String,
-    /// What it meets, be it newer or older
+    /// The schemas to compare with, newer or older
     #[arg(value_name = "TO", default_value = "latest")]
     to: String,
     /// Print JSON
@@ -66,10 +66,10 @@ pub struct Args {
     /// Print Markdown, for a pull request
     #[arg(long)]
     markdown: bool,
-    /// Let the exit code tell what a running program meets
+    /// Base the exit code on a running program
     #[arg(long, conflicts_with = "probe")]
     running: bool,
-    /// Have the compiler check what is called breaking, and print where it does not agree
+    /// Check the breaking changes with the compiler, and print the differences
     #[arg(long, conflicts_with_all = ["json", "markdown"])]
     probe: bool,
 }
@@ -86,7 +86,7 @@ pub fn run(args: &Args) -> ExitCode {
 
 fn drift(args: &Args) -> Result<u8> {
     let supplement = codegen::read_supplement()?;
-    // Asking npm for the newest version takes as long as reading a set.
+    // npm takes as long for the newest version as reading a set takes.
     let (from, to) = thread::scope(|scope| {
         let from = scope.spawn(|| read(&args.from, &supplement));
         let to = read(&args.to, &supplement);
@@ -109,7 +109,7 @@ fn drift(args: &Args) -> Result<u8> {
     show(&text)?;
     if to.set.version == schema::pinned_version(&paths::schema_dir())?
         && let Err(error) = left_out::check(&Older::read()?, &from.set.version, &compared.left_out)
-        // An edited set may well have more.
+        // An edited set may have more.
         && is_published(&from.set)
         && is_published(&to.set)
     {
@@ -117,13 +117,13 @@ fn drift(args: &Args) -> Result<u8> {
     }
     ensure!(
         to.survey.problems.is_empty(),
-        "the generator does not know all that is in {}, so more may have changed",
+        "the generator does not support everything in {}, so there may be more changes",
         to.label
     );
-    Ok(if args.running { running_code(&compared) } else { exit_code(&compared) })
+    Ok(if args.running { runtime_exit_code(&compared) } else { exit_code(&compared) })
 }
 
-/// Prints a text, of which a reader may take as much as it wants.
+/// Prints a text to stdout. A closed pipe is no error.
 fn show(text: &str) -> Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot print"),
@@ -131,20 +131,20 @@ fn show(text: &str) -> Result<()> {
     }
 }
 
-/// Whether a set is what its version was published with, and not an edited one.
+/// Returns true if a set is the published one of its version, and not an edited one.
 fn is_published(set: &SchemaSet) -> bool {
     let kept = schema::cached(&set.version).ok().flatten();
     kept.is_some_and(|kept| (&kept.api, &kept.events) == (&set.api, &set.events))
 }
 
-/// What has changed between two sets, and how it is told.
+/// The changes between two sets, and a report of them.
 pub struct Compared {
     pub changes: Vec<Change>,
     pub text: String,
     pub markdown: String,
 }
 
-/// What changes from the SDK's own set to another.
+/// Compares the SDK's own set with another.
 pub fn compared(old: &SchemaSet, new: &SchemaSet, supplement: &str) -> Result<Compared> {
     let (mut from, to) = (survey(input(old, supplement))?, survey(input(new, supplement))?);
     from.allow_older(Older::read()?.left_out.keys().map(String::as_str));
@@ -154,7 +154,7 @@ pub fn compared(old: &SchemaSet, new: &SchemaSet, supplement: &str) -> Result<Co
     Ok(Compared { changes: compared.changes, text, markdown })
 }
 
-/// A set, what is in it, and what it is called in a report.
+/// A set, its survey, and its name in a report.
 struct Read {
     label: String,
     set: SchemaSet,
@@ -172,7 +172,7 @@ fn input<'a>(set: &'a SchemaSet, supplement: &'a str) -> Input<'a> {
     Input { version: &set.version, api: &set.api, events: &set.events, supplement }
 }
 
-/// Compares what the compiler says with what is called breaking.
+/// Compares the errors of the compiler with the breaking changes.
 fn probed(old: &Read, new: &Read, supplement: &str) -> Result<u8> {
     let compared = compare(&old.survey, &new.survey);
     let (from, to) = thread::scope(|scope| {
@@ -185,7 +185,7 @@ fn probed(old: &Read, new: &Read, supplement: &str) -> Result<u8> {
     let folder = paths::target_dir().join("drift-probe");
     let outcome = probe::run(&folder, &old.survey, &compared.changes, &from, &to)?;
     show(&outcome.text())?;
-    ensure!(outcome.agrees(), "the compiler does not agree");
+    ensure!(outcome.agrees(), "the compiler disagrees");
     Ok(0)
 }
 
@@ -197,11 +197,11 @@ fn exit_code(compared: &Comparison) -> u8 {
     }
 }
 
-/// The code by what a running program meets.
-fn running_code(compared: &Comparison) -> u8 {
+/// The exit code by the impact on a running program.
+fn runtime_exit_code(compared: &Comparison) -> u8 {
     match compared.changes.iter().map(|change| change.running).min() {
-        None | Some(Running::Decodes) => 0,
-        Some(Running::Unknown | Running::Refused) => 1,
-        Some(Running::Malformed) => 2,
+        None | Some(RuntimeImpact::Decodes) => 0,
+        Some(RuntimeImpact::Unknown | RuntimeImpact::Refused) => 1,
+        Some(RuntimeImpact::Malformed) => 2,
     }
 }

@@ -1,34 +1,34 @@
-//! One change between two sets of schemas, and what it does.
+//! One change between two sets of schemas, and its effects.
 
 use serde::Serialize;
 
-/// What a change does to source that uses the generated API.
+/// The effect of a change on source that uses the generated API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// Source that uses the item no longer compiles.
     Breaking,
-    /// It compiles, and what it does may differ.
+    /// Source compiles, and may behave differently.
     Behaviour,
-    /// There is more than there was.
+    /// Something was added.
     Additive,
 }
 
-/// What a change does to a running program that was built for the older schemas. The worst comes first.
+/// The effect of a change on a running program that was built for the older schemas, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Running {
-    /// What the CLI sends is no longer read: a `Malformed` event, or an error in place of a result.
+pub enum RuntimeImpact {
+    /// The SDK cannot decode what the CLI sends: a `Malformed` event, or an error in place of a result.
     Malformed,
-    /// What the program sends may no longer be taken.
+    /// The CLI may reject what the program sends.
     Refused,
-    /// What the CLI sends is read as `Unrecognized`, or answered as an unknown method.
+    /// The SDK decodes what the CLI sends as `Unrecognized`, or responds that the method is unknown.
     Unknown,
-    /// All goes on as before.
+    /// The program works as before.
     Decodes,
 }
 
-/// What kind of thing has changed.
+/// The kind of a changed item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum What {
@@ -39,12 +39,12 @@ pub enum What {
     Variant,
 }
 
-/// What has become of it.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum How {
     Removed,
-    /// By all looks, since schemas keep no record of it.
+    /// Inferred, since schemas keep no record of former names.
     Renamed,
     Changed,
     Added,
@@ -53,46 +53,46 @@ pub enum How {
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// Where it belongs, such as `session.model` or `events`.
+    /// The heading it is listed under, such as `session.model` or `events`.
     pub namespace: String,
     pub what: What,
     /// A method's or event's name on the wire, a type's name, `Type.key` or `Type::Variant`.
     pub item: String,
     pub how: How,
-    /// What a renamed item is called now.
+    /// The new name of a renamed item.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// What is to be said beside; empty where the rest says all.
+    /// Details for people; empty where the other fields say everything.
     pub detail: String,
     pub source: Source,
-    pub running: Running,
-    /// Whether the newer set always sends what the older one may leave out or send as `null`.
+    pub running: RuntimeImpact,
+    /// True if the newer set always sends what the older one may omit or send as `null`.
     #[serde(rename = "leftOut", skip_serializing_if = "is_false")]
     pub left_out: bool,
-    /// Whether source that names the item fails; else only what makes its type does.
+    /// True if source that names the item fails to compile, and not only source that constructs its type.
     #[serde(skip)]
-    pub itself: bool,
-    /// Whether the type's `new` takes other parameters for it.
+    pub breaks_item: bool,
+    /// True if it changes the parameters of the type's `new`.
     #[serde(skip)]
     pub new: bool,
-    /// Whether the type's setter for it is gone, or takes something else.
+    /// True if the type's setter for it is removed or has another parameter.
     #[serde(skip)]
     pub setter: bool,
-    /// Whether the type is no longer made.
+    /// True if the type loses its `new` and its setters.
     #[serde(skip)]
-    pub unmade: bool,
+    pub loses_constructor: bool,
 }
 
 fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// A change without what it is a change of.
-pub type Told = (How, String, Source, Running);
+/// The kind of a change, its details and its effects.
+pub type Verdict = (How, String, Source, RuntimeImpact);
 
 impl Change {
-    /// A change of which nothing more is said yet.
-    pub fn new(what: What, item: String, (how, detail, source, running): Told) -> Self {
+    /// A change with a verdict, and the defaults of the other fields.
+    pub fn new(what: What, item: String, (how, detail, source, running): Verdict) -> Self {
         Self {
             namespace: String::new(),
             what,
@@ -103,14 +103,14 @@ impl Change {
             source,
             running,
             left_out: false,
-            itself: how != How::Added,
+            breaks_item: how != How::Added,
             new: false,
             setter: false,
-            unmade: false,
+            loses_constructor: false,
         }
     }
 
-    /// The type that the item is a part of, and its own name there.
+    /// The type that the item is a part of, and its name there.
     pub fn owner(&self) -> Option<(&str, &str)> {
         match self.what {
             What::Field => self.item.split_once('.'),

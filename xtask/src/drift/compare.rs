@@ -1,26 +1,25 @@
-//! Compares two surveys: methods, events and types. What is in a type is compared in `parts`.
+//! Compares the methods, events and types of two surveys. The parts of a type are compared in `parts`.
 //!
-//! The comparison is made on what the generator knows after it has named all types and told all unions apart, not
-//! on the JSON of the schemas: that is what users of the generated API see, and order, references and prose have
-//! gone from it. It takes the survey, which refuses nothing, and not the generator's model, since a set is most
-//! worth comparing when it holds something that the generator does not know yet.
+//! A survey has what users of the generated API see: all types have names, all unions have discriminators, and
+//! order, references and prose are resolved. It accepts any schema, unlike the generator's model, because a set that
+//! the generator does not support yet is the one most worth comparing.
 
 use std::collections::BTreeSet;
 
 use copilot_session_codegen::survey::{Doc, Event, Method, Shape, Survey, Ty, Type};
 
-use super::change::{Change, How, Running, Source, Told, What};
+use super::change::{Change, How, RuntimeImpact, Source, Verdict, What};
 use super::pair::{Pair, rust};
 use super::place::{self, Places};
 use super::{left_out, rename};
 
-/// What has changed between two sets.
+/// The differences between two sets.
 #[derive(Debug, Default)]
 pub struct Comparison {
     pub changes: Vec<Change>,
-    /// How many descriptions have.
+    /// The number of descriptions that have changed.
     pub descriptions: usize,
-    /// What the newer set always sends and the older one may leave out, as `schema/older.json` calls it.
+    /// Keys that the newer set always sends and the older one may omit, named as in `schema/older.json`.
     pub left_out: BTreeSet<String>,
 }
 
@@ -42,7 +41,7 @@ pub fn compare(old: &Survey, new: &Survey) -> Comparison {
     found
 }
 
-/// A comparison under way.
+/// A comparison in progress.
 pub struct Diff<'p, 's> {
     pub pair: &'p Pair<'s>,
     places: &'p (Places, Places),
@@ -50,12 +49,12 @@ pub struct Diff<'p, 's> {
 }
 
 impl<'s> Diff<'_, 's> {
-    fn push(&mut self, what: What, item: &str, namespace: &str, told: Told) {
-        let change = Change::new(what, item.to_owned(), told);
+    fn push(&mut self, what: What, item: &str, namespace: &str, verdict: Verdict) {
+        let change = Change::new(what, item.to_owned(), verdict);
         self.found.changes.push(Change { namespace: namespace.to_owned(), ..change });
     }
 
-    fn renamed(&mut self, what: What, item: &str, now: &str, namespace: &str, running: Running) {
+    fn renamed(&mut self, what: What, item: &str, now: &str, namespace: &str, running: RuntimeImpact) {
         self.push(what, item, namespace, (How::Renamed, String::new(), Source::Breaking, running));
         if let Some(last) = self.found.changes.last_mut() {
             last.to = Some(now.to_owned());
@@ -64,23 +63,23 @@ impl<'s> Diff<'_, 's> {
 
     fn methods(&mut self, renamed: &rename::Renamed<'s>) {
         let Pair { old, new, .. } = *self.pair;
-        let came: BTreeSet<&str> = renamed.values().copied().collect();
+        let new_names: BTreeSet<&str> = renamed.values().copied().collect();
         for (name, method) in &old.methods {
             let namespace = place::of_method(name, method.group);
             let now = renamed.get(name.as_str()).copied().unwrap_or(name);
             let Some(after) = new.methods.get(now) else {
-                let told = (How::Removed, String::new(), Source::Breaking, gone(method));
-                self.push(What::Method, name, &namespace, told);
+                let verdict = (How::Removed, String::new(), Source::Breaking, removal_impact(method));
+                self.push(What::Method, name, &namespace, verdict);
                 continue;
             };
             if now != name {
-                // A call by the new name is one of a method that the program does not know.
-                let running = gone(method).min(Running::Unknown);
+                // The program does not know the method by its new name.
+                let running = removal_impact(method).min(RuntimeImpact::Unknown);
                 self.renamed(What::Method, name, now, &namespace, running);
             }
             let left_out = self.pair.left_out.contains(&left_out::result_key(now));
-            for (result, told) in self.method(now, (method, after), left_out) {
-                self.push(What::Method, now, &namespace, told);
+            for (result, verdict) in self.method(now, (method, after), left_out) {
+                self.push(What::Method, now, &namespace, verdict);
                 if let Some(last) = self.found.changes.last_mut() {
                     last.left_out = result && left_out;
                 }
@@ -88,22 +87,28 @@ impl<'s> Diff<'_, 's> {
             self.doc(What::Method, now, &namespace, &method.doc, &after.doc);
         }
         for (name, method) in &new.methods {
-            if !old.methods.contains_key(name) && !came.contains(name.as_str()) {
-                // A call of a method that a client does not know is answered with an error.
-                let running = if method.group.is_ours() { Running::Decodes } else { Running::Unknown };
+            if !old.methods.contains_key(name) && !new_names.contains(name.as_str()) {
+                // The SDK responds to a call of an unknown method with an error.
+                let running =
+                    if method.group.is_ours() { RuntimeImpact::Decodes } else { RuntimeImpact::Unknown };
                 let detail = signature(method);
-                let told = (How::Added, detail, Source::Additive, running);
-                self.push(What::Method, name, &place::of_method(name, method.group), told);
+                let verdict = (How::Added, detail, Source::Additive, running);
+                self.push(What::Method, name, &place::of_method(name, method.group), verdict);
             }
         }
     }
 
-    /// What has changed in a method, each with whether it is the result, which the older version may leave out.
-    fn method(&self, name: &str, (old, new): (&'s Method, &'s Method), left_out: bool) -> Vec<(bool, Told)> {
-        let mut told = Vec::new();
+    /// The changes in a method. The flag marks the result, which the older version may omit.
+    fn method(
+        &self,
+        name: &str,
+        (old, new): (&'s Method, &'s Method),
+        left_out: bool,
+    ) -> Vec<(bool, Verdict)> {
+        let mut verdicts = Vec::new();
         if old.group != new.group {
             let detail = format!("was of the group {}, is of {}", old.group.key(), new.group.key());
-            told.push((false, (How::Changed, detail, Source::Breaking, Running::Refused)));
+            verdicts.push((false, (How::Changed, detail, Source::Breaking, RuntimeImpact::Refused)));
         }
         for (what, old_ty, new_ty, sent) in [
             ("params", &old.params, &new.params, old.group.is_ours()),
@@ -113,8 +118,8 @@ impl<'s> Diff<'_, 's> {
                 continue;
             }
             let running =
-                if sent { self.pair.takes(old_ty, new_ty) } else { self.pair.reads(old_ty, new_ty) };
-            // A result that the older version leaves out is optional.
+                if sent { self.pair.sends(old_ty, new_ty) } else { self.pair.reads(old_ty, new_ty) };
+            // A result that the older version omits is an option.
             let is_option = what == "result" && left_out;
             let same = is_option && matches!(old_ty, Ty::Option(old_ty) if self.pair.same(old_ty, new_ty));
             if same && self.pair.old.left_out.contains(&left_out::result_key(name)) {
@@ -126,32 +131,32 @@ impl<'s> Diff<'_, 's> {
                 true => format!("{what}: {} → Option<{}>", rust(old_ty), rust(new_ty)),
                 false => format!("{what}: {} → {}", rust(old_ty), rust(new_ty)),
             };
-            told.push((what == "result", (How::Changed, detail, source, running)));
+            verdicts.push((what == "result", (How::Changed, detail, source, running)));
         }
-        told
+        verdicts
     }
 
     fn events(&mut self, renamed: &rename::Renamed<'s>) {
         let Pair { old, new, .. } = *self.pair;
-        let came: BTreeSet<&str> = renamed.values().copied().collect();
+        let new_names: BTreeSet<&str> = renamed.values().copied().collect();
         for (name, event) in &old.events {
             let now = renamed.get(name.as_str()).copied().unwrap_or(name);
             let Some(after) = new.events.get(now) else {
-                // Who waits for it waits in vain.
-                let told = (How::Removed, String::new(), Source::Breaking, Running::Unknown);
-                self.push(What::Event, name, place::EVENTS, told);
+                // A program that waits for the event waits in vain.
+                let verdict = (How::Removed, String::new(), Source::Breaking, RuntimeImpact::Unknown);
+                self.push(What::Event, name, place::EVENTS, verdict);
                 continue;
             };
             if now != name {
-                // The program reads an event of a type that it does not know.
-                self.renamed(What::Event, name, now, place::EVENTS, Running::Unknown);
+                // The program receives an event of a type that it does not know.
+                self.renamed(What::Event, name, now, place::EVENTS, RuntimeImpact::Unknown);
             }
             self.event(now, event, after);
         }
         for (name, event) in &new.events {
-            if !old.events.contains_key(name) && !came.contains(name.as_str()) {
-                let told = (How::Added, rust(&event.data), Source::Additive, Running::Unknown);
-                self.push(What::Event, name, place::EVENTS, told);
+            if !old.events.contains_key(name) && !new_names.contains(name.as_str()) {
+                let verdict = (How::Added, rust(&event.data), Source::Additive, RuntimeImpact::Unknown);
+                self.push(What::Event, name, place::EVENTS, verdict);
             }
         }
     }
@@ -167,26 +172,26 @@ impl<'s> Diff<'_, 's> {
 
     fn types(&mut self) {
         let Pair { old, new, renamed, .. } = self.pair;
-        let came: BTreeSet<&str> = renamed.values().copied().collect();
+        let new_names: BTreeSet<&str> = renamed.values().copied().collect();
         let (before, after) = self.places;
         for (name, ty) in &old.types {
             let Some(now) = self.pair.counterpart(name) else {
                 let namespace = place::of_type(name, &[before]);
-                let told = (How::Removed, kind(ty), Source::Breaking, Running::Decodes);
-                self.push(What::Type, name, &namespace, told);
+                let verdict = (How::Removed, kind(ty), Source::Breaking, RuntimeImpact::Decodes);
+                self.push(What::Type, name, &namespace, verdict);
                 continue;
             };
             let namespace = self.namespace(name, now);
             if now != name {
-                self.renamed(What::Type, name, now, &namespace, Running::Decodes);
+                self.renamed(What::Type, name, now, &namespace, RuntimeImpact::Decodes);
             }
             let after = &new.types[now];
             self.ty(name, &namespace, ty, after);
         }
         for (name, ty) in &new.types {
-            if !old.types.contains_key(name) && !came.contains(name.as_str()) {
-                let told = (How::Added, kind(ty), Source::Additive, Running::Decodes);
-                self.push(What::Type, name, &place::of_type(name, &[after]), told);
+            if !old.types.contains_key(name) && !new_names.contains(name.as_str()) {
+                let verdict = (How::Added, kind(ty), Source::Additive, RuntimeImpact::Decodes);
+                self.push(What::Type, name, &place::of_type(name, &[after]), verdict);
             }
         }
     }
@@ -211,34 +216,34 @@ impl<'s> Diff<'_, 's> {
         }
     }
 
-    /// Only what is sent can be made.
+    /// Only a type that is sent has constructors.
     fn direction(&mut self, name: &str, namespace: &str, old: &Type, new: &Type) {
         let (detail, source) = match (old.sent, new.sent) {
             (true, false) => ("is no longer sent, so it has no `new` and no setters", Source::Breaking),
             (false, true) => ("is now sent too, so it has `new` and setters", Source::Additive),
             _ => return,
         };
-        let told = (How::Changed, detail.to_owned(), source, Running::Decodes);
-        self.push(What::Type, name, namespace, told);
+        let verdict = (How::Changed, detail.to_owned(), source, RuntimeImpact::Decodes);
+        self.push(What::Type, name, namespace, verdict);
         if let Some(last) = self.found.changes.last_mut() {
-            last.unmade = true;
+            last.loses_constructor = true;
         }
     }
 
-    /// Compares what is said to people.
+    /// Compares descriptions and notices.
     fn doc(&mut self, what: What, item: &str, namespace: &str, old: &Doc, new: &Doc) {
         for (detail, source) in notices(old, new) {
-            self.push(what, item, namespace, (How::Changed, detail, source, Running::Decodes));
+            self.push(what, item, namespace, (How::Changed, detail, source, RuntimeImpact::Decodes));
         }
         self.found.descriptions += usize::from(old.text != new.text);
     }
 }
 
-/// What has changed in how firm a thing is. Less of it breaks nothing, and should be known.
+/// The changes of deprecation, visibility and stability. They break nothing, and users should know them.
 pub fn notices(old: &Doc, new: &Doc) -> Vec<(String, Source)> {
     let mut notices = Vec::new();
-    let mut notice = |less: bool, detail: String| {
-        notices.push((detail, if less { Source::Behaviour } else { Source::Additive }));
+    let mut notice = |worse: bool, detail: String| {
+        notices.push((detail, if worse { Source::Behaviour } else { Source::Additive }));
     };
     match (old.deprecated, new.deprecated) {
         (false, true) => notice(true, "is now deprecated".to_owned()),
@@ -259,9 +264,9 @@ pub fn notices(old: &Doc, new: &Doc) -> Vec<(String, Source)> {
     notices
 }
 
-/// What a program meets whose method is gone.
-fn gone(method: &Method) -> Running {
-    if method.group.is_ours() { Running::Refused } else { Running::Decodes }
+/// The impact on a running program when a method is removed.
+fn removal_impact(method: &Method) -> RuntimeImpact {
+    if method.group.is_ours() { RuntimeImpact::Refused } else { RuntimeImpact::Decodes }
 }
 
 fn signature(method: &Method) -> String {
@@ -269,7 +274,7 @@ fn signature(method: &Method) -> String {
     format!("({params}) → {}", rust(&method.result))
 }
 
-/// What a type is, in words.
+/// A type in words.
 fn kind(ty: &Type) -> String {
     let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     match &ty.shape {

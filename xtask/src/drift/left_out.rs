@@ -1,7 +1,7 @@
-//! What the newer set always sends and the older one may leave out or send as `null`.
+//! Keys and results that the newer set always sends and the older one may omit or send as `null`.
 //!
-//! The walk starts at the methods and events that both have and follows what the CLI sends in them, since types of
-//! the same name may stand in different places, and what stands in no common place is met from one version only.
+//! The walk starts at the methods and events of both sets and follows what the CLI sends in them. It does not pair
+//! types by name, since types of one name may be used in different places.
 
 use std::collections::BTreeSet;
 
@@ -11,9 +11,9 @@ use copilot_session_codegen::survey::{Field, Method, Shape, Ty, Type, Variant};
 use super::pair::{Pair, plain, resolve};
 use crate::older::Older;
 
-/// The keys and results, each as `schema/older.json` calls it: by the newer set's place.
+/// The keys and results, named as in `schema/older.json`, by their place in the newer set.
 pub fn find(pair: &Pair<'_>) -> BTreeSet<String> {
-    let mut walk = Walk { pair, met: BTreeSet::new(), found: BTreeSet::new() };
+    let mut walk = Walk { pair, visited: BTreeSet::new(), found: BTreeSet::new() };
     for (name, new) in &pair.new.methods {
         match pair.old.methods.get(name).filter(|old| old.group == new.group) {
             Some(old) if new.group.is_ours() => walk.result(name, old, new),
@@ -29,21 +29,21 @@ pub fn find(pair: &Pair<'_>) -> BTreeSet<String> {
     walk.found
 }
 
-/// What a field is called in `schema/older.json`.
+/// The name of a field in `schema/older.json`.
 pub fn key(ty: &Type, field: &str) -> String {
     format!("{}.{field}", ty.place)
 }
 
-/// What a method's result is called there.
+/// The name of a method's result in `schema/older.json`.
 pub fn result_key(method: &str) -> String {
     format!("{method}: result")
 }
 
-/// Makes sure that `older.json` lists what was found to be left out by an older version, if it is made for that.
+/// Checks that `older.json` lists what an older version omits, if it is one of those in the file.
 pub fn check(older: &Older, version: &str, found: &BTreeSet<String>) -> Result<()> {
     let place = |version: &str| older.versions.iter().position(|other| other == version);
     let Some(from) = place(version) else { return Ok(()) };
-    // A key is listed with the last version that leaves it out; an older one need not know what it is a part of.
+    // A key is listed with the last version that omits it; an older version need not have its type.
     let listed = |key: &&String| {
         older.left_out.get(*key).and_then(|last| place(last)).is_some_and(|last| last >= from)
     };
@@ -53,7 +53,7 @@ pub fn check(older: &Older, version: &str, found: &BTreeSet<String>) -> Result<(
         lacking.chain(last.filter(|key| !found.contains(*key))).map(String::as_str).collect();
     ensure!(
         wrong.is_empty(),
-        "schema/older.json does not agree on what {version} leaves out: {}; run `cargo xtask versions`",
+        "schema/older.json disagrees on what {version} omits: {}; run `cargo xtask versions`",
         wrong.join(", ")
     );
     Ok(())
@@ -61,8 +61,8 @@ pub fn check(older: &Older, version: &str, found: &BTreeSet<String>) -> Result<(
 
 struct Walk<'p, 's> {
     pair: &'p Pair<'s>,
-    /// Pairs of types that were gone through.
-    met: BTreeSet<(&'s str, &'s str)>,
+    /// Pairs of types that were compared.
+    visited: BTreeSet<(&'s str, &'s str)>,
     found: BTreeSet<String>,
 }
 
@@ -84,7 +84,7 @@ impl<'s> Walk<'_, 's> {
         }
     }
 
-    /// The type without options and other names around it.
+    /// The type without options and aliases around it.
     fn bare(&self, ty: &'s Ty, old: bool) -> &'s Ty {
         let survey = if old { self.pair.old } else { self.pair.new };
         match resolve(survey, ty) {
@@ -98,7 +98,7 @@ impl<'s> Walk<'_, 's> {
         else {
             return;
         };
-        if !self.met.insert((old_name, new_name)) {
+        if !self.visited.insert((old_name, new_name)) {
             return;
         }
         match (&old.shape, &new.shape) {
@@ -126,7 +126,7 @@ impl<'s> Walk<'_, 's> {
                     }
                 }
             }
-            // Where an object became a union, or the other way round, it may be any of the union's objects.
+            // An object that becomes a union, or the reverse, may be any object of the union.
             (Shape::Record { .. }, Shape::Union { variants, .. }) => {
                 variants.values().filter_map(|new| new.ty.named()).for_each(|new| self.types(old_name, new));
             }
@@ -137,7 +137,7 @@ impl<'s> Walk<'_, 's> {
         }
     }
 
-    /// Looks at a field of a newer type beside the fields of the older one.
+    /// Compares a field of a newer type with the fields of the older one.
     fn field(&mut self, ty: &Type, new: &'s Field, before: &'s [Field], constant: bool) {
         let old = before.iter().find(|old| old.key == new.key);
         let is_option = |ty: &Ty| matches!(ty, Ty::Option(_));
@@ -156,7 +156,7 @@ impl<'s> Walk<'_, 's> {
     }
 }
 
-/// Whether two variants have a value of their union's tag in common.
+/// Returns true if two variants have a value of their union's tag in common.
 pub fn same_tags(old: &Variant, new: &Variant) -> bool {
     old.told_by.split(", ").any(|value| new.told_by.split(", ").any(|other| other == value))
 }

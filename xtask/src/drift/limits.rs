@@ -1,8 +1,8 @@
-//! Keywords that narrow values, such as `maxLength`, by the names that a survey gives them.
+//! Keywords that restrict values, such as `maxLength`, named as in a survey.
 
 use serde_json::{Map, Value};
 
-/// Whether limits came or changed that a value may fail; a default is none.
+/// Returns true if an added or changed limit may reject a value. A default is no limit.
 pub fn stricter(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
     new.iter().any(|(key, value)| {
         let Some(before) = old.get(key) else { return key != "default" && *value != false };
@@ -18,7 +18,7 @@ pub fn stricter(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
     })
 }
 
-/// The limits that differ, such as `maxLength: 10 → 20`.
+/// The changed limits, such as `maxLength: 10 → 20`.
 pub fn differing(old: &Map<String, Value>, new: &Map<String, Value>) -> String {
     let text = |value: Option<&Value>| value.map_or("none".to_owned(), Value::to_string);
     let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();

@@ -1,8 +1,8 @@
-//! Which types of the older set no longer cross the wire, since all that carried them is gone or called otherwise: a
-//! method, an event, a variant of a union.
+//! Types of the older set that no longer cross the wire, because every method, event or union variant with them was
+//! removed or renamed.
 //!
-//! What changes in them is met by no program that was built for the older set: its call is refused, and what it
-//! would receive comes under a name that it does not know.
+//! Changes in these types affect no program that was built for the older set: its calls are refused, and what it
+//! receives has an unknown name.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use copilot_session_codegen::survey::{Shape, Survey, Ty, Variant};
 
 use super::left_out::same_tags;
 
-/// Types of the older set by the way that they no longer go.
+/// Types of the older set by the direction in which they no longer cross the wire.
 #[derive(Debug, Default)]
 pub struct Lost<'s> {
     pub sent: BTreeSet<&'s str>,
@@ -34,33 +34,33 @@ pub fn find<'s>(old: &'s Survey, new: &Survey) -> Lost<'s> {
     Lost { sent: sent.lost(old, new), received: received.lost(old, new) }
 }
 
-/// What is carried by what is gone, and by what stays.
+/// The types of removed methods and events, and of the remaining ones.
 #[derive(Default)]
 struct Roots<'s> {
-    gone: Vec<&'s str>,
+    removed: Vec<&'s str>,
     stays: Vec<&'s str>,
 }
 
 impl<'s> Roots<'s> {
     fn add(&mut self, name: Option<&'s str>, stays: bool) {
-        if stays { self.stays.extend(name) } else { self.gone.extend(name) }
+        if stays { self.stays.extend(name) } else { self.removed.extend(name) }
     }
 
-    /// What is no longer reached. What nothing is known to carry may be carried by anything.
+    /// The types that are no longer reached. A type that was never reached may be used anywhere, and is not lost.
     fn lost(self, old: &'s Survey, new: &Survey) -> BTreeSet<&'s str> {
-        let met = still_met(old, new, &self.stays);
-        let all = old.reach(self.gone.into_iter().chain(self.stays));
-        all.into_iter().filter(|name| !met.contains(name)).collect()
+        let reached = still_reached(old, new, &self.stays);
+        let all = old.reach(self.removed.into_iter().chain(self.stays));
+        all.into_iter().filter(|name| !reached.contains(name)).collect()
     }
 }
 
-/// What is reached from some types without the variants of unions that have another tag now.
-fn still_met<'s>(old: &'s Survey, new: &Survey, from: &[&'s str]) -> BTreeSet<&'s str> {
+/// The types reached from some types, without the union variants whose tag has changed.
+fn still_reached<'s>(old: &'s Survey, new: &Survey, from: &[&'s str]) -> BTreeSet<&'s str> {
     let mut open = from.to_vec();
-    let mut met = BTreeSet::new();
+    let mut reached = BTreeSet::new();
     while let Some(name) = open.pop() {
         let Some(ty) = old.types.get(name) else { continue };
-        if !met.insert(name) {
+        if !reached.insert(name) {
             continue;
         }
         match (&ty.shape, new.types.get(name).map(|ty| &ty.shape)) {
@@ -71,5 +71,5 @@ fn still_met<'s>(old: &'s Survey, new: &Survey, from: &[&'s str]) -> BTreeSet<&'
             _ => open.extend(ty.references().into_iter().filter_map(Ty::named)),
         }
     }
-    met
+    reached
 }

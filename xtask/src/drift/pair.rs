@@ -1,35 +1,35 @@
-//! Two surveys side by side: which type of the newer one stands for which of the older one, and what the
-//! older decoder makes of the newer JSON.
+//! Two surveys side by side: the types that correspond to each other, and the effect of the older decoder on newer
+//! JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use copilot_session_codegen::survey::{Constant, Field, Shape, Survey, Ty, Type};
 
-use super::change::Running;
+use super::change::RuntimeImpact;
 use super::lost::Lost;
 use super::{left_out, lost, rename};
 
-/// How deep types that have no counterpart are compared; a cycle in them ends there.
+/// The depth to which types without counterparts are compared, which ends cycles.
 const DEPTH: usize = 12;
 
 /// The older and the newer survey.
 pub struct Pair<'s> {
     pub old: &'s Survey,
     pub new: &'s Survey,
-    /// Types that are called otherwise in the newer survey.
+    /// Types with another name in the newer survey.
     pub renamed: BTreeMap<&'s str, &'s str>,
-    /// Words that gave way to others in many names.
+    /// Words that were replaced by others in many names.
     words: BTreeMap<String, String>,
-    /// What the newer set always sends and the older one may leave out, by the newer place.
+    /// Keys that the newer set always sends and the older one may omit, by their place in the newer set.
     pub left_out: BTreeSet<String>,
     /// Types of the older set that no longer cross the wire.
     pub lost: Lost<'s>,
-    /// Names that went and names that came, in their newer words.
+    /// Removed names and added names, in the words of the newer set.
     reworded: (BTreeMap<String, String>, BTreeMap<String, String>),
 }
 
 impl<'s> Pair<'s> {
-    /// Two surveys of which nothing is known yet.
+    /// Pairs two surveys, whose renamed types are not known yet.
     pub fn new(old: &'s Survey, new: &'s Survey) -> Self {
         let mut pair = Self {
             old,
@@ -41,45 +41,45 @@ impl<'s> Pair<'s> {
             reworded: Default::default(),
         };
         pair.left_out = left_out::find(&pair);
-        let (gone, came) = rename::gone_and_came(old, new);
-        pair.words = rename::words(&gone, &came);
+        let (removed, added) = rename::removed_and_added(old, new);
+        pair.words = rename::words(&removed, &added);
         let newer = |names: BTreeSet<String>, pair: &Self, old: bool| {
             names.into_iter().map(|name| (name.clone(), pair.in_new_words(&name, old))).collect()
         };
-        pair.reworded = (newer(gone, &pair, true), newer(came, &pair, false));
+        pair.reworded = (newer(removed, &pair, true), newer(added, &pair, false));
         pair
     }
 
-    /// The words of a name, those of the older set as the newer has them.
+    /// The words of a name, those of the older set replaced by those of the newer.
     fn in_new_words(&self, name: &str, old: bool) -> String {
         let words = rename::split(name);
         let now = words.iter().map(|word| if old { self.words.get(word).unwrap_or(word) } else { word });
         now.map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 
-    /// Whether two names differ by words that gave way to others.
+    /// Returns true if two names differ only in words that were replaced by others.
     pub fn reworded(&self, old: &str, new: &str) -> bool {
-        // Each of many names is asked about with each of many.
+        // Each of many names is compared with each of many.
         match (self.reworded.0.get(old), self.reworded.1.get(new)) {
             (Some(old), Some(new)) => old == new,
             _ => self.in_new_words(old, true) == self.in_new_words(new, false),
         }
     }
 
-    /// How alike two names are, of 1.
+    /// The similarity of two names, from 0 to 1.
     pub fn names_alike(&self, old: &str, new: &str) -> f64 {
         if self.reworded(old, new) { 1.0 } else { rename::similarity(old, new) }
     }
 
-    /// What a type of the older survey is called in the newer one; none when it is gone.
+    /// The name in the newer survey of a type of the older one, if it still exists.
     pub fn counterpart(&self, name: &'s str) -> Option<&'s str> {
         let same = || self.new.types.contains_key(name).then_some(name);
         self.renamed.get(name).copied().or_else(same)
     }
 
-    /// Whether two types are the same in Rust, but for the names of types that were renamed.
+    /// Returns true if two types are the same in Rust, except for the names of renamed types.
     pub fn same(&self, old: &'s Ty, new: &'s Ty) -> bool {
-        // What became of a type is told of the type, so what has it is the same.
+        // Changes in a type are reported for the type, and not where it is used.
         if let (Ty::Named(old), Ty::Named(new)) = (old, new)
             && self.counterpart(old) == Some(new.as_str())
         {
@@ -96,25 +96,25 @@ impl<'s> Pair<'s> {
         }
     }
 
-    /// Whether a type is in either survey; the hand-written ones are in none.
+    /// Returns true if a type is in either survey. Hand-written types are in neither.
     fn knows(&self, name: &str) -> bool {
         self.old.types.contains_key(name) || self.new.types.contains_key(name)
     }
 
-    /// What the older decoder makes of a value of the newer type.
-    pub fn reads(&self, old: &'s Ty, new: &'s Ty) -> Running {
+    /// The impact of decoding a value of the newer type with the older decoder.
+    pub fn reads(&self, old: &'s Ty, new: &'s Ty) -> RuntimeImpact {
         self.reads_within(old, new, DEPTH)
     }
 
-    fn reads_within(&self, old: &'s Ty, new: &'s Ty, depth: usize) -> Running {
+    fn reads_within(&self, old: &'s Ty, new: &'s Ty, depth: usize) -> RuntimeImpact {
         let (old, new) = (resolve(self.old, old), resolve(self.new, new));
-        // Counterparts are compared on their own.
+        // Counterparts are compared by themselves.
         if depth == 0 || self.same(old, new) {
-            return Running::Decodes;
+            return RuntimeImpact::Decodes;
         }
         match (old, new) {
             (Ty::Json | Ty::Unit, _) | (Ty::Float, Ty::Integer) | (Ty::Option(_), Ty::Unit) => {
-                Running::Decodes
+                RuntimeImpact::Decodes
             }
             (Ty::Option(old), Ty::Option(new))
             | (Ty::List(old), Ty::List(new))
@@ -122,50 +122,52 @@ impl<'s> Pair<'s> {
             (Ty::Option(old), new) => self.reads_within(old, new, depth - 1),
             (Ty::Named(old), _) => match self.old.types.get(old) {
                 Some(old) => self.reads_shape(&old.shape, new, depth - 1),
-                None => Running::Malformed,
+                None => RuntimeImpact::Malformed,
             },
             (old, Ty::Named(new)) => match (old, self.new.types.get(new).map(|ty| &ty.shape)) {
-                (Ty::String, Some(Shape::Strings(_))) => Running::Decodes,
-                (Ty::Map(values), Some(Shape::Record { .. })) if **values == Ty::Json => Running::Decodes,
-                _ => Running::Malformed,
+                (Ty::String, Some(Shape::Strings(_))) => RuntimeImpact::Decodes,
+                (Ty::Map(values), Some(Shape::Record { .. })) if **values == Ty::Json => {
+                    RuntimeImpact::Decodes
+                }
+                _ => RuntimeImpact::Malformed,
             },
-            _ => Running::Malformed,
+            _ => RuntimeImpact::Malformed,
         }
     }
 
-    fn reads_shape(&self, old: &'s Shape, new: &'s Ty, depth: usize) -> Running {
+    fn reads_shape(&self, old: &'s Shape, new: &'s Ty, depth: usize) -> RuntimeImpact {
         match (old, new, named(self.new, new)) {
-            // What falls back does so for a value, and `null` is none.
-            (_, Ty::Option(_), _) => Running::Malformed,
-            (Shape::Strings(_), Ty::String, _) => Running::Unknown,
+            // The fallback `Unrecognized` is for values, and `null` is none.
+            (_, Ty::Option(_), _) => RuntimeImpact::Malformed,
+            (Shape::Strings(_), Ty::String, _) => RuntimeImpact::Unknown,
             (old, _, Some(new)) => self.reads_as(old, new, depth),
-            (Shape::Union { tag: None, .. }, _, None) => Running::Unknown,
-            _ => Running::Malformed,
+            (Shape::Union { tag: None, .. }, _, None) => RuntimeImpact::Unknown,
+            _ => RuntimeImpact::Malformed,
         }
     }
 
-    /// What the older decoder makes of a value of the newer shape.
-    pub fn reads_as(&self, old: &'s Shape, new: &'s Shape, depth: usize) -> Running {
+    /// The impact of decoding a value of the newer shape with the older decoder.
+    pub fn reads_as(&self, old: &'s Shape, new: &'s Shape, depth: usize) -> RuntimeImpact {
         match (old, new) {
             (Shape::Alias(old), Shape::Alias(new)) => self.reads_within(old, new, depth),
             (Shape::Strings(old), Shape::Strings(new)) => {
                 let known = new.keys().all(|value| old.contains_key(value));
-                if known { Running::Decodes } else { Running::Unknown }
+                if known { RuntimeImpact::Decodes } else { RuntimeImpact::Unknown }
             }
             (Shape::Record { fields: old, .. }, Shape::Record { constants, fields: new, .. }) => {
                 let reads = old.iter().map(|old| match new.iter().find(|new| new.key == old.key) {
                     None => self.reads_without(old, constants.get(&old.key)),
-                    Some(new) if plain(old) && !plain(new) => Running::Malformed,
+                    Some(new) if plain(old) && !plain(new) => RuntimeImpact::Malformed,
                     Some(new) => self.reads_within(&old.ty, &new.ty, depth.saturating_sub(1)),
                 });
-                reads.min().unwrap_or(Running::Decodes)
+                reads.min().unwrap_or(RuntimeImpact::Decodes)
             }
             (Shape::Record { .. }, Shape::Union { variants, .. }) => {
                 let reads = variants.values().map(|variant| match named(self.new, &variant.ty) {
                     Some(new) if depth > 0 => self.reads_as(old, new, depth - 1),
-                    _ => Running::Malformed,
+                    _ => RuntimeImpact::Malformed,
                 });
-                reads.min().unwrap_or(Running::Malformed)
+                reads.min().unwrap_or(RuntimeImpact::Malformed)
             }
             (Shape::Union { tag: old_tag, variants: old }, Shape::Union { tag, variants })
                 if old_tag == tag =>
@@ -173,49 +175,49 @@ impl<'s> Pair<'s> {
                 let reads =
                     variants.values().map(|new| match old.values().find(|old| old.told_by == new.told_by) {
                         Some(old) => self.reads_within(&old.ty, &new.ty, depth.saturating_sub(1)),
-                        None => Running::Unknown,
+                        None => RuntimeImpact::Unknown,
                     });
-                reads.min().unwrap_or(Running::Decodes)
+                reads.min().unwrap_or(RuntimeImpact::Decodes)
             }
-            (Shape::Union { .. }, Shape::Union { .. } | Shape::Record { .. }) => Running::Unknown,
-            (Shape::Union { tag: None, .. }, _) => Running::Unknown,
-            _ => Running::Malformed,
+            (Shape::Union { .. }, Shape::Union { .. } | Shape::Record { .. }) => RuntimeImpact::Unknown,
+            (Shape::Union { tag: None, .. }, _) => RuntimeImpact::Unknown,
+            _ => RuntimeImpact::Malformed,
         }
     }
 
-    /// What the older decoder makes of an object without a field, or with one value for it.
-    pub fn reads_without(&self, old: &'s Field, constant: Option<&Constant>) -> Running {
+    /// The impact of decoding an object without a field, or with a constant in its place.
+    pub fn reads_without(&self, old: &'s Field, constant: Option<&Constant>) -> RuntimeImpact {
         match constant {
             Some(constant) => self.reads_constant(&old.ty, constant),
-            None if plain(old) => Running::Malformed,
-            None => Running::Decodes,
+            None if plain(old) => RuntimeImpact::Malformed,
+            None => RuntimeImpact::Decodes,
         }
     }
 
-    fn reads_constant(&self, old: &'s Ty, constant: &Constant) -> Running {
+    fn reads_constant(&self, old: &'s Ty, constant: &Constant) -> RuntimeImpact {
         let old = resolve(self.old, old);
         match (old, constant, named(self.old, old)) {
             (Ty::Option(old), ..) => self.reads_constant(old, constant),
             (Ty::Json | Ty::Unit, ..)
             | (Ty::String, Constant::String(_), _)
-            | (Ty::Bool, Constant::Bool(_), _) => Running::Decodes,
+            | (Ty::Bool, Constant::Bool(_), _) => RuntimeImpact::Decodes,
             (_, Constant::String(value), Some(Shape::Strings(values))) => {
                 if values.contains_key(value) {
-                    Running::Decodes
+                    RuntimeImpact::Decodes
                 } else {
-                    Running::Unknown
+                    RuntimeImpact::Unknown
                 }
             }
-            (_, _, Some(Shape::Union { tag: None, .. })) => Running::Unknown,
-            _ => Running::Malformed,
+            (_, _, Some(Shape::Union { tag: None, .. })) => RuntimeImpact::Unknown,
+            _ => RuntimeImpact::Malformed,
         }
     }
 
-    /// Whether the newer CLI takes what an older program always sends for a key.
-    pub fn takes_constant(&self, constant: &Constant, new: &'s Ty) -> bool {
+    /// Returns true if the newer CLI accepts the constant that an older program sends for a key.
+    pub fn accepts_constant(&self, constant: &Constant, new: &'s Ty) -> bool {
         let new = resolve(self.new, new);
         match (constant, new, named(self.new, new)) {
-            (_, Ty::Option(new), _) => self.takes_constant(constant, new),
+            (_, Ty::Option(new), _) => self.accepts_constant(constant, new),
             (_, Ty::Json, _) | (Constant::String(_), Ty::String, _) | (Constant::Bool(_), Ty::Bool, _) => {
                 true
             }
@@ -224,12 +226,12 @@ impl<'s> Pair<'s> {
         }
     }
 
-    /// Whether the newer CLI takes every value that an older program may send.
-    pub fn takes(&self, old: &'s Ty, new: &'s Ty) -> Running {
-        if self.taken(old, new, DEPTH) { Running::Decodes } else { Running::Refused }
+    /// The impact of sending values of the older type to the newer CLI.
+    pub fn sends(&self, old: &'s Ty, new: &'s Ty) -> RuntimeImpact {
+        if self.accepts(old, new, DEPTH) { RuntimeImpact::Decodes } else { RuntimeImpact::Refused }
     }
 
-    fn taken(&self, old: &'s Ty, new: &'s Ty, depth: usize) -> bool {
+    fn accepts(&self, old: &'s Ty, new: &'s Ty, depth: usize) -> bool {
         let (old, new) = (resolve(self.old, old), resolve(self.new, new));
         if depth == 0 || self.same(old, new) {
             return true;
@@ -239,15 +241,17 @@ impl<'s> Pair<'s> {
                 let shape = self.new.types.get(new).map(|ty| &ty.shape);
                 matches!(shape, Some(Shape::Record { fields, .. }) if fields.iter().all(|field| !field.required))
             }
-            // Any JSON is taken, and who reads no params takes any.
+            // A method without params ignores them.
             (_, Ty::Json | Ty::Unit) | (Ty::Integer, Ty::Float) => true,
-            (Ty::Option(old), Ty::Option(new)) => self.taken(old, new, depth - 1),
-            (Ty::Option(_), Ty::Named(new)) | (Ty::Json, Ty::Named(new)) => self.takes_anything(new),
+            (Ty::Option(old), Ty::Option(new)) => self.accepts(old, new, depth - 1),
+            (Ty::Option(_), Ty::Named(new)) | (Ty::Json, Ty::Named(new)) => self.accepts_anything(new),
             (Ty::Option(_), _) => false,
-            (old, Ty::Option(new)) => self.taken(old, new, depth - 1),
-            (Ty::List(old), Ty::List(new)) | (Ty::Map(old), Ty::Map(new)) => self.taken(old, new, depth - 1),
+            (old, Ty::Option(new)) => self.accepts(old, new, depth - 1),
+            (Ty::List(old), Ty::List(new)) | (Ty::Map(old), Ty::Map(new)) => {
+                self.accepts(old, new, depth - 1)
+            }
             (Ty::Named(old), Ty::Named(new)) => match (self.old.types.get(old), self.new.types.get(new)) {
-                (Some(old), Some(new)) => self.taken_as(&old.shape, &new.shape, depth - 1),
+                (Some(old), Some(new)) => self.accepts_as(&old.shape, &new.shape, depth - 1),
                 _ => false,
             },
             (Ty::Named(old), Ty::String) => {
@@ -255,7 +259,7 @@ impl<'s> Pair<'s> {
             }
             (old, Ty::Named(new)) => match self.new.types.get(new).map(|ty| &ty.shape) {
                 Some(Shape::Union { variants, .. }) => {
-                    variants.values().any(|variant| self.taken(old, &variant.ty, depth - 1))
+                    variants.values().any(|variant| self.accepts(old, &variant.ty, depth - 1))
                 }
                 _ => false,
             },
@@ -263,12 +267,12 @@ impl<'s> Pair<'s> {
         }
     }
 
-    fn takes_anything(&self, new: &str) -> bool {
+    fn accepts_anything(&self, new: &str) -> bool {
         matches!(self.new.types.get(new).map(|ty| &ty.shape), Some(Shape::Alias(Ty::Json)))
     }
 
-    /// Whether the newer CLI takes every value of the older shape.
-    pub fn taken_as(&self, old: &'s Shape, new: &'s Shape, depth: usize) -> bool {
+    /// Returns true if the newer CLI accepts every value of the older shape.
+    pub fn accepts_as(&self, old: &'s Shape, new: &'s Shape, depth: usize) -> bool {
         match (old, new) {
             (Shape::Strings(old), Shape::Strings(new)) => old.keys().all(|value| new.contains_key(value)),
             (
@@ -276,35 +280,36 @@ impl<'s> Pair<'s> {
                 Shape::Record { constants, fields: new, .. },
             ) => {
                 let same = constants.iter().all(|(key, constant)| written.get(key) == Some(constant));
-                let taken = |new: &'s Field| match old.iter().find(|old| old.key == new.key) {
+                let accepted = |new: &'s Field| match old.iter().find(|old| old.key == new.key) {
                     None => match written.get(&new.key) {
-                        Some(constant) => self.takes_constant(constant, &new.ty),
+                        Some(constant) => self.accepts_constant(constant, &new.ty),
                         None => !new.required,
                     },
                     Some(old) if new.required && !old.required => false,
                     Some(old) if old.nullable && !new.nullable => false,
-                    Some(old) => self.taken(&old.ty, &new.ty, depth.saturating_sub(1)),
+                    Some(old) => self.accepts(&old.ty, &new.ty, depth.saturating_sub(1)),
                 };
-                same && new.iter().all(taken)
+                same && new.iter().all(accepted)
             }
             (Shape::Union { variants: old, .. }, Shape::Union { variants: new, .. }) => {
                 old.iter().all(|(name, old)| {
                     let same = new.get(name).into_iter();
-                    same.chain(new.values()).any(|new| self.taken(&old.ty, &new.ty, depth.saturating_sub(1)))
+                    same.chain(new.values())
+                        .any(|new| self.accepts(&old.ty, &new.ty, depth.saturating_sub(1)))
                 })
             }
             (_, Shape::Union { variants, .. }) => variants.values().any(|variant| {
                 let new = named(self.new, &variant.ty);
-                new.is_some_and(|new| depth > 0 && self.taken_as(old, new, depth - 1))
+                new.is_some_and(|new| depth > 0 && self.accepts_as(old, new, depth - 1))
             }),
             _ => false,
         }
     }
 }
 
-/// What an alias stands for, if a type is one. Aliases are the same type to the compiler.
+/// The target of an alias, or the type itself. To the compiler they are the same type.
 pub fn resolve<'s>(survey: &'s Survey, mut ty: &'s Ty) -> &'s Ty {
-    // An alias of itself would not compile, and no schema has one; the bound is for those that do.
+    // An alias of itself does not compile, and no schema has one; the bound ends the loop if one ever does.
     for _ in 0..DEPTH {
         match named(survey, ty) {
             Some(Shape::Alias(target)) if matches!(ty, Ty::Named(_)) => ty = target,
@@ -321,27 +326,27 @@ fn named<'s>(survey: &'s Survey, ty: &'s Ty) -> Option<&'s Shape> {
     }
 }
 
-/// Whether a field is a value and not an option of one.
+/// Returns true if a field is not an option.
 pub fn plain(field: &Field) -> bool {
     field.required && !field.nullable && !field.left_out
 }
 
-/// How many options the Rust type of a field has around its value.
+/// The number of options around the value of a field.
 pub fn options(ty: &Type, field: &Field) -> usize {
     match (field.required, field.nullable) {
         (true, false) => 0,
-        // To the CLI `null` may mean something else than nothing.
+        // For the CLI `null` may differ from an absent key.
         (false, true) if ty.sent => 2,
         _ => 1,
     }
 }
 
-/// The Rust type of a field with so many options around its value.
+/// The Rust type of a field with a number of options around its value.
 pub fn rust_field(field: &Field, options: usize) -> String {
     (0..options).fold(rust(&field.ty), |text, _| format!("Option<{text}>"))
 }
 
-/// A type as it is written in Rust.
+/// A type in Rust syntax.
 pub fn rust(ty: &Ty) -> String {
     match ty {
         Ty::Unit => "()".to_owned(),

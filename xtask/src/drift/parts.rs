@@ -1,24 +1,24 @@
-//! Compares what is in a type: fields, values, variants.
+//! Compares the parts of a type: fields, values, variants.
 
 use std::collections::BTreeMap;
 
 use copilot_session_codegen::survey::{Constant, Field, Shape, Ty, Type, Variant};
 use serde_json::{Map, Value};
 
-use super::change::{Change, How, Running, Source, What};
+use super::change::{Change, How, RuntimeImpact, Source, What};
 use super::compare::notices;
 use super::pair::{Pair, options, plain, rust, rust_field};
 use super::{left_out, limits, rename};
 
-/// How alike the names of a field that is gone and of one that came must be to look like one, of 1.
+/// The similarity from which a removed and an added field count as one that was renamed.
 const ALIKE: f64 = 0.5;
-/// How deep shapes of two kinds are compared.
+/// The depth to which shapes of two kinds are compared.
 const DEPTH: usize = 8;
 
-/// The changes in one type, and how many of its descriptions have changed.
+/// The changes in one type, and the number of its descriptions that have changed.
 pub fn compare<'s>(pair: &Pair<'s>, name: &str, old: &'s Type, new: &'s Type) -> (Vec<Change>, usize) {
     let mut parts = Parts { pair, name, old, new, changes: Vec::new(), descriptions: 0 };
-    // The values of an enum say more, and other ones are none of it.
+    // The limits of an enum are its values, which are compared one by one.
     if !matches!(old.shape, Shape::Strings(_)) {
         parts.limits(What::Type, "", &old.limits, &new.limits);
     }
@@ -36,7 +36,7 @@ struct Parts<'p, 's> {
 }
 
 impl<'s> Parts<'_, 's> {
-    fn push(&mut self, what: What, part: &str, how: How, detail: String, class: (Source, Running)) {
+    fn push(&mut self, what: What, part: &str, how: How, detail: String, class: (Source, RuntimeImpact)) {
         let item = match what {
             What::Field => format!("{}.{part}", self.name),
             What::Variant => format!("{}::{part}", self.name),
@@ -45,9 +45,9 @@ impl<'s> Parts<'_, 's> {
         self.changes.push(Change::new(what, item, (how, detail, class.0, class.1)));
     }
 
-    /// The worst of what holds in the directions that the older type goes.
-    fn running(&self, received: Running, sent: Running) -> Running {
-        let mut worst = Running::Decodes;
+    /// The worst impact in the directions in which the older type crosses the wire.
+    fn running(&self, received: RuntimeImpact, sent: RuntimeImpact) -> RuntimeImpact {
+        let mut worst = RuntimeImpact::Decodes;
         if self.old.received && !self.pair.lost.received.contains(self.name) {
             worst = worst.min(received);
         }
@@ -74,15 +74,16 @@ impl<'s> Parts<'_, 's> {
                         Some(tag) => format!("by `{tag}`"),
                         None => "by shape".to_owned(),
                     };
-                    let detail = format!("told apart {}, was {}", text(new_tag), text(old_tag));
-                    let class = (Source::Behaviour, self.running(Running::Unknown, Running::Decodes));
+                    let detail = format!("variants distinguished {}, were {}", text(new_tag), text(old_tag));
+                    let class =
+                        (Source::Behaviour, self.running(RuntimeImpact::Unknown, RuntimeImpact::Decodes));
                     self.push(What::Type, "", How::Changed, detail, class);
                 }
                 self.variants(old, new);
             }
             (Shape::Alias(old), Shape::Alias(new)) if self.pair.same(old, new) => {}
             (Shape::Alias(old), Shape::Alias(new)) => {
-                let running = self.running(self.pair.reads(old, new), self.pair.takes(old, new));
+                let running = self.running(self.pair.reads(old, new), self.pair.sends(old, new));
                 let detail = format!("{} → {}", rust(old), rust(new));
                 self.push(What::Type, "", How::Changed, detail, (Source::Breaking, running));
             }
@@ -98,53 +99,54 @@ impl<'s> Parts<'_, 's> {
             Shape::Alias(ty) => rust(ty),
         };
         let reads = match (old, new) {
-            (Shape::Alias(old), _) if *old == Ty::Json => Running::Decodes,
-            (Shape::Alias(Ty::String), Shape::Strings(_)) => Running::Decodes,
-            (Shape::Strings(_), Shape::Alias(Ty::String)) => Running::Unknown,
+            (Shape::Alias(old), _) if *old == Ty::Json => RuntimeImpact::Decodes,
+            (Shape::Alias(Ty::String), Shape::Strings(_)) => RuntimeImpact::Decodes,
+            (Shape::Strings(_), Shape::Alias(Ty::String)) => RuntimeImpact::Unknown,
             (old, new) => self.pair.reads_as(old, new, DEPTH),
         };
         let taken = match (old, new) {
             (_, Shape::Alias(Ty::Json)) | (Shape::Strings(_), Shape::Alias(Ty::String)) => true,
-            (old, new) => self.pair.taken_as(old, new, DEPTH),
+            (old, new) => self.pair.accepts_as(old, new, DEPTH),
         };
-        let takes = if taken { Running::Decodes } else { Running::Refused };
+        let takes = if taken { RuntimeImpact::Decodes } else { RuntimeImpact::Refused };
         let detail = format!("{} → {}", kind(old), kind(new));
         let class = (Source::Breaking, self.running(reads, takes));
         self.push(What::Type, "", How::Changed, detail, class);
     }
 
     fn fields(&mut self, old: &'s [Field], new: &'s [Field]) {
-        let (mut gone, mut came): (Vec<&Field>, Vec<&Field>) = (Vec::new(), Vec::new());
+        let (mut removed, mut added): (Vec<&Field>, Vec<&Field>) = (Vec::new(), Vec::new());
         for before in old {
             match new.iter().find(|after| after.key == before.key) {
                 Some(after) => self.field(before, after),
-                None => gone.push(before),
+                None => removed.push(before),
             }
         }
-        came.extend(new.iter().filter(|after| old.iter().all(|before| before.key != after.key)));
-        let only = gone.len() == 1 && came.len() == 1;
-        for before in gone {
-            let renamed = came.iter().position(|after| {
+        added.extend(new.iter().filter(|after| old.iter().all(|before| before.key != after.key)));
+        let only = removed.len() == 1 && added.len() == 1;
+        for before in removed {
+            let renamed = added.iter().position(|after| {
                 let same = self.pair.same(&before.ty, &after.ty) && before.required == after.required;
                 same && (only || self.pair.names_alike(&before.key, &after.key) >= ALIKE)
             });
-            self.removed(before, renamed.map(|index| came.remove(index)));
+            self.removed(before, renamed.map(|index| added.remove(index)));
         }
-        for after in came {
+        for after in added {
             self.added(after);
         }
         self.order(old, new);
     }
 
-    /// A field that is gone, or looks renamed.
+    /// Adds the change of a removed field, which may have been renamed to a new one.
     fn removed(&mut self, old: &'s Field, new: Option<&Field>) {
-        // What the schemas do not tell of may be there as it was.
+        // A key that only the schemas omit may still be sent.
         let received = match self.pair.new.not_told.contains(&format!("{}.{}", self.name, old.key)) {
-            true => Running::Decodes,
+            true => RuntimeImpact::Decodes,
             false => self.pair.reads_without(old, constant(self.new, &old.key)),
         };
-        // A key that the CLI does not know is passed over; one that it wants is missed.
-        let sent = if new.is_some_and(|new| new.required) { Running::Refused } else { Running::Decodes };
+        // The CLI ignores unknown keys, and refuses a request without a required one.
+        let sent =
+            if new.is_some_and(|new| new.required) { RuntimeImpact::Refused } else { RuntimeImpact::Decodes };
         let class = (Source::Breaking, self.running(received, sent));
         match new {
             Some(new) => {
@@ -162,7 +164,7 @@ impl<'s> Parts<'_, 's> {
         }
     }
 
-    /// The last change makes `new` another function, if the type has one in both sets.
+    /// Records that the last change alters the parameters of `new`, if the type has one in both sets.
     fn mark_new(&mut self, yes: bool) {
         let new = yes && self.has_new();
         if let Some(last) = self.changes.last_mut() {
@@ -170,7 +172,7 @@ impl<'s> Parts<'_, 's> {
         }
     }
 
-    /// The last change gives the newer set a key that the older one may leave out, if it is one of those.
+    /// Records whether the last change is about a key that the older set may omit.
     fn mark_left_out(&mut self, new: &Field) {
         if let Some(last) = self.changes.last_mut() {
             last.left_out = self.pair.left_out.contains(&left_out::key(self.new, &new.key));
@@ -183,17 +185,17 @@ impl<'s> Parts<'_, 's> {
 
     fn added(&mut self, field: &Field) {
         let mut detail = rust_field(field, self.options(field));
-        let mut class = (Source::Additive, Running::Decodes);
+        let mut class = (Source::Additive, RuntimeImpact::Decodes);
         if field.required && self.has_new() {
             detail += ", a new parameter of `new`";
             class.0 = Source::Breaking;
         }
-        let taken = match constant(self.old, &field.key) {
-            Some(constant) => self.pair.takes_constant(constant, &field.ty),
+        let accepted = match constant(self.old, &field.key) {
+            Some(constant) => self.pair.accepts_constant(constant, &field.ty),
             None => !field.required,
         };
-        if !taken {
-            class.1 = self.running(Running::Decodes, Running::Refused);
+        if !accepted {
+            class.1 = self.running(RuntimeImpact::Decodes, RuntimeImpact::Refused);
         }
         self.push(What::Field, &field.key, How::Added, detail, class);
         self.mark_new(field.required);
@@ -203,20 +205,20 @@ impl<'s> Parts<'_, 's> {
     fn field(&mut self, old: &'s Field, new: &'s Field) {
         self.descriptions += usize::from(old.doc.text != new.doc.text);
         for (detail, source) in notices(&old.doc, &new.doc) {
-            self.push(What::Field, &old.key, How::Changed, detail, (source, Running::Decodes));
+            self.push(What::Field, &old.key, How::Changed, detail, (source, RuntimeImpact::Decodes));
         }
         self.limits(What::Field, &old.key, &old.limits, &new.limits);
         let same = self.pair.same(&old.ty, &new.ty);
         if same && (old.required, old.nullable) == (new.required, new.nullable) {
             if self.options_before(old) != self.options(new) {
                 let detail = self.types(old, new);
-                let class = (Source::Breaking, Running::Decodes);
+                let class = (Source::Breaking, RuntimeImpact::Decodes);
                 self.push(What::Field, &old.key, How::Changed, detail, class);
             }
             return;
         }
         let rust_same = same && self.options_before(old) == self.options(new);
-        // `new` and setters take what is required as such, whatever older versions leave out.
+        // For `new` and setters it does not matter which keys older versions omit.
         let given_same = same && options(self.old, old) == options(self.new, new);
         let new_differs = self.has_new() && (old.required != new.required || (old.required && !given_same));
         let setter_differs = self.has_new() && !old.required && (new.required || !given_same);
@@ -240,16 +242,17 @@ impl<'s> Parts<'_, 's> {
         self.mark_new(new_differs);
         self.mark_left_out(new);
         if let Some(last) = self.changes.last_mut() {
-            last.itself = !rust_same;
+            last.breaks_item = !rust_same;
             last.setter = setter_differs;
         }
     }
 
-    /// What narrows the values that are sent; those that are received are not looked at.
+    /// Compares the limits of values that are sent. Those of received values restrict no program.
     fn limits(&mut self, what: What, part: &str, old: &Map<String, Value>, new: &Map<String, Value>) {
         if self.old.sent && old != new {
-            let sent = if limits::stricter(old, new) { Running::Refused } else { Running::Decodes };
-            let class = (Source::Behaviour, self.running(Running::Decodes, sent));
+            let sent =
+                if limits::stricter(old, new) { RuntimeImpact::Refused } else { RuntimeImpact::Decodes };
+            let class = (Source::Behaviour, self.running(RuntimeImpact::Decodes, sent));
             self.push(what, part, How::Changed, limits::differing(old, new), class);
         }
     }
@@ -262,26 +265,26 @@ impl<'s> Parts<'_, 's> {
         options(self.old, field).max(usize::from(field.left_out))
     }
 
-    /// How many options a field of the newer type has, which is one where the older version leaves it out.
+    /// The number of options of a field of the newer type, at least one if the older version omits it.
     fn options(&self, field: &Field) -> usize {
         let left_out = self.pair.left_out.contains(&left_out::key(self.new, &field.key));
         options(self.new, field).max(usize::from(left_out))
     }
 
-    fn field_running(&self, old: &'s Field, new: &'s Field) -> Running {
+    fn field_running(&self, old: &'s Field, new: &'s Field) -> RuntimeImpact {
         let read = match plain(old) && !plain(new) {
-            true => Running::Malformed,
+            true => RuntimeImpact::Malformed,
             false => self.pair.reads(&old.ty, &new.ty),
         };
         let left_out = new.required && !old.required;
         let taken = match left_out || (old.nullable && !new.nullable) {
-            true => Running::Refused,
-            false => self.pair.takes(&old.ty, &new.ty),
+            true => RuntimeImpact::Refused,
+            false => self.pair.sends(&old.ty, &new.ty),
         };
         self.running(read, taken)
     }
 
-    /// The parameters of `new` stand in the order of the schema, which is all that this order means.
+    /// Compares the order of required keys, which is the order of the parameters of `new`.
     fn order(&mut self, old: &'s [Field], new: &'s [Field]) {
         let required = |fields: &'s [Field], others: &'s [Field]| -> Vec<&'s Field> {
             let both = |field: &&Field| {
@@ -294,17 +297,17 @@ impl<'s> Parts<'_, 's> {
         if !self.has_new() || keys(&before) == keys(&after) {
             return;
         }
-        // What compiles nevertheless is worse: each of two strings is taken for the other.
+        // Of two parameters of one type each is silently passed as the other.
         let alike =
             |old: &Field, new: &Field| old.nullable == new.nullable && self.pair.same(&old.ty, &new.ty);
         let same = before.iter().zip(&after).all(|(old, new)| alike(old, new));
         let source = if same { Source::Behaviour } else { Source::Breaking };
         let order = keys(&after).join(", ");
         let detail = format!("`new` takes its parameters in another order: {order}");
-        self.push(What::Type, "", How::Changed, detail, (source, Running::Decodes));
+        self.push(What::Type, "", How::Changed, detail, (source, RuntimeImpact::Decodes));
         self.mark_new(!same);
         if let Some(last) = self.changes.last_mut() {
-            last.itself = false;
+            last.breaks_item = false;
         }
     }
 
@@ -323,9 +326,9 @@ impl<'s> Parts<'_, 's> {
                 (None, Some(new)) => (How::Added, format!("always {}", text(new))),
                 _ => continue,
             };
-            let sent = if how == How::Removed { Running::Decodes } else { Running::Refused };
+            let sent = if how == How::Removed { RuntimeImpact::Decodes } else { RuntimeImpact::Refused };
             // Constants are written and not looked at when they are read.
-            let class = (Source::Behaviour, self.running(Running::Decodes, sent));
+            let class = (Source::Behaviour, self.running(RuntimeImpact::Decodes, sent));
             self.push(What::Field, key, how, detail, class);
         }
     }
@@ -335,15 +338,15 @@ impl<'s> Parts<'_, 's> {
             (Some(old), None) => (
                 How::Removed,
                 format!("any other keys, of {}", rust(old)),
-                (Source::Breaking, Running::Decodes),
+                (Source::Breaking, RuntimeImpact::Decodes),
             ),
             (None, Some(new)) => (
                 How::Added,
                 format!("any other keys, of {}", rust(new)),
-                (Source::Additive, Running::Decodes),
+                (Source::Additive, RuntimeImpact::Decodes),
             ),
             (Some(old), Some(new)) if !self.pair.same(old, new) => {
-                let running = self.running(self.pair.reads(old, new), self.pair.takes(old, new));
+                let running = self.running(self.pair.reads(old, new), self.pair.sends(old, new));
                 (How::Changed, format!("{} → {}", rust(old), rust(new)), (Source::Breaking, running))
             }
             _ => return,
@@ -355,19 +358,20 @@ impl<'s> Parts<'_, 's> {
         let names = |of: &BTreeMap<String, String>| of.values().cloned().collect::<Vec<_>>();
         let renamed = self.renamed_variants(&names(old), &names(new));
         for (value, name) in old.iter().filter(|(value, _)| !new.contains_key(*value)) {
-            // Another spelling may have the same name in Rust.
+            // Two spellings may have the same name in Rust.
             match new.iter().find(|(_, other)| *other == name) {
                 Some((now, _)) => {
-                    let class = (Source::Behaviour, self.running(Running::Unknown, Running::Refused));
+                    let class =
+                        (Source::Behaviour, self.running(RuntimeImpact::Unknown, RuntimeImpact::Refused));
                     let detail = format!("written \"{now}\", was \"{value}\"");
                     self.push(What::Variant, name, How::Changed, detail, class);
                 }
-                None => self.variant_gone(name, format!("\"{value}\""), renamed.get(name)),
+                None => self.variant_removed(name, format!("\"{value}\""), renamed.get(name)),
             }
         }
         for (value, name) in new.iter().filter(|(value, _)| !old.contains_key(*value)) {
             if !old.values().any(|other| other == name) && !renamed.values().any(|other| other == name) {
-                self.variant_came(name, format!("\"{value}\""));
+                self.variant_added(name, format!("\"{value}\""));
             }
         }
     }
@@ -377,45 +381,45 @@ impl<'s> Parts<'_, 's> {
         let renamed = self.renamed_variants(&names(old), &names(new));
         for (name, before) in old {
             let Some(after) = new.get(name) else {
-                self.variant_gone(name, rust(&before.ty), renamed.get(name));
+                self.variant_removed(name, rust(&before.ty), renamed.get(name));
                 continue;
             };
             if !self.pair.same(&before.ty, &after.ty) {
                 let (old, new) = (&before.ty, &after.ty);
-                let running = self.running(self.pair.reads(old, new), self.pair.takes(old, new));
+                let running = self.running(self.pair.reads(old, new), self.pair.sends(old, new));
                 let detail = format!("{} → {}", rust(old), rust(new));
                 self.push(What::Variant, name, How::Changed, detail, (Source::Breaking, running));
             } else if before.told_by != after.told_by {
-                let class = (Source::Behaviour, self.running(Running::Unknown, Running::Decodes));
-                let detail = format!("told by {}, was {}", after.told_by, before.told_by);
+                let class = (Source::Behaviour, self.running(RuntimeImpact::Unknown, RuntimeImpact::Decodes));
+                let detail = format!("discriminated by {}, was {}", after.told_by, before.told_by);
                 self.push(What::Variant, name, How::Changed, detail, class);
             }
         }
         for (name, after) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
             if !renamed.values().any(|other| other == name) {
-                self.variant_came(name, rust(&after.ty));
+                self.variant_added(name, rust(&after.ty));
             }
         }
     }
 
-    /// Variants that are gone by what they look to be called now.
+    /// The inferred new names of removed variants.
     fn renamed_variants(&self, old: &[String], new: &[String]) -> BTreeMap<String, String> {
-        let gone = old.iter().filter(|name| !new.contains(name));
-        let came: Vec<&String> = new.iter().filter(|name| !old.contains(name)).collect();
-        let renamed = gone.filter_map(|name| {
-            // Values are short, and alike though they mean other things, so nothing less makes one a renamed one.
+        let removed = old.iter().filter(|name| !new.contains(name));
+        let added: Vec<&String> = new.iter().filter(|name| !old.contains(name)).collect();
+        let renamed = removed.filter_map(|name| {
+            // Values are short, so that similar ones often mean different things.
             let alike = |now: &&&String| {
                 self.pair.reworded(name, now) || rename::letters(name) == rename::letters(now)
             };
-            let now = came.iter().find(alike)?;
+            let now = added.iter().find(alike)?;
             Some((name.clone(), (*now).clone()))
         });
         renamed.collect()
     }
 
-    fn variant_gone(&mut self, name: &str, detail: String, now: Option<&String>) {
-        let unknown = if now.is_some() { Running::Unknown } else { Running::Decodes };
-        let class = (Source::Breaking, self.running(unknown, Running::Refused));
+    fn variant_removed(&mut self, name: &str, detail: String, now: Option<&String>) {
+        let unknown = if now.is_some() { RuntimeImpact::Unknown } else { RuntimeImpact::Decodes };
+        let class = (Source::Breaking, self.running(unknown, RuntimeImpact::Refused));
         let (how, detail) =
             if now.is_some() { (How::Renamed, String::new()) } else { (How::Removed, detail) };
         self.push(What::Variant, name, how, detail, class);
@@ -424,13 +428,13 @@ impl<'s> Parts<'_, 's> {
         }
     }
 
-    fn variant_came(&mut self, name: &str, detail: String) {
-        let class = (Source::Additive, self.running(Running::Unknown, Running::Decodes));
+    fn variant_added(&mut self, name: &str, detail: String) {
+        let class = (Source::Additive, self.running(RuntimeImpact::Unknown, RuntimeImpact::Decodes));
         self.push(What::Variant, name, How::Added, detail, class);
     }
 }
 
-/// The only value that a key of a type has, if it has one.
+/// The constant value of a key of a type, if it has one.
 fn constant<'s>(ty: &'s Type, key: &str) -> Option<&'s Constant> {
     match &ty.shape {
         Shape::Record { constants, .. } => constants.get(key),

@@ -1,14 +1,14 @@
-//! Which namespace a change is told under.
+//! The namespaces that changes are listed under.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use copilot_session_codegen::survey::{Group, Survey};
 
 pub const EVENTS: &str = "events";
-/// For types that more than one namespace has.
+/// The heading of types that more than one namespace uses.
 const SHARED: &str = "shared types";
-/// For types that no method and no event has.
-const UNUSED: &str = "types that nothing carries";
+/// The heading of types that no method and no event uses.
+const UNUSED: &str = "unused types";
 
 /// The namespaces of the types of one survey, by name.
 pub type Places = BTreeMap<String, BTreeSet<String>>;
@@ -30,7 +30,7 @@ pub fn of_method(name: &str, group: Group) -> String {
     }
 }
 
-/// Which namespaces each type is reached from.
+/// The namespaces from which each type is reached.
 pub fn of_types(survey: &Survey) -> Places {
     let mut roots: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (name, method) in &survey.methods {
@@ -48,7 +48,7 @@ pub fn of_types(survey: &Survey) -> Places {
     places
 }
 
-/// The one namespace to tell a type under.
+/// The heading for the changes of a type.
 pub fn of_type(name: &str, places: &[&Places]) -> String {
     let all: BTreeSet<&String> = places.iter().filter_map(|places| places.get(name)).flatten().collect();
     match all.first() {

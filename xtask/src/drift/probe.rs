@@ -1,5 +1,5 @@
-//! Has the compiler check the verdicts: a program that uses every generated item of the older set is compiled with
-//! the code of the newer one, and what fails must be what was called breaking.
+//! Checks the comparison with the compiler: a program that uses every generated item of the older set is compiled
+//! with the code of the newer set, and exactly the uses of items that were reported as breaking must fail.
 
 mod items;
 #[cfg(test)]
@@ -18,27 +18,27 @@ use super::change::{Change, How, Source, What};
 use super::rename;
 use crate::standalone::{self, Files};
 
-/// The file whose lines are the uses.
+/// The file with a use in each line.
 const PROBE: &str = "src/probe.rs";
-/// How many disagreements are shown.
+/// The number of disagreements that are shown.
 const SHOWN: usize = 40;
 
-/// What came of a probe.
+/// The result of a probe.
 #[derive(Debug)]
 pub struct Outcome {
     pub uses: usize,
     pub failed: usize,
-    /// Called breaking, and compiles.
+    /// Uses that were reported as breaking and compile.
     pub too_strict: Vec<String>,
-    /// Not called breaking, and does not compile.
+    /// Uses that were not reported as breaking and do not compile.
     pub missed: Vec<String>,
 }
 
 impl Outcome {
     pub fn text(&self) -> String {
         let mut text = format!(
-            "{} uses of the older set, of which {} do not compile with the newer; {} called breaking compile, \
-             {} not called so do not\n",
+            "{} uses of the older set, of which {} do not compile with the newer; {} reported as breaking compile, \
+             {} not reported do not\n",
             self.uses,
             self.failed,
             self.too_strict.len(),
@@ -57,7 +57,7 @@ impl Outcome {
     }
 }
 
-/// Compiles the uses of the older files with the newer ones, and compares what fails with the changes.
+/// Compiles the uses of the older files with the newer ones, and compares the failures with the changes.
 pub fn run(folder: &Path, old: &Survey, changes: &[Change], from: &Files, to: &Files) -> Result<Outcome> {
     let uses = items::all(from)?;
     let own = failing(folder, from, &uses)?;
@@ -65,21 +65,21 @@ pub fn run(folder: &Path, old: &Survey, changes: &[Change], from: &Files, to: &F
         bail!("the probe does not compile with its own set: {}", uses[*first].source);
     }
     let failed = failing(folder, to, &uses)?;
-    let verdicts = Verdicts::new(old, changes);
+    let breaking = Breaking::new(old, changes);
     let mut outcome =
         Outcome { uses: uses.len(), failed: failed.len(), too_strict: Vec::new(), missed: Vec::new() };
     for (index, item) in uses.iter().enumerate() {
-        let told = format!("{:?} {} {}", item.kind, item.owner, item.name);
-        match (verdicts.breaks(item), failed.contains(&index)) {
-            (true, false) => outcome.too_strict.push(told),
-            (false, true) => outcome.missed.push(told),
+        let text = format!("{:?} {} {}", item.kind, item.owner, item.name);
+        match (breaking.breaks(item), failed.contains(&index)) {
+            (true, false) => outcome.too_strict.push(text),
+            (false, true) => outcome.missed.push(text),
             _ => {}
         }
     }
     Ok(outcome)
 }
 
-/// Compiles generated files with a function for each use, one in a line, and returns the uses that fail.
+/// Compiles generated files with one line for each use, and returns the uses that fail.
 fn failing(folder: &Path, files: &Files, uses: &[Use]) -> Result<BTreeSet<usize>> {
     let lines = uses.iter().enumerate().map(|(index, item)| format!("fn u{index}({} }}\n", item.source));
     let mut command = standalone::write(folder, files, &[("probe", &lines.collect::<String>())])?;
@@ -109,34 +109,34 @@ fn failing(folder: &Path, files: &Files, uses: &[Use]) -> Result<BTreeSet<usize>
     Ok(failed)
 }
 
-/// What is called breaking, by what a use says of itself.
-struct Verdicts {
-    /// Types whose name is gone.
-    gone: BTreeSet<String>,
-    /// Types that are something else, with all that is in them.
-    other: BTreeSet<String>,
+/// The breaking changes, by the items of uses.
+struct Breaking {
+    /// Types whose name is removed.
+    removed: BTreeSet<String>,
+    /// Types of another kind, with all their parts.
+    replaced: BTreeSet<String>,
     aliases: BTreeSet<String>,
-    /// Types that are no longer made.
-    unmade: BTreeSet<String>,
-    /// Types whose `new` has other parameters.
+    /// Types that lose `new` and setters.
+    loses_constructor: BTreeSet<String>,
+    /// Types whose `new` has changed parameters.
     new: BTreeSet<String>,
     /// Fields and variants by owner and plain name; methods by name; events by variant.
     parts: BTreeSet<(String, String)>,
-    /// Setters likewise.
+    /// Setters by owner and plain name.
     setters: BTreeSet<(String, String)>,
     methods: BTreeSet<String>,
     events: BTreeSet<String>,
 }
 
-impl Verdicts {
+impl Breaking {
     fn new(old: &Survey, changes: &[Change]) -> Self {
         let names = || BTreeSet::new();
         let aliases = old.types.iter().filter(|(_, ty)| matches!(ty.shape, Shape::Alias(_)));
-        let mut verdicts = Self {
-            gone: names(),
-            other: names(),
+        let mut breaking = Self {
+            removed: names(),
+            replaced: names(),
             aliases: aliases.map(|(name, _)| name.clone()).collect(),
-            unmade: names(),
+            loses_constructor: names(),
             new: names(),
             parts: BTreeSet::new(),
             setters: BTreeSet::new(),
@@ -144,9 +144,9 @@ impl Verdicts {
             events: names(),
         };
         for change in changes.iter().filter(|change| change.source == Source::Breaking) {
-            verdicts.add(old, change);
+            breaking.add(old, change);
         }
-        verdicts
+        breaking
     }
 
     fn add(&mut self, old: &Survey, change: &Change) {
@@ -155,14 +155,14 @@ impl Verdicts {
             self.new.insert(owner.clone());
         }
         match (change.what, change.how) {
-            (What::Type, How::Removed | How::Renamed) => drop(self.gone.insert(owner)),
-            (What::Field, _) if change.setter && !change.itself => {
+            (What::Type, How::Removed | How::Renamed) => drop(self.removed.insert(owner)),
+            (What::Field, _) if change.setter && !change.breaks_item => {
                 let part = change.owner().map_or("", |(_, part)| part);
                 self.setters.insert((owner, plain(part)));
             }
-            (What::Type, _) if change.unmade => drop(self.unmade.insert(owner)),
-            (What::Type, _) if change.itself => drop(self.other.insert(owner)),
-            (What::Field | What::Variant, _) if change.itself => {
+            (What::Type, _) if change.loses_constructor => drop(self.loses_constructor.insert(owner)),
+            (What::Type, _) if change.breaks_item => drop(self.replaced.insert(owner)),
+            (What::Field | What::Variant, _) if change.breaks_item => {
                 let part = change.owner().map_or("", |(_, part)| part);
                 self.parts.insert((owner, plain(part)));
             }
@@ -174,24 +174,24 @@ impl Verdicts {
         }
     }
 
-    /// Whether a use is called breaking.
+    /// Returns true if a use was reported as breaking.
     fn breaks(&self, item: &Use) -> bool {
         let of = |parts: &BTreeSet<_>| parts.contains(&(item.owner.clone(), plain(&item.name)));
-        let other = self.other.contains(&item.owner);
-        let unmade = self.unmade.contains(&item.owner);
-        let itself = match item.kind {
-            Kind::Type => other && self.aliases.contains(&item.owner),
-            Kind::New => other || unmade || self.new.contains(&item.owner),
-            Kind::Setter => other || unmade || of(&self.parts) || of(&self.setters),
-            Kind::Field | Kind::Variant => other || of(&self.parts),
+        let replaced = self.replaced.contains(&item.owner);
+        let loses_constructor = self.loses_constructor.contains(&item.owner);
+        let breaks = match item.kind {
+            Kind::Type => replaced && self.aliases.contains(&item.owner),
+            Kind::New => replaced || loses_constructor || self.new.contains(&item.owner),
+            Kind::Setter => replaced || loses_constructor || of(&self.parts) || of(&self.setters),
+            Kind::Field | Kind::Variant => replaced || of(&self.parts),
             Kind::Call | Kind::Marker => self.methods.contains(&item.owner),
             Kind::Event => self.events.contains(&item.name),
         };
-        itself || item.names.iter().any(|name| self.gone.contains(name))
+        breaks || item.names.iter().any(|name| self.removed.contains(name))
     }
 }
 
-/// A name without what Rust and the wire spell differently.
+/// A name without the differences in spelling between Rust and the wire.
 fn plain(name: &str) -> String {
     rename::letters(name.trim_start_matches("r#"))
 }

@@ -1,8 +1,8 @@
-//! Which types, methods and events look as if they had only been renamed.
+//! Types, methods and events that seem to have been renamed.
 //!
-//! A schema keeps no record of that, so it is told by place and shape: what stands where another stood and looks
-//! like it, or else what has the same shape and a similar name. Where one word gave way to another in many names,
-//! names that differ by these words alone are the same name.
+//! Schemas keep no record of former names, so renames are inferred: an item replaces another if it is used in the same
+//! place and is similar, or if it has the same shape and a similar name. If one word was replaced by another in many
+//! names, names that differ only in these words are the same name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,20 +10,20 @@ use copilot_session_codegen::survey::{Shape, Survey, Ty};
 
 use super::pair::Pair;
 
-/// How alike two shapes or names must be, of 1.
+/// The similarity of two shapes or names from which they may be the same.
 const ALIKE: f64 = 0.5;
-/// The same for what does not stand in the same place, where only the shape and the name tell.
+/// The same for items that are not used in the same place.
 const VERY_ALIKE: f64 = 0.8;
 
-/// How alike names must be for types that are less alike.
+/// The similarity of the names of methods from which their types may be less similar.
 const NAMES_ALIKE: f64 = 0.65;
-/// In how many names a word must have given way to another.
+/// The number of names in which a word must have been replaced by another.
 const OFTEN: usize = 5;
 
 /// Methods or events of the older set by their likely new names.
 pub type Renamed<'s> = BTreeMap<&'s str, &'s str>;
 
-/// What looks renamed: methods, then events. The types go into the pair.
+/// The renamed methods, and the renamed events. Adds the renamed types to the pair.
 pub fn find<'s>(pair: &mut Pair<'s>) -> (Renamed<'s>, Renamed<'s>) {
     let methods = methods(pair);
     let events = events(pair);
@@ -48,7 +48,7 @@ pub fn find<'s>(pair: &mut Pair<'s>) -> (Renamed<'s>, Renamed<'s>) {
     (methods, events)
 }
 
-/// Goes through types that stand in the same place; those found alike have parts in the same places again.
+/// Compares types that are used in the same place, and then the parts of those that are similar.
 fn by_place<'s>(pair: &mut Pair<'s>, mut open: Vec<(&'s Ty, &'s Ty)>) {
     while !open.is_empty() {
         let mut best: BTreeMap<&str, (f64, &str)> = BTreeMap::new();
@@ -71,20 +71,20 @@ fn by_place<'s>(pair: &mut Pair<'s>, mut open: Vec<(&'s Ty, &'s Ty)>) {
     }
 }
 
-/// Finds a type of the same shape and a similar name for each one that is gone without a trace.
+/// Finds a type of the same shape and a similar name for each other removed type.
 fn by_shape(pair: &mut Pair<'_>) {
     let taken: BTreeSet<&str> = pair.renamed.values().copied().collect();
-    let gone = pair.old.types.iter().filter(|(name, _)| pair.counterpart(name).is_none());
-    let came = pair
+    let removed = pair.old.types.iter().filter(|(name, _)| pair.counterpart(name).is_none());
+    let added = pair
         .new
         .types
         .iter()
         .filter(|(name, _)| !pair.old.types.contains_key(*name) && !taken.contains(name.as_str()));
-    let (gone, came): (Vec<_>, Vec<_>) = (gone.collect(), came.collect());
+    let (removed, added): (Vec<_>, Vec<_>) = (removed.collect(), added.collect());
     let mut found: BTreeMap<&str, &str> = BTreeMap::new();
-    for (old, ty) in gone {
-        let shapes = came.iter().filter(|(new, other)| {
-            let same = telling(&ty.shape) && other.shape == ty.shape;
+    for (old, ty) in removed {
+        let shapes = added.iter().filter(|(new, other)| {
+            let same = is_distinctive(&ty.shape) && other.shape == ty.shape;
             let kind = std::mem::discriminant(&other.shape) == std::mem::discriminant(&ty.shape);
             same || (kind && pair.reworded(old, new))
         });
@@ -99,8 +99,8 @@ fn by_shape(pair: &mut Pair<'_>) {
     pair.renamed.extend(found);
 }
 
-/// Whether a shape is more than what many types have.
-fn telling(shape: &Shape) -> bool {
+/// Returns true if few types have such a shape by chance.
+fn is_distinctive(shape: &Shape) -> bool {
     match shape {
         Shape::Record { constants, fields, .. } => constants.len() + fields.len() > 1,
         Shape::Strings(values) => values.len() > 1,
@@ -124,7 +124,7 @@ fn methods<'s>(pair: &Pair<'s>) -> Renamed<'s> {
             return None;
         }
         let names = similarity(old, new);
-        // Where the names are much alike, the types need not be.
+        // The types of similar names may differ.
         (types >= VERY_ALIKE || names >= NAMES_ALIKE).then_some(names)
     };
     matched(pair.old.methods.keys(), pair.new.methods.keys(), alike)
@@ -139,7 +139,7 @@ fn events<'s>(pair: &Pair<'s>) -> Renamed<'s> {
     matched(pair.old.events.keys(), pair.new.events.keys(), alike)
 }
 
-/// Matches the names that went with those that came, the most alike first.
+/// Matches removed names with added ones, the most similar first.
 fn matched<'s>(
     old: impl Iterator<Item = &'s String> + Clone,
     new: impl Iterator<Item = &'s String> + Clone,
@@ -148,18 +148,18 @@ fn matched<'s>(
     let all: BTreeSet<&str> = old.clone().map(String::as_str).collect();
     let now: BTreeSet<&str> = new.map(String::as_str).collect();
     let mut candidates = Vec::new();
-    for &gone in all.difference(&now) {
-        for &came in now.difference(&all) {
-            if let Some(alike) = alike(gone, came).filter(|alike| *alike >= ALIKE) {
-                candidates.push((alike, gone, came));
+    for &removed in all.difference(&now) {
+        for &added in now.difference(&all) {
+            if let Some(alike) = alike(removed, added).filter(|alike| *alike >= ALIKE) {
+                candidates.push((alike, removed, added));
             }
         }
     }
     candidates.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut found: Renamed<'_> = BTreeMap::new();
-    for (_, gone, came) in candidates {
-        if !found.contains_key(gone) && !found.values().any(|taken| *taken == came) {
-            found.insert(gone, came);
+    for (_, removed, added) in candidates {
+        if !found.contains_key(removed) && !found.values().any(|taken| *taken == added) {
+            found.insert(removed, added);
         }
     }
     found
@@ -175,7 +175,7 @@ fn types_alike(pair: &Pair<'_>, old: &Ty, new: &Ty) -> f64 {
     }
 }
 
-/// How alike two types are, by what they are made of.
+/// The similarity of two types by their parts.
 fn likeness(old: &Survey, old_name: &str, new: &Survey, new_name: &str) -> f64 {
     let (Some(old), Some(new)) = (old.types.get(old_name), new.types.get(new_name)) else {
         return f64::from(u8::from(old_name == new_name));
@@ -197,7 +197,7 @@ fn likeness(old: &Survey, old_name: &str, new: &Survey, new_name: &str) -> f64 {
     }
 }
 
-/// How much of two sets is in both.
+/// The share of two sets that is in both.
 fn common<T: Ord>(old: BTreeSet<T>, new: BTreeSet<T>) -> f64 {
     match old.union(&new).count() {
         0 => 1.0,
@@ -206,7 +206,7 @@ fn common<T: Ord>(old: BTreeSet<T>, new: BTreeSet<T>) -> f64 {
 }
 
 /// The names of methods, events and types that only the older set has, and those that only the newer has.
-pub fn gone_and_came(old: &Survey, new: &Survey) -> (BTreeSet<String>, BTreeSet<String>) {
+pub fn removed_and_added(old: &Survey, new: &Survey) -> (BTreeSet<String>, BTreeSet<String>) {
     let names = |survey: &Survey| -> BTreeSet<String> {
         let names = survey.methods.keys().chain(survey.events.keys()).chain(survey.types.keys());
         names.cloned().collect()
@@ -215,17 +215,17 @@ pub fn gone_and_came(old: &Survey, new: &Survey) -> (BTreeSet<String>, BTreeSet<
     (old.difference(&new).cloned().collect(), new.difference(&old).cloned().collect())
 }
 
-/// Which words gave way to which others in many names.
-pub fn words(gone: &BTreeSet<String>, came: &BTreeSet<String>) -> BTreeMap<String, String> {
-    // The names that came, by their words around each place.
+/// The words that were replaced in many names, with their replacements.
+pub fn words(removed: &BTreeSet<String>, added: &BTreeSet<String>) -> BTreeMap<String, String> {
+    // The words at each place of the added names, by the other words of the name.
     let mut around: BTreeMap<(Vec<String>, usize), Vec<String>> = BTreeMap::new();
-    for name in came {
+    for name in added {
         for (place, word, rest) in gaps(name) {
             around.entry((rest, place)).or_default().push(word);
         }
     }
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for name in gone {
+    for name in removed {
         for (place, word, rest) in gaps(name) {
             for now in around.get(&(rest, place)).into_iter().flatten() {
                 *counts.entry((word.clone(), now.clone())).or_default() += 1;
@@ -241,7 +241,7 @@ pub fn words(gone: &BTreeSet<String>, came: &BTreeSet<String>) -> BTreeMap<Strin
     best.into_iter().map(|(old, (_, new))| (old, new)).collect()
 }
 
-/// Each word of a name of several, with its place and the other words.
+/// The words of a name, each with its place and the other words; none for a name of one word.
 fn gaps(name: &str) -> Vec<(usize, String, Vec<String>)> {
     let words = split(name);
     let gap = |place: usize| {
@@ -252,7 +252,7 @@ fn gaps(name: &str) -> Vec<(usize, String, Vec<String>)> {
     if words.len() < 2 { Vec::new() } else { (0..words.len()).map(gap).collect() }
 }
 
-/// The words of a name in lower case, parted by signs or by a capital letter.
+/// The words of a name in lower case, separated by punctuation or by a capital letter.
 pub fn split(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     for c in name.chars() {
@@ -269,12 +269,12 @@ pub fn split(name: &str) -> Vec<String> {
     words
 }
 
-/// The letters and digits of a name in lower case, which no other spelling changes.
+/// The letters and digits of a name in lower case, which are the same in every spelling.
 pub fn letters(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// How much two names have in common: their pairs of letters.
+/// The similarity of two names by their pairs of letters.
 pub fn similarity(old: &str, new: &str) -> f64 {
     let pairs = |name: &str| -> BTreeSet<(char, char)> {
         let letters: Vec<char> = letters(name).chars().collect();
@@ -283,7 +283,7 @@ pub fn similarity(old: &str, new: &str) -> f64 {
     common(pairs(old), pairs(new))
 }
 
-/// The types that stand in the same places of two shapes.
+/// The types that are used in the same places of two shapes.
 fn parts<'s>(old: &'s Shape, new: &'s Shape) -> Vec<(&'s Ty, &'s Ty)> {
     match (old, new) {
         (Shape::Record { fields: old, rest, .. }, Shape::Record { fields: new, rest: new_rest, .. }) => {

@@ -7,13 +7,14 @@ use anyhow::Result;
 use copilot_session_codegen::survey::Survey;
 use serde_json::{Value, json};
 
-use super::change::{Change, How, Running, Source, What};
+use super::change::{Change, How, RuntimeImpact, Source, What};
 use super::compare::Comparison;
 
 const SOURCES: [Source; 3] = [Source::Breaking, Source::Behaviour, Source::Additive];
-const RUNNINGS: [Running; 4] = [Running::Malformed, Running::Refused, Running::Unknown, Running::Decodes];
+const IMPACTS: [RuntimeImpact; 4] =
+    [RuntimeImpact::Malformed, RuntimeImpact::Refused, RuntimeImpact::Unknown, RuntimeImpact::Decodes];
 
-/// What is to be told.
+/// A comparison and the names of the two sets.
 pub struct Report<'r> {
     pub from: &'r str,
     pub to: &'r str,
@@ -21,13 +22,14 @@ pub struct Report<'r> {
     pub new: &'r Survey,
 }
 
-/// A line of the report: one change, or several that can be told as one.
+/// A line of the report, for one change or for several of the same kind.
 struct Line {
     source: Source,
-    running: Running,
-    /// What it is about, before and after the items' names.
+    running: RuntimeImpact,
+    /// The text before the names of the items.
     before: String,
     items: Vec<String>,
+    /// The text after them.
     after: String,
 }
 
@@ -83,7 +85,7 @@ impl Report<'_> {
         let source: BTreeMap<String, usize> =
             SOURCES.iter().map(|&class| (word(class), count(&|change| change.source == class))).collect();
         let running: BTreeMap<String, usize> =
-            RUNNINGS.iter().map(|&class| (word(class), count(&|change| change.running == class))).collect();
+            IMPACTS.iter().map(|&class| (word(class), count(&|change| change.running == class))).collect();
         let json = json!({
             "from": self.from,
             "to": self.to,
@@ -106,7 +108,7 @@ impl Report<'_> {
             let count = changes.iter().filter(|change| change.source == class).count();
             format!("{count} {}", word(class))
         });
-        let running = RUNNINGS.iter().filter_map(|&class| {
+        let running = IMPACTS.iter().filter_map(|&class| {
             let count = changes.iter().filter(|change| change.running == class).count();
             let word = running(class)?;
             (count > 0).then(|| format!("{count} {word}"))
@@ -114,7 +116,7 @@ impl Report<'_> {
         let running: Vec<String> = running.collect();
         let source = source.collect::<Vec<_>>().join(", ");
         match running.is_empty() {
-            true => format!("{source}; a program built for {} goes on as before", self.from),
+            true => format!("{source}; a program built for {} works as before", self.from),
             false => format!("{source}; to a program built for {}: {}", self.from, running.join(", ")),
         }
     }
@@ -141,7 +143,7 @@ impl Report<'_> {
         let problems = self.problems();
         if !problems.is_empty() {
             let list = problems.join("\n- ");
-            notes.push(format!("The generator does not know what to do with, in {}:\n\n- {list}", self.to));
+            notes.push(format!("The generator does not support, in {}:\n\n- {list}", self.to));
         }
         notes
     }
@@ -154,25 +156,25 @@ impl Report<'_> {
             count => format!("{count} keys are"),
         };
         Some(format!(
-            "{keys} always sent by {to} and may be left out, or be `null`, in what {from} sends. The SDK has such a key \
-             as an option when it is generated from {to} and supports {from} (`schema/older.json`): {}.",
+            "{keys} always sent by {to}, but may be missing or `null` in what {from} sends. In an SDK that is generated \
+             from {to} and supports {from}, such a key is an `Option` (`schema/older.json`): {}.",
             list.join(", "),
             to = self.to,
             from = self.from,
         ))
     }
 
-    /// What the generator would refuse in the newer set.
+    /// Parts of the newer set that the generator does not support.
     fn problems(&self) -> Vec<String> {
         self.new.problems.iter().map(ToString::to_string).collect()
     }
 }
 
-/// The lines for the changes of one namespace, which come with the worst first.
+/// The lines for the changes of one namespace, which are sorted, the worst first.
 fn lines(changes: &[&Change]) -> Vec<Line> {
     let mut lines: Vec<(Option<String>, Line)> = Vec::new();
     for change in changes {
-        let key = together(change);
+        let key = group_key(change);
         let place = lines.iter_mut().find(|(other, line)| {
             key.is_some() && *other == key && (line.source, line.running) == (change.source, change.running)
         });
@@ -186,19 +188,19 @@ fn lines(changes: &[&Change]) -> Vec<Line> {
     lines.into_iter().map(|(_, line)| line).collect()
 }
 
-/// What changes have in common that are told as one: the same was done to parts of the same whole.
-fn together(change: &Change) -> Option<String> {
+/// The key of changes that share a line: changes of the same kind to parts of the same item.
+fn group_key(change: &Change) -> Option<String> {
     let owner = change.owner().map_or("", |(owner, _)| owner);
     let key = format!("{:?} {:?} {owner}", change.what, change.how);
     match change.how {
-        // The details of the former two differ, and `--json` has them all.
+        // The details of these may differ; `--json` has all of them.
         How::Added | How::Removed | How::Renamed => Some(key),
         How::Changed if change.source != Source::Breaking => Some(format!("{key} {}", change.detail)),
         _ => None,
     }
 }
 
-fn line(change: &Change, together: bool) -> Line {
+fn line(change: &Change, grouped: bool) -> Line {
     let what = match change.what {
         What::Method => "method",
         What::Event => "event",
@@ -210,11 +212,11 @@ fn line(change: &Change, together: bool) -> Line {
         How::Removed => "removed ",
         How::Added if change.new => "new required ",
         How::Added => "new ",
-        How::Renamed => "looks renamed, ",
+        How::Renamed => "probably renamed ",
         How::Changed => "",
     };
     let owner = match change.owner() {
-        Some((owner, _)) if together && change.how != How::Changed => format!(" of {owner}"),
+        Some((owner, _)) if grouped && change.how != How::Changed => format!(" of {owner}"),
         _ => String::new(),
     };
     let colon = if change.how == How::Changed { " " } else { ": " };
@@ -223,19 +225,13 @@ fn line(change: &Change, together: bool) -> Line {
         _ => String::new(),
     };
     let before = format!("{how}{what}{owner}{colon}");
-    Line {
-        source: change.source,
-        running: change.running,
-        before,
-        items: vec![item(change, together)],
-        after,
-    }
+    Line { source: change.source, running: change.running, before, items: vec![item(change, grouped)], after }
 }
 
-/// What stands for a change in a line, which names its owner when it is for several.
-fn item(change: &Change, together: bool) -> String {
+/// The item of a change, without its owner in a line for several changes.
+fn item(change: &Change, grouped: bool) -> String {
     let whole = change.item.as_str();
-    let part = change.owner().filter(|_| together && change.how != How::Changed);
+    let part = change.owner().filter(|_| grouped && change.how != How::Changed);
     let name = part.map_or(whole, |(_, part)| part);
     match &change.to {
         Some(to) => format!("{name} → {to}"),
@@ -251,17 +247,17 @@ fn title(source: Source) -> &'static str {
     }
 }
 
-/// What there is to say of a running program, if anything.
-fn running(class: Running) -> Option<&'static str> {
+/// The word for an impact, if there is one.
+fn running(class: RuntimeImpact) -> Option<&'static str> {
     match class {
-        Running::Malformed => Some("malformed"),
-        Running::Refused => Some("refused"),
-        Running::Unknown => Some("unknown"),
-        Running::Decodes => None,
+        RuntimeImpact::Malformed => Some("malformed"),
+        RuntimeImpact::Refused => Some("refused"),
+        RuntimeImpact::Unknown => Some("unknown"),
+        RuntimeImpact::Decodes => None,
     }
 }
 
-/// A class as the JSON has it.
+/// The word for a class in the JSON.
 fn word(class: impl serde::Serialize) -> String {
     match serde_json::to_value(class) {
         Ok(Value::String(word)) => word,

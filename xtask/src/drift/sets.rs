@@ -1,4 +1,4 @@
-//! Where the two sets of schemas come from, and a cache of those that were published.
+//! The sets of schemas that the command line can name.
 
 use std::fs;
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::paths;
 use crate::schema::{self, API, EVENTS, SchemaSet};
 use crate::source::{Source, package_version};
 
-/// The word for what the SDK was generated from.
+/// The word for the schemas that the SDK was generated from.
 pub const SDK: &str = "sdk";
 
-/// What a set is called in a report, by the word for it and its version.
+/// The name of a set in a report, from the word for it and its version.
 pub fn label(word: &str, version: &str) -> String {
     match word {
         "latest" => version.to_owned(),
@@ -25,7 +25,7 @@ pub fn label(word: &str, version: &str) -> String {
     }
 }
 
-/// Finds the set that a word on the command line means.
+/// Finds the set for a word on the command line.
 pub fn find(word: &str) -> Result<SchemaSet> {
     match word {
         SDK => in_folder(&paths::schema_dir()),
@@ -43,7 +43,7 @@ fn in_folder(folder: &Path) -> Result<SchemaSet> {
         "`{}` is neither a version, such as 1.0.102, nor a folder, nor `sdk`, `latest` or `installed`",
         folder.display()
     );
-    // An edited set is worth comparing too, so a checksum beside it is not looked at.
+    // A checksum in the folder is ignored, so that an edited set can be compared.
     let inner = folder.join("schemas");
     let place = [folder, &inner].into_iter().find(|place| place.join(API).is_file());
     let place = place.with_context(|| format!("there is no {API} in {}", folder.display()))?;
@@ -56,7 +56,7 @@ fn in_folder(folder: &Path) -> Result<SchemaSet> {
         Ok(version) => version,
         Err(_) => {
             let ours = schema::pinned_version(&paths::schema_dir())?;
-            eprintln!("note: nothing in {} tells the version, so it is read as {ours}", folder.display());
+            eprintln!("note: nothing in {} has the version, so it is read as {ours}", folder.display());
             ours
         }
     };
@@ -66,7 +66,7 @@ fn in_folder(folder: &Path) -> Result<SchemaSet> {
 /// The schemas of the CLI on this machine.
 fn installed() -> Result<SchemaSet> {
     let found = cli::found()?;
-    // What npm puts on the path is a link into the package.
+    // On the PATH npm has a link into the package.
     let binary = fs::canonicalize(&found).with_context(|| format!("cannot use {}", found.display()))?;
     let package = binary.parent().context("the binary has no folder")?;
     if package.join("schemas").join(API).is_file() {

@@ -1,4 +1,4 @@
-//! Small pairs of schemas for every kind of change, each in every direction that a type may go.
+//! Small pairs of schemas for every kind of change, in every direction in which a type may cross the wire.
 
 mod left_out;
 mod limits;
@@ -19,7 +19,7 @@ fn read(api: &Value, events: &Value) -> Survey {
     survey(input).expect("the schemas are of the right form")
 }
 
-/// A set with nothing but what is given of the API.
+/// A set with only these parts of the API.
 fn api(parts: Value) -> Survey {
     let mut api = json!({"title": "CopilotApi", "server": {}, "session": {}, "definitions": {}});
     api.as_object_mut().expect("an object").extend(parts.as_object().expect("an object").clone());
@@ -41,7 +41,7 @@ fn events(of: &[(&str, Value)]) -> Survey {
     read(&json!({"definitions": {}}), &json!({"definitions": definitions}))
 }
 
-/// Which way a type goes, from the client's side.
+/// The direction in which a type crosses the wire, seen from the client.
 #[derive(Clone, Copy)]
 enum Way {
     Sent,
@@ -67,7 +67,7 @@ fn with_type(way: Way, definition: &Value, more: &Value) -> Survey {
 }
 
 /// The changes as `item how source running`.
-fn told(compared: &Comparison) -> Vec<String> {
+fn lines(compared: &Comparison) -> Vec<String> {
     let word = |value: Value| value.as_str().unwrap_or_default().to_owned();
     let line = |change: &super::change::Change| {
         let json = serde_json::to_value(change).expect("a change is JSON");
@@ -77,17 +77,17 @@ fn told(compared: &Comparison) -> Vec<String> {
     compared.changes.iter().map(line).collect()
 }
 
-fn assert_told(what: &str, old: &Survey, new: &Survey, expected: &[&str]) {
-    assert_eq!(told(&compare(old, new)), expected, "{what}");
+fn assert_changes(what: &str, old: &Survey, new: &Survey, expected: &[&str]) {
+    assert_eq!(lines(&compare(old, new)), expected, "{what}");
 }
 
-/// An object with the given properties, of which those named are required.
+/// An object with the given properties, some of them required.
 fn object(properties: Value, required: &[&str]) -> Value {
     json!({"type": "object", "properties": properties, "required": required})
 }
 
 #[test]
-fn what_means_nothing_is_not_told() {
+fn meaningless_differences_are_not_reported() {
     let old = object(
         json!({"a": {"$ref": "#/definitions/Text"}, "bee": {"$ref": "#/definitions/TBee"}, "c": {"type": "string"}}),
         &["a", "bee"],
@@ -100,12 +100,12 @@ fn what_means_nothing_is_not_told() {
     let more = json!({"Text": {"type": "string"}, "TBee": b});
     let text = json!({"Text": {"type": "string"}});
     let compared = compare(&with_type(Received, &old, &more), &with_type(Received, &new, &text));
-    assert_eq!(told(&compared), Vec::<String>::new());
+    assert_eq!(lines(&compared), Vec::<String>::new());
     assert_eq!((compared.descriptions, exit_code(&compared)), (1, 0));
 }
 
 #[test]
-fn methods_come_go_and_change() {
+fn methods_are_added_removed_and_changed() {
     let t = object(json!({"a": {"type": "string"}, "b": {"type": "string"}}), &["a", "b"]);
     let definitions = json!({"T": t, "U": object(json!({"c": {"type": "string"}}), &["c"])});
     let reference = |name: &str| json!({"$ref": format!("#/definitions/{name}")});
@@ -160,8 +160,8 @@ fn methods_come_go_and_change() {
             "x.get changed behaviour decodes",
         ),
     ] {
-        let lines = told(&compare(&set(group, old), &set(group, new)));
-        let about: Vec<&String> = lines.iter().filter(|line| line.starts_with("x.")).collect();
+        let all = lines(&compare(&set(group, old), &set(group, new)));
+        let about: Vec<&String> = all.iter().filter(|line| line.starts_with("x.")).collect();
         assert_eq!(about, [expected], "{what}, {group}");
     }
 }
@@ -170,11 +170,11 @@ fn methods_come_go_and_change() {
 fn a_method_may_move_to_another_group() {
     let method = json!({"x": {"rpcMethod": "x"}});
     let (old, new) = (api(json!({"server": method})), api(json!({"session": method})));
-    assert_told("moved", &old, &new, &["x changed breaking refused"]);
+    assert_changes("moved", &old, &new, &["x changed breaking refused"]);
 }
 
 #[test]
-fn a_type_that_nothing_carries_any_more_is_met_by_nobody() {
+fn changes_in_a_type_that_is_no_longer_used_affect_no_running_program() {
     let old = object(json!({"gone": {"type": "string"}, "a": {"type": "string"}}), &["gone"]);
     let new = object(json!({"a": {"type": "string", "maxLength": 3}}), &["a"]);
     let set = |methods: &[&str], t: &Value| {
@@ -185,7 +185,7 @@ fn a_type_that_nothing_carries_any_more_is_met_by_nobody() {
         api(json!({"server": methods, "definitions": {"T": t}}))
     };
     let of_t = |old: &[&str], new: &[&str], types: (&Value, &Value)| -> Vec<String> {
-        let all = told(&compare(&set(old, types.0), &set(new, types.1)));
+        let all = lines(&compare(&set(old, types.0), &set(new, types.1)));
         all.into_iter().filter(|line| line.starts_with("T.")).collect()
     };
     let met = [
@@ -200,21 +200,21 @@ fn a_type_that_nothing_carries_any_more_is_met_by_nobody() {
 }
 
 #[test]
-fn events_come_go_and_change() {
+fn events_are_added_removed_and_changed() {
     let data = |key: &str| object(json!({key: {"type": "string"}, "n": {"type": "number"}}), &[key, "n"]);
     let one = events(&[("turn.ended", data("a"))]);
     let two = events(&[("turn.ended", data("a")), ("other.thing", data("z"))]);
-    let told_of = |old: &Survey, new: &Survey| -> Vec<String> {
-        told(&compare(old, new))
+    let lines_of = |old: &Survey, new: &Survey| -> Vec<String> {
+        lines(&compare(old, new))
             .into_iter()
             .filter(|line| line.contains('.') && !line.contains("Data"))
             .collect()
     };
-    assert_eq!(told_of(&one, &two), ["other.thing added additive unknown"]);
-    assert_eq!(told_of(&two, &one), ["other.thing removed breaking unknown"]);
+    assert_eq!(lines_of(&one, &two), ["other.thing added additive unknown"]);
+    assert_eq!(lines_of(&two, &one), ["other.thing removed breaking unknown"]);
     let renamed = events(&[("turn.end", data("a"))]);
-    assert_eq!(told_of(&one, &renamed), ["turn.ended renamed breaking unknown"]);
-    assert_told(
+    assert_eq!(lines_of(&one, &renamed), ["turn.ended renamed breaking unknown"]);
+    assert_changes(
         "field of an event",
         &one,
         &events(&[("turn.ended", data("b"))]),
@@ -223,17 +223,22 @@ fn events_come_go_and_change() {
 }
 
 #[test]
-fn types_look_renamed_by_place_or_by_shape() {
+fn types_are_renamed_by_place_or_by_shape() {
     let p = object(json!({"x": {"type": "string"}, "y": {"type": "string"}}), &["x"]);
     let field = |name: &str| object(json!({"a": {"$ref": format!("#/definitions/{name}")}}), &["a"]);
     let old = with_type(Received, &field("Before"), &json!({"Before": p}));
     let new = with_type(Received, &field("Other"), &json!({"Other": p}));
-    assert_told("by place", &old, &new, &["Before renamed breaking decodes"]);
-    // An inline type has its place's name, so a definition in its stead is another name for it.
+    assert_changes("by place", &old, &new, &["Before renamed breaking decodes"]);
+    // An inline type is named after its place, so a definition that replaces it renames it.
     let inline = with_type(Received, &object(json!({"a": p}), &["a"]), &json!({}));
-    assert_told("inline", &inline, &new, &["TA renamed breaking decodes"]);
+    assert_changes("inline", &inline, &new, &["TA renamed breaking decodes"]);
     let set = |name: &str| api(json!({"definitions": {name: p}}));
-    assert_told("by shape", &set("ThingOfOld"), &set("ThingOfNew"), &["ThingOfOld renamed breaking decodes"]);
+    assert_changes(
+        "by shape",
+        &set("ThingOfOld"),
+        &set("ThingOfNew"),
+        &["ThingOfOld renamed breaking decodes"],
+    );
     let many = |word: &str| {
         let definitions =
             (0..6).map(|n| (format!("{word}Number{n}Thing"), object(json!({word: p}), &[word])));
@@ -243,7 +248,7 @@ fn types_look_renamed_by_place_or_by_shape() {
     let types = compared.changes.iter().filter(|change| change.what == super::change::What::Type);
     let how: Vec<_> = types.map(|change| change.how).collect();
     assert_eq!(how, [super::change::How::Renamed; 12], "by their words");
-    assert_told(
+    assert_changes(
         "neither",
         &set("Thing"),
         &set("Unlike"),
@@ -252,11 +257,11 @@ fn types_look_renamed_by_place_or_by_shape() {
 }
 
 #[test]
-fn what_the_generator_does_not_know_stops_nothing() {
+fn unsupported_schemas_do_not_stop_the_comparison() {
     let odd = json!({"type": "object", "properties": {"a": {"type": ["string", "array"]}}, "if": {}});
     let old = with_type(Received, &object(json!({}), &[]), &json!({}));
     let new = with_type(Received, &odd, &json!({}));
-    assert_told("odd", &old, &new, &["T.a added additive decodes"]);
+    assert_changes("odd", &old, &new, &["T.a added additive decodes"]);
     assert_eq!(new.problems.len(), 2, "{:?}", new.problems);
 }
 
@@ -281,7 +286,7 @@ fn the_supplement_is_compared_as_each_version_has_it() {
     };
     let (old, new) = (read("0.0.1", "Sooner"), read("0.0.2", "Later"));
     let of_t: Vec<String> =
-        told(&compare(&old, &new)).into_iter().filter(|line| line.starts_with("T.")).collect();
+        lines(&compare(&old, &new)).into_iter().filter(|line| line.starts_with("T.")).collect();
     assert_eq!(of_t, ["T.goes removed breaking decodes", "T.comes added breaking refused"]);
 }
 

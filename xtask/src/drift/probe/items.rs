@@ -1,4 +1,4 @@
-//! Every item of generated source, with a function that uses it.
+//! The items of generated source, each with a function that uses it.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use quote::{ToTokens, quote};
 use syn::visit::Visit;
 use syn::{Fields, FnArg, ImplItem, Item, Type};
 
-/// What an item is, in the generator's terms.
+/// The kind of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     Type,
@@ -15,9 +15,9 @@ pub enum Kind {
     New,
     Setter,
     Variant,
-    /// A method that we call, by its name on the wire.
+    /// A call of a method, by its name on the wire.
     Call,
-    /// A method that the CLI calls on us.
+    /// A method that the CLI calls on its client.
     Marker,
     Event,
 }
@@ -28,14 +28,14 @@ pub struct Use {
     pub kind: Kind,
     /// The type it is a part of; the wire's name of a method.
     pub owner: String,
-    /// Its name there.
+    /// Its name in that type.
     pub name: String,
-    /// The generated types that the source names.
+    /// The generated types in the source.
     pub names: Vec<String>,
     pub source: String,
 }
 
-/// The uses of everything in generated files.
+/// The uses of all items in generated files.
 pub fn all(files: &BTreeMap<String, String>) -> Result<Vec<Use>> {
     let mut uses = Vec::new();
     for (path, text) in files {
@@ -56,7 +56,7 @@ pub fn all(files: &BTreeMap<String, String>) -> Result<Vec<Use>> {
     Ok(uses)
 }
 
-/// The generated types that a type names.
+/// The generated types in a type.
 fn named(types: &[&Type]) -> Vec<String> {
     struct Names(Vec<String>);
     impl Visit<'_> for Names {
@@ -75,7 +75,7 @@ fn named(types: &[&Type]) -> Vec<String> {
     names.0
 }
 
-/// A type from outside of the generated modules: what is imported there is named by its path.
+/// A type as written outside of the generated modules, where imported names need their path.
 fn outside(ty: &Type) -> String {
     let mut ty = ty.clone();
     struct Paths;
@@ -87,7 +87,7 @@ fn outside(ty: &Type) -> String {
                 && first.starts_with(char::is_uppercase)
                 && !["String", "Option", "Vec", "Into", "Box", "Self"].contains(&first.as_str());
             if own && first == "SessionEvent" {
-                path.segments.insert(0, syn::parse_quote!(event));
+                path.segments.insert(0, syn::parse_quote!(events));
                 path.segments.insert(0, syn::parse_quote!(crate));
             } else if own {
                 path.segments.insert(0, syn::parse_quote!(types));
@@ -152,7 +152,7 @@ fn of_types(item: &Item, uses: &mut Vec<Use>) {
                     FnArg::Typed(argument) => Some(&*argument.ty),
                     FnArg::Receiver(_) => None,
                 });
-                // A string stands for what goes into one.
+                // A `String` is passed for `impl Into<String>`.
                 let types: Vec<&Type> = arguments.collect();
                 let given = |(index, ty): (usize, &&Type)| match ty {
                     Type::ImplTrait(_) => format!("a{index}: String"),
@@ -174,7 +174,7 @@ fn of_types(item: &Item, uses: &mut Vec<Use>) {
     }
 }
 
-/// The handles of namespaces: their functions say in their docs which method they call.
+/// Adds the functions of namespace handles, whose docs name the method that they call.
 fn of_calls(item: &Item, module: &str, uses: &mut Vec<Use>) {
     let Item::Impl(item) = item else { return };
     let handle = item.self_ty.to_token_stream().to_string().replace("'a", "'_");
@@ -192,7 +192,7 @@ fn of_calls(item: &Item, module: &str, uses: &mut Vec<Use>) {
             FnArg::Receiver(_) => None,
         });
         let syn::ReturnType::Type(_, result) = &function.sig.output else { continue };
-        let result_text = outside(result).replace("crate :: types :: Call", "crate :: rpc :: Call");
+        let result_text = outside(result).replace("crate :: types :: Call", "crate :: call :: Call");
         let name = function.sig.ident.to_string();
         let (given, value) = match params {
             Some(params) => (format!(", p: {}", outside(params)), "p"),
@@ -206,7 +206,7 @@ fn of_calls(item: &Item, module: &str, uses: &mut Vec<Use>) {
     }
 }
 
-/// The methods that the CLI calls on us, and what it tells us.
+/// Adds the methods that the CLI calls on its client, and its notifications.
 fn of_markers(item: &Item, module: &str, uses: &mut Vec<Use>) {
     let Item::Impl(item) = item else { return };
     let Some((_, of, _)) = &item.trait_ else { return };

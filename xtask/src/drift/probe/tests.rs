@@ -1,4 +1,4 @@
-//! The compiler's word on changes of every kind, in two small sets.
+//! Changes of every kind in two small sets, checked by the compiler.
 
 use copilot_session_codegen::Input;
 use copilot_session_codegen::survey::{source, survey};
@@ -9,7 +9,7 @@ use super::run;
 use crate::standalone::Files;
 use copilot_session_codegen::survey::Survey;
 
-/// A set and its source, which supports an older one, too, if there is one.
+/// A set and its source, which also supports an older set, if there is one.
 fn set(parts: &Value, older: Option<&Value>) -> (Survey, Files) {
     let texts = |parts: &Value| {
         let supplement = json!({"definitions": {}});
@@ -28,7 +28,7 @@ fn object(properties: Value, required: &[&str]) -> Value {
     json!({"type": "object", "properties": properties, "required": required})
 }
 
-/// A set in which each of the given definitions is sent and received, beside what each set has of its own.
+/// A set in which some definitions are sent and received, with parts of its own.
 fn parts(both: Value, received: Value, mut api: Value, events: &[&str]) -> Value {
     let mut definitions = both.as_object().expect("an object").clone();
     for (name, definition) in &both.as_object().expect("an object").clone() {
@@ -169,7 +169,7 @@ fn the_compiler_agrees_on_changes_of_every_kind() {
     let outcome = run(folder.path(), &old, &changes, &from, &to).expect("the compiler runs");
     assert!(outcome.agrees(), "{}", outcome.text());
     assert!(outcome.failed > 25 && outcome.failed < outcome.uses, "{}", outcome.text());
-    // Without the changes, all that fails is missed.
+    // Without the changes, every failure is missed.
     let outcome = run(folder.path(), &old, &[], &from, &to).expect("the compiler runs");
     assert_eq!(outcome.missed.len(), outcome.failed, "{}", outcome.text());
 }

@@ -1,4 +1,4 @@
-//! What the newer set always sends and the older one leaves out.
+//! Keys and results that the newer set always sends and the older one omits.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ fn set(definitions: &Value, more: &Value) -> String {
     let put = json!({"rpcMethod": "put", "params": {"$ref": "#/definitions/Put"}});
     let mut server = json!({"get": get, "put": put});
     server.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    // What the generator has a fix for that always holds.
+    // The part that a fix of the generator requires in every version.
     let mut all = json!({
         "AgentGetCurrentResult": object(json!({"agent": {"type": "string"}}), &["agent"]),
         "SamplingRequestedData": object(json!({"requestId": {"type": "string"}}), &["requestId"]),
@@ -40,7 +40,7 @@ fn compared(old: &str, new: &str) -> Comparison {
     compare(&read(old), &read(new))
 }
 
-/// What is found, and the changes that are marked for it.
+/// The keys that are found, and the changes that are marked for them.
 fn found(old: &str, new: &str) -> (Vec<String>, Vec<String>) {
     let compared = compared(old, new);
     let marked = compared.changes.iter().filter(|change| change.left_out);
@@ -48,14 +48,14 @@ fn found(old: &str, new: &str) -> (Vec<String>, Vec<String>) {
     (compared.left_out.into_iter().collect(), marked)
 }
 
-/// What the generator itself finds, by which `schema/older.json` is written.
+/// The keys that the generator finds, for `schema/older.json`.
 fn listed(old: &str, new: &str) -> Vec<String> {
     let read = |api| Protocol::read(input(api)).expect("a protocol");
     read(new).compare(&read(old)).left_out.into_iter().collect()
 }
 
 #[test]
-fn keys_that_are_new_or_no_longer_optional_or_null_are_told() {
+fn keys_that_are_new_or_no_longer_optional_or_null_are_found() {
     let text = || json!({"type": "string"});
     let or_null = || json!({"anyOf": [text(), {"type": "null"}]});
     let older = object(
@@ -70,7 +70,7 @@ fn keys_that_are_new_or_no_longer_optional_or_null_are_told() {
     let (old, new) = (json!({"Got": older, "Put": older}), json!({"Got": newer, "Put": newer}));
     let (old, new) = (set(&old, &json!({})), set(&new, &json!({})));
     let keys = ["Got.new", "Got.null", "Got.optional", "Got.theNewName"].map(str::to_owned).to_vec();
-    // Parts are told under their older name.
+    // Parts are reported under their older name.
     let changes = ["Got.new", "Got.null", "Got.optional", "Got.theName"].map(str::to_owned).to_vec();
     let (found, mut marked) = found(&old, &new);
     assert_eq!(found, keys);
@@ -80,7 +80,7 @@ fn keys_that_are_new_or_no_longer_optional_or_null_are_told() {
 }
 
 #[test]
-fn types_meet_where_they_stand_whatever_they_are_called() {
+fn types_are_paired_by_place_and_not_by_name() {
     let text = || json!({"type": "string"});
     let reference = |name: &str| json!({"$ref": format!("#/definitions/{name}")});
     let branch = |kind: &str, key: &str| {
@@ -95,7 +95,7 @@ fn types_meet_where_they_stand_whatever_they_are_called() {
             "becomesObject": {"anyOf": [branch("a", "x"), branch("b", "x")]},
         }), &[]),
         "Before": object(json!({"a": text()}), &["a"]),
-        // Both sets have the name, and the newer one receives it in another place.
+        // Both sets have the name, but the newer one receives it in another place.
         "Elsewhere": object(json!({"a": text()}), &["a"]),
     });
     let newer = json!({
@@ -119,22 +119,22 @@ fn types_meet_where_they_stand_whatever_they_are_called() {
 }
 
 #[test]
-fn a_result_that_was_nothing_is_told() {
+fn a_result_that_was_nothing_is_found() {
     let result = || json!({"$ref": "#/definitions/Got"});
     let with = |result: Value| json!({"do": {"rpcMethod": "do", "result": result}});
     let null = set(&json!({}), &with(json!({"type": "null"})));
     let object = set(&json!({}), &with(result()));
     let either = set(&json!({}), &with(json!({"anyOf": [result(), {"type": "null"}]})));
-    let told = (vec!["do: result".to_owned()], vec!["do".to_owned()]);
-    assert_eq!(found(&null, &object), told);
-    assert_eq!(found(&either, &object), told);
+    let expected = (vec!["do: result".to_owned()], vec!["do".to_owned()]);
+    assert_eq!(found(&null, &object), expected);
+    assert_eq!(found(&either, &object), expected);
     for (old, new) in [(&null, &either), (&object, &null), (&object, &object)] {
         assert_eq!(found(old, new), (Vec::new(), Vec::new()));
     }
 }
 
 #[test]
-fn every_report_tells_of_it() {
+fn every_report_lists_the_keys() {
     let old = set(&json!({}), &json!({}));
     let new = set(&json!({"Got": object(json!({"a": {"type": "string"}}), &["a"])}), &json!({}));
     let compared = compared(&old, &new);
@@ -142,7 +142,7 @@ fn every_report_tells_of_it() {
     let report = Report { from: "1", to: "2", compared: &compared, new: &survey };
     for text in [report.text(), report.markdown()] {
         assert!(
-            text.contains("One key is always sent by 2 and may be left out, or be `null`, in what 1 sends."),
+            text.contains("One key is always sent by 2, but may be missing or `null` in what 1 sends."),
             "{text}"
         );
         assert!(text.contains("(`schema/older.json`): `Got.a`."), "{text}");
@@ -155,7 +155,7 @@ fn every_report_tells_of_it() {
 }
 
 #[test]
-fn a_list_that_does_not_agree_is_refused() {
+fn a_list_that_disagrees_is_refused() {
     let older =
         json!({"description": "", "versions": ["1.0.1", "1.0.2", "1.0.3"], "leftOut": {"Got.a": "1.0.2"}});
     let older = serde_json::from_value(older).expect("a list");
@@ -165,14 +165,14 @@ fn a_list_that_does_not_agree_is_refused() {
     };
     assert_eq!(check("1.0.2", &["Got.a"]), Ok(()));
     assert_eq!(check("1.0.3", &[]), Ok(()));
-    // An older version may leave the key out too, or may not know what it is a part of.
+    // An older version may also omit the key, or may not have its type.
     assert_eq!((check("1.0.1", &["Got.a"]), check("1.0.1", &[])), (Ok(()), Ok(())));
-    // The list is not made for it.
+    // The list does not cover this version.
     assert_eq!(check("1.0.0", &["Got.b"]), Ok(()));
-    for (version, keys, told) in
+    for (version, keys, problem) in
         [("1.0.3", &["Got.a"] as &[&str], "Got.a"), ("1.0.1", &["Got.b"], "Got.b"), ("1.0.2", &[], "Got.a")]
     {
-        let error = check(version, keys).expect_err(told);
-        assert!(error.contains(told) && error.contains("cargo xtask versions"), "{error}");
+        let error = check(version, keys).expect_err(problem);
+        assert!(error.contains(problem) && error.contains("cargo xtask versions"), "{error}");
     }
 }

@@ -1,13 +1,13 @@
-//! What narrows values, and how firm a thing is.
+//! Limits of values, and notices such as deprecation.
 
 use serde_json::{Value, json};
 
 use super::Way::{self, Received, Sent};
 use super::types::assert_type;
-use super::{assert_told, compare, object, with_type};
+use super::{assert_changes, compare, object, with_type};
 
 #[test]
-fn limits_inside_are_told() {
+fn limits_inside_are_reported() {
     let field = |schema: Value| object(json!({"a": schema}), &["a"]);
     let text = |more: Value| {
         let mut text = json!({"type": "string"});
@@ -44,16 +44,16 @@ fn limits_inside_are_told() {
         values
     };
     assert_type("enum", &values(json!({})), &values(json!({"minLength": 1})), &[(Sent, &[])]);
-    // That `null` came is all that is told, and a default of items stands for nothing.
+    // Only the added `null` is reported, and a default of items is no limit.
     let both = [(Received, &["T.a changed breaking malformed"] as &[&str])];
-    assert_type("null came", &field(short.clone()), &field(or_null(short.clone())), &both);
+    assert_type("null added", &field(short.clone()), &field(or_null(short.clone())), &both);
     let (old, new) = (with_type(Sent, &field(short.clone()), &json!({})), field(or_null(short.clone())));
-    assert_told("null came", &old, &with_type(Sent, &new, &json!({})), &["T.a changed breaking decodes"]);
+    assert_changes("null added", &old, &with_type(Sent, &new, &json!({})), &["T.a changed breaking decodes"]);
     assert_type("default", &list(free), &list(text(json!({"default": "x"}))), &[(Sent, &[])]);
 }
 
 #[test]
-fn limits_and_notices_are_told() {
+fn limits_and_notices_are_reported() {
     let a = |more: Value| {
         let mut a = json!({"type": "string"});
         a.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());

@@ -1,14 +1,14 @@
-//! What a program meets that was built on the SDK.
+//! The impact of changes on a program that was built with the SDK.
 
 use copilot_session_codegen::Input;
 use copilot_session_codegen::survey::{Survey, survey};
 use serde_json::{Value, json};
 
-use super::super::change::Running;
+use super::super::change::RuntimeImpact;
 use super::super::compare::{Comparison, compare};
-use super::super::running_code;
+use super::super::runtime_exit_code;
 use super::super::sets::label;
-use super::{object, told};
+use super::{lines, object};
 
 const EVENTS: &str = r#"{"definitions": {"SessionEvent": {"anyOf": []}}}"#;
 
@@ -29,38 +29,38 @@ fn text() -> Value {
     json!({"type": "string"})
 }
 
-fn running(compared: &Comparison) -> Vec<Running> {
+fn running(compared: &Comparison) -> Vec<RuntimeImpact> {
     compared.changes.iter().map(|change| change.running).collect()
 }
 
 #[test]
-fn what_the_sdk_has_as_an_option_may_be_missing() {
+fn an_option_of_the_sdk_may_be_missing() {
     let (with, without) = (object(json!({"a": text()}), &["a"]), object(json!({"a": text()}), &[]));
     let (mut old, new) = (got(with.clone()), got(without));
-    assert_eq!(running_code(&compare(&old, &new)), 2);
+    assert_eq!(runtime_exit_code(&compare(&old, &new)), 2);
     old.allow_older(["Got.a"]);
     let compared = compare(&old, &new);
     assert_eq!(
-        (running_code(&compared), told(&compared)),
+        (runtime_exit_code(&compared), lines(&compared)),
         (0, vec!["Got.a changed additive decodes".to_owned()])
     );
-    // What is known to be left out is not told again.
+    // A key that is known to be omitted is not reported again.
     let compared = compare(&old, &got(with));
-    assert_eq!((told(&compared), compared.left_out.len()), (Vec::new(), 0));
+    assert_eq!((lines(&compared), compared.left_out.len()), (Vec::new(), 0));
 }
 
 #[test]
-fn a_result_that_the_sdk_has_as_an_option_may_be_nothing() {
+fn a_result_that_is_an_option_may_be_nothing() {
     let object = || object(json!({"a": text()}), &["a"]);
     let (mut old, null) = (got(object()), set("1.0.70", json!({"type": "null"}), json!({}), json!({})));
-    assert_eq!(running_code(&compare(&old, &null)), 2);
+    assert_eq!(runtime_exit_code(&compare(&old, &null)), 2);
     old.allow_older(["get: result"]);
-    assert_eq!(running_code(&compare(&old, &null)), 0);
-    assert_eq!(told(&compare(&old, &got(object()))), Vec::<String>::new());
+    assert_eq!(runtime_exit_code(&compare(&old, &null)), 0);
+    assert_eq!(lines(&compare(&old, &got(object()))), Vec::<String>::new());
 }
 
 #[test]
-fn what_the_supplement_does_not_know_of_a_version_is_no_loss() {
+fn a_key_that_the_supplement_lacks_for_a_version_is_not_lost() {
     let set = |version: &str, definitions: Value| {
         let key = json!({"$ref": "#/definitions/Other", "x-since": "1.0.50..1.0.60"});
         let supplement = json!({"Kept": object(json!({"a": key}), &["a"])});
@@ -68,7 +68,7 @@ fn what_the_supplement_does_not_know_of_a_version_is_no_loss() {
     };
     let old = set("1.0.70", json!({"Other": object(json!({}), &[])}));
     let compared = compare(&old, &set("1.0.50", json!({})));
-    assert_eq!(told(&compared), ["Other removed breaking decodes", "Kept.a removed breaking decodes"]);
+    assert_eq!(lines(&compared), ["Other removed breaking decodes", "Kept.a removed breaking decodes"]);
 }
 
 #[test]
@@ -78,14 +78,14 @@ fn a_variant_under_another_tag_is_not_decoded() {
         json!({"anyOf": [first, object(json!({"kind": {"const": tag}, key: text()}), &["kind", key])]})
     };
     let compared = compare(&got(union("factory", "name")), &got(union("workflow", "name")));
-    assert!(!running(&compared).contains(&Running::Malformed), "{:?}", told(&compared));
-    assert_eq!(running_code(&compared), 1);
+    assert!(!running(&compared).contains(&RuntimeImpact::Malformed), "{:?}", lines(&compared));
+    assert_eq!(runtime_exit_code(&compared), 1);
     let compared = compare(&got(union("factory", "name")), &got(union("factory", "title")));
-    assert_eq!(running_code(&compared), 2);
+    assert_eq!(runtime_exit_code(&compared), 2);
 }
 
 #[test]
-fn a_set_is_called_by_its_version_and_what_it_is() {
+fn a_label_has_the_version_and_the_kind_of_set() {
     let labels = ["1.0.2", "latest", "sdk", "installed", "some/folder"].map(|word| label(word, "1.0.2"));
     assert_eq!(labels, ["1.0.2", "1.0.2", "1.0.2 (SDK)", "1.0.2 (installed)", "1.0.2 (some/folder)"]);
 }

@@ -1,13 +1,13 @@
-//! Changes in a type, by the way that it goes.
+//! Changes in a type, by its direction on the wire.
 
 use serde_json::{Value, json};
 
 use super::Way::{Both, Received, Sent};
-use super::{Way, assert_told, compare, object, told, with_type};
+use super::{Way, assert_changes, compare, lines, object, with_type};
 
-/// Compares the definition of `T`, each way with what is expected.
+/// Compares two definitions of `T`, with the expected changes in each direction.
 pub fn assert_type(what: &str, old: &Value, new: &Value, expected: &[(Way, &[&str])]) {
-    // Marked as sent, so that their direction does not depend on `T`.
+    // These are also sent, so that their direction does not depend on `T`.
     let sent = |mut definition: Value| {
         definition["x-sent"] = json!(true);
         definition
@@ -32,12 +32,12 @@ pub fn assert_type(what: &str, old: &Value, new: &Value, expected: &[(Way, &[&st
         "Two": union(&["a", "b", "c"]),
     });
     for (way, expected) in expected {
-        assert_told(what, &with_type(*way, old, &other), &with_type(*way, new, &other), expected);
+        assert_changes(what, &with_type(*way, old, &other), &with_type(*way, new, &other), expected);
     }
 }
 
 #[test]
-fn fields_come_and_go() {
+fn fields_are_added_and_removed() {
     let a = || json!({"type": "string"});
     let one = object(json!({"a": a()}), &["a"]);
     let none = object(json!({}), &[]);
@@ -101,7 +101,7 @@ fn fields_come_and_go() {
             &one,
             [
                 (Sent, &["T.a changed breaking refused"]),
-                // It stays an `Option`, as the older version leaves it out.
+                // It stays an `Option`, since the older version omits it.
                 (Received, &["T.a changed additive decodes"]),
                 (Both, &["T.a changed breaking refused"]),
             ],
@@ -113,7 +113,7 @@ fn fields_come_and_go() {
             [
                 (Sent, &["T.a changed breaking refused"]),
                 (Received, &["T.a changed additive decodes"]),
-                // Only `new` takes another type.
+                // Only the parameter of `new` has another type.
                 (Both, &["T.a changed breaking refused"]),
             ],
         ),
@@ -132,7 +132,7 @@ fn fields_come_and_go() {
             &nullable,
             &optional,
             [
-                // The Rust type is `Option` in both, but `new` no longer asks for it, and `null` is no longer taken.
+                // The Rust type is `Option` in both, but `new` has no parameter for it, and `null` is refused.
                 (Sent, &["T.a changed breaking refused"]),
                 (Received, &["T.a changed additive decodes"]),
                 (Both, &["T.a changed breaking refused"]),
@@ -143,7 +143,7 @@ fn fields_come_and_go() {
             &optional,
             &both,
             [
-                // What is sent tells `null` from nothing.
+                // When sent, `null` and an absent key differ.
                 (Sent, &["T.a changed breaking decodes"]),
                 (Received, &["T.a changed additive decodes"]),
                 (Both, &["T.a changed breaking decodes"]),
@@ -200,14 +200,14 @@ fn fields_change_their_types() {
             ],
         );
     }
-    // The older version leaves out what only the other object has, which makes that optional.
+    // The older version omits the keys of the other object, which makes them optional.
     let other = &["Q.y changed breaking decodes", "T.a changed breaking malformed"] as &[&str];
     let cases = [(Sent, &["T.a changed breaking refused"] as &[&str]), (Received, other)];
     assert_type("object to another", &named("P"), &named("Q"), &cases);
 }
 
 #[test]
-fn values_and_variants_come_and_go() {
+fn values_and_variants_are_added_and_removed() {
     let values = |values: &[&str]| json!({"type": "string", "enum": values});
     let (two, three) = (values(&["a-b", "b"]), values(&["a-b", "b", "c"]));
     let spelled = values(&["aB", "b"]);
@@ -279,7 +279,7 @@ fn values_and_variants_come_and_go() {
 }
 
 #[test]
-fn types_become_others() {
+fn types_change_their_kind() {
     let one = object(json!({"a": {"type": "string"}, "b": {"type": "string"}}), &["a"]);
     let open = json!({"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
         "required": ["a"], "additionalProperties": {"type": "string"}});
@@ -288,7 +288,7 @@ fn types_become_others() {
         let properties = json!({first: {"type": "string"}, second: {"type": "string"}});
         object(properties, &["a", "b"])
     };
-    // The order of the schema's own list of what is required means nothing.
+    // The order of the list of required keys has no meaning.
     let typed = |keys: [&str; 2]| {
         let of = |key: &str| json!({"type": if key == "a" { "string" } else { "integer" }});
         object(json!({keys[0]: of(keys[0]), keys[1]: of(keys[1])}), &["a", "b"])
@@ -339,13 +339,13 @@ fn types_become_others() {
     let (sent, both) = (with_type(Sent, &one, &json!({})), with_type(Both, &one, &json!({})));
     let received = with_type(Received, &one, &json!({}));
     let params = "use changed breaking decodes";
-    assert_eq!(told(&compare(&both, &received))[1..], ["T changed breaking decodes"]);
-    assert!(told(&compare(&received, &both)).contains(&"T changed additive decodes".to_owned()));
-    assert!(told(&compare(&sent, &received)).contains(&params.to_owned()));
+    assert_eq!(lines(&compare(&both, &received))[1..], ["T changed breaking decodes"]);
+    assert!(lines(&compare(&received, &both)).contains(&"T changed additive decodes".to_owned()));
+    assert!(lines(&compare(&sent, &received)).contains(&params.to_owned()));
 }
 
 #[test]
-fn keys_get_and_lose_their_only_value() {
+fn keys_gain_and_lose_their_constant() {
     let of = |schema: Value| object(json!({"a": schema}), &["a"]);
     let (always, text) = (of(json!({"const": "a"})), of(json!({"type": "string"})));
     let (named, number) = (of(json!({"$ref": "#/definitions/F"})), of(json!({"type": "number"})));
@@ -370,14 +370,14 @@ fn keys_get_and_lose_their_only_value() {
         let received = ["T.a removed behaviour decodes", "T.a added additive decodes"];
         assert_type(what, old, new, &[(Sent, &sent), (Received, &received)]);
     }
-    // An object of which each variant of a union has all keys is read from any of them.
-    let told = json!({"type": "boolean"});
+    // An object can be read from a union whose variants all have its keys.
+    let flag = json!({"type": "boolean"});
     let union = json!({"anyOf": [
         object(json!({"a": {"const": true}, "id": {"type": "string"}}), &["a", "id"]),
         object(json!({"a": {"const": false}}), &["a"]),
     ]});
-    let lines = super::told(&compare(
-        &with_type(Received, &of(told), &json!({})),
+    let lines = super::lines(&compare(
+        &with_type(Received, &of(flag), &json!({})),
         &with_type(Received, &union, &json!({})),
     ));
     assert!(lines.contains(&"T changed breaking decodes".to_owned()), "{lines:?}");
