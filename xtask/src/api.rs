@@ -1,4 +1,4 @@
-//! `cargo xtask api`: writes the public items of the SDK into a file, or checks that they are those in it.
+//! `cargo xtask api`: writes the list of the SDK's public items to a file, or checks that it is up to date.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,14 +11,14 @@ use serde_json::Value;
 
 use crate::{cargo, diff, files, paths};
 
-/// Where the list is, in the repository.
+/// The path of the list in the repository.
 const LIST: &str = "sdk/api.txt";
-/// What is left out of it, as the compiler names the files.
+/// The folder whose items are not listed, in the compiler's form.
 const GENERATED: &str = "sdk/src/generated/";
 /// The first lines of the list.
 const HEAD: &str = "\
 # The public items of the SDK with all features, without those in src/generated, which follow the schemas.
-# Written by `cargo xtask api`; a line that goes or changes here may break who uses the crate.
+# Written by `cargo xtask api`. A removed or changed line may break users of the crate.
 ";
 /// The format of rustdoc's JSON that the crate `public-api` reads, at the version in xtask/Cargo.toml.
 const FORMAT: u64 = 57;
@@ -40,21 +40,21 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let before = fs::read_to_string(&path).with_context(|| format!("cannot read {LIST}"))?;
     if before == now {
-        println!("{LIST}: the public items are those");
+        println!("{LIST} is up to date");
         return Ok(());
     }
     eprint!("{}", diff::unified(LIST, &before, &now));
-    bail!("the public items are not those in {LIST}; if this is meant, run `cargo xtask api` and commit it")
+    bail!("{LIST} is not up to date; if the change is intended, run `cargo xtask api` and commit the file")
 }
 
-/// Has rustdoc write what it knows of the SDK, and returns the file.
+/// Runs rustdoc on the SDK and returns its JSON file.
 fn document() -> Result<PathBuf> {
-    // A folder of its own, since what is built elsewhere would be built anew for the variable below.
+    // A target folder of its own, since the variable below would have everything in the other built again.
     let target = paths::target_dir().join("api");
     let mut command = cargo::command("rustdoc");
     command.args(["--quiet", "--package", "copilot-session", "--lib", "--all-features", "--target-dir"]);
     command.arg(&target).args(["--", "-Z", "unstable-options", "--output-format", "json"]);
-    // The JSON is not stable: a stable compiler writes it only if told that it is known.
+    // The JSON is unstable, and a stable compiler writes it only with this variable.
     command.env("RUSTC_BOOTSTRAP", "1");
     cargo::run(
         &mut command,
@@ -63,10 +63,10 @@ fn document() -> Result<PathBuf> {
     Ok(target.join("doc/copilot_session.json"))
 }
 
-/// The list of what is in a file of rustdoc.
+/// The list of the items in a JSON file of rustdoc.
 fn list(path: &Path) -> Result<String> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let crate_: Crate = serde_json::from_str(&text).context("rustdoc's JSON is of another form")?;
+    let crate_: Crate = serde_json::from_str(&text).context("rustdoc's JSON has an unknown format")?;
     ensure!(
         crate_.format_version == FORMAT,
         "this Rust writes format {} of rustdoc's JSON, and format {FORMAT} is needed; use the Rust of \
@@ -88,7 +88,7 @@ fn lines(api: &PublicApi, crate_: &Crate) -> String {
     kept.fold(HEAD.to_owned(), |text, line| text + &line + "\n")
 }
 
-/// What the list needs of rustdoc's JSON, beside what `public-api` makes of it.
+/// The parts of rustdoc's JSON that `public-api` does not provide.
 #[derive(Deserialize)]
 struct Crate {
     format_version: u64,
@@ -108,8 +108,8 @@ struct Span {
 }
 
 impl Crate {
-    /// Whether an item is listed: not if it is generated, nor if it is a function that a trait calls for, since the
-    /// line of the `impl` says as much.
+    /// Returns true if an item is listed. Generated items are not, nor are the functions of a trait's `impl`, which
+    /// has a line itself.
     fn keeps(&self, item: &PublicItem) -> bool {
         let (id, parent) = (item.id().0, item.parent_id().map(|id| id.0));
         let of_trait = parent.and_then(|id| self.index.get(&id)).is_some_and(Item::implements_trait);
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_form_of_the_json_is_told() -> Result<()> {
+    fn another_format_of_the_json_is_an_error() -> Result<()> {
         let file = files::temporary(&std::env::temp_dir(), br#"{"format_version": 58, "index": {}}"#)?;
         let error = list(file.path()).expect_err("it cannot be read").to_string();
         assert!(error.contains("format 58") && error.contains("rust-toolchain.toml"), "{error}");
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn generated_items_are_known_by_their_file() -> Result<()> {
+    fn generated_items_are_recognized_by_their_file() -> Result<()> {
         let item = |file: &str| -> Result<Item> {
             Ok(serde_json::from_value(serde_json::json!({"span": {"filename": file}, "inner": {}}))?)
         };

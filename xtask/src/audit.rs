@@ -1,7 +1,7 @@
-//! `cargo xtask audit`: checks that what the CLI sends is what the schemas say.
+//! `cargo xtask audit`: validates the messages of the CLI against the schemas.
 //!
-//! It runs the scenario of `cargo xtask compat` with the messages written down, and holds each against the
-//! schema of its event, its answer or its request.
+//! It runs the scenario of `cargo xtask compat` with a wire log, and validates each message against the schema of
+//! its event, response or request.
 
 mod known;
 mod schemas;
@@ -36,23 +36,23 @@ pub fn run(args: &Args) -> Result<()> {
     let folder = paths::schema_dir();
     let mut schemas = Schemas::read(&folder)?;
     schemas.allow(Older::read()?.left_out.keys().map(String::as_str));
-    println!("Held against the schemas of Copilot CLI {}", schema::pinned_version(&folder)?);
+    println!("Validating against the schemas of Copilot CLI {}", schema::pinned_version(&folder)?);
     let mut audit = Audit::new(&schemas);
     match &args.logs {
         Some(folder) => read_logs(&mut audit, folder)?,
         None => {
-            let folder = tempfile::tempdir().context("no folder for the messages")?;
+            let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
             run_scenario(args.version.as_deref(), folder.path())?;
             read_logs(&mut audit, folder.path())?;
         }
     }
     let (messages, findings) = audit.finish();
-    ensure!(messages > 0, "there are no messages to check");
+    ensure!(messages > 0, "there are no messages to validate");
     println!("{messages} messages from the CLI");
     report(&findings)
 }
 
-/// Runs the scenario and has it write its messages into the folder.
+/// Runs the scenario with its wire logs in the folder.
 fn run_scenario(version: Option<&str>, folder: &Path) -> Result<()> {
     let pinned = schema::pinned_version(&paths::schema_dir())?;
     let cli = match version {
@@ -99,7 +99,7 @@ fn read_logs(audit: &mut Audit<'_>, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Shows what was found, and fails when it is not all known.
+/// Shows the findings, and fails unless all of them are known.
 fn report(findings: &BTreeMap<Finding, u64>) -> Result<()> {
     let mut known: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut new = 0;
@@ -117,9 +117,9 @@ fn report(findings: &BTreeMap<Finding, u64>) -> Result<()> {
         println!("\nKnown: {reason}\n{}", lines.join("\n"));
     }
     if new > 0 {
-        bail!("not as the schemas say, and not known: {new} in all, each in a line above");
+        bail!("{new} findings are not known; see above");
     }
     let everything = if known.is_empty() { "Everything" } else { "\nEverything else" };
-    println!("{everything} is as the schemas say.");
+    println!("{everything} is valid.");
     Ok(())
 }

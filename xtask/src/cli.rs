@@ -1,4 +1,4 @@
-//! `cargo xtask cli`: installs a version of the Copilot CLI into the user's cache.
+//! `cargo xtask cli`: installs a version of the Copilot CLI to the user's cache.
 
 mod script;
 mod sum;
@@ -16,11 +16,11 @@ use tempfile::TempDir;
 
 use crate::{npm, paths, platform, process, schema};
 
-/// Marks the folders of installs that are under way.
+/// The prefix of the folders of unfinished installs.
 const TEMP_PREFIX: &str = ".installing-";
 /// The package whose versions are those of the CLI.
 const PACKAGE: &str = "@github/copilot";
-/// The variable by which the SDK and the tests are told which binary to run.
+/// The variable with the path of the CLI, for the SDK and the tests.
 pub const PATH_VARIABLE: &str = "COPILOT_CLI_PATH";
 /// The time limit for a CLI to print its version. At its first start it also unpacks itself.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(60);
@@ -42,18 +42,18 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The binary at a given path, or else that of the schemas' version, installed first if need be.
+/// The binary at a given path, or that of the schemas' version, which is installed if necessary.
 pub fn choose(given: Option<&Path>) -> Result<PathBuf> {
     let Some(given) = given else {
         return install(&schema::pinned_version(&paths::schema_dir())?);
     };
-    // What is run next starts in another folder.
+    // The CLI is started in another folder.
     let path = std::path::absolute(given).with_context(|| format!("cannot use {}", given.display()))?;
     ensure!(path.is_file(), "there is no file {}", path.display());
     Ok(path)
 }
 
-/// The CLI that the SDK would start: the one in the variable, else on the path.
+/// The CLI that the SDK would start: the one in the variable, or else on the PATH.
 pub fn found() -> Result<PathBuf> {
     if let Some(given) = env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
         return choose(Some(Path::new(&given)));
@@ -63,14 +63,14 @@ pub fn found() -> Result<PathBuf> {
 
 /// A version in the cache.
 pub struct Installed {
-    /// What to run: the CLI's binary, or its script.
+    /// The CLI's binary, or its script.
     pub program: PathBuf,
     /// The folder of the Node to run the script with.
     pub node: Option<PathBuf>,
 }
 
-/// A version, which is installed first when it is not there yet: its binary, or its script with a Node to
-/// run it where it was published without a binary for this platform.
+/// A version, which is installed if necessary: its binary or, if it was published without one for this platform, its
+/// script with a Node to run it.
 pub fn install_any(version: &str) -> Result<Installed> {
     check_version(version)?;
     let binary = |program| Installed { program, node: None };
@@ -83,29 +83,30 @@ pub fn install_any(version: &str) -> Result<Installed> {
     if has_binary(version)? { install(version).map(binary) } else { script::install(version) }
 }
 
-/// Every published version, and the newest of them.
+/// All published versions.
 pub fn published() -> Result<Vec<String>> {
     npm::versions(PACKAGE)
 }
 
+/// The newest published version.
 pub fn latest() -> Result<String> {
-    npm::latest(PACKAGE).context("cannot ask for the newest version of the Copilot CLI; give one")
+    npm::latest(PACKAGE).context("cannot find the newest version of the Copilot CLI; give a version")
 }
 
-/// Whether a version was published with a binary for this platform.
+/// Returns true if a version was published with a binary for this platform.
 fn has_binary(version: &str) -> Result<bool> {
     let published = npm::versions(&platform::package(platform::current()?))?;
     Ok(published.iter().any(|other| other == version))
 }
 
-/// The binary of a version, when it is installed. One that was changed since is an error.
+/// The binary of a version, if it is installed. A binary that was changed since is an error.
 fn installed(version: &str) -> Result<Option<PathBuf>> {
     intact(&paths::cli_cache()?.join(version).join(platform::current()?), binary_of)
 }
 
-/// The program in a package of the cache, when the package is there and is known to be as it was installed.
+/// The program in a package of the cache, if the package exists and its checksum is right.
 fn intact(package: &Path, program: Find) -> Result<Option<PathBuf>> {
-    // A folder gets its name only when it is complete.
+    // Only a complete folder has this name.
     let Ok(program) = program(package) else { return Ok(None) };
     Ok(sum::check(package)?.then_some(program))
 }
@@ -113,13 +114,13 @@ fn intact(package: &Path, program: Find) -> Result<Option<PathBuf>> {
 /// Finds the program in a package.
 type Find = fn(&Path) -> Result<PathBuf>;
 
-/// A package that npm brought into a temporary folder.
+/// A package that npm installed to a temporary folder.
 struct Fetched {
     folder: PathBuf,
     integrity: Option<String>,
 }
 
-/// The binary of a version, which is installed first when it is not there yet.
+/// The binary of a version, which is installed if necessary.
 pub fn install(version: &str) -> Result<PathBuf> {
     check_version(version)?;
     let platform = platform::current()?;
@@ -136,18 +137,18 @@ pub fn install(version: &str) -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// Puts a package into the cache, unless it is there, and gives the program that is looked for in it.
+/// Puts a package into the cache unless it is there, and returns the program in it.
 fn cached(target: &Path, program: Find, fetch: impl FnOnce(&TempDir) -> Result<Fetched>) -> Result<PathBuf> {
     let cache = paths::cli_cache()?;
     fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
     let _lock = lock(&cache)?;
     remove_stale(&cache);
-    // Another run may have installed it while this one waited for the lock.
+    // Another process may have installed it during the wait for the lock.
     if let Some(program) = intact(target, program)? {
         return Ok(program);
     }
     if target.exists() {
-        eprintln!("There is no checksum of {}, so it is installed again", target.display());
+        eprintln!("{} has no checksum and is installed again", target.display());
     }
     let temp = tempfile::Builder::new()
         .prefix(TEMP_PREFIX)
@@ -160,13 +161,13 @@ fn cached(target: &Path, program: Find, fetch: impl FnOnce(&TempDir) -> Result<F
     program(target)
 }
 
-/// A program that may vanish with this value.
+/// A program that may be deleted with this value.
 pub struct Borrowed {
     pub program: PathBuf,
     _temp: Option<TempDir>,
 }
 
-/// The binary of a version, or its script, for a look at its package: the installed one, or one that is not kept.
+/// The binary or the script of a version: the installed one, or one in a temporary folder.
 pub fn borrow(version: &str) -> Result<Borrowed> {
     check_version(version)?;
     if let Some(program) = installed(version)? {
@@ -183,7 +184,7 @@ pub fn borrow(version: &str) -> Result<Borrowed> {
     Ok(Borrowed { program, _temp: Some(temp) })
 }
 
-/// Accepts an exact version only: a range or a tag would name something else another day.
+/// Accepts only an exact version, since the version of a range or a tag changes over time.
 fn check_version(version: &str) -> Result<()> {
     if Version::parse(version).is_err() {
         bail!("`{version}` is not a version; give an exact one, such as 1.0.102");
@@ -191,7 +192,7 @@ fn check_version(version: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lets one install at a time work in the cache; the system frees the lock when a run dies.
+/// Locks the cache for one install at a time. The system releases the lock of a process that dies.
 fn lock(cache: &Path) -> Result<File> {
     let path = cache.join(".lock");
     let failed = || format!("cannot lock {}", path.display());
@@ -199,7 +200,7 @@ fn lock(cache: &Path) -> Result<File> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            eprintln!("Waiting for another install to end");
+            eprintln!("Waiting for another install to finish");
             file.lock().with_context(failed)?;
         }
         Err(TryLockError::Error(error)) => return Err(error).with_context(failed),
@@ -207,17 +208,17 @@ fn lock(cache: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Removes what interrupted installs left; under the lock no other can be under way.
+/// Removes the folders of interrupted installs. Under the lock, no other install is running.
 fn remove_stale(cache: &Path) {
     for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(TEMP_PREFIX) {
-            // What cannot be removed now wastes space but harms nothing; the next install tries again.
+            // A folder that cannot be removed does no harm; the next install tries again.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
 
-/// Brings the package of a platform into a temporary folder.
+/// Downloads the package of a platform to a temporary folder.
 fn download(platform: &str, version: &str, temp: &TempDir) -> Result<Fetched> {
     let package = platform::package(platform);
     let spec = format!("{package}@{version}");
@@ -229,17 +230,17 @@ fn download(platform: &str, version: &str, temp: &TempDir) -> Result<Fetched> {
     fetch_package(&package, &spec, temp).map_err(explain)
 }
 
-/// Brings a package into a temporary folder.
+/// Downloads a package to a temporary folder.
 fn fetch_package(package: &str, spec: &str, temp: &TempDir) -> Result<Fetched> {
     let integrity = npm::integrity(spec)?;
     npm::install(spec, temp.path())?;
     Ok(Fetched { folder: temp.path().join("node_modules").join(package), integrity })
 }
 
-/// Says what there is instead of a version that npm does not find.
+/// The error for a version that npm does not find, with the nearest versions that exist.
 fn not_published(platform: &str, version: &str, error: anyhow::Error) -> anyhow::Error {
     let package = platform::package(platform);
-    // Without the list the answer is only less helpful.
+    // Without the list the error is merely less helpful.
     let published = npm::versions(&package).unwrap_or_default();
     if published.is_empty() || published.iter().any(|other| other == version) {
         return error.context(format!("cannot install {package}@{version}"));
@@ -256,7 +257,7 @@ fn not_published(platform: &str, version: &str, error: anyhow::Error) -> anyhow:
     )
 }
 
-/// The published versions next to a wanted one, and the newest.
+/// The published versions next to a given one, and the newest.
 fn nearest(published: &[String], wanted: &str) -> Vec<String> {
     let mut versions: Vec<Version> =
         published.iter().filter_map(|version| Version::parse(version).ok()).collect();
@@ -320,10 +321,10 @@ fn version_in(text: &str) -> Option<String> {
     words.find(|word| Version::parse(word).is_ok()).map(str::to_owned)
 }
 
-/// Keeps a run of the CLI away from the user's own settings and cache.
+/// Keeps the CLI from using the user's settings and cache.
 fn isolate(command: &mut Command, temp: &Path) {
     command.env("COPILOT_HOME", temp.join("home")).env("COPILOT_CACHE_HOME", temp.join("cache"));
-    // Early versions know neither variable and go by the user's home alone.
+    // Early versions ignore both variables and use the user's home.
     for variable in ["HOME", "USERPROFILE", "LOCALAPPDATA"] {
         command.env(variable, temp);
     }
@@ -338,7 +339,7 @@ fn move_into_place(package: &Path, target: &Path) -> Result<()> {
         fs::create_dir_all(parent).with_context(failed)?;
     }
     if target.exists() {
-        // It is there but has no usable binary or no checksum, or this run would have ended long before.
+        // It has no usable binary or no checksum, or it would have been used.
         fs::remove_dir_all(target).with_context(failed)?;
     }
     fs::rename(package, target).with_context(failed)
@@ -369,14 +370,14 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_as_it_was_installed_is_run() -> Result<()> {
+    fn a_changed_package_is_not_run() -> Result<()> {
         let cache = tempfile::tempdir()?;
         let package = cache.path().join("linux-x64");
-        assert_eq!(intact(&package, binary_of)?, None, "there is nothing");
+        assert_eq!(intact(&package, binary_of)?, None, "the folder is missing");
         fs::create_dir(&package)?;
         fs::write(package.join("package.json"), r#"{"bin": "copilot"}"#)?;
         fs::write(package.join("copilot"), "the program")?;
-        assert_eq!(intact(&package, binary_of)?, None, "no checksum was kept");
+        assert_eq!(intact(&package, binary_of)?, None, "there is no checksum");
         sum::keep(&package, None)?;
         assert_eq!(intact(&package, binary_of)?, Some(package.join("copilot")));
         fs::write(package.join("copilot"), "another one")?;
@@ -385,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_and_the_newest_are_suggested() {
+    fn the_nearest_and_the_newest_versions_are_suggested() {
         let published = list(&["1.0.92", "1.0.9", "1.0.102", "1.0.89-0", "1.0.89"]);
         assert_eq!(nearest(&published, "1.0.50"), list(&["1.0.9", "1.0.89-0", "1.0.102"]));
         assert_eq!(nearest(&published, "1.0.101"), list(&["1.0.92", "1.0.102"]));
@@ -395,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn the_binary_is_the_one_the_package_names() -> Result<()> {
+    fn the_binary_is_found_by_the_manifest() -> Result<()> {
         let folder = tempfile::tempdir()?;
         let manifest = folder.path().join("package.json");
         fs::write(&manifest, r#"{"bin": {"copilot-linux-x64": "copilot"}}"#)?;

@@ -11,17 +11,17 @@ use crate::older::Older;
 use crate::tree::{self, Kind, Mode};
 use crate::{names, paths, schema};
 
-/// Where the generated code is, in the repository.
+/// The folder of the generated code in the repository.
 const GENERATED: &str = "sdk/src/generated";
-/// What the CLI speaks but does not list; edited by hand, so it has no checksum.
+/// The schemas of what the CLI does not document. It is edited by hand, so it has no checksum.
 const SUPPLEMENT: &str = "supplement.schema.json";
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Write nothing, and fail if what is on disk is not what the schemas give
+    /// Write nothing, and fail if the files on disk are not up to date
     #[arg(long)]
     check: bool,
-    /// Let what had a name get another
+    /// Allow generated items to change their names
     #[arg(long, conflicts_with = "check")]
     accept_names: bool,
 }
@@ -32,7 +32,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut protocol = Protocol::read(schemas.input(&supplement))?;
     protocol.allow_older(&Older::read()?.text()?)?;
     let output = protocol.generate();
-    println!("Copilot CLI {}: {}", schemas.version, account(&output.report));
+    println!("Copilot CLI {}: {}", schemas.version, summary(&output.report));
     balance(&output.report, &Found::count(&schemas.api, &schemas.events)?)?;
 
     let names = protocol.names()?;
@@ -46,14 +46,11 @@ pub fn run(args: &Args) -> Result<()> {
         for drift in &drifts {
             eprintln!("{}", drift.describe(GENERATED));
         }
-        bail!(
-            "{GENERATED} is not what the schemas give, in {}; run `cargo xtask codegen`",
-            files(drifts.len())
-        );
+        bail!("{GENERATED} is not up to date, in {}; run `cargo xtask codegen`", files(drifts.len()));
     }
     if args.check {
         names::check(&names)?;
-        println!("{GENERATED}: {}, all as the schemas give them", files(all));
+        println!("{GENERATED}: {}, all up to date", files(all));
         return Ok(());
     }
     let removed = drifts.iter().filter(|drift| drift.kind == Kind::Stray).count();
@@ -66,22 +63,22 @@ pub fn run(args: &Args) -> Result<()> {
     names::write(&names)
 }
 
-/// Writes what the schemas give.
+/// Writes the generated code.
 pub fn write(accept_names: bool) -> Result<()> {
     run(&Args { check: false, accept_names })
 }
 
-/// What the schemas leave out, for every version.
+/// The text of the supplement, which is for every version.
 pub fn read_supplement() -> Result<String> {
     let path = paths::schema_dir().join(SUPPLEMENT);
     fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn files(count: usize) -> String {
-    format!("{} {}", grouped(count), if count == 1 { "file" } else { "files" })
+    format!("{} {}", count, if count == 1 { "file" } else { "files" })
 }
 
-/// What the schemas hold, counted here without the generator, which could miss something.
+/// The number of items in the schemas, counted without the generator, which could miss some.
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
     methods: usize,
@@ -104,7 +101,7 @@ impl Found {
     }
 }
 
-/// Counts the methods in a tree of namespaces; what lies inside a method is its schema.
+/// Counts the methods in a tree of namespaces. A method contains only its schema.
 fn methods(tree: &Value) -> usize {
     match tree {
         Value::Object(tree) if tree.get("rpcMethod").is_some_and(Value::is_string) => 1,
@@ -113,42 +110,40 @@ fn methods(tree: &Value) -> usize {
     }
 }
 
-/// Makes sure that everything that is in the schemas has come out.
+/// Checks that everything in the schemas was generated.
 fn balance(report: &Report, found: &Found) -> Result<()> {
     let all: usize = report.methods.iter().map(|(_, count)| count).sum();
-    for (what, inside, outside) in [
+    for (what, expected, generated) in [
         ("methods", found.methods, all),
         ("events", found.events, report.events),
         ("definitions", found.definitions, report.definitions),
         ("definitions", found.definitions, report.types + report.envelopes),
     ] {
         ensure!(
-            inside == outside,
-            "the account does not add up: the schemas hold {} {what}, and {} came out; nothing was written",
-            grouped(inside),
-            grouped(outside)
+            expected == generated,
+            "the schemas have {expected} {what}, and {generated} were generated; nothing was written"
         );
     }
     Ok(())
 }
 
-/// The account of what was generated, in words.
-fn account(report: &Report) -> String {
-    let groups = report.methods.iter().map(|(group, count)| format!("{} {}", grouped(*count), words(group)));
+/// The numbers of generated items, in words.
+fn summary(report: &Report) -> String {
+    let groups = report.methods.iter().map(|(group, count)| format!("{} {}", *count, words(group)));
     let (definitions, methods, notifications) = report.supplement;
     format!(
         "{} methods ({}), {} events, {} definitions ({} types, {} event envelopes), {} inline types\n\
          supplement: {} definitions, {} methods, {} notifications",
-        grouped(report.methods.iter().map(|(_, count)| count).sum()),
+        report.methods.iter().map(|(_, count)| count).sum::<usize>(),
         groups.collect::<Vec<_>>().join(", "),
-        grouped(report.events),
-        grouped(report.definitions),
-        grouped(report.types),
-        grouped(report.envelopes),
-        grouped(report.inline_types),
-        grouped(definitions),
-        grouped(methods),
-        grouped(notifications),
+        report.events,
+        report.definitions,
+        report.types,
+        report.envelopes,
+        report.inline_types,
+        definitions,
+        methods,
+        notifications,
     )
 }
 
@@ -161,19 +156,6 @@ fn words(key: &str) -> String {
         text.extend(c.to_lowercase());
         text
     })
-}
-
-/// A number with commas between its thousands.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -193,18 +175,17 @@ mod tests {
     }
 
     #[test]
-    fn the_account_is_readable() {
+    fn the_summary_is_readable() {
         assert_eq!(
-            account(&report()),
+            summary(&report()),
             "273 methods (249 server, 24 client session), 163 events, \
-             2,483 definitions (2,319 types, 164 event envelopes), 1,000 inline types\n\
+             2483 definitions (2319 types, 164 event envelopes), 1000 inline types\n\
              supplement: 40 definitions, 13 methods, 3 notifications"
         );
-        assert_eq!([7, 999, 1234567].map(grouped), ["7", "999", "1,234,567"]);
     }
 
     #[test]
-    fn what_does_not_come_out_is_missed() {
+    fn items_that_are_not_generated_are_missed() {
         let found = Found { methods: 273, events: 163, definitions: 2483 };
         assert!(balance(&report(), &found).is_ok());
         assert!(balance(&Report { types: 2318, ..report() }, &found).is_err());
@@ -213,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn schemas_are_counted_by_their_form() -> Result<()> {
+    fn the_items_of_schemas_are_counted() -> Result<()> {
         let api = r#"{
             "title": "CopilotApi",
             "server": {"ping": {"rpcMethod": "ping", "params": {"rpcMethod": "no"}}, "a": {"b": {"rpcMethod": "a.b"}}},

@@ -1,5 +1,5 @@
-//! `cargo xtask compat`: goes through what a session does on many versions of the CLI, and shows which can
-//! do what.
+//! `cargo xtask compat`: runs the features of a session on many versions of the CLI, and shows which versions have
+//! them.
 
 mod explained;
 mod markdown;
@@ -14,21 +14,21 @@ use semver::Version;
 use crate::{cargo, cli, paths, platform, schema};
 use scenario::{Outcome, Scenario, Step};
 
-/// From the oldest that speaks the protocol on, before the one of the schemas: each border of a feature has a
-/// version on either side.
+/// The older versions that are run: the oldest that speaks the protocol, and at least one on either side of each change
+/// of a feature.
 const VERSIONS: [&str; 6] = ["1.0.10", "1.0.40", "1.0.65", "1.0.75", "1.0.81", "1.0.92"];
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The versions of the CLI, installed if need be [default: 1.0.10 1.0.40 1.0.65 1.0.75 1.0.81 1.0.92 and
+    /// The versions of the CLI, installed if necessary [default: 1.0.10 1.0.40 1.0.65 1.0.75 1.0.81 1.0.92 and
     /// that of the schemas]
     versions: Vec<String>,
-    /// Write the table to this file, too, as Markdown
+    /// Also write the table to this file, as Markdown
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
 }
 
-/// What a version did, step by step; or why there was nothing to run.
+/// The steps of a version, or the error if it cannot be run.
 pub struct Column {
     version: String,
     steps: Result<Vec<Step>, String>,
@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> Result<()> {
         given => given.to_vec(),
     };
     check(&versions)?;
-    // Each run takes most of a minute: what cannot be had is better known before the first.
+    // A run takes about a minute, so a version that cannot be installed fails before the first one.
     let clis = versions.iter().map(|version| cli::install_any(version)).collect::<Result<Vec<_>>>()?;
     let program = cargo::example("compat")?;
     let mut columns = Vec::new();
@@ -60,7 +60,7 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(failures) = failures(&columns) {
         bail!("{failures}");
     }
-    println!("Every version does every step, or says that it cannot.");
+    println!("Every version runs every step, or reports that it does not support it.");
     Ok(())
 }
 
@@ -70,7 +70,7 @@ fn default_versions() -> Result<Vec<String>> {
     Ok(VERSIONS.map(str::to_owned).into_iter().chain([pinned]).collect())
 }
 
-/// Refuses what is no version at all.
+/// Refuses words that are no versions.
 fn check(versions: &[String]) -> Result<()> {
     let wrong = |version: &&String| Version::parse(version).is_err();
     match versions.iter().find(wrong) {
@@ -79,21 +79,21 @@ fn check(versions: &[String]) -> Result<()> {
     }
 }
 
-/// What did not work, in words.
+/// The failures in words.
 fn failures(columns: &[Column]) -> Option<String> {
     let steps: usize = columns.iter().map(Column::failures).sum();
     let absent = columns.iter().filter(|column| column.steps.is_err()).count();
-    let told: Vec<String> =
+    let parts: Vec<String> =
         [(steps, "step failed", "steps failed"), (absent, "version cannot be run", "versions cannot be run")]
             .into_iter()
             .filter(|(count, ..)| *count > 0)
             .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }))
             .collect();
-    (!told.is_empty()).then(|| told.join(", "))
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 impl Column {
-    /// The whole takes minutes, so each version is shown when it is done.
+    /// Prints a version as soon as it is done, since all of them take minutes.
     fn print(&self) {
         let steps = match &self.steps {
             Ok(steps) => steps,
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_that_cannot_be_run_is_no_step() {
+    fn a_version_that_cannot_be_run_is_a_failure() {
         let column = |steps| Column { version: "1.0.1".to_owned(), steps };
         let step =
             Step { name: "talk".to_owned(), outcome: Outcome::Failed, reason: String::new(), seconds: 1.0 };
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_version_is_refused_first() {
+    fn a_word_that_is_no_version_is_refused() {
         assert!(check(&["1.0.75".to_owned(), "nothere".to_owned()]).is_err());
         assert!(check(&VERSIONS.map(str::to_owned)).is_ok());
     }

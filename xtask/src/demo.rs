@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: shows a session at work, with a scripted model, a model of one's own or a login.
+//! `cargo xtask demo`: shows an agent turn with a scripted model, a model of the user's own or a login.
 
 use std::env;
 use std::path::PathBuf;
@@ -20,13 +20,13 @@ pub struct Args {
     /// The model to use [env: COPILOT_DEMO_MODEL]
     #[arg(long)]
     model: Option<String>,
-    /// The provider's key; the variable keeps it out of your shell's history [env: COPILOT_DEMO_API_KEY]
+    /// The provider's key, which the variable keeps out of your shell's history [env: COPILOT_DEMO_API_KEY]
     #[arg(long, value_name = "KEY", conflicts_with = "login")]
     api_key: Option<String>,
     /// Use your own login to Copilot
     #[arg(long)]
     login: bool,
-    /// The Copilot CLI to run [default: the version in schema/VERSION.json, installed if need be]
+    /// The Copilot CLI to run [default: the version in schema/VERSION.json, installed if necessary]
     #[arg(long, value_name = "PATH")]
     cli: Option<PathBuf>,
 }
@@ -43,19 +43,19 @@ pub fn run(args: &Args) -> Result<()> {
     cargo::run(&mut command, "the demo failed")
 }
 
-/// Which model answers.
+/// The model of the demo.
 #[derive(Debug, PartialEq, Eq)]
 enum Model {
-    /// The one that plays a script, on this machine.
+    /// The scripted model on this machine.
     Script,
-    /// One behind a URL.
+    /// A model at a URL.
     Provider { url: String, model: String, key: Option<String> },
-    /// One of Copilot's own.
+    /// A model of Copilot.
     Login { model: Option<String> },
 }
 
 impl Model {
-    /// What the arguments ask for; a variable stands in for an argument that is not given.
+    /// The model for the arguments. A variable replaces a missing argument.
     fn of(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         if args.login {
             return Ok(Self::Login { model: args.model.clone() });
@@ -68,17 +68,16 @@ impl Model {
             return Ok(Self::Script);
         };
         let Some(model) = or(&args.model, MODEL_VARIABLE) else {
-            bail!("the provider's model is not named; give --model or {MODEL_VARIABLE}");
+            bail!("the provider needs a model; give --model or {MODEL_VARIABLE}");
         };
         Ok(Self::Provider { url, model, key: or(&args.api_key, KEY_VARIABLE) })
     }
 
-    /// What answers, for a person.
+    /// The model in words.
     fn in_words(&self) -> String {
         match self {
             Self::Script => {
-                "a model that is played from a script on this machine: it needs no login and answers the same \
-                 each time"
+                "a scripted model on this machine, which needs no login and always gives the same answers"
                     .to_owned()
             }
             Self::Provider { url, model, .. } => format!("the model {model} at {url}"),
@@ -87,7 +86,7 @@ impl Model {
         }
     }
 
-    /// Tells the demo; the key goes by the environment, since everyone on a machine can read command lines.
+    /// Sets the arguments of the demo. The key is set in the environment, since other users can read command lines.
     fn apply(&self, command: &mut Command) {
         for variable in [URL_VARIABLE, MODEL_VARIABLE, KEY_VARIABLE] {
             command.env_remove(variable);
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_given_plays_the_script() -> Result<()> {
+    fn the_default_is_the_script() -> Result<()> {
         assert_eq!(Model::of(&args(None, None, false), |_| None)?, Model::Script);
         assert!(Model::of(&args(None, Some("m"), false), |_| None).is_err());
         assert!(Model::of(&args(Some("u"), None, false), |_| None).is_err());
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_come_before_variables_and_the_key_stays_off_the_command_line() -> Result<()> {
+    fn arguments_override_variables_and_the_key_is_not_on_the_command_line() -> Result<()> {
         let model = Model::of(&args(Some("u"), None, false), every_variable)?;
         let (arguments, key) = given(&model);
         assert_eq!(arguments, ["--provider-url", "u", "--model", "$COPILOT_DEMO_MODEL"]);

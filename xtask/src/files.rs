@@ -1,4 +1,4 @@
-//! Writes files so that a reader never sees half of one.
+//! Writes files atomically.
 
 use std::fs;
 use std::io::{self, Write};
@@ -6,14 +6,14 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-/// Writes a file under a temporary name in the folder of its final place, from where it is renamed.
+/// Writes a file with a temporary name in the folder of its final path, to be renamed there.
 pub fn temporary(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".xtask-");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // Temporary files are private otherwise, and these become ordinary ones.
+        // By default temporary files are private.
         builder.permissions(fs::Permissions::from_mode(0o644));
     }
     let mut file = builder.tempfile_in(folder)?;
@@ -21,7 +21,7 @@ pub fn temporary(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// Puts a file into place whole, with the folders that lead to it.
+/// Writes a file atomically, and creates its folder if necessary.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;

@@ -1,4 +1,4 @@
-//! `cargo xtask <command>`: the repository's chores, and the only code in it that touches files.
+//! `cargo xtask <command>`: the repository's chores.
 
 mod api;
 mod audit;
@@ -42,31 +42,31 @@ struct Xtask {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run every test, with the Copilot CLI that the tests talk to
+    /// Run all tests, those on the real Copilot CLI included
     Test(test::Args),
-    /// Show a session at work, with a scripted model, a model of your own or your login
+    /// Show an agent turn with a scripted model, a model of your own or your login
     Demo(demo::Args),
     /// Write sdk/src/generated from the schemas, or check that it is up to date
     Codegen(codegen::Args),
-    /// Generate and compile the code of older versions of the Copilot CLI too
+    /// Generate and compile the code of older versions of the Copilot CLI
     Versions(versions::Args),
     /// Write the list of the SDK's public items, sdk/api.txt, or check that it is up to date
     Api(api::Args),
-    /// Take the protocol schemas of a version of the Copilot CLI into the schema folder
+    /// Copy the protocol schemas of a version of the Copilot CLI to the schema folder
     Schema(schema::Args),
-    /// Compare the schemas of two versions of the Copilot CLI, and tell what the changes break
+    /// Compare the schemas of two versions of the Copilot CLI, and show which changes are breaking
     Drift(drift::Args),
-    /// Go to the schemas of another version of the Copilot CLI, and tell what is left to decide
+    /// Update the SDK to another version of the Copilot CLI, and list the remaining decisions
     Bump(bump::Args),
-    /// Install a version of the Copilot CLI into the user's cache and print the path of its binary
+    /// Install a version of the Copilot CLI to the user's cache and print the path of its binary
     Cli(cli::Args),
-    /// Load the SDK in many ways and show that nothing is lost
+    /// Load the SDK in many ways and check that nothing is lost
     Matrix(matrix::Args),
-    /// Go through what a session does on many versions of the CLI, and show which can do what
+    /// Run the features of a session on many versions of the CLI, and show which versions have them
     Compat(compat::Args),
-    /// Check that what the CLI sends is what the schemas say
+    /// Validate the messages of the CLI against the schemas
     Audit(audit::Args),
-    /// Measure what the SDK costs to build and how fast it decodes
+    /// Measure the build of the SDK and its decoding
     Bench(bench::Args),
 }
 
@@ -99,13 +99,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Shows the help that was asked for, or what is wrong with the command line.
+/// Shows the requested help, or the error in the command line.
 fn usage(error: &clap::Error) -> ExitCode {
-    // When this cannot be shown there is nowhere to say so.
+    // There is no other place to report a failure to.
     let _ = error.print();
     match error.exit_code() {
         0 => ExitCode::SUCCESS,
-        // The other codes say what was found.
+        // The other exit codes of `drift` are its results.
         _ if std::env::args().nth(1).as_deref() == Some("drift") => ExitCode::from(drift::ERROR),
         code => ExitCode::from(u8::try_from(code).unwrap_or(2)),
     }

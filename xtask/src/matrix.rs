@@ -11,7 +11,7 @@ pub struct Args {
     /// Run the smallest load of each kind only, in an unoptimized build
     #[arg(long)]
     quick: bool,
-    /// The Copilot CLI to use [default: the version in schema/VERSION.json, installed if need be]
+    /// The Copilot CLI to use [default: the version in schema/VERSION.json, installed if necessary]
     #[arg(long, value_name = "PATH")]
     cli: Option<PathBuf>,
 }

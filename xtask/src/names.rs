@@ -1,5 +1,5 @@
-//! `schema/names.lock`: the Rust path of everything generated, by where it stands on the wire. It is there to
-//! notice when the generator gives another name to what had one, which would break the code of users.
+//! `schema/names.lock`: the Rust path of each generated item, by its place in the schemas. Changing the name of an
+//! existing item breaks the code of users.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,17 +11,16 @@ use copilot_session_codegen::Names;
 use crate::{files, paths};
 
 const NAME: &str = "names.lock";
-const ABOUT: &str =
-    "# The Rust path of everything generated, by where it stands in the schemas: what it is, where, its path.
-# Written by `cargo xtask codegen`, which refuses to give another path to what has one.
+const ABOUT: &str = "# The Rust path of each generated item, by its kind and its place in the schemas.
+# Written by `cargo xtask codegen`, which refuses to change the path of an existing item.
 ";
-/// How many of the names that moved are shown.
+/// The number of changed names that are shown.
 const SHOWN: usize = 20;
 
-/// A key with its path before and now.
+/// A key with its former and its new path.
 type Moved<'n> = (&'n String, &'n String, &'n String);
 
-/// Compares the names with those that are written down; none may have moved, unless that is accepted.
+/// Checks that no name in the file has changed.
 pub fn check_moved(names: &Names) -> Result<()> {
     let before = parse(&read()?)?;
     let moved = moved(&before, names);
@@ -29,26 +28,26 @@ pub fn check_moved(names: &Names) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "what had a name would get another, {} in all; run `cargo xtask codegen --accept-names` if it should\n{}",
+        "{} names would change; if this is intended, run `cargo xtask codegen --accept-names`\n{}",
         moved.len(),
         describe(&moved)
     )
 }
 
-/// Makes sure that the names are written down.
+/// Checks that the file is up to date.
 pub fn check(names: &Names) -> Result<()> {
     if read()? != text(names) {
-        bail!("schema/{NAME} does not have the names that the schemas give; run `cargo xtask codegen`");
+        bail!("schema/{NAME} is not up to date; run `cargo xtask codegen`");
     }
     Ok(())
 }
 
-/// Writes the names down, and tells how many there are, how many of them new, and how many have gone.
+/// Writes the file, and prints the numbers of all, of new and of removed names.
 pub fn write(names: &Names) -> Result<()> {
     let before = parse(&read()?)?;
     let new = names.keys().filter(|key| !before.contains_key(*key)).count();
-    let gone = before.keys().filter(|key| !names.contains_key(*key)).count();
-    println!("schema/{NAME}: {} names, {new} new, {gone} gone", names.len());
+    let removed = before.keys().filter(|key| !names.contains_key(*key)).count();
+    println!("schema/{NAME}: {} names, {new} new, {removed} removed", names.len());
     if read()? != text(names) {
         let path = paths::schema_dir().join(NAME);
         files::replace(&path, text(names).as_bytes())
@@ -57,13 +56,13 @@ pub fn write(names: &Names) -> Result<()> {
     Ok(())
 }
 
-/// What both have, under another path.
+/// The keys of both whose path has changed.
 pub fn moved<'n>(before: &'n Names, now: &'n Names) -> Vec<Moved<'n>> {
     let both = before.iter().filter_map(|(key, path)| Some((key, path, now.get(key)?)));
     both.filter(|(_, before, now)| before != now).collect()
 }
 
-/// One line for each, up to a limit.
+/// A line for each changed name, up to a limit.
 pub fn describe(moved: &[Moved<'_>]) -> String {
     let mut lines: Vec<String> = moved
         .iter()
@@ -76,7 +75,7 @@ pub fn describe(moved: &[Moved<'_>]) -> String {
     lines.join("\n")
 }
 
-/// The file's text; none when there is no such file yet.
+/// The text of the file; empty if there is no file yet.
 fn read() -> Result<String> {
     let path = paths::schema_dir().join(NAME);
     match fs::read_to_string(&path) {
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_as_they_were_written() -> Result<()> {
+    fn names_are_read_back() -> Result<()> {
         let all =
             names(&[("definition A", "types::A"), ("string A: x = y", "types::A::XY"), ("string A: ", "b")]);
         assert_eq!(parse(&text(&all))?, all);
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moved_is_told_and_what_came_or_went_is_not() {
+    fn only_changed_names_are_described() {
         let before = names(&[
             ("definition A", "types::A"),
             ("definition B", "types::B"),

@@ -1,4 +1,4 @@
-//! Talks to npm, which knows the user's registry and proxy and checks what it downloads.
+//! Runs npm, which uses the settings of the user and verifies what it downloads.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use crate::process;
 
-/// On Windows npm is a script, which is only found under its full name.
+/// On Windows npm is a script, which is found only by its full name.
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
-/// How many of npm's own lines an error shows.
+/// The number of npm's own lines that an error shows.
 const SHOWN_LINES: usize = 6;
 
-/// What npm said when a command did not work.
+/// The error of a failed npm command.
 #[derive(Debug)]
 pub struct Failure {
     code: String,
@@ -24,12 +24,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Whether npm found no such package or no such version of it.
+    /// Returns true if npm found no such package or version.
     pub fn not_published(&self) -> bool {
         matches!(self.code.as_str(), "ETARGET" | "E404")
     }
 
-    /// Reads npm's error output, dropping stack traces and other noise.
+    /// Reads npm's error output without stack traces.
     fn parse(stderr: &str) -> Self {
         let mut code = String::new();
         let mut lines = Vec::new();
@@ -74,16 +74,16 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Drops what npm starts its error lines with; a line without it is not from npm itself.
+/// Removes npm's prefix of an error line.
 fn without_prefix(line: &str) -> &str {
-    // The second form is from before version 10.
+    // The second form is that of npm before version 10.
     ["npm error", "npm ERR!"]
         .iter()
         .find_map(|prefix| line.strip_prefix(prefix))
         .map_or(line, |rest| rest.strip_prefix(' ').unwrap_or(rest))
 }
 
-/// Drops the word by which npm marks the lines of some kinds of error.
+/// Removes the first word that npm writes in lines of some kinds of error.
 fn without_heading(line: &str) -> &str {
     ["network ", "notarget ", "notsup ", "404 "]
         .iter()
@@ -91,7 +91,7 @@ fn without_heading(line: &str) -> &str {
         .unwrap_or(line)
 }
 
-/// Whether a line of npm's error output tells the user something.
+/// Returns true if a line of npm's error output is useful to the user.
 fn is_essential(line: &str) -> bool {
     // Stack traces and dumped objects are indented; a lone word is the heading of an empty line.
     !line.starts_with([' ', '\t'])
@@ -122,10 +122,10 @@ pub fn integrity(spec: &str) -> Result<Option<String>> {
     Ok(view(spec, "dist.integrity")?.as_str().map(str::to_owned))
 }
 
-/// The version that is installed when none is named.
+/// The version that npm installs by default.
 pub fn latest(package: &str) -> Result<String> {
     let answer = view(package, "dist-tags.latest")?;
-    Ok(answer.as_str().context("npm does not tell the newest version")?.to_owned())
+    Ok(answer.as_str().context("npm did not print the newest version")?.to_owned())
 }
 
 /// Every published version of a package.
@@ -139,7 +139,7 @@ pub fn versions(package: &str) -> Result<Vec<String>> {
 
 fn view(spec: &str, field: &str) -> Result<Value> {
     let answer = run(npm("view").args([spec, field, "--json"]))?;
-    // A field the registry does not have is answered by nothing at all.
+    // npm prints nothing for a missing field.
     if answer.trim().is_empty() {
         return Ok(Value::Null);
     }
@@ -148,12 +148,12 @@ fn view(spec: &str, field: &str) -> Result<Value> {
 
 fn npm(subcommand: &str) -> Command {
     let mut command = Command::new(NPM);
-    // Fixed here, since the user's own settings could hide the lines that errors are made from.
+    // The settings of the user could hide the lines of errors.
     command.args([subcommand, "--loglevel=error", "--color=false"]);
     command
 }
 
-/// Runs npm and gives what it printed; when it does not work the error is a [`Failure`].
+/// Runs npm and returns its output. If npm fails, the error is a [`Failure`].
 fn run(command: &mut Command) -> Result<String> {
     let output = process::run(command, None).map_err(|error| match error.kind() {
         ErrorKind::NotFound => {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_version_is_known_from_every_npm() {
+    fn a_missing_version_is_recognized_for_every_npm() {
         for prefix in ["npm error", "npm ERR!"] {
             let failure = Failure::parse(&format!(
                 "{prefix} code ETARGET\n{prefix} notarget No matching version\n{prefix} notarget\n"
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_not_from_npm_are_kept() {
+    fn lines_that_are_not_from_npm_are_kept() {
         let failure = Failure::parse("env: 'node': No such file or directory\n");
         assert_eq!(failure.to_string(), "npm failed\n  env: 'node': No such file or directory");
     }

@@ -1,7 +1,7 @@
-//! `schema/older.json`: the older versions of the CLI that the SDK supports, and what these leave out of what the newest
+//! `schema/older.json`: the older versions of the CLI that the SDK supports, and the keys that they omit and the newest
 //! always sends.
 //!
-//! `cargo xtask bump` and `cargo xtask versions` write it from the schemas of all these versions; `cargo xtask codegen`
+//! `cargo xtask bump` and `cargo xtask versions` write it from the schemas of these versions, and `cargo xtask codegen`
 //! reads it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,24 +15,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::{cli, files, paths, schema};
 
-/// A version that the generator understands too, but whose messages the SDK's types cannot read: before 1.0.65 times
-/// were numbers.
+/// A version whose schemas the generator supports, but whose messages the SDK cannot decode: before 1.0.65 times were
+/// numbers.
 pub const NOT_READ: &str = "1.0.50";
 
 const NAME: &str = "older.json";
-const ABOUT: &str = "The versions of the CLI before that of VERSION.json whose every message the SDK reads, as far as \
-                     their schemas say; and the keys and results that the newest always sends and these leave out, \
-                     each with the last version that does. Written by `cargo xtask versions`, but for the list of \
-                     versions, to which `cargo xtask bump` adds.";
+const ABOUT: &str = "The older versions of the CLI whose messages the SDK decodes, according to their schemas; and the keys \
+                     and results that the newest version always sends and these omit, each with the last version that \
+                     omits it. `cargo xtask versions` writes this file, except for the list of versions, to which \
+                     `cargo xtask bump` adds.";
 
-/// What the file holds.
+/// The contents of the file.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Older {
     description: String,
     /// The oldest first.
     pub versions: Vec<String>,
-    /// The last version by `place.key`, or by `method: result`.
+    /// The last version that omits a key, by `place.key`, or a result, by `method: result`.
     pub left_out: BTreeMap<String, String>,
 }
 
@@ -40,17 +40,20 @@ impl Older {
     pub fn read() -> Result<Self> {
         let path = path();
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let older: Self = serde_json::from_str(&text)
-            .with_context(|| format!("{} is not as it should be", path.display()))?;
+        let older: Self =
+            serde_json::from_str(&text).with_context(|| format!("{} has another form", path.display()))?;
         let versions: Vec<Version> =
             older.versions.iter().map(|version| Version::parse(version)).collect::<Result<_, _>>()?;
         if let Some((first, second)) = unordered(&versions) {
-            bail!("in {}, {first} stands before {second}; the oldest comes first, each once", path.display());
+            bail!(
+                "in {}, {first} comes before {second}; the oldest must be first, and each must be there once",
+                path.display()
+            );
         }
         Ok(older)
     }
 
-    /// What older versions, given the oldest first, leave out of what the newest sends.
+    /// The keys that older versions omit and the newest always sends. The oldest version must be first.
     pub fn of<'p>(
         newest: &Protocol,
         older: impl IntoIterator<Item = (&'p str, &'p Protocol)>,
@@ -61,8 +64,8 @@ impl Older {
             let changed: Vec<String> = difference.changed.into_iter().collect();
             ensure!(
                 changed.is_empty(),
-                "{version} sends JSON of another kind: {}; a fix in codegen/src/fix.rs has both read, or {version} and \
-                 what is older leave the versions in schema/{NAME}",
+                "{version} sends other JSON types: {}; add a fix to codegen/src/fix.rs, or remove {version} and the older \
+                 versions from schema/{NAME}",
                 changed.join(", ")
             );
             left_out.extend(difference.left_out.into_iter().map(|key| (key, version.to_owned())));
@@ -71,11 +74,11 @@ impl Older {
         Ok(Self { description: ABOUT.to_owned(), versions, left_out })
     }
 
-    /// The list for schemas of a newer version than those so far, which were of `before`: that joins the versions, with
-    /// those published between, which may leave out more than either.
+    /// The file for the schemas of a newer version than `before`. It adds `before` and the versions published between,
+    /// which may omit more keys than either.
     pub fn after(&self, before: &str, newest: &Protocol, version: &str, supplement: &str) -> Result<Self> {
         let parse =
-            |version: &str| Version::parse(version).with_context(|| format!("`{version}` is no version"));
+            |version: &str| Version::parse(version).with_context(|| format!("`{version}` is not a version"));
         let (before, newest_version) = (parse(before)?, parse(version)?);
         let mut versions =
             self.versions.iter().map(|version| parse(version)).collect::<Result<BTreeSet<_>>>()?;
@@ -93,42 +96,42 @@ impl Older {
                     let protocol = protocol.with_context(|| format!("cannot read the schemas of {name}"))?;
                     protocols.push((name, protocol));
                 }
-                // Some versions were published without a binary for this platform, and without schemas.
-                Err(error) if *version > before => eprintln!("note: {name} is not looked at: {error:#}"),
+                // Some versions were published without schemas and without a binary for this platform.
+                Err(error) if *version > before => eprintln!("note: {name} is skipped: {error:#}"),
                 Err(error) => return Err(error),
             }
         }
         Self::of(newest, protocols.iter().map(|(version, protocol)| (version.as_str(), protocol)))
     }
 
-    /// Where another is not the same: which versions and keys it lacks, has too many, or lists otherwise.
+    /// The versions and keys that differ from another file.
     pub fn differences(&self, other: &Self) -> Vec<String> {
-        let mut told = Vec::new();
-        let mut tell = |what: &str, items: Vec<String>| {
+        let mut differences = Vec::new();
+        let mut add = |what: &str, items: Vec<String>| {
             if !items.is_empty() {
-                told.push(format!("{what}: {}", items.join(", ")));
+                differences.push(format!("{what}: {}", items.join(", ")));
             }
         };
         let lacking = |these: &[String], those: &[String]| -> Vec<String> {
             these.iter().filter(|version| !those.contains(version)).cloned().collect()
         };
-        tell("versions that are missing", lacking(&self.versions, &other.versions));
-        tell("versions too many", lacking(&other.versions, &self.versions));
+        add("missing versions", lacking(&self.versions, &other.versions));
+        add("superfluous versions", lacking(&other.versions, &self.versions));
         let keys = |these: &Self, those: &Self| -> Vec<String> {
             let keys = these.left_out.iter().filter(|(key, _)| !those.left_out.contains_key(*key));
             keys.map(|(key, version)| format!("{key} ({version})")).collect()
         };
-        tell("keys that are missing", keys(self, other));
-        tell("keys too many", keys(other, self));
+        add("missing keys", keys(self, other));
+        add("superfluous keys", keys(other, self));
         let moved = self.left_out.iter().filter_map(|(key, version)| {
             let listed = other.left_out.get(key).filter(|listed| *listed != version)?;
-            Some(format!("{key} ({listed}, and it is {version})"))
+            Some(format!("{key} ({listed} instead of {version})"))
         });
-        tell("keys with another version", moved.collect());
-        if told.is_empty() && self != other {
-            told.push("the description is another".to_owned());
+        add("keys with another version", moved.collect());
+        if differences.is_empty() && self != other {
+            differences.push("another description".to_owned());
         }
-        told
+        differences
     }
 
     /// The text of the file.
@@ -143,7 +146,7 @@ impl Older {
     }
 }
 
-/// Two neighbours that are not in their order, or the same.
+/// The first two neighbours that are equal or in the wrong order.
 fn unordered(versions: &[Version]) -> Option<(&Version, &Version)> {
     versions.windows(2).map(|pair| (&pair[0], &pair[1])).find(|(first, second)| first >= second)
 }
@@ -157,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_committed_list_is_of_versions_between_the_oldest_and_the_newest() -> Result<()> {
+    fn the_committed_file_has_versions_between_the_oldest_and_the_newest() -> Result<()> {
         let older = Older::read()?;
         assert_eq!(older.versions.first().map(String::as_str), Some("1.0.65"));
         assert_eq!(older.description, ABOUT);
@@ -178,18 +181,18 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_is_told() {
+    fn each_difference_is_listed() {
         let right = list(&["1.0.1", "1.0.2"], &[("A.a", "1.0.1"), ("A.b", "1.0.2")]);
         let wrong = list(&["1.0.1", "1.0.3"], &[("A.b", "1.0.1"), ("A.c", "1.0.1")]);
         assert!(right.differences(&right).is_empty());
         assert_eq!(
             right.differences(&wrong),
             [
-                "versions that are missing: 1.0.2",
-                "versions too many: 1.0.3",
-                "keys that are missing: A.a (1.0.1)",
-                "keys too many: A.c (1.0.1)",
-                "keys with another version: A.b (1.0.1, and it is 1.0.2)",
+                "missing versions: 1.0.2",
+                "superfluous versions: 1.0.3",
+                "missing keys: A.a (1.0.1)",
+                "superfluous keys: A.c (1.0.1)",
+                "keys with another version: A.b (1.0.1 instead of 1.0.2)",
             ]
         );
     }

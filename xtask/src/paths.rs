@@ -1,4 +1,4 @@
-//! Where things are: the repository and the user's cache.
+//! The folders of the repository and the user's cache.
 
 use std::env;
 use std::fs;
@@ -9,9 +9,9 @@ use anyhow::{Context, Result};
 /// The variable that moves the cache to another folder.
 const CACHE_VARIABLE: &str = "COPILOT_SESSION_CACHE";
 
-/// The folder of the workspace, wherever the command was started from.
+/// The folder of the workspace, for any current folder.
 pub fn repo_root() -> PathBuf {
-    // Cargo sets the variable when it runs us; the built-in value serves a binary started directly.
+    // Cargo sets the variable at run time; the built-in value is for a binary that is started directly.
     let manifest = env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     let root = manifest.ancestors().find(|dir| is_workspace(dir));
@@ -23,22 +23,22 @@ fn is_workspace(dir: &Path) -> bool {
         .is_ok_and(|text| text.lines().any(|line| line.trim() == "[workspace]"))
 }
 
-/// The folder that holds the committed schemas.
+/// The folder of the committed schemas.
 pub fn schema_dir() -> PathBuf {
     repo_root().join("schema")
 }
 
-/// The folder that cargo builds into.
+/// The target folder of cargo.
 pub fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo_root().join("target"), PathBuf::from)
 }
 
-/// The folder that holds the installed versions of the CLI, as an absolute path.
+/// The folder of the installed versions of the CLI, as an absolute path.
 pub fn cli_cache() -> Result<PathBuf> {
     Ok(cache()?.join("cli"))
 }
 
-/// The folder that holds the schemas of other versions than the committed one, as an absolute path.
+/// The folder of the schemas of other versions than the committed one, as an absolute path.
 pub fn schema_cache() -> Result<PathBuf> {
     Ok(cache()?.join("schema"))
 }

@@ -4,7 +4,7 @@ use std::env::consts::{ARCH, OS};
 
 use anyhow::{Result, bail};
 
-/// Every platform the CLI is published for.
+/// The platforms that the CLI is published for.
 const PUBLISHED: [&str; 8] = [
     "linux-x64",
     "linux-arm64",
@@ -16,9 +16,9 @@ const PUBLISHED: [&str; 8] = [
     "win32-arm64",
 ];
 
-/// The name of the platform this runs on, such as `linux-x64`.
+/// The name of the current platform, such as `linux-x64`.
 pub fn current() -> Result<&'static str> {
-    // Cargo builds this program for the machine it runs on, so its own target tells musl from glibc.
+    // This program is built for the machine that it runs on, so its target is musl or glibc as well.
     match name(OS, ARCH, cfg!(target_env = "musl")) {
         Some(name) => Ok(name),
         None => {
@@ -27,12 +27,12 @@ pub fn current() -> Result<&'static str> {
     }
 }
 
-/// The npm package that holds the CLI's binary for a platform.
+/// The npm package with the CLI's binary for a platform.
 pub fn package(platform: &str) -> String {
     format!("@github/copilot-{platform}")
 }
 
-/// The npm package that holds the binary of Node for a platform; none where npm has no such package.
+/// The npm package with the binary of Node for a platform, if there is one.
 pub fn node_package(platform: &str) -> Option<String> {
     match platform.split_once('-')? {
         ("linuxmusl", _) => None,
@@ -41,7 +41,7 @@ pub fn node_package(platform: &str) -> Option<String> {
     }
 }
 
-/// Turns Rust's names for a system into the CLI's.
+/// Converts Rust's names of a system to the CLI's.
 fn name(os: &str, arch: &str, musl: bool) -> Option<&'static str> {
     let os = match os {
         "linux" if musl => "linuxmusl",

@@ -1,14 +1,14 @@
-//! Runs other programs to their end without ever waiting blindly.
+//! Runs other programs, with a time limit.
 
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How often a running program is looked at.
+/// The interval between two checks of a running program.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What a program left when it ended.
+/// The result of a program.
 pub struct Output {
     pub status: ExitStatus,
     pub stdout: String,
@@ -35,23 +35,23 @@ pub fn run(command: &mut Command, timeout: Option<Duration>) -> io::Result<Outpu
     Ok(Output { status, stdout: collect(stdout), stderr: collect(stderr) })
 }
 
-/// A child that does not outlive the value.
+/// A child that is killed when the value is dropped.
 struct Stopped(Child);
 
 impl Drop for Stopped {
     fn drop(&mut self) {
-        // Both fail harmlessly when the child has ended.
+        // Both fail if the child has already exited.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Reads a pipe in the background, so that a full pipe never blocks the program behind it.
+/// Reads a pipe on another thread, so that the program never blocks on a full pipe.
 fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut pipe) = pipe {
-            // What came before a read error is still worth showing.
+            // The bytes before a read error are still useful.
             let _ = pipe.read_to_end(&mut bytes);
         }
         bytes

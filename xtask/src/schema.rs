@@ -1,4 +1,4 @@
-//! `cargo xtask schema`: takes the CLI's protocol schemas, unchanged, into the schema folder.
+//! `cargo xtask schema`: copies the CLI's protocol schemas, unchanged, to the schema folder.
 
 use std::fs;
 use std::io;
@@ -21,13 +21,13 @@ const VERSION: &str = "VERSION.json";
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A version of the CLI, or a folder that holds its schemas
+    /// A version of the CLI, or a folder with its schemas
     #[arg(value_name = "VERSION|FOLDER")]
     source: String,
-    /// The version of the schemas, for a folder without the CLI's package.json beside
+    /// The version of the schemas, for a folder without the CLI's package.json
     #[arg(long)]
     version: Option<String>,
-    /// Where the schemas go [default: the repository's schema folder]
+    /// The folder to write to [default: the repository's schema folder]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }
@@ -40,7 +40,7 @@ pub struct SchemaSet {
 }
 
 impl SchemaSet {
-    /// What the generator is given.
+    /// The input of the generator.
     pub fn input<'a>(&'a self, supplement: &'a str) -> Input<'a> {
         Input { version: &self.version, api: &self.api, events: &self.events, supplement }
     }
@@ -48,7 +48,7 @@ impl SchemaSet {
 
 pub fn run(args: &Args) -> Result<()> {
     let source = if Version::parse(&args.source).is_ok() {
-        ensure!(args.version.is_none(), "--version only goes with a folder, not with a version");
+        ensure!(args.version.is_none(), "--version is only for a folder");
         Source::from_package(&cli::borrow(&args.source)?.program, &args.source)?
     } else {
         Source::from_folder(Path::new(&args.source), args.version.as_deref())?
@@ -58,19 +58,19 @@ pub fn run(args: &Args) -> Result<()> {
     write(&out, &source)?;
     let written = read_checked(&out)?;
     println!(
-        "Took the schemas of Copilot CLI {} into {} ({} and {} bytes)",
+        "Copied the schemas of Copilot CLI {} to {} ({} and {} bytes)",
         written.version,
         out.display(),
         written.api.len(),
         written.events.len()
     );
     if !out.join(LICENSE).exists() {
-        eprintln!("note: the source has no {LICENSE}, so none was written");
+        eprintln!("note: the source has no {LICENSE}");
     }
     Ok(())
 }
 
-/// The schemas of a version: the committed ones, or those in the user's cache, where they are put first if need be.
+/// The schemas of a version: the committed ones, or those in the user's cache, which are added if necessary.
 pub fn of_version(version: &str) -> Result<SchemaSet> {
     if let Some(found) = cached(version)? {
         return Ok(found);
@@ -78,7 +78,7 @@ pub fn of_version(version: &str) -> Result<SchemaSet> {
     keep(&Source::from_package(&cli::borrow(version)?.program, version)?)
 }
 
-/// Puts schemas into the user's cache and reads them from there.
+/// Writes schemas to the user's cache and reads them from there.
 pub fn keep(source: &Source) -> Result<SchemaSet> {
     source.check()?;
     let folder = paths::schema_cache()?.join(&source.version);
@@ -86,13 +86,13 @@ pub fn keep(source: &Source) -> Result<SchemaSet> {
     read_checked(&folder)
 }
 
-/// The folder of a version's schemas in the user's cache, where they are put first if need be.
+/// The folder of a version's schemas in the user's cache, to which they are added if necessary.
 pub fn folder_of(version: &str) -> Result<PathBuf> {
     of_version(version)?;
     Ok(paths::schema_cache()?.join(version))
 }
 
-/// The schemas of a version, when they are committed or in the user's cache.
+/// The schemas of a version, if they are committed or in the user's cache.
 pub fn cached(version: &str) -> Result<Option<SchemaSet>> {
     let committed = paths::schema_dir();
     if pinned_version(&committed).is_ok_and(|pinned| pinned == version) {
@@ -102,7 +102,7 @@ pub fn cached(version: &str) -> Result<Option<SchemaSet>> {
     if folder.join(VERSION).exists() { read_checked(&folder).map(Some) } else { Ok(None) }
 }
 
-/// Reads the schemas and makes sure that they are the ones that were taken in.
+/// Reads the schemas and verifies their checksums.
 pub fn read_checked(dir: &Path) -> Result<SchemaSet> {
     let record = read_record(dir)?;
     let version = recorded_version(dir, &record)?;
@@ -120,7 +120,7 @@ pub fn read_checked(dir: &Path) -> Result<SchemaSet> {
     Ok(SchemaSet { api: read(API)?, events: read(EVENTS)?, version })
 }
 
-/// The version of the CLI whose schemas are in a folder.
+/// The version of the schemas in a folder.
 pub fn pinned_version(dir: &Path) -> Result<String> {
     recorded_version(dir, &read_record(dir)?)
 }
@@ -136,17 +136,17 @@ fn read_record(dir: &Path) -> Result<Value> {
 fn recorded_version(dir: &Path, record: &Value) -> Result<String> {
     let version = record["cli"].as_str().with_context(|| {
         let path = dir.join(VERSION);
-        format!("{} does not name a version (run `cargo xtask schema <version>`)", path.display())
+        format!("{} has no version (run `cargo xtask schema <version>`)", path.display())
     })?;
     Ok(version.to_owned())
 }
 
-/// Puts all files in place at once, so that an error on the way leaves the folder as it was.
+/// Writes all files, and leaves the folder unchanged if one of them cannot be written.
 pub fn write(out: &Path, source: &Source) -> Result<()> {
     fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let record = record(source)?;
     let license = source.license.as_deref();
-    // The record comes last: until it is there, `read_checked` refuses the files beside it.
+    // The record is last: until it is written, `read_checked` refuses the other files.
     let texts = [(API, Some(source.api.as_slice()))]
         .into_iter()
         .chain([(EVENTS, Some(source.events.as_slice()))])
@@ -167,7 +167,7 @@ pub fn write(out: &Path, source: &Source) -> Result<()> {
     Ok(())
 }
 
-/// Brings a file to the disk itself, before its name promises that it is there.
+/// Syncs a file to the disk before it is renamed.
 fn synced(file: NamedTempFile) -> io::Result<NamedTempFile> {
     file.as_file().sync_all()?;
     Ok(file)
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_back() -> Result<()> {
+    fn schemas_are_read_back() -> Result<()> {
         let out = tempfile::tempdir()?;
         fs::write(out.path().join(LICENSE), "kept")?;
         fs::write(out.path().join("supplement.schema.json"), "kept")?;
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_file_is_named_with_its_remedy() -> Result<()> {
+    fn a_changed_file_is_an_error_with_its_remedy() -> Result<()> {
         let out = tempfile::tempdir()?;
         write(out.path(), &source())?;
         fs::write(out.path().join(EVENTS), "{ }")?;
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_on_the_way_leaves_the_folder_as_it_was() -> Result<()> {
+    fn an_error_leaves_the_folder_unchanged() -> Result<()> {
         let out = tempfile::tempdir()?;
         let file = out.path().join("file");
         fs::write(&file, "")?;

@@ -1,4 +1,4 @@
-//! Where schemas are taken from: the CLI's npm package, or a folder that holds them.
+//! The sources of schemas: the CLI's npm package, or a folder.
 
 use std::fs;
 use std::io;
@@ -11,17 +11,17 @@ use serde_json::Value;
 use crate::schema::{API, EVENTS, LICENSE};
 use crate::unpack;
 
-/// The schemas of one version of the CLI, byte for byte as they were found.
+/// The schemas of one version of the CLI, unchanged.
 pub struct Source {
     pub version: String,
     pub api: Vec<u8>,
     pub events: Vec<u8>,
-    /// The CLI's licence text, when it lies beside the schemas.
+    /// The CLI's licence, if it is in the same package.
     pub license: Option<Vec<u8>>,
 }
 
 impl Source {
-    /// Takes the schemas from the package of a binary or, since 1.0.85, from inside of it.
+    /// Reads the schemas from the package of a binary or, since 1.0.85, from the binary itself.
     pub fn from_package(binary: &Path, version: &str) -> Result<Self> {
         let package = binary.parent().context("the binary has no folder")?;
         let license = read_optional(&package.join(LICENSE))?;
@@ -34,14 +34,14 @@ impl Source {
         read_source(&unpacked.schemas, version.to_owned(), license)
     }
 
-    /// Takes the schemas from a folder, or from the `schemas` folder in it.
+    /// Reads the schemas from a folder, or from the `schemas` folder in it.
     pub fn from_folder(folder: &Path, version: Option<&str>) -> Result<Self> {
         ensure!(
             folder.is_dir(),
             "`{}` is neither a version, such as 1.0.102, nor a folder",
             folder.display()
         );
-        // A folder given as `.` must have a name and a parent below.
+        // The parent is needed below, which `.` does not have.
         let folder = &std::path::absolute(folder)
             .with_context(|| format!("cannot use the folder {}", folder.display()))?;
         let inner = folder.join("schemas");
@@ -49,7 +49,7 @@ impl Source {
             .into_iter()
             .find(|dir| dir.join(API).is_file())
             .with_context(|| format!("there is no {API} in {} or its schemas folder", folder.display()))?;
-        // What lies above a folder of another name has nothing to do with the schemas.
+        // Only a folder named `schemas` is part of a package.
         let package = match schemas.parent() {
             Some(parent) if schemas.ends_with("schemas") => parent,
             _ => schemas,
@@ -62,7 +62,7 @@ impl Source {
         read_source(schemas, version, read_optional(&package.join(LICENSE))?)
     }
 
-    /// Makes sure that the files are the two schemas.
+    /// Checks that the files are the two schemas.
     pub fn check(&self) -> Result<()> {
         check(API, &self.api, api_problem)?;
         check(EVENTS, &self.events, events_problem)
@@ -73,13 +73,13 @@ impl Source {
 pub fn package_version(package: &Path) -> Result<String> {
     let path = package.join("package.json");
     let Some(bytes) = read_optional(&path)? else {
-        bail!("there is no {} that tells the version of the schemas; give it with --version", path.display());
+        bail!("there is no {} with the version of the schemas; give it with --version", path.display());
     };
     let json: Value =
         serde_json::from_slice(&bytes).with_context(|| format!("{} is not valid JSON", path.display()))?;
     let version = json["version"]
         .as_str()
-        .with_context(|| format!("{} tells no version; give it with --version", path.display()))?;
+        .with_context(|| format!("{} has no version; give it with --version", path.display()))?;
     Ok(version.to_owned())
 }
 
@@ -102,7 +102,7 @@ fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
 fn check(name: &str, bytes: &[u8], problem: fn(&Value) -> Option<String>) -> Result<()> {
     let schema: Value = serde_json::from_slice(bytes).with_context(|| format!("{name} is not valid JSON"))?;
     match problem(&schema) {
-        Some(problem) => bail!("{name} is not the schema it should be: {problem}"),
+        Some(problem) => bail!("{name} is another schema: {problem}"),
         None => Ok(()),
     }
 }
@@ -112,7 +112,7 @@ fn api_problem(schema: &Value) -> Option<String> {
         return Some("its title is not CopilotApi".to_owned());
     }
     let required = ["server", "session", "definitions"].into_iter().find(|key| !schema[key].is_object());
-    // Older versions of the CLI ask nothing of their client and lack these.
+    // Older versions of the CLI send no requests to their client and lack these.
     let optional = ["clientSession", "clientGlobal"]
         .into_iter()
         .find(|&key| schema.get(key).is_some_and(|value| !value.is_object()));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_tells_its_version_or_is_told_it() -> Result<()> {
+    fn the_version_of_a_folder_is_found_or_given() -> Result<()> {
         let folder = tempfile::tempdir()?;
         let schemas = folder.path().join("schemas");
         fs::create_dir(&schemas)?;

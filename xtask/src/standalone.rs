@@ -1,8 +1,7 @@
-//! A crate with the generated code of any version and the least that it stands on, for the compiler to look at.
+//! A crate with the generated code of any version and its few dependencies, to be compiled.
 //!
-//! The hand-written code of the SDK names types and methods that other versions do not have, so it is left out. What
-//! generated code needs is little: the `wire` module, which is the SDK's own, and a handful of types that only have to
-//! have the right signatures, which `stub.rs` has.
+//! The hand-written code of the SDK uses types and methods that other versions do not have, so it is not included. The
+//! generated code needs only the SDK's `wire` module and some types with the right signatures, which are in `stub.rs`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +18,7 @@ pub type Files = BTreeMap<String, String>;
 
 /// The crate around the generated code.
 const LIB: &str = include_str!("standalone/stub.rs");
-/// With every feature on that generated code knows, so that nothing is left out.
+/// It has every feature that generated code uses, so that all of it is compiled.
 const MANIFEST: &str = r#"[package]
 name = "standalone"
 version = "0.0.0"
@@ -48,7 +47,7 @@ pub fn write(folder: &Path, generated: &Files, more: &[(&str, &str)]) -> Result<
     let modules: String = more.iter().map(|(name, _)| format!("\nmod {name};\n")).collect();
     let mut files = Files::from([
         ("Cargo.toml".to_owned(), MANIFEST.to_owned()),
-        // The workspace's, so that the crates it needs are there already.
+        // The dependencies of the workspace are already downloaded.
         ("Cargo.lock".to_owned(), read(&root.join("Cargo.lock"))?),
         ("src/lib.rs".to_owned(), LIB.to_owned() + &modules),
     ]);
@@ -64,12 +63,12 @@ pub fn write(folder: &Path, generated: &Files, more: &[(&str, &str)]) -> Result<
 
     let mut command = cargo::anywhere();
     command.args(["check", "--quiet", "--target-dir"]).arg(folder.join("target")).current_dir(package);
-    // What is set for the workspace's own compiler is not meant for this crate.
+    // The variable is that of the workspace.
     command.env_remove("CARGO_MANIFEST_DIR");
     Ok(command)
 }
 
-/// The SDK's own files that generated code is compiled with.
+/// The files of the SDK that generated code needs.
 fn borrowed(sdk: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = ["generated.rs", "printable.rs", "wire.rs"].map(|name| sdk.join(name)).to_vec();
     let mut folders = vec![sdk.join("wire")];

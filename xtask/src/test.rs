@@ -1,4 +1,4 @@
-//! `cargo xtask test`: runs every test, with the Copilot CLI that the tests talk to.
+//! `cargo xtask test`: runs all tests, those on the real Copilot CLI included.
 
 use std::path::PathBuf;
 
@@ -8,10 +8,10 @@ use crate::{cargo, cli};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The Copilot CLI to test with [default: the version in schema/VERSION.json, installed if need be]
+    /// The Copilot CLI to test with [default: the version in schema/VERSION.json, installed if necessary]
     #[arg(long, value_name = "PATH")]
     cli: Option<PathBuf>,
-    /// What the test programs are given, such as a part of the names of the tests to run
+    /// The arguments of the test programs, such as a part of the names of the tests to run
     #[arg(last = true)]
     rest: Vec<String>,
 }

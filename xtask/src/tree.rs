@@ -1,4 +1,4 @@
-//! Makes a folder hold exactly the generated files, or tells how it differs from them.
+//! Makes a folder contain exactly the generated files, or lists the differences.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,48 +8,48 @@ use anyhow::{Context, Result};
 
 use crate::{diff, files};
 
-/// What to do about differences.
+/// The treatment of differences.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Only tell them.
+    /// Only list them.
     Check,
     /// Remove them.
     Write,
 }
 
-/// A file that is not as it should be.
+/// A file that differs.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Drift {
     /// The path below the folder.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The kind of difference.
     pub kind: Kind,
 }
 
-/// What can be wrong with a file.
+/// A kind of difference.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It should be there.
+    /// The file does not exist.
     Missing,
-    /// It should not be there.
+    /// The file is not a generated one.
     Stray,
-    /// It should have another text; the two are here.
+    /// The file has another text.
     Differs { on_disk: String, expected: String },
 }
 
-/// Compares a folder with the files it should hold, in both directions, and writes what differs if asked to.
+/// Compares a folder with the files that it should contain, and in the mode `Write` removes the differences.
 pub fn sync(root: &Path, files: &BTreeMap<String, String>, mode: Mode) -> Result<Vec<Drift>> {
-    // Paths compare the same with either kind of slash.
+    // A path is the same with either kind of slash.
     let files = files.iter().map(|(name, text)| (PathBuf::from(name), text.as_str())).collect();
     let drifts = compare(root, &files)?;
     if mode == Mode::Write {
-        // A stray file may stand where a folder is needed and the other way round, so strays go first.
+        // A stray file may be in the place of a folder, and the reverse, so strays are removed first.
         for drift in drifts.iter().filter(|drift| drift.kind == Kind::Stray) {
             let path = root.join(&drift.path);
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
         remove_empty_folders(root)?;
-        // What is equal is not touched, so that cargo builds nothing for nothing.
+        // Equal files are not touched, so that cargo does not rebuild them.
         for drift in &drifts {
             let Some(text) = files.get(&drift.path) else { continue };
             let path = root.join(&drift.path);
@@ -88,7 +88,7 @@ fn compare(root: &Path, files: &BTreeMap<PathBuf, &str>) -> Result<Vec<Drift>> {
     Ok(drifts)
 }
 
-/// Collects the files below a folder by their paths from `root`; links are not followed.
+/// Lists the files below a folder by their paths from `root`, without following links.
 fn list(root: &Path, folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<()> {
     let place = root.join(folder);
     let failed = || format!("cannot list {}", place.display());
@@ -104,7 +104,7 @@ fn list(root: &Path, folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<()>
     Ok(())
 }
 
-/// Removes the folders below a folder that hold no file at any depth.
+/// Removes the folders below a folder that contain no files.
 fn remove_empty_folders(folder: &Path) -> Result<()> {
     if !folder.exists() {
         return Ok(());
@@ -145,12 +145,12 @@ mod tests {
         list.iter().map(|&(path, text)| (path.to_owned(), text.to_owned())).collect()
     }
 
-    fn told(drifts: &[Drift]) -> Vec<String> {
+    fn described(drifts: &[Drift]) -> Vec<String> {
         drifts.iter().map(|drift| drift.describe("out")).collect()
     }
 
     #[test]
-    fn every_kind_of_drift_is_told_and_then_mended() -> Result<()> {
+    fn every_kind_of_drift_is_described_and_removed() -> Result<()> {
         let temp = tempfile::tempdir()?;
         let root = temp.path().join("out");
         let want = files(&[("a.rs", "1\n2\n"), ("b/c.rs", "c\n"), ("same.rs", "s\n")]);
@@ -165,8 +165,8 @@ mod tests {
             "out/b/c.rs is missing",
             "out/old/deep/gone.rs is not a generated file",
         ];
-        assert_eq!(told(&sync(&root, &want, Mode::Check)?), expected);
-        assert_eq!(told(&sync(&root, &want, Mode::Write)?), expected);
+        assert_eq!(described(&sync(&root, &want, Mode::Check)?), expected);
+        assert_eq!(described(&sync(&root, &want, Mode::Write)?), expected);
         assert!(sync(&root, &want, Mode::Check)?.is_empty());
         assert!(!root.join("old").exists());
         assert_eq!(fs::metadata(root.join("same.rs"))?.modified()?, untouched);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_and_a_folder_may_change_places() -> Result<()> {
+    fn a_file_and_a_folder_may_swap_places() -> Result<()> {
         let temp = tempfile::tempdir()?;
         let root = temp.path();
         sync(root, &files(&[("a/b.rs", "1"), ("c", "2")]), Mode::Write)?;

@@ -1,5 +1,5 @@
-//! `cargo xtask versions`: generates and compiles the code of every CLI version that is looked at, and writes down
-//! what the older ones leave out of what they send.
+//! `cargo xtask versions`: generates and compiles the code of several CLI versions, and writes the keys that the older
+//! ones omit.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -17,31 +17,31 @@ const HEADINGS: [&str; 7] = ["version", "generated", "lines", "compiled", "names
 
 const COLUMNS: &str = "\
 The columns:
-  generated  how long it took to generate the code, or `no`
-  lines      of generated code
-  compiled   how long the compiler took to check it, or `no`
-  names      what is generated and has a name
-  moved      whether what the version before has too is called otherwise there, which must not be
-  renamed    types that the schemas call otherwise than those of the version before; --renamed shows them";
+  generated  the time to generate the code, or `no`
+  lines      the lines of generated code
+  compiled   the time to compile it, or `no`
+  names      the number of generated items with a name
+  moved      `some` if an item has another name than in the version before, which is an error
+  renamed    the number of types with another name in the schemas than in the version before (--renamed lists them)";
 
 #[derive(clap::Args)]
 #[command(after_help = COLUMNS)]
 pub struct Args {
-    /// Look at these versions only, and leave schema/older.json alone
+    /// Use these versions only, and do not write schema/older.json
     #[arg(value_name = "VERSION")]
     versions: Vec<String>,
-    /// Write nothing, and fail if schema/older.json is not what the schemas give
+    /// Write nothing, and fail if schema/older.json is not up to date
     #[arg(long)]
     check: bool,
-    /// Only generate
+    /// Do not compile
     #[arg(long)]
     no_compile: bool,
-    /// Show the types that the version before has under other names
+    /// Show the types with other names in the version before
     #[arg(long)]
     renamed: bool,
 }
 
-/// What became of one version.
+/// The results for one version.
 struct Row {
     version: String,
     lines: usize,
@@ -50,12 +50,12 @@ struct Row {
     names: Result<Comparison>,
 }
 
-/// The names of a version beside those of the version before it.
+/// A comparison of the names of a version with those of the version before it.
 #[derive(Default)]
 struct Comparison {
-    /// How many there are.
+    /// The number of names.
     all: usize,
-    /// Types that the schemas call otherwise at the same place of the wire.
+    /// Types with another name at the same place of the wire.
     renamed: BTreeSet<Renamed>,
 }
 
@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<()> {
     let (mut protocols, mut failed): (Vec<(String, Protocol)>, usize) = (Vec::new(), 0);
     if args.versions.is_empty() {
         println!(
-            "{} is not supported: it is looked at to show that the generator still takes schemas of another form.",
+            "{} is not supported, but its schemas have an older form, which the generator must still accept.",
             older::NOT_READ
         );
     }
@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> Result<()> {
     for version in versions {
         let schemas = schema::of_version(&version).with_context(|| format!("no schemas of {version}"))?;
         let before = protocols.last().map(|(_, protocol)| protocol);
-        let (row, protocol) = look_at(&schemas, &supplement, before, !args.no_compile);
+        let (row, protocol) = examine(&schemas, &supplement, before, !args.no_compile);
         println!("{}", row.line());
         if let (true, Ok(names)) = (args.renamed, &row.names) {
             names.renamed.iter().for_each(|renamed| println!("  {}", describe(renamed)));
@@ -89,12 +89,12 @@ pub fn run(args: &Args) -> Result<()> {
         }
         protocols.extend(protocol.map(|protocol| (version, protocol)));
     }
-    ensure!(failed == 0, "{failed} of these did not work");
-    if args.versions.is_empty() { settle_older(&protocols, args.check) } else { Ok(()) }
+    ensure!(failed == 0, "{failed} steps failed");
+    if args.versions.is_empty() { update_older(&protocols, args.check) } else { Ok(()) }
 }
 
-/// Writes what the older versions leave out, or makes sure that it is written down.
-fn settle_older(protocols: &[(String, Protocol)], check: bool) -> Result<()> {
+/// Writes the keys that the older versions omit, or checks that the file has them.
+fn update_older(protocols: &[(String, Protocol)], check: bool) -> Result<()> {
     let ((_, newest), older) = protocols.split_last().context("no version was read")?;
     let older = older.iter().filter(|(version, _)| version != older::NOT_READ);
     let right = Older::of(newest, older.map(|(version, protocol)| (version.as_str(), protocol)))?;
@@ -102,15 +102,15 @@ fn settle_older(protocols: &[(String, Protocol)], check: bool) -> Result<()> {
     if differences.is_empty() {
         return Ok(());
     }
-    let told: String = differences.iter().map(|difference| format!("\n  {difference}")).collect();
-    ensure!(!check, "schema/older.json is not what the schemas give; run `cargo xtask versions`{told}");
+    let list: String = differences.iter().map(|difference| format!("\n  {difference}")).collect();
+    ensure!(!check, "schema/older.json is not up to date; run `cargo xtask versions`{list}");
     right.write()?;
-    println!("schema/older.json has changed; run `cargo xtask codegen`. It had{told}");
+    println!("schema/older.json has changed; run `cargo xtask codegen`. It had{list}");
     Ok(())
 }
 
 /// Reads the schemas of a version, and generates and compiles its code.
-fn look_at(
+fn examine(
     schemas: &SchemaSet,
     supplement: &str,
     before: Option<&Protocol>,
@@ -137,7 +137,7 @@ fn look_at(
     (row, Some(protocol))
 }
 
-/// Has the compiler check the whole generated code of a version.
+/// Compiles the generated code of a version.
 fn compile(generated: &Files) -> Result<()> {
     let folder = paths::target_dir().join("versions");
     let mut command = standalone::write(&folder, generated, &[])?;
@@ -148,7 +148,7 @@ fn compile(generated: &Files) -> Result<()> {
     Ok(())
 }
 
-/// Compares the names with those of the version before; what both have must be called the same.
+/// Compares the names with those of the version before. Items of both must have the same name.
 fn compare_names(protocol: &Protocol, before: Option<&Protocol>) -> Result<Comparison> {
     let names = protocol.names()?;
     let Some(before) = before else {
@@ -156,7 +156,7 @@ fn compare_names(protocol: &Protocol, before: Option<&Protocol>) -> Result<Compa
     };
     let names_before = before.names()?;
     let moved = names::moved(&names_before, &names);
-    ensure!(moved.is_empty(), "the same has another name than before\n{}", names::describe(&moved));
+    ensure!(moved.is_empty(), "names have changed\n{}", names::describe(&moved));
     Ok(Comparison { all: names.len(), renamed: protocol.compare(before).renamed })
 }
 
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_tells_what_worked_and_what_did_not() {
+    fn a_row_shows_successes_and_failures() {
         let words = |row: &Row| row.line().split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         let mut row = Row { lines: 7, compiled: Some(Ok(2.0)), ..Row::new("1.0.1") };
         let (older, newer) = ("A".to_owned(), "B".to_owned());

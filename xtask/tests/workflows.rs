@@ -1,4 +1,4 @@
-//! The workflows run elsewhere only, so that they can be read at all is seen to here.
+//! Checks that the workflows, which run on GitHub only, can be parsed.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use yaml_rust2::{Yaml, YamlLoader};
 
 #[test]
-fn every_step_of_the_workflows_can_be_read() {
+fn every_step_of_the_workflows_can_be_parsed() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.github/workflows");
     let entries = fs::read_dir(&folder).expect("the folder of the workflows");
     let mut steps = 0;

@@ -1,20 +1,20 @@
-//! Where the schemas and the CLI are known to differ, and why that is well.
+//! Known differences between the schemas and the CLI, each with its reason.
 
 use super::walk::{Finding, Kind};
 
-/// What it is; a path, or the start of one before `*`; and why it is known.
+/// The kind of a finding; its path, or the start of it before `*`; and the reason.
 const KNOWN: &[(Kind, &str, &str)] = &[
     (Kind::UnknownEvent, "event model.*", MODEL),
     (Kind::UnknownField, "event permission.requested $.data.permissionRequest.shellType", SHELL),
     (Kind::UnknownField, "event permission.requested $.data.permissionRequest.commandSegments[].*", SHELL),
 ];
 
-const MODEL: &str = "the CLI tells of its dealings with the model, of which no schema says anything; the SDK keeps \
-                     these events as `Unrecognized`";
-const SHELL: &str = "CLIs from 1.0.92 on say more of a shell command than their schema does; it stands in the \
-                     event's JSON, which the SDK keeps";
+const MODEL: &str = "the CLI sends events about its requests to the model, which no schema has; the SDK keeps them as \
+                     `Unrecognized`";
+const SHELL: &str = "CLIs from 1.0.92 on send more keys for a shell command than their schema has; the SDK keeps \
+                     them in the event's JSON";
 
-/// Why something is known, if it is.
+/// The reason for a known finding.
 pub fn reason(finding: &Finding) -> Option<&'static str> {
     let fits = |pattern: &str| match pattern.strip_suffix('*') {
         Some(start) => finding.path.starts_with(start),
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_known_whole_or_by_its_start() {
+    fn a_path_matches_as_a_whole_or_by_its_start() {
         let known = |path: &str| reason(&Finding::new(Kind::UnknownField, path, "")).is_some();
         assert!(reason(&Finding::new(Kind::UnknownEvent, "event model.message", "")).is_some());
         assert!(!known("event model.call_start $.data.x"));

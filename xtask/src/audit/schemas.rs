@@ -1,4 +1,4 @@
-//! The schema files as something to look things up in.
+//! The definitions, methods and events of the schema files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,17 +7,17 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-/// The files that say what goes over the wire, in the folder of schemas.
+/// The names of the schema files.
 const FILES: [&str; 3] = ["api.schema.json", "session-events.schema.json", "supplement.schema.json"];
 
 /// The trees of methods in them.
 const TREES: [&str; 5] = ["server", "session", "clientSession", "clientGlobal", "notifications"];
 
-/// What all files hold together. References go by name alone: no name means two things.
+/// The contents of all files. A reference is looked up by its name, which is unique among the files.
 #[derive(Default)]
 pub struct Schemas {
     definitions: BTreeMap<String, Value>,
-    /// By the name on the wire.
+    /// The methods by their name on the wire.
     methods: BTreeMap<String, Value>,
     /// The envelopes of the events, by type.
     events: BTreeMap<String, Value>,
@@ -48,7 +48,7 @@ impl Schemas {
         }
     }
 
-    /// Lets keys and results be missing that older versions leave out, as the SDK does.
+    /// Makes keys and results optional that older versions omit, as the SDK does.
     pub fn allow<'k>(&mut self, keys: impl IntoIterator<Item = &'k str>) {
         for key in keys {
             if let Some(method) = key.strip_suffix(": result").and_then(|name| self.methods.get_mut(name)) {
@@ -83,7 +83,7 @@ impl Schemas {
     }
 }
 
-/// Whether a definition is an event with all that is around its data.
+/// Returns true if a definition is an event with its envelope.
 fn is_envelope(definition: &Value) -> bool {
     ["data", "id", "timestamp"].iter().all(|key| definition["properties"].get(key).is_some())
 }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_older_versions_leave_out_may_be_missing() {
+    fn keys_that_older_versions_omit_may_be_missing() {
         let mut schemas = Schemas::default();
         schemas.add(&json!({
             "server": {"get": {"rpcMethod": "get", "result": {"type": "object"}}},

@@ -1,4 +1,4 @@
-//! Reads wire logs and finds the schema of each message that the CLI sent.
+//! Reads wire logs and validates each message that the CLI sent.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::schemas::Schemas;
 use super::walk::{self, Finding, Kind};
 
-/// What was found so far, and how often.
+/// The findings so far, each with its number.
 pub struct Audit<'a> {
     schemas: &'a Schemas,
     messages: u64,
@@ -23,12 +23,12 @@ impl<'a> Audit<'a> {
         (self.messages, self.findings)
     }
 
-    /// Checks what the CLI says in the log of one client.
+    /// Validates the messages of the CLI in the log of one client.
     pub fn log(&mut self, text: &str) {
-        // Which method a request of ours called, by its id.
+        // The method of each request of the client, by its id.
         let mut asked = HashMap::new();
         for line in text.lines() {
-            // The last line of a program that was stopped may be half a line.
+            // The last line of a program that was killed may be incomplete.
             let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
             let message = &line["msg"];
             if line["dir"] == "server" {
@@ -50,22 +50,22 @@ impl<'a> Audit<'a> {
             return self.called(method, &message["params"]);
         }
         let Some(method) = asked.get(&message["id"].to_string()) else {
-            return vec![Finding::new(Kind::Malformed, "message", "it answers nothing that was asked")];
+            return vec![Finding::new(Kind::Malformed, "message", "it is a response to no request")];
         };
         match message.get("result") {
-            Some(result) => self.answer(method, result),
+            Some(result) => self.response(method, result),
             // Errors have no schema.
             None => Vec::new(),
         }
     }
 
-    /// What the CLI asks of us, or tells us.
+    /// Validates a request or a notification of the CLI.
     fn called(&self, method: &str, params: &Value) -> Vec<Finding> {
         let Some(schema) = self.schemas.method(method) else {
             return vec![Finding::new(Kind::UnknownMethod, method, "")];
         };
         let mut found = self.part(params, &schema["params"], &format!("params {method} $"));
-        // Both hold something more that their schema does not look into.
+        // Both contain a value that their own schema does not describe.
         match method {
             "session.event" => found.extend(walk::event(self.schemas, &params["event"])),
             "hooks.invoke" => found.extend(self.hook(&params["hookType"], &params["input"])),
@@ -74,7 +74,7 @@ impl<'a> Audit<'a> {
         found
     }
 
-    fn answer(&self, method: &str, result: &Value) -> Vec<Finding> {
+    fn response(&self, method: &str, result: &Value) -> Vec<Finding> {
         let Some(schema) = self.schemas.method(method) else {
             return vec![Finding::new(Kind::UnknownMethod, method, "")];
         };
@@ -86,7 +86,7 @@ impl<'a> Audit<'a> {
         found
     }
 
-    /// The input of a hook has a type of its own: `PreToolUseHookInput` for `preToolUse`.
+    /// Validates the input of a hook, whose type is `PreToolUseHookInput` for `preToolUse`.
     fn hook(&self, kind: &Value, input: &Value) -> Vec<Finding> {
         let kind = kind.as_str().unwrap_or_default();
         let name = kind.split_at_checked(1).map(|(first, rest)| first.to_ascii_uppercase() + rest);
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn each_message_is_held_against_the_schema_of_its_method() -> anyhow::Result<()> {
+    fn each_message_is_validated_against_the_schema_of_its_method() -> anyhow::Result<()> {
         let schemas = Schemas::read(&paths::schema_dir())?;
         let mut audit = Audit::new(&schemas);
         let event = json!({ "type": "bird.seen", "data": {} });
@@ -139,7 +139,7 @@ mod tests {
                 "unknown method: bird.sing",
                 "unknown event type: event bird.seen",
                 "unknown value: params hooks.invoke $.hookType: \"postTurn\"",
-                "malformed: message: it answers nothing that was asked",
+                "malformed: message: it is a response to no request",
                 "malformed: result session.name.get $.name: integer instead of string or null",
             ]
         );

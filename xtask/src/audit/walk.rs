@@ -1,4 +1,4 @@
-//! Holds a value against its schema, and says at which JSON path they differ.
+//! Validates a value against its schema, and returns the JSON paths at which they differ.
 
 use std::fmt;
 
@@ -6,19 +6,19 @@ use serde_json::{Map, Value};
 
 use super::schemas::Schemas;
 
-/// What stands in a log instead of a secret, whatever its type was.
+/// The text in a log in place of a secret of any type.
 const REDACTED: &str = "[redacted]";
 
-/// The type of a whole event, of which the type on the wire tells more.
+/// The type of a whole event, whose schema depends on its `type` key.
 const EVENT: &str = "SessionEvent";
 
-/// Something that is not as the schema says.
+/// A difference from the schema.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     pub kind: Kind,
-    /// What it is in, and the JSON path there, with `[]` for any item and `*` for any key.
+    /// The message, and the JSON path in it, with `[]` for any item and `*` for any key.
     pub path: String,
-    /// The value that is not known, or what is wrong with it.
+    /// The unknown value, or the problem.
     pub detail: String,
 }
 
@@ -50,7 +50,7 @@ impl Finding {
         Self { kind, path: path.to_owned(), detail: detail.into() }
     }
 
-    /// How much it speaks against being one of several alternatives at a path.
+    /// The weight of a finding as evidence against one of several alternatives at a path.
     fn weight(&self, path: &str) -> usize {
         match self.kind {
             Kind::Malformed if self.path == path => 1000,
@@ -61,7 +61,7 @@ impl Finding {
     }
 }
 
-/// Holds an event against the schema of its type.
+/// Validates an event against the schema of its type.
 pub fn event(schemas: &Schemas, event: &Value) -> Vec<Finding> {
     let Some(kind) = event["type"].as_str() else {
         return vec![Finding::new(Kind::Malformed, "event", "it has no type")];
@@ -72,7 +72,7 @@ pub fn event(schemas: &Schemas, event: &Value) -> Vec<Finding> {
     }
 }
 
-/// Holds a value against a schema; `path` is where it is.
+/// Validates a value at `path` against a schema.
 pub fn value(schemas: &Schemas, value: &Value, schema: &Value, path: &str) -> Vec<Finding> {
     let Some(schema) = schema.as_object().filter(|_| value != REDACTED) else {
         return Vec::new();
@@ -113,10 +113,10 @@ fn referred(schemas: &Schemas, value: &Value, reference: &str, path: &str) -> Ve
     }
 }
 
-/// Says it when a value is of none of the types that its schema lists.
+/// The problem with a value that is of none of the types in its schema.
 fn wrong_type(value: &Value, schema: &Map<String, Value>) -> Option<String> {
     if schema.contains_key("not") {
-        return Some("nothing may be here".to_owned());
+        return Some("no value is allowed".to_owned());
     }
     let types: Vec<&str> = match schema.get("type")? {
         Value::Array(types) => types.iter().filter_map(Value::as_str).collect(),
@@ -135,14 +135,14 @@ fn wrong_type(value: &Value, schema: &Map<String, Value>) -> Option<String> {
     (!types.iter().any(fits)).then(|| format!("{is} instead of {}", types.join(" or ")))
 }
 
-/// Whether a value is one of those that its schema lists, if it lists any.
+/// Returns true if a value is one of those that its schema lists, or if it lists none.
 fn is_listed(value: &Value, schema: &Map<String, Value>) -> bool {
     let in_list =
         |key: &str| schema.get(key).and_then(Value::as_array).is_none_or(|list| list.contains(value));
     schema.get("const").is_none_or(|only| only == value) && in_list("enum") && in_list("x-extensible-enum")
 }
 
-/// What speaks against the alternative against which the least speaks.
+/// The findings for the best of several alternatives.
 fn nearest(schemas: &Schemas, value: &Value, alternatives: &[Value], path: &str) -> Vec<Finding> {
     let is_other = |schema: &&Value| is_other_kind(schemas, value, schema);
     let (others, own): (Vec<_>, Vec<_>) = alternatives.iter().partition(is_other);
@@ -152,8 +152,7 @@ fn nearest(schemas: &Schemas, value: &Value, alternatives: &[Value], path: &str)
     each.min_by_key(weight).unwrap_or_default()
 }
 
-/// Whether a value says that it is another alternative: by its type, or by a key that has only one value in
-/// this one.
+/// Returns true if a value is of another alternative, by its type or by a key that is constant in this one.
 fn is_other_kind(schemas: &Schemas, value: &Value, schema: &Value) -> bool {
     let reference = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
     let schema = reference.and_then(|name| schemas.definition(name)).unwrap_or(schema);
@@ -182,10 +181,10 @@ fn object(
             found.push(Finding::new(Kind::Malformed, &format!("{path}.{key}"), "it is missing"));
         }
     }
-    // An object of which nothing is said may hold anything.
+    // An object without properties in its schema may have any keys.
     let is_closed = others == Some(&Value::Bool(false)) || (others.is_none() && properties.is_some());
     let properties = properties.unwrap_or(&empty);
-    // What tells alternatives apart speaks for itself: with another value there, the rest is not theirs.
+    // With another value for the key that distinguishes alternatives, the other keys are not those of this one.
     let mut tags = Vec::new();
     for (key, field) in fields {
         let place = format!("{path}.{key}");
@@ -247,7 +246,7 @@ mod tests {
         schemas
     }
 
-    /// What is found of an event with these data, as it is shown.
+    /// The findings for an event with these data, as text.
     fn found(data: Value) -> Vec<String> {
         let whole = json!({ "type": "bird.seen", "id": "1", "timestamp": "t", "data": data });
         let mut found: Vec<_> = event(&schemas(), &whole).iter().map(Finding::to_string).collect();
@@ -256,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_the_schema_says_is_passed() {
+    fn valid_values_have_no_findings() {
         let none: [String; 0] = [];
         assert_eq!(found(json!({ "kind": "heron" })), none);
         let full = json!({
@@ -289,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alternative_is_held_against_its_own_kind() {
+    fn a_value_is_validated_against_its_own_alternative() {
         let place = |place: Value| found(json!({ "kind": "heron", "place": place }));
         assert_eq!(
             place(json!({ "in": "water", "deep": 1 })),
@@ -307,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_no_schema_is_named_once() {
+    fn an_event_without_a_schema_is_one_finding() {
         let unknown = event(&schemas(), &json!({ "type": "bird.lost", "data": { "x": 1 } }));
         let shown: Vec<_> = unknown.iter().map(Finding::to_string).collect();
         assert_eq!(shown, ["unknown event type: event bird.lost"]);

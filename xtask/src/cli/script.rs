@@ -1,5 +1,4 @@
-//! The CLI as a script, for versions that were published without a binary for this platform, and the Node
-//! that runs it.
+//! The CLI as a script with the Node that runs it, for versions without a binary for this platform.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,19 +9,19 @@ use tempfile::TempDir;
 use super::{Fetched, Installed, PACKAGE, cached, intact, published, verify};
 use crate::{paths, platform};
 
-/// The Node that runs scripts. The oldest that all of them take is 24, as they say themselves.
+/// The version of Node that runs the scripts, all of which require at least 24.
 const NODE: &str = "24.9.0";
 
-/// The script of a version and its Node, when both are installed. One that was changed since is an error.
+/// The script of a version and its Node, if both are installed. A file that was changed since is an error.
 pub fn installed(version: &str) -> Result<Option<Installed>> {
     let Some(script) = intact(&folder(version)?, script_of)? else { return Ok(None) };
     let node = intact(&node_folder()?, node_of)?;
     Ok(node.map(|node| with_node(script, &node)))
 }
 
-/// The script of a version and its Node, installed first where they are not there yet.
+/// The script of a version and its Node, which are installed if necessary.
 pub fn install(version: &str) -> Result<Installed> {
-    let node = install_node().context("this version of the Copilot CLI is a script, which Node runs")?;
+    let node = install_node().context("this version of the Copilot CLI is a script, which needs Node")?;
     let script = cached(&folder(version)?, script_of, |temp| {
         eprintln!("Installing Copilot CLI {version} with npm, as a script");
         let package = fetch_package(PACKAGE, version, temp)?;
@@ -34,12 +33,12 @@ pub fn install(version: &str) -> Result<Installed> {
     Ok(with_node(script, &node))
 }
 
-/// Whether there is such a version at all.
+/// Returns true if the version exists.
 pub fn is_published(version: &str) -> Result<bool> {
     Ok(published()?.iter().any(|other| other == version))
 }
 
-/// Brings the package of a version into a temporary folder, and gives the script in it.
+/// Downloads the package of a version to a temporary folder, and returns the script in it.
 pub fn fetch(version: &str, temp: &TempDir) -> Result<PathBuf> {
     eprintln!("Fetching Copilot CLI {version} with npm, as a script");
     let script = script_of(&fetch_package(PACKAGE, version, temp)?.folder);
@@ -76,7 +75,7 @@ fn node_folder() -> Result<PathBuf> {
     Ok(paths::cli_cache()?.join(format!("node-{NODE}")).join(platform::current()?))
 }
 
-/// The script itself, and not the one beside it that looks for a binary first.
+/// The script of the CLI; another one in the package looks for a binary first.
 fn script_of(package: &Path) -> Result<PathBuf> {
     file(package.join("index.js"))
 }

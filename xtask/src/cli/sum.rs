@@ -1,4 +1,4 @@
-//! The checksum of an installed package, so that a program that was changed in the cache is not run.
+//! Checksums of installed packages, so that no changed program of the cache is run.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -9,33 +9,34 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// What is kept of a package, in a file beside its folder.
+/// The checksums of a package, in a file beside its folder.
 #[derive(Serialize, Deserialize)]
 struct Record {
-    /// The checksum of the archive that npm brought and compared.
+    /// The checksum of the archive, which npm verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     integrity: Option<String>,
-    /// The checksum of the folder that was made of it.
+    /// The checksum of the unpacked folder.
     sha256: String,
 }
 
-/// Keeps the checksum of an installed package.
+/// Stores the checksum of an installed package.
 pub fn keep(package: &Path, integrity: Option<String>) -> Result<()> {
-    let failed = || format!("cannot keep the checksum of {}", package.display());
+    let failed = || format!("cannot store the checksum of {}", package.display());
     let record = Record { integrity, sha256: of_folder(package).with_context(failed)? };
     fs::write(record_of(package), serde_json::to_string_pretty(&record)?).with_context(failed)
 }
 
-/// Forgets the checksum of a package that is about to be replaced.
+/// Deletes the checksum of a package that is about to be replaced.
 pub fn forget(package: &Path) {
-    // Without the file there is nothing to forget; one that stays belongs to no other package.
+    // The file may not exist, and one that cannot be deleted is overwritten later.
     let _ = fs::remove_file(record_of(package));
 }
 
-/// Whether a package is known to be as it was installed: false when no checksum of it was kept.
+/// Returns true if a package has the stored checksum, and false if it has none.
 ///
 /// # Errors
-/// When the package was changed.
+///
+/// If the package was changed.
 pub fn check(package: &Path) -> Result<bool> {
     let record = fs::read(record_of(package)).ok();
     let Some(record) = record.and_then(|text| serde_json::from_slice::<Record>(&text).ok()) else {
@@ -44,7 +45,7 @@ pub fn check(package: &Path) -> Result<bool> {
     let found = of_folder(package).with_context(|| format!("cannot read all of {}", package.display()))?;
     if found != record.sha256 {
         bail!(
-            "{} was changed after it was installed, so nothing in it is run\n  \
+            "{} was changed after it was installed, so it is not run\n  \
              its checksum is {found} and was {}\n  \
              to install it again, remove that folder",
             package.display(),
@@ -100,7 +101,7 @@ fn add_file(hash: &mut Sha256, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Adds a part with its kind and length, so that no two folders give the same bytes.
+/// Adds a part with its kind and length, so that no two folders have the same input.
 fn add(hash: &mut Sha256, kind: &[u8], bytes: &[u8]) {
     hash.update(kind);
     hash.update(bytes.len().to_le_bytes());
@@ -121,21 +122,21 @@ mod tests {
     }
 
     #[test]
-    fn a_package_is_known_by_its_checksum() -> Result<()> {
+    fn a_package_is_checked_by_its_checksum() -> Result<()> {
         let cache = tempfile::tempdir()?;
         let package = package(cache.path())?;
-        assert!(!check(&package)?, "nothing was kept");
+        assert!(!check(&package)?, "there is no checksum");
         keep(&package, Some("sha512-x".to_owned()))?;
         assert!(check(&package)?);
         forget(&package);
-        assert!(!check(&package)?, "it was forgotten");
+        assert!(!check(&package)?, "it was deleted");
         fs::write(record_of(&package), "half of a rec")?;
-        assert!(!check(&package)?, "half a record is none");
+        assert!(!check(&package)?, "an incomplete record is ignored");
         Ok(())
     }
 
     #[test]
-    fn any_change_is_noticed() -> Result<()> {
+    fn any_change_is_found() -> Result<()> {
         let changes: [fn(&Path) -> io::Result<()>; 6] = [
             |package| fs::write(package.join("program"), "RUNS"),
             |package| fs::write(package.join("inner").join("part"), "of"),
@@ -158,7 +159,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_in_place_of_a_file_is_noticed() -> Result<()> {
+    fn a_link_in_place_of_a_file_is_found() -> Result<()> {
         let cache = tempfile::tempdir()?;
         let package = package(cache.path())?;
         keep(&package, None)?;

@@ -1,4 +1,4 @@
-//! What is known to fail, and why that is no more than it seems.
+//! Known failures of old versions, each with its explanation.
 
 use semver::Version;
 
@@ -6,26 +6,26 @@ use super::scenario::{Outcome, Step};
 
 struct Explained {
     step: &'static str,
-    /// The versions are those before this one.
+    /// The first version without the failure.
     before: Version,
-    /// A part of what the step says.
-    says: &'static str,
+    /// A part of the step's reason.
+    reason: &'static str,
     why: &'static str,
 }
 
 const EXPLAINED: &[Explained] = &[Explained {
     step: "call: mode().set",
     before: Version::new(1, 0, 40),
-    says: "to session.mode.set is not as expected: at $.status",
-    why: "the mode is set, and the answer is another than that of the versions whose messages the SDK reads",
+    reason: "to session.mode.set is not as expected: at $.status",
+    why: "the mode is set, but the response has an older form than the SDK reads",
 }];
 
-/// Makes a failure that is known one of something that works in part.
+/// Changes the outcome of a known failure to [`Outcome::Partly`].
 pub fn explain(version: &str, step: Step) -> Step {
     let version = Version::parse(version);
     let fits = |known: &&Explained| {
         let is_old = version.as_ref().is_ok_and(|version| *version < known.before);
-        step.name == known.step && is_old && step.reason.contains(known.says)
+        step.name == known.step && is_old && step.reason.contains(known.reason)
     };
     match EXPLAINED.iter().find(fits).filter(|_| step.outcome == Outcome::Failed) {
         Some(known) => {
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_known_is_explained() {
+    fn only_known_failures_are_explained() {
         let step = |reason: &str| Step {
             name: "call: mode().set".to_owned(),
             outcome: Outcome::Failed,

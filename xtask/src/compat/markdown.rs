@@ -1,4 +1,4 @@
-//! The table of versions and steps as a page of the docs.
+//! The table of versions and steps, as a page of the docs.
 
 use std::fmt::Write;
 
@@ -8,20 +8,20 @@ use super::scenario::{Outcome, Step};
 const HEAD: &str = "\
 # Versions of the CLI
 
-What each version of the Copilot CLI does with this crate. `cargo xtask compat --markdown sdk/docs/versions.md` wrote
-this page: it went through these steps on each version, with a scripted model. At run time `Client::version` tells the
-version, and `CliVersion::has` whether that has a `Feature`, each of which says since when it is there. A method that a
-version lacks is known by its answer.
+The features that each version of the Copilot CLI supports with this crate. This page was written by
+`cargo xtask compat --markdown sdk/docs/versions.md`, which ran these steps on each version with a scripted model. At
+run time, `Client::version` returns the version, and `CliVersion::has` returns true if that version has a `Feature`,
+whose docs name the first version with it. That a version lacks a method is known from its response.
 
-The types read all that a CLI from 1.0.65 on sends, as far as its own schema says what that is: what one of them leaves
-out is an `Option`. Before 1.0.65 times were numbers, so some typed calls and events cannot be read there. What a newer
-CLI than that of the schemas adds is kept as JSON.
+The types decode everything that the schemas of CLI 1.0.65 and later describe: a key that one of these versions omits is
+an `Option`. Before 1.0.65 times were numbers, so some typed calls and events of these versions cannot be decoded. Data
+of a newer CLI that the schemas do not describe are kept as JSON.
 ";
 
-/// The page, as seen on a platform.
+/// The page for runs on a platform.
 pub fn page(columns: &[Column], platform: &str) -> String {
     let mut out = format!("{HEAD}\n");
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     let _ = writeln!(out, "| on {platform} |{}", cells(columns, |column| column.version.clone()));
     let _ = writeln!(out, "|---|{}", "---|".repeat(columns.len()));
     for name in names(columns) {
@@ -31,10 +31,10 @@ pub fn page(columns: &[Column], platform: &str) -> String {
         });
         let _ = writeln!(out, "| {name} |{row}");
     }
-    let no = "What a version cannot do fails with `Error::Unsupported`, which names the version:";
+    let no = "An unsupported call fails with `Error::Unsupported`, which has the version:";
     section(&mut out, no, &reasons(columns, Outcome::Cannot));
-    section(&mut out, "What works in part:", &reasons(columns, Outcome::Partly));
-    section(&mut out, "What failed:", &reasons(columns, Outcome::Failed));
+    section(&mut out, "Partly supported:", &reasons(columns, Outcome::Partly));
+    section(&mut out, "Failed:", &reasons(columns, Outcome::Failed));
     out
 }
 
@@ -42,7 +42,7 @@ fn cells(columns: &[Column], cell: impl Fn(&Column) -> String) -> String {
     columns.iter().map(|column| format!(" {} |", cell(column))).collect()
 }
 
-/// The names of all steps, in the order in which they were run.
+/// The names of all steps, in their order.
 fn names(columns: &[Column]) -> Vec<&str> {
     let mut names = Vec::new();
     for step in columns.iter().filter_map(|column| column.steps.as_ref().ok()).flatten() {
@@ -57,7 +57,8 @@ fn step<'a>(column: &'a Column, name: &str) -> Option<&'a Step> {
     column.steps.as_ref().ok()?.iter().find(|step| step.name == name)
 }
 
-/// A reason, where it was given, and by which versions. What differs only in the version is one reason.
+/// The reason for the outcome of a step, with all versions that have it. Reasons that differ only in the version are
+/// one.
 struct Reason {
     place: String,
     text: String,
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_shows_each_version_and_why_not() {
+    fn the_page_has_each_version_and_its_reasons() {
         let old = |version: &str| {
             let no = format!("the Copilot CLI {version} cannot sing");
             column(version, Ok(vec![step("talk", Outcome::Ok, ""), step("sing", Outcome::Cannot, &no)]))
@@ -129,11 +130,11 @@ mod tests {
 | talk | yes | yes | FAILED | - |
 | sing | no | no | - | - |
 
-What a version cannot do fails with `Error::Unsupported`, which names the version:
+An unsupported call fails with `Error::Unsupported`, which has the version:
 
 * sing, on 1.0.1, 1.0.2: the Copilot CLI … cannot sing
 
-What failed:
+Failed:
 
 * talk, on 1.0.3: it stutters
 * all, on 1.0.4: not published
@@ -142,7 +143,7 @@ What failed:
     }
 
     #[test]
-    fn the_committed_page_has_the_versions_of_today() -> anyhow::Result<()> {
+    fn the_committed_page_has_the_current_versions() -> anyhow::Result<()> {
         let page = fs::read_to_string(paths::repo_root().join("sdk/docs/versions.md"))?;
         let table = page.strip_prefix(HEAD).expect("the page begins with `HEAD`");
         let header = table.lines().find(|line| line.starts_with('|')).expect("the page has a table");

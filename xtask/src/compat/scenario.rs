@@ -10,16 +10,16 @@ use serde::Deserialize;
 
 use crate::{cli, process};
 
-/// How long the scenario may take on one version. It passes only when something hangs.
-const PATIENCE: Duration = Duration::from_secs(1800);
+/// The time limit of the scenario on one version. It passes only if something hangs.
+const LIMIT: Duration = Duration::from_secs(1800);
 
-/// What came of a step.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Step {
     #[serde(rename = "step")]
     pub name: String,
     pub outcome: Outcome,
-    /// Why it is not ok.
+    /// The reason for any other outcome than `Ok`.
     #[serde(default, deserialize_with = "or_empty")]
     pub reason: String,
     pub seconds: f64,
@@ -29,9 +29,9 @@ pub struct Step {
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     Ok,
-    /// The version cannot do it, and says so.
+    /// The version does not support the step, and the error has the version.
     Cannot,
-    /// It fails in a way that is known and explained; see `explained`.
+    /// The failure is known; see `explained`.
     #[serde(skip)]
     Partly,
     Failed,
@@ -56,13 +56,13 @@ pub struct Scenario<'a> {
     /// The example.
     pub program: &'a Path,
     pub cli: &'a cli::Installed,
-    /// The folder for what goes over the wire.
+    /// The folder for wire logs.
     pub wire_logs: Option<&'a Path>,
 }
 
 impl Scenario<'_> {
-    /// Runs it on a CLI of this version, or of any when the text is empty. A program that breaks down has
-    /// failed in one more step.
+    /// Runs the scenario on a CLI of this version, or of any version if the text is empty. A crash of the program is
+    /// one more failed step.
     pub fn run(&self, version: &str) -> Result<Vec<Step>> {
         let started = Instant::now();
         let mut command = Command::new(self.program);
@@ -75,7 +75,7 @@ impl Scenario<'_> {
             let folders = [node.clone()].into_iter().chain(env::split_paths(&path));
             command.env("PATH", env::join_paths(folders).context("the folder of Node cannot be on PATH")?);
         }
-        let output = process::run(&mut command, Some(PATIENCE))
+        let output = process::run(&mut command, Some(LIMIT))
             .with_context(|| format!("cannot run {}", self.program.display()))?;
         let mut steps = read(&output.stdout)?;
         if !output.status.success() {

@@ -1,6 +1,7 @@
-//! The SDK's generated code and its `wire` module, and of the rest only the signatures that generated code uses.
+//! The SDK's generated code and its `wire` module, with only the signatures of the other items that generated code
+//! uses.
 
-#![allow(warnings, reason = "it is compiled for its errors only, and the SDK itself is linted elsewhere")]
+#![allow(warnings, reason = "the crate is only checked for errors")]
 #![recursion_limit = "512"]
 
 #[macro_use]
