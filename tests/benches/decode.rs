@@ -1,7 +1,7 @@
-//! What it costs to decode an event and to write a request, beside other ways to do the same.
+//! The costs of decoding an event and of writing a request, compared with other ways.
 //!
-//! The time includes freeing what was decoded; allocations are counted beside it. Everything starts
-//! from, and ends in, JSON text.
+//! The time includes freeing the decoded value; allocations are counted too. All measurements start from, or end in,
+//! JSON text.
 
 use std::sync::LazyLock;
 
@@ -75,7 +75,7 @@ macro_rules! decode {
                 });
             }
 
-            /// This crate: an event whose data nobody looks at.
+            /// This crate: an event whose data are not read.
             #[divan::bench]
             fn b_event_only(bencher: Bencher) {
                 measure(bencher, &$json, |json| {
@@ -91,7 +91,7 @@ macro_rules! decode {
                 });
             }
 
-            /// Derived code that knows the type of the event beforehand.
+            /// Derived code that knows the type of the event.
             #[divan::bench]
             fn d_derived(bencher: Bencher) {
                 measure(bencher, &$json, |json| {
@@ -99,7 +99,7 @@ macro_rules! decode {
                 });
             }
 
-            /// Derived code that looks at the type of the event first.
+            /// Derived code that reads the type of the event first.
             #[divan::bench]
             fn e_derived_by_type(bencher: Bencher) {
                 measure(bencher, &$json, |json| {
@@ -112,7 +112,7 @@ macro_rules! decode {
                 });
             }
 
-            /// Derived code by way of a value, as the alternative does it.
+            /// Derived code that decodes a JSON value, as the official crate does.
             #[divan::bench]
             fn f_value_then_derived(bencher: Bencher) {
                 measure(bencher, &$json, |json| {

@@ -1,7 +1,7 @@
-//! A turn of the agent on the real CLI, shown as it happens; run by `cargo xtask demo`.
+//! A turn of the agent on the real CLI, shown live; run by `cargo xtask demo`.
 //!
-//! Without a login or a provider of your own, a scripted model on the loopback address plays the
-//! model's part; everything else is real.
+//! Without a login or a provider of your own, the model is a scripted one on the loopback address; everything else is
+//! real.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use copilot_session::{Client, Decision, Error, Session, SessionEvent, SessionEve
 use copilot_session_tests::cli::cli_path;
 use copilot_session_tests::model::{MODEL_NAME, ModelServer, Reply, Script};
 
-/// What the demo runs with.
+/// The arguments of the demo.
 #[derive(Parser)]
 #[command(about = "Runs an agent turn on the Copilot CLI and shows what happens.")]
 struct Options {
@@ -33,7 +33,7 @@ struct Options {
 }
 
 impl Options {
-    /// Whether the model is the one that plays a script.
+    /// Returns true if the model is the scripted one.
     fn is_scripted(&self) -> bool {
         self.provider_url.is_none() && !self.login
     }
@@ -74,7 +74,7 @@ async fn demo(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let client = start(&options, cli_path(), folder.path()).await?;
     line!(HEAD, "Copilot CLI {} is up", client.version());
     if options.is_scripted() {
-        line!(NOTE, "the model is played from a script on this machine; all else is real");
+        line!(NOTE, "the model is a scripted one on this machine; everything else is real");
     }
 
     let session = open(&client, &options, &script, folder.path()).await?;
@@ -94,7 +94,7 @@ async fn demo(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     }
     line!(NOTE, "\n\nthe turn took {:.1?}", asked.elapsed());
     let kept = folder.path().join("notes.txt").exists();
-    line!(GOOD, "notes.txt is {}", if kept { "still there: the decision held" } else { "gone" });
+    line!(GOOD, "notes.txt is {}", if kept { "still there: the command did not run" } else { "gone" });
 
     line!(HEAD, "\n! echo hello from the CLI's shell");
     let command = ShellExecuteUserRequestedRequest::new("demo-1", "echo hello from the CLI\\'s shell");
@@ -104,7 +104,7 @@ async fn demo(options: Options) -> Result<(), Box<dyn std::error::Error>> {
 
     session.disconnect().await?;
     client.stop().await?;
-    line!(HEAD, "\nstopped, nothing left behind");
+    line!(HEAD, "\nstopped");
     Ok(())
 }
 
@@ -162,7 +162,7 @@ fn weather() -> Tool {
     tool.declare(|tool| tool.skip_permission(true))
 }
 
-/// What the scripted model says, request by request.
+/// The replies of the scripted model, in the order of the requests.
 fn script() -> Script {
     let delete = serde_json::json!({ "command": "rm notes.txt", "description": "Delete the notes" });
     Script::replies([
@@ -175,7 +175,7 @@ fn script() -> Script {
     ])
 }
 
-/// Shows an event, if it tells a person something.
+/// Shows an event that is of interest to a user.
 fn show(event: &SessionEvent) -> std::io::Result<()> {
     match event.data() {
         SessionEventData::AssistantMessageDelta(delta) => {

@@ -148,7 +148,7 @@ fn wait(child: &mut Child) -> Result<(ExitStatus, Option<f64>, Option<u64>)> {
     Ok((child.wait().context("cannot wait for cargo")?, None, None))
 }
 
-/// What cargo built.
+/// The figures of a build.
 #[derive(Debug, PartialEq)]
 struct Built {
     crates: usize,

@@ -43,7 +43,7 @@ pub fn example(name: &str) -> Result<PathBuf> {
     Ok(executable.with_context(|| format!("cargo built no program {name}"))?.into())
 }
 
-/// What cargo built, by the messages that it printed.
+/// The artifacts in the JSON messages of cargo.
 pub fn artifacts(messages: &[u8]) -> Result<Vec<Artifact>> {
     let artifacts = Message::parse_stream(messages).filter_map(|message| match message {
         Ok(Message::CompilerArtifact(artifact)) => Some(Ok(artifact)),

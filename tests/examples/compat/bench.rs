@@ -1,4 +1,4 @@
-//! What a step works with: a CLI, a folder and a scripted model of its own.
+//! The CLI, the folder and the scripted model of a step.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -14,13 +14,13 @@ use tempfile::TempDir;
 
 use crate::report::{Fault, Outcome, check};
 
-/// How long a CLI may take to start. At its first start it unpacks itself.
+/// The time limit for a CLI to start. At its first start it unpacks itself.
 const START: Duration = Duration::from_secs(120);
 
-/// What all steps have in common.
+/// The settings of all steps.
 pub struct Lab {
     program: PathBuf,
-    /// The version that the CLI should be; empty for any.
+    /// The expected version of the CLI; empty for any.
     pub expected: String,
     wire_logs: Option<PathBuf>,
 }
@@ -37,7 +37,7 @@ pub struct Bench {
     lab: Arc<Lab>,
     step: &'static str,
     folder: TempDir,
-    /// What the SDK could not read of the events so far.
+    /// The errors of events that the SDK could not decode.
     unreadable: Arc<Mutex<Vec<String>>>,
 }
 
@@ -59,12 +59,12 @@ impl Bench {
         Ok(())
     }
 
-    /// The folder that the CLI works in.
+    /// The working directory of the CLI.
     pub fn work(&self) -> PathBuf {
         self.folder.path().join("work")
     }
 
-    /// A session with the scripted model, to be configured and made.
+    /// A builder of a session with the scripted model.
     pub fn session(&self) -> SessionBuilder {
         let provider = ProviderConfig::new(self.model.base_url()).api_key("scripted");
         let unreadable = Arc::clone(&self.unreadable);
@@ -73,30 +73,30 @@ impl Bench {
         })
     }
 
-    /// Makes a session of it.
+    /// Creates a configured session.
     pub async fn create(&self, configure: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Outcome<Session> {
         self.check(configure(self.session()).create().await)
     }
 
-    /// Sends a prompt and waits for the answer, which must be this text.
+    /// Sends a prompt and waits for the answer, which must have this text.
     pub async fn ask(&self, session: &Session, prompt: &str, expected: &str) -> Outcome<Answer> {
         let answer = self.check(session.send_and_wait(prompt).await)?;
         check(answer.text() == expected, || format!("the answer is {:?}, not {expected:?}", answer.text()))?;
         Ok(answer)
     }
 
-    /// The value, or why there is none.
+    /// The value, or the fault for the error.
     pub fn check<T>(&self, result: Result<T, Error>) -> Outcome<T> {
         result.map_err(|error| Fault::of(&error, Some(self.client.version())))
     }
 
-    /// Stops the CLI. It fails when the SDK could not read an event, or the model was asked too much.
+    /// Stops the CLI. Fails if the SDK could not decode an event, or the model had an unexpected request.
     pub async fn finish(self) -> Outcome {
         self.check(self.client.stop().await)?;
         self.verdict()
     }
 
-    /// What is to be said against the step in the end.
+    /// Fails if the SDK could not decode an event, or the model had an unexpected request.
     pub fn verdict(&self) -> Outcome {
         let mut unreadable =
             std::mem::take(&mut *self.unreadable.lock().unwrap_or_else(PoisonError::into_inner));
@@ -110,7 +110,7 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        // The model server panics on it, which would hide why the step failed.
+        // The model server panics on unexpected requests, which would hide the failure of the step.
         self.model.take_unexpected();
     }
 }
@@ -118,7 +118,7 @@ impl Drop for Bench {
 async fn start(lab: &Lab, log: &str, folder: &TempDir) -> Outcome<Client> {
     let home = folder.path().join("home");
     let mut builder = Client::builder().program(&lab.program).home(&home).no_login().handshake_limit(START);
-    // Early versions do not know COPILOT_HOME and go by the user's home alone.
+    // Early versions ignore COPILOT_HOME and use the user's home.
     for variable in ["HOME", "USERPROFILE", "LOCALAPPDATA"] {
         builder = builder.env(variable, &home);
     }

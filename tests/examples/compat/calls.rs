@@ -1,4 +1,4 @@
-//! Calls that a host makes beside the turns. Each is a step, but they share a CLI and a session.
+//! Calls of a host outside of turns. Each is a step, but they share a CLI and a session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::bench::{Bench, Lab};
 use crate::report::{self, Fault, Outcome, check};
 
-/// The name that stands for all of them.
+/// The name of all of them together.
 pub const STEP: &str = "calls";
 
 /// The calls, in the order in which they are made and shown.
@@ -28,7 +28,7 @@ const NAMES: [&str; 10] = [
     "call: delete_session",
 ];
 
-/// How long a call may take. It passes only when something hangs.
+/// The time limit of a call. It passes only if something hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub async fn run(lab: &Arc<Lab>) {
@@ -45,7 +45,7 @@ pub async fn run(lab: &Arc<Lab>) {
     }
 }
 
-/// A session that has had a turn, without which the CLI does not keep it.
+/// A session with one turn, without which the CLI does not store it.
 struct Desk {
     bench: Bench,
     session: Session,
@@ -80,7 +80,7 @@ async fn call(name: &str, desk: &Desk) -> Outcome {
             check(!plan.exists, || "there is a plan".to_owned())?;
         }
         "call: sessions" => {
-            // Some versions write a session down only after a while.
+            // Some versions store a session only after a while.
             while !is_listed(desk).await? {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
@@ -99,7 +99,7 @@ async fn call(name: &str, desk: &Desk) -> Outcome {
     bench.verdict()
 }
 
-/// The session is no longer in the list. For one that is not there, some versions do nothing and others refuse.
+/// Deletes the session. For an unknown session, some versions do nothing and others respond with an error.
 async fn delete(desk: &Desk) -> Outcome {
     let Desk { bench, session } = desk;
     bench.check(bench.client.delete_session(session.id()).await)?;
@@ -109,7 +109,7 @@ async fn delete(desk: &Desk) -> Outcome {
     check(refused, || format!("deleting a session that is not there gave {unknown:?}"))
 }
 
-/// Whether the session is in the list of those that are stored.
+/// Returns true if the session is in the list of stored ones.
 async fn is_listed(desk: &Desk) -> Outcome<bool> {
     let Desk { bench, session } = desk;
     let stored = bench.check(bench.client.sessions(&SessionListRequest::default()).await)?;

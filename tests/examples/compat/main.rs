@@ -1,10 +1,10 @@
-//! A program that goes through what a session does, step by step, on one version of the CLI; run by
+//! A program that runs the features of a session, step by step, on one version of the CLI; run by
 //! `cargo xtask compat` and `cargo xtask audit`.
 //!
-//! Each step has a CLI, a folder and a scripted model of its own, and a time limit, so that none stops the
-//! others. It prints a line of JSON for each, as in [`report`].
+//! Each step has a CLI, a folder and a scripted model of its own, and a time limit, so that a failed step does not stop
+//! the others. For each step the program prints a line of JSON, as in [`report`].
 
-#![allow(missing_docs, reason = "nobody but this program uses its items")]
+#![allow(missing_docs, reason = "the items are used by this program alone")]
 
 mod bench;
 mod calls;
@@ -19,17 +19,17 @@ use tokio::runtime::Runtime;
 
 use bench::Lab;
 
-/// What the program runs with. The CLI is the one in `COPILOT_CLI_PATH`.
+/// The arguments. The CLI is the one in `COPILOT_CLI_PATH`.
 #[derive(Parser)]
-#[command(about = "Goes through what a session does, step by step, on one version of the CLI.")]
+#[command(about = "Runs the features of a session, step by step, on one version of the CLI.")]
 struct Options {
-    /// The version that the CLI should be.
+    /// The expected version of the CLI.
     #[arg(long, default_value_t)]
     expect: String,
-    /// Writes what goes over the wire into files in this folder.
+    /// Writes wire logs to this folder.
     #[arg(long)]
     wire_logs: Option<PathBuf>,
-    /// Goes through these steps only.
+    /// Runs these steps only.
     #[arg(long)]
     step: Vec<String>,
 }
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             calls::run(&lab).await;
         }
     });
-    // A step that hangs may hold a thread, which is not waited for.
+    // A step that hangs may block a thread.
     runtime.shutdown_background();
     Ok(())
 }

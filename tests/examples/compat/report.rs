@@ -1,4 +1,4 @@
-//! What came of a step, as a line of JSON: `{"step": …, "outcome": …, "reason": …, "seconds": …}`, with
+//! The result of a step, as a line of JSON: `{"step": …, "outcome": …, "reason": …, "seconds": …}`, with
 //! `ok`, `cannot` or `failed` for the outcome.
 
 use std::fmt;
@@ -7,27 +7,27 @@ use std::time::{Duration, Instant};
 use copilot_session::{CliVersion, Error, ErrorKind};
 use serde_json::json;
 
-/// How long a step may take. It passes only when something hangs.
+/// The time limit of a step. It passes only if something hangs.
 pub const STEP: Duration = Duration::from_secs(180);
 
 pub type Outcome<T = ()> = Result<T, Fault>;
 
-/// Why a step did not work.
+/// The reason for a failure of a step.
 #[derive(Debug)]
 pub enum Fault {
-    /// The CLI is of a version that cannot do it, and that was said.
+    /// The version of the CLI does not support the step, and the error has the version.
     Cannot(String),
     Failed(String),
 }
 
 impl Fault {
-    /// An error of the SDK: what a version lacks must say so, and name the version.
+    /// The fault for an error of the SDK, which must have the version if that lacks a feature.
     pub fn of(error: &Error, version: Option<&CliVersion>) -> Self {
         let text = error.to_string();
         let named = version.is_some_and(|version| text.contains(version.as_str()));
         match error.kind() {
             ErrorKind::VersionSkew if named => Self::Cannot(text),
-            ErrorKind::VersionSkew => Self::Failed(format!("the error does not name the version: {text}")),
+            ErrorKind::VersionSkew => Self::Failed(format!("the error does not have the version: {text}")),
             _ => Self::Failed(text),
         }
     }
@@ -39,19 +39,19 @@ impl<T: fmt::Display> From<T> for Fault {
     }
 }
 
-/// Fails a step unless something holds.
+/// Fails a step unless the condition holds.
 pub fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Outcome {
     if holds { Ok(()) } else { Err(Fault::Failed(otherwise())) }
 }
 
-/// Runs a step to its end or to its time limit, and prints what came of it.
+/// Runs a step to its end or to its time limit, and prints its result.
 pub async fn run(step: &str, limit: Duration, work: impl Future<Output = Outcome> + Send + 'static) {
     let started = Instant::now();
     let task = tokio::spawn(work);
     let abort = task.abort_handle();
     let outcome = match tokio::time::timeout(limit, task).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(broken)) => Err(Fault::Failed(format!("the step broke down: {broken}"))),
+        Ok(Err(broken)) => Err(Fault::Failed(format!("the step panicked: {broken}"))),
         Err(_) => {
             abort.abort();
             Err(Fault::Failed(format!("it took longer than {limit:?}")))

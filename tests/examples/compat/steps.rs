@@ -1,4 +1,4 @@
-//! The steps: what a session does, from the handshake to the stop.
+//! The steps, from the handshake to the stop of the CLI.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -58,20 +58,20 @@ pub async fn run(step: &'static str, lab: Arc<Lab>) -> Outcome {
     }
 }
 
-/// The versions are told, and calls that need no session and no login are answered.
+/// The CLI reports its version and responds to calls that need no session and no login.
 async fn handshake(bench: Bench, expected: &str) -> Outcome {
     let version = bench.client.version().as_str();
-    check(expected.is_empty() || version == expected, || format!("it says that it is {version:?}"))?;
+    check(expected.is_empty() || version == expected, || format!("it reports the version {version:?}"))?;
     let pong = bench.check(bench.client.ping("there?").await)?;
     check(pong.contains("there?"), || format!("the pong is {pong:?}"))?;
     bench.check(bench.client.status().await)?;
     let login = bench.check(bench.client.auth_status().await)?;
-    check(!login.is_authenticated, || "somebody is logged in".to_owned())?;
+    check(!login.is_authenticated, || "a user is logged in".to_owned())?;
     bench.check(bench.client.sessions(&SessionListRequest::default()).await)?;
     bench.finish().await
 }
 
-/// A session has the id it was given, and can be left.
+/// A session has the given id, and can be disconnected.
 async fn create(bench: Bench) -> Outcome {
     const ID: &str = "3a1f0d52-6c5e-4d35-9e0c-1f8f6f0f9a01";
     let named = |new: SessionBuilder| new.deny_all().configure(|config| config.session_id(ID));
@@ -81,7 +81,7 @@ async fn create(bench: Bench) -> Outcome {
     bench.finish().await
 }
 
-/// The answer comes in pieces, and then whole.
+/// The answer arrives in deltas, and then as a whole.
 async fn streamed_turn(bench: Bench) -> Outcome {
     let session = bench.create(SessionBuilder::deny_all).await?;
     let mut turn = bench.check(session.prompt("Count.").await)?;
@@ -94,44 +94,44 @@ async fn streamed_turn(bench: Bench) -> Outcome {
     }
     let answer = bench.check(turn.await)?;
     check(answer.text() == "One, two, three.", || format!("the answer is {:?}", answer.text()))?;
-    check(pieces > 1 && text == answer.text(), || format!("it came in {pieces} pieces as {text:?}"))?;
+    check(pieces > 1 && text == answer.text(), || format!("it arrived in {pieces} deltas as {text:?}"))?;
     bench.finish().await
 }
 
-/// A call of the program's own tool.
+/// A call of the program's tool.
 fn lookup() -> Reply {
     Reply::tool_call("lookup", json!({ "key": "bird" }))
 }
 
-/// A tool that says what it was asked for.
+/// A tool that returns its argument.
 fn lookup_tool() -> Tool {
     let schema = json!({ "type": "object", "properties": { "key": { "type": "string" } } });
     let answer = async |arguments: Value, _| format!("found under {}", arguments["key"]);
     Tool::with_schema("lookup", "Looks something up", schema, answer)
 }
 
-/// The model calls a tool of this program, and reads its result.
+/// The model calls a tool of this program, and receives its result.
 async fn tool(bench: Bench) -> Outcome {
     let session = bench.create(|new| new.approve_all().tool(lookup_tool())).await?;
     bench.ask(&session, "Look it up.", "It is heron.").await?;
     let result = tool_result(&bench)?;
-    check(result.contains(r#"found under "bird""#), || format!("the model read {result:?}"))?;
+    check(result.contains(r#"found under "bird""#), || format!("the model received {result:?}"))?;
     bench.finish().await
 }
 
-/// What the model read of the one tool call.
+/// The result of the tool call that the model received.
 fn tool_result(bench: &Bench) -> Outcome<String> {
     let last = bench.model.requests().pop();
     let results = last.map(|request| request.tool_results()).unwrap_or_default();
-    Ok(results.into_iter().next().ok_or("the model was told no result")?.1)
+    Ok(results.into_iter().next().ok_or("the model received no result")?.1)
 }
 
-/// The agent makes a file by a command.
+/// A call of the shell that makes a file.
 fn make_file() -> Reply {
     Reply::tool_call(SHELL, json!({ "command": "echo made > made.txt", "description": "Makes a file" }))
 }
 
-/// The handler is asked about a command, and the command runs.
+/// The handler approves a command, and the command runs.
 async fn approve(bench: Bench) -> Outcome {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
@@ -150,18 +150,18 @@ async fn approve(bench: Bench) -> Outcome {
     bench.finish().await
 }
 
-/// The handler refuses a command, the command does not run, and the model reads why.
+/// The handler denies a command, the command does not run, and the model receives the reason.
 async fn deny(bench: Bench) -> Outcome {
     let refuse = async |_, _| Decision::deny("not on a Sunday");
     let session = bench.create(|new| new.on_permission(refuse)).await?;
     bench.ask(&session, "Make it.", "Not made.").await?;
-    check(!bench.work().join("made.txt").exists(), || "the refused command ran".to_owned())?;
+    check(!bench.work().join("made.txt").exists(), || "the denied command ran".to_owned())?;
     let result = tool_result(&bench)?;
-    check(result.contains("not on a Sunday"), || format!("the model read {result:?}"))?;
+    check(result.contains("not on a Sunday"), || format!("the model received {result:?}"))?;
     bench.finish().await
 }
 
-/// Hooks change a prompt, and what a tool is called with.
+/// Hooks change a prompt and the arguments of a tool.
 async fn hooks(bench: Bench) -> Outcome {
     let session = bench.create(|new| {
         new.approve_all()
@@ -178,9 +178,9 @@ async fn hooks(bench: Bench) -> Outcome {
     let session = session.await?;
     bench.ask(&session, "Look it up.", "It is egret.").await?;
     let prompt = bench.model.request(0).await.last_user_text().unwrap_or_default();
-    check(prompt.contains("Look it up. Quickly."), || format!("the model read {prompt:?}"))?;
+    check(prompt.contains("Look it up. Quickly."), || format!("the model received {prompt:?}"))?;
     let result = tool_result(&bench)?;
-    check(result.contains(r#"found under "white bird""#), || format!("the model read {result:?}"))?;
+    check(result.contains(r#"found under "white bird""#), || format!("the model received {result:?}"))?;
     bench.finish().await
 }
 
@@ -188,16 +188,16 @@ fn question() -> Reply {
     Reply::tool_call("ask_user", json!({ "question": "Tea or coffee?", "choices": ["tea", "coffee"] }))
 }
 
-/// The agent asks the user, and reads the answer.
+/// The agent asks the user a question, and receives the answer.
 async fn user_input(bench: Bench) -> Outcome {
     let session = bench.create(|new| new.deny_all().on_user_input(async |_, _| "tea")).await?;
     bench.ask(&session, "Ask me.", "Tea it is.").await?;
     let result = tool_result(&bench)?;
-    check(result.contains("tea"), || format!("the model read {result:?}"))?;
+    check(result.contains("tea"), || format!("the model received {result:?}"))?;
     bench.finish().await
 }
 
-/// A command of the user's own runs without the agent.
+/// A shell command runs without the agent.
 async fn shell(bench: Bench) -> Outcome {
     let session = bench.create(SessionBuilder::deny_all).await?;
     let done = bench.check(session.shell("echo hello; exit 3").await)?;
@@ -206,7 +206,7 @@ async fn shell(bench: Bench) -> Outcome {
     bench.finish().await
 }
 
-/// An abort in mid-answer ends the turn, and the next turn works.
+/// An abort during the answer ends the turn, and the next turn works.
 async fn abort(lab: &Arc<Lab>, step: &'static str) -> Outcome {
     let stall = Stall::new();
     let endless = Reply::text("On and on ").stall(&stall).then_text("and on.");
@@ -223,7 +223,7 @@ async fn abort(lab: &Arc<Lab>, step: &'static str) -> Outcome {
     bench.finish().await
 }
 
-/// Another process on the same home goes on with the conversation.
+/// Another process with the same home resumes the conversation.
 async fn resume(mut bench: Bench) -> Outcome {
     let session = bench.create(SessionBuilder::deny_all).await?;
     let id = session.id().to_owned();
@@ -233,11 +233,11 @@ async fn resume(mut bench: Bench) -> Outcome {
     let session = bench.check(bench.session().deny_all().resume(&id).await)?;
     bench.ask(&session, "Which bird?", "Stork.").await?;
     let seen = bench.model.request(1).await.body().to_string();
-    check(seen.contains("Noted: stork."), || "the model was not told what was said before".to_owned())?;
+    check(seen.contains("Noted: stork."), || "the model did not receive the earlier messages".to_owned())?;
     bench.finish().await
 }
 
-/// What happened can be read back.
+/// The events of a session can be read.
 async fn history(bench: Bench) -> Outcome {
     let session = bench.create(SessionBuilder::deny_all).await?;
     bench.ask(&session, "Remember a bird.", "Noted: crane.").await?;
@@ -253,9 +253,9 @@ async fn history(bench: Bench) -> Outcome {
     bench.finish().await
 }
 
-/// A stop ends the CLI, with a session open, and what is asked after it fails at once.
+/// A stop ends the CLI while a session is open, and later calls fail at once.
 async fn stop(bench: Bench) -> Outcome {
-    /// How long a stop may take, all its steps together.
+    /// The time limit of a stop.
     const LIMIT: Duration = Duration::from_secs(25);
     let session = bench.create(SessionBuilder::deny_all).await?;
     bench.ask(&session, "There?", "Yes.").await?;
