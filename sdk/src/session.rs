@@ -34,7 +34,7 @@ use crate::session::capabilities::Capabilities;
 use crate::session::host::Host;
 use crate::session::shell::Shell;
 use crate::session::state::SessionState;
-use crate::session::table::say_goodbye;
+use crate::session::table::detach;
 use crate::session::turn::Turn;
 use crate::session::turn::prompts::{Prompt, Prompts};
 use crate::session::turn::tracker::Tracker;
@@ -391,7 +391,7 @@ impl Session {
         self.inner.host.connection().in_flight().spare_current();
         // Handlers stay until the answer, since the CLI may ask for them on the way out.
         let _end = EndOnDrop(&self.inner);
-        match (say_goodbye(&self.inner.host.router, state), state.life().ended()) {
+        match (detach(&self.inner.host.router, state), state.life().ended()) {
             (Some(answer), _) => answer
                 .await
                 .unwrap_or_else(|_| Err(Error::Closed(Closed::new("the runtime of the client is gone")))),
@@ -417,7 +417,7 @@ impl Session {
 impl Drop for Inner {
     fn drop(&mut self) {
         if self.state.life().leave() {
-            drop(say_goodbye(&self.host.router, &self.state));
+            drop(detach(&self.host.router, &self.state));
             self.end();
         }
     }

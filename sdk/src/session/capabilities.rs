@@ -1,13 +1,13 @@
-//! What the CLI offers in a session.
+//! The capabilities of the CLI in a session.
 
 use crate::wire::peek;
 
-/// The features that the CLI offers in a session, as it said when the session was opened and by
+/// The capabilities of the CLI in a session, from the result of `session.create` or `session.resume` and from
 /// `capabilities.changed` since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// Somebody answers elicitation requests.
+    /// A client answers elicitation requests.
     pub elicitation: bool,
     /// MCP Apps can be shown.
     pub mcp_apps: bool,
@@ -17,22 +17,22 @@ pub struct Capabilities {
     pub extensions: bool,
 }
 
-/// The same while it is being learnt. An event may come before the answer that it changes.
+/// The capabilities as far as they are known. An event may come before the result that it changes.
 #[derive(Default)]
-pub(crate) struct Known {
+pub(crate) struct KnownCapabilities {
     elicitation: Option<bool>,
     mcp_apps: Option<bool>,
     canvases: Option<bool>,
     extensions: Option<bool>,
 }
 
-impl Known {
-    /// Takes what an event says, which counts more than what was known.
+impl KnownCapabilities {
+    /// Applies the data of an event, which overrides what was known.
     pub fn change(&mut self, data: &str) {
         *self = Self::read(data).or(std::mem::take(self));
     }
 
-    /// Takes what the answer says that opened the session, which counts less.
+    /// Applies the result that opened the session, which fills in what no event said.
     pub fn begin(&mut self, capabilities: &str) {
         *self = std::mem::take(self).or(Self::read(capabilities));
     }

@@ -1,4 +1,4 @@
-//! Having the CLI open a session, for the first time or again.
+//! Opening a session (`session.create`, `session.resume`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,41 +12,41 @@ use crate::runtime::lock;
 use crate::session::Session;
 use crate::session::builder::Observer;
 use crate::session::builder_handlers::Registered;
-use crate::session::capabilities::Known;
+use crate::session::capabilities::KnownCapabilities;
 use crate::session::host::Host;
 use crate::session::resume;
 use crate::session::state::SessionState;
-use crate::session::table::{Admission, WhenOpen, say_goodbye};
+use crate::session::table::{Admission, WhenOpen, detach};
 use crate::session_rpc::SessionRpc;
 use crate::types::{RegisterEventInterestParams, SessionResumeResult};
 use crate::wire;
 use crate::wire::peek;
 
-/// The longest wait for the CLI to open a session, with all that belongs to it.
-const OPEN: Duration = Duration::from_secs(120);
+/// The longest wait for a session to be open.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A session about to be opened. It does not know the type of the configuration, and the functions
-/// that do are inline: its hundred keys are compiled in the crate that sets them, not in this one.
+/// A session to be opened. Its configuration is JSON already: the hundred keys of the type are compiled in the crate
+/// that sets them, by inline functions, and not in this one.
 pub(crate) struct Opening {
     pub host: Arc<Host>,
-    /// The session's id, unless the system gave no random numbers for one.
+    /// The session's id, or the error of the random numbers for one.
     pub id: Result<String, Error>,
     pub tools: Vec<Tool>,
     pub registered: Registered,
     pub observers: Vec<Observer>,
     pub when_open: WhenOpen,
-    /// Whether what was open when the session was left is still to be answered.
+    /// True if requests that were open when the session was detached are to be handled.
     pub continues: bool,
-    /// Whether another client says whether to switch models.
+    /// True if another client decides on model switches.
     pub leaves_auto_mode_switch: bool,
-    /// The working directory that was configured.
+    /// The configured working directory.
     pub directory: Option<String>,
 }
 
 impl Opening {
     pub async fn open(self, method: &'static str, config: String) -> Result<Session, Error> {
         let peer = Arc::clone(self.host.peer());
-        peer.within(method, OPEN, self.open_unhurried(method, config)).await
+        peer.within(method, OPEN_TIMEOUT, self.open_unhurried(method, config)).await
     }
 
     async fn open_unhurried(self, method: &'static str, config: String) -> Result<Session, Error> {
@@ -76,7 +76,7 @@ impl Opening {
     }
 }
 
-/// What the CLI is asked for.
+/// The call that opens the session, and the calls that follow it.
 struct Request {
     host: Arc<Host>,
     method: &'static str,
@@ -87,27 +87,28 @@ struct Request {
 }
 
 impl Request {
-    /// Opens a session that is registered, in place of another if there was one.
+    /// Opens a registered session, in place of another if there was one.
     async fn open(
         self,
         state: Arc<SessionState>,
         replaced: Option<Arc<SessionState>>,
     ) -> Result<Session, Error> {
         let host = Arc::clone(&self.host);
-        // One that was open before is left in any case: nobody else does it any more.
+        // A session that was open before is detached in any case, since its handles no longer do that.
         let may_be_open = replaced.is_some();
         let mut opening =
             Unopened { host: &host, state: &state, is_open: false, refused: false, may_be_open };
         if let Some(old) = replaced {
-            // A handler of the old session may be who does this.
+            // A handler of the old session may call this.
             host.connection().in_flight().spare_current();
             old.give_way(&state);
         }
-        let opened =
-            self.send(&state, Known::begin, |error| opening.refused = error.code().is_some()).await?;
+        let opened = self
+            .send(&state, KnownCapabilities::begin, |error| opening.refused = error.code().is_some())
+            .await?;
         let session = Session::new(Arc::clone(&host), Arc::clone(&state), opened);
         if !host.router.sessions().opened(&state, session.downgrade()) {
-            // It was deleted meanwhile, or the client was stopped.
+            // It was deleted in the meantime, or the client was stopped.
             state.check()?;
             return Err(Error::SessionEnded);
         }
@@ -115,19 +116,20 @@ impl Request {
         Ok(session)
     }
 
-    /// Opens a session again that goes on, with other handlers.
+    /// Opens an open session again, with other handlers.
     async fn join(self, session: Session, handlers: Handlers) -> Result<Session, Error> {
         let _settle = Settle(&session);
         let host = Arc::clone(&self.host);
         let state = Arc::clone(session.state());
-        // The tools are those that the CLI was told last.
+        // One change of tools at a time, so that the tools here are those that the CLI was sent last.
         let _changing = state.tools_change().lock().await;
-        // The CLI may ask for the new ones before it answers, and for the old tools until then.
+        // The CLI may call the new tools before it responds, and the old ones until then.
         let both =
             |old: &Handlers| Handlers { tools: old.with_tools(&handlers.tools).tools, ..handlers.clone() };
         let old = state.change_handlers(both);
         let mut refused = false;
-        let opened = self.send(&state, Known::change, |error| refused = error.code().is_some()).await;
+        let opened =
+            self.send(&state, KnownCapabilities::change, |error| refused = error.code().is_some()).await;
         if refused {
             drop_aside(state.change_handlers(|_| old));
         } else if opened.is_ok() {
@@ -135,7 +137,7 @@ impl Request {
         }
         let opened = opened?;
         if let Err(ended) = state.check() {
-            // The CLI works on several requests at once: the goodbye may have been the first.
+            // The CLI works on several requests at once: it may have handled the detach first.
             if host.router.session(state.id()).is_none() {
                 drop(state.caller().call_now(state.version().leave()));
             }
@@ -144,12 +146,11 @@ impl Request {
         Ok(session.clone().reopened(opened))
     }
 
-    /// Sends the request, and what belongs to it. `learn` takes the capabilities in its answer, `failed` the error
-    /// that it was answered with.
+    /// Makes the calls. `learn` gets the capabilities in the response, `failed` the error instead of it.
     async fn send(
         self,
         state: &Arc<SessionState>,
-        learn: fn(&mut Known, &str),
+        learn: fn(&mut KnownCapabilities, &str),
         failed: impl FnOnce(&Error),
     ) -> Result<SessionResumeResult, Error> {
         let Self { host, method, config, observers, interests, continues } = self;
@@ -161,7 +162,7 @@ impl Request {
         let opened = opened.inspect_err(failed)?;
         let [capabilities] = peek::pick(&opened, ["capabilities"]).unwrap_or_default();
         learn(&mut lock(state.capabilities()), capabilities.unwrap_or("{}"));
-        // The answer to resume has every key of the answer to create.
+        // The result of resume has every key of the result of create.
         let opened: SessionResumeResult =
             wire::from_json(&opened).map_err(|error| Error::decode(method, error, Some(&host.version)))?;
         if let Some(other) = opened.session_id.as_ref().filter(|other| **other != *state.id()) {
@@ -172,7 +173,7 @@ impl Request {
     }
 }
 
-/// Does what a session that was opened still needs.
+/// Makes the calls that a session needs once it is open.
 async fn begin(
     state: &Arc<SessionState>,
     interests: Vec<&'static str>,
@@ -181,7 +182,7 @@ async fn begin(
     for event in interests {
         let request = RegisterEventInterestParams::new(event);
         match SessionRpc(state.caller()).event_log().register_interest(&request).await {
-            // An old CLI sends what it has to everybody.
+            // An old CLI sends these events to all clients.
             Err(error) if !error.is_method_not_found() => return Err(error),
             _ => {}
         }
@@ -192,15 +193,14 @@ async fn begin(
     Ok(())
 }
 
-/// Takes the session off the connection again, unless it came to be, and leaves it if the CLI may have opened
-/// it.
+/// Removes the session again unless it was opened, and detaches it if the CLI may have opened it.
 struct Unopened<'a> {
     host: &'a Arc<Host>,
     state: &'a Arc<SessionState>,
     is_open: bool,
-    /// Whether the CLI answered that it does not open it.
+    /// True if the CLI responded with an error.
     refused: bool,
-    /// Whether the CLI had it open before.
+    /// True if the CLI had it open before.
     may_be_open: bool,
 }
 
@@ -210,14 +210,14 @@ impl Drop for Unopened<'_> {
             return;
         }
         if !self.refused || self.may_be_open {
-            drop(say_goodbye(&self.host.router, self.state));
+            drop(detach(&self.host.router, self.state));
         }
         self.host.router.unregister(self.state);
         self.state.end(None);
     }
 }
 
-/// Lets others open a session again, however this one ended.
+/// Ends an opening of the session, whatever its outcome, so that the next can begin.
 struct Settle<'a>(&'a Session);
 
 impl Drop for Settle<'_> {

@@ -1,4 +1,4 @@
-//! Requests that were open when a session was left, and wait for whoever takes it up.
+//! Requests that were open when a session was detached, and that the CLI does not send again when it is resumed.
 
 use std::sync::Arc;
 
@@ -12,38 +12,38 @@ const TOOLS: &str = "session.tools.listPendingRequests";
 const PERMISSIONS: &str = "session.permissions.pendingRequests";
 const HISTORY: &str = "session.getMessages";
 
-/// Has the tool calls and permission requests answered that still wait: the CLI does not ask again. Each is
-/// seen to by itself: one that cannot be read, and a list that cannot be had, keep no other from its answer.
+/// Starts the handlers of the pending tool calls and permission requests. An item that cannot be read, or a list that
+/// cannot be had, keeps no other request from its answer.
 pub(crate) async fn answer(session: &Arc<SessionState>) {
-    let tools = ask(session, TOOLS).await;
+    let tools = fetch(session, TOOLS).await;
     for item in items(TOOLS, &tools, "items") {
         match tool_call(session, item) {
             Some(event) => session.handle_event_request(&event),
             None => tracing::warn!("a pending tool call that cannot be read"),
         }
     }
-    let permissions = ask(session, PERMISSIONS).await;
-    let waiting = items(PERMISSIONS, &permissions, "items");
-    if waiting.is_empty() {
+    let permissions = fetch(session, PERMISSIONS).await;
+    let pending = items(PERMISSIONS, &permissions, "items");
+    if pending.is_empty() {
         return;
     }
-    let history = ask(session, HISTORY).await;
-    let asked = permission_requests(&items(HISTORY, &history, "events"));
-    for item in waiting {
+    let history = fetch(session, HISTORY).await;
+    let requests = permission_requests(&items(HISTORY, &history, "events"));
+    for item in pending {
         let Some(id) = text(item, "requestId") else {
             tracing::warn!("a pending permission request without an id");
             continue;
         };
-        match asked.iter().find(|event| text(event.raw_data(), "requestId").as_ref() == Some(&id)) {
+        match requests.iter().find(|event| text(event.raw_data(), "requestId").as_ref() == Some(&id)) {
             Some(event) => session.handle_event_request(event),
-            // Nothing is known that a handler could decide by, and the agent would wait for ever.
+            // A handler has nothing to decide by, and without an answer the agent would wait for ever.
             None => permission::refuse_unknown(session.scope(), &id),
         }
     }
 }
 
-/// What the CLI answers; nothing when it does not, or is too old to have what waits.
-async fn ask(session: &SessionState, method: &'static str) -> Box<str> {
+/// Calls a method and returns its result as JSON; an empty object on failure. An old CLI has no pending requests.
+async fn fetch(session: &SessionState, method: &'static str) -> Box<str> {
     let answer = session.caller().call::<()>(method, &()).json().await;
     answer.unwrap_or_else(|error| {
         match error.is_method_not_found() {
@@ -54,7 +54,7 @@ async fn ask(session: &SessionState, method: &'static str) -> Box<str> {
     })
 }
 
-/// The items of a list in an answer, as far as it can be read.
+/// Returns the items of a list in a result, as far as they can be read.
 fn items<'a>(method: &'static str, answer: &'a str, key: &str) -> Vec<&'a str> {
     let list = peek::pick(answer, [key]).map(|[list]| list.unwrap_or("[]"));
     list.and_then(peek::items).unwrap_or_else(|error| {
@@ -63,7 +63,7 @@ fn items<'a>(method: &'static str, answer: &'a str, key: &str) -> Vec<&'a str> {
     })
 }
 
-/// The event that asked: an item of the list has all that it had, but for the session.
+/// Rebuilds the event of a tool call. The item of the list has all of its data but the session.
 fn tool_call(session: &SessionState, item: &str) -> Option<SessionEvent> {
     text(item, "requestId").and(text(item, "toolName"))?;
     let fields = item.trim_start().strip_prefix('{')?;
@@ -71,8 +71,8 @@ fn tool_call(session: &SessionState, item: &str) -> Option<SessionEvent> {
     SessionEvent::from_json(format!(r#"{{"type":"external_tool.requested","data":{data}}}"#)).ok()
 }
 
-/// The permission requests in the history that clients decide, not a hook. The list of what waits has only what
-/// is shown to a user; the event that asked has all.
+/// Returns the permission requests in the history that clients decide, not a hook. The list of pending requests has
+/// only the text for a user; the event has all.
 fn permission_requests(history: &[&str]) -> Vec<SessionEvent> {
     let events = history.iter().filter_map(|event| SessionEvent::from_json(*event).ok());
     let by_hook = |event: &SessionEvent| {
@@ -82,7 +82,7 @@ fn permission_requests(history: &[&str]) -> Vec<SessionEvent> {
     events.filter(|event| event.kind() == "permission.requested" && !by_hook(event)).collect()
 }
 
-/// A string of an object.
+/// Returns a string of an object.
 fn text(object: &str, key: &str) -> Option<String> {
     let [text] = peek::pick(object, [key]).ok()?;
     peek::string(text?).map(|text| text.into_owned())

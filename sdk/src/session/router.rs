@@ -97,7 +97,7 @@ impl Router {
             Ok(event) => session.deliver(event),
             Err(error) => {
                 tracing::warn!(%error, "an event without a type");
-                session.miss();
+                session.report_missed();
             }
         }
     }
@@ -164,7 +164,7 @@ impl Service for Router {
         if method == EVENT
             && let Some(session) = session_at(start).and_then(|id| self.session(&id))
         {
-            session.miss();
+            session.report_missed();
         }
         let Some(responder) = responder else { return };
         let on_failure = match method {

@@ -20,7 +20,7 @@ use crate::rpc::Closed;
 use crate::runtime::aside::release;
 use crate::runtime::lock;
 use crate::runtime::timer::{self, Sleep};
-use crate::session::capabilities::Known;
+use crate::session::capabilities::KnownCapabilities;
 use crate::version::{CliVersion, Feature};
 use crate::wire::peek;
 
@@ -30,14 +30,14 @@ pub(crate) struct SessionState {
     observers: Arc<Observers<SessionEvent>>,
     repeats: Mutex<Repeats>,
     notices: Notices,
-    /// Shared with who looks into them, so that the last share can be let go of aside.
+    /// Shared with those that look into them, so that the last share can be dropped off the reader.
     handlers: Mutex<Arc<Handlers>>,
-    capabilities: Mutex<Known>,
+    capabilities: Mutex<KnownCapabilities>,
     /// The session that took the place of this one.
     successor: OnceLock<Weak<SessionState>>,
-    /// Held while a shell command is started.
+    /// The lock that is held while a shell command is started.
     shell_start: tokio::sync::Mutex<()>,
-    /// Held while the tools are replaced.
+    /// The lock that is held while the tools are replaced.
     tools_change: tokio::sync::Mutex<()>,
 }
 
@@ -70,7 +70,7 @@ impl SessionState {
         self.scope.life()
     }
 
-    /// Refuses what a handle of the user may not do any more.
+    /// Refuses what a user's handle may not do any more.
     pub fn check(&self) -> Result<(), Error> {
         self.life().check_handle()
     }
@@ -100,8 +100,8 @@ impl SessionState {
         found.or_else(|| self.successor()?.handler(method))
     }
 
-    /// Looks into the handlers without the lock. They may be taken away meanwhile, and what they have captured
-    /// must not be dropped by the reader, which is who looks.
+    /// Looks into the handlers without the lock. The reader does that, and must not drop what they have captured when
+    /// they are replaced in the meantime.
     fn look<R>(&self, look: impl FnOnce(&Handlers) -> R) -> R {
         let handlers = Arc::clone(&lock(&self.handlers));
         let found = look(&handlers);
@@ -109,8 +109,8 @@ impl SessionState {
         found
     }
 
-    /// Changes the handlers in one step, so that no request finds less than there was before or is after it,
-    /// and returns those there were. A session that is over keeps none.
+    /// Replaces the handlers in one step, so that each request finds the old or the new ones, and returns the old ones.
+    /// A session that has ended keeps none.
     pub fn change_handlers(&self, change: impl FnOnce(&Handlers) -> Handlers) -> Handlers {
         let mut handlers = lock(&self.handlers);
         if self.life().ended().is_some() {
@@ -122,13 +122,13 @@ impl SessionState {
         Arc::unwrap_or_clone(old)
     }
 
-    /// What the CLI offers, as far as it has told.
-    pub fn capabilities(&self) -> &Mutex<Known> {
+    /// The capabilities, as far as they are known.
+    pub fn capabilities(&self) -> &Mutex<KnownCapabilities> {
         &self.capabilities
     }
 
-    /// Takes note of where the agent works, which these events tell.
-    fn moved(&self, event: &SessionEvent) {
+    /// Records the working directory that these events carry.
+    fn record_working_directory(&self, event: &SessionEvent) {
         // A sub-agent may work elsewhere.
         if event.agent_id().is_some() {
             return;
@@ -145,12 +145,12 @@ impl SessionState {
         Box::pin(timer::sleep(self.peer().runtime().clone(), limit))
     }
 
-    /// Held while a shell command is started.
+    /// The lock that is held while a shell command is started.
     pub fn shell_start(&self) -> &tokio::sync::Mutex<()> {
         &self.shell_start
     }
 
-    /// Held while the tools are replaced.
+    /// The lock that is held while the tools are replaced.
     pub fn tools_change(&self) -> &tokio::sync::Mutex<()> {
         &self.tools_change
     }
@@ -167,8 +167,8 @@ impl SessionState {
         self.observers.subscribe_aside()
     }
 
-    /// Whether the CLI sent an event before. One that asks is another event when it asks for something else, whatever
-    /// its id: nobody would answer it.
+    /// Returns true if the CLI sent an event before. An event request with another `requestId` is another event,
+    /// whatever its id, since it needs an answer.
     fn is_repeated(&self, event: &SessionEvent) -> bool {
         let asks =
             [".requested", "_required", ".execute"].iter().any(|ending| event.kind().ends_with(ending));
@@ -191,20 +191,22 @@ impl SessionState {
                 drop(self.cancel_event_requests())
             }
             "session.idle" => lock(&self.repeats).forget(),
-            "session.start" | "session.resume" | "session.context_changed" => self.moved(&event),
-            kind if kind.ends_with(".completed") || kind.ends_with("_completed") => self.completed(&event),
+            "session.start" | "session.resume" | "session.context_changed" => {
+                self.record_working_directory(&event)
+            }
+            kind if kind.ends_with(".completed") || kind.ends_with("_completed") => self.complete(&event),
             _ => self.handle_event_request(&event),
         }
         self.observers.push(event.clone());
-        // Whoever took the place of this session meanwhile ended its handlers and observers, perhaps before they
+        // A session that has taken the place of this one has ended its handlers and subscribers, perhaps before they
         // saw the event.
         if let Some(successor) = self.successor() {
             successor.deliver(event);
         }
     }
 
-    /// Tells observers of an event that came and cannot be read.
-    pub fn miss(&self) {
+    /// Publishes that an event was missed, since it cannot be read.
+    pub fn report_missed(&self) {
         self.observers.push(SessionEvent::missing(1));
     }
 
@@ -220,8 +222,8 @@ impl SessionState {
         });
     }
 
-    /// A request that was answered, by whomever, or has become void needs no answer of ours.
-    fn completed(&self, event: &SessionEvent) {
+    /// Ends the handler of a request that has its answer, from any client, or is void.
+    fn complete(&self, event: &SessionEvent) {
         let [request] = peek::pick(event.raw_data(), ["requestId"]).unwrap_or_default();
         let Some(request) = request.and_then(peek::string) else { return };
         let key = EventRequests::key(event.kind(), &request);
@@ -240,7 +242,7 @@ impl SessionState {
         self.scope.event_requests().take_all().into_iter().map(cancel).collect()
     }
 
-    /// Takes the handlers of a session that does not come to be.
+    /// Takes the handlers of a session that is not opened.
     pub fn take_handlers(&self) -> Handlers {
         let handlers = std::mem::take(&mut *lock(&self.handlers));
         Arc::unwrap_or_clone(handlers)
@@ -250,7 +252,7 @@ impl SessionState {
         self.successor.get()?.upgrade()
     }
 
-    /// Ends the session since another takes its place, which is asked again what its handlers worked on.
+    /// Ends the session, whose place another takes. The successor gets the event requests that were in flight.
     pub fn give_way(&self, successor: &Arc<Self>) {
         // Before the end, so that the reader finds the successor when it does not find this session's handlers.
         drop(self.successor.set(Arc::downgrade(successor)));
@@ -259,17 +261,16 @@ impl SessionState {
         }
     }
 
-    /// Frees what the session held, ends its handlers, and tells its observers that it is over. Returns the events
-    /// that asked what those handlers worked on.
+    /// Ends the session with its handlers and subscriptions. Returns the event requests that were in flight.
     pub fn end(&self, closed: Option<Closed>) -> Vec<SessionEvent> {
         let ended = closed.map_or(Ended::Session, Ended::Connection);
         self.life().end(ended.clone());
         let handlers = std::mem::take(&mut *lock(&self.handlers));
         release(handlers);
-        let asked = self.cancel_event_requests();
+        let cancelled = self.cancel_event_requests();
         self.peer().connection().in_flight().end_owner(self.scope.number());
         self.notices.end(ended.clone());
         self.observers.end(ended);
-        asked
+        cancelled
     }
 }

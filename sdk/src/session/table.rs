@@ -1,4 +1,4 @@
-//! The sessions that are open on a connection: one for each id, and who may take its place.
+//! The sessions of a client that are open, one for each id.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
@@ -15,56 +15,56 @@ use crate::session::router::Router;
 use crate::session::state::SessionState;
 use crate::session::{Session, WeakSession};
 
-/// The longest wait for the CLI's answer to the goodbye of a session.
-const GOODBYE: Duration = Duration::from_secs(10);
+/// The longest wait for the response to `session.detach`.
+const DETACH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The way in which [`SessionBuilder::resume`](crate::SessionBuilder::resume) treats a session that is open on the
-/// same client already; chosen by [`SessionBuilder::when_open`](crate::SessionBuilder::when_open).
+/// The choice of what [`SessionBuilder::resume`](crate::SessionBuilder::resume) does with a session that is already
+/// open on the same client; set by [`SessionBuilder::when_open`](crate::SessionBuilder::when_open).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WhenOpen {
-    /// Fails with [`Error::AlreadyOpen`], and sends nothing.
+    /// Fails with [`Error::AlreadyOpen`] and sends nothing.
     #[default]
     Refuse,
-    /// Takes its place. The turns of the old handles end with [`Error::SessionEnded`], their streams of events end,
-    /// and all that they would send fails with that error, also when the resume fails. The old handlers stop at
-    /// their next `await`. The tool calls, permission requests and forms that they worked on go to the new handlers,
-    /// which begin them from the start, at once: a tool may have done a part of its work already, and for a moment
-    /// both may run. A hook or a question that they worked on is answered as when a handler fails.
+    /// Takes its place, also when the resume then fails. The turns of the old handles end with
+    /// [`Error::SessionEnded`], their event streams end, and their calls fail with that error. The old handlers stop at
+    /// their next `await`. The new handlers start again, at once, on the tool calls, permission requests and forms that
+    /// were in flight: a tool may have done part of its work already, and for a moment both may run. A hook or a
+    /// question that was in flight is answered as when a handler fails.
     Replace,
-    /// Goes on as the same session, with the new configuration, tools and handlers in place of the old ones. The old
-    /// handles, their turns and their streams of events go on; a handler that is at work finishes.
+    /// Continues the same session, with the new configuration, tools and handlers in place of the old ones. The old
+    /// handles, their turns and their event streams go on, and a handler that runs finishes.
     Join,
 }
 
-/// All sessions of a connection, with those that are being opened.
+/// All sessions of a client, including those that are being opened.
 #[derive(Default)]
 pub(crate) struct Sessions {
     table: Mutex<Table>,
-    /// Wakes those who wait for an id to be free.
+    /// Wakes tasks that wait for an id to become free.
     changed: Notify,
 }
 
 #[derive(Default)]
 struct Table {
     open: HashMap<String, Entry>,
-    /// The number of goodbyes that the CLI has not answered, by session.
-    goodbyes: HashMap<String, usize>,
+    /// The number of `session.detach` calls without a response, by session id.
+    detaching: HashMap<String, usize>,
 }
 
 struct Entry {
     state: Arc<SessionState>,
-    /// None before the session is open.
+    /// None until the session is open.
     handle: Option<WeakSession>,
-    /// Whether the CLI is being asked to open it, for the first time or again.
+    /// True while the CLI is asked to open it, for the first time or again.
     opening: bool,
 }
 
-/// In what way a session may be opened.
+/// The way a session is admitted to the table.
 pub(crate) enum Admission {
-    /// It is registered now; with the session whose place it takes.
+    /// As a new entry, with the session whose place it takes.
     New(Option<Arc<SessionState>>),
-    /// The same session goes on.
+    /// As the session that is open.
     Same(Session),
 }
 
@@ -77,14 +77,14 @@ impl Sessions {
         lock(&self.table).open.values().map(|entry| Arc::clone(&entry.state)).collect()
     }
 
-    /// A handle of a session that is open; none when its last one is gone.
+    /// Returns a handle of an open session; none once its last handle is dropped.
     pub fn handle(&self, id: &str) -> Option<Session> {
         let handle = lock(&self.table).open.get(id)?.handle.clone()?;
         handle.upgrade().filter(Session::is_open)
     }
 
-    /// Waits until the session may be opened, and registers it. What is under way about its id is waited for:
-    /// the goodbye of one that was left, and unless `when_open` refuses it anyway, another's opening.
+    /// Waits until the session may be opened, and registers it. It waits for a pending `session.detach` of the same id
+    /// and, unless `when_open` refuses it anyway, for another opening of it.
     pub async fn admit(&self, new: &Arc<SessionState>, when_open: WhenOpen) -> Result<Admission, Error> {
         loop {
             let mut changed = pin!(self.changed.notified());
@@ -98,7 +98,7 @@ impl Sessions {
 
     fn try_admit(&self, new: &Arc<SessionState>, when_open: WhenOpen) -> Result<Option<Admission>, Error> {
         let table = &mut *lock(&self.table);
-        if table.goodbyes.contains_key(new.id()) {
+        if table.detaching.contains_key(new.id()) {
             return Ok(None);
         }
         let entry = match table.open.entry(new.id().to_owned()) {
@@ -108,7 +108,7 @@ impl Sessions {
             }
             Place::Occupied(place) => place.into_mut(),
         };
-        // Its last handle is going, and takes it off in a moment.
+        // Its last handle is being dropped, which removes the entry in a moment.
         let is_going = entry.handle.as_ref().is_some_and(WeakSession::is_gone);
         match when_open {
             WhenOpen::Refuse if !is_going => Err(Error::AlreadyOpen { session_id: new.id().to_owned() }),
@@ -126,8 +126,7 @@ impl Sessions {
         }
     }
 
-    /// Notes that a session is open, with its handle, or is no longer being opened again. False when it is not
-    /// registered any more.
+    /// Records that the opening of a session is over, with its handle. Returns false if it is no longer registered.
     pub fn opened(&self, state: &Arc<SessionState>, handle: WeakSession) -> bool {
         let there = lock(&self.table).entry(state).map(|entry| {
             entry.opening = false;
@@ -137,7 +136,7 @@ impl Sessions {
         there.is_some()
     }
 
-    /// Forgets a session, unless another has its place. True when it was there.
+    /// Removes a session, unless another has its place. Returns true if it was there.
     pub fn remove(&self, state: &Arc<SessionState>) -> bool {
         let removed = {
             let table = &mut *lock(&self.table);
@@ -147,7 +146,7 @@ impl Sessions {
         removed.is_some()
     }
 
-    /// Forgets all.
+    /// Removes all.
     pub fn take_all(&self) -> Vec<Arc<SessionState>> {
         let all = std::mem::take(&mut lock(&self.table).open);
         self.changed.notify_waiters();
@@ -156,33 +155,33 @@ impl Sessions {
 }
 
 impl Table {
-    /// What is registered, if it is this very session.
+    /// Returns the entry with this id if it is of this very session.
     fn entry(&mut self, state: &Arc<SessionState>) -> Option<&mut Entry> {
         self.open.get_mut(state.id()).filter(|entry| Arc::ptr_eq(&entry.state, state))
     }
 }
 
-/// A `session.detach` that the CLI has not answered. The CLI works on several requests at once, so until then
-/// the session must not be opened again: the detach could end what was opened after it.
-struct Goodbye {
+/// A `session.detach` without a response. Until that comes the session must not be opened again: the CLI works on
+/// several requests at once, so the detach could close what was opened after it.
+struct Detaching {
     router: Arc<Router>,
     id: String,
 }
 
-impl Goodbye {
-    /// None when the session is not registered, so that it is not this one's to leave.
+impl Detaching {
+    /// Returns none if the session is not registered any more.
     fn begin(router: &Arc<Router>, state: &Arc<SessionState>) -> Option<Self> {
         let table = &mut *lock(&router.sessions().table);
         table.entry(state)?;
-        *table.goodbyes.entry(state.id().to_owned()).or_default() += 1;
+        *table.detaching.entry(state.id().to_owned()).or_default() += 1;
         Some(Self { router: Arc::clone(router), id: state.id().to_owned() })
     }
 }
 
-impl Drop for Goodbye {
+impl Drop for Detaching {
     fn drop(&mut self) {
         let sessions = self.router.sessions();
-        if let Place::Occupied(mut count) = lock(&sessions.table).goodbyes.entry(self.id.clone()) {
+        if let Place::Occupied(mut count) = lock(&sessions.table).detaching.entry(self.id.clone()) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
                 count.remove();
@@ -192,17 +191,17 @@ impl Drop for Goodbye {
     }
 }
 
-/// Detaches the session at once, and returns the task that waits for the CLI's response. None when the session is not
+/// Sends `session.detach` at once and returns the task that waits for the response; none if the session is not
 /// registered.
-pub(crate) fn say_goodbye(
+pub(crate) fn detach(
     router: &Arc<Router>,
     state: &Arc<SessionState>,
 ) -> Option<JoinHandle<Result<(), Error>>> {
-    let goodbye = Goodbye::begin(router, state)?;
+    let detaching = Detaching::begin(router, state)?;
     let call = state.caller().call_now(state.version().leave());
     Some(state.peer().runtime().spawn(async move {
-        let result = call?.within(GOODBYE).await;
-        drop(goodbye);
+        let result = call?.within(DETACH_TIMEOUT).await;
+        drop(detaching);
         result
     }))
 }

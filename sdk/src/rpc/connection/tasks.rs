@@ -91,10 +91,14 @@ pub(super) async fn read<R: AsyncRead + Unpin, S: Service>(
 
 /// Passes on what came as one frame.
 fn receive(connection: &Arc<Connection>, service: &impl Service, body: &[u8]) {
-    let text = String::from_utf8_lossy(body);
-    if matches!(text, Cow::Owned(_)) {
-        tracing::warn!("a message that is not all UTF-8");
-    }
+    // `from_utf8_lossy` reads valid text more slowly.
+    let text = std::str::from_utf8(body).map_or_else(
+        |error| {
+            tracing::warn!(%error, "a message that is not all UTF-8");
+            String::from_utf8_lossy(body)
+        },
+        Cow::Borrowed,
+    );
     message::each(&text, |message| match message {
         Message::Response { id, response } => connection.complete(id, response),
         Message::Notification { method, params } if method == CANCEL => {
