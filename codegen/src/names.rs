@@ -44,9 +44,14 @@ const RESERVED: &[&str] = &[
     "Wire",
 ];
 
-/// A type's name.
+/// Types whose own name is that of a type at the root of the crate: `(wire, name)`. Both can be imported by `*`.
+const TWINS: &[(&str, &str)] =
+    &[("PermissionRequest", "PermissionDetails"), ("Tool", "ToolInfo"), ("ToolResult", "ToolResultValue")];
+
+/// Returns the name of a type.
 pub fn type_name(wire: &str) -> String {
-    wire.to_upper_camel_case()
+    let twin = TWINS.iter().find(|(twin, _)| *twin == wire);
+    twin.map_or_else(|| wire.to_upper_camel_case(), |(_, name)| (*name).to_owned())
 }
 
 /// The name of an enum's variant.

@@ -50,10 +50,6 @@ pub use events::{MalformedEvent, SessionEvent, UnrecognizedEvent};
 pub use generated::round_trip;
 pub use generated::session_event::SessionEventData;
 /// The types of the protocol: the params, results and events that go over the wire.
-///
-/// `Tool`, `ToolResult` and `PermissionRequest` stand here as the protocol has them; types of the same names at the
-/// root of this crate are made for use. Import them by name, or keep this module's name: after
-/// `use copilot_session::{types::*, *}` they are ambiguous.
 pub use generated::types;
 pub use generated::{methods, server_rpc, session_rpc};
 pub use handlers::context::{ClientContext, HandlerContext};

@@ -55,3 +55,24 @@ fn imports_run_downwards() {
     }
     assert!(count > 10, "only {count} modules");
 }
+
+/// Both `types::*` and `*` can be imported: no generated type has the name of one at the root.
+#[test]
+fn types_have_names_of_their_own() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/src");
+    let lib = fs::read_to_string(folder.join("lib.rs")).expect("lib.rs");
+    let exports = lib.split(';').filter_map(|line| line.trim().strip_prefix("pub use "));
+    let root: Vec<&str> = exports
+        .flat_map(|line| line.rsplit("::").next().unwrap_or_default().trim_matches(['{', '}']).split(','))
+        .map(str::trim)
+        .collect();
+    let types = sources(&folder.join("generated/types"));
+    let types: Vec<&str> = ["pub struct ", "pub enum ", "pub type "]
+        .iter()
+        .flat_map(|item| types.split(item).skip(1))
+        .filter_map(|rest| rest.split(|letter: char| !letter.is_alphanumeric()).next())
+        .collect();
+    assert!(root.contains(&"Client") && types.len() > 2000, "{root:?}, {} types", types.len());
+    let twins: Vec<_> = types.iter().filter(|name| root.contains(name)).collect();
+    assert!(twins.is_empty(), "settle these in codegen/src/names.rs: {twins:?}");
+}

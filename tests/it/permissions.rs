@@ -6,7 +6,7 @@ mod requests;
 use std::sync::{Arc, Mutex};
 
 use copilot_session::testing::{FakeCli, events as say};
-use copilot_session::types::PermissionRequest as Details;
+use copilot_session::types::PermissionDetails as Details;
 use copilot_session::{Decision, HandlerContext, PermissionRequest, Policy, SessionBuilder};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use copilot_session::types::{PermissionRequest, PreToolUseHookInput, PreToolUseHookOutput};
+use copilot_session::types::{PermissionDetails, PreToolUseHookInput, PreToolUseHookOutput};
 use copilot_session::{Decision, Policy, SessionBuilder};
 
 use super::ask_user;
@@ -51,7 +51,7 @@ fn one_more_tool(session: SessionBuilder, folder: &Path) -> SessionBuilder {
     session.on_permission(move |request, _| {
         let policy = policy.clone();
         tokio::task::spawn_blocking(move || match request.details() {
-            PermissionRequest::Mcp(mcp) if mcp.server_name == "docs" && mcp.tool_name == "docs-search" => {
+            PermissionDetails::Mcp(mcp) if mcp.server_name == "docs" && mcp.tool_name == "docs-search" => {
                 Decision::approve()
             }
             _ => policy.decide(&request),
@@ -65,7 +65,7 @@ fn write_one_folder(session: SessionBuilder, folder: &Path) -> SessionBuilder {
     session.on_permission(move |request, _| {
         let (policy, drafts) = (policy.clone(), drafts.clone());
         tokio::task::spawn_blocking(move || match request.details() {
-            PermissionRequest::Write(_) if request.is_within(&drafts) => Decision::approve(),
+            PermissionDetails::Write(_) if request.is_within(&drafts) => Decision::approve(),
             _ => policy.decide(&request),
         })
     })

@@ -2041,6 +2041,7 @@ pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[
         "PermissionDeniedNoApprovalRuleAndCouldNotRequestFromUser",
         again::<types::PermissionDeniedNoApprovalRuleAndCouldNotRequestFromUser>,
     ),
+    ("PermissionRequest", again::<types::PermissionDetails>),
     (
         "PermissionLocationAddToolApprovalParams",
         again::<types::PermissionLocationAddToolApprovalParams>,
@@ -2140,7 +2141,6 @@ pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[
     ("PermissionRecoveryOnBlocked", again::<types::PermissionRecoveryOnBlocked>),
     ("PermissionRecoveryReason", again::<types::PermissionRecoveryReason>),
     ("PermissionRecoveryStatus", again::<types::PermissionRecoveryStatus>),
-    ("PermissionRequest", again::<types::PermissionRequest>),
     ("PermissionRequestCustomTool", again::<types::PermissionRequestCustomTool>),
     (
         "PermissionRequestExtensionEnvAccess",
@@ -3389,7 +3389,6 @@ pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[
     ("TokenAuthInfo", again::<types::TokenAuthInfo>),
     ("TokenPriceUnit", again::<types::TokenPriceUnit>),
     ("TokenProviderAuthInfo", again::<types::TokenProviderAuthInfo>),
-    ("Tool", again::<types::Tool>),
     ("ToolDeclaration", again::<types::ToolDeclaration>),
     ("ToolExecutionCompleteContent", again::<types::ToolExecutionCompleteContent>),
     (
@@ -3515,11 +3514,12 @@ pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[
     ),
     ("ToolExecutionUsage", again::<types::ToolExecutionUsage>),
     ("ToolExecutionUsageTokenDetails", again::<types::ToolExecutionUsageTokenDetails>),
+    ("Tool", again::<types::ToolInfo>),
     ("ToolList", again::<types::ToolList>),
-    ("ToolResult", again::<types::ToolResult>),
     ("ToolResultExpanded", again::<types::ToolResultExpanded>),
     ("ToolResultNewMessage", again::<types::ToolResultNewMessage>),
     ("ToolResultType", again::<types::ToolResultType>),
+    ("ToolResult", again::<types::ToolResultValue>),
     ("ToolSearchActivatedData", again::<types::ToolSearchActivatedData>),
     ("ToolSearchConfig", again::<types::ToolSearchConfig>),
     ("ToolShellOutputData", again::<types::ToolShellOutputData>),

@@ -17,7 +17,7 @@ use crate::handlers::context::{HandlerContext, Scope};
 use crate::handlers::event_request::{EventHandler, PendingReply};
 use crate::handlers::reply::{self, IntoReply};
 use crate::printable::printable;
-use crate::types::{PermissionRequest as Details, PermissionRequestShellCommand, PermissionRequestWrite};
+use crate::types::{PermissionDetails as Details, PermissionRequestShellCommand, PermissionRequestWrite};
 use crate::version::Feature;
 use crate::wire;
 use crate::wire::peek;

@@ -59,10 +59,15 @@ impl InFlight {
             entry.owner = owner;
         }
         let task = runtime.spawn(CURRENT.scope(number, handler)).abort_handle();
-        match lock(&self.0).get_mut(&number) {
-            Some(entry) => entry.task = Some(task).filter(|_| !entry.is_spared),
-            // The request ended, or was cancelled, before its task was known.
-            None => task.abort(),
+        let has_ended = match lock(&self.0).get_mut(&number) {
+            Some(entry) => {
+                entry.task = Some(task.clone()).filter(|_| !entry.is_spared);
+                false
+            }
+            None => true,
+        };
+        if has_ended {
+            task.abort();
         }
     }
 

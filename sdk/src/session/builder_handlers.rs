@@ -95,7 +95,7 @@ impl Registered {
 impl SessionBuilder {
     /// Asks this closure what the agent may do (`permission.requested`): before each shell line, each file
     /// that is read or written, each URL, each call of a tool of ours or of an MCP server, and the rest of
-    /// [`types::PermissionRequest`](crate::types::PermissionRequest). A handler that fails, panics or takes
+    /// [`types::PermissionDetails`](crate::types::PermissionDetails). A handler that fails, panics or takes
     /// longer than its [limit](Self::handler_limit) has not allowed it; the model reads that nobody could be
     /// asked, and the log says why.
     ///

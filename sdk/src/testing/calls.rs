@@ -129,7 +129,7 @@ impl FakeCli {
     /// and waits for the decision.
     ///
     /// # Panics
-    /// When it is no [`types::PermissionRequest`](crate::types::PermissionRequest), and when there is no
+    /// When it is no [`types::PermissionDetails`](crate::types::PermissionDetails), and when there is no
     /// decision in half of the fake's life.
     pub async fn expect_permission(&self, session_id: &str, request: Value) -> PermissionDecisionRequest {
         let id = self.request_id();

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::types::PermissionRequest;
+use crate::types::PermissionDetails;
 use crate::wire;
 
 /// An event of this type with this data, such as `event("session.title_changed", json!({"title": "Oslo"}))`.
@@ -70,14 +70,14 @@ pub fn tool_call(session_id: &str, request_id: &str, tool: &str, arguments: Valu
 }
 
 /// The agent asks for a permission: by one of [`requests`](super::requests), or by anything else that is a
-/// [`types::PermissionRequest`](PermissionRequest).
+/// [`types::PermissionDetails`](PermissionDetails).
 ///
 /// # Panics
 /// When the request is none, such as one that lacks what its kind must have: a client could not show it to its
 /// policy. A kind that this crate does not know may have any shape. A test of just that puts its own into
 /// `event["data"]["permissionRequest"]`.
 pub fn permission(request_id: &str, request: Value) -> Value {
-    if let Err(error) = wire::from_json::<PermissionRequest>(&request.to_string()) {
+    if let Err(error) = wire::from_json::<PermissionDetails>(&request.to_string()) {
         panic!("the permission request {request} does not fit its type: {error}");
     }
     event(

@@ -2,7 +2,7 @@
 //! [`FakeCli::expect_permission`](super::FakeCli::expect_permission) and
 //! [`events::permission`](super::events::permission).
 //!
-//! Each is the JSON of a [`types::PermissionRequest`](crate::types::PermissionRequest) with all that it must have;
+//! Each is the JSON of a [`types::PermissionDetails`](crate::types::PermissionDetails) with all that it must have;
 //! more can be put in by `request["warning"] = "careful".into()`.
 
 use serde_json::{Value, json};

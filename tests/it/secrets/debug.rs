@@ -123,7 +123,7 @@ fn hidden<T: Wire + std::fmt::Debug>(json: Value) {
 #[test]
 fn unknown_values() {
     hidden::<AuthInfo>(json!({"type": "brand-new", "token": SECRET}));
-    hidden::<PermissionRequest>(json!({"kind": "brand-new", "nested": [{"x-api-key": SECRET}]}));
+    hidden::<PermissionDetails>(json!({"kind": "brand-new", "nested": [{"x-api-key": SECRET}]}));
     let server = |server: Value| json!({"mcpServers": {"a": server}});
     hidden::<SessionConfig>(server(json!({"type": "brand-new", "headers": {"X": SECRET}})));
     hidden::<SessionConfig>(server(json!({"type": "brand-new", "env": [{"name": "A", "value": SECRET}]})));

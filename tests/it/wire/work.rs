@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use copilot_session::types::{
-    AssistantUsageData, InstalledPluginSource, McpSerializableServerConfig, PermissionRequest,
+    AssistantUsageData, InstalledPluginSource, McpSerializableServerConfig, PermissionDetails,
 };
 use copilot_session::wire::{self, Wire};
 use copilot_session::{SessionEvent, SessionEventData};
@@ -74,7 +74,7 @@ fn unions() {
     let read_file = r#""kind":"read","intention":"i","path":"p""#;
     for before in [r#""kind":"shell""#, r#""kind":5"#, r#""path":[]"#] {
         match read(&repeated(before, read_file)) {
-            PermissionRequest::Read(request) => assert_eq!(request.path, "p"),
+            PermissionDetails::Read(request) => assert_eq!(request.path, "p"),
             other => panic!("{other:?}"),
         }
     }

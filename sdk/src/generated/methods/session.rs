@@ -1925,7 +1925,7 @@ pub enum SessionToolsExecute {}
 impl crate::rpc::ServerMethod for SessionToolsExecute {
     const NAME: &'static str = "session.tools.execute";
     type Params = types::ToolsExecuteRequest;
-    type Result = types::ToolResult;
+    type Result = types::ToolResultValue;
 }
 /// `session.tools.getBuiltinDescriptors`.
 pub enum SessionToolsGetBuiltinDescriptors {}

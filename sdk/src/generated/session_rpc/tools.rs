@@ -4,10 +4,11 @@
 use crate::call::{Call, Caller};
 use crate::types::{
     HandlePendingToolCallRequest, HandlePendingToolCallResult,
-    PendingExternalToolRequestList, TaskCompleteData, ToolResult, ToolsExecuteRequest,
-    ToolsGetBuiltinDescriptorsRequest, ToolsGetBuiltinDescriptorsResult,
-    ToolsGetCurrentMetadataResult, ToolsInitializeAndValidateResult, ToolsSetRequest,
-    ToolsSetResult, ToolsTaskCompleteEventDataRequest, ToolsUpdateSubagentSettingsResult,
+    PendingExternalToolRequestList, TaskCompleteData, ToolResultValue,
+    ToolsExecuteRequest, ToolsGetBuiltinDescriptorsRequest,
+    ToolsGetBuiltinDescriptorsResult, ToolsGetCurrentMetadataResult,
+    ToolsInitializeAndValidateResult, ToolsSetRequest, ToolsSetResult,
+    ToolsTaskCompleteEventDataRequest, ToolsUpdateSubagentSettingsResult,
     UpdateSubagentSettingsRequest,
 };
 /// `session.tools` methods.
@@ -18,7 +19,7 @@ impl<'a> Tools<'a> {
     ///
     /// Wire method `session.tools.execute`.
     #[inline]
-    pub fn execute(self, params: &ToolsExecuteRequest) -> Call<ToolResult> {
+    pub fn execute(self, params: &ToolsExecuteRequest) -> Call<ToolResultValue> {
         self.0.call("session.tools.execute", params)
     }
     /// Returns the Rust-owned built-in tool descriptors used to construct the session's offered tool set.

@@ -1314,6 +1314,43 @@ record!(
     PermissionDeniedNoApprovalRuleAndCouldNotRequestFromUser["kind"
     "denied-no-approval-rule-and-could-not-request-from-user"] {}
 );
+/// Details of the permission being requested
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum PermissionDetails {
+    /// Shell command permission request
+    Shell(PermissionRequestShell),
+    /// File write permission request
+    Write(PermissionRequestWrite),
+    /// File or directory read permission request
+    Read(PermissionRequestRead),
+    /// MCP tool invocation permission request
+    Mcp(PermissionRequestMcp),
+    /// URL access permission request
+    Url(PermissionRequestUrl),
+    /// Memory operation permission request
+    Memory(PermissionRequestMemory),
+    /// Custom tool invocation permission request
+    CustomTool(PermissionRequestCustomTool),
+    /// Hook confirmation permission request
+    Hook(PermissionRequestHook),
+    /// Extension management permission request
+    ExtensionManagement(PermissionRequestExtensionManagement),
+    /// Workflow run or authoring permission request
+    Workflow(PermissionRequestWorkflow),
+    /// Extension permission access request
+    ExtensionPermissionAccess(PermissionRequestExtensionPermissionAccess),
+    /// Extension sensitive environment variable access request
+    ExtensionEnvAccess(PermissionRequestExtensionEnvAccess),
+    /// JSON that this version of the crate does not know.
+    Unrecognized(serde_json::Value),
+}
+tagged!(
+    PermissionDetails "kind" { Shell "shell", Write "write", Read "read", Mcp "mcp", Url
+    "url", Memory "memory", CustomTool "custom-tool", Hook "hook", ExtensionManagement
+    "extension-management", Workflow "workflow", ExtensionPermissionAccess
+    "extension-permission-access", ExtensionEnvAccess "extension-env-access" }
+);
 /// Location-scoped tool approval to persist.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2272,43 +2309,6 @@ string_enum!(
     PermissionRecoveryStatus { Recovering "recovering", AwaitingApproval
     "awaiting_approval", Resolved "resolved", Blocked "blocked" }
 );
-/// Details of the permission being requested
-#[derive(Clone)]
-#[non_exhaustive]
-pub enum PermissionRequest {
-    /// Shell command permission request
-    Shell(PermissionRequestShell),
-    /// File write permission request
-    Write(PermissionRequestWrite),
-    /// File or directory read permission request
-    Read(PermissionRequestRead),
-    /// MCP tool invocation permission request
-    Mcp(PermissionRequestMcp),
-    /// URL access permission request
-    Url(PermissionRequestUrl),
-    /// Memory operation permission request
-    Memory(PermissionRequestMemory),
-    /// Custom tool invocation permission request
-    CustomTool(PermissionRequestCustomTool),
-    /// Hook confirmation permission request
-    Hook(PermissionRequestHook),
-    /// Extension management permission request
-    ExtensionManagement(PermissionRequestExtensionManagement),
-    /// Workflow run or authoring permission request
-    Workflow(PermissionRequestWorkflow),
-    /// Extension permission access request
-    ExtensionPermissionAccess(PermissionRequestExtensionPermissionAccess),
-    /// Extension sensitive environment variable access request
-    ExtensionEnvAccess(PermissionRequestExtensionEnvAccess),
-    /// JSON that this version of the crate does not know.
-    Unrecognized(serde_json::Value),
-}
-tagged!(
-    PermissionRequest "kind" { Shell "shell", Write "write", Read "read", Mcp "mcp", Url
-    "url", Memory "memory", CustomTool "custom-tool", Hook "hook", ExtensionManagement
-    "extension-management", Workflow "workflow", ExtensionPermissionAccess
-    "extension-permission-access", ExtensionEnvAccess "extension-env-access" }
-);
 /// Custom tool invocation permission request
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2802,7 +2802,7 @@ pub struct PermissionRequestedData {
     /// Unique identifier for this permission request; used to respond via session.respondToPermission()
     pub request_id: String,
     /// Details of the permission being requested
-    pub permission_request: PermissionRequest,
+    pub permission_request: PermissionDetails,
     /// Derived user-facing permission prompt details for UI consumers
     pub prompt_request: Option<PermissionPromptRequest>,
     /// Permission mode captured when evaluation began. Absent on historical events.

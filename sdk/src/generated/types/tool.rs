@@ -8,28 +8,6 @@ use super::{
     PersistedBinaryResult, ProtocolExternalToolDefer, ProtocolExternalToolNamespace,
     RemediationAction, TaskCompletionDecision, UsageAccountingIdentity,
 };
-/// Built-in tool metadata with identifier, optional namespaced name, description, input-parameter schema, and usage instructions.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Tool {
-    /// Tool identifier (e.g., "bash", "grep", "str_replace_editor")
-    pub name: String,
-    /// Optional namespaced name for declarative filtering (e.g., "playwright/navigate" for MCP tools)
-    pub namespaced_name: Option<String>,
-    /// Description of what the tool does
-    pub description: String,
-    /// JSON Schema for the tool's input parameters
-    pub parameters: Option<std::collections::BTreeMap<String, serde_json::Value>>,
-    /// Optional instructions for how to use this tool effectively
-    pub instructions: Option<String>,
-    /// Telemetry-safety policy for the tool name and input names, not input values. Treat omitted metadata as unsafe.
-    pub safe_for_telemetry: Option<BuiltinToolSafeForTelemetry>,
-}
-record!(
-    Tool[] { Field name "name", Field namespaced_name "namespacedName", Field description
-    "description", Field parameters "parameters", Field instructions "instructions",
-    Field safe_for_telemetry "safeForTelemetry" }
-);
 /// A tool that this client implements. The CLI announces it to the model and reports its calls with `external_tool.requested` events. It has the members of ProtocolExternalToolDefinition plus `namespacedName` and `instructions`, which are accepted by session.create and session.resume.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -807,29 +785,36 @@ record!(
     ToolExecutionUsageTokenDetails[] { Field image_tokens "imageTokens", Field
     text_tokens "textTokens" }
 );
+/// Built-in tool metadata with identifier, optional namespaced name, description, input-parameter schema, and usage instructions.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ToolInfo {
+    /// Tool identifier (e.g., "bash", "grep", "str_replace_editor")
+    pub name: String,
+    /// Optional namespaced name for declarative filtering (e.g., "playwright/navigate" for MCP tools)
+    pub namespaced_name: Option<String>,
+    /// Description of what the tool does
+    pub description: String,
+    /// JSON Schema for the tool's input parameters
+    pub parameters: Option<std::collections::BTreeMap<String, serde_json::Value>>,
+    /// Optional instructions for how to use this tool effectively
+    pub instructions: Option<String>,
+    /// Telemetry-safety policy for the tool name and input names, not input values. Treat omitted metadata as unsafe.
+    pub safe_for_telemetry: Option<BuiltinToolSafeForTelemetry>,
+}
+record!(
+    ToolInfo[] { Field name "name", Field namespaced_name "namespacedName", Field
+    description "description", Field parameters "parameters", Field instructions
+    "instructions", Field safe_for_telemetry "safeForTelemetry" }
+);
 /// Built-in tools available for the requested model, with their parameters and instructions.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolList {
     /// List of available built-in tools with metadata
-    pub tools: Vec<Tool>,
+    pub tools: Vec<ToolInfo>,
 }
 record!(ToolList[] { Field tools "tools" });
-/// Canonical result returned by a session tool.
-#[derive(Clone)]
-#[non_exhaustive]
-pub enum ToolResult {
-    /// Expanded canonical tool result
-    Expanded(ToolResultExpanded),
-    /// Simple string tool result
-    Text(String),
-    /// JSON that this version of the crate does not know.
-    Unrecognized(serde_json::Value),
-}
-untagged!(
-    ToolResult { Expanded is_object["resultType" = "success" | "failure" | "timeout" |
-    "rejected" | "denied"], Text is_string[] }
-);
 /// Expanded canonical result returned by a session tool.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1060,6 +1045,21 @@ pub enum ToolResultType {
 string_enum!(
     ToolResultType { Success "success", Failure "failure", Timeout "timeout", Rejected
     "rejected", Denied "denied" }
+);
+/// Canonical result returned by a session tool.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum ToolResultValue {
+    /// Expanded canonical tool result
+    Expanded(ToolResultExpanded),
+    /// Simple string tool result
+    Text(String),
+    /// JSON that this version of the crate does not know.
+    Unrecognized(serde_json::Value),
+}
+untagged!(
+    ToolResultValue { Expanded is_object["resultType" = "success" | "failure" | "timeout"
+    | "rejected" | "denied"], Text is_string[] }
 );
 /// Persisted generic client-side tool activations restored when a session resumes.
 #[derive(Clone)]

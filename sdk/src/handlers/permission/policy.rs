@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::paths::{self, Place};
 use super::{Decision, PermissionRequest};
-use crate::types::PermissionRequest as Details;
+use crate::types::PermissionDetails as Details;
 
 /// A policy that allows what it names, and refuses everything else: for
 /// [`SessionBuilder::policy`](crate::SessionBuilder::policy), or by [`decide`](Self::decide) as a part of a

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use copilot_session::types::{
     ElicitationRequestedData, McpSerializableServerConfig, McpServerConfigStdio,
-    PermissionRequest as Details, SamplingRequestedData, UiElicitationResponse,
+    PermissionDetails as Details, SamplingRequestedData, UiElicitationResponse,
     UiHandlePendingSamplingResponse,
 };
 use copilot_session::{Decision, PermissionRequest, Session, SessionBuilder, wire};
