@@ -86,3 +86,23 @@ impl ShellRoutes {
         lock(&self.0).processes.retain(|_, owner| owner != session);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bounded_number_of_early_notifications_is_kept() {
+        let kept = |count: usize, params: &str| {
+            let routes = ShellRoutes::default();
+            routes.starting();
+            for _ in 0..count {
+                assert!(routes.route("shell.output", params).is_none());
+            }
+            routes.started("session", Some(r#"{"processId":"p"}"#)).len()
+        };
+        assert_eq!(kept(2 * EARLY, r#"{"processId":"p"}"#), EARLY);
+        let large = format!(r#"{{"processId":"p","data":"{}"}}"#, "x".repeat(EARLY_BYTES / 4));
+        assert_eq!(kept(6, &large), 3);
+    }
+}

@@ -91,3 +91,18 @@ fn hash(text: &str) -> u64 {
     text.hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_prompts_are_remembered() {
+        let prompts = Prompts::default();
+        for number in 0..=REMEMBERED {
+            prompts.add(&number.to_string());
+        }
+        assert!(!prompts.has_text("0") && prompts.has_text("1"));
+        assert_eq!(lock(&prompts.latest).len(), REMEMBERED);
+    }
+}
