@@ -1,6 +1,6 @@
 //! Promises of the documentation.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const GUIDE: &str = include_str!("../../sdk/docs/guide.md");
 const SERVER: &str = include_str!("../../sdk/docs/server.md");
@@ -8,6 +8,9 @@ const README: &str = include_str!("../../README.md");
 /// The policies that tests try to circumvent on the real CLI.
 const POLICIES: &str = include_str!("../../sdk/examples/policies/policies.rs");
 const PYTHON: &str = include_str!("../../sdk/docs/python.md");
+const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
+const CONTRIBUTING: &str = include_str!("../../CONTRIBUTING.md");
+const LIB: &str = include_str!("../../sdk/src/lib.rs");
 
 /// Each example of the guide is no longer than its heading says.
 #[test]
@@ -70,6 +73,39 @@ fn policies_are_tested() {
         }
     }
     assert!(count >= 10, "{count} lines");
+}
+
+/// Every path that the pages for contributors name exists.
+#[test]
+fn the_map_names_paths_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let is_path_letter = |letter: char| letter.is_ascii_alphanumeric() || "/._-".contains(letter);
+    let is_path = |code: &&str| {
+        let is_file = [".md", ".rs", ".json", ".toml"].iter().any(|end| code.ends_with(end));
+        (is_file || code.contains('/')) && code.chars().all(is_path_letter)
+    };
+    let mut count = 0;
+    for page in [ARCHITECTURE, CONTRIBUTING] {
+        let prose = page.split("```").step_by(2);
+        for path in prose.flat_map(|prose| prose.split('`').skip(1).step_by(2)).filter(is_path) {
+            assert!(root.join(path).exists(), "{path} does not exist");
+            count += 1;
+        }
+    }
+    assert!(count > 100, "{count} paths");
+}
+
+/// The map lists the modules of the SDK, from the bottom to the top as `lib.rs` does.
+#[test]
+fn the_map_lists_the_modules() {
+    let module = |line: &'static str| {
+        let name = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ")?;
+        Some(name.split_once(';')?.0)
+    };
+    let room = |line: &'static str| Some(line.strip_prefix("* **`")?.split_once('`')?.0);
+    let modules: Vec<&str> = LIB.lines().filter_map(module).collect();
+    let rooms: Vec<&str> = ARCHITECTURE.lines().filter_map(room).collect();
+    assert_eq!(rooms, modules);
 }
 
 /// The doc comments in each handwritten source file.
