@@ -4,8 +4,11 @@
 //! [policies]: crate::policies
 //! [versions]: crate::cli_versions
 //! [python]: crate::python
+//! [architecture]: #contributing
+//! [contributing]: #contributing
+//! [changelog]: #contributing
 //!
-// The links above stand before the README, so that they count here in place of its own, which lead to files.
+// These links come before the README, so that rustdoc uses them in place of the README's own, which lead to files.
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 
