@@ -1,8 +1,8 @@
-//! JSON in and out of the generated types.
+//! Conversion between JSON and the generated types.
 //!
-//! The types are thousands, so nothing here is derived: each type holds one [`Wire`] implementation
-//! written as a table of its fields (see the macros at the end), read from a flat parsed document and
-//! written straight to text. That builds many times faster than derived serde and decodes as fast.
+//! There are thousands of types, so nothing here is derived. Each type has one [`Wire`] implementation,
+//! written as a table of its fields by the macros below. It is read from a flat parsed document and written
+//! directly to text. This compiles many times faster than derived serde and decodes as fast.
 
 mod document;
 mod error;
@@ -13,7 +13,7 @@ pub(crate) mod scan;
 mod serde;
 mod writer;
 
-pub(crate) use document::NOWHERE;
+pub(crate) use document::NOT_FOUND;
 pub use document::{Document, Node};
 pub use error::DecodeError;
 #[cfg(feature = "serde")]
@@ -21,96 +21,96 @@ pub(crate) use serde::{deserialize, serialize};
 pub(crate) use serde::{deserialize_json, serialize_json};
 pub use writer::Writer;
 
-/// A string as JSON.
+/// Returns a string as JSON.
 pub(crate) fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
 /// A value with a JSON form on the CLI's wire.
 ///
-/// Reading is lenient where the CLI is loose: unknown keys are passed over, `null` stands for an
-/// absent optional value, a whole number written as `3.0` is an integer, a lone surrogate in a string is
-/// U+FFFD, and of a key that stands in an object twice the last counts, as for JavaScript.
+/// Reading is lenient where the CLI is loose: unknown keys are ignored, `null` stands for an absent
+/// optional value, a whole number written as `3.0` is an integer, a lone surrogate in a string is U+FFFD,
+/// and the last of several equal keys of an object counts, as in JavaScript.
 ///
-/// A value is read in place and moved by nobody: that keeps the code of a type, of which there are
-/// thousands, to a list of its fields.
+/// A value is read in place and never moved, which keeps the code of each type to a list of its fields.
 pub trait Wire {
-    /// The value before anything is read into it.
+    /// Returns the value to read into.
     fn empty() -> Self
     where
         Self: Sized;
 
-    /// Reads the value from parsed JSON, over what was read before. After an error the value is of no use.
+    /// Reads the value from parsed JSON and replaces the one read before. After an error the value is
+    /// unspecified.
     ///
     /// # Errors
-    /// When the JSON has another shape; the error holds the JSON path, what was expected and found.
+    /// If the JSON has another shape; the error holds the JSON path, the expected and the found value.
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError>;
 
     /// Appends the value as JSON.
     fn write(&self, out: &mut Writer);
 
-    /// Makes it the value that a missing key stands for; false when a key must not be missing.
+    /// Sets the value that a missing key stands for. Returns false if the key is required.
     #[inline]
     fn absent(&mut self) -> bool {
         false
     }
 
-    /// Makes it the value that `null` stands for inside an optional; false when that is none.
+    /// Sets the value that `null` stands for inside an `Option`. Returns false if `null` means `None`.
     #[inline]
     fn null(&mut self) -> bool {
         false
     }
 
-    /// Tells whether the key is left out when this value is written as a field.
+    /// Returns true if the key is omitted when this value is written as a field.
     #[inline]
     fn is_absent(&self) -> bool {
         false
     }
 }
 
-/// How a field is written.
+/// Form of a field when it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Left out when it is absent.
+    /// Omitted if absent.
     Field,
-    /// Always there, if need be as `null`.
+    /// Always written; `null` if absent.
     Nullable,
-    /// As a field, and hidden in `Debug`.
+    /// Like `Field`, and hidden in `Debug`.
     Secret,
-    /// The same in every value of the type.
+    /// The same value in every value of the type.
     Constant,
 }
 
 /// Reads a value from JSON text.
 ///
 /// # Errors
-/// When the text is not JSON, or has another shape than `T`.
+/// If the text is not JSON, or has another shape than `T`.
 pub fn from_json<T: Wire>(json: &str) -> Result<T, DecodeError> {
     let mut value = T::empty();
     read_json(json, &mut value)?;
     Ok(value)
 }
 
-/// The part of [`from_json`] that is the same for every type.
+/// The part of [`from_json`] that does not depend on the type.
 pub(crate) fn read_json(json: &str, value: &mut dyn Wire) -> Result<(), DecodeError> {
     value.read(Document::parse(json)?.root())
 }
 
-/// The value as JSON text.
+/// Returns the value as JSON text.
 pub fn to_json(value: &dyn Wire) -> String {
     let mut out = Writer::new();
     value.write(&mut out);
     out.into_json()
 }
 
-/// `Debug` of a generated type: its JSON, with secrets hidden, also those in what the type does not know.
+/// `Debug` of a generated type: its JSON with secrets hidden, including those under unknown keys.
 pub(crate) fn debug(value: &dyn Wire, name: &str, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
     let mut out = Writer::redacting();
     value.write(&mut out);
     write!(f, "{name} {}", crate::printable::printable(&redact::json(&out.into_json())))
 }
 
-/// What every generated type has beside [`Wire`].
+/// The implementations that every generated type has besides [`Wire`].
 macro_rules! common {
     ($type:ident) => {
         impl std::fmt::Debug for $type {
@@ -136,8 +136,8 @@ macro_rules! common {
     };
 }
 
-/// The codec of an object: constants it always carries, then `Kind field "wireName"` for each field;
-/// last, for an object with open keys, `rest` and the keys that are not among them.
+/// The codec of an object: its constants, then `Kind field "wireName"` for each field. An object with open
+/// keys ends with its `rest` field and the keys that do not belong to it.
 macro_rules! record {
     ($type:ident [$($key:literal $constant:literal),*] { $($kind:ident $field:ident $name:literal),* } $($rest:ident [$($known:literal),*])?) => {
         impl $crate::wire::Wire for $type {
@@ -148,7 +148,7 @@ macro_rules! record {
             #[inline]
             fn read(&mut self, node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {
                 $(node.read_rest(&[$($known),*], &mut self.$rest)?;)?
-                node.read_fields(&mut [$(($name, &mut self.$field, $crate::wire::NOWHERE)),*])
+                node.read_fields(&mut [$(($name, &mut self.$field, $crate::wire::NOT_FOUND)),*])
             }
             #[inline]
             fn write(&self, out: &mut $crate::wire::Writer) {
@@ -163,11 +163,11 @@ macro_rules! record {
     };
 }
 
-/// The codec of an open set of strings.
+/// The codec of an open string enum.
 macro_rules! string_enum {
     ($type:ident { $($variant:ident $value:literal),* }) => {
         impl $type {
-            /// The value as it stands on the wire.
+            /// The value on the wire.
             #[inline]
             pub fn as_str(&self) -> &str {
                 match self {
@@ -176,7 +176,7 @@ macro_rules! string_enum {
                 }
             }
         }
-        // By hand: what derives write for `Eq` is compiled for each of some hundred enums.
+        // By hand, because derived code for `Eq` would be compiled for each of some hundred enums.
         impl PartialEq for $type {
             #[inline]
             fn eq(&self, other: &Self) -> bool {
@@ -212,7 +212,7 @@ macro_rules! string_enum {
     };
 }
 
-/// What every union has: a way to its content whichever variant it is.
+/// Access to the content of a union, whichever variant it is.
 macro_rules! union {
     ($type:ident $($variant:ident)*) => {
         impl $type {
@@ -234,7 +234,7 @@ macro_rules! union {
     };
 }
 
-/// The codec of a union told apart by the string under one key.
+/// The codec of a union whose variants are identified by the string under one key.
 macro_rules! tagged {
     ($type:ident $tag:literal { $($variant:ident $($value:literal)|+),* }) => {
         union!($type $($variant)*);
@@ -260,8 +260,8 @@ macro_rules! tagged {
     };
 }
 
-/// The codec of a union told apart by the kind of JSON and, among objects, by keys and constants:
-/// the first variant whose test holds.
+/// The codec of a union whose variants are identified by the JSON type and, among objects, by keys and
+/// constants. The first variant whose test holds is chosen.
 macro_rules! untagged {
     ($type:ident { $($variant:ident $test:ident [$($key:literal $(= $($value:literal)|+)?),*]),* }) => {
         union!($type $($variant)*);

@@ -1,6 +1,6 @@
-//! A parsed JSON document as one flat list, borrowing from the text.
+//! A parsed JSON document: one flat list that borrows from the text.
 //!
-//! One list for the whole document keeps decoding at one allocation however many objects it has.
+//! One list for the whole document keeps decoding at one allocation, however many objects it has.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,19 +11,19 @@ use super::error::shortened;
 use super::scan::{Invalid, Raw, Scanner, Sink};
 use super::{DecodeError, Wire};
 
-/// How deep values may nest: what reads them goes as deep, by calls in calls.
-const DEEPEST: usize = 127;
+/// Maximum nesting of values. Reading recurses once per level.
+const MAX_DEPTH: usize = 127;
 
-/// One entry of the list. A container is followed by its contents and knows where they end; an
-/// object's contents are keys, each followed by its value.
+/// One entry of the list. A container is followed by its contents and holds the index of their end; the
+/// contents of an object are keys, each followed by its value.
 enum Entry<'a> {
     Null,
     Bool(bool),
-    /// As it stands in the text, for no type of Rust holds all of them.
+    /// The text of the number, since no Rust type holds every JSON number.
     Number(&'a str),
     String(Cow<'a, str>),
     Array(usize),
-    /// With its text.
+    /// With the text of the object.
     Object(usize, &'a str),
 }
 
@@ -36,13 +36,13 @@ impl<'a> Document<'a> {
     /// Parses a JSON text.
     ///
     /// # Errors
-    /// When the text is not JSON, or nests deeper than 127 levels.
+    /// If the text is not JSON, or nests deeper than 127 levels.
     pub fn parse(json: &'a str) -> Result<Self, DecodeError> {
-        // A guess that fits most messages, so that the list is allocated once.
+        // An estimate that fits most messages, so that the list is allocated once.
         let entries = Vec::with_capacity(json.len() / 24 + 8);
-        let mut tape = Tape { entries, open: Vec::new() };
-        Scanner::new(json).only(&mut tape).map_err(|error| error.expected("JSON"))?;
-        Ok(Self { entries: tape.entries })
+        let mut builder = Builder { entries, open: Vec::new() };
+        Scanner::new(json).only(&mut builder).map_err(|error| error.expected("JSON"))?;
+        Ok(Self { entries: builder.entries })
     }
 
     /// The outermost value.
@@ -51,14 +51,14 @@ impl<'a> Document<'a> {
     }
 }
 
-/// The list while it is made.
-struct Tape<'a> {
+/// The list under construction.
+struct Builder<'a> {
     entries: Vec<Entry<'a>>,
-    /// Where the containers stand that have not ended.
+    /// Indices of the containers that have not ended.
     open: Vec<usize>,
 }
 
-impl<'a> Sink<'a> for Tape<'a> {
+impl<'a> Sink<'a> for Builder<'a> {
     fn word(&mut self, word: &'a str) {
         self.entries.push(match word {
             "null" => Entry::Null,
@@ -72,7 +72,7 @@ impl<'a> Sink<'a> for Tape<'a> {
         self.entries.push(Entry::String(string.text()));
     }
     fn open(&mut self, rest: &'a str) -> Result<(), Invalid> {
-        if self.open.len() == DEEPEST {
+        if self.open.len() == MAX_DEPTH {
             return Err(Invalid { what: "more than 127 levels", at: 0 });
         }
         self.open.push(self.entries.len());
@@ -92,13 +92,13 @@ impl<'a> Sink<'a> for Tape<'a> {
     }
 }
 
-/// A field of a record: its key, what it is read into, and where its value stands in the document.
-pub(crate) type Place<'p> = (&'static str, &'p mut (dyn Wire + 'static), usize);
+/// A field of a record: its key, the value to read into, and the index of its JSON in the document.
+pub(crate) type Field<'p> = (&'static str, &'p mut (dyn Wire + 'static), usize);
 
-/// Where a value stands that has not been found: it is the outermost one's place.
-pub(crate) const NOWHERE: usize = 0;
+/// The index of a value that was not found. It is that of the root, which is no field.
+pub(crate) const NOT_FOUND: usize = 0;
 
-/// One value of a [`Document`]. Its `Debug` shows only the kind.
+/// One value of a [`Document`]. Its `Debug` shows only its JSON type.
 #[derive(Clone, Copy)]
 pub struct Node<'a> {
     entries: &'a [Entry<'a>],
@@ -153,17 +153,17 @@ impl<'a> Node<'a> {
         matches!(self.entry(), Entry::Object(..))
     }
 
-    /// What stands here, for an error.
+    /// Describes the value for an error.
     #[cold]
     fn found(self) -> String {
         match self.entry() {
             Entry::Null => "null".to_owned(),
             Entry::Bool(value) => value.to_string(),
-            // A long number may be a secret, and a text may be one or huge.
+            // A long number may be a secret; a string may be one, or very long.
             Entry::Number(number) if number.len() <= 8 || number.contains(['.', 'e', 'E']) => {
                 shortened(number).into_owned()
             }
-            Entry::Number(_) => "a number of many digits".to_owned(),
+            Entry::Number(_) => "a long number".to_owned(),
             Entry::String(_) => "a string".to_owned(),
             Entry::Array(_) => "an array".to_owned(),
             Entry::Object(..) => "an object".to_owned(),
@@ -185,7 +185,7 @@ impl<'a> Node<'a> {
     pub(crate) fn integer(self) -> Result<i64, DecodeError> {
         let Entry::Number(text) = self.entry() else { return Err(self.mismatch("an integer")) };
         text.parse().or_else(|_| match text.parse::<f64>() {
-            // The CLI writes whole numbers as floats in places; below 2^63 the cast is exact.
+            // The CLI writes some whole numbers as floats; below 2^63 the cast is exact.
             Ok(value) if value.fract() == 0.0 && value.abs() < 9.2e18 => Ok(value as i64),
             _ => Err(self.mismatch("an integer")),
         })
@@ -197,7 +197,7 @@ impl<'a> Node<'a> {
         value.ok_or_else(|| self.mismatch("a number of 64 bits"))
     }
 
-    /// The JSON as a value of its own.
+    /// Returns the value as an owned `serde_json::Value`.
     pub(crate) fn to_value(self) -> Result<serde_json::Value, DecodeError> {
         Ok(match self.entry() {
             Entry::Null => serde_json::Value::Null,
@@ -219,7 +219,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// The text of an object, as it came.
+    /// The text of an object, unchanged.
     pub(crate) fn object_text(self) -> Result<&'a str, DecodeError> {
         match self.entry() {
             Entry::Object(_, text) => Ok(text),
@@ -249,7 +249,7 @@ impl<'a> Node<'a> {
         }))
     }
 
-    /// The keys and values of an object, as often as they stand there.
+    /// The keys and values of an object, including repeated keys.
     fn entries(self) -> Result<impl Iterator<Item = (&'a str, Node<'a>)>, DecodeError> {
         let Entry::Object(end, _) = *self.entry() else {
             return Err(self.mismatch("an object"));
@@ -268,29 +268,29 @@ impl<'a> Node<'a> {
         }))
     }
 
-    /// The value under `key`; none when there is none or this is no object.
+    /// The value under `key`; none if the key is missing or this is not an object.
     fn get(self, key: &str) -> Option<Node<'a>> {
         self.entries().ok()?.filter_map(|(name, value)| (name == key).then_some(value)).last()
     }
 
-    /// The keys of an object, each with the value that counts for it.
+    /// The keys of an object, each with its last value.
     fn last_entries(self) -> Result<BTreeMap<&'a str, Self>, DecodeError> {
         Ok(self.entries()?.collect())
     }
 
-    /// The same in the order of the text.
+    /// The keys of an object, each with its last value, in the order of the text.
     pub(crate) fn fields(self) -> Result<impl Iterator<Item = (&'a str, Self)>, DecodeError> {
         let last = self.last_entries()?;
         let counts = move |(key, value): &(&str, Self)| last.get(key).is_some_and(|last| last.at == value.at);
         Ok(self.entries()?.filter(counts))
     }
 
-    /// Reads the fields of an object, each into the place given for its key. Of a key that stands
-    /// there twice, the last counts, and the others are not read: what is read is never more than the text.
-    pub(crate) fn read_fields(self, places: &mut [Place<'_>]) -> Result<(), DecodeError> {
+    /// Reads the fields of an object, each into the value given for its key. The last of several equal keys
+    /// counts and the others are not read, so the work is bounded by the length of the text.
+    pub(crate) fn read_fields(self, places: &mut [Field<'_>]) -> Result<(), DecodeError> {
         let mut next = 0;
         for (key, value) in self.entries()? {
-            // Keys mostly come in the order of the schema, so the search goes on from the last one.
+            // Keys mostly come in the order of the schema, so the search continues after the last match.
             let (before, after) = places.split_at(next.min(places.len()));
             let found = after.iter().position(|place| place.0 == key).map(|index| next + index);
             let Some(index) = found.or_else(|| before.iter().position(|place| place.0 == key)) else {
@@ -299,11 +299,11 @@ impl<'a> Node<'a> {
             next = index + 1;
             places[index].2 = value.at;
         }
-        for (key, place, at) in places.iter_mut().filter(|place| place.2 != NOWHERE) {
+        for (key, place, at) in places.iter_mut().filter(|place| place.2 != NOT_FOUND) {
             place.read(self.sibling(*at)).map_err(|error| error.in_field(key))?;
         }
-        // What stands there and does not fit says more than what is missing.
-        for (key, place, _) in places.iter_mut().filter(|place| place.2 == NOWHERE) {
+        // A mismatch is the more useful error, so missing keys are reported last.
+        for (key, place, _) in places.iter_mut().filter(|place| place.2 == NOT_FOUND) {
             if !place.absent() {
                 return Err(DecodeError::new("a value", "nothing").in_field(key));
             }
@@ -311,7 +311,7 @@ impl<'a> Node<'a> {
         Ok(())
     }
 
-    /// Reads every field of an object but the `known` ones.
+    /// Reads every field of an object except the `known` ones.
     pub(crate) fn read_rest<T: Wire>(
         self,
         known: &[&str],
@@ -326,7 +326,7 @@ impl<'a> Node<'a> {
         Ok(())
     }
 
-    /// The string under `key` that tells a union's variants apart; empty when it is no string.
+    /// The string under `key`, which identifies the variant of a union; empty if it is not a string.
     pub(crate) fn tag(self, key: &str) -> Result<&'a str, DecodeError> {
         match self.entry() {
             Entry::Object(..) => Ok(self.get(key).and_then(|value| value.string().ok()).unwrap_or("")),
@@ -334,8 +334,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether an object has `key` (`outer/inner` for one in a nested object), with one of `values`
-    /// unless there are none.
+    /// Returns true if an object has `key` (`outer/inner` for one in a nested object) and its value is
+    /// among `values`; an empty `values` accepts any.
     pub(crate) fn has(self, key: &str, values: &[&str]) -> bool {
         if let Some((outer, inner)) = key.split_once('/') {
             return self.get(outer).is_some_and(|nested| nested.has(inner, values));
@@ -350,16 +350,16 @@ impl<'a> Node<'a> {
     }
 }
 
-/// A number as serde_json has it; none when it has none.
+/// Returns a number as serde_json represents it; none if it cannot.
 ///
-/// What a type of Rust holds is given as that. serde_json also reads a text, with `arbitrary_precision` whatever
-/// it is, but what it then hands to a user's own type is a map.
+/// A number that fits a Rust type is converted from that type. With `arbitrary_precision` serde_json would
+/// also parse any text, but such a number appears as a map to a user's own type.
 fn number(text: &str) -> Option<Number> {
     let is_whole = !text.contains(['.', 'e', 'E']);
     match (is_whole, text.parse::<i64>(), text.parse::<f64>()) {
         (true, Ok(value), _) if text != "-0" => Some(value.into()),
         (false, _, Ok(value)) if value.is_finite() => Number::from_f64(value),
-        // What is left are large whole numbers, minus zero, and what is no number of 64 bits.
+        // The rest are large whole numbers, minus zero, and numbers that do not fit 64 bits.
         _ => text.parse().ok(),
     }
 }

@@ -1,14 +1,14 @@
-//! Why JSON did not fit a type.
+//! The error for JSON that does not fit a type.
 
 use std::borrow::Cow;
 
 use crate::printable::printable;
 
-/// JSON that does not have the shape a type asks for.
+/// JSON that does not have the shape of its type.
 #[derive(Debug, Clone)]
 pub struct DecodeError(Box<Mismatch>);
 
-/// Boxed, so that a result of reading stays small.
+/// Boxed to keep `Result`s small.
 #[derive(Debug, Clone)]
 struct Mismatch {
     path: String,
@@ -22,32 +22,32 @@ impl DecodeError {
         Self(Box::new(Mismatch { path: "$".to_owned(), expected: expected.into(), found: found.into() }))
     }
 
-    /// The same error seen from the object that holds the value under `key`.
+    /// Prefixes the path with the key of the object that holds the value.
     #[cold]
     pub(crate) fn in_field(mut self, key: &str) -> Self {
         self.0.path.replace_range(..1, &format!("$.{}", shortened(key)));
         self
     }
 
-    /// The same error seen from the array that holds the value at `index`.
+    /// Prefixes the path with the index in the array that holds the value.
     #[cold]
     pub(crate) fn in_item(mut self, index: usize) -> Self {
         self.0.path.replace_range(..1, &format!("$[{index}]"));
         self
     }
 
-    /// The place in the JSON, such as `$.toolRequests[2].name`. Of a very long key it has only the start.
+    /// The place in the JSON, such as `$.toolRequests[2].name`. Long keys are shortened.
     pub fn path(&self) -> &str {
         &self.0.path
     }
 
-    /// The kind of value that the type asks for there.
+    /// A description of the expected value.
     pub fn expected(&self) -> &str {
         &self.0.expected
     }
 
-    /// The kind of value that stands there. The text of a string is left out, as it may be private, and so is the
-    /// end of a long number.
+    /// A description of the value that was found. It omits the text of strings, which may be private, and
+    /// the digits of long numbers.
     pub fn found(&self) -> &str {
         &self.0.found
     }
@@ -63,11 +63,11 @@ impl std::fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
-/// The start of a text that may be of any length, for an error, which is copied and logged.
+/// Shortens a text of any length for an error, which is copied and logged.
 pub(super) fn shortened(text: &str) -> Cow<'_, str> {
-    /// In letters.
-    const LONGEST: usize = 64;
-    match text.char_indices().nth(LONGEST) {
+    /// In characters.
+    const MAX_LENGTH: usize = 64;
+    match text.char_indices().nth(MAX_LENGTH) {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
     }

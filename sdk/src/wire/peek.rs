@@ -1,12 +1,12 @@
-//! Looking into JSON text without decoding it.
+//! Extraction of raw values from JSON text without decoding it.
 
 use std::borrow::Cow;
 
 use crate::wire::DecodeError;
 use crate::wire::scan::{Invalid, Scanner};
 
-/// The raw values that an object holds under `keys`, in that order; all else is passed over. Of a key that
-/// stands there twice the last counts, as for JavaScript. What follows the object is not looked at.
+/// Returns the raw values under `keys` of an object, in that order. Other keys are ignored, the last of
+/// several equal keys counts, as in JavaScript, and text after the object is not examined.
 pub(crate) fn pick<'a, const N: usize>(
     json: &'a str,
     keys: [&str; N],
@@ -16,13 +16,13 @@ pub(crate) fn pick<'a, const N: usize>(
     Ok(found)
 }
 
-/// The same as far as the text is an object. A value that is not whole is empty.
+/// Like [`pick`], for the start of an object that may be cut off. A value that is incomplete is empty.
 pub(crate) fn pick_start<'a, const N: usize>(json: &'a str, keys: [&str; N]) -> [Option<&'a str>; N] {
     let end = |text: &str| text.as_bytes().as_ptr_range().end;
     let mut found = [None; N];
     if pick_into(json, &keys, &mut found).is_err() {
         for value in found.iter_mut().flatten() {
-            // More digits might have come.
+            // A number at the end of the text may be incomplete.
             if end(value) == end(json) && !value.ends_with(['"', '}', ']']) {
                 *value = "";
             }
@@ -49,19 +49,19 @@ fn pick_into<'a, const N: usize>(
     })
 }
 
-/// The text of a raw JSON string, with U+FFFD for lone surrogates; none for any other JSON.
+/// Decodes a raw JSON string, with U+FFFD for lone surrogates; none for any other JSON.
 pub(crate) fn string(raw: &str) -> Option<Cow<'_, str>> {
     Scanner::new(raw).only_string().ok()
 }
 
-/// The raw values of an array.
+/// Returns the raw values of an array.
 pub(crate) fn items(json: &str) -> Result<Vec<&str>, DecodeError> {
     let mut items = Vec::new();
     each(json, |item| items.push(item))?;
     Ok(items)
 }
 
-/// Hands over the raw values of an array one by one, as far as the text is one.
+/// Calls `take` for each raw value of an array. The values before an error have been passed to it.
 pub(crate) fn each<'a>(json: &'a str, mut take: impl FnMut(&'a str)) -> Result<(), DecodeError> {
     let mut scanner = Scanner::new(json);
     let all = scanner.items(|scanner| {

@@ -1,7 +1,7 @@
-//! Takes secrets out of JSON and text that people see: `Debug`, errors, logs.
+//! Removal of secrets from JSON and text that people see: `Debug`, errors, logs.
 //!
-//! Secrets are found by the keys they stand under, of which the generated table is the only list, by their form in
-//! text, such as `Bearer …` or the password of an address, and because they were seen as secrets before.
+//! A secret is recognised by its key, for which the generated table is the only list, by its form in text,
+//! such as `Bearer …` or the password in a URL, or because it was seen as a secret before.
 
 mod keys;
 mod known;
@@ -13,14 +13,14 @@ use std::borrow::Cow;
 pub(crate) use known::Known;
 pub(crate) use rewrite::Message;
 
-/// What stands in the place of a secret.
+/// The replacement of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// How often JSON may stand in a string of JSON in a string, before the string is hidden as a whole. Each level doubles
-/// the backslashes before a quote, so that no text of a usual size has as many.
-const DEEPEST: u8 = 24;
+/// Maximum nesting of JSON within strings of JSON; a deeper string is hidden as a whole. Each level doubles
+/// the backslashes before a quote, so texts of a usual size have fewer levels.
+const MAX_DEPTH: u8 = 24;
 
-/// The JSON without its secrets. Text that is no JSON is treated as text.
+/// Returns the JSON without its secrets. Text that is not JSON is treated as text.
 pub(crate) fn json(json: &str) -> String {
     let mut redactor = Redactor::default();
     match rewrite::whole(json, &mut redactor) {
@@ -29,39 +29,39 @@ pub(crate) fn json(json: &str) -> String {
     }
 }
 
-/// The text without its secrets.
+/// Returns the text without its secrets.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {
     Redactor::default().text(text)
 }
 
-/// Takes secrets out, and those that it has seen before wherever they stand.
+/// Removes secrets, and optionally remembers them to remove them wherever they reappear.
 #[derive(Default)]
 pub(crate) struct Redactor {
-    /// What was seen, where that is to be remembered.
+    /// The secrets seen so far, if they are to be remembered.
     known: Option<Known>,
-    /// How many strings the JSON at hand stands in.
+    /// The number of JSON strings that the current JSON is nested in.
     depth: u8,
 }
 
 impl Redactor {
-    /// Looks for these, and for what it sees from now on.
+    /// Creates a redactor that hides `known` secrets and adds those it sees.
     pub(crate) fn remembering(known: Known) -> Self {
         Self { known: Some(known), depth: 0 }
     }
 
-    /// Takes secrets out of a text, also where JSON stands in it.
+    /// Returns the text without its secrets, including those in JSON within it.
     pub(crate) fn text<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
-        if self.depth >= DEEPEST {
+        if self.depth >= MAX_DEPTH {
             return Cow::Borrowed(REDACTED);
         }
         self.depth += 1;
-        let text = then(Cow::Borrowed(text), |text| rewrite::embedded(text, self));
+        let text = apply(Cow::Borrowed(text), |text| rewrite::embedded(text, self));
         self.depth -= 1;
-        let text = then(text, |text| text::redacted(text, &mut |secret| self.learn(secret)));
-        then(text, |text| self.known.as_ref()?.replaced(text))
+        let text = apply(text, |text| text::redacted(text, &mut |secret| self.learn(secret)));
+        apply(text, |text| self.known.as_ref()?.replaced(text))
     }
 
-    /// Remembers a secret. The word before it that says its kind, such as `Bearer`, is no part of it.
+    /// Remembers a secret without a leading scheme such as `Bearer`.
     fn learn(&mut self, secret: &str) {
         let Some(known) = &mut self.known else { return };
         let secret = secret.trim();
@@ -70,8 +70,8 @@ impl Redactor {
     }
 }
 
-/// The text changed by a function that gives nothing where there is nothing to change.
-fn then<'t>(text: Cow<'t, str>, change: impl FnOnce(&str) -> Option<String>) -> Cow<'t, str> {
+/// Applies a function that returns none if it changes nothing.
+fn apply<'t>(text: Cow<'t, str>, change: impl FnOnce(&str) -> Option<String>) -> Cow<'t, str> {
     match change(&text) {
         Some(changed) => Cow::Owned(changed),
         None => text,

@@ -1,4 +1,4 @@
-//! The JSON forms of Rust's own types.
+//! `Wire` for Rust's own types.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ impl Wire for f64 {
         Ok(())
     }
     fn write(&self, out: &mut Writer) {
-        // Whole numbers are written as the CLI's JavaScript versions write them: without a fraction.
+        // Whole numbers are written without a fraction, as JavaScript writes them.
         if self.fract() == 0.0 && self.abs() < 9.0e15 {
             out.serialize(&(*self as i64));
         } else {
@@ -74,7 +74,7 @@ impl Wire for f64 {
     }
 }
 
-/// A method without params sends an empty object; a result that nobody needs may be anything.
+/// A method without params sends an empty object. As a result, it accepts any value.
 impl Wire for () {
     fn empty() -> Self {}
     fn read(&mut self, _: Node<'_>) -> Result<(), DecodeError> {

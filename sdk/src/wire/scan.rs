@@ -1,58 +1,58 @@
-//! The grammar of JSON, over text.
+//! A scanner for the grammar of JSON.
 //!
-//! serde_json has one too, but what it hands over depends on its features, and any crate of the user's build may
-//! switch those on: with `arbitrary_precision` a number arrives as a map. It also has no number that no type
-//! of Rust holds, and no string with a lone surrogate, which JavaScript writes where it cut a text.
+//! serde_json has a parser too, but its output depends on its features, which any crate of the user's build
+//! may enable: with `arbitrary_precision` a number arrives as a map. It also rejects numbers that fit no
+//! Rust type, and strings with a lone surrogate, which JavaScript writes when it cuts a text.
 
 use std::borrow::Cow;
 
 use super::DecodeError;
 
-/// Takes a JSON text apart, value by value.
+/// Splits JSON text into its values.
 #[derive(Debug, Clone)]
 pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
 }
 
-/// What takes the parts of a value, in the order of the text. An object's members are a string, then a value.
+/// Receives the parts of a value in the order of the text. A member of an object is a string, then a value.
 pub(crate) trait Sink<'a> {
     /// `null`, `true` or `false`.
     fn word(&mut self, _: &'a str) {}
     fn number(&mut self, _: &'a str) {}
     /// The text between the quotes.
     fn string(&mut self, _: Raw<'a>) {}
-    /// An object or array begins, with all the text from there on.
+    /// An object or array begins; the argument is the text from its bracket on.
     fn open(&mut self, _: &'a str) -> Result<(), Invalid> {
         Ok(())
     }
-    /// The innermost object or array ends, with all the text after it.
+    /// The innermost object or array ends; the argument is the text after its bracket.
     fn close(&mut self, _: &'a str) {}
 }
 
-/// Takes nothing.
-struct Nothing;
+/// Ignores every part.
+struct Discard;
 
-impl Sink<'_> for Nothing {}
+impl Sink<'_> for Discard {}
 
-/// A string as it stands between its quotes.
+/// A string as written between its quotes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Raw<'a> {
     text: &'a str,
     has_escapes: bool,
 }
 
-/// Why a text is no JSON.
+/// A violation of the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Invalid {
-    /// What is wrong.
+    /// A description of the text that was found.
     pub what: &'static str,
-    /// In bytes from the start of the text.
+    /// Offset in bytes.
     pub at: usize,
 }
 
 impl Invalid {
-    /// The same as an error of decoding.
+    /// Converts this into a decode error.
     #[cold]
     pub fn expected(self, expected: &str) -> DecodeError {
         DecodeError::new(expected, format!("{} at byte {}", self.what, self.at))
@@ -64,72 +64,72 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0 }
     }
 
-    /// The one value that the text is.
+    /// Scans a text that is exactly one value.
     pub fn only(mut self, sink: &mut impl Sink<'a>) -> Result<(), Invalid> {
         self.value(sink)?;
         self.end()
     }
 
-    /// The one string that the text is.
+    /// Scans a text that is exactly one string.
     pub fn only_string(mut self) -> Result<Cow<'a, str>, Invalid> {
         if self.peek() != Some(b'"') {
-            return Err(self.invalid("no string"));
+            return Err(self.invalid("another value than a string"));
         }
         let string = self.string()?;
         self.end().map(|()| string.text())
     }
 
-    /// Makes sure that nothing but white space is left.
+    /// Checks that only white space is left.
     pub fn end(&mut self) -> Result<(), Invalid> {
         match self.peek() {
             None => Ok(()),
-            Some(_) => Err(self.invalid("more text")),
+            Some(_) => Err(self.invalid("trailing text")),
         }
     }
 
-    /// Passes over a value and gives its text.
+    /// Skips a value and returns its text.
     pub fn skip(&mut self) -> Result<&'a str, Invalid> {
         self.peek();
         let start = self.at;
-        self.value(&mut Nothing)?;
+        self.value(&mut Discard)?;
         Ok(&self.text[start..self.at])
     }
 
-    /// Calls `each` for every key of an object, to take the value that follows.
+    /// Calls `each` for every key of an object; it must consume the value that follows.
     pub fn members(
         &mut self,
         mut each: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), Invalid>,
     ) -> Result<(), Invalid> {
-        self.expect(b'{', "no object")?;
+        self.expect(b'{', "another value than an object")?;
         if self.eat(b'}') {
             return Ok(());
         }
         loop {
             let key = self.key()?.text();
             each(self, key)?;
-            if !self.goes_on(b'}')? {
+            if !self.has_more(b'}')? {
                 return Ok(());
             }
         }
     }
 
-    /// Calls `each` before every item of an array, to take it.
+    /// Calls `each` for every item of an array; it must consume the item.
     pub fn items(&mut self, mut each: impl FnMut(&mut Self) -> Result<(), Invalid>) -> Result<(), Invalid> {
-        self.expect(b'[', "no array")?;
+        self.expect(b'[', "another value than an array")?;
         if self.eat(b']') {
             return Ok(());
         }
         loop {
             each(self)?;
-            if !self.goes_on(b']')? {
+            if !self.has_more(b']')? {
                 return Ok(());
             }
         }
     }
 
-    /// Takes a value apart. What is open is kept in a list, so that deep text needs no deep stack.
+    /// Scans a value. Open containers are kept in a list, so deep nesting does not use the stack.
     fn value(&mut self, sink: &mut impl Sink<'a>) -> Result<(), Invalid> {
-        // The brackets that close what is open.
+        // The closing brackets of the open containers.
         let mut open: Vec<u8> = Vec::new();
         loop {
             let first = self.peek();
@@ -152,10 +152,10 @@ impl<'a> Scanner<'a> {
                 }
                 sink.close(&self.text[self.at..]);
             }
-            // A value has ended, and with it perhaps what it stands in.
+            // A value has ended, and possibly the containers around it.
             loop {
                 let Some(&close) = open.last() else { return Ok(()) };
-                if self.goes_on(close)? {
+                if self.has_more(close)? {
                     if close == b'}' {
                         sink.string(self.key()?);
                     }
@@ -175,24 +175,24 @@ impl<'a> Scanner<'a> {
             Some(b'n') => sink.word(self.word("null")?),
             Some(b't') => sink.word(self.word("true")?),
             Some(b'f') => sink.word(self.word("false")?),
-            Some(_) => return Err(self.invalid("no value")),
+            Some(_) => return Err(self.invalid("an invalid value")),
             None => return Err(self.invalid("the end of the text")),
         }
         Ok(())
     }
 
-    /// The key of a member, and its colon.
+    /// Consumes the key of a member and its colon.
     fn key(&mut self) -> Result<Raw<'a>, Invalid> {
         if self.peek() != Some(b'"') {
-            return Err(self.invalid("no key"));
+            return Err(self.invalid("a key that is not a string"));
         }
         let key = self.string()?;
-        self.expect(b':', "no colon")?;
+        self.expect(b':', "a missing colon")?;
         Ok(key)
     }
 
-    /// Whether a comma follows, and not the end of what is open.
-    fn goes_on(&mut self, close: u8) -> Result<bool, Invalid> {
+    /// Returns true after a comma, false after the closing bracket.
+    fn has_more(&mut self, close: u8) -> Result<bool, Invalid> {
         match self.peek() {
             Some(b',') => {
                 self.at += 1;
@@ -202,18 +202,18 @@ impl<'a> Scanner<'a> {
                 self.at += 1;
                 Ok(false)
             }
-            Some(_) => Err(self.invalid("neither a comma nor an end")),
+            Some(_) => Err(self.invalid("a missing comma")),
             None => Err(self.invalid("the end of the text")),
         }
     }
 
-    /// The string that begins here, with valid escapes.
+    /// Consumes a string and checks its escapes.
     #[inline]
     fn string(&mut self) -> Result<Raw<'a>, Invalid> {
         self.at += 1;
         let (start, mut has_escapes) = (self.at, false);
         loop {
-            self.at += plain(&self.text.as_bytes()[self.at..]);
+            self.at += plain_prefix(&self.text.as_bytes()[self.at..]);
             match self.byte() {
                 Some(b'"') => {
                     let text = &self.text[start..self.at];
@@ -230,17 +230,17 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The length of the escape that begins here.
+    /// Returns the length of the escape at the current position.
     fn escape(&self) -> Result<usize, Invalid> {
         match self.text.as_bytes().get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(2),
             Some(b'u') if utf16(&self.text.as_bytes()[self.at..]).is_some() => Ok(6),
-            Some(_) => Err(self.invalid("no escape")),
+            Some(_) => Err(self.invalid("an invalid escape")),
             None => Err(Invalid { what: "the end of the text", at: self.text.len() }),
         }
     }
 
-    /// The number that begins here.
+    /// Consumes a number.
     fn number(&mut self) -> Result<&'a str, Invalid> {
         let start = self.at;
         self.at += usize::from(self.byte() == Some(b'-'));
@@ -261,18 +261,18 @@ impl<'a> Scanner<'a> {
         Ok(&self.text[start..self.at])
     }
 
-    /// Passes over digits, of which there is one at least.
+    /// Consumes one or more digits.
     fn digits(&mut self) -> Result<(), Invalid> {
         let start = self.at;
         while matches!(self.byte(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
-        if self.at == start { Err(self.invalid("no digit")) } else { Ok(()) }
+        if self.at == start { Err(self.invalid("a missing digit")) } else { Ok(()) }
     }
 
     fn word(&mut self, word: &'static str) -> Result<&'a str, Invalid> {
         let found = self.text.get(self.at..self.at + word.len()).filter(|found| *found == word);
-        let found = found.ok_or_else(|| self.invalid("no value"))?;
+        let found = found.ok_or_else(|| self.invalid("an invalid value"))?;
         self.at += word.len();
         Ok(found)
     }
@@ -308,15 +308,16 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// How many bytes stand before a quote, a backslash or a control character.
+/// Returns the number of bytes before the first quote, backslash or control character.
 #[inline]
-fn plain(bytes: &[u8]) -> usize {
+fn plain_prefix(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        // The high bit of a byte that is less than `limit`; also of one above it in the word, which comes later.
+        // Marks the high bit of each byte below `limit`. It may also mark later bytes; only the first mark
+        // counts.
         let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
         let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
         let found = below(word, 0x20) | equal(b'"') | equal(b'\\');
@@ -329,23 +330,23 @@ fn plain(bytes: &[u8]) -> usize {
 }
 
 impl<'a> Raw<'a> {
-    /// The string; what is no text in it, half of a UTF-16 pair, is U+FFFD.
+    /// Decodes the string; a lone UTF-16 surrogate becomes U+FFFD.
     pub fn text(self) -> Cow<'a, str> {
         if self.has_escapes { Cow::Owned(unescaped(self.text)) } else { Cow::Borrowed(self.text) }
     }
 }
 
-/// The text that valid escapes stand for.
+/// Decodes a text whose escapes are valid.
 fn unescaped(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
     loop {
-        let (before, special) = rest.split_at(plain(rest.as_bytes()));
+        let (before, special) = rest.split_at(plain_prefix(rest.as_bytes()));
         text.push_str(before);
         let (letter, length) = match special.as_bytes() {
             [] => return text,
             [b'\\', ..] => unescape(special.as_bytes()),
-            // A control character, which only a text that is no JSON has.
+            // A control character, which is invalid JSON but accepted here.
             [other, ..] => (char::from(*other), 1),
         };
         text.push(letter);
@@ -353,9 +354,9 @@ fn unescaped(raw: &str) -> String {
     }
 }
 
-/// The text of a string, given what stands between its quotes, control characters and all; none when an escape is
-/// none.
-pub(super) fn said(raw: &str) -> Option<Cow<'_, str>> {
+/// Decodes the text between the quotes of a string, which may contain control characters; none if an escape
+/// is invalid.
+pub(super) fn decode_lenient(raw: &str) -> Option<Cow<'_, str>> {
     let (mut scanner, mut has_escapes) = (Scanner::new(raw), false);
     while let Some(at) = raw[scanner.at..].find('\\') {
         scanner.at += at;
@@ -365,7 +366,7 @@ pub(super) fn said(raw: &str) -> Option<Cow<'_, str>> {
     Some(Raw { text: raw, has_escapes }.text())
 }
 
-/// The letter that the escape at the start stands for, and its length.
+/// Decodes the escape at the start; returns the character and the length of the escape.
 fn unescape(bytes: &[u8]) -> (char, usize) {
     let first = match bytes.get(1) {
         Some(b'b') => return ('\u{8}', 2),
@@ -384,7 +385,7 @@ fn unescape(bytes: &[u8]) -> (char, usize) {
     }
 }
 
-/// The code of `\uXXXX` at the start.
+/// The code unit of `\uXXXX` at the start.
 fn utf16(bytes: &[u8]) -> Option<u16> {
     let digits = bytes.get(..6)?.strip_prefix(b"\\u")?;
     digits.iter().try_fold(0, |code, digit| {
@@ -397,7 +398,7 @@ fn utf16(bytes: &[u8]) -> Option<u16> {
 mod tests {
     use serde_json::value::RawValue;
 
-    use super::{Nothing, Scanner};
+    use super::{Discard, Scanner};
 
     const TEXTS: [&str; 9] = [
         r#"{"a":[1,-2.5e+3,{"b":null}],"é\"\\":true,"":{},"c":[]}"#,
@@ -411,7 +412,7 @@ mod tests {
         r#"{"k":"v","k":"v2" , "n" : [ true,false , null]}"#,
     ];
 
-    /// Every prefix of the texts, and every text with a byte of another kind in any place.
+    /// Every prefix of the texts, and every text with one byte replaced by each of the others.
     fn broken() -> impl Iterator<Item = String> {
         const OTHERS: &[u8] = b"\"\\{}[]:,0-+.eEu/nt \n\x01x";
         TEXTS.iter().flat_map(|text| {
@@ -428,11 +429,11 @@ mod tests {
     }
 
     #[test]
-    fn takes_what_is_json_and_nothing_else() {
+    fn accepts_json_and_nothing_else() {
         let (mut taken, mut refused) = (0, 0);
         for text in broken() {
             let expected = serde_json::from_str::<&RawValue>(&text);
-            let all = Scanner::new(&text).only(&mut Nothing);
+            let all = Scanner::new(&text).only(&mut Discard);
             assert_eq!(all.is_ok(), expected.is_ok(), "{text:?}: {all:?}, {expected:?}");
             match expected {
                 Ok(raw) => {

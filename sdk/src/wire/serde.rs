@@ -1,4 +1,4 @@
-//! The types in serde's data model, by way of their JSON, so that thousands of types share one body.
+//! serde support by way of JSON text, so that thousands of types share one implementation.
 
 use serde_core::de::{Deserialize, Deserializer};
 use serde_core::ser::{Error as _, Serialize, Serializer};
@@ -19,18 +19,18 @@ pub(crate) fn deserialize<'de, T: Wire, D: Deserializer<'de>>(from: D) -> Result
     from_json(&deserialize_json(from)?).map_err(serde_core::de::Error::custom)
 }
 
-/// `Serialize` of what has this JSON.
+/// Serializes JSON text with any serializer.
 pub(crate) fn serialize_json<S: Serializer>(json: &str, to: S) -> Result<S::Ok, S::Error> {
     Json(Document::parse(json).map_err(S::Error::custom)?.root()).serialize(to)
 }
 
-/// The JSON of what is deserialized.
+/// Deserializes any value and returns it as JSON text.
 pub(crate) fn deserialize_json<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     serde_json::Value::deserialize(from).map(|json| json.to_string())
 }
 
-/// JSON for any serializer. serde_json's own values are not: with its feature `arbitrary_precision` their numbers
-/// are structs that only its own serializer knows.
+/// JSON for any serializer. serde_json's own values do not serve: with its feature `arbitrary_precision`
+/// their numbers are structs that only its own serializer understands.
 struct Json<'a>(Node<'a>);
 
 impl Serialize for Json<'_> {

@@ -1,10 +1,10 @@
-//! JSON text, written value by value.
+//! A writer of JSON text.
 
 use super::redact::REDACTED;
 use super::{Kind, Wire};
 
-/// Room for most requests, in bytes.
-const USUAL: usize = 128;
+/// Initial capacity in bytes, enough for most requests.
+const INITIAL_CAPACITY: usize = 128;
 
 /// Builds a JSON text. Its `Debug` shows none of it, since it may hold secrets.
 #[derive(Default)]
@@ -20,34 +20,34 @@ impl std::fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// An empty text.
+    /// Creates an empty writer.
     pub fn new() -> Self {
-        Self { json: Vec::with_capacity(USUAL), redact: false }
+        Self { json: Vec::with_capacity(INITIAL_CAPACITY), redact: false }
     }
 
-    /// An empty text in which the fields of secrets are hidden.
+    /// Creates an empty writer that hides the values of secret fields.
     pub(crate) fn redacting() -> Self {
         Self { json: Vec::new(), redact: true }
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn into_json(self) -> String {
-        // Everything below appends whole UTF-8 pieces.
+        // Only whole UTF-8 pieces were appended.
         String::from_utf8(self.json).unwrap_or_default()
     }
 
-    /// Appends text that is JSON already.
+    /// Appends text that is already JSON.
     pub(crate) fn raw(&mut self, json: &str) {
         self.json.extend_from_slice(json.as_bytes());
     }
 
     /// Appends a string.
     pub(crate) fn string(&mut self, value: &str) {
-        // Writing to a `Vec` does not fail, and a string has a JSON form.
+        // Writing to a `Vec` does not fail, and every string has a JSON form.
         let _ = serde_json::to_writer(&mut self.json, value);
     }
 
-    /// Appends anything that serde can write.
+    /// Appends any serde value; `null` if it cannot be serialized.
     pub(crate) fn serialize(&mut self, value: &impl serde_core::Serialize) {
         let start = self.json.len();
         if serde_json::to_writer(&mut self.json, value).is_err() {
@@ -72,7 +72,7 @@ impl Writer {
         self.json.push(b']');
     }
 
-    /// Separates from what stands before in the same container.
+    /// Appends a comma unless the container has just begun.
     pub(crate) fn comma(&mut self) {
         if !matches!(self.json.last(), Some(b'{' | b'[') | None) {
             self.json.push(b',');
@@ -85,7 +85,7 @@ impl Writer {
         self.json.push(b':');
     }
 
-    /// Appends an object of these fields.
+    /// Appends an object with these fields.
     pub(crate) fn object(&mut self, fields: &[(Kind, &'static str, &(dyn Wire + 'static))]) {
         self.begin_object();
         for (kind, key, value) in fields {
@@ -101,7 +101,7 @@ impl Writer {
         self.end_object();
     }
 
-    /// Appends the fields of a map to the object that was just written.
+    /// Appends the entries of a map to the object that was just written.
     pub(crate) fn rest<T: Wire>(&mut self, values: &std::collections::BTreeMap<String, T>) {
         self.json.pop();
         for (key, value) in values {

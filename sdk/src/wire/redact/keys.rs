@@ -1,31 +1,31 @@
-//! Which values are hidden for the keys they stand under.
+//! Keys whose values are hidden.
 
 use crate::generated::secrets::{ENDS, KEYS, MAPS, NAMES, NUMBERS};
 
-/// How much of a value is hidden.
+/// The part of a value that is hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Hide {
-    /// What its own keys say.
+    /// Nothing but the values under secret keys within it.
     Nothing,
-    /// The values of a map from names, or of a list of pairs of names and values; plain strings of a list are names.
+    /// The values of a map, or of a list of name-value pairs. Plain strings in a list are names.
     Named,
-    /// The same, where plain strings of a list are values.
+    /// Like `Named`, but plain strings in a list are values.
     Values,
-    /// All strings. Numbers count something.
+    /// All strings. Numbers are counts.
     Strings,
     /// All strings and numbers.
     All,
 }
 
-/// The letters and digits of a key in lower case, by which keys are compared.
-pub(super) fn normal(key: &str) -> String {
+/// Normalizes a key for comparison: its letters and digits in lower case.
+pub(super) fn normalize(key: &str) -> String {
     key.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect()
 }
 
-/// Keys that are known as a whole: many words end like these.
+/// Keys that must match as a whole, since many words end like them.
 const SHORT: &[&str] = &["mnemonic", "otp", "pass", "pat", "pwd", "sas", "seed", "signature", "xauth"];
 
-/// Ends of keys that say no more of a value than that it is another, or in another form.
+/// Endings of keys that do not change the meaning, such as `old` or `base64`.
 const TAILS: &[&str] = &[
     "again",
     "base64",
@@ -47,8 +47,8 @@ const TAILS: &[&str] = &[
     "text",
 ];
 
-/// What is hidden under a key, given as [`normal`] makes it. What a number or a word such as `old` at its end adds does
-/// not count.
+/// Returns the part of a value to hide under a key, which [`normalize`] has normalized. Numbers and words such
+/// as `old` at the end of the key are ignored.
 pub(super) fn hide(key: &str) -> Hide {
     let key = key.trim_end_matches(|char: char| char.is_ascii_digit());
     match hide_as_written(key) {
@@ -72,17 +72,17 @@ fn hide_as_written(key: &str) -> Hide {
     }
 }
 
-/// Whether a word of a text, or a name beside its value, is the key of a secret, or of several. The short ones mean
-/// something else as often.
+/// Returns true if a word of a text, or a name beside its value, is the key of one or more secrets. The
+/// short keys do not count here, since they are often ordinary words.
 pub(super) fn is_secret(key: &str) -> bool {
-    let key = normal(key);
+    let key = normalize(key);
     hide(&key) >= Hide::Strings && !SHORT.contains(&&*key)
 }
 
-/// Keys of a map's that may hold the name of one header.
+/// Keys of a map that may hold the name of a single header.
 pub(super) const MAP_OF_ONE: &[&str] = &["header"];
 
-/// Names of headers that are shown where names stand in lists beside their values. Any other text there may be a value.
+/// Header names that are shown in lists of names and values. Any other string there may be a value.
 const HEADERS: &[&str] = &[
     "accept",
     "authorization",
@@ -104,7 +104,7 @@ const HEADERS: &[&str] = &[
     "x-request-id",
 ];
 
-/// Whether this is the name of a usual header.
+/// Returns true for the name of a common header.
 pub(super) fn is_header(name: &str) -> bool {
     HEADERS.iter().any(|header| name.eq_ignore_ascii_case(header))
 }

@@ -1,41 +1,41 @@
-//! Secrets that were seen, found again wherever they stand.
+//! Known secrets, which are hidden wherever they reappear.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::REDACTED;
 
-/// What is shorter than this, in bytes, is not looked for unless it was asked for: it may be a word.
-const SHORTEST: usize = 8;
+/// Minimum length in bytes of a secret that is learned; a shorter one may be an ordinary word.
+const MIN_LENGTH: usize = 8;
 
-/// How many bytes of secrets are remembered, in all the forms they are looked for in: some 10,000 tokens. Beyond it the
-/// older half of those that were seen is forgotten, so that tokens which change all the time take no more memory.
-const MOST: usize = 4 << 20;
+/// Maximum size in bytes of all remembered forms: some 10,000 tokens. Beyond it the older half of the
+/// learned secrets is forgotten, so that rotating tokens do not use ever more memory.
+const MAX_SIZE: usize = 4 << 20;
 
-/// What is longer than this, in bytes, is not remembered when it is seen.
-const LONGEST: usize = 16 << 10;
+/// Maximum length in bytes of a secret that is learned.
+const MAX_LENGTH: usize = 16 << 10;
 
-/// Forms of one length that begin alike.
-type Alike = HashSet<Box<[u8]>>;
+/// Forms of one length that have the same prefix.
+type SamePrefix = HashSet<Box<[u8]>>;
 
-/// Texts that are looked for.
+/// The secrets to look for.
 #[derive(Default)]
 pub(crate) struct Known {
-    /// Texts that were asked for, and are kept.
+    /// Texts given by the user; kept for good.
     given: Vec<String>,
-    /// Texts that were seen, oldest first.
+    /// Texts learned from messages, oldest first.
     seen: VecDeque<String>,
-    /// The forms of all texts of [`SHORTEST`] bytes and more, by their first bytes and their lengths: tokens of one issuer
-    /// begin alike and are of few lengths.
-    forms: HashMap<u64, BTreeMap<usize, Alike>>,
+    /// The forms of all texts of [`MIN_LENGTH`] bytes or more, by prefix and length: tokens of one issuer
+    /// have the same prefix and few lengths.
+    forms: HashMap<u64, BTreeMap<usize, SamePrefix>>,
     /// The forms of shorter texts.
     short: Vec<Box<str>>,
-    /// A bit for what the first bytes of each form hash to, by which most places are passed over.
+    /// One bit for the hash of each prefix, which rules out most positions.
     filter: Vec<u64>,
     bytes: usize,
 }
 
 impl Known {
-    /// Looks for this text from now on.
+    /// Adds a text that the user wants hidden.
     pub(crate) fn hide(&mut self, text: &str) {
         if !text.is_empty() && !self.given.iter().any(|given| given == text) {
             self.given.push(text.to_owned());
@@ -43,20 +43,20 @@ impl Known {
         }
     }
 
-    /// Looks for a secret that was seen.
+    /// Adds a secret that was seen.
     pub(super) fn learn(&mut self, secret: &str) {
-        if secret.len() < SHORTEST || secret == REDACTED || secret.len() > LONGEST || self.has(secret) {
+        if secret.len() < MIN_LENGTH || secret == REDACTED || secret.len() > MAX_LENGTH || self.has(secret) {
             return;
         }
         self.seen.push_back(secret.to_owned());
         self.add(secret);
-        if self.bytes > MOST {
+        if self.bytes > MAX_SIZE {
             self.forget_half();
         }
     }
 
     fn has(&self, text: &str) -> bool {
-        let alike = first(text.as_bytes()).and_then(|first| self.forms.get(&first)?.get(&text.len()));
+        let alike = prefix(text.as_bytes()).and_then(|first| self.forms.get(&first)?.get(&text.len()));
         alike.is_some_and(|alike| alike.contains(text.as_bytes()))
     }
 
@@ -70,7 +70,7 @@ impl Known {
 
     fn add(&mut self, text: &str) {
         for form in forms(text) {
-            match first(form.as_bytes()) {
+            match prefix(form.as_bytes()) {
                 _ if self.has(&form) => {}
                 Some(first) => {
                     self.bytes += form.len();
@@ -85,7 +85,7 @@ impl Known {
         }
     }
 
-    /// The text without what is known; nothing when there is nothing of it.
+    /// Returns the text without known secrets; none if it contains none.
     pub(super) fn replaced(&self, text: &str) -> Option<String> {
         let mut changed = self.long_replaced(text);
         for short in &self.short {
@@ -103,13 +103,13 @@ impl Known {
         }
         let mut out: Option<String> = None;
         let (mut at, mut copied) = (0, 0);
-        while let Some(first) = first(&text.as_bytes()[at..]) {
+        while let Some(first) = prefix(&text.as_bytes()[at..]) {
             let bit = hash(first);
             let maybe = self.filter[bit / 64] & (1 << (bit % 64)) != 0;
             let forms = maybe.then(|| self.forms.get(&first)).flatten();
-            // A text that equals a form here begins and ends where characters do.
+            // A match of a whole form begins and ends at character boundaries.
             let rest = &text.as_bytes()[at..];
-            let is_known = |(length, alike): &(&usize, &Alike)| {
+            let is_known = |(length, alike): &(&usize, &SamePrefix)| {
                 rest.get(..**length).is_some_and(|start| alike.contains(start))
             };
             match forms.and_then(|forms| forms.iter().rev().find(is_known)) {
@@ -127,26 +127,26 @@ impl Known {
     }
 }
 
-/// How many bits the filter has.
+/// Size of the filter in bits.
 const FILTER: usize = 1 << 16;
 
-/// The first bytes of a text, as many as the shortest has.
-fn first(bytes: &[u8]) -> Option<u64> {
+/// The prefix of a text, which has the minimum length.
+fn prefix(bytes: &[u8]) -> Option<u64> {
     bytes.first_chunk().map(|first| u64::from_le_bytes(*first))
 }
 
-/// The bit of these bytes in the filter.
+/// The index of a prefix in the filter.
 fn hash(first: u64) -> usize {
     (first.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
 }
 
-/// The forms that a secret is looked for in: itself, as JSON writes it, as an address writes it, and in base64 at
-/// whichever place of a longer text.
+/// The forms of a secret to look for: itself, JSON-escaped, percent-encoded, and base64 at each offset
+/// within a longer text.
 fn forms(text: &str) -> Vec<String> {
     let quoted = serde_json::Value::from(text).to_string();
     let quoted = quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"')).unwrap_or_default();
     let mut forms = vec![text.to_owned(), quoted.to_owned(), percent_encoded(text)];
-    if text.len() >= SHORTEST {
+    if text.len() >= MIN_LENGTH {
         for offset in 0..3 {
             let form = base64_at(text, offset);
             forms.extend([form.replace('+', "-").replace('/', "_"), form]);
@@ -168,7 +168,7 @@ fn percent_encoded(text: &str) -> String {
     out
 }
 
-/// The characters of base64 that depend on the text alone when it begins after so many bytes, modulo 3.
+/// The base64 characters that depend on the text alone if it begins at this offset, modulo 3.
 fn base64_at(text: &str, offset: usize) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bytes = [&[0; 2][..offset], text.as_bytes()].concat();
@@ -218,7 +218,7 @@ mod tests {
         let token = |index: u32| format!("rotating-token-{index:08}");
         for index in 0..100_000 {
             known.learn(&token(index));
-            assert!(known.bytes <= MOST);
+            assert!(known.bytes <= MAX_SIZE);
         }
         assert_eq!(known.replaced(&token(99_999)).as_deref(), Some(REDACTED));
         assert_eq!(known.replaced(&token(90_000)).as_deref(), Some(REDACTED));

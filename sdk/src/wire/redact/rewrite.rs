@@ -1,7 +1,7 @@
-//! JSON written anew without its secrets, token by token.
+//! Redaction of JSON by rewriting it token by token.
 //!
-//! It reads all that the reader of messages reads, and more: any depth, lone surrogates, keys that stand there twice,
-//! control characters in strings. Depth costs heap and no stack.
+//! It accepts everything the reader of messages accepts, and more: any depth, lone surrogates, repeated
+//! keys, control characters in strings. Depth uses the heap, not the stack.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,23 +12,23 @@ use crate::generated::secrets::PAIRS;
 use crate::wire::quote;
 use crate::wire::scan;
 
-/// How deep containers may stand in each other before what is deeper is hidden as a whole: a level takes some hundred
-/// bytes of memory, and a message may have as many levels as bytes.
-const MOST_LEVELS: usize = 10_000;
+/// Maximum nesting of containers; a deeper one is hidden as a whole. A level takes some hundred bytes of
+/// memory, and a message may have as many levels as bytes.
+const MAX_LEVELS: usize = 10_000;
 
-/// What is hidden of a message, beside what its keys say.
+/// The parts of a message to hide in addition to secret keys.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Message {
-    /// The keys of the message whose values are secrets as a whole.
+    /// Keys of the message whose whole values are secret.
     pub(crate) whole: &'static [&'static str],
-    /// Keys that are secret in the objects directly below, by their letters and digits in lower case.
+    /// Normalized keys that are secret in the objects directly below.
     pub(crate) below: Vec<&'static str>,
 }
 
-/// Looks at the start of each message for what is to be hidden of it.
+/// Returns the parts to hide of the message that begins with this text.
 pub(crate) type Look<'l> = &'l mut dyn FnMut(&str) -> Message;
 
-/// The text of one JSON value, with nothing but white space behind it, without its secrets.
+/// Redacts a text that is exactly one JSON value.
 pub(super) fn whole(json: &str, redactor: &mut Redactor) -> Option<String> {
     let mut rewrite = Rewrite::new(json, redactor);
     rewrite.value()?;
@@ -37,8 +37,8 @@ pub(super) fn whole(json: &str, redactor: &mut Redactor) -> Option<String> {
 }
 
 impl Redactor {
-    /// The JSON of one message, or of an array of them, without its secrets, and how many bytes stand behind it. None
-    /// when the text does not begin with JSON.
+    /// Redacts the JSON of one message or of an array of messages; returns it with the number of bytes
+    /// after it. None if the text does not begin with JSON.
     pub(crate) fn messages(&mut self, json: &str, look: Look<'_>) -> Option<(String, usize)> {
         let mut rewrite = Rewrite { look: Some(look), ..Rewrite::new(json, self) };
         rewrite.value()?;
@@ -48,11 +48,12 @@ impl Redactor {
     }
 }
 
-/// The text with the JSON in it rewritten; none when that changes nothing.
+/// Redacts the JSON within a text; none if nothing changes.
 pub(super) fn embedded(text: &str, redactor: &mut Redactor) -> Option<String> {
     let mut out: Option<String> = None;
     let (mut at, mut copied) = (0, 0);
-    // What begins like JSON and is none is read in vain: in all no more than a few times the text.
+    // Text that begins like JSON but is not is scanned in vain. This bounds the total to a few times the
+    // text.
     let mut vain = text.len() * 4;
     while let Some(start) = next_json(text, at) {
         let mut rewrite = Rewrite::new(&text[start..], redactor);
@@ -75,7 +76,7 @@ pub(super) fn embedded(text: &str, redactor: &mut Redactor) -> Option<String> {
     out.map(|out| out + &text[copied..])
 }
 
-/// Where JSON may begin next that has keys or is the whole text.
+/// The next position where JSON may begin: a container with keys, or the start of the text.
 fn next_json(text: &str, at: usize) -> Option<usize> {
     let start = text.len() - text.trim_start().len();
     if at <= start && text[start..].starts_with(['[', '"']) {
@@ -89,23 +90,23 @@ fn next_json(text: &str, at: usize) -> Option<usize> {
 /// A container that is being written.
 struct Frame {
     is_object: bool,
-    /// What is hidden of the values in it, whatever their keys.
+    /// The part of its values that is hidden whatever their keys.
     hide: Hide,
-    /// The key it stands under, of an array in an array too.
+    /// The key of the container; an array within an array inherits it.
     under: String,
     /// Keys that are secret in it.
     secret: Vec<&'static str>,
-    /// Of an object, the key of the value that comes; of an array, nothing.
+    /// In an object, the key of the next value; empty in an array.
     key: String,
-    /// How much the key hides, or the item before in an array.
+    /// The part hidden because of the key or, in an array, because of the item before.
     by_key: Hide,
-    /// Whether the name of a secret stood in this object, such as `{"name": "token", "value": …}`.
+    /// True if the object contains the name of a secret, such as `{"name": "token", "value": …}`.
     names_secret: bool,
-    /// Where in the output a value stands that is a secret if such a name comes behind it.
+    /// The range in the output of a value that is secret if such a name follows.
     value: Option<Range<usize>>,
 }
 
-/// Keys of what goes with a name.
+/// Returns true for the key of a value that belongs to a name.
 fn is_value_of_name(key: &str) -> bool {
     matches!(key, "value" | "values" | "val" | "default")
 }
@@ -117,13 +118,13 @@ struct Rewrite<'j, 'r, 'l> {
     stack: Vec<Frame>,
     redactor: &'r mut Redactor,
     look: Option<Look<'l>>,
-    /// What is hidden of the message at hand.
+    /// The parts to hide of the current message.
     message: Message,
-    /// Whether the value at hand is hidden as a whole.
+    /// True while a value that is hidden as a whole is scanned.
     in_whole: bool,
-    /// Whether what was written says something else than what was read.
+    /// True if the output differs in meaning from the input.
     changed: bool,
-    /// Where in the output values stand that were found to be secrets after they were written.
+    /// Ranges of the output that turned out to be secrets after they were written.
     late: Vec<Range<usize>>,
 }
 
@@ -143,9 +144,9 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         }
     }
 
-    /// What was written, without what was found late.
+    /// Returns the output without the secrets of `late`.
     fn finish(mut self) -> String {
-        // The one around others comes first.
+        // An enclosing range sorts before those within it.
         self.late.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
         let (mut out, mut copied) = (String::new(), 0);
         for range in self.late.into_iter().filter(|range| !range.is_empty()) {
@@ -158,7 +159,7 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         out + &self.out[copied..]
     }
 
-    /// The name of a secret stands in the object at hand: so its value is one, also where it came before.
+    /// Records that the current object names a secret, and hides its value even if that came first.
     fn name_secret(&mut self) {
         let Some(frame) = self.stack.last_mut() else { return };
         frame.names_secret = true;
@@ -184,13 +185,13 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         }
     }
 
-    /// Takes the byte that is copied as it is.
+    /// Consumes a byte and copies it.
     fn copy(&mut self, byte: u8) {
         self.out.push(char::from(byte));
         self.at += 1;
     }
 
-    /// Rewrites the value that comes, with all in it; none when it is no JSON.
+    /// Rewrites the next value with everything in it; none if it is not JSON.
     fn value(&mut self) -> Option<()> {
         let bottom = self.stack.len();
         loop {
@@ -206,7 +207,7 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         }
     }
 
-    /// Rewrites a value that is hidden as a whole, since a method that is about secrets says it.
+    /// Hides a value as a whole because its message says so.
     fn hidden_whole(&mut self) -> Option<()> {
         let start = self.out.len();
         self.in_whole = true;
@@ -223,7 +224,7 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         !self.in_whole && self.is_message() && self.stack.last().is_some_and(key)
     }
 
-    /// Whether the innermost container is a message.
+    /// Returns true if the innermost container is a message.
     fn is_message(&self) -> bool {
         let is_message = match self.stack.as_slice() {
             [message] => message.is_object,
@@ -233,11 +234,11 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         is_message && self.look.is_some()
     }
 
-    /// Begins the value that comes. True when it is a container with something in it, of which the first value comes
-    /// next; else the value is done.
+    /// Begins the next value. Returns true for a container that is not empty, whose first value comes next;
+    /// otherwise the value is complete.
     fn begin(&mut self) -> Option<bool> {
         match self.peek()? {
-            b'{' | b'[' if self.stack.len() >= MOST_LEVELS => self.pass_over().map(|()| false),
+            b'{' | b'[' if self.stack.len() >= MAX_LEVELS => self.hide_container().map(|()| false),
             b'{' => self.open(true),
             b'[' => self.open(false),
             b'"' => self.string().map(|()| false),
@@ -253,8 +254,8 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         }
     }
 
-    /// Hides a container as a whole, whatever is in it.
-    fn pass_over(&mut self) -> Option<()> {
+    /// Hides a container as a whole.
+    fn hide_container(&mut self) -> Option<()> {
         let mut levels = 0_usize;
         loop {
             match self.peek()? {
@@ -280,7 +281,7 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         let parent = self.stack.last();
         let is_list_of_key = !is_object && parent.is_some_and(|parent| parent.hide == Hide::Nothing);
         let hide = match self.hide() {
-            // Only the strings of the list itself are names.
+            // Only strings directly in the list are names.
             Hide::Named if !is_list_of_key => Hide::Values,
             hide => hide,
         };
@@ -316,13 +317,13 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         }
     }
 
-    /// Goes on behind a value. True when it was the last one above the `bottom` of the stack.
+    /// Continues after a value. Returns true if that was the last one above the `bottom` of the stack.
     fn end(&mut self, bottom: usize) -> Option<bool> {
         while self.stack.len() > bottom {
             let is_object = self.stack.last()?.is_object;
             self.space();
             match self.peek()? {
-                // A container that was just opened is followed by no comma.
+                // A container that was just opened cannot be followed by a comma.
                 b',' if !self.out.ends_with(['{', '[']) => {
                     self.copy(b',');
                     self.space();
@@ -340,7 +341,7 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         Some(true)
     }
 
-    /// Takes a key with its colon.
+    /// Consumes a key and its colon.
     fn key(&mut self) -> Option<()> {
         let (raw, key) = self.take_string()?;
         let end = self.out.len().saturating_sub(",".len());
@@ -356,7 +357,7 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         self.space();
         (self.peek()? == b':').then(|| self.copy(b':'))?;
         let frame = self.stack.last_mut()?;
-        frame.key = keys::normal(&key);
+        frame.key = keys::normalize(&key);
         let is_value = is_value_of_name(&frame.key);
         if is_value {
             frame.value = Some(self.out.len()..self.out.len());
@@ -366,12 +367,12 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         Some(())
     }
 
-    /// How much of the value that comes is hidden.
+    /// The part of the next value to hide.
     fn hide(&self) -> Hide {
         self.stack.last().map_or(Hide::Nothing, |frame| frame.hide.max(frame.by_key))
     }
 
-    /// Notes what an item of an array says of the next one.
+    /// Records the effect of an array item on the next one.
     fn item_done(&mut self, next: Hide) {
         if let Some(frame) = self.stack.last_mut()
             && !frame.is_object
@@ -427,7 +428,7 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
                 Some((name, _)) => self.push_string(&format!("{name}={REDACTED}")),
                 None => self.push_raw(raw, &string),
             },
-            // A key such as `header` may hold the name of one.
+            // A key such as `header` may hold the name of a header.
             Hide::Named | Hide::Values if !in_list && is_header => self.push_raw(raw, &string),
             _ => {
                 self.learn(&string);
@@ -438,7 +439,7 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         Some(())
     }
 
-    /// Remembers what is hidden here, if that is a secret and not only beside one.
+    /// Remembers a hidden value if it is a secret itself.
     fn learn(&mut self, secret: &str) {
         let Some(frame) = self.stack.last() else { return };
         let by_key = frame.by_key >= Hide::Strings;
@@ -452,7 +453,7 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         }
     }
 
-    /// Takes a string, as it is written and what it says.
+    /// Consumes a string; returns it as written, and decoded.
     fn take_string(&mut self) -> Option<(&'j str, Cow<'j, str>)> {
         (self.peek()? == b'"').then_some(())?;
         let start = self.at;
@@ -466,10 +467,10 @@ impl<'j, 'r, 'l> Rewrite<'j, 'r, 'l> {
         }
         let inner = self.json.get(start + 1..self.at)?;
         self.at += 1;
-        Some((&self.json[start..self.at], scan::said(inner)?))
+        Some((&self.json[start..self.at], scan::decode_lenient(inner)?))
     }
 
-    /// Writes a string as it was written, unless other readers do not take that.
+    /// Writes a string as it was written, or re-encoded if other readers would reject it.
     fn push_raw(&mut self, raw: &str, string: &str) {
         let has_replaced = string.contains(char::REPLACEMENT_CHARACTER);
         if has_replaced || raw.bytes().any(|byte| byte < b' ') {

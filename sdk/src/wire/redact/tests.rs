@@ -105,7 +105,7 @@ fn what_was_redacted_once_is_from_then_on() {
     assert_eq!(redact(r#"{"abcdefgh":"YWJjZGVmZ2g="}"#), r#"{"[redacted]":"[redacted]g="}"#);
 }
 
-/// Whatever is put together of what means something here is taken without a panic, and JSON stays JSON.
+/// Any combination of meaningful pieces is handled without a panic, and JSON stays JSON.
 #[test]
 fn any_text_is_taken() {
     const PIECES: &[&str] = &[

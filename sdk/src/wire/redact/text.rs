@@ -2,13 +2,13 @@
 
 use super::{REDACTED, keys};
 
-/// Names in the query of an address whose values are secrets there.
+/// Query parameters of a URL whose values are secrets.
 const QUERY: &[&str] = &["auth", "code", "key", "pass", "pwd", "sig", "signature"];
 
-/// Names of headers whose values go on to the end of the line.
+/// Headers whose values extend to the end of the line.
 const WHOLE_LINES: &[&str] = &["authorization", "cookie"];
 
-/// Starts of tokens that say what they are, and their shortest lengths in bytes.
+/// Prefixes of well-known tokens, with their minimum length in bytes.
 const TOKENS: &[(&str, usize)] = &[
     ("ghp_", 20),
     ("gho_", 20),
@@ -23,7 +23,8 @@ const TOKENS: &[(&str, usize)] = &[
     ("eyJ", 40),
 ];
 
-/// The text without what it shows to be secret, of which `each` gets the parts; none when that is nothing.
+/// Returns the text without the secrets recognised in it, and calls `each` for each; none if there are
+/// none.
 pub(super) fn redacted(text: &str, each: &mut dyn FnMut(&str)) -> Option<String> {
     let mut scan = Scan { text, at: 0, copied: 0, out: None, each };
     scan.private_keys();
@@ -34,21 +35,21 @@ pub(super) fn redacted(text: &str, each: &mut dyn FnMut(&str)) -> Option<String>
     out.map(|out| out + &text[copied..])
 }
 
-/// Whether this word before a secret says its kind.
+/// Returns true for the scheme before a credential, such as `Bearer`.
 pub(super) fn is_scheme(word: &str) -> bool {
     ["Bearer", "Basic", "Token", "Digest", "Negotiate"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
-/// Whether this is an option of a command line whose value, a secret, comes behind it.
+/// Returns true for a command-line option whose value, the next argument, is a secret.
 pub(super) fn is_flag(word: &str) -> bool {
     let name = word.trim_start_matches('-');
     let is_option = word.starts_with('-') && !word.contains(['=', ' ']);
     is_option
         && (matches!(word, "-u" | "--user" | "--proxy-user" | "-H")
-            || keys::hide(&keys::normal(name)) != keys::Hide::Nothing)
+            || keys::hide(&keys::normalize(name)) != keys::Hide::Nothing)
 }
 
-/// Whether this is one word of a language, such as `Expected` or `input-tokens`.
+/// Returns true for a single word of a language, such as `Expected` or `input-tokens`.
 pub(super) fn is_word(text: &str) -> bool {
     let rest = text.trim_start_matches(|char: char| char.is_ascii_uppercase() && text.len() > 1);
     text.len() - rest.len() <= 1
@@ -72,7 +73,7 @@ impl<'t> Scan<'t, '_> {
         &self.text[at.min(self.text.len())..]
     }
 
-    /// Takes what stands here out, and goes on behind it.
+    /// Hides this range and continues after it.
     fn hide(&mut self, start: usize, length: usize) {
         let secret = &self.text[start..start + length];
         if length > 0 && secret != REDACTED {
@@ -85,7 +86,7 @@ impl<'t> Scan<'t, '_> {
         self.at = start + length;
     }
 
-    /// Takes private keys in PEM out, before all else.
+    /// Hides private keys in PEM, before all else.
     fn private_keys(&mut self) {
         const MARK: &str = "PRIVATE KEY-----";
         while let Some(found) = self.rest(self.at).find(MARK) {
@@ -98,7 +99,7 @@ impl<'t> Scan<'t, '_> {
         self.at = self.copied;
     }
 
-    /// Goes on behind the next word, and behind the secret that it announces.
+    /// Consumes the next word, and the secret that it announces.
     fn word(&mut self) {
         let bytes = self.text.as_bytes();
         let start = bytes[self.at..].iter().position(|byte| is_word_byte(*byte));
@@ -124,7 +125,7 @@ impl<'t> Scan<'t, '_> {
         }
     }
 
-    /// Takes the user and the password of an address out.
+    /// Hides the user and password of a URL.
     fn address(&mut self, start: usize) {
         let rest = self.rest(start);
         let ends = |char: char| char.is_whitespace() || "/?#\"'<>`\\".contains(char);
@@ -135,7 +136,7 @@ impl<'t> Scan<'t, '_> {
         }
     }
 
-    /// Takes the user and the password of an address without a scheme out; false when here is none.
+    /// Hides the user and password of a URL without a scheme. Returns false if there is none here.
     fn user(&mut self, start: usize, colon: usize) -> bool {
         let rest = self.rest(colon + 1);
         let ends = |char: char| char.is_whitespace() || "/?#\"'<>`\\:=,".contains(char);
@@ -151,7 +152,7 @@ impl<'t> Scan<'t, '_> {
         }
     }
 
-    /// Takes the value out that the word announces, if it announces one.
+    /// Hides the value that the word announces, if any.
     fn announced(&mut self, start: usize, end: usize) {
         let word = &self.text[start..end];
         let rest = self.rest(end);
@@ -180,11 +181,11 @@ impl<'t> Scan<'t, '_> {
         let before = self.text[..start].chars().next_back();
         let in_query = matches!(before, Some('?' | '&')) && rest.starts_with('=');
         if (in_query && QUERY.iter().any(|name| word.eq_ignore_ascii_case(name))) || keys::is_secret(word) {
-            self.value(&keys::normal(word), end);
+            self.value(&keys::normalize(word), end);
         }
     }
 
-    /// Takes out what stands behind `Bearer` or `Basic`.
+    /// Hides the credentials after `Bearer` or `Basic`.
     fn credentials(&mut self, scheme: &str, end: usize) {
         let rest = self.rest(end);
         let space = rest.len() - rest.trim_start_matches([' ', '\t', '+', ':', '=']).len();
@@ -201,7 +202,7 @@ impl<'t> Scan<'t, '_> {
         }
     }
 
-    /// Takes out what stands behind a key and `=` or `:`.
+    /// Hides the value after a key and `=` or `:`.
     fn value(&mut self, key: &str, end: usize) {
         let rest = self.rest(end);
         let (mark, behind) = mark(rest);
@@ -233,9 +234,9 @@ impl<'t> Scan<'t, '_> {
         }
     }
 
-    /// Whether a value without quotes, a part of the text, is no secret.
+    /// Returns true if an unquoted value, a slice of the text, is not a secret.
     fn is_harmless(&self, key: &str, value: &str, mark: char, has_space: bool) -> bool {
-        // People choose words for passwords, and no machine for tokens.
+        // People choose words as passwords; machines do not choose them as tokens.
         let is_chosen = ["password", "passwd", "passphrase", "passcode", "secret"];
         let is_chosen = is_chosen.iter().any(|end| key.ends_with(end));
         let end = value.as_ptr() as usize - self.text.as_ptr() as usize + value.len();
@@ -248,13 +249,13 @@ impl<'t> Scan<'t, '_> {
     }
 }
 
-/// The first character behind a key, which may stand in quotes that may be escaped, and the text from there.
+/// The first character after a key, past quotes (which may be escaped), and the text from there.
 fn mark(text: &str) -> (char, &str) {
     let text = text.trim_start_matches(['"', '\'', '\\', ']']).trim_start_matches([' ', '\t']);
     (text.chars().next().unwrap_or_default(), text)
 }
 
-/// The length of the text before the quote that ends it, which stands behind so many backslashes.
+/// The length of the text before its closing quote, which is preceded by `escapes` backslashes.
 fn quoted(text: &str, quote: char, escapes: usize) -> usize {
     let mut backslashes = 0;
     for (at, char) in text.char_indices() {
@@ -267,7 +268,7 @@ fn quoted(text: &str, quote: char, escapes: usize) -> usize {
     text.len()
 }
 
-/// The length of a value without quotes.
+/// The length of an unquoted value.
 fn bare(text: &str) -> usize {
     let mut chars = text.char_indices().peekable();
     while let Some((at, char)) = chars.next() {
