@@ -209,7 +209,7 @@ pub(crate) fn spawn(launch: &Launch) -> Result<(Process, Input, Output), SpawnEr
     let drain = runtime.spawn(stderr::drain(stderr, tail.clone()));
     let (sender, receiver) = watch::channel(None);
     runtime.spawn(publish(id, exit, drain, sender));
-    let watcher = Watcher { id, exit: receiver, stderr: tail, stdout: Tail::new(frame::TEXT) };
+    let watcher = Watcher { id, exit: receiver, stderr: tail, stdout: Tail::new(frame::TEXT_KEPT) };
     Ok((Process { group, watcher }, stdin, stdout))
 }
 

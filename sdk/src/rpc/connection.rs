@@ -1,6 +1,7 @@
 //! The JSON-RPC connection: a reader task, a writer task, and the table of pending calls.
 //!
-//! * The reader runs no code of a user: no handler, no `Drop` of one, no log writer, no waker under a lock.
+//! * The reader runs no user code: no handler, no `Drop` of a handler, no log writer, no waker under a
+//! lock.
 //! * Only the writer writes.
 //! * Every pending call ends, with its response or with [`Closed`]: whatever ends the reader or the writer closes the
 //!   connection, through a guard.
@@ -26,7 +27,7 @@ use crate::runtime::lock;
 use crate::tail::Tail;
 use tasks::{CloseOnDrop, read, write};
 
-/// The layer above a connection. The reader calls it, so it must neither block nor run code of a user.
+/// The layer above a connection. The reader calls it, so it must neither block nor run user code.
 pub(crate) trait Service: Send + Sync {
     /// Handles a request of the peer.
     fn request(&self, method: &str, params: &str, responder: Responder);
@@ -34,60 +35,60 @@ pub(crate) trait Service: Send + Sync {
     /// Handles a notification.
     fn notification(&self, method: &str, params: &str);
 
-    /// Handles a request or notification of which only the start can be read. A request has its responder.
+    /// Handles a request or notification of which only the start is readable. A request has a responder.
     fn unreadable(&self, method: &str, start: &str, error: RpcError, responder: Option<Responder>);
 
-    /// Observes a call before it is written, under the lock of the pending calls. Returns what to do with its
-    /// response; a call with that stays pending also when its caller is gone.
+    /// Observes a call before it is written, under the lock of the pending calls. Returns a callback for
+    /// its response; a call with a callback stays pending even if its caller is dropped.
     fn calling(&self, method: &str, params: &str) -> Option<OnResponse>;
 
-    /// Ends all that depends on the connection.
+    /// Ends everything that depends on the connection.
     fn closed(&self, closed: &Closed);
 }
 
-/// Sees the response to a call before its caller does.
+/// Receives the response to a call before its caller does.
 pub(crate) type OnResponse = Box<dyn FnOnce(&Response) + Send>;
 
-/// Adds to the reason for which a stream ended all that is known of its other end.
+/// Adds what is known about the other end to the reason why a stream ended.
 pub(crate) type Diagnose = Box<dyn FnOnce(Closed) -> Pin<Box<dyn Future<Output = Closed> + Send>> + Send>;
 
-/// One connection to a peer. It lives until its stream ends or [`Connection::end`].
+/// A connection to a peer. It lives until its stream ends or [`Connection::end`].
 pub(crate) struct Connection {
-    /// Unbounded: each entry is a call whose caller waits for the response, or a response, which must never be lost or
+    /// Unbounded: each entry is a call whose caller waits, or a response, which must neither be lost nor
     /// block the reader.
     outgoing: mpsc::UnboundedSender<Outgoing>,
     calls: Mutex<Calls>,
     in_flight: InFlight,
     wire_log: Option<Log>,
-    /// True once our side of the stream has ended.
+    /// True once our side of the stream is closed.
     write_closed: AtomicBool,
-    /// The end of what came and is no message.
+    /// The end of the received text that belongs to no message.
     text: Tail,
     closed: watch::Sender<Option<Closed>>,
-    /// All tasks run here, whichever thread starts them.
+    /// All tasks run here, whichever thread spawns them.
     runtime: Handle,
 }
 
-/// What a connection is made with, beside its streams.
+/// The configuration of a connection.
 pub(crate) struct Options {
-    /// The largest message that is accepted, in bytes.
+    /// Maximum size of a received message in bytes.
     pub max_message_size: usize,
     pub wire_log: Option<WireLog>,
-    /// Keeps the end of what came and is no message.
+    /// Receives the end of the text that belongs to no message.
     pub text: Tail,
     pub diagnose: Option<Diagnose>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let text = Tail::new(frame::TEXT);
-        Self { max_message_size: frame::LARGEST, wire_log: None, text, diagnose: None }
+        let text = Tail::new(frame::TEXT_KEPT);
+        Self { max_message_size: frame::MAX_MESSAGE_SIZE, wire_log: None, text, diagnose: None }
     }
 }
 
 enum Outgoing {
     Message(String),
-    /// Ends our side of the stream after what was queued before.
+    /// Closes our side of the stream after everything queued before.
     End,
 }
 
@@ -96,7 +97,7 @@ enum Outgoing {
 struct Calls {
     last_id: u64,
     pending: HashMap<u64, Pending>,
-    /// None before the start, and once the connection is closed.
+    /// None before the start and once the connection is closed.
     service: Option<Arc<dyn Service>>,
     closed: Option<Closed>,
 }
@@ -106,11 +107,11 @@ struct Pending {
     on_response: Option<OnResponse>,
 }
 
-/// The reason for which a connection is closed that we ended.
+/// The reason of a connection that we closed ourselves.
 pub(crate) const STOPPED: &str = "the client was stopped";
 
 impl Connection {
-    /// Starts the two tasks, below the service that is made of the new connection.
+    /// Starts the two tasks. `service` makes the layer above from the new connection.
     pub fn open<R, W, S>(
         runtime: Handle,
         from: R,
@@ -125,7 +126,7 @@ impl Connection {
     {
         let Options { max_message_size, wire_log, text, diagnose } = options;
         let (outgoing, queue) = mpsc::unbounded_channel();
-        let frames = Frames::new(from, max_message_size).keep_text(text.clone());
+        let frames = Frames::new(from, max_message_size).with_text(text.clone());
         let connection = Arc::new(Self {
             outgoing,
             calls: Mutex::default(),
@@ -144,7 +145,7 @@ impl Connection {
         service
     }
 
-    /// Sends a request. The response comes through the receiver, or never does once the call is abandoned.
+    /// Sends a request. The receiver yields its response, or ends if the call is abandoned.
     pub fn request(&self, method: &str, params: &str) -> Result<(u64, oneshot::Receiver<Response>), Closed> {
         let (caller, response) = oneshot::channel();
         let mut calls = lock(&self.calls);
@@ -179,31 +180,31 @@ impl Connection {
     fn complete(&self, id: u64, response: Response) {
         let call = lock(&self.calls).pending.remove(&id);
         let Some(Pending { caller, on_response }) = call else {
-            return tracing::debug!(id, "a response that no call awaits");
+            return tracing::debug!(id, "ignoring a response that no call awaits");
         };
         if let Some(on_response) = on_response {
             on_response(&response);
         }
-        // A caller that has gone away needs no response.
+        // The caller may be gone.
         drop(caller.send(response));
     }
 
-    /// The requests of the peer that handlers work on.
+    /// The in-flight requests of the peer.
     pub fn in_flight(&self) -> &InFlight {
         &self.in_flight
     }
 
-    /// The end of what came and is no message.
+    /// The end of the received text that belongs to no message.
     pub fn text(&self) -> String {
         self.text.text()
     }
 
-    /// Responds to a request. `id` is its JSON, sent back as it came.
+    /// Responds to a request. `id` is its id as JSON, sent back unchanged.
     pub(super) fn respond(&self, id: &str, result: &Result<String, RpcError>) {
         self.send(message::reply(id, result));
     }
 
-    /// Ends our side of the stream once all that was sent is written.
+    /// Closes our side of the stream after everything queued before is written.
     pub fn end(&self) {
         self.write_closed.store(true, Ordering::Relaxed);
         drop(self.outgoing.send(Outgoing::End));
@@ -220,7 +221,7 @@ impl Connection {
         }
     }
 
-    /// Waits until the wire log is written, for a limited time.
+    /// Waits until the wire log is written, up to a time limit.
     pub async fn wire_log_written(&self) {
         if let Some(log) = &self.wire_log {
             log.flush().await;
@@ -237,18 +238,18 @@ impl Connection {
             log.sent(&message);
         }
         let sent = self.outgoing.send(Outgoing::Message(message));
-        // After our own end the reader sees the end of the stream, and knows more of it.
+        // After `end` the reader sees the end of the stream, and has the better reason.
         if sent.is_err() && !self.write_closed.load(Ordering::Relaxed) {
-            self.close(Closed::new("nothing can be written any more"));
+            self.close(Closed::new("the stream cannot be written"));
         }
     }
 
-    /// Fails all pending and later calls, ends what the service has, and ends our side of the stream. The first reason
-    /// stays.
+    /// Fails all pending and later calls, ends the service, and closes our side of the stream. Only the
+    /// first call sets the reason.
     pub fn close(&self, mut reason: Closed) {
         let write_closed = self.write_closed.load(Ordering::Relaxed);
         if write_closed {
-            // We ended our side first, and the rest followed from that.
+            // We closed our side first; the end of the stream followed from that.
             STOPPED.clone_into(&mut reason.reason);
         }
         let (pending, service, is_first) = {

@@ -1,11 +1,11 @@
-//! The error a request is answered with, and the end of a connection.
+//! Errors of JSON-RPC: the error response, and the end of a connection.
 
 use std::fmt;
 
 use crate::printable::printable_lines;
 use crate::wire::redact;
 
-/// The error of a JSON-RPC response. `Debug` and `Display` show no secrets.
+/// The error of a JSON-RPC response. Its `Debug` and `Display` show no secrets.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RpcError {
@@ -13,7 +13,7 @@ pub struct RpcError {
     pub code: i64,
     /// The message.
     pub message: String,
-    /// More, as JSON text, when the CLI sent it.
+    /// Additional data as JSON text, if the CLI sent any.
     pub data: Option<String>,
 }
 
@@ -30,10 +30,10 @@ impl fmt::Debug for RpcError {
 impl fmt::Display for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (code {})", printable_lines(&redact::text(&self.message)), self.code)?;
-        // The CLI says these in one word. Other peers may use the numbers for something else.
+        // These messages of the CLI are bare identifiers. Other peers may use the codes for something else.
         let is_token = self.message.starts_with("AUTHENTICATION_");
         f.write_str(match self.code {
-            Self::AUTHENTICATION_REQUIRED if is_token => ": the server wants a connection token first",
+            Self::AUTHENTICATION_REQUIRED if is_token => ": the server requires a connection token",
             Self::AUTHENTICATION_FAILED if is_token => ": the connection token is wrong or missing",
             Self::AUTHENTICATION_NOT_CONFIGURED if is_token => ": the server has no connection token",
             _ => "",
@@ -44,45 +44,45 @@ impl fmt::Display for RpcError {
 impl std::error::Error for RpcError {}
 
 impl RpcError {
-    /// The message is no JSON.
+    /// The message is not JSON.
     pub const PARSE_ERROR: i64 = -32700;
-    /// The message is no request that can be taken.
+    /// The message is not a valid request.
     pub const INVALID_REQUEST: i64 = -32600;
     /// The peer does not know the method.
     pub const METHOD_NOT_FOUND: i64 = -32601;
-    /// The params do not have the shape the method asks for.
+    /// The params do not have the shape that the method requires.
     pub const INVALID_PARAMS: i64 = -32602;
     /// The method failed.
     pub const INTERNAL_ERROR: i64 = -32603;
-    /// The request was given up by whoever made it, by `$/cancelRequest`.
+    /// The peer cancelled the request with `$/cancelRequest`.
     pub const REQUEST_CANCELLED: i64 = -32800;
-    /// The TCP server wants its connection token before anything else.
+    /// The TCP server requires its connection token before any other request.
     pub const AUTHENTICATION_REQUIRED: i64 = -32001;
     /// The connection token is wrong, or missing.
     pub const AUTHENTICATION_FAILED: i64 = -32002;
     /// A connection token was sent to a server that has none.
     pub const AUTHENTICATION_NOT_CONFIGURED: i64 = -32003;
 
-    /// An error to answer a request with.
+    /// Creates an error to respond to a request with.
     pub fn new(code: i64, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), data: None }
     }
 }
 
-/// The reason for which the connection is over.
+/// The reason why a connection is closed, with what is known about the CLI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed {
-    /// In a few words.
+    /// The reason in a few words.
     pub reason: String,
-    /// The exit code of the CLI, when it ran as our child and ended by itself.
+    /// The exit code of the CLI, if it ran as a child process and exited by itself.
     pub exit_code: Option<i32>,
-    /// The signal that ended the CLI.
+    /// The signal that ended the CLI, if it ran as a child process (Unix only).
     pub signal: Option<i32>,
-    /// The last 2 KiB of what came on the stream and is no message, such as what a program prints that is no
-    /// CLI. Of a CLI that serves on TCP, what it printed instead of its port.
+    /// The last 2 KiB of received text that belongs to no message, such as the output of a program that is
+    /// not the CLI. For a CLI that serves on TCP, its output in place of the port.
     pub stdout: String,
-    /// The end of what the CLI wrote to its standard error.
+    /// The end of the standard error of the CLI.
     pub stderr: String,
 }
 
@@ -109,7 +109,7 @@ impl fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-/// Adds the end of the CLI's stderr to an error, when there is any.
+/// Appends the end of the CLI's stderr to an error, if there is any.
 pub(crate) fn write_stderr(f: &mut fmt::Formatter<'_>, stderr: &str) -> fmt::Result {
     match stderr.trim() {
         "" => Ok(()),
@@ -117,7 +117,7 @@ pub(crate) fn write_stderr(f: &mut fmt::Formatter<'_>, stderr: &str) -> fmt::Res
     }
 }
 
-/// Adds what came on the stream and is no message to an error, when there is any.
+/// Appends the text that belongs to no message to an error, if there is any.
 pub(crate) fn write_stdout(f: &mut fmt::Formatter<'_>, stdout: &str) -> fmt::Result {
     match stdout.trim() {
         "" => Ok(()),

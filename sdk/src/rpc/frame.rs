@@ -1,88 +1,86 @@
-//! Messages on the stream: `Content-Length: <bytes>`, an empty line, then that many bytes of JSON.
+//! Framing of messages: `Content-Length: <bytes>`, an empty line, then that many bytes of JSON.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::tail::Tail;
 
-/// The largest message taken, in bytes, unless the client says otherwise. The CLI sends several megabytes
-/// at once where tools do.
-pub(crate) const LARGEST: usize = 256 << 20;
+/// Default maximum size of a message in bytes. The CLI sends several megabytes at once when tools do.
+pub(crate) const MAX_MESSAGE_SIZE: usize = 256 << 20;
 
-/// A length above this, in bytes, is none: nobody writes such a message, and to wait for its end would be
-/// to wait for ever.
-const ABSURD: u64 = 4 << 30;
+/// Longer lengths, in bytes, are treated as garbage. Waiting for the end of such a message would never end.
+const MAX_PLAUSIBLE_LENGTH: u64 = 4 << 30;
 
-/// How much is read at once, in bytes.
+/// Number of bytes read at once.
 const CHUNK: usize = 64 << 10;
 
-/// How much may stand before the end of a header, in bytes, before it counts as junk.
-const LONGEST_HEADER: usize = 16 << 10;
+/// Maximum length of a header block in bytes; a longer one is garbage.
+const MAX_HEADER: usize = 16 << 10;
 
-/// How much is kept of what is no message, in bytes.
-pub(crate) const TEXT: usize = 2 << 10;
+/// Bytes kept of text that belongs to no message.
+pub(crate) const TEXT_KEPT: usize = 2 << 10;
 
-/// How much is kept of a message that is too large, in bytes: its id and method stand there.
-const START: usize = 1 << 10;
+/// Bytes kept of the start of a message that is too large. They contain its id and method.
+const START_KEPT: usize = 1 << 10;
 
-/// Reads messages from a stream through a buffer of its own, so a read may be dropped and repeated.
+/// Reads messages from a stream through its own buffer, so a read may be dropped and repeated.
 pub struct Frames<R> {
     from: R,
     buffer: Vec<u8>,
-    /// The bytes of `buffer` before this have been given out.
+    /// The bytes of `buffer` before this index have been returned.
     done: usize,
-    /// The largest message taken, in bytes.
+    /// Maximum size of a message in bytes.
     limit: usize,
     skipping: Option<Skipping>,
-    /// The end of what is no message.
+    /// The end of the text that belongs to no message.
     text: Tail,
 }
 
-/// What came on the stream.
+/// The next item of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// A message.
     Message(&'a [u8]),
-    /// A message above the limit.
+    /// A message above the maximum size, which is skipped.
     TooLarge {
         /// Its length in bytes.
         length: u64,
-        /// How it begins.
+        /// The start of the message.
         start: Vec<u8>,
     },
 }
 
-/// A message that is too large, on its way past.
+/// A message that is too large and is being skipped.
 struct Skipping {
     length: u64,
     left: u64,
-    /// How it begins, until that is told.
+    /// The start of the message; none once it has been returned.
     start: Option<Vec<u8>>,
 }
 
-/// What stands next in the buffer.
+/// The next item in the buffer.
 enum Next {
-    /// The message is in these bytes.
+    /// A message; its body is in this range.
     Body(std::ops::Range<usize>),
-    /// A message that is too large begins like this.
+    /// A message that is too large, with its length and start.
     TooLarge { length: u64, start: Vec<u8> },
-    /// Not yet whole.
+    /// The buffer holds no complete item.
     More,
 }
 
 impl<R: AsyncRead + Unpin> Frames<R> {
-    /// Takes messages of up to `limit` bytes.
+    /// Creates a reader that accepts messages of up to `limit` bytes.
     pub fn new(from: R, limit: usize) -> Self {
-        let limit = limit.min(usize::try_from(ABSURD).unwrap_or(usize::MAX));
-        Self { from, buffer: Vec::new(), done: 0, limit, skipping: None, text: Tail::new(TEXT) }
+        let limit = limit.min(usize::try_from(MAX_PLAUSIBLE_LENGTH).unwrap_or(usize::MAX));
+        Self { from, buffer: Vec::new(), done: 0, limit, skipping: None, text: Tail::new(TEXT_KEPT) }
     }
 
-    /// Keeps the end of what is no message there.
-    pub(crate) fn keep_text(mut self, text: Tail) -> Self {
+    /// Sets where to keep the end of the text that belongs to no message.
+    pub(crate) fn with_text(mut self, text: Tail) -> Self {
         self.text = text;
         self
     }
 
-    /// The next message; none at the end of the stream.
+    /// Returns the next item; none at the end of the stream.
     ///
     /// Cancel-safe: what has been read stays in the buffer.
     ///
@@ -105,19 +103,19 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    /// How much memory the buffer takes, in bytes.
+    /// Returns the memory in use by the buffer, in bytes.
     #[cfg(feature = "fuzzing")]
     pub fn buffered(&self) -> usize {
         self.buffer.capacity()
     }
 
-    /// Drops what has been given out, once that is all or much of the buffer.
+    /// Discards the returned bytes if they are all or much of the buffer.
     fn make_room(&mut self) {
         if self.done == self.buffer.len() || self.done > CHUNK {
             self.buffer.drain(..self.done);
             self.done = 0;
         }
-        // One huge message must not keep its buffer for good.
+        // A single large message does not keep its buffer allocated.
         if self.buffer.is_empty() && self.buffer.capacity() > 16 * CHUNK {
             self.buffer = Vec::new();
         }
@@ -136,7 +134,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
                 return Next::More;
             };
             let start = self.done + start;
-            let length = content_length(header).filter(|length| *length <= ABSURD);
+            let length = content_length(header).filter(|length| *length <= MAX_PLAUSIBLE_LENGTH);
             if length.is_some() && !begins_header(header) {
                 let text = text_before_header(header);
                 self.text.push(text);
@@ -150,9 +148,12 @@ impl<R: AsyncRead + Unpin> Frames<R> {
                 Some(length) => {
                     self.skipping = Some(Skipping { length, left: length, start: Some(Vec::new()) });
                 }
-                // Text instead of a header is no message of ours: the next header decides.
+                // Text instead of a header is ignored; the next header counts.
                 None => {
-                    tracing::warn!(bytes = header.len(), "text on the stream that is no message");
+                    tracing::warn!(
+                        bytes = header.len(),
+                        "ignoring text on the stream that belongs to no message"
+                    );
                     self.text.push(header);
                     self.text.push(b"\n");
                 }
@@ -161,34 +162,34 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    /// Passes over what has come of a message that is too large, and tells of it once its start is there.
-    /// None when there is no such message, or no more of it.
+    /// Skips the bytes of a message that is too large, and returns its start once that is complete. None if
+    /// no such message is being skipped, or its end has been reached.
     fn skip(&mut self) -> Option<Next> {
         let skipping = self.skipping.as_mut()?;
-        let come = &self.buffer[self.done..];
-        let come = &come[..come.len().min(usize::try_from(skipping.left).unwrap_or(usize::MAX))];
-        skipping.left -= come.len() as u64;
-        self.done += come.len();
-        let (length, over) = (skipping.length, skipping.left == 0);
-        let told = skipping.start.take_if(|start| {
-            start.extend_from_slice(&come[..come.len().min(START - start.len())]);
-            start.len() == START || over
+        let received = &self.buffer[self.done..];
+        let received = &received[..received.len().min(usize::try_from(skipping.left).unwrap_or(usize::MAX))];
+        skipping.left -= received.len() as u64;
+        self.done += received.len();
+        let (length, is_over) = (skipping.length, skipping.left == 0);
+        let complete = skipping.start.take_if(|start| {
+            start.extend_from_slice(&received[..received.len().min(START_KEPT - start.len())]);
+            start.len() == START_KEPT || is_over
         });
-        if over {
+        if is_over {
             self.skipping = None;
         }
-        match told {
+        match complete {
             Some(start) => Some(Next::TooLarge { length, start }),
-            None => (!over).then_some(Next::More),
+            None => (!is_over).then_some(Next::More),
         }
     }
 
-    /// Drops what can be no header any more; a header may still follow the junk on its line.
+    /// Discards text that cannot be part of a header. A header may still follow it on the same line.
     fn drop_junk(&mut self) {
         let bytes = self.buffer.len() - self.done;
-        if bytes > LONGEST_HEADER {
-            tracing::warn!(bytes, "text on the stream that is no message");
-            let rest = self.buffer.len() - LONGEST_HEADER / 4;
+        if bytes > MAX_HEADER {
+            tracing::warn!(bytes, "ignoring text on the stream that belongs to no message");
+            let rest = self.buffer.len() - MAX_HEADER / 4;
             self.text.push(&self.buffer[self.done..rest]);
             self.done = rest;
         }
@@ -199,22 +200,22 @@ impl<R: AsyncRead + Unpin> Frames<R> {
     }
 }
 
-/// The header block and where the body starts.
+/// Returns the header block and the index of the body.
 fn split_header(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     Some((&bytes[..end], end + 4))
 }
 
-/// Whether these bytes are a header block as far as they go, and not text.
+/// Returns true if these bytes may be the start of a header block rather than text.
 fn begins_header(bytes: &[u8]) -> bool {
     const START: &[u8] = b"content-";
     let known = bytes.len().min(START.len());
-    // A line that ends otherwise is no line of a header.
-    let ends_otherwise = |window: &[u8]| window[1] == b'\n' && window[0] != b'\r';
-    bytes[..known].eq_ignore_ascii_case(&START[..known]) && !bytes.windows(2).any(ends_otherwise)
+    // Lines of a header end with `\r\n`.
+    let ends_without_cr = |window: &[u8]| window[1] == b'\n' && window[0] != b'\r';
+    bytes[..known].eq_ignore_ascii_case(&START[..known]) && !bytes.windows(2).any(ends_without_cr)
 }
 
-/// What stands in a block before its header.
+/// Returns the text before the header in a block.
 fn text_before_header(block: &[u8]) -> &[u8] {
     const NAME: &[u8] = b"content-length";
     let name = block.windows(NAME.len()).rposition(|window| window.eq_ignore_ascii_case(NAME));
@@ -224,12 +225,12 @@ fn text_before_header(block: &[u8]) -> &[u8] {
 fn content_length(header: &[u8]) -> Option<u64> {
     const NAME: &str = "content-length";
     let header = String::from_utf8_lossy(header).to_ascii_lowercase();
-    // Junk may stand before the name, on its line too, when something else wrote to the stream.
+    // Text of another program may precede the name, even on the same line.
     let value = &header[header.rfind(NAME)? + NAME.len()..];
     value.trim_start().strip_prefix(':')?.lines().next()?.trim().parse().ok()
 }
 
-/// Appends a message to what is to be written.
+/// Appends a framed message to `out`.
 pub(crate) fn append(out: &mut Vec<u8>, body: &str) {
     out.extend_from_slice(b"Content-Length: ");
     out.extend_from_slice(body.len().to_string().as_bytes());

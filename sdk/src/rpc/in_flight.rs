@@ -1,4 +1,4 @@
-//! The in-flight requests of a connection: those of the peer that a handler works on.
+//! The in-flight requests of a connection: requests of the peer that a handler works on.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -14,30 +14,30 @@ tokio::task_local! {
     static CURRENT: u64;
 }
 
-/// Returns a number that no other request or session has.
+/// Returns a number that is unique among all requests and sessions.
 pub(crate) fn number() -> u64 {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     COUNT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// All in-flight requests, by number: ids are the peer's, and may repeat.
+/// The in-flight requests by number, since the peer's ids may repeat.
 #[derive(Default)]
 pub(crate) struct InFlight(Mutex<HashMap<u64, Entry>>);
 
 #[derive(Default)]
 struct Entry {
-    /// The id as JSON; none for a request that came as an event.
+    /// The id as JSON; none for an event request.
     id: Option<Box<str>>,
     /// The number of the session whose handler works on it.
     owner: Option<u64>,
     /// None until the handler is spawned.
     task: Option<AbortHandle>,
-    /// True if the handler goes on when its request ends.
+    /// True if the handler continues when its request ends.
     is_spared: bool,
 }
 
 impl InFlight {
-    /// Enters a request and returns its number. `id` is none for one that came as an event.
+    /// Registers a request and returns its number. `id` is none for an event request.
     pub fn begin(&self, id: Option<&str>) -> u64 {
         let number = number();
         let entry = Entry { id: id.map(Into::into), ..Entry::default() };
@@ -45,7 +45,7 @@ impl InFlight {
         number
     }
 
-    /// Spawns the handler of a request, of this session if it is a session's.
+    /// Spawns the handler of a request. `owner` is the number of its session, if it has one.
     pub fn spawn(
         &self,
         number: u64,
@@ -71,22 +71,22 @@ impl InFlight {
         }
     }
 
-    /// Removes a request that has its response. Returns false if it was removed before.
+    /// Removes a request whose response is ready. Returns false if it was already removed.
     pub fn end(&self, number: u64) -> bool {
         lock(&self.0).remove(&number).is_some()
     }
 
-    /// Ends the handler of a request whose response is not awaited any more.
+    /// Aborts the handler of a request that no longer needs a response.
     pub fn cancel(&self, number: u64) {
         self.cancel_where(|candidate, _| candidate == number);
     }
 
-    /// The same for the request with this id (`$/cancelRequest`).
+    /// Aborts the handler of the request with this id (`$/cancelRequest`).
     pub fn cancel_id(&self, id: &str) {
         self.cancel_where(|_, entry| entry.id.as_deref() == Some(id));
     }
 
-    /// Ends the handlers of a session that is over. Their requests still get a response: that they failed.
+    /// Aborts the handlers of a session that has ended. Their requests are answered with an error.
     pub fn end_owner(&self, owner: u64) {
         let mut tasks = Vec::new();
         lock(&self.0).retain(|_, entry| {
@@ -94,13 +94,13 @@ impl InFlight {
             let task = entry.task.take_if(|_| is_owned);
             let keep = !is_owned || task.is_some();
             tasks.extend(task);
-            // Without a task it is spared, or about to be spawned, which then ends it.
+            // Without a task it is spared, or it is being spawned, which then aborts it.
             keep
         });
         tasks.iter().for_each(AbortHandle::abort);
     }
 
-    /// The same for all requests.
+    /// Aborts the handlers of all requests.
     pub fn cancel_all(&self) {
         self.cancel_where(|_, _| true);
     }
@@ -115,8 +115,8 @@ impl InFlight {
         }
     }
 
-    /// Lets the handler that calls this go on when its request ends: it may wait for what ends the request, and the
-    /// rest of its work would be lost.
+    /// Lets the handler that calls this continue when its request ends. It may wait for the cause of that
+    /// end, and the rest of its work would be lost.
     pub fn spare_current(&self) {
         if let Ok(current) = CURRENT.try_with(|number| *number)
             && let Some(entry) = lock(&self.0).get_mut(&current)

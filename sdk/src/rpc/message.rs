@@ -1,4 +1,4 @@
-//! JSON-RPC messages: read from text, and written as text.
+//! JSON-RPC messages and their text form.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,13 +8,13 @@ use serde_json::value::RawValue;
 use crate::rpc::{Closed, RpcError};
 use crate::wire::{DecodeError, peek, quote, redact};
 
-/// The response to a call: the JSON of its result, or the reason for which there is none.
+/// The response to a call: the JSON of its result, or the reason why there is none.
 pub(crate) type Response = Result<Box<str>, NoResult>;
 
 #[derive(Debug)]
 pub(crate) enum NoResult {
     Rpc(RpcError),
-    /// The response is no JSON, or too large.
+    /// The response is not JSON, or too large.
     Unreadable(DecodeError),
     Closed(Closed),
 }
@@ -22,7 +22,7 @@ pub(crate) enum NoResult {
 /// A message of the peer.
 pub(crate) enum Message<'a> {
     Request {
-        /// The id as JSON, to be sent back as it came.
+        /// The id as JSON, to be sent back unchanged.
         id: &'a str,
         method: Cow<'a, str>,
         params: &'a str,
@@ -35,14 +35,14 @@ pub(crate) enum Message<'a> {
         id: u64,
         response: Response,
     },
-    /// JSON that is no JSON-RPC request. A peer that gave an id waits for a response.
+    /// JSON that is not a JSON-RPC request. A peer that sent an id waits for a response.
     Invalid {
         id: &'a str,
     },
     Unreadable(&'a str, DecodeError),
 }
 
-/// The start of a message that cannot be read as a whole.
+/// The readable part of a message that cannot be read as a whole.
 pub(crate) struct Start<'a> {
     pub id: Option<&'a str>,
     pub method: Option<Cow<'a, str>>,
@@ -54,7 +54,7 @@ pub(crate) struct Start<'a> {
 
 const KEYS: [&str; 5] = ["id", "method", "params", "result", "error"];
 
-/// Calls `receive` for each message of a text: for one, or for those of an array.
+/// Calls `receive` for each message of a text, which is one message or an array of them.
 pub(crate) fn each<'a>(text: &'a str, mut receive: impl FnMut(Message<'a>)) {
     let mut single = |text| {
         if let Some(message) = single(text) {
@@ -64,9 +64,9 @@ pub(crate) fn each<'a>(text: &'a str, mut receive: impl FnMut(Message<'a>)) {
     if !text.trim_start().starts_with('[') {
         return single(text);
     }
-    // No CLI sends several in an array; the responses go out one by one.
+    // No CLI sends arrays of messages, so the responses are sent one by one.
     if let Err(error) = peek::each(text, single) {
-        tracing::warn!(%error, "the rest of an array of messages cannot be read");
+        tracing::warn!(%error, "cannot read the rest of an array of messages");
     }
 }
 
@@ -81,17 +81,17 @@ fn single(text: &str) -> Option<Message<'_>> {
             (Some(method), None) => Some(Message::Notification { method, params }),
             (Some(method), Some(id)) if is_id(id) => Some(Message::Request { id, method, params }),
             (_, Some(id)) => {
-                tracing::warn!("a request whose method is no string, or whose id is no id");
+                tracing::warn!("received a request with an invalid method or id");
                 Some(Message::Invalid { id: if is_id(id) { id } else { "null" } })
             }
             (None, None) => {
-                tracing::warn!("a notification whose method is no string");
+                tracing::warn!("received a notification with an invalid method");
                 None
             }
         },
         (None, Some(id)) => response(id, result, error),
         (None, None) => {
-            tracing::warn!("a message that is no request, notification or response");
+            tracing::warn!("received a message that is not a request, notification or response");
             None
         }
     }
@@ -113,16 +113,16 @@ fn is_id(json: &str) -> bool {
     json.starts_with(['"', '-', 'n']) || json.starts_with(|digit: char| digit.is_ascii_digit())
 }
 
-/// Reads the id of a request of ours; it may come back as a string.
+/// Parses the id of one of our requests; the peer may return it as a string.
 pub(crate) fn number(id: &str) -> Result<u64, std::num::ParseIntError> {
     id.trim_matches('"').parse()
 }
 
 fn response<'a>(id: &str, result: Option<&str>, error: Option<&str>) -> Option<Message<'a>> {
     let Ok(id) = number(id) else {
-        // The CLI sends this for a message of ours that it could not read; it cannot know which one.
+        // The CLI responds like this to a message of ours that it could not read and so cannot identify.
         let code = error.map(|error| rpc_error(error).code);
-        tracing::warn!(id, code, "a response to no request of ours");
+        tracing::warn!(id, code, "received a response with an unknown id");
         return None;
     };
     let response = match error {
@@ -141,12 +141,12 @@ fn rpc_error(raw: &str) -> RpcError {
     }
 }
 
-/// A request as JSON-RPC text.
+/// Formats a request.
 pub(crate) fn request(id: u64, method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{},"params":{params}}}"#, quote(method))
 }
 
-/// The response to a request as JSON-RPC text. `id` is the request's, as JSON.
+/// Formats the response to a request. `id` is the request's id as JSON.
 pub(crate) fn reply(id: &str, result: &Result<String, RpcError>) -> String {
     match result {
         Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
@@ -162,16 +162,16 @@ pub(crate) fn reply(id: &str, result: &Result<String, RpcError>) -> String {
     }
 }
 
-/// Returns true for JSON; other data of an error is sent as a string.
+/// Returns true for JSON. Other error data is sent as a string.
 fn is_sendable(data: &str) -> bool {
     check_depth(data).is_ok() && serde_json::from_str::<&RawValue>(data).is_ok()
 }
 
-/// JSON that is nested too deep to be sent.
+/// JSON that is nested too deeply to be sent.
 #[derive(Debug)]
 pub(crate) struct TooDeep;
 
-/// The most levels of nesting that are sent. The CLI gives up at 128 and does not respond.
+/// Maximum nesting of sent JSON. The CLI does not respond to JSON of 128 levels.
 const MAX_DEPTH: usize = 120;
 
 impl fmt::Display for TooDeep {
@@ -180,7 +180,7 @@ impl fmt::Display for TooDeep {
     }
 }
 
-/// Refuses JSON that is nested too deep for the CLI to read.
+/// Rejects JSON that is nested too deeply for the CLI to read.
 pub(crate) fn check_depth(json: &str) -> Result<(), TooDeep> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in json.bytes() {

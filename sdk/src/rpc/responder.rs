@@ -1,4 +1,4 @@
-//! The response owed to one request of the peer.
+//! The response owed to a request of the peer.
 
 use std::sync::Arc;
 
@@ -6,29 +6,29 @@ use crate::rpc::RpcError;
 use crate::rpc::connection::Connection;
 use crate::rpc::message::check_depth;
 
-/// Makes the response to a request that failed, where the peer takes an error for a yes.
+/// Makes the response to a request that failed, for requests where an error would count as consent.
 pub(crate) type OnFailure = fn(RpcError) -> Result<String, RpcError>;
 
-/// The response owed to one request. Dropped without one, as when its handler panics or its session ends, it responds
-/// with an error. `on_failure` has the last word on every failure.
+/// The response owed to a request. If it is dropped without one, because its handler panicked or its
+/// session ended, it responds with an error. Every failure passes through `on_failure`.
 pub(crate) struct Responder {
     connection: Arc<Connection>,
     id: Box<str>,
-    /// The number of the request among those in flight.
+    /// The number of the request in [`InFlight`](crate::rpc::in_flight::InFlight).
     number: u64,
     on_failure: Option<OnFailure>,
     is_done: bool,
 }
 
 impl Responder {
-    /// Owes the response to the request with this id, which is JSON.
+    /// Registers the request with this id, which is JSON.
     pub(super) fn new(connection: &Arc<Connection>, id: &str) -> Self {
         let number = connection.in_flight().begin(Some(id));
         let connection = Arc::clone(connection);
         Self { connection, id: id.into(), number, on_failure: None, is_done: false }
     }
 
-    /// Sets what a failure is turned into, whatever fails.
+    /// Sets the conversion of failures.
     pub fn on_failure(mut self, on_failure: Option<OnFailure>) -> Self {
         self.on_failure = on_failure;
         self
@@ -39,8 +39,8 @@ impl Responder {
         self.send(result);
     }
 
-    /// Runs a handler in a task of its own and sends what it returns. The handler is dropped when the request is
-    /// cancelled, or when the session ends whose number `owner` is.
+    /// Spawns a handler and responds with its result. The handler is dropped when the request is cancelled,
+    /// or when the session with the number `owner` ends.
     pub fn run<F>(self, owner: Option<u64>, handler: impl FnOnce() -> F + Send + 'static)
     where
         F: Future<Output = Result<String, RpcError>> + Send,
@@ -53,19 +53,19 @@ impl Responder {
     fn send(&mut self, result: Result<String, RpcError>) {
         self.is_done = true;
         self.connection.in_flight().end(self.number);
-        self.connection.respond(&self.id, &settled(result, self.on_failure));
+        self.connection.respond(&self.id, &finalize(result, self.on_failure));
     }
 }
 
-/// Returns the result in its last form: one that cannot be sent is a failure, and `on_failure` decides on failures.
-fn settled(result: Result<String, RpcError>, on_failure: Option<OnFailure>) -> Result<String, RpcError> {
+/// Returns the final result: one that cannot be sent is a failure, and `on_failure` converts failures.
+fn finalize(result: Result<String, RpcError>, on_failure: Option<OnFailure>) -> Result<String, RpcError> {
     let sendable = |result: String| match check_depth(&result) {
         Ok(()) => Ok(result),
         Err(error) => Err(RpcError::new(RpcError::INTERNAL_ERROR, error.to_string())),
     };
     match (result.and_then(sendable), on_failure) {
         (Err(error), Some(on_failure)) => {
-            tracing::warn!(%error, "a handler failed, so the response is no");
+            tracing::warn!(%error, "a handler failed, so the response is a refusal");
             on_failure(error)
         }
         (result, _) => result,

@@ -1,7 +1,7 @@
-//! Writing down what goes over the wire, without the secrets that are known.
+//! The wire log: a record of all messages without known secrets.
 //!
-//! The reader and whoever sends only hand messages over; a thread of the log's own takes the secrets out and writes.
-//! So a writer that is slow, blocks or panics costs nobody but the log.
+//! The reader and the callers only queue messages; a thread of the log redacts and writes them. A writer
+//! that is slow, blocks or panics affects only the log.
 
 mod calls;
 mod thread;
@@ -22,68 +22,73 @@ use thread::{Body, Entry, Line};
 /// A log of all messages between this client and its CLI, for a bug report that can be replayed; see
 /// [`ClientBuilder::wire_log`](crate::ClientBuilder::wire_log).
 ///
-/// Each message is a line `{"t_ms": 12, "dir": "client", "msg": {…}}`, with `server` for what the CLI sends
-/// and the time since the log was made. `FakeCli::replay` of the feature `testing` plays it.
+/// Each message is one line `{"t_ms": 12, "dir": "client", "msg": {…}}`. The `dir` is `server` for a
+/// message of the CLI, and `t_ms` is the time in milliseconds since the log was created. `FakeCli::replay`
+/// of the feature `testing` replays a log.
 ///
 /// # Secrets
 ///
-/// These become `[redacted]`, also in JSON that stands in a string:
+/// The following become `[redacted]`, including in JSON within a string:
 ///
-/// * values of keys such as `token`, `apiKey`, `password` and `Authorization`, at any depth,
-/// * all environment variables and headers, and all that methods about secrets carry,
-/// * in text: values behind such keys (`token=…`, `--api-key …`), `Bearer …`, passwords in addresses, private keys,
-///   and tokens of GitHub and of some others by their first letters,
-/// * the tokens that the builder of the client was given, and the texts that [`hide`](Self::hide) was given,
-/// * a text that was redacted once as the value of a key, from then on wherever it stands, also as base64 or
-///   percent-encoded. 4 MiB of such texts are remembered, some 10,000 tokens; beyond them the older half is forgotten.
+/// * the values of keys such as `token`, `apiKey`, `password` and `Authorization`, at any depth,
+/// * all environment variables and headers, and everything that methods about secrets carry,
+/// * in text: the values after such keys (`token=…`, `--api-key …`), `Bearer …`, passwords in URLs, private
+/// keys,
+/// and tokens of GitHub and some others, recognised by their prefix,
+/// * the tokens passed to the client builder, and the texts passed to [`hide`](Self::hide),
+/// * a text that was redacted as the value of a key, from then on wherever it appears, including as base64
+/// or
+/// percent-encoded. 4 MiB of such texts are remembered, some 10,000 tokens; beyond that the older half is
+/// forgotten.
 ///
-/// A secret that the model spells out piece by piece is not found, and prompts, answers and files are written as they
-/// are but for what looks like a secret: read a log before you give it away. Of a message that is no JSON only the
-/// length is written.
+/// A secret that the model spells out piece by piece is not found. Prompts, answers and files are written
+/// unchanged except for what looks like a secret, so read a log before you share it. For a message that is
+/// not JSON only the length is written.
 ///
 /// # Writing
 ///
-/// A thread of the log's own writes the messages in their order, each at once. Up to 64 MiB and one message wait for a
-/// slow writer; what comes beyond that is left out, and a line `{"t_ms": 99, "dir": "client", "leftOut": 3}` says how
-/// many messages are missing there. When writing fails, that is said once in the program's log and the client goes on;
-/// when the writer panics, the log ends.
+/// A thread of the log writes each message immediately, in order. Up to 64 MiB plus one message wait for a
+/// slow writer. Messages beyond that are omitted, and a line `{"t_ms": 99, "dir": "client", "leftOut": 3}`
+/// states their number. A failure to write is logged once with `tracing`, and the client continues. If the
+/// writer panics, the log ends.
 ///
-/// [`Client::stop`](crate::Client::stop) and [`Client::closed`](crate::Client::closed) wait until all is written, for 5 s
-/// at most. The last handle of a client that goes without them waits for 200 ms at most. A program that ends earlier, such
-/// as by [`std::process::exit`], may lose the last lines.
+/// [`Client::stop`](crate::Client::stop) and [`Client::closed`](crate::Client::closed) wait until
+/// everything is written, for at most 5 s. Dropping the last handle of a client without them waits for at
+/// most 200 ms. A program that exits earlier, for example by [`std::process::exit`], may lose the last
+/// lines.
 ///
-/// When the connection ends in another way than by this client, the last line says how:
-/// `{"t_ms": 99, "dir": "server", "end": {"reason": …, "exitCode": …, "signal": …, "stderr": …}}`. What stands
-/// on the stream beside messages is not in the log.
+/// If the connection is not ended by this client, the last line contains the reason: `{"t_ms": 99, "dir":
+/// "server", "end": {"reason": …, "exitCode": …, "signal": …, "stderr": …}}`. Text on the stream that
+/// belongs to no message is not logged.
 pub struct WireLog {
     to: Box<dyn io::Write + Send>,
     start: Instant,
     known: Known,
 }
 
-/// How much may wait to be written, in bytes, before messages are left out.
-const MOST_WAITING: usize = 64 << 20;
+/// Maximum size in bytes of queued messages; beyond it messages are omitted.
+const MAX_WAITING: usize = 64 << 20;
 
-/// How long the end of a client waits for what is still to be written.
-const FLUSH: Duration = Duration::from_secs(5);
+/// Maximum time that the end of a client waits for the log.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a client that is dropped waits. It may be on a thread of the runtime.
-const FLUSH_ON_DROP: Duration = Duration::from_millis(200);
+/// Maximum time that the drop of a client waits for the log. It may block a thread of the runtime.
+const DROP_TIMEOUT: Duration = Duration::from_millis(200);
 
 impl WireLog {
-    /// A log that writes here, on a thread of its own. The thread starts with the client's connection.
+    /// Creates a log that writes to `to` on its own thread, which starts with the client's connection.
     pub fn new(to: impl io::Write + Send + 'static) -> Self {
         Self { to: Box::new(to), start: Instant::now(), known: Known::default() }
     }
 
-    /// Replaces this text wherever it stands in a string or a key. An empty one stands nowhere.
+    /// Redacts this text wherever it appears in a string or a key. An empty text has no effect.
     #[must_use]
     pub fn hide(mut self, text: impl Into<String>) -> Self {
         self.known.hide(&text.into());
         self
     }
 
-    /// Starts the thread that writes.
+    /// Starts the writing thread.
     pub(crate) fn open(self) -> Log {
         let state = Arc::new(State::default());
         let sender = thread::start(self.to, self.known, Arc::clone(&state));
@@ -97,7 +102,7 @@ impl std::fmt::Debug for WireLog {
     }
 }
 
-/// Takes messages for a wire log.
+/// The queue of a wire log.
 pub(crate) struct Log {
     queue: Mutex<Queue>,
     start: Instant,
@@ -105,38 +110,38 @@ pub(crate) struct Log {
 }
 
 struct Queue {
-    /// None when there is no thread.
+    /// None if the thread could not start.
     sender: Option<mpsc::Sender<Entry>>,
-    /// How many messages were left out since the last one that was not.
+    /// The number of messages omitted since the last one that was queued.
     left_out: u64,
 }
 
-/// What the log and its thread both know.
+/// State shared by the log and its thread.
 #[derive(Default)]
 struct State {
-    /// How many bytes wait to be written.
+    /// Size in bytes of the queued messages.
     waiting: AtomicUsize,
-    /// Whether nothing more will be written.
-    is_over: AtomicBool,
+    /// True once nothing more will be written.
+    has_ended: AtomicBool,
 }
 
 impl Log {
-    /// Notes a message of this client.
+    /// Records a message of this client.
     pub fn sent(&self, message: &str) {
         self.push("client", message.len(), || Body::Message(message.as_bytes().to_vec()));
     }
 
-    /// Notes a message of the CLI.
+    /// Records a message of the CLI.
     pub fn received(&self, message: &[u8]) {
         self.push("server", message.len(), || Body::Message(message.to_vec()));
     }
 
-    /// Notes a message of the CLI that was too large to be read.
-    pub fn passed_over(&self, length: u64) {
-        self.push("server", 0, || Body::Unread(length));
+    /// Records a message of the CLI that was too large to be read.
+    pub fn skipped(&self, length: u64) {
+        self.push("server", 0, || Body::Skipped(length));
     }
 
-    /// Notes why there is nothing more.
+    /// Records the end of the connection.
     pub fn ended(&self, closed: &Closed) {
         let Closed { reason, exit_code, signal, stderr, .. } = closed;
         let end = json!({"reason": reason, "exitCode": exit_code, "signal": signal, "stderr": stderr});
@@ -144,13 +149,13 @@ impl Log {
     }
 
     fn push(&self, side: &'static str, length: usize, body: impl FnOnce() -> Body) {
-        if self.state.is_over.load(Ordering::Relaxed) {
+        if self.state.has_ended.load(Ordering::Relaxed) {
             return;
         }
         let mut queue = lock(&self.queue);
-        // One message of any size may always wait.
+        // A single message of any size may always be queued.
         let waiting = self.state.waiting.load(Ordering::Relaxed);
-        if waiting > 0 && waiting.saturating_add(length) > MOST_WAITING {
+        if waiting > 0 && waiting.saturating_add(length) > MAX_WAITING {
             queue.left_out += 1;
         } else {
             self.line(&mut queue, side, length, body());
@@ -163,31 +168,32 @@ impl Log {
         self.state.waiting.fetch_add(bytes, Ordering::Relaxed);
         let t_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let left_out = std::mem::take(&mut queue.left_out);
-        // The thread is gone only when the log is over.
+        // The thread ends early only when the log has ended.
         drop(sender.send(Entry::Line(Line { t_ms, side, left_out, body, bytes })));
     }
 
-    /// Waits until all that was noted is written, for [`FLUSH`] at most.
+    /// Waits until everything recorded is written, for at most [`FLUSH_TIMEOUT`].
     pub(crate) async fn flush(&self) {
-        let Some(written) = self.written() else { return };
+        let Some(written) = self.flush_receiver() else { return };
         let wait = move || {
-            // What is not written by now is waited for no more.
-            let _ = written.recv_timeout(FLUSH);
+            // Stop waiting, even if something is not written yet.
+            let _ = written.recv_timeout(FLUSH_TIMEOUT);
         };
-        // On a thread, since a writer takes real time, which a runtime with a paused clock does not wait for.
+        // On a thread, since writing takes real time, and a runtime with a paused clock would not wait for
+        // it.
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(wait).await),
             Err(_) => wait(),
         }
     }
 
-    /// What comes once all is written; none when it is already.
-    fn written(&self) -> Option<mpsc::Receiver<()>> {
+    /// Returns a receiver that is notified once everything is written; none if it already is.
+    fn flush_receiver(&self) -> Option<mpsc::Receiver<()>> {
         let mut queue = lock(&self.queue);
         if queue.left_out > 0 {
             self.line(&mut queue, "server", 0, Body::Nothing);
         }
-        if self.state.is_over.load(Ordering::Relaxed) || self.state.waiting.load(Ordering::Acquire) == 0 {
+        if self.state.has_ended.load(Ordering::Relaxed) || self.state.waiting.load(Ordering::Acquire) == 0 {
             return None;
         }
         let (done, written) = mpsc::channel();
@@ -198,9 +204,9 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        if let Some(written) = self.written() {
-            // What is not written by now is lost.
-            let _ = written.recv_timeout(FLUSH_ON_DROP);
+        if let Some(written) = self.flush_receiver() {
+            // Anything not written by now is lost.
+            let _ = written.recv_timeout(DROP_TIMEOUT);
         }
     }
 }

@@ -205,7 +205,7 @@ async fn odd_messages() {
         let length = message.len();
         let line = logged(message).await;
         assert!(
-            !line.contains(SECRET) && line.contains(&format!("{length} bytes that is no JSON")),
+            !line.contains(SECRET) && line.contains(&format!("{length} bytes that is not JSON")),
             "{line}"
         );
     }

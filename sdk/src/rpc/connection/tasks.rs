@@ -1,4 +1,4 @@
-//! The two tasks of a connection.
+//! The reader and the writer task of a connection. The reader runs no user code.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use crate::rpc::responder::Responder;
 use crate::rpc::{Closed, RpcError};
 use crate::wire::{DecodeError, peek, redact};
 
-/// The notification by which the peer gives up a request.
+/// The notification that cancels a request.
 const CANCEL: &str = "$/cancelRequest";
 
-/// How long the reader is given to see the end of a stream that cannot be written any more.
-const END: Duration = Duration::from_secs(1);
+/// Time for the reader to see the end of a stream that cannot be written.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Closes the connection when one of its two tasks ends before it should, by a panic or since the runtime ends
-/// that it was started on: nobody may wait for what only that task can bring.
+/// Closes the connection if one of its tasks ends early, because of a panic or the end of the runtime.
+/// Calls would otherwise wait forever.
 pub(super) struct CloseOnDrop {
     connection: Arc<Connection>,
     armed: bool,
@@ -32,7 +32,7 @@ impl CloseOnDrop {
         Self { connection: Arc::clone(connection), armed: true }
     }
 
-    /// Leaves the connection open.
+    /// Keeps the connection open.
     fn defuse(mut self) {
         self.armed = false;
     }
@@ -45,13 +45,13 @@ impl Drop for CloseOnDrop {
         }
         let reason = match std::thread::panicking() {
             true => "a task of the connection panicked",
-            false => "the runtime is gone that the client was started on",
+            false => "the runtime of the client has ended",
         };
         self.connection.close(Closed::new(reason));
     }
 }
 
-/// Reads messages until the stream ends. Runs no code of a user.
+/// Reads messages until the stream ends.
 pub(super) async fn read<R: AsyncRead + Unpin, S: Service>(
     mut frames: Frames<R>,
     service: Arc<S>,
@@ -69,10 +69,10 @@ pub(super) async fn read<R: AsyncRead + Unpin, S: Service>(
             }
             Ok(Some(Frame::TooLarge { length, start })) => {
                 if let Some(log) = &connection.wire_log {
-                    log.passed_over(length);
+                    log.skipped(length);
                 }
                 let found = format!("{length} bytes, more than are accepted");
-                let error = DecodeError::new("a message of less size", found);
+                let error = DecodeError::new("a smaller message", found);
                 let start = String::from_utf8_lossy(&start);
                 unreadable(connection, &*service, &start, RpcError::INVALID_REQUEST, error);
             }
@@ -89,12 +89,12 @@ pub(super) async fn read<R: AsyncRead + Unpin, S: Service>(
     connection.close(closed);
 }
 
-/// Passes on what came as one frame.
+/// Dispatches the messages of one frame.
 fn receive(connection: &Arc<Connection>, service: &impl Service, body: &[u8]) {
     // `from_utf8_lossy` reads valid text more slowly.
     let text = std::str::from_utf8(body).map_or_else(
         |error| {
-            tracing::warn!(%error, "a message that is not all UTF-8");
+            tracing::warn!(%error, "received a message that is not valid UTF-8");
             String::from_utf8_lossy(body)
         },
         Cow::Borrowed,
@@ -121,7 +121,8 @@ fn receive(connection: &Arc<Connection>, service: &impl Service, body: &[u8]) {
     });
 }
 
-/// Ends what waits for a message that cannot be read, as far as its start says what that is.
+/// Reports a message that cannot be read to the call or the service that it belongs to, as far as its start
+/// shows.
 fn unreadable(
     connection: &Arc<Connection>,
     service: &impl Service,
@@ -131,7 +132,12 @@ fn unreadable(
 ) {
     let Start { id, method, is_request, is_response } = message::start(start);
     let shown = method.as_deref().map(redact::text);
-    tracing::warn!(id, method = shown.as_deref(), found = problem.found(), "a message that cannot be read");
+    tracing::warn!(
+        id,
+        method = shown.as_deref(),
+        found = problem.found(),
+        "received a message that cannot be read"
+    );
     if !is_request {
         if let (true, Some(Ok(id))) = (is_response, id.map(message::number)) {
             connection.complete(id, Err(NoResult::Unreadable(problem)));
@@ -147,7 +153,7 @@ fn unreadable(
     }
 }
 
-/// Writes what is to go out until our side of the stream ends.
+/// Writes queued messages until our side of the stream is closed.
 pub(super) async fn write<W: AsyncWrite + Unpin>(
     mut to: W,
     mut queue: mpsc::UnboundedReceiver<Outgoing>,
@@ -158,7 +164,7 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
     let mut more = true;
     while more {
         let Some(first) = queue.recv().await else { break };
-        // All that waits goes out in one write.
+        // Everything queued goes out in one write.
         let mut next = Some(first);
         while let Some(outgoing) = next {
             match outgoing {
@@ -175,15 +181,15 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
             to.flush().await
         };
         if let Err(error) = written.await {
-            // A CLI that ended takes nothing more, and the reader finds out why.
-            drop(tokio::time::timeout(END, connection.closed()).await);
+            // The CLI has ended, and the reader finds out why.
+            drop(tokio::time::timeout(END_TIMEOUT, connection.closed()).await);
             connection.close(Closed::new(format!("the stream cannot be written: {error}")));
             break;
         }
         bytes.clear();
         bytes.shrink_to(64 << 10);
     }
-    // A peer that is gone needs no end.
+    // The peer may be gone.
     drop(to.shutdown().await);
     // The reader sees the end of the connection.
     open.defuse();

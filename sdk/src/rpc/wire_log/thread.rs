@@ -1,4 +1,4 @@
-//! The thread that takes secrets out of messages and writes them.
+//! The thread that redacts and writes messages.
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,42 +10,42 @@ use super::calls::Calls;
 use crate::wire::quote;
 use crate::wire::redact::{self, Known, Redactor};
 
-/// What the thread is given.
+/// A message to the thread.
 pub(super) enum Entry {
     Line(Line),
-    /// Asks for a word when all before is written.
+    /// Requests a notification once everything before is written.
     Flush(mpsc::Sender<()>),
 }
 
-/// One line of the log, yet to be written.
+/// A line of the log that is not yet written.
 pub(super) struct Line {
     pub t_ms: u64,
     pub side: &'static str,
-    /// How many messages were left out before it.
+    /// The number of messages omitted before it.
     pub left_out: u64,
     pub body: Body,
-    /// How much of what may wait it takes, in bytes.
+    /// Its share of [`MAX_WAITING`](super::MAX_WAITING), in bytes.
     pub bytes: usize,
 }
 
 impl Line {
-    /// What a line takes beside its message, in bytes.
+    /// Size in bytes of a line besides its message.
     pub const OVERHEAD: usize = 128;
 }
 
-/// What a line is about.
+/// The content of a line.
 pub(super) enum Body {
-    /// A message, as it came or goes.
+    /// A message as sent or received.
     Message(Vec<u8>),
-    /// A message of this many bytes that was not read.
-    Unread(u64),
-    /// The end, as JSON.
+    /// A message of this many bytes that was skipped.
+    Skipped(u64),
+    /// The end of the connection, as JSON.
     End(String),
-    /// Only how many messages were left out.
+    /// Only the number of omitted messages.
     Nothing,
 }
 
-/// Starts the thread. None when the system gives none.
+/// Starts the thread; none if the system cannot.
 pub(super) fn start(
     to: Box<dyn Write + Send>,
     known: Known,
@@ -54,29 +54,29 @@ pub(super) fn start(
     let (sender, entries) = mpsc::channel();
     let redactor = Redactor::remembering(known);
     let mut writer = Writer { to, redactor, calls: Calls::default(), has_failed: false };
-    // What listens to the program's log on this thread alone hears of this one, too.
+    // A `tracing` subscriber set for the current thread only also applies to the new thread.
     let dispatch = tracing::dispatcher::get_default(Clone::clone);
     let run = move || {
-        let state = OverOnDrop(state);
+        let state = EndOnDrop(state);
         tracing::dispatcher::with_default(&dispatch, || writer.run(&entries, &state.0));
-        // The user's code runs here, too.
+        // Dropping the writer runs user code, which may panic.
         drop(catch_unwind(AssertUnwindSafe(|| drop(writer))));
     };
     match std::thread::Builder::new().name("copilot-wire-log".to_owned()).spawn(run) {
         Ok(_) => Some(sender),
         Err(error) => {
-            tracing::warn!(%error, "there is no thread for the wire log, so it stays empty");
+            tracing::warn!(%error, "cannot start the thread of the wire log, so it stays empty");
             None
         }
     }
 }
 
-/// Says that the log is over, however its thread ends.
-struct OverOnDrop(Arc<State>);
+/// Records that the log has ended, however its thread ends.
+struct EndOnDrop(Arc<State>);
 
-impl Drop for OverOnDrop {
+impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        self.0.is_over.store(true, Ordering::Relaxed);
+        self.0.has_ended.store(true, Ordering::Relaxed);
     }
 }
 
@@ -84,12 +84,12 @@ struct Writer {
     to: Box<dyn Write + Send>,
     redactor: Redactor,
     calls: Calls,
-    /// Whether the last line could not be written.
+    /// True if the last line could not be written.
     has_failed: bool,
 }
 
 impl Writer {
-    /// Writes what comes, until the log is gone or the writer panics.
+    /// Writes entries until the log is dropped or the writer panics.
     fn run(&mut self, entries: &mpsc::Receiver<Entry>, state: &State) {
         for entry in entries {
             match entry {
@@ -101,7 +101,7 @@ impl Writer {
                     }
                     state.waiting.fetch_sub(bytes, Ordering::Release);
                 }
-                // Whoever gave up waiting needs no word.
+                // The receiver may have given up waiting.
                 Entry::Flush(done) => drop(done.send(())),
             }
         }
@@ -116,22 +116,22 @@ impl Writer {
         let rest = match body {
             Body::Nothing => return,
             Body::Message(message) => self.message(side == "client", &message),
-            Body::Unread(length) => format!(r#""msg":"a message of {length} bytes was passed over""#),
+            Body::Skipped(length) => format!(r#""msg":"a message of {length} bytes was skipped""#),
             Body::End(end) => format!(r#""end":{}"#, self.json(&end)),
         };
         self.write(&format!("{start},{rest}}}\n"));
     }
 
-    /// A message without its secrets, or its length when it is no JSON.
+    /// Formats a message without its secrets, or its length if it is not JSON.
     fn message(&mut self, of_client: bool, message: &[u8]) -> String {
         let text = String::from_utf8_lossy(message);
         let calls = &mut self.calls;
         match self.redactor.messages(&text, &mut |message| calls.look(of_client, message)) {
             Some((json, 0)) => format!(r#""msg":{json}"#),
-            // The reader passes over what stands behind the message.
+            // The reader ignores text after the message.
             Some((json, behind)) => format!(r#""msg":{json},"bytesBehind":{behind}"#),
             None => {
-                let text = format!("a message of {} bytes that is no JSON", message.len());
+                let text = format!("a message of {} bytes that is not JSON", message.len());
                 format!(r#""msg":{}"#, quote(&text))
             }
         }
@@ -147,7 +147,7 @@ impl Writer {
         if let Err(error) = &written
             && !self.has_failed
         {
-            tracing::warn!(%error, "messages cannot be written to the wire log");
+            tracing::warn!(%error, "cannot write to the wire log");
         }
         self.has_failed = written.is_err();
     }
