@@ -1,4 +1,4 @@
-//! The CLI's child process: started, watched, and stopped together with everything it started.
+//! The CLI as a child process: starting, watching, and stopping it with everything it started.
 
 mod find;
 #[cfg(all(test, unix))]
@@ -41,43 +41,43 @@ use windows as os;
 
 pub(crate) use os::{Input, Output};
 
-/// How long the rest of stderr is read for after the exit; a process that outlived the CLI may hold it open.
-const DRAIN: Duration = Duration::from_millis(250);
+/// How long stderr is read after the exit. A process that outlived the CLI may hold it open.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// What to start and how.
+/// The program to start, and its configuration.
 #[derive(Clone, Default)]
 pub(crate) struct Launch {
-    /// The CLI to run, instead of the one that is found.
+    /// The CLI to run; by default it is searched for.
     pub(crate) program: Option<PathBuf>,
     /// The arguments of the CLI.
     pub(crate) args: Vec<OsString>,
-    /// Environment variables to set, or to remove where there is no value.
+    /// Environment variables to set, or to remove if the value is none.
     pub(crate) env: Vec<(OsString, Option<OsString>)>,
-    /// The working directory, instead of the host's.
+    /// The working directory; by default that of this program.
     pub(crate) directory: Option<PathBuf>,
 }
 
-/// The reason for which the CLI did not start.
+/// The reason why the CLI did not start.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SpawnError {
-    /// There is no CLI where it was looked for.
+    /// The CLI was not found.
     NotFound(NotFound),
-    /// The working directory is not one.
+    /// The working directory does not exist or is not a directory.
     #[non_exhaustive]
     Directory {
-        /// The directory as it was given.
+        /// The directory as configured.
         path: PathBuf,
     },
     /// The system could not run the CLI.
     #[non_exhaustive]
     Start {
-        /// The program that was to run.
+        /// The program.
         program: PathBuf,
         /// The error of the system.
         source: io::Error,
     },
-    /// There was no runtime to serve the CLI's pipes.
+    /// There is no Tokio runtime to serve the CLI's pipes.
     NoRuntime,
 }
 
@@ -97,7 +97,7 @@ impl fmt::Display for SpawnError {
             Self::Start { program, .. } => {
                 write!(f, "the Copilot CLI could not be started from {}", program.display())
             }
-            Self::NoRuntime => f.write_str("a client can only be made from within a Tokio runtime"),
+            Self::NoRuntime => f.write_str("a client can only be created within a Tokio runtime"),
         }
     }
 }
@@ -111,10 +111,10 @@ impl std::error::Error for SpawnError {
     }
 }
 
-/// How the CLI ended; both are absent when the system did not say.
+/// The exit of the CLI. Both are none if the system did not report them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Exit {
-    /// The exit code, when it ended by itself.
+    /// The exit code, if it exited by itself.
     pub(crate) code: Option<i32>,
     /// The signal that ended it (Unix only).
     pub(crate) signal: Option<i32>,
@@ -130,14 +130,14 @@ impl fmt::Display for Exit {
     }
 }
 
-/// How long each step of a shutdown may take.
+/// Time limits of the steps of a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ShutdownTimes {
-    /// For the CLI to exit by itself after its stdin was closed.
+    /// For the CLI to exit by itself after its stdin is closed.
     pub(crate) grace: Duration,
-    /// For it to exit after being asked with SIGTERM.
+    /// For it to exit after SIGTERM.
     pub(crate) terminate: Duration,
-    /// For the system to end it after SIGKILL.
+    /// For it to exit after SIGKILL.
     pub(crate) kill: Duration,
 }
 
@@ -148,54 +148,55 @@ impl Default for ShutdownTimes {
     }
 }
 
-/// The running CLI; dropping it ends the CLI and what it started, with or without a runtime, also when this
-/// program ends right after: on Unix it is asked to end and killed 2 s later, on Windows, and where there is no
-/// shell, it is killed at once. The end of this program does the same, however it comes.
+/// The running CLI. Dropping it ends the CLI and what it started, with or without a runtime, and even if
+/// this program exits right after. On Unix the CLI is sent SIGTERM and killed 2 s later; on Windows, and on
+/// a system without a shell, it is killed immediately. The end of this program, for any reason, has the
+/// same effect.
 pub(crate) struct Process {
-    /// Answers for the child and what it started.
+    /// Owns the child and what it started.
     group: os::Group,
-    /// Sees how it fares.
+    /// Observes the child.
     watcher: Watcher,
 }
 
-/// Sees how the CLI fares without keeping it alive.
+/// Observes the CLI without keeping it alive.
 #[derive(Clone)]
 pub(crate) struct Watcher {
     /// The process id.
     id: u32,
-    /// How it ended, once it has.
+    /// The exit; none while it runs.
     exit: watch::Receiver<Option<Exit>>,
     /// The end of its stderr.
     stderr: Tail,
-    /// The end of what it printed on stdout that is no message.
+    /// The end of the text on its stdout that belongs to no message.
     stdout: Tail,
 }
 
-/// What a platform's `start` gives; from here on `group` answers for the child.
+/// A child started by the platform's `start`. From then on `group` is responsible for it.
 struct Started {
     /// Kills the child when dropped.
     group: os::Group,
     /// The child's process id.
     id: u32,
-    /// What the child reads.
+    /// The child's stdin.
     stdin: Input,
-    /// What the child writes.
+    /// The child's stdout.
     stdout: Output,
-    /// What the child complains about.
+    /// The child's stderr.
     stderr: ChildStderr,
-    /// How the child ended, once it has.
+    /// Receives the child's exit.
     exit: oneshot::Receiver<Exit>,
 }
 
-/// The runtime that a client is made on, and works on from then.
+/// Returns the runtime that a client is created on, which it uses from then on.
 pub(crate) fn runtime() -> Result<Handle, SpawnError> {
     Handle::try_current().map_err(|_| SpawnError::NoRuntime)
 }
 
-/// Starts the CLI. Needs a current Tokio runtime with I/O and time enabled.
+/// Starts the CLI. Requires a current Tokio runtime with I/O and time enabled.
 pub(crate) fn spawn(launch: &Launch) -> Result<(Process, Input, Output), SpawnError> {
     let runtime = runtime()?;
-    // The system reports a missing directory just as a missing program, so it is told apart here.
+    // The system reports a missing directory like a missing program, so it is checked here.
     if let Some(path) = launch.directory.as_ref().filter(|path| !path.is_dir()) {
         return Err(SpawnError::Directory { path: path.clone() });
     }
@@ -205,7 +206,7 @@ pub(crate) fn spawn(launch: &Launch) -> Result<(Process, Input, Output), SpawnEr
         started.map_err(|source| SpawnError::Start { program: program.path.clone(), source })?;
     tracing::debug!(id, program = %program.path.display(), "started the Copilot CLI");
 
-    let tail = Tail::new(stderr::KEPT);
+    let tail = Tail::new(stderr::MAX_KEPT);
     let drain = runtime.spawn(stderr::drain(stderr, tail.clone()));
     let (sender, receiver) = watch::channel(None);
     runtime.spawn(publish(id, exit, drain, sender));
@@ -213,13 +214,12 @@ pub(crate) fn spawn(launch: &Launch) -> Result<(Process, Input, Output), SpawnEr
     Ok((Process { group, watcher }, stdin, stdout))
 }
 
-/// The command line and environment of the CLI, and the pipe that it complains into; what it reads and writes is
-/// the platform's business.
+/// The command line, environment and stderr of the CLI. Its stdin and stdout depend on the platform.
 fn command(program: &Program, launch: &Launch) -> Command {
     let mut command = Command::new(&program.path);
     command.args(&program.args).args(&launch.args);
     command.stderr(Stdio::piped());
-    // Meant for the host: a CLI that inherits it fills its stderr with Node's own debugging.
+    // Meant for this program: a CLI that inherits it fills its stderr with Node's debugging output.
     command.env_remove("NODE_DEBUG");
     for (name, value) in &launch.env {
         match value {
@@ -233,7 +233,7 @@ fn command(program: &Program, launch: &Launch) -> Command {
     command
 }
 
-/// Makes the exit known once stderr is read to its end, so that who sees the exit sees all of the tail.
+/// Publishes the exit once stderr is read to its end, so that the tail is complete when the exit is seen.
 async fn publish(
     id: u32,
     exit: oneshot::Receiver<Exit>,
@@ -241,8 +241,8 @@ async fn publish(
     sender: watch::Sender<Option<Exit>>,
 ) {
     let exit = exit.await.unwrap_or_default();
-    if timeout(DRAIN, &mut drain).await.is_err() {
-        tracing::debug!(id, "something still holds the stderr of the Copilot CLI");
+    if timeout(DRAIN_TIMEOUT, &mut drain).await.is_err() {
+        tracing::debug!(id, "another process still holds the stderr of the Copilot CLI");
         drain.abort();
     }
     tracing::debug!(id, %exit, "the Copilot CLI ended");
@@ -250,10 +250,12 @@ async fn publish(
 }
 
 impl Watcher {
-    /// Waits until the CLI has ended; cancel-safe.
+    /// Waits until the CLI has exited.
+    ///
+    /// Cancel-safe.
     pub(crate) async fn exited(&self) -> Exit {
         let mut exit = self.exit.clone();
-        // The error means that the runtime which watched the CLI is gone, and nobody will know.
+        // On an error the runtime that watched the CLI has ended, and the exit stays unknown.
         exit.wait_for(Option::is_some).await.ok().and_then(|exit| *exit).unwrap_or_default()
     }
 
@@ -262,16 +264,17 @@ impl Watcher {
         self.stderr.text()
     }
 
-    /// The end of what the CLI printed on stdout that is no message, for whoever reads its stdout to fill.
+    /// The end of the text on stdout that belongs to no message. The reader of stdout fills it.
     pub(crate) fn stdout(&self) -> &Tail {
         &self.stdout
     }
 
-    /// Adds to the end of the CLI's output what became of the CLI.
+    /// Adds the exit and the output of the CLI to the reason of a closed connection.
     pub(crate) async fn diagnose(&self, mut closed: Closed) -> Closed {
-        // A CLI that closed its output ends right after; one that does not must not hold up its callers.
-        const EXIT: Duration = Duration::from_millis(500);
-        if let Some(exit) = self.exited_within(EXIT).await {
+        // A CLI that closes its output normally exits right after. If it does not, callers must not wait
+        // long.
+        const EXIT_TIMEOUT: Duration = Duration::from_millis(500);
+        if let Some(exit) = self.exited_within(EXIT_TIMEOUT).await {
             closed.reason = "the CLI ended".to_owned();
             closed.exit_code = exit.code;
             closed.signal = exit.signal;
@@ -281,26 +284,26 @@ impl Watcher {
         closed
     }
 
-    /// Waits for the exit no longer than `time`.
+    /// Waits for the exit for at most `time`.
     async fn exited_within(&self, time: Duration) -> Option<Exit> {
         timeout(time, self.exited()).await.ok()
     }
 }
 
 impl Process {
-    /// A view of the process that does not keep it alive.
+    /// Returns an observer that does not keep the process alive.
     pub(crate) fn watcher(&self) -> &Watcher {
         &self.watcher
     }
 
-    /// Ends the CLI, whose stdin the caller has closed: waits, then asks, then kills.
+    /// Ends the CLI, whose stdin the caller has closed: waits, then sends SIGTERM, then kills it.
     ///
-    /// Comes back after the three times at the latest, with an unknown exit if even the kill had no
-    /// effect. Dropping the future stops the steps; the CLI then lives until the process is dropped.
+    /// Returns within the three times, with an unknown exit if even the kill had no effect. Dropping the
+    /// future stops the steps; the CLI then lives until the process is dropped.
     pub(crate) async fn shutdown(&self, times: ShutdownTimes) -> Exit {
         let (id, watcher) = (self.watcher.id, &self.watcher);
         if watcher.exit.has_changed().is_err() && watcher.exit.borrow().is_none() {
-            // The runtime is gone that would have said when the CLI ends.
+            // The runtime that would report the exit has ended.
             self.group.end();
             return Exit::default();
         }
@@ -309,34 +312,35 @@ impl Process {
             return exit;
         }
         if self.group.terminate() {
-            tracing::debug!(id, wait = ?times.terminate, "the Copilot CLI stayed, so it was sent SIGTERM");
+            tracing::debug!(id, wait = ?times.terminate, "the Copilot CLI did not exit, so it was sent SIGTERM");
             if let Some(exit) = watcher.exited_within(times.terminate).await {
                 return exit;
             }
         }
-        tracing::warn!(id, wait = ?times.kill, "the Copilot CLI did not exit when asked, so it is killed");
+        tracing::warn!(id, wait = ?times.kill, "the Copilot CLI did not exit, so it is killed");
         self.group.kill();
         match watcher.exited_within(times.kill).await {
             Some(exit) => exit,
             None => {
-                tracing::warn!(id, "the Copilot CLI is still there after being killed");
+                tracing::warn!(id, "the Copilot CLI is still running after being killed");
                 Exit::default()
             }
         }
     }
 }
 
-/// The last 8 KiB of the stderr of a CLI; empty where it is not a child of ours.
+/// The last 8 KiB of the CLI's stderr; empty if it is not a child process of this program.
 pub(crate) fn stderr_tail(process: Option<&Watcher>) -> String {
     process.map(Watcher::stderr_tail).unwrap_or_default()
 }
 
-/// The last 2 KiB of what a CLI printed on stdout that is no message; empty where it is not a child of ours.
+/// The last 2 KiB of text on the CLI's stdout that belongs to no message; empty if it is not a child
+/// process of this program.
 pub(crate) fn stdout_text(process: Option<&Watcher>) -> String {
     process.map(|process| process.stdout.text()).unwrap_or_default()
 }
 
-/// The error for a pipe that was asked for and is not there.
+/// The error for a missing pipe to the child.
 fn no_pipe() -> io::Error {
-    io::Error::other("the system gave no pipe to the program")
+    io::Error::other("the program has no pipe")
 }

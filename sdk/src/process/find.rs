@@ -1,4 +1,5 @@
-//! Finds the CLI: the path given, else the one in `COPILOT_CLI_PATH`, else `copilot` on `PATH`.
+//! The search for the CLI: the configured path, else the one in `COPILOT_CLI_PATH`, else `copilot` on
+//! `PATH`.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -7,26 +8,26 @@ use std::path::{Component, Path, PathBuf, absolute};
 use super::npm;
 use crate::printable::printable;
 
-/// The environment variable that names the CLI.
+/// The environment variable with the path of the CLI.
 const VARIABLE: &str = "COPILOT_CLI_PATH";
 
-/// What Windows tries when `PATHEXT` does not say.
+/// Extensions to try on Windows if `PATHEXT` is not set.
 const DEFAULT_EXTENSIONS: &str = ".COM;.EXE;.BAT;.CMD";
 
-/// A program and the arguments that come before the CLI's own.
+/// A program and the arguments that precede the CLI's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Program {
     /// The file to run.
     pub(crate) path: PathBuf,
-    /// The CLI's script, when `path` is Node.
+    /// The CLI's script, if `path` is Node.
     pub(crate) args: Vec<OsString>,
 }
 
-/// There is no Copilot CLI where it was looked for.
+/// The Copilot CLI was not found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotFound {
-    /// The places looked at, in order, with what was wrong where something was there.
+    /// The places searched, in order, each with the problem if a file was there.
     pub tried: Vec<String>,
 }
 
@@ -41,7 +42,7 @@ impl std::fmt::Display for NotFound {
 
 impl std::error::Error for NotFound {}
 
-/// What the search depends on besides the files.
+/// The inputs of the search besides the files.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Environment {
     /// `COPILOT_CLI_PATH`.
@@ -50,7 +51,7 @@ pub(super) struct Environment {
     pub(super) path: Option<OsString>,
     /// `PATHEXT`.
     pub(super) extensions: Option<OsString>,
-    /// The operating system, by Rust's name for it.
+    /// The operating system, as in [`std::env::consts::OS`].
     pub(super) os: &'static str,
 }
 
@@ -65,24 +66,26 @@ impl Environment {
         }
     }
 
-    /// Whether the rules of Windows hold.
+    /// Returns true if the rules of Windows apply.
     fn is_windows(&self) -> bool {
         self.os == "windows"
     }
 
-    /// The folders on `PATH`. Relative ones are left out, lest the current folder choose the program.
+    /// The folders on `PATH`. Relative ones are ignored, so that the current folder cannot choose the
+    /// program.
     fn folders(&self) -> impl Iterator<Item = PathBuf> {
         env::split_paths(self.path.as_deref().unwrap_or_default()).filter(|folder| folder.is_absolute())
     }
 
-    /// The files that a path without its extension may mean.
+    /// The files that a path without its extension may refer to.
     fn candidates(&self, path: &Path) -> Vec<PathBuf> {
         if !self.is_windows() || Kind::of(path, self).is_some() {
             return vec![path.to_owned()];
         }
         let listed = self.extensions.as_ref().map(|list| list.to_string_lossy());
         let listed = listed.as_deref().filter(|list| !list.is_empty()).unwrap_or(DEFAULT_EXTENSIONS);
-        // Programs win over scripts; npm's PowerShell shims are not in the list but may stand alone.
+        // Programs take precedence over scripts. npm's PowerShell shims are not in the list but may be the
+        // only ones.
         let extensions = [".exe"].into_iter().chain(listed.split(';')).chain([".ps1"]);
         let files = extensions.map(|extension| {
             let mut file = path.as_os_str().to_owned();
@@ -93,19 +96,19 @@ impl Environment {
     }
 }
 
-/// How a file is run.
+/// The way a file is run.
 #[derive(Clone, Copy)]
 enum Kind {
-    /// As it is.
+    /// Directly.
     Program,
     /// By Node.
     Script,
-    /// Not at all: it is a batch or PowerShell script by npm that stands for another file.
+    /// Not run: it is a batch or PowerShell script by npm that stands for another file.
     Shim,
 }
 
 impl Kind {
-    /// Tells by the name; there is no way to run other files on Windows.
+    /// Determines the kind by the name; none for files that Windows cannot run.
     fn of(path: &Path, environment: &Environment) -> Option<Self> {
         let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
         match extension.to_str() {
@@ -117,12 +120,12 @@ impl Kind {
     }
 }
 
-/// Finds the CLI in the environment of this process.
+/// Searches for the CLI in the environment of this process.
 pub(crate) fn find(explicit: Option<&Path>) -> Result<Program, NotFound> {
     find_in(explicit, &Environment::current())
 }
 
-/// Finds the CLI in an environment.
+/// Searches for the CLI in `environment`.
 pub(super) fn find_in(explicit: Option<&Path>, environment: &Environment) -> Result<Program, NotFound> {
     let mut search = Search { environment, tried: Vec::new() };
     let variable = environment.cli_path.as_deref().filter(|path| !path.is_empty());
@@ -140,22 +143,22 @@ pub(super) fn find_in(explicit: Option<&Path>, environment: &Environment) -> Res
     found.ok_or(NotFound { tried: search.tried })
 }
 
-/// A search under way.
+/// A search in progress.
 struct Search<'a> {
-    /// Where it takes place.
+    /// The inputs.
     environment: &'a Environment,
-    /// The places looked at so far.
+    /// The places searched so far.
     tried: Vec<String>,
 }
 
 impl Search<'_> {
-    /// A CLI that was asked for: a bare name is looked up on `PATH`, as in a shell.
+    /// Returns the configured CLI. A bare name is looked up on `PATH`, as in a shell.
     fn named(&mut self, path: &Path) -> Option<Program> {
         let mut parts = path.components();
         if let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) {
             return self.on_path(name);
         }
-        // A relative path would be taken from the child's directory instead of the host's.
+        // A relative path would be resolved in the child's directory instead of this program's.
         match absolute(path) {
             Ok(path) => self.at(&path),
             Err(error) => {
@@ -165,16 +168,16 @@ impl Search<'_> {
         }
     }
 
-    /// A program in one of the folders on `PATH`.
+    /// Returns a program in one of the folders on `PATH`.
     fn on_path(&mut self, name: &OsStr) -> Option<Program> {
         let mut folders = self.environment.folders().peekable();
         if folders.peek().is_none() {
-            self.tried.push(format!("{} on PATH, which has no folders", name.display()));
+            self.tried.push(format!("{} on PATH, which contains no folders", name.display()));
         }
         folders.find_map(|folder| self.at(&folder.join(name)))
     }
 
-    /// A program at a path, which may lack its extension on Windows.
+    /// Returns the program at a path, which may lack its extension on Windows.
     fn at(&mut self, path: &Path) -> Option<Program> {
         let place = path.display().to_string();
         if self.tried.contains(&place) {
@@ -185,15 +188,15 @@ impl Search<'_> {
         files.into_iter().filter(|file| file.is_file()).find_map(|file| self.runnable(file))
     }
 
-    /// How to run a file that exists; where npm made it, by what it stands for.
+    /// Returns how to run an existing file. A file of npm is replaced by the one it stands for.
     fn runnable(&mut self, file: PathBuf) -> Option<Program> {
         let kind = Kind::of(&file, self.environment)?;
         if let Kind::Shim = kind {
             let packages = npm::packages_of_shim(&file);
             let found = packages.iter().find_map(|package| self.packaged(package));
-            return found.or_else(|| self.reject(&file, "a script without a Copilot CLI behind it"));
+            return found.or_else(|| self.reject(&file, "a script that belongs to no Copilot CLI"));
         }
-        // On Windows npm makes no links, and resolved paths take a form that Node does not understand.
+        // On Windows npm creates no links, and resolved paths have a form that Node does not understand.
         let real = if self.environment.is_windows() { None } else { file.canonicalize().ok() };
         let package = npm::package_of_script(real.as_deref().unwrap_or(&file));
         if let Some(native) = package.and_then(|package| npm::native(package, self.environment.os)) {
@@ -206,7 +209,7 @@ impl Search<'_> {
         }
     }
 
-    /// The CLI of an npm package.
+    /// Returns the CLI of an npm package.
     fn packaged(&mut self, package: &Path) -> Option<Program> {
         match npm::native(package, self.environment.os) {
             Some(native) => Some(Program { path: native, args: Vec::new() }),
@@ -214,7 +217,7 @@ impl Search<'_> {
         }
     }
 
-    /// A script, run by Node.
+    /// Returns a script, run by Node.
     fn scripted(&mut self, script: PathBuf) -> Option<Program> {
         let name = if self.environment.is_windows() { "node.exe" } else { "node" };
         let mut nodes = self.environment.folders().map(|folder| folder.join(name));
@@ -224,7 +227,7 @@ impl Search<'_> {
         }
     }
 
-    /// Notes why a file that is there is passed over.
+    /// Records why an existing file is not used.
     fn reject(&mut self, file: &Path, reason: &str) -> Option<Program> {
         let place = file.display().to_string();
         self.tried.pop_if(|last| *last == place);
@@ -233,7 +236,7 @@ impl Search<'_> {
     }
 }
 
-/// Whether the file may be run by somebody; whether that is us, the system says when it is.
+/// Returns true if the file is executable for any user. The system checks the rest when it runs.
 #[cfg(unix)]
 fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
@@ -241,7 +244,7 @@ fn is_executable(file: &Path) -> bool {
     file.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// Whether the file may be run, which Windows tells by its name.
+/// Returns true, since Windows decides by the name.
 #[cfg(not(unix))]
 fn is_executable(_file: &Path) -> bool {
     true

@@ -1,4 +1,4 @@
-//! Looks for the CLI in folders made for it, by the rules of each system.
+//! The search for the CLI in folders created for it, by the rules of each system.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,7 +13,7 @@ use super::find::{Environment, Program, find_in};
 struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes an empty folder.
+    /// Creates an empty folder.
     fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -22,7 +22,7 @@ impl Folder {
         Self(path.canonicalize().expect("a real path"))
     }
 
-    /// Makes a file that may be run.
+    /// Creates an executable file.
     fn file(&self, name: &str) -> PathBuf {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
@@ -31,7 +31,7 @@ impl Folder {
         path
     }
 
-    /// Makes a link to a file.
+    /// Creates a link to a file.
     fn link(&self, name: &str, target: &Path) -> PathBuf {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
@@ -45,7 +45,7 @@ impl Folder {
         Environment { path: Some(path), os, ..Environment::default() }
     }
 
-    /// A path in the folder as messages show it.
+    /// A path in the folder as shown in messages.
     fn show(&self, name: &str) -> String {
         self.0.join(name).display().to_string()
     }
@@ -57,7 +57,7 @@ impl Drop for Folder {
     }
 }
 
-/// A program that is run as it is.
+/// A program that is run directly.
 fn direct(path: PathBuf) -> Program {
     Program { path, args: Vec::new() }
 }
@@ -68,7 +68,7 @@ fn by_node(node: PathBuf, script: PathBuf) -> Program {
 }
 
 #[test]
-fn the_path_given_wins_over_the_variable_and_that_over_path() {
+fn the_configured_path_precedes_the_variable_and_that_precedes_path() {
     let folder = Folder::new();
     let (given, named, there) = (folder.file("given"), folder.file("named"), folder.file("bin/copilot"));
     let mut environment = folder.environment("linux", &["empty", "bin"]);
@@ -108,7 +108,7 @@ fn every_place_is_listed() {
     environment.path = Some("relative".into());
     let error = find_in(None, &environment).expect_err("there is none");
     let end = "install it with `npm install -g @github/copilot` or set COPILOT_CLI_PATH";
-    let start = "the Copilot CLI was not found; tried: copilot on PATH, which has no folders";
+    let start = "the Copilot CLI was not found; tried: copilot on PATH, which contains no folders";
     assert_eq!(error.to_string(), format!("{start}; {end}"));
 }
 
@@ -135,7 +135,7 @@ fn scripts_run_by_node() {
 }
 
 #[test]
-fn npms_script_is_passed_by_for_the_program() {
+fn npms_script_is_replaced_by_the_program() {
     let folder = Folder::new();
     let loader = folder.file("lib/node_modules/@github/copilot/npm-loader.js");
     let link = folder.link("bin/copilot", &loader);
@@ -172,7 +172,7 @@ fn windows_prefers_programs_and_resolves_shims() {
     let script = folder.file("npm/node_modules/@github/copilot/npm-loader.js");
     let error = find_in(None, &environment).expect_err("no Node");
     let no_node = format!("{} (no Node on PATH to run it)", script.display());
-    let no_cli = format!("{} (a script without a Copilot CLI behind it)", folder.show("npm/copilot.cmd"));
+    let no_cli = format!("{} (a script that belongs to no Copilot CLI)", folder.show("npm/copilot.cmd"));
     assert_eq!(error.tried, [folder.show("odd/copilot"), folder.show("npm/copilot"), no_node, no_cli]);
     let node = folder.file("odd/node.exe");
     assert_eq!(find_in(None, &environment), Ok(by_node(node, script)));

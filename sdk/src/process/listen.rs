@@ -1,4 +1,4 @@
-//! What a CLI that serves on TCP prints on stdout: the port it listens on, then text for people.
+//! The stdout of a CLI that serves on TCP: the port it listens on, then text for people.
 
 use tokio::sync::oneshot;
 
@@ -6,10 +6,10 @@ use super::{Input, Output, stderr};
 use crate::tail::Tail;
 use crate::wire::redact;
 
-/// The port that the CLI says it listens on, or an error when its stdout ends before.
+/// Returns the port that the CLI listens on, or an error if its stdout ends first.
 ///
-/// Its stdout is read for as long as there is any, so that it never waits for a reader, and kept until it has
-/// said the port. Its stdin stays open, for all that a version may make of the end.
+/// The stdout is read to its end, so that the CLI never blocks on it, and kept in `kept` until the port
+/// appears. The stdin stays open, since its end may make some versions exit.
 pub(crate) fn listen(stdin: Input, stdout: Output, kept: Tail) -> oneshot::Receiver<u16> {
     let (sender, port) = oneshot::channel();
     let mut sender = Some(sender);
@@ -23,7 +23,7 @@ pub(crate) fn listen(stdin: Input, stdout: Output, kept: Tail) -> oneshot::Recei
             && let Some(sender) = sender.take()
         {
             kept.clear();
-            // Whoever gave up waiting needs no port.
+            // The receiver may have given up waiting.
             let _ = sender.send(port);
         }
     };
@@ -34,7 +34,7 @@ pub(crate) fn listen(stdin: Input, stdout: Output, kept: Tail) -> oneshot::Recei
     port
 }
 
-/// The port in a line such as `CLI server listening on port 4711`.
+/// Parses a line such as `CLI server listening on port 4711`.
 fn port_in(line: &str) -> Option<u16> {
     let line = line.to_ascii_lowercase();
     let (_, rest) = line.split_once("listening on port ")?;

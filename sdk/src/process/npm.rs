@@ -1,15 +1,16 @@
-//! Where npm puts the CLI: a small script to start it, and the program itself in a package per platform.
+//! The layout of an npm installation: a small script that starts the CLI, and the program in a package per
+//! platform.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// The package with the script, below `node_modules`.
+/// The package with the script, within `node_modules`.
 const PACKAGE: &str = "@github/copilot";
 
-/// The scripts that start the CLI in its package, newest first.
+/// The scripts that start the CLI, newest first.
 const SCRIPTS: [&str; 2] = ["npm-loader.js", "index.js"];
 
-/// The places of the CLI's package next to a shim: of a global install, and of a project's `.bin`.
+/// The possible folders of the package of a shim: for a global installation, and for a project's `.bin`.
 pub(super) fn packages_of_shim(shim: &Path) -> Vec<PathBuf> {
     let Some(folder) = shim.parent() else { return Vec::new() };
     let mut packages = vec![folder.join("node_modules").join(PACKAGE)];
@@ -19,7 +20,7 @@ pub(super) fn packages_of_shim(shim: &Path) -> Vec<PathBuf> {
     packages
 }
 
-/// The package whose script this is.
+/// The package that a script belongs to.
 pub(super) fn package_of_script(script: &Path) -> Option<&Path> {
     let name = script.file_name()?.to_str()?;
     script.parent().filter(|folder| folder.ends_with(PACKAGE) && SCRIPTS.contains(&name))
@@ -30,15 +31,15 @@ pub(super) fn script(package: &Path) -> Option<PathBuf> {
     SCRIPTS.iter().map(|name| package.join(name)).find(|script| script.is_file())
 }
 
-/// The program that a package's script would start.
+/// The program that the script of a package starts.
 pub(super) fn native(package: &Path, os: &str) -> Option<PathBuf> {
     let scope = package.parent()?;
-    // The package's own dependencies win over those next to it, as they do for Node.
+    // The package's own dependencies precede those next to it, as in Node.
     let scopes = [package.join("node_modules").join(scope.file_name()?), scope.to_owned()];
     scopes.iter().find_map(|scope| only_platform(scope, os))
 }
 
-/// The program of the one platform installed; which of several is right only the script can tell.
+/// The program of the only installed platform. If there are several, only the script can choose.
 fn only_platform(scope: &Path, os: &str) -> Option<PathBuf> {
     let (systems, binary): (&[&str], _) = match os {
         "linux" => (&["linux", "linuxmusl"], "copilot"),

@@ -1,19 +1,19 @@
-//! What the CLI prints on stderr: its last part kept for errors, its lines logged.
+//! The stderr of the CLI: its end is kept for errors, its lines are logged.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::tail::Tail;
 use crate::wire::redact;
 
-/// How many bytes are kept, and the length at which a line is logged in parts.
-pub(super) const KEPT: usize = 8 * 1024;
+/// Maximum size in bytes of the kept end, and of a line in the log; longer lines are split.
+pub(super) const MAX_KEPT: usize = 8 * 1024;
 
-/// Reads a stream to its end into the tail and the log.
+/// Reads a stream to its end into `tail` and the log.
 pub(super) async fn drain(stream: impl AsyncRead + Unpin, tail: Tail) {
     read(stream, |bytes| tail.push(bytes), log).await;
 }
 
-/// Reads a stream to its end, in chunks and in lines.
+/// Reads a stream to its end and passes on its chunks and its lines.
 pub(super) async fn read(
     mut stream: impl AsyncRead + Unpin,
     mut each_chunk: impl FnMut(&[u8]),
@@ -38,27 +38,27 @@ pub(super) async fn read(
     lines.finish(each_line);
 }
 
-/// Logs a line of the CLI's.
+/// Logs a line of the CLI's stderr.
 fn log(line: &str) {
     tracing::debug!(target: "copilot_session::stderr", "{}", redact::text(line));
 }
 
-/// Puts lines together from chunks that end anywhere.
+/// Splits chunks into lines.
 #[derive(Default)]
 pub(super) struct Lines(Vec<u8>);
 
 impl Lines {
-    /// Takes a chunk and gives out the lines that it completes.
+    /// Adds a chunk and passes on the lines that it completes.
     pub(super) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&str)) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.0.extend_from_slice(part);
-            if part.ends_with(b"\n") || self.0.len() >= KEPT {
+            if part.ends_with(b"\n") || self.0.len() >= MAX_KEPT {
                 self.finish(&mut each);
             }
         }
     }
 
-    /// Gives out what is left as a line.
+    /// Passes on the rest as a line.
     pub(super) fn finish(&mut self, mut each: impl FnMut(&str)) {
         let line = String::from_utf8_lossy(&self.0);
         let line = line.trim_end();

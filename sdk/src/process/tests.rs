@@ -1,4 +1,4 @@
-//! Starts real shells, which behave well and badly.
+//! Tests with real shells.
 
 use std::fs;
 use std::time::Instant;
@@ -10,22 +10,22 @@ use tokio::runtime::Builder;
 use super::stderr::Lines;
 use super::*;
 
-/// Longer than anything here takes on a loaded machine.
+/// Longer than any step here takes on a loaded machine.
 const LONG: Duration = Duration::from_secs(30);
-/// Shorter than a process that misbehaves goes on.
+/// Shorter than a process that does not exit runs.
 const SHORT: Duration = Duration::from_millis(20);
 
-/// A shell script as the program.
+/// A program that runs a shell script.
 fn sh(script: &str) -> Launch {
     Launch { program: Some("/bin/sh".into()), args: vec!["-c".into(), script.into()], ..Launch::default() }
 }
 
-/// Times in which every kill succeeds.
+/// Time limits in which every kill succeeds.
 fn times(grace: Duration, terminate: Duration) -> ShutdownTimes {
     ShutdownTimes { grace, terminate, kill: LONG }
 }
 
-/// Awaits what must come.
+/// Awaits a future that must complete.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(LONG, future).await.expect("it takes too long")
 }
@@ -37,21 +37,21 @@ async fn line(stdout: &mut BufReader<Output>) -> String {
     line.trim_end().to_owned()
 }
 
-/// Starts a script whose first line tells the id of a process that it started.
+/// Starts a script whose first line is the id of a process that it started.
 async fn with_grandchild(script: &str) -> (Process, Input, Pid) {
     let (process, stdin, stdout) = spawn(&sh(script)).expect("it starts");
     let id = line(&mut BufReader::new(stdout)).await.parse().expect("a number");
     (process, stdin, Pid::from_raw(id).expect("a process id"))
 }
 
-/// Whether a process runs; an orphan that nobody reaps does not.
+/// Returns true if a process runs; an orphan that is not reaped does not.
 fn runs(pid: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
     test_kill_process(pid).is_ok() && !matches!(state, Some('Z' | 'X'))
 }
 
-/// Waits until something holds, without a runtime.
+/// Waits until a condition holds, without a runtime.
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
@@ -96,7 +96,7 @@ async fn the_exit_is_seen_from_several_places() {
 }
 
 #[tokio::test]
-async fn an_early_death_leaves_its_reason() {
+async fn an_early_exit_has_its_stderr() {
     let (process, _stdin, _stdout) =
         spawn(&sh("echo 'unknown option --acp' >&2; exit 1")).expect("it starts");
     let exit = soon(process.watcher().exited()).await;
@@ -105,7 +105,7 @@ async fn an_early_death_leaves_its_reason() {
 }
 
 #[tokio::test]
-async fn who_ignores_the_end_of_stdin_gets_sigterm() {
+async fn a_child_that_ignores_the_end_of_stdin_gets_sigterm() {
     let (process, stdin, _stdout) = spawn(&sh("exec sleep 1000")).expect("it starts");
     drop(stdin);
     let exit = soon(process.shutdown(times(SHORT, LONG))).await;
@@ -124,7 +124,7 @@ async fn sigterm_leaves_time_to_tidy_up() {
 }
 
 #[tokio::test]
-async fn who_ignores_sigterm_is_killed() {
+async fn a_child_that_ignores_sigterm_is_killed() {
     let script = "trap '' TERM; echo ready; while :; do sleep 1000; done";
     let (process, stdin, stdout) = spawn(&sh(script)).expect("it starts");
     assert_eq!(line(&mut BufReader::new(stdout)).await, "ready");
@@ -134,7 +134,7 @@ async fn who_ignores_sigterm_is_killed() {
 }
 
 #[tokio::test]
-async fn a_shutdown_that_is_given_up_leaves_the_guard_in_charge() {
+async fn a_cancelled_shutdown_leaves_the_process_to_its_drop() {
     let (process, _stdin, grandchild) = with_grandchild("sleep 1000 & echo $!; wait").await;
     assert!(timeout(SHORT, process.shutdown(times(LONG, LONG))).await.is_err());
     assert!(runs(grandchild) && process.watcher.exit.borrow().is_none());
@@ -180,13 +180,13 @@ fn dropping_kills_and_reaps_without_a_runtime() {
     assert_eq!(runtime.block_on(watcher.exited()), Exit::default());
 }
 
-/// The id of the shell that watches over a program.
+/// The id of the watchdog of a process.
 fn watchdog_of(process: &Process) -> Pid {
     rustix::process::getpgid(Some(pid_of(process))).expect("a process group")
 }
 
 #[tokio::test]
-async fn what_is_dropped_is_asked_and_then_killed() {
+async fn a_dropped_process_gets_sigterm_and_is_then_killed() {
     let script = "trap '' TERM; sh -c 'echo $$; while :; do sleep 1000; done' & wait; wait";
     for (script, signal) in [("sleep 1000 & echo $!; wait", 15), (script, 9)] {
         let (process, _stdin, grandchild) = with_grandchild(script).await;
@@ -199,11 +199,11 @@ async fn what_is_dropped_is_asked_and_then_killed() {
 }
 
 #[tokio::test]
-async fn the_watchdog_outlives_what_the_group_is_asked() {
+async fn the_watchdog_outlives_the_signals_to_its_group() {
     let (process, _stdin, grandchild) = with_grandchild("trap '' TERM; sleep 1000 & echo $!; wait").await;
     let watchdog = watchdog_of(&process);
     process.group.terminate();
-    // It hears no more, as if this program had ended.
+    // As if this program had ended.
     drop(process);
     until("the watchdog has killed the group", || !runs(grandchild));
     until("the watchdog is gone", || !runs(watchdog));
@@ -220,7 +220,7 @@ async fn the_watchdog_ends_with_the_program() {
 }
 
 #[tokio::test]
-async fn the_watchdog_is_given_no_secrets() {
+async fn the_watchdog_inherits_no_secrets() {
     let (process, _stdin, _stdout) = spawn(&sh("read line")).expect("it starts");
     let environment = format!("/proc/{}/environ", watchdog_of(&process).as_raw_nonzero());
     if let Ok(environment) = fs::read_to_string(environment) {
@@ -230,7 +230,7 @@ async fn the_watchdog_is_given_no_secrets() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn what_is_said_can_be_neither_read_nor_forged() {
+async fn other_processes_can_neither_read_nor_write_the_sockets() {
     let (process, _stdin, stdout) = spawn(&sh("echo started; read line")).expect("it starts");
     assert_eq!(line(&mut BufReader::new(stdout)).await, "started");
     for stream in [0, 1] {
@@ -258,7 +258,7 @@ async fn the_program_inherits_none_of_our_ends() {
 
 #[tokio::test]
 async fn each_direction_ends_by_itself() {
-    // What it writes still comes when what it reads has ended.
+    // Its output still arrives after its input has ended.
     let (_process, mut stdin, mut stdout) =
         spawn(&sh("cat; echo over; exec >&-; read line")).expect("it starts");
     stdin.write_all(b"one\n").await.expect("it reads");
@@ -273,7 +273,7 @@ async fn each_direction_ends_by_itself() {
 async fn an_escaped_holder_of_stderr_does_not_delay_the_exit_for_long() {
     let script = "setsid sleep 1000 & echo $!; echo bye >&2; read line";
     let (process, stdin, escaped) = with_grandchild(script).await;
-    // The exit must not come before the new session is there.
+    // The exit must not come before the new session exists.
     until("it left the group", || rustix::process::getpgid(Some(escaped)) == Ok(escaped));
     drop(stdin);
     soon(process.watcher().exited()).await;
@@ -311,7 +311,7 @@ fn nodes_debugging_is_not_inherited_but_can_be_asked_for() {
 }
 
 #[tokio::test]
-async fn what_cannot_start_says_why() {
+async fn a_failed_start_has_a_reason() {
     let message = |launch: Launch| spawn(&launch).err().expect("it does not start").to_string();
     let missing = Launch { program: Some("/nowhere/copilot".into()), ..Launch::default() };
     assert!(message(missing).contains("not found; tried: /nowhere/copilot; install it with `npm"));

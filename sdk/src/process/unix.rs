@@ -1,4 +1,4 @@
-//! A child and its process group on Unix.
+//! The child and its process group on Unix.
 
 use std::io;
 use std::net::Shutdown;
@@ -26,35 +26,35 @@ pub(crate) type Output = UnixStream;
 
 /// The process group of the child; ended when dropped.
 pub(super) struct Group {
-    number: Number,
-    /// Whether there is a watchdog; absent where the system has no shell.
+    group_id: GroupId,
+    /// True if there is a watchdog; false on a system without a shell.
     is_watched: bool,
-    /// Gone once the watchdog was told to end the group.
+    /// None once the watchdog was asked to end the group.
     leash: Mutex<Option<Leash>>,
 }
 
-/// The group's number, until it is free for others.
+/// The id of a process group; none once another group may have it.
 #[derive(Clone)]
-struct Number(Arc<Mutex<Option<Pid>>>);
+struct GroupId(Arc<Mutex<Option<Pid>>>);
 
-/// What the reaper needs of a child.
-struct Job {
-    /// The child, not waited for by anybody else.
+/// A child for the reaper thread.
+struct ReaperJob {
+    /// The child. Only the reaper waits for it.
     child: Child,
-    /// The number of its group, to be taken back at its end.
-    number: Number,
-    /// Where its exit is told.
+    /// The id of its group, cleared at the child's exit.
+    group_id: GroupId,
+    /// Receives its exit.
     exit: oneshot::Sender<Exit>,
-    /// What ends it when this program is gone.
+    /// Ends it if this program ends.
     watchdog: Option<Watchdog>,
 }
 
-/// Starts the command in a process group of its own, which a watchdog leads.
+/// Starts the command in its own process group, which a watchdog leads.
 ///
-/// Tokio's own child is not used: it reaps as soon as it sees the exit, and reaping must come after
-/// the last signal. A thread also reaps when the runtime is gone.
+/// Tokio's child is not used: it reaps as soon as it sees the exit, but reaping must follow the last
+/// signal. The thread also reaps when the runtime has ended.
 pub(super) fn start(mut command: Command) -> io::Result<Started> {
-    // The thread comes first, so that no child is left unreaped for want of one.
+    // The thread starts first, so that its failure leaves no child behind.
     let (jobs, job) = mpsc::channel();
     thread::Builder::new().name("copilot-reaper".to_owned()).spawn(move || {
         if let Ok(job) = job.recv() {
@@ -62,114 +62,114 @@ pub(super) fn start(mut command: Command) -> io::Result<Started> {
         }
     })?;
     let (watchdog, leash) = watchdog();
-    let lead = watchdog.as_ref().map_or(0, |watchdog| watchdog.group().as_raw_pid());
+    let leader = watchdog.as_ref().map_or(0, |watchdog| watchdog.group().as_raw_pid());
 
     let (stdin, stdout) = sockets(&mut command)?;
-    let mut child = command.process_group(lead).spawn()?;
-    // With the child's ends of the sockets.
+    let mut child = command.process_group(leader).spawn()?;
+    // This closes the child's ends of the sockets.
     drop(command);
     let group = watchdog.as_ref().map_or_else(|| Pid::from_child(&child), Watchdog::group);
-    let number = Number(Arc::new(Mutex::new(Some(group))));
-    let group = Group { number: number.clone(), is_watched: leash.is_some(), leash: Mutex::new(leash) };
+    let group_id = GroupId(Arc::new(Mutex::new(Some(group))));
+    let group = Group { group_id: group_id.clone(), is_watched: leash.is_some(), leash: Mutex::new(leash) };
     let (id, stderr) = (child.id(), child.stderr.take());
     let (sender, exit) = oneshot::channel();
-    jobs.send(Job { child, number, exit: sender, watchdog })
-        .map_err(|_| io::Error::other("the reaper is gone"))?;
+    jobs.send(ReaperJob { child, group_id, exit: sender, watchdog })
+        .map_err(|_| io::Error::other("the reaper thread has ended"))?;
 
     let stderr = ChildStderr::from_std(stderr.ok_or_else(no_pipe)?)?;
     Ok(Started { group, id, stdin, stdout, stderr, exit })
 }
 
-/// Starts a watchdog, where the system has a shell for it.
+/// Starts a watchdog if the system has a shell for it.
 fn watchdog() -> (Option<Watchdog>, Option<Leash>) {
     match Watchdog::start() {
         Ok((watchdog, leash)) => (Some(watchdog), Some(leash)),
         Err(error) => {
-            tracing::warn!(%error, "no shell can be started that ends the Copilot CLI when this program is killed");
+            tracing::warn!(%error, "cannot start the shell that ends the Copilot CLI if this program is killed");
             (None, None)
         }
     }
 }
 
-/// Gives the command a socket to read from and one to write to, and keeps their other ends.
+/// Connects the command's stdin and stdout to sockets and returns our ends.
 ///
-/// Everybody who runs as the same user, such as the commands of the agent, can open a pipe of another process
-/// through `/proc`, and write into it or read from it. Nobody can open a socket. There are two, so that the
-/// CLI can close one and keep the other.
+/// Any process of the same user, such as a command of the agent, can open a pipe of another process through
+/// `/proc` and read or write it. A socket cannot be opened that way. There are two, so that the CLI can
+/// close one and keep the other.
 fn sockets(command: &mut Command) -> io::Result<(Input, Output)> {
     let (stdin, theirs) = Socket::pair()?;
     command.stdin(Stdio::from(OwnedFd::from(theirs)));
-    // Else what is written into it would never be read, and turn its end into an error.
+    // Otherwise data that the CLI writes into it would stay unread and turn its end into an error.
     stdin.shutdown(Shutdown::Read)?;
     let (stdout, theirs) = Socket::pair()?;
     command.stdout(Stdio::from(OwnedFd::from(theirs)));
-    Ok((ours(stdin)?, ours(stdout)?))
+    Ok((async_socket(stdin)?, async_socket(stdout)?))
 }
 
-/// A socket for the runtime.
-fn ours(socket: Socket) -> io::Result<UnixStream> {
+/// Registers a socket with the runtime.
+fn async_socket(socket: Socket) -> io::Result<UnixStream> {
     socket.set_nonblocking(true)?;
     UnixStream::from_std(socket)
 }
 
-/// Waits for the child's end, kills what is left of its group, and only then reaps it and the watchdog.
-fn reap(Job { mut child, number, exit, mut watchdog }: Job) {
+/// Waits for the child's exit, kills the rest of its group, and only then reaps it and the watchdog.
+fn reap(ReaperJob { mut child, group_id, exit, mut watchdog }: ReaperJob) {
     let pid = Pid::from_child(&child);
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     let ended = retry_on_intr(|| waitid(WaitId::Pid(pid), options));
-    // The group's number is taken until its leader is reaped, so all signals come before that. The leader is the
-    // watchdog, else the child.
-    let taken = ended.is_ok() || watchdog.as_mut().is_some_and(Watchdog::is_alive);
-    number.retire(taken);
+    // The id of the group cannot be reused until its leader is reaped, so all signals come before that. The
+    // leader is the watchdog, or the child if there is none.
+    let is_reserved = ended.is_ok() || watchdog.as_mut().is_some_and(Watchdog::is_alive);
+    group_id.retire(is_reserved);
     drop(watchdog);
     let status = child.wait();
     if let Err(error) = &status {
-        tracing::debug!(%error, "something else took the exit status of the Copilot CLI");
+        tracing::debug!(%error, "another part of this program reaped the Copilot CLI");
     }
-    // Nobody waiting for the exit is fine.
+    // The receiver may be gone.
     let _ = exit.send(status.map(Exit::from).unwrap_or_default());
 }
 
-impl Number {
-    /// Signals the group while its number is surely its own, which the lock makes last.
+impl GroupId {
+    /// Signals the group while its id is reserved, which the lock guarantees.
     fn signal(&self, signal: Signal) {
         if let Some(pid) = *lock(&self.0) {
             signal_group(pid, signal);
         }
     }
 
-    /// Ends all signalling, with a last SIGKILL unless the number may be another's by now.
-    fn retire(&self, taken: bool) {
+    /// Stops all signals, after a last SIGKILL if the id is still reserved.
+    fn retire(&self, is_reserved: bool) {
         let pid = lock(&self.0).take();
-        if let Some(pid) = pid.filter(|_| taken) {
+        if let Some(pid) = pid.filter(|_| is_reserved) {
             signal_group(pid, Signal::KILL);
         }
     }
 }
 
-/// Signals whoever is in the group.
+/// Signals a process group.
 fn signal_group(pid: Pid, signal: Signal) {
     match kill_process_group(pid, signal) {
-        // Nobody there but a dead leader, for which macOS says that it is not permitted.
+        // The group is empty except for a dead leader, for which macOS returns EPERM.
         Ok(()) | Err(Errno::SRCH | Errno::PERM) => {}
         Err(error) => tracing::debug!(%error, ?pid, ?signal, "cannot signal the Copilot CLI"),
     }
 }
 
 impl Group {
-    /// Asks all of the group to end.
+    /// Sends SIGTERM to the group. Returns true if the system supports that.
     pub(super) fn terminate(&self) -> bool {
-        self.number.signal(Signal::TERM);
+        self.group_id.signal(Signal::TERM);
         true
     }
 
-    /// Ends all of the group.
+    /// Sends SIGKILL to the group.
     pub(super) fn kill(&self) {
-        self.number.signal(Signal::KILL);
+        self.group_id.signal(Signal::KILL);
     }
 
-    /// Has the watchdog ask the group to end and then kill it, which it does whether this program lives on or ends
-    /// at once.
+    /// Makes the watchdog terminate and then kill the group, which happens even if this program exits right
+    /// after.
     pub(super) fn end(&self) {
         drop(lock(&self.leash).take());
         if !self.is_watched {

@@ -1,4 +1,4 @@
-//! A child and its job on Windows.
+//! The child and its job on Windows.
 
 mod job;
 #[cfg(test)]
@@ -19,25 +19,25 @@ pub(crate) type Input = ChildStdin;
 /// What the CLI writes.
 pub(crate) type Output = ChildStdout;
 
-/// Keeps a console window from popping up.
+/// Opens no console window.
 const CREATE_NO_WINDOW: u32 = 0x0800_0000;
-/// Keeps the program from running, and so from starting others, until it is in its job.
+/// Starts the program suspended, so that it starts no others before it is in its job.
 const CREATE_SUSPENDED: u32 = 0x0000_0004;
 
-/// The job of the child, which holds all that it started; ended when dropped.
+/// The job of the child and all processes it started; ended when dropped.
 ///
-/// If this program is killed, the system ends the job with it. Only between the start and the adoption of a
-/// child that leaves something behind: a program that never runs.
+/// If this program is killed, the system ends the job. If that happens between the start and the assignment
+/// of a child, the child remains, but never runs.
 pub(super) struct Group(Arc<Job>);
 
-/// Starts the command without a window, in a job of its own, which ends it when this program is killed.
+/// Starts the command without a window, in its own job, which ends it if this program is killed.
 pub(super) fn start(mut command: Command) -> io::Result<Started> {
     let job = Arc::new(Job::new()?);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut command = tokio::process::Command::from(command);
     let mut child = command.creation_flags(CREATE_NO_WINDOW | CREATE_SUSPENDED).spawn()?;
     if let Err(error) = job.adopt(&child).and_then(|()| job::resume(&child)) {
-        // It may not be in the job, which would end it.
+        // It may not be in the job, so it is killed directly.
         let _ = child.start_kill();
         return Err(error);
     }
@@ -50,31 +50,31 @@ pub(super) fn start(mut command: Command) -> io::Result<Started> {
     Ok(Started { group, id, stdin, stdout, stderr, exit })
 }
 
-/// Waits for the end of the child and ends what is left of its group.
+/// Waits for the exit of the child and ends the rest of its job.
 ///
-/// The runtime drops this at its own end. The child ends with it then: threads of the runtime read its pipes,
-/// and the runtime would wait for them.
+/// The runtime drops this when it ends, which ends the child. Otherwise the runtime would wait for its
+/// threads, which read the child's pipes.
 async fn watch(mut child: Child, group: Group, exit: oneshot::Sender<Exit>) {
     let status = child.wait().await;
     drop(group);
-    // Nobody waiting for the exit is fine.
+    // The receiver may be gone.
     let _ = exit.send(status.map(Exit::from).unwrap_or_default());
 }
 
 impl Group {
-    /// Does nothing and says so: Windows has no way to ask a program without a window to end.
+    /// Does nothing and returns false: Windows cannot ask a program without a window to exit.
     pub(super) fn terminate(&self) -> bool {
         false
     }
 
-    /// Ends the child and all that it started.
+    /// Ends the child and everything it started.
     pub(super) fn kill(&self) {
         if let Err(error) = self.0.terminate() {
             tracing::debug!(%error, "cannot kill the Copilot CLI");
         }
     }
 
-    /// The same: there is nobody who would ask first.
+    /// Like [`kill`](Self::kill), since there is no watchdog.
     pub(super) fn end(&self) {
         self.kill();
     }

@@ -1,4 +1,4 @@
-//! Starts real command shells. Each holds its stdout, so the end of that is the end of them all.
+//! Tests with real command shells. All of them hold the same stdout, so its end is the end of them all.
 
 use std::env;
 use std::ffi::OsString;
@@ -17,12 +17,12 @@ use tokio::time::timeout;
 use super::super::{Launch, Process, ShutdownTimes, spawn};
 use super::*;
 
-/// Longer than anything here takes on a loaded machine.
+/// Longer than any step here takes on a loaded machine.
 const LONG: Duration = Duration::from_secs(60);
-/// Shorter than a process that misbehaves goes on.
+/// Shorter than a process that does not exit runs.
 const SHORT: Duration = Duration::from_millis(20);
 
-/// Another shell, which goes on as long as it may read our pipe.
+/// Another shell, which runs while it can read our pipe.
 const NESTED: &str = "cmd /q /d& exit 5";
 
 /// The command shell.
@@ -30,19 +30,19 @@ fn shell() -> OsString {
     env::var_os("ComSpec").expect("Windows says where its shell is")
 }
 
-/// A line for the shell as the program.
+/// The shell with this command line.
 fn cmd(line: &str) -> Launch {
     let args = ["/q", "/d", "/c", line].map(Into::into).to_vec();
     let env = vec![("ADDED".into(), Some("added".into()))];
     Launch { program: Some(shell().into()), args, env, ..Launch::default() }
 }
 
-/// Times in which every kill succeeds.
+/// Time limits in which every kill succeeds.
 fn times(grace: Duration) -> ShutdownTimes {
     ShutdownTimes { grace, terminate: LONG, kill: LONG }
 }
 
-/// Awaits what must come.
+/// Awaits a future that must complete.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(LONG, future).await.expect("it takes too long")
 }
@@ -57,16 +57,16 @@ async fn until_line(stdout: &mut BufReader<ChildStdout>, end: &str) {
     }
 }
 
-/// Starts a line that starts another shell, and makes sure that it runs.
+/// Starts a command line that starts another shell, and waits until that runs.
 async fn with_grandchild(line: &str) -> (Process, ChildStdin, BufReader<ChildStdout>) {
     let (process, mut stdin, stdout) = spawn(&cmd(line)).expect("it starts");
     let mut stdout = BufReader::new(stdout);
-    stdin.write_all(b"echo is-%ADDED%\r\n").await.expect("somebody may read it");
+    stdin.write_all(b"echo is-%ADDED%\r\n").await.expect("the pipe is open");
     until_line(&mut stdout, "is-added").await;
     (process, stdin, stdout)
 }
 
-/// Waits until nobody is left who holds stdout.
+/// Waits until no process holds stdout.
 async fn all_gone(mut stdout: BufReader<ChildStdout>) {
     soon(stdout.read_to_end(&mut Vec::new())).await.expect("stdout is readable");
 }
@@ -87,7 +87,7 @@ async fn a_shutdown_waits_for_the_child_to_exit_by_itself() {
 }
 
 #[tokio::test]
-async fn who_ignores_the_end_of_stdin_is_killed() {
+async fn a_child_that_ignores_the_end_of_stdin_is_killed() {
     let (process, stdin, stdout) = spawn(&cmd("echo ready& for /l %i in () do @rem")).expect("it starts");
     let mut stdout = BufReader::new(stdout);
     until_line(&mut stdout, "ready").await;
@@ -97,36 +97,36 @@ async fn who_ignores_the_end_of_stdin_is_killed() {
 }
 
 #[tokio::test]
-async fn a_kill_ends_the_child_and_whom_it_started() {
+async fn a_kill_ends_the_child_and_its_children() {
     let (process, _stdin, stdout) = with_grandchild(NESTED).await;
     process.group.kill();
     assert_eq!(soon(process.watcher().exited()).await.to_string(), "exit code 1");
     all_gone(stdout).await;
-    // Once more, with nobody there.
+    // Once more, for a job without processes.
     process.group.kill();
 }
 
 #[tokio::test]
-async fn a_normal_exit_ends_whom_the_child_started() {
+async fn a_normal_exit_ends_the_children_of_the_child() {
     let (process, _stdin, stdout) = spawn(&cmd("start /b cmd /q /d& exit 4")).expect("it starts");
     assert_eq!(soon(process.watcher().exited()).await.code, Some(4));
     all_gone(BufReader::new(stdout)).await;
 }
 
 #[tokio::test]
-async fn dropping_ends_the_child_and_whom_it_started() {
+async fn dropping_ends_the_child_and_its_children() {
     let (process, _stdin, stdout) = with_grandchild(NESTED).await;
     drop(process);
     all_gone(stdout).await;
 }
 
-/// Without the end of the child this would wait for ever: on Windows threads read the pipes of children, and
-/// a runtime waits for its threads.
+/// If the child did not end, this would wait forever: on Windows threads read the pipes of children, and a
+/// runtime waits for its threads.
 #[test]
 fn the_end_of_the_runtime_ends_them_too() {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (process, _stdin, stdout) = runtime.block_on(with_grandchild(NESTED));
-    let mut stdout = File::from(stdout.into_inner().into_owned_handle().expect("nobody reads it"));
+    let mut stdout = File::from(stdout.into_inner().into_owned_handle().expect("it has no pending read"));
     drop(runtime);
     let (sender, gone) = mpsc::channel();
     thread::spawn(move || sender.send(stdout.read_to_end(&mut Vec::new()).is_ok()));
@@ -135,7 +135,7 @@ fn the_end_of_the_runtime_ends_them_too() {
     assert_eq!(runtime.block_on(process.watcher().exited()), Exit::default());
 }
 
-/// What the system does when this program is killed: it closes the handle, and nobody ends the job first.
+/// When this program is killed, the system closes the handle, and the job has not been terminated before.
 #[tokio::test]
 async fn the_last_handle_takes_the_job_with_it() {
     let job = Job::new().expect("a job");
@@ -146,7 +146,7 @@ async fn the_last_handle_takes_the_job_with_it() {
     job.adopt(&child).and_then(|()| job::resume(&child)).expect("it goes on");
     let mut stdin = child.stdin.take().expect("a pipe");
     let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-    stdin.write_all(b"echo is-%ADDED%\r\n").await.expect("somebody may read it");
+    stdin.write_all(b"echo is-%ADDED%\r\n").await.expect("the pipe is open");
     until_line(&mut stdout, "is-added").await;
     drop(job);
     all_gone(stdout).await;
@@ -154,7 +154,7 @@ async fn the_last_handle_takes_the_job_with_it() {
 }
 
 #[tokio::test]
-async fn what_cannot_start_says_why() {
+async fn a_failed_start_has_a_reason() {
     let message = |launch: Launch| spawn(&launch).err().expect("it does not start").to_string();
     let missing = Launch { program: Some("C:/nowhere/copilot.exe".into()), ..Launch::default() };
     assert!(message(missing).contains("was not found; tried: C:"));
