@@ -15,7 +15,7 @@ use crate::call::peer::Peer;
 use crate::client::builder::ClientBuilder;
 use crate::error::Error;
 use crate::error::unsupported::Unsupported;
-use crate::events::notifications::Notices;
+use crate::events::notifications::NotificationSubscribers;
 use crate::process::{self, Process, ShutdownTimes, Watcher};
 use crate::rpc::Closed;
 use crate::rpc::connection::{Connection, Options, STOPPED};
@@ -72,7 +72,7 @@ pub(crate) struct Endpoint {
 }
 
 /// Begins to watch a kind of notification.
-pub(crate) type Observe = Box<dyn FnOnce(&Notices) + Send>;
+pub(crate) type Observe = Box<dyn FnOnce(&NotificationSubscribers) + Send>;
 
 /// What a client is made with, beside its streams.
 #[derive(Default)]
@@ -161,7 +161,7 @@ impl Client {
             return Err(Error::Invalid("an empty GitHub token is none".to_owned()));
         }
         let runtime = process::runtime()?;
-        let notices = Notices::new(runtime.clone());
+        let notices = NotificationSubscribers::new(runtime.clone());
         observers.into_iter().for_each(|observe| observe(&notices));
         options.wire_log = options.wire_log.map(|log| secrets.fold(log, WireLog::hide));
         let Endpoint { process, address } = endpoint;

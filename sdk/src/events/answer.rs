@@ -12,12 +12,13 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The text of the agent's last message; empty when there was none.
+    /// The text of the agent's last message; empty if there is none.
     pub fn text(&self) -> &str {
         self.message().map_or("", |message| &message.content)
     }
 
-    /// The agent's last message: the last `assistant.message` of the turn that is not a sub-agent's.
+    /// The agent's last message: the last `assistant.message` of the turn that does not come from a
+    /// sub-agent.
     pub fn message(&self) -> Option<&AssistantMessageData> {
         self.message.as_ref().map(|(_, message)| message)
     }
@@ -27,13 +28,13 @@ impl Answer {
         self.message.as_ref().map(|(event, _)| event)
     }
 
-    /// The id of the prompt, as `session.send` answered.
+    /// The id of the prompt, as returned by `session.send`.
     pub fn message_id(&self) -> &str {
         &self.message_id
     }
 
-    /// Tells whether the turn was aborted, or its prompt dropped by the CLI before the agent took it up: see
-    /// [`turns`](crate::turns).
+    /// Returns true if the turn was aborted, or the CLI dropped its prompt before the agent started on it;
+    /// see [`turns`](crate::turns).
     pub fn is_aborted(&self) -> bool {
         self.aborted
     }

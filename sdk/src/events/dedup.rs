@@ -1,28 +1,28 @@
-//! Events that the CLI sends twice.
+//! Detection of repeated events.
 //!
-//! In turns of more than 10,000 events CLI 1.0.102 now and then sends some again, under the same ids, that it
-//! sent 10,000 events before; joined deltas would have a text's beginning at its end.
+//! In turns of more than 10,000 events CLI 1.0.102 sometimes seen events that it sent 10,000 events
+//! earlier, with the same ids. Joined deltas would then contain the start of a text again at its end.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// How many ids one generation holds; together two are more than 10,000 and less than 400 KB.
+/// The number of ids in one generation. Two generations hold more than 10,000 ids in less than 400 KB.
 const GENERATION: usize = 12 << 10;
 
-/// The events of a turn, by which one that comes again is known.
+/// The ids of the recent events of a turn.
 #[derive(Default)]
-pub(crate) struct Repeats {
+pub(crate) struct SeenEvents {
     newer: HashSet<u64>,
     older: HashSet<u64>,
 }
 
-impl Repeats {
-    /// Takes note of an event; true when it has come before.
+impl SeenEvents {
+    /// Records an event. Returns true if it was seen before.
     pub fn has_seen(&mut self, id: &str) -> bool {
         if id.is_empty() {
             return false;
         }
-        // Equal numbers of unequal ids are as good as impossible.
+        // Two different ids practically never have the same hash.
         let mut hasher = DefaultHasher::new();
         id.hash(&mut hasher);
         let id = hasher.finish();
@@ -36,8 +36,8 @@ impl Repeats {
         false
     }
 
-    /// Forgets all: the turn is over.
-    pub fn forget(&mut self) {
+    /// Forgets all ids, at the end of a turn.
+    pub fn clear(&mut self) {
         *self = Self::default();
     }
 }
@@ -47,21 +47,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_came_lately_is_known() {
-        let mut repeats = Repeats::default();
+    fn recent_events_are_recognised() {
+        let mut seen = SeenEvents::default();
         for number in 0..100_000 {
-            assert!(!repeats.has_seen(&number.to_string()), "{number} is new");
+            assert!(!seen.has_seen(&number.to_string()), "{number} is new");
             let earlier = (number - 10_030_i64).max(0);
-            assert!(repeats.has_seen(&earlier.to_string()), "{earlier} came before {number}");
-            assert!(repeats.newer.len() <= GENERATION && repeats.older.len() <= GENERATION);
+            assert!(seen.has_seen(&earlier.to_string()), "{earlier} came before {number}");
+            assert!(seen.newer.len() <= GENERATION && seen.older.len() <= GENERATION);
         }
-        repeats.forget();
-        assert!(!repeats.has_seen("99999"));
+        seen.clear();
+        assert!(!seen.has_seen("99999"));
     }
 
     #[test]
-    fn what_has_no_id_is_always_new() {
-        let mut repeats = Repeats::default();
-        assert!(!repeats.has_seen("") && !repeats.has_seen(""));
+    fn events_without_an_id_are_always_new() {
+        let mut seen = SeenEvents::default();
+        assert!(!seen.has_seen("") && !seen.has_seen(""));
     }
 }

@@ -1,4 +1,4 @@
-//! One event of a session: a small envelope around data that is decoded when first asked for.
+//! One event of a session: a small envelope around data that is decoded on first access.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -10,17 +10,16 @@ use crate::wire::peek;
 use crate::wire::quote;
 use crate::wire::{self, DecodeError, Document, Node, Wire, Writer, redact};
 
-/// The kind of the event that tells an observer what it missed.
+/// The kind of the event that stands for missed events.
 const MISSED: &str = "missed";
 
-/// Something that happened in a session, as the notification `session.event` brought it.
+/// An event of a session, as received in the notification `session.event`.
 ///
-/// Cloning is cheap: clones share the text and the decoded data. The data is decoded at the first
-/// call of [`data`](Self::data), so events nobody looks at cost nothing.
+/// Cloning is cheap: clones share the text and the decoded data. The data is decoded by the first call of
+/// [`data`](Self::data), so unread events cost nothing.
 //
-// The decoded data is kept without its type, and the functions that name the type are inline: the
-// code to decode some hundred types is then compiled in the crate that asks for it, once, and not at all
-// in this one.
+// The decoded data is stored without its type, and the functions that name the type are inline. The code
+// that decodes some hundred types is then compiled once, in the crate that needs it, and not in this one.
 #[derive(Clone)]
 pub struct SessionEvent(Arc<Inner>);
 
@@ -36,7 +35,7 @@ struct Inner {
     decoded: OnceLock<Box<dyn Decoded>>,
 }
 
-/// Decoded data, without naming its type.
+/// Decoded data, without its type.
 trait Decoded: Send + Sync {
     fn data(&self) -> &SessionEventData;
 }
@@ -48,7 +47,7 @@ impl Decoded for SessionEventData {
     }
 }
 
-/// A string of the envelope: where it stands in the text, or itself when it has escapes there.
+/// A string of the envelope: its range in the text, or an owned string if it has escapes there.
 enum Text {
     At(Range<usize>),
     Owned(String),
@@ -64,23 +63,23 @@ pub struct UnrecognizedEvent {
     pub data: Box<RawValue>,
 }
 
-/// An event of a known type whose data does not have the shape the schema gives it.
+/// An event of a known type whose data does not match the schema.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MalformedEvent {
     /// The event's type on the wire.
     pub kind: String,
-    /// The mismatch, and its place in the JSON.
+    /// The mismatch, with its JSON path.
     pub error: DecodeError,
     /// The event's data.
     pub data: Box<RawValue>,
 }
 
 impl SessionEvent {
-    /// Reads an event from its JSON. Data of any shape is taken; see [`SessionEventData::Malformed`].
+    /// Reads an event from its JSON. Data of any shape is accepted; see [`SessionEventData::Malformed`].
     ///
     /// # Errors
-    /// When the text is no JSON object with a `type`.
+    /// If the text is not a JSON object with a `type`.
     pub fn from_json(json: impl Into<Box<str>>) -> Result<Self, DecodeError> {
         let json = json.into();
         let keys = ["type", "id", "timestamp", "parentId", "agentId", "ephemeral", "data"];
@@ -106,27 +105,27 @@ impl SessionEvent {
         self.text(&self.0.kind)
     }
 
-    /// The event's unique id.
+    /// The unique id of the event.
     pub fn id(&self) -> &str {
         self.text(&self.0.id)
     }
 
-    /// The time at which the event was made: ISO 8601, UTC.
+    /// The time of the event: ISO 8601, UTC.
     pub fn timestamp(&self) -> &str {
         self.text(&self.0.timestamp)
     }
 
-    /// The id of the event before it in the session's log; none for the first.
+    /// The id of the previous event in the session's log; none for the first.
     pub fn parent_id(&self) -> Option<&str> {
         Some(self.text(&self.0.parent_id)).filter(|id| !id.is_empty())
     }
 
-    /// The sub-agent it comes from; none for the session's own agent.
+    /// The sub-agent that the event comes from; none for the session's own agent.
     pub fn agent_id(&self) -> Option<&str> {
         Some(self.text(&self.0.agent_id)).filter(|id| !id.is_empty())
     }
 
-    /// Tells whether the event is ephemeral: sent once, and not kept in the session's log.
+    /// Returns true if the event is ephemeral: sent once, and not kept in the session's log.
     pub fn is_ephemeral(&self) -> bool {
         self.0.ephemeral
     }
@@ -137,12 +136,12 @@ impl SessionEvent {
         self.0.decoded.get_or_init(|| Box::new(decode(self.kind(), self.raw_data()))).data()
     }
 
-    /// The data as one certain type, decoded anew.
+    /// Decodes the data as one certain type, without caching.
     pub(crate) fn decode<T: Wire>(&self) -> Result<T, DecodeError> {
         wire::from_json(self.raw_data())
     }
 
-    /// The event's JSON, just as it came; bytes that are not UTF-8 are U+FFFD.
+    /// The event's JSON as received; bytes that are not UTF-8 are U+FFFD.
     pub fn raw(&self) -> &str {
         &self.0.json
     }
@@ -155,9 +154,9 @@ impl SessionEvent {
         }
     }
 
-    /// The number of events that an observer missed at this place; none for an event of the CLI. The event that
-    /// has it is made by this crate, with the kind `missed`. It stands for events that were left out as
-    /// [`Delivery`](crate::Delivery) says, and for those that were too large or had no type.
+    /// The number of events that a subscriber missed at this place; none for an event of the CLI. This
+    /// crate creates the event, with the kind `missed`. It stands for events that were dropped as
+    /// [`Delivery`](crate::Delivery) describes, that were too large, or that had no type.
     pub fn missed(&self) -> Option<u64> {
         if self.kind() != MISSED || !self.id().is_empty() {
             return None;
@@ -166,14 +165,14 @@ impl SessionEvent {
         count?.parse().ok()
     }
 
-    /// What tells an observer that it missed so many events.
-    pub(crate) fn missing(count: u64) -> Self {
+    /// Creates the event that stands for `count` missed events.
+    pub(crate) fn missed_marker(count: u64) -> Self {
         let json = format!(r#"{{"type":"{MISSED}","data":{{"count":{count}}},"ephemeral":true}}"#);
         Self::from_json(json).unwrap_or_else(|_| Self::empty())
     }
 
-    /// The same event with more at the end of one of its data's texts.
-    pub(crate) fn with_longer(&self, key: &str, more: &str) -> Option<Self> {
+    /// Returns the event with `more` appended to a string of its data.
+    pub(crate) fn with_appended(&self, key: &str, more: &str) -> Option<Self> {
         let [raw] = peek::pick(self.raw_data(), [key]).ok()?;
         let at = span(&self.0.json, raw?);
         let text = peek::string(raw?)?.into_owned() + more;
@@ -190,7 +189,7 @@ impl SessionEvent {
 }
 
 impl Text {
-    /// The string that `raw`, a part of `json`, stands for.
+    /// Decodes the JSON string `raw`, a slice of `json`.
     fn of(json: &str, raw: &str) -> Option<Self> {
         Some(match peek::string(raw)? {
             std::borrow::Cow::Borrowed(text) => Self::At(span(json, text)),
@@ -199,7 +198,7 @@ impl Text {
     }
 }
 
-/// Where `part` stands in `whole`, of which it is a slice.
+/// The range of the slice `part` in `whole`.
 fn span(whole: &str, part: &str) -> Range<usize> {
     let start = part.as_ptr() as usize - whole.as_ptr() as usize;
     start..start + part.len()
@@ -211,7 +210,8 @@ fn decode(kind: &str, data: &str) -> SessionEventData {
     match read {
         Ok(Some(data)) => data,
         Ok(None) => unrecognized(kind, data),
-        // A type nobody knows is unrecognised even when its data is beyond the parser, such as too deep.
+        // An unknown type is unrecognized even if its data cannot be parsed, for example because it is
+        // nested too deeply.
         Err(_) if !SessionEventData::TYPES.contains(&kind) => unrecognized(kind, data),
         Err(error) => malformed(kind, data, error),
     }
@@ -222,7 +222,7 @@ fn unrecognized(kind: &str, data: &str) -> SessionEventData {
 }
 
 fn malformed(kind: &str, data: &str, error: DecodeError) -> SessionEventData {
-    tracing::warn!(kind, %error, "event does not have the shape of its type");
+    tracing::warn!(kind, %error, "the data of an event does not match its type");
     SessionEventData::Malformed(Box::new(MalformedEvent { kind: kind.to_owned(), error, data: raw(data) }))
 }
 

@@ -1,4 +1,4 @@
-//! Watching notifications other than a session's events, each by its name.
+//! Notifications other than `session.event`, and their subscribers by name.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -8,66 +8,66 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
-use crate::events::stream::{Ended, Events, Observers, Subscription};
+use crate::events::stream::{Ended, Events, Subscribers, Subscription};
 use crate::rpc::Notification;
 use crate::runtime::lock;
 use crate::wire::peek;
 use crate::wire::{self, DecodeError};
 
-/// The params of a notification, undecoded: only who watches knows their type.
+/// The undecoded params of a notification. Only its subscribers know their type.
 type Params = Arc<str>;
 
-/// Who watches which notification.
-pub(crate) struct Notices {
-    watched: Mutex<Watched>,
-    /// What closures are called on.
+/// The subscribers of all notifications, by name.
+pub(crate) struct NotificationSubscribers {
+    by_name: Mutex<ByName>,
+    /// The runtime that closures are called on.
     runtime: Handle,
 }
 
 #[derive(Default)]
-struct Watched {
-    by_name: HashMap<&'static str, Arc<Observers<Params>>>,
+struct ByName {
+    subscribers: HashMap<&'static str, Arc<Subscribers<Params>>>,
     ended: Option<Ended>,
 }
 
-impl Notices {
+impl NotificationSubscribers {
     pub fn new(runtime: Handle) -> Self {
-        Self { watched: Mutex::default(), runtime }
+        Self { by_name: Mutex::default(), runtime }
     }
 
-    /// Hands a notification to those who watch its kind.
+    /// Passes a notification to its subscribers.
     pub fn push(&self, name: &str, params: &str) {
-        let observers = lock(&self.watched).by_name.get(name).cloned();
-        if let Some(observers) = observers {
-            observers.push(params.into());
+        let subscribers = lock(&self.by_name).subscribers.get(name).cloned();
+        if let Some(subscribers) = subscribers {
+            subscribers.push(params.into());
         }
     }
 
-    /// Tells all who watch that nothing more comes.
+    /// Ends all subscriptions.
     pub fn end(&self, ended: Ended) {
-        let mut watched = lock(&self.watched);
-        watched.ended.get_or_insert_with(|| ended.clone());
-        let all: Vec<_> = watched.by_name.values().cloned().collect();
-        drop(watched);
-        for observers in all {
-            observers.end(ended.clone());
+        let mut all = lock(&self.by_name);
+        all.ended.get_or_insert_with(|| ended.clone());
+        let lists: Vec<_> = all.subscribers.values().cloned().collect();
+        drop(all);
+        for subscribers in lists {
+            subscribers.end(ended.clone());
         }
     }
 
-    /// A new observer of one kind.
+    /// Subscribes to one notification.
     pub fn subscribe<N: Notification>(&self) -> Notifications<N> {
-        let mut watched = lock(&self.watched);
-        let observers = watched.by_name.entry(N::NAME);
-        let observers = Arc::clone(observers.or_insert_with(|| Observers::new(self.runtime.clone())));
-        let ended = watched.ended.clone();
-        drop(watched);
+        let mut all = lock(&self.by_name);
+        let subscribers = all.subscribers.entry(N::NAME);
+        let subscribers = Arc::clone(subscribers.or_insert_with(|| Subscribers::new(self.runtime.clone())));
+        let ended = all.ended.clone();
+        drop(all);
         if let Some(ended) = ended {
-            observers.end(ended);
+            subscribers.end(ended);
         }
-        Notifications { events: observers.subscribe(), kind: PhantomData }
+        Notifications { events: subscribers.subscribe(), kind: PhantomData }
     }
 
-    /// Calls `handle` for each notification of one kind, on a task of its own.
+    /// Calls `handle` for each notification of one kind, in its own task.
     #[inline]
     pub fn on<N: Notification>(
         &self,
@@ -87,20 +87,20 @@ fn decode<N: Notification>(params: &Params) -> Result<N::Params, MalformedNotifi
     })
 }
 
-/// A notification whose params do not have the shape that the schema gives them.
+/// A notification whose params do not match the schema.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MalformedNotification {
     /// The notification's name on the wire.
     pub kind: &'static str,
-    /// The mismatch, and its place in the JSON.
+    /// The mismatch, with its JSON path.
     pub error: DecodeError,
-    /// The params, as JSON text, just as they came. They may hold secrets.
+    /// The params as JSON text, as received. They may hold secrets.
     pub params: Arc<str>,
 }
 
 impl MalformedNotification {
-    /// Whether the params are an object that has this string under this key.
+    /// Returns true if the params are an object with this string under `key`.
     pub(crate) fn has(&self, key: &str, value: &str) -> bool {
         let found = peek::pick(&self.params, [key]).ok();
         found.and_then(|[raw]| peek::string(raw?)).is_some_and(|found| found == value)
@@ -109,7 +109,7 @@ impl MalformedNotification {
 
 impl std::fmt::Debug for MalformedNotification {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Not the params, of which nothing says what is secret.
+        // Without the params, since it is unknown which of them are secret.
         f.debug_struct("MalformedNotification")
             .field("kind", &self.kind)
             .field("error", &self.error)
@@ -119,7 +119,7 @@ impl std::fmt::Debug for MalformedNotification {
 
 impl std::fmt::Display for MalformedNotification {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the params of the notification {} are not as expected", self.kind)
+        write!(f, "the params of the notification {} do not match its schema", self.kind)
     }
 }
 
@@ -129,10 +129,9 @@ impl std::error::Error for MalformedNotification {
     }
 }
 
-/// Notifications of one kind in order, until the session or the connection that sends them ends.
+/// Notifications of one kind in order, until the session or connection that sends them ends.
 ///
-/// Nothing is left out: an observer that reads slowly keeps what it has not read in memory.
-/// Dropping it ends the observation.
+/// No notification is dropped: unread ones are kept in memory. Dropping this value ends the subscription.
 #[must_use = "notifications are seen by reading them"]
 pub struct Notifications<N> {
     events: Events<Params>,
@@ -140,10 +139,10 @@ pub struct Notifications<N> {
 }
 
 impl<N: Notification> Notifications<N> {
-    /// The next notification, or what came in its place and cannot be read as one; none once the session or its
+    /// Returns the next notification, or its error if it cannot be decoded; none once the session or its
     /// connection has ended. There is no time limit.
     ///
-    /// Cancel-safe: a notification is taken only when it is returned.
+    /// Cancel-safe: a notification is removed only when it is returned.
     pub async fn next(&mut self) -> Option<Result<N::Params, MalformedNotification>> {
         std::future::poll_fn(|context| self.poll(context)).await.ok()
     }

@@ -1,4 +1,4 @@
-//! What becomes of events that an observer does not keep up with.
+//! The queue of one subscriber, and its overflow policy.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -7,25 +7,24 @@ use std::sync::Arc;
 use crate::events::SessionEvent;
 use crate::wire::peek;
 
-/// The treatment of events that wait for an observer that does not keep up.
+/// The overflow policy: the treatment of events that wait for a slow subscriber.
 ///
-/// None of these holds up the session, other observers, or the handlers of requests: those never
-/// depend on an observer. Where events were left out, the observer gets an event that stands for them, and
-/// [`SessionEvent::missed`] gives their number.
+/// No policy delays the session, other subscribers, or the handlers of requests. Where events were dropped,
+/// the subscriber receives a marker event whose [`SessionEvent::missed`] is their number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Delivery {
-    /// All events wait, however many.
+    /// Keeps all events, without a limit.
     Unbounded,
-    /// Above this many, what is merely more of the same becomes one: pieces of one text are joined, and a
-    /// count or a partial result makes way for the next. Nothing is missed; what waits then is
-    /// this many events, the texts of the messages, and one event for each thing that happens.
-    /// The default, with 4096.
+    /// Above this number of waiting events, merges those that only continue or replace an earlier one:
+    /// pieces of one text are joined, and a count or a partial result is replaced by the next. Nothing is
+    /// lost. The queue then holds this many events, the texts of the messages, and all events that cannot
+    /// be merged. The default, with 4096.
     Merge(usize),
-    /// Above this many, the oldest [ephemeral](SessionEvent::is_ephemeral) events are left out. Those that
-    /// stay in the session's history are kept, with `session.idle` and the requests.
+    /// Above this number of waiting events, drops the oldest [ephemeral](SessionEvent::is_ephemeral) ones.
+    /// Events of the session's history, `session.idle`, and requests are kept.
     DropOldest(usize),
-    /// Above this many, the observation ends, once what waits has been read.
+    /// Above this number of waiting events, ends the subscription once those have been read.
     Close(usize),
 }
 
@@ -35,40 +34,41 @@ impl Default for Delivery {
     }
 }
 
-/// Something that observers are told.
-pub(crate) trait Deliver: Clone {
-    /// The text by which `next` continues this, when both are pieces of one text.
-    fn continued<'n>(&self, next: &'n Self) -> Option<Cow<'n, str>>;
-    /// Whether `next` says all that this does.
-    fn outdated(&self, next: &Self) -> bool;
-    /// This with more text at its end.
-    fn with(self, more: &str) -> Self;
-    /// Whether it may be left out.
-    fn is_passing(&self) -> bool;
-    /// What tells that so many were left out; none where that is told in another way.
-    fn gap(missed: u64) -> Option<Self>;
-    /// How much text it holds, in bytes.
-    fn bytes(&self) -> usize;
+/// An item in the queue of a subscriber.
+pub(crate) trait Queued: Clone {
+    /// Returns the text of `next` if it continues the text of this item.
+    fn merge_text<'n>(&self, next: &'n Self) -> Option<Cow<'n, str>>;
+    /// Returns true if `next` makes this item redundant.
+    fn is_superseded_by(&self, next: &Self) -> bool;
+    /// Appends to the text of the item.
+    fn append(self, more: &str) -> Self;
+    /// Returns true if the policy may drop the item.
+    fn is_droppable(&self) -> bool;
+    /// Creates the item that stands for missed ones; none if the type has no such item.
+    fn missed_marker(missed: u64) -> Option<Self>;
+    /// The size of the text in bytes.
+    fn size(&self) -> usize;
 }
 
-/// Where kinds of events that are pieces of one text have the text, and which text it is.
-const PIECES: [(&str, &str, &str); 4] = [
+/// Events that are pieces of a text: their kind, the key that identifies the text, and the key of the
+/// piece.
+const TEXT_PIECES: [(&str, &str, &str); 4] = [
     ("assistant.message_delta", "messageId", "deltaContent"),
     ("assistant.reasoning_delta", "reasoningId", "deltaContent"),
     ("assistant.tool_call_delta", "toolCallId", "inputDelta"),
     ("tool.shell_output", "toolCallId", "text"),
 ];
 
-/// Kinds of events of which the last says all, and what they are about.
-const STATES: [(&str, &str); 3] = [
+/// Events that replace the previous one: their kind, and the key that must be equal.
+const REPLACED: [(&str, &str); 3] = [
     ("assistant.streaming_delta", ""),
     ("session.usage_info", ""),
     ("tool.execution_partial_result", "toolCallId"),
 ];
 
-impl Deliver for SessionEvent {
-    fn continued<'n>(&self, next: &'n Self) -> Option<Cow<'n, str>> {
-        let (_, id, text) = PIECES.into_iter().find(|(kind, ..)| *kind == next.kind())?;
+impl Queued for SessionEvent {
+    fn merge_text<'n>(&self, next: &'n Self) -> Option<Cow<'n, str>> {
+        let (_, id, text) = TEXT_PIECES.into_iter().find(|(kind, ..)| *kind == next.kind())?;
         if self.kind() != next.kind() || self.agent_id() != next.agent_id() {
             return None;
         }
@@ -80,40 +80,40 @@ impl Deliver for SessionEvent {
         peek::string(text?)
     }
 
-    fn outdated(&self, next: &Self) -> bool {
-        let Some((_, id)) = STATES.into_iter().find(|(kind, _)| *kind == next.kind()) else { return false };
+    fn is_superseded_by(&self, next: &Self) -> bool {
+        let Some((_, id)) = REPLACED.into_iter().find(|(kind, _)| *kind == next.kind()) else { return false };
         let of =
             |event: &Self| peek::pick(event.raw_data(), [id]).ok().and_then(|[id]| id.map(str::to_owned));
         self.kind() == next.kind() && self.agent_id() == next.agent_id() && of(self) == of(next)
     }
 
-    fn with(self, more: &str) -> Self {
-        let Some((.., text)) = PIECES.into_iter().find(|(kind, ..)| *kind == self.kind()) else {
+    fn append(self, more: &str) -> Self {
+        let Some((.., text)) = TEXT_PIECES.into_iter().find(|(kind, ..)| *kind == self.kind()) else {
             return self;
         };
-        self.with_longer(text, more).unwrap_or(self)
+        self.with_appended(text, more).unwrap_or(self)
     }
 
-    fn is_passing(&self) -> bool {
-        // Some of those that the CLI does not keep say more than that something goes on.
+    fn is_droppable(&self) -> bool {
+        // Some ephemeral events report more than progress.
         let kind = self.kind();
         self.is_ephemeral()
             && !kind.ends_with(".requested")
             && !kind.ends_with(".completed")
-            && !ENDS.contains(&kind)
+            && !NEVER_DROPPED.contains(&kind)
     }
 
-    fn gap(missed: u64) -> Option<Self> {
-        Some(Self::missing(missed))
+    fn missed_marker(missed: u64) -> Option<Self> {
+        Some(Self::missed_marker(missed))
     }
 
-    fn bytes(&self) -> usize {
+    fn size(&self) -> usize {
         self.raw().len()
     }
 }
 
-/// Passing events that are never left out.
-const ENDS: [&str; 7] = [
+/// Ephemeral events that are never dropped.
+const NEVER_DROPPED: [&str; 7] = [
     "session.idle",
     "assistant.idle",
     "session.error",
@@ -123,35 +123,35 @@ const ENDS: [&str; 7] = [
     "mcp.oauth_required",
 ];
 
-/// The params of a notification. They are few, and each says something else.
-impl Deliver for Arc<str> {
-    fn continued<'n>(&self, _: &'n Self) -> Option<Cow<'n, str>> {
+/// The params of a notification. They are few and cannot be merged.
+impl Queued for Arc<str> {
+    fn merge_text<'n>(&self, _: &'n Self) -> Option<Cow<'n, str>> {
         None
     }
-    fn outdated(&self, _: &Self) -> bool {
+    fn is_superseded_by(&self, _: &Self) -> bool {
         false
     }
-    fn with(self, _: &str) -> Self {
+    fn append(self, _: &str) -> Self {
         self
     }
-    fn is_passing(&self) -> bool {
+    fn is_droppable(&self) -> bool {
         false
     }
-    fn gap(_: u64) -> Option<Self> {
+    fn missed_marker(_: u64) -> Option<Self> {
         None
     }
-    fn bytes(&self) -> usize {
+    fn size(&self) -> usize {
         self.len()
     }
 }
 
-/// Events that wait for one observer.
-pub(crate) struct Backlog<T> {
+/// The events that wait for one subscriber.
+pub(crate) struct Queue<T> {
     entries: VecDeque<Entry<T>>,
-    /// How much text they hold, in bytes, while there is no observer yet.
+    /// The size of their texts in bytes. Counted only before the first subscriber.
     bytes: usize,
-    /// How many at the front were found not to be passing, and need not be looked at again.
-    kept: usize,
+    /// The number of events at the front that are known not to be droppable.
+    undroppable: usize,
     delivery: Delivery,
     missed: u64,
     overrun: bool,
@@ -163,12 +163,12 @@ struct Entry<T> {
     more: String,
 }
 
-/// How far back a piece of the same text is looked for: others may stand between.
+/// The number of events searched for one that can be merged, since pieces of several texts may alternate.
 const LOOK_BACK: usize = 8;
 
-impl<T: Deliver> Backlog<T> {
+impl<T: Queued> Queue<T> {
     pub fn new(delivery: Delivery) -> Self {
-        Self { entries: VecDeque::new(), bytes: 0, kept: 0, delivery, missed: 0, overrun: false }
+        Self { entries: VecDeque::new(), bytes: 0, undroppable: 0, delivery, missed: 0, overrun: false }
     }
 
     pub fn set_delivery(&mut self, delivery: Delivery) {
@@ -179,7 +179,7 @@ impl<T: Deliver> Backlog<T> {
         self.entries.len()
     }
 
-    /// Whether the observation has ended since too much waited.
+    /// Returns true if the subscription ended because of [`Delivery::Close`].
     pub fn is_overrun(&self) -> bool {
         self.overrun
     }
@@ -198,25 +198,25 @@ impl<T: Deliver> Backlog<T> {
         self.entries.push_back(Entry { event, more: String::new() });
     }
 
-    /// Adds an event for an observer that may never come: above one of the limits the oldest go, whatever
-    /// they are.
+    /// Adds an event when there may never be a subscriber. Above a limit the oldest events are dropped,
+    /// whatever they are.
     pub fn push_within(&mut self, max_events: usize, max_bytes: usize, event: T) {
-        self.bytes = self.bytes.saturating_add(event.bytes());
+        self.bytes = self.bytes.saturating_add(event.size());
         self.entries.push_back(Entry { event, more: String::new() });
         while self.entries.len() > max_events || self.bytes > max_bytes {
             let Some(oldest) = self.take_front() else { break };
-            self.bytes = self.bytes.saturating_sub(oldest.event.bytes());
+            self.bytes = self.bytes.saturating_sub(oldest.event.size());
             self.missed += 1;
         }
     }
 
     fn merge(&mut self, event: &T) -> bool {
         for entry in self.entries.iter_mut().rev().take(LOOK_BACK) {
-            if let Some(text) = entry.event.continued(event) {
+            if let Some(text) = entry.event.merge_text(event) {
                 entry.more.push_str(&text);
                 return true;
             }
-            if entry.event.outdated(event) {
+            if entry.event.is_superseded_by(event) {
                 entry.event = event.clone();
                 return true;
             }
@@ -225,27 +225,27 @@ impl<T: Deliver> Backlog<T> {
     }
 
     fn drop_oldest(&mut self) {
-        let further = self.entries.range(self.kept..).position(|entry| entry.event.is_passing());
-        let Some(further) = further else { return self.kept = self.entries.len() };
-        self.kept += further;
-        self.entries.remove(self.kept);
+        let offset = self.entries.range(self.undroppable..).position(|entry| entry.event.is_droppable());
+        let Some(offset) = offset else { return self.undroppable = self.entries.len() };
+        self.undroppable += offset;
+        self.entries.remove(self.undroppable);
         self.missed += 1;
     }
 
     fn take_front(&mut self) -> Option<Entry<T>> {
-        self.kept = self.kept.saturating_sub(1);
+        self.undroppable = self.undroppable.saturating_sub(1);
         self.entries.pop_front()
     }
 
-    /// The next event, before it what tells of those that were left out.
+    /// Removes the next event, after the marker for dropped ones.
     pub fn pop(&mut self) -> Option<T> {
         if self.missed > 0
-            && let Some(gap) = T::gap(std::mem::take(&mut self.missed))
+            && let Some(marker) = T::missed_marker(std::mem::take(&mut self.missed))
         {
-            return Some(gap);
+            return Some(marker);
         }
         let Entry { event, more } = self.take_front()?;
-        Some(if more.is_empty() { event } else { event.with(&more) })
+        Some(if more.is_empty() { event } else { event.append(&more) })
     }
 }
 
@@ -268,122 +268,126 @@ mod tests {
         event("assistant.streaming_delta", true, &format!(r#"{{"totalResponseSizeBytes":{bytes}}}"#))
     }
 
-    fn texts(backlog: &mut Backlog<SessionEvent>) -> Vec<String> {
+    fn texts(queue: &mut Queue<SessionEvent>) -> Vec<String> {
         let text = |event: SessionEvent| match event.missed() {
             Some(count) => format!("missed {count}"),
             None => event.raw_data().to_owned(),
         };
-        std::iter::from_fn(|| backlog.pop()).map(text).collect()
+        std::iter::from_fn(|| queue.pop()).map(text).collect()
     }
 
     #[test]
     fn pieces_are_joined_above_the_limit() {
-        let mut backlog = Backlog::new(Delivery::Merge(3));
+        let mut queue = Queue::new(Delivery::Merge(3));
         for (number, text) in ["a", "b", "c\"\\", "d", "é"].into_iter().enumerate() {
-            backlog.push(delta("m", text));
-            backlog.push(size(number as u64));
+            queue.push(delta("m", text));
+            queue.push(size(number as u64));
         }
-        backlog.push(delta("other", "x"));
-        backlog.push(delta("m", "!"));
+        queue.push(delta("other", "x"));
+        queue.push(delta("m", "!"));
         let expected = [
             r#"{"messageId":"m","deltaContent":"a"}"#,
             r#"{"totalResponseSizeBytes":4}"#,
             r#"{"messageId":"m","deltaContent":"bc\"\\dé!"}"#,
             r#"{"messageId":"other","deltaContent":"x"}"#,
         ];
-        let mut texts = texts(&mut backlog);
+        let mut texts = texts(&mut queue);
         texts.sort_by_key(|text| expected.iter().position(|expected| expected == text));
         assert_eq!(texts, expected);
     }
 
     #[test]
-    fn only_passing_events_are_left_out() {
-        let mut backlog = Backlog::new(Delivery::DropOldest(2));
-        backlog.push(event("assistant.message", false, r#""kept""#));
+    fn only_ephemeral_events_are_dropped() {
+        let mut queue = Queue::new(Delivery::DropOldest(2));
+        queue.push(event("assistant.message", false, r#""kept""#));
         for _ in 0..5 {
-            backlog.push(delta("m", "."));
+            queue.push(delta("m", "."));
         }
-        backlog.push(event("session.idle", true, r#""idle""#));
-        backlog.push(event("permission.requested", true, r#""asked""#));
-        assert_eq!(texts(&mut backlog), ["missed 5", r#""kept""#, r#""idle""#, r#""asked""#]);
-        backlog.push(delta("m", "later"));
-        assert_eq!(texts(&mut backlog), [r#"{"messageId":"m","deltaContent":"later"}"#]);
+        queue.push(event("session.idle", true, r#""idle""#));
+        queue.push(event("permission.requested", true, r#""asked""#));
+        assert_eq!(texts(&mut queue), ["missed 5", r#""kept""#, r#""idle""#, r#""asked""#]);
+        queue.push(delta("m", "later"));
+        assert_eq!(texts(&mut queue), [r#"{"messageId":"m","deltaContent":"later"}"#]);
     }
 
-    /// Passing or not, with a count of how often anything asked.
+    /// An item that counts the calls of `is_droppable`.
     #[derive(Clone)]
-    struct Counted(bool, std::rc::Rc<std::cell::Cell<usize>>);
+    struct Counting {
+        droppable: bool,
+        checks: std::rc::Rc<std::cell::Cell<usize>>,
+    }
 
-    impl Deliver for Counted {
-        fn continued<'n>(&self, _: &'n Self) -> Option<Cow<'n, str>> {
+    impl Queued for Counting {
+        fn merge_text<'n>(&self, _: &'n Self) -> Option<Cow<'n, str>> {
             None
         }
-        fn outdated(&self, _: &Self) -> bool {
+        fn is_superseded_by(&self, _: &Self) -> bool {
             false
         }
-        fn with(self, _: &str) -> Self {
+        fn append(self, _: &str) -> Self {
             self
         }
-        fn is_passing(&self) -> bool {
-            self.1.set(self.1.get() + 1);
-            self.0
+        fn is_droppable(&self) -> bool {
+            self.checks.set(self.checks.get() + 1);
+            self.droppable
         }
-        fn gap(_: u64) -> Option<Self> {
+        fn missed_marker(_: u64) -> Option<Self> {
             None
         }
-        fn bytes(&self) -> usize {
+        fn size(&self) -> usize {
             1
         }
     }
 
     #[test]
-    fn what_is_kept_is_looked_at_once() {
+    fn events_that_are_not_droppable_are_checked_once() {
         const COUNT: usize = 1000;
-        let looks = std::rc::Rc::default();
-        let mut backlog = Backlog::new(Delivery::DropOldest(10));
+        let checks = std::rc::Rc::<std::cell::Cell<usize>>::default();
+        let counting = |droppable| Counting { droppable, checks: std::rc::Rc::clone(&checks) };
+        let mut queue = Queue::new(Delivery::DropOldest(10));
         for number in 0..COUNT {
-            backlog.push(Counted(number % 4 == 0, std::rc::Rc::clone(&looks)));
+            queue.push(counting(number % 4 == 0));
         }
-        assert!(looks.get() <= 2 * COUNT, "looked {} times", looks.get());
-        assert_eq!(backlog.missed, COUNT as u64 / 4);
-        let kept = |backlog: &mut Backlog<Counted>| backlog.take_front().map(|entry| !entry.event.0);
-        // What is taken from the front moves what is left, and a passing one is found there still.
-        let taken: Vec<bool> = std::iter::from_fn(|| kept(&mut backlog)).take(COUNT / 2).collect();
+        assert!(checks.get() <= 2 * COUNT, "checked {} times", checks.get());
+        assert_eq!(queue.missed, COUNT as u64 / 4);
+        let kept = |queue: &mut Queue<Counting>| queue.take_front().map(|entry| !entry.event.droppable);
+        // Taking events from the front shifts the rest, and a droppable one is still found there.
+        let taken: Vec<bool> = std::iter::from_fn(|| kept(&mut queue)).take(COUNT / 2).collect();
         assert_eq!(taken, [true; COUNT / 2]);
         for _ in 0..4 {
-            backlog.push(Counted(true, std::rc::Rc::clone(&looks)));
+            queue.push(counting(true));
         }
-        let left: Vec<bool> = std::iter::from_fn(|| kept(&mut backlog)).collect();
-        assert_eq!(left.len(), COUNT / 4 + 1, "all that is kept, and the newest passing one");
+        let left: Vec<bool> = std::iter::from_fn(|| kept(&mut queue)).collect();
+        assert_eq!(left.len(), COUNT / 4 + 1, "all that are not droppable, and the newest that is");
         assert_eq!(left.iter().filter(|kept| !**kept).count(), 1);
     }
 
     #[test]
-    fn the_observation_may_end() {
-        let mut backlog = Backlog::new(Delivery::Close(2));
+    fn the_subscription_may_end() {
+        let mut queue = Queue::new(Delivery::Close(2));
         for text in ["a", "b", "c"] {
-            backlog.push(delta(text, text));
+            queue.push(delta(text, text));
         }
-        assert!(backlog.is_overrun());
-        assert_eq!(texts(&mut backlog).len(), 2);
-        backlog.push(delta("d", "d"));
-        assert!(texts(&mut backlog).is_empty());
+        assert!(queue.is_overrun());
+        assert_eq!(texts(&mut queue).len(), 2);
+        queue.push(delta("d", "d"));
+        assert!(texts(&mut queue).is_empty());
     }
 
     #[test]
-    fn what_comes_before_the_first_observer_is_bounded() {
-        let mut backlog = Backlog::new(Delivery::Unbounded);
+    fn events_before_the_first_subscriber_are_bounded() {
+        let mut queue = Queue::new(Delivery::Unbounded);
         for number in 0..10 {
-            backlog.push_within(4, usize::MAX, size(number));
+            queue.push_within(4, usize::MAX, size(number));
         }
-        let texts_left = texts(&mut backlog);
+        let texts_left = texts(&mut queue);
         assert_eq!((texts_left.len(), &*texts_left[0]), (5, "missed 6"));
-        let mut backlog = Backlog::new(Delivery::Unbounded);
+        let mut queue = Queue::new(Delivery::Unbounded);
         for _ in 0..10 {
-            backlog.push_within(usize::MAX, 1000, delta("m", &"x".repeat(300)));
+            queue.push_within(usize::MAX, 1000, delta("m", &"x".repeat(300)));
         }
-        assert_eq!(texts(&mut backlog).len(), 1 + 2, "two and what tells of the others");
-        backlog.push_within(usize::MAX, 1000, delta("m", &"x".repeat(2000)));
-        assert_eq!(texts(&mut backlog), ["missed 1"], "one that is larger than all that is kept");
+        assert_eq!(texts(&mut queue).len(), 1 + 2, "two events and the marker");
+        queue.push_within(usize::MAX, 1000, delta("m", &"x".repeat(2000)));
+        assert_eq!(texts(&mut queue), ["missed 1"], "a single event above the limit");
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::call::peer::Peer;
 use crate::events::SessionEvent;
-use crate::events::notifications::Notices;
+use crate::events::notifications::NotificationSubscribers;
 use crate::events::stream::Ended;
 use crate::handlers::context::ClientContext;
 use crate::handlers::handler::Handler;
@@ -38,7 +38,7 @@ pub(crate) struct Router {
     handlers: ClientHandlers,
     /// The time that each of these may take.
     handler_timeout: Option<Duration>,
-    notices: Notices,
+    notices: NotificationSubscribers,
     shells: Arc<ShellRoutes>,
 }
 
@@ -47,7 +47,7 @@ impl Router {
         peer: Arc<Peer>,
         handlers: ClientHandlers,
         handler_timeout: Option<Duration>,
-        notices: Notices,
+        notices: NotificationSubscribers,
     ) -> Self {
         let (sessions, shells) = (Arc::default(), Arc::default());
         Self { peer, sessions, handlers, handler_timeout, notices, shells }
@@ -63,7 +63,7 @@ impl Router {
     }
 
     /// The subscribers of notifications, whatever the session.
-    pub fn notices(&self) -> &Notices {
+    pub fn notices(&self) -> &NotificationSubscribers {
         &self.notices
     }
 

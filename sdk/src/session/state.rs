@@ -7,9 +7,9 @@ use crate::call::Caller;
 use crate::call::life::Life;
 use crate::call::peer::Peer;
 use crate::error::Error;
-use crate::events::dedup::Repeats;
-use crate::events::notifications::Notices;
-use crate::events::stream::{Ended, Observers};
+use crate::events::dedup::SeenEvents;
+use crate::events::notifications::NotificationSubscribers;
+use crate::events::stream::{Ended, Subscribers};
 use crate::events::{Events, SessionEvent};
 use crate::handlers::context::{HandlerContext, Scope};
 use crate::handlers::event_request::EventRequests;
@@ -27,9 +27,9 @@ use crate::wire::peek;
 /// The part of a session that lives as long as the CLI may speak of it.
 pub(crate) struct SessionState {
     scope: Arc<Scope>,
-    observers: Arc<Observers<SessionEvent>>,
-    repeats: Mutex<Repeats>,
-    notices: Notices,
+    subscribers: Arc<Subscribers<SessionEvent>>,
+    seen: Mutex<SeenEvents>,
+    notices: NotificationSubscribers,
     /// Shared with those that look into them, so that the last share can be dropped off the reader.
     handlers: Mutex<Arc<Handlers>>,
     capabilities: Mutex<KnownCapabilities>,
@@ -46,9 +46,9 @@ impl SessionState {
         let runtime = peer.runtime().clone();
         Arc::new(Self {
             scope: Arc::new(Scope::new(id, peer, version)),
-            observers: Observers::with_backlog(runtime.clone()),
-            repeats: Mutex::default(),
-            notices: Notices::new(runtime),
+            subscribers: Subscribers::with_backlog(runtime.clone()),
+            seen: Mutex::default(),
+            notices: NotificationSubscribers::new(runtime),
             handlers: Mutex::new(Arc::new(handlers)),
             capabilities: Mutex::default(),
             successor: OnceLock::new(),
@@ -87,7 +87,7 @@ impl SessionState {
         self.scope.version()
     }
 
-    pub fn notices(&self) -> &Notices {
+    pub fn notices(&self) -> &NotificationSubscribers {
         &self.notices
     }
 
@@ -156,15 +156,15 @@ impl SessionState {
     }
 
     pub fn subscribe(&self) -> Events {
-        self.observers.subscribe()
+        self.subscribers.subscribe()
     }
 
     pub fn subscribe_from_now(&self) -> Events {
-        self.observers.subscribe_from_now()
+        self.subscribers.subscribe_from_now()
     }
 
     pub fn subscribe_aside(&self) -> Events {
-        self.observers.subscribe_aside()
+        self.subscribers.subscribe_without_backlog()
     }
 
     /// Returns true if the CLI sent an event before. An event request with another `requestId` is another event,
@@ -173,11 +173,11 @@ impl SessionState {
         let asks =
             [".requested", "_required", ".execute"].iter().any(|ending| event.kind().ends_with(ending));
         if !asks {
-            return lock(&self.repeats).has_seen(event.id());
+            return lock(&self.seen).has_seen(event.id());
         }
         let [request] = peek::pick(event.raw_data(), ["requestId"]).unwrap_or_default();
         let id = if event.id().is_empty() { String::new() } else { format!("{} {request:?}", event.id()) };
-        lock(&self.repeats).has_seen(&id)
+        lock(&self.seen).has_seen(&id)
     }
 
     /// Dispatches a live event: starts its handler if it is a request, then publishes it.
@@ -190,14 +190,14 @@ impl SessionState {
             "abort" if !self.version().has(Feature::AbortCompletesTools) => {
                 drop(self.cancel_event_requests())
             }
-            "session.idle" => lock(&self.repeats).forget(),
+            "session.idle" => lock(&self.seen).clear(),
             "session.start" | "session.resume" | "session.context_changed" => {
                 self.record_working_directory(&event)
             }
             kind if kind.ends_with(".completed") || kind.ends_with("_completed") => self.complete(&event),
             _ => self.handle_event_request(&event),
         }
-        self.observers.push(event.clone());
+        self.subscribers.push(event.clone());
         // A session that has taken the place of this one has ended its handlers and subscribers, perhaps before they
         // saw the event.
         if let Some(successor) = self.successor() {
@@ -207,7 +207,7 @@ impl SessionState {
 
     /// Publishes that an event was missed, since it cannot be read.
     pub fn report_missed(&self) {
-        self.observers.push(SessionEvent::missing(1));
+        self.subscribers.push(SessionEvent::missed_marker(1));
     }
 
     /// Starts the handler of an event that is a request, if there is one.
@@ -270,7 +270,7 @@ impl SessionState {
         let cancelled = self.cancel_event_requests();
         self.peer().connection().in_flight().end_owner(self.scope.number());
         self.notices.end(ended.clone());
-        self.observers.end(ended);
+        self.subscribers.end(ended);
         cancelled
     }
 }

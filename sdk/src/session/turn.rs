@@ -149,7 +149,7 @@ impl Turn {
         self.held.push_back(event);
         self.ready = std::mem::take(&mut self.held);
         if self.missed > 0 {
-            self.ready.push_front(SessionEvent::missing(std::mem::take(&mut self.missed)));
+            self.ready.push_front(SessionEvent::missed_marker(std::mem::take(&mut self.missed)));
         }
         None
     }
