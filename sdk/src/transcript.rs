@@ -1,4 +1,4 @@
-//! A conversation to show, made from the events of a session.
+//! A conversation for display, built from the events of a session.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,13 +14,13 @@ use entries::{Entries, Part};
 pub use entries::{Entry, Notice, Prompt, SubAgent, Text, ToolCall};
 pub use turn::{Turn, TurnState, Usage};
 
-/// A readable conversation, made from events as they come or from a session's history.
+/// A readable conversation, built from live events or from a session's history.
 ///
-/// Text and reasoning are put together from their deltas, tool calls have their results, what a
-/// sub-agent does stands apart, and each turn knows how it ended and what it used. Events may come from
-/// [`Session::messages`](crate::Session::messages), live, or first the one and then the other: an event
-/// that comes a second time counts once, if less than some thousand others came between. What cannot be
-/// read is passed over. `Display` gives the whole as plain text.
+/// Text and reasoning are joined from their deltas, tool calls contain their results, the steps of a
+/// sub-agent are separate, and each turn has its outcome and usage. Events may come from
+/// [`Session::messages`](crate::Session::messages), live, or first from the one and then the other: a
+/// repeated event counts once if fewer than some thousand others came in between. Events that cannot be
+/// read are ignored. `Display` writes the conversation as plain text.
 ///
 /// ```no_run
 /// use copilot_session::Session;
@@ -37,7 +37,7 @@ pub use turn::{Turn, TurnState, Usage};
 ///             Entry::Message(message) => println!("{}", message.text()),
 ///             Entry::ToolCall(call) => match call.result() {
 ///                 None => println!("{} {} …", call.name(), call.arguments()),
-///                 Some(Ok(text)) => println!("{} gave {text}", call.name()),
+///                 Some(Ok(text)) => println!("{} returned {text}", call.name()),
 ///                 Some(Err(error)) => println!("{} failed: {error}", call.name()),
 ///             },
 ///             Entry::SubAgent(agent) => println!("{}: {} steps", agent.name(), agent.entries().len()),
@@ -56,7 +56,7 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    /// A transcript of nothing yet.
+    /// Creates an empty transcript.
     pub fn new() -> Self {
         Self::default()
     }
@@ -66,9 +66,9 @@ impl Transcript {
         &self.turns
     }
 
-    /// Takes in what an event says. Those that no conversation shows change nothing.
+    /// Adds an event. Events that no conversation shows are ignored.
     pub fn apply(&mut self, event: &SessionEvent) {
-        if self.seen.is_old(event) {
+        if self.seen.is_repeated(event) {
             return;
         }
         match event.kind() {
@@ -99,7 +99,7 @@ impl Transcript {
     fn user_message(&mut self, event: &SessionEvent) {
         let Fields([content, id, source]) = Fields::of(event, ["content", "messageId", "source"]);
         let prompt = Prompt { message_id: id, text: content, source };
-        // What a skill puts into the conversation is no new question of the user.
+        // The text of a skill is not a new prompt of the user.
         if event.agent_id().is_some() || prompt.source.starts_with("skill-") {
             self.entries(event, |entries| entries.push(Entry::Prompt(prompt)));
             return;
@@ -110,16 +110,16 @@ impl Transcript {
         self.turns.push(Turn::new(event.id(), prompt));
     }
 
-    /// A turn is one or more calls of the model; a history tells of its end in no other way.
+    /// A turn is one or more calls of the model. A history has no other sign of its end.
     fn model_call(&mut self, event: &SessionEvent) {
         if Agent::of(event).is_some() {
             return;
         }
         let turn = self.current(event);
         if event.kind() == "assistant.turn_start" {
-            turn.call_starts();
+            turn.start_call();
         } else {
-            turn.call_ends();
+            turn.end_call();
         }
     }
 
@@ -141,7 +141,7 @@ impl Transcript {
             }
         });
         if Agent::of(event).is_none() {
-            self.current(event).call_answered(!requests.is_empty());
+            self.current(event).answer_call(!requests.is_empty());
         }
     }
 
@@ -150,7 +150,7 @@ impl Transcript {
         self.entries(event, |entries| entries.reasoning(&id, content));
     }
 
-    /// A failed attempt is over, and what it wrote is no answer.
+    /// A failed attempt has ended, and its text is not part of the answer.
     fn retry(&mut self, event: &SessionEvent) {
         self.entries(event, Entries::drop_unfinished);
     }
@@ -206,7 +206,7 @@ impl Transcript {
 
     fn error(&mut self, event: &SessionEvent) {
         let Fields([kind, id]) = Fields::of(event, ["errorType", "originatingMessageId"]);
-        // Lines of the session's log come as errors too.
+        // Lines of the session's log are also sent as errors.
         if kind == "notification" || event.agent_id().is_some() {
             return self.notice(event, "message", "errorType");
         }
@@ -221,7 +221,7 @@ impl Transcript {
         });
         match index.and_then(|index| self.turns.get_mut(index)) {
             Some(turn) => turn.fail(error),
-            // The prompt was refused before it became a part of the conversation.
+            // The prompt was rejected before it became part of the conversation.
             None => {
                 let mut turn = Turn::default();
                 turn.fail(error);
@@ -241,7 +241,7 @@ impl Transcript {
         }
     }
 
-    /// The CLI took back a part of the conversation.
+    /// Removes the part of the conversation that the CLI rewound.
     fn rewind(&mut self, event: &SessionEvent) {
         let [first, removed] = pick(event, ["upToEventId", "eventIds"]);
         let removed = removed.and_then(|raw| peek::items(raw).ok());
@@ -263,7 +263,7 @@ impl Transcript {
         let retry = category == "model_retry";
         let notice = Notice { kind: event.kind().to_owned(), category, text };
         self.entries(event, |entries| {
-            // What CLIs without `assistant.turn_retry` say at a retry.
+            // CLIs without `assistant.turn_retry` send this at a retry.
             if retry {
                 entries.drop_unfinished();
             }
@@ -271,12 +271,12 @@ impl Transcript {
         });
     }
 
-    /// The turn that goes on: the last one, or one without a prompt when nothing came before.
+    /// Returns the current turn: the last one, or a new one without a prompt if there is none.
     fn current(&mut self, event: &SessionEvent) -> &mut Turn {
         if self.turns.is_empty() {
             let mut turn = Turn::default();
             if event.kind().starts_with("assistant.") {
-                turn.call_starts();
+                turn.start_call();
             }
             self.turns.push(turn);
         }
@@ -284,7 +284,7 @@ impl Transcript {
         &mut self.turns[last]
     }
 
-    /// Does something with the entries of the agent that an event comes from.
+    /// Changes the entries of the agent that an event comes from.
     fn entries(&mut self, event: &SessionEvent, change: impl FnOnce(&mut Entries)) {
         match Agent::of(event) {
             None => change(&mut self.current(event).entries),
@@ -296,7 +296,7 @@ impl Transcript {
         }
     }
 
-    /// A sub-agent, put below the tool call that made it when this is the first that is heard of it.
+    /// Returns a sub-agent. On its first event it is added after the tool call that started it.
     fn agent(&mut self, event: &SessionEvent, key: &Agent) -> Option<&mut SubAgent> {
         if self.find_agent(key).is_none() {
             match self.turns.iter_mut().rev().find_map(|turn| turn.entries.holder_of(&key.call)) {
@@ -311,7 +311,7 @@ impl Transcript {
         self.turns.iter_mut().rev().find_map(|turn| turn.entries.agent(key))
     }
 
-    /// A tool call of the agent that the event comes from, of whatever turn.
+    /// Returns a tool call, in any turn, of the agent that the event comes from.
     fn call(&mut self, event: &SessionEvent, id: &str) -> Option<&mut ToolCall> {
         match Agent::of(event) {
             Some(key) => self.find_agent(&key)?.entries.call(id),
@@ -334,14 +334,14 @@ impl<'a> FromIterator<&'a SessionEvent> for Transcript {
     }
 }
 
-/// Which sub-agent an event comes from: by its own id or, as old CLIs have it, by the tool call that made it.
+/// The sub-agent that an event comes from: its id or, in old CLIs, the tool call that started it.
 struct Agent {
     id: String,
     call: String,
 }
 
 impl Agent {
-    /// None for the session's own agent.
+    /// Returns none for the session's own agent.
     fn of(event: &SessionEvent) -> Option<Self> {
         let Fields([call]) = Fields::of(event, ["parentToolCallId"]);
         let id = event.agent_id().unwrap_or_default().to_owned();
@@ -349,7 +349,7 @@ impl Agent {
     }
 }
 
-/// What of a notice is its text and what its category.
+/// The keys of the text and the category of a notice.
 fn notice_keys(kind: &str) -> Option<(&'static str, &'static str)> {
     Some(match kind {
         "session.info" => ("message", "infoType"),
@@ -364,7 +364,7 @@ fn notice_keys(kind: &str) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// Strings of an event's data; empty where there is none.
+/// Strings of an event's data; empty if missing.
 struct Fields<const N: usize>([String; N]);
 
 impl<const N: usize> Fields<N> {
@@ -373,7 +373,7 @@ impl<const N: usize> Fields<N> {
     }
 }
 
-/// Raw values of an event's data; none where the data is no object.
+/// Raw values of an event's data; none if the data is not an object.
 fn pick<'a, const N: usize>(event: &'a SessionEvent, keys: [&str; N]) -> [Option<&'a str>; N] {
     peek::pick(event.raw_data(), keys).unwrap_or([None; N])
 }
@@ -382,21 +382,21 @@ fn text(raw: Option<&str>) -> String {
     raw.and_then(peek::string).map(std::borrow::Cow::into_owned).unwrap_or_default()
 }
 
-/// The events of late, so that one which comes again is known.
+/// The recent events, to detect repeated ones.
 #[derive(Debug, Clone, Default)]
 struct Seen {
     recent: VecDeque<u64>,
-    /// The last event of those that the session's log keeps.
+    /// The last event that is not ephemeral.
     latest: u64,
-    /// Whether a passing event has been taken in. Before that it may all have been history.
+    /// True once a live ephemeral event was added. Before that, all events may come from the history.
     live: bool,
 }
 
 impl Seen {
-    /// How many events are remembered, each as a hash of its id.
+    /// The number of remembered events, each as a hash of its id.
     const LIMIT: usize = 4096;
 
-    fn is_old(&mut self, event: &SessionEvent) -> bool {
+    fn is_repeated(&mut self, event: &SessionEvent) -> bool {
         if event.id().is_empty() {
             return false;
         }
@@ -406,7 +406,7 @@ impl Seen {
         }
         if !event.is_ephemeral() {
             self.latest = id;
-        } else if !self.live && self.is_overtaken(event) {
+        } else if !self.live && self.is_outdated(event) {
             return true;
         } else {
             self.live |= event.parent_id().is_some();
@@ -418,9 +418,9 @@ impl Seen {
         false
     }
 
-    /// Whether a passing event is older than the history, which does not have it: its parent is not the
-    /// last event there.
-    fn is_overtaken(&self, event: &SessionEvent) -> bool {
+    /// Returns true if an ephemeral event is older than the end of the history, which does not contain it:
+    /// its parent is not the last event.
+    fn is_outdated(&self, event: &SessionEvent) -> bool {
         let parent = event.parent_id().map(hash);
         parent.is_some_and(|parent| parent != self.latest && self.recent.contains(&parent))
     }

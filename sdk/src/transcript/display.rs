@@ -1,13 +1,13 @@
-//! A conversation as plain text.
+//! The plain text form of a conversation.
 
 use std::fmt::{self, Display, Formatter};
 
 use super::{Entry, ToolCall, Transcript, TurnState};
 use crate::printable::printable_lines;
 
-/// Writes plain text, one thing after the other: `>` the user, `~` reasoning, `*` a tool call, `@` a sub-agent
-/// with what it did indented, `!` a notice and what became of a turn that did not finish. Fit for a terminal:
-/// it is escaped as [`printable_lines`] does.
+/// Writes plain text, one entry after the other: `>` a prompt, `~` reasoning, `*` a tool call, `@` a
+/// sub-agent with its steps indented, `!` a notice, or the state of a turn that did not finish. The text is
+/// escaped for a terminal, as by [`printable_lines`].
 impl Display for Transcript {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for turn in self.turns() {
@@ -59,7 +59,7 @@ fn call_line(call: &ToolCall) -> String {
     }
 }
 
-/// Writes a text that may have many lines: the first behind a mark, the others below it.
+/// Writes a text of any number of lines: the first after a mark, the others aligned with it.
 fn lines(f: &mut Formatter<'_>, mark: &str, text: &str) -> fmt::Result {
     let text = printable_lines(text);
     let mut lines = text.lines();

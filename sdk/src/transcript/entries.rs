@@ -1,4 +1,4 @@
-//! What one agent did in a conversation, in order.
+//! The entries of one agent in a conversation.
 
 use serde_json::Value;
 
@@ -6,25 +6,26 @@ use super::turn::Usage;
 use super::{Agent, text};
 use crate::wire::{self, peek};
 
-/// One thing in a conversation.
+/// An entry of a conversation.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Entry {
-    /// Text that the agent said: `assistant.message` and its deltas. A message that only asks for tools is no entry.
+    /// Text of the agent: `assistant.message` and its deltas. A message that only requests tools is not an
+    /// entry.
     Message(Text),
-    /// Text that the model thought: `assistant.reasoning` and its deltas, or the `reasoningText` of a message.
+    /// Reasoning of the model: `assistant.reasoning` and its deltas, or the `reasoningText` of a message.
     Reasoning(Text),
-    /// A tool at work, with its result.
+    /// A tool call, with its result.
     ToolCall(ToolCall),
-    /// A sub-agent and all that it did.
+    /// A sub-agent, with its steps.
     SubAgent(SubAgent),
-    /// A `user.message` that begins no turn: what a sub-agent is asked, or what a skill says.
+    /// A `user.message` that does not start a turn: the prompt of a sub-agent, or the text of a skill.
     Prompt(Prompt),
-    /// A line to show beside the conversation.
+    /// A notice beside the conversation.
     Notice(Notice),
 }
 
-/// Text of the model, as far as it is written.
+/// Text of the model, complete or in progress.
 #[derive(Debug, Clone)]
 pub struct Text {
     id: String,
@@ -40,7 +41,7 @@ pub struct Prompt {
     pub(super) source: String,
 }
 
-/// A call of a tool: `tool.execution_start` or `tool.user_requested`, and what followed.
+/// A tool call: `tool.execution_start` or `tool.user_requested`, and the events that follow it.
 #[derive(Clone)]
 pub struct ToolCall {
     id: String,
@@ -78,7 +79,7 @@ pub struct SubAgent {
     pub(super) outcome: Option<Result<(), String>>,
 }
 
-/// A line about the session: `session.info`, `session.warning`, `session.error` where it fails no turn,
+/// A notice about the session: `session.info`, `session.warning`, `session.error` that fails no turn,
 /// `session.model_change`, `session.mode_changed`, `session.compaction_complete`, `session.truncation`,
 /// `session.context_cleared` or `session.task_complete`.
 #[derive(Debug, Clone)]
@@ -89,7 +90,7 @@ pub struct Notice {
 }
 
 impl Text {
-    /// The `messageId` or `reasoningId`; empty for reasoning that is known from its message only.
+    /// The `messageId` or `reasoningId`; empty for reasoning known only from its message.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -99,14 +100,15 @@ impl Text {
         &self.text
     }
 
-    /// Tells whether this is all of it: not while it is written, nor when an abort or an error broke it off.
+    /// Returns true if the text is complete: not while it is written, nor after an abort or error
+    /// interrupted it.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 }
 
 impl Prompt {
-    /// The `messageId`; empty for a CLI that gives none.
+    /// The `messageId`; empty for a CLI that sends none.
     pub fn message_id(&self) -> &str {
         &self.message_id
     }
@@ -133,33 +135,34 @@ impl ToolCall {
         &self.name
     }
 
-    /// The arguments of the call; null if they are not known.
+    /// The arguments of the call; null if unknown.
     pub fn arguments(&self) -> &Value {
         &self.arguments
     }
 
-    /// Tells whether the user asked for it, and not the model (`tool.user_requested`).
+    /// Returns true if the user requested the call, not the model (`tool.user_requested`).
     pub fn is_user_requested(&self) -> bool {
         self.by_user
     }
 
-    /// The last report of its progress (`tool.execution_progress`); empty once it is complete.
+    /// The last progress report (`tool.execution_progress`); empty once the call is complete.
     pub fn progress(&self) -> &str {
         &self.progress
     }
 
-    /// Its output so far (`tool.execution_partial_result`); empty once it is complete.
+    /// The output so far (`tool.execution_partial_result`); empty once the call is complete.
     pub fn output(&self) -> &str {
         &self.output
     }
 
-    /// The text of its result or of its error (`tool.execution_complete`); none before that, and for good
-    /// if the turn was cut short.
+    /// The text of the result or of the error (`tool.execution_complete`); none until then, and forever if
+    /// the turn was interrupted.
     pub fn result(&self) -> Option<Result<&str, &str>> {
         self.result.as_ref().map(|result| result.as_deref().map_err(String::as_str))
     }
 
-    /// The text to show in place of the result that went to the model, such as a diff, if they differ.
+    /// The text to show instead of the result that the model received, such as a diff; none if they are the
+    /// same.
     pub fn detailed_content(&self) -> Option<&str> {
         self.detailed_content.as_deref()
     }
@@ -203,17 +206,17 @@ impl ToolCall {
 }
 
 impl SubAgent {
-    /// The id that its events carry; empty for a CLI that gives none.
+    /// The id that its events carry; empty for a CLI that sends none.
     pub fn agent_id(&self) -> &str {
         &self.agent_id
     }
 
-    /// The tool call that made it.
+    /// The tool call that started it.
     pub fn tool_call_id(&self) -> &str {
         &self.tool_call_id
     }
 
-    /// The `agentName`; empty while it is not known.
+    /// The `agentName`; empty if unknown.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -223,22 +226,22 @@ impl SubAgent {
         &self.display_name
     }
 
-    /// The steps of the sub-agent, in order, with the sub-agents of its own.
+    /// The steps of the sub-agent in order, including its own sub-agents.
     pub fn entries(&self) -> &[Entry] {
         self.entries.as_slice()
     }
 
-    /// The usage of the sub-agent, without the sub-agents of its own.
+    /// The usage of the sub-agent, excluding its own sub-agents.
     pub fn usage(&self) -> &Usage {
         &self.usage
     }
 
-    /// The outcome: `subagent.completed`, or the error of `subagent.failed`; none while it is at work.
+    /// The outcome: `subagent.completed`, or the error of `subagent.failed`; none while it runs.
     pub fn result(&self) -> Option<Result<(), &str>> {
         self.outcome.as_ref().map(|outcome| outcome.as_ref().copied().map_err(String::as_str))
     }
 
-    fn is(&self, key: &Agent) -> bool {
+    fn matches(&self, key: &Agent) -> bool {
         let same_call = !key.call.is_empty() && self.tool_call_id == key.call;
         match key.id.is_empty() || self.agent_id.is_empty() {
             true => same_call,
@@ -259,20 +262,20 @@ impl Notice {
         &self.category
     }
 
-    /// The text to show: the message, the new model or mode, the summary of a task; empty when there are no words.
+    /// The text to show: the message, the new model or mode, or the summary of a task; may be empty.
     pub fn text(&self) -> &str {
         &self.text
     }
 }
 
-/// Which of an agent's texts.
+/// The two kinds of text.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Part {
     Message,
     Reasoning,
 }
 
-/// The entries of one agent, and how events change them.
+/// The entries of one agent.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Entries(Vec<Entry>);
 
@@ -305,7 +308,7 @@ impl Entries {
 
     pub fn append(&mut self, part: Part, id: &str, delta: &str) {
         match self.part_mut(part, id) {
-            // A delta that comes after the whole says nothing new.
+            // A delta after the complete text adds nothing.
             Some(text) if text.complete => {}
             Some(text) => text.text.push_str(delta),
             None => {
@@ -337,13 +340,13 @@ impl Entries {
     }
 
     pub fn reasoning(&mut self, id: &str, content: String) {
-        // What is known from a message has no id yet.
-        let unnamed = |entry: &Entry| {
+        // Reasoning known from a message has no id yet.
+        let without_id = |entry: &Entry| {
             entry.part().is_some_and(|(part, text)| {
                 part == Part::Reasoning && text.id.is_empty() && text.text == content
             })
         };
-        let at = self.position(Part::Reasoning, id).or_else(|| self.0.iter().rposition(unnamed));
+        let at = self.position(Part::Reasoning, id).or_else(|| self.0.iter().rposition(without_id));
         let whole = Text { id: id.to_owned(), text: content, complete: true };
         match at.and_then(|at| self.0.get_mut(at)) {
             Some(entry) => *entry = Entry::Reasoning(whole),
@@ -355,8 +358,8 @@ impl Entries {
         self.0.retain(|entry| entry.part().is_none_or(|(_, text)| text.complete));
     }
 
-    /// A request of the model and the start of its execution are the same call. Some model servers use an
-    /// id again once the call is over.
+    /// Adds a tool call, or updates it: the request of the model and the start of the execution are the
+    /// same call. Some model servers reuse an id once the call is complete.
     pub fn start_call(&mut self, id: &str, name: &str, arguments: Option<&str>, by_user: bool) {
         if self.call(id).is_none_or(|call| call.result.is_some() && !call.name.is_empty()) {
             self.push(Entry::ToolCall(ToolCall::new(id)));
@@ -372,7 +375,7 @@ impl Entries {
         }
     }
 
-    /// The last tool call of that id.
+    /// The last tool call with this id.
     pub fn call(&mut self, id: &str) -> Option<&mut ToolCall> {
         self.0.iter_mut().rev().find_map(|entry| match entry {
             Entry::ToolCall(call) if call.id == id => Some(call),
@@ -380,7 +383,7 @@ impl Entries {
         })
     }
 
-    /// The entries, these or those of a sub-agent, that have a tool call of that id.
+    /// The entries that contain a tool call: these, or those of a sub-agent.
     pub fn holder_of(&mut self, call: &str) -> Option<&mut Self> {
         if self.call(call).is_some() {
             return Some(self);
@@ -393,11 +396,11 @@ impl Entries {
         self.push(Entry::SubAgent(SubAgent { agent_id, tool_call_id, ..SubAgent::default() }));
     }
 
-    /// A sub-agent, however deep.
+    /// A sub-agent, at any depth.
     pub fn agent(&mut self, key: &Agent) -> Option<&mut SubAgent> {
-        self.sub_agents().find_map(|agent| match agent.is(key) {
+        self.sub_agents().find_map(|agent| match agent.matches(key) {
             true => {
-                // Events before `subagent.started` tell one of the two only.
+                // Events before `subagent.started` contain only one of the two.
                 if agent.agent_id.is_empty() {
                     agent.agent_id.clone_from(&key.id);
                 }

@@ -1,21 +1,22 @@
-//! One turn of a conversation: how it began, what came of it, how it ended, what it used.
+//! One turn of a conversation: its prompt, entries, state and usage.
 
 use super::entries::{Entries, Entry, Prompt};
 use crate::types::ErrorData;
 use crate::wire::peek;
 
-/// A prompt and what followed from it: what comes from one `user.message` of the session's own agent to the next.
+/// A prompt and everything up to the next one: the events from one `user.message` of the session's own
+/// agent to the next.
 #[derive(Debug, Clone, Default)]
 pub struct Turn {
-    /// The `user.message` event, by which a rewind names the turn.
+    /// The id of the `user.message` event, which a rewind refers to.
     pub(super) event_id: String,
     prompt: Option<Prompt>,
     pub(super) entries: Entries,
     pub(super) usage: Usage,
     state: TurnState,
-    /// Whether the session has been idle since, or has gone on to another prompt.
+    /// True once the session was idle, or another prompt followed.
     pub(super) ended: bool,
-    /// Whether the model asked for tools in its last call; none before it has answered.
+    /// True if the last call of the model requested tools; none before it responded.
     wants_tools: Option<bool>,
 }
 
@@ -23,35 +24,35 @@ pub struct Turn {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum TurnState {
-    /// The agent is at work.
+    /// The agent is running.
     Running,
-    /// It came to its end: `session.idle`, the next prompt, or a last answer that asks for no tools.
+    /// The turn ended: `session.idle`, the next prompt, or a last answer that requests no tools.
     #[default]
     Finished,
-    /// It was cut short: `abort`, or the end of the session.
+    /// The turn was interrupted: `abort`, or the end of the session.
     Aborted,
-    /// It failed with this `session.error`.
+    /// The turn failed with this `session.error`.
     Failed(Box<ErrorData>),
 }
 
-/// The usage of calls of the model: the sum of their `assistant.usage`. Those events are ephemeral, so a
-/// history of CLI 1.0.40 or later has none of them.
+/// The usage of model calls: the sum of their `assistant.usage`. Those events are ephemeral, so the history
+/// of CLI 1.0.40 or later contains none.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Usage {
     /// The number of calls.
     pub calls: u64,
-    /// `inputTokens`, summed up.
+    /// The sum of `inputTokens`.
     pub input_tokens: u64,
-    /// `outputTokens`, summed up.
+    /// The sum of `outputTokens`.
     pub output_tokens: u64,
-    /// `cacheReadTokens`, summed up.
+    /// The sum of `cacheReadTokens`.
     pub cache_read_tokens: u64,
-    /// `cacheWriteTokens`, summed up.
+    /// The sum of `cacheWriteTokens`.
     pub cache_write_tokens: u64,
-    /// `cost`, summed up: premium requests, by the multiplier of the model.
+    /// The sum of `cost`: premium requests, by the multiplier of the model.
     pub cost: f64,
-    /// `copilotUsage.totalNanoAiu`, summed up: billed AI units, in billionths.
+    /// The sum of `copilotUsage.totalNanoAiu`: billed AI units, in billionths.
     pub nano_aiu: f64,
 }
 
@@ -62,12 +63,12 @@ impl Turn {
     }
 
     /// The prompt of the user. None for entries before the first prompt, such as log lines, and for a
-    /// prompt that was refused before it became a part of the conversation.
+    /// prompt that was rejected before it became part of the conversation.
     pub fn prompt(&self) -> Option<&Prompt> {
         self.prompt.as_ref()
     }
 
-    /// The entries that followed, in order. Those of sub-agents are within [`Entry::SubAgent`].
+    /// The entries of the turn in order. Those of sub-agents are in [`Entry::SubAgent`].
     pub fn entries(&self) -> &[Entry] {
         self.entries.as_slice()
     }
@@ -77,30 +78,30 @@ impl Turn {
         &self.state
     }
 
-    /// The usage of the turn, that of sub-agents included.
+    /// The usage of the turn, including sub-agents.
     pub fn usage(&self) -> &Usage {
         &self.usage
     }
 
-    /// The prompt's id; empty if not known.
+    /// The id of the prompt; empty if unknown.
     pub(super) fn message_id(&self) -> &str {
         self.prompt.as_ref().map_or("", Prompt::message_id)
     }
 
-    pub(super) fn call_starts(&mut self) {
+    pub(super) fn start_call(&mut self) {
         self.wants_tools = None;
-        // Work that was left over, or a hook, may let the agent go on.
+        // Remaining work, or a hook, may make the agent continue.
         if let TurnState::Finished = self.state {
             self.state = TurnState::Running;
             self.ended = false;
         }
     }
 
-    pub(super) fn call_answered(&mut self, wants_tools: bool) {
+    pub(super) fn answer_call(&mut self, wants_tools: bool) {
         self.wants_tools = Some(wants_tools || self.wants_tools == Some(true));
     }
 
-    pub(super) fn call_ends(&mut self) {
+    pub(super) fn end_call(&mut self) {
         if let (TurnState::Running, Some(false)) = (&self.state, self.wants_tools) {
             self.state = TurnState::Finished;
         }
@@ -127,7 +128,7 @@ impl Turn {
 }
 
 impl Usage {
-    /// Reads the data of one `assistant.usage`; what is missing or no number counts nothing.
+    /// Reads the data of one `assistant.usage`; a value that is missing or not a number counts as 0.
     pub(super) fn read(data: &str) -> Self {
         let keys =
             ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "cost", "copilotUsage"];
