@@ -1,4 +1,4 @@
-//! A fake Copilot CLI for tests: a test says what the agent does, and looks at what the client asked for.
+//! A fake Copilot CLI for tests. A test scripts the agent and checks the requests of the client.
 //!
 //! ```
 //! use copilot_session::methods::session::SessionSend;
@@ -22,7 +22,7 @@
 //! }
 //! ```
 //!
-//! An agent that needs the client for its answer works on the prompt between
+//! If the agent needs the client during a turn, the test plays the turn itself between
 //! [`begin_turn`](FakeCli::begin_turn) and [`end_turn`](FakeCli::end_turn):
 //!
 //! ```
@@ -45,30 +45,31 @@
 //! # }
 //! ```
 //!
-//! The fake answers by itself what it takes to connect a client, to open and disconnect sessions, to take prompts and
-//! results, and to abort. It answers nothing else: any other method that the test has not set an answer for gets the
-//! error -32601, and the test panics when it drops the fake, or at [`FakeCli::finish`], which also panics for prompts
-//! and answers that were not used.
+//! The fake responds by default to everything needed to connect a client, open and close sessions, send
+//! prompts and results, and abort. Any other method without a response set by the test gets the error
+//! -32601. The test then panics when it drops the fake, or in [`FakeCli::finish`], which also panics for
+//! prompts and answers that were not used.
 //!
-//! | A test | by |
+//! | Purpose | Functions |
 //! |---|---|
-//! | says what comes of a prompt | [`answer`](FakeCli::answer), [`turn`](FakeCli::turn), [`begin_turn`](FakeCli::begin_turn), [`emit`](FakeCli::emit) with [`events`] |
-//! | answers a method | [`on`](FakeCli::on), `fake.on::<ModelGet>(\|()\| json!({"modelId": "m"}))` |
-//! | looks at what was asked | [`received`](FakeCli::received), [`calls`](FakeCli::calls) |
-//! | asks the client something | [`request`](FakeCli::request), [`expect_permission`](FakeCli::expect_permission) with [`requests`], [`expect_tool_result`](FakeCli::expect_tool_result) |
-//! | leaves a call without an answer, or answers late, twice, in another order | [`hold`](FakeCli::hold) with [`reply`](FakeCli::reply), [`delay`](FakeCli::delay) |
-//! | breaks the connection | [`die`](FakeCli::die), [`die_within_a_message`](FakeCli::die_within_a_message), [`hang_up`](FakeCli::hang_up) |
-//! | breaks the protocol | [`raw`](FakeCli::raw), [`frame`](FakeCli::frame) |
-//! | plays what a real CLI did | [`WireLog`](crate::WireLog), [`FakeCli::replay`] |
-//! | needs a program, for `COPILOT_CLI_PATH` | [`run`], as `examples/fake_cli.rs` does |
+//! | script the agent | [`answer`](FakeCli::answer), [`turn`](FakeCli::turn), [`begin_turn`](FakeCli::begin_turn), [`emit`](FakeCli::emit) with [`events`] |
+//! | respond to a method | [`on`](FakeCli::on), `fake.on::<ModelGet>(\|()\| json!({"modelId": "m"}))` |
+//! | check the client's requests | [`received`](FakeCli::received), [`calls`](FakeCli::calls) |
+//! | send a request to the client | [`request`](FakeCli::request), [`expect_permission`](FakeCli::expect_permission) with [`requests`], [`expect_tool_result`](FakeCli::expect_tool_result) |
+//! | respond late, twice, in another order, or not at all | [`hold`](FakeCli::hold) with [`reply`](FakeCli::reply), [`delay`](FakeCli::delay) |
+//! | break the connection | [`die`](FakeCli::die), [`die_mid_message`](FakeCli::die_mid_message), [`hang_up`](FakeCli::hang_up) |
+//! | break the protocol | [`raw`](FakeCli::raw), [`frame`](FakeCli::frame) |
+//! | replay a real CLI | [`WireLog`](crate::WireLog), [`FakeCli::replay`] |
+//! | run as a program, for `COPILOT_CLI_PATH` | [`run`], as in `examples/fake_cli.rs` |
 //!
-//! What has a type, by the methods in [`methods`](crate::methods), is checked against it. Each of these
-//! functions has a sister, `on_raw` and so on, that takes the method's name and JSON as it is.
+//! Params and results of the methods in [`methods`](crate::methods) are checked against their types. Each
+//! of these functions has a counterpart, such as `on_raw`, that accepts the name of a method and unchecked
+//! JSON.
 //!
-//! Nothing waits for ever. After three minutes the fake hangs up: whatever the client waits for fails with an error
-//! that says so and names the turns that were begun and not ended. A wait of the fake itself panics after half of
-//! that time and says what had come instead. [`lives`](FakeCli::lives) sets other times, for handlers that may take
-//! longer. Under tokio's paused time both happen as soon as every task waits.
+//! Nothing waits forever. After three minutes the fake hangs up: calls of the client then fail with an
+//! error that says so and names the turns that were not ended. A wait of the fake itself panics after half
+//! of that time, and lists what was received. [`set_timeout`](FakeCli::set_timeout) changes the time, for
+//! handlers that take longer. Under tokio's paused time both happen as soon as all tasks wait.
 
 mod calls;
 mod defaults;
@@ -83,9 +84,9 @@ pub mod requests;
 mod script;
 mod shared;
 
-pub use calls::{Answering, IntoAnswer};
+pub use calls::{IntoResponse, ResponseFn};
 pub use log::{Call, Frame, Side};
-pub use raw::{RawAnswer, error};
+pub use raw::{RawResponse, error};
 pub use script::{ScriptError, run};
 
 use std::sync::Arc;
@@ -99,64 +100,68 @@ use shared::Shared;
 
 use crate::runtime::lock;
 
-/// The version a fake has unless told otherwise: the one this crate is made for.
+/// The default version of a fake: the one this crate is made for.
 pub const VERSION: &str = "1.0.102";
 
-/// How long a fake lives unless told otherwise, longer than any limit of the SDK.
-const LIFETIME: Duration = Duration::from_secs(180);
+/// The default time after which a fake hangs up, longer than any time limit of the SDK.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
-/// A fake CLI. Cloning is cheap and gives the same one. It is made within a tokio runtime.
+/// A fake CLI. Cloning is cheap; clones are the same fake. It must be created within a tokio runtime.
 ///
 /// # Panics
-/// On drop, when the client asked for something that the fake was not told about, when a closure given to
-/// [`on`](Self::on) panicked, or when the fake hung up because nothing happened any more.
+/// On drop, if the client called a method without a response, if a closure passed to [`on`](Self::on)
+/// panicked, or if the fake hung up because of its [timeout](Self::set_timeout).
 #[derive(Clone)]
 pub struct FakeCli(Arc<Shared>);
 
 impl FakeCli {
-    /// A fake of [`VERSION`].
+    /// Starts a fake of [`VERSION`].
     pub fn start() -> Self {
         Self::of_version(VERSION)
     }
 
-    /// A fake of this version: before 1.0.50 it has no `connect`, before 1.0.81 no `session.detach`.
+    /// Starts a fake of this version: before 1.0.50 it has no `connect`, before 1.0.81 no `session.detach`.
     pub fn of_version(version: &str) -> Self {
         Self::new(version, 64 << 10)
     }
 
-    /// A fake whose pipes hold one byte, so that every read and every write is of one.
-    pub fn narrow() -> Self {
-        Self::new(VERSION, 1)
+    /// Starts a fake whose pipes hold this many bytes, 64 KiB by default. With 1, each read and write
+    /// transfers one byte.
+    pub fn with_pipe_capacity(bytes: usize) -> Self {
+        Self::new(VERSION, bytes)
     }
 
-    fn new(version: &str, pipe: usize) -> Self {
-        let fake = Self(Shared::start(version, pipe));
-        fake.0.set_lifetime(Some(LIFETIME));
+    fn new(version: &str, capacity: usize) -> Self {
+        let fake = Self(Shared::start(version, capacity));
+        fake.0.set_timeout(Some(TIMEOUT));
         fake
     }
 
-    /// Hangs up after this time instead of three minutes, counted from now. What is waited for from now on
-    /// is waited for half of it.
-    pub fn lives(&self, limit: Duration) {
-        self.0.set_lifetime(Some(limit));
+    /// Sets the time until the fake hangs up, counted from now; three minutes by default. Waits of the fake
+    /// that start from now on are limited to half of it.
+    pub fn set_timeout(&self, timeout: Duration) {
+        self.0.set_timeout(Some(timeout));
     }
 
-    /// A client of this fake. There is one; for one with options give [`streams`](Self::streams) to
-    /// [`ClientBuilder::connect`](crate::ClientBuilder::connect).
+    /// Connects the client of this fake, which can have only one. For a client with options, pass
+    /// [`streams`](Self::streams) to [`ClientBuilder::connect`](crate::ClientBuilder::connect).
     ///
     /// # Panics
-    /// When the greeting fails or is not over in a minute, and when there is a client already.
+    /// If the handshake fails or takes longer than a minute, or if the fake already has a client.
     pub async fn client(&self) -> Client {
         let (from, to) = self.streams();
-        Client::builder().connect(from, to).await.unwrap_or_else(|error| panic!("the greeting: {error}"))
+        Client::builder()
+            .connect(from, to)
+            .await
+            .unwrap_or_else(|error| panic!("the handshake failed: {error}"))
     }
 
-    /// The client's end: what it reads from and what it writes to. There is one.
+    /// Takes the client's end: the stream it reads from and the stream it writes to.
     ///
     /// # Panics
-    /// When they were taken before.
+    /// If they were already taken.
     pub fn streams(&self) -> (DuplexStream, DuplexStream) {
-        lock(&self.0.client_end).take().expect("the streams are given out once")
+        lock(&self.0.client_end).take().expect("the streams can be taken only once")
     }
 
     /// The methods of all requests of the client so far.
@@ -164,45 +169,45 @@ impl FakeCli {
         self.0.log.borrow().methods()
     }
 
-    /// All frames of both sides so far.
+    /// All messages of both sides so far.
     pub fn frames(&self) -> Vec<Frame> {
         self.0.log.borrow().frames.clone()
     }
 
-    /// Waits until the client has done all it does by itself after what was sent to it. Exact on a
-    /// runtime of one thread, where tasks run in the order they became ready.
+    /// Waits until the client has processed everything sent to it. This is exact on a single-threaded
+    /// runtime, where tasks run in the order in which they become ready.
     ///
     /// # Panics
-    /// When the client has not answered in half of the fake's life.
+    /// If the client does not respond within half of the fake's timeout.
     pub async fn settle(&self) {
         for _ in 0..3 {
-            // Not a number, so that it is no other request's.
+            // A string, so that it differs from the ids of all other requests.
             let id = json!(format!("settle {}", self.0.number()));
             let answer = self.request_as(id, "fake.settle", json!({})).await;
             assert!(answer.is_err(), "no client knows this method: {answer:?}");
         }
     }
 
-    /// Waits until the client has ended its stream.
+    /// Waits until the client has closed its stream.
     ///
     /// # Panics
-    /// When it has not in half of the fake's life.
+    /// If that does not happen within half of the fake's timeout.
     pub async fn ended(&self) {
         self.wait("the end of the client's stream", |log| log.ended.then_some(())).await;
     }
 
-    /// The faults of the test so far: calls that nobody told the fake about, closures that
-    /// panicked. It is forgotten by this, so that the test does not fail for it.
+    /// Returns and clears the failures so far, such as calls without a response and closures that panicked.
+    /// The test then does not panic for them.
     pub fn take_failures(&self) -> Vec<String> {
         self.0.take_failures()
     }
 
-    /// Ends the test's use of the fake, and says what of it was in vain.
+    /// Ends the use of the fake and checks that everything scripted was used.
     ///
     /// # Panics
-    /// For what a drop panics for, also of a fake that is in use elsewhere too. And for what a drop lets pass: a
-    /// prompt that was taken and of which nothing came, and what was scripted by [`answer`](Self::answer)
-    /// and [`turn`](Self::turn) and no prompt came for.
+    /// For everything that makes a drop panic, even if clones of the fake remain. Also if a prompt was sent
+    /// for which no turn was scripted, or if turns of [`answer`](Self::answer) or [`turn`](Self::turn) were
+    /// not used by a prompt.
     pub fn finish(self) {
         self.0.finish_prompts();
     }
@@ -216,7 +221,7 @@ impl Drop for FakeCli {
         }
         let failures = self.0.take_failures();
         if !failures.is_empty() {
-            panic!("{}; {}", failures.join("; "), self.0.story());
+            panic!("{}; {}", failures.join("; "), self.0.summary());
         }
     }
 }

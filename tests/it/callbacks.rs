@@ -23,7 +23,7 @@ use std::fmt;
 use std::time::Duration;
 
 use copilot_session::SessionBuilder;
-use copilot_session::testing::{FakeCli, RawAnswer, Side, error};
+use copilot_session::testing::{FakeCli, RawResponse, Side, error};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive};
@@ -84,7 +84,7 @@ impl Does {
 
 impl Rig {
     /// Makes a request of the session's client.
-    async fn ask(&self, method: &str, mut params: Value) -> RawAnswer {
+    async fn ask(&self, method: &str, mut params: Value) -> RawResponse {
         params["sessionId"] = self.session.id().into();
         self.fake.request_raw(method, params).await
     }
@@ -117,7 +117,7 @@ struct Request {
 impl Request {
     /// Compares the responses with the expected ones: when the handler works, when it fails with each text,
     /// and when the params cannot be decoded.
-    async fn check(&self, works: Value, fails: impl Fn(&str) -> RawAnswer, unreadable: RawAnswer) {
+    async fn check(&self, works: Value, fails: impl Fn(&str) -> RawResponse, unreadable: RawResponse) {
         for (does, answer) in
             [(Does::Work, Ok(works))].into_iter().chain(FAILURES.map(|(does, text)| (does, fails(text))))
         {
@@ -141,12 +141,12 @@ impl Request {
 }
 
 /// The error of a handler that failed.
-fn internal(text: &str) -> RawAnswer {
+fn internal(text: &str) -> RawResponse {
     Err(error(-32603, text))
 }
 
 /// The error for params that cannot be decoded.
-fn invalid(text: &str) -> RawAnswer {
+fn invalid(text: &str) -> RawResponse {
     Err(error(-32602, text))
 }
 

@@ -29,7 +29,7 @@ const LONG: Duration = Duration::from_secs(24 * 3600);
 
 /// A rig whose CLI outlives all limits.
 async fn lasting(fake: FakeCli) -> Rig {
-    fake.lives(10 * LONG);
+    fake.set_timeout(10 * LONG);
     Rig::on(fake, |new| new.approve_all()).await
 }
 

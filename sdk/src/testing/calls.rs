@@ -1,11 +1,11 @@
-//! The fake by the types of methods.
+//! The functions of the fake that check params and results against the types of methods.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::shared::Script;
-use super::{FakeCli, RawAnswer, events};
+use super::{FakeCli, RawResponse, events};
 use crate::methods::session::{
     SessionPermissionsHandlePendingPermissionRequest, SessionToolsHandlePendingToolCall,
 };
@@ -14,44 +14,44 @@ use crate::rpc::{ClientMethod, Notification, ServerMethod};
 use crate::types::{HandlePendingToolCallRequest, PermissionDecisionRequest};
 use crate::wire::{self, Wire};
 
-/// An answer to a method: its result as JSON or as its type, or a `Result` of these.
-pub trait IntoAnswer {
-    /// The result's JSON, or the error to answer with.
+/// A response to a method: its result as JSON or as its type, or a `Result` of these.
+pub trait IntoResponse {
+    /// Returns the result as JSON.
     ///
     /// # Errors
-    /// The error to answer with.
-    fn into_answer(self) -> Result<String, RpcError>;
+    /// The error to respond with.
+    fn into_response(self) -> Result<String, RpcError>;
 }
 
-impl<T: Wire> IntoAnswer for T {
-    fn into_answer(self) -> Result<String, RpcError> {
+impl<T: Wire> IntoResponse for T {
+    fn into_response(self) -> Result<String, RpcError> {
         Ok(wire::to_json(&self))
     }
 }
 
-impl<T: Wire> IntoAnswer for Result<T, RpcError> {
-    fn into_answer(self) -> Result<String, RpcError> {
+impl<T: Wire> IntoResponse for Result<T, RpcError> {
+    fn into_response(self) -> Result<String, RpcError> {
         self.map(|result| wire::to_json(&result))
     }
 }
 
-/// A closure that answers a method: `Fn(M::Params) -> impl IntoAnswer`.
-pub trait Answering<M: ServerMethod>: Fn(M::Params) -> <Self as Answering<M>>::Answer {
-    /// The answer that the closure gives.
-    type Answer: IntoAnswer;
+/// A closure that responds to a method: `Fn(M::Params) -> impl IntoResponse`.
+pub trait ResponseFn<M: ServerMethod>: Fn(M::Params) -> <Self as ResponseFn<M>>::Response {
+    /// The response of the closure.
+    type Response: IntoResponse;
 }
 
-impl<M, F, A> Answering<M> for F
+impl<M, F, A> ResponseFn<M> for F
 where
     M: ServerMethod,
     F: Fn(M::Params) -> A,
-    A: IntoAnswer,
+    A: IntoResponse,
 {
-    type Answer = A;
+    type Response = A;
 }
 
 impl FakeCli {
-    /// Answers this method with the closure from now on.
+    /// Responds to this method with the closure from now on.
     ///
     /// ```
     /// # use copilot_session::{RpcError, methods::session::{SessionModelGetCurrent, SessionSend}};
@@ -60,17 +60,17 @@ impl FakeCli {
     /// fake.on::<SessionModelGetCurrent>(|()| json!({"modelId": "gpt-5"}));
     /// fake.on::<SessionSend>(|params| {
     ///     assert_eq!(params.prompt, "Hello");
-    ///     Err::<(), _>(RpcError::new(-32000, "no prompts today"))
+    ///     Err::<(), _>(RpcError::new(-32000, "no prompts accepted"))
     /// });
     /// # }
     /// ```
     ///
-    /// The test fails when the params or the answer do not have the shape of the method's types, and when
-    /// the closure panics.
-    pub fn on<M: ServerMethod>(&self, answer: impl Answering<M> + Send + Sync + 'static) {
-        let answer = move |params: &Value| -> RawAnswer {
+    /// The test fails if the params or the response do not match the types of the method, or if the closure
+    /// panics.
+    pub fn on<M: ServerMethod>(&self, respond: impl ResponseFn<M> + Send + Sync + 'static) {
+        let respond = move |params: &Value| -> RawResponse {
             let params = read::<M::Params>(params, "the params", M::NAME);
-            match answer(params).into_answer() {
+            match respond(params).into_response() {
                 Ok(json) => {
                     let result = parse(&json);
                     read::<M::Result>(&result, "the result", M::NAME);
@@ -79,13 +79,13 @@ impl FakeCli {
                 Err(error) => Err(error_object(&error)),
             }
         };
-        self.0.script(M::NAME, Script::Answer(Arc::new(answer)));
+        self.0.script(M::NAME, Script::Respond(Arc::new(respond)));
     }
 
-    /// Waits for the next request of this method that nobody waited for yet, and gives its params.
+    /// Waits for the next request of this method that no other wait has returned, and returns its params.
     ///
     /// # Panics
-    /// When there is none in half of the fake's life.
+    /// If there is none within half of the fake's timeout.
     pub async fn received<M: ServerMethod>(&self) -> M::Params {
         read::<M::Params>(&self.received_raw(M::NAME).await, "the params", M::NAME)
     }
@@ -96,52 +96,52 @@ impl FakeCli {
         calls.iter().map(|params| read::<M::Params>(params, "the params", M::NAME)).collect()
     }
 
-    /// Asks the client and waits for its answer. The params are JSON, checked against their type, with the
-    /// `sessionId` for what is asked of a session.
+    /// Sends a request to the client and waits for its response. The params are JSON, checked against their
+    /// type, including the `sessionId` for a method of a session.
     ///
     /// # Errors
-    /// What the client answers.
+    /// The error that the client responds with.
     ///
     /// # Panics
-    /// When the params have another shape, and when there is no answer in half of the fake's life.
+    /// If the params do not match their type, or if there is no response within half of the fake's timeout.
     pub async fn request<M: ClientMethod>(&self, params: impl Wire) -> Result<M::Result, RpcError> {
         let params = parse(&wire::to_json(&params));
         read::<M::Params>(&params, "the params", M::NAME);
-        let answer = self.request_raw(M::NAME, params).await;
-        answer.map(|result| read::<M::Result>(&result, "the result", M::NAME)).map_err(|error| RpcError {
+        let response = self.request_raw(M::NAME, params).await;
+        response.map(|result| read::<M::Result>(&result, "the result", M::NAME)).map_err(|error| RpcError {
             code: error["code"].as_i64().unwrap_or_default(),
             message: error["message"].as_str().unwrap_or_default().to_owned(),
             data: error.get("data").map(Value::to_string),
         })
     }
 
-    /// Tells the client something. The params are JSON, checked against their type.
+    /// Sends a notification to the client. The params are JSON, checked against their type.
     ///
     /// # Panics
-    /// When the params have another shape.
+    /// If the params do not match their type.
     pub fn notify<N: Notification>(&self, params: impl Wire) {
         let params = parse(&wire::to_json(&params));
         read::<N::Params>(&params, "the params", N::NAME);
         self.notify_raw(N::NAME, params);
     }
 
-    /// Asks a session for a permission, such as [`requests::shell("rm -rf /")`](super::requests::shell),
+    /// Requests a permission of a session, such as [`requests::shell("rm -rf /")`](super::requests::shell),
     /// and waits for the decision.
     ///
     /// # Panics
-    /// When it is no [`types::PermissionDetails`](crate::types::PermissionDetails), and when there is no
-    /// decision in half of the fake's life.
+    /// If it is not a [`types::PermissionDetails`](crate::types::PermissionDetails), or if there is no
+    /// decision within half of the fake's timeout.
     pub async fn expect_permission(&self, session_id: &str, request: Value) -> PermissionDecisionRequest {
         let id = self.request_id();
         self.emit(session_id, events::permission(&id, request));
-        self.decided::<SessionPermissionsHandlePendingPermissionRequest>(&id).await
+        self.reply_to::<SessionPermissionsHandlePendingPermissionRequest>(&id).await
     }
 
-    /// Calls a tool of a session, as a model would, and waits for its result. A tool that the session does not
-    /// have could be another client's, so nobody answers for it.
+    /// Calls a tool of a session, as a model would, and waits for its result. The client does not respond
+    /// for a tool that the session does not have, since that may be another client's.
     ///
     /// # Panics
-    /// When there is none in half of the fake's life.
+    /// If there is no result within half of the fake's timeout.
     pub async fn expect_tool_result(
         &self,
         session_id: &str,
@@ -150,28 +150,28 @@ impl FakeCli {
     ) -> HandlePendingToolCallRequest {
         let id = self.request_id();
         self.emit(session_id, events::tool_call(session_id, &id, tool, arguments));
-        self.decided::<SessionToolsHandlePendingToolCall>(&id).await
+        self.reply_to::<SessionToolsHandlePendingToolCall>(&id).await
     }
 
     fn request_id(&self) -> String {
         format!("request-{}", self.0.number())
     }
 
-    /// Waits for what the client makes of an event that asks something.
-    async fn decided<M: ServerMethod>(&self, request_id: &str) -> M::Params {
+    /// Waits for the client's reply to an event request.
+    async fn reply_to<M: ServerMethod>(&self, request_id: &str) -> M::Params {
         let wanted = |params: &Value| params["requestId"] == json!(request_id);
         read::<M::Params>(&self.received_with(M::NAME, wanted).await.params, "the params", M::NAME)
     }
 }
 
 fn parse(json: &str) -> Value {
-    serde_json::from_str(json).expect("what is written is JSON")
+    serde_json::from_str(json).expect("written values are JSON")
 }
 
-/// Reads JSON as a type that it should have.
+/// Decodes JSON that must match a type.
 fn read<T: Wire>(json: &Value, what: &str, method: &str) -> T {
     wire::from_json(&json.to_string())
-        .unwrap_or_else(|error| panic!("{what} of `{method}` do not fit its type: {error}"))
+        .unwrap_or_else(|error| panic!("{what} of `{method}` do not match its type: {error}"))
 }
 
 fn error_object(error: &RpcError) -> Value {

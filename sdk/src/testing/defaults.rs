@@ -1,17 +1,17 @@
-//! What a fake answers unless the test says otherwise: just what the CLI of its version was seen to.
+//! The default responses of a fake, as the CLI of its version sends them.
 
 use serde_json::{Value, json};
 
-use super::{RawAnswer, error, events};
+use super::{RawResponse, error, events};
 
-/// The answer of this version to a request; none for one that only a test can answer. `number` is a new
-/// number at every call.
-pub(super) fn answer(
+/// Returns the default response to a request; none if only a test can respond. `number` returns a new
+/// number for each call.
+pub(super) fn response(
     version: &str,
     method: &str,
     params: &Value,
     number: impl Fn() -> u64,
-) -> Option<RawAnswer> {
+) -> Option<RawResponse> {
     let id = params["sessionId"].as_str().unwrap_or("given-by-the-cli");
     Some(Ok(match method {
         "connect" if is_from(version, [1, 0, 50]) => {
@@ -41,9 +41,9 @@ pub(super) fn answer(
             json!({"items": []})
         }
         "session.destroy" | "session.abort" => json!({"success": true}),
-        answer if answer.contains(".handlePending") => json!({"success": true}),
+        method if method.contains(".handlePending") => json!({"success": true}),
         "runtime.shutdown" => json!({}),
-        // These came later than the version.
+        // Methods that are newer than the version.
         "connect"
         | "session.detach"
         | "session.eventLog.registerInterest"
@@ -53,15 +53,15 @@ pub(super) fn answer(
     }))
 }
 
-/// What comes of an abort of a turn, around the answer to it.
+/// The events of an abort, before and after its response.
 pub(super) struct EndByAbort {
     pub before: Vec<Value>,
     pub after: Vec<Value>,
-    /// Whether the prompts that wait are dropped. Else the next one begins.
+    /// True if the waiting prompts are dropped. Otherwise the next one begins.
     pub drops_queue: bool,
 }
 
-/// What this version does to a turn that is aborted, when prompts wait or none does.
+/// Returns the events with which this version aborts a turn. `waits` is true if prompts wait.
 pub(super) fn end_by_abort(version: &str, waits: bool) -> EndByAbort {
     let reason = if is_from(version, [1, 0, 65]) { "user_initiated" } else { "user initiated" };
     let abort = events::event("abort", json!({"reason": reason}));
@@ -80,12 +80,12 @@ pub(super) fn end_by_abort(version: &str, waits: bool) -> EndByAbort {
     EndByAbort { before: Vec::new(), after, drops_queue: false }
 }
 
-/// What the CLI says to a method that it does not know.
+/// The CLI's error for an unknown method.
 pub(super) fn unknown(method: &str) -> Value {
     error(-32601, &format!("Unhandled method {method}"))
 }
 
-/// Milliseconds up to 1.0.40, text from 1.0.65.
+/// Milliseconds up to 1.0.40, text from 1.0.65 on.
 fn timestamp(version: &str) -> Value {
     if is_from(version, [1, 0, 41]) {
         json!("2026-01-01T00:00:00.000000000Z")
@@ -94,7 +94,7 @@ fn timestamp(version: &str) -> Value {
     }
 }
 
-/// Whether the version is this one or a later one.
+/// Returns true if the version is at least this one.
 fn is_from(version: &str, numbers: [u64; 3]) -> bool {
     let parts = version.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
     parts.take(3).collect::<Vec<u64>>() >= numbers.to_vec()

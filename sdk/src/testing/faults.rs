@@ -1,4 +1,4 @@
-//! What can go wrong with a CLI.
+//! Faults of a CLI.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,53 +10,54 @@ use super::pipe::{self, Outgoing};
 use crate::runtime::lock;
 
 impl FakeCli {
-    /// Ends at once, without a goodbye: it reads nothing more, and its stream ends after what was said
-    /// before. A fake that is a process ends with this status.
+    /// Ends without a shutdown: it stops reading, and its stream closes after everything sent before. A
+    /// fake that runs as a program exits with this status.
     pub fn die(&self, status: i32) {
         self.0.die(status);
     }
 
-    /// Begins a message, and [dies](Self::die) in the middle of it.
-    pub fn die_within_a_message(&self, status: i32) {
+    /// Sends half of a message and [dies](Self::die).
+    pub fn die_mid_message(&self, status: i32) {
         let mut bytes = pipe::frame(br#"{"jsonrpc":"2.0","method":"session.event","params":{}}"#);
         bytes.truncate(bytes.len() / 2);
         self.raw(bytes);
         self.die(status);
     }
 
-    /// Sends bytes as they are, such as ones that are no message.
+    /// Sends bytes unchanged, for example bytes that are not a message.
     ///
-    /// The client passes over what is no message, logs it by `tracing`, and lives on. A call whose answer was
-    /// among that waits for all of its two minutes, or as [`Call::within`](crate::Call::within) says.
+    /// The client ignores text that is not a message, logs it with `tracing`, and continues. A call whose
+    /// response was in that text waits for its full time limit: two minutes, or
+    /// [`Call::within`](crate::Call::within).
     pub fn raw(&self, bytes: impl Into<Vec<u8>>) {
         let bytes = bytes.into();
-        self.0.say(Value::String(String::from_utf8_lossy(&bytes).into_owned()), bytes);
+        self.0.send_bytes(Value::String(String::from_utf8_lossy(&bytes).into_owned()), bytes);
     }
 
-    /// Sends this text with a right header. What is no JSON is passed over and logged, as by
-    /// [`raw`](Self::raw); but where the id can still be told, a call of the client fails with
-    /// [`Error::Decode`](crate::Error::Decode), and a request to it is answered with an error.
+    /// Sends this text with a valid header. If it is not JSON, the client ignores and logs it, as for
+    /// [`raw`](Self::raw). If the id is still readable, a call of the client fails with
+    /// [`Error::Decode`](crate::Error::Decode), and a request to the client gets an error response.
     pub fn frame(&self, body: &str) {
         self.raw(pipe::frame(body.as_bytes()));
     }
 
-    /// Answers this method later by this time.
+    /// Delays the responses to this method.
     pub fn delay(&self, method: &str, by: Duration) {
         lock(&self.0.delays).insert(method.to_owned(), by);
     }
 
-    /// Ends the stream to the client after what was sent before.
+    /// Closes the stream to the client after everything sent before.
     pub fn hang_up(&self) {
         self.0.queue(Outgoing::HangUp);
     }
 
-    /// Keeps the stream to the client open when the client ends its own.
-    pub fn stay(&self) {
-        self.0.stays.store(true, Ordering::Relaxed);
+    /// Keeps the stream to the client open when the client closes its own.
+    pub fn keep_open(&self) {
+        self.0.keep_open.store(true, Ordering::Relaxed);
     }
 
-    /// Reads no more, so that what the client writes fails.
-    pub fn deafen(&self) {
-        self.0.deafen();
+    /// Stops reading, so that the client's writes fail.
+    pub fn stop_reading(&self) {
+        self.0.stop_reading();
     }
 }

@@ -1,4 +1,4 @@
-//! What went over the wire, and which of it a test has asked for already.
+//! The log of all messages, which records those that a test has already waited for.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ pub enum Side {
     Cli,
 }
 
-/// One message; a JSON string when it was no JSON.
+/// A message; a JSON string if it was not JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
     /// The sender.
@@ -25,7 +25,7 @@ pub struct Frame {
 /// A request of the client.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
-    /// The id to answer under.
+    /// The id to respond to.
     pub id: Value,
     /// The params of the request.
     pub params: Value,
@@ -34,11 +34,11 @@ pub struct Call {
 #[derive(Default)]
 pub(super) struct Log {
     pub frames: Vec<Frame>,
-    /// Whether the client has ended its stream.
+    /// True once the client has closed its stream.
     pub ended: bool,
-    /// The indices of the frames that a test has waited for.
+    /// The indices of the messages that a wait has returned.
     taken: HashSet<usize>,
-    /// What a test should fail for.
+    /// The failures of the test.
     pub failures: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ impl Log {
         frames.filter(|(_, frame)| frame.from == Side::Client).map(|(index, frame)| (index, &frame.json))
     }
 
-    /// Takes the first request of this method with such params that was not taken before.
+    /// Takes the first untaken request of this method whose params match.
     pub fn take_call(&mut self, method: &str, params: impl Fn(&Value) -> bool) -> Option<Call> {
         let wanted = |(index, json): &(usize, &Value)| {
             json["method"] == method && !self.taken.contains(index) && params(&json["params"])
@@ -60,8 +60,8 @@ impl Log {
         Some(call)
     }
 
-    /// Takes the answer to our request of this id.
-    pub fn take_answer(&mut self, id: &Value) -> Option<super::RawAnswer> {
+    /// Takes the client's response to the request with this id.
+    pub fn take_response(&mut self, id: &Value) -> Option<super::RawResponse> {
         let wanted = |(index, json): &(usize, &Value)| {
             json.get("method").is_none() && json.get("id") == Some(id) && !self.taken.contains(index)
         };
@@ -85,18 +85,18 @@ impl Log {
         calls.map(|(_, json)| json["params"].clone()).collect()
     }
 
-    /// What the client had done, for the text of a panic.
-    pub fn story(&self) -> String {
-        let mut story = String::from("the client had sent:");
+    /// Summarizes the messages of the client, for a panic.
+    pub fn summary(&self) -> String {
+        let mut summary = String::from("the client sent:");
         for (_, json) in self.client() {
             let text = json.to_string();
             let end = text.char_indices().nth(200).map_or(text.len(), |(end, _)| end);
-            story.push_str("\n  ");
-            story.push_str(&text[..end]);
+            summary.push_str("\n  ");
+            summary.push_str(&text[..end]);
         }
         if self.ended {
-            story.push_str("\n  the end of its stream");
+            summary.push_str("\n  the end of its stream");
         }
-        story
+        summary
     }
 }

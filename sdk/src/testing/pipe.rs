@@ -1,4 +1,4 @@
-//! The fake's end of the pipes. It shares no code with the client's, so that a mistake in either shows.
+//! The fake's end of the pipes. It shares no code with the client, so that an error in either is noticed.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use super::Shared;
 
 pub(super) enum Outgoing {
     Bytes(Vec<u8>),
-    /// Ends the stream.
+    /// Closes the stream.
     HangUp,
 }
 
-/// A message with its header.
+/// Frames a message.
 pub(super) fn frame(body: &[u8]) -> Vec<u8> {
     let mut bytes = format!("Content-Length: {}\r\n\r\n", body.len()).into_bytes();
     bytes.extend_from_slice(body);
     bytes
 }
 
-/// Puts messages together from the bytes of a stream.
+/// Splits a stream into messages.
 #[derive(Default)]
 pub(super) struct Splitter {
     bytes: Vec<u8>,
@@ -31,7 +31,7 @@ impl Splitter {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next whole message. What has no length is passed over.
+    /// Returns the next complete message. Text without a length is ignored.
     pub fn next(&mut self) -> Option<Vec<u8>> {
         const END: &[u8] = b"\r\n\r\n";
         loop {
@@ -61,24 +61,24 @@ fn length(header: &[u8]) -> Option<usize> {
     })
 }
 
-/// Writes what is queued, in order, until the fake hangs up.
+/// Writes queued bytes until the fake hangs up.
 pub(super) async fn write(mut to: DuplexStream, mut queue: mpsc::UnboundedReceiver<Outgoing>) {
     while let Some(Outgoing::Bytes(bytes)) = queue.recv().await {
         if to.write_all(&bytes).await.is_err() {
-            // The client reads no more.
+            // The client has closed its reading end.
             return;
         }
     }
 }
 
-/// Takes the client's messages until it ends its stream.
+/// Handles the client's messages until it closes its stream.
 pub(super) async fn read(mut from: DuplexStream, fake: Arc<Shared>) {
     let mut messages = Splitter::default();
     let mut chunk = vec![0; 16 << 10];
     while let Ok(count @ 1..) = from.read(&mut chunk).await {
         messages.push(&chunk[..count]);
         while let Some(body) = messages.next() {
-            fake.take(&body);
+            fake.receive(&body);
         }
     }
     fake.end();

@@ -1,4 +1,4 @@
-//! The prompts of a client, and what a test lets come of them.
+//! The prompts of a client, and the turns that a test scripts for them.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::shared::Shared;
 use super::{FakeCli, defaults, events};
 
-/// A prompt that was taken.
+/// A prompt that the client sent.
 #[derive(Clone)]
 struct Prompt {
     session_id: String,
@@ -15,18 +15,18 @@ struct Prompt {
     content: Value,
 }
 
-/// Prompts wait for turns, or turns for prompts: one of the two is always empty.
+/// Either prompts wait for turns or turns for prompts, so one of the two queues is always empty.
 #[derive(Default)]
 pub(super) struct Prompts {
-    /// Those of which nothing has come yet.
+    /// Prompts without a turn.
     waiting: VecDeque<Prompt>,
     turns: VecDeque<Vec<Value>>,
-    /// Those that the agent works on.
+    /// Prompts whose turn is running.
     begun: Vec<Prompt>,
 }
 
 impl Prompts {
-    /// Begins the turn of the oldest prompt of a session that waits.
+    /// Begins the turn of the oldest waiting prompt of a session.
     fn begin(&mut self, session_id: &str) -> Option<Prompt> {
         let oldest = self.waiting.iter().position(|prompt| prompt.session_id == session_id)?;
         let prompt = self.waiting.remove(oldest)?;
@@ -34,72 +34,70 @@ impl Prompts {
         Some(prompt)
     }
 
-    /// Ends what was begun in a session.
+    /// Ends the running turns of a session.
     fn end(&mut self, session_id: &str) {
         self.begun.retain(|prompt| prompt.session_id != session_id);
     }
 
-    /// Whether a prompt of a session waits.
-    fn waits(&self, session_id: &str) -> bool {
+    /// Returns true if a prompt of the session waits for a turn.
+    fn has_waiting(&self, session_id: &str) -> bool {
         self.waiting.iter().any(|prompt| prompt.session_id == session_id)
     }
 
-    /// Whether the agent works on a prompt of a session.
-    fn works(&self, session_id: &str) -> bool {
+    /// Returns true if a turn of the session is running.
+    fn is_running(&self, session_id: &str) -> bool {
         self.begun.iter().any(|prompt| prompt.session_id == session_id)
     }
 
-    /// The turns that were begun and not ended, in words.
-    pub fn open(&self) -> Vec<String> {
+    /// Describes the turns that were not ended.
+    pub fn unfinished(&self) -> Vec<String> {
         let begun = self.begun.iter();
-        begun
-            .map(|prompt| format!("the turn of the prompt {} was begun and not ended", prompt.content))
-            .collect()
+        begun.map(|prompt| format!("the turn of the prompt {} was not ended", prompt.content)).collect()
     }
 
-    /// What is left on either side, in words.
-    pub fn left(&self) -> Vec<String> {
+    /// Describes the prompts and turns that were not used.
+    pub fn unused(&self) -> Vec<String> {
         let waiting = self.waiting.iter();
-        let mut left: Vec<String> =
-            waiting.map(|prompt| format!("nothing came of the prompt {}", prompt.content)).collect();
+        let mut unused: Vec<String> =
+            waiting.map(|prompt| format!("no turn was scripted for the prompt {}", prompt.content)).collect();
         match self.turns.len() {
             0 => {}
-            1 => left.push("1 scripted answer was not used".to_owned()),
-            more => left.push(format!("{more} scripted answers were not used")),
+            1 => unused.push("1 scripted answer was not used".to_owned()),
+            more => unused.push(format!("{more} scripted answers were not used")),
         }
-        left
+        unused
     }
 
-    /// Leaves out the prompt that a test speaks of itself, by an event that takes it up, and those of an
-    /// agent that was told to stop.
-    fn spoken_of(&mut self, session_id: &str, event: &Value) {
-        let rests = event["type"] == "session.idle";
-        let stopped = rests && event["data"]["aborted"] == true;
+    /// Updates the prompts for an event that the test emits: its `user.message` begins a turn, and
+    /// `session.idle` ends the running ones. After an abort the waiting prompts are dropped.
+    fn observe(&mut self, session_id: &str, event: &Value) {
+        let is_idle = event["type"] == "session.idle";
+        let is_aborted = is_idle && event["data"]["aborted"] == true;
         let begins = |prompt: &Prompt| {
             event["type"] == "user.message" && event["data"]["messageId"] == prompt.message_id.as_str()
         };
-        if rests {
+        if is_idle {
             self.end(session_id);
         }
         let of_session = self.waiting.iter().filter(|prompt| prompt.session_id == session_id);
         self.begun.extend(of_session.filter(|prompt| begins(prompt)).cloned());
-        self.waiting.retain(|prompt| prompt.session_id != session_id || !(stopped || begins(prompt)));
+        self.waiting.retain(|prompt| prompt.session_id != session_id || !(is_aborted || begins(prompt)));
     }
 }
 
 impl FakeCli {
-    /// Answers a prompt with this text, in pieces and as a whole, as [`turn`](Self::turn) with
-    /// [`events::answer`].
+    /// Scripts a turn that answers a prompt with this text, in pieces and as a whole, like
+    /// [`turn`](Self::turn) with [`events::answer`].
     pub fn answer(&self, text: &str) {
         self.turn(events::answer(&self.answer_id(), text));
     }
 
-    /// Lets these events come of a prompt: after the `user.message` of the prompt and before the
-    /// `session.idle` at its end, which are made of themselves.
+    /// Scripts a turn with these events. The `user.message` of the prompt before them and the
+    /// `session.idle` after them are added.
     ///
-    /// It is the oldest prompt that was sent and of which nothing has come yet, in any session, else the
-    /// next one that is sent. Each takes one of these turns, in their order. A prompt is a `session.send`
-    /// that is answered by default or by [`on`](Self::on).
+    /// The turn belongs to the oldest prompt of any session without a turn, or to the next one that is
+    /// sent. Prompts use the scripted turns in order. A prompt is a `session.send` that gets a response by
+    /// default or by [`on`](Self::on).
     pub fn turn(&self, events: impl IntoIterator<Item = Value>) {
         let turn = events.into_iter().collect();
         self.0.prompts.send_modify(|prompts| match prompts.waiting.pop_front() {
@@ -108,44 +106,43 @@ impl FakeCli {
         });
     }
 
-    /// Waits for a prompt of this session of which nothing has come yet, and takes it up: the agent begins
-    /// to work on it, by `user.message` and `assistant.turn_start`. What it does then is up to the test, until
-    /// [`end_turn`](Self::end_turn), or until the client aborts it: then it ends by itself, as it does on a CLI
-    /// of the fake's version.
+    /// Waits for a prompt of this session without a turn, and begins its turn with `user.message` and
+    /// `assistant.turn_start`. The test then plays the turn until [`end_turn`](Self::end_turn). If the
+    /// client aborts the turn, it ends by itself, as on a CLI of the fake's version.
     ///
     /// # Panics
-    /// When there is none in half of the fake's life.
+    /// If there is no prompt within half of the fake's timeout.
     pub async fn begin_turn(&self, session_id: &str) {
         let taken = self.0.find_prompt(|prompts| prompts.begin(session_id)).await;
-        self.0.take_up(&taken.unwrap_or_else(|missing| panic!("{missing}")));
+        self.0.begin_prompt(&taken.unwrap_or_else(|missing| panic!("{missing}")));
         self.0.emit(session_id, events::turn_start());
     }
 
-    /// Ends a turn that was [begun](Self::begin_turn) with this text as the agent's answer, by
+    /// Ends a turn that was [begun](Self::begin_turn), with this text as the answer of the agent, by
     /// `assistant.turn_end` and `session.idle`.
     ///
-    /// One that ends otherwise does so by [`emit`](Self::emit), such as of [`events::failure`] and then
+    /// For another end, [`emit`](Self::emit) its events, such as [`events::failure`] and then
     /// [`events::idle`].
     pub fn end_turn(&self, session_id: &str, text: &str) {
         let id = self.answer_id();
-        let said = events::said(&id, text);
+        let message = events::message(&id, text);
         self.0.prompts.send_modify(|prompts| prompts.end(session_id));
-        for event in said.chain([events::turn_end(), events::idle()]) {
+        for event in message.chain([events::turn_end(), events::idle()]) {
             self.0.emit(session_id, event);
         }
     }
 
-    /// Makes an event of a session: one of [`events`], or any JSON with a `type`. The keys of its envelope
-    /// that are left out are filled in.
+    /// Sends an event of a session: one of [`events`], or any JSON with a `type`. Missing keys of the
+    /// envelope are added.
     ///
-    /// A turn that is made by this alone begins with `events::user_message(turn.message_id())`, which tells
-    /// the client whose turn it is, and ends with [`events::idle`]. Its prompt is then no more one that
-    /// [`turn`](Self::turn) and [`begin_turn`](Self::begin_turn) look for.
+    /// A turn played only with this begins with `events::user_message(turn.message_id())`, by which the
+    /// client recognises its turn, and ends with [`events::idle`]. Its prompt is then not available to
+    /// [`turn`](Self::turn) and [`begin_turn`](Self::begin_turn).
     ///
     /// # Panics
-    /// When it is no JSON object.
+    /// If it is not a JSON object.
     pub fn emit(&self, session_id: &str, event: Value) {
-        self.0.prompts.send_modify(|prompts| prompts.spoken_of(session_id, &event));
+        self.0.prompts.send_modify(|prompts| prompts.observe(session_id, &event));
         self.0.emit(session_id, event);
     }
 
@@ -155,8 +152,8 @@ impl FakeCli {
 }
 
 impl Shared {
-    /// Takes a prompt by this answer to it, and lets come of it what there is.
-    pub fn take_prompt(&self, id: Value, params: &Value, result: Value) {
+    /// Accepts a prompt with this response, and plays its turn if one is scripted.
+    pub fn receive_prompt(&self, id: Value, params: &Value, result: Value) {
         let text = |json: &Value| json.as_str().unwrap_or_default().to_owned();
         let prompt = Prompt {
             session_id: text(&params["sessionId"]),
@@ -164,9 +161,9 @@ impl Shared {
             content: params["prompt"].clone(),
         };
         self.prompts.send_modify(|prompts| {
-            // Under the lock, so that no turn comes before the answer, and no event by hand before the prompt
-            // is known.
-            self.answer_as(id, Ok(result));
+            // Under the lock, so that no turn precedes the response, and no emitted event precedes the
+            // prompt.
+            self.respond_as(id, Ok(result));
             match prompts.turns.pop_front() {
                 Some(turn) => self.play_turn(&prompt, turn),
                 None => prompts.waiting.push_back(prompt),
@@ -174,53 +171,52 @@ impl Shared {
         });
     }
 
-    /// Answers an abort, and ends what the agent does.
-    pub fn take_abort(&self, id: Value, params: &Value, result: Value) {
+    /// Responds to an abort, and ends the running turn.
+    pub fn receive_abort(&self, id: Value, params: &Value, result: Value) {
         let session_id = params["sessionId"].as_str().unwrap_or_default();
         self.prompts.send_modify(|prompts| {
-            // A CLI takes a prompt up at once when it has nothing else to do.
-            if !prompts.works(session_id)
+            // A CLI that is idle begins a prompt immediately.
+            if !prompts.is_running(session_id)
                 && let Some(prompt) = prompts.begin(session_id)
             {
-                self.take_up(&prompt);
+                self.begin_prompt(&prompt);
                 self.emit(session_id, events::turn_start());
             }
-            if !prompts.works(session_id) {
-                return self.answer_as(id, Ok(result));
+            if !prompts.is_running(session_id) {
+                return self.respond_as(id, Ok(result));
             }
             prompts.end(session_id);
-            let end = defaults::end_by_abort(&self.version, prompts.waits(session_id));
+            let end = defaults::end_by_abort(&self.version, prompts.has_waiting(session_id));
             if end.drops_queue {
                 prompts.waiting.retain(|prompt| prompt.session_id != session_id);
             }
             end.before.into_iter().for_each(|event| self.emit(session_id, event));
-            self.answer_as(id, Ok(result));
+            self.respond_as(id, Ok(result));
             end.after.into_iter().for_each(|event| self.emit(session_id, event));
         });
     }
 
     fn play_turn(&self, prompt: &Prompt, turn: Vec<Value>) {
-        self.take_up(prompt);
+        self.begin_prompt(prompt);
         for event in turn.into_iter().chain([events::idle()]) {
             self.emit(&prompt.session_id, event);
         }
     }
 
-    fn take_up(&self, prompt: &Prompt) {
+    fn begin_prompt(&self, prompt: &Prompt) {
         let mut event = events::user_message(&prompt.message_id);
         event["data"]["content"] = prompt.content.clone();
         self.emit(&prompt.session_id, event);
     }
 
-    /// Fails the test for what is left of prompts and answers.
+    /// Fails the test for unused prompts and turns.
     pub fn finish_prompts(&self) {
-        let mut left = Vec::new();
-        self.prompts.send_modify(|prompts| left = std::mem::take(prompts).left());
-        left.into_iter().for_each(|left| self.fail(left));
+        let mut unused = Vec::new();
+        self.prompts.send_modify(|prompts| unused = std::mem::take(prompts).unused());
+        unused.into_iter().for_each(|unused| self.fail(unused));
     }
 
     async fn find_prompt(&self, find: impl FnMut(&mut Prompts) -> Option<Prompt>) -> Result<Prompt, String> {
-        self.patiently("a prompt of which nothing has come yet", super::shared::found(&self.prompts, find))
-            .await
+        self.wait_for("a prompt without a turn", super::shared::found(&self.prompts, find)).await
     }
 }

@@ -1,4 +1,4 @@
-//! A recording as a fake CLI.
+//! The replay of a recording as a fake CLI.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::shared::{Script, Shared};
-use super::{FakeCli, RawAnswer, VERSION};
+use super::{FakeCli, RawResponse, VERSION};
 
-/// What the fake does by itself, whatever was recorded: greetings, and goodbyes that nothing depends on.
-const BY_ITSELF: &[&str] = &["connect", "ping", "status.get", "session.destroy", "session.detach"];
+/// Requests with a default response, even if recorded: the handshake, and the end of sessions.
+const DEFAULTS: &[&str] = &["connect", "ping", "status.get", "session.destroy", "session.detach"];
 
-/// One message of a recording.
+/// A line of a recording.
 struct Line {
     of_client: bool,
     message: Value,
-    /// Whether the connection ended here.
+    /// True if the connection ended here.
     ends: bool,
 }
 
@@ -25,12 +25,12 @@ impl Line {
         self.message["method"].as_str()
     }
 
-    /// A request of the client that is played.
+    /// The method of a client's request that is replayed.
     fn request(&self) -> Option<&str> {
-        self.method().filter(|method| self.of_client && !BY_ITSELF.contains(method))
+        self.method().filter(|method| self.of_client && !DEFAULTS.contains(method))
     }
 
-    fn answer(&self) -> RawAnswer {
+    fn response(&self) -> RawResponse {
         match self.message.get("error") {
             Some(error) => Err(error.clone()),
             None => Ok(self.message["result"].clone()),
@@ -39,17 +39,17 @@ impl Line {
 }
 
 impl FakeCli {
-    /// A fake that says what a recorded CLI said, in the same order: JSON lines as a
+    /// Starts a fake that replays the messages of a recorded CLI in order, from JSON lines as a
     /// [`WireLog`](crate::WireLog) writes them.
     ///
-    /// Where the recording has a request or an answer of its client, the fake waits for one of the same
-    /// method from this client. Params are not compared, but ids are translated. Greetings and goodbyes are
-    /// left to the fake, as is what comes after the end of the recording, unless its last line says how the
-    /// connection ended: then this one ends there, too. The test fails when the client
-    /// does not do what was recorded.
+    /// Where the recording contains a request or a response of its client, the fake waits for one of the
+    /// same method from this client. Params are not compared, but ids are translated. The fake itself
+    /// responds to the handshake and to the end of sessions, and to everything after the end of the
+    /// recording. If the last line contains the end of the connection, the fake closes the connection
+    /// there. The test fails if the client deviates from the recording.
     ///
     /// # Panics
-    /// When the text is no recording.
+    /// If the text is not a recording.
     pub fn replay(recording: &str) -> Self {
         let lines = read(recording).unwrap_or_else(|error| panic!("{error}"));
         let version = lines.iter().find_map(|line| line.message["result"]["version"].as_str());
@@ -60,7 +60,7 @@ impl FakeCli {
 }
 
 fn read(recording: &str) -> Result<Vec<Line>, String> {
-    // A program that was killed may have left half a line.
+    // A program that was killed may have left an incomplete line.
     let whole = match recording.trim_end().rsplit_once('\n') {
         Some((whole, last)) if serde_json::from_str::<&RawValue>(last).is_err() => whole,
         _ => recording,
@@ -72,7 +72,7 @@ fn read(recording: &str) -> Result<Vec<Line>, String> {
         let of_client = match line["dir"].as_str() {
             Some("client") => true,
             Some("server") => false,
-            _ => return Err(format!("line {} is not one of a recording", index + 1)),
+            _ => return Err(format!("line {} is not a line of a recording", index + 1)),
         };
         Ok(Line { of_client, message: line["msg"].take(), ends })
     };
@@ -88,7 +88,7 @@ impl Shared {
             let mut player =
                 Player { fake: &shared, ids: HashMap::new(), sessions: Vec::new(), lines: &lines };
             if let Err(missing) = player.play().await {
-                shared.fail(format!("the recording cannot be played: {missing}"));
+                shared.fail(format!("cannot replay the recording: {missing}"));
                 shared.queue(super::pipe::Outgoing::HangUp);
             }
             methods.iter().for_each(|method| shared.release(method));
@@ -99,9 +99,9 @@ impl Shared {
 struct Player<'a> {
     fake: &'a Shared,
     lines: &'a [Line],
-    /// The id of our client's request by that of the recorded one, both as JSON.
+    /// The id of our client's request for each recorded id, both as JSON.
     ids: HashMap<String, Value>,
-    /// The recorded name of each session with ours.
+    /// Pairs of recorded and actual session ids.
     sessions: Vec<(String, String)>,
 }
 
@@ -116,16 +116,16 @@ impl Player<'_> {
             match (line.of_client, line.method()) {
                 (true, Some(_)) => self.client_request(line).await?,
                 (true, None) => {
-                    let what = format!("the client's answer to request {id}");
-                    drop(self.fake.find(&what, |log| log.take_answer(id)).await?);
+                    let what = format!("the client's response to request {id}");
+                    drop(self.fake.find(&what, |log| log.take_response(id)).await?);
                 }
                 (false, Some(_)) => self.fake.send(self.translated(&line.message)),
-                // The answers to greetings and goodbyes have no request here.
+                // Responses without a replayed request belong to the handshake or the end of a session.
                 (false, None) => {
                     if let Some(ours) = self.ids.remove(&id.to_string()) {
-                        let answer = line.answer();
-                        let answer = answer.map(|v| self.translated(&v)).map_err(|v| self.translated(&v));
-                        self.fake.answer_as(ours, answer);
+                        let response = line.response();
+                        let response = response.map(|v| self.translated(&v)).map_err(|v| self.translated(&v));
+                        self.fake.respond_as(ours, response);
                     }
                 }
             }
@@ -136,11 +136,11 @@ impl Player<'_> {
     async fn client_request(&mut self, line: &Line) -> Result<(), String> {
         let Some(method) = line.request() else { return Ok(()) };
         let (id, params) = (&line.message["id"], &line.message["params"]);
-        // What it answers tells it from others of its kind.
+        // The request id distinguishes replies of the same method.
         let request_id = &params["requestId"];
-        let alike = |ours: &Value| request_id.is_null() || ours["requestId"] == *request_id;
+        let matches = |ours: &Value| request_id.is_null() || ours["requestId"] == *request_id;
         let what = format!("the client's request `{method}`");
-        let call = self.fake.find(&what, |log| log.take_call(method, alike)).await?;
+        let call = self.fake.find(&what, |log| log.take_call(method, matches)).await?;
         let recorded = params["sessionId"].as_str().or_else(|| self.session_of(id));
         let ours = call.params["sessionId"].as_str();
         if let (Some(recorded), Some(ours)) = (recorded, ours)
@@ -152,13 +152,13 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// The session that the CLI named in its answer to this request.
+    /// The session id in the CLI's response to this request.
     fn session_of(&self, id: &Value) -> Option<&str> {
-        let answers = |line: &&Line| !line.of_client && line.method().is_none() && line.message["id"] == *id;
-        self.lines.iter().find(answers)?.message["result"]["sessionId"].as_str()
+        let responds = |line: &&Line| !line.of_client && line.method().is_none() && line.message["id"] == *id;
+        self.lines.iter().find(responds)?.message["result"]["sessionId"].as_str()
     }
 
-    /// The same with our names of the sessions.
+    /// Replaces the recorded session ids by ours.
     fn translated(&self, json: &Value) -> Value {
         let text = self.sessions.iter().fold(json.to_string(), |text, (of, to)| text.replace(of, to));
         serde_json::from_str(&text).unwrap_or_default()

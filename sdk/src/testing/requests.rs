@@ -1,13 +1,13 @@
-//! Requests for a permission, in the form that the CLI gives them, for
+//! Permission requests in the form of the CLI, for
 //! [`FakeCli::expect_permission`](super::FakeCli::expect_permission) and
 //! [`events::permission`](super::events::permission).
 //!
-//! Each is the JSON of a [`types::PermissionDetails`](crate::types::PermissionDetails) with all that it must have;
-//! more can be put in by `request["warning"] = "careful".into()`.
+//! Each is the JSON of a [`types::PermissionDetails`](crate::types::PermissionDetails) with its required
+//! keys. Others can be added by `request["warning"] = "careful".into()`.
 
 use serde_json::{Value, json};
 
-/// Runs this shell line. It is one command that may change something; the CLI says more of it with
+/// Runs this shell line: one command that may change something. The CLI describes it in more detail with
 /// `enable_script_safety`.
 pub fn shell(command: &str) -> Value {
     json!({
@@ -22,12 +22,12 @@ pub fn shell(command: &str) -> Value {
     })
 }
 
-/// Reads the file or the folder at this path.
+/// Reads the file or folder at this path.
 pub fn read(path: &str) -> Value {
     json!({"kind": "read", "path": path, "intention": "read a file"})
 }
 
-/// Writes the file at this path. The text is what changes in it, as a diff.
+/// Writes the file at this path. `diff` is the change.
 pub fn write(path: &str, diff: &str) -> Value {
     json!({
         "kind": "write",
@@ -38,7 +38,7 @@ pub fn write(path: &str, diff: &str) -> Value {
     })
 }
 
-/// Fetches this address.
+/// Fetches this URL.
 pub fn url(url: &str) -> Value {
     json!({"kind": "url", "url": url, "intention": "fetch a page"})
 }

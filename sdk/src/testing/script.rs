@@ -1,4 +1,4 @@
-//! A fake CLI as a program, which does what a text says.
+//! A fake CLI as a program that runs a script.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use super::FakeCli;
 use super::shared::Script;
 
-/// The exit status of a fake whose client did something unexpected, as of a test that panicked.
-const FAILED: i32 = 101;
+/// The exit status if the client did something unexpected, as for a test that panicked.
+const FAILURE_STATUS: i32 = 101;
 
-/// The reason for which a text is no script.
+/// The reason why a text is not a valid script.
 #[derive(Debug)]
 pub struct ScriptError {
     line: usize,
@@ -27,18 +27,18 @@ impl fmt::Display for ScriptError {
 impl std::error::Error for ScriptError {}
 
 impl FakeCli {
-    /// Does what a script says. Each line is one of
+    /// Runs a script. Each line is one of
     ///
     /// * `{"answer": "Hello"}` for [`answer`](Self::answer), `{"turn": [{"type": …, "data": …}, …]}` for
-    ///   [`turn`](Self::turn), in the order of the prompts;
-    /// * `{"on": "session.model.getCurrent", "result": {…}}` for [`on`](Self::on), or with
-    ///   `"error": {"code": -32000, "message": "…"}`, or with `"exit": 3` to [`die`](Self::die) of that call;
+    /// [`turn`](Self::turn), in the order of the prompts;
+    /// * `{"on": "session.model.getCurrent", "result": {…}}` for [`on`](Self::on), or with `"error":
+    /// {"code": -32000, "message": "…"}`, or with `"exit": 3` to [`die`](Self::die) at that call;
     /// * `{"hold": "session.send"}` for [`hold`](Self::hold).
     ///
-    /// Lines that are empty or begin with `#` say nothing.
+    /// Empty lines and lines that begin with `#` are ignored.
     ///
     /// # Errors
-    /// The first line that is none of these. Those before it count.
+    /// If a line is none of these. The lines before it have taken effect.
     pub fn script(&self, script: &str) -> Result<(), ScriptError> {
         for (index, line) in script.lines().enumerate() {
             let line = line.trim();
@@ -80,46 +80,47 @@ impl FakeCli {
         Some(())
     }
 
-    /// Serves a client over these streams, for as long as it takes. Gives the status to end with: that of
-    /// [`die`](Self::die), or 0 when the client has gone.
+    /// Serves a client over these streams until the connection ends. Returns the exit status: that of
+    /// [`die`](Self::die), or 0 if the client closed the connection.
     ///
     /// # Panics
-    /// When the fake has a client already.
+    /// If the fake already has a client.
     pub async fn serve<R, W>(&self, mut from: R, mut to: W) -> i32
     where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Unpin,
     {
-        self.0.set_lifetime(None);
-        let (mut says, mut hears) = self.streams();
-        let hearing = tokio::spawn(async move {
-            // A client that is gone says nothing more; a fake that died hears nothing more.
-            drop(tokio::io::copy(&mut from, &mut hears).await);
-            drop(hears.shutdown().await);
+        self.0.set_timeout(None);
+        let (mut from_fake, mut to_fake) = self.streams();
+        let forwarding = tokio::spawn(async move {
+            // The client may have closed its stream, or the fake may have died.
+            drop(tokio::io::copy(&mut from, &mut to_fake).await);
+            drop(to_fake.shutdown().await);
         });
-        drop(tokio::io::copy(&mut says, &mut to).await);
+        drop(tokio::io::copy(&mut from_fake, &mut to).await);
         drop(to.shutdown().await);
-        hearing.abort();
+        forwarding.abort();
         self.0.died.get().copied().unwrap_or(0)
     }
 }
 
-/// Runs a fake CLI on standard input and output: the whole of a program for `COPILOT_CLI_PATH`, or for
+/// Runs a fake CLI on standard input and output: the whole of a program for `COPILOT_CLI_PATH` or
 /// [`ClientBuilder::program`](crate::ClientBuilder::program). The text is a [script](FakeCli::script) or a
 /// recording for [`replay`](FakeCli::replay).
 ///
-/// It ends with the status that the script says, else with 0 when the client has gone; with 101 and a
-/// text on standard error when the script is wrong or the client did something unexpected.
+/// The program exits with the status of the script, or with 0 when the client closes the connection. It
+/// exits with 101 and a text on standard error if the script is invalid or the client did something
+/// unexpected.
 pub fn run(script: &str) -> ! {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let status = match &runtime {
         Ok(runtime) => runtime.block_on(serve_stdio(script)),
         Err(error) => Err(error.to_string()),
     };
-    // With the runtime still there: its end would wait for the thread that reads standard input.
+    // While the runtime exists, because its end would wait for the thread that reads standard input.
     std::process::exit(status.unwrap_or_else(|failure| {
-        eprintln!("the fake CLI: {failure}");
-        FAILED
+        eprintln!("the fake CLI failed: {failure}");
+        FAILURE_STATUS
     }))
 }
 

@@ -1,4 +1,4 @@
-//! What all clones of a fake share, with the tasks that serve it.
+//! The state shared by all clones of a fake and its tasks.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,16 +14,16 @@ use tokio::task::AbortHandle;
 use super::log::{Frame, Log, Side};
 use super::pipe::{self, Outgoing};
 use super::prompts::Prompts;
-use super::raw::{RawAnswer, error};
-use super::{LIFETIME, defaults};
+use super::raw::{RawResponse, error};
+use super::{TIMEOUT, defaults};
 use crate::runtime::lock;
 
 const INTERNAL_ERROR: i64 = -32603;
 
-/// What a method does.
+/// The reaction to a request of a method.
 #[derive(Clone)]
 pub(super) enum Script {
-    Answer(Arc<dyn Fn(&Value) -> RawAnswer + Send + Sync>),
+    Respond(Arc<dyn Fn(&Value) -> RawResponse + Send + Sync>),
     Hold,
     Die(i32),
 }
@@ -32,28 +32,28 @@ pub(super) struct Shared {
     pub version: String,
     scripts: Mutex<HashMap<String, Script>>,
     pub delays: Mutex<HashMap<String, Duration>>,
-    /// Locked before the log where both are.
+    /// Locked before the log if both are needed.
     pub prompts: watch::Sender<Prompts>,
     pub log: watch::Sender<Log>,
-    /// Unbounded: a test says what it says at once, and the pipe behind it is what holds so many bytes.
+    /// Unbounded, since a test sends without waiting; the pipe behind it has the limited capacity.
     outgoing: mpsc::UnboundedSender<Outgoing>,
     pub client_end: Mutex<Option<(DuplexStream, DuplexStream)>>,
-    /// Whether our end of the stream stays open when the client has ended its own.
-    pub stays: AtomicBool,
+    /// True if our end of the stream stays open when the client closes its own.
+    pub keep_open: AtomicBool,
     reader: OnceLock<AbortHandle>,
-    lifetime: Mutex<Option<AbortHandle>>,
-    /// How long anything is waited for.
-    patience: Mutex<Duration>,
-    /// The status that it died with.
+    hang_up_task: Mutex<Option<AbortHandle>>,
+    /// The time limit of each wait.
+    wait_timeout: Mutex<Duration>,
+    /// The exit status of [`die`](Self::die).
     pub died: OnceLock<i32>,
     last_number: AtomicU64,
 }
 
 impl Shared {
-    /// Starts the tasks at the ends of two pipes that hold so many bytes.
-    pub fn start(version: &str, pipe: usize) -> Arc<Self> {
-        let (client_reads, we_write) = tokio::io::duplex(pipe);
-        let (we_read, client_writes) = tokio::io::duplex(pipe);
+    /// Starts the tasks that serve two pipes of this capacity in bytes.
+    pub fn start(version: &str, capacity: usize) -> Arc<Self> {
+        let (client_reads, we_write) = tokio::io::duplex(capacity);
+        let (we_read, client_writes) = tokio::io::duplex(capacity);
         let (outgoing, queue) = mpsc::unbounded_channel();
         let shared = Arc::new(Self {
             version: version.to_owned(),
@@ -63,10 +63,10 @@ impl Shared {
             log: watch::Sender::new(Log::default()),
             outgoing,
             client_end: Mutex::new(Some((client_reads, client_writes))),
-            stays: AtomicBool::new(false),
+            keep_open: AtomicBool::new(false),
             reader: OnceLock::new(),
-            lifetime: Mutex::default(),
-            patience: Mutex::new(LIFETIME / 2),
+            hang_up_task: Mutex::default(),
+            wait_timeout: Mutex::new(TIMEOUT / 2),
             died: OnceLock::new(),
             last_number: AtomicU64::new(0),
         });
@@ -76,11 +76,12 @@ impl Shared {
         shared
     }
 
-    /// Hangs up after this time, and waits for nothing longer than half of it.
-    pub fn set_lifetime(self: &Arc<Self>, limit: Option<Duration>) {
-        *lock(&self.patience) = limit.unwrap_or(LIFETIME) / 2;
-        let task = limit.map(|limit| tokio::spawn(expire(Arc::downgrade(self), limit)).abort_handle());
-        if let Some(before) = std::mem::replace(&mut *lock(&self.lifetime), task) {
+    /// Hangs up after this time, and limits each wait to half of it.
+    pub fn set_timeout(self: &Arc<Self>, timeout: Option<Duration>) {
+        *lock(&self.wait_timeout) = timeout.unwrap_or(TIMEOUT) / 2;
+        let task =
+            timeout.map(|timeout| tokio::spawn(hang_up_after(Arc::downgrade(self), timeout)).abort_handle());
+        if let Some(before) = std::mem::replace(&mut *lock(&self.hang_up_task), task) {
             before.abort();
         }
     }
@@ -98,7 +99,7 @@ impl Shared {
         self.last_number.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Something that the test should fail for.
+    /// Records a failure of the test.
     pub fn fail(&self, why: String) {
         self.log.send_modify(|log| log.failures.push(why));
     }
@@ -114,17 +115,17 @@ impl Shared {
 
     pub fn send(&self, message: Value) {
         let bytes = pipe::frame(message.to_string().as_bytes());
-        self.say(message, bytes);
+        self.send_bytes(message, bytes);
     }
 
-    /// Sends bytes that are logged in this form.
-    pub fn say(&self, json: Value, bytes: Vec<u8>) {
-        self.note(Side::Cli, json);
+    /// Sends bytes that are logged as `json`.
+    pub fn send_bytes(&self, json: Value, bytes: Vec<u8>) {
+        self.record(Side::Cli, json);
         self.queue(Outgoing::Bytes(bytes));
     }
 
     pub fn queue(&self, outgoing: Outgoing) {
-        // A fake that has hung up says nothing more.
+        // Ignored once the fake has hung up.
         drop(self.outgoing.send(outgoing));
     }
 
@@ -132,8 +133,8 @@ impl Shared {
         self.send(json!({"jsonrpc": "2.0", "method": method, "params": params}));
     }
 
-    pub fn answer_as(&self, id: Value, answer: RawAnswer) {
-        self.send(match answer {
+    pub fn respond_as(&self, id: Value, response: RawResponse) {
+        self.send(match response {
             Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
             Err(error) => json!({"jsonrpc": "2.0", "id": id, "error": error}),
         });
@@ -147,127 +148,128 @@ impl Shared {
         envelope.entry("parentId").or_insert(Value::Null);
         envelope.entry("data").or_insert_with(|| json!({}));
         let params = json!({"sessionId": session_id, "event": event});
-        // In the CLI's order, whatever serde_json's is: of an event that is too large only the start is looked at.
+        // Keys in the order of the CLI, independent of serde_json's: of an event that is too large only the
+        // start is read.
         let text = format!(
             r#"{{"jsonrpc":"2.0","method":"session.event","params":{{"sessionId":{},"event":{}}}}}"#,
             params["sessionId"], params["event"]
         );
         let message = json!({"jsonrpc": "2.0", "method": "session.event", "params": params});
-        self.say(message, pipe::frame(text.as_bytes()));
+        self.send_bytes(message, pipe::frame(text.as_bytes()));
     }
 
-    pub fn deafen(&self) {
-        self.reader.get().expect("it runs from the start").abort();
+    pub fn stop_reading(&self) {
+        self.reader.get().expect("the reader was started with the fake").abort();
     }
 
     pub fn die(&self, status: i32) {
         self.died.get_or_init(|| status);
-        self.deafen();
+        self.stop_reading();
         self.queue(Outgoing::HangUp);
     }
 
-    fn note(&self, from: Side, json: Value) {
-        // Only what comes from the client is waited for.
+    fn record(&self, from: Side, json: Value) {
+        // Waits concern only messages of the client.
         self.log.send_if_modified(|log| {
             log.frames.push(Frame { from, json });
             from == Side::Client
         });
     }
 
-    /// Takes a message of the client and answers it when it is a request.
-    pub fn take(self: &Arc<Self>, body: &[u8]) {
+    /// Handles a message of the client, and responds if it is a request.
+    pub fn receive(self: &Arc<Self>, body: &[u8]) {
         let text = || Value::String(String::from_utf8_lossy(body).into_owned());
         let message: Value = serde_json::from_slice(body).unwrap_or_else(|_| text());
         let (id, method) = (message.get("id").cloned(), message["method"].as_str().map(str::to_owned));
         let params = message["params"].clone();
-        self.note(Side::Client, message);
+        self.record(Side::Client, message);
         let (Some(id), Some(method)) = (id, method) else { return };
-        // Not under the lock: an answer may change the answers.
+        // Without the lock, since the closure may change the scripts.
         let script = lock(&self.scripts).get(&method).cloned();
-        let answer = match script {
+        let response = match script {
             Some(Script::Hold) => return,
             Some(Script::Die(status)) => return self.die(status),
-            Some(Script::Answer(answer)) => self.answer_by(&*answer, &method, &params),
-            None => self.answer_by_default(&method, &params),
+            Some(Script::Respond(respond)) => self.call_closure(&*respond, &method, &params),
+            None => self.default_response(&method, &params),
         };
         let delay = lock(&self.delays).get(&method).copied();
-        let Some(delay) = delay else { return self.finish_call(id, &method, &params, answer) };
+        let Some(delay) = delay else { return self.finish_call(id, &method, &params, response) };
         let shared = Arc::clone(self);
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
-            shared.finish_call(id, &method, &params, answer);
+            shared.finish_call(id, &method, &params, response);
         });
     }
 
-    fn answer_by(
+    fn call_closure(
         &self,
-        answer: &(dyn Fn(&Value) -> RawAnswer + Send + Sync),
+        respond: &(dyn Fn(&Value) -> RawResponse + Send + Sync),
         method: &str,
         params: &Value,
-    ) -> RawAnswer {
-        catch_unwind(AssertUnwindSafe(|| answer(params))).unwrap_or_else(|panic| {
+    ) -> RawResponse {
+        catch_unwind(AssertUnwindSafe(|| respond(params))).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
-            self.fail(format!("the fake's answer to `{method}` panicked: {text}"));
+            self.fail(format!("the response closure of `{method}` panicked: {text}"));
             Err(error(INTERNAL_ERROR, text))
         })
     }
 
-    fn answer_by_default(&self, method: &str, params: &Value) -> RawAnswer {
-        defaults::answer(&self.version, method, params, || self.number()).unwrap_or_else(|| {
-            self.fail(format!("unexpected call of `{method}`, for which the fake has no answer"));
+    fn default_response(&self, method: &str, params: &Value) -> RawResponse {
+        defaults::response(&self.version, method, params, || self.number()).unwrap_or_else(|| {
+            self.fail(format!("unexpected call of `{method}`, for which the fake has no response"));
             Err(defaults::unknown(method))
         })
     }
 
-    /// Sends an answer, and what comes of a prompt that was taken.
-    fn finish_call(&self, id: Value, method: &str, params: &Value, answer: RawAnswer) {
-        match (method, answer) {
-            ("session.send", Ok(result)) => self.take_prompt(id, params, result),
+    /// Sends the response to a call. For a prompt, also plays its turn.
+    fn finish_call(&self, id: Value, method: &str, params: &Value, response: RawResponse) {
+        match (method, response) {
+            ("session.send", Ok(result)) => self.receive_prompt(id, params, result),
             ("session.abort", Ok(result)) if result["success"] != false => {
-                self.take_abort(id, params, result)
+                self.receive_abort(id, params, result)
             }
-            (_, answer) => self.answer_as(id, answer),
+            (_, response) => self.respond_as(id, response),
         }
     }
 
-    /// Notes that the client has ended its stream.
+    /// Records that the client has closed its stream.
     pub fn end(&self) {
         self.log.send_modify(|log| log.ended = true);
-        if !self.stays.load(Ordering::Relaxed) {
+        if !self.keep_open.load(Ordering::Relaxed) {
             self.queue(Outgoing::HangUp);
         }
     }
 
-    /// Waits until something is found in the log; for half of the fake's life, after which it says what had
-    /// come instead.
+    /// Waits until `find` finds something in the log. After the time limit it returns an error that lists
+    /// what was received instead.
     pub async fn find<T>(&self, what: &str, find: impl FnMut(&mut Log) -> Option<T>) -> Result<T, String> {
-        self.patiently(what, found(&self.log, find)).await
+        self.wait_for(what, found(&self.log, find)).await
     }
 
-    pub(super) async fn patiently<T>(
+    pub(super) async fn wait_for<T>(
         &self,
         what: &str,
         finding: impl Future<Output = T>,
     ) -> Result<T, String> {
-        let patience = *lock(&self.patience);
-        let found = tokio::time::timeout(patience, finding).await;
-        found.map_err(|_| format!("{what} did not come in {patience:?}; {}", self.story()))
+        let wait_timeout = *lock(&self.wait_timeout);
+        let found = tokio::time::timeout(wait_timeout, finding).await;
+        found.map_err(|_| format!("{what} was not received within {wait_timeout:?}; {}", self.summary()))
     }
 
-    /// What had happened, for the text of a panic.
-    pub fn story(&self) -> String {
-        self.open().into_iter().chain([self.log.borrow().story()]).collect::<Vec<_>>().join("; ")
+    /// Summarizes what happened, for a panic.
+    pub fn summary(&self) -> String {
+        self.unfinished().into_iter().chain([self.log.borrow().summary()]).collect::<Vec<_>>().join("; ")
     }
 
-    /// What was left of prompts, answers and turns, in words.
-    fn open(&self) -> Vec<String> {
+    /// Describes the unused prompts and answers, and the unfinished turns.
+    fn unfinished(&self) -> Vec<String> {
         let prompts = self.prompts.borrow();
-        prompts.left().into_iter().chain(prompts.open()).collect()
+        prompts.unused().into_iter().chain(prompts.unfinished()).collect()
     }
 }
 
-/// Waits until something is found in what changes.
+/// Waits until `find` finds something in a state that changes.
 pub(super) async fn found<S, T>(state: &watch::Sender<S>, mut find: impl FnMut(&mut S) -> Option<T>) -> T {
     let mut changes = state.subscribe();
     loop {
@@ -283,14 +285,15 @@ pub(super) async fn found<S, T>(state: &watch::Sender<S>, mut find: impl FnMut(&
     }
 }
 
-/// Ends a fake that a test waits for in vain.
-async fn expire(shared: Weak<Shared>, limit: Duration) {
-    tokio::time::sleep(limit).await;
+/// Hangs up when a test takes too long.
+async fn hang_up_after(shared: Weak<Shared>, timeout: Duration) {
+    tokio::time::sleep(timeout).await;
     if let Some(shared) = shared.upgrade() {
-        let why = format!("the fake CLI hung up after {limit:?}, when the test was not over");
+        let why = format!("the fake CLI hung up after {timeout:?}, before the test ended");
         shared.fail(why.clone());
-        // Text that is no message stands in the client's error, which else knew of the end of the stream only.
-        let text = [why].into_iter().chain(shared.open()).collect::<Vec<_>>().join("; ");
+        // Text that belongs to no message is part of the client's error, which would otherwise only report
+        // the end of the stream.
+        let text = [why].into_iter().chain(shared.unfinished()).collect::<Vec<_>>().join("; ");
         shared.queue(Outgoing::Bytes(text.into_bytes()));
         shared.queue(Outgoing::HangUp);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use copilot_session::methods::client;
-use copilot_session::testing::{FakeCli, RawAnswer, error, events as say};
+use copilot_session::testing::{FakeCli, RawResponse, error, events as say};
 use copilot_session::types::{
     PreToolUseHookInput, PreToolUseHookOutput, UiElicitationResponse, UserInputResult,
 };
@@ -262,7 +262,7 @@ fn question(rig: &Rig) -> Value {
 }
 
 /// The response to a `preToolUse` hook that was dropped.
-fn refused() -> RawAnswer {
+fn refused() -> RawResponse {
     let reason = "the hook that decides on it failed";
     Ok(json!({"output": {"permissionDecision": "deny", "permissionDecisionReason": reason}}))
 }
@@ -336,7 +336,7 @@ async fn handlers_of_the_client() {
     let fake = FakeCli::start();
     let (read, write) = fake.streams();
     let client = build(sender).connect(read, write).await.expect("the handshake");
-    fake.ask(&json!(1), "skillProvider.list", json!({}));
+    fake.send_request(&json!(1), "skillProvider.list", json!({}));
     assert_eq!(next(&mut records).await, "began");
     client.stop().await.expect("the end");
     assert_eq!(next(&mut records).await, "dropped");

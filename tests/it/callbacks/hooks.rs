@@ -1,7 +1,7 @@
 //! Hooks (`hooks.invoke`).
 
 use copilot_session::methods::client::HooksInvoke;
-use copilot_session::testing::{FakeCli, RawAnswer, error};
+use copilot_session::testing::{FakeCli, RawResponse, error};
 use copilot_session::types::{
     HookInvokeResponse, PermissionRequestHookInput, PermissionRequestHookOutput, PostToolUseHookInput,
     PostToolUseHookOutput, PreToolUseHookInput, PreToolUseHookOutput, SessionEndHookInput,
@@ -20,7 +20,7 @@ async fn with(configure: Configure, does: Does) -> Rig {
 
 impl Rig {
     /// The response to a hook of this type.
-    async fn invoke(&self, kind: &str, input: Value) -> RawAnswer {
+    async fn invoke(&self, kind: &str, input: Value) -> RawResponse {
         self.ask("hooks.invoke", json!({"hookType": kind, "input": input})).await
     }
 }
@@ -45,12 +45,12 @@ fn after_tool() -> Value {
 const FAILED: &str = "the hook that decides on it failed";
 
 /// A refusal in the form of `preToolUse`.
-fn denied(reason: &str) -> RawAnswer {
+fn denied(reason: &str) -> RawResponse {
     Ok(json!({"output": {"permissionDecision": "deny", "permissionDecisionReason": reason}}))
 }
 
 /// A refusal in the form of `permissionRequest`.
-fn denied_permission(reason: &str) -> RawAnswer {
+fn denied_permission(reason: &str) -> RawResponse {
     Ok(json!({"output": {"behavior": "deny", "message": reason}}))
 }
 

@@ -1,7 +1,7 @@
 //! Questions that the CLI asks by requests: to the user, about a plan, about a model.
 
 use copilot_session::SessionBuilder;
-use copilot_session::testing::RawAnswer;
+use copilot_session::testing::RawResponse;
 use copilot_session::types::{
     AutoModeSwitchResponse, UiExitPlanModeAction, UiExitPlanModeResponse, UserInputResult,
 };
@@ -26,7 +26,7 @@ async fn user_input() {
 }
 
 /// The response to a question with these choices, for this reply of the handler.
-async fn answered<R>(choices: Value, reply: R) -> RawAnswer
+async fn answered<R>(choices: Value, reply: R) -> RawResponse
 where
     R: copilot_session::IntoReply<UserInputResult> + Clone + Send + Sync + 'static,
 {

@@ -119,7 +119,7 @@ async fn in_handlers() {
 
         let ending = self::ending(ends).await;
         let params = json!({"sessionId": ending.rig.session.id(), "question": "Well?"});
-        ending.rig.fake.ask(&json!(1), "userInput.request", params);
+        ending.rig.fake.send_request(&json!(1), "userInput.request", params);
         ending.check(ends, "a question").await;
     }
 }

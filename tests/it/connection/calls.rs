@@ -202,7 +202,7 @@ async fn the_end_fails_all_calls() {
 async fn a_stream_that_cannot_be_written() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
-    fake.deafen();
+    fake.stop_reading();
     assert!(matches!(ping(&client, "").await, Err(Error::Closed(_))));
     assert!(client.closed().await.reason.contains("cannot be written"));
 }
@@ -212,7 +212,7 @@ async fn a_stream_that_cannot_be_written() {
 async fn the_end_is_reported_before_the_broken_pipe() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
-    fake.deafen();
+    fake.stop_reading();
     let ending = async {
         tokio::task::yield_now().await;
         fake.hang_up();
@@ -244,7 +244,7 @@ async fn deep_params() {
 #[tokio::test(start_paused = true)]
 async fn stop_ends_all() {
     let rig = Rig::start().await;
-    rig.fake.stay();
+    rig.fake.keep_open();
     rig.fake.hold("session.log");
     let log = LogRequest::new("a line");
     let stopping = async {

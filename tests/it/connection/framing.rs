@@ -28,7 +28,7 @@ async fn text(events: &mut copilot_session::Events) -> String {
 /// Bytes may arrive and leave one by one, even in the middle of a character.
 #[tokio::test(start_paused = true)]
 async fn bytes_one_by_one() {
-    let rig = Rig::on(FakeCli::narrow(), |session| session.approve_all()).await;
+    let rig = Rig::on(FakeCli::with_pipe_capacity(1), |session| session.approve_all()).await;
     let mut events = rig.session.events();
     rig.emit(say::assistant_message(MIXED));
     assert_eq!(text(&mut events).await, MIXED);

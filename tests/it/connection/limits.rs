@@ -152,7 +152,7 @@ async fn a_request_above_the_limit() {
         let params = json!({"path": "x".repeat(2 * MB), "sessionId": rig.session.id()});
         let message = format!(r#"{{"id":{id},"method":"sessionFs.readFile","params":{params}}}"#);
         rig.fake.frame(&message);
-        let error = rig.fake.answered(&id, "sessionFs.readFile").await.expect_err("an error");
+        let error = rig.fake.received_response(&id, "sessionFs.readFile").await.expect_err("an error");
         assert_eq!(error["code"], -32600, "{error}");
         assert_alive(&rig.client).await;
     }
@@ -173,11 +173,11 @@ async fn a_hook_above_the_limit() {
         let id = json!(format!("hook {id}"));
         let request = form.replace("ID", &id.to_string()).replace("KIND", kind).replace("HUGE", &huge);
         rig.fake.frame(&request);
-        let answer = rig.fake.answered(&id, "hooks.invoke").await.expect("a response");
+        let answer = rig.fake.received_response(&id, "hooks.invoke").await.expect("a response");
         assert_eq!(answer["output"][refuses], "deny", "{answer}");
     }
     rig.fake.frame(&form.replace("ID", "\"hook 4\"").replace("KIND", "sessionEnd").replace("HUGE", &huge));
-    rig.fake.answered(&json!("hook 4"), "hooks.invoke").await.expect_err("nothing to refuse");
+    rig.fake.received_response(&json!("hook 4"), "hooks.invoke").await.expect_err("nothing to refuse");
     assert_alive(&rig.client).await;
 }
 

@@ -41,7 +41,7 @@ async fn of_a_greeting_without_an_answer() {
 /// Text among messages is kept, and the messages are not.
 #[tokio::test(start_paused = true)]
 async fn among_messages() {
-    for fake in [FakeCli::start(), FakeCli::narrow()] {
+    for fake in [FakeCli::start(), FakeCli::with_pipe_capacity(1)] {
         let rig = Rig::on(fake, |session| session.deny_all()).await;
         rig.fake.raw("a warning\n");
         rig.client.ping("Still there?").await.expect("a response");

@@ -28,7 +28,7 @@ impl Rig {
     /// The response of the client to such a message, under this id.
     async fn answer_to(&self, id: Value, message: &str) -> Result<Value, Value> {
         self.say(message);
-        let answer = self.fake.answered(&id, message.get(..80).unwrap_or(message)).await;
+        let answer = self.fake.received_response(&id, message.get(..80).unwrap_or(message)).await;
         assert_alive(&self.client).await;
         answer
     }
@@ -120,8 +120,8 @@ async fn batches() {
     ));
     assert_eq!(next(&mut events).await.kind(), "one");
     assert_eq!(next(&mut events).await.kind(), "two");
-    assert_eq!(rig.fake.answered(&json!(1), "a request").await, Ok(json!({"content": "/a"})));
-    let unknown = rig.fake.answered(&json!("2"), "an unknown request").await;
+    assert_eq!(rig.fake.received_response(&json!(1), "a request").await, Ok(json!({"content": "/a"})));
+    let unknown = rig.fake.received_response(&json!("2"), "an unknown request").await;
     assert_eq!(unknown.expect_err("an error")["code"], -32601);
     let answer = r#"[{"jsonrpc":"2.0","id":ID,"result":{"eventId":"in an array"}}]"#;
     assert_eq!(rig.called(answer).await.expect("a response"), "in an array");
@@ -158,7 +158,7 @@ async fn params_of_any_kind() {
     for (index, params) in [",\"params\":[1]", ",\"params\":\"a\"", ",\"params\":null", ""].iter().enumerate()
     {
         fake.frame(&format!(r#"{{"id":"params {index}","method":"sessionFs.readFile"{params}}}"#));
-        let answer = fake.answered(&json!(format!("params {index}")), "a request").await;
+        let answer = fake.received_response(&json!(format!("params {index}")), "a request").await;
         assert_eq!(answer.expect_err("an error")["code"], -32602, "{params}");
     }
     assert_alive(&client).await;
@@ -183,7 +183,10 @@ async fn not_utf_8() {
     );
     assert!(matches!(came.data(), SessionEventData::AssistantMessage(data) if data.content == "caf\u{fffd}"));
     broken(r#"{"id":5,"method":"sessionFs.readFile","params":{"sessionId":"SESSION","path":"/caf#"}}"#);
-    assert_eq!(rig.fake.answered(&json!(5), "a request").await, Ok(json!({"content": "/caf\u{fffd}"})));
+    assert_eq!(
+        rig.fake.received_response(&json!(5), "a request").await,
+        Ok(json!({"content": "/caf\u{fffd}"}))
+    );
     assert_alive(&rig.client).await;
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use copilot_session::testing::RawAnswer;
+use copilot_session::testing::RawResponse;
 use serde_json::Value;
 
 /// The messages between a client and a CLI, in order.
@@ -21,7 +21,7 @@ pub enum Line {
     /// The client's response to the request with this id.
     Reply { id: Value, result: Value },
     /// The CLI's response to the request with this id.
-    Answer { id: u64, answer: RawAnswer },
+    Answer { id: u64, answer: RawResponse },
     /// A request of the CLI.
     Ask { id: Value, method: String, params: Value },
     /// A notification of the CLI.
@@ -105,7 +105,7 @@ impl Recording {
     }
 
     /// The CLI's response to the request with this id.
-    pub fn answer_to(&self, wanted: u64) -> Option<&RawAnswer> {
+    pub fn answer_to(&self, wanted: u64) -> Option<&RawResponse> {
         self.lines.iter().find_map(|line| match line {
             Line::Answer { id, answer } if *id == wanted => Some(answer),
             _ => None,

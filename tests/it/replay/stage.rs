@@ -94,7 +94,7 @@ impl Stage {
                     calls.insert(request.id, call);
                 }
                 Line::Reply { id, .. } => {
-                    drop(self.fake.answered(id, &asked[&id.to_string()]).await);
+                    drop(self.fake.received_response(id, &asked[&id.to_string()]).await);
                 }
                 Line::Answer { id, answer } => {
                     let answer = match answer {
@@ -105,7 +105,7 @@ impl Stage {
                 }
                 Line::Ask { id, method, params } => {
                     asked.insert(id.to_string(), method.clone());
-                    self.fake.ask(id, method, translated(params, &sessions));
+                    self.fake.send_request(id, method, translated(params, &sessions));
                 }
                 Line::Notice { method, params } => {
                     self.fake.notify_raw(method, translated(params, &sessions))

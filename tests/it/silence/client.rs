@@ -67,7 +67,7 @@ async fn stop() {
     for method in ["session.detach", "session.log", "ping"] {
         rig.fake.hold(method);
     }
-    rig.fake.stay();
+    rig.fake.keep_open();
     let start = Instant::now();
     let (log, ping, stopped) = tokio::join!(other.log("a line"), rig.client.ping(""), rig.client.stop());
     stopped.expect(name);

@@ -12,7 +12,7 @@ use super::LONG;
 /// A fake, and the client's end of its streams, which is never read.
 fn alone() -> (FakeCli, (DuplexStream, DuplexStream)) {
     let fake = FakeCli::start();
-    fake.lives(2 * LONG);
+    fake.set_timeout(2 * LONG);
     let streams = fake.streams();
     (fake, streams)
 }
@@ -24,7 +24,7 @@ async fn panics<F: Future<Output: Send> + Send + 'static>(name: &str, wait: impl
     let ended = tokio::spawn(wait(fake)).await;
     let Err(panic) = ended.map(drop) else { panic!("{name} completed") };
     let text = *panic.into_panic().downcast::<String>().expect("a text");
-    assert!(text.contains("did not come in 86400s"), "{name}: {text}");
+    assert!(text.contains("was not received within 86400s"), "{name}: {text}");
     assert_eq!(start.elapsed().as_secs(), LONG.as_secs(), "{name}");
 }
 
@@ -48,7 +48,11 @@ async fn waits_for_responses() {
     panics("FakeCli::request_raw", |fake| async move { fake.request_raw("ask", params()).await }).await;
     panics("FakeCli::request_as", |fake| async move { fake.request_as(json!(1), "ask", params()).await })
         .await;
-    panics("FakeCli::answered", |fake| async move { fake.answered(&json!(1), "ask").await }).await;
+    panics(
+        "FakeCli::received_response",
+        |fake| async move { fake.received_response(&json!(1), "ask").await },
+    )
+    .await;
     panics("FakeCli::expect_permission", |fake| async move {
         fake.expect_permission(
             "one",

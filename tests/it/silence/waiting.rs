@@ -130,7 +130,7 @@ async fn for_an_answer() {
 async fn for_the_user() {
     const METHOD: &str = "session.ui.elicitation";
     let fake = FakeCli::start();
-    fake.lives(4 * LONG);
+    fake.set_timeout(4 * LONG);
     fake.on_raw("session.create", |params| {
         Ok(json!({"sessionId": params["sessionId"], "capabilities": {"ui": {"elicitation": true}}}))
     });

@@ -111,16 +111,16 @@ async fn in_every_state_of_the_agent() {
 #[tokio::test(start_paused = true)]
 async fn by_the_end_of_the_fake() {
     let rig = Rig::start().await;
-    rig.fake.lives(Duration::from_secs(7));
+    rig.fake.set_timeout(Duration::from_secs(7));
     let turn = rig.session.prompt("a long story").await.expect("the prompt");
     rig.fake.begin_turn(rig.session.id()).await;
     let error = turn.await.expect_err("no end").to_string();
     for part in [
-        "the fake CLI hung up after 7s, when the test was not over",
-        r#"the turn of the prompt "a long story" was begun and not ended"#,
+        "the fake CLI hung up after 7s, before the test ended",
+        r#"the turn of the prompt "a long story" was not ended"#,
     ] {
         assert!(error.contains(part), "{error}");
         assert!(error.matches(part).count() == 1, "{error}");
     }
-    assert_eq!(rig.fake.take_failures(), ["the fake CLI hung up after 7s, when the test was not over"]);
+    assert_eq!(rig.fake.take_failures(), ["the fake CLI hung up after 7s, before the test ended"]);
 }

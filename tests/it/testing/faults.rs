@@ -17,7 +17,7 @@ async fn death() {
         let rig = Rig::start().await;
         let turn = rig.session.prompt("hello").await.expect("the prompt");
         if within_a_message {
-            rig.fake.die_within_a_message(1)
+            rig.fake.die_mid_message(1)
         } else {
             rig.fake.die(1)
         }

@@ -160,11 +160,11 @@ async fn another_client() {
     let mut turn = session.events();
     while turn.next().await.is_some() {}
     let complaint = complaint(fake);
-    assert!(complaint.contains("the client's request `session.send` did not come"), "{complaint}");
+    assert!(complaint.contains("the client's request `session.send` was not received"), "{complaint}");
 }
 
 #[test]
-#[should_panic(expected = "line 2 is not one of a recording")]
+#[should_panic(expected = "line 2 is not a line of a recording")]
 fn no_recording() {
     drop(FakeCli::replay("{\"dir\":\"client\",\"msg\":{}}\n{\"msg\":{}}"));
 }

@@ -129,14 +129,14 @@ async fn an_unexpected_call() {
 #[tokio::test(start_paused = true)]
 async fn a_prompt_without_an_answer() {
     let Rig { fake, session, .. } = Rig::start().await;
-    fake.lives(Duration::from_secs(5));
+    fake.set_timeout(Duration::from_secs(5));
     let start = tokio::time::Instant::now();
     let closed = session.send_and_wait("hello?").await.expect_err("the end");
     assert!(matches!(closed, Error::Closed(_)), "{closed:?}");
     assert_eq!(start.elapsed(), Duration::from_secs(5));
     let complaint = complaint(fake);
     assert!(complaint.starts_with("the fake CLI hung up after 5s"), "{complaint}");
-    assert!(complaint.contains(r#"nothing came of the prompt "hello?""#), "{complaint}");
+    assert!(complaint.contains(r#"no turn was scripted for the prompt "hello?""#), "{complaint}");
 }
 
 /// A wait lasts for half of the fake's life, so that a slow handler can answer.
@@ -149,7 +149,7 @@ async fn a_slow_handler() {
     let tool = Tool::with_schema("slow", "Takes its time", json!({"type": "object"}), slow);
     let rig =
         Rig::with(|session| session.approve_all().tool(tool).handler_limit(Duration::from_secs(300))).await;
-    rig.fake.lives(Duration::from_secs(600));
+    rig.fake.set_timeout(Duration::from_secs(600));
     let result = rig.fake.expect_tool_result(rig.session.id(), "slow", json!({})).await;
     assert!(format!("{result:?}").contains("at last"), "{result:?}");
 }
@@ -217,7 +217,7 @@ async fn a_shell_line_is_asked_for() {
 
 /// A permission request of the wrong shape, which no policy would see, panics in the test.
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "does not fit its type")]
+#[should_panic(expected = "does not match its type")]
 async fn a_permission_of_the_wrong_shape() {
     let fake = FakeCli::start();
     drop(fake.expect_permission("one", json!({"kind": "shell", "fullCommandText": "ls"})).await);
@@ -225,7 +225,7 @@ async fn a_permission_of_the_wrong_shape() {
 
 /// Params of the wrong shape panic in the test.
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "the params of `userInput.request` do not fit its type")]
+#[should_panic(expected = "the params of `userInput.request` do not match its type")]
 async fn a_request_of_the_wrong_shape() {
     let fake = FakeCli::start();
     drop(fake.request::<UserInputRequest>(json!({"question": 5})).await);
