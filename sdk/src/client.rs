@@ -257,7 +257,7 @@ impl Client {
         let close = CloseOnDrop(connection);
         let sessions = router.sessions().all();
         // All at once, so that a silent CLI costs the time of one.
-        let method = self.version().leave();
+        let method = self.version().detach_method();
         let leave = |session: &Arc<SessionState>| session.caller().call::<()>(method, &()).within(SHUTDOWN);
         let leaving: Vec<_> =
             sessions.iter().map(|session| connection.runtime().spawn(leave(session))).collect();

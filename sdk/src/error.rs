@@ -1,4 +1,4 @@
-//! What can go wrong, as one enum.
+//! The error type of this crate.
 
 pub(crate) mod kind;
 pub(crate) mod turn;
@@ -22,105 +22,106 @@ pub use crate::rpc::{Closed, RpcError};
 use crate::version::CliVersion;
 use crate::wire::{DecodeError, redact};
 
-/// The reason for which something did not work.
+/// The reason why an operation failed.
 ///
-/// Its text says what went wrong, in the CLI's own words where the CLI answered with an error. What a layer below
-/// says of it (the operating system, the JSON decoder) is its [`source`](std::error::Error::source) and does not
-/// stand in the text, as is the custom: `{error}` prints the text, `{error:#}` the text and all sources after it,
-/// each of them once. What others wrote is escaped as by [`printable_lines`], so that it is fit for a terminal.
+/// Its text describes the failure, in the CLI's own words if the CLI responded with an error. The message
+/// of a lower layer (the operating system, the JSON decoder) is the [`source`](std::error::Error::source)
+/// and is not repeated in the text, as is customary: `{error}` prints the text, `{error:#}` the text and
+/// all sources, each of them once. Foreign text is escaped as by [`printable_lines`], so it is safe to
+/// print on a terminal.
 //
-// The crate's errors say by hand what a derive would: it brings five crates to every user's build.
+// The errors of this crate are written by hand, since a derive would add five crates to every user's build.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Error {
-    /// The CLI's program was not found.
+    /// The CLI was not found.
     NotFound(NotFound),
-    /// The CLI's program was found but could not be started.
+    /// The CLI could not be started.
     Start(Arc<SpawnError>),
-    /// The CLI speaks a version of the protocol that this crate does not.
+    /// The CLI uses a version of the protocol that this crate does not support.
     #[non_exhaustive]
     ProtocolVersion {
-        /// The protocol version the CLI answered with.
+        /// The protocol version of the CLI.
         found: i64,
-        /// The versions this crate speaks.
+        /// The protocol versions that this crate supports.
         supported: &'static str,
-        /// The CLI's own version, when it told.
+        /// The CLI's own version; empty if unknown.
         version: String,
     },
-    /// No TCP connection came about, mostly because nobody listens at the address.
+    /// The TCP connection failed, usually because no server listens on the address.
     Connect(Arc<std::io::Error>),
-    /// The connection to the CLI is over.
+    /// The connection to the CLI is closed.
     Closed(Closed),
-    /// The CLI answered a request with an error, other than that it does not know the method.
+    /// The CLI responded to a request with an error, except for an unknown method, which is
+    /// [`Unsupported`](Self::Unsupported).
     #[non_exhaustive]
     Rpc {
-        /// The request's method.
+        /// The method of the request.
         method: String,
-        /// The answer.
+        /// The error of the CLI.
         error: RpcError,
     },
-    /// The CLI's answer did not have the shape the schema gives it, or could not be read at all.
+    /// The response of the CLI does not match the schema, or is unreadable.
     #[non_exhaustive]
     Decode {
-        /// The request's method.
+        /// The method of the request.
         method: String,
-        /// The mismatch, and its place in the JSON.
+        /// The mismatch, with its JSON path.
         error: DecodeError,
-        /// The CLI's version, when it told: another version than this crate was made for may answer in
-        /// another form.
+        /// The CLI's version; empty if unknown. A version other than the one this crate is made for may
+        /// respond in another form.
         version: String,
     },
     /// The agent could not finish the turn.
     Turn(Box<TurnError>),
-    /// The turn took longer than it was given.
+    /// The turn took longer than its time limit.
     TurnTimeout(Box<TurnTimeout>),
-    /// The agent's answer is not of the form that was asked for.
+    /// The answer of the agent does not have the requested form.
     #[non_exhaustive]
     Answer {
-        /// The answer's text.
+        /// The text of the answer.
         text: String,
         /// The mismatch.
         reason: String,
     },
-    /// The session has ended, or ended while the call or the turn was waited for; see
-    /// [`Session`](crate::Session) for what ends it. Nothing is sent for it any more.
+    /// The session has ended, possibly during the call or the turn; see [`Session`](crate::Session) for the
+    /// possible causes. No further requests are sent for it.
     SessionEnded,
-    /// The session is open on this client already, or is being opened; nothing was sent.
-    /// [`Client::open_session`](crate::Client::open_session) gives a handle of it, and
-    /// [`SessionBuilder::when_open`](crate::SessionBuilder::when_open) chooses another way.
+    /// The session is already open on this client, or is being opened; no request was sent.
+    /// [`Client::open_session`](crate::Client::open_session) returns a handle of it, and
+    /// [`SessionBuilder::when_open`](crate::SessionBuilder::when_open) selects another behaviour.
     #[non_exhaustive]
     AlreadyOpen {
-        /// The session's id.
+        /// The id of the session.
         session_id: String,
     },
-    /// The CLI did what was asked and says that it failed.
+    /// The CLI responded without an error, but reported a failure (such as `success: false`).
     #[non_exhaustive]
     Refused {
-        /// The request's method.
+        /// The method of the request.
         method: String,
-        /// The reason that the CLI gives.
+        /// The reason of the CLI.
         reason: String,
     },
-    /// The connected CLI cannot do what was asked: it does not know the method, or it is known not to, and
-    /// nothing was sent.
+    /// The connected CLI does not support the operation: it does not know the method, or its version is
+    /// known to lack the feature, and no request was sent.
     Unsupported(Box<Unsupported>),
-    /// Something took longer than it was given.
+    /// An operation took longer than its time limit.
     #[non_exhaustive]
     Timeout {
-        /// The thing that was waited for.
+        /// The operation.
         what: String,
         /// The time limit.
         after: Duration,
-        /// The last 2 KiB of what came on the stream and is no message, such as what a program prints that is
-        /// no CLI.
+        /// The last 2 KiB of received text that belongs to no message, such as the output of a program that
+        /// is not the CLI.
         stdout: String,
-        /// The end of what the CLI, which still runs, wrote to its standard error; empty when it is not a
-        /// child of ours.
+        /// The end of the standard error of the CLI, which still runs; empty if it is not a child process.
         stderr: String,
     },
-    /// The program asked for something that makes no sense; nothing was sent.
+    /// Invalid argument; no request was sent.
     Invalid(String),
-    /// The system gave no random numbers, for the id of a session or for a connection token.
+    /// The system returned no random numbers, for the id of a session or a connection token.
     NoRandom(Arc<std::io::Error>),
 }
 
@@ -141,10 +142,10 @@ impl std::error::Error for Error {
         match self {
             Self::Connect(error) | Self::NoRandom(error) => Some(&**error),
             Self::Decode { error, .. } => Some(error),
-            // These have the text of what they hold, and so its source.
+            // These errors print the text of the error they hold, so its source comes next.
             Self::Start(error) => error.source(),
             Self::Unsupported(error) => error.source(),
-            // The rest is nobody's but theirs, and all of it is in the text.
+            // The errors in these variants are printed in full.
             Self::NotFound(_)
             | Self::ProtocolVersion { .. }
             | Self::Closed(_)
@@ -162,32 +163,32 @@ impl std::error::Error for Error {
 }
 
 impl Error {
-    /// The text without that of the source.
+    /// Writes the text without its source.
     fn write_text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound(error) => write!(f, "{error}"),
             Self::Start(error) => write!(f, "{error}"),
             Self::ProtocolVersion { found, supported, version } => {
                 let version = printable_lines(version);
-                write!(f, "the Copilot CLI {version} speaks protocol {found}; this crate speaks {supported}")
+                write!(f, "the Copilot CLI {version} uses protocol {found}; this crate supports {supported}")
             }
             Self::Connect(_) => f.write_str("cannot connect to the Copilot CLI"),
             Self::Closed(closed) => write!(f, "the connection to the Copilot CLI is closed: {closed}"),
             Self::Rpc { method, error } => write!(f, "{method} failed: {error}"),
             Self::Decode { method, version, .. } if version.is_empty() => {
-                write!(f, "the answer to {method} is not as expected")
+                write!(f, "the response to {method} does not match its schema")
             }
             Self::Decode { method, version, .. } => {
-                write!(f, "the answer of the Copilot CLI {version} to {method} is not as expected")
+                write!(f, "the response of the Copilot CLI {version} to {method} does not match its schema")
             }
             Self::Turn(error) => write!(f, "{error}"),
             Self::TurnTimeout(timeout) => write!(f, "{timeout}"),
             Self::Answer { reason, .. } => {
-                write!(f, "the answer is not of the form that was asked for: {}", printable_lines(reason))
+                write!(f, "the answer does not have the requested form: {}", printable_lines(reason))
             }
             Self::SessionEnded => f.write_str("the session has ended"),
             Self::AlreadyOpen { session_id } => {
-                write!(f, "session {} is open on this client already", printable_lines(session_id))
+                write!(f, "session {} is already open on this client", printable_lines(session_id))
             }
             Self::Refused { method, reason } => {
                 write!(f, "{method} failed: {}", printable_lines(&redact::text(reason)))
@@ -199,7 +200,7 @@ impl Error {
                 write_stderr(f, stderr)
             }
             Self::Invalid(text) => f.write_str(&printable_lines(text)),
-            Self::NoRandom(_) => f.write_str("the system gave no random numbers"),
+            Self::NoRandom(_) => f.write_str("the system returned no random numbers"),
         }
     }
 }
@@ -209,19 +210,19 @@ impl Error {
         Self::NoRandom(Arc::new(error))
     }
 
-    /// The JSON-RPC code, when the CLI answered with an error.
+    /// The JSON-RPC error code, if the CLI responded with an error.
     pub fn code(&self) -> Option<i64> {
-        self.answer().map(|error| error.code)
+        self.rpc_error().map(|error| error.code)
     }
 
-    /// An answer of a CLI that cannot be read.
+    /// Creates the error for an unreadable response.
     pub(crate) fn decode(method: &str, error: DecodeError, version: Option<&CliVersion>) -> Self {
         let version = version.map_or_else(String::new, CliVersion::to_string);
         Self::Decode { method: method.to_owned(), error, version }
     }
 
-    /// The error that the CLI answered with, if it did.
-    fn answer(&self) -> Option<&RpcError> {
+    /// The error that the CLI responded with, if any.
+    fn rpc_error(&self) -> Option<&RpcError> {
         match self {
             Self::Rpc { error, .. } => Some(error),
             Self::Unsupported(what) => what.answer.as_ref(),
@@ -229,7 +230,7 @@ impl Error {
         }
     }
 
-    /// The method of the request that failed, if it was a request that failed.
+    /// The method of the request that failed, if a request failed.
     pub fn method(&self) -> Option<&str> {
         match self {
             Self::Rpc { method, .. } | Self::Decode { method, .. } | Self::Refused { method, .. } => {
@@ -240,18 +241,18 @@ impl Error {
         }
     }
 
-    /// Tells whether the connection is over, so that no later call can succeed either.
+    /// Returns true if the connection is closed, so that later calls fail, too.
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(_))
     }
 
-    /// Tells whether something took longer than it was given.
+    /// Returns true if an operation took longer than its time limit.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::TurnTimeout(_))
     }
 
-    /// Tells whether the CLI was asked and does not know the method, as an older version may not; then it is
-    /// [`Error::Unsupported`].
+    /// Returns true if the CLI responded that it does not know the method, as an older version may; the
+    /// error is then [`Error::Unsupported`].
     pub fn is_method_not_found(&self) -> bool {
         self.code() == Some(RpcError::METHOD_NOT_FOUND)
     }

@@ -1,21 +1,22 @@
-//! Text that others wrote, made fit for showing to a person.
+//! Foreign text, escaped for display to a person.
 //!
-//! A model, a server or a file may put characters into its text that move the cursor, change the direction
-//! of writing or cannot be seen. Shown as they are, they make one command look like another.
+//! The text of a model, a server or a file may contain characters that move the cursor, change the
+//! direction of writing, or are invisible. Displayed unescaped, they can make one command look like
+//! another.
 
 use std::borrow::Cow;
 
-/// Escapes what could make a text look like another one, for showing it on one line: `\r`, `\u{1b}`.
+/// Escapes characters that could disguise a text, for display on one line: `\r`, `\u{1b}`.
 ///
-/// These are control characters, line breaks and tabs among them, characters that change the direction of
-/// writing, and characters that cannot be seen, such as a zero-width space. All else stays as it is, the
-/// backslash too. For text of several lines see [`printable_lines`].
+/// These are control characters including line breaks and tabs, characters that change the direction of
+/// writing, and invisible characters such as a zero-width space. All others, including the backslash, are
+/// unchanged. For text of several lines see [`printable_lines`].
 pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, is_deceptive)
 }
 
-/// Escapes as [`printable`] does, and keeps line feeds, a carriage return before one, and tabs: for showing
-/// text that may have several lines, such as a plan or a message.
+/// Escapes like [`printable`], but keeps line feeds, carriage returns before them, and tabs, for text that
+/// may have several lines, such as a plan or a message.
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|letter| is_deceptive(letter) && !is_layout(letter)) {
         return Cow::Borrowed(text);
@@ -55,8 +56,8 @@ fn is_deceptive(letter: char) -> bool {
             // Soft hyphen, combining grapheme joiner, Arabic letter mark, Hangul and Mongolian fillers.
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
             | '\u{180b}'..='\u{180f}'
-            // Zero-width characters and marks of direction; line and paragraph separators; embeddings,
-            // overrides; word joiner, invisible operators, isolates and what stood for them before.
+            // Zero-width characters and direction marks; line and paragraph separators; embeddings,
+            // overrides; word joiner, invisible operators, isolates and their deprecated predecessors.
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
             // Shorthand and musical format controls; tags, and variation selectors that carry hidden text.
@@ -67,7 +68,7 @@ fn is_deceptive(letter: char) -> bool {
 mod tests {
     use super::*;
 
-    /// What must not reach a screen: one of each kind.
+    /// One character of each kind that must not reach a terminal.
     const DECEPTIVE: &str = "\0\u{7}\u{8}\t\n\r\u{1b}\u{7f}\u{85}\u{9b}\u{ad}\u{61c}\u{200b}\u{200d}\u{200e}\u{200f}\
         \u{2028}\u{2029}\u{202a}\u{202e}\u{2060}\u{2066}\u{2069}\u{feff}\u{fffb}\u{e0041}\u{e0100}";
 

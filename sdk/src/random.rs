@@ -1,13 +1,13 @@
-//! Identifiers that nobody else has, and secrets of our own making.
+//! Unique identifiers and secrets.
 //!
-//! All of them come from the system's generator, and nothing is kept from one to the next: two processes
-//! that were one before a fork make different ones.
+//! All of them come from the system's random generator without any state between calls, so two processes
+//! after a fork generate different ones.
 
 use std::io;
 
 /// A UUID (version 4).
 pub(crate) fn uuid() -> io::Result<String> {
-    /// The bits that say which version and which variant of UUID it is.
+    /// The bits of the version and the variant.
     const FIXED: u128 = (0xf << 76) | (0b11 << 62);
     let bits = (random()? & !FIXED) | (4 << 76) | (0b10 << 62);
     let [a, b, c, d] = [bits >> 96, bits >> 80, bits >> 64, bits >> 48].map(|part| part & 0xffff_ffff);

@@ -1,11 +1,11 @@
-//! Tasks, timers and locks that hold whatever a user's values and executor do.
+//! Tasks, timers and locks that are robust against the behaviour of user values and executors.
 
 pub(crate) mod aside;
 pub(crate) mod timer;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A lock whose holder cannot leave the data half-changed, so one that panicked is passed over.
+/// Locks a mutex and ignores poisoning, since no holder leaves the data half changed.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The end of a text that a program printed, kept for errors.
+//! The end of a program's output, kept for errors.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -6,62 +6,62 @@ use std::sync::{Arc, Mutex};
 use crate::runtime::lock;
 use crate::wire::redact;
 
-/// The last bytes of a text, shared between who reads it and those who ask.
+/// The last bytes of an output, shared by its reader and the users of the tail.
 #[derive(Clone)]
 pub(crate) struct Tail(Arc<Mutex<Ring>>);
 
-/// What a tail holds.
+/// The state of a tail.
 struct Ring {
-    /// How many bytes are kept.
+    /// Maximum number of bytes.
     limit: usize,
     /// The bytes, oldest first.
     bytes: VecDeque<u8>,
-    /// How many of the last bytes may turn out to be no text.
-    unsettled: usize,
-    /// Whether the start of the text is no longer there.
+    /// The number of bytes at the end that the next push replaces.
+    provisional: usize,
+    /// True if the start of the output was dropped.
     cut: bool,
 }
 
 impl Tail {
-    /// Keeps the last bytes up to this limit.
+    /// Creates a tail that keeps the last `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self(Arc::new(Mutex::new(Ring { limit, bytes: VecDeque::new(), unsettled: 0, cut: false })))
+        Self(Arc::new(Mutex::new(Ring { limit, bytes: VecDeque::new(), provisional: 0, cut: false })))
     }
 
-    /// Appends bytes, in place of those that were not settled, and drops the oldest ones beyond the limit.
+    /// Appends bytes, replaces provisional ones, and drops the oldest ones beyond the limit.
     pub fn push(&self, bytes: &[u8]) {
-        self.push_unsettled(bytes);
-        lock(&self.0).unsettled = 0;
+        self.push_provisional(bytes);
+        lock(&self.0).provisional = 0;
     }
 
-    /// As [`push`](Self::push), with bytes that the next push replaces.
-    pub fn push_unsettled(&self, bytes: &[u8]) {
+    /// Like [`push`](Self::push), but the bytes are provisional: the next push replaces them.
+    pub fn push_provisional(&self, bytes: &[u8]) {
         let mut ring = lock(&self.0);
-        let settled = ring.bytes.len().saturating_sub(ring.unsettled);
-        ring.bytes.truncate(settled);
+        let kept = ring.bytes.len().saturating_sub(ring.provisional);
+        ring.bytes.truncate(kept);
         let excess = bytes.len().saturating_sub(ring.limit);
         let bytes = bytes.get(excess..).unwrap_or_default();
         ring.bytes.extend(bytes);
-        ring.unsettled = bytes.len();
+        ring.provisional = bytes.len();
         let more = ring.bytes.len().saturating_sub(ring.limit);
         ring.bytes.drain(..more);
         ring.cut |= excess + more > 0;
     }
 
-    /// Forgets everything.
+    /// Removes everything.
     pub fn clear(&self) {
         let mut ring = lock(&self.0);
-        *ring = Ring { limit: ring.limit, bytes: VecDeque::new(), unsettled: 0, cut: false };
+        *ring = Ring { limit: ring.limit, bytes: VecDeque::new(), provisional: 0, cut: false };
     }
 
-    /// The bytes as text, without secrets; what is not UTF-8 is replaced.
+    /// Returns the bytes as text, without secrets; invalid UTF-8 is replaced.
     pub fn text(&self) -> String {
         let mut ring = lock(&self.0);
         let cut = ring.cut;
         let bytes = &*ring.bytes.make_contiguous();
-        // A character that lost its start would only show as a replacement mark.
-        let halves = bytes.iter().take(3).take_while(|byte| cut && **byte & 0xC0 == 0x80).count();
-        redact::text(&String::from_utf8_lossy(bytes.get(halves..).unwrap_or_default())).into_owned()
+        // A character without its start would be shown as a replacement character.
+        let partial = bytes.iter().take(3).take_while(|byte| cut && **byte & 0xC0 == 0x80).count();
+        redact::text(&String::from_utf8_lossy(bytes.get(partial..).unwrap_or_default())).into_owned()
     }
 }
 
@@ -82,12 +82,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_settled_is_replaced() {
+    fn provisional_bytes_are_replaced() {
         let tail = Tail::new(4);
         tail.push(b"a");
-        tail.push_unsettled(b"bc");
+        tail.push_provisional(b"bc");
         assert_eq!(tail.text(), "abc");
-        tail.push_unsettled(b"defgh");
+        tail.push_provisional(b"defgh");
         assert_eq!(tail.text(), "efgh");
         tail.push(b"i");
         assert_eq!(tail.text(), "i");

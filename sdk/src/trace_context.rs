@@ -1,9 +1,9 @@
-//! The span that a piece of work belongs to, as W3C trace context.
+//! The W3C trace context of a span.
 
-/// The span that a piece of work belongs to, in the form of W3C trace context: the `traceparent` and
-/// `tracestate` of `session.create`, `session.resume`, `session.send` and of tool calls.
+/// A span in the form of W3C trace context: the `traceparent` and `tracestate` of `session.create`,
+/// `session.resume`, `session.send` and of tool calls.
 ///
-/// With the feature `opentelemetry` it is made from a span's context and turned into one.
+/// With the feature `opentelemetry` it converts from and to the context of a span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceContext {
     parent: String,
@@ -11,13 +11,14 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// From a `traceparent`, such as `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`. It is not
-    /// checked; the CLI ignores one that is malformed.
+    /// Creates a context from a `traceparent`, such as
+    /// `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`. It is not validated; the CLI ignores one
+    /// that is malformed.
     pub fn new(traceparent: impl Into<String>) -> Self {
         Self { parent: traceparent.into(), state: None }
     }
 
-    /// Adds the `tracestate`.
+    /// Sets the `tracestate`.
     pub fn state(mut self, tracestate: impl Into<String>) -> Self {
         self.state = Some(tracestate.into());
         self
@@ -28,7 +29,7 @@ impl TraceContext {
         &self.parent
     }
 
-    /// The `tracestate`, if there is one.
+    /// The `tracestate`, if any.
     pub fn tracestate(&self) -> Option<&str> {
         self.state.as_deref()
     }
@@ -41,13 +42,13 @@ mod opentelemetry_span {
     use super::TraceContext;
 
     impl TraceContext {
-        /// The span that is current in OpenTelemetry on this thread; none outside of any. Needs the feature
+        /// Returns OpenTelemetry's current span of this thread; none if there is none. Requires the feature
         /// `opentelemetry`.
         pub fn current() -> Option<Self> {
             Self::from_span(opentelemetry::Context::current().span().span_context())
         }
 
-        /// A span of OpenTelemetry; none for one that is not valid. Needs the feature `opentelemetry`.
+        /// Converts a span of OpenTelemetry; none if it is invalid. Requires the feature `opentelemetry`.
         pub fn from_span(span: &SpanContext) -> Option<Self> {
             if !span.is_valid() {
                 return None;
@@ -58,8 +59,8 @@ mod opentelemetry_span {
             Some(Self { parent, state })
         }
 
-        /// The span for OpenTelemetry, as the parent of work done for the CLI; none when this is not well
-        /// formed. Needs the feature `opentelemetry`.
+        /// Converts to a span of OpenTelemetry, the parent of work done for the CLI; none if this is
+        /// malformed. Requires the feature `opentelemetry`.
         pub fn to_span(&self) -> Option<SpanContext> {
             let mut parts = self.parent.split('-').skip(1);
             let trace = TraceId::from_hex(parts.next()?).ok()?;
@@ -76,7 +77,7 @@ mod opentelemetry_span {
         use super::TraceContext;
 
         #[test]
-        fn spans_there_and_back() {
+        fn spans_convert_both_ways() {
             let context = TraceContext::new("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
                 .state("vendor=value");
             let span = context.to_span().expect("a valid span");
@@ -85,7 +86,7 @@ mod opentelemetry_span {
         }
 
         #[test]
-        fn what_is_malformed_is_no_span() {
+        fn a_malformed_context_is_no_span() {
             for parent in ["", "00", "00-xyz-1-01", "00-00000000000000000000000000000000-b7ad6b7169203331-01"]
             {
                 assert!(TraceContext::new(parent).to_span().is_none(), "{parent}");

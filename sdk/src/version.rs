@@ -1,6 +1,6 @@
-//! What depends on the CLI's version, each border where it was seen.
+//! The features that depend on the CLI's version.
 //!
-//! The protocol's own version stays 3 from CLI 0.0.423 to 1.0.102 while behaviour changes inside it.
+//! The protocol's own version stays 3 from CLI 0.0.423 to 1.0.102, while the behaviour changes.
 
 /// The version of a CLI, such as `1.0.102` or `1.0.84-4`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,65 +9,68 @@ pub struct CliVersion {
     numbers: [u64; 3],
 }
 
-/// Something that some versions of the CLI do and others do not; see [`CliVersion::has`]. Not all versions were
-/// looked at, so a border may lie some versions before the first that is named.
+/// A feature that only some versions of the CLI have; see [`CliVersion::has`]. Not every version was
+/// examined, so a feature may begin some versions earlier than documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Feature {
-    /// Permission answers are `approve-once` and its kin, instead of `approved`. The two sets of words do
-    /// not overlap, and a wrong word fails the tool call. Since 1.0.35.
+    /// Permission decisions are `approve-once` and the like, instead of `approved`. The two sets do not
+    /// overlap, and the wrong one fails the tool call. Since 1.0.35.
     NewPermissionWords,
-    /// `session.detach` ends a client's part in a session and leaves the session to other clients. Since 1.0.81.
+    /// `session.detach` disconnects a client from a session and keeps it open for others. Since 1.0.81.
     Detach,
-    /// `session.abort` drops the prompts that wait, and the `abort` event comes before its answer. Since 1.0.81.
+    /// `session.abort` drops the waiting prompts, and the `abort` event precedes its response. Since
+    /// 1.0.81.
     AbortDropsPrompts,
     /// An abort sends `external_tool.completed` for the tool calls that were pending. Since 1.0.92.
     AbortCompletesTools,
-    /// `session.send` answers with the id that `user.message` carries. Since 1.0.92.
+    /// `session.send` responds with the id that `user.message` carries. Since 1.0.92.
     MessageIds,
-    /// `session.shell.exec` tells its output and its end by `shell.output` and `shell.exit`. From 1.0.7 to 1.0.89.
+    /// `session.shell.exec` sends its output and its end as `shell.output` and `shell.exit`. From 1.0.7 to
+    /// 1.0.89.
     ShellNotifications,
-    /// `session.shell.executeUserRequested` runs a command and gives its output. Since 1.0.65.
+    /// `session.shell.executeUserRequested` runs a command and returns its output. Since 1.0.65.
     UserRequestedShell,
-    /// `tool.shell_output` tells the output of such a command while it runs. Since 1.0.92.
+    /// `tool.shell_output` reports the output of such a command while it runs. Since 1.0.92.
     LiveShellOutput,
     /// `session.tools.set` replaces a session's tools. Since 1.0.81.
     ReplaceTools,
-    /// The hook `preToolUse` gets the tool's arguments as an object, not as a string of JSON. Since 1.0.81.
+    /// The hook `preToolUse` receives the arguments of the tool as an object, not as a JSON string. Since
+    /// 1.0.81.
     HookArgumentsAsObject,
-    /// A GitHub token is taken by a call: by `session.create` and `session.resume`, and by what asks about an
-    /// account, such as `models.list`. Since 1.0.39.
+    /// Single calls accept a GitHub token: `session.create`, `session.resume`, and calls about an account,
+    /// such as `models.list`. Since 1.0.39.
     GitHubTokenByCall,
-    /// A TCP server serves only those who know its token. Since 1.0.65.
+    /// A TCP server requires its connection token. Since 1.0.65.
     ConnectionToken,
 }
 
-/// From which version on, and up to which, a feature was seen; and where it was looked for.
-struct Seen {
+/// The versions in which a feature was observed.
+struct Support {
     feature: Feature,
     from: [u64; 3],
     to: Option<[u64; 3]>,
 }
 
-const fn from(feature: Feature, from: [u64; 3]) -> Seen {
-    Seen { feature, from, to: None }
+const fn from(feature: Feature, from: [u64; 3]) -> Support {
+    Support { feature, from, to: None }
 }
 
-/// Versions looked at, unless it says otherwise: 1.0.10, 1.0.40, 1.0.65, 1.0.81, 1.0.92, 1.0.102.
-const TABLE: &[Seen] = &[
-    // The border lies between 1.0.34 and 1.0.35.
+/// The examined versions, unless noted otherwise: 1.0.10, 1.0.40, 1.0.65, 1.0.81, 1.0.92, 1.0.102.
+const TABLE: &[Support] = &[
+    // Absent in 1.0.34, present in 1.0.35.
     from(Feature::NewPermissionWords, [1, 0, 35]),
     from(Feature::Detach, [1, 0, 81]),
     from(Feature::AbortDropsPrompts, [1, 0, 81]),
     from(Feature::AbortCompletesTools, [1, 0, 92]),
     from(Feature::MessageIds, [1, 0, 92]),
-    // Seen on all from 1.0.7 to 1.0.89 that were to be had; 1.0.90 and 1.0.91 were not.
-    Seen { feature: Feature::ShellNotifications, from: [1, 0, 7], to: Some([1, 0, 89]) },
+    // Present in all available versions from 1.0.7 to 1.0.89; 1.0.90 and 1.0.91 were not available.
+    Support { feature: Feature::ShellNotifications, from: [1, 0, 7], to: Some([1, 0, 89]) },
     from(Feature::UserRequestedShell, [1, 0, 65]),
     from(Feature::LiveShellOutput, [1, 0, 92]),
     from(Feature::ReplaceTools, [1, 0, 81]),
     from(Feature::HookArgumentsAsObject, [1, 0, 81]),
-    // The border lies between 1.0.34 and 1.0.39.
+    // Absent in 1.0.34, present in 1.0.39.
     from(Feature::GitHubTokenByCall, [1, 0, 39]),
     from(Feature::ConnectionToken, [1, 0, 65]),
 ];
@@ -83,25 +86,25 @@ impl CliVersion {
         Self { text, numbers }
     }
 
-    /// The version as the CLI gave it; empty when it gave none.
+    /// The version as reported by the CLI; empty if unknown.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Major, minor and patch number, for comparisons; zeroes when the CLI told none.
+    /// The major, minor and patch number, for comparisons; zeros if unknown.
     pub fn numbers(&self) -> [u64; 3] {
         self.numbers
     }
 
-    /// Tells whether this version has the feature. A CLI that did not tell its version counts as the newest.
+    /// Returns true if this version has the feature. An unknown version counts as the newest.
     pub fn has(&self, feature: Feature) -> bool {
         let numbers = if self.numbers == [0; 3] { [u64::MAX; 3] } else { self.numbers };
-        let seen = TABLE.iter().find(|seen| seen.feature == feature);
-        seen.is_some_and(|seen| seen.from <= numbers && seen.to.is_none_or(|to| numbers <= to))
+        let support = TABLE.iter().find(|support| support.feature == feature);
+        support.is_some_and(|support| support.from <= numbers && support.to.is_none_or(|to| numbers <= to))
     }
 
-    /// The method that ends a client's part in a session.
-    pub(crate) fn leave(&self) -> &'static str {
+    /// The method that disconnects a client from a session.
+    pub(crate) fn detach_method(&self) -> &'static str {
         if self.has(Feature::Detach) { "session.detach" } else { "session.destroy" }
     }
 }
@@ -130,9 +133,9 @@ mod tests {
     }
 
     #[test]
-    fn an_untold_version_counts_as_the_newest() {
-        let untold = CliVersion::new("");
-        assert!(untold.has(Feature::MessageIds));
-        assert!(!untold.has(Feature::ShellNotifications));
+    fn an_unknown_version_counts_as_the_newest() {
+        let unknown = CliVersion::new("");
+        assert!(unknown.has(Feature::MessageIds));
+        assert!(!unknown.has(Feature::ShellNotifications));
     }
 }

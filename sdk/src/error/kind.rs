@@ -1,53 +1,53 @@
-//! What kind of trouble an error is, for programs that act on it.
+//! The category of an error, for programs that act on it.
 
 use std::time::Duration;
 
 use crate::error::turn::TurnError;
 use crate::error::{Error, RpcError};
 
-/// The kind of an [`Error`]; see [`Error::kind`].
+/// The category of an [`Error`]; see [`Error::kind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Nobody is logged in, or the login, the provider's key or the connection token is not taken.
+    /// No user is logged in, or the login, the provider's key or the connection token was rejected.
     Authentication,
-    /// The user, or a policy of theirs, does not allow it.
+    /// The user is not authorized, or a policy forbids the request.
     Authorization,
     /// The quota of the user or of the session is used up.
     Quota,
-    /// Too much was asked in too short a time; see [`Error::retry_after`].
+    /// Too many requests in a short time; see [`Error::retry_after`].
     RateLimit,
     /// The conversation is too long for the model.
     ContextLimit,
-    /// The session has ended, or the CLI does not have it.
+    /// The session has ended, or the CLI does not know it.
     SessionGone,
-    /// The session is open on the same client already.
+    /// The session is already open on the same client.
     AlreadyOpen,
-    /// The CLI is of a version that cannot do it.
+    /// The version of the CLI does not support the operation.
     VersionSkew,
-    /// There is no CLI where it was looked for.
+    /// The CLI was not found.
     CliNotFound,
-    /// The CLI could not be started, or not be reached.
+    /// The CLI could not be started or reached.
     Unreachable,
-    /// The connection is over.
+    /// The connection is closed.
     Closed,
-    /// Something took longer than it was given.
+    /// An operation took longer than its time limit.
     Timeout,
-    /// The CLI sent something else than its schema says.
+    /// The CLI sent data that does not match its schema.
     Decode,
-    /// The program asked for something that makes no sense.
+    /// Invalid argument.
     Invalid,
-    /// The agent's answer is not of the form that was asked for.
+    /// The answer of the agent does not have the requested form.
     Answer,
-    /// None of these: what the CLI says of it is all that is known.
+    /// Another error; only the CLI's message is known.
     Other,
 }
 
 impl Error {
-    /// The kind of this error.
+    /// The category of this error.
     ///
-    /// It is told by the codes that the CLI gives, and by the text only where it gives one code for
-    /// everything that goes wrong in a method, as for a session that it does not have.
+    /// It is derived from the codes of the CLI. Its messages are used only where it has a single code for
+    /// all failures of a method, as for an unknown session.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NotFound(_) => ErrorKind::CliNotFound,
@@ -62,20 +62,20 @@ impl Error {
             Self::AlreadyOpen { .. } => ErrorKind::AlreadyOpen,
             Self::Invalid(_) => ErrorKind::Invalid,
             Self::Answer { .. } => ErrorKind::Answer,
-            // Other versions give the same words in an error.
+            // Other versions report the same reasons as errors.
             Self::Refused { method, reason } => failure_kind(method, reason),
             Self::NoRandom(_) => ErrorKind::Other,
         }
     }
 
-    /// Tells whether the same may work when it is tried again later with nothing changed: after a rate limit, a
-    /// timeout, a failure of the model's service. It does not say that the first try had no effect: an
-    /// agent whose turn took too long goes on with it. Once the connection [is closed](Self::is_closed) it
-    /// takes a new client.
+    /// Returns true if the same operation may succeed later without any change: after a rate limit, a
+    /// timeout, or a failure of the model's service. The first attempt may have had an effect; for example,
+    /// an agent continues a turn that took too long. If the connection [is closed](Self::is_closed), a new
+    /// client is required.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Turn(error) => {
-                // Timeouts of the service, and its failures.
+                // Timeouts and failures of the service.
                 let failed = error.status_code.is_some_and(|status| status == 408 || status >= 500);
                 failed || self.kind() == ErrorKind::RateLimit
             }
@@ -84,8 +84,8 @@ impl Error {
         }
     }
 
-    /// The time to wait before it is worth trying again, when the CLI told: the time until a rate limit is
-    /// over, counted from the end of the turn.
+    /// The time to wait before another attempt, if the CLI reported it: the time until a rate limit ends,
+    /// counted from the end of the turn.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Turn(error) => error.retry_after,
@@ -97,7 +97,7 @@ impl Error {
 fn rpc_kind(method: &str, error: &RpcError) -> ErrorKind {
     match error.code {
         RpcError::INVALID_PARAMS | RpcError::INVALID_REQUEST => ErrorKind::Invalid,
-        // The numbers alone may be another peer's for something else.
+        // Other peers may use the codes for something else.
         RpcError::AUTHENTICATION_REQUIRED
         | RpcError::AUTHENTICATION_FAILED
         | RpcError::AUTHENTICATION_NOT_CONFIGURED
@@ -105,23 +105,23 @@ fn rpc_kind(method: &str, error: &RpcError) -> ErrorKind {
         {
             ErrorKind::Authentication
         }
-        // The CLI has this one code for all that goes wrong in a method.
+        // The CLI has a single code for all failures of a method.
         RpcError::INTERNAL_ERROR => failure_kind(method, &error.message),
         _ => ErrorKind::Other,
     }
 }
 
-/// What a method failed for, by the CLI's own words for it. They stand at the start, after the method.
+/// The category of a failure by the CLI's message, which follows the name of the method.
 fn failure_kind(method: &str, message: &str) -> ErrorKind {
     const GONE: &[&str] =
         &["Session not found", "Session file not found", "Failed to load session events: Session not found"];
     const NO_LOGIN: &[&str] = &["Not authenticated", "No authentication info available"];
     let words = message.strip_prefix("Request ").and_then(|rest| rest.strip_prefix(method));
     let words = words.and_then(|rest| rest.strip_prefix(" failed with message: ")).unwrap_or(message);
-    let says = |known: &[&str]| known.iter().any(|known| words.starts_with(known));
-    if says(GONE) {
+    let starts_with = |known: &[&str]| known.iter().any(|known| words.starts_with(known));
+    if starts_with(GONE) {
         ErrorKind::SessionGone
-    } else if says(NO_LOGIN) {
+    } else if starts_with(NO_LOGIN) {
         ErrorKind::Authentication
     } else {
         ErrorKind::Other
@@ -137,7 +137,7 @@ fn turn_kind(error: &TurnError) -> ErrorKind {
         "context_limit" => return ErrorKind::ContextLimit,
         _ => {}
     }
-    // Of a provider of one's own the CLI says that the query failed, whatever the reason.
+    // For a user's own provider, the CLI reports only that the query failed.
     match error.provider_code.as_deref() {
         Some("context_length_exceeded" | "model_max_prompt_tokens_exceeded") => {
             return ErrorKind::ContextLimit;

@@ -1,4 +1,4 @@
-//! Every error says each thing once: in its text, or in that of a source.
+//! Tests that an error says each thing once, in its own text or in that of a source.
 
 use std::error::Error as _;
 use std::io;
@@ -25,7 +25,7 @@ fn io_error() -> io::Error {
     io::Error::other("what the system says")
 }
 
-/// Which variant it is. A new one does not compile until it stands here, and fails until it stands in `all`.
+/// The index of a variant. A new variant does not compile until it is here, and fails until it is in `all`.
 fn variant(error: &Error) -> usize {
     match error {
         Error::NotFound(_) => 0,
@@ -48,7 +48,7 @@ fn variant(error: &Error) -> usize {
     }
 }
 
-/// Each variant, with what it must say, and in which order the errors of the chain say it.
+/// Each variant, with the parts that its chain of texts must contain in this order, and its category.
 fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
     let method = "made.up".to_owned();
     let version = CliVersion::new("1.2.3".to_owned());
@@ -91,7 +91,7 @@ fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
         (SpawnError::Directory { path: PathBuf::from("/gone") }.into(), &["/gone"], ErrorKind::Unreachable),
         (
             Error::ProtocolVersion { found: 2, supported: "3", version: "1.2.3".to_owned() },
-            &["1.2.3", "protocol 2", "speaks 3"],
+            &["1.2.3", "protocol 2", "supports 3"],
             ErrorKind::VersionSkew,
         ),
         (Error::Connect(Arc::new(io_error())), &["connect", "what the system says"], ErrorKind::Unreachable),
@@ -145,7 +145,7 @@ fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
             &["made.up", "5s", "printed", "its last words"],
             ErrorKind::Timeout,
         ),
-        (Error::Invalid("makes no sense".to_owned()), &["makes no sense"], ErrorKind::Invalid),
+        (Error::Invalid("an empty name".to_owned()), &["an empty name"], ErrorKind::Invalid),
     ]
 }
 
@@ -183,7 +183,7 @@ fn each_thing_is_said_once() {
     assert!(!seen.contains(&0), "a variant is not among all: {seen:?}");
 }
 
-/// What a program may want to look at is in the chain by its type.
+/// Errors that a program may inspect are in the chain with their types.
 #[test]
 fn sources_keep_their_types() {
     let is_io = |error: &Error| error.source().is_some_and(|source| source.is::<io::Error>());
@@ -197,7 +197,7 @@ fn sources_keep_their_types() {
     assert!(unsupported.source().is_some_and(|source| source.is::<RpcError>()));
 }
 
-/// What is held in an error can be handed on as one.
+/// The parts of an error are errors themselves.
 #[test]
 fn parts_are_errors() {
     fn is_error<T: std::error::Error + Send + Sync + 'static>() {}

@@ -9,23 +9,23 @@ use crate::rpc::error::write_stderr;
 use crate::types::ErrorData;
 use crate::wire::redact;
 
-/// A turn that failed: the data of the event `session.error`, to which this derefs, and what other events
-/// of the turn add to it.
+/// A failed turn: the data of its `session.error` event, to which this dereferences, and information from
+/// other events of the turn.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TurnError {
-    /// The data of the CLI's `session.error`.
+    /// The data of `session.error`.
     pub data: ErrorData,
-    /// The time until the rate limit that was reached ends, from the end of the turn on; none when the CLI did
-    /// not tell (`auto_mode_switch.requested`).
+    /// The time until the rate limit ends, counted from the end of the turn; none if the CLI did not report
+    /// it (`auto_mode_switch.requested`).
     pub retry_after: Option<Duration>,
-    /// The time at which the quota that is used up begins anew, in RFC 3339; none when the CLI did not tell (the last
+    /// The time when the exhausted quota resets, in RFC 3339; none if the CLI did not report it (the last
     /// `model.call_failure`).
     pub quota_reset: Option<String>,
-    /// The model provider's own code for the failure, such as `context_length_exceeded` (the last
+    /// The error code of the model provider, such as `context_length_exceeded` (the last
     /// `model.call_failure`).
     pub provider_code: Option<String>,
-    /// The answer as far as it had come.
+    /// The answer so far.
     pub answer: Answer,
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for TurnError {
 
 impl std::error::Error for TurnError {}
 
-/// One of the [`Limits`](crate::Limits), which was passed.
+/// The time limit of [`Limits`](crate::Limits) that was exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Limit {
@@ -57,24 +57,24 @@ pub enum Limit {
     FirstEvent,
 }
 
-/// A turn that took longer than it was given. The CLI still runs, else the turn had ended with
-/// [`Error::Closed`](crate::Error::Closed), and the agent goes on.
+/// A turn that took longer than a time limit. The CLI and the agent are still running; had the CLI ended,
+/// the error would be [`Error::Closed`](crate::Error::Closed).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TurnTimeout {
-    /// The limit that was passed.
+    /// The time limit that was exceeded.
     pub limit: Limit,
-    /// The length of that limit.
+    /// The duration of that limit.
     pub after: Duration,
-    /// The kind of the last event, and how long ago it came; none when none came.
+    /// The kind of the last event, and the time since; none if there was no event.
     pub last_event: Option<(String, Duration)>,
-    /// The things that the agent waits for: the names of running tools, the kinds of open requests.
+    /// The things that the agent waits for: the names of running tools and the kinds of open requests.
     pub waiting_for: Vec<String>,
     /// The answer so far.
     pub answer: Answer,
-    /// The text that the agent has written since, of a message that is not done.
+    /// The text of the agent's incomplete message after that answer.
     pub unfinished: String,
-    /// The end of what the CLI wrote to its standard error; empty when it is not a child of ours.
+    /// The end of the standard error of the CLI; empty if it is not a child process.
     pub stderr: String,
 }
 

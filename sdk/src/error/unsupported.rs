@@ -1,37 +1,37 @@
-//! What the connected CLI cannot do.
+//! Operations that the connected CLI does not support.
 
 use std::fmt;
 
 use crate::error::RpcError;
 use crate::version::{CliVersion, Feature};
 
-/// Something that the connected CLI cannot do, mostly because of its version.
+/// An operation that the connected CLI does not support, usually because of its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unsupported {
-    /// A sentence for people. It names the CLI's version, where that is why and the CLI told it.
+    /// A sentence for people. It contains the CLI's version if that is the cause and is known.
     pub reason: String,
-    /// The method that was called and that the CLI does not know; none when nothing was sent.
+    /// The method that the CLI does not know; none if no request was sent.
     pub method: Option<String>,
-    /// The error that the CLI answered with, of the code [`RpcError::METHOD_NOT_FOUND`]; none when nothing was sent.
+    /// The error of the CLI, with the code [`RpcError::METHOD_NOT_FOUND`]; none if no request was sent.
     pub answer: Option<RpcError>,
-    /// The feature that the CLI's version lacks, where the SDK knew that and sent nothing.
+    /// The feature that the CLI's version lacks, if the SDK knew that and sent no request.
     pub feature: Option<Feature>,
 }
 
 impl Unsupported {
-    /// Something that nothing was sent for.
+    /// Creates the error for an operation for which no request was sent.
     pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), method: None, answer: None, feature: None }
     }
 
-    /// What a version is known to lack, in words that follow "cannot".
+    /// Creates the error for a feature that a version lacks. `what` follows the word "cannot".
     pub(crate) fn feature(feature: Feature, what: &str, version: &CliVersion) -> Self {
         let reason = format!("the Copilot CLI {version} cannot {what}");
         Self { feature: Some(feature), ..Self::new(reason) }
     }
 
-    /// A method that the CLI says it does not know.
+    /// Creates the error for a method that the CLI does not know.
     pub(crate) fn method(method: &str, version: Option<&CliVersion>, answer: RpcError) -> Self {
         let version = version.map(CliVersion::as_str).filter(|version| !version.is_empty());
         let reason = match version {
@@ -49,7 +49,7 @@ impl fmt::Display for Unsupported {
 }
 
 impl std::error::Error for Unsupported {
-    /// The error that the CLI answered with.
+    /// The error of the CLI.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.answer.as_ref().map(|answer| answer as _)
     }

@@ -195,7 +195,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
         let rest = &self.buffer[self.done..];
         if !begins_header(rest) {
-            self.text.push_unsettled(rest);
+            self.text.push_provisional(rest);
         }
     }
 }

@@ -1,29 +1,29 @@
-//! Values of users, kept off the tasks that serve the connection.
+//! User values and user code, isolated from the tasks that serve the connection.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-/// Drops a value on a task of its own: what a closure has captured may block or panic when it is dropped, and
-/// that must not stop whoever lets go of it. Without a runtime it is dropped here.
+/// Drops a value in its own task: a captured value may block or panic in its `Drop`, which must not affect
+/// the caller. Without a runtime it is dropped here.
 pub(crate) fn drop_aside<T: Send + 'static>(value: T) {
     let value = Contained(Some(value));
     match Handle::try_current() {
-        // A runtime that is ending drops the task at once, which `Contained` provides for.
+        // A runtime that is shutting down drops the task immediately; `Contained` catches a panic.
         Ok(runtime) => drop(runtime.spawn(async move { drop(value) })),
         Err(_) => drop(value),
     }
 }
 
-/// Lets go of a share of a value; the last share of all is dropped aside.
+/// Drops one reference to a shared value; the last one is dropped in its own task.
 pub(crate) fn release<T: Send + Sync + 'static>(shared: Arc<T>) {
     if let Some(last) = Arc::into_inner(shared) {
         drop_aside(last);
     }
 }
 
-/// Calls code of the user; none when it panics, whatever it panics with.
+/// Calls user code. Returns none if it panics.
 pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(value) => Some(value),
@@ -34,16 +34,16 @@ pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
-/// Keeps a panic in the value's `Drop` from going on.
+/// Catches a panic in the `Drop` of the value.
 struct Contained<T>(Option<T>);
 
 impl<T> Drop for Contained<T> {
     fn drop(&mut self) {
         let value = self.0.take();
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-            // It may panic in its turn, and its turn would never end.
+            // The payload's own `Drop` may panic again, without end.
             std::mem::forget(payload);
-            tracing::error!("a value of a handler panicked when it was dropped");
+            tracing::error!("a value of a handler panicked in its drop");
         }
     }
 }

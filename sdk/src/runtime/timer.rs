@@ -1,4 +1,4 @@
-//! Waiting for a time, whichever executor polls.
+//! Timeouts that work on any executor.
 
 use std::panic::catch_unwind;
 use std::pin::{Pin, pin};
@@ -9,18 +9,18 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-/// A wait that is kept in a value.
+/// A sleep that can be stored.
 pub(crate) type Sleep = Pin<Box<dyn Future<Output = TimeUp> + Send + Sync>>;
 
-/// Why a future was not waited for to its end.
+/// The reason why a wait ended early.
 pub(crate) enum TimeUp {
-    /// The time is over.
+    /// The time has elapsed.
     Elapsed,
-    /// The runtime that counts the time is gone.
+    /// The runtime of the timer has ended.
     NoRuntime,
 }
 
-/// Waits for a future for this time. It does not panic, within a runtime or without one.
+/// Awaits a future for at most this time. Does not panic, inside or outside of a runtime.
 pub(crate) async fn timeout<F: Future>(
     runtime: &Handle,
     limit: Duration,
@@ -28,7 +28,7 @@ pub(crate) async fn timeout<F: Future>(
 ) -> Result<F::Output, TimeUp> {
     let (mut future, mut sleep) = (pin!(future), pin!(sleep(runtime.clone(), limit)));
     std::future::poll_fn(|context| {
-        // First what is waited for: it may have come, and the time may be up since.
+        // The future is polled first, since it may be ready even if the time has elapsed.
         if let Poll::Ready(output) = future.as_mut().poll(context) {
             return Poll::Ready(Ok(output));
         }
@@ -37,20 +37,21 @@ pub(crate) async fn timeout<F: Future>(
     .await
 }
 
-/// Waits until this time has come, counted from the call. Says whether it has, or the runtime is gone.
+/// Waits for this time, counted from the call. The result is the reason why the wait ended.
 pub(crate) fn sleep(runtime: Handle, limit: Duration) -> impl Future<Output = TimeUp> + Send + Sync {
     let start = Instant::now();
     async move {
         let Some(end) = start.checked_add(limit) else { return std::future::pending().await };
-        // The runtime that is here, if there is one: it is the one that runs for sure. One that does not count
-        // time panics here, before anything is waited for.
+        // The current runtime, if any, is certainly running. If its timer is disabled, the call panics
+        // here, before any wait.
         let here = Handle::try_current().ok();
         let sleep = here.and_then(|_| catch_unwind(|| tokio::time::sleep_until(end)).ok());
         if let Some(sleep) = sleep {
             sleep.await;
             return TimeUp::Elapsed;
         }
-        // Else the client's runtime. A timer panics without its runtime; waiting for a task there does not.
+        // Otherwise the client's runtime. A timer panics when its runtime has ended; awaiting a task does
+        // not.
         let mut task = Task(runtime.spawn(async move { tokio::time::sleep_until(end).await }));
         match (&mut task.0).await {
             Ok(()) => TimeUp::Elapsed,
@@ -59,7 +60,7 @@ pub(crate) fn sleep(runtime: Handle, limit: Duration) -> impl Future<Output = Ti
     }
 }
 
-/// Ends with whoever waits for it.
+/// A task that is aborted when its owner stops waiting.
 struct Task(JoinHandle<()>);
 
 impl Drop for Task {

@@ -139,7 +139,7 @@ impl Request {
         if let Err(ended) = state.check() {
             // The CLI works on several requests at once: it may have handled the detach first.
             if host.router.session(state.id()).is_none() {
-                drop(state.caller().call_now(state.version().leave()));
+                drop(state.caller().call_now(state.version().detach_method()));
             }
             return Err(ended);
         }

@@ -198,7 +198,7 @@ pub(crate) fn detach(
     state: &Arc<SessionState>,
 ) -> Option<JoinHandle<Result<(), Error>>> {
     let detaching = Detaching::begin(router, state)?;
-    let call = state.caller().call_now(state.version().leave());
+    let call = state.caller().call_now(state.version().detach_method());
     Some(state.peer().runtime().spawn(async move {
         let result = call?.within(DETACH_TIMEOUT).await;
         drop(detaching);

@@ -134,7 +134,7 @@ async fn nothing_instead_of_an_object() {
     let failed = rig.session.rpc().plan().read().await.expect_err("a key is missing");
     let Error::Decode { error, version, .. } = &failed else { panic!("{failed:?}") };
     assert_eq!((error.path(), version.as_str()), ("$", "1.0.40"));
-    let start = "the answer of the Copilot CLI 1.0.40 to session.plan.read is not as expected: ";
+    let start = "the response of the Copilot CLI 1.0.40 to session.plan.read does not match its schema: ";
     assert!(format!("{failed:#}").starts_with(start), "{failed:#}");
 }
 

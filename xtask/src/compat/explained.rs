@@ -16,7 +16,7 @@ struct Explained {
 const EXPLAINED: &[Explained] = &[Explained {
     step: "call: mode().set",
     before: Version::new(1, 0, 40),
-    reason: "to session.mode.set is not as expected: at $.status",
+    reason: "to session.mode.set does not match its schema: at $.status",
     why: "the mode is set, but the response has an older form than the SDK reads",
 }];
 
@@ -48,7 +48,7 @@ mod tests {
             reason: reason.to_owned(),
             seconds: 1.0,
         };
-        let known = "the answer to session.mode.set is not as expected: at $.status";
+        let known = "the response to session.mode.set does not match its schema: at $.status";
         let explained = explain("1.0.10", step(known));
         assert_eq!(explained.outcome, Outcome::Partly);
         assert!(explained.reason.starts_with("the mode is set") && explained.reason.ends_with("at $.status"));
