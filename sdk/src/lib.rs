@@ -45,7 +45,7 @@ pub use error::unsupported::Unsupported;
 pub use error::{Closed, Error, RpcError};
 pub use events::answer::Answer;
 pub use events::notifications::{MalformedNotification, Notifications};
-pub use events::queue::Delivery;
+pub use events::queue::Overflow;
 pub use events::{Events, Subscription};
 pub use events::{MalformedEvent, SessionEvent, UnrecognizedEvent};
 #[cfg(feature = "round-trip")]

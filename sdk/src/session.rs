@@ -226,7 +226,7 @@ impl Session {
     /// Calls the closure for the events that [`events`](Self::events) gives, in order, on a task of its
     /// own: a turn's answer may be there before the closure has seen the turn's last event.
     pub fn on(&self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Subscription {
-        Subscription::start(self.events(), handle)
+        self.events().on(handle)
     }
 
     /// The session's events from now on. The first observer of a session that has had no prompt also

@@ -156,7 +156,7 @@ impl SessionEvent {
 
     /// The number of events that a subscriber missed at this place; none for an event of the CLI. This
     /// crate creates the event, with the kind `missed`. It stands for events that were dropped as
-    /// [`Delivery`](crate::Delivery) describes, that were too large, or that had no type.
+    /// [`Overflow`](crate::Overflow) describes, that were too large, or that had no type.
     pub fn missed(&self) -> Option<u64> {
         if self.kind() != MISSED || !self.id().is_empty() {
             return None;

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::events::stream::{Ended, Events, Subscribers, Subscription};
+use crate::events::stream::{Ended, Subscription};
 use crate::rpc::Notification;
 use crate::runtime::lock;
 use crate::wire::peek;
@@ -19,52 +20,57 @@ type Params = Arc<str>;
 
 /// The subscribers of all notifications, by name.
 pub(crate) struct NotificationSubscribers {
-    by_name: Mutex<ByName>,
+    state: Arc<Mutex<State>>,
     /// The runtime that closures are called on.
     runtime: Handle,
 }
 
 #[derive(Default)]
-struct ByName {
-    subscribers: HashMap<&'static str, Arc<Subscribers<Params>>>,
+struct State {
+    /// Replaced as a whole, so that notifications are passed on without the lock. The channels are unbounded: no
+    /// notification may be dropped, and they are few.
+    by_name: HashMap<&'static str, Arc<[UnboundedSender<Params>]>>,
     ended: Option<Ended>,
 }
 
 impl NotificationSubscribers {
     pub fn new(runtime: Handle) -> Self {
-        Self { by_name: Mutex::default(), runtime }
+        Self { state: Arc::default(), runtime }
     }
 
     /// Passes a notification to its subscribers.
     pub fn push(&self, name: &str, params: &str) {
-        let subscribers = lock(&self.by_name).subscribers.get(name).cloned();
-        if let Some(subscribers) = subscribers {
-            subscribers.push(params.into());
+        let Some(senders) = lock(&self.state).by_name.get(name).cloned() else { return };
+        let params = Params::from(params);
+        for sender in senders.iter() {
+            // A subscription that was dropped is removed when the next one begins.
+            drop(sender.send(Arc::clone(&params)));
         }
     }
 
     /// Ends all subscriptions.
     pub fn end(&self, ended: Ended) {
-        let mut all = lock(&self.by_name);
-        all.ended.get_or_insert_with(|| ended.clone());
-        let lists: Vec<_> = all.subscribers.values().cloned().collect();
-        drop(all);
-        for subscribers in lists {
-            subscribers.end(ended.clone());
-        }
+        let mut state = lock(&self.state);
+        state.ended.get_or_insert(ended);
+        let senders = std::mem::take(&mut state.by_name);
+        drop(state);
+        drop(senders);
     }
 
     /// Subscribes to one notification.
     pub fn subscribe<N: Notification>(&self) -> Notifications<N> {
-        let mut all = lock(&self.by_name);
-        let subscribers = all.subscribers.entry(N::NAME);
-        let subscribers = Arc::clone(subscribers.or_insert_with(|| Subscribers::new(self.runtime.clone())));
-        let ended = all.ended.clone();
-        drop(all);
-        if let Some(ended) = ended {
-            subscribers.end(ended);
+        Notifications { receiver: self.receiver(N::NAME), state: Arc::clone(&self.state), kind: PhantomData }
+    }
+
+    fn receiver(&self, name: &'static str) -> UnboundedReceiver<Params> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut state = lock(&self.state);
+        if state.ended.is_none() {
+            let senders = state.by_name.entry(name).or_default();
+            let open = senders.iter().filter(|sender| !sender.is_closed());
+            *senders = open.chain([&sender]).cloned().collect();
         }
-        Notifications { events: subscribers.subscribe(), kind: PhantomData }
+        receiver
     }
 
     /// Calls `handle` for each notification of one kind, in its own task.
@@ -73,18 +79,18 @@ impl NotificationSubscribers {
         &self,
         mut handle: impl FnMut(Result<N::Params, MalformedNotification>) + Send + 'static,
     ) -> Subscription {
-        let events = self.subscribe::<N>().events;
-        Subscription::start(events, move |params: &Params| handle(decode::<N>(params)))
+        self.start(N::NAME, move |params| handle(decode::<N>(params)))
+    }
+
+    fn start(&self, name: &'static str, handle: impl FnMut(Params) + Send + 'static) -> Subscription {
+        let mut receiver = self.receiver(name);
+        Subscription::start(&self.runtime, move |context| receiver.poll_recv(context), handle)
     }
 }
 
 #[inline]
-fn decode<N: Notification>(params: &Params) -> Result<N::Params, MalformedNotification> {
-    wire::from_json(params).map_err(|error| MalformedNotification {
-        kind: N::NAME,
-        error,
-        params: Arc::clone(params),
-    })
+fn decode<N: Notification>(params: Params) -> Result<N::Params, MalformedNotification> {
+    wire::from_json(&params).map_err(|error| MalformedNotification { kind: N::NAME, error, params })
 }
 
 /// A notification whose params do not match the schema.
@@ -134,7 +140,8 @@ impl std::error::Error for MalformedNotification {
 /// No notification is dropped: unread ones are kept in memory. Dropping this value ends the subscription.
 #[must_use = "notifications are seen by reading them"]
 pub struct Notifications<N> {
-    events: Events<Params>,
+    receiver: UnboundedReceiver<Params>,
+    state: Arc<Mutex<State>>,
     kind: PhantomData<fn() -> N>,
 }
 
@@ -151,7 +158,10 @@ impl<N: Notification> Notifications<N> {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Result<Result<N::Params, MalformedNotification>, Ended>> {
-        self.events.poll_event(context).map(|next| next.map(|params| decode::<N>(&params)))
+        self.receiver.poll_recv(context).map(|params| match params {
+            Some(params) => Ok(decode::<N>(params)),
+            None => Err(lock(&self.state).ended.clone().unwrap_or(Ended::Session)),
+        })
     }
 }
 

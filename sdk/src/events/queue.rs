@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use crate::events::SessionEvent;
 use crate::wire::peek;
@@ -13,7 +12,7 @@ use crate::wire::peek;
 /// the subscriber receives a marker event whose [`SessionEvent::missed`] is their number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Delivery {
+pub enum Overflow {
     /// Keeps all events, without a limit.
     Unbounded,
     /// Above this number of waiting events, merges those that only continue or replace an earlier one:
@@ -28,26 +27,10 @@ pub enum Delivery {
     Close(usize),
 }
 
-impl Default for Delivery {
+impl Default for Overflow {
     fn default() -> Self {
         Self::Merge(4096)
     }
-}
-
-/// An item in the queue of a subscriber.
-pub(crate) trait Queued: Clone {
-    /// Returns the text of `next` if it continues the text of this item.
-    fn merge_text<'n>(&self, next: &'n Self) -> Option<Cow<'n, str>>;
-    /// Returns true if `next` makes this item redundant.
-    fn is_superseded_by(&self, next: &Self) -> bool;
-    /// Appends to the text of the item.
-    fn append(self, more: &str) -> Self;
-    /// Returns true if the policy may drop the item.
-    fn is_droppable(&self) -> bool;
-    /// Creates the item that stands for missed ones; none if the type has no such item.
-    fn missed_marker(missed: u64) -> Option<Self>;
-    /// The size of the text in bytes.
-    fn size(&self) -> usize;
 }
 
 /// Events that are pieces of a text: their kind, the key that identifies the text, and the key of the
@@ -66,50 +49,44 @@ const REPLACED: [(&str, &str); 3] = [
     ("tool.execution_partial_result", "toolCallId"),
 ];
 
-impl Queued for SessionEvent {
-    fn merge_text<'n>(&self, next: &'n Self) -> Option<Cow<'n, str>> {
-        let (_, id, text) = TEXT_PIECES.into_iter().find(|(kind, ..)| *kind == next.kind())?;
-        if self.kind() != next.kind() || self.agent_id() != next.agent_id() {
-            return None;
-        }
-        let [same, stream] = peek::pick(self.raw_data(), [id, "stream"]).ok()?;
-        let [other, others, text] = peek::pick(next.raw_data(), [id, "stream", text]).ok()?;
-        if same != other || stream != others {
-            return None;
-        }
-        peek::string(text?)
+/// Returns the text of `next` if it continues the text of `event`.
+fn continuation<'n>(event: &SessionEvent, next: &'n SessionEvent) -> Option<Cow<'n, str>> {
+    let (_, id, text) = TEXT_PIECES.into_iter().find(|(kind, ..)| *kind == next.kind())?;
+    if event.kind() != next.kind() || event.agent_id() != next.agent_id() {
+        return None;
     }
+    let [same, stream] = peek::pick(event.raw_data(), [id, "stream"]).ok()?;
+    let [other, others, text] = peek::pick(next.raw_data(), [id, "stream", text]).ok()?;
+    if same != other || stream != others {
+        return None;
+    }
+    peek::string(text?)
+}
 
-    fn is_superseded_by(&self, next: &Self) -> bool {
-        let Some((_, id)) = REPLACED.into_iter().find(|(kind, _)| *kind == next.kind()) else { return false };
-        let of =
-            |event: &Self| peek::pick(event.raw_data(), [id]).ok().and_then(|[id]| id.map(str::to_owned));
-        self.kind() == next.kind() && self.agent_id() == next.agent_id() && of(self) == of(next)
-    }
+/// Returns true if `next` makes `event` redundant.
+fn is_superseded(event: &SessionEvent, next: &SessionEvent) -> bool {
+    let Some((_, id)) = REPLACED.into_iter().find(|(kind, _)| *kind == next.kind()) else { return false };
+    let of =
+        |event: &SessionEvent| peek::pick(event.raw_data(), [id]).ok().and_then(|[id]| id.map(str::to_owned));
+    event.kind() == next.kind() && event.agent_id() == next.agent_id() && of(event) == of(next)
+}
 
-    fn append(self, more: &str) -> Self {
-        let Some((.., text)) = TEXT_PIECES.into_iter().find(|(kind, ..)| *kind == self.kind()) else {
-            return self;
-        };
-        self.with_appended(text, more).unwrap_or(self)
-    }
+/// Appends to the text of an event.
+fn append(event: SessionEvent, more: &str) -> SessionEvent {
+    let Some((.., text)) = TEXT_PIECES.into_iter().find(|(kind, ..)| *kind == event.kind()) else {
+        return event;
+    };
+    event.with_appended(text, more).unwrap_or(event)
+}
 
-    fn is_droppable(&self) -> bool {
-        // Some ephemeral events report more than progress.
-        let kind = self.kind();
-        self.is_ephemeral()
-            && !kind.ends_with(".requested")
-            && !kind.ends_with(".completed")
-            && !NEVER_DROPPED.contains(&kind)
-    }
-
-    fn missed_marker(missed: u64) -> Option<Self> {
-        Some(Self::missed_marker(missed))
-    }
-
-    fn size(&self) -> usize {
-        self.raw().len()
-    }
+/// Returns true if an overflow policy may drop the event.
+fn is_droppable(event: &SessionEvent) -> bool {
+    // Some ephemeral events report more than progress.
+    let kind = event.kind();
+    event.is_ephemeral()
+        && !kind.ends_with(".requested")
+        && !kind.ends_with(".completed")
+        && !NEVER_DROPPED.contains(&kind)
 }
 
 /// Ephemeral events that are never dropped.
@@ -123,42 +100,20 @@ const NEVER_DROPPED: [&str; 7] = [
     "mcp.oauth_required",
 ];
 
-/// The params of a notification. They are few and cannot be merged.
-impl Queued for Arc<str> {
-    fn merge_text<'n>(&self, _: &'n Self) -> Option<Cow<'n, str>> {
-        None
-    }
-    fn is_superseded_by(&self, _: &Self) -> bool {
-        false
-    }
-    fn append(self, _: &str) -> Self {
-        self
-    }
-    fn is_droppable(&self) -> bool {
-        false
-    }
-    fn missed_marker(_: u64) -> Option<Self> {
-        None
-    }
-    fn size(&self) -> usize {
-        self.len()
-    }
-}
-
 /// The events that wait for one subscriber.
-pub(crate) struct Queue<T> {
-    entries: VecDeque<Entry<T>>,
+pub(crate) struct Queue {
+    entries: VecDeque<Entry>,
     /// The size of their texts in bytes. Counted only before the first subscriber.
     bytes: usize,
     /// The number of events at the front that are known not to be droppable.
     undroppable: usize,
-    delivery: Delivery,
+    overflow: Overflow,
     missed: u64,
     overrun: bool,
 }
 
-struct Entry<T> {
-    event: T,
+struct Entry {
+    event: SessionEvent,
     /// Text of later events that continues this one.
     more: String,
 }
@@ -166,30 +121,30 @@ struct Entry<T> {
 /// The number of events searched for one that can be merged, since pieces of several texts may alternate.
 const LOOK_BACK: usize = 8;
 
-impl<T: Queued> Queue<T> {
-    pub fn new(delivery: Delivery) -> Self {
-        Self { entries: VecDeque::new(), bytes: 0, undroppable: 0, delivery, missed: 0, overrun: false }
+impl Queue {
+    pub fn new(overflow: Overflow) -> Self {
+        Self { entries: VecDeque::new(), bytes: 0, undroppable: 0, overflow, missed: 0, overrun: false }
     }
 
-    pub fn set_delivery(&mut self, delivery: Delivery) {
-        self.delivery = delivery;
+    pub fn set_overflow(&mut self, overflow: Overflow) {
+        self.overflow = overflow;
     }
 
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Returns true if the subscription ended because of [`Delivery::Close`].
+    /// Returns true if the subscription ended because of [`Overflow::Close`].
     pub fn is_overrun(&self) -> bool {
         self.overrun
     }
 
-    pub fn push(&mut self, event: T) {
-        let delivery = self.delivery;
-        match delivery {
-            Delivery::Merge(limit) if self.entries.len() >= limit && self.merge(&event) => return,
-            Delivery::DropOldest(limit) if self.entries.len() >= limit => self.drop_oldest(),
-            Delivery::Close(limit) if self.overrun || self.entries.len() >= limit => {
+    pub fn push(&mut self, event: SessionEvent) {
+        let overflow = self.overflow;
+        match overflow {
+            Overflow::Merge(limit) if self.entries.len() >= limit && self.merge(&event) => return,
+            Overflow::DropOldest(limit) if self.entries.len() >= limit => self.drop_oldest(),
+            Overflow::Close(limit) if self.overrun || self.entries.len() >= limit => {
                 self.overrun = true;
                 return;
             }
@@ -200,23 +155,23 @@ impl<T: Queued> Queue<T> {
 
     /// Adds an event when there may never be a subscriber. Above a limit the oldest events are dropped,
     /// whatever they are.
-    pub fn push_within(&mut self, max_events: usize, max_bytes: usize, event: T) {
-        self.bytes = self.bytes.saturating_add(event.size());
+    pub fn push_within(&mut self, max_events: usize, max_bytes: usize, event: SessionEvent) {
+        self.bytes = self.bytes.saturating_add(event.raw().len());
         self.entries.push_back(Entry { event, more: String::new() });
         while self.entries.len() > max_events || self.bytes > max_bytes {
             let Some(oldest) = self.take_front() else { break };
-            self.bytes = self.bytes.saturating_sub(oldest.event.size());
+            self.bytes = self.bytes.saturating_sub(oldest.event.raw().len());
             self.missed += 1;
         }
     }
 
-    fn merge(&mut self, event: &T) -> bool {
+    fn merge(&mut self, event: &SessionEvent) -> bool {
         for entry in self.entries.iter_mut().rev().take(LOOK_BACK) {
-            if let Some(text) = entry.event.merge_text(event) {
+            if let Some(text) = continuation(&entry.event, event) {
                 entry.more.push_str(&text);
                 return true;
             }
-            if entry.event.is_superseded_by(event) {
+            if is_superseded(&entry.event, event) {
                 entry.event = event.clone();
                 return true;
             }
@@ -225,27 +180,25 @@ impl<T: Queued> Queue<T> {
     }
 
     fn drop_oldest(&mut self) {
-        let offset = self.entries.range(self.undroppable..).position(|entry| entry.event.is_droppable());
+        let offset = self.entries.range(self.undroppable..).position(|entry| is_droppable(&entry.event));
         let Some(offset) = offset else { return self.undroppable = self.entries.len() };
         self.undroppable += offset;
         self.entries.remove(self.undroppable);
         self.missed += 1;
     }
 
-    fn take_front(&mut self) -> Option<Entry<T>> {
+    fn take_front(&mut self) -> Option<Entry> {
         self.undroppable = self.undroppable.saturating_sub(1);
         self.entries.pop_front()
     }
 
     /// Removes the next event, after the marker for dropped ones.
-    pub fn pop(&mut self) -> Option<T> {
-        if self.missed > 0
-            && let Some(marker) = T::missed_marker(std::mem::take(&mut self.missed))
-        {
-            return Some(marker);
+    pub fn pop(&mut self) -> Option<SessionEvent> {
+        if self.missed > 0 {
+            return Some(SessionEvent::missed_marker(std::mem::take(&mut self.missed)));
         }
         let Entry { event, more } = self.take_front()?;
-        Some(if more.is_empty() { event } else { event.append(&more) })
+        Some(if more.is_empty() { event } else { append(event, &more) })
     }
 }
 
@@ -268,7 +221,7 @@ mod tests {
         event("assistant.streaming_delta", true, &format!(r#"{{"totalResponseSizeBytes":{bytes}}}"#))
     }
 
-    fn texts(queue: &mut Queue<SessionEvent>) -> Vec<String> {
+    fn texts(queue: &mut Queue) -> Vec<String> {
         let text = |event: SessionEvent| match event.missed() {
             Some(count) => format!("missed {count}"),
             None => event.raw_data().to_owned(),
@@ -278,7 +231,7 @@ mod tests {
 
     #[test]
     fn pieces_are_joined_above_the_limit() {
-        let mut queue = Queue::new(Delivery::Merge(3));
+        let mut queue = Queue::new(Overflow::Merge(3));
         for (number, text) in ["a", "b", "c\"\\", "d", "é"].into_iter().enumerate() {
             queue.push(delta("m", text));
             queue.push(size(number as u64));
@@ -298,7 +251,7 @@ mod tests {
 
     #[test]
     fn only_ephemeral_events_are_dropped() {
-        let mut queue = Queue::new(Delivery::DropOldest(2));
+        let mut queue = Queue::new(Overflow::DropOldest(2));
         queue.push(event("assistant.message", false, r#""kept""#));
         for _ in 0..5 {
             queue.push(delta("m", "."));
@@ -310,61 +263,37 @@ mod tests {
         assert_eq!(texts(&mut queue), [r#"{"messageId":"m","deltaContent":"later"}"#]);
     }
 
-    /// An item that counts the calls of `is_droppable`.
-    #[derive(Clone)]
-    struct Counting {
-        droppable: bool,
-        checks: std::rc::Rc<std::cell::Cell<usize>>,
-    }
-
-    impl Queued for Counting {
-        fn merge_text<'n>(&self, _: &'n Self) -> Option<Cow<'n, str>> {
-            None
-        }
-        fn is_superseded_by(&self, _: &Self) -> bool {
-            false
-        }
-        fn append(self, _: &str) -> Self {
-            self
-        }
-        fn is_droppable(&self) -> bool {
-            self.checks.set(self.checks.get() + 1);
-            self.droppable
-        }
-        fn missed_marker(_: u64) -> Option<Self> {
-            None
-        }
-        fn size(&self) -> usize {
-            1
-        }
-    }
-
     #[test]
     fn events_that_are_not_droppable_are_checked_once() {
-        const COUNT: usize = 1000;
-        let checks = std::rc::Rc::<std::cell::Cell<usize>>::default();
-        let counting = |droppable| Counting { droppable, checks: std::rc::Rc::clone(&checks) };
-        let mut queue = Queue::new(Delivery::DropOldest(10));
-        for number in 0..COUNT {
-            queue.push(counting(number % 4 == 0));
+        let mut queue = Queue::new(Overflow::DropOldest(10));
+        for number in 0..1000 {
+            queue.push(if number % 4 == 0 {
+                delta("m", ".")
+            } else {
+                event("assistant.message", false, "{}")
+            });
+            // The search for the next one to drop begins behind those that were checked.
+            let unchecked = queue.entries.range(queue.undroppable..).count();
+            assert!(unchecked <= 12, "{unchecked} events are checked again");
         }
-        assert!(checks.get() <= 2 * COUNT, "checked {} times", checks.get());
-        assert_eq!(queue.missed, COUNT as u64 / 4);
-        let kept = |queue: &mut Queue<Counting>| queue.take_front().map(|entry| !entry.event.droppable);
+        assert_eq!(
+            queue.missed,
+            250 - queue.entries.iter().filter(|entry| is_droppable(&entry.event)).count() as u64
+        );
         // Taking events from the front shifts the rest, and a droppable one is still found there.
-        let taken: Vec<bool> = std::iter::from_fn(|| kept(&mut queue)).take(COUNT / 2).collect();
-        assert_eq!(taken, [true; COUNT / 2]);
+        queue.missed = 0;
+        let taken = (0..500).filter_map(|_| queue.pop()).filter(is_droppable).count();
         for _ in 0..4 {
-            queue.push(counting(true));
+            queue.push(delta("m", "."));
         }
-        let left: Vec<bool> = std::iter::from_fn(|| kept(&mut queue)).collect();
-        assert_eq!(left.len(), COUNT / 4 + 1, "all that are not droppable, and the newest that is");
-        assert_eq!(left.iter().filter(|kept| !**kept).count(), 1);
+        let left: Vec<bool> =
+            std::iter::from_fn(|| queue.take_front()).map(|entry| is_droppable(&entry.event)).collect();
+        assert_eq!((taken, left.iter().filter(|droppable| **droppable).count()), (0, 1));
     }
 
     #[test]
     fn the_subscription_may_end() {
-        let mut queue = Queue::new(Delivery::Close(2));
+        let mut queue = Queue::new(Overflow::Close(2));
         for text in ["a", "b", "c"] {
             queue.push(delta(text, text));
         }
@@ -376,13 +305,13 @@ mod tests {
 
     #[test]
     fn events_before_the_first_subscriber_are_bounded() {
-        let mut queue = Queue::new(Delivery::Unbounded);
+        let mut queue = Queue::new(Overflow::Unbounded);
         for number in 0..10 {
             queue.push_within(4, usize::MAX, size(number));
         }
         let texts_left = texts(&mut queue);
         assert_eq!((texts_left.len(), &*texts_left[0]), (5, "missed 6"));
-        let mut queue = Queue::new(Delivery::Unbounded);
+        let mut queue = Queue::new(Overflow::Unbounded);
         for _ in 0..10 {
             queue.push_within(usize::MAX, 1000, delta("m", &"x".repeat(300)));
         }

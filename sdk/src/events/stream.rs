@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::runtime::Handle;
 
 use crate::events::SessionEvent;
-use crate::events::queue::{Delivery, Queue, Queued};
+use crate::events::queue::{Overflow, Queue};
 use crate::rpc::Closed;
 use crate::runtime::aside::caught;
 use crate::runtime::lock;
@@ -29,46 +29,40 @@ const MAX_BACKLOG: usize = 1024;
 /// Maximum size of their JSON in bytes.
 const MAX_BACKLOG_SIZE: usize = 4 << 20;
 
-/// The subscribers of one source of events.
-pub(crate) struct Subscribers<T> {
-    state: Mutex<State<T>>,
+/// The subscribers of one session.
+pub(crate) struct Subscribers {
+    state: Mutex<State>,
     /// The runtime that closures are called on.
     runtime: Handle,
 }
 
-struct State<T> {
+struct State {
     /// Replaced as a whole, so that events are passed on without the lock.
-    subscribers: Arc<[Arc<Subscriber<T>>]>,
+    subscribers: Arc<[Arc<Subscriber>]>,
     /// Events before the first subscriber; none once there was one.
-    backlog: Option<Queue<T>>,
+    backlog: Option<Queue>,
     ended: Option<Ended>,
 }
 
 /// The queue of one subscriber, shared with its [`Events`].
-struct Subscriber<T>(Mutex<SubscriberState<T>>);
+struct Subscriber(Mutex<SubscriberState>);
 
-struct SubscriberState<T> {
-    events: Queue<T>,
+struct SubscriberState {
+    events: Queue,
     ended: Option<Ended>,
     waker: Option<Waker>,
 }
 
-impl<T: Queued> Subscribers<T> {
-    /// Creates a list whose subscribers receive only later events.
-    pub fn new(runtime: Handle) -> Arc<Self> {
-        let state = State { subscribers: Arc::default(), backlog: None, ended: None };
-        Arc::new(Self { state: Mutex::new(state), runtime })
-    }
-
+impl Subscribers {
     /// Creates a list whose first subscriber also receives earlier events.
-    pub fn with_backlog(runtime: Handle) -> Arc<Self> {
-        let backlog = Some(Queue::new(Delivery::default()));
+    pub fn new(runtime: Handle) -> Arc<Self> {
+        let backlog = Some(Queue::new(Overflow::default()));
         let state = State { subscribers: Arc::default(), backlog, ended: None };
         Arc::new(Self { state: Mutex::new(state), runtime })
     }
 
     /// Passes an event to every subscriber.
-    pub fn push(&self, event: T) {
+    pub fn push(&self, event: SessionEvent) {
         let subscribers = {
             let mut state = lock(&self.state);
             if let Some(backlog) = &mut state.backlog {
@@ -97,24 +91,24 @@ impl<T: Queued> Subscribers<T> {
     }
 
     /// Subscribes to later events and discards the earlier ones.
-    pub fn subscribe_from_now(self: &Arc<Self>) -> Events<T> {
+    pub fn subscribe_from_now(self: &Arc<Self>) -> Events {
         lock(&self.state).backlog = None;
         self.subscribe()
     }
 
     /// Subscribes to later events and leaves the earlier ones to the first regular subscriber.
-    pub fn subscribe_without_backlog(self: &Arc<Self>) -> Events<T> {
-        self.add(&mut lock(&self.state), Queue::new(Delivery::default()))
+    pub fn subscribe_without_backlog(self: &Arc<Self>) -> Events {
+        self.add(&mut lock(&self.state), Queue::new(Overflow::default()))
     }
 
     /// Subscribes. The first subscriber also receives the earlier events.
-    pub fn subscribe(self: &Arc<Self>) -> Events<T> {
+    pub fn subscribe(self: &Arc<Self>) -> Events {
         let mut state = lock(&self.state);
-        let events = state.backlog.take().unwrap_or_else(|| Queue::new(Delivery::default()));
+        let events = state.backlog.take().unwrap_or_else(|| Queue::new(Overflow::default()));
         self.add(&mut state, events)
     }
 
-    fn add(self: &Arc<Self>, state: &mut State<T>, events: Queue<T>) -> Events<T> {
+    fn add(self: &Arc<Self>, state: &mut State, events: Queue) -> Events {
         let ended = state.ended.clone();
         let is_over = ended.is_some();
         let subscriber = Arc::new(Subscriber(Mutex::new(SubscriberState { events, ended, waker: None })));
@@ -125,8 +119,8 @@ impl<T: Queued> Subscribers<T> {
     }
 }
 
-impl<T: Queued> Subscriber<T> {
-    fn push(&self, event: T) {
+impl Subscriber {
+    fn push(&self, event: SessionEvent) {
         let mut state = lock(&self.0);
         state.events.push(event);
         wake(state);
@@ -141,7 +135,7 @@ impl<T: Queued> Subscriber<T> {
 
 /// Wakes the subscriber after releasing the lock, since a waker may run any code, even the drop of the task
 /// that owns the queue.
-fn wake<T: Queued>(mut state: MutexGuard<'_, SubscriberState<T>>) {
+fn wake(mut state: MutexGuard<'_, SubscriberState>) {
     let waker = state.waker.take();
     drop(state);
     if let Some(waker) = waker {
@@ -151,44 +145,43 @@ fn wake<T: Queued>(mut state: MutexGuard<'_, SubscriberState<T>>) {
 
 /// The events of a session in order, until the session ends.
 ///
-/// Unread events wait in memory, limited by the [overflow policy](Self::delivery). Dropping this value ends
+/// Unread events wait in memory, limited by the [overflow policy](Self::overflow). Dropping this value ends
 /// the subscription.
 #[must_use = "events are seen by reading them"]
-pub struct Events<T = SessionEvent> {
-    subscriber: Arc<Subscriber<T>>,
-    subscribers: Weak<Subscribers<T>>,
+pub struct Events {
+    subscriber: Arc<Subscriber>,
+    subscribers: Weak<Subscribers>,
     runtime: Handle,
 }
 
 impl Events {
-    /// Sets the overflow policy. The default is [`Delivery::default`].
-    pub fn delivery(self, delivery: Delivery) -> Self {
-        lock(&self.subscriber.0).events.set_delivery(delivery);
+    /// Sets the overflow policy. The default is [`Overflow::default`].
+    pub fn overflow(self, policy: Overflow) -> Self {
+        lock(&self.subscriber.0).events.set_overflow(policy);
         self
     }
 
     /// Calls the closure for each event, in order, in its own task. If it panics, the panic is logged and
     /// the closure is called for the next event.
-    pub fn on(self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Subscription {
-        Subscription::start(self, handle)
+    pub fn on(mut self, mut handle: impl FnMut(&SessionEvent) + Send + 'static) -> Subscription {
+        let runtime = self.runtime.clone();
+        let poll_next = move |context: &mut Context<'_>| self.poll_event(context).map(Result::ok);
+        Subscription::start(&runtime, poll_next, move |event| handle(&event))
     }
 
-    /// Returns true if the subscription ended because too many events waited; see [`Delivery::Close`].
+    /// Returns true if the subscription ended because too many events waited; see [`Overflow::Close`].
     pub fn is_overrun(&self) -> bool {
         lock(&self.subscriber.0).events.is_overrun()
     }
-}
 
-#[allow(private_bounds, reason = "users do not implement `Queued`")]
-impl<T: Queued> Events<T> {
     /// Returns the next event; none once the session or its connection has ended. There is no time limit.
     ///
     /// Cancel-safe: an event is removed only when it is returned.
-    pub async fn next(&mut self) -> Option<T> {
+    pub async fn next(&mut self) -> Option<SessionEvent> {
         std::future::poll_fn(|context| self.poll_event(context)).await.ok()
     }
 
-    pub(crate) fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<T, Ended>> {
+    pub(crate) fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<SessionEvent, Ended>> {
         let mut waker = None;
         loop {
             let mut state = lock(&self.subscriber.0);
@@ -217,16 +210,15 @@ impl<T: Queued> Events<T> {
     }
 }
 
-#[allow(private_bounds, reason = "as above")]
-impl<T: Queued> futures_core::Stream for Events<T> {
-    type Item = T;
+impl futures_core::Stream for Events {
+    type Item = SessionEvent;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<SessionEvent>> {
         self.poll_event(context).map(Result::ok)
     }
 }
 
-impl<T> Drop for Events<T> {
+impl Drop for Events {
     fn drop(&mut self) {
         if let Some(subscribers) = self.subscribers.upgrade() {
             let mut state = lock(&subscribers.state);
@@ -240,8 +232,7 @@ impl<T> Drop for Events<T> {
     }
 }
 
-#[allow(private_bounds, reason = "as above")]
-impl<T: Queued> std::fmt::Debug for Events<T> {
+impl std::fmt::Debug for Events {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Events")
             .field("unread", &lock(&self.subscriber.0).events.len())
@@ -255,16 +246,16 @@ impl<T: Queued> std::fmt::Debug for Events<T> {
 pub struct Subscription(tokio::task::AbortHandle);
 
 impl Subscription {
-    /// Calls `handle` for each event, in its own task on the client's runtime. If it panics, the panic is
-    /// logged and it is called for the next event.
-    pub(crate) fn start<T: Queued + Send + 'static>(
-        mut events: Events<T>,
-        mut handle: impl FnMut(&T) + Send + 'static,
+    /// Calls `handle` for each item of a stream, in its own task. If it panics, the panic is logged and it is called
+    /// for the next item.
+    pub(crate) fn start<T: Send>(
+        runtime: &Handle,
+        mut poll_next: impl FnMut(&mut Context<'_>) -> Poll<Option<T>> + Send + 'static,
+        mut handle: impl FnMut(T) + Send + 'static,
     ) -> Self {
-        let runtime = events.runtime.clone();
         let task = runtime.spawn(async move {
-            while let Some(event) = events.next().await {
-                if caught(|| handle(&event)).is_none() {
+            while let Some(item) = std::future::poll_fn(&mut poll_next).await {
+                if caught(|| handle(item)).is_none() {
                     tracing::error!("the closure of a subscription panicked");
                 }
             }

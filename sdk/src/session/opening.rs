@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::events::stream::Subscription;
 use crate::handlers::registry::Handlers;
 use crate::handlers::tool::{self, Tool};
 use crate::runtime::aside::drop_aside;
@@ -155,7 +154,7 @@ impl Request {
     ) -> Result<SessionResumeResult, Error> {
         let Self { host, method, config, observers, interests, continues } = self;
         for observer in observers {
-            drop(Subscription::start(state.subscribe(), observer));
+            drop(state.subscribe().on(observer));
         }
         let config = host.caller.with_login(config);
         let opened = host.caller.call_json::<()>(method, config).json().await;

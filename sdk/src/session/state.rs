@@ -27,7 +27,7 @@ use crate::wire::peek;
 /// The part of a session that lives as long as the CLI may speak of it.
 pub(crate) struct SessionState {
     scope: Arc<Scope>,
-    subscribers: Arc<Subscribers<SessionEvent>>,
+    subscribers: Arc<Subscribers>,
     seen: Mutex<SeenEvents>,
     notices: NotificationSubscribers,
     /// Shared with those that look into them, so that the last share can be dropped off the reader.
@@ -46,7 +46,7 @@ impl SessionState {
         let runtime = peer.runtime().clone();
         Arc::new(Self {
             scope: Arc::new(Scope::new(id, peer, version)),
-            subscribers: Subscribers::with_backlog(runtime.clone()),
+            subscribers: Subscribers::new(runtime.clone()),
             seen: Mutex::default(),
             notices: NotificationSubscribers::new(runtime),
             handlers: Mutex::new(Arc::new(handlers)),

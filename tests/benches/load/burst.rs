@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use copilot_session::types::PingRequest;
-use copilot_session::{Client, Decision, Delivery, Error, Session, Tool};
+use copilot_session::{Client, Decision, Error, Overflow, Session, Tool};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -114,15 +114,15 @@ struct Watching {
 impl Watching {
     fn start(session: &Session) -> Self {
         let over = Arc::new(AtomicBool::new(false));
-        let subscribe = |delivery, pace| tokio::spawn(watch(session.events().delivery(delivery), pace));
+        let subscribe = |delivery, pace| tokio::spawn(watch(session.events().overflow(delivery), pace));
         let slow = || Pace::Slow(Arc::clone(&over));
         let stalled = || Pace::Stalled(Arc::clone(&over));
         Self {
-            all: subscribe(Delivery::Unbounded, Pace::Fast),
-            merging: [subscribe(Delivery::default(), Pace::Fast), subscribe(Delivery::default(), slow())],
+            all: subscribe(Overflow::Unbounded, Pace::Fast),
+            merging: [subscribe(Overflow::default(), Pace::Fast), subscribe(Overflow::default(), slow())],
             dropping: [
-                subscribe(Delivery::DropOldest(256), slow()),
-                subscribe(Delivery::DropOldest(256), stalled()),
+                subscribe(Overflow::DropOldest(256), slow()),
+                subscribe(Overflow::DropOldest(256), stalled()),
             ],
             over,
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use copilot_session::{Delivery, Session};
+use copilot_session::{Overflow, Session};
 use tokio::task::JoinSet;
 
 use crate::LIMIT;
@@ -44,8 +44,8 @@ pub async fn run(events: u64) -> Outcome<Report> {
     Ok(report)
 }
 
-fn policies() -> [Delivery; 4] {
-    [Delivery::Unbounded, Delivery::Merge(QUEUE), Delivery::DropOldest(QUEUE), Delivery::Close(QUEUE)]
+fn policies() -> [Overflow; 4] {
+    [Overflow::Unbounded, Overflow::Merge(QUEUE), Overflow::DropOldest(QUEUE), Overflow::Close(QUEUE)]
 }
 
 /// The sums of several subscriptions, one after the other.
@@ -70,11 +70,11 @@ impl Visits {
 }
 
 /// Subscribes for some events, unsubscribes, and subscribes again, until the turn is over.
-async fn come_and_go(session: Session, policy: Delivery, place: usize, over: Arc<AtomicBool>) -> Visits {
+async fn come_and_go(session: Session, policy: Overflow, place: usize, over: Arc<AtomicBool>) -> Visits {
     let mut visits = Visits::default();
     while !over.load(Ordering::Relaxed) {
         visits.count += 1;
-        let mut events = session.events().delivery(policy);
+        let mut events = session.events().overflow(policy);
         let (mut last, mut disordered, mut gaps) = (None, false, false);
         for _ in 0..50 * (place + 1) {
             let Some(event) = events.next().await else { break };
@@ -90,10 +90,10 @@ async fn come_and_go(session: Session, policy: Delivery, place: usize, over: Arc
             last = Some(number);
         }
         // Merging puts the newest of several events in the place of the oldest.
-        let in_order = !matches!(policy, Delivery::Merge(_));
+        let in_order = !matches!(policy, Overflow::Merge(_));
         visits.disordered += u64::from(disordered && in_order);
         // Merging and dropping omit events.
-        let shows_all = matches!(policy, Delivery::Unbounded | Delivery::Close(_));
+        let shows_all = matches!(policy, Overflow::Unbounded | Overflow::Close(_));
         visits.gaps += u64::from(gaps && shows_all);
     }
     visits

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use copilot_session::types::PingRequest;
-use copilot_session::{Client, Delivery, Error, Events, Session, SessionEventData, Tool};
+use copilot_session::{Client, Error, Events, Overflow, Session, SessionEventData, Tool};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -99,7 +99,7 @@ impl Stalled {
             },
         );
         let session = client.session().tool(hang).approve_all().create().await?;
-        let events = session.events().delivery(Delivery::Merge(256));
+        let events = session.events().overflow(Overflow::Merge(256));
         session.send(format!("flood {FLOOD}")).await?;
         let in_time = tokio::time::timeout(LIMIT, called.notified()).await;
         in_time.map_err(|_| "the tool that hangs was not called")?;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use copilot_session::testing::events as say;
-use copilot_session::{Delivery, SessionEvent, SessionEventData};
+use copilot_session::{Overflow, SessionEvent, SessionEventData};
 
 use crate::rig::{Rig, next};
 
@@ -85,7 +85,7 @@ async fn unsubscribe() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader() {
     let rig = Rig::start().await;
-    let mut slow = rig.session.events().delivery(Delivery::Unbounded);
+    let mut slow = rig.session.events().overflow(Overflow::Unbounded);
     let mut quick = rig.session.events();
     for index in 0..5000 {
         rig.emit(say::delta(&index.to_string()));
@@ -130,7 +130,7 @@ async fn a_slow_reader_gets_longer_pieces() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_learns_what_it_missed() {
     let rig = Rig::start().await;
-    let mut slow = rig.session.events().delivery(Delivery::DropOldest(10));
+    let mut slow = rig.session.events().overflow(Overflow::DropOldest(10));
     for _ in 0..100 {
         rig.emit(say::delta("."));
     }
@@ -147,7 +147,7 @@ async fn a_slow_reader_learns_what_it_missed() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_may_be_closed() {
     let rig = Rig::start().await;
-    let mut slow = rig.session.events().delivery(Delivery::Close(3));
+    let mut slow = rig.session.events().overflow(Overflow::Close(3));
     let mut other = rig.session.events();
     for _ in 0..5 {
         rig.emit(say::delta("."));

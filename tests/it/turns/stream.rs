@@ -1,7 +1,7 @@
 //! The events of a turn.
 
 use copilot_session::testing::events as say;
-use copilot_session::{Delivery, SessionEventData};
+use copilot_session::{Overflow, SessionEventData};
 use futures_util::StreamExt;
 use serde_json::json;
 
@@ -49,7 +49,7 @@ async fn read_in_part() {
 async fn ten_thousand_deltas() {
     const PIECES: usize = 10_000;
     let rig = Rig::start().await;
-    let mut events = rig.session.events().delivery(Delivery::Unbounded);
+    let mut events = rig.session.events().overflow(Overflow::Unbounded);
     let mut turn = rig.turn().await;
     let pieces: Vec<_> = (0..PIECES).map(|index| format!("{index} é ")).collect();
     let text = pieces.concat();

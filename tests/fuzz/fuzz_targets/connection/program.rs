@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use copilot_session::methods::client::SessionFsReadFile;
 use copilot_session::types::{PreToolUseHookInput, PreToolUseHookOutput, SessionFsReadFileResult};
-use copilot_session::{Client, Decision, Delivery, Error, Events, RpcError, Session, Tool, Turn};
+use copilot_session::{Client, Decision, Overflow, Error, Events, RpcError, Session, Tool, Turn};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -56,8 +56,8 @@ impl Program {
             4 => self.spawn(async move { session.log("line").await.map(drop) }),
             5 => {
                 let policies =
-                    [Delivery::Unbounded, Delivery::Merge(2), Delivery::DropOldest(2), Delivery::Close(2)];
-                self.events.push(session.events().delivery(policies[which % policies.len()]));
+                    [Overflow::Unbounded, Overflow::Merge(2), Overflow::DropOldest(2), Overflow::Close(2)];
+                self.events.push(session.events().overflow(policies[which % policies.len()]));
             }
             6 if !self.events.is_empty() => drop(self.events.swap_remove(which % self.events.len())),
             7 => {
