@@ -41,7 +41,7 @@ use windows as os;
 
 pub(crate) use os::{Input, Output};
 
-/// How long stderr is read after the exit. A process that outlived the CLI may hold it open.
+/// Time limit for reading stderr after the exit. A process that outlived the CLI may hold it open.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The program to start, and its configuration.

@@ -19,9 +19,9 @@ use super::watchdog::{Leash, Watchdog};
 use super::{Exit, Started, no_pipe};
 use crate::runtime::lock;
 
-/// What the CLI reads.
+/// Our end of the CLI's stdin.
 pub(crate) type Input = UnixStream;
-/// What the CLI writes.
+/// Our end of the CLI's stdout.
 pub(crate) type Output = UnixStream;
 
 /// The process group of the child; ended when dropped.

@@ -14,9 +14,9 @@ use tokio::sync::oneshot;
 use super::{Exit, Started, no_pipe};
 use job::Job;
 
-/// What the CLI reads.
+/// Our end of the CLI's stdin.
 pub(crate) type Input = ChildStdin;
-/// What the CLI writes.
+/// Our end of the CLI's stdout.
 pub(crate) type Output = ChildStdout;
 
 /// Opens no console window.

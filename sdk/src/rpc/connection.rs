@@ -1,10 +1,10 @@
 //! The JSON-RPC connection: a reader task, a writer task, and the table of pending calls.
 //!
-//! * The reader runs no user code: no handler, no `Drop` of a handler, no log writer, no waker under a
-//! lock.
+//! * The reader runs no user code: no handler, no `Drop` of a handler, no log writer, no waker under a lock.
 //! * Only the writer writes.
-//! * Every pending call ends, with its response or with [`Closed`]: whatever ends the reader or the writer closes the
-//!   connection, through a guard.
+//! * No lock is held across an await, a wake, or a call of user code.
+//! * Every pending call ends, with its response or with [`Closed`]: whatever ends the reader or the writer closes
+//!   the connection, through a guard.
 
 mod tasks;
 

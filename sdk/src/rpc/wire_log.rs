@@ -33,13 +33,11 @@ use thread::{Body, Entry, Line};
 /// * the values of keys such as `token`, `apiKey`, `password` and `Authorization`, at any depth,
 /// * all environment variables and headers, and everything that methods about secrets carry,
 /// * in text: the values after such keys (`token=…`, `--api-key …`), `Bearer …`, passwords in URLs, private
-/// keys,
-/// and tokens of GitHub and some others, recognised by their prefix,
+///   keys, and tokens of GitHub and some others, recognised by their prefix,
 /// * the tokens passed to the client builder, and the texts passed to [`hide`](Self::hide),
 /// * a text that was redacted as the value of a key, from then on wherever it appears, including as base64
-/// or
-/// percent-encoded. 4 MiB of such texts are remembered, some 10,000 tokens; beyond that the older half is
-/// forgotten.
+///   or percent-encoded. 4 MiB of such texts are remembered, some 10,000 tokens; beyond that the older half
+///   is forgotten.
 ///
 /// A secret that the model spells out piece by piece is not found. Prompts, answers and files are written
 /// unchanged except for what looks like a secret, so read a log before you share it. For a message that is

@@ -42,7 +42,7 @@ impl FakeCli {
     /// Starts a fake that replays the messages of a recorded CLI in order, from JSON lines as a
     /// [`WireLog`](crate::WireLog) writes them.
     ///
-    /// Where the recording contains a request or a response of its client, the fake waits for one of the
+    /// If the recording contains a request or a response of its client, the fake waits for one of the
     /// same method from this client. Params are not compared, but ids are translated. The fake itself
     /// responds to the handshake and to the end of sessions, and to everything after the end of the
     /// recording. If the last line contains the end of the connection, the fake closes the connection

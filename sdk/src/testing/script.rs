@@ -30,9 +30,9 @@ impl FakeCli {
     /// Runs a script. Each line is one of
     ///
     /// * `{"answer": "Hello"}` for [`answer`](Self::answer), `{"turn": [{"type": …, "data": …}, …]}` for
-    /// [`turn`](Self::turn), in the order of the prompts;
-    /// * `{"on": "session.model.getCurrent", "result": {…}}` for [`on`](Self::on), or with `"error":
-    /// {"code": -32000, "message": "…"}`, or with `"exit": 3` to [`die`](Self::die) at that call;
+    ///   [`turn`](Self::turn), in the order of the prompts;
+    /// * `{"on": "session.model.getCurrent", "result": {…}}` for [`on`](Self::on), or with
+    ///   `"error": {"code": -32000, "message": "…"}`, or with `"exit": 3` to [`die`](Self::die) at that call;
     /// * `{"hold": "session.send"}` for [`hold`](Self::hold).
     ///
     /// Empty lines and lines that begin with `#` are ignored.

@@ -47,7 +47,7 @@ impl DecodeError {
     }
 
     /// A description of the value that was found. It omits the text of strings, which may be private, and
-    /// the digits of long numbers.
+    /// shortens long numbers.
     pub fn found(&self) -> &str {
         &self.0.found
     }

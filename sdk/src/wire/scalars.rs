@@ -74,7 +74,7 @@ impl Wire for f64 {
     }
 }
 
-/// A method without params sends an empty object. As a result, it accepts any value.
+/// Params of this type are sent as an empty object. A result of this type accepts any value.
 impl Wire for () {
     fn empty() -> Self {}
     fn read(&mut self, _: Node<'_>) -> Result<(), DecodeError> {

@@ -20,7 +20,7 @@ type SamePrefix = HashSet<Box<[u8]>>;
 /// The secrets to look for.
 #[derive(Default)]
 pub(crate) struct Known {
-    /// Texts given by the user; kept for good.
+    /// Texts passed by the user; never forgotten.
     given: Vec<String>,
     /// Texts learned from messages, oldest first.
     seen: VecDeque<String>,
