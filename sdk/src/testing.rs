@@ -62,9 +62,8 @@
 //! | replay a real CLI | [`WireLog`](crate::WireLog), [`FakeCli::replay`] |
 //! | run as a program, for `COPILOT_CLI_PATH` | [`run`], as in `examples/fake_cli.rs` |
 //!
-//! Params and results of the methods in [`methods`](crate::methods) are checked against their types. Each
-//! of these functions has a counterpart, such as `on_raw`, that accepts the name of a method and unchecked
-//! JSON.
+//! Params and results of the methods in [`methods`](crate::methods) are checked against their types. The
+//! typed functions have counterparts, such as `on_raw`, that accept the name of a method and unchecked JSON.
 //!
 //! Nothing waits forever. After three minutes the fake hangs up: calls of the client then fail with an
 //! error that says so and names the turns that were not ended. A wait of the fake itself panics after half

@@ -1,6 +1,6 @@
 //! Detection of repeated events.
 //!
-//! In turns of more than 10,000 events CLI 1.0.102 sometimes seen events that it sent 10,000 events
+//! In turns of more than 10,000 events CLI 1.0.102 sometimes repeats events that it sent 10,000 events
 //! earlier, with the same ids. Joined deltas would then contain the start of a text again at its end.
 
 use std::collections::HashSet;

@@ -55,9 +55,9 @@ use thread::{Body, Entry, Line};
 /// most 200 ms. A program that exits earlier, for example by [`std::process::exit`], may lose the last
 /// lines.
 ///
-/// If the connection is not ended by this client, the last line contains the reason: `{"t_ms": 99, "dir":
-/// "server", "end": {"reason": …, "exitCode": …, "signal": …, "stderr": …}}`. Text on the stream that
-/// belongs to no message is not logged.
+/// If the connection is not ended by this client, the last line contains the reason:
+/// `{"t_ms": 99, "dir": "server", "end": {"reason": …, "exitCode": …, "signal": …, "stderr": …}}`. Text on
+/// the stream that belongs to no message is not logged.
 pub struct WireLog {
     to: Box<dyn io::Write + Send>,
     start: Instant,
