@@ -25,6 +25,7 @@ mod sound;
 mod supplement;
 pub mod survey;
 mod union;
+pub mod untimed;
 mod versions;
 
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::{fs, io};
 
-use copilot_session_codegen::{Input, Output, Protocol};
+use copilot_session_codegen::{Input, Output, Protocol, untimed};
 use serde_json::Value;
 
 /// What the real schemas give.
@@ -64,6 +64,16 @@ fn collect(folder: &Path, prefix: &str, into: &mut BTreeMap<String, String>) -> 
         }
     }
     Ok(())
+}
+
+/// Each method without a timeout is one of the protocol.
+#[test]
+fn untimed_methods_exist() {
+    let files: String = OUTPUT.files.values().map(String::as_str).collect();
+    let methods = untimed::METHODS.iter().flat_map(|(_, methods)| *methods).chain(untimed::WAITING);
+    let missing: Vec<_> =
+        methods.filter(|method| !files.contains(&format!("Wire method `{method}`."))).collect();
+    assert!(missing.is_empty(), "codegen/src/untimed.rs names methods that do not exist: {missing:?}");
 }
 
 /// The figures of CLI 1.0.102; they change with the schemas, and then on purpose.

@@ -20,9 +20,6 @@ use crate::wire::peek;
 use crate::wire::quote;
 use crate::wire::{self, Wire, Writer};
 
-/// How long the CLI is given to answer what takes nobody but itself, or a service that it asks.
-pub(crate) const ANSWER: Duration = Duration::from_secs(120);
-
 /// Who makes a call: the client, or one of its sessions.
 #[derive(Clone)]
 pub struct Caller {
@@ -79,18 +76,19 @@ impl Caller {
 
     #[inline]
     fn request(&self, method: &'static str, state: State) -> Request {
-        Request { caller: self.clone(), method, state }
+        Request { caller: self.clone(), method, timeout: self.peer.call_timeout(), state }
     }
 
     /// A call that is sent at once, whether or not it is ever polled.
     ///
     /// # Errors
     /// When nothing can be sent any more.
-    pub(crate) fn call_now(&self, method: &'static str) -> Result<Call<()>, Error> {
+    pub(crate) fn call_now(&self, method: &'static str, timeout: Duration) -> Result<Call<()>, Error> {
         self.check()?;
-        let (id, response) =
-            self.peer.connection().request(method, &self.params(&())).map_err(Error::Closed)?;
-        Ok(Call { request: self.request(method, State::Sent { id, response }), result: PhantomData })
+        let sent = self.peer.connection().request(method, &self.params(&()), Some(timeout));
+        let (id, response) = sent.map_err(Error::Closed)?;
+        let request = self.request(method, State::Sent { id, response });
+        Ok(Call { request, result: PhantomData }.timeout(timeout))
     }
 
     /// Sends a request at once whose answer nobody waits for.
@@ -156,8 +154,10 @@ impl std::fmt::Debug for Caller {
 
 /// A request to the CLI, and the wait for its answer.
 ///
-/// Nothing is sent before the first poll. There is no time limit; see [`within`](Self::within).
-/// Dropping the call forgets it: the CLI still does what was asked, and its answer is discarded.
+/// Nothing is sent before the first poll. From then on the CLI has the client's
+/// [`call_timeout`](crate::ClientBuilder::call_timeout) to respond, 2 minutes by default, or that of
+/// [`timeout`](Self::timeout). Dropping the call forgets it: the CLI still does what was asked, and its response is
+/// discarded.
 ///
 /// # Errors
 /// * [`Error::Unsupported`] when the CLI does not know the method,
@@ -165,8 +165,7 @@ impl std::fmt::Debug for Caller {
 /// * [`Error::Decode`] when the answer has another shape than the schema says,
 /// * [`Error::Closed`] when the connection is over,
 /// * [`Error::SessionEnded`] for a call on a session that has ended, for which nothing is sent,
-/// * [`Error::Timeout`] when a time limit was set, as by the methods of [`Client`](crate::Client) and
-///   [`Session`](crate::Session) that name one.
+/// * [`Error::Timeout`] when the CLI does not respond in time.
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<R> {
     request: Request,
@@ -177,6 +176,7 @@ pub struct Call<R> {
 struct Request {
     caller: Caller,
     method: &'static str,
+    timeout: Option<Duration>,
     state: State,
 }
 
@@ -186,27 +186,18 @@ enum State {
     Done,
 }
 
-impl<R: Wire> Call<R> {
-    /// Waits no longer than `limit` for the answer.
-    ///
-    /// # Errors
-    /// [`Error::Timeout`] after that time, else as the call itself.
-    pub async fn within(self, limit: Duration) -> Result<R, Error> {
-        let peer = Arc::clone(&self.request.caller.peer);
-        peer.within(self.request.method, limit, self).await
-    }
-}
-
 impl<R> Call<R> {
+    /// Sets the time that the CLI has to respond, from the first poll on: shorter or longer than the client's
+    /// [`call_timeout`](crate::ClientBuilder::call_timeout), or `None` for no timeout.
+    #[inline]
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.request.timeout = timeout.into();
+        self
+    }
+
     /// Waits for the JSON of the result, without decoding it.
     pub(crate) async fn json(mut self) -> Result<Box<str>, Error> {
         std::future::poll_fn(|context| self.request.poll_json(context)).await
-    }
-
-    /// As [`json`](Self::json), no longer than [`ANSWER`].
-    pub(crate) async fn json_in_time(self) -> Result<Box<str>, Error> {
-        let peer = Arc::clone(&self.request.caller.peer);
-        peer.within(self.request.method, ANSWER, self.json()).await
     }
 }
 
@@ -226,7 +217,7 @@ impl Request {
             if let Err(error) = self.caller.check().and_then(|()| Ok(check_depth(params)?)) {
                 return Poll::Ready(Err(error));
             }
-            match self.caller.peer.connection().request(self.method, params) {
+            match self.caller.peer.connection().request(self.method, params, self.timeout) {
                 Ok((id, response)) => self.state = State::Sent { id, response },
                 Err(closed) => return Poll::Ready(Err(Error::Closed(closed))),
             }
@@ -243,6 +234,9 @@ impl Request {
                 Err(Error::decode(self.method, error, self.caller.peer.version()))
             }
             Ok(Err(NoResult::Closed(closed))) => Err(Error::Closed(closed)),
+            Ok(Err(NoResult::TimedOut)) => {
+                Err(self.caller.peer.timed_out(self.method, self.timeout.unwrap_or_default()))
+            }
             Err(_) => Err(Error::Closed(Closed::new("the connection ended"))),
         })
     }

@@ -35,6 +35,9 @@ const PROTOCOL: (i64, i64) = (3, 3);
 /// How long the CLI is given for the handshake. At its first start it unpacks itself.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(60);
 
+/// How long the CLI is given to respond to a call.
+pub(crate) const CALL: Duration = Duration::from_secs(120);
+
 /// How long the CLI is given to take its leave.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
@@ -82,6 +85,8 @@ pub(crate) struct Setup {
     pub handlers: ClientHandlers,
     /// The time that each of these may take.
     pub handler_timeout: Option<Duration>,
+    /// The time that the CLI has to respond to a call that sets no other.
+    pub call_timeout: Option<Duration>,
     /// The GitHub token that goes with the calls that take one. Secret.
     pub github_token: Option<String>,
     pub options: Options,
@@ -102,7 +107,7 @@ impl ClientInner {
     async fn end_process(self: Arc<Self>) {
         let Some(process) = &self.host.process else { return };
         // Old versions do not know the request, and newer ones may end before they answer it.
-        let asked = ServerRpc(&self.host.caller).runtime().shutdown().within(SHUTDOWN).await;
+        let asked = ServerRpc(&self.host.caller).runtime().shutdown().timeout(SHUTDOWN).await;
         let connection = self.host.connection();
         connection.end();
         let mut times = ShutdownTimes::default();
@@ -151,6 +156,7 @@ impl Client {
             trace,
             handlers,
             handler_timeout,
+            call_timeout,
             github_token,
             mut options,
             secrets,
@@ -172,7 +178,7 @@ impl Client {
                 Some(Box::new(|closed| Box::pin(async move { watcher.diagnose(closed).await })));
         }
         let router = Connection::open(runtime, from, to, options, |connection| {
-            let peer = Peer::new(Arc::clone(connection), watcher.clone(), github_token);
+            let peer = Peer::new(Arc::clone(connection), watcher.clone(), github_token, call_timeout);
             Arc::new(Router::new(Arc::new(peer), handlers, handler_timeout, notices))
         });
         let peer = Arc::clone(router.peer());
@@ -258,7 +264,7 @@ impl Client {
         let sessions = router.sessions().all();
         // All at once, so that a silent CLI costs the time of one.
         let method = self.version().detach_method();
-        let leave = |session: &Arc<SessionState>| session.caller().call::<()>(method, &()).within(SHUTDOWN);
+        let leave = |session: &Arc<SessionState>| session.caller().call::<()>(method, &()).timeout(SHUTDOWN);
         let leaving: Vec<_> =
             sessions.iter().map(|session| connection.runtime().spawn(leave(session))).collect();
         for left in leaving {
@@ -286,15 +292,15 @@ impl Client {
 /// Exchanges versions: `connect`, which CLIs from 1.0.50 know, else `ping` and `status.get`.
 async fn greet(caller: &Caller, greeting: &ConnectRequest) -> Result<CliVersion, Error> {
     let rpc = ServerRpc(caller);
-    let (protocol, version) = match rpc.connect(greeting).await {
+    let (protocol, version) = match rpc.connect(greeting).timeout(None).await {
         Ok(hello) => (hello.protocol_version, hello.version),
         Err(error) if error.is_method_not_found() => {
             if greeting.token.is_some() {
                 tracing::warn!("the Copilot CLI is too old for a connection token: anyone may connect to it");
             }
             // Not typed: the rest of the answer had another form in the versions that need this.
-            let pong: serde_json::Value = caller.call("ping", &()).await?;
-            let status = rpc.status().get().await;
+            let pong: serde_json::Value = caller.call("ping", &()).timeout(None).await?;
+            let status = rpc.status().get().timeout(None).await;
             let version = status.map(|status| status.version).unwrap_or_default();
             (pong["protocolVersion"].as_i64().unwrap_or_default(), version)
         }

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use tokio::time::Instant;
 
-use crate::call::{ANSWER, Caller};
+use crate::call::Caller;
 use crate::error::unsupported::Unsupported;
 use crate::error::{Closed, Error};
 use crate::events::SessionEvent;
@@ -161,7 +161,7 @@ impl Session {
     ///
     /// The prompt is text, or a [`SendRequest`] with attachments, a mode and more. While the agent is
     /// busy the prompt waits its turn, and with `mode: "immediate"` it joins the work that goes on. [`turns`]
-    /// says what belongs to the turn and what ends it. Waits 2 minutes at most for the CLI to take the prompt.
+    /// says what belongs to the turn and what ends it.
     ///
     /// [`turns`]: crate::turns
     ///
@@ -176,8 +176,7 @@ impl Session {
         Ok(Turn::new(events, tracker, started, Arc::downgrade(&self.inner.host)))
     }
 
-    /// Sends a prompt (`session.send`) and gives its message id, without waiting for an answer. Waits
-    /// 2 minutes at most for the CLI to take it.
+    /// Sends a prompt (`session.send`) and gives its message id, without waiting for an answer.
     ///
     /// # Errors
     /// As any [call](crate::Call).
@@ -219,7 +218,7 @@ impl Session {
             request.tracestate = trace.tracestate().map(str::to_owned);
         }
         let prompt = self.inner.prompts.add(&request.prompt);
-        prompt.set_id(self.rpc().send(&request).within(ANSWER).await?.message_id);
+        prompt.set_id(self.rpc().send(&request).await?.message_id);
         Ok(prompt)
     }
 
@@ -237,7 +236,7 @@ impl Session {
 
     /// Stops the agent's work (`session.abort`). The session stays usable. A turn that runs ends with
     /// [`Answer::is_aborted`], also when another prompt follows at once. From CLI 1.0.81 on, the prompts that wait
-    /// are dropped, and their turns end in the same way. Waits 2 minutes at most.
+    /// are dropped, and their turns end in the same way.
     ///
     /// A handler of the session may abort: its request gets no answer then, and the handler goes on.
     ///
@@ -248,13 +247,12 @@ impl Session {
         self.check()?;
         self.inner.host.connection().in_flight().spare_current();
         self.inner.prompts.abort();
-        let result = self.inner.caller.call::<()>(METHOD, &()).json_in_time().await?;
+        let result = self.inner.caller.call::<()>(METHOD, &()).json().await?;
         done(METHOD, &result)
     }
 
     /// Changes the model from the next prompt on (`session.model.switchTo`): a model's id, that with
-    /// a reasoning effort (`("gpt-5", "high")`), or a [`ModelSwitchToRequest`] with more. Waits 2 minutes at
-    /// most.
+    /// a reasoning effort (`("gpt-5", "high")`), or a [`ModelSwitchToRequest`] with more.
     ///
     /// # Errors
     /// As any [call](crate::Call). CLI 1.0.102 does not check the id with a provider of your own.
@@ -263,22 +261,21 @@ impl Session {
         model: impl Into<ModelSwitchToRequest>,
     ) -> Result<ModelSwitchToResult, Error> {
         self.check()?;
-        self.rpc().model().switch_to(&model.into()).within(ANSWER).await
+        self.rpc().model().switch_to(&model.into()).await
     }
 
     /// Writes a line to the session's timeline (`session.log`) and gives the id of its event: a text, or a
-    /// [`LogRequest`] with a level (default `info`) and whether it is ephemeral (default no). Waits
-    /// 2 minutes at most.
+    /// [`LogRequest`] with a level (default `info`) and whether it is ephemeral (default no).
     ///
     /// # Errors
     /// As any [call](crate::Call).
     pub async fn log(&self, line: impl Into<LogRequest>) -> Result<String, Error> {
         self.check()?;
-        Ok(self.rpc().log(&line.into()).within(ANSWER).await?.event_id)
+        Ok(self.rpc().log(&line.into()).await?.event_id)
     }
 
     /// Replaces the tools of this client in the session (`session.tools.set`). Calls of tools that go
-    /// are still answered if they have begun. Waits 2 minutes at most, one that runs already included.
+    /// are still answered if they have begun. A `set_tools` that runs already is waited for.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a name that is not allowed or stands twice, and for arguments that are no object;
@@ -293,7 +290,7 @@ impl Session {
             return Err(missing.into());
         }
         let new = tool::by_name(tools.into_iter().collect())?;
-        state.peer().within(SET_TOOLS, ANSWER, self.replace_tools(new)).await
+        state.peer().within_call_timeout(SET_TOOLS, self.replace_tools(new)).await
     }
 
     async fn replace_tools(&self, new: HashMap<String, Tool>) -> Result<(), Error> {
@@ -303,7 +300,7 @@ impl Session {
         let _changing = state.tools_change().lock().await;
         // The model may call the new ones before the answer, and the old ones until then.
         let old = state.change_handlers(|old| old.with_tools(&new)).tools;
-        let set = self.inner.caller.call_json::<()>(SET_TOOLS, params).await;
+        let set = self.inner.caller.call_json::<()>(SET_TOOLS, params).timeout(None).await;
         let tools = match &set {
             Ok(()) => new,
             // It may have taken the new ones all the same.
@@ -320,8 +317,8 @@ impl Session {
     }
 
     /// Has the user fill in a form (`session.ui.elicitation`), by whichever client of the session answers
-    /// such requests. There is no time limit, since the user may take long; `rpc().ui().elicitation(…)` with
-    /// [`Call::within`](crate::Call::within) has one.
+    /// such requests. There is no timeout, since the user may take long; for one use `rpc().ui().elicitation(…)` with
+    /// [`Call::timeout`](crate::Call::timeout).
     ///
     /// # Errors
     /// [`Error::Unsupported`] when no client does, for then the CLI would never answer; else as any [call](crate::Call).
@@ -361,14 +358,14 @@ impl Session {
     }
 
     /// The events of the session so far (`session.getMessages`): from CLI 1.0.40 on, those
-    /// that are kept, without the ephemeral ones. Waits 2 minutes at most.
+    /// that are kept, without the ephemeral ones.
     ///
     /// # Errors
     /// As any [call](crate::Call). An event that cannot be decoded is in the list like any other.
     pub async fn messages(&self) -> Result<Vec<SessionEvent>, Error> {
         const METHOD: &str = "session.getMessages";
         self.check()?;
-        let result = self.inner.caller.call::<()>(METHOD, &()).json_in_time().await?;
+        let result = self.inner.caller.call::<()>(METHOD, &()).json().await?;
         let events = peek::pick(&result, ["events"]).and_then(|[events]| peek::items(events.unwrap_or("[]")));
         let events = events.and_then(|events| events.into_iter().map(SessionEvent::from_json).collect());
         events.map_err(|error| Error::decode(METHOD, error, Some(self.inner.state.version())))

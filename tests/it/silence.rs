@@ -1,11 +1,8 @@
 //! Every public future completes within its documented time when the peer never answers.
-//!
-//! Each test has the name of the future in a string, where [`listed`] looks for it.
 
 mod client;
 mod fakes;
 mod handshake;
-mod listed;
 mod opening;
 mod session;
 mod waiting;

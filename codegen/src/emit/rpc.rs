@@ -9,6 +9,7 @@ use super::{doc, ident, ty};
 use crate::model::{Method, Model, Ty};
 use crate::names::{function_name, snake, type_name};
 use crate::read::Group;
+use crate::untimed;
 
 /// A namespace: its methods and the namespaces in it.
 #[derive(Default)]
@@ -175,17 +176,30 @@ fn call(name: &str, method: &Method) -> TokenStream {
     let wire = &method.name;
     let left_out = method.left_out.as_ref();
     let left_out = left_out.map(|version| format!("`None` is the answer of CLI {version} and older ones."));
-    let more: Vec<String> = [format!("Wire method `{wire}`.")].into_iter().chain(left_out).collect();
-    let docs = doc(&method.doc, "", &more);
+    let waits = untimed::WAITING.contains(&wire.as_str());
+    let untimed = match untimed::reason(wire) {
+        Some(reason) => Some(format!("Without a timeout unless one is set: it responds once {reason}.")),
+        None => waits.then(|| "Without a timeout unless one is set, if `wait` is true.".to_owned()),
+    };
+    let more = [format!("Wire method `{wire}`.")].into_iter().chain(untimed.clone()).chain(left_out);
+    let docs = doc(&method.doc, "", &more.collect::<Vec<String>>());
     let (function, result) = (ident(&function_name(name)), ty(&method.result));
-    match &method.params {
-        Ty::Unit => {
-            quote!(#docs #[inline] pub fn #function(self) -> Call<#result> { self.0.call(#wire, &()) })
-        }
+    let (declared, params) = match &method.params {
+        Ty::Unit => (quote!(), quote!(&())),
         params => {
             let params = ty(params);
-            let call = ident(if method.takes_login { "call_with_login" } else { "call" });
-            quote!(#docs #[inline] pub fn #function(self, params: &#params) -> Call<#result> { self.0.#call(#wire, params) })
+            (quote!(, params: &#params), quote!(params))
         }
-    }
+    };
+    let call = ident(if method.takes_login { "call_with_login" } else { "call" });
+    let call = quote!(self.0.#call(#wire, #params));
+    let body = match untimed {
+        None => call,
+        Some(_) if waits => quote! {
+            let call = #call;
+            if params.wait == Some(true) { call.timeout(None) } else { call }
+        },
+        Some(_) => quote!(#call.timeout(None)),
+    };
+    quote!(#docs #[inline] pub fn #function(self #declared) -> Call<#result> { #body })
 }

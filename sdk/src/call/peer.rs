@@ -21,11 +21,18 @@ pub(crate) struct Peer {
     process: Option<Watcher>,
     /// The GitHub token that goes with the calls that take one. Secret.
     github_token: Option<String>,
+    /// The time that the CLI has to respond to a call that sets no other.
+    call_timeout: Option<Duration>,
 }
 
 impl Peer {
-    pub fn new(connection: Arc<Connection>, process: Option<Watcher>, github_token: Option<String>) -> Self {
-        Self { connection, version: OnceLock::new(), process, github_token }
+    pub fn new(
+        connection: Arc<Connection>,
+        process: Option<Watcher>,
+        github_token: Option<String>,
+        call_timeout: Option<Duration>,
+    ) -> Self {
+        Self { connection, version: OnceLock::new(), process, github_token, call_timeout }
     }
 
     pub fn connection(&self) -> &Arc<Connection> {
@@ -50,9 +57,25 @@ impl Peer {
         self.github_token.as_deref()
     }
 
+    pub fn call_timeout(&self) -> Option<Duration> {
+        self.call_timeout
+    }
+
     /// The end of what the CLI wrote to its standard error; empty where it is not a child of ours.
     pub fn stderr(&self) -> String {
         stderr_tail(self.process.as_ref())
+    }
+
+    /// Waits for a future that makes several calls, no longer than for one call.
+    pub async fn within_call_timeout<T>(
+        &self,
+        what: &str,
+        future: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        match self.call_timeout {
+            Some(timeout) => self.within(what, timeout, future).await,
+            None => future.await,
+        }
     }
 
     /// Waits for a future no longer than this.

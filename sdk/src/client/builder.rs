@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::client::{Client, Endpoint, HANDSHAKE, Setup};
+use crate::client::{CALL, Client, Endpoint, HANDSHAKE, Setup};
 use crate::error::{Error, RpcError};
 use crate::events::notifications::MalformedNotification;
 use crate::handlers::context::ClientContext;
@@ -38,7 +38,8 @@ const TOKEN_VARIABLE: &str = "COPILOT_SDK_AUTH_TOKEN";
 
 impl ClientBuilder {
     pub(crate) fn new() -> Self {
-        Self { launch: Launch::default(), setup: Setup::default(), handshake: HANDSHAKE, use_login: true }
+        let setup = Setup { call_timeout: Some(CALL), ..Setup::default() };
+        Self { launch: Launch::default(), setup, handshake: HANDSHAKE, use_login: true }
     }
 
     /// The CLI's program. Default: `COPILOT_CLI_PATH`, then `copilot` on `PATH`.
@@ -258,6 +259,22 @@ impl ClientBuilder {
     /// first start it unpacks itself.
     pub fn handshake_limit(mut self, limit: Duration) -> Self {
         self.handshake = limit;
+        self
+    }
+
+    /// The time that the CLI has to respond to a call; `None` for no timeout. Default: 2 minutes.
+    ///
+    /// It applies to every [`Call`](crate::Call), from the moment at which the request is sent, unless
+    /// [`Call::timeout`](crate::Call::timeout) sets another, and to every method of [`Client`],
+    /// [`Session`](crate::Session), [`SessionBuilder`](crate::SessionBuilder) and [`Shell`](crate::Shell) that calls
+    /// the CLI: a method that makes several calls has this time for all of them together. Methods with another
+    /// time say so. A call that takes longer fails with [`Error::Timeout`]; the CLI may still do what was asked.
+    ///
+    /// Some methods of the protocol respond only once a person, a model, a command or a download is done, such as
+    /// `session.ui.elicitation` and `session.history.compact`. They have no timeout unless one is set for the call,
+    /// and their documentation says so.
+    pub fn call_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.setup.call_timeout = timeout.into();
         self
     }
 

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use crate::call::ANSWER;
 use crate::client::Client;
 use crate::error::Error;
 use crate::events::notifications::{MalformedNotification, Notifications};
@@ -19,7 +18,6 @@ use crate::types::{
 
 impl Client {
     /// Asks for a sign of life (`ping`) and gives what comes back: `pong: <message>`.
-    /// Waits 2 minutes at most.
     ///
     /// # Errors
     /// As any [call](crate::Call).
@@ -27,34 +25,31 @@ impl Client {
     pub async fn ping(&self, message: &str) -> Result<String, Error> {
         // Not typed: old versions give the time as a number.
         let params = serde_json::json!({ "message": message });
-        let pong: serde_json::Value = self.inner().host().caller.call("ping", &params).within(ANSWER).await?;
+        let pong: serde_json::Value = self.inner().host().caller.call("ping", &params).await?;
         Ok(pong["message"].as_str().unwrap_or_default().to_owned())
     }
 
     /// The CLI's version and protocol (`status.get`). On CLI 1.0.81 its version is wrong;
     /// [`version`](Self::version) is right.
-    /// Waits 2 minutes at most.
     ///
     /// # Errors
     /// As any [call](crate::Call).
     #[inline]
     pub async fn status(&self) -> Result<StatusGetResult, Error> {
-        self.rpc().status().get().within(ANSWER).await
+        self.rpc().status().get().await
     }
 
     /// Tells whether the CLI's process is logged in, and how (`auth.getStatus`). It
     /// is not logged in by a [`github_token`](crate::ClientBuilder::github_token), which goes with single calls.
-    /// Waits 2 minutes at most.
     ///
     /// # Errors
     /// As any [call](crate::Call).
     #[inline]
     pub async fn auth_status(&self) -> Result<SessionAuthStatus, Error> {
-        self.rpc().auth().get_status().within(ANSWER).await
+        self.rpc().auth().get_status().await
     }
 
     /// The models that GitHub offers to the user (`models.list`), asked for once.
-    /// Waits 2 minutes at most.
     ///
     /// # Errors
     /// As any [call](crate::Call), such as that nobody is logged in.
@@ -68,52 +63,47 @@ impl Client {
     }
 
     /// The same models, asked for anew (`models.list`).
-    /// Waits 2 minutes at most.
     ///
     /// # Errors
     /// As [`models`](Self::models); what was known before stays.
     #[inline]
     pub async fn refresh_models(&self) -> Result<Arc<ModelList>, Error> {
-        let models = self.rpc().models().list(&ModelsListRequest::default()).within(ANSWER).await?;
+        let models = self.rpc().models().list(&ModelsListRequest::default()).await?;
         let models = Arc::new(models);
         *lock(&self.inner().models) = Some(Arc::clone(&models));
         Ok(models)
     }
 
     /// The sessions that the CLI has stored (`session.list`). One that has had no prompt is not.
-    /// Waits 2 minutes at most.
     ///
     /// # Errors
     /// As any [call](crate::Call).
     #[inline]
     pub async fn sessions(&self, filter: &SessionListRequest) -> Result<Vec<SessionMetadata>, Error> {
-        Ok(self.rpc().session().list(filter).within(ANSWER).await?.sessions)
+        Ok(self.rpc().session().list(filter).await?.sessions)
     }
 
     /// The metadata of a stored session (`session.getMetadata`); none when there is no such session.
-    /// Waits 2 minutes at most.
     ///
     /// # Errors
     /// [`Error::Unsupported`] on CLI 1.0.10, which does not have the method; else as any [call](crate::Call).
     #[inline]
     pub async fn session_metadata(&self, id: &str) -> Result<Option<SessionMetadata>, Error> {
         let request = SessionGetMetadataRequest::new(id);
-        Ok(self.rpc().session().get_metadata(&request).within(ANSWER).await?.session)
+        Ok(self.rpc().session().get_metadata(&request).await?.session)
     }
 
     /// The session that was used last (`session.getLastId`), if there is any.
-    /// Waits 2 minutes at most.
     ///
     /// # Errors
     /// As any [call](crate::Call).
     #[inline]
     pub async fn last_session_id(&self) -> Result<Option<String>, Error> {
-        Ok(self.rpc().session().get_last_id().within(ANSWER).await?.session_id)
+        Ok(self.rpc().session().get_last_id().await?.session_id)
     }
 
     /// Deletes a session for good (`session.delete`), what is on disk included. One that is open ends, with
     /// its turns ([`Error::SessionEnded`]).
-    /// Waits 2 minutes at most.
     ///
     /// # Errors
     /// [`Error::Refused`] when there is no such session, else as any [call](crate::Call).
@@ -122,24 +112,22 @@ impl Client {
         const METHOD: &str = "session.delete";
         self.inner().host().connection().in_flight().spare_current();
         let params = SessionDeleteRequest::new(id);
-        done(METHOD, &self.inner().host().caller.call::<()>(METHOD, &params).json_in_time().await?)?;
+        done(METHOD, &self.inner().host().caller.call::<()>(METHOD, &params).json().await?)?;
         // The CLI tells so itself, but not every version does.
         self.inner().host().router.end_session(id);
         Ok(())
     }
 
     /// The session that the CLI's own terminal shows (`session.getForeground`); none where it has none.
-    /// Waits 2 minutes at most.
     ///
     /// # Errors
     /// As any [call](crate::Call).
     #[inline]
     pub async fn foreground_session_id(&self) -> Result<Option<String>, Error> {
-        Ok(self.rpc().session().get_foreground().within(ANSWER).await?.session_id)
+        Ok(self.rpc().session().get_foreground().await?.session_id)
     }
 
     /// Has the CLI's own terminal show a session (`session.setForeground`).
-    /// Waits 2 minutes at most.
     ///
     /// # Errors
     /// [`Error::Refused`] by a CLI without a terminal of its own, as one that was started here is; else as
@@ -148,7 +136,7 @@ impl Client {
     pub async fn set_foreground_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.setForeground";
         let params = SessionSetForegroundRequest::new(id);
-        done(METHOD, &self.inner().host().caller.call::<()>(METHOD, &params).json_in_time().await?)
+        done(METHOD, &self.inner().host().caller.call::<()>(METHOD, &params).json().await?)
     }
 
     /// Calls the closure for each notification of one kind from now on, on a task of its own:

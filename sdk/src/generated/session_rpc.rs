@@ -349,19 +349,25 @@ impl<'a> SessionRpc<'a> {
     /// Sends a user message to the session and returns its message ID.
     ///
     /// Wire method `session.send`.
+    ///
+    /// Without a timeout unless one is set, if `wait` is true.
     #[inline]
     pub fn send(self, params: &SendRequest) -> Call<SendResult> {
-        self.0.call("session.send", params)
+        let call = self.0.call("session.send", params);
+        if params.wait == Some(true) { call.timeout(None) } else { call }
     }
     /// Sends zero or more user messages to the session in a single turn and returns their message IDs. All provided messages are appended to the conversation in order, then exactly one agent turn runs over the resulting history. When the list is empty, one turn runs over the existing history with no new user message. Remote-backed (Mission Control) sessions do not support this method and will return an error.
     ///
     /// Wire method `session.sendMessages`.
+    ///
+    /// Without a timeout unless one is set, if `wait` is true.
     #[inline]
     pub fn send_messages(
         self,
         params: &SendMessagesRequest,
     ) -> Call<SendMessagesResult> {
-        self.0.call("session.sendMessages", params)
+        let call = self.0.call("session.sendMessages", params);
+        if params.wait == Some(true) { call.timeout(None) } else { call }
     }
     /// Queues or sends an internal system notification to the session according to its passive policy.
     ///

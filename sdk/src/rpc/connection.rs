@@ -1,4 +1,4 @@
-//! The JSON-RPC connection: a reader task, a writer task, and the table of pending calls.
+//! The JSON-RPC connection: a reader task, a writer task, the table of pending calls, and a task for their timeouts.
 //!
 //! * The reader runs no user code: no handler, no `Drop` of a handler, no log writer, no waker under a lock.
 //! * Only the writer writes.
@@ -12,10 +12,12 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use crate::rpc::frame::{self, Frames};
 use crate::rpc::in_flight::InFlight;
@@ -23,9 +25,9 @@ use crate::rpc::message::{self, NoResult, Response};
 use crate::rpc::responder::Responder;
 use crate::rpc::wire_log::{Log, WireLog};
 use crate::rpc::{Closed, RpcError};
-use crate::runtime::lock;
+use crate::runtime::{lock, timer};
 use crate::tail::Tail;
-use tasks::{CloseOnDrop, read, write};
+use tasks::{CloseOnDrop, read, time_out, write};
 
 /// The layer above a connection. The reader calls it, so it must neither block nor run user code.
 pub(crate) trait Service: Send + Sync {
@@ -58,6 +60,8 @@ pub(crate) struct Connection {
     /// block the reader.
     outgoing: mpsc::UnboundedSender<Outgoing>,
     calls: Mutex<Calls>,
+    /// Wakes the task for timeouts when a deadline comes before those it knows, or to end.
+    look_sooner: Notify,
     in_flight: InFlight,
     wire_log: Option<Log>,
     /// True once our side of the stream is closed.
@@ -100,18 +104,29 @@ struct Calls {
     /// None before the start and once the connection is closed.
     service: Option<Arc<dyn Service>>,
     closed: Option<Closed>,
+    /// The time at which the task for timeouts looks next. It stays when the call that set it is over, so that calls
+    /// with one timeout wake the task once in that time, and not for each call.
+    next_look: Option<Instant>,
 }
 
 struct Pending {
-    caller: oneshot::Sender<Response>,
+    /// None once the call has timed out.
+    caller: Option<oneshot::Sender<Response>>,
     on_response: Option<OnResponse>,
+    deadline: Option<Instant>,
+}
+
+impl Pending {
+    fn is_overdue(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
 }
 
 /// The reason of a connection that we closed ourselves.
 pub(crate) const STOPPED: &str = "the client was stopped";
 
 impl Connection {
-    /// Starts the two tasks. `service` makes the layer above from the new connection.
+    /// Starts the tasks. `service` makes the layer above from the new connection.
     pub fn open<R, W, S>(
         runtime: Handle,
         from: R,
@@ -130,6 +145,7 @@ impl Connection {
         let connection = Arc::new(Self {
             outgoing,
             calls: Mutex::default(),
+            look_sooner: Notify::new(),
             in_flight: InFlight::default(),
             wire_log: wire_log.map(WireLog::open),
             write_closed: AtomicBool::new(false),
@@ -142,12 +158,19 @@ impl Connection {
         let (reader, writer) = (CloseOnDrop::new(&connection), CloseOnDrop::new(&connection));
         runtime.spawn(write(to, queue, writer));
         runtime.spawn(read(frames, Arc::clone(&service), diagnose, reader));
+        runtime.spawn(time_out(connection));
         service
     }
 
     /// Sends a request. The receiver yields its response, or ends if the call is abandoned.
-    pub fn request(&self, method: &str, params: &str) -> Result<(u64, oneshot::Receiver<Response>), Closed> {
+    pub fn request(
+        &self,
+        method: &str,
+        params: &str,
+        timeout: Option<Duration>,
+    ) -> Result<(u64, oneshot::Receiver<Response>), Closed> {
         let (caller, response) = oneshot::channel();
+        let deadline = timeout.and_then(|timeout| timer::end(Instant::now(), timeout));
         let mut calls = lock(&self.calls);
         if let Some(closed) = &calls.closed {
             return Err(closed.clone());
@@ -155,15 +178,22 @@ impl Connection {
         calls.last_id += 1;
         let id = calls.last_id;
         let on_response = calls.service.as_ref().and_then(|service| service.calling(method, params));
-        calls.pending.insert(id, Pending { caller, on_response });
+        calls.pending.insert(id, Pending { caller: Some(caller), on_response, deadline });
+        let is_next = deadline.is_some_and(|deadline| calls.next_look.is_none_or(|next| deadline < next));
+        if is_next {
+            calls.next_look = deadline;
+        }
         drop(calls);
+        if is_next {
+            self.look_sooner.notify_one();
+        }
         self.send(message::request(id, method, params));
         Ok((id, response))
     }
 
     /// Sends a request whose response is ignored.
     pub fn request_unanswered(&self, method: &str, params: &str) {
-        if let Ok((id, _)) = self.request(method, params) {
+        if let Ok((id, _)) = self.request(method, params, None) {
             self.abandon(id);
         }
     }
@@ -179,14 +209,37 @@ impl Connection {
     /// Resolves the pending call with this id.
     fn complete(&self, id: u64, response: Response) {
         let call = lock(&self.calls).pending.remove(&id);
-        let Some(Pending { caller, on_response }) = call else {
+        let Some(Pending { caller, on_response, .. }) = call else {
             return tracing::debug!(id, "ignoring a response that no call awaits");
         };
         if let Some(on_response) = on_response {
             on_response(&response);
         }
         // The caller may be gone.
-        drop(caller.send(response));
+        drop(caller.map(|caller| caller.send(response)));
+    }
+
+    /// Fails the overdue pending calls and returns the next deadline; none while no call has one.
+    fn fail_overdue(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let mut overdue = Vec::new();
+        let next_look = {
+            let calls = &mut *lock(&self.calls);
+            calls.pending.retain(|_, call| {
+                if !call.is_overdue(now) {
+                    return true;
+                }
+                call.deadline = None;
+                overdue.extend(call.caller.take());
+                call.on_response.is_some()
+            });
+            calls.next_look = calls.pending.values().filter_map(|call| call.deadline).min();
+            calls.next_look
+        };
+        for caller in overdue {
+            drop(caller.send(Err(NoResult::TimedOut)));
+        }
+        next_look
     }
 
     /// The in-flight requests of the peer.
@@ -262,7 +315,7 @@ impl Connection {
             log.ended(&reason);
         }
         for (_, call) in pending {
-            drop(call.caller.send(Err(NoResult::Closed(reason.clone()))));
+            drop(call.caller.map(|caller| caller.send(Err(NoResult::Closed(reason.clone())))));
         }
         if let Some(service) = service {
             service.closed(&reason);
@@ -273,6 +326,7 @@ impl Connection {
             closed.get_or_insert(reason);
             is_first
         });
+        self.look_sooner.notify_one();
         self.end();
     }
 }

@@ -17,6 +17,8 @@ pub(crate) enum NoResult {
     /// The response is not JSON, or too large.
     Unreadable(DecodeError),
     Closed(Closed),
+    /// No response came in the time of the call.
+    TimedOut,
 }
 
 /// A message of the peer.

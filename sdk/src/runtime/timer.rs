@@ -12,6 +12,14 @@ use tokio::time::Instant;
 /// A sleep that can be stored.
 pub(crate) type Sleep = Pin<Box<dyn Future<Output = TimeUp> + Send + Sync>>;
 
+/// The longest wait. Clocks reach that far.
+const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
+/// Returns the end of a wait; none if it is longer than 30 years.
+pub(crate) fn end(start: Instant, limit: Duration) -> Option<Instant> {
+    start.checked_add(limit).filter(|_| limit <= LONGEST)
+}
+
 /// The reason why a wait ended early.
 pub(crate) enum TimeUp {
     /// The time has elapsed.
@@ -41,7 +49,7 @@ pub(crate) async fn timeout<F: Future>(
 pub(crate) fn sleep(runtime: Handle, limit: Duration) -> impl Future<Output = TimeUp> + Send + Sync {
     let start = Instant::now();
     async move {
-        let Some(end) = start.checked_add(limit) else { return std::future::pending().await };
+        let Some(end) = end(start, limit) else { return std::future::pending().await };
         // The current runtime, if any, is certainly running. If its timer is disabled, the call panics
         // here, before any wait.
         let here = Handle::try_current().ok();

@@ -103,7 +103,7 @@ impl SessionBuilder {
         self
     }
 
-    /// Makes the session (`session.create`). Waits 2 minutes at most.
+    /// Makes the session (`session.create`).
     ///
     /// # Errors
     /// [`Error::Invalid`] when nothing was said about permissions, when two tools have one name, or when a tool's name
@@ -120,7 +120,7 @@ impl SessionBuilder {
     }
 
     /// Takes up a session (`session.resume`), with this configuration and these handlers: the CLI keeps the
-    /// conversation but none of these. Waits 2 minutes at most.
+    /// conversation but none of these.
     ///
     /// The session may be one that was disconnected, one of another client, or one that is open on this client, for
     /// which [`when_open`](Self::when_open) says what happens to its handles. The handlers are in place before the

@@ -1,7 +1,6 @@
 //! Opening a session (`session.create`, `session.resume`).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::error::Error;
 use crate::handlers::registry::Handlers;
@@ -15,14 +14,11 @@ use crate::session::capabilities::KnownCapabilities;
 use crate::session::host::Host;
 use crate::session::resume;
 use crate::session::state::SessionState;
-use crate::session::table::{Admission, WhenOpen, detach};
+use crate::session::table::{Admission, DETACH_TIMEOUT, WhenOpen, detach};
 use crate::session_rpc::SessionRpc;
 use crate::types::{RegisterEventInterestParams, SessionResumeResult};
 use crate::wire;
 use crate::wire::peek;
-
-/// The longest wait for a session to be open.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A session to be opened. Its configuration is JSON already: the hundred keys of the type are compiled in the crate
 /// that sets them, by inline functions, and not in this one.
@@ -45,10 +41,10 @@ pub(crate) struct Opening {
 impl Opening {
     pub async fn open(self, method: &'static str, config: String) -> Result<Session, Error> {
         let peer = Arc::clone(self.host.peer());
-        peer.within(method, OPEN_TIMEOUT, self.open_unhurried(method, config)).await
+        peer.within_call_timeout(method, self.open_untimed(method, config)).await
     }
 
-    async fn open_unhurried(self, method: &'static str, config: String) -> Result<Session, Error> {
+    async fn open_untimed(self, method: &'static str, config: String) -> Result<Session, Error> {
         let Self { host, id, tools, registered, observers, when_open, continues, directory, .. } = self;
         let id = id?;
         if !registered.answers("permission.requested") {
@@ -138,7 +134,7 @@ impl Request {
         if let Err(ended) = state.check() {
             // The CLI works on several requests at once: it may have handled the detach first.
             if host.router.session(state.id()).is_none() {
-                drop(state.caller().call_now(state.version().detach_method()));
+                drop(state.caller().call_now(state.version().detach_method(), DETACH_TIMEOUT));
             }
             return Err(ended);
         }
@@ -157,7 +153,7 @@ impl Request {
             drop(state.subscribe().on(observer));
         }
         let config = host.caller.with_login(config);
-        let opened = host.caller.call_json::<()>(method, config).json().await;
+        let opened = host.caller.call_json::<()>(method, config).timeout(None).json().await;
         let opened = opened.inspect_err(failed)?;
         let [capabilities] = peek::pick(&opened, ["capabilities"]).unwrap_or_default();
         learn(&mut lock(state.capabilities()), capabilities.unwrap_or("{}"));
@@ -180,7 +176,8 @@ async fn begin(
 ) -> Result<(), Error> {
     for event in interests {
         let request = RegisterEventInterestParams::new(event);
-        match SessionRpc(state.caller()).event_log().register_interest(&request).await {
+        let interest = SessionRpc(state.caller()).event_log().register_interest(&request);
+        match interest.timeout(None).await {
             // An old CLI sends these events to all clients.
             Err(error) if !error.is_method_not_found() => return Err(error),
             _ => {}

@@ -44,7 +44,7 @@ pub(crate) async fn answer(session: &Arc<SessionState>) {
 
 /// Calls a method and returns its result as JSON; an empty object on failure. An old CLI has no pending requests.
 async fn fetch(session: &SessionState, method: &'static str) -> Box<str> {
-    let answer = session.caller().call::<()>(method, &()).json().await;
+    let answer = session.caller().call::<()>(method, &()).timeout(None).json().await;
     answer.unwrap_or_else(|error| {
         match error.is_method_not_found() {
             true => tracing::debug!(%error, "no pending requests"),

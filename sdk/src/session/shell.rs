@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::call;
 use crate::error::Error;
 use crate::runtime::timer::Sleep;
 use crate::session::shell::source::Source;
@@ -47,15 +46,14 @@ impl Shell {
         self
     }
 
-    /// Starts the command. Waits 2 minutes at most for the CLI to do so.
+    /// Starts the command.
     ///
     /// # Errors
     /// As any [call](crate::Call), such as [`Error::SessionEnded`] once the session has ended.
     pub async fn start(self) -> Result<ShellRun, Error> {
         self.session.check()?;
         let start = Source::start(&self.session, &self.command);
-        let source =
-            self.session.peer().within("the start of the shell command", call::ANSWER, start).await?;
+        let source = self.session.peer().within_call_timeout("the start of the shell command", start).await?;
         let deadline = self.timeout.map(|limit| (limit, self.session.sleep(limit)));
         let output = ShellOutput { chunks: Vec::new(), text: None, exit_code: None, timed_out: false };
         Ok(ShellRun { session: self.session, source, deadline, output, over: None })
@@ -160,13 +158,13 @@ impl ShellRun {
         std::future::poll_fn(|context| self.poll_chunk(context)).await
     }
 
-    /// Ends the command. Its output so far and its end still come. Waits 2 minutes at most.
+    /// Ends the command. Its output so far and its end still come.
     ///
     /// # Errors
     /// As any [call](crate::Call). A command that has ended is no error.
     pub async fn kill(&self) -> Result<(), Error> {
         let kill = self.source.kill(SessionRpc(self.session.caller()));
-        self.session.peer().within("the end of the shell command", call::ANSWER, kill).await
+        self.session.peer().within_call_timeout("the end of the shell command", kill).await
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<ShellChunk>> {

@@ -16,7 +16,7 @@ use crate::session::state::SessionState;
 use crate::session::{Session, WeakSession};
 
 /// The longest wait for the response to `session.detach`.
-const DETACH_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const DETACH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The choice of what [`SessionBuilder::resume`](crate::SessionBuilder::resume) does with a session that is already
 /// open on the same client; set by [`SessionBuilder::when_open`](crate::SessionBuilder::when_open).
@@ -198,9 +198,9 @@ pub(crate) fn detach(
     state: &Arc<SessionState>,
 ) -> Option<JoinHandle<Result<(), Error>>> {
     let detaching = Detaching::begin(router, state)?;
-    let call = state.caller().call_now(state.version().detach_method());
+    let call = state.caller().call_now(state.version().detach_method(), DETACH_TIMEOUT);
     Some(state.peer().runtime().spawn(async move {
-        let result = call?.within(DETACH_TIMEOUT).await;
+        let result = call?.await;
         drop(detaching);
         result
     }))

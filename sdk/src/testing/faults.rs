@@ -27,8 +27,7 @@ impl FakeCli {
     /// Sends bytes unchanged, for example bytes that are not a message.
     ///
     /// The client ignores text that is not a message, logs it with `tracing`, and continues. A call whose
-    /// response was in that text waits for its full time limit: two minutes, or
-    /// [`Call::within`](crate::Call::within).
+    /// response was in that text waits for its [timeout](crate::ClientBuilder::call_timeout).
     pub fn raw(&self, bytes: impl Into<Vec<u8>>) {
         let bytes = bytes.into();
         self.0.send_bytes(Value::String(String::from_utf8_lossy(&bytes).into_owned()), bytes);

@@ -154,7 +154,7 @@ async fn a_dropped_call() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
     fake.hold("ping");
-    let failed = client.rpc().ping(&PingRequest::default()).within(Duration::from_secs(3)).await;
+    let failed = client.rpc().ping(&PingRequest::default()).timeout(Duration::from_secs(3)).await;
     assert!(
         matches!(&failed, Err(Error::Timeout { what, after, .. }) if what == "ping" && after.as_secs() == 3),
         "{failed:?}"

@@ -200,14 +200,18 @@ async fn numbers_without_bounds() {
     let fake = FakeCli::start();
     let (read, write) = fake.streams();
     let ever = Duration::MAX;
-    let client = Client::builder().message_limit(usize::MAX).handler_limit(ever).handshake_limit(ever);
+    let client = Client::builder()
+        .message_limit(usize::MAX)
+        .handler_limit(ever)
+        .handshake_limit(ever)
+        .call_timeout(ever);
     let client = client.session_idle_timeout(ever).connect(read, write).await.expect("the handshake");
     for length in ["18446744073709551615", "4294967297", "99999999999999999999", "-1", "0x10"] {
         fake.raw(format!("Content-Length: {length}\r\n\r\n"));
         assert_alive(&client).await;
     }
     let session = client.session().approve_all().handler_limit(ever).create().await.expect("a session");
-    client.rpc().status().get().within(ever).await.expect("an answer in all this time");
+    client.rpc().status().get().timeout(ever).await.expect("a response in all this time");
     let decision = fake.expect_permission(session.id(), requests::shell("ls")).await;
     assert!(to_json(&decision.result).contains("approve"), "{decision:?}");
 }

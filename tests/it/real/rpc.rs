@@ -91,7 +91,7 @@ async fn calls_can_be_given_up() {
     let session = rig.session(SessionBuilder::deny_all).await;
     let rpc = session.rpc();
     drop(rpc.mode().set(&ModeSetRequest::new(SessionMode::Plan)));
-    let hurried = rpc.tools().initialize_and_validate().within(std::time::Duration::ZERO).await;
+    let hurried = rpc.tools().initialize_and_validate().timeout(std::time::Duration::ZERO).await;
     assert!(matches!(&hurried, Err(Error::Timeout { .. })), "{hurried:?}");
     assert_eq!(soon("the mode", rpc.mode().get()).await.expect("a mode"), SessionMode::Interactive);
     rig.finish().await;

@@ -92,7 +92,7 @@ async fn use_after_disconnect() {
         shell.start().await.map(drop),
         call.await.map(drop),
         session.rpc().log(&line).await.map(drop),
-        session.rpc().log(&line).within(Duration::from_secs(1)).await.map(drop),
+        session.rpc().log(&line).timeout(Duration::from_secs(1)).await.map(drop),
         asked[0].0.rpc().log(&line).await.map(drop),
         asked[1].0.rpc().log(&line).await.map(drop),
         asked[1].1.as_ref().expect("the tool's").rpc().log(&line).await.map(drop),

@@ -71,9 +71,9 @@ fn everything_works() {
     fake.on_raw("session.tools.set", |_| Ok(json!({})));
     block_on(session.set_tools([tool()])).expect("the tools");
     block_on(session.messages()).expect("the history");
-    block_on(client.rpc().ping(&Default::default()).within(SOON)).expect("a response");
+    block_on(client.rpc().ping(&Default::default()).timeout(SOON)).expect("a response");
     fake.hold("session.log");
-    let late = block_on(session.rpc().log(&"x".into()).within(Duration::from_millis(1)));
+    let late = block_on(session.rpc().log(&"x".into()).timeout(Duration::from_millis(1)));
     assert!(matches!(late, Err(Error::Timeout { .. })), "{late:?}");
     let turn = block_on(session.prompt("no answer")).expect("a turn");
     assert!(block_on(turn.within(Duration::from_millis(1))).expect_err("the time limit").is_timeout());
@@ -109,7 +109,10 @@ fn the_runtime_is_gone() {
     ended("a turn", block_on(turn.within(SOON)).map(drop));
     ended("a prompt", block_on(session.prompt("x")).map(drop));
     ended("a call", block_on(client.rpc().ping(&Default::default())).map(drop));
-    ended("a call with a limit", block_on(client.rpc().ping(&Default::default()).within(SOON)).map(drop));
+    ended(
+        "a call without a timeout",
+        block_on(client.rpc().ping(&Default::default()).timeout(None)).map(drop),
+    );
     ended("a session", block_on(client.session().approve_all().create()).map(drop));
     ended("a shell", block_on(session.shell("ls").timeout(SOON).start()).map(drop));
     ended("the end of a session", block_on(session.disconnect()));

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use copilot_session::Client;
 use copilot_session::testing::FakeCli;
-use copilot_session::types::{PingRequest, SessionListRequest};
+use copilot_session::types::{PingRequest, SendRequest, SessionListRequest};
 use tokio::time::Instant;
 
-use super::{SECOND, fails, fails_after, lasting};
+use super::{SECOND, fails, fails_after, lasting, timed_out};
+use crate::rig::assert_alive;
 
 /// Each method of the client has two minutes.
 #[tokio::test(start_paused = true)]
@@ -47,15 +49,64 @@ async fn stored_sessions() {
     .await;
 }
 
-/// A call has the time limit that was set.
+/// A call of the typed interface has two minutes, too, or the timeout that was set for it.
 #[tokio::test(start_paused = true)]
 async fn a_call() {
-    for limit in [7 * SECOND, Duration::from_secs(3600)] {
-        fails_after("Call::within", "ping", "ping", limit, async |rig| {
-            rig.client.rpc().ping(&PingRequest::default()).within(limit).await.map(drop)
+    fails("Future for Call", "ping", async |rig| {
+        rig.client.rpc().ping(&PingRequest::default()).await.map(drop)
+    })
+    .await;
+    fails("Future for Call", "session.send", async |rig| {
+        rig.session.rpc().send(&SendRequest::new("hello").wait(false)).await.map(drop)
+    })
+    .await;
+    for timeout in [7 * SECOND, Duration::from_secs(3600)] {
+        fails_after("Call::timeout", "ping", "ping", timeout, async |rig| {
+            rig.client.rpc().ping(&PingRequest::default()).timeout(timeout).await.map(drop)
         })
         .await;
     }
+}
+
+/// Pending calls fail each at its own time, however they were started.
+#[tokio::test(start_paused = true)]
+async fn several_calls() {
+    let rig = lasting(FakeCli::start()).await;
+    rig.fake.hold("ping");
+    let start = Instant::now();
+    let ping = async |after: u32, timeout: u32| {
+        tokio::time::sleep(after * SECOND).await;
+        let result = rig.client.rpc().ping(&PingRequest::default()).timeout(timeout * SECOND).await;
+        timed_out("ping", "ping", timeout * SECOND, result);
+        start.elapsed().as_secs()
+    };
+    let dropped = tokio::time::timeout(SECOND, ping(0, 3));
+    let calls =
+        tokio::join!(ping(0, 50), ping(1, 5), ping(1, 5), ping(10, 20), ping(20, 0), ping(45, 10), dropped);
+    assert_eq!((calls.0, calls.1, calls.2, calls.3, calls.4, calls.5), (50, 6, 6, 30, 20, 55));
+    assert!(calls.6.is_err());
+    rig.fake.release("ping");
+    assert_alive(&rig.client).await;
+}
+
+/// The client's own timeout is that of every call, and of all calls of one method together.
+#[tokio::test(start_paused = true)]
+async fn a_client_with_another_timeout() {
+    let fake = FakeCli::start();
+    let (read, write) = fake.streams();
+    let client = Client::builder().call_timeout(7 * SECOND).connect(read, write).await.expect("a client");
+    let session = client.session().deny_all().create().await.expect("a session");
+    let silent = ["ping", "session.create", "session.shell.executeUserRequested", "session.tools.set"];
+    silent.iter().for_each(|method| fake.hold(method));
+    let start = Instant::now();
+    let opened = client.session().deny_all().create();
+    let (ping, opened, shell, tools) =
+        tokio::join!(client.ping(""), opened, session.shell("ls").start(), session.set_tools([]));
+    timed_out("Client::ping", "ping", 7 * SECOND, ping);
+    timed_out("SessionBuilder::create", "session.create", 7 * SECOND, opened);
+    timed_out("Shell::start", "the start of the shell command", 7 * SECOND, shell);
+    timed_out("Session::set_tools", "session.tools.set", 7 * SECOND, tools);
+    assert_eq!(start.elapsed().as_secs(), 7);
 }
 
 /// A stop ends all sessions concurrently and limits the time of each step; other pending calls fail.

@@ -6,8 +6,8 @@ use std::pin::pin;
 
 use copilot_session::methods::notification::SessionLifecycle;
 use copilot_session::testing::{FakeCli, events as say};
-use copilot_session::types::{PingRequest, UiElicitationRequest, UiElicitationSchema};
-use copilot_session::{Error, Limit, Session, SessionBuilder};
+use copilot_session::types::{HistoryCompactRequest, SendRequest, UiElicitationRequest, UiElicitationSchema};
+use copilot_session::{Client, Error, Limit, Session, SessionBuilder};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
 use tokio::time::Instant;
@@ -114,18 +114,45 @@ async fn for_the_end() {
     assert_eq!(rig.client.closed().now_or_never().expect("the end").reason, closed.reason);
 }
 
-/// A call has only the limit that was set.
+/// A call may have no timeout, and a client may have none for all its calls.
 #[tokio::test(start_paused = true)]
-async fn for_an_answer() {
+async fn without_a_timeout() {
     let rig = lasting(FakeCli::start()).await;
     rig.fake.hold("session.log");
     let log = copilot_session::types::LogRequest::new("a line");
-    waits("Future for Call", &rig, rig.session.rpc().log(&log)).await;
-    let request = PingRequest::default();
-    rig.client.rpc().ping(&request).within(SECOND).await.expect("an answer in time");
+    waits("Call::timeout", &rig, rig.session.rpc().log(&log).timeout(None)).await;
+
+    let fake = FakeCli::start();
+    fake.lives(10 * LONG);
+    let (read, write) = fake.streams();
+    let client = Client::builder().call_timeout(None).connect(read, write).await.expect("a client");
+    let session = client.session().approve_all().create().await.expect("a session");
+    let rig = Rig { fake, client, session };
+    for method in ["session.log", "session.create", "session.tools.set"] {
+        rig.fake.hold(method);
+    }
+    waits("Session::log", &rig, rig.session.log("a line")).await;
+    waits("Session::set_tools", &rig, rig.session.set_tools([])).await;
+    waits("SessionBuilder::create", &rig, rig.client.session().deny_all().create()).await;
 }
 
-/// A form waits for the user without a limit; the same method without the check for a handler has one.
+/// A method that responds once the model has answered has no timeout but its own.
+#[tokio::test(start_paused = true)]
+async fn for_the_model() {
+    let rig = lasting(FakeCli::start()).await;
+    for method in ["session.history.compact", "session.send"] {
+        rig.fake.hold(method);
+    }
+    let compact = HistoryCompactRequest::default();
+    waits("history().compact()", &rig, rig.session.rpc().history().compact(&compact)).await;
+    let send = SendRequest::new("hello").wait(true);
+    waits("send()", &rig, rig.session.rpc().send(&send)).await;
+    waits("Session::send", &rig, rig.session.send(send)).await;
+    let limited = rig.session.rpc().history().compact(&compact).timeout(SECOND).await;
+    super::timed_out("history().compact()", "session.history.compact", SECOND, limited);
+}
+
+/// A form waits for the user without a limit, unless the call has a timeout.
 #[tokio::test(start_paused = true)]
 async fn for_the_user() {
     const METHOD: &str = "session.ui.elicitation";
@@ -138,7 +165,8 @@ async fn for_the_user() {
     rig.fake.hold(METHOD);
     let form = UiElicitationRequest::new("Who?", UiElicitationSchema::new(Default::default()));
     waits("Session::elicit", &rig, rig.session.elicit(&form)).await;
-    let limited = rig.session.rpc().ui().elicitation(&form).within(SECOND).await;
+    waits("ui().elicitation()", &rig, rig.session.rpc().ui().elicitation(&form)).await;
+    let limited = rig.session.rpc().ui().elicitation(&form).timeout(SECOND).await;
     super::timed_out("a form", METHOD, SECOND, limited);
 }
 

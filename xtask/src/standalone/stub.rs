@@ -78,4 +78,10 @@ pub mod call {
     }
 
     pub struct Call<R>(PhantomData<fn() -> R>);
+
+    impl<R> Call<R> {
+        pub(crate) fn timeout(self, _: Option<std::time::Duration>) -> Self {
+            self
+        }
+    }
 }

@@ -47,12 +47,14 @@ impl<'a> AzureMl<'a> {
     /// Downloads and verifies a connection-owned model version, returning only after placement and manifest publication.
     ///
     /// Wire method `azureMl.download`.
+    ///
+    /// Without a timeout unless one is set: it responds once the download has finished.
     #[inline]
     pub fn download(
         self,
         params: &AzureMlDownloadRequest,
     ) -> Call<AzureMlDownloadResult> {
-        self.0.call("azureMl.download", params)
+        self.0.call("azureMl.download", params).timeout(None)
     }
     /// Revalidates the newest eligible version of one Azure ML model family.
     ///
@@ -64,12 +66,14 @@ impl<'a> AzureMl<'a> {
     /// Releases a connection-owned family lease after its active download and cleanup operations complete.
     ///
     /// Wire method `azureMl.releaseFamily`.
+    ///
+    /// Without a timeout unless one is set: it responds once the download has finished.
     #[inline]
     pub fn release_family(
         self,
         params: &AzureMlFamilyReleaseRequest,
     ) -> Call<HostEmptyResult> {
-        self.0.call("azureMl.releaseFamily", params)
+        self.0.call("azureMl.releaseFamily", params).timeout(None)
     }
     /// Resolves immutable artifact facts without returning signed access URLs.
     ///

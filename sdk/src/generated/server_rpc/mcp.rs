@@ -46,22 +46,26 @@ impl<'a> Mcp<'a> {
     /// Consumes a retained prepared MCP operation once, revalidates its original authority, requests explicit human consent through installations.confirm on the original connection, then revalidates source and applies the sealed transaction. An uncertain result requires original-operation inspection or recovery, never replay.
     ///
     /// Wire method `mcp.applyInstall`.
+    ///
+    /// Without a timeout unless one is set: it responds once the user has confirmed it.
     #[inline]
     pub fn apply_install(
         self,
         params: &McpApplyInstallRequest,
     ) -> Call<McpInstallationResult> {
-        self.0.call("mcp.applyInstall", params)
+        self.0.call("mcp.applyInstall", params).timeout(None)
     }
     /// Consumes the original owned-removal plan once and requests fresh exact human confirmation on its original connection. Drift is refused; unrelated manual configuration and shared OAuth credentials are preserved.
     ///
     /// Wire method `mcp.applyUninstall`.
+    ///
+    /// Without a timeout unless one is set: it responds once the user has confirmed it.
     #[inline]
     pub fn apply_uninstall(
         self,
         params: &McpApplyUninstallRequest,
     ) -> Call<McpInstallationResult> {
-        self.0.call("mcp.applyUninstall", params)
+        self.0.call("mcp.applyUninstall", params).timeout(None)
     }
     /// Discovers MCP servers from user, workspace, plugin, and builtin sources.
     ///

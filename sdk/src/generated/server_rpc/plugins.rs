@@ -29,12 +29,14 @@ impl<'a> Plugins<'a> {
     /// Consumes one verified Agent Plugin installation plan, requests explicit human consent through installations.confirm on the original connection, then reacquires and verifies every file and registers the plugin, disabled, exactly as a direct plugin install. The installed plugin is listed, enabled and uninstalled through the existing plugins methods.
     ///
     /// Wire method `plugins.applyInstall`.
+    ///
+    /// Without a timeout unless one is set: it responds once the user has confirmed it.
     #[inline]
     pub fn apply_install(
         self,
         params: &PluginApplyInstallRequest,
     ) -> Call<PluginInstallationResult> {
-        self.0.call("plugins.applyInstall", params)
+        self.0.call("plugins.applyInstall", params).timeout(None)
     }
     /// Disables installed plugins for new sessions.
     ///
@@ -53,9 +55,11 @@ impl<'a> Plugins<'a> {
     /// Installs a plugin from a marketplace, GitHub repo, URL, or local path.
     ///
     /// Wire method `plugins.install`.
+    ///
+    /// Without a timeout unless one is set: it responds once the download has finished.
     #[inline]
     pub fn install(self, params: &PluginsInstallRequest) -> Call<PluginInstallResult> {
-        self.0.call("plugins.install", params)
+        self.0.call("plugins.install", params).timeout(None)
     }
     /// Lists plugins installed in user/global state.
     ///
@@ -84,16 +88,20 @@ impl<'a> Plugins<'a> {
     /// Updates an installed plugin to its latest published version.
     ///
     /// Wire method `plugins.update`.
+    ///
+    /// Without a timeout unless one is set: it responds once the download has finished.
     #[inline]
     pub fn update(self, params: &PluginsUpdateRequest) -> Call<PluginUpdateResult> {
-        self.0.call("plugins.update", params)
+        self.0.call("plugins.update", params).timeout(None)
     }
     /// Updates every installed plugin to its latest published version.
     ///
     /// Wire method `plugins.updateAll`.
+    ///
+    /// Without a timeout unless one is set: it responds once the download has finished.
     #[inline]
     pub fn update_all(self) -> Call<PluginUpdateAllResult> {
-        self.0.call("plugins.updateAll", &())
+        self.0.call("plugins.updateAll", &()).timeout(None)
     }
 }
 /// `plugins.builtin` methods.
@@ -115,12 +123,14 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Registers a new marketplace from a source (owner/repo, URL, or local path).
     ///
     /// Wire method `plugins.marketplaces.add`.
+    ///
+    /// Without a timeout unless one is set: it responds once the download has finished.
     #[inline]
     pub fn add(
         self,
         params: &PluginsMarketplacesAddRequest,
     ) -> Call<MarketplaceAddResult> {
-        self.0.call("plugins.marketplaces.add", params)
+        self.0.call("plugins.marketplaces.add", params).timeout(None)
     }
     /// Lists plugins advertised by a registered marketplace.
     ///
@@ -142,12 +152,14 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Re-fetches one or all registered marketplace catalogs.
     ///
     /// Wire method `plugins.marketplaces.refresh`.
+    ///
+    /// Without a timeout unless one is set: it responds once the download has finished.
     #[inline]
     pub fn refresh(
         self,
         params: &PluginsMarketplacesRefreshRequest,
     ) -> Call<MarketplaceRefreshResult> {
-        self.0.call("plugins.marketplaces.refresh", params)
+        self.0.call("plugins.marketplaces.refresh", params).timeout(None)
     }
     /// Removes a previously-registered marketplace. When the marketplace has dependent plugins and `force` is not set, the marketplace is left intact and the result lists the dependents so the caller can decide whether to retry with `force=true`.
     ///

@@ -198,23 +198,29 @@ impl<'a> SandboxProxyCa<'a> {
     /// Removes the persistent certificate authority of the sandbox credential proxy from OS trust. Keeps the stored certificate authority. Can show an OS authentication prompt. Sandboxed clients that read only OS trust then reject the proxy; clients that read the per-process certificate bundle continue to work.
     ///
     /// Wire method `sandbox.proxyCa.remove`.
+    ///
+    /// Without a timeout unless one is set: it responds once the user has confirmed it.
     #[inline]
     pub fn remove(self) -> Call<SandboxProxyCaStatus> {
-        self.0.call("sandbox.proxyCa.remove", &())
+        self.0.call("sandbox.proxyCa.remove", &()).timeout(None)
     }
     /// Replaces the persistent certificate authority of the sandbox credential proxy with a new one for the current credential hosts. If OS trust included the old one, removes it and trusts the new one, which can show an OS authentication prompt. Running sandboxed tools keep the old certificate authority until they restart.
     ///
     /// Wire method `sandbox.proxyCa.rotate`.
+    ///
+    /// Without a timeout unless one is set: it responds once the user has confirmed it.
     #[inline]
     pub fn rotate(self, params: &SandboxProxyCaRequest) -> Call<SandboxProxyCaStatus> {
-        self.0.call("sandbox.proxyCa.rotate", params)
+        self.0.call("sandbox.proxyCa.rotate", params).timeout(None)
     }
     /// Adds the persistent certificate authority of the sandbox credential proxy to OS trust, so sandboxed clients that read only OS trust accept the proxy. Call create first. Refuses a certificate authority that is not constrained to the current credential hosts. Can show an OS authentication prompt.
     ///
     /// Wire method `sandbox.proxyCa.trust`.
+    ///
+    /// Without a timeout unless one is set: it responds once the user has confirmed it.
     #[inline]
     pub fn trust(self, params: &SandboxProxyCaRequest) -> Call<SandboxProxyCaStatus> {
-        self.0.call("sandbox.proxyCa.trust", params)
+        self.0.call("sandbox.proxyCa.trust", params).timeout(None)
     }
 }
 /// `sandbox.proxySecret` methods.

@@ -28,22 +28,26 @@ impl<'a> Skills<'a> {
     /// Consumes one verified Skill installation plan, requests explicit human consent through installations.confirm on the original connection, then revalidates and installs the Skill disabled.
     ///
     /// Wire method `skills.applyInstall`.
+    ///
+    /// Without a timeout unless one is set: it responds once the user has confirmed it.
     #[inline]
     pub fn apply_install(
         self,
         params: &SkillApplyInstallRequest,
     ) -> Call<SkillInstallationResult> {
-        self.0.call("skills.applyInstall", params)
+        self.0.call("skills.applyInstall", params).timeout(None)
     }
     /// Consumes an owned Skill removal plan, requests explicit human consent through installations.confirm, refuses drift, and removes the exact owned files through quarantine.
     ///
     /// Wire method `skills.applyUninstall`.
+    ///
+    /// Without a timeout unless one is set: it responds once the user has confirmed it.
     #[inline]
     pub fn apply_uninstall(
         self,
         params: &SkillApplyUninstallRequest,
     ) -> Call<SkillInstallationResult> {
-        self.0.call("skills.applyUninstall", params)
+        self.0.call("skills.applyUninstall", params).timeout(None)
     }
     /// Discovers skills across global and project sources.
     ///

@@ -48,9 +48,11 @@ impl<'a> AccountsLogin<'a> {
     /// Advance an in-flight login flow, optionally fulfilling an input-required step, and return the next step.
     ///
     /// Wire method `session.accounts.login.advance`.
+    ///
+    /// Without a timeout unless one is set: it responds once the user has done this step of the login.
     #[inline]
     pub fn advance(self, params: &AuthLoginAdvanceRequest) -> Call<AuthLoginStep> {
-        self.0.call("session.accounts.login.advance", params)
+        self.0.call("session.accounts.login.advance", params).timeout(None)
     }
     /// Begin an interactive login flow for a provider kind (dispatch is kind-only) and return its opaque flow id and first step.
     ///

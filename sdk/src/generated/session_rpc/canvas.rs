@@ -57,12 +57,14 @@ impl<'a> CanvasAction<'a> {
     /// Invokes an action on an open canvas instance.
     ///
     /// Wire method `session.canvas.action.invoke`.
+    ///
+    /// Without a timeout unless one is set: it responds once the tool has finished.
     #[inline]
     pub fn invoke(
         self,
         params: &CanvasActionInvokeRequest,
     ) -> Call<CanvasActionInvokeResult> {
-        self.0.call("session.canvas.action.invoke", params)
+        self.0.call("session.canvas.action.invoke", params).timeout(None)
     }
 }
 /// `session.canvas.provider` methods.

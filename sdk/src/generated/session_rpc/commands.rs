@@ -24,9 +24,11 @@ impl<'a> Commands<'a> {
     /// Executes a slash command synchronously and returns any error.
     ///
     /// Wire method `session.commands.execute`.
+    ///
+    /// Without a timeout unless one is set: it responds once the command has ended.
     #[inline]
     pub fn execute(self, params: &ExecuteCommandParams) -> Call<ExecuteCommandResult> {
-        self.0.call("session.commands.execute", params)
+        self.0.call("session.commands.execute", params).timeout(None)
     }
     /// Finalizes persistence associated with a client-applied slash-command effect.
     ///
@@ -53,12 +55,14 @@ impl<'a> Commands<'a> {
     /// Invokes a slash command in the session.
     ///
     /// Wire method `session.commands.invoke`.
+    ///
+    /// Without a timeout unless one is set: it responds once the command has ended.
     #[inline]
     pub fn invoke(
         self,
         params: &CommandsInvokeRequest,
     ) -> Call<SlashCommandInvocationResult> {
-        self.0.call("session.commands.invoke", params)
+        self.0.call("session.commands.invoke", params).timeout(None)
     }
     /// Lists slash commands available in the session.
     ///

@@ -25,12 +25,14 @@ impl<'a> Connectors<'a> {
     /// Continues a pending Connector connection with caller-supplied attempt, interval, and deadline bounds. The runtime never opens the returned consent URL.
     ///
     /// Wire method `session.connectors.continueConnection`.
+    ///
+    /// Without a timeout unless one is set: it responds once the connection is made, or `deadlineMs` is over.
     #[inline]
     pub fn continue_connection(
         self,
         params: &ConnectorContinueRequest,
     ) -> Call<ConnectorConnectResult> {
-        self.0.call("session.connectors.continueConnection", params)
+        self.0.call("session.connectors.continueConnection", params).timeout(None)
     }
     /// Disconnects one Connector for the pinned opaque account selection, refreshes the authoritative catalog, and removes its session-owned MCP projection.
     ///

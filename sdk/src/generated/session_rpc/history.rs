@@ -42,9 +42,11 @@ impl<'a> History<'a> {
     /// Compacts the session history to reduce context usage.
     ///
     /// Wire method `session.history.compact`.
+    ///
+    /// Without a timeout unless one is set: it responds once the model has answered.
     #[inline]
     pub fn compact(self, params: &HistoryCompactRequest) -> Call<HistoryCompactResult> {
-        self.0.call("session.history.compact", params)
+        self.0.call("session.history.compact", params).timeout(None)
     }
     /// Lists the user turns that the session can rewind to. Never rejects for a busy session: rewind reads need the session's file-change captures to be settled, so a session that still holds active work answers with `unavailableReason: "session-busy"` and no points, which the caller can retry.
     ///
@@ -73,9 +75,11 @@ impl<'a> History<'a> {
     /// Produces a markdown summary of the session's conversation context for hand-off scenarios.
     ///
     /// Wire method `session.history.summarizeForHandoff`.
+    ///
+    /// Without a timeout unless one is set: it responds once the model has answered.
     #[inline]
     pub fn summarize_for_handoff(self) -> Call<HistorySummarizeForHandoffResult> {
-        self.0.call("session.history.summarizeForHandoff", &())
+        self.0.call("session.history.summarizeForHandoff", &()).timeout(None)
     }
     /// Truncates persisted session history to a specific event.
     ///

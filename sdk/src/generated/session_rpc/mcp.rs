@@ -95,12 +95,14 @@ impl<'a> Mcp<'a> {
     /// Runs an MCP sampling inference on behalf of an MCP server.
     ///
     /// Wire method `session.mcp.executeSampling`.
+    ///
+    /// Without a timeout unless one is set: it responds once the model has answered.
     #[inline]
     pub fn execute_sampling(
         self,
         params: &McpExecuteSamplingParams,
     ) -> Call<McpSamplingExecutionResult> {
-        self.0.call("session.mcp.executeSampling", params)
+        self.0.call("session.mcp.executeSampling", params).timeout(None)
     }
     /// Checks whether a named MCP server is currently running on the session's host.
     ///
@@ -241,12 +243,14 @@ impl<'a> McpApps<'a> {
     /// Call an MCP tool from an MCP App view (SEP-1865). Enforces the visibility check that prevents an app iframe from invoking model-only tools. Returns the standard MCP `CallToolResult`.
     ///
     /// Wire method `session.mcp.apps.callTool`.
+    ///
+    /// Without a timeout unless one is set: it responds once the tool has finished.
     #[inline]
     pub fn call_tool(
         self,
         params: &McpAppsCallToolRequest,
     ) -> Call<std::collections::BTreeMap<String, serde_json::Value>> {
-        self.0.call("session.mcp.apps.callTool", params)
+        self.0.call("session.mcp.apps.callTool", params).timeout(None)
     }
     /// Diagnose MCP Apps wiring for a specific MCP server. Reports the session capability, feature-flag state, advertised extension, and how many tools have `_meta.ui` populated.
     ///

@@ -38,12 +38,14 @@ impl<'a> Plugins<'a> {
     /// Installs a plugin using the live session's authoritative account, working directory, and retained managed policy.
     ///
     /// Wire method `session.plugins.install`.
+    ///
+    /// Without a timeout unless one is set: it responds once the download has finished.
     #[inline]
     pub fn install(
         self,
         params: &SessionPluginsInstallRequest,
     ) -> Call<PluginInstallResult> {
-        self.0.call("session.plugins.install", params)
+        self.0.call("session.plugins.install", params).timeout(None)
     }
     /// Lists globally installed, live, built-in, and enterprise-managed desired plugins using the live session's authoritative account, working directory, and retained managed policy.
     ///
@@ -62,12 +64,14 @@ impl<'a> Plugins<'a> {
     /// Installs or updates the plugins the session's managed settings require now, without waiting for the next automatic attempt after a failure, then reloads plugins. Reports progress and failures with the same `session.info` and `session.warning` events as automatic preparation. Fails when the runtime does not prepare managed plugins for the session.
     ///
     /// Wire method `session.plugins.retryManaged`.
+    ///
+    /// Without a timeout unless one is set: it responds once the download has finished.
     #[inline]
     pub fn retry_managed(
         self,
         params: &SessionPluginsRetryManagedRequest,
     ) -> Call<SessionPluginsRetryManagedResult> {
-        self.0.call("session.plugins.retryManaged", params)
+        self.0.call("session.plugins.retryManaged", params).timeout(None)
     }
     /// Uninstalls a plugin when permitted by the live session's retained managed policy.
     ///
@@ -79,9 +83,11 @@ impl<'a> Plugins<'a> {
     /// Updates an installed plugin using the live session's authoritative account, working directory, and retained managed policy.
     ///
     /// Wire method `session.plugins.update`.
+    ///
+    /// Without a timeout unless one is set: it responds once the download has finished.
     #[inline]
     pub fn update(self, params: &PluginsUpdateRequest) -> Call<PluginUpdateResult> {
-        self.0.call("session.plugins.update", params)
+        self.0.call("session.plugins.update", params).timeout(None)
     }
 }
 /// `session.plugins.marketplaces` methods.
@@ -91,12 +97,14 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Adds a marketplace when permitted by the live session's retained managed policy.
     ///
     /// Wire method `session.plugins.marketplaces.add`.
+    ///
+    /// Without a timeout unless one is set: it responds once the download has finished.
     #[inline]
     pub fn add(
         self,
         params: &PluginsMarketplacesAddRequest,
     ) -> Call<MarketplaceAddResult> {
-        self.0.call("session.plugins.marketplaces.add", params)
+        self.0.call("session.plugins.marketplaces.add", params).timeout(None)
     }
     /// Browses a marketplace resolved through the live session's working directory and retained managed policy.
     ///
@@ -118,12 +126,14 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Refreshes marketplaces resolved through the live session's working directory and retained managed policy.
     ///
     /// Wire method `session.plugins.marketplaces.refresh`.
+    ///
+    /// Without a timeout unless one is set: it responds once the download has finished.
     #[inline]
     pub fn refresh(
         self,
         params: &PluginsMarketplacesRefreshRequest,
     ) -> Call<MarketplaceRefreshResult> {
-        self.0.call("session.plugins.marketplaces.refresh", params)
+        self.0.call("session.plugins.marketplaces.refresh", params).timeout(None)
     }
     /// Removes a marketplace when permitted by the live session's retained managed policy.
     ///

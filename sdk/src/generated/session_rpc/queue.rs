@@ -134,9 +134,11 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.process`.
+    ///
+    /// Without a timeout unless one is set: it responds once all that was under way has finished.
     #[inline]
     pub fn process(self) -> Call<()> {
-        self.0.call("session.queue.process", &())
+        self.0.call("session.queue.process", &()).timeout(None)
     }
     /// Removes an addressable queued item by its stable id.
     ///

@@ -31,12 +31,14 @@ impl<'a> Shell<'a> {
     /// Executes a user-requested shell command through the session runtime.
     ///
     /// Wire method `session.shell.executeUserRequested`.
+    ///
+    /// Without a timeout unless one is set: it responds once the command has ended.
     #[inline]
     pub fn execute_user_requested(
         self,
         params: &ShellExecuteUserRequestedRequest,
     ) -> Call<UserRequestedShellCommandResult> {
-        self.0.call("session.shell.executeUserRequested", params)
+        self.0.call("session.shell.executeUserRequested", params).timeout(None)
     }
     /// Sends a signal to a shell process previously started via "shell.exec". The signal targets the command's whole process group (POSIX) or job object (Windows), so descendants still in that group are signalled too, not just the direct child. On POSIX a descendant that moved itself into a new session or process group (for example via "setsid") is no longer in the signalled group and survives.
     ///

@@ -127,8 +127,10 @@ impl<'a> Tasks<'a> {
     /// Waits for all in-flight background tasks and any follow-up turns to settle.
     ///
     /// Wire method `session.tasks.waitForPending`.
+    ///
+    /// Without a timeout unless one is set: it responds once all that was under way has finished.
     #[inline]
     pub fn wait_for_pending(self) -> Call<TasksWaitForPendingResult> {
-        self.0.call("session.tasks.waitForPending", &())
+        self.0.call("session.tasks.waitForPending", &()).timeout(None)
     }
 }

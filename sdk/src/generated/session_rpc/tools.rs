@@ -18,9 +18,11 @@ impl<'a> Tools<'a> {
     /// Executes one tool from the session's currently offered tool set through the native invocation pipeline.
     ///
     /// Wire method `session.tools.execute`.
+    ///
+    /// Without a timeout unless one is set: it responds once the tool has finished.
     #[inline]
     pub fn execute(self, params: &ToolsExecuteRequest) -> Call<ToolResultValue> {
-        self.0.call("session.tools.execute", params)
+        self.0.call("session.tools.execute", params).timeout(None)
     }
     /// Returns the Rust-owned built-in tool descriptors used to construct the session's offered tool set.
     ///

@@ -19,22 +19,26 @@ impl<'a> Ui<'a> {
     /// Requests structured input from a UI-capable client.
     ///
     /// Wire method `session.ui.elicitation`.
+    ///
+    /// Without a timeout unless one is set: it responds once the user has filled in the form.
     #[inline]
     pub fn elicitation(
         self,
         params: &UiElicitationRequest,
     ) -> Call<UiElicitationResponse> {
-        self.0.call("session.ui.elicitation", params)
+        self.0.call("session.ui.elicitation", params).timeout(None)
     }
     /// Runs a transient no-tools model query against the current conversation context.
     ///
     /// Wire method `session.ui.ephemeralQuery`.
+    ///
+    /// Without a timeout unless one is set: it responds once the model has answered.
     #[inline]
     pub fn ephemeral_query(
         self,
         params: &UiEphemeralQueryRequest,
     ) -> Call<UiEphemeralQueryResult> {
-        self.0.call("session.ui.ephemeralQuery", params)
+        self.0.call("session.ui.ephemeralQuery", params).timeout(None)
     }
     /// Resolves a pending elicitation request after direct interaction in the trusted in-process client. Only an accepted response to the built-in ask_user tool can become trusted human evidence.
     ///

@@ -23,9 +23,11 @@ impl<'a> Workflow<'a> {
     /// Runs one dynamic-workflow-scoped subagent and returns its result.
     ///
     /// Wire method `session.workflow.agent`.
+    ///
+    /// Without a timeout unless one is set: it responds once the sub-agent has finished.
     #[inline]
     pub fn agent(self, params: &WorkflowAgentRequest) -> Call<WorkflowAgentResult> {
-        self.0.call("session.workflow.agent", params)
+        self.0.call("session.workflow.agent", params).timeout(None)
     }
     /// Requests cancellation of a dynamic workflow run and returns its run envelope.
     ///
@@ -81,9 +83,11 @@ impl<'a> Workflow<'a> {
     /// Pauses a running dynamic workflow and returns its settled run envelope.
     ///
     /// Wire method `session.workflow.pause`.
+    ///
+    /// Without a timeout unless one is set: it responds once the workflow has finished or paused.
     #[inline]
     pub fn pause(self, params: &WorkflowPauseRequest) -> Call<WorkflowRunResult> {
-        self.0.call("session.workflow.pause", params)
+        self.0.call("session.workflow.pause", params).timeout(None)
     }
     /// Atomically pauses an owned dynamic workflow attempt at a durable checkpoint.
     ///
@@ -100,40 +104,48 @@ impl<'a> Workflow<'a> {
     /// Resumes a dynamic workflow run using its persisted name, arguments, journal, and accounting.
     ///
     /// Wire method `session.workflow.resume`.
+    ///
+    /// Without a timeout unless one is set: it responds once the workflow has finished or paused.
     #[inline]
     pub fn resume(self, params: &WorkflowResumeRequest) -> Call<WorkflowResumeResult> {
-        self.0.call("session.workflow.resume", params)
+        self.0.call("session.workflow.resume", params).timeout(None)
     }
     /// Internal tool-originated dynamic workflow resume.
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.workflow.resumeFromTool`.
+    ///
+    /// Without a timeout unless one is set: it responds once the workflow has finished or paused.
     #[inline]
     pub fn resume_from_tool(
         self,
         params: &WorkflowToolResumeRequest,
     ) -> Call<WorkflowResumeResult> {
-        self.0.call("session.workflow.resumeFromTool", params)
+        self.0.call("session.workflow.resumeFromTool", params).timeout(None)
     }
     /// Runs a registered dynamic workflow by name at the top level.
     ///
     /// Wire method `session.workflow.run`.
+    ///
+    /// Without a timeout unless one is set: it responds once the workflow has finished or paused.
     #[inline]
     pub fn run(self, params: &WorkflowRunRequest) -> Call<WorkflowRunResult> {
-        self.0.call("session.workflow.run", params)
+        self.0.call("session.workflow.run", params).timeout(None)
     }
     /// Internal tool-originated dynamic workflow invocation.
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.workflow.runFromTool`.
+    ///
+    /// Without a timeout unless one is set: it responds once the workflow has finished or paused.
     #[inline]
     pub fn run_from_tool(
         self,
         params: &WorkflowToolRunRequest,
     ) -> Call<WorkflowRunResult> {
-        self.0.call("session.workflow.runFromTool", params)
+        self.0.call("session.workflow.runFromTool", params).timeout(None)
     }
 }
 /// `session.workflow.journal` methods.

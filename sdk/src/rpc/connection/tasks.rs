@@ -1,4 +1,4 @@
-//! The reader and the writer task of a connection. The reader runs no user code.
+//! The tasks of a connection: reader, writer, and timeouts. The reader runs no user code.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const CANCEL: &str = "$/cancelRequest";
 /// Time for the reader to see the end of a stream that cannot be written.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Closes the connection if one of its tasks ends early, because of a panic or the end of the runtime.
+/// Closes the connection if its reader or writer ends early, because of a panic or the end of the runtime.
 /// Calls would otherwise wait forever.
 pub(super) struct CloseOnDrop {
     connection: Arc<Connection>,
@@ -150,6 +150,17 @@ fn unreadable(
         (Some(method), responder) => service.unreadable(&method, start, error, responder),
         (None, Some(responder)) => responder.respond(Err(error)),
         (None, None) => {}
+    }
+}
+
+/// Fails overdue pending calls until the connection is closed.
+pub(super) async fn time_out(connection: Arc<Connection>) {
+    while connection.closed.borrow().is_none() {
+        let sooner = connection.look_sooner.notified();
+        match connection.fail_overdue() {
+            Some(next) => drop(tokio::time::timeout_at(next, sooner).await),
+            None => sooner.await,
+        }
     }
 }
 

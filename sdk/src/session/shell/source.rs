@@ -72,10 +72,13 @@ impl Source {
     /// Kills the command.
     pub async fn kill(&self, rpc: SessionRpc<'_>) -> Result<(), Error> {
         match self {
-            Self::Exec(exec) => rpc.shell().kill(&ShellKillRequest::new(&*exec.process)).await.map(drop),
+            Self::Exec(exec) => {
+                let request = ShellKillRequest::new(&*exec.process);
+                rpc.shell().kill(&request).timeout(None).await.map(drop)
+            }
             Self::UserRequested(requested) => {
                 let request = ShellCancelUserRequestedRequest::new(&*requested.request);
-                rpc.shell().cancel_user_requested(&request).await.map(drop)
+                rpc.shell().cancel_user_requested(&request).timeout(None).await.map(drop)
             }
         }
     }
@@ -103,7 +106,7 @@ impl Exec {
         let output = session.notices().subscribe::<methods::notification::ShellOutput>();
         let exit = session.notices().subscribe::<methods::notification::ShellExit>();
         let request = ShellExecRequest::new(command).timeout(LONGEST);
-        let started = SessionRpc(session.caller()).shell().exec(&request).await?;
+        let started = SessionRpc(session.caller()).shell().exec(&request).timeout(None).await?;
         Ok(Self { process: started.process_id, output, exit, exit_code: None })
     }
 
