@@ -218,7 +218,7 @@ impl Client {
         ServerRpc(&self.0.host.caller)
     }
 
-    /// The CLI's version, from the handshake.
+    /// The CLI's version, from the handshake. That of `status.get` is wrong on CLI 1.0.81.
     pub fn version(&self) -> &CliVersion {
         &self.0.host.version
     }

@@ -32,7 +32,8 @@ async fn answers() {
     fake.on_raw("session.delete", |_| Ok(json!({"success": false, "error": ODD})));
     assert_printable(&client.delete_session("1").await.expect_err("a refusal"));
     fake.on_raw("session.list", |_| Ok(json!({"sessions": [{"sessionId": 7, ODD: 1}]})));
-    let unreadable = client.sessions(&Default::default()).await.expect_err("a malformed result").to_string();
+    let unreadable = client.rpc().session().list(&Default::default()).await;
+    let unreadable = unreadable.expect_err("a malformed result").to_string();
     assert_eq!(printable(&unreadable), unreadable);
 }
 

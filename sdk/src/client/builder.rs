@@ -122,7 +122,7 @@ impl ClientBuilder {
     /// * the calls that take one and are given no other: `models.list` (as [`Client::models`]),
     ///   `models.listTokenPriceUnits`, `account.getQuota` and `managedSettings.resolve`.
     ///
-    /// The process itself stays without a login: `auth.getStatus` (as [`Client::auth_status`]),
+    /// The process itself stays without a login: `auth.getStatus`,
     /// `account.getCurrentAuth` and `account.getAllUsers` report none, `environments.list`, which takes no token,
     /// fails, and calls of another client of the same server have no token. For a token that expires use
     /// `on_github_token`. Where the process itself has to be logged in, see

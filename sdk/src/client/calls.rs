@@ -1,4 +1,4 @@
-//! What a client asks of the CLI as a whole, for whatever is not at one with its method.
+//! Calls of a client that do more than their method.
 //!
 //! Inline, so that the large types of the answers are compiled only where somebody asks.
 
@@ -11,10 +11,7 @@ use crate::events::stream::Subscription;
 use crate::rpc::Notification;
 use crate::runtime::lock;
 use crate::session::done;
-use crate::types::{
-    ModelList, ModelsListRequest, SessionAuthStatus, SessionDeleteRequest, SessionGetMetadataRequest,
-    SessionListRequest, SessionMetadata, SessionSetForegroundRequest, StatusGetResult,
-};
+use crate::types::{ModelList, ModelsListRequest, SessionDeleteRequest, SessionSetForegroundRequest};
 
 impl Client {
     /// Asks for a sign of life (`ping`) and gives what comes back: `pong: <message>`.
@@ -27,26 +24,6 @@ impl Client {
         let params = serde_json::json!({ "message": message });
         let pong: serde_json::Value = self.inner().host().caller.call("ping", &params).await?;
         Ok(pong["message"].as_str().unwrap_or_default().to_owned())
-    }
-
-    /// The CLI's version and protocol (`status.get`). On CLI 1.0.81 its version is wrong;
-    /// [`version`](Self::version) is right.
-    ///
-    /// # Errors
-    /// As any [call](crate::Call).
-    #[inline]
-    pub async fn status(&self) -> Result<StatusGetResult, Error> {
-        self.rpc().status().get().await
-    }
-
-    /// Tells whether the CLI's process is logged in, and how (`auth.getStatus`). It
-    /// is not logged in by a [`github_token`](crate::ClientBuilder::github_token), which goes with single calls.
-    ///
-    /// # Errors
-    /// As any [call](crate::Call).
-    #[inline]
-    pub async fn auth_status(&self) -> Result<SessionAuthStatus, Error> {
-        self.rpc().auth().get_status().await
     }
 
     /// The models that GitHub offers to the user (`models.list`), asked for once.
@@ -74,34 +51,6 @@ impl Client {
         Ok(models)
     }
 
-    /// The sessions that the CLI has stored (`session.list`). One that has had no prompt is not.
-    ///
-    /// # Errors
-    /// As any [call](crate::Call).
-    #[inline]
-    pub async fn sessions(&self, filter: &SessionListRequest) -> Result<Vec<SessionMetadata>, Error> {
-        Ok(self.rpc().session().list(filter).await?.sessions)
-    }
-
-    /// The metadata of a stored session (`session.getMetadata`); none when there is no such session.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] on CLI 1.0.10, which does not have the method; else as any [call](crate::Call).
-    #[inline]
-    pub async fn session_metadata(&self, id: &str) -> Result<Option<SessionMetadata>, Error> {
-        let request = SessionGetMetadataRequest::new(id);
-        Ok(self.rpc().session().get_metadata(&request).await?.session)
-    }
-
-    /// The session that was used last (`session.getLastId`), if there is any.
-    ///
-    /// # Errors
-    /// As any [call](crate::Call).
-    #[inline]
-    pub async fn last_session_id(&self) -> Result<Option<String>, Error> {
-        Ok(self.rpc().session().get_last_id().await?.session_id)
-    }
-
     /// Deletes a session for good (`session.delete`), what is on disk included. One that is open ends, with
     /// its turns ([`Error::SessionEnded`]).
     ///
@@ -116,15 +65,6 @@ impl Client {
         // The CLI tells so itself, but not every version does.
         self.inner().host().router.end_session(id);
         Ok(())
-    }
-
-    /// The session that the CLI's own terminal shows (`session.getForeground`); none where it has none.
-    ///
-    /// # Errors
-    /// As any [call](crate::Call).
-    #[inline]
-    pub async fn foreground_session_id(&self) -> Result<Option<String>, Error> {
-        Ok(self.rpc().session().get_foreground().await?.session_id)
     }
 
     /// Has the CLI's own terminal show a session (`session.setForeground`).

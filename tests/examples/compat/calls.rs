@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use copilot_session::types::{ModeSetRequest, NameSetRequest, SessionListRequest, SessionMode};
+use copilot_session::types::{
+    ModeSetRequest, NameSetRequest, SessionGetMetadataRequest, SessionListRequest, SessionMode,
+};
 use copilot_session::{Error, Session, SessionBuilder, Tool};
 use copilot_session_tests::model::{Reply, Script};
 use serde_json::{Value, json};
@@ -22,9 +24,9 @@ const NAMES: [&str; 10] = [
     "call: mode().set",
     "call: name().set",
     "call: plan().read",
-    "call: sessions",
-    "call: last_session_id",
-    "call: session_metadata",
+    "call: session().list",
+    "call: session().get_last_id",
+    "call: session().get_metadata",
     "call: delete_session",
 ];
 
@@ -79,19 +81,20 @@ async fn call(name: &str, desk: &Desk) -> Outcome {
             let plan = bench.check(rpc.plan().read().await)?;
             check(!plan.exists, || "there is a plan".to_owned())?;
         }
-        "call: sessions" => {
+        "call: session().list" => {
             // Some versions store a session only after a while.
             while !is_listed(desk).await? {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
-        "call: last_session_id" => {
-            let id = bench.check(client.last_session_id().await)?;
+        "call: session().get_last_id" => {
+            let id = bench.check(client.rpc().session().get_last_id().await)?.session_id;
             check(id.as_deref() == Some(session.id()), || format!("the id is {id:?}"))?;
         }
-        "call: session_metadata" => {
-            let found = bench.check(client.session_metadata(session.id()).await)?;
-            check(found.is_some(), || "it does not know the session".to_owned())?;
+        "call: session().get_metadata" => {
+            let request = SessionGetMetadataRequest::new(session.id());
+            let found = bench.check(client.rpc().session().get_metadata(&request).await)?;
+            check(found.session.is_some(), || "it does not know the session".to_owned())?;
         }
         "call: delete_session" => delete(desk).await?,
         other => return Err(format!("there is no call {other}").into()),
@@ -112,8 +115,8 @@ async fn delete(desk: &Desk) -> Outcome {
 /// Returns true if the session is in the list of stored ones.
 async fn is_listed(desk: &Desk) -> Outcome<bool> {
     let Desk { bench, session } = desk;
-    let stored = bench.check(bench.client.sessions(&SessionListRequest::default()).await)?;
-    Ok(stored.iter().any(|stored| stored.session_id == session.id()))
+    let stored = bench.check(bench.client.rpc().session().list(&SessionListRequest::default()).await)?;
+    Ok(stored.sessions.iter().any(|stored| stored.session_id == session.id()))
 }
 
 fn silent_tool() -> Tool {

@@ -64,10 +64,10 @@ async fn handshake(bench: Bench, expected: &str) -> Outcome {
     check(expected.is_empty() || version == expected, || format!("it reports the version {version:?}"))?;
     let pong = bench.check(bench.client.ping("there?").await)?;
     check(pong.contains("there?"), || format!("the pong is {pong:?}"))?;
-    bench.check(bench.client.status().await)?;
-    let login = bench.check(bench.client.auth_status().await)?;
+    bench.check(bench.client.rpc().status().get().await)?;
+    let login = bench.check(bench.client.rpc().auth().get_status().await)?;
     check(!login.is_authenticated, || "a user is logged in".to_owned())?;
-    bench.check(bench.client.sessions(&SessionListRequest::default()).await)?;
+    bench.check(bench.client.rpc().session().list(&SessionListRequest::default()).await)?;
     bench.finish().await
 }
 

@@ -1,7 +1,7 @@
 //! Calls of a client that concern no session.
 
 use copilot_session::testing::{FakeCli, error};
-use copilot_session::types::{SessionListFilter, SessionListRequest};
+use copilot_session::types::{SessionGetMetadataRequest, SessionListFilter, SessionListRequest};
 use copilot_session::{Client, Error};
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ async fn ping() {
 async fn status() {
     let fake = FakeCli::start();
     let client = connect(&fake).await;
-    let status = client.status().await.expect("the status");
+    let status = client.rpc().status().get().await.expect("the status");
     assert_eq!((&*status.version, status.protocol_version), ("1.0.102", 3));
     assert_eq!(fake.received_raw("status.get").await, json!({}));
 }
@@ -42,7 +42,7 @@ async fn status() {
 async fn auth_status() {
     let login = json!({"isAuthenticated": true, "authType": "user", "host": "https://github.com", "login": "octocat"});
     let (fake, client) = answering("auth.getStatus", login).await;
-    let status = client.auth_status().await.expect("the status");
+    let status = client.rpc().auth().get_status().await.expect("the status");
     assert_eq!((status.is_authenticated, status.login.as_deref()), (true, Some("octocat")));
     assert_eq!(fake.received_raw("auth.getStatus").await, json!({}));
 }
@@ -69,41 +69,47 @@ async fn models() {
 async fn sessions() {
     let (fake, client) = answering("session.list", json!({"sessions": [metadata("1"), metadata("2")]})).await;
     let filter = SessionListRequest::default().filter(SessionListFilter::default().cwd("/workspace"));
-    let sessions = client.sessions(&filter).await.expect("sessions");
+    let sessions = client.rpc().session().list(&filter).await.expect("sessions").sessions;
     assert_eq!(sessions.iter().map(|session| &*session.session_id).collect::<Vec<_>>(), ["1", "2"]);
     assert_eq!(fake.received_raw("session.list").await, json!({"filter": {"cwd": "/workspace"}}));
-    client.sessions(&SessionListRequest::default()).await.expect("sessions");
+    client.rpc().session().list(&SessionListRequest::default()).await.expect("sessions");
     assert_eq!(fake.received_raw("session.list").await, json!({}));
 }
 
 #[tokio::test(start_paused = true)]
 async fn session_metadata() {
     let (fake, client) = answering("session.getMetadata", json!({"session": metadata("1")})).await;
-    let found = client.session_metadata("1").await.expect("a response").expect("a session");
+    let metadata_of = async |id| {
+        let request = SessionGetMetadataRequest::new(id);
+        client.rpc().session().get_metadata(&request).await.expect("a response").session
+    };
+    let found = metadata_of("1").await.expect("a session");
     assert_eq!((&*found.session_id, found.is_remote), ("1", false));
     assert_eq!(fake.received_raw("session.getMetadata").await, json!({"sessionId": "1"}));
     fake.on_raw("session.getMetadata", |_| Ok(json!({})));
-    assert!(client.session_metadata("2").await.expect("a response").is_none());
+    assert!(metadata_of("2").await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn last_session_id() {
     let (fake, client) = answering("session.getLastId", json!({"sessionId": "1"})).await;
-    assert_eq!(client.last_session_id().await.expect("a response").as_deref(), Some("1"));
+    let last = async || client.rpc().session().get_last_id().await.expect("a response").session_id;
+    assert_eq!(last().await.as_deref(), Some("1"));
     assert_eq!(fake.received_raw("session.getLastId").await, json!({}));
     for none in [json!({}), json!({"sessionId": null})] {
         fake.on_raw("session.getLastId", move |_| Ok(none.clone()));
-        assert_eq!(client.last_session_id().await.expect("a response"), None);
+        assert_eq!(last().await, None);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn foreground_session_id() {
     let (fake, client) = answering("session.getForeground", json!({"sessionId": "1"})).await;
-    assert_eq!(client.foreground_session_id().await.expect("a response").as_deref(), Some("1"));
+    let shown = async || client.rpc().session().get_foreground().await.expect("a response").session_id;
+    assert_eq!(shown().await.as_deref(), Some("1"));
     assert_eq!(fake.received_raw("session.getForeground").await, json!({}));
     fake.on_raw("session.getForeground", |_| Ok(json!({})));
-    assert_eq!(client.foreground_session_id().await.expect("a response"), None);
+    assert_eq!(shown().await, None);
 }
 
 /// Failures that the CLI reports in a result, not as a JSON-RPC error, are errors of the call.

@@ -97,7 +97,7 @@ async fn a_token_by_call() {
     soon("the units", units).await.expect("units");
     let settings = rpc.managed_settings().resolve(&ManagedSettingsResolveRequest::default());
     assert!(soon("the settings", settings).await.expect("settings").account.is_some());
-    let status = soon("the status", client.auth_status()).await.expect("a status");
+    let status = soon("the status", client.rpc().auth().get_status()).await.expect("a status");
     assert!(!status.is_authenticated, "{status:?}");
     let auth = soon("the login", rpc.account().get_current_auth()).await.expect("a response");
     assert!(auth.auth_info.is_none(), "{auth:?}");
@@ -161,7 +161,7 @@ async fn every_login_can_be_decoded() {
         assert_eq!(kind(&current.auth_info.expect("a login")), (expected, false));
         let users = soon("the users", client.rpc().account().get_all_users()).await.expect("users");
         assert!(users.iter().all(|user| !kind(&user.auth_info).1), "{users:?}");
-        let status = soon("the status", client.auth_status()).await.expect("a status");
+        let status = soon("the status", client.rpc().auth().get_status()).await.expect("a status");
         assert!(status.is_authenticated, "{status:?}");
         soon("the end", client.stop()).await.expect("an end");
     }

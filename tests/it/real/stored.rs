@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 
 use copilot_session::methods::notification::SessionLifecycle;
-use copilot_session::types::{SessionLifecycleType, SessionListRequest};
+use copilot_session::types::{SessionGetMetadataRequest, SessionLifecycleType, SessionListRequest};
 use copilot_session::{Error, SessionBuilder};
 use copilot_session_tests::model::{Reply, Script, Stall};
 
@@ -29,14 +29,20 @@ async fn sessions_are_listed_and_deleted() {
     ask(&session, "Note this.").await.expect("an answer");
     let id = session.id().to_owned();
     soon("the disconnect", session.disconnect()).await.expect("a disconnect");
-    let listed = soon("the list", client.sessions(&SessionListRequest::default())).await.expect("a list");
-    assert_eq!(listed.iter().map(|listed| &*listed.session_id).collect::<Vec<_>>(), [&*id]);
-    let known = soon("the metadata", client.session_metadata(&id)).await.expect("a response");
-    assert_eq!(known.expect("metadata").session_id, id);
-    assert_eq!(soon("the last", client.last_session_id()).await.expect("a response"), Some(id.clone()));
+    let stored = client.rpc().session();
+    let listed = soon("the list", stored.list(&SessionListRequest::default())).await.expect("a list");
+    assert_eq!(listed.sessions.iter().map(|listed| &*listed.session_id).collect::<Vec<_>>(), [&*id]);
+    let request = SessionGetMetadataRequest::new(&*id);
+    let known = soon("the metadata", stored.get_metadata(&request)).await.expect("a response");
+    assert_eq!(known.session.expect("metadata").session_id, id);
+    assert_eq!(
+        soon("the last", stored.get_last_id()).await.expect("a response").session_id,
+        Some(id.clone())
+    );
 
     soon("the deletion", client.delete_session(&id)).await.expect("a deletion");
-    assert!(soon("the metadata", client.session_metadata(&id)).await.expect("a response").is_none());
+    let gone = soon("the metadata", stored.get_metadata(&request)).await.expect("a response");
+    assert!(gone.session.is_none());
     let again = soon("the deletion", client.delete_session(&id)).await.expect_err("a deleted session");
     assert!(matches!(again, Error::Refused { .. }), "{again}");
     loop {
@@ -71,13 +77,14 @@ async fn the_cli_is_asked() {
     let rig = Rig::start(Script::replies([])).await;
     let client = &rig.client;
     assert_eq!(soon("a ping", client.ping("anyone?")).await.expect("a response"), "pong: anyone?");
-    let status = soon("the status", client.status()).await.expect("a response");
+    let status = soon("the status", client.rpc().status().get()).await.expect("a response");
     assert_eq!(status.version, client.version().as_str());
-    let login = soon("the login", client.auth_status()).await.expect("a response");
+    let login = soon("the login", client.rpc().auth().get_status()).await.expect("a response");
     assert!(!login.is_authenticated);
     let models = soon("the models", client.models()).await.expect_err("no login");
     assert!(models.to_string().contains("Not authenticated"), "{models}");
-    assert_eq!(soon("the foreground", client.foreground_session_id()).await.expect("a response"), None);
+    let shown = soon("the foreground", client.rpc().session().get_foreground()).await.expect("a response");
+    assert_eq!(shown.session_id, None);
     let session = rig.session(SessionBuilder::deny_all).await;
     let shown = soon("the foreground", client.set_foreground_session(session.id())).await;
     assert!(matches!(shown, Err(Error::Refused { .. })), "{shown:?}");

@@ -38,14 +38,15 @@ async fn every_version() {
         let client = connect(&fake).await;
         assert_eq!(client.version().as_str(), version);
         assert_eq!(client.ping("hello").await.expect("a pong"), "pong: hello");
-        let status = client.status().await.expect("the status");
+        let status = client.rpc().status().get().await.expect("the status");
         // CLI 1.0.81 reports a wrong version.
         assert_eq!(status.version, if version == "1.0.81" { "0.0.1" } else { version });
-        assert!(!client.auth_status().await.expect("the login").is_authenticated);
-        let stored = client.sessions(&SessionListRequest::default()).await.expect("a list");
-        let last = client.last_session_id().await.expect("the last");
-        assert_eq!(stored.is_empty(), last.is_none());
-        assert_eq!(client.foreground_session_id().await.expect("a response"), None);
+        assert!(!client.rpc().auth().get_status().await.expect("the login").is_authenticated);
+        let rpc = client.rpc().session();
+        let stored = rpc.list(&SessionListRequest::default()).await.expect("a list");
+        let last = rpc.get_last_id().await.expect("the last");
+        assert_eq!(stored.sessions.is_empty(), last.session_id.is_none());
+        assert_eq!(rpc.get_foreground().await.expect("a response").session_id, None);
         let refused = client.set_foreground_session(NOBODY).await.expect_err("a refusal");
         assert!(matches!(&refused, Error::Refused { reason, .. } if reason.contains("TUI")), "{refused}");
         let tools = client.rpc().tools().list(&ToolsListRequest::default()).await.expect("a list");

@@ -50,7 +50,7 @@ impl<'a> Session<'a> {
     ) -> Call<SessionGetMetadataResult> {
         self.0.call("session.getMetadata", params)
     }
-    /// Lists the stored sessions.
+    /// Lists the stored sessions. One that has had no prompt is not stored.
     ///
     /// Wire method `session.list`.
     #[inline]
