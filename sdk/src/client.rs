@@ -124,7 +124,7 @@ impl ClientInner {
 
 impl Client {
     /// Starts the CLI found by `COPILOT_CLI_PATH` or on `PATH`, with the user's own login. Waits 60 s at
-    /// most; for another limit see [`ClientBuilder::handshake_limit`].
+    /// most; for another time see [`ClientBuilder::handshake_timeout`].
     ///
     /// # Errors
     /// [`Error::NotFound`] and [`Error::Start`] when it does not start, [`Error::Closed`] when it ends at once
@@ -144,7 +144,7 @@ impl Client {
         from: R,
         to: W,
         setup: Setup,
-        limit: Duration,
+        handshake_timeout: Duration,
         endpoint: Endpoint,
     ) -> Result<Self, Error>
     where
@@ -187,7 +187,7 @@ impl Client {
         }
         let ended = EndOnDrop(Some(peer.connection()));
         let caller = Caller::new(Arc::clone(&peer), None);
-        let greeted = peer.within("the handshake with the CLI", limit, greet(&caller, &greeting));
+        let greeted = peer.within("the handshake with the CLI", handshake_timeout, greet(&caller, &greeting));
         let version = greeted.await.map_err(|error| peer.explain(error))?;
         peer.set_version(&version);
         check_login(&peer, &version)?;

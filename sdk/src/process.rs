@@ -54,7 +54,7 @@ pub(crate) struct Launch {
     /// Environment variables to set, or to remove if the value is none.
     pub(crate) env: Vec<(OsString, Option<OsString>)>,
     /// The working directory; by default that of this program.
-    pub(crate) directory: Option<PathBuf>,
+    pub(crate) current_dir: Option<PathBuf>,
 }
 
 /// The reason why the CLI did not start.
@@ -197,7 +197,7 @@ pub(crate) fn runtime() -> Result<Handle, SpawnError> {
 pub(crate) fn spawn(launch: &Launch) -> Result<(Process, Input, Output), SpawnError> {
     let runtime = runtime()?;
     // The system reports a missing directory like a missing program, so it is checked here.
-    if let Some(path) = launch.directory.as_ref().filter(|path| !path.is_dir()) {
+    if let Some(path) = launch.current_dir.as_ref().filter(|path| !path.is_dir()) {
         return Err(SpawnError::Directory { path: path.clone() });
     }
     let program = find(launch.program.as_deref())?;
@@ -227,7 +227,7 @@ fn command(program: &Program, launch: &Launch) -> Command {
             None => command.env_remove(name),
         };
     }
-    if let Some(directory) = &launch.directory {
+    if let Some(directory) = &launch.current_dir {
         command.current_dir(directory);
     }
     command

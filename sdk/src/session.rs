@@ -185,7 +185,7 @@ impl Session {
     }
 
     /// Sends a prompt and waits for the answer, however long the agent works on it: there is no time limit.
-    /// For one use `prompt(…)` and [`Turn::within`].
+    /// For one use `prompt(…)` and [`Turn::timeout`].
     ///
     /// # Errors
     /// [`Error::Turn`] when the agent fails, else as any [call](crate::Call).

@@ -109,10 +109,11 @@ async fn demo(options: Options) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn start(options: &Options, cli: PathBuf, folder: &std::path::Path) -> Result<Client, Error> {
-    let builder = Client::builder().program(cli).directory(folder).handshake_limit(Duration::from_secs(120));
+    let builder =
+        Client::builder().program(cli).current_dir(folder).handshake_timeout(Duration::from_secs(120));
     match options.login {
         true => builder.start().await,
-        false => builder.home(folder.join("home")).no_login().start().await,
+        false => builder.home_dir(folder.join("home")).no_login().start().await,
     }
 }
 
@@ -136,7 +137,7 @@ async fn open(
             line!(style, "\n  permission to {}: {word}", request.summary());
             decision
         })
-        .working_directory(folder.to_string_lossy());
+        .current_dir(folder);
     builder = match (&options.provider_url, options.login) {
         (_, true) => builder,
         (Some(url), _) => {

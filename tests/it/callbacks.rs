@@ -136,7 +136,7 @@ impl Request {
     }
 
     async fn rig(&self, does: Does) -> Rig {
-        Rig::with(|session| (self.handle)(session.approve_all().handler_limit(LIMIT), does)).await
+        Rig::with(|session| (self.handle)(session.approve_all().handler_timeout(LIMIT), does)).await
     }
 }
 
@@ -213,7 +213,7 @@ impl Broadcast {
     async fn rig(&self, does: Does) -> Rig {
         let fake = FakeCli::start();
         fake.on_raw("session.eventLog.registerInterest", |_| Ok(json!({"handle": "interest"})));
-        Rig::on(fake, |session| (self.handle)(session.approve_all().handler_limit(LIMIT), does)).await
+        Rig::on(fake, |session| (self.handle)(session.approve_all().handler_timeout(LIMIT), does)).await
     }
 
     fn event_of(&self, data: &Value, request_id: impl Into<Value>) -> Value {

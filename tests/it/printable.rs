@@ -51,7 +51,7 @@ async fn turns() {
     rig.fake.begin_turn(rig.session.id()).await;
     let tool = json!({"toolCallId": "t", "toolName": ODD, "arguments": {}});
     rig.emit(json!({"type": "tool.execution_start", "data": tool}));
-    let timeout = turn.within(std::time::Duration::from_secs(5)).await.expect_err("a time limit");
+    let timeout = turn.timeout(std::time::Duration::from_secs(5)).await.expect_err("a time limit");
     assert_printable(&timeout);
 }
 

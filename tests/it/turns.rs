@@ -2,7 +2,7 @@
 
 mod ends;
 mod failures;
-mod limits;
+mod timeouts;
 mod own;
 mod recorded;
 mod stream;

@@ -29,7 +29,7 @@ use crate::types::{ConnectClientInfo, ConnectRequest};
 pub struct ClientBuilder {
     launch: Launch,
     setup: Setup,
-    handshake: Duration,
+    handshake_timeout: Duration,
     use_login: bool,
 }
 
@@ -39,7 +39,7 @@ const TOKEN_VARIABLE: &str = "COPILOT_SDK_AUTH_TOKEN";
 impl ClientBuilder {
     pub(crate) fn new() -> Self {
         let setup = Setup { call_timeout: Some(CALL), ..Setup::default() };
-        Self { launch: Launch::default(), setup, handshake: HANDSHAKE, use_login: true }
+        Self { launch: Launch::default(), setup, handshake_timeout: HANDSHAKE, use_login: true }
     }
 
     /// The CLI's program. Default: `COPILOT_CLI_PATH`, then `copilot` on `PATH`.
@@ -73,13 +73,13 @@ impl ClientBuilder {
     }
 
     /// The CLI's working directory. Default: this program's.
-    pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
-        self.launch.directory = Some(path.into());
+    pub fn current_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.launch.current_dir = Some(path.into());
         self
     }
 
     /// The folder of the CLI's settings and sessions (`COPILOT_HOME`). Default: `~/.copilot`.
-    pub fn home(self, path: impl Into<PathBuf>) -> Self {
+    pub fn home_dir(self, path: impl Into<PathBuf>) -> Self {
         self.env("COPILOT_HOME", path.into())
     }
 
@@ -90,8 +90,8 @@ impl ClientBuilder {
     }
 
     /// The folder of the CLI's log files, made if need be (`--log-dir`). Default: `logs` in its
-    /// [`home`](Self::home).
-    pub fn log_directory(self, path: impl Into<PathBuf>) -> Self {
+    /// [`home_dir`](Self::home_dir).
+    pub fn log_dir(self, path: impl Into<PathBuf>) -> Self {
         self.arg("--log-dir").arg(path.into())
     }
 
@@ -99,8 +99,8 @@ impl ClientBuilder {
     /// (`--session-idle-timeout`); zero means for ever, which is the default. It stays on disk and can be
     /// resumed. The CLI looks only now and then: 1.0.81 every five minutes. CLIs that do not know the
     /// option, such as 1.0.10, do not start with it.
-    pub fn session_idle_timeout(self, limit: Duration) -> Self {
-        let seconds = limit.as_secs().saturating_add(u64::from(limit.subsec_nanos() > 0));
+    pub fn session_idle_timeout(self, timeout: Duration) -> Self {
+        let seconds = timeout.as_secs().saturating_add(u64::from(timeout.subsec_nanos() > 0));
         self.arg("--session-idle-timeout").arg(seconds.to_string())
     }
 
@@ -255,10 +255,10 @@ impl ClientBuilder {
         self
     }
 
-    /// The time limit from the start of the CLI to the end of the handshake. Default: 60 s, for at its
-    /// first start it unpacks itself.
-    pub fn handshake_limit(mut self, limit: Duration) -> Self {
-        self.handshake = limit;
+    /// The time from the start of the CLI to the end of the handshake. Default: 60 s, for at its first start it
+    /// unpacks itself.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
         self
     }
 
@@ -278,11 +278,10 @@ impl ClientBuilder {
         self
     }
 
-    /// The time limit of a handler of this client; then it is dropped and counts as failed. Default: as long
-    /// as it likes. For those of a session see
-    /// [`SessionBuilder::handler_limit`](crate::SessionBuilder::handler_limit).
-    pub fn handler_limit(mut self, limit: Duration) -> Self {
-        self.setup.handler_timeout = Some(limit);
+    /// The time that a handler of this client may take; then it is dropped and counts as failed. Default: any time.
+    /// For those of a session see [`SessionBuilder::handler_timeout`](crate::SessionBuilder::handler_timeout).
+    pub fn handler_timeout(mut self, timeout: Duration) -> Self {
+        self.setup.handler_timeout = Some(timeout);
         self
     }
 
@@ -290,13 +289,13 @@ impl ClientBuilder {
     /// without being kept: a request is answered with an error, a call that it answers fails with
     /// [`Error::Decode`], and in the place of an event observers get one that says that they missed it
     /// ([`SessionEvent::missed`](crate::SessionEvent::missed)).
-    pub fn message_limit(mut self, bytes: usize) -> Self {
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.setup.options.max_message_size = bytes;
         self
     }
 
     /// Starts the CLI on its standard input and output, and greets it. Waits 60 s at most, or as long as
-    /// [`handshake_limit`](Self::handshake_limit) says.
+    /// [`handshake_timeout`](Self::handshake_timeout) says.
     ///
     /// The CLI ends with this client, and when this program ends without dropping it, as when it is killed. On
     /// Unix a second process, a shell (`/bin/sh`), sees to that: it asks the CLI to end (SIGTERM) and kills it
@@ -317,7 +316,7 @@ impl ClientBuilder {
         self.complete_arguments(["--stdio".to_owned()]);
         let (process, to, from) = process::spawn(&self.launch)?;
         let endpoint = Endpoint { process: Some(process), address: None };
-        Client::connect(from, to, self.setup, self.handshake, endpoint).await
+        Client::connect(from, to, self.setup, self.handshake_timeout, endpoint).await
     }
 
     /// Puts the arguments for serving, with those for the transport, before the user's own.
@@ -329,7 +328,7 @@ impl ClientBuilder {
     }
 
     /// Talks to a CLI over streams of your own and greets it. The options for starting one do not apply.
-    /// Waits 60 s at most, or as long as [`handshake_limit`](Self::handshake_limit) says.
+    /// Waits 60 s at most, or as long as [`handshake_timeout`](Self::handshake_timeout) says.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::ProtocolVersion`], [`Error::Timeout`].
@@ -338,7 +337,7 @@ impl ClientBuilder {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        Client::connect(from, to, self.setup, self.handshake, Endpoint::default()).await
+        Client::connect(from, to, self.setup, self.handshake_timeout, Endpoint::default()).await
     }
 }
 

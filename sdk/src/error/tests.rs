@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Closed, Error, RpcError};
 use crate::error::kind::ErrorKind;
 use crate::error::turn::TurnError;
-use crate::error::turn::{Limit, TurnTimeout};
+use crate::error::turn::{TimeoutKind, TurnTimeout};
 use crate::error::unsupported::Unsupported;
 use crate::events::answer::Answer;
 use crate::process::{NotFound, SpawnError};
@@ -63,7 +63,7 @@ fn all() -> Vec<(Error, &'static [&'static str], ErrorKind)> {
         answer: answer(),
     };
     let timeout = TurnTimeout {
-        limit: Limit::Idle,
+        kind: TimeoutKind::Idle,
         after: Duration::from_secs(5),
         last_event: Some(("assistant.intent".to_owned(), Duration::from_secs(6))),
         waiting_for: vec!["bash".to_owned()],

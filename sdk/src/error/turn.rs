@@ -45,26 +45,26 @@ impl fmt::Display for TurnError {
 
 impl std::error::Error for TurnError {}
 
-/// The time limit of [`Limits`](crate::Limits) that was exceeded.
+/// A timeout of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Limit {
-    /// [`Limits::total`](crate::Limits::total).
+pub enum TimeoutKind {
+    /// [`Turn::timeout`](crate::Turn::timeout).
     Total,
-    /// [`Limits::idle`](crate::Limits::idle).
+    /// [`Turn::idle_timeout`](crate::Turn::idle_timeout).
     Idle,
-    /// [`Limits::first_event`](crate::Limits::first_event).
+    /// [`Turn::first_event_timeout`](crate::Turn::first_event_timeout).
     FirstEvent,
 }
 
-/// A turn that took longer than a time limit. The CLI and the agent are still running; had the CLI ended,
+/// A turn that took longer than one of its timeouts. The CLI and the agent are still running; had the CLI ended,
 /// the error would be [`Error::Closed`](crate::Error::Closed).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TurnTimeout {
-    /// The time limit that was exceeded.
-    pub limit: Limit,
-    /// The duration of that limit.
+    /// The timeout that was exceeded.
+    pub kind: TimeoutKind,
+    /// The length of that timeout.
     pub after: Duration,
     /// The kind of the last event, and the time since; none if there was no event.
     pub last_event: Option<(String, Duration)>,
@@ -80,10 +80,10 @@ pub struct TurnTimeout {
 
 impl fmt::Display for TurnTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.limit {
-            Limit::Total => write!(f, "the turn took longer than {:?}", self.after)?,
-            Limit::Idle => write!(f, "the turn was silent for {:?}", self.after)?,
-            Limit::FirstEvent => write!(f, "the turn did not begin within {:?}", self.after)?,
+        match self.kind {
+            TimeoutKind::Total => write!(f, "the turn took longer than {:?}", self.after)?,
+            TimeoutKind::Idle => write!(f, "the turn was silent for {:?}", self.after)?,
+            TimeoutKind::FirstEvent => write!(f, "the turn did not begin within {:?}", self.after)?,
         }
         if let Some((kind, age)) = &self.last_event {
             write!(f, "; the last event was {}, {age:.1?} ago", printable(kind))?;

@@ -286,7 +286,7 @@ async fn an_escaped_holder_of_stderr_does_not_delay_the_exit_for_long() {
 async fn environment_and_directory_reach_the_child() {
     let launch = Launch {
         env: vec![("ADDED".into(), Some("yes".into())), ("HOME".into(), None)],
-        directory: Some("/".into()),
+        current_dir: Some("/".into()),
         ..sh("echo $ADDED ${HOME-none} ${NODE_DEBUG-none} $PWD")
     };
     let (_process, _stdin, stdout) = spawn(&launch).expect("it starts");
@@ -315,7 +315,7 @@ async fn a_failed_start_has_a_reason() {
     let message = |launch: Launch| spawn(&launch).err().expect("it does not start").to_string();
     let missing = Launch { program: Some("/nowhere/copilot".into()), ..Launch::default() };
     assert!(message(missing).contains("not found; tried: /nowhere/copilot; install it with `npm"));
-    let nowhere = Launch { directory: Some("/nowhere".into()), ..sh("true") };
+    let nowhere = Launch { current_dir: Some("/nowhere".into()), ..sh("true") };
     assert_eq!(message(nowhere), "the Copilot CLI's working directory does not exist: /nowhere");
     let invalid = Launch { args: vec!["\0".into()], ..sh("true") };
     assert_eq!(message(invalid), "the Copilot CLI could not be started from /bin/sh");

@@ -1,5 +1,6 @@
 //! What a session is made with.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::Error;
@@ -32,6 +33,8 @@ pub struct SessionBuilder {
     pub(crate) registered: Registered,
     pub(crate) observers: Vec<Observer>,
     when_open: WhenOpen,
+    /// Why the session cannot be opened.
+    invalid: Option<Error>,
 }
 
 impl SessionBuilder {
@@ -40,7 +43,8 @@ impl SessionBuilder {
         let config = SessionConfig::default();
         let registered = Registered::default();
         let when_open = WhenOpen::default();
-        Self { host, config, tools: Vec::new(), registered, observers: Vec::new(), when_open }
+        let (tools, observers) = (Vec::new(), Vec::new());
+        Self { host, config, tools, registered, observers, when_open, invalid: None }
     }
 
     /// The model to use. Default: the CLI's choice.
@@ -55,10 +59,18 @@ impl SessionBuilder {
         self.configure(|config| config.provider(provider))
     }
 
-    /// The folder the agent works in, which must exist. Default: the CLI's own.
+    /// The folder the agent works in, which must exist. Default: the CLI's own. With a path that is not UTF-8 the
+    /// session is not made ([`Error::Invalid`]).
     #[inline]
-    pub fn working_directory(self, directory: impl Into<String>) -> Self {
-        self.configure(|config| config.working_directory(directory))
+    pub fn current_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        match path.into().into_os_string().into_string() {
+            Ok(path) => (self.config.working_directory, self.invalid) = (Some(path), None),
+            Err(path) => {
+                let text = format!("the working directory is not UTF-8: {}", path.display());
+                self.invalid = Some(Error::Invalid(text));
+            }
+        }
+        self
     }
 
     /// Text to be added to the system message, after what was added before.
@@ -106,7 +118,7 @@ impl SessionBuilder {
     /// Makes the session (`session.create`).
     ///
     /// # Errors
-    /// [`Error::Invalid`] when nothing was said about permissions, when two tools have one name, or when a tool's name
+    /// [`Error::Invalid`] when nothing was said about permissions, when a path is not UTF-8, when two tools have one name, or when a tool's name
     /// or schema is refused (see [`Tool::with_schema`]);
     /// [`Error::AlreadyOpen`] when the id was set and is that of an open session; else as any [call](crate::Call).
     #[inline]
@@ -163,8 +175,12 @@ impl SessionBuilder {
     /// client has to say.
     #[inline]
     fn prepare(self) -> (Opening, String) {
-        let Self { host, mut config, tools, registered, observers, when_open } = self;
-        let id = config.session_id.take().map_or_else(|| random::uuid().map_err(Error::no_random), Ok);
+        let Self { host, mut config, tools, registered, observers, when_open, invalid } = self;
+        let id = match (invalid, config.session_id.take()) {
+            (Some(error), _) => Err(error),
+            (None, Some(id)) => Ok(id),
+            (None, None) => random::uuid().map_err(Error::no_random),
+        };
         config.session_id = id.as_ref().ok().cloned();
         if config.traceparent.is_none()
             && let Some(trace) = host.trace_context()

@@ -96,7 +96,7 @@ impl SessionBuilder {
     /// Asks this closure what the agent may do (`permission.requested`): before each shell line, each file
     /// that is read or written, each URL, each call of a tool of ours or of an MCP server, and the rest of
     /// [`types::PermissionDetails`](crate::types::PermissionDetails). A handler that fails, panics or takes
-    /// longer than its [limit](Self::handler_limit) has not allowed it; the model reads that nobody could be
+    /// longer than its [timeout](Self::handler_timeout) has not allowed it; the model reads that nobody could be
     /// asked, and the log says why.
     ///
     /// The CLI decides by itself, and does not ask, about
@@ -350,11 +350,11 @@ impl SessionBuilder {
         self.request::<M>(handler::typed::<M, _, _, _>(handle))
     }
 
-    /// The time limit of each call of a handler, those of tools and of permission requests included; then it
-    /// is dropped and counts as failed: a permission is refused then. Default: as long as it likes, since
-    /// tools run for long and people are asked.
-    pub fn handler_limit(mut self, limit: Duration) -> Self {
-        self.registered.timeout = Some(limit);
+    /// The time that each call of a handler may take, those of tools and of permission requests included; then it is
+    /// dropped and counts as failed: a permission is refused then. Default: any time, since tools run for long and
+    /// people are asked.
+    pub fn handler_timeout(mut self, timeout: Duration) -> Self {
+        self.registered.timeout = Some(timeout);
         self
     }
 

@@ -16,7 +16,7 @@ impl SessionBuilder {
     /// is kept in memory.
     ///
     /// It does not reach what the CLI takes from its home, such as MCP servers and hooks: a server gives the CLI an
-    /// empty [`home`](crate::ClientBuilder::home). The page [on servers](crate::server) has the rest.
+    /// empty [`home_dir`](crate::ClientBuilder::home_dir). The page [on servers](crate::server) has the rest.
     pub fn server_defaults(self) -> Self {
         self.configure(|config| {
             config

@@ -24,7 +24,7 @@ use crate::wire::peek;
 /// that sets them, by inline functions, and not in this one.
 pub(crate) struct Opening {
     pub host: Arc<Host>,
-    /// The session's id, or the error of the random numbers for one.
+    /// The session's id, or the error for which the session cannot be opened.
     pub id: Result<String, Error>,
     pub tools: Vec<Tool>,
     pub registered: Registered,

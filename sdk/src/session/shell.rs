@@ -41,8 +41,8 @@ impl Shell {
     /// Kills the command after this time; its output so far comes all the same, see
     /// [`ShellOutput::is_timed_out`]. A CLI that does not tell of its end 5 s later is not waited for any
     /// longer ([`Error::Timeout`]). Default: none.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = Some(limit);
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 

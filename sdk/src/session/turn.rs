@@ -2,8 +2,8 @@
 
 pub(crate) mod failure;
 pub(crate) mod json;
-pub(crate) mod limits;
 pub(crate) mod prompts;
+pub(crate) mod timeouts;
 pub(crate) mod tracker;
 
 use std::collections::VecDeque;
@@ -20,7 +20,7 @@ use crate::events::Events;
 use crate::events::SessionEvent;
 use crate::events::answer::Answer;
 use crate::session::host::Host;
-use crate::session::turn::limits::{Limits, Watch};
+use crate::session::turn::timeouts::{Timeouts, Watch};
 use crate::session::turn::tracker::{Seen, Tracker};
 
 /// The most events that wait for it to be clear whose they are. Above that the oldest are missed.
@@ -33,9 +33,12 @@ const MAX_HELD: usize = 4096;
 /// has read it, and neither is the work on another prompt. [`Session::events`](crate::Session::events) shows all.
 ///
 /// The turn ends when the session is idle after the prompt, when the agent takes up another prompt, when the
-/// session ends, or when the connection does; [`turns`](crate::turns) is the full list. There is no time limit
-/// but [`within`](Self::within) and [`limits`](Self::limits). Dropping the turn does not stop the agent;
-/// [`Session::abort`](crate::Session::abort) does.
+/// session ends, or when the connection does; [`turns`](crate::turns) is the full list. Dropping the turn does not stop
+/// the agent; [`Session::abort`](crate::Session::abort) does.
+///
+/// A turn may take any time unless it has a [`timeout`](Self::timeout), an [`idle_timeout`](Self::idle_timeout) or a
+/// [`first_event_timeout`](Self::first_event_timeout). When one of them is over, the turn ends here with
+/// [`Error::TurnTimeout`], and the agent goes on. A timeout of more than 30 years is none.
 #[must_use = "await the turn for its answer"]
 pub struct Turn {
     events: Events,
@@ -65,32 +68,37 @@ impl Turn {
         self.tracker.message_id()
     }
 
-    /// The next event of the turn; none once the turn is over. There is no time limit but
-    /// [`limits`](Self::limits).
+    /// The next event of the turn; none once the turn is over.
     ///
     /// Cancel-safe.
     pub async fn next(&mut self) -> Option<SessionEvent> {
         std::future::poll_fn(|context| self.poll_event(context)).await
     }
 
-    /// Sets how long the turn is waited for, counted from the prompt. When a limit is passed the turn ends here with
-    /// [`Error::TurnTimeout`], and the agent goes on; [`Session::abort`](crate::Session::abort) stops it. A limit of
-    /// more than 30 years is none.
-    pub fn limits(mut self, limits: Limits) -> Self {
+    /// Sets the time that the whole turn may take, counted from the prompt.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.set(|timeouts| timeouts.total = Some(timeout))
+    }
+
+    /// Sets the time that may pass from one event of the session to the next. A tool that runs for long may say nothing
+    /// meanwhile. While the prompt waits for its turn, events of the work before it count as well.
+    pub fn idle_timeout(self, timeout: Duration) -> Self {
+        self.set(|timeouts| timeouts.idle = Some(timeout))
+    }
+
+    /// Sets the time that may pass from the prompt to the first event of the session, instead of the
+    /// [`idle_timeout`](Self::idle_timeout).
+    pub fn first_event_timeout(self, timeout: Duration) -> Self {
+        self.set(|timeouts| timeouts.first_event = Some(timeout))
+    }
+
+    fn set(mut self, set: impl FnOnce(&mut Timeouts)) -> Self {
         // On the client's runtime, since there may be none here. Without a client the turn has ended.
         if let Some(host) = self.host.upgrade() {
             let _runtime = host.peer().runtime().enter();
-            self.watch = Some(Watch::new(limits, self.started));
+            self.watch.get_or_insert_with(|| Watch::new(self.started)).set(set);
         }
         self
-    }
-
-    /// The answer, if it comes in this time from the prompt on: a limit on the whole turn.
-    ///
-    /// # Errors
-    /// [`Error::TurnTimeout`] after that time, else as the turn itself.
-    pub async fn within(self, limit: Duration) -> Result<Answer, Error> {
-        self.limits(Limits::default().total(limit)).await
     }
 
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<SessionEvent>> {
@@ -111,7 +119,7 @@ impl Turn {
             };
             let shown = self.take(event);
             if self.outcome.is_none() {
-                // A session that never falls silent has its limit, too.
+                // A session that never falls silent has its timeout, too.
                 let _ = self.poll_time(context);
             }
             if shown.is_some() {

@@ -38,7 +38,7 @@ pub async fn turn(
     report: &mut Report,
 ) -> Outcome<u64> {
     let started = Instant::now();
-    let turn = session.prompt(format!("burst {events}")).await?.within(LIMIT).await;
+    let turn = session.prompt(format!("burst {events}")).await?.timeout(LIMIT).await;
     report.figure("turn", format_args!("{:.2} s", started.elapsed().as_secs_f64()));
     over.store(true, Ordering::Relaxed);
     let text = script::text(events / BLOCK - 1);

@@ -52,10 +52,10 @@ async fn turn(run: usize, chunks: usize) -> Outcome<Seen> {
     let text = pieces.concat();
     let model = ModelServer::start(Script::replies([Reply::chunks(pieces)])).await?;
     let folder = tempfile::tempdir()?;
-    let builder = Client::builder().program(cli_path()).directory(folder.path());
+    let builder = Client::builder().program(cli_path()).current_dir(folder.path());
     let log = folder.path().join("wire.jsonl");
     let builder = builder.wire_log(WireLog::new(std::io::BufWriter::new(std::fs::File::create(&log)?)));
-    let builder = builder.home(folder.path().join("home")).no_login().handshake_limit(LIMIT);
+    let builder = builder.home_dir(folder.path().join("home")).no_login().handshake_timeout(LIMIT);
     let client = builder.start().await?;
     let provider = ProviderConfig::new(model.base_url()).api_key("scripted");
     let session = client.session().deny_all().provider(provider).model(MODEL_NAME).create().await?;

@@ -33,11 +33,11 @@ struct Received {
 
 async fn turn(megabytes: usize, limit: usize) -> Result<Received, Error> {
     let program = std::env::current_exe().map_err(|error| Error::Invalid(error.to_string()))?;
-    let client = Client::builder().program(program).no_login().message_limit(limit).start().await?;
+    let client = Client::builder().program(program).no_login().max_message_size(limit).start().await?;
     let session = client.session().deny_all().create().await?;
     let mut events = session.events();
     let started = Instant::now();
-    let answer = session.prompt(format!("frame {megabytes}")).await?.within(LIMIT).await?;
+    let answer = session.prompt(format!("frame {megabytes}")).await?.timeout(LIMIT).await?;
     let seconds = started.elapsed().as_secs_f64();
     session.disconnect().await?;
     let mut missed = 0;

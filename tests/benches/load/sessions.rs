@@ -64,7 +64,7 @@ async fn turn(client: &Client, number: usize) -> Result<(), String> {
     let word = format!("word of {number}");
     let turn = async {
         let session = client.session().tool(echo()).approve_all().create().await?;
-        session.prompt(format!("echo {word}")).await?.within(LIMIT).await
+        session.prompt(format!("echo {word}")).await?.timeout(LIMIT).await
     };
     match turn.await {
         Ok(answer) if answer.text() == script::heard(&word) => Ok(()),

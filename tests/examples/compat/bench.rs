@@ -117,7 +117,7 @@ impl Drop for Bench {
 
 async fn start(lab: &Lab, log: &str, folder: &TempDir) -> Outcome<Client> {
     let home = folder.path().join("home");
-    let mut builder = Client::builder().program(&lab.program).home(&home).no_login().handshake_limit(START);
+    let mut builder = Client::builder().program(&lab.program).home_dir(&home).no_login().handshake_timeout(START);
     // Early versions ignore COPILOT_HOME and use the user's home.
     for variable in ["HOME", "USERPROFILE", "LOCALAPPDATA"] {
         builder = builder.env(variable, &home);
@@ -129,7 +129,7 @@ async fn start(lab: &Lab, log: &str, folder: &TempDir) -> Outcome<Client> {
     if let Some(logs) = &lab.wire_logs {
         builder = builder.wire_log(WireLog::new(File::create(logs.join(format!("{log}.jsonl")))?));
     }
-    let client = builder.directory(folder.path().join("work")).start().await;
+    let client = builder.current_dir(folder.path().join("work")).start().await;
     client.map_err(|error| Fault::of(&error, None))
 }
 

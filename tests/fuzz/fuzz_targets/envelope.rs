@@ -52,7 +52,7 @@ impl Peer {
             }
             (from, to)
         });
-        let client = Client::builder().handshake_limit(Duration::from_secs(60));
+        let client = Client::builder().handshake_timeout(Duration::from_secs(60));
         let client = client.connect(client_reads, client_writes).await.expect("a client");
         let session = client.session().approve_all();
         let session = session.handle::<SessionFsReadFile, _, _>(async |request, _| {

@@ -326,7 +326,7 @@ async fn handlers_of_the_client() {
     };
     let fake = FakeCli::start();
     let (read, write) = fake.streams();
-    let limited = build(sender.clone()).handler_limit(super::LIMIT);
+    let limited = build(sender.clone()).handler_timeout(super::LIMIT);
     let limited = limited.connect(read, write).await.expect("the handshake");
     let late = Err(error(-32603, "the handler took longer than 10ms"));
     assert_eq!(fake.request_raw("skillProvider.list", json!({})).await, late);

@@ -69,7 +69,8 @@ async fn hooks_fail_closed() {
             let output = does.reply_with(HookInvokeResponse::default());
             async move { output.await.map_err(|error| RpcError::new(-32603, error.to_string())) }
         };
-        let client = Client::builder().handle::<client::HooksInvoke, _, _>(fail).handler_limit(super::LIMIT);
+        let client =
+            Client::builder().handle::<client::HooksInvoke, _, _>(fail).handler_timeout(super::LIMIT);
         let client = client.connect(read, write).await.expect("the handshake");
         check_refusals(&fake, &tool, &permission).await;
         let unreadable = [json!({"hookType": "preToolUse"}), json!({"hookType": 5}), json!([]), Value::Null];

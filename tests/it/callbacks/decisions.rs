@@ -50,7 +50,7 @@ async fn fails_closed() {
     let (new, old) = ("user-not-available", "denied-no-approval-rule-and-could-not-request-from-user");
     for (version, kind) in [(NEW, new), ("1.0.35", new), ("1.0.34", old), (OLD, old)] {
         for (does, _) in FAILURES {
-            let configure = |session: SessionBuilder| deciding(session.handler_limit(super::LIMIT), does);
+            let configure = |session: SessionBuilder| deciding(session.handler_timeout(super::LIMIT), does);
             let rig = Rig::on(FakeCli::of_version(version), configure).await;
             let session = rig.session.id();
             let params = json!({"sessionId": session, "requestId": "1", "result": {"kind": kind}});

@@ -15,7 +15,7 @@ use crate::rig::{Rig, assert_alive};
 type Configure = fn(SessionBuilder, Does) -> SessionBuilder;
 
 async fn with(configure: Configure, does: Does) -> Rig {
-    Rig::with(|session| configure(session.approve_all().handler_limit(super::LIMIT), does)).await
+    Rig::with(|session| configure(session.approve_all().handler_timeout(super::LIMIT), does)).await
 }
 
 impl Rig {

@@ -25,7 +25,7 @@ fn hold_the_thread() {
 async fn a_late_approval() {
     let configure = |session: SessionBuilder| {
         session
-            .handler_limit(LIMIT)
+            .handler_timeout(LIMIT)
             .on_permission(async |_, _| {
                 hold_the_thread();
                 Decision::approve()

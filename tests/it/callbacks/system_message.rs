@@ -42,7 +42,7 @@ async fn sections_change() {
     assert_eq!(rig.ask(METHOD, json!({"sections": {}})).await, Ok(json!({"sections": {}})));
     for (does, _) in FAILURES {
         let rig =
-            Rig::with(|session| changing(session.approve_all().handler_limit(super::LIMIT), does)).await;
+            Rig::with(|session| changing(session.approve_all().handler_timeout(super::LIMIT), does)).await;
         assert_eq!(
             rig.ask(METHOD, asked.clone()).await,
             Ok(sections("calm \"æ\"!", "an agent", "text")),

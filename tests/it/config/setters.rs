@@ -51,7 +51,7 @@ fn http() -> McpServerConfigHttp {
 #[tokio::test(start_paused = true)]
 async fn model_and_folders() {
     let sent = added(|session| {
-        let session = session.deny_all().model("gpt-5").working_directory("/w");
+        let session = session.deny_all().model("gpt-5").current_dir("/w");
         session.configure(|config| config.reasoning_effort("high").client_name("test").name("a name"))
     });
     assert_eq!(

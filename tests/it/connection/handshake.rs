@@ -83,7 +83,7 @@ async fn a_silent_peer_is_given_up_on() {
     let (read, write) = fake.streams();
     let limit = Duration::from_secs(7);
     let start = Instant::now();
-    let error = Client::builder().handshake_limit(limit).connect(read, write).await.expect_err("silence");
+    let error = Client::builder().handshake_timeout(limit).connect(read, write).await.expect_err("silence");
     assert!(matches!(error, Error::Timeout { after, .. } if after == limit), "{error:?}");
     assert_eq!(start.elapsed().as_secs(), limit.as_secs());
     fake.ended().await;

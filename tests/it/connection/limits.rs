@@ -93,7 +93,7 @@ async fn a_hundred_megabytes() {
 async fn limited() -> Rig {
     let fake = FakeCli::start();
     let (read, write) = fake.streams();
-    let client = Client::builder().message_limit(MB).connect(read, write).await.expect("the handshake");
+    let client = Client::builder().max_message_size(MB).connect(read, write).await.expect("the handshake");
     let session = client.session().approve_all();
     let session = session
         .handle::<SessionFsReadFile, _, _>(async |_, _| Ok(SessionFsReadFileResult::new("text")))
@@ -201,16 +201,16 @@ async fn numbers_without_bounds() {
     let (read, write) = fake.streams();
     let ever = Duration::MAX;
     let client = Client::builder()
-        .message_limit(usize::MAX)
-        .handler_limit(ever)
-        .handshake_limit(ever)
+        .max_message_size(usize::MAX)
+        .handler_timeout(ever)
+        .handshake_timeout(ever)
         .call_timeout(ever);
     let client = client.session_idle_timeout(ever).connect(read, write).await.expect("the handshake");
     for length in ["18446744073709551615", "4294967297", "99999999999999999999", "-1", "0x10"] {
         fake.raw(format!("Content-Length: {length}\r\n\r\n"));
         assert_alive(&client).await;
     }
-    let session = client.session().approve_all().handler_limit(ever).create().await.expect("a session");
+    let session = client.session().approve_all().handler_timeout(ever).create().await.expect("a session");
     client.rpc().status().get().timeout(ever).await.expect("a response in all this time");
     let decision = fake.expect_permission(session.id(), requests::shell("ls")).await;
     assert!(to_json(&decision.result).contains("approve"), "{decision:?}");

@@ -63,7 +63,7 @@ async fn within(folder: &Path) -> Rig {
     let folder = folder.to_path_buf();
     let directory = folder.display().to_string();
     let configure = |session: SessionBuilder| {
-        session.working_directory(directory).on_permission(move |request, _| {
+        session.current_dir(directory).on_permission(move |request, _| {
             let within = request.is_within(&folder);
             async move {
                 match within {
@@ -263,7 +263,7 @@ async fn the_policy_that_reads() {
     let work = files.path().join("project");
     let policy = Policy::read_within(&work).allow_tool("lookup").allow_command("git status");
     let directory = work.display().to_string();
-    let rig = Rig::with(|session| session.working_directory(directory).policy(policy)).await;
+    let rig = Rig::with(|session| session.current_dir(directory).policy(policy)).await;
     assert_eq!(rig.fake.received_raw("session.create").await["enableScriptSafety"], false);
     let source = ["src/tokenizer.rs", "src/password_reset.rs", "keyboard.json"];
     for path in ["notes.txt", "src/main.rs", "in.txt", "up/lib.rs", "not-there.txt"].into_iter().chain(source)

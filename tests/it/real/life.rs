@@ -48,7 +48,7 @@ async fn a_time_limit_leaves_the_work_alone() {
     let mut events = session.events();
     let turn = prompt(&session, "Take your time.").await;
     soon("the model to be asked", rig.model.request(0)).await;
-    let error = turn.within(Duration::from_millis(1)).await.expect_err("the time limit");
+    let error = turn.timeout(Duration::from_millis(1)).await.expect_err("the time limit");
     assert!(error.is_timeout(), "{error}");
     stall.release();
     while soon("the idle", events.next()).await.expect("an event").kind() != "session.idle" {}

@@ -153,7 +153,7 @@ async fn every_login_can_be_decoded() {
     for (expected, login) in ways {
         let folder = tempfile::tempdir().expect("a folder");
         let model = ModelServer::start(Script::replies([])).await.expect("the server");
-        let client = on_github(Client::builder().program(cli_path()).home(folder.path()), &model);
+        let client = on_github(Client::builder().program(cli_path()).home_dir(folder.path()), &model);
         let tokens = ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"];
         let client = login(tokens.into_iter().fold(client, ClientBuilder::env_remove));
         let client = soon("the CLI", client.start()).await.expect("the CLI");

@@ -82,7 +82,7 @@ async fn tokens_are_kept_from_the_shell() {
 async fn folders_are_taken() {
     let logs = tempfile::tempdir().expect("a folder");
     let folder = logs.path().join("made").join("by the CLI");
-    let (rig, process) = with(|new| new.log_directory(&folder).log_level("debug"), false).await;
+    let (rig, process) = with(|new| new.log_dir(&folder).log_level("debug"), false).await;
     let work = fs::read_link(format!("/proc/{}/cwd", process.pid())).expect("a working folder");
     assert_eq!(work, rig.work().canonicalize().expect("the folder"));
     soon("the CLI to stop", rig.client.stop()).await.expect("a stop");

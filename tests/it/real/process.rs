@@ -112,14 +112,14 @@ async fn a_missing_cli_is_not_found() {
 /// A working folder that does not exist is another error than a missing CLI.
 #[tokio::test]
 async fn a_missing_folder_is_told_apart() {
-    let outcome = Client::builder().program(cli_path()).directory("/nowhere/at/all").start().await;
+    let outcome = Client::builder().program(cli_path()).current_dir("/nowhere/at/all").start().await;
     let Err(Error::Start(error)) = outcome else { panic!("not a failed start: {outcome:?}") };
     assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
 }
 
 /// The error of a CLI that ended before the handshake.
 async fn end_before_the_handshake(client: copilot_session::ClientBuilder) -> Closed {
-    match soon("the start to fail", client.handshake_limit(2 * PATIENCE).start()).await {
+    match soon("the start to fail", client.handshake_timeout(2 * PATIENCE).start()).await {
         Err(Error::Closed(closed)) => closed,
         other => panic!("not closed: {other:?}"),
     }
@@ -141,7 +141,8 @@ async fn a_cli_that_ends_at_once_says_why() {
 #[tokio::test]
 async fn a_bad_flag_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
-    let client = Client::builder().program(cli_path()).home(folder.path()).no_login().arg("--no-such-flag");
+    let client =
+        Client::builder().program(cli_path()).home_dir(folder.path()).no_login().arg("--no-such-flag");
     let closed = end_before_the_handshake(client).await;
     assert_eq!(closed.exit_code, Some(1), "{closed}");
     assert!(closed.stderr.contains("--no-such-flag"), "{closed}");

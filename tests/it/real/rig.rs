@@ -195,9 +195,9 @@ pub fn on_github(builder: ClientBuilder, model: &ModelServer) -> ClientBuilder {
 
 /// A client with its home in this folder, independent of the test's environment.
 pub fn builder(folder: &Path) -> ClientBuilder {
-    let builder = Client::builder().home(folder.join("home")).directory(folder.join("work")).no_login();
+    let builder = Client::builder().home_dir(folder.join("home")).current_dir(folder.join("work")).no_login();
     let tokens = ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"];
-    tokens.into_iter().fold(builder, ClientBuilder::env_remove).handshake_limit(2 * PATIENCE)
+    tokens.into_iter().fold(builder, ClientBuilder::env_remove).handshake_timeout(2 * PATIENCE)
 }
 
 /// Waits for a future, and panics with its name after the time limit.

@@ -22,7 +22,7 @@ pub async fn join(client: &Client) -> Client {
 
 /// The same with another token.
 async fn try_join(client: &Client, token: Option<&str>) -> Result<Client, Error> {
-    let builder = Client::builder().handshake_limit(PATIENCE);
+    let builder = Client::builder().handshake_timeout(PATIENCE);
     let builder = token.into_iter().fold(builder, |builder, token| builder.connection_token(token));
     builder.connect_tcp(client.address().expect("an address")).await
 }

@@ -15,7 +15,7 @@ async fn failure(script: &str, limit: Duration, on_tcp: bool) -> Error {
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join("copilot");
     lifeline::script(&program, script);
-    let client = Client::builder().program(&program).handshake_limit(limit);
+    let client = Client::builder().program(&program).handshake_timeout(limit);
     let start = async { if on_tcp { client.start_tcp(0).await } else { client.start().await } };
     soon("the start to fail", start).await.expect_err("no CLI")
 }

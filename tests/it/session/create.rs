@@ -62,7 +62,7 @@ async fn all_that_is_set() {
         session
             .approve_all()
             .model("gpt-5")
-            .working_directory("/workspace")
+            .current_dir("/workspace")
             .provider(ProviderConfig::new("http://127.0.0.1:1/v1").api_key("key"))
             .tool(tool("look-up_1"))
             .tool(tool("second").declare(|tool| tool.skip_permission(true)))
@@ -245,4 +245,25 @@ async fn a_result_that_older_clis_leave_out() {
         let result = rig.session.rpc().mode().set(&plan).await.expect("the mode is set");
         assert_eq!(result.map(|result| result.status).as_deref(), status);
     }
+}
+
+/// A path that is not UTF-8 cannot be sent. A later one replaces it.
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_working_directory_that_is_not_utf_8() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::Path;
+
+    let rig = Rig::with(SessionBuilder::deny_all).await;
+    let path = Path::new(OsStr::from_bytes(b"/home/\xff"));
+    let sent = rig.fake.methods().len();
+    for resumed in [false, true] {
+        let new = rig.client.session().deny_all().current_dir(path);
+        let refused = if resumed { new.resume("one").await } else { new.create().await };
+        assert!(matches!(&refused, Err(Error::Invalid(text)) if text.contains("UTF-8")), "{refused:?}");
+    }
+    assert_eq!(rig.fake.methods().len(), sent);
+    let params = created(|session| session.deny_all().current_dir(path).current_dir("/w")).await;
+    assert_eq!(params["workingDirectory"], "/w");
 }

@@ -16,7 +16,7 @@ use crate::rig::connect;
 const SOON: Duration = Duration::from_secs(60);
 
 /// A minimal executor.
-fn block_on<F: Future>(future: F) -> F::Output {
+fn block_on<F: IntoFuture>(future: F) -> F::Output {
     struct Unpark(std::thread::Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -24,7 +24,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
         }
     }
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut future = std::pin::pin!(future);
+    let mut future = std::pin::pin!(future.into_future());
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => return output,
@@ -66,7 +66,7 @@ fn everything_works() {
     assert_eq!(seen.recv_timeout(SOON).expect("a notification"), "lifecycle");
 
     fake.answer("hi");
-    let answer = block_on(async { session.prompt("x").await?.within(SOON).await });
+    let answer = block_on(async { session.prompt("x").await?.timeout(SOON).await });
     assert_eq!(answer.expect("an answer").text(), "hi");
     fake.on_raw("session.tools.set", |_| Ok(json!({})));
     block_on(session.set_tools([tool()])).expect("the tools");
@@ -76,7 +76,7 @@ fn everything_works() {
     let late = block_on(session.rpc().log(&"x".into()).timeout(Duration::from_millis(1)));
     assert!(matches!(late, Err(Error::Timeout { .. })), "{late:?}");
     let turn = block_on(session.prompt("no answer")).expect("a turn");
-    assert!(block_on(turn.within(Duration::from_millis(1))).expect_err("the time limit").is_timeout());
+    assert!(block_on(turn.timeout(Duration::from_millis(1))).expect_err("the time limit").is_timeout());
 
     let new = client.session().approve_all().on_event(|_| {}).tool(tool()).when_open(WhenOpen::Replace);
     let other = block_on(new.resume(session.id())).expect("the session");
@@ -106,7 +106,7 @@ fn the_runtime_is_gone() {
         assert!(matches!(outcome, Err(Error::Closed(_))), "{what}: {outcome:?}");
     };
     ended("a call in flight", block_on(under_way).expect("no panic").map(drop));
-    ended("a turn", block_on(turn.within(SOON)).map(drop));
+    ended("a turn", block_on(turn.timeout(SOON)).map(drop));
     ended("a prompt", block_on(session.prompt("x")).map(drop));
     ended("a call", block_on(client.rpc().ping(&Default::default())).map(drop));
     ended(

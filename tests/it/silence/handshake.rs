@@ -29,7 +29,7 @@ fn script(folder: &Path) -> std::path::PathBuf {
 /// Checks that the start fails after the default time limit and after its own, with this name of the step.
 async fn fails(name: &str, what: &str, start: impl AsyncFn(ClientBuilder) -> Result<Client, Error>) {
     for (limit, new) in
-        [(HANDSHAKE, Client::builder()), (7 * SECOND, Client::builder().handshake_limit(7 * SECOND))]
+        [(HANDSHAKE, Client::builder()), (7 * SECOND, Client::builder().handshake_timeout(7 * SECOND))]
     {
         let begin = Instant::now();
         let result = start(new).await;
@@ -136,7 +136,7 @@ async fn a_program_that_complains() {
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))
         .expect("the permissions of the program");
     // The limit lets a shell print something first.
-    let error = Client::builder().program(program).handshake_limit(5 * SECOND).start().await;
+    let error = Client::builder().program(program).handshake_timeout(5 * SECOND).start().await;
     let error = error.expect_err("no greeting");
     let Error::Timeout { stderr, .. } = &error else { panic!("{error:?}") };
     assert_eq!(stderr, "no key ring\n");

@@ -7,7 +7,7 @@ use std::pin::pin;
 use copilot_session::methods::notification::SessionLifecycle;
 use copilot_session::testing::{FakeCli, events as say};
 use copilot_session::types::{HistoryCompactRequest, SendRequest, UiElicitationRequest, UiElicitationSchema};
-use copilot_session::{Client, Error, Limit, Session, SessionBuilder};
+use copilot_session::{Client, Error, Session, SessionBuilder, TimeoutKind};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
 use tokio::time::Instant;
@@ -77,11 +77,11 @@ async fn for_a_turn() {
     waits("Stream for Turn", &rig, StreamExt::next(&mut pin!(start().await))).await;
     waits("IntoFuture for Turn", &rig, IntoFuture::into_future(start().await)).await;
 
-    let name = "Turn::within";
+    let name = "Turn::timeout";
     let (turn, begin) = (start().await, Instant::now());
-    let error = turn.within(7 * SECOND).await.expect_err(name);
+    let error = turn.timeout(7 * SECOND).await.expect_err(name);
     assert!(error.is_timeout(), "{name}: {error:?}");
-    assert!(matches!(&error, Error::TurnTimeout(timeout) if timeout.limit == Limit::Total), "{error:?}");
+    assert!(matches!(&error, Error::TurnTimeout(timeout) if timeout.kind == TimeoutKind::Total), "{error:?}");
     assert_eq!(begin.elapsed().as_secs(), 7, "{name}");
     assert_alive(&rig.client).await;
 }

@@ -1,7 +1,7 @@
 //! Scripted turns of the fake.
 
 use copilot_session::testing::events;
-use copilot_session::{Limits, SessionEventData, Tool};
+use copilot_session::{SessionEventData, Tool};
 use serde_json::{Value, json};
 
 use super::complaint;
@@ -112,7 +112,7 @@ async fn a_prompt_that_was_refused() {
     rig.fake.release("session.send");
     rig.fake.answer("two");
     let turn = rig.session.prompt("two").await.expect("the prompt");
-    assert_eq!(turn.limits(Limits::default()).await.expect("the answer").text(), "two");
+    assert_eq!(turn.await.expect("the answer").text(), "two");
 }
 
 /// Answers and prompts that remain fail the test at its end, if it calls `finish`.

@@ -148,7 +148,7 @@ async fn a_slow_handler() {
     };
     let tool = Tool::with_schema("slow", "Takes its time", json!({"type": "object"}), slow);
     let rig =
-        Rig::with(|session| session.approve_all().tool(tool).handler_limit(Duration::from_secs(300))).await;
+        Rig::with(|session| session.approve_all().tool(tool).handler_timeout(Duration::from_secs(300))).await;
     rig.fake.set_timeout(Duration::from_secs(600));
     let result = rig.fake.expect_tool_result(rig.session.id(), "slow", json!({})).await;
     assert!(format!("{result:?}").contains("at last"), "{result:?}");

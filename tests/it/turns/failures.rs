@@ -216,12 +216,12 @@ async fn a_time_limit() {
     let turn = rig.turn().await;
     let start = tokio::time::Instant::now();
     let limit = Duration::from_secs(30);
-    let failed = turn.within(limit).await.expect_err("no answer");
+    let failed = turn.timeout(limit).await.expect_err("no answer");
     assert!(matches!(&failed, Error::TurnTimeout(timeout) if timeout.after == limit), "{failed:?}");
     assert_eq!(start.elapsed().as_secs(), 30);
     assert_alive(&rig.client).await;
     let turn = rig.turn().await;
     rig.emit(say::assistant_message("in time"));
     rig.emit(say::idle());
-    assert_eq!(turn.within(limit).await.expect("the answer").text(), "in time");
+    assert_eq!(turn.timeout(limit).await.expect("the answer").text(), "in time");
 }

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let folder = Path::new(folder);
     let client = Client::builder().program(program).no_login();
-    let client = client.home(folder.join("home")).directory(folder.join("work"));
+    let client = client.home_dir(folder.join("home")).current_dir(folder.join("work"));
     let client = match transport.as_str() {
         "tcp" => client.start_tcp(0).await?,
         _ => client.start().await?,

@@ -35,7 +35,7 @@ impl ClientBuilder {
     /// The CLI belongs to this client, which ends it for all when it is stopped or dropped, and it ends with
     /// this program, as after [`start`](Self::start).
     ///
-    /// Waits 60 s at most, or as long as [`handshake_limit`](Self::handshake_limit) says.
+    /// Waits 60 s at most, or as long as [`handshake_timeout`](Self::handshake_timeout) says.
     ///
     /// # Errors
     /// As [`start`](Self::start); [`Error::Invalid`] for an empty token. A port that is taken is
@@ -59,7 +59,7 @@ impl ClientBuilder {
         let (process, stdin, stdout) = process::spawn(&self.launch)?;
         let watcher = process.watcher().clone();
         let runtime = process::runtime()?;
-        within(&runtime, "the start of the CLI", self.handshake, Some(&watcher), async {
+        within(&runtime, "the start of the CLI", self.handshake_timeout, Some(&watcher), async {
             let Ok(port) = process::listen(stdin, stdout, watcher.stdout().clone()).await else {
                 let closed = Closed::new("the CLI closed its output without saying where it listens");
                 return Err(Error::Closed(watcher.diagnose(closed).await));
@@ -74,7 +74,7 @@ impl ClientBuilder {
     ///
     /// The connection is not encrypted: the token and all else can be read on the way to another machine.
     ///
-    /// Waits 60 s at most, or as long as [`handshake_limit`](Self::handshake_limit) says.
+    /// Waits 60 s at most, or as long as [`handshake_timeout`](Self::handshake_timeout) says.
     ///
     /// # Errors
     /// [`Error::Connect`] when nobody listens there, [`Error::Rpc`] with
@@ -86,8 +86,8 @@ impl ClientBuilder {
     /// [`RpcError::AUTHENTICATION_FAILED`]: crate::RpcError::AUTHENTICATION_FAILED
     /// [`RpcError::AUTHENTICATION_NOT_CONFIGURED`]: crate::RpcError::AUTHENTICATION_NOT_CONFIGURED
     pub async fn connect_tcp(self, address: impl ToSocketAddrs) -> Result<Client, Error> {
-        let (limit, runtime) = (self.handshake, process::runtime()?);
-        within(&runtime, "the way to the CLI", limit, None, self.reach(address, None)).await
+        let (timeout, runtime) = (self.handshake_timeout, process::runtime()?);
+        within(&runtime, "the way to the CLI", timeout, None, self.reach(address, None)).await
     }
 
     /// Connects to a server and greets it.
@@ -102,6 +102,6 @@ impl ClientBuilder {
         let (stream, address) = connected.await.map_err(|error| Error::Connect(Arc::new(error)))?;
         let (from, to) = stream.into_split();
         let endpoint = Endpoint { process, address: Some(address) };
-        Client::connect(from, to, self.setup, self.handshake, endpoint).await
+        Client::connect(from, to, self.setup, self.handshake_timeout, endpoint).await
     }
 }

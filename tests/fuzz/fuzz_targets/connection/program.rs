@@ -26,7 +26,7 @@ pub struct Program {
 
 impl Program {
     pub async fn start(streams: Streams) -> Self {
-        let client = Client::builder().handler_limit(LIMIT).connect(streams.read, streams.write).await;
+        let client = Client::builder().handler_timeout(LIMIT).connect(streams.read, streams.write).await;
         let client = client.expect("a client");
         let mut sessions = Vec::new();
         for _ in 0..2 {
@@ -107,7 +107,7 @@ impl Program {
 }
 
 async fn create(client: &Client) -> Result<Session, Error> {
-    let session = client.session().handler_limit(LIMIT).tool(tool());
+    let session = client.session().handler_timeout(LIMIT).tool(tool());
     let session = session.on_permission(async |request, _| {
         let word = request.command().unwrap_or_default().to_owned();
         behave(&word).await.map(|yes| if yes { Decision::approve() } else { Decision::deny("no") })

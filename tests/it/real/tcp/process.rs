@@ -69,7 +69,7 @@ async fn failure_of_script(script: &str, limit: Duration) -> Error {
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join("copilot");
     lifeline::script(&program, script);
-    failure(Client::builder().program(&program).handshake_limit(limit), 0).await
+    failure(Client::builder().program(&program).handshake_timeout(limit), 0).await
 }
 
 fn closed(error: Error) -> Closed {
@@ -114,8 +114,8 @@ async fn a_port_in_use_is_reported() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("its address").port();
     let folder = tempfile::tempdir().expect("a folder");
-    let client = Client::builder().program(cli_path()).home(folder.path()).no_login();
-    let closed = closed(failure(client.handshake_limit(2 * PATIENCE), port).await);
+    let client = Client::builder().program(cli_path()).home_dir(folder.path()).no_login();
+    let closed = closed(failure(client.handshake_timeout(2 * PATIENCE), port).await);
     assert_eq!(closed.exit_code, Some(1), "{closed}");
     assert!(closed.stderr.contains("in use"), "{closed}");
 }

@@ -1,4 +1,4 @@
-//! How long a turn is waited for, and what is told when that was not long enough.
+//! The timeouts of a turn, and what is known when one is over.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -7,57 +7,37 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use crate::error::turn::{Limit, TurnTimeout};
+use crate::error::turn::{TimeoutKind, TurnTimeout};
 use crate::events::SessionEvent;
 use crate::events::answer::Answer;
 use crate::handlers::event_request::EventRequests;
+use crate::runtime::timer;
 use crate::wire::peek;
 
-/// Time limits of the wait for a turn; see [`Turn::limits`](crate::Turn::limits). By default there is none, and
-/// one of more than 30 years is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Limits {
-    total: Option<Duration>,
-    idle: Option<Duration>,
-    first_event: Option<Duration>,
-}
-
-impl Limits {
-    /// The time from the prompt to the end of the turn.
-    pub fn total(mut self, limit: Duration) -> Self {
-        self.total = Some(limit);
-        self
-    }
-
-    /// The time from one event of the session to the next. A tool that runs for long may say nothing meanwhile.
-    /// While the prompt waits for its turn, events of the work before it count as well.
-    pub fn idle(mut self, limit: Duration) -> Self {
-        self.idle = Some(limit);
-        self
-    }
-
-    /// The time from the prompt to the first event of the session.
-    pub fn first_event(mut self, limit: Duration) -> Self {
-        self.first_event = Some(limit);
-        self
-    }
+/// The timeouts of one turn.
+#[derive(Default)]
+pub(crate) struct Timeouts {
+    pub total: Option<Duration>,
+    pub idle: Option<Duration>,
+    pub first_event: Option<Duration>,
 }
 
 /// The most open tools and requests that a timeout names.
 const MAX_OPEN: usize = 256;
 
-/// No program waits for longer, and clocks reach that far.
-const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-
-/// When this limit is passed, counted from then; never when it is longer than the longest.
-fn due(which: Limit, limit: Option<Duration>, from: Instant) -> Option<(Limit, Duration, Instant)> {
-    let limit = limit.filter(|limit| *limit <= LONGEST)?;
-    Some((which, limit, from.checked_add(limit)?))
+/// The end of a timeout that counts from then, if it has one.
+fn due(
+    kind: TimeoutKind,
+    timeout: Option<Duration>,
+    from: Instant,
+) -> Option<(TimeoutKind, Duration, Instant)> {
+    let timeout = timeout?;
+    Some((kind, timeout, timer::end(from, timeout)?))
 }
 
 /// Watches the time of one turn.
 pub(crate) struct Watch {
-    limits: Limits,
+    timeouts: Timeouts,
     started: Instant,
     last: Option<(String, Instant)>,
     /// What is open, by its kind and id.
@@ -67,27 +47,31 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub fn new(limits: Limits, started: Instant) -> Self {
-        let mut watch = Self {
-            limits,
+    pub fn new(started: Instant) -> Self {
+        Self {
+            timeouts: Timeouts::default(),
             started,
             last: None,
             open: BTreeMap::new(),
             unfinished: String::new(),
             timer: Box::pin(tokio::time::sleep_until(started)),
-        };
-        watch.set_timer();
-        watch
+        }
     }
 
-    /// The limit that is passed next, and when.
-    fn next(&self) -> Option<(Limit, Duration, Instant)> {
-        let Limits { total, idle, first_event } = self.limits;
-        let total = due(Limit::Total, total, self.started);
+    /// Changes the timeouts.
+    pub fn set(&mut self, set: impl FnOnce(&mut Timeouts)) {
+        set(&mut self.timeouts);
+        self.set_timer();
+    }
+
+    /// The timeout that is over next, and when.
+    fn next(&self) -> Option<(TimeoutKind, Duration, Instant)> {
+        let Timeouts { total, idle, first_event } = self.timeouts;
+        let total = due(TimeoutKind::Total, total, self.started);
         let other = match &self.last {
-            Some((_, last)) => due(Limit::Idle, idle, *last),
-            None if first_event.is_some() => due(Limit::FirstEvent, first_event, self.started),
-            None => due(Limit::Idle, idle, self.started),
+            Some((_, last)) => due(TimeoutKind::Idle, idle, *last),
+            None if first_event.is_some() => due(TimeoutKind::FirstEvent, first_event, self.started),
+            None => due(TimeoutKind::Idle, idle, self.started),
         };
         total.into_iter().chain(other).min_by_key(|(.., at)| *at)
     }
@@ -140,12 +124,12 @@ impl Watch {
 
     /// Whether the time is up: then, all that is known.
     pub fn poll(&mut self, context: &mut Context<'_>, answer: impl FnOnce() -> Answer) -> Poll<TurnTimeout> {
-        let Some((limit, after, _)) = self.next() else { return Poll::Pending };
+        let Some((kind, after, _)) = self.next() else { return Poll::Pending };
         if self.timer.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
         Poll::Ready(TurnTimeout {
-            limit,
+            kind,
             after,
             last_event: self.last.as_ref().map(|(kind, at)| (kind.clone(), at.elapsed())),
             waiting_for: self.open.values().cloned().collect(),

@@ -1,10 +1,10 @@
-//! Time limits of a turn.
+//! Timeouts of a turn.
 
 use std::future::IntoFuture;
 use std::time::Duration;
 
 use copilot_session::testing::events as say;
-use copilot_session::{Error, Limit, Limits, Turn, TurnTimeout};
+use copilot_session::{Error, TimeoutKind, Turn, TurnTimeout};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -12,33 +12,35 @@ use crate::rig::{Rig, assert_alive};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The details of a turn whose time limit is over.
+/// The details of a turn whose timeout is over.
 async fn timed_out(turn: Turn) -> TurnTimeout {
     match turn.await {
         Err(Error::TurnTimeout(timeout)) => *timeout,
-        other => panic!("no time limit: {other:?}"),
+        other => panic!("no timeout: {other:?}"),
     }
 }
 
-/// A turn without any event fails after the limit of the first event.
+/// A turn without any event fails after the timeout of the first event.
 #[tokio::test(start_paused = true)]
 async fn the_first_event() {
     let rig = Rig::start().await;
-    let limits = Limits::default().first_event(5 * SECOND).idle(60 * SECOND);
     let turn = rig.session.prompt("hello").await.expect("the prompt");
     let start = Instant::now();
-    let timeout = timed_out(turn.limits(limits)).await;
-    assert_eq!((timeout.limit, timeout.after, timeout.last_event), (Limit::FirstEvent, 5 * SECOND, None));
+    let timeout = timed_out(turn.first_event_timeout(5 * SECOND).idle_timeout(60 * SECOND)).await;
+    assert_eq!(
+        (timeout.kind, timeout.after, timeout.last_event),
+        (TimeoutKind::FirstEvent, 5 * SECOND, None)
+    );
     assert_eq!(start.elapsed(), 5 * SECOND);
     assert_alive(&rig.client).await;
 }
 
-/// A turn without further events fails after the limit of silence, with all its details; each event restarts
-/// that limit.
+/// A turn without further events fails after the timeout of silence, with all its details; each event restarts
+/// that timeout.
 #[tokio::test(start_paused = true)]
 async fn silence() {
     let rig = Rig::start().await;
-    let turn = rig.turn().await.limits(Limits::default().idle(30 * SECOND));
+    let turn = rig.turn().await.idle_timeout(30 * SECOND);
     let start = Instant::now();
     let talk = async {
         for text in ["It ", "is "] {
@@ -55,7 +57,7 @@ async fn silence() {
         rig.emit(say::event("user_input.requested", json!({"requestId": "1", "question": "?"})));
     };
     let (timeout, ()) = tokio::join!(timed_out(turn), talk);
-    assert_eq!(timeout.limit, Limit::Idle);
+    assert_eq!(timeout.kind, TimeoutKind::Idle);
     assert_eq!(start.elapsed().as_secs(), 70);
     assert_eq!(timeout.answer.text(), "It is done.");
     assert_eq!(timeout.unfinished, "And then");
@@ -66,14 +68,14 @@ async fn silence() {
     assert!(text.contains("silent for 30s") && text.contains("bash"), "{text}");
 }
 
-/// The limit of the whole turn also ends one that is never silent, and starts with the prompt.
+/// The timeout of the whole turn also ends one that is never silent, and starts with the prompt.
 #[tokio::test(start_paused = true)]
 async fn the_whole_turn() {
     let rig = Rig::start().await;
     let turn = rig.turn().await;
     let start = Instant::now();
     tokio::time::advance(4 * SECOND).await;
-    let mut over = Box::pin(turn.limits(Limits::default().total(10 * SECOND).idle(5 * SECOND)).into_future());
+    let mut over = Box::pin(turn.timeout(10 * SECOND).idle_timeout(5 * SECOND).into_future());
     let talk = async {
         loop {
             rig.emit(say::delta("on and on "));
@@ -84,30 +86,31 @@ async fn the_whole_turn() {
         ended = &mut over => ended,
         () = talk => unreachable!("the events do not end"),
     };
-    assert!(matches!(&ended, Err(Error::TurnTimeout(timeout)) if timeout.limit == Limit::Total), "{ended:?}");
+    assert!(
+        matches!(&ended, Err(Error::TurnTimeout(timeout)) if timeout.kind == TimeoutKind::Total),
+        "{ended:?}"
+    );
     assert_eq!(start.elapsed().as_secs(), 10);
     assert!(ended.is_err_and(|error| error.is_timeout()));
 }
 
-/// A turn that ends in time is not affected by its limits.
+/// A turn that ends in time is not affected by its timeouts.
 #[tokio::test(start_paused = true)]
 async fn in_time() {
     let rig = Rig::start().await;
-    let limits = Limits::default().total(SECOND).idle(SECOND).first_event(SECOND);
-    let turn = rig.turn().await.limits(limits);
+    let turn = rig.turn().await.timeout(SECOND).idle_timeout(SECOND).first_event_timeout(SECOND);
     rig.emit(say::assistant_message("in time"));
     rig.emit(say::idle());
     assert_eq!(turn.await.expect("the answer").text(), "in time");
 }
 
-/// A limit beyond the clock's range is none, and a limit of zero is over at once.
+/// A timeout beyond the clock's range is none, and a timeout of zero is over at once.
 #[tokio::test(start_paused = true)]
-async fn limits_of_any_size() {
+async fn timeouts_of_any_size() {
     let long = [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(i64::MAX as u64)];
     for limit in long.into_iter().chain([Duration::MAX / 2, 1_000_000_000 * SECOND]) {
         let rig = Rig::start().await;
-        let limits = Limits::default().total(limit).idle(limit).first_event(limit);
-        let turn = rig.turn().await.limits(limits);
+        let turn = rig.turn().await.timeout(limit).idle_timeout(limit).first_event_timeout(limit);
         rig.emit(say::assistant_message("in time"));
         rig.emit(say::idle());
         assert_eq!(turn.await.expect("the answer").text(), "in time", "{limit:?}");
@@ -116,12 +119,12 @@ async fn limits_of_any_size() {
             tokio::time::sleep(60 * SECOND).await;
             rig.emit(say::idle());
         };
-        let (answer, ()) = tokio::join!(turn.within(limit), late);
+        let (answer, ()) = tokio::join!(turn.timeout(limit), late);
         answer.expect("the answer");
     }
     let rig = Rig::start().await;
-    let timeout = timed_out(rig.turn().await.limits(Limits::default().total(Duration::ZERO))).await;
-    assert_eq!((timeout.limit, timeout.after), (Limit::Total, Duration::ZERO));
+    let timeout = timed_out(rig.turn().await.timeout(Duration::ZERO)).await;
+    assert_eq!((timeout.kind, timeout.after), (TimeoutKind::Total, Duration::ZERO));
 }
 
 /// A prompt that waits behind other work is not silent, and its details are its own.
@@ -137,8 +140,7 @@ async fn behind_other_work() {
         rig.emit(say::event("tool.execution_start", json!({"toolCallId": "call", "toolName": "bash"})));
     };
     let start = Instant::now();
-    let limits = Limits::default().idle(30 * SECOND);
-    let (timeout, ()) = tokio::join!(timed_out(turn.limits(limits)), talk);
-    assert_eq!((timeout.limit, start.elapsed().as_secs()), (Limit::Idle, 90));
+    let (timeout, ()) = tokio::join!(timed_out(turn.idle_timeout(30 * SECOND)), talk);
+    assert_eq!((timeout.kind, start.elapsed().as_secs()), (TimeoutKind::Idle, 90));
     assert_eq!((&*timeout.unfinished, &*timeout.waiting_for), ("", &["bash".to_owned()][..]));
 }
