@@ -253,10 +253,8 @@ impl Client {
     ///
     /// A handler may stop its client: its request gets no answer then, and the handler goes on. When this future is
     /// dropped before its end, the connection is closed at once, and the CLI ends with the last clone of the client.
-    ///
-    /// # Errors
-    /// None at present; a CLI that has to be killed is logged, not reported.
-    pub async fn stop(&self) -> Result<(), Error> {
+    /// A CLI that has to be killed is logged.
+    pub async fn stop(&self) {
         let connection = self.0.host.connection();
         let router = &self.0.host.router;
         connection.in_flight().spare_current();
@@ -285,7 +283,6 @@ impl Client {
         connection.end();
         drop(close);
         connection.wire_log_written().await;
-        Ok(())
     }
 }
 

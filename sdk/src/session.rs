@@ -397,15 +397,6 @@ impl Session {
         }
     }
 
-    /// The old name of [`disconnect`](Self::disconnect). Waits 10 s at most.
-    ///
-    /// # Errors
-    /// As `disconnect`.
-    #[deprecated(note = "use `disconnect`")]
-    pub async fn destroy(&self) -> Result<(), Error> {
-        self.disconnect().await
-    }
-
     fn check(&self) -> Result<(), Error> {
         self.inner.state.check()
     }

@@ -103,7 +103,7 @@ async fn demo(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     line!(NOTE, "exit code {}", shell.exit_code.unwrap_or_default());
 
     session.disconnect().await?;
-    client.stop().await?;
+    client.stop().await;
     line!(HEAD, "\nstopped");
     Ok(())
 }

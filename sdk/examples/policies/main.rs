@@ -23,6 +23,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = Client::start().await?;
     let session = configure(client.session(), &std::env::current_dir()?).create().await?;
     println!("{}", session.send_and_wait(prompt).await?.text());
-    client.stop().await?;
+    client.stop().await;
     Ok(())
 }

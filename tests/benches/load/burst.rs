@@ -25,7 +25,7 @@ pub async fn run(events: u64) -> Outcome<Report> {
     let mut report = Report::default();
     let sent = turn(&client, &session, events, &watching.over, &mut report).await?;
     watching.check(&mut report, sent, texts(events)).await?;
-    client.stop().await?;
+    client.stop().await;
     Ok(report)
 }
 

@@ -33,7 +33,7 @@ pub async fn run(count: usize) -> Outcome<Report> {
     let completed = turns.iter().filter(|turn| turn.is_ok()).count();
     let seconds = started.elapsed().as_secs_f64();
     stalled.finish(&mut report).await;
-    client.stop().await?;
+    client.stop().await;
     report.figure("turns completed", format_args!("{completed}/{}", turns.len()));
     report.figure("bytes of an idle session", idle);
     report.figure("with a subscriber", watched);

@@ -338,7 +338,7 @@ async fn handlers_of_the_client() {
     let client = build(sender).connect(read, write).await.expect("the handshake");
     fake.send_request(&json!(1), "skillProvider.list", json!({}));
     assert_eq!(next(&mut records).await, "began");
-    client.stop().await.expect("the end");
+    client.stop().await;
     assert_eq!(next(&mut records).await, "dropped");
 }
 

@@ -248,17 +248,16 @@ async fn elicit() {
     assert_eq!(rig.fake.received_raw("session.ui.elicitation").await, sent);
 }
 
-/// `destroy`, the old name of `disconnect`, does the same; the method on the wire depends on the version.
+/// The method of a disconnect depends on the version of the CLI. A second disconnect sends nothing.
 #[tokio::test(start_paused = true)]
-#[allow(deprecated)]
-async fn destroy() {
+async fn disconnect() {
     for (version, method) in
         [("1.0.10", "session.destroy"), ("1.0.65", "session.destroy"), ("1.0.81", "session.detach")]
     {
         let rig = Rig::on(FakeCli::of_version(version), SessionBuilder::approve_all).await;
-        rig.session.destroy().await.expect("the end");
+        rig.session.disconnect().await.expect("the end");
         assert_eq!(rig.fake.received_raw(method).await, rig.of_session(json!({})), "{version}");
-        rig.session.destroy().await.expect("nothing more to do");
+        rig.session.disconnect().await.expect("nothing more to do");
         let goodbyes = rig
             .fake
             .methods()

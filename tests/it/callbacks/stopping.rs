@@ -34,7 +34,10 @@ async fn ending(ends: End) -> Ending {
             let (client, session) =
                 known.wait_for(Option::is_some).await.expect("a value").clone().expect("both");
             let result = match ends {
-                End::Stop => client.stop().await,
+                End::Stop => {
+                    client.stop().await;
+                    Ok(())
+                }
                 End::Disconnect => session.disconnect().await,
                 End::Abort => session.abort().await,
                 End::Delete => client.delete_session(session.id()).await,

@@ -77,20 +77,6 @@ fn no_workspace() -> copilot_session::types::InfiniteSessionConfig {
     copilot_session::types::InfiniteSessionConfig::default().enabled(false)
 }
 
-/// `destroy`, the old name of `disconnect`, does the same.
-#[allow(deprecated)]
-#[tokio::test]
-async fn destroyed_is_disconnected() {
-    let rig = Rig::start(Script::replies([Reply::text("Yes.")])).await;
-    let session = rig.session(SessionBuilder::deny_all).await;
-    ask(&session, "There?").await.expect("an answer");
-    let id = session.id().to_owned();
-    soon("the end", session.destroy()).await.expect("a disconnect");
-    assert!(matches!(session.send("There?").await, Err(Error::SessionEnded)));
-    rig.resume(&id, SessionBuilder::deny_all).await.expect("the session");
-    rig.finish().await;
-}
-
 /// The end of a session ends its turn, though the CLI sends no `session.idle`.
 #[tokio::test]
 async fn a_turn_ends_with_its_session() {

@@ -68,7 +68,7 @@ async fn a_second_client_comes_and_goes() {
     assert_eq!(second.address(), rig.client.address());
     let session = rig.builder_on(&second).deny_all().create().await.expect("a session");
     assert_eq!(ask(&session, "Hello?").await.expect("an answer").text(), "Hello, second.");
-    soon("the second to stop", second.stop()).await.expect("a stop");
+    soon("the second to stop", second.stop()).await;
     let late = session.send("Still?").now_or_never().expect("an answer at once");
     assert!(late.expect_err("the end").is_closed());
 
@@ -85,7 +85,7 @@ async fn a_second_client_comes_and_goes() {
 async fn the_owner_ends_it_for_all() {
     let rig = Rig::start_tcp(Script::replies([])).await;
     let second = join(&rig.client).await;
-    soon("the owner to stop", rig.client.stop()).await.expect("a stop");
+    soon("the owner to stop", rig.client.stop()).await;
     soon("the second to be closed", second.closed()).await;
     let error = second.rpc().models().list(&Default::default()).await.expect_err("the end");
     assert!(error.is_closed(), "{error:?}");
@@ -106,7 +106,7 @@ async fn a_wrong_token_is_reported() {
         let text = format!("{error} {error:?}");
         assert!(text.contains("token is wrong or missing") && !text.contains("a guess"), "{text}");
     }
-    join(&rig.client).await.stop().await.expect("a stop");
+    join(&rig.client).await.stop().await;
     let session = rig.session(SessionBuilder::deny_all).await;
     assert_eq!(ask(&session, "Well?").await.expect("an answer").text(), "Undisturbed.");
     rig.finish().await;
@@ -164,7 +164,7 @@ async fn a_server_without_a_token() {
     assert_eq!(error.code(), Some(RpcError::AUTHENTICATION_NOT_CONFIGURED), "{error:?}");
     assert!(error.to_string().contains("has no connection token"), "{error}");
 
-    soon("the stop", client.stop()).await.expect("a stop");
+    soon("the stop", client.stop()).await;
     assert!(matches!(server.0.try_wait(), Ok(None)), "the server ended with its client");
     Client::builder().connect_tcp(&*address).await.expect("a running server");
 }

@@ -20,7 +20,7 @@ async fn turn(client: &Client, model: &str) -> Result<String, Error> {
     let session = session.create().await?;
     let answer = session.send_and_wait("How is the weather?").await?;
     session.disconnect().await?;
-    client.stop().await?;
+    client.stop().await;
     Ok(answer.text().to_owned())
 }
 

@@ -53,9 +53,6 @@ async fn detach() {
         rig.session.disconnect().await
     })
     .await;
-    #[allow(deprecated)]
-    fails_after("Session::destroy", METHOD, METHOD, 10 * SECOND, async |rig| rig.session.destroy().await)
-        .await;
 }
 
 /// A command that does not start fails after two minutes, whatever its own time limit.

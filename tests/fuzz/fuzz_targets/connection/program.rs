@@ -82,7 +82,7 @@ impl Program {
         }
     }
 
-    fn spawn(&mut self, work: impl Future<Output = Result<(), Error>> + Send + 'static) {
+    fn spawn(&mut self, work: impl Future + Send + 'static) {
         self.tasks.spawn(async move { drop(work.await) });
     }
 

@@ -23,8 +23,7 @@ async fn while_it_is_stopped() {
     let mut stopping = pin!(client.stop());
     assert!(stopping.as_mut().now_or_never().is_none(), "a frozen CLI was stopped");
     let both = async {
-        let (waited, stopped) = tokio::join!(waiting, stopping);
-        stopped.expect("a dead CLI is stopped");
+        let (waited, ()) = tokio::join!(waiting, stopping);
         waited
     };
     let dead = doomed.kill("stop", both).await;
@@ -39,7 +38,7 @@ async fn a_frozen_cli_is_killed() {
     doomed.lifeline.freeze();
     tokio::time::pause();
     let start = tokio::time::Instant::now();
-    doomed.rig.client.stop().await.expect("a stop");
+    doomed.rig.client.stop().await;
     let took = start.elapsed();
     tokio::time::resume();
     assert!((9..=20).contains(&took.as_secs()), "{took:?}");
