@@ -5,6 +5,7 @@
 ///
 /// With the feature `opentelemetry` it converts from and to the context of a span.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub struct TraceContext {
     parent: String,
     state: Option<String>,

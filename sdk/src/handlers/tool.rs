@@ -24,6 +24,7 @@ use crate::wire::peek;
 /// A call that is not wanted any more, since the turn was aborted or the session ended, is dropped at
 /// the next `await` of its code.
 #[derive(Clone)]
+#[must_use = "a tool is called in a session that has it"]
 pub struct Tool {
     pub(crate) declaration: ToolDeclaration,
     run: Arc<dyn Fn(serde_json::Value, ToolContext) -> Running + Send + Sync>,
@@ -197,6 +198,7 @@ impl std::ops::Deref for ToolContext {
 
 /// The outcome of a tool call.
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct ToolResult(ExternalToolTextResultForLlm);
 
 impl ToolResult {

@@ -58,6 +58,7 @@ use thread::{Body, Entry, Line};
 /// If the connection is not ended by this client, the last line contains the reason:
 /// `{"t_ms": 99, "dir": "server", "end": {"reason": …, "exitCode": …, "signal": …, "stderr": …}}`. Text on
 /// the stream that belongs to no message is not logged.
+#[must_use = "a log is written by the client that it is passed to"]
 pub struct WireLog {
     to: Box<dyn io::Write + Send>,
     start: Instant,
@@ -80,7 +81,6 @@ impl WireLog {
     }
 
     /// Redacts this text wherever it appears in a string or a key. An empty text has no effect.
-    #[must_use]
     pub fn hide(mut self, text: impl Into<String>) -> Self {
         self.known.hide(&text.into());
         self

@@ -123,7 +123,7 @@ async fn without_a_timeout() {
     waits("Call::timeout", &rig, rig.session.rpc().log(&log).timeout(None)).await;
 
     let fake = FakeCli::start();
-    fake.lives(10 * LONG);
+    fake.set_timeout(10 * LONG);
     let (read, write) = fake.streams();
     let client = Client::builder().call_timeout(None).connect(read, write).await.expect("a client");
     let session = client.session().approve_all().create().await.expect("a session");

@@ -15,6 +15,7 @@ use crate::types::PermissionDetails as Details;
 /// requests that only a person may answer, and every kind of request that this crate does not know. The module
 /// [`policies`](crate::policies) has examples.
 #[derive(Debug, Clone)]
+#[must_use = "a policy applies to a session that is made with it"]
 pub struct Policy {
     folder: PathBuf,
     tools: BTreeSet<String>,
