@@ -34,7 +34,7 @@ pub fn convert(flat: Flat) -> Result<Model, Error> {
     let events: Vec<_> = flat.events.into_iter().map(|event| (request.use_of(&event.data), event)).collect();
 
     let answer = request.ask()?;
-    let mut model = Model { types: BTreeMap::new(), methods: Vec::new(), events: Vec::new() };
+    let mut model = Model::default();
     for (name, pending) in types {
         let ty = answer.finish(&name, pending)?;
         model.types.insert(name, ty);

@@ -1,6 +1,7 @@
 //! Last stage: the model as source text, one file per namespace or first word of a type's name.
 
 mod events;
+mod hooks;
 pub mod methods;
 mod round_trip;
 pub mod rpc;
@@ -25,6 +26,7 @@ pub fn emit(model: &Model, version: &str) -> Files {
     rpc::emit(model, Group::Server, &mut files);
     methods::emit(model, &mut files);
     events::emit(model, &mut files);
+    hooks::emit(model, &mut files);
     round_trip::emit(model, &mut files);
     secrets::emit(model, &mut files);
     let header = format!(

@@ -14,6 +14,7 @@ mod direction;
 mod emit;
 mod fix;
 mod flatten;
+mod hooks;
 mod keywords;
 mod lock;
 mod model;
@@ -158,6 +159,7 @@ impl Protocol {
         fix::fix(&mut source)?;
         let flat = flatten::flatten(&source)?;
         let mut model = convert::convert(flat)?;
+        model.hooks = hooks::find(&model.types)?;
         sound::check(&model)?;
         direction::mark(&mut model);
         let report = model.report(&source);

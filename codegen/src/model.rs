@@ -6,12 +6,13 @@ use crate::Report;
 use crate::read::{Group, Source};
 
 /// Everything to emit.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Model {
     /// By Rust name.
     pub types: BTreeMap<String, Type>,
     pub methods: Vec<Method>,
     pub events: Vec<Event>,
+    pub hooks: Vec<Hook>,
 }
 
 /// One generated type.
@@ -195,6 +196,15 @@ pub struct Event {
     pub variant: String,
     pub data: Ty,
     pub doc: Doc,
+}
+
+/// A type of hook.
+#[derive(Debug)]
+pub struct Hook {
+    /// The type on the wire.
+    pub name: String,
+    pub input: Ty,
+    pub output: Ty,
 }
 
 impl Model {

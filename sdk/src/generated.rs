@@ -6,6 +6,8 @@
 #![allow(clippy::too_many_arguments, deprecated)]
 
 #[rustfmt::skip]
+pub(crate) mod hooks;
+#[rustfmt::skip]
 pub mod methods;
 #[cfg(feature = "round-trip")]
 #[rustfmt::skip]

@@ -17,8 +17,7 @@ use crate::handlers::system_message::{self, Transform};
 use crate::handlers::tool::Tool;
 use crate::methods;
 use crate::methods::client::AutoModeSwitchRequest;
-use crate::rpc::ClientMethod;
-use crate::rpc::RpcError;
+use crate::rpc::{ClientMethod, RpcError};
 use crate::session::builder::SessionBuilder;
 use crate::types::*;
 

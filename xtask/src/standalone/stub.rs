@@ -38,6 +38,19 @@ pub mod events {
     }
 }
 
+pub mod handlers {
+    pub mod hooks {
+        use crate::wire::Wire;
+
+        pub trait Hook: Wire + Send + 'static {
+            const TYPE: &'static str;
+            type Output: HookOutput;
+        }
+
+        pub trait HookOutput: Wire + Default + Send + 'static {}
+    }
+}
+
 pub mod rpc {
     use crate::wire::Wire;
 

@@ -1,0 +1,51 @@
+//! The types of hooks, as their inputs and outputs implement them.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::ty_from;
+use crate::model::{Hook, Model, Shape, Ty};
+
+pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
+    let types = quote!(types::);
+    let wire = model.hooks.iter().map(|hook| &hook.name);
+    let hooks = model.hooks.iter().map(|Hook { name, input, output }| {
+        let (input, output) = (ty_from(input, &types), ty_from(output, &types));
+        quote! {
+            impl Hook for #input {
+                const TYPE: &'static str = #name;
+                type Output = #output;
+            }
+        }
+    });
+    let mut outputs: Vec<&Ty> = Vec::new();
+    for output in model.hooks.iter().map(|hook| bare(model, &hook.output)) {
+        if !outputs.contains(&output) {
+            outputs.push(output);
+        }
+    }
+    let outputs = outputs.into_iter().map(|output| ty_from(output, &types));
+    files.insert(
+        "hooks.rs".to_owned(),
+        quote! {
+            #![doc = " The types of hooks."]
+            use crate::handlers::hooks::{Hook, HookOutput};
+            use crate::types;
+
+            #[doc = " The types of all hooks."]
+            pub const TYPES: &[&str] = &[#(#wire),*];
+            #(#hooks)*
+            #(impl HookOutput for #outputs {})*
+        },
+    );
+}
+
+/// The type that another name stands for: that of outputs of which nothing is known is a map.
+fn bare<'m>(model: &'m Model, ty: &'m Ty) -> &'m Ty {
+    match ty.named().and_then(|name| model.types.get(name)).map(|ty| &ty.shape) {
+        Some(Shape::Alias(ty)) => bare(model, ty),
+        _ => ty,
+    }
+}

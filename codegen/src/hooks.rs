@@ -1,0 +1,25 @@
+//! The types of hooks, each with its input and its output.
+
+use std::collections::BTreeMap;
+
+use crate::Error;
+use crate::model::{Hook, Shape, Ty, Type};
+use crate::names::type_name;
+
+/// The definition that lists the types of hooks.
+const TYPES: &str = "HookType";
+
+/// The hooks of the types that are listed. The input and the output of one have its name.
+pub fn find(types: &BTreeMap<String, Type>) -> Result<Vec<Hook>, Error> {
+    let Some(Type { shape: Shape::Strings(listed), .. }) = types.get(TYPES) else { return Ok(Vec::new()) };
+    let hook = |wire: &str| {
+        let of = |part: &str| {
+            let name = type_name(&format!("{wire}Hook{part}"));
+            let known = types.contains_key(&name).then(|| Ty::Named(name.clone()));
+            let problem = || format!("no definition of {name}: add it to schema/supplement.schema.json");
+            known.ok_or_else(|| Error::shape(format!("{TYPES}: {wire}"), problem()))
+        };
+        Ok(Hook { name: wire.to_owned(), input: of("Input")?, output: of("Output")? })
+    };
+    listed.iter().map(|listed| hook(&listed.value)).collect()
+}
