@@ -2,6 +2,7 @@
 
 mod events;
 mod hooks;
+mod kinds;
 pub mod methods;
 mod round_trip;
 pub mod rpc;
@@ -27,6 +28,7 @@ pub fn emit(model: &Model, version: &str) -> Files {
     methods::emit(model, &mut files);
     events::emit(model, &mut files);
     hooks::emit(model, &mut files);
+    kinds::emit(model, &mut files);
     round_trip::emit(model, &mut files);
     secrets::emit(model, &mut files);
     let header = format!(

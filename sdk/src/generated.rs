@@ -7,6 +7,9 @@
 
 #[rustfmt::skip]
 pub(crate) mod hooks;
+#[allow(dead_code, reason = "hand-written code names some of all kinds")]
+#[rustfmt::skip]
+pub(crate) mod kind;
 #[rustfmt::skip]
 pub mod methods;
 #[cfg(feature = "round-trip")]

@@ -44,7 +44,7 @@ use crate::types::{
     ShellExitNotification, ShellOutputNotification, UiElicitationRequest, UiElicitationResponse,
 };
 use crate::version::Feature;
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 
 const SET_TOOLS: &str = "session.tools.set";
 
@@ -366,7 +366,8 @@ impl Session {
         const METHOD: &str = "session.getMessages";
         self.check()?;
         let result = self.inner.caller.call::<()>(METHOD, &()).json().await?;
-        let events = peek::pick(&result, ["events"]).and_then(|[events]| peek::items(events.unwrap_or("[]")));
+        let keys = keys!(SessionGetMessagesResult, ["events"]);
+        let events = peek::pick(&result, keys).and_then(|[events]| peek::items(events.unwrap_or("[]")));
         let events = events.and_then(|events| events.into_iter().map(SessionEvent::from_json).collect());
         events.map_err(|error| Error::decode(METHOD, error, Some(self.inner.state.version())))
     }
@@ -436,7 +437,7 @@ impl std::fmt::Debug for Session {
 
 /// Old CLIs report some failures in the result.
 pub(crate) fn done(method: &str, result: &str) -> Result<(), Error> {
-    let [success, error] = peek::pick(result, ["success", "error"]).unwrap_or_default();
+    let [success, error] = peek::pick(result, keys!(AbortResult, ["success", "error"])).unwrap_or_default();
     if success != Some("false") {
         return Ok(());
     }

@@ -4,7 +4,8 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::events::SessionEvent;
-use crate::wire::peek;
+use crate::generated::kind;
+use crate::wire::peek::{self, keys};
 
 mod display;
 mod entries;
@@ -72,32 +73,34 @@ impl Transcript {
             return;
         }
         match event.kind() {
-            "user.message" => self.user_message(event),
-            "assistant.turn_start" | "assistant.turn_end" => self.model_call(event),
-            "assistant.message_delta" => self.delta(event, Part::Message, "messageId"),
-            "assistant.reasoning_delta" => self.delta(event, Part::Reasoning, "reasoningId"),
-            "assistant.message" => self.message(event),
-            "assistant.reasoning" => self.reasoning(event),
-            "assistant.turn_retry" => self.retry(event),
-            "assistant.usage" => self.usage(event),
-            "tool.execution_start" | "tool.user_requested" => self.tool_start(event),
-            "tool.execution_progress" => self.tool_update(event, "progressMessage", ToolCall::set_progress),
-            "tool.execution_partial_result" => self.tool_update(event, "partialOutput", ToolCall::set_output),
-            "tool.execution_complete" => self.tool_complete(event),
-            "subagent.started" | "subagent.completed" | "subagent.failed" => self.sub_agent(event),
-            "session.error" => self.error(event),
-            "abort" | "session.idle" | "session.shutdown" => self.end(event),
-            "session.snapshot_rewind" => self.rewind(event),
+            kind::USER_MESSAGE => self.user_message(event),
+            kind::ASSISTANT_TURN_START | kind::ASSISTANT_TURN_END => self.model_call(event),
+            kind::ASSISTANT_MESSAGE_DELTA => self.delta(event, Part::Message),
+            kind::ASSISTANT_REASONING_DELTA => self.delta(event, Part::Reasoning),
+            kind::ASSISTANT_MESSAGE => self.message(event),
+            kind::ASSISTANT_REASONING => self.reasoning(event),
+            kind::ASSISTANT_TURN_RETRY => self.retry(event),
+            kind::ASSISTANT_USAGE => self.usage(event),
+            kind::TOOL_EXECUTION_START | kind::TOOL_USER_REQUESTED => self.tool_start(event),
+            kind::TOOL_EXECUTION_PROGRESS | kind::TOOL_EXECUTION_PARTIAL_RESULT => self.tool_update(event),
+            kind::TOOL_EXECUTION_COMPLETE => self.tool_complete(event),
+            kind::SUBAGENT_STARTED | kind::SUBAGENT_COMPLETED | kind::SUBAGENT_FAILED => {
+                self.sub_agent(event)
+            }
+            kind::SESSION_ERROR => self.error(event),
+            kind::ABORT | kind::SESSION_IDLE | kind::SESSION_SHUTDOWN => self.end(event),
+            kind::SESSION_SNAPSHOT_REWIND => self.rewind(event),
             kind => {
-                if let Some((text, category)) = notice_keys(kind) {
-                    self.notice(event, text, category);
+                if let Some(keys) = notice_keys(kind) {
+                    self.notice(event, keys);
                 }
             }
         }
     }
 
     fn user_message(&mut self, event: &SessionEvent) {
-        let Fields([content, id, source]) = Fields::of(event, ["content", "messageId", "source"]);
+        let [content, id, source] =
+            event.pick(keys!(UserMessageData, ["content", "messageId", "source"])).map(text);
         let prompt = Prompt { message_id: id, text: content, source };
         // The text of a skill is not a new prompt of the user.
         if event.agent_id().is_some() || prompt.source.starts_with("skill-") {
@@ -116,27 +119,32 @@ impl Transcript {
             return;
         }
         let turn = self.current(event);
-        if event.kind() == "assistant.turn_start" {
+        if event.kind() == kind::ASSISTANT_TURN_START {
             turn.start_call();
         } else {
             turn.end_call();
         }
     }
 
-    fn delta(&mut self, event: &SessionEvent, part: Part, id_key: &str) {
-        let Fields([id, delta]) = Fields::of(event, [id_key, "deltaContent"]);
+    fn delta(&mut self, event: &SessionEvent, part: Part) {
+        let keys = match part {
+            Part::Message => keys!(AssistantMessageDeltaData, ["messageId", "deltaContent"]),
+            Part::Reasoning => keys!(AssistantReasoningDeltaData, ["reasoningId", "deltaContent"]),
+        };
+        let [id, delta] = event.pick(keys).map(text);
         self.entries(event, |entries| entries.append(part, &id, &delta));
     }
 
     fn message(&mut self, event: &SessionEvent) {
-        let Fields([id, content, reasoning]) = Fields::of(event, ["messageId", "content", "reasoningText"]);
-        let requests = pick(event, ["toolRequests"])[0].and_then(|raw| peek::items(raw).ok());
+        let keys = keys!(AssistantMessageData, ["messageId", "content", "reasoningText", "toolRequests"]);
+        let [id, content, reasoning, requests] = event.pick(keys);
+        let (id, content, reasoning) = (text(id), text(content), text(reasoning));
+        let requests = requests.and_then(|raw| peek::items(raw).ok());
         let requests = requests.unwrap_or_default();
         self.entries(event, |entries| {
             entries.message(&id, content, reasoning);
-            for [id, name, arguments] in
-                requests.iter().filter_map(|raw| peek::pick(raw, ["toolCallId", "name", "arguments"]).ok())
-            {
+            let keys = keys!(AssistantMessageToolRequest, ["toolCallId", "name", "arguments"]);
+            for [id, name, arguments] in requests.iter().filter_map(|raw| peek::pick(raw, keys).ok()) {
                 entries.start_call(&text(id), &text(name), arguments, false);
             }
         });
@@ -146,7 +154,7 @@ impl Transcript {
     }
 
     fn reasoning(&mut self, event: &SessionEvent) {
-        let Fields([id, content]) = Fields::of(event, ["reasoningId", "content"]);
+        let [id, content] = event.pick(keys!(AssistantReasoningData, ["reasoningId", "content"])).map(text);
         self.entries(event, |entries| entries.reasoning(&id, content));
     }
 
@@ -166,20 +174,29 @@ impl Transcript {
     }
 
     fn tool_start(&mut self, event: &SessionEvent) {
-        let [id, name, arguments] = pick(event, ["toolCallId", "toolName", "arguments"]);
-        let by_user = event.kind() == "tool.user_requested";
+        let [id, name, arguments] =
+            event.pick(keys!(ToolExecutionStartData, ["toolCallId", "toolName", "arguments"]));
+        let by_user = event.kind() == kind::TOOL_USER_REQUESTED;
         self.entries(event, |entries| entries.start_call(&text(id), &text(name), arguments, by_user));
     }
 
-    fn tool_update(&mut self, event: &SessionEvent, key: &str, set: fn(&mut ToolCall, String)) {
-        let Fields([id, value]) = Fields::of(event, ["toolCallId", key]);
-        if let Some(call) = self.call(event, &id) {
-            set(call, value);
+    fn tool_update(&mut self, event: &SessionEvent) {
+        let is_progress = event.kind() == kind::TOOL_EXECUTION_PROGRESS;
+        let keys = match is_progress {
+            true => keys!(ToolExecutionProgressData, ["toolCallId", "progressMessage"]),
+            false => keys!(ToolExecutionPartialData, ["toolCallId", "partialOutput"]),
+        };
+        let [id, text] = event.pick(keys).map(text);
+        match self.call(event, &id) {
+            Some(call) if is_progress => call.set_progress(text),
+            Some(call) => call.set_output(text),
+            None => {}
         }
     }
 
     fn tool_complete(&mut self, event: &SessionEvent) {
-        let [id, success, result, error] = pick(event, ["toolCallId", "success", "result", "error"]);
+        let [id, success, result, error] =
+            event.pick(keys!(ToolExecutionCompleteData, ["toolCallId", "success", "result", "error"]));
         let id = text(id);
         if self.call(event, &id).is_none() {
             self.entries(event, |entries| entries.start_call(&id, "", None, false));
@@ -190,25 +207,25 @@ impl Transcript {
     }
 
     fn sub_agent(&mut self, event: &SessionEvent) {
-        let keys = ["toolCallId", "agentName", "agentDisplayName", "error"];
-        let Fields([call, name, display_name, error]) = Fields::of(event, keys);
+        let keys = keys!(SubagentFailedData, ["toolCallId", "agentName", "agentDisplayName", "error"]);
+        let [call, name, display_name, error] = event.pick(keys).map(text);
         let key = Agent { id: event.agent_id().unwrap_or_default().to_owned(), call };
         if let Some(agent) = self.agent(event, &key) {
             agent.name = name;
             agent.display_name = display_name;
             match event.kind() {
-                "subagent.started" => {}
-                "subagent.failed" => agent.outcome = Some(Err(error)),
+                kind::SUBAGENT_STARTED => {}
+                kind::SUBAGENT_FAILED => agent.outcome = Some(Err(error)),
                 _ => agent.outcome = Some(Ok(())),
             }
         }
     }
 
     fn error(&mut self, event: &SessionEvent) {
-        let Fields([kind, id]) = Fields::of(event, ["errorType", "originatingMessageId"]);
+        let [kind, id] = event.pick(keys!(ErrorData, ["errorType", "originatingMessageId"])).map(text);
         // Lines of the session's log are also sent as errors.
         if kind == "notification" || event.agent_id().is_some() {
-            return self.notice(event, "message", "errorType");
+            return self.notice(event, keys!(ErrorData, ["message", "errorType"]));
         }
         let error = event.decode().or_else(crate::session::turn::tracker::unreadable_error);
         let Ok(error) = error else { return };
@@ -232,18 +249,18 @@ impl Transcript {
 
     fn end(&mut self, event: &SessionEvent) {
         let Some(turn) = self.turns.last_mut().filter(|_| event.agent_id().is_none()) else { return };
-        let idle = event.kind() == "session.idle";
-        if !idle || pick(event, ["aborted"]) == [Some("true")] {
+        let idle = event.kind() == kind::SESSION_IDLE;
+        if !idle || event.pick(keys!(IdleData, ["aborted"])) == [Some("true")] {
             turn.abort();
         }
-        if event.kind() != "abort" {
+        if event.kind() != kind::ABORT {
             turn.finish();
         }
     }
 
     /// Removes the part of the conversation that the CLI rewound.
     fn rewind(&mut self, event: &SessionEvent) {
-        let [first, removed] = pick(event, ["upToEventId", "eventIds"]);
+        let [first, removed] = event.pick(keys!(SnapshotRewindData, ["upToEventId", "eventIds"]));
         let removed = removed.and_then(|raw| peek::items(raw).ok());
         match removed {
             Some(ids) => {
@@ -258,8 +275,8 @@ impl Transcript {
         }
     }
 
-    fn notice(&mut self, event: &SessionEvent, text_key: &str, category_key: &str) {
-        let Fields([text, category]) = Fields::of(event, [text_key, category_key]);
+    fn notice(&mut self, event: &SessionEvent, keys: [&str; 2]) {
+        let [text, category] = event.pick(keys).map(text);
         let retry = category == "model_retry";
         let notice = Notice { kind: event.kind().to_owned(), category, text };
         self.entries(event, |entries| {
@@ -343,41 +360,28 @@ struct Agent {
 impl Agent {
     /// Returns none for the session's own agent.
     fn of(event: &SessionEvent) -> Option<Self> {
-        let Fields([call]) = Fields::of(event, ["parentToolCallId"]);
+        let [call] = event.pick(keys!(AssistantMessageData, ["parentToolCallId"])).map(text);
         let id = event.agent_id().unwrap_or_default().to_owned();
         (!id.is_empty() || !call.is_empty()).then_some(Self { id, call })
     }
 }
 
 /// The keys of the text and the category of a notice.
-fn notice_keys(kind: &str) -> Option<(&'static str, &'static str)> {
+fn notice_keys(kind: &str) -> Option<[&'static str; 2]> {
     Some(match kind {
-        "session.info" => ("message", "infoType"),
-        "session.warning" => ("message", "warningType"),
-        "session.model_change" => ("newModel", ""),
-        "session.mode_changed" => ("newMode", ""),
-        "session.compaction_complete" => ("error", "outcome"),
-        "session.truncation" => ("performedBy", ""),
-        "session.context_cleared" => ("initialMessage", ""),
-        "session.task_complete" => ("summary", "outcome"),
+        kind::SESSION_INFO => keys!(InfoData, ["message", "infoType"]),
+        kind::SESSION_WARNING => keys!(WarningData, ["message", "warningType"]),
+        kind::SESSION_MODEL_CHANGE => keys!(ModelChangeData, ["newModel", ""]),
+        kind::SESSION_MODE_CHANGED => keys!(ModeChangedData, ["newMode", ""]),
+        kind::SESSION_COMPACTION_COMPLETE => keys!(CompactionCompleteData, ["error", "outcome"]),
+        kind::SESSION_TRUNCATION => keys!(TruncationData, ["performedBy", ""]),
+        kind::SESSION_CONTEXT_CLEARED => keys!(ContextClearedData, ["initialMessage", ""]),
+        kind::SESSION_TASK_COMPLETE => keys!(TaskCompleteData, ["summary", "outcome"]),
         _ => return None,
     })
 }
 
-/// Strings of an event's data; empty if missing.
-struct Fields<const N: usize>([String; N]);
-
-impl<const N: usize> Fields<N> {
-    fn of(event: &SessionEvent, keys: [&str; N]) -> Self {
-        Self(pick(event, keys).map(text))
-    }
-}
-
-/// Raw values of an event's data; none if the data is not an object.
-fn pick<'a, const N: usize>(event: &'a SessionEvent, keys: [&str; N]) -> [Option<&'a str>; N] {
-    peek::pick(event.raw_data(), keys).unwrap_or([None; N])
-}
-
+/// The string of a raw value; empty if missing.
 fn text(raw: Option<&str>) -> String {
     raw.and_then(peek::string).map(std::borrow::Cow::into_owned).unwrap_or_default()
 }

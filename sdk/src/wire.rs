@@ -68,6 +68,12 @@ pub trait Wire {
     }
 }
 
+/// An object of the protocol.
+pub(crate) trait Record {
+    /// The keys that the schema has for it.
+    const KEYS: &'static [&'static str];
+}
+
 /// Form of a field when it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -158,6 +164,9 @@ macro_rules! record {
                 ]);
                 $(out.rest(&self.$rest);)?
             }
+        }
+        impl $crate::wire::Record for $type {
+            const KEYS: &'static [&'static str] = &[$($key,)* $($name),*];
         }
         common!($type);
     };

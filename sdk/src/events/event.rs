@@ -141,6 +141,11 @@ impl SessionEvent {
         wire::from_json(self.raw_data())
     }
 
+    /// Returns the raw values of the data under these keys; none if the data is not an object.
+    pub(crate) fn pick<const N: usize>(&self, keys: [&str; N]) -> [Option<&str>; N] {
+        peek::pick(self.raw_data(), keys).unwrap_or([None; N])
+    }
+
     /// The event's JSON as received; bytes that are not UTF-8 are U+FFFD.
     pub fn raw(&self) -> &str {
         &self.0.json
@@ -161,7 +166,7 @@ impl SessionEvent {
         if self.kind() != MISSED || !self.id().is_empty() {
             return None;
         }
-        let [count] = peek::pick(self.raw_data(), ["count"]).ok()?;
+        let [count] = self.pick(["count"]);
         count?.parse().ok()
     }
 
@@ -173,7 +178,7 @@ impl SessionEvent {
 
     /// Returns the event with `more` appended to a string of its data.
     pub(crate) fn with_appended(&self, key: &str, more: &str) -> Option<Self> {
-        let [raw] = peek::pick(self.raw_data(), [key]).ok()?;
+        let [raw] = self.pick([key]);
         let at = span(&self.0.json, raw?);
         let text = peek::string(raw?)?.into_owned() + more;
         let (before, after) = (&self.0.json[..at.start], &self.0.json[at.end..]);

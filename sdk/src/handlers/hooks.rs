@@ -11,7 +11,7 @@ use crate::rpc::RpcError;
 use crate::rpc::responder::OnFailure;
 use crate::types::*;
 use crate::version::Feature;
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 use crate::wire::quote;
 use crate::wire::{self, Wire, redact};
 
@@ -162,7 +162,8 @@ impl Hooks {
 
     fn answer(&self, params: &str, context: HandlerContext) -> Result<Handling, RpcError> {
         let invalid = |text: &str| RpcError::new(RpcError::INVALID_PARAMS, text);
-        let [kind, input] = peek::pick(params, ["hookType", "input"]).unwrap_or_default();
+        let keys = keys!(HookInvokeRequest, ["hookType", "input"]);
+        let [kind, input] = peek::pick(params, keys).unwrap_or_default();
         let kind = kind.and_then(peek::string).ok_or_else(|| invalid("a hook without a type"))?;
         let input = input.unwrap_or("null");
         if let Some(hook) = self.by_type.get(&*kind) {
@@ -194,7 +195,7 @@ fn answer(output: Result<Option<String>, String>) -> Result<String, RpcError> {
 /// The answer to a hook that fails, of the type that these params of `hooks.invoke` call: a refusal, where the
 /// output may be one. To the CLI an error is no opinion, and the tool runs.
 pub(crate) fn on_failure(params: &str) -> Option<OnFailure> {
-    let [kind] = peek::pick(params, ["hookType"]).unwrap_or_default();
+    let [kind] = peek::pick(params, keys!(HookInvokeRequest, ["hookType"])).unwrap_or_default();
     match kind.and_then(peek::string) {
         Some(kind) => on_failure_of(&kind),
         // It may be one that has to refuse.
@@ -242,7 +243,8 @@ fn permission_refused(_: RpcError) -> Result<String, RpcError> {
 
 /// Old CLIs give a tool's arguments as a string of JSON. All else in the input stays as it is.
 fn arguments_as_object(input: &str) -> String {
-    let arguments = peek::pick(input, ["toolArgs"]).ok().and_then(|[arguments]| arguments);
+    let keys = keys!(PreToolUseHookInput, ["toolArgs"]);
+    let arguments = peek::pick(input, keys).ok().and_then(|[arguments]| arguments);
     let Some(raw) = arguments else { return input.to_owned() };
     let text = peek::string(raw).filter(|text| peek::pick(text, [""]).is_ok());
     let Some(object) = text else { return input.to_owned() };

@@ -1,6 +1,6 @@
 //! The capabilities of the CLI in a session.
 
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 
 /// The capabilities of the CLI in a session, from the result of `session.create` or `session.resume` and from
 /// `capabilities.changed` since.
@@ -57,9 +57,10 @@ impl KnownCapabilities {
 
     fn read(json: &str) -> Self {
         let flag = |raw: Option<&str>| raw.and_then(|raw| raw.parse().ok());
-        let [ui, extensions] = peek::pick(json, ["ui", "extensions"]).unwrap_or_default();
-        let [elicitation, mcp_apps, canvases] =
-            peek::pick(ui.unwrap_or("{}"), ["elicitation", "mcpApps", "canvases"]).unwrap_or_default();
+        let keys = keys!(SessionCapabilityFlags, ["ui", "extensions"]);
+        let [ui, extensions] = peek::pick(json, keys).unwrap_or_default();
+        let keys = keys!(CapabilitiesChangedUi, ["elicitation", "mcpApps", "canvases"]);
+        let [elicitation, mcp_apps, canvases] = peek::pick(ui.unwrap_or("{}"), keys).unwrap_or_default();
         Self {
             elicitation: flag(elicitation),
             mcp_apps: flag(mcp_apps),

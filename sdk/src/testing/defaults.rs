@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{RawResponse, error, events};
+use crate::generated::kind;
 
 /// Returns the default response to a request; none if only a test can respond. `number` returns a new
 /// number for each call.
@@ -64,18 +65,19 @@ pub(super) struct EndByAbort {
 /// Returns the events with which this version aborts a turn. `waits` is true if prompts wait.
 pub(super) fn end_by_abort(version: &str, waits: bool) -> EndByAbort {
     let reason = if is_from(version, [1, 0, 65]) { "user_initiated" } else { "user initiated" };
-    let abort = events::event("abort", json!({"reason": reason}));
+    let abort = events::event(kind::ABORT, json!({"reason": reason}));
     if is_from(version, [1, 0, 81]) {
-        let queue = events::ephemeral("pending_messages.modified", json!({}));
+        let queue = events::ephemeral(kind::PENDING_MESSAGES_MODIFIED, json!({}));
         let before = vec![abort, queue, events::turn_end()];
-        let after = vec![events::ephemeral("assistant.idle", json!({"aborted": true})), events::aborted()];
+        let after =
+            vec![events::ephemeral(kind::ASSISTANT_IDLE, json!({"aborted": true})), events::aborted()];
         return EndByAbort { before, after, drops_queue: true };
     }
     let info = json!({"infoType": "cancellation", "message": "Operation cancelled by user"});
     let marked = if is_from(version, [1, 0, 40]) { json!({"aborted": true}) } else { json!({}) };
-    let mut after = vec![abort, events::ephemeral("session.info", info)];
+    let mut after = vec![abort, events::ephemeral(kind::SESSION_INFO, info)];
     if !waits {
-        after.push(events::ephemeral("session.idle", marked));
+        after.push(events::ephemeral(kind::SESSION_IDLE, marked));
     }
     EndByAbort { before: Vec::new(), after, drops_queue: false }
 }

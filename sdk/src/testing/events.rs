@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+use crate::generated::kind;
 use crate::types::PermissionDetails;
 use crate::wire;
 
@@ -23,29 +24,29 @@ pub(super) fn ephemeral(kind: &str, data: Value) -> Value {
 
 /// The agent starts on the prompt with this id.
 pub fn user_message(message_id: &str) -> Value {
-    event("user.message", json!({"content": "a prompt", "messageId": message_id}))
+    event(kind::USER_MESSAGE, json!({"content": "a prompt", "messageId": message_id}))
 }
 
 /// A piece of the agent's message.
 pub fn delta(text: &str) -> Value {
-    ephemeral("assistant.message_delta", json!({"messageId": "answer", "deltaContent": text}))
+    ephemeral(kind::ASSISTANT_MESSAGE_DELTA, json!({"messageId": "answer", "deltaContent": text}))
 }
 
 /// A message of the agent.
 pub fn assistant_message(text: &str) -> Value {
-    event("assistant.message", json!({"messageId": "answer", "content": text, "toolRequests": []}))
+    event(kind::ASSISTANT_MESSAGE, json!({"messageId": "answer", "content": text, "toolRequests": []}))
 }
 
 /// The agent failed. The kind is the `errorType` of the event: "authentication", "authorization", "policy",
 /// "quota", "rate_limit" and "context_limit" are known to [`Error::kind`](crate::Error::kind); "query" is
 /// any other failure of the model.
 pub fn failure(kind: &str, message: &str) -> Value {
-    event("session.error", json!({"errorType": kind, "message": message}))
+    event(kind::SESSION_ERROR, json!({"errorType": kind, "message": message}))
 }
 
 /// The agent is idle.
 pub fn idle() -> Value {
-    ephemeral("session.idle", json!({"mode": "interactive"}))
+    ephemeral(kind::SESSION_IDLE, json!({"mode": "interactive"}))
 }
 
 /// The agent is idle after an abort.
@@ -58,7 +59,7 @@ pub fn aborted() -> Value {
 /// The model calls a tool of a client.
 pub fn tool_call(session_id: &str, request_id: &str, tool: &str, arguments: Value) -> Value {
     event(
-        "external_tool.requested",
+        kind::EXTERNAL_TOOL_REQUESTED,
         json!({
             "requestId": request_id,
             "sessionId": session_id,
@@ -82,7 +83,7 @@ pub fn permission(request_id: &str, request: Value) -> Value {
         panic!("the permission request {request} does not match its type: {error}");
     }
     event(
-        "permission.requested",
+        kind::PERMISSION_REQUESTED,
         json!({
             "requestId": request_id,
             "permissionRequest": request,
@@ -94,23 +95,26 @@ pub fn permission(request_id: &str, request: Value) -> Value {
 
 /// The agent starts on a prompt, or continues after tools.
 pub fn turn_start() -> Value {
-    event("assistant.turn_start", json!({"turnId": "0"}))
+    event(kind::ASSISTANT_TURN_START, json!({"turnId": "0"}))
 }
 
 /// The agent finishes the work that [`turn_start`] began.
 pub fn turn_end() -> Value {
-    event("assistant.turn_end", json!({"turnId": "0"}))
+    event(kind::ASSISTANT_TURN_END, json!({"turnId": "0"}))
 }
 
 /// A tool starts, whether it belongs to the CLI or a client.
 pub fn tool_start(call_id: &str, tool: &str, arguments: Value) -> Value {
-    event("tool.execution_start", json!({"toolCallId": call_id, "toolName": tool, "arguments": arguments}))
+    event(
+        kind::TOOL_EXECUTION_START,
+        json!({"toolCallId": call_id, "toolName": tool, "arguments": arguments}),
+    )
 }
 
 /// A tool completes with this text for the model.
 pub fn tool_complete(call_id: &str, result: &str) -> Value {
     event(
-        "tool.execution_complete",
+        kind::TOOL_EXECUTION_COMPLETE,
         json!({"toolCallId": call_id, "success": true, "result": {"content": result}}),
     )
 }

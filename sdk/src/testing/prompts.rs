@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::shared::Shared;
 use super::{FakeCli, defaults, events};
+use crate::generated::kind;
 
 /// A prompt that the client sent.
 #[derive(Clone)]
@@ -71,10 +72,10 @@ impl Prompts {
     /// Updates the prompts for an event that the test emits: its `user.message` begins a turn, and
     /// `session.idle` ends the running ones. After an abort the waiting prompts are dropped.
     fn observe(&mut self, session_id: &str, event: &Value) {
-        let is_idle = event["type"] == "session.idle";
+        let is_idle = event["type"] == kind::SESSION_IDLE;
         let is_aborted = is_idle && event["data"]["aborted"] == true;
         let begins = |prompt: &Prompt| {
-            event["type"] == "user.message" && event["data"]["messageId"] == prompt.message_id.as_str()
+            event["type"] == kind::USER_MESSAGE && event["data"]["messageId"] == prompt.message_id.as_str()
         };
         if is_idle {
             self.end(session_id);

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::turn::Usage;
 use super::{Agent, text};
-use crate::wire::{self, peek};
+use crate::wire;
+use crate::wire::peek::{self, keys};
 
 /// An entry of a conversation.
 #[derive(Debug, Clone)]
@@ -193,10 +194,11 @@ impl ToolCall {
     }
 
     pub(super) fn complete(&mut self, success: bool, result: Option<&str>, error: Option<&str>) {
-        let keys = ["content", "detailedContent"];
+        let keys = keys!(ToolExecutionCompleteResult, ["content", "detailedContent"]);
         let [content, detailed] =
             result.and_then(|raw| peek::pick(raw, keys).ok()).unwrap_or_default().map(text);
-        let [message] = error.and_then(|raw| peek::pick(raw, ["message"]).ok()).unwrap_or_default().map(text);
+        let keys = keys!(ToolExecutionCompleteError, ["message"]);
+        let [message] = error.and_then(|raw| peek::pick(raw, keys).ok()).unwrap_or_default().map(text);
         self.detailed_content =
             Some(detailed).filter(|detailed| !detailed.is_empty() && *detailed != content);
         self.result = Some(if success { Ok(content) } else { Err(message) });

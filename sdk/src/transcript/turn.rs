@@ -2,7 +2,7 @@
 
 use super::entries::{Entries, Entry, Prompt};
 use crate::types::ErrorData;
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 
 /// A prompt and everything up to the next one: the events from one `user.message` of the session's own
 /// agent to the next.
@@ -130,12 +130,15 @@ impl Turn {
 impl Usage {
     /// Reads the data of one `assistant.usage`; a value that is missing or not a number counts as 0.
     pub(super) fn read(data: &str) -> Self {
-        let keys =
-            ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "cost", "copilotUsage"];
+        let keys = keys!(
+            AssistantUsageData,
+            ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "cost", "copilotUsage"]
+        );
         let Ok([input, output, cache_read, cache_write, cost, copilot]) = peek::pick(data, keys) else {
             return Self::default();
         };
-        let aiu = copilot.and_then(|raw| peek::pick(raw, ["totalNanoAiu"]).ok()).and_then(|[aiu]| aiu);
+        let keys = keys!(AssistantUsageCopilotUsage, ["totalNanoAiu"]);
+        let aiu = copilot.and_then(|raw| peek::pick(raw, keys).ok()).and_then(|[aiu]| aiu);
         // Some CLIs write whole numbers with a fraction.
         let number = |raw: Option<&str>| raw.and_then(|raw| raw.parse::<f64>().ok()).unwrap_or(0.0);
         Self {

@@ -2,8 +2,46 @@
 
 use std::borrow::Cow;
 
-use crate::wire::DecodeError;
 use crate::wire::scan::{Invalid, Scanner};
+use crate::wire::{DecodeError, Record};
+
+/// Keys of an object of this type. One that the schema does not have for it does not compile; the empty key stands for
+/// none.
+macro_rules! keys {
+    ($type:ident, $keys:expr) => {{
+        // Keys that only older CLIs send are read as well.
+        #[allow(deprecated)]
+        const KEYS: [&str; $keys.len()] = $crate::wire::peek::checked::<$crate::types::$type, _>($keys);
+        KEYS
+    }};
+}
+pub(crate) use keys;
+
+/// See [`keys`].
+pub(crate) const fn checked<T: Record, const N: usize>(keys: [&'static str; N]) -> [&'static str; N] {
+    let mut at = 0;
+    while at < N {
+        assert!(keys[at].is_empty() || contains(T::KEYS, keys[at]), "the schema has no such key");
+        at += 1;
+    }
+    keys
+}
+
+/// `all.contains(&key)` at compile time.
+const fn contains(all: &[&str], key: &str) -> bool {
+    match all {
+        [first, rest @ ..] => is_same(first.as_bytes(), key.as_bytes()) || contains(rest, key),
+        [] => false,
+    }
+}
+
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    match (one, other) {
+        ([], []) => true,
+        ([a, one @ ..], [b, other @ ..]) => *a == *b && is_same(one, other),
+        _ => false,
+    }
+}
 
 /// Returns the raw values under `keys` of an object, in that order. Other keys are ignored, the last of
 /// several equal keys counts, as in JavaScript, and text after the object is not examined.

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
+use crate::methods::notification::ShellExit;
+use crate::rpc::Notification;
 use crate::runtime::lock;
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 
 /// The call that starts a process.
 pub(crate) const EXEC: &str = "session.shell.exec";
@@ -44,7 +46,8 @@ impl ShellRoutes {
 
     /// The start was answered, with this result if it worked. Gives what the process told before that.
     pub fn started(&self, session: &str, result: Option<&str>) -> Vec<Note> {
-        let process = result.and_then(|result| peek::pick(result, ["processId"]).ok());
+        let keys = keys!(ShellExecResult, ["processId"]);
+        let process = result.and_then(|result| peek::pick(result, keys).ok());
         let process = process.and_then(|[id]| peek::string(id?)).unwrap_or_default();
         let mut routes = lock(&self.0);
         routes.starting = routes.starting.saturating_sub(1);
@@ -53,7 +56,7 @@ impl ShellRoutes {
         if routes.starting > 0 {
             routes.early = others;
         }
-        let over = ours.iter().any(|note| note.name == "shell.exit");
+        let over = ours.iter().any(|note| note.name == ShellExit::NAME);
         if !over && !process.is_empty() {
             routes.processes.insert(process.into_owned(), session.to_owned());
         }
@@ -62,11 +65,11 @@ impl ShellRoutes {
 
     /// The session that a notification is for. While it may yet be told, the notification is kept.
     pub fn route(&self, name: &str, params: &str) -> Option<String> {
-        let [process] = peek::pick(params, ["processId"]).ok()?;
+        let [process] = peek::pick(params, keys!(ShellExitNotification, ["processId"])).ok()?;
         let process = peek::string(process?)?;
         let mut routes = lock(&self.0);
         let session = match name {
-            "shell.exit" => routes.processes.remove(&*process),
+            ShellExit::NAME => routes.processes.remove(&*process),
             _ => routes.processes.get(&*process).cloned(),
         };
         let size = |note: &Note| note.params.len();

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::events::SessionEvent;
 use crate::events::notifications::Notifications;
+use crate::generated::kind;
 use crate::methods;
 use crate::session::shell::{Progress, ShellChunk};
 use crate::session::state::SessionState;
@@ -21,7 +22,7 @@ use crate::types::{
     ShellOutputStream, UserRequestedShellCommandResult,
 };
 use crate::version::Feature;
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 use crate::{random, wire};
 
 /// Where a running command tells of itself.
@@ -97,7 +98,7 @@ impl Source {
 }
 
 /// The key under which a notification names its process.
-const PROCESS: &str = "processId";
+const PROCESS: &str = keys!(ShellExitNotification, ["processId"])[0];
 
 impl Exec {
     async fn start(session: &SessionState, command: &str) -> Result<Self, Error> {
@@ -174,10 +175,10 @@ impl UserRequested {
     }
 
     fn name(&mut self, event: &SessionEvent, command: &str) {
-        if event.kind() != "tool.user_requested" {
+        if event.kind() != kind::TOOL_USER_REQUESTED {
             return;
         }
-        let [id, arguments] = peek::pick(event.raw_data(), ["toolCallId", "arguments"]).unwrap_or_default();
+        let [id, arguments] = event.pick(keys!(ToolUserRequestedData, ["toolCallId", "arguments"]));
         let [told] = peek::pick(arguments.unwrap_or("{}"), ["command"]).unwrap_or_default();
         if told.and_then(peek::string).is_some_and(|told| told == command) {
             self.tool_call = id.and_then(peek::string).map(|id| id.into_owned());
@@ -217,12 +218,16 @@ impl UserRequested {
 
     /// The output that an event tells of, if it does.
     fn chunk(&mut self, event: &SessionEvent) -> Option<ShellChunk> {
-        let kind = if self.live { "tool.shell_output" } else { "tool.execution_partial_result" };
-        if event.kind() != kind {
-            return None;
-        }
-        let [id, stream, text, so_far] =
-            peek::pick(event.raw_data(), ["toolCallId", "stream", "text", "partialOutput"]).ok()?;
+        let keys = match event.kind() {
+            kind::TOOL_SHELL_OUTPUT if self.live => {
+                keys!(ToolShellOutputData, ["toolCallId", "text", "stream"])
+            }
+            kind::TOOL_EXECUTION_PARTIAL_RESULT if !self.live => {
+                keys!(ToolExecutionPartialData, ["toolCallId", "partialOutput", ""])
+            }
+            _ => return None,
+        };
+        let [id, text, stream] = event.pick(keys);
         if peek::string(id?).as_deref() != self.tool_call.as_deref() {
             return None;
         }
@@ -230,7 +235,7 @@ impl UserRequested {
             let stream = stream.and_then(|stream| wire::from_json::<ShellOutputStream>(stream).ok());
             return Some(ShellChunk { stream, text: peek::string(text?)?.into_owned() });
         }
-        let so_far = peek::string(so_far?)?;
+        let so_far = peek::string(text?)?;
         let text = so_far.get(self.told..).filter(|text| !text.is_empty())?.to_owned();
         self.told = so_far.len();
         Some(ShellChunk { stream: None, text })

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::events::SessionEvent;
 use crate::events::answer::Answer;
+use crate::generated::kind;
+use crate::handlers::hooks::Hook;
 use crate::session::turn::failure::FailureContext;
 use crate::session::turn::prompts::{Prompt, Prompts};
-use crate::types::{AssistantMessageData, ErrorData, IdleData};
+use crate::types::{AgentStopHookInput, AssistantMessageData, ErrorData, IdleData, StopHookDecision};
 use crate::version::{CliVersion, Feature};
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 use crate::wire::{self, DecodeError};
 
 /// What an event is to a turn.
@@ -98,7 +100,10 @@ struct NewPrompt<'e> {
 
 impl<'e> NewPrompt<'e> {
     fn read(event: &'e SessionEvent) -> Self {
-        let keys = ["messageId", "interactionId", "content", "source", "isAutopilotContinuation"];
+        let keys = keys!(
+            UserMessageData,
+            ["messageId", "interactionId", "content", "source", "isAutopilotContinuation"]
+        );
         let picked = peek::pick(event.raw_data(), keys).unwrap_or_else(|error| {
             tracing::warn!(%error, "a prompt's event that cannot be read");
             [None; 5]
@@ -139,7 +144,7 @@ impl Tracker {
     /// Takes the next event of the session. Most are of no interest here and are not decoded.
     pub fn see(&mut self, event: &SessionEvent) -> Seen {
         let kind = event.kind();
-        if kind == "session.shutdown" {
+        if kind == kind::SESSION_SHUTDOWN {
             return Seen::Last(Err(Error::SessionEnded));
         }
         // A sub-agent's events travel under the same session.
@@ -150,17 +155,17 @@ impl Tracker {
             queue.busy |= kind.starts_with("assistant.");
         }
         match kind {
-            "user.message" => return self.user_message(event),
-            "assistant.message" => return self.assistant_message(event),
-            "session.error" => return self.session_error(event),
-            "session.idle" => return self.idle(event),
-            "abort" => return self.abort(),
-            "hook.end" => return self.hook_ended(event),
-            "assistant.turn_start" => self.in_step = true,
-            "assistant.turn_end" => self.in_step = false,
-            "pending_messages.modified" => self.queue_changed(),
-            "model.call_failure" if self.runs() => self.circumstances.model_call_failed(event),
-            "auto_mode_switch.requested" if self.runs() => self.circumstances.switch_offered(event),
+            kind::USER_MESSAGE => return self.user_message(event),
+            kind::ASSISTANT_MESSAGE => return self.assistant_message(event),
+            kind::SESSION_ERROR => return self.session_error(event),
+            kind::SESSION_IDLE => return self.idle(event),
+            kind::ABORT => return self.abort(),
+            kind::HOOK_END => return self.hook_ended(event),
+            kind::ASSISTANT_TURN_START => self.in_step = true,
+            kind::ASSISTANT_TURN_END => self.in_step = false,
+            kind::PENDING_MESSAGES_MODIFIED => self.queue_changed(),
+            kind::MODEL_CALL_FAILURE if self.runs() => self.circumstances.model_call_failed(event),
+            kind::AUTO_MODE_SWITCH_REQUESTED if self.runs() => self.circumstances.switch_offered(event),
             _ => {}
         }
         self.belongs()
@@ -257,7 +262,7 @@ impl Tracker {
     /// Decides a doubt by the prompt that an event says it comes of. Gives whether the event is the turn's.
     fn settle(&mut self, event: &SessionEvent) -> bool {
         if let Phase::Doubtful(other) = &self.phase {
-            let [of] = peek::pick(event.raw_data(), ["originatingMessageId"]).unwrap_or_default();
+            let [of] = event.pick(keys!(AssistantMessageData, ["originatingMessageId"]));
             if of.and_then(peek::string).as_deref() == Some(other) {
                 return false;
             }
@@ -340,12 +345,14 @@ impl Tracker {
     /// A hook may keep the agent from stopping: its reason then comes as a prompt, before those that wait. After
     /// an abort the CLI works on that or stays as it is, but says no more that it was stopped.
     fn hook_ended(&mut self, event: &SessionEvent) -> Seen {
-        let [hook, output] = peek::pick(event.raw_data(), ["hookType", "output"]).unwrap_or_default();
-        if hook != Some(r#""agentStop""#) {
+        let [hook, output] = event.pick(keys!(HookEndData, ["hookType", "output"]));
+        if hook.and_then(peek::string).as_deref() != Some(AgentStopHookInput::TYPE) {
             return self.belongs();
         }
-        let picked = output.and_then(|output| peek::pick(output, ["decision"]).ok());
-        self.blocked = picked.is_some_and(|[decision]| decision == Some(r#""block""#));
+        let keys = keys!(AgentStopHookOutput, ["decision"]);
+        let [decision] = output.and_then(|output| peek::pick(output, keys).ok()).unwrap_or_default();
+        let decision = decision.and_then(|raw| wire::from_json::<StopHookDecision>(raw).ok());
+        self.blocked = decision == Some(StopHookDecision::Block);
         if self.blocked && matches!(self.phase, Phase::Aborted) {
             return Seen::Last(self.outcome(true));
         }

@@ -1,0 +1,21 @@
+//! The types of events as constants, so that code that names one does not compile without it.
+
+use std::collections::BTreeMap;
+
+use heck::ToShoutySnakeCase;
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::ident;
+use crate::model::Model;
+
+pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
+    let kinds = model.events.iter().map(|event| {
+        let (name, wire) = (ident(&event.name.to_shouty_snake_case()), &event.name);
+        quote!(pub const #name: &str = #wire;)
+    });
+    files.insert(
+        "kind.rs".to_owned(),
+        quote!(#![doc = " The types of events, as they stand on the wire."] #(#kinds)*),
+    );
+}
