@@ -1,5 +1,6 @@
 //! Last stage: the model as source text, one file per namespace or first word of a type's name.
 
+mod event_requests;
 mod events;
 mod hooks;
 mod kinds;
@@ -27,6 +28,7 @@ pub fn emit(model: &Model, version: &str) -> Files {
     rpc::emit(model, Group::Server, &mut files);
     methods::emit(model, &mut files);
     events::emit(model, &mut files);
+    event_requests::emit(model, &mut files);
     hooks::emit(model, &mut files);
     kinds::emit(model, &mut files);
     round_trip::emit(model, &mut files);

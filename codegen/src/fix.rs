@@ -181,6 +181,7 @@ mod tests {
                 definitions: BTreeMap::new(),
                 methods: Vec::new(),
                 events: Vec::new(),
+                event_requests: Default::default(),
                 upstream_definitions: 0,
                 envelopes: 0,
                 not_told: BTreeSet::new(),

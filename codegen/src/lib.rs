@@ -12,6 +12,7 @@ mod compare;
 mod convert;
 mod direction;
 mod emit;
+mod event_requests;
 mod fix;
 mod flatten;
 mod hooks;
@@ -160,6 +161,7 @@ impl Protocol {
         let flat = flatten::flatten(&source)?;
         let mut model = convert::convert(flat)?;
         model.hooks = hooks::find(&model.types)?;
+        model.event_requests = event_requests::find(&source, &model)?;
         sound::check(&model)?;
         direction::mark(&mut model);
         let report = model.report(&source);

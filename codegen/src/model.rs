@@ -13,6 +13,7 @@ pub struct Model {
     pub methods: Vec<Method>,
     pub events: Vec<Event>,
     pub hooks: Vec<Hook>,
+    pub event_requests: Vec<EventRequest>,
 }
 
 /// One generated type.
@@ -196,6 +197,20 @@ pub struct Event {
     pub variant: String,
     pub data: Ty,
     pub doc: Doc,
+}
+
+/// A request that comes as an event.
+#[derive(Debug)]
+pub struct EventRequest {
+    /// The event's type on the wire.
+    pub name: String,
+    pub data: Ty,
+    /// The type of the event that completes the request.
+    pub completed_by: String,
+    /// The method that answers it.
+    pub answered_by: String,
+    /// The key of the method's params that carries the response, and its type.
+    pub response: Option<(String, Ty)>,
 }
 
 /// A type of hook.

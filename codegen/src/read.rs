@@ -16,6 +16,8 @@ pub struct Source {
     pub definitions: BTreeMap<String, Definition>,
     pub methods: Vec<MethodSource>,
     pub events: Vec<EventSource>,
+    /// The supplement's requests that come as events, by their types.
+    pub event_requests: Map<String, Value>,
     /// Definitions in the CLI's two files, before the envelopes were taken out.
     pub upstream_definitions: usize,
     /// Definitions that are only an event's envelope around its data.
@@ -93,6 +95,9 @@ impl Group {
 /// Keys that may stand beside the trees and definitions.
 const HEADER: &[&str] = &["$schema", "title", "description", "$ref", "definitions", "$comment"];
 
+/// The key of the supplement's requests that come as events.
+const EVENT_REQUESTS: &str = "eventRequests";
+
 pub fn read(input: Input<'_>) -> Result<Source, Error> {
     let (source, problems) = read_all(input)?;
     match problems.into_iter().next() {
@@ -115,6 +120,7 @@ pub fn read_all(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
         definitions: BTreeMap::new(),
         methods: Vec::new(),
         events: Vec::new(),
+        event_requests: Map::new(),
         upstream_definitions: 0,
         envelopes: 0,
         not_told: BTreeSet::new(),
@@ -125,8 +131,11 @@ pub fn read_all(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
     define(&mut source, &events, "session-events", Origin::Definition, &mut problems)?;
     source.upstream_definitions = source.definitions.len();
     trees(&mut source, &api, "api", false, &mut problems);
+    let definitions = source.definitions.keys().cloned().collect();
+    take_events(&mut source, &mut problems)?;
     let upstream = Upstream {
-        definitions: source.definitions.keys().cloned().collect(),
+        definitions,
+        events: source.events.iter().map(|event| event.name.clone()).collect(),
         methods: source.methods.iter().map(|method| method.name.clone()).collect(),
     };
     let narrowed = supplement::narrow(supplement, &source.version, &upstream);
@@ -136,6 +145,10 @@ pub fn read_all(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
     });
     source.not_told = not_told;
     define(&mut source, &supplement, "supplement", Origin::Supplement, &mut problems)?;
+    let mut supplement = supplement;
+    if let Some(Value::Object(requests)) = supplement.shift_remove(EVENT_REQUESTS) {
+        source.event_requests = requests;
+    }
     trees(&mut source, &supplement, "supplement", true, &mut problems);
     let twice =
         source.methods.iter().find(|method| method.supplement && upstream.methods.contains(&method.name));
@@ -143,7 +156,6 @@ pub fn read_all(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
         let place = format!("supplement: {}", method.name);
         problems.push(Error::shape(place, "the CLI's own schema has the method"));
     }
-    take_events(&mut source, &mut problems)?;
     Ok((source, problems))
 }
 

@@ -12,6 +12,7 @@ use crate::versions::Span;
 pub struct Upstream {
     pub definitions: BTreeSet<String>,
     pub methods: BTreeSet<String>,
+    pub events: BTreeSet<String>,
 }
 
 /// Takes out what `x-since` and `x-until` say is not for this version, and makes sure that they are right:
@@ -88,6 +89,9 @@ impl Narrowing<'_> {
 
     /// Whether the schemas define all that an entry refers to, and not the entry itself.
     fn is_possible(&self, key: &str, value: &Value) -> bool {
+        if let Some(method) = value.get("answeredBy").and_then(Value::as_str) {
+            return self.upstream.events.contains(key) && self.upstream.methods.contains(method);
+        }
         let is_method = value.get("rpcMethod").and_then(Value::as_str);
         let defined = match is_method {
             Some(name) => self.upstream.methods.contains(name),

@@ -76,6 +76,21 @@ fn untimed_methods_exist() {
     assert!(missing.is_empty(), "codegen/src/untimed.rs names methods that do not exist: {missing:?}");
 }
 
+/// An event request that the supplement does not list would be answered by no handler, and known by no name.
+#[test]
+fn every_event_request_is_in_the_supplement() {
+    let kinds = &OUTPUT.files["kind.rs"];
+    let listed = &OUTPUT.files["event_requests.rs"];
+    let kinds: Vec<&str> = kinds.split('"').skip(1).step_by(2).collect();
+    let is_request =
+        |kind: &&&str| [".requested", "_required", ".execute"].iter().any(|end| kind.ends_with(end));
+    let requests: Vec<_> = kinds.iter().filter(is_request).collect();
+    assert!(!requests.is_empty());
+    for kind in requests {
+        assert!(listed.contains(&format!("KIND: &'static str = \"{kind}\"")), "{kind}");
+    }
+}
+
 /// The figures of CLI 1.0.102; they change with the schemas, and then on purpose.
 #[test]
 fn everything_in_the_schemas_comes_out() {

@@ -6,6 +6,8 @@
 #![allow(clippy::too_many_arguments, deprecated)]
 
 #[rustfmt::skip]
+pub(crate) mod event_requests;
+#[rustfmt::skip]
 pub(crate) mod hooks;
 #[allow(dead_code, reason = "hand-written code names some of all kinds")]
 #[rustfmt::skip]

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use crate::events::SessionEvent;
-use crate::wire::peek;
+use crate::generated::{event_requests, kind};
+use crate::wire::peek::{self, keys};
 
 /// The overflow policy: the treatment of events that wait for a slow subscriber.
 ///
@@ -33,31 +34,33 @@ impl Default for Overflow {
     }
 }
 
-/// Events that are pieces of a text: their kind, the key that identifies the text, and the key of the
-/// piece.
-const TEXT_PIECES: [(&str, &str, &str); 4] = [
-    ("assistant.message_delta", "messageId", "deltaContent"),
-    ("assistant.reasoning_delta", "reasoningId", "deltaContent"),
-    ("assistant.tool_call_delta", "toolCallId", "inputDelta"),
-    ("tool.shell_output", "toolCallId", "text"),
+/// Events that are pieces of a text: their kind, and the keys of the piece and of what identifies the text.
+const TEXT_PIECES: [(&str, [&str; 3]); 4] = [
+    (kind::ASSISTANT_MESSAGE_DELTA, keys!(AssistantMessageDeltaData, ["deltaContent", "messageId", ""])),
+    (
+        kind::ASSISTANT_REASONING_DELTA,
+        keys!(AssistantReasoningDeltaData, ["deltaContent", "reasoningId", ""]),
+    ),
+    (kind::ASSISTANT_TOOL_CALL_DELTA, keys!(AssistantToolCallDeltaData, ["inputDelta", "toolCallId", ""])),
+    (kind::TOOL_SHELL_OUTPUT, keys!(ToolShellOutputData, ["text", "toolCallId", "stream"])),
 ];
 
 /// Events that replace the previous one: their kind, and the key that must be equal.
 const REPLACED: [(&str, &str); 3] = [
-    ("assistant.streaming_delta", ""),
-    ("session.usage_info", ""),
-    ("tool.execution_partial_result", "toolCallId"),
+    (kind::ASSISTANT_STREAMING_DELTA, ""),
+    (kind::SESSION_USAGE_INFO, ""),
+    (kind::TOOL_EXECUTION_PARTIAL_RESULT, keys!(ToolExecutionPartialData, ["toolCallId"])[0]),
 ];
 
 /// Returns the text of `next` if it continues the text of `event`.
 fn continuation<'n>(event: &SessionEvent, next: &'n SessionEvent) -> Option<Cow<'n, str>> {
-    let (_, id, text) = TEXT_PIECES.into_iter().find(|(kind, ..)| *kind == next.kind())?;
+    let (_, keys) = TEXT_PIECES.into_iter().find(|(kind, _)| *kind == next.kind())?;
     if event.kind() != next.kind() || event.agent_id() != next.agent_id() {
         return None;
     }
-    let [same, stream] = peek::pick(event.raw_data(), [id, "stream"]).ok()?;
-    let [other, others, text] = peek::pick(next.raw_data(), [id, "stream", text]).ok()?;
-    if same != other || stream != others {
+    let [_, own @ ..] = event.pick(keys);
+    let [text, others @ ..] = next.pick(keys);
+    if own != others {
         return None;
     }
     peek::string(text?)
@@ -66,14 +69,12 @@ fn continuation<'n>(event: &SessionEvent, next: &'n SessionEvent) -> Option<Cow<
 /// Returns true if `next` makes `event` redundant.
 fn is_superseded(event: &SessionEvent, next: &SessionEvent) -> bool {
     let Some((_, id)) = REPLACED.into_iter().find(|(kind, _)| *kind == next.kind()) else { return false };
-    let of =
-        |event: &SessionEvent| peek::pick(event.raw_data(), [id]).ok().and_then(|[id]| id.map(str::to_owned));
-    event.kind() == next.kind() && event.agent_id() == next.agent_id() && of(event) == of(next)
+    event.kind() == next.kind() && event.agent_id() == next.agent_id() && event.pick([id]) == next.pick([id])
 }
 
 /// Appends to the text of an event.
 fn append(event: SessionEvent, more: &str) -> SessionEvent {
-    let Some((.., text)) = TEXT_PIECES.into_iter().find(|(kind, ..)| *kind == event.kind()) else {
+    let Some((_, [text, ..])) = TEXT_PIECES.into_iter().find(|(kind, _)| *kind == event.kind()) else {
         return event;
     };
     event.with_appended(text, more).unwrap_or(event)
@@ -84,21 +85,14 @@ fn is_droppable(event: &SessionEvent) -> bool {
     // Some ephemeral events report more than progress.
     let kind = event.kind();
     event.is_ephemeral()
-        && !kind.ends_with(".requested")
-        && !kind.ends_with(".completed")
+        && !event_requests::is_request(kind)
+        && event_requests::completed_by(kind).is_none()
         && !NEVER_DROPPED.contains(&kind)
 }
 
 /// Ephemeral events that are never dropped.
-const NEVER_DROPPED: [&str; 7] = [
-    "session.idle",
-    "assistant.idle",
-    "session.error",
-    "session.shutdown",
-    "abort",
-    "command.execute",
-    "mcp.oauth_required",
-];
+const NEVER_DROPPED: [&str; 5] =
+    [kind::SESSION_IDLE, kind::ASSISTANT_IDLE, kind::SESSION_ERROR, kind::SESSION_SHUTDOWN, kind::ABORT];
 
 /// The events that wait for one subscriber.
 pub(crate) struct Queue {

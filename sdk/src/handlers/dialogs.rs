@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::handlers::context::HandlerContext;
-use crate::handlers::event_request::{self, EventHandler, Form};
+use crate::handlers::event_request::{self, EventHandler, fields};
 use crate::handlers::handler::{self, Handler};
 use crate::handlers::reply::{self, IntoReply, replies};
 use crate::methods;
 use crate::rpc::RpcError;
 use crate::types::*;
 use crate::wire;
+use crate::wire::peek::keys;
 use crate::wire::quote;
 
 replies!(
@@ -22,6 +23,7 @@ replies!(
     McpHeadersHandlePendingHeadersRefreshRequest,
     UiSessionLimitsExhaustedResponse,
     UiHandlePendingSamplingResponse,
+    UiAutoModeSwitchResponse,
     ProviderTokenAcquireResult,
     GitHubTokenAcquireResult,
 );
@@ -115,13 +117,6 @@ pub(crate) fn no_switch(_: RpcError) -> Result<String, RpcError> {
     Ok(wire::to_json(&AutoModeSwitchResult::new(AutoModeSwitchResponse::No)))
 }
 
-/// How `elicitation.requested` is answered.
-pub(crate) const ELICITATION: Form<UiElicitationResponse> = Form {
-    method: "session.ui.handlePendingElicitation",
-    fields: |response| format!(r#""result":{}"#, wire::to_json(&response)),
-    refusal: |_| r#""result":{"action":"cancel"}"#.to_owned(),
-};
-
 impl UserInputResult {
     /// The answer is one of the choices.
     #[inline]
@@ -164,42 +159,38 @@ impl UiElicitationResponse {
     }
 }
 
-/// How `mcp.oauth_required` is answered.
-pub(crate) const OAUTH: Form<McpOauthPendingRequestResponse> = Form {
-    method: "session.mcp.oauth.handlePendingRequest",
-    fields: |response| format!(r#""result":{}"#, wire::to_json(&response)),
-    refusal: |_| r#""result":{"kind":"cancelled"}"#.to_owned(),
-};
+/// The answer to `elicitation.requested` for a handler that failed.
+pub(crate) fn form_cancelled(_: &str) -> String {
+    fields::<ElicitationRequestedData>(&UiElicitationResponse::cancel())
+}
 
-/// How `mcp.headers_refresh_required` is answered.
-pub(crate) const HEADERS: Form<McpHeadersHandlePendingHeadersRefreshRequest> = Form {
-    method: "session.mcp.headers.handlePendingHeadersRefreshRequest",
-    fields: |response| format!(r#""result":{}"#, wire::to_json(&response)),
-    refusal: |_| r#""result":{"kind":"error","message":"the headers are not available"}"#.to_owned(),
-};
+/// The answer to `mcp.oauth_required` for a handler that failed.
+pub(crate) fn login_cancelled(_: &str) -> String {
+    let cancelled = McpOauthPendingRequestResponseCancelled::default();
+    fields::<McpOauthRequiredData>(&McpOauthPendingRequestResponse::Cancelled(cancelled))
+}
 
-/// How `sampling.requested` is answered.
-pub(crate) const SAMPLING: Form<UiHandlePendingSamplingResponse> = Form {
-    method: "session.ui.handlePendingSampling",
-    fields: |response| format!(r#""response":{}"#, wire::to_json(&response)),
-    refusal: |_| String::new(),
-};
+/// The answer to `mcp.headers_refresh_required` for a handler that failed.
+pub(crate) fn no_headers(_: &str) -> String {
+    let error = McpHeadersHandlePendingHeadersRefreshRequestError::new("the headers are not available");
+    fields::<McpHeadersRefreshRequiredData>(&McpHeadersHandlePendingHeadersRefreshRequest::Error(error))
+}
 
-/// How `session_limits_exhausted.requested` is answered.
-pub(crate) const LIMITS: Form<UiSessionLimitsExhaustedResponse> = Form {
-    method: "session.ui.handlePendingSessionLimitsExhausted",
-    fields: |response| format!(r#""response":{}"#, wire::to_json(&response)),
-    refusal: |_| r#""response":{"action":"cancel"}"#.to_owned(),
-};
+/// The answer to `sampling.requested` for a handler that failed: without a response.
+pub(crate) fn no_sample(_: &str) -> String {
+    String::new()
+}
 
-/// The code that sees to `auto_mode_switch.requested` when nobody decides on it.
-pub(crate) fn no_auto_mode_switch() -> EventHandler {
-    const FORM: Form<()> = Form {
-        method: "session.ui.handlePendingAutoModeSwitch",
-        fields: |()| r#""response":"no""#.to_owned(),
-        refusal: |_| r#""response":"no""#.to_owned(),
-    };
-    event_request::handler(FORM, async |_: serde_json::Value, _| ())
+/// The answer to `session_limits_exhausted.requested` for a handler that failed.
+pub(crate) fn limits_kept(_: &str) -> String {
+    let cancel = UiSessionLimitsExhaustedResponseAction::Cancel;
+    fields::<SessionLimitsExhaustedRequestedData>(&UiSessionLimitsExhaustedResponse::new(cancel))
+}
+
+/// The code that answers `auto_mode_switch.requested` when no handler decides on it.
+pub(crate) fn no_auto_mode_switch() -> (&'static str, EventHandler) {
+    let refusal = |_: &str| fields::<AutoModeSwitchRequestedData>(&UiAutoModeSwitchResponse::No);
+    event_request::handler(refusal, async |_: AutoModeSwitchRequestedData, _| UiAutoModeSwitchResponse::No)
 }
 
 /// Code that runs a slash command.
@@ -207,14 +198,11 @@ pub(crate) type Command =
     Arc<dyn Fn(CommandExecuteData, HandlerContext) -> reply::Replying<()> + Send + Sync>;
 
 /// The code that sees to `command.execute`.
-pub(crate) fn commands(by_name: HashMap<String, Command>) -> EventHandler {
-    const FORM: Form<()> = Form {
-        method: "session.commands.handlePendingCommand",
-        fields: |()| String::new(),
-        refusal: |reason| format!(r#""error":{}"#, quote(reason)),
-    };
+pub(crate) fn commands(by_name: HashMap<String, Command>) -> (&'static str, EventHandler) {
+    const ERROR: &str = keys!(CommandsHandlePendingCommandRequest, ["error"])[0];
+    let refusal = |reason: &str| format!(r#""{ERROR}":{}"#, quote(reason));
     let by_name = Arc::new(by_name);
-    event_request::handler(FORM, move |request: CommandExecuteData, context| {
+    event_request::handler(refusal, move |request: CommandExecuteData, context| {
         let by_name = Arc::clone(&by_name);
         async move {
             match by_name.get(&request.command_name) {

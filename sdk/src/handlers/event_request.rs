@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use crate::events::SessionEvent;
+use crate::generated::event_requests;
 use crate::handlers::context::{HandlerContext, Scope};
 use crate::handlers::reply::{self, IntoReply};
 use crate::runtime::lock;
@@ -14,40 +15,49 @@ use crate::wire::{self, Wire, peek, quote};
 /// Code that starts the handler for an event request of one kind.
 pub(crate) type EventHandler = Arc<dyn Fn(&HandlerContext, &SessionEvent) + Send + Sync>;
 
-/// How a request of one kind is answered.
-pub(crate) struct Form<R> {
-    /// The call that answers.
-    pub method: &'static str,
-    /// The fields of the answer beside the `requestId`: `"result":…`, or nothing.
-    pub fields: fn(R) -> String,
-    /// The fields of the answer when the handler fails, for this reason. The reason is for whoever runs the
-    /// handler, so that an answer that a model or an MCP server reads has it not.
-    pub refusal: fn(&str) -> String,
+/// The data of an event by which the CLI asks something of its clients.
+pub(crate) trait EventRequest: Wire + Send + 'static {
+    /// The event's type on the wire.
+    const KIND: &'static str;
+    /// The method that answers the request.
+    const METHOD: &'static str;
+    /// The key of the method's params that carries the response; none when an answer needs no response.
+    const KEY: Option<&'static str>;
+    /// The response.
+    type Response: Wire + Send + 'static;
 }
 
-/// Turns typed code into an [`EventHandler`].
+/// Makes the fields of the answer, beside the `requestId`, when a handler fails for this reason. The reason is for the
+/// owner of the handler: an answer that a model or an MCP server reads does not have it.
+pub(crate) type Refusal = fn(&str) -> String;
+
+/// Turns typed code into an [`EventHandler`], and returns it with the kind of the events that it handles.
 #[inline]
-pub(crate) fn handler<D, R, F, Fut>(form: Form<R>, handle: F) -> EventHandler
+pub(crate) fn handler<E, F, Fut>(refusal: Refusal, handle: F) -> (&'static str, EventHandler)
 where
-    D: Wire + Send + 'static,
-    R: Send + 'static,
-    F: Fn(D, HandlerContext) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output: IntoReply<R>> + Send + 'static,
+    E: EventRequest,
+    F: Fn(E, HandlerContext) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoReply<E::Response>> + Send + 'static,
 {
     let handle = Arc::new(handle);
-    Arc::new(move |context, event| {
-        let Some(owed) = PendingReply::new(context.scope(), event, form.method, form.refusal) else { return };
-        let data = match wire::from_json::<D>(event.raw_data()) {
+    let handler: EventHandler = Arc::new(move |context, event| {
+        let Some(owed) = PendingReply::new::<E>(context.scope(), event, refusal) else { return };
+        let data = match wire::from_json::<E>(event.raw_data()) {
             Ok(data) => data,
             Err(error) => return owed.fail(&format!("the request could not be read: {error}")),
         };
-        let (fields, handle) = (form.fields, Arc::clone(&handle));
-        let context = context.clone();
+        let (handle, context) = (Arc::clone(&handle), context.clone());
         owed.run(async move |owed| match reply::replied(context.timeout(), || handle(data, context)).await {
-            Ok(reply) => owed.give(&fields(reply)),
+            Ok(response) => owed.give(&fields::<E>(&response)),
             Err(failure) => owed.fail(&failure),
         });
-    })
+    });
+    (E::KIND, handler)
+}
+
+/// The fields of an answer with this response.
+pub(crate) fn fields<E: EventRequest>(response: &E::Response) -> String {
+    E::KEY.map(|key| format!(r#""{key}":{}"#, wire::to_json(response))).unwrap_or_default()
 }
 
 /// The answer owed to one event request.
@@ -62,19 +72,14 @@ pub(crate) struct PendingReply {
     /// Its number among the in-flight requests.
     number: u64,
     method: &'static str,
-    refusal: fn(&str) -> String,
+    refusal: Refusal,
     is_open: bool,
 }
 
 impl PendingReply {
     /// None when the event has no `requestId`, or when its request is in flight or done.
-    pub fn new(
-        scope: &Arc<Scope>,
-        event: &SessionEvent,
-        method: &'static str,
-        refusal: fn(&str) -> String,
-    ) -> Option<Self> {
-        let [id] = peek::pick(event.raw_data(), ["requestId"]).unwrap_or_default();
+    pub fn new<E: EventRequest>(scope: &Arc<Scope>, event: &SessionEvent, refusal: Refusal) -> Option<Self> {
+        let [id] = event.pick([event_requests::ID]);
         let Some(id) = id.and_then(peek::string) else {
             tracing::error!(kind = event.kind(), "a request without an id cannot be answered");
             return None;
@@ -88,7 +93,7 @@ impl PendingReply {
             return None;
         }
         let has_ended = scope.life().ended().is_some();
-        let reply = Self { scope, request_id, key, number, method, refusal, is_open: true };
+        let reply = Self { scope, request_id, key, number, method: E::METHOD, refusal, is_open: true };
         if has_ended {
             // A session that has ended cancels no more handlers.
             reply.leave();
@@ -173,13 +178,10 @@ struct Done {
 }
 
 impl EventRequests {
-    /// The key of a request, or of a tool that runs: ids of one kind say nothing about those of another. `kind` is
-    /// that of the event with which it begins, or of the one with which it is done.
+    /// The key of a request: ids of one kind say nothing about those of another. `kind` is that of the event with which
+    /// it begins, or of the one that completes it.
     pub fn key(kind: &str, id: &str) -> String {
-        const ENDINGS: [&str; 7] =
-            [".requested", "_required", ".execute", ".completed", "_completed", "_start", "_complete"];
-        let about = ENDINGS.iter().find_map(|ending| kind.strip_suffix(ending)).unwrap_or(kind);
-        format!("{about} {id}")
+        format!("{} {id}", event_requests::completed_by(kind).unwrap_or(kind))
     }
 
     /// Enters a request. Returns false when it is in flight or done: it may come once as an event and once from the list

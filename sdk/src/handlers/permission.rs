@@ -14,13 +14,16 @@ pub use policy::Policy;
 
 use crate::events::SessionEvent;
 use crate::handlers::context::{HandlerContext, Scope};
-use crate::handlers::event_request::{EventHandler, PendingReply};
+use crate::handlers::event_request::{EventHandler, EventRequest, PendingReply};
 use crate::handlers::reply::{self, IntoReply};
 use crate::printable::printable;
-use crate::types::{PermissionDetails as Details, PermissionRequestShellCommand, PermissionRequestWrite};
+use crate::types::{
+    PermissionDetails as Details, PermissionRequestShellCommand, PermissionRequestWrite,
+    PermissionRequestedData,
+};
 use crate::version::Feature;
 use crate::wire;
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 
 /// Something that the agent wants to do and needs a permission for, as `permission.requested` brought it.
 #[derive(Debug, Clone)]
@@ -164,9 +167,10 @@ impl PermissionRequest {
     /// Whether only a person may say yes: it asks to leave the sandbox, or managed policy wants a person. Any
     /// kind of request may say so, in a CLI that is newer than this crate.
     fn is_for_a_person(&self) -> bool {
-        let request = peek::pick(self.event.raw_data(), ["permissionRequest"]);
-        let Ok([Some(request)]) = request else { return true };
-        let said = peek::pick(request, ["managedApprovalRequired", "requestSandboxBypass"]);
+        let [request] = self.event.pick(keys!(PermissionRequestedData, ["permissionRequest"]));
+        let Some(request) = request else { return true };
+        let keys = keys!(PermissionRequestShell, ["managedApprovalRequired", "requestSandboxBypass"]);
+        let said = peek::pick(request, keys);
         said.map_or(true, |said| said.into_iter().flatten().any(|said| !matches!(said, "false" | "null")))
     }
 
@@ -248,18 +252,15 @@ fn names_only(diff: &str, file: &str) -> bool {
     diff.lines().filter(|line| line.starts_with("diff --git ")).all(|line| line == expected)
 }
 
-/// The call that answers a permission request.
-const ANSWER: &str = "session.permissions.handlePendingPermissionRequest";
-
-/// Gives code that decides the form of an [`EventHandler`].
+/// Turns code that decides into an [`EventHandler`], and returns it with the kind of the events that it handles.
 #[inline]
-pub(crate) fn ask<F, Fut>(decide: F) -> EventHandler
+pub(crate) fn handler<F, Fut>(decide: F) -> (&'static str, EventHandler)
 where
     F: Fn(PermissionRequest, HandlerContext) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: IntoReply<Decision>> + Send + 'static,
 {
     let decide = Arc::new(decide);
-    Arc::new(move |context, event| {
+    let handler: EventHandler = Arc::new(move |context, event| {
         let Some((owed, request)) = read(context.scope(), event) else { return };
         let (decide, context) = (Arc::clone(&decide), context.clone());
         owed.run(async move |owed| {
@@ -268,19 +269,20 @@ where
                 Err(failure) => owed.fail(&failure),
             }
         });
-    })
+    });
+    (PermissionRequestedData::KIND, handler)
 }
 
 /// The request of a live `permission.requested`; none when there is nothing to decide.
 fn read(scope: &Arc<Scope>, event: &SessionEvent) -> Option<(PendingReply, PermissionRequest)> {
     let [details, resolved] =
-        peek::pick(event.raw_data(), ["permissionRequest", "resolvedByHook"]).unwrap_or_default();
+        event.pick(keys!(PermissionRequestedData, ["permissionRequest", "resolvedByHook"]));
     if resolved == Some("true") {
         return None;
     }
     let new_words = scope.version().has(Feature::NewPermissionWords);
-    let owed =
-        PendingReply::new(scope, event, ANSWER, if new_words { refused } else { refused_in_old_words })?;
+    let refusal = if new_words { refused } else { refused_in_old_words };
+    let owed = PendingReply::new::<PermissionRequestedData>(scope, event, refusal)?;
     let Some(details) = details_of(details.unwrap_or("null")) else {
         owed.fail("the permission request could not be read");
         return None;
@@ -294,7 +296,8 @@ fn read(scope: &Arc<Scope>, event: &SessionEvent) -> Option<(PendingReply, Permi
 /// values, or else as JSON.
 fn details_of(json: &str) -> Option<Details> {
     // Kind, key, value. CLI 1.0.10 knows no approvals for the session.
-    const CAME_LATER: [(&str, &str, bool); 1] = [("write", "canOfferSessionApproval", false)];
+    const CAME_LATER: [(&str, &str, bool); 1] =
+        [("write", keys!(PermissionRequestWrite, ["canOfferSessionApproval"])[0], false)];
     let error = match wire::from_json(json) {
         Ok(details) => return Some(details),
         Err(error) => error,
@@ -314,9 +317,9 @@ fn details_of(json: &str) -> Option<Details> {
 
 /// Refuses a request of which no more is known than its id, so that nobody can be asked.
 pub(crate) fn refuse_unknown(scope: &Arc<Scope>, id: &str) {
-    let event = json!({ "type": "permission.requested", "data": { "requestId": id } }).to_string();
+    let event = json!({ "type": PermissionRequestedData::KIND, "data": { "requestId": id } }).to_string();
     let Ok(event) = SessionEvent::from_json(event) else { return };
-    if let Some(owed) = PendingReply::new(scope, &event, ANSWER, refused) {
+    if let Some(owed) = PendingReply::new::<PermissionRequestedData>(scope, &event, refused) {
         tracing::warn!(id, "nothing is known of a pending permission request, so the answer is no");
         give(owed, Decision::unavailable(), scope);
     }

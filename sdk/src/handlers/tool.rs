@@ -9,12 +9,14 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::events::SessionEvent;
 use crate::handlers::context::HandlerContext;
-use crate::handlers::event_request::PendingReply;
+use crate::handlers::event_request::{self, PendingReply};
 use crate::handlers::reply;
 use crate::trace_context::TraceContext;
-use crate::types::{ExternalToolRequestedData, ExternalToolTextResultForLlm, ToolDeclaration};
+use crate::types::{
+    ExternalToolRequestedData, ExternalToolResult, ExternalToolTextResultForLlm, ToolDeclaration,
+};
 use crate::wire;
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 
 /// A tool that the model may call, with the code that answers.
 ///
@@ -271,15 +273,14 @@ impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
     }
 }
 
-/// How a tool call is answered.
-const ANSWER: &str = "session.tools.handlePendingToolCall";
-
 /// Runs the tool that a live `external_tool.requested` asks for, if it is one of ours.
 pub(crate) fn requested(context: &HandlerContext, tools: &HashMap<String, Tool>, event: &SessionEvent) {
-    let [name] = peek::pick(event.raw_data(), ["toolName"]).unwrap_or_default();
+    let [name] = event.pick(keys!(ExternalToolRequestedData, ["toolName"]));
     // Another client answers for a tool that is not ours.
     let Some(tool) = name.and_then(peek::string).and_then(|name| tools.get(&*name)) else { return };
-    let Some(owed) = PendingReply::new(context.scope(), event, ANSWER, failed) else { return };
+    let Some(owed) = PendingReply::new::<ExternalToolRequestedData>(context.scope(), event, failed) else {
+        return;
+    };
     let request = match event.decode::<ExternalToolRequestedData>() {
         Ok(request) => Arc::new(request),
         // Nobody else answers it, and the agent waits.
@@ -291,7 +292,7 @@ pub(crate) fn requested(context: &HandlerContext, tools: &HashMap<String, Tool>,
         let timeout = handler.timeout();
         let context = ToolContext { handler, request };
         match reply::caught(timeout, || (tool.run)(arguments, context)).await {
-            Ok(result) => owed.give(&fields(&result)),
+            Ok(result) => owed.give(&fields(result)),
             Err(failure) => owed.fail(&failure),
         }
     });
@@ -299,11 +300,11 @@ pub(crate) fn requested(context: &HandlerContext, tools: &HashMap<String, Tool>,
 
 /// The answer's fields. A failure goes in the result too: the text of a top-level error never reaches
 /// the model.
-fn fields(result: &ToolResult) -> String {
-    format!(r#""result":{}"#, wire::to_json(&result.0))
+fn fields(result: ToolResult) -> String {
+    event_request::fields::<ExternalToolRequestedData>(&ExternalToolResult::TextResultForLlm(result.0))
 }
 
 /// The answer for a tool that gave none. The model need not know why, and the log does.
 fn failed(_: &str) -> String {
-    fields(&ToolResult::failure("The tool ended without a result."))
+    fields(ToolResult::failure("The tool ended without a result."))
 }

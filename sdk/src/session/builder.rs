@@ -5,17 +5,21 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::events::SessionEvent;
+use crate::handlers::event_request::EventRequest;
 use crate::handlers::system_message;
 use crate::handlers::tool::Tool;
+use crate::methods::client::*;
 use crate::random;
+use crate::rpc::ClientMethod;
 use crate::session::Session;
 use crate::session::builder_handlers::Registered;
 use crate::session::host::Host;
 use crate::session::opening::Opening;
 use crate::session::table::WhenOpen;
 use crate::types::{
-    CommandDeclaration, OptionsUpdateToolFilterPrecedence, ProtocolSystemMessageConfig,
-    ProtocolSystemMessageReplaceConfig, ProviderConfig, SessionConfig, SessionOpenOptionsEnvValueMode,
+    CommandDeclaration, ElicitationRequestedData, OptionsUpdateToolFilterPrecedence,
+    ProtocolSystemMessageConfig, ProtocolSystemMessageReplaceConfig, ProviderConfig, SessionConfig,
+    SessionOpenOptionsEnvValueMode,
 };
 use crate::wire;
 
@@ -228,17 +232,18 @@ fn set_env_value_mode(config: &mut SessionConfig) {
 fn announce(config: &mut SessionConfig, registered: &Registered) {
     let answers = |method: &str| registered.answers(method).then_some(true);
     config.request_permission = Some(true);
-    config.hooks = config.hooks.or(answers("hooks.invoke"));
-    config.request_user_input = config.request_user_input.or(answers("userInput.request"));
-    config.request_exit_plan_mode = config.request_exit_plan_mode.or(answers("exitPlanMode.request"));
-    config.request_auto_mode_switch = config.request_auto_mode_switch.or(answers("autoModeSwitch.request"));
-    config.request_elicitation = config.request_elicitation.or(answers("elicitation.requested"));
-    config.has_skill_provider = config.has_skill_provider.or(answers("skillProvider.list"));
-    if answers("gitHubToken.getToken").is_some() {
+    config.hooks = config.hooks.or(answers(HooksInvoke::NAME));
+    config.request_user_input = config.request_user_input.or(answers(UserInputRequest::NAME));
+    config.request_exit_plan_mode = config.request_exit_plan_mode.or(answers(ExitPlanModeRequest::NAME));
+    config.request_auto_mode_switch =
+        config.request_auto_mode_switch.or(answers(AutoModeSwitchRequest::NAME));
+    config.request_elicitation = config.request_elicitation.or(answers(ElicitationRequestedData::KIND));
+    config.has_skill_provider = config.has_skill_provider.or(answers(SkillProviderList::NAME));
+    if answers(GitHubTokenGetToken::NAME).is_some() {
         config.git_hub_token_provider_registration_id =
             config.git_hub_token_provider_registration_id.take().or(config.session_id.clone());
     }
-    if answers("providerToken.getToken").is_some()
+    if answers(ProviderTokenGetToken::NAME).is_some()
         && let Some(provider) = &mut config.provider
     {
         provider.has_bearer_token_provider.get_or_insert(true);

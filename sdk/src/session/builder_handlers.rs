@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::events::SessionEvent;
+use crate::generated::kind;
 use crate::handlers::context::HandlerContext;
 use crate::handlers::dialogs::{self, Command};
 use crate::handlers::event_request::{self, EventHandler};
@@ -15,17 +16,16 @@ use crate::handlers::registry::Handlers;
 use crate::handlers::reply::{self, IntoReply};
 use crate::handlers::system_message::{self, Transform};
 use crate::handlers::tool::Tool;
-use crate::methods;
-use crate::methods::client::AutoModeSwitchRequest;
+use crate::methods::client::*;
 use crate::rpc::{ClientMethod, RpcError};
 use crate::session::builder::SessionBuilder;
 use crate::types::*;
 
 /// Answered by a handler for each type of hook, or by one for all.
-const HOOKS: &str = "hooks.invoke";
+const HOOKS: &str = HooksInvoke::NAME;
 
 /// Answered by a handler for each section, or by one for all.
-const TRANSFORM: &str = "systemMessage.transform";
+const TRANSFORM: &str = SystemMessageTransform::NAME;
 
 /// What was registered for a session.
 #[derive(Default)]
@@ -51,7 +51,7 @@ impl Registered {
     /// The events that the CLI sends only to those who ask for them.
     pub fn interests(&self) -> Vec<&'static str> {
         const ON_REQUEST: [&str; 3] =
-            ["mcp.oauth_required", "sampling.requested", "session_limits_exhausted.requested"];
+            [kind::MCP_OAUTH_REQUIRED, kind::SAMPLING_REQUESTED, kind::SESSION_LIMITS_EXHAUSTED_REQUESTED];
         ON_REQUEST.into_iter().filter(|event| self.event_requests.contains_key(event)).collect()
     }
 
@@ -67,10 +67,10 @@ impl Registered {
         }
         if !commands.is_empty() {
             let commands = commands.into_iter().map(|(name, (_, command))| (name, command));
-            event_requests.insert("command.execute", dialogs::commands(commands.collect()));
+            event_requests.extend([dialogs::commands(commands.collect())]);
         }
         if !requests.contains_key(AutoModeSwitchRequest::NAME) && !leaves_auto_mode_switch {
-            event_requests.insert("auto_mode_switch.requested", dialogs::no_auto_mode_switch());
+            event_requests.extend([dialogs::no_auto_mode_switch()]);
         }
         Handlers { tools, requests, event_requests, timeout }
     }
@@ -117,7 +117,7 @@ impl SessionBuilder {
         F: Fn(PermissionRequest, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<Decision>> + Send + 'static,
     {
-        self.event_request("permission.requested", permission::ask(decide))
+        self.event_request(permission::handler(decide))
     }
 
     /// Lets the agent do what this policy allows, and nothing else that needs permission; for what the CLI
@@ -156,7 +156,7 @@ impl SessionBuilder {
         F: Fn(UserInputRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UserInputResult>> + Send + 'static,
     {
-        self.request::<methods::client::UserInputRequest>(dialogs::user_input(answer))
+        self.request::<UserInputRequest>(dialogs::user_input(answer))
     }
 
     /// Fills in forms for the agent and for MCP servers (`elicitation.requested`). A handler that fails
@@ -167,7 +167,7 @@ impl SessionBuilder {
         F: Fn(ElicitationRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiElicitationResponse>> + Send + 'static,
     {
-        self.event_request("elicitation.requested", event_request::handler(dialogs::ELICITATION, fill_in))
+        self.event_request(event_request::handler(dialogs::form_cancelled, fill_in))
     }
 
     /// Decides whether the agent's plan is good (`exitPlanMode.request`). Gives the model its tool
@@ -178,8 +178,7 @@ impl SessionBuilder {
         F: Fn(ExitPlanModeRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiExitPlanModeResponse>> + Send + 'static,
     {
-        let handler = handler::replying::<methods::client::ExitPlanModeRequest, _, _>(decide);
-        self.request::<methods::client::ExitPlanModeRequest>(handler)
+        self.request::<ExitPlanModeRequest>(handler::replying::<ExitPlanModeRequest, _, _>(decide))
     }
 
     /// Decides whether to go on with another model at a rate limit (`autoModeSwitch.request`). A handler
@@ -192,8 +191,7 @@ impl SessionBuilder {
         F: Fn(AutoModeSwitchRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<AutoModeSwitchResult>> + Send + 'static,
     {
-        let handler = handler::replying::<methods::client::AutoModeSwitchRequest, _, _>(decide);
-        self.request::<methods::client::AutoModeSwitchRequest>(handler)
+        self.request::<AutoModeSwitchRequest>(handler::replying::<AutoModeSwitchRequest, _, _>(decide))
     }
 
     /// Decides how to go on when the session's limit is used up (`session_limits_exhausted.requested`). A
@@ -204,10 +202,7 @@ impl SessionBuilder {
         F: Fn(SessionLimitsExhaustedRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiSessionLimitsExhaustedResponse>> + Send + 'static,
     {
-        self.event_request(
-            "session_limits_exhausted.requested",
-            event_request::handler(dialogs::LIMITS, decide),
-        )
+        self.event_request(event_request::handler(dialogs::limits_kept, decide))
     }
 
     /// Logs in to MCP servers (`mcp.oauth_required`). A handler that fails cancels the login.
@@ -217,7 +212,7 @@ impl SessionBuilder {
         F: Fn(McpOauthRequiredData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<McpOauthPendingRequestResponse>> + Send + 'static,
     {
-        self.event_request("mcp.oauth_required", event_request::handler(dialogs::OAUTH, log_in))
+        self.event_request(event_request::handler(dialogs::login_cancelled, log_in))
     }
 
     /// Gives the headers of requests to MCP servers (`mcp.headers_refresh_required`). A handler that fails
@@ -229,7 +224,7 @@ impl SessionBuilder {
         F: Fn(McpHeadersRefreshRequiredData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<McpHeadersHandlePendingHeadersRefreshRequest>> + Send + 'static,
     {
-        self.event_request("mcp.headers_refresh_required", event_request::handler(dialogs::HEADERS, refresh))
+        self.event_request(event_request::handler(dialogs::no_headers, refresh))
     }
 
     /// Asks a model for an MCP server (`sampling.requested`). A handler that fails rejects the request.
@@ -239,7 +234,7 @@ impl SessionBuilder {
         F: Fn(SamplingRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiHandlePendingSamplingResponse>> + Send + 'static,
     {
-        self.event_request("sampling.requested", event_request::handler(dialogs::SAMPLING, sample))
+        self.event_request(event_request::handler(dialogs::no_sample, sample))
     }
 
     /// Adds a slash command, which the CLI runs by `session.commands.execute` (`command.execute`). An
@@ -320,8 +315,7 @@ impl SessionBuilder {
         F: Fn(ProviderTokenAcquireRequest, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<ProviderTokenAcquireResult>> + Send + 'static,
     {
-        let handler = handler::replying::<methods::client::ProviderTokenGetToken, _, _>(token);
-        self.request::<methods::client::ProviderTokenGetToken>(handler)
+        self.request::<ProviderTokenGetToken>(handler::replying::<ProviderTokenGetToken, _, _>(token))
     }
 
     /// Gives the GitHub token of this session whenever the CLI needs one (`gitHubToken.getToken`), instead
@@ -332,8 +326,7 @@ impl SessionBuilder {
         F: Fn(GitHubTokenAcquireRequest, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<GitHubTokenAcquireResult>> + Send + 'static,
     {
-        let handler = handler::replying::<methods::client::GitHubTokenGetToken, _, _>(token);
-        self.request::<methods::client::GitHubTokenGetToken>(handler)
+        self.request::<GitHubTokenGetToken>(handler::replying::<GitHubTokenGetToken, _, _>(token))
     }
 
     /// Answers any method that the CLI calls on us for this session, with its whole params and result: those
@@ -376,8 +369,8 @@ impl SessionBuilder {
         self
     }
 
-    fn event_request(mut self, event: &'static str, handler: EventHandler) -> Self {
-        self.registered.event_requests.insert(event, handler);
+    fn event_request(mut self, (kind, handler): (&'static str, EventHandler)) -> Self {
+        self.registered.event_requests.insert(kind, handler);
         self
     }
 }

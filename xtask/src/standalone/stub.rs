@@ -39,6 +39,17 @@ pub mod events {
 }
 
 pub mod handlers {
+    pub mod event_request {
+        use crate::wire::Wire;
+
+        pub trait EventRequest: Wire + Send + 'static {
+            const KIND: &'static str;
+            const METHOD: &'static str;
+            const KEY: Option<&'static str>;
+            type Response: Wire + Send + 'static;
+        }
+    }
+
     pub mod hooks {
         use crate::wire::Wire;
 

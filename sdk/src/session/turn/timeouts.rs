@@ -10,9 +10,9 @@ use tokio::time::{Instant, Sleep};
 use crate::error::turn::{TimeoutKind, TurnTimeout};
 use crate::events::SessionEvent;
 use crate::events::answer::Answer;
-use crate::handlers::event_request::EventRequests;
+use crate::generated::{event_requests, kind};
 use crate::runtime::timer;
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 
 /// The timeouts of one turn.
 #[derive(Default)]
@@ -40,7 +40,7 @@ pub(crate) struct Watch {
     timeouts: Timeouts,
     started: Instant,
     last: Option<(String, Instant)>,
-    /// What is open, by its kind and id.
+    /// The tools and requests that are open, by the kind and the id with which they began.
     open: BTreeMap<String, String>,
     unfinished: String,
     timer: Pin<Box<Sleep>>,
@@ -88,37 +88,43 @@ impl Watch {
         self.set_timer();
         let kind = event.kind();
         match kind {
-            "assistant.message_delta" if ours && event.agent_id().is_none() => {
-                let [text] = peek::pick(event.raw_data(), ["deltaContent"]).unwrap_or_default();
+            kind::ASSISTANT_MESSAGE_DELTA if ours && event.agent_id().is_none() => {
+                let [text] = event.pick(keys!(AssistantMessageDeltaData, ["deltaContent"]));
                 self.unfinished.push_str(&text.and_then(peek::string).unwrap_or_default());
             }
-            "assistant.message" | "assistant.turn_retry" if event.agent_id().is_none() => {
+            kind::ASSISTANT_MESSAGE | kind::ASSISTANT_TURN_RETRY if event.agent_id().is_none() => {
                 self.unfinished.clear()
             }
-            "tool.execution_start" => {
-                let [id, name] = peek::pick(event.raw_data(), ["toolCallId", "toolName"]).unwrap_or_default();
+            kind::TOOL_EXECUTION_START => {
+                let [id, name] = event.pick(keys!(ToolExecutionStartData, ["toolCallId", "toolName"]));
                 self.open(kind, id, name.and_then(peek::string).unwrap_or_default().as_ref());
             }
-            "tool.execution_complete" => self.closed(event, "toolCallId"),
-            _ if kind.ends_with(".requested") => {
-                let [id] = peek::pick(event.raw_data(), ["requestId"]).unwrap_or_default();
+            kind::TOOL_EXECUTION_COMPLETE => {
+                let [id] = event.pick(keys!(ToolExecutionCompleteData, ["toolCallId"]));
+                self.close(kind::TOOL_EXECUTION_START, id);
+            }
+            _ if event_requests::is_request(kind) => {
+                let [id] = event.pick([event_requests::ID]);
                 self.open(kind, id, kind);
             }
-            _ if kind.ends_with(".completed") => self.closed(event, "requestId"),
-            _ => {}
+            _ => {
+                if let Some(request) = event_requests::completed_by(kind) {
+                    let [id] = event.pick([event_requests::ID]);
+                    self.close(request, id);
+                }
+            }
         }
     }
 
     fn open(&mut self, kind: &str, id: Option<&str>, what: &str) {
         if let Some(id) = id.filter(|_| self.open.len() < MAX_OPEN) {
-            self.open.insert(EventRequests::key(kind, id), what.to_owned());
+            self.open.insert(format!("{kind} {id}"), what.to_owned());
         }
     }
 
-    fn closed(&mut self, event: &SessionEvent, key: &str) {
-        let [id] = peek::pick(event.raw_data(), [key]).unwrap_or_default();
+    fn close(&mut self, kind: &str, id: Option<&str>) {
         if let Some(id) = id {
-            self.open.remove(&EventRequests::key(event.kind(), id));
+            self.open.remove(&format!("{kind} {id}"));
         }
     }
 

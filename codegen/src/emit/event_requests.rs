@@ -1,0 +1,62 @@
+//! The requests that come as events, as the data of these events implements them.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::ty_from;
+use crate::event_requests::ID;
+use crate::model::{EventRequest, Model, Ty};
+
+pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
+    let types = quote!(types::);
+    let requests = model.event_requests.iter().map(|request| {
+        let EventRequest { name, data, answered_by, response, .. } = request;
+        let (key, response) = match response {
+            Some((key, response)) => (quote!(Some(#key)), response),
+            None => (quote!(None), &Ty::Unit),
+        };
+        let (data, response) = (ty_from(data, &types), ty_from(response, &types));
+        quote! {
+            impl EventRequest for #data {
+                const KIND: &'static str = #name;
+                const METHOD: &'static str = #answered_by;
+                const KEY: Option<&'static str> = #key;
+                type Response = #response;
+            }
+        }
+    });
+    let kinds = model.event_requests.iter().map(|request| &request.name);
+    let is_request = match model.event_requests.is_empty() {
+        true => quote!(false),
+        false => quote!(matches!(kind, #(#kinds)|*)),
+    };
+    let completions = model.event_requests.iter().map(|request| {
+        let EventRequest { name, completed_by, .. } = request;
+        quote!(#completed_by => #name,)
+    });
+    files.insert(
+        "event_requests.rs".to_owned(),
+        quote! {
+            #![doc = " The requests that come as events."]
+            use crate::handlers::event_request::EventRequest;
+            use crate::types;
+
+            #[doc = " The key by which such an event, the one that completes it, and the answer name the request."]
+            pub const ID: &str = #ID;
+
+            #[doc = " Returns true if an event of this type is a request."]
+            pub fn is_request(kind: &str) -> bool { #is_request }
+
+            #[doc = " The type of the request that an event of this type completes."]
+            pub fn completed_by(kind: &str) -> Option<&'static str> {
+                Some(match kind {
+                    #(#completions)*
+                    _ => return None,
+                })
+            }
+            #(#requests)*
+        },
+    );
+}

@@ -1,0 +1,61 @@
+//! The requests that come as events, as the supplement lists them by their types.
+
+use serde_json::Value;
+
+use crate::Error;
+use crate::model::{EventRequest, Model, Record, Shape, Ty};
+use crate::read::Source;
+
+/// The key by which an event, the one that completes it, and the answer name the request.
+pub const ID: &str = "requestId";
+const KEYS: &[&str] = &["completedBy", "answeredBy", "response", "x-since", "x-until"];
+
+/// The requests of the supplement, each with what the schemas say of its answer.
+pub fn find(source: &Source, model: &Model) -> Result<Vec<EventRequest>, Error> {
+    source.event_requests.iter().map(|(name, entry)| request(model, name, entry)).collect()
+}
+
+fn request(model: &Model, name: &str, entry: &Value) -> Result<EventRequest, Error> {
+    let wrong = |problem: String| Error::shape(format!("supplement: eventRequests: {name}"), problem);
+    let mut keys = entry.as_object().into_iter().flat_map(|entry| entry.keys());
+    if let Some(key) = keys.find(|key| !KEYS.contains(&key.as_str())) {
+        return Err(wrong(format!("unknown key `{key}`")));
+    }
+    let text = |key: &str| entry[key].as_str().ok_or_else(|| wrong(format!("no `{key}`")));
+    let with_id = |what: &str, ty: &Ty| match record(model, ty) {
+        Some(record) if record.fields.iter().any(|field| field.key == ID) => Ok(()),
+        _ => Err(wrong(format!("{what} has no `{ID}`"))),
+    };
+    let data = |name: &str| {
+        let event = model.events.iter().find(|event| event.name == name);
+        let event = event.ok_or_else(|| wrong(format!("the schemas have no event {name}")))?;
+        with_id(name, &event.data).map(|()| event.data.clone())
+    };
+    let (completed_by, answered_by) = (text("completedBy")?, text("answeredBy")?);
+    data(completed_by)?;
+    let method = model.methods.iter().find(|method| method.name == answered_by);
+    let method = method.ok_or_else(|| wrong(format!("the schemas have no method {answered_by}")))?;
+    with_id(answered_by, &method.params)?;
+    let response = match entry.get("response").and_then(Value::as_str) {
+        Some(key) => {
+            let field = record(model, &method.params)
+                .and_then(|params| params.fields.iter().find(|field| field.key == key))
+                .ok_or_else(|| wrong(format!("{answered_by} has no `{key}`")))?;
+            let ty = match &field.ty {
+                Ty::Option(ty) => ty,
+                ty => ty,
+            };
+            Some((key.to_owned(), ty.clone()))
+        }
+        None => None,
+    };
+    let (completed_by, answered_by) = (completed_by.to_owned(), answered_by.to_owned());
+    Ok(EventRequest { name: name.to_owned(), data: data(name)?, completed_by, answered_by, response })
+}
+
+fn record<'m>(model: &'m Model, ty: &Ty) -> Option<&'m Record> {
+    match &model.types.get(ty.named()?)?.shape {
+        Shape::Record(record) => Some(record),
+        _ => None,
+    }
+}
