@@ -82,10 +82,11 @@ fn append(event: SessionEvent, more: &str) -> SessionEvent {
 
 /// Returns true if an overflow policy may drop the event.
 fn is_droppable(event: &SessionEvent) -> bool {
-    // Some ephemeral events report more than progress.
+    // Some ephemeral events report more than progress, those of a newer CLI among them.
     let kind = event.kind();
     event.is_ephemeral()
         && !event_requests::is_request(kind)
+        && !kind.ends_with(".requested")
         && event_requests::completed_by(kind).is_none()
         && !NEVER_DROPPED.contains(&kind)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::generated::kind;
 use crate::handlers::registry::Handlers;
 use crate::handlers::tool::{self, Tool};
 use crate::runtime::aside::drop_aside;
@@ -18,7 +19,7 @@ use crate::session::table::{Admission, DETACH_TIMEOUT, WhenOpen, detach};
 use crate::session_rpc::SessionRpc;
 use crate::types::{RegisterEventInterestParams, SessionResumeResult};
 use crate::wire;
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 
 /// A session to be opened. Its configuration is JSON already: the hundred keys of the type are compiled in the crate
 /// that sets them, by inline functions, and not in this one.
@@ -47,7 +48,7 @@ impl Opening {
     async fn open_untimed(self, method: &'static str, config: String) -> Result<Session, Error> {
         let Self { host, id, tools, registered, observers, when_open, continues, directory, .. } = self;
         let id = id?;
-        if !registered.answers("permission.requested") {
+        if !registered.answers(kind::PERMISSION_REQUESTED) {
             let text = "say what the agent may do: policy, on_permission, approve_all or deny_all";
             return Err(Error::Invalid(text.to_owned()));
         }
@@ -155,7 +156,8 @@ impl Request {
         let config = host.caller.with_login(config);
         let opened = host.caller.call_json::<()>(method, config).timeout(None).json().await;
         let opened = opened.inspect_err(failed)?;
-        let [capabilities] = peek::pick(&opened, ["capabilities"]).unwrap_or_default();
+        let [capabilities] =
+            peek::pick(&opened, keys!(SessionResumeResult, ["capabilities"])).unwrap_or_default();
         learn(&mut lock(state.capabilities()), capabilities.unwrap_or("{}"));
         // The result of resume has every key of the result of create.
         let opened: SessionResumeResult =

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::events::SessionEvent;
+use crate::generated::{event_requests, kind};
 use crate::handlers::permission;
 use crate::session::state::SessionState;
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 use crate::wire::quote;
 
 const TOOLS: &str = "session.tools.listPendingRequests";
@@ -16,25 +17,27 @@ const HISTORY: &str = "session.getMessages";
 /// cannot be had, keeps no other request from its answer.
 pub(crate) async fn answer(session: &Arc<SessionState>) {
     let tools = fetch(session, TOOLS).await;
-    for item in items(TOOLS, &tools, "items") {
+    for item in items(TOOLS, &tools, keys!(PendingExternalToolRequestList, ["items"])) {
         match tool_call(session, item) {
             Some(event) => session.handle_event_request(&event),
             None => tracing::warn!("a pending tool call that cannot be read"),
         }
     }
     let permissions = fetch(session, PERMISSIONS).await;
-    let pending = items(PERMISSIONS, &permissions, "items");
+    let pending = items(PERMISSIONS, &permissions, keys!(PendingPermissionRequestList, ["items"]));
     if pending.is_empty() {
         return;
     }
     let history = fetch(session, HISTORY).await;
-    let requests = permission_requests(&items(HISTORY, &history, "events"));
+    let history = items(HISTORY, &history, keys!(SessionGetMessagesResult, ["events"]));
+    let requests = permission_requests(&history);
     for item in pending {
-        let Some(id) = text(item, "requestId") else {
+        let Some(id) = text(item, event_requests::ID) else {
             tracing::warn!("a pending permission request without an id");
             continue;
         };
-        match requests.iter().find(|event| text(event.raw_data(), "requestId").as_ref() == Some(&id)) {
+        let is_it = |event: &&SessionEvent| text(event.raw_data(), event_requests::ID).as_ref() == Some(&id);
+        match requests.iter().find(is_it) {
             Some(event) => session.handle_event_request(event),
             // A handler has nothing to decide by, and without an answer the agent would wait for ever.
             None => permission::refuse_unknown(session.scope(), &id),
@@ -55,8 +58,8 @@ async fn fetch(session: &SessionState, method: &'static str) -> Box<str> {
 }
 
 /// Returns the items of a list in a result, as far as they can be read.
-fn items<'a>(method: &'static str, answer: &'a str, key: &str) -> Vec<&'a str> {
-    let list = peek::pick(answer, [key]).map(|[list]| list.unwrap_or("[]"));
+fn items<'a>(method: &'static str, answer: &'a str, key: [&str; 1]) -> Vec<&'a str> {
+    let list = peek::pick(answer, key).map(|[list]| list.unwrap_or("[]"));
     list.and_then(peek::items).unwrap_or_else(|error| {
         tracing::warn!(method, %error, "a list that cannot be read");
         Vec::new()
@@ -65,10 +68,11 @@ fn items<'a>(method: &'static str, answer: &'a str, key: &str) -> Vec<&'a str> {
 
 /// Rebuilds the event of a tool call. The item of the list has all of its data but the session.
 fn tool_call(session: &SessionState, item: &str) -> Option<SessionEvent> {
-    text(item, "requestId").and(text(item, "toolName"))?;
+    text(item, event_requests::ID).and(text(item, keys!(PendingExternalToolRequest, ["toolName"])[0]))?;
     let fields = item.trim_start().strip_prefix('{')?;
     let data = format!(r#"{{"sessionId":{},{fields}"#, quote(session.id()));
-    SessionEvent::from_json(format!(r#"{{"type":"external_tool.requested","data":{data}}}"#)).ok()
+    let kind = kind::EXTERNAL_TOOL_REQUESTED;
+    SessionEvent::from_json(format!(r#"{{"type":"{kind}","data":{data}}}"#)).ok()
 }
 
 /// Returns the permission requests in the history that clients decide, not a hook. The list of pending requests has
@@ -76,10 +80,9 @@ fn tool_call(session: &SessionState, item: &str) -> Option<SessionEvent> {
 fn permission_requests(history: &[&str]) -> Vec<SessionEvent> {
     let events = history.iter().filter_map(|event| SessionEvent::from_json(*event).ok());
     let by_hook = |event: &SessionEvent| {
-        let [by_hook] = peek::pick(event.raw_data(), ["resolvedByHook"]).unwrap_or_default();
-        by_hook == Some("true")
+        event.pick(keys!(PermissionRequestedData, ["resolvedByHook"])) == [Some("true")]
     };
-    events.filter(|event| event.kind() == "permission.requested" && !by_hook(event)).collect()
+    events.filter(|event| event.kind() == kind::PERMISSION_REQUESTED && !by_hook(event)).collect()
 }
 
 /// Returns a string of an object.

@@ -15,18 +15,20 @@ use crate::handlers::context::ClientContext;
 use crate::handlers::handler::Handler;
 use crate::handlers::{dialogs, hooks};
 use crate::methods::client::{AutoModeSwitchRequest, ExitPlanModeRequest, HooksInvoke};
+use crate::methods::notification;
 use crate::rpc::connection::{OnResponse, Service};
 use crate::rpc::responder::{OnFailure, Responder};
-use crate::rpc::{ClientMethod, Closed, RpcError};
+use crate::rpc::{ClientMethod, Closed, Notification, RpcError};
 use crate::runtime::aside::drop_aside;
 use crate::session::shell::routes::{EXEC, ShellRoutes};
 use crate::session::state::SessionState;
 use crate::session::table::Sessions;
+use crate::types::SessionLifecycleType;
 use crate::version::Feature;
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 
 /// The notification that carries an event of a session.
-const EVENT: &str = "session.event";
+const EVENT: &str = notification::SessionEvent::NAME;
 
 /// The handlers of a client, which serve all its sessions, by method.
 pub(crate) type ClientHandlers = HashMap<&'static str, Handler<ClientContext>>;
@@ -87,7 +89,8 @@ impl Router {
     }
 
     fn event(&self, params: &str) {
-        let Ok([Some(session), event]) = peek::pick(params, ["sessionId", "event"]) else {
+        let keys = keys!(SessionEventNotification, ["sessionId", "event"]);
+        let Ok([Some(session), event]) = peek::pick(params, keys) else {
             return tracing::warn!("an event without its session");
         };
         let Some(session) = peek::string(session).and_then(|id| self.session(&id)) else {
@@ -104,10 +107,10 @@ impl Router {
 
     /// Ends a session that was deleted, here or elsewhere: the CLI sends nothing more of it.
     fn deleted(&self, params: &str) {
-        let Ok([Some(kind), Some(id)]) = peek::pick(params, ["type", "sessionId"]) else { return };
-        if peek::string(kind).as_deref() == Some("session.deleted")
-            && let Some(id) = peek::string(id)
-        {
+        let keys = keys!(SessionLifecycleNotification, ["type", "sessionId"]);
+        let Ok([Some(kind), Some(id)]) = peek::pick(params, keys) else { return };
+        let kind = peek::string(kind).map(|kind| SessionLifecycleType::from(&*kind));
+        if let (Some(SessionLifecycleType::SessionDeleted), Some(id)) = (kind, peek::string(id)) {
             self.end_session(&id);
         }
     }
@@ -147,7 +150,7 @@ impl Service for Router {
     fn notification(&self, method: &str, params: &str) {
         match method {
             EVENT => return self.event(params),
-            "shell.output" | "shell.exit" => {
+            notification::ShellOutput::NAME | notification::ShellExit::NAME => {
                 if let Some(session) = self.shells.route(method, params).and_then(|id| self.session(&id)) {
                     session.notices().push(method, params);
                 }
@@ -155,7 +158,7 @@ impl Service for Router {
             _ => {}
         }
         self.notices.push(method, params);
-        if method == "session.lifecycle" {
+        if method == notification::SessionLifecycle::NAME {
             self.deleted(params);
         }
     }

@@ -11,6 +11,7 @@ use crate::events::dedup::SeenEvents;
 use crate::events::notifications::NotificationSubscribers;
 use crate::events::stream::{Ended, Subscribers};
 use crate::events::{Events, SessionEvent};
+use crate::generated::{event_requests, kind};
 use crate::handlers::context::{HandlerContext, Scope};
 use crate::handlers::event_request::EventRequests;
 use crate::handlers::handler::Handler;
@@ -22,7 +23,7 @@ use crate::runtime::lock;
 use crate::runtime::timer::{self, Sleep};
 use crate::session::capabilities::KnownCapabilities;
 use crate::version::{CliVersion, Feature};
-use crate::wire::peek;
+use crate::wire::peek::{self, keys};
 
 /// The part of a session that lives as long as the CLI may speak of it.
 pub(crate) struct SessionState {
@@ -133,9 +134,11 @@ impl SessionState {
         if event.agent_id().is_some() {
             return;
         }
-        let [context, cwd] = peek::pick(event.raw_data(), ["context", "cwd"]).unwrap_or_default();
-        let [inner] = context.map_or(Ok([None]), |context| peek::pick(context, ["cwd"])).unwrap_or_default();
-        if let Some(directory) = inner.or(cwd).and_then(peek::string) {
+        // The data of `session.context_changed` is the context itself.
+        let [context] = event.pick(keys!(StartData, ["context"]));
+        let context = context.unwrap_or(event.raw_data());
+        let [cwd] = peek::pick(context, keys!(WorkingDirectoryContext, ["cwd"])).unwrap_or_default();
+        if let Some(directory) = cwd.and_then(peek::string) {
             self.scope.set_working_directory(&directory);
         }
     }
@@ -170,12 +173,10 @@ impl SessionState {
     /// Returns true if the CLI sent an event before. An event request with another `requestId` is another event,
     /// whatever its id, since it needs an answer.
     fn is_repeated(&self, event: &SessionEvent) -> bool {
-        let asks =
-            [".requested", "_required", ".execute"].iter().any(|ending| event.kind().ends_with(ending));
-        if !asks {
+        if !event_requests::is_request(event.kind()) {
             return lock(&self.seen).has_seen(event.id());
         }
-        let [request] = peek::pick(event.raw_data(), ["requestId"]).unwrap_or_default();
+        let [request] = event.pick([event_requests::ID]);
         let id = if event.id().is_empty() { String::new() } else { format!("{} {request:?}", event.id()) };
         lock(&self.seen).has_seen(&id)
     }
@@ -186,15 +187,15 @@ impl SessionState {
             return tracing::debug!(id = event.id(), "the CLI sent an event again");
         }
         match event.kind() {
-            "capabilities.changed" => lock(&self.capabilities).change(event.raw_data()),
-            "abort" if !self.version().has(Feature::AbortCompletesTools) => {
+            kind::CAPABILITIES_CHANGED => lock(&self.capabilities).change(event.raw_data()),
+            kind::ABORT if !self.version().has(Feature::AbortCompletesTools) => {
                 drop(self.cancel_event_requests())
             }
-            "session.idle" => lock(&self.seen).clear(),
-            "session.start" | "session.resume" | "session.context_changed" => {
+            kind::SESSION_IDLE => lock(&self.seen).clear(),
+            kind::SESSION_START | kind::SESSION_RESUME | kind::SESSION_CONTEXT_CHANGED => {
                 self.record_working_directory(&event)
             }
-            kind if kind.ends_with(".completed") || kind.ends_with("_completed") => self.complete(&event),
+            kind if event_requests::completed_by(kind).is_some() => self.complete(&event),
             _ => self.handle_event_request(&event),
         }
         self.subscribers.push(event.clone());
@@ -214,7 +215,7 @@ impl SessionState {
     pub fn handle_event_request(&self, event: &SessionEvent) {
         self.look(|handlers| {
             let context = || HandlerContext::new(&self.scope, handlers.timeout);
-            if event.kind() == "external_tool.requested" {
+            if event.kind() == kind::EXTERNAL_TOOL_REQUESTED {
                 tool::requested(&context(), &handlers.tools, event);
             } else if let Some(handler) = handlers.event_requests.get(event.kind()) {
                 handler(&context(), event);
@@ -224,7 +225,7 @@ impl SessionState {
 
     /// Ends the handler of a request that has its answer, from any client, or is void.
     fn complete(&self, event: &SessionEvent) {
-        let [request] = peek::pick(event.raw_data(), ["requestId"]).unwrap_or_default();
+        let [request] = event.pick([event_requests::ID]);
         let Some(request) = request.and_then(peek::string) else { return };
         let key = EventRequests::key(event.kind(), &request);
         if let Some((number, _)) = self.scope.event_requests().take(&key) {
