@@ -56,6 +56,7 @@ pub use generated::session_event::SessionEventData;
 pub use generated::types;
 pub use generated::{methods, server_rpc, session_rpc};
 pub use handlers::context::{ClientContext, HandlerContext};
+pub use handlers::handler::Handles;
 pub use handlers::hooks::{Hook, HookOutput, OtherHook};
 pub use handlers::permission::{Decision, PermissionRequest, Policy};
 pub use handlers::reply::IntoReply;

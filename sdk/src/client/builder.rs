@@ -10,10 +10,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::client::{CALL, Client, Endpoint, HANDSHAKE, Setup};
-use crate::error::{Error, RpcError};
+use crate::error::Error;
 use crate::events::notifications::MalformedNotification;
 use crate::handlers::context::ClientContext;
-use crate::handlers::handler;
+use crate::handlers::handler::{self, Handles};
 use crate::methods::notification::GitHubTelemetryEvent;
 use crate::process::{self, Launch};
 use crate::rpc::wire_log::WireLog;
@@ -180,13 +180,8 @@ impl ClientBuilder {
     /// Answers a method that the CLI calls on this client, for requests that name no session or a session without a
     /// handler of its own for it. The last handler for a method counts.
     #[inline]
-    pub fn handle<M, F, Fut>(mut self, handle: F) -> Self
-    where
-        M: ClientMethod,
-        F: Fn(M::Params, ClientContext) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
-    {
-        self.setup.handlers.insert(M::NAME, handler::typed::<M, _, _, _>(handle));
+    pub fn handle<M: ClientMethod>(mut self, handle: impl Handles<M, ClientContext>) -> Self {
+        self.setup.handlers.insert(M::NAME, handler::typed::<M, _>(handle));
         self
     }
 

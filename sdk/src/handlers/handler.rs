@@ -13,15 +13,40 @@ pub(crate) type Handler<Context> = Arc<dyn Fn(Box<str>, Context) -> Handling + S
 /// A handler that runs.
 pub(crate) type Handling = Pin<Box<dyn Future<Output = Result<String, RpcError>> + Send>>;
 
-/// Turns typed code into a handler.
-#[inline]
-pub(crate) fn typed<M, Context, F, Fut>(handle: F) -> Handler<Context>
+/// A closure that answers the requests of a method: `async |params, context| …`, whose future is `Send`.
+//
+// `AsyncFn` is for the inference: without it an `async` closure does not know the types of its arguments.
+#[diagnostic::on_unimplemented(
+    message = "this does not answer `{M}`",
+    label = "not an `async` closure of the params and the context whose future is `Send` and returns a `Result<_, RpcError>`",
+    note = "a closure is needed here: write `|params, context| handle(params, context)` for anything else"
+)]
+pub trait Handles<M: ClientMethod, Context>:
+    AsyncFn(M::Params, Context) -> Result<M::Result, RpcError>
+    + Fn(M::Params, Context) -> <Self as Handles<M, Context>>::Future
+    + Send
+    + Sync
+    + 'static
+{
+    /// The future that the closure returns.
+    type Future: Future<Output = Result<M::Result, RpcError>> + Send + 'static;
+}
+
+impl<M, Context, F, Fut> Handles<M, Context> for F
 where
     M: ClientMethod,
-    Context: HandlerTimeout,
+    F: AsyncFn(M::Params, Context) -> Result<M::Result, RpcError>,
     F: Fn(M::Params, Context) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
 {
+    type Future = Fut;
+}
+
+/// Turns typed code into a handler.
+#[inline]
+pub(crate) fn typed<M: ClientMethod, Context: HandlerTimeout>(
+    handle: impl Handles<M, Context>,
+) -> Handler<Context> {
     let handle = Arc::new(handle);
     Arc::new(move |params, context| {
         let handle = Arc::clone(&handle);

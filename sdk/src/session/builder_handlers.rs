@@ -9,7 +9,7 @@ use crate::generated::kind;
 use crate::handlers::context::HandlerContext;
 use crate::handlers::dialogs::{self, Command};
 use crate::handlers::event_request::{self, EventHandler};
-use crate::handlers::handler::{self, Handler};
+use crate::handlers::handler::{self, Handler, Handles};
 use crate::handlers::hooks::{Hook, Hooks, OtherHook};
 use crate::handlers::permission::{self, Decision, PermissionRequest, Policy};
 use crate::handlers::registry::Handlers;
@@ -17,7 +17,7 @@ use crate::handlers::reply::{self, IntoReply};
 use crate::handlers::system_message::{self, Transform};
 use crate::handlers::tool::Tool;
 use crate::methods::client::*;
-use crate::rpc::{ClientMethod, RpcError};
+use crate::rpc::ClientMethod;
 use crate::session::builder::SessionBuilder;
 use crate::types::*;
 
@@ -333,13 +333,8 @@ impl SessionBuilder {
     /// of [`methods::client`](crate::methods::client). What the CLI has to know of it, such as
     /// `requestUserInput`, is set as for the `on_…` methods.
     #[inline]
-    pub fn handle<M, F, Fut>(self, handle: F) -> Self
-    where
-        M: ClientMethod,
-        F: Fn(M::Params, HandlerContext) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
-    {
-        self.request::<M>(handler::typed::<M, _, _, _>(handle))
+    pub fn handle<M: ClientMethod>(self, handle: impl Handles<M, HandlerContext>) -> Self {
+        self.request::<M>(handler::typed::<M, _>(handle))
     }
 
     /// The time that each call of a handler may take, those of tools and of permission requests included; then it is

@@ -55,7 +55,7 @@ impl Peer {
         let client = Client::builder().handshake_timeout(Duration::from_secs(60));
         let client = client.connect(client_reads, client_writes).await.expect("a client");
         let session = client.session().approve_all();
-        let session = session.handle::<SessionFsReadFile, _, _>(async |request, _| {
+        let session = session.handle::<SessionFsReadFile>(async |request, _| {
             Ok(SessionFsReadFileResult::new(request.path))
         });
         let session = session.create().await.expect("a session");

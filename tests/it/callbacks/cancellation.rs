@@ -322,7 +322,7 @@ async fn requests_at_the_end() {
 async fn handlers_of_the_client() {
     let (sender, mut records) = mpsc::unbounded_channel();
     let build = |sender: Sender| {
-        Client::builder().handle::<client::SkillProviderList, _, _>(move |_, _| hang(sender.clone()))
+        Client::builder().handle::<client::SkillProviderList>(move |_, _| hang(sender.clone()))
     };
     let fake = FakeCli::start();
     let (read, write) = fake.streams();

@@ -18,10 +18,10 @@ async fn the_session_first() {
         let found = context.session_id().map_or("nobody's".to_owned(), |id| format!("the client's, of {id}"));
         Err(RpcError::new(1, found))
     };
-    let client = Client::builder().handle::<client::SkillProviderList, _, _>(handle);
+    let client = Client::builder().handle::<client::SkillProviderList>(handle);
     let client = client.connect(read, write).await.expect("the handshake");
     let own = async |_: (), context: HandlerContext| Err(RpcError::new(2, context.session_id()));
-    let with = client.session().approve_all().handle::<client::SkillProviderList, _, _>(own).create().await;
+    let with = client.session().approve_all().handle::<client::SkillProviderList>(own).create().await;
     let (with, without) =
         (with.expect("a session"), client.session().approve_all().create().await.expect("another"));
     assert_eq!(fake.received_raw("session.create").await["hasSkillProvider"], true);
@@ -39,8 +39,8 @@ async fn failures_on_a_client() {
     let fake = FakeCli::start();
     let (read, write) = fake.streams();
     let client = Client::builder()
-        .handle::<client::TasksCancel, _, _>(async |_, _| panic!("a client's handler panics in a test"))
-        .handle::<client::UiThreadRun, _, _>(|_, _| -> std::future::Ready<_> {
+        .handle::<client::TasksCancel>(async |_, _| panic!("a client's handler panics in a test"))
+        .handle::<client::UiThreadRun>(|_, _| -> std::future::Ready<_> {
             panic!("a closure panics in a test")
         });
     let client = client.connect(read, write).await.expect("the handshake");
@@ -69,8 +69,7 @@ async fn hooks_fail_closed() {
             let output = does.reply_with(HookInvokeResponse::default());
             async move { output.await.map_err(|error| RpcError::new(-32603, error.to_string())) }
         };
-        let client =
-            Client::builder().handle::<client::HooksInvoke, _, _>(fail).handler_timeout(super::LIMIT);
+        let client = Client::builder().handle::<client::HooksInvoke>(fail).handler_timeout(super::LIMIT);
         let client = client.connect(read, write).await.expect("the handshake");
         check_refusals(&fake, &tool, &permission).await;
         let unreadable = [json!({"hookType": "preToolUse"}), json!({"hookType": 5}), json!([]), Value::Null];

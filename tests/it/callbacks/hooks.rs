@@ -105,7 +105,7 @@ async fn an_output_that_is_too_deep() {
 async fn one_handler_for_all() {
     let all = |session: SessionBuilder| {
         let fail = async |_, _| Err::<HookInvokeResponse, _>(RpcError::new(-1, "no idea"));
-        session.handle::<HooksInvoke, _, _>(fail)
+        session.handle::<HooksInvoke>(fail)
     };
     let rig = Rig::with(|session| all(PRE_TOOL(session.approve_all(), Does::Work))).await;
     assert_eq!(rig.invoke("preToolUse", before_tool()).await, denied(FAILED));

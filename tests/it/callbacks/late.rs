@@ -34,7 +34,7 @@ async fn a_late_approval() {
                 hold_the_thread();
                 PreToolUseHookOutput::allow()
             })
-            .handle::<SkillProviderList, _, _>(async |_, _| {
+            .handle::<SkillProviderList>(async |_, _| {
                 hold_the_thread();
                 Ok(SkillProviderListResult::new(Vec::new()))
             })

@@ -39,10 +39,10 @@ fn method<M: ClientMethod + 'static>() -> Method {
     Method {
         name: M::NAME,
         on_session: |session, received| {
-            session.handle::<M, _, _>(move |params, _| std::future::ready(received.record::<M>(&params)))
+            session.handle::<M>(move |params, _| std::future::ready(received.record::<M>(&params)))
         },
         on_client: |client, received| {
-            client.handle::<M, _, _>(move |params, _| std::future::ready(received.record::<M>(&params)))
+            client.handle::<M>(move |params, _| std::future::ready(received.record::<M>(&params)))
         },
     }
 }
@@ -259,8 +259,7 @@ async fn the_result_of_a_write() {
         let missing = SessionFsError::new(SessionFsErrorCode::Enoent);
         Ok((request.path == "/missing").then_some(missing))
     };
-    let rig =
-        Rig::with(|session| session.approve_all().handle::<client::SessionFsWriteFile, _, _>(handle)).await;
+    let rig = Rig::with(|session| session.approve_all().handle::<client::SessionFsWriteFile>(handle)).await;
     let write = |path: &str| rig.ask("sessionFs.writeFile", json!({"path": path, "content": ""}));
     assert_eq!(write("/there").await, Ok(Value::Null));
     assert_eq!(write("/missing").await, Ok(json!({"code": "ENOENT"})));

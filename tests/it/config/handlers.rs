@@ -51,7 +51,7 @@ fn provider_token(session: SessionBuilder) -> SessionBuilder {
 }
 
 fn skills(session: SessionBuilder) -> SessionBuilder {
-    session.handle::<SkillProviderList, _, _>(async |_, _| Err(RpcError::new(1, "unused")))
+    session.handle::<SkillProviderList>(async |_, _| Err(RpcError::new(1, "unused")))
 }
 
 fn command(session: SessionBuilder) -> SessionBuilder {
@@ -122,7 +122,7 @@ async fn the_rest_sends_none() {
         |session| session.on_sampling(async |_, _| Err::<UiHandlePendingSamplingResponse, _>("no")),
         |session| session.on_session_limits(async |_, _| Err::<UiSessionLimitsExhaustedResponse, _>("no")),
         |session| session.on_event(|_| ()),
-        |session| session.handle::<SkillProviderRead, _, _>(async |_, _| Err(RpcError::new(1, "unused"))),
+        |session| session.handle::<SkillProviderRead>(async |_, _| Err(RpcError::new(1, "unused"))),
     ];
     for (index, register) in cases.into_iter().enumerate() {
         assert_eq!(added(|session| register(session.deny_all())).await, json!({}), "case {index}");

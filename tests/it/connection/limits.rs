@@ -96,8 +96,8 @@ async fn limited() -> Rig {
     let client = Client::builder().max_message_size(MB).connect(read, write).await.expect("the handshake");
     let session = client.session().approve_all();
     let session = session
-        .handle::<SessionFsReadFile, _, _>(async |_, _| Ok(SessionFsReadFileResult::new("text")))
-        .handle::<HooksInvoke, _, _>(async |_, _| Ok(HookInvokeResponse::default()));
+        .handle::<SessionFsReadFile>(async |_, _| Ok(SessionFsReadFileResult::new("text")))
+        .handle::<HooksInvoke>(async |_, _| Ok(HookInvokeResponse::default()));
     let session = session.create().await.expect("the session");
     Rig { fake, client, session }
 }

@@ -6,18 +6,14 @@ use copilot_session::types::{
     HookInvokeRequest, HookInvokeResponse, LogRequest, SessionFsReadFileRequest, SessionFsReadFileResult,
     UserInputResult,
 };
-use copilot_session::{HandlerContext, RpcError, SessionBuilder};
+use copilot_session::{HandlerContext, Handles, RpcError, SessionBuilder};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, assert_alive};
 
 /// A session whose `sessionFs.readFile` is answered by the closure.
-async fn reading<F, Fut>(read: F) -> Rig
-where
-    F: Fn(SessionFsReadFileRequest, HandlerContext) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<SessionFsReadFileResult, RpcError>> + Send + 'static,
-{
-    Rig::with(|session| session.approve_all().handle::<SessionFsReadFile, _, _>(read)).await
+async fn reading(read: impl Handles<SessionFsReadFile, HandlerContext>) -> Rig {
+    Rig::with(|session| session.approve_all().handle::<SessionFsReadFile>(read)).await
 }
 
 impl Rig {
@@ -50,13 +46,13 @@ async fn handlers_side_by_side() {
     let configure = |session: SessionBuilder| {
         session
             .approve_all()
-            .handle::<UserInputRequest, _, _>(async |_, _| Ok(UserInputResult::default().answer("first")))
-            .handle::<UserInputRequest, _, _>(async |request, _| {
+            .handle::<UserInputRequest>(async |_, _| Ok(UserInputResult::default().answer("first")))
+            .handle::<UserInputRequest>(async |request, _| {
                 let choice = request.choices.and_then(|choices| choices.into_iter().next_back());
                 let freeform = request.allow_freeform == Some(true);
                 Ok(UserInputResult::default().answer(choice.unwrap_or_default()).was_freeform(freeform))
             })
-            .handle::<HooksInvoke, _, _>(async |hook, _| {
+            .handle::<HooksInvoke>(async |hook, _| {
                 let output =
                     json!({"was": hook.hook_type.as_str(), "of": hook.session_id, "input": hook.input});
                 Ok(HookInvokeResponse::default().output(output))
@@ -158,7 +154,7 @@ async fn answers_that_cannot_be_read() {
         error.data = Some("not JSON".to_owned());
         Err(error)
     };
-    let rig = Rig::with(|session| session.approve_all().handle::<HooksInvoke, _, _>(handle)).await;
+    let rig = Rig::with(|session| session.approve_all().handle::<HooksInvoke>(handle)).await;
     let hook = |kind: &str| json!({"sessionId": rig.session.id(), "hookType": kind, "input": {}});
     let error = rig.fake.request_raw("hooks.invoke", hook("postToolUse")).await.expect_err("too deep");
     assert_eq!(error["code"], -32603);
@@ -209,7 +205,7 @@ async fn requests_before_the_session_is_made() {
     let making = client
         .session()
         .approve_all()
-        .handle::<SessionFsReadFile, _, _>(async |request, _| Ok(content(&request.path)))
+        .handle::<SessionFsReadFile>(async |request, _| Ok(content(&request.path)))
         .create();
     let asking = async {
         let call = fake.received_call("session.create").await;

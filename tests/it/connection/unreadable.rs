@@ -12,9 +12,9 @@ use crate::rig::{Rig, assert_alive, next};
 /// A session in which the content of each file is its path.
 async fn reading() -> Rig {
     Rig::with(|session| {
-        session.approve_all().handle::<SessionFsReadFile, _, _>(async |request, _| {
-            Ok(SessionFsReadFileResult::new(request.path))
-        })
+        session
+            .approve_all()
+            .handle::<SessionFsReadFile>(async |request, _| Ok(SessionFsReadFileResult::new(request.path)))
     })
     .await
 }
@@ -152,8 +152,8 @@ async fn params_of_any_kind() {
     let fake = FakeCli::start();
     let (read, write) = fake.streams();
     let client = Client::builder()
-        .handle::<SessionFsReadFile, _, _>(async |_, _| Ok(SessionFsReadFileResult::new("text")))
-        .handle::<UserInputRequest, _, _>(async |_, _| Ok(UserInputResult::default().answer("yes")));
+        .handle::<SessionFsReadFile>(async |_, _| Ok(SessionFsReadFileResult::new("text")))
+        .handle::<UserInputRequest>(async |_, _| Ok(UserInputResult::default().answer("yes")));
     let client = client.connect(read, write).await.expect("the handshake");
     for (index, params) in [",\"params\":[1]", ",\"params\":\"a\"", ",\"params\":null", ""].iter().enumerate()
     {

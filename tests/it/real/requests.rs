@@ -19,7 +19,7 @@ fn question() -> Reply {
 async fn a_question_is_answered() {
     let rig = Rig::start(Script::replies([question(), Reply::text("Tea it is.")])).await;
     let session = rig.session(|new: SessionBuilder| {
-        new.deny_all().configure(|config| config.request_user_input(true)).handle::<UserInputRequest, _, _>(
+        new.deny_all().configure(|config| config.request_user_input(true)).handle::<UserInputRequest>(
             async |question, _| {
                 let choices = question.choices.unwrap_or_default();
                 Ok(UserInputResult::default()
@@ -51,7 +51,7 @@ async fn a_failed_handler_is_reported_to_the_model() {
             }
         };
         let new = new.deny_all().configure(|config| config.request_user_input(true));
-        new.handle::<UserInputRequest, _, _>(handle)
+        new.handle::<UserInputRequest>(handle)
     });
     let session = session.await;
     assert_eq!(ask(&session, "Ask me.").await.expect("an answer").text(), "Never mind.");
@@ -78,7 +78,7 @@ async fn a_hook_can_forbid_a_tool() {
             async move { Ok(if forbid { answer.output(deny) } else { answer }) }
         };
         let new = new.tool(tool).approve_all().configure(|config| config.hooks(true));
-        new.handle::<HooksInvoke, _, _>(handle)
+        new.handle::<HooksInvoke>(handle)
     });
     let session = session.await;
     assert_eq!(ask(&session, "Go.").await.expect("an answer").text(), "Too bad.");

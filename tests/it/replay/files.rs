@@ -22,7 +22,7 @@ type Replies = Arc<Mutex<HashMap<String, VecDeque<Value>>>>;
 /// Answers each request of a method with the next recorded response.
 fn as_recorded<M: ClientMethod>(session: SessionBuilder, replies: &Replies) -> SessionBuilder {
     let replies = Arc::clone(replies);
-    session.handle::<M, _, _>(move |_, _| {
+    session.handle::<M>(move |_, _| {
         let mut replies = replies.lock().unwrap_or_else(PoisonError::into_inner);
         let reply = replies.get_mut(M::NAME).and_then(VecDeque::pop_front).expect("a recorded one");
         let reply = wire::from_json::<M::Result>(&reply.to_string());

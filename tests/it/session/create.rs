@@ -45,8 +45,8 @@ async fn handlers_announce_themselves() {
     let handled = |session: SessionBuilder| {
         session
             .deny_all()
-            .handle::<HooksInvoke, _, _>(async |_, _| Err(RpcError::new(1, "unused")))
-            .handle::<UserInputRequest, _, _>(async |_, _| Err(RpcError::new(1, "unused")))
+            .handle::<HooksInvoke>(async |_, _| Err(RpcError::new(1, "unused")))
+            .handle::<UserInputRequest>(async |_, _| Err(RpcError::new(1, "unused")))
     };
     let params = created(handled).await;
     assert_eq!((&params["hooks"], &params["requestUserInput"]), (&json!(true), &json!(true)));

@@ -108,7 +108,7 @@ async fn use_after_disconnect() {
 #[tokio::test(start_paused = true)]
 async fn handlers_during_the_goodbye() {
     let hook = |session: SessionBuilder| {
-        session.approve_all().handle::<HooksInvoke, _, _>(async |_, _| Ok(HookInvokeResponse::default()))
+        session.approve_all().handle::<HooksInvoke>(async |_, _| Ok(HookInvokeResponse::default()))
     };
     let rig = Rig::with(hook).await;
     rig.fake.hold("session.detach");

@@ -117,7 +117,7 @@ async fn create(client: &Client) -> Result<Session, Error> {
         let output = |yes| if yes { PreToolUseHookOutput::allow() } else { PreToolUseHookOutput::deny("no") };
         behave(&call.tool_name).await.map(output)
     });
-    let session = session.handle::<SessionFsReadFile, _, _>(async |request, _| {
+    let session = session.handle::<SessionFsReadFile>(async |request, _| {
         let text = behave(&request.path).await.map_err(|error| RpcError::new(1, error))?;
         Ok(SessionFsReadFileResult::new(text.to_string()))
     });

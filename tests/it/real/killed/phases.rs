@@ -20,7 +20,7 @@ async fn making_a_session() {
     let stuck = Stuck::default();
     let handler = stuck.clone();
     let start = async |new: ClientBuilder| {
-        let new = new.handle::<SessionFsReadFile, _, _>(move |_, _| {
+        let new = new.handle::<SessionFsReadFile>(move |_, _| {
             let stuck = handler.clone();
             async move {
                 stuck.hang().await;

@@ -17,12 +17,12 @@ fn with_board(new: SessionBuilder, log: &Arc<Mutex<Vec<String>>>) -> SessionBuil
     let (opened, invoked, closed) = (Arc::clone(log), Arc::clone(log), Arc::clone(log));
     new.approve_all()
         .configure(|config| config.canvases(vec![board]).request_canvas_renderer(true))
-        .handle::<CanvasOpen, _, _>(move |open, _| {
+        .handle::<CanvasOpen>(move |open, _| {
             let input = open.input.unwrap_or_default();
             opened.lock().unwrap().push(format!("open {} {} {input}", open.canvas_id, open.instance_id));
             async { Ok(CanvasProviderOpenResult::default().title("The board").status("clean")) }
         })
-        .handle::<CanvasActionInvoke, _, _>(move |action, _| {
+        .handle::<CanvasActionInvoke>(move |action, _| {
             let input = action.input.unwrap_or_default();
             let done = format!("{} {} {input}", action.action_name, action.instance_id);
             invoked.lock().unwrap().push(done);
@@ -33,7 +33,7 @@ fn with_board(new: SessionBuilder, log: &Arc<Mutex<Vec<String>>>) -> SessionBuil
                 }
             }
         })
-        .handle::<CanvasClose, _, _>(move |close, _| {
+        .handle::<CanvasClose>(move |close, _| {
             closed.lock().unwrap().push(format!("close {} {}", close.canvas_id, close.instance_id));
             async { Ok(()) }
         })

@@ -20,7 +20,7 @@ macro_rules! serve {
     ($builder:ident, $memory:ident, $($method:ident $answer:ident),*) => {{
         $(
             let memory = $memory.clone();
-            let $builder = $builder.handle::<$method, _, _>(move |params, _| {
+            let $builder = $builder.handle::<$method>(move |params, _| {
                 let answer = memory.$answer(params);
                 async { Ok(answer) }
             });

@@ -47,12 +47,12 @@ impl Models {
     /// Registers the handlers that answer each request.
     fn serve(&self, new: ClientBuilder) -> ClientBuilder {
         let (starting, reading) = (self.clone(), self.clone());
-        new.handle::<LlmInferenceHttpRequestStart, _, _>(move |start, _| {
+        new.handle::<LlmInferenceHttpRequestStart>(move |start, _| {
             let id = start.request_id.clone();
             starting.open.lock().unwrap().insert(id, Asked { start, body: String::new() });
             async { Ok(LlmInferenceHttpRequestStartResult::default()) }
         })
-        .handle::<LlmInferenceHttpRequestChunk, _, _>(move |chunk, context| {
+        .handle::<LlmInferenceHttpRequestChunk>(move |chunk, context| {
             let whole = reading.read(&chunk.request_id, &chunk.data, chunk.end == Some(true));
             let answer = Arc::clone(&reading.answer);
             async move {

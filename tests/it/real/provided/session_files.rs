@@ -104,7 +104,7 @@ async fn files_that_cannot_be_written() {
             *count.lock().unwrap() += 1;
             async { Err(RpcError::new(RpcError::INTERNAL_ERROR, "the memory is full")) }
         };
-        memory.serve_client(new).handle::<SessionFsWriteFile, _, _>(refuse).start().await
+        memory.serve_client(new).handle::<SessionFsWriteFile>(refuse).start().await
     };
     let rig = Rig::start_by(Script::replies([]), |_| cli_path(), serve).await;
     keep_files(&rig.client, &rig).await;

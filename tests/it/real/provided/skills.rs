@@ -24,12 +24,12 @@ async fn the_model_uses_a_skill() {
     let session = rig.session(|new: SessionBuilder| {
         new.approve_all()
             .configure(|config| config.enable_skills(true))
-            .handle::<SkillProviderList, _, _>(async |(), _| {
+            .handle::<SkillProviderList>(async |(), _| {
                 let skills = [("origami", "Folds paper birds"), ("lost", "Nobody knows")];
                 let skills = skills.map(|(name, text)| SkillProviderDescriptor::new(name, text));
                 Ok(SkillProviderListResult::new(skills.into()))
             })
-            .handle::<SkillProviderRead, _, _>(move |skill, _| {
+            .handle::<SkillProviderRead>(move |skill, _| {
                 reading.lock().unwrap().push(skill.name.clone());
                 async move {
                     match skill.name.as_str() {
