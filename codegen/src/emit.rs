@@ -5,6 +5,7 @@ mod events;
 mod hooks;
 mod kinds;
 pub mod methods;
+pub mod providers;
 mod round_trip;
 pub mod rpc;
 mod secrets;
@@ -27,6 +28,7 @@ pub fn emit(model: &Model, version: &str) -> Files {
     rpc::emit(model, Group::Session, &mut files);
     rpc::emit(model, Group::Server, &mut files);
     methods::emit(model, &mut files);
+    providers::emit(model, &mut files);
     events::emit(model, &mut files);
     event_requests::emit(model, &mut files);
     hooks::emit(model, &mut files);

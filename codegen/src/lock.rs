@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use crate::Error;
-use crate::emit::methods;
 use crate::emit::rpc::Namespaces;
+use crate::emit::{methods, providers};
 use crate::model::{Constant, JsonKind, Model, Origin, Record, Shape, Ty, Type, UntaggedVariant};
 use crate::read::Group;
 
@@ -30,6 +30,9 @@ pub fn names(model: &Model) -> Result<Names, Error> {
         for (key, path) in Namespaces::of(model, group).paths() {
             lock.add(key, path)?;
         }
+    }
+    for (key, path) in providers::paths(model) {
+        lock.add(key, path)?;
     }
     Ok(lock.0)
 }

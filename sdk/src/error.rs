@@ -258,6 +258,14 @@ impl Error {
     }
 }
 
+/// The answer of a handler in which a call failed: an [`INTERNAL_ERROR`](RpcError::INTERNAL_ERROR) with the error's text
+/// and its causes.
+impl From<Error> for RpcError {
+    fn from(error: Error) -> Self {
+        format!("{error:#}").into()
+    }
+}
+
 impl From<Ended> for Error {
     fn from(ended: Ended) -> Self {
         match ended {

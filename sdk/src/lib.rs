@@ -29,6 +29,7 @@ mod error;
 mod call; // calls on the CLI
 mod trace_context;
 mod handlers; // code that answers the CLI's requests
+pub mod providers; // types that answer a namespace of them
 mod session;
 mod client;
 #[cfg(feature = "testing")]

@@ -12,6 +12,7 @@ mod hooks;
 mod late;
 mod methods;
 mod notifications;
+mod providers;
 mod questions;
 mod session_calls;
 mod shell_routes;

@@ -16,6 +16,7 @@ use crate::handlers::context::ClientContext;
 use crate::handlers::handler::{self, Handles};
 use crate::methods::notification::GitHubTelemetryEvent;
 use crate::process::{self, Launch};
+use crate::providers::Provider;
 use crate::rpc::wire_log::WireLog;
 use crate::rpc::{ClientMethod, Notification};
 use crate::trace_context::TraceContext;
@@ -182,6 +183,13 @@ impl ClientBuilder {
     #[inline]
     pub fn handle<M: ClientMethod>(mut self, handle: impl Handles<M, ClientContext>) -> Self {
         self.setup.handlers.insert(M::NAME, handler::typed::<M, _>(handle));
+        self
+    }
+
+    /// Answers a namespace of the methods that the CLI calls on this client by one type, for the requests for which
+    /// [`handle`](Self::handle) answers one method; see [`providers`](crate::providers).
+    pub fn provide(mut self, provider: Provider<ClientContext>) -> Self {
+        self.setup.handlers.extend(provider.handlers);
         self
     }
 

@@ -148,7 +148,7 @@ impl std::fmt::Debug for ClientContext {
 }
 
 /// The time that a handler may take.
-pub(crate) trait HandlerTimeout: Send + 'static {
+pub trait HandlerTimeout: Send + 'static {
     /// None if it may take any time.
     fn timeout(&self) -> Option<Duration>;
 }

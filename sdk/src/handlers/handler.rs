@@ -59,6 +59,24 @@ pub(crate) fn typed<M: ClientMethod, Context: HandlerTimeout>(
     })
 }
 
+/// The same for code that reads the params and writes the result itself.
+#[inline]
+pub(crate) fn untyped<Context, F, Fut>(handle: F) -> Handler<Context>
+where
+    Context: HandlerTimeout,
+    F: Fn(Box<str>, Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<String, RpcError>> + Send + 'static,
+{
+    let handle = Arc::new(handle);
+    Arc::new(move |params, context| {
+        let handle = Arc::clone(&handle);
+        Box::pin(async move {
+            let result = reply::caught(context.timeout(), || handle(params, context)).await;
+            result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure))?
+        })
+    })
+}
+
 /// The same for code that returns less than the whole result.
 #[inline]
 pub(crate) fn replying<M, F, Fut>(handle: F) -> Handler<HandlerContext>
@@ -80,7 +98,7 @@ where
 }
 
 /// Returns a result as JSON: nothing is `null`, as a result may be, where nothing in params is an empty object.
-fn result_json(result: &dyn Wire) -> String {
+pub(crate) fn result_json(result: &dyn Wire) -> String {
     if result.is_absent() { "null".to_owned() } else { wire::to_json(result) }
 }
 

@@ -67,6 +67,25 @@ impl RpcError {
     pub fn new(code: i64, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), data: None }
     }
+
+    /// The answer to a method that has no handler.
+    pub(crate) fn unhandled(method: &str) -> Self {
+        Self::new(Self::METHOD_NOT_FOUND, format!("Unhandled method {method}"))
+    }
+}
+
+/// An [`INTERNAL_ERROR`](RpcError::INTERNAL_ERROR) with this message.
+impl From<String> for RpcError {
+    fn from(message: String) -> Self {
+        Self::new(Self::INTERNAL_ERROR, message)
+    }
+}
+
+/// An [`INTERNAL_ERROR`](RpcError::INTERNAL_ERROR) with this message.
+impl From<&str> for RpcError {
+    fn from(message: &str) -> Self {
+        Self::new(Self::INTERNAL_ERROR, message)
+    }
 }
 
 /// The reason why a connection is closed, with what is known about the CLI.

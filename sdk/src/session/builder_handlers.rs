@@ -17,6 +17,7 @@ use crate::handlers::reply::{self, IntoReply};
 use crate::handlers::system_message::{self, Transform};
 use crate::handlers::tool::Tool;
 use crate::methods::client::*;
+use crate::providers::Provider;
 use crate::rpc::ClientMethod;
 use crate::session::builder::SessionBuilder;
 use crate::types::*;
@@ -156,7 +157,7 @@ impl SessionBuilder {
         F: Fn(UserInputRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UserInputResult>> + Send + 'static,
     {
-        self.request::<UserInputRequest>(dialogs::user_input(answer))
+        self.request(UserInputRequest::NAME, dialogs::user_input(answer))
     }
 
     /// Fills in forms for the agent and for MCP servers (`elicitation.requested`). A handler that fails
@@ -178,7 +179,7 @@ impl SessionBuilder {
         F: Fn(ExitPlanModeRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiExitPlanModeResponse>> + Send + 'static,
     {
-        self.request::<ExitPlanModeRequest>(handler::replying::<ExitPlanModeRequest, _, _>(decide))
+        self.request(ExitPlanModeRequest::NAME, handler::replying::<ExitPlanModeRequest, _, _>(decide))
     }
 
     /// Decides whether to go on with another model at a rate limit (`autoModeSwitch.request`). A handler
@@ -191,7 +192,7 @@ impl SessionBuilder {
         F: Fn(AutoModeSwitchRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<AutoModeSwitchResult>> + Send + 'static,
     {
-        self.request::<AutoModeSwitchRequest>(handler::replying::<AutoModeSwitchRequest, _, _>(decide))
+        self.request(AutoModeSwitchRequest::NAME, handler::replying::<AutoModeSwitchRequest, _, _>(decide))
     }
 
     /// Decides how to go on when the session's limit is used up (`session_limits_exhausted.requested`). A
@@ -315,7 +316,7 @@ impl SessionBuilder {
         F: Fn(ProviderTokenAcquireRequest, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<ProviderTokenAcquireResult>> + Send + 'static,
     {
-        self.request::<ProviderTokenGetToken>(handler::replying::<ProviderTokenGetToken, _, _>(token))
+        self.request(ProviderTokenGetToken::NAME, handler::replying::<ProviderTokenGetToken, _, _>(token))
     }
 
     /// Gives the GitHub token of this session whenever the CLI needs one (`gitHubToken.getToken`), instead
@@ -326,7 +327,7 @@ impl SessionBuilder {
         F: Fn(GitHubTokenAcquireRequest, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<GitHubTokenAcquireResult>> + Send + 'static,
     {
-        self.request::<GitHubTokenGetToken>(handler::replying::<GitHubTokenGetToken, _, _>(token))
+        self.request(GitHubTokenGetToken::NAME, handler::replying::<GitHubTokenGetToken, _, _>(token))
     }
 
     /// Answers any method that the CLI calls on us for this session, with its whole params and result: those
@@ -334,7 +335,14 @@ impl SessionBuilder {
     /// `requestUserInput`, is set as for the `on_…` methods.
     #[inline]
     pub fn handle<M: ClientMethod>(self, handle: impl Handles<M, HandlerContext>) -> Self {
-        self.request::<M>(handler::typed::<M, _>(handle))
+        self.request(M::NAME, handler::typed::<M, _>(handle))
+    }
+
+    /// Answers a namespace of the methods that the CLI calls on us for this session by one type, such as the session's
+    /// file system; see [`providers`](crate::providers).
+    pub fn provide(self, provider: Provider<HandlerContext>) -> Self {
+        let handlers = provider.handlers.into_iter();
+        handlers.fold(self, |builder, (method, handler)| builder.request(method, handler))
     }
 
     /// The time that each call of a handler may take, those of tools and of permission requests included; then it is
@@ -353,14 +361,14 @@ impl SessionBuilder {
         self
     }
 
-    fn request<M: ClientMethod>(mut self, handler: Handler<HandlerContext>) -> Self {
+    fn request(mut self, method: &'static str, handler: Handler<HandlerContext>) -> Self {
         let registered = &mut self.registered;
-        match M::NAME {
+        match method {
             HOOKS => registered.hooks = Hooks::default(),
             TRANSFORM => registered.transforms.clear(),
             _ => {}
         }
-        registered.requests.insert(M::NAME, handler);
+        registered.requests.insert(method, handler);
         self
     }
 

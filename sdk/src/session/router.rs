@@ -140,10 +140,7 @@ impl Service for Router {
                 let context = ClientContext::new(&self.peer, id.as_deref(), self.handler_timeout);
                 responder.run(None, move || handler(params, context));
             }
-            None => {
-                let text = format!("Unhandled method {method}");
-                responder.respond(Err(RpcError::new(RpcError::METHOD_NOT_FOUND, text)));
-            }
+            None => responder.respond(Err(RpcError::unhandled(method))),
         }
     }
 

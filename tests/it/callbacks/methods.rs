@@ -14,17 +14,17 @@ use tokio::sync::mpsc;
 use crate::rig::{Rig, assert_alive};
 
 /// A method, with a handler that records its params and returns a result, all as JSON.
-struct Method {
-    name: &'static str,
+pub struct Method {
+    pub name: &'static str,
     on_session: fn(SessionBuilder, Recorder) -> SessionBuilder,
-    on_client: fn(ClientBuilder, Recorder) -> ClientBuilder,
+    pub on_client: fn(ClientBuilder, Recorder) -> ClientBuilder,
 }
 
 /// The result of a handler, and the channel that records its params.
 #[derive(Clone)]
-struct Recorder {
-    result: Value,
-    sender: mpsc::UnboundedSender<Value>,
+pub struct Recorder {
+    pub result: Value,
+    pub sender: mpsc::UnboundedSender<Value>,
 }
 
 impl Recorder {
@@ -97,9 +97,9 @@ const METHODS: &[fn() -> Method] = methods![
 
 /// The samples that the schemas have of a method.
 pub struct Sample {
-    of_session: bool,
+    pub of_session: bool,
     pub params: Value,
-    result: Value,
+    pub result: Value,
 }
 
 pub fn samples() -> BTreeMap<String, Sample> {
@@ -111,7 +111,7 @@ pub fn samples() -> BTreeMap<String, Sample> {
 }
 
 /// Each method of the schemas with its code. Fails unless the list above has all of them.
-fn all() -> Vec<(Method, Sample)> {
+pub fn all() -> Vec<(Method, Sample)> {
     let mut samples = samples();
     let methods = METHODS.iter().map(|method| method());
     let all = methods.map(|method| {

@@ -8,6 +8,10 @@
 pub mod wire;
 mod generated;
 mod printable;
+#[path = "generated/providers.rs"]
+mod traits;
+
+use providers::{ClientContext, HandlerContext, HandlerTimeout, Provider, RpcError, decode, encode, unhandled};
 
 pub use generated::{methods, round_trip, server_rpc, session_event, session_rpc, types};
 
@@ -59,6 +63,53 @@ pub mod handlers {
         }
 
         pub trait HookOutput: Wire + Default + Send + 'static {}
+    }
+}
+
+pub mod providers {
+    use std::future::{Ready, ready};
+    use std::marker::PhantomData;
+    use std::sync::Arc;
+
+    use crate::rpc::ClientMethod;
+    use crate::wire::Wire;
+
+    pub struct ClientContext;
+    pub struct HandlerContext;
+    pub struct RpcError;
+    pub struct Provider<Context>(PhantomData<fn() -> Context>);
+
+    pub trait HandlerTimeout: Send + 'static {}
+
+    impl HandlerTimeout for ClientContext {}
+
+    impl RpcError {
+        pub fn unhandled(_: &str) -> Self {
+            Self
+        }
+    }
+
+    impl<Context: HandlerTimeout> Provider<Context> {
+        pub fn of<P, F, Fut>(_: P, _: &[&'static str], _: F) -> Self
+        where
+            P: Send + Sync + 'static,
+            F: Fn(Arc<P>, &'static str, Box<str>, Context) -> Fut + Copy + Send + Sync + 'static,
+            Fut: Future<Output = Result<String, RpcError>> + Send + 'static,
+        {
+            Self(PhantomData)
+        }
+    }
+
+    pub fn decode<M: ClientMethod>(_: &str) -> Result<M::Params, RpcError> {
+        Err(RpcError)
+    }
+
+    pub fn encode(_: &dyn Wire) -> Result<String, RpcError> {
+        Err(RpcError)
+    }
+
+    pub fn unhandled<M: ClientMethod, Context>(_: M::Params, _: Context) -> Ready<Result<M::Result, RpcError>> {
+        ready(Err(RpcError))
     }
 }
 

@@ -2,41 +2,62 @@
 
 use std::sync::{Arc, Mutex};
 
-use copilot_session::methods::client::{CanvasActionInvoke, CanvasClose, CanvasOpen};
-use copilot_session::types::{CanvasAction, CanvasCloseRequest, CanvasDeclaration, CanvasProviderOpenResult};
-use copilot_session::{RpcError, SessionBuilder};
+use copilot_session::providers::{Canvas, canvas};
+use copilot_session::types::{
+    CanvasAction, CanvasCloseRequest, CanvasDeclaration, CanvasProviderCloseRequest,
+    CanvasProviderInvokeActionRequest, CanvasProviderOpenRequest, CanvasProviderOpenResult,
+};
+use copilot_session::{HandlerContext, RpcError, SessionBuilder};
 use copilot_session_tests::model::{Reply, Script};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::rig::{Rig, ask, soon};
 
 /// A board that the agent may open, write on and wipe; each call is logged.
+struct Board(Arc<Mutex<Vec<String>>>);
+
+impl Board {
+    fn log(&self, done: String) {
+        self.0.lock().unwrap().push(done);
+    }
+}
+
+impl Canvas for Board {
+    async fn open(
+        &self,
+        open: CanvasProviderOpenRequest,
+        _: HandlerContext,
+    ) -> Result<CanvasProviderOpenResult, RpcError> {
+        let input = open.input.unwrap_or_default();
+        self.log(format!("open {} {} {input}", open.canvas_id, open.instance_id));
+        Ok(CanvasProviderOpenResult::default().title("The board").status("clean"))
+    }
+
+    async fn action_invoke(
+        &self,
+        action: CanvasProviderInvokeActionRequest,
+        _: HandlerContext,
+    ) -> Result<Value, RpcError> {
+        let input = action.input.unwrap_or_default();
+        self.log(format!("{} {} {input}", action.action_name, action.instance_id));
+        match action.action_name.as_str() {
+            "write" => Ok(json!({ "lines": 1 })),
+            _ => Err("it is not to be wiped".into()),
+        }
+    }
+
+    async fn close(&self, close: CanvasProviderCloseRequest, _: HandlerContext) -> Result<(), RpcError> {
+        self.log(format!("close {} {}", close.canvas_id, close.instance_id));
+        Ok(())
+    }
+}
+
 fn with_board(new: SessionBuilder, log: &Arc<Mutex<Vec<String>>>) -> SessionBuilder {
     let actions = vec![CanvasAction::new("write").description("Writes a line"), CanvasAction::new("wipe")];
     let board = CanvasDeclaration::new("board", "Board", "A board to write on").actions(actions);
-    let (opened, invoked, closed) = (Arc::clone(log), Arc::clone(log), Arc::clone(log));
     new.approve_all()
         .configure(|config| config.canvases(vec![board]).request_canvas_renderer(true))
-        .handle::<CanvasOpen>(move |open, _| {
-            let input = open.input.unwrap_or_default();
-            opened.lock().unwrap().push(format!("open {} {} {input}", open.canvas_id, open.instance_id));
-            async { Ok(CanvasProviderOpenResult::default().title("The board").status("clean")) }
-        })
-        .handle::<CanvasActionInvoke>(move |action, _| {
-            let input = action.input.unwrap_or_default();
-            let done = format!("{} {} {input}", action.action_name, action.instance_id);
-            invoked.lock().unwrap().push(done);
-            async move {
-                match action.action_name.as_str() {
-                    "write" => Ok(json!({ "lines": 1 })),
-                    _ => Err(RpcError::new(RpcError::INTERNAL_ERROR, "it is not to be wiped")),
-                }
-            }
-        })
-        .handle::<CanvasClose>(move |close, _| {
-            closed.lock().unwrap().push(format!("close {} {}", close.canvas_id, close.instance_id));
-            async { Ok(()) }
-        })
+        .provide(canvas(Board(Arc::clone(log))))
 }
 
 /// The agent opens a canvas, calls its actions, and reads their results; the host closes it.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use copilot_session::methods::client::{LlmInferenceHttpRequestChunk, LlmInferenceHttpRequestStart};
+use copilot_session::providers::{LlmInference, llm_inference};
 use copilot_session::types::{
-    LlmInferenceHeaders, LlmInferenceHttpRequestChunkResult, LlmInferenceHttpRequestStartRequest,
-    LlmInferenceHttpRequestStartResult, LlmInferenceHttpResponseChunkError,
-    LlmInferenceHttpResponseChunkRequest, LlmInferenceHttpResponseStartRequest,
+    LlmInferenceHeaders, LlmInferenceHttpRequestChunkRequest, LlmInferenceHttpRequestChunkResult,
+    LlmInferenceHttpRequestStartRequest, LlmInferenceHttpRequestStartResult,
+    LlmInferenceHttpResponseChunkError, LlmInferenceHttpResponseChunkRequest,
+    LlmInferenceHttpResponseStartRequest,
 };
-use copilot_session::{ClientBuilder, ClientContext, Error};
+use copilot_session::{ClientBuilder, ClientContext, Error, RpcError};
 use copilot_session_tests::cli::cli_path;
 use copilot_session_tests::model::Script;
 use serde_json::{Value, json};
@@ -44,31 +45,9 @@ impl Models {
         self.done.lock().unwrap().clone()
     }
 
-    /// Registers the handlers that answer each request.
-    fn serve(&self, new: ClientBuilder) -> ClientBuilder {
-        let (starting, reading) = (self.clone(), self.clone());
-        new.handle::<LlmInferenceHttpRequestStart>(move |start, _| {
-            let id = start.request_id.clone();
-            starting.open.lock().unwrap().insert(id, Asked { start, body: String::new() });
-            async { Ok(LlmInferenceHttpRequestStartResult::default()) }
-        })
-        .handle::<LlmInferenceHttpRequestChunk>(move |chunk, context| {
-            let whole = reading.read(&chunk.request_id, &chunk.data, chunk.end == Some(true));
-            let answer = Arc::clone(&reading.answer);
-            async move {
-                if let Some(asked) = whole {
-                    respond(&context, &chunk.request_id, answer(&asked))
-                        .await
-                        .expect("a response of the CLI");
-                }
-                Ok(LlmInferenceHttpRequestChunkResult::default())
-            }
-        })
-    }
-
     /// A CLI whose client has these options and answers its model requests.
     pub async fn rig(&self, options: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Rig {
-        let start = async |new| self.serve(options(new)).start().await;
+        let start = async |new| options(new).provide(llm_inference(self.clone())).start().await;
         let rig = Rig::start_by(Script::replies([]), |_| cli_path(), start).await;
         let set = soon("the provider", rig.client.rpc().llm_inference().set_provider()).await;
         assert!(set.expect("a response").success);
@@ -82,6 +61,29 @@ impl Models {
         let asked = end.then(|| open.remove(id)).flatten()?;
         self.done.lock().unwrap().push(asked.clone());
         Some(asked)
+    }
+}
+
+impl LlmInference for Models {
+    async fn http_request_start(
+        &self,
+        start: LlmInferenceHttpRequestStartRequest,
+        _: ClientContext,
+    ) -> Result<LlmInferenceHttpRequestStartResult, RpcError> {
+        let id = start.request_id.clone();
+        self.open.lock().unwrap().insert(id, Asked { start, body: String::new() });
+        Ok(LlmInferenceHttpRequestStartResult::default())
+    }
+
+    async fn http_request_chunk(
+        &self,
+        chunk: LlmInferenceHttpRequestChunkRequest,
+        context: ClientContext,
+    ) -> Result<LlmInferenceHttpRequestChunkResult, RpcError> {
+        if let Some(asked) = self.read(&chunk.request_id, &chunk.data, chunk.end == Some(true)) {
+            respond(&context, &chunk.request_id, (self.answer)(&asked)).await?;
+        }
+        Ok(LlmInferenceHttpRequestChunkResult::default())
     }
 }
 

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use copilot_session::methods::client::SessionFsWriteFile;
+use copilot_session::providers::session_fs;
 use copilot_session::types::{SessionFsSetProviderConventions, SessionFsSetProviderRequest};
-use copilot_session::{Client, Error, RpcError, SessionBuilder};
+use copilot_session::{Client, ClientBuilder, Error, RpcError, SessionBuilder};
 use copilot_session_tests::cli::cli_path;
 use copilot_session_tests::model::{Reply, Script};
 
@@ -23,7 +24,7 @@ async fn keep_files(client: &Client, rig: &Rig) {
 
 /// A CLI whose client keeps the files of all sessions.
 async fn rig_with(memory: &Memory, script: Script) -> Rig {
-    let serve = async |new| memory.serve_client(new).start().await;
+    let serve = async |new: ClientBuilder| new.provide(session_fs(memory.clone())).start().await;
     let rig = Rig::start_by(script, |_| cli_path(), serve).await;
     keep_files(&rig.client, &rig).await;
     rig
@@ -85,7 +86,7 @@ async fn a_session_keeps_its_own_files() {
     let memory = Memory::default();
     let rig = Rig::start(Script::replies([Reply::text("Noted.")])).await;
     keep_files(&rig.client, &rig).await;
-    let session = rig.session(|new| memory.serve_session(new.deny_all())).await;
+    let session = rig.session(|new| new.deny_all().provide(session_fs(memory.clone()))).await;
     ask(&session, "Remember a word.").await.expect("an answer");
     soon("the disconnect", session.disconnect()).await.expect("a disconnect");
     let files = memory.files();
@@ -99,12 +100,12 @@ async fn files_that_cannot_be_written() {
     let memory = Memory::default();
     let asked = Arc::new(Mutex::new(0));
     let count = Arc::clone(&asked);
-    let serve = async |new| {
+    let serve = async |new: ClientBuilder| {
         let refuse = move |_, _| {
             *count.lock().unwrap() += 1;
             async { Err(RpcError::new(RpcError::INTERNAL_ERROR, "the memory is full")) }
         };
-        memory.serve_client(new).handle::<SessionFsWriteFile>(refuse).start().await
+        new.provide(session_fs(memory.clone())).handle::<SessionFsWriteFile>(refuse).start().await
     };
     let rig = Rig::start_by(Script::replies([]), |_| cli_path(), serve).await;
     keep_files(&rig.client, &rig).await;

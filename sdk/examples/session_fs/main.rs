@@ -1,0 +1,28 @@
+//! Runs a prompt in a session whose files are in memory, and prints their names:
+//! `cargo run --example session_fs -- "What is in this folder?"`
+
+mod memory;
+
+use copilot_session::Client;
+use copilot_session::providers::session_fs;
+use copilot_session::types::{SessionFsSetProviderConventions, SessionFsSetProviderRequest};
+use memory::Memory;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let prompt = std::env::args().nth(1).ok_or("no prompt")?;
+    let client = Client::start().await?;
+    let folder = std::env::current_dir()?.display().to_string();
+    let conventions = SessionFsSetProviderConventions::Posix;
+    let provider = SessionFsSetProviderRequest::new(folder, "/state", conventions);
+    client.rpc().session_fs().set_provider(&provider).await?;
+
+    let files = Memory::default();
+    let session = client.session().deny_all().provide(session_fs(files.clone())).create().await?;
+    println!("{}", session.send_and_wait(prompt).await?.text());
+    client.stop().await?;
+    for path in files.files().keys() {
+        println!("{path}");
+    }
+    Ok(())
+}
