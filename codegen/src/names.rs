@@ -84,8 +84,20 @@ const OF_ALL: &[&str] = &[
 ];
 
 /// The same for records, which have more traits, and a constructor.
-const OF_RECORDS: &[&str] =
-    &["absent", "default", "deserialize", "empty", "is_absent", "new", "null", "read", "serialize", "write"];
+const OF_RECORDS: &[&str] = &[
+    "absent",
+    "default",
+    "deserialize",
+    "empty",
+    "eq",
+    "is_absent",
+    "ne",
+    "new",
+    "null",
+    "read",
+    "serialize",
+    "write",
+];
 
 /// The name of a module or argument. One that Rust has for something else gets an underscore.
 pub fn snake(wire: &str) -> String {

@@ -116,6 +116,24 @@ pub(crate) fn debug(value: &dyn Wire, name: &str, f: &mut std::fmt::Formatter<'_
     write!(f, "{name} {}", crate::printable::printable(&redact::json(&out.into_json())))
 }
 
+/// Compares two values of a generated type by the JSON that they are written as.
+pub(crate) fn equal(one: &dyn Wire, other: &dyn Wire) -> bool {
+    to_json(one) == to_json(other)
+}
+
+/// Equality of a generated type, by one function for all: a derive would compile code for each field of each type.
+macro_rules! equality {
+    ($type:ident) => {
+        /// Values are equal if they are written as the same JSON.
+        impl PartialEq for $type {
+            #[inline]
+            fn eq(&self, other: &Self) -> bool {
+                $crate::wire::equal(self, other)
+            }
+        }
+    };
+}
+
 /// The implementations that every generated type has besides [`Wire`].
 macro_rules! common {
     ($type:ident) => {
@@ -168,6 +186,7 @@ macro_rules! record {
         impl $crate::wire::Record for $type {
             const KEYS: &'static [&'static str] = &[$($key,)* $($name),*];
         }
+        equality!($type);
         common!($type);
     };
 }
@@ -193,6 +212,26 @@ macro_rules! string_enum {
             }
         }
         impl Eq for $type {}
+        impl std::hash::Hash for $type {
+            #[inline]
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                self.as_str().hash(state);
+            }
+        }
+        /// The value as it stands on the wire.
+        impl std::fmt::Display for $type {
+            #[inline]
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+        impl std::str::FromStr for $type {
+            type Err = std::convert::Infallible;
+            #[inline]
+            fn from_str(value: &str) -> Result<Self, Self::Err> {
+                Ok(Self::from(value))
+            }
+        }
         impl From<&str> for $type {
             #[inline]
             fn from(value: &str) -> Self {
@@ -265,6 +304,7 @@ macro_rules! tagged {
                 self.content_ref().write(out);
             }
         }
+        equality!($type);
         common!($type);
     };
 }
@@ -294,6 +334,7 @@ macro_rules! untagged {
                 self.content_ref().write(out);
             }
         }
+        equality!($type);
         common!($type);
     };
 }

@@ -1,10 +1,10 @@
 //! Every generated type, read and written again with samples of its schema.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::LazyLock;
 
 use copilot_session::round_trip::TABLE;
-use copilot_session::types::EnqueueCommandResult;
+use copilot_session::types::{Attachment, AttachmentFile, EnqueueCommandResult, SendMode, SendRequest};
 use copilot_session::wire::{self, DecodeError};
 use copilot_session::{SessionEvent, SessionEventData};
 use copilot_session_tests::sample::{Sample, Schemas, Spot, Step, What, step_into};
@@ -236,4 +236,34 @@ fn without(sample: &Sample, spot: &Spot) -> Value {
 
 fn is_constant(sample: &Sample, spot: &Spot) -> bool {
     sample.spots.iter().any(|other| other.at == spot.at && matches!(other.what, What::Constant | What::Tag))
+}
+
+/// Values are equal if they are written as the same JSON.
+#[test]
+fn equality() {
+    let request = |prompt: &str| SendRequest::new(prompt).mode(SendMode::Immediate);
+    assert_eq!(request("one"), request("one"));
+    assert_ne!(request("one"), request("two"));
+    assert_ne!(request("one"), SendRequest::new("one"));
+    let file = || Attachment::File(AttachmentFile::new("/a"));
+    assert_eq!(file(), file());
+    assert_ne!(file(), Attachment::File(AttachmentFile::new("/b")));
+    let unheard = |text: &str| Attachment::Unrecognized(json!({"type": UNHEARD, "text": text}));
+    assert_eq!(unheard("one"), unheard("one"));
+    assert_ne!(unheard("one"), unheard("two"));
+    assert_ne!(unheard("one"), file());
+}
+
+/// A string enum is printed and parsed as it stands on the wire, and is a key of maps.
+#[test]
+fn string_enums() {
+    for (text, mode) in
+        [("immediate", SendMode::Immediate), (UNHEARD, SendMode::Unrecognized(UNHEARD.to_owned()))]
+    {
+        assert_eq!(mode.to_string(), text);
+        assert_eq!(text.parse(), Ok(mode));
+    }
+    assert_eq!(format!("{:>8}", SendMode::Enqueue), " enqueue");
+    let modes = HashSet::from([SendMode::Enqueue, SendMode::Immediate]);
+    assert!(modes.contains(&SendMode::Unrecognized("enqueue".to_owned())), "the same on the wire");
 }
