@@ -71,6 +71,12 @@ fn text_doc(text: &str, fallback: &str) -> TokenStream {
     doc(&Doc { text: text.to_owned(), ..Doc::default() }, fallback, &[])
 }
 
+/// The name on the wire as an alias of this item, by which a search of the docs finds it. rustdoc refuses one that is
+/// the item's own name.
+fn alias(wire: &str, item: &proc_macro2::Ident) -> Option<TokenStream> {
+    (item != wire).then(|| quote!(#[doc(alias = #wire)]))
+}
+
 /// A type as it is written in generated code that imports the types it names.
 fn ty(of: &Ty) -> TokenStream {
     ty_from(of, &TokenStream::new())

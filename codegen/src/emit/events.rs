@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{doc, ident, ty};
+use super::{alias, doc, ident, ty};
 use crate::model::{Model, Ty};
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
@@ -14,7 +14,8 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     let items = model.events.iter().map(|event| {
         let docs = doc(&event.doc, "", &[format!("Event `{}`.", event.name)]);
         let (variant, data) = (ident(&event.variant), ty(&event.data));
-        quote!(#docs #variant(Box<#data>),)
+        let alias = alias(&event.name, &variant);
+        quote!(#docs #alias #variant(Box<#data>),)
     });
     let mut names: Vec<&str> = model.events.iter().map(|event| &event.data).filter_map(Ty::named).collect();
     names.sort_unstable();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{doc, ident, ty};
+use super::{alias, doc, ident, ty};
 use crate::model::{Method, Model, Ty};
 use crate::names::{function_name, snake, type_name};
 use crate::read::Group;
@@ -184,6 +184,7 @@ fn call(name: &str, method: &Method) -> TokenStream {
     let more = [format!("Wire method `{wire}`.")].into_iter().chain(untimed.clone()).chain(left_out);
     let docs = doc(&method.doc, "", &more.collect::<Vec<String>>());
     let (function, result) = (ident(&function_name(name)), ty(&method.result));
+    let alias = alias(wire, &function);
     let (declared, params) = match &method.params {
         Ty::Unit => (quote!(), quote!(&())),
         params => {
@@ -201,5 +202,5 @@ fn call(name: &str, method: &Method) -> TokenStream {
         },
         Some(_) => quote!(#call.timeout(None)),
     };
-    quote!(#docs #[inline] pub fn #function(self #declared) -> Call<#result> { #body })
+    quote!(#docs #alias #[inline] pub fn #function(self #declared) -> Call<#result> { #body })
 }

@@ -48,9 +48,11 @@ pub enum SessionEventData {
     /// The agent's words.
     ///
     /// Event `assistant.message`.
+    #[doc(alias = "assistant.message")]
     AssistantMessage(Box<MessageData>),
     /// Event `session.idle`.
     #[deprecated]
+    #[doc(alias = "session.idle")]
     SessionIdle(Box<IdleEvent>),
     /// An event of a type that this version of the crate does not know.
     Unrecognized(Box<UnrecognizedEvent>),

@@ -74,11 +74,13 @@ use crate::types::{AccountLeaveParams, AccountRequest};
 pub struct Account<'a>(pub(crate) &'a Caller);
 impl<'a> Account<'a> {
     /// Wire method `account.leave`.
+    #[doc(alias = "account.leave")]
     #[inline]
     pub fn leave(self, params: &AccountLeaveParams) -> Call<()> {
         self.0.call("account.leave", params)
     }
     /// Wire method `account.look`.
+    #[doc(alias = "account.look")]
     #[inline]
     pub fn look(self, params: &AccountRequest) -> Call<()> {
         self.0.call_with_login("account.look", params)

@@ -147,6 +147,7 @@ use crate::types::VaultContents;
 pub struct Vault<'a>(pub(crate) &'a Caller);
 impl<'a> Vault<'a> {
     /// Wire method `vault.open`.
+    #[doc(alias = "vault.open")]
     #[inline]
     pub fn open(self) -> Call<VaultContents> {
         self.0.call("vault.open", &())

@@ -106,6 +106,7 @@ use crate::types::RenameRequest;
 pub struct Type<'a>(pub(crate) &'a Caller);
 impl<'a> Type<'a> {
     /// Wire method `type.ref`.
+    #[doc(alias = "type.ref")]
     #[inline]
     pub fn ref_(self, params: &RenameRequest) -> Call<()> {
         self.0.call("type.ref", params)
@@ -130,6 +131,7 @@ impl<'a> SessionRpc<'a> {
     /// Gives the session another name.
     ///
     /// Wire method `session.rename`.
+    #[doc(alias = "session.rename")]
     #[inline]
     pub fn rename(self, params: &RenameRequest) -> Call<()> {
         self.0.call("session.rename", params)
@@ -147,6 +149,7 @@ pub struct History<'a>(pub(crate) &'a Caller);
 impl<'a> History<'a> {
     /// Wire method `session.history.clear`.
     #[deprecated]
+    #[doc(alias = "session.history.clear")]
     #[inline]
     pub fn clear(self) -> Call<()> {
         self.0.call("session.history.clear", &())
@@ -156,6 +159,7 @@ impl<'a> History<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.history.read`.
+    #[doc(alias = "session.history.read")]
     #[inline]
     pub fn read(
         self,

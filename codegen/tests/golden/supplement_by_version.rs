@@ -73,11 +73,13 @@ use crate::call::{Call, Caller};
 pub struct Now<'a>(pub(crate) &'a Caller);
 impl<'a> Now<'a> {
     /// Wire method `now.ours`.
+    #[doc(alias = "now.ours")]
     #[inline]
     pub fn ours(self) -> Call<()> {
         self.0.call("now.ours", &())
     }
     /// Wire method `now.theirs`.
+    #[doc(alias = "now.theirs")]
     #[inline]
     pub fn theirs(self) -> Call<()> {
         self.0.call("now.theirs", &())

@@ -74,11 +74,13 @@ use crate::types::SessionZoneAwaitParams;
 pub struct Zone<'a>(pub(crate) &'a Caller);
 impl<'a> Zone<'a> {
     /// Wire method `session.zone.await`.
+    #[doc(alias = "session.zone.await")]
     #[inline]
     pub fn await_(self, params: &SessionZoneAwaitParams) -> Call<()> {
         self.0.call("session.zone.await", params)
     }
     /// Wire method `session.zone.clone`.
+    #[doc(alias = "session.zone.clone")]
     #[inline]
     pub fn clone_(self) -> Call<()> {
         self.0.call("session.zone.clone", &())

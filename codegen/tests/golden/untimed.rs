@@ -87,6 +87,7 @@ impl<'a> Plugins<'a> {
     /// Wire method `plugins.updateAll`.
     ///
     /// Without a timeout unless one is set: it responds once the download has finished.
+    #[doc(alias = "plugins.updateAll")]
     #[inline]
     pub fn update_all(self) -> Call<()> {
         self.0.call("plugins.updateAll", &()).timeout(None)
@@ -111,6 +112,7 @@ impl<'a> SessionRpc<'a> {
     /// Wire method `session.send`.
     ///
     /// Without a timeout unless one is set, if `wait` is true.
+    #[doc(alias = "session.send")]
     #[inline]
     pub fn send(self, params: &SendRequest) -> Call<()> {
         let call = self.0.call("session.send", params);
@@ -130,6 +132,7 @@ impl<'a> History<'a> {
     /// Wire method `session.history.compact`.
     ///
     /// Without a timeout unless one is set: it responds once the model has answered.
+    #[doc(alias = "session.history.compact")]
     #[inline]
     pub fn compact(self, params: &SessionHistoryCompactParams) -> Call<()> {
         self.0.call("session.history.compact", params).timeout(None)

@@ -248,6 +248,7 @@ impl<'a> ServerRpc<'a> {
     /// Registers the calling SDK client as the per-entrypoint extension launch provider. Call before creating any sessions. When omitted, the runtime uses its built-in extension launcher.
     ///
     /// Wire method `registerExtensionLaunchProvider`.
+    #[doc(alias = "registerExtensionLaunchProvider")]
     #[inline]
     pub fn register_extension_launch_provider(self) -> Call<()> {
         self.0.call("registerExtensionLaunchProvider", &())

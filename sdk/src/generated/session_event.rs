@@ -63,687 +63,850 @@ pub enum SessionEventData {
     /// Turn abort information including the reason for termination
     ///
     /// Event `abort`.
+    #[doc(alias = "abort")]
     Abort(Box<AbortData>),
     /// Metadata for work the user interrupted while the agent was running
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `agent.interrupted`.
+    #[doc(alias = "agent.interrupted")]
     AgentInterrupted(Box<AgentInterruptedData>),
     /// Experimental content-safe activity signal for a running HydraFusion phase.
     ///
     /// Event `assistant.fusion_phase_activity`.
+    #[doc(alias = "assistant.fusion_phase_activity")]
     AssistantFusionPhaseActivity(Box<FusionPhaseActivityData>),
     /// Experimental durable HydraFusion phase output and lossless replay checkpoint.
     ///
     /// Event `assistant.fusion_phase_completed`.
+    #[doc(alias = "assistant.fusion_phase_completed")]
     AssistantFusionPhaseCompleted(Box<FusionPhaseCompletedData>),
     /// Experimental durable typed HydraFusion phase failure and degradation transition.
     ///
     /// Event `assistant.fusion_phase_failed`.
+    #[doc(alias = "assistant.fusion_phase_failed")]
     AssistantFusionPhaseFailed(Box<FusionPhaseFailedData>),
     /// Experimental transient HydraFusion phase/model/role signal.
     ///
     /// Event `assistant.fusion_phase_started`.
+    #[doc(alias = "assistant.fusion_phase_started")]
     AssistantFusionPhaseStarted(Box<FusionPhaseStartedData>),
     /// Payload emitted whenever the main agent's processing loop goes idle, including while related background work (running agents or in-flight attached shell commands) is still pending and the session-level idle event is therefore deferred
     ///
     /// Event `assistant.idle`.
+    #[doc(alias = "assistant.idle")]
     AssistantIdle(Box<AssistantIdleData>),
     /// Agent intent description for current activity or plan
     ///
     /// Event `assistant.intent`.
+    #[doc(alias = "assistant.intent")]
     AssistantIntent(Box<AssistantIntentData>),
     /// Assistant response containing text content, optional tool requests, and interaction metadata
     ///
     /// Event `assistant.message`.
+    #[doc(alias = "assistant.message")]
     AssistantMessage(Box<AssistantMessageData>),
     /// Streaming assistant message delta for incremental response updates
     ///
     /// Event `assistant.message_delta`.
+    #[doc(alias = "assistant.message_delta")]
     AssistantMessageDelta(Box<AssistantMessageDeltaData>),
     /// Streaming assistant message start metadata
     ///
     /// Event `assistant.message_start`.
+    #[doc(alias = "assistant.message_start")]
     AssistantMessageStart(Box<AssistantMessageStartData>),
     /// Assistant reasoning content for timeline display with complete thinking text
     ///
     /// Event `assistant.reasoning`.
+    #[doc(alias = "assistant.reasoning")]
     AssistantReasoning(Box<AssistantReasoningData>),
     /// Streaming reasoning delta for incremental extended thinking updates
     ///
     /// Event `assistant.reasoning_delta`.
+    #[doc(alias = "assistant.reasoning_delta")]
     AssistantReasoningDelta(Box<AssistantReasoningDeltaData>),
     /// Live progress signal for a provider-hosted server tool (e.g. hosted web search) while it runs, before the finalized serverTools envelope lands on the terminal assistant.message
     ///
     /// Event `assistant.server_tool_progress`.
+    #[doc(alias = "assistant.server_tool_progress")]
     AssistantServerToolProgress(Box<AssistantServerToolProgressData>),
     /// Streaming response progress with cumulative byte count
     ///
     /// Event `assistant.streaming_delta`.
+    #[doc(alias = "assistant.streaming_delta")]
     AssistantStreamingDelta(Box<AssistantStreamingDeltaData>),
     /// Streaming tool-call input delta for incremental tool-call updates
     ///
     /// Event `assistant.tool_call_delta`.
+    #[doc(alias = "assistant.tool_call_delta")]
     AssistantToolCallDelta(Box<AssistantToolCallDeltaData>),
     /// Turn completion metadata including the turn identifier
     ///
     /// Event `assistant.turn_end`.
+    #[doc(alias = "assistant.turn_end")]
     AssistantTurnEnd(Box<AssistantTurnEndData>),
     /// Metadata for an additional model inference attempt within an existing assistant turn
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `assistant.turn_retry`.
+    #[doc(alias = "assistant.turn_retry")]
     AssistantTurnRetry(Box<AssistantTurnRetryData>),
     /// Turn initialization metadata including identifier and interaction tracking
     ///
     /// Event `assistant.turn_start`.
+    #[doc(alias = "assistant.turn_start")]
     AssistantTurnStart(Box<AssistantTurnStartData>),
     /// LLM API call usage metrics including tokens, costs, quotas, and billing information
     ///
     /// Event `assistant.usage`.
+    #[doc(alias = "assistant.usage")]
     AssistantUsage(Box<AssistantUsageData>),
     /// Auto mode switch completion notification
     ///
     /// Event `auto_mode_switch.completed`.
+    #[doc(alias = "auto_mode_switch.completed")]
     AutoModeSwitchCompleted(Box<AutoModeSwitchCompletedData>),
     /// Auto mode switch request notification requiring user approval
     ///
     /// Event `auto_mode_switch.requested`.
+    #[doc(alias = "auto_mode_switch.requested")]
     AutoModeSwitchRequested(Box<AutoModeSwitchRequestedData>),
     /// Session capability change notification
     ///
     /// Event `capabilities.changed`.
+    #[doc(alias = "capabilities.changed")]
     CapabilitiesChanged(Box<CapabilitiesChangedData>),
     /// Queued command completion notification signaling UI dismissal
     ///
     /// Event `command.completed`.
+    #[doc(alias = "command.completed")]
     CommandCompleted(Box<CommandCompletedData>),
     /// Registered command dispatch request routed to the owning client
     ///
     /// Event `command.execute`.
+    #[doc(alias = "command.execute")]
     CommandExecute(Box<CommandExecuteData>),
     /// Queued slash command dispatch request for client execution
     ///
     /// Event `command.queued`.
+    #[doc(alias = "command.queued")]
     CommandQueued(Box<CommandQueuedData>),
     /// SDK command registration change notification
     ///
     /// Event `commands.changed`.
+    #[doc(alias = "commands.changed")]
     CommandsChanged(Box<CommandsChangedData>),
     /// Elicitation request completion with the user's response
     ///
     /// Event `elicitation.completed`.
+    #[doc(alias = "elicitation.completed")]
     ElicitationCompleted(Box<ElicitationCompletedData>),
     /// Elicitation request; may be form-based (structured input) or URL-based (browser redirect)
     ///
     /// Event `elicitation.requested`.
+    #[doc(alias = "elicitation.requested")]
     ElicitationRequested(Box<ElicitationRequestedData>),
     /// Plan mode exit completion with the user's approval decision and optional feedback
     ///
     /// Event `exit_plan_mode.completed`.
+    #[doc(alias = "exit_plan_mode.completed")]
     ExitPlanModeCompleted(Box<ExitPlanModeCompletedData>),
     /// Plan approval request with plan content and available user actions
     ///
     /// Event `exit_plan_mode.requested`.
+    #[doc(alias = "exit_plan_mode.requested")]
     ExitPlanModeRequested(Box<ExitPlanModeRequestedData>),
     /// External tool completion notification signaling UI dismissal
     ///
     /// Event `external_tool.completed`.
+    #[doc(alias = "external_tool.completed")]
     ExternalToolCompleted(Box<ExternalToolCompletedData>),
     /// External tool invocation request for client-side tool execution
     ///
     /// Event `external_tool.requested`.
+    #[doc(alias = "external_tool.requested")]
     ExternalToolRequested(Box<ExternalToolRequestedData>),
     /// Hook invocation completion details including output, success status, and error information
     ///
     /// Event `hook.end`.
+    #[doc(alias = "hook.end")]
     HookEnd(Box<HookEndData>),
     /// Ephemeral progress update from a running hook process
     ///
     /// Event `hook.progress`.
+    #[doc(alias = "hook.progress")]
     HookProgress(Box<HookProgressData>),
     /// Hook invocation start details including type and input data
     ///
     /// Event `hook.start`.
+    #[doc(alias = "hook.start")]
     HookStart(Box<HookStartData>),
     /// Durable request-correlated evidence for a typed response to a runtime-owned question or plan review.
     ///
     /// Event `human_response.recorded`.
+    #[doc(alias = "human_response.recorded")]
     HumanResponseRecorded(Box<HumanResponseRecordedData>),
     /// MCP headers refresh request completion notification
     ///
     /// Event `mcp.headers_refresh_completed`.
+    #[doc(alias = "mcp.headers_refresh_completed")]
     McpHeadersRefreshCompleted(Box<McpHeadersRefreshCompletedData>),
     /// Dynamic headers refresh request for a remote MCP server
     ///
     /// Event `mcp.headers_refresh_required`.
+    #[doc(alias = "mcp.headers_refresh_required")]
     McpHeadersRefreshRequired(Box<McpHeadersRefreshRequiredData>),
     /// MCP OAuth request completion notification
     ///
     /// Event `mcp.oauth_completed`.
+    #[doc(alias = "mcp.oauth_completed")]
     McpOauthCompleted(Box<McpOauthCompletedData>),
     /// Terminal outcome of a runtime-owned MCP OAuth recovery accepted through a runtimeRefresh handoff
     ///
     /// Event `mcp.oauth_recovery_completed`.
+    #[doc(alias = "mcp.oauth_recovery_completed")]
     McpOauthRecoveryCompleted(Box<McpOauthRecoveryCompletedData>),
     /// OAuth authentication request for an MCP server
     ///
     /// Event `mcp.oauth_required`.
+    #[doc(alias = "mcp.oauth_required")]
     McpOauthRequired(Box<McpOauthRequiredData>),
     /// Payload identifying the MCP server associated with a list change.
     ///
     /// Event `mcp.prompts.list_changed`.
+    #[doc(alias = "mcp.prompts.list_changed")]
     McpPromptsListChanged(Box<McpListChangedData>),
     /// Payload identifying the MCP server associated with a list change.
     ///
     /// Event `mcp.resources.list_changed`.
+    #[doc(alias = "mcp.resources.list_changed")]
     McpResourcesListChanged(Box<McpListChangedData>),
     /// Payload identifying the MCP server associated with a list change.
     ///
     /// Event `mcp.tools.list_changed`.
+    #[doc(alias = "mcp.tools.list_changed")]
     McpToolsListChanged(Box<McpListChangedData>),
     /// MCP App view called a tool on a connected MCP server (SEP-1865)
     ///
     /// Event `mcp_app.tool_call_complete`.
+    #[doc(alias = "mcp_app.tool_call_complete")]
     McpAppToolCallComplete(Box<McpAppToolCallCompleteData>),
     /// Failed LLM API call metadata for telemetry
     ///
     /// Event `model.call_failure`.
+    #[doc(alias = "model.call_failure")]
     ModelCallFailure(Box<ModelCallFailureData>),
     /// Internal telemetry result for one logical model operation after all orchestrator-owned retries settle
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `model.call_final_result`.
+    #[doc(alias = "model.call_final_result")]
     ModelCallFinalResult(Box<ModelCallFinalResultData>),
     /// Final lifecycle outcome for one logical model dispatch. A logical dispatch may include internal reconnect or fallback work, so event count is not provider HTTP-request count.
     ///
     /// Event `model.call_finished`.
+    #[doc(alias = "model.call_finished")]
     ModelCallFinished(Box<ModelCallFinishedData>),
     /// Model API dispatch metadata for internal telemetry
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `model.call_start`.
+    #[doc(alias = "model.call_start")]
     ModelCallStart(Box<ModelCallStartData>),
     /// Empty payload; the event signals that the pending message queue has changed
     ///
     /// Event `pending_messages.modified`.
+    #[doc(alias = "pending_messages.modified")]
     PendingMessagesModified(Box<PendingMessagesModifiedData>),
     /// Historical decode-only contextual-assent marker. Current runtimes do not project it into the conversation or permission flow.
     ///
     /// Event `permission.assentDetected`.
+    #[doc(alias = "permission.assentDetected")]
     PermissionAssentDetected(Box<PermissionAssentDetectedData>),
     /// Historical decode-only receipt from the retired Assisted Permissions authorization extractor. Current runtimes ignore it for permission decisions.
     ///
     /// Event `permission.carriedForward`.
+    #[doc(alias = "permission.carriedForward")]
     PermissionCarriedForward(Box<PermissionCarriedForwardData>),
     /// Permission request completion notification signaling UI dismissal
     ///
     /// Event `permission.completed`.
+    #[doc(alias = "permission.completed")]
     PermissionCompleted(Box<PermissionCompletedData>),
     /// Historical decode-only contextual authorization claim. Current runtimes preserve the payload but do not establish authority from it.
     ///
     /// Event `permission.contextualAuthorization`.
+    #[doc(alias = "permission.contextualAuthorization")]
     PermissionContextualAuthorization(Box<PermissionContextualAuthorizationData>),
     /// Historical decode-only claim from the retired Assisted Permissions authorization extractor. Current runtimes preserve the payload but do not establish authority from it.
     ///
     /// Event `permission.messageAuthorization`.
+    #[doc(alias = "permission.messageAuthorization")]
     PermissionMessageAuthorization(Box<PermissionMessageAuthorizationData>),
     /// Historical decode-only degradation marker from the retired extractor. Current runtimes ignore it for permission decisions.
     ///
     /// Event `permission.messageAuthorizationDegraded`.
+    #[doc(alias = "permission.messageAuthorizationDegraded")]
     PermissionMessageAuthorizationDegraded(
         Box<PermissionMessageAuthorizationDegradedData>,
     ),
     /// Historical decode-only extractor progress marker. Current runtimes do not run or resume extraction from it.
     ///
     /// Event `permission.messageAuthorizationRead`.
+    #[doc(alias = "permission.messageAuthorizationRead")]
     PermissionMessageAuthorizationRead(Box<PermissionMessageAuthorizationReadData>),
     /// Permission request notification requiring client approval with request details
     ///
     /// Event `permission.requested`.
+    #[doc(alias = "permission.requested")]
     PermissionRequested(Box<PermissionRequestedData>),
     /// A detected loss of a previously cached prompt prefix
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `prompt_cache_break`.
+    #[doc(alias = "prompt_cache_break")]
     PromptCacheBreak(Box<PromptCacheBreakData>),
     /// Sampling request completion notification signaling UI dismissal
     ///
     /// Event `sampling.completed`.
+    #[doc(alias = "sampling.completed")]
     SamplingCompleted(Box<SamplingCompletedData>),
     /// Sampling request from an MCP server; contains the server name and a requestId for correlation
     ///
     /// Event `sampling.requested`.
+    #[doc(alias = "sampling.requested")]
     SamplingRequested(Box<SamplingRequestedData>),
     /// Payload of `sandbox.decision`, a bounded governance record of what the process sandbox was configured to do and whether it took effect. Discriminated by `kind`.
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `sandbox.decision`.
+    #[doc(alias = "sandbox.decision")]
     SandboxDecision(Box<SandboxDecisionData>),
     /// Auto Intent resolution: the concrete model the session settled on for the first prompt of an auto-mode session, and why. Lets SDK clients render the chosen model and the full reason it was picked. The core selection fields (chosenModel/reasoningBucket/categoryScores) are stable; the routing-analytics fields (predictedLabel/confidence/candidateModels) mirror the upstream intent service and may evolve, hence the event's experimental stability.
     ///
     /// Event `session.auto_mode_resolved`.
+    #[doc(alias = "session.auto_mode_resolved")]
     SessionAutoModeResolved(Box<AutoModeResolvedData>),
     /// Live-only Auto preference recommendation from Copilot API after a successful Auto model call.
     ///
     /// Event `session.auto_tier_recommendation`.
+    #[doc(alias = "session.auto_tier_recommendation")]
     SessionAutoTierRecommendation(Box<AutoTierRecommendationData>),
     /// A transient Auto preference failure emitted when the runtime cannot mint or accept a usable model and token pair. The previously effective preference remains active, so SDK clients can surface a non-blocking failure without changing their committed-tier state. This event is ephemeral and is not persisted or replayed on resume.
     ///
     /// Event `session.auto_tier_switch_failed`.
+    #[doc(alias = "session.auto_tier_switch_failed")]
     SessionAutoTierSwitchFailed(Box<AutoTierSwitchFailedData>),
     /// Autopilot objective state file operation details indicating what changed
     ///
     /// Event `session.autopilot_objective_changed`.
+    #[doc(alias = "session.autopilot_objective_changed")]
     SessionAutopilotObjectiveChanged(Box<AutopilotObjectiveChangedData>),
     /// The runtime has stopped continuing one Autopilot request. Attached background work may remain active; this is not session-wide idle.
     ///
     /// Event `session.autopilot_stopped`.
+    #[doc(alias = "session.autopilot_stopped")]
     SessionAutopilotStopped(Box<AutopilotStoppedData>),
     /// Empty payload for `session.background_tasks_changed`, indicating background task state changed.
     ///
     /// Event `session.background_tasks_changed`.
+    #[doc(alias = "session.background_tasks_changed")]
     SessionBackgroundTasksChanged(Box<BackgroundTasksChangedData>),
     /// Canonical bytes for a content-addressed binary asset shared by reference across events
     ///
     /// Event `session.binary_asset`.
+    #[doc(alias = "session.binary_asset")]
     SessionBinaryAsset(Box<BinaryAssetData>),
     /// Payload of `session.canvas.closed` with the closed canvas instance ID, provider ID, and canvas ID.
     ///
     /// Event `session.canvas.closed`.
+    #[doc(alias = "session.canvas.closed")]
     SessionCanvasClosed(Box<CanvasClosedData>),
     /// Payload of `session.canvas.opened` with canvas instance and provider IDs plus optional icon, title, status, URL, and input.
     ///
     /// Event `session.canvas.opened`.
+    #[doc(alias = "session.canvas.opened")]
     SessionCanvasOpened(Box<CanvasOpenedData>),
     /// Durable record that a canvas instance is open, used to restore open canvases on cold session resume. Intentionally omits the transient url and availability.
     ///
     /// Event `session.canvas.recorded`.
+    #[doc(alias = "session.canvas.recorded")]
     SessionCanvasRecorded(Box<CanvasRecordedData>),
     /// Payload of `session.canvas.registry_changed` listing the canvas declarations currently available.
     ///
     /// Event `session.canvas.registry_changed`.
+    #[doc(alias = "session.canvas.registry_changed")]
     SessionCanvasRegistryChanged(Box<CanvasRegistryChangedData>),
     /// Durable record that a canvas instance was closed, superseding a prior instance_recorded during resume replay.
     ///
     /// Event `session.canvas.removed`.
+    #[doc(alias = "session.canvas.removed")]
     SessionCanvasRemoved(Box<CanvasRemovedData>),
     /// Transient signal that an open canvas instance's provider has dropped (for example the extension is reloading mid-session). The host should keep the panel mounted and surface a reconnecting affordance rather than tearing it down; a subsequent `session.canvas.opened` for the same instanceId clears the affordance once the provider reconnects with a fresh url. Ephemeral and never persisted, so it is never replayed on cold resume.
     ///
     /// Event `session.canvas.unavailable`.
+    #[doc(alias = "session.canvas.unavailable")]
     SessionCanvasUnavailable(Box<CanvasUnavailableData>),
     /// Conversation compaction results including success status, metrics, and optional error details
     ///
     /// Event `session.compaction_complete`.
+    #[doc(alias = "session.compaction_complete")]
     SessionCompactionComplete(Box<CompactionCompleteData>),
     /// Context window breakdown at the start of LLM-powered conversation compaction
     ///
     /// Event `session.compaction_start`.
+    #[doc(alias = "session.compaction_start")]
     SessionCompactionStart(Box<CompactionStartData>),
     /// Behavior-neutral record of structured runtime facts present when an agent completion decision is accepted.
     ///
     /// Event `session.completion_receipt`.
+    #[doc(alias = "session.completion_receipt")]
     SessionCompletionReceipt(Box<CompletionReceiptData>),
     /// Updated working directory and git context after the change
     ///
     /// Event `session.context_changed`.
+    #[doc(alias = "session.context_changed")]
     SessionContextChanged(Box<WorkingDirectoryContext>),
     /// Context-cleared details emitted when the host clears the conversation (the session.history.clearContext RPC / Session.clearContextMessages)
     ///
     /// Event `session.context_cleared`.
+    #[doc(alias = "session.context_cleared")]
     SessionContextCleared(Box<ContextClearedData>),
     /// Payload of `session.custom_agents_updated` with loaded custom agents plus non-fatal warnings and fatal errors.
     ///
     /// Event `session.custom_agents_updated`.
+    #[doc(alias = "session.custom_agents_updated")]
     SessionCustomAgentsUpdated(Box<CustomAgentsUpdatedData>),
     /// Opaque custom notification data. Consumers may branch on source and name, but payload semantics are source-defined.
     ///
     /// Event `session.custom_notification`.
+    #[doc(alias = "session.custom_notification")]
     SessionCustomNotification(Box<CustomNotificationData>),
     /// Error details for timeline display including message and optional diagnostic information
     ///
     /// Event `session.error`.
+    #[doc(alias = "session.error")]
     SessionError(Box<ErrorData>),
     /// Payload of `session.extensions.attachments_pushed` with extension-contributed attachments for the next send.
     ///
     /// Event `session.extensions.attachments_pushed`.
+    #[doc(alias = "session.extensions.attachments_pushed")]
     SessionExtensionsAttachmentsPushed(Box<ExtensionsAttachmentsPushedData>),
     /// Payload of `session.extensions_loaded` listing discovered extensions and their statuses.
     ///
     /// Event `session.extensions_loaded`.
+    #[doc(alias = "session.extensions_loaded")]
     SessionExtensionsLoaded(Box<ExtensionsLoadedData>),
     /// Internal durable editing-tool totals after a Fusion turn, including edits from discarded phases.
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `session.fusion_change_checkpoint`.
+    #[doc(alias = "session.fusion_change_checkpoint")]
     SessionFusionChangeCheckpoint(Box<FusionChangeCheckpointData>),
     /// Stable durable idempotency boundary for a HydraFusion final text or terminal commit.
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `session.fusion_commit_started`.
+    #[doc(alias = "session.fusion_commit_started")]
     SessionFusionCommitStarted(Box<FusionCommitStartedData>),
     /// Experimental durable aggregate outcome of a HydraFusion turn.
     ///
     /// Event `session.fusion_completed`.
+    #[doc(alias = "session.fusion_completed")]
     SessionFusionCompleted(Box<FusionCompletedData>),
     /// Exact durable model-visible repair or revision handoff between HydraFusion phases.
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `session.fusion_handoff`.
+    #[doc(alias = "session.fusion_handoff")]
     SessionFusionHandoff(Box<FusionHandoffData>),
     /// Experimental durable validated HydraFusion route and turn policy.
     ///
     /// Event `session.fusion_resolved`.
+    #[doc(alias = "session.fusion_resolved")]
     SessionFusionResolved(Box<FusionResolvedData>),
     /// Experimental durable HydraFusion routing failure and the deterministic concrete fallback selected for the turn.
     ///
     /// Event `session.fusion_route_failed`.
+    #[doc(alias = "session.fusion_route_failed")]
     SessionFusionRouteFailed(Box<FusionRouteFailedData>),
     /// Experimental transient signal that HydraFusion routing has started for an eligible turn.
     ///
     /// Event `session.fusion_route_started`.
+    #[doc(alias = "session.fusion_route_started")]
     SessionFusionRouteStarted(Box<FusionRouteStartedData>),
     /// Session handoff metadata including source, context, and repository information
     ///
     /// Event `session.handoff`.
+    #[doc(alias = "session.handoff")]
     SessionHandoff(Box<HandoffData>),
     /// Payload indicating the session is idle with no background agents or attached shell commands in flight
     ///
     /// Event `session.idle`.
+    #[doc(alias = "session.idle")]
     SessionIdle(Box<IdleData>),
     /// Transient indexed-search status and diagnostics from the live runtime service. Never persisted or used to infer activation from session history.
     ///
     /// Event `session.indexed_search`.
+    #[doc(alias = "session.indexed_search")]
     SessionIndexedSearch(Box<IndexedSearchData>),
     /// Informational message for timeline display with categorization
     ///
     /// Event `session.info`.
+    #[doc(alias = "session.info")]
     SessionInfo(Box<InfoData>),
     /// Experimental transient presentation-neutral progress for organization-required plugin preparation. Clients should localize the phase copy and display plugin specs without translating them.
     ///
     /// Event `session.managed_plugin_progress`.
+    #[doc(alias = "session.managed_plugin_progress")]
     SessionManagedPluginProgress(Box<ManagedPluginProgressData>),
     /// Runtime enforcement of enterprise managed settings: fires when the session blocks or caps a runtime action because enterprise policy governs it, so SDK clients can explain *why* an action was governed. Unlike `session.managed_settings_resolved` (which reports *what* is managed), this reports a concrete governed action — e.g. a user or host tried to turn on bypass permissions or Assisted Permissions while the corresponding policy disables it. Emitted live (not persisted to the session event log) on user/host-initiated attempts only, never for silent policy application. Marked experimental while the managed-settings surface stabilizes.
     ///
     /// Event `session.managed_settings_enforced`.
+    #[doc(alias = "session.managed_settings_enforced")]
     SessionManagedSettingsEnforced(Box<ManagedSettingsEnforcedData>),
     /// Effective enterprise managed settings applied to the session and their contributing channels. Emitted whenever managed policy is applied or reapplied, including session start, resume, and account switch. This ephemeral live snapshot is delivered to subscribers but not persisted to the session event log; initial resolution occurs before session.start.
     ///
     /// Event `session.managed_settings_resolved`.
+    #[doc(alias = "session.managed_settings_resolved")]
     SessionManagedSettingsResolved(Box<ManagedSettingsResolvedData>),
     /// Payload of `session.mcp_server_needs_reconnect` identifying an MCP server whose connection must be re-established.
     ///
     /// Event `session.mcp_server_needs_reconnect`.
+    #[doc(alias = "session.mcp_server_needs_reconnect")]
     SessionMcpServerNeedsReconnect(Box<McpServerNeedsReconnectData>),
     /// Payload of `session.mcp_server_removed` identifying an MCP server the graph no longer runs.
     ///
     /// Event `session.mcp_server_removed`.
+    #[doc(alias = "session.mcp_server_removed")]
     SessionMcpServerRemoved(Box<McpServerRemovedData>),
     /// Payload of `session.mcp_server_status_changed` for one MCP server's status and optional failure error.
     ///
     /// Event `session.mcp_server_status_changed`.
+    #[doc(alias = "session.mcp_server_status_changed")]
     SessionMcpServerStatusChanged(Box<McpServerStatusChangedData>),
     /// Payload of `session.mcp_server_tools_loaded`, emitted once per connection when an MCP server's tools first become available from tools/list or a cached snapshot. A connected server is still loading tools if this event has not fired since the server last left connected; it can precede connected when the tools come from a cached snapshot.
     ///
     /// Event `session.mcp_server_tools_loaded`.
+    #[doc(alias = "session.mcp_server_tools_loaded")]
     SessionMcpServerToolsLoaded(Box<McpServerToolsLoadedData>),
     /// Payload of `session.mcp_servers_loaded` listing MCP server status summaries.
     ///
     /// Event `session.mcp_servers_loaded`.
+    #[doc(alias = "session.mcp_servers_loaded")]
     SessionMcpServersLoaded(Box<McpServersLoadedData>),
     /// Signal-only event: the agent successfully stored a memory (store_memory) or voted on one (vote_memory). No payload — consumers should re-fetch memories to pick up the change. Used to refresh memory context (e.g. re-running the context sidekick) so newly written memories surface in subsequent turns.
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `session.memory_changed`.
+    #[doc(alias = "session.memory_changed")]
     SessionMemoryChanged(Box<MemoryChangedData>),
     /// Agent mode change details including previous and new modes
     ///
     /// Event `session.mode_changed`.
+    #[doc(alias = "session.mode_changed")]
     SessionModeChanged(Box<ModeChangedData>),
     /// Records that a mode transition notice reached the model so cache-stable mode tools can remain offered across resume.
     ///
     /// Event `session.mode_notice_delivered`.
+    #[doc(alias = "session.mode_notice_delivered")]
     SessionModeNoticeDelivered(Box<ModeNoticeDeliveredData>),
     /// Model change details including previous and new model identifiers
     ///
     /// Event `session.model_change`.
+    #[doc(alias = "session.model_change")]
     SessionModelChange(Box<ModelChangeData>),
     /// The model the user had explicitly selected is no longer available, because the host that published it withdrew it, so the session no longer has an explicit selection. The next turn resolves a default as though the user had never chosen a model. Clients should stop presenting the previous model as selected. This event is durable because resume rebuilds the selected model from the event log; without it a resumed session would restore a model its provider no longer serves. Reasoning effort, verbosity, and other session-level preferences are deliberately unchanged, because they belong to the session rather than to the model.
     ///
     /// Event `session.model_deselected`.
+    #[doc(alias = "session.model_deselected")]
     SessionModelDeselected(Box<ModelDeselectedData>),
     /// Authoritative snapshot of an Autopilot permission-recovery episode
     ///
     /// Event `session.permission_recovery`.
+    #[doc(alias = "session.permission_recovery")]
     SessionPermissionRecovery(Box<PermissionRecoveryData>),
     /// Permission-mode transition details.
     ///
     /// Event `session.permissions_changed`.
+    #[doc(alias = "session.permissions_changed")]
     SessionPermissionsChanged(Box<PermissionsChangedData>),
     /// Plan file operation details indicating what changed
     ///
     /// Event `session.plan_changed`.
+    #[doc(alias = "session.plan_changed")]
     SessionPlanChanged(Box<PlanChangedData>),
     /// A provider-owned quota observation, distinct from per-call usage and charge accounting.
     ///
     /// Event `session.quota_observation`.
+    #[doc(alias = "session.quota_observation")]
     SessionQuotaObservation(Box<ProviderQuotaObservationData>),
     /// Notifies that the session's remote steering capability has changed
     ///
     /// Event `session.remote_steerable_changed`.
+    #[doc(alias = "session.remote_steerable_changed")]
     SessionRemoteSteerableChanged(Box<RemoteSteerableChangedData>),
     /// Internal durable marker that the server rejected a compressed model request body, so the session sends uncompressed bodies from now on, including after resume.
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `session.request_body_compression_disabled`.
+    #[doc(alias = "session.request_body_compression_disabled")]
     SessionRequestBodyCompressionDisabled(Box<RequestBodyCompressionDisabledData>),
     /// Session resume metadata including current context and event count
     ///
     /// Event `session.resume`.
+    #[doc(alias = "session.resume")]
     SessionResume(Box<ResumeData>),
     /// Scheduled prompt cancelled from the schedule manager dialog
     ///
     /// Event `session.schedule_cancelled`.
+    #[doc(alias = "session.schedule_cancelled")]
     SessionScheduleCancelled(Box<ScheduleCancelledData>),
     /// Scheduled prompt registered via /every or /after
     ///
     /// Event `session.schedule_created`.
+    #[doc(alias = "session.schedule_created")]
     SessionScheduleCreated(Box<ScheduleCreatedData>),
     /// Self-paced schedule re-armed for its next run
     ///
     /// Event `session.schedule_rearmed`.
+    #[doc(alias = "session.schedule_rearmed")]
     SessionScheduleRearmed(Box<ScheduleRearmedData>),
     /// Session limits update details. Null clears the limits.
     ///
     /// Event `session.session_limits_changed`.
+    #[doc(alias = "session.session_limits_changed")]
     SessionSessionLimitsChanged(Box<SessionLimitsChangedData>),
     /// Session termination metrics including usage statistics, code changes, and shutdown reason
     ///
     /// Event `session.shutdown`.
+    #[doc(alias = "session.shutdown")]
     SessionShutdown(Box<ShutdownData>),
     /// Payload of `session.skills_loaded` listing resolved skill metadata.
     ///
     /// Event `session.skills_loaded`.
+    #[doc(alias = "session.skills_loaded")]
     SessionSkillsLoaded(Box<SkillsLoadedData>),
     /// Session rewind details including target event and count of removed events
     ///
     /// Event `session.snapshot_rewind`.
+    #[doc(alias = "session.snapshot_rewind")]
     SessionSnapshotRewind(Box<SnapshotRewindData>),
     /// Session initialization metadata including context and configuration
     ///
     /// Event `session.start`.
+    #[doc(alias = "session.start")]
     SessionStart(Box<StartData>),
     /// Task completion notification with summary from the agent
     ///
     /// Event `session.task_complete`.
+    #[doc(alias = "session.task_complete")]
     SessionTaskComplete(Box<TaskCompleteData>),
     /// Session title change payload containing the new display title
     ///
     /// Event `session.title_changed`.
+    #[doc(alias = "session.title_changed")]
     SessionTitleChanged(Box<TitleChangedData>),
     /// Signal-only event: the agent's todos or todo_deps table was written to. No payload — clients should call session.plan.readSqlTodosWithDependencies() to fetch the current state. Events arrive in order; clients can debounce on arrival if needed.
     ///
     /// Event `session.todos_changed`.
+    #[doc(alias = "session.todos_changed")]
     SessionTodosChanged(Box<TodosChangedData>),
     /// Payload of `session.tools_updated` identifying the model whose resolved tools were updated.
     ///
     /// Event `session.tools_updated`.
+    #[doc(alias = "session.tools_updated")]
     SessionToolsUpdated(Box<ToolsUpdatedData>),
     /// Conversation truncation statistics including token counts and removed content metrics
     ///
     /// Event `session.truncation`.
+    #[doc(alias = "session.truncation")]
     SessionTruncation(Box<TruncationData>),
     /// Durable session usage checkpoint for reconstructing aggregate accounting on resume
     ///
     /// Event `session.usage_checkpoint`.
+    #[doc(alias = "session.usage_checkpoint")]
     SessionUsageCheckpoint(Box<UsageCheckpointData>),
     /// Current context window usage statistics including token and message counts
     ///
     /// Event `session.usage_info`.
+    #[doc(alias = "session.usage_info")]
     SessionUsageInfo(Box<UsageInfoData>),
     /// Internal durable accounting receipt; the live usage event shares its accounting identity.
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `session.usage_record`.
+    #[doc(alias = "session.usage_record")]
     SessionUsageRecord(Box<UsageAccountingRecordData>),
     /// Warning message for timeline display with categorization
     ///
     /// Event `session.warning`.
+    #[doc(alias = "session.warning")]
     SessionWarning(Box<WarningData>),
     /// Workspace file change details including path and operation type
     ///
     /// Event `session.workspace_file_changed`.
+    #[doc(alias = "session.workspace_file_changed")]
     SessionWorkspaceFileChanged(Box<WorkspaceFileChangedData>),
     /// Session limit exhaustion prompt completion notification.
     ///
     /// Event `session_limits_exhausted.completed`.
+    #[doc(alias = "session_limits_exhausted.completed")]
     SessionLimitsExhaustedCompleted(Box<SessionLimitsExhaustedCompletedData>),
     /// Session limit exhaustion notification requiring user action.
     ///
     /// Event `session_limits_exhausted.requested`.
+    #[doc(alias = "session_limits_exhausted.requested")]
     SessionLimitsExhaustedRequested(Box<SessionLimitsExhaustedRequestedData>),
     /// Exact skill context delivered to the model during a tool phase. This is not a user submission or another skill invocation.
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `skill.context_delivered`.
+    #[doc(alias = "skill.context_delivered")]
     SkillContextDelivered(Box<SkillContextDeliveredData>),
     /// Internal durable receipt that reconstructs exact model-visible skill context from earlier session content.
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `skill.context_delivered_ref`.
+    #[doc(alias = "skill.context_delivered_ref")]
     SkillContextDeliveredRef(Box<SkillContextDeliveredRefData>),
     /// Skill invocation details including content, allowed tools, and plugin metadata
     ///
     /// Event `skill.invoked`.
+    #[doc(alias = "skill.invoked")]
     SkillInvoked(Box<SkillInvokedData>),
     /// Internal durable skill invocation receipt whose content resolves from an earlier inline skill event in the same session.
     ///
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Event `skill.invoked_ref`.
+    #[doc(alias = "skill.invoked_ref")]
     SkillInvokedRef(Box<SkillInvokedRefData>),
     /// Sub-agent completion details for successful execution
     ///
     /// Event `subagent.completed`.
+    #[doc(alias = "subagent.completed")]
     SubagentCompleted(Box<SubagentCompletedData>),
     /// Resolved runtime configuration for a configured sub-agent
     ///
     /// Event `subagent.configured`.
+    #[doc(alias = "subagent.configured")]
     SubagentConfigured(Box<SubagentConfiguredData>),
     /// Empty payload; the event signals that the custom agent was deselected, returning to the default agent
     ///
     /// Event `subagent.deselected`.
+    #[doc(alias = "subagent.deselected")]
     SubagentDeselected(Box<SubagentDeselectedData>),
     /// Sub-agent failure details including error message and agent information
     ///
     /// Event `subagent.failed`.
+    #[doc(alias = "subagent.failed")]
     SubagentFailed(Box<SubagentFailedData>),
     /// Custom agent selection details including name and available tools
     ///
     /// Event `subagent.selected`.
+    #[doc(alias = "subagent.selected")]
     SubagentSelected(Box<SubagentSelectedData>),
     /// Sub-agent startup details including parent tool call and agent information
     ///
     /// Event `subagent.started`.
+    #[doc(alias = "subagent.started")]
     SubagentStarted(Box<SubagentStartedData>),
     /// System/developer instruction content with role and optional template metadata
     ///
     /// Event `system.message`.
+    #[doc(alias = "system.message")]
     SystemMessage(Box<SystemMessageData>),
     /// System-generated notification for runtime events like background task completion
     ///
     /// Event `system.notification`.
+    #[doc(alias = "system.notification")]
     SystemNotification(Box<SystemNotificationData>),
     /// Tool execution completion results including success status, detailed output, and error information
     ///
     /// Event `tool.execution_complete`.
+    #[doc(alias = "tool.execution_complete")]
     ToolExecutionComplete(Box<ToolExecutionCompleteData>),
     /// Deprecated merged replacement snapshot of shell output. Use tool.shell_output for append-only, stream-tagged output instead.
     ///
     /// Event `tool.execution_partial_result`.
     #[deprecated]
+    #[doc(alias = "tool.execution_partial_result")]
     ToolExecutionPartialResult(Box<ToolExecutionPartialData>),
     /// Tool execution progress notification with status message
     ///
     /// Event `tool.execution_progress`.
+    #[doc(alias = "tool.execution_progress")]
     ToolExecutionProgress(Box<ToolExecutionProgressData>),
     /// Tool execution startup details including MCP server information when applicable
     ///
     /// Event `tool.execution_start`.
+    #[doc(alias = "tool.execution_start")]
     ToolExecutionStart(Box<ToolExecutionStartData>),
     /// Live, append-only shell output. Not persisted or replayed to late subscribers. Text is decoded and redacted per chunk; chunks need not contain complete lines.
     ///
     /// Event `tool.shell_output`.
+    #[doc(alias = "tool.shell_output")]
     ToolShellOutput(Box<ToolShellOutputData>),
     /// User-initiated tool invocation request with tool name and arguments
     ///
     /// Event `tool.user_requested`.
+    #[doc(alias = "tool.user_requested")]
     ToolUserRequested(Box<ToolUserRequestedData>),
     /// Persisted generic client-side tool activations restored when a session resumes.
     ///
     /// Event `tool_search.activated`.
+    #[doc(alias = "tool_search.activated")]
     ToolSearchActivated(Box<ToolSearchActivatedData>),
     /// Ordered output and terminal state for a transient query that does not modify conversation history.
     ///
     /// Event `ui.ephemeral_query`.
+    #[doc(alias = "ui.ephemeral_query")]
     UiEphemeralQuery(Box<UiEphemeralQueryData>),
     /// Payload of `user.message` with displayed and model-transformed content, attachments, source/delivery metadata, mode, and telemetry IDs.
     ///
     /// Event `user.message`.
+    #[doc(alias = "user.message")]
     UserMessage(Box<UserMessageData>),
     /// User input request completion with the user's response
     ///
     /// Event `user_input.completed`.
+    #[doc(alias = "user_input.completed")]
     UserInputCompleted(Box<UserInputCompletedData>),
     /// User input request notification with question and optional predefined choices
     ///
     /// Event `user_input.requested`.
+    #[doc(alias = "user_input.requested")]
     UserInputRequested(Box<UserInputRequestedData>),
     /// Ephemeral signal that a workflow run reached a terminal status.
     ///
     /// Event `workflow.run_settled`.
+    #[doc(alias = "workflow.run_settled")]
     WorkflowRunSettled(Box<WorkflowRunSettledData>),
     /// Ephemeral signal that a workflow run attempt began executing.
     ///
     /// Event `workflow.run_started`.
+    #[doc(alias = "workflow.run_started")]
     WorkflowRunStarted(Box<WorkflowRunStartedData>),
     /// Ephemeral invalidation signal for a changed workflow run.
     ///
     /// Event `workflow.run_updated`.
+    #[doc(alias = "workflow.run_updated")]
     WorkflowRunUpdated(Box<WorkflowRunUpdatedData>),
     /// An event of a type that this version of the crate does not know.
     Unrecognized(Box<UnrecognizedEvent>),

@@ -297,6 +297,7 @@ impl<'a> SessionRpc<'a> {
     /// Aborts the current agent turn.
     ///
     /// Wire method `session.abort`.
+    #[doc(alias = "session.abort")]
     #[inline]
     pub fn abort(self, params: &AbortRequest) -> Call<AbortResult> {
         self.0.call("session.abort", params)
@@ -304,6 +305,7 @@ impl<'a> SessionRpc<'a> {
     /// Cancels every running background agent (task-registry subagents plus sidekick agents) without interrupting the main agent loop. Promoted attached shells are left running.
     ///
     /// Wire method `session.cancelAllBackgroundAgents`.
+    #[doc(alias = "session.cancelAllBackgroundAgents")]
     #[inline]
     pub fn cancel_all_background_agents(self) -> Call<i64> {
         self.0.call("session.cancelAllBackgroundAgents", &())
@@ -311,6 +313,7 @@ impl<'a> SessionRpc<'a> {
     /// Closes the session for this connection and keeps its files. In the middle of a turn no session.idle follows. On 1.0.102 the sessionEnd hook is called before the answer, which waits 1.5 seconds for it at most.
     ///
     /// Wire method `session.destroy`.
+    #[doc(alias = "session.destroy")]
     #[inline]
     pub fn destroy(self) -> Call<SessionDestroyResult> {
         self.0.call("session.destroy", &())
@@ -318,6 +321,7 @@ impl<'a> SessionRpc<'a> {
     /// Detaches this connection from the session. Unknown before 1.0.81.
     ///
     /// Wire method `session.detach`.
+    #[doc(alias = "session.detach")]
     #[inline]
     pub fn detach(self) -> Call<SessionDetachResult> {
         self.0.call("session.detach", &())
@@ -325,6 +329,7 @@ impl<'a> SessionRpc<'a> {
     /// Returns the events of a live session in order. It needs no attachment to the session.
     ///
     /// Wire method `session.getMessages`.
+    #[doc(alias = "session.getMessages")]
     #[inline]
     pub fn get_messages(self) -> Call<SessionGetMessagesResult> {
         self.0.call("session.getMessages", &())
@@ -332,6 +337,7 @@ impl<'a> SessionRpc<'a> {
     /// Interrupts the current main agent turn while leaving running background work (subagents, sidekicks, and promoted attached shells) alive. No-op when the main loop is not processing.
     ///
     /// Wire method `session.interruptMainTurn`.
+    #[doc(alias = "session.interruptMainTurn")]
     #[inline]
     pub fn interrupt_main_turn(
         self,
@@ -342,6 +348,7 @@ impl<'a> SessionRpc<'a> {
     /// Emits a user-visible session log event.
     ///
     /// Wire method `session.log`.
+    #[doc(alias = "session.log")]
     #[inline]
     pub fn log(self, params: &LogRequest) -> Call<LogResult> {
         self.0.call("session.log", params)
@@ -351,6 +358,7 @@ impl<'a> SessionRpc<'a> {
     /// Wire method `session.send`.
     ///
     /// Without a timeout unless one is set, if `wait` is true.
+    #[doc(alias = "session.send")]
     #[inline]
     pub fn send(self, params: &SendRequest) -> Call<SendResult> {
         let call = self.0.call("session.send", params);
@@ -361,6 +369,7 @@ impl<'a> SessionRpc<'a> {
     /// Wire method `session.sendMessages`.
     ///
     /// Without a timeout unless one is set, if `wait` is true.
+    #[doc(alias = "session.sendMessages")]
     #[inline]
     pub fn send_messages(
         self,
@@ -374,6 +383,7 @@ impl<'a> SessionRpc<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.sendSystemNotification`.
+    #[doc(alias = "session.sendSystemNotification")]
     #[inline]
     pub fn send_system_notification(
         self,
@@ -384,6 +394,7 @@ impl<'a> SessionRpc<'a> {
     /// Shuts down the session and persists its final state. Awaits any deferred sessionEnd hooks before resolving so user-supplied hook scripts complete before the runtime tears down.
     ///
     /// Wire method `session.shutdown`.
+    #[doc(alias = "session.shutdown")]
     #[inline]
     pub fn shutdown(self, params: &ShutdownRequest) -> Call<()> {
         self.0.call("session.shutdown", params)
@@ -391,6 +402,7 @@ impl<'a> SessionRpc<'a> {
     /// Suspends the session while preserving persisted state for later resume.
     ///
     /// Wire method `session.suspend`.
+    #[doc(alias = "session.suspend")]
     #[inline]
     pub fn suspend(self) -> Call<()> {
         self.0.call("session.suspend", &())

@@ -18,6 +18,7 @@ impl<'a> Account<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `account.describeAuthInfo`.
+    #[doc(alias = "account.describeAuthInfo")]
     #[inline]
     pub fn describe_auth_info(
         self,
@@ -28,6 +29,7 @@ impl<'a> Account<'a> {
     /// Gets all authenticated users available for account switching.
     ///
     /// Wire method `account.getAllUsers`.
+    #[doc(alias = "account.getAllUsers")]
     #[inline]
     pub fn get_all_users(self) -> Call<Vec<AccountAllUsers>> {
         self.0.call("account.getAllUsers", &())
@@ -35,6 +37,7 @@ impl<'a> Account<'a> {
     /// Gets the currently active authentication credentials from the global auth manager.
     ///
     /// Wire method `account.getCurrentAuth`.
+    #[doc(alias = "account.getCurrentAuth")]
     #[inline]
     pub fn get_current_auth(self) -> Call<AccountGetCurrentAuthResult> {
         self.0.call("account.getCurrentAuth", &())
@@ -44,6 +47,7 @@ impl<'a> Account<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `account.getGistSupport`.
+    #[doc(alias = "account.getGistSupport")]
     #[inline]
     pub fn get_gist_support(
         self,
@@ -54,6 +58,7 @@ impl<'a> Account<'a> {
     /// Gets Copilot quota usage for the current or opaquely selected authenticated user.
     ///
     /// Wire method `account.getQuota`.
+    #[doc(alias = "account.getQuota")]
     #[inline]
     pub fn get_quota(
         self,
@@ -66,6 +71,7 @@ impl<'a> Account<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `account.getTokenEnvVar`.
+    #[doc(alias = "account.getTokenEnvVar")]
     #[inline]
     pub fn get_token_env_var(self) -> Call<AccountGetTokenEnvVarResult> {
         self.0.call("account.getTokenEnvVar", &())
@@ -75,6 +81,7 @@ impl<'a> Account<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `account.getWebUrl`.
+    #[doc(alias = "account.getWebUrl")]
     #[inline]
     pub fn get_web_url(
         self,
@@ -85,6 +92,7 @@ impl<'a> Account<'a> {
     /// Validates and stores authentication credentials. When login is omitted, resolves the authenticated user from the token before persistence.
     ///
     /// Wire method `account.login`.
+    #[doc(alias = "account.login")]
     #[inline]
     pub fn login(self, params: &AccountLoginRequest) -> Call<AccountLoginResult> {
         self.0.call("account.login", params)
@@ -92,6 +100,7 @@ impl<'a> Account<'a> {
     /// Removes user authentication from keychain and persisted state.
     ///
     /// Wire method `account.logout`.
+    #[doc(alias = "account.logout")]
     #[inline]
     pub fn logout(self, params: &AccountLogoutRequest) -> Call<AccountLogoutResult> {
         self.0.call("account.logout", params)

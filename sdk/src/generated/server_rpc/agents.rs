@@ -19,6 +19,7 @@ impl<'a> Agents<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `agents.customAgentInitialModelDecision`.
+    #[doc(alias = "agents.customAgentInitialModelDecision")]
     #[inline]
     pub fn custom_agent_initial_model_decision(
         self,
@@ -29,6 +30,7 @@ impl<'a> Agents<'a> {
     /// Discovers custom agents across user, project, plugin, and remote sources.
     ///
     /// Wire method `agents.discover`.
+    #[doc(alias = "agents.discover")]
     #[inline]
     pub fn discover(self, params: &AgentsDiscoverRequest) -> Call<ServerAgentList> {
         self.0.call("agents.discover", params)
@@ -38,6 +40,7 @@ impl<'a> Agents<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `agents.getAvailableBuiltins`.
+    #[doc(alias = "agents.getAvailableBuiltins")]
     #[inline]
     pub fn get_available_builtins(
         self,
@@ -50,6 +53,7 @@ impl<'a> Agents<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `agents.getBuiltinDefinition`.
+    #[doc(alias = "agents.getBuiltinDefinition")]
     #[inline]
     pub fn get_builtin_definition(
         self,
@@ -62,6 +66,7 @@ impl<'a> Agents<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `agents.getBuiltinListingDefinition`.
+    #[doc(alias = "agents.getBuiltinListingDefinition")]
     #[inline]
     pub fn get_builtin_listing_definition(
         self,
@@ -74,6 +79,7 @@ impl<'a> Agents<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `agents.getBuiltins`.
+    #[doc(alias = "agents.getBuiltins")]
     #[inline]
     pub fn get_builtins(self) -> Call<AgentsGetBuiltinsResult> {
         self.0.call("agents.getBuiltins", &())
@@ -81,6 +87,7 @@ impl<'a> Agents<'a> {
     /// Returns the canonical directories where a client may create custom agents that the runtime will recognize, including ones that do not exist yet. Project directories become active once created.
     ///
     /// Wire method `agents.getDiscoveryPaths`.
+    #[doc(alias = "agents.getDiscoveryPaths")]
     #[inline]
     pub fn get_discovery_paths(
         self,

@@ -10,6 +10,7 @@ impl<'a> Auth<'a> {
     /// Returns whether the CLI is logged in.
     ///
     /// Wire method `auth.getStatus`.
+    #[doc(alias = "auth.getStatus")]
     #[inline]
     pub fn get_status(self) -> Call<SessionAuthStatus> {
         self.0.call("auth.getStatus", &())

@@ -16,6 +16,7 @@ impl<'a> AzureMl<'a> {
     /// Acquires a connection-owned model-family mutation lease across transfer, activation, registration, and cleanup.
     ///
     /// Wire method `azureMl.acquireFamily`.
+    #[doc(alias = "azureMl.acquireFamily")]
     #[inline]
     pub fn acquire_family(
         self,
@@ -26,6 +27,7 @@ impl<'a> AzureMl<'a> {
     /// Cancels a connection-owned download; the download call reports terminal cleanup separately.
     ///
     /// Wire method `azureMl.cancel`.
+    #[doc(alias = "azureMl.cancel")]
     #[inline]
     pub fn cancel(self, params: &AzureMlDownloadIdRequest) -> Call<AzureMlCancelResult> {
         self.0.call("azureMl.cancel", params)
@@ -33,6 +35,7 @@ impl<'a> AzureMl<'a> {
     /// Lists eligible Azure ML local models and redacted warnings before a chat session exists.
     ///
     /// Wire method `azureMl.catalog`.
+    #[doc(alias = "azureMl.catalog")]
     #[inline]
     pub fn catalog(self, params: &AzureMlCatalogRequest) -> Call<AzureMlCatalogResult> {
         self.0.call("azureMl.catalog", params)
@@ -40,6 +43,7 @@ impl<'a> AzureMl<'a> {
     /// Discards an inactive model version under the server-owned Azure ML library.
     ///
     /// Wire method `azureMl.discard`.
+    #[doc(alias = "azureMl.discard")]
     #[inline]
     pub fn discard(self, params: &AzureMlDiscardRequest) -> Call<HostEmptyResult> {
         self.0.call("azureMl.discard", params)
@@ -49,6 +53,7 @@ impl<'a> AzureMl<'a> {
     /// Wire method `azureMl.download`.
     ///
     /// Without a timeout unless one is set: it responds once the download has finished.
+    #[doc(alias = "azureMl.download")]
     #[inline]
     pub fn download(
         self,
@@ -59,6 +64,7 @@ impl<'a> AzureMl<'a> {
     /// Revalidates the newest eligible version of one Azure ML model family.
     ///
     /// Wire method `azureMl.latest`.
+    #[doc(alias = "azureMl.latest")]
     #[inline]
     pub fn latest(self, params: &AzureMlLatestRequest) -> Call<AzureMlModel> {
         self.0.call("azureMl.latest", params)
@@ -68,6 +74,7 @@ impl<'a> AzureMl<'a> {
     /// Wire method `azureMl.releaseFamily`.
     ///
     /// Without a timeout unless one is set: it responds once the download has finished.
+    #[doc(alias = "azureMl.releaseFamily")]
     #[inline]
     pub fn release_family(
         self,
@@ -78,6 +85,7 @@ impl<'a> AzureMl<'a> {
     /// Resolves immutable artifact facts without returning signed access URLs.
     ///
     /// Wire method `azureMl.resolve`.
+    #[doc(alias = "azureMl.resolve")]
     #[inline]
     pub fn resolve(self, params: &AzureMlResolveRequest) -> Call<AzureMlResolveResult> {
         self.0.call("azureMl.resolve", params)
@@ -85,6 +93,7 @@ impl<'a> AzureMl<'a> {
     /// Returns progress for an active download owned by this connection, or null after completion.
     ///
     /// Wire method `azureMl.status`.
+    #[doc(alias = "azureMl.status")]
     #[inline]
     pub fn status(self, params: &AzureMlDownloadIdRequest) -> Call<AzureMlStatusResult> {
         self.0.call("azureMl.status", params)

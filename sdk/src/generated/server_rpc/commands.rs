@@ -10,6 +10,7 @@ impl<'a> Commands<'a> {
     /// Lists the well-known built-in slash commands that work as the first message in a new session (e.g. /plan, /env), without requiring an active session. Commands that depend on session state, authentication, or a synced session are omitted.
     ///
     /// Wire method `commands.list`.
+    #[doc(alias = "commands.list")]
     #[inline]
     pub fn list(self) -> Call<CommandList> {
         self.0.call("commands.list", &())

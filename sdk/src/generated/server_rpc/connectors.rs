@@ -13,6 +13,7 @@ impl<'a> Connectors<'a> {
     /// Returns eligible accounts.
     ///
     /// Wire method `connectors.getAccounts`.
+    #[doc(alias = "connectors.getAccounts")]
     #[inline]
     pub fn get_accounts(self) -> Call<ConnectorDiscoveryAccountList> {
         self.0.call("connectors.getAccounts", &())
@@ -20,6 +21,7 @@ impl<'a> Connectors<'a> {
     /// Returns feature availability.
     ///
     /// Wire method `connectors.getCapabilities`.
+    #[doc(alias = "connectors.getCapabilities")]
     #[inline]
     pub fn get_capabilities(self) -> Call<ConnectorDiscoveryCapabilities> {
         self.0.call("connectors.getCapabilities", &())
@@ -27,6 +29,7 @@ impl<'a> Connectors<'a> {
     /// Lists entries for the selected account.
     ///
     /// Wire method `connectors.list`.
+    #[doc(alias = "connectors.list")]
     #[inline]
     pub fn list(
         self,
@@ -37,6 +40,7 @@ impl<'a> Connectors<'a> {
     /// Refreshes entries for the selected account.
     ///
     /// Wire method `connectors.refresh`.
+    #[doc(alias = "connectors.refresh")]
     #[inline]
     pub fn refresh(
         self,

@@ -13,6 +13,7 @@ impl<'a> Environments<'a> {
     /// Deletes a user-managed GitHub Mission Control environment. GitHub-managed environments cannot be deleted. Does not stop a running host, which may register again.
     ///
     /// Wire method `environments.delete`.
+    #[doc(alias = "environments.delete")]
     #[inline]
     pub fn delete(
         self,
@@ -23,6 +24,7 @@ impl<'a> Environments<'a> {
     /// Gets safe discovery information for a GitHub Mission Control environment without requiring a running host.
     ///
     /// Wire method `environments.get`.
+    #[doc(alias = "environments.get")]
     #[inline]
     pub fn get(self, params: &EnvironmentsGetRequest) -> Call<EnvironmentsGetResult> {
         self.0.call("environments.get", params)
@@ -30,6 +32,7 @@ impl<'a> Environments<'a> {
     /// Lists GitHub Mission Control environments visible to the authenticated identity. Does not require a running host and excludes host relay credentials.
     ///
     /// Wire method `environments.list`.
+    #[doc(alias = "environments.list")]
     #[inline]
     pub fn list(self, params: &EnvironmentsListRequest) -> Call<EnvironmentsListResult> {
         self.0.call("environments.list", params)

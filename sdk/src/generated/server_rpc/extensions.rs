@@ -13,6 +13,7 @@ impl<'a> Extensions<'a> {
     /// Persistently disables extension IDs for future sessions. Active sessions are unchanged; use session.extensions.disable to update them.
     ///
     /// Wire method `extensions.disable`.
+    #[doc(alias = "extensions.disable")]
     #[inline]
     pub fn disable(self, params: &DiscoveredExtensionsDisableRequest) -> Call<()> {
         self.0.call("extensions.disable", params)
@@ -20,6 +21,7 @@ impl<'a> Extensions<'a> {
     /// Discovers user and enabled installed-plugin extensions from persisted Copilot home state, including enablement preferences. Launch-scoped additional plugins are not included.
     ///
     /// Wire method `extensions.discover`.
+    #[doc(alias = "extensions.discover")]
     #[inline]
     pub fn discover(self) -> Call<DiscoveredExtensions> {
         self.0.call("extensions.discover", &())
@@ -27,6 +29,7 @@ impl<'a> Extensions<'a> {
     /// Persistently enables extension IDs for future sessions. Active sessions are unchanged; use session.extensions.enable to update them.
     ///
     /// Wire method `extensions.enable`.
+    #[doc(alias = "extensions.enable")]
     #[inline]
     pub fn enable(self, params: &DiscoveredExtensionsEnableRequest) -> Call<()> {
         self.0.call("extensions.enable", params)

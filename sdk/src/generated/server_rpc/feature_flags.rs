@@ -15,6 +15,7 @@ impl<'a> FeatureFlags<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `featureFlags.listMetadata`.
+    #[doc(alias = "featureFlags.listMetadata")]
     #[inline]
     pub fn list_metadata(self) -> Call<FeatureFlagsMetadataResult> {
         self.0.call("featureFlags.listMetadata", &())
@@ -24,6 +25,7 @@ impl<'a> FeatureFlags<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `featureFlags.resolve`.
+    #[doc(alias = "featureFlags.resolve")]
     #[inline]
     pub fn resolve(
         self,
@@ -36,6 +38,7 @@ impl<'a> FeatureFlags<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `featureFlags.resolveStartupGates`.
+    #[doc(alias = "featureFlags.resolveStartupGates")]
     #[inline]
     pub fn resolve_startup_gates(
         self,

@@ -15,6 +15,7 @@ impl<'a> Git<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `git.currentBranchRemote`.
+    #[doc(alias = "git.currentBranchRemote")]
     #[inline]
     pub fn current_branch_remote(
         self,
@@ -27,6 +28,7 @@ impl<'a> Git<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `git.reposFromRemotes`.
+    #[doc(alias = "git.reposFromRemotes")]
     #[inline]
     pub fn repos_from_remotes(
         self,
@@ -39,6 +41,7 @@ impl<'a> Git<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `git.workingDirectoryContext`.
+    #[doc(alias = "git.workingDirectoryContext")]
     #[inline]
     pub fn working_directory_context(
         self,

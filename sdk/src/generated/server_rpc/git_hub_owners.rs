@@ -15,6 +15,7 @@ impl<'a> GitHubOwners<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `gitHubOwners.cancel`.
+    #[doc(alias = "gitHubOwners.cancel")]
     #[inline]
     pub fn cancel(
         self,
@@ -27,6 +28,7 @@ impl<'a> GitHubOwners<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `gitHubOwners.list`.
+    #[doc(alias = "gitHubOwners.list")]
     #[inline]
     pub fn list(self, params: &GitHubOwnersListRequest) -> Call<GitHubOwnersListResult> {
         self.0.call("gitHubOwners.list", params)
@@ -36,6 +38,7 @@ impl<'a> GitHubOwners<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `gitHubOwners.nextRequestId`.
+    #[doc(alias = "gitHubOwners.nextRequestId")]
     #[inline]
     pub fn next_request_id(self) -> Call<GitHubOwnersRequestIdResult> {
         self.0.call("gitHubOwners.nextRequestId", &())

@@ -12,6 +12,7 @@ impl<'a> GitHubRepository<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `gitHubRepository.atPath`.
+    #[doc(alias = "gitHubRepository.atPath")]
     #[inline]
     pub fn at_path(
         self,

@@ -14,6 +14,7 @@ impl<'a> GlobalState<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `globalState.load`.
+    #[doc(alias = "globalState.load")]
     #[inline]
     pub fn load(self) -> Call<GlobalStateLoadResult> {
         self.0.call("globalState.load", &())
@@ -23,6 +24,7 @@ impl<'a> GlobalState<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `globalState.loadForConfigDir`.
+    #[doc(alias = "globalState.loadForConfigDir")]
     #[inline]
     pub fn load_for_config_dir(
         self,
@@ -35,6 +37,7 @@ impl<'a> GlobalState<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `globalState.writeKey`.
+    #[doc(alias = "globalState.writeKey")]
     #[inline]
     pub fn write_key(self, params: &GlobalStateWriteKeyRequest) -> Call<()> {
         self.0.call("globalState.writeKey", params)

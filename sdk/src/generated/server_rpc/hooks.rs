@@ -10,6 +10,7 @@ impl<'a> Hooks<'a> {
     /// Discovers hook actions enabled under server-side discovery settings from user, repository, plugin, and managed-policy sources.
     ///
     /// Wire method `hooks.discover`.
+    #[doc(alias = "hooks.discover")]
     #[inline]
     pub fn discover(self, params: &HooksDiscoverRequest) -> Call<HooksDiscoverResult> {
         self.0.call("hooks.discover", params)

@@ -18,6 +18,7 @@ impl<'a> Host<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `host.createSession`.
+    #[doc(alias = "host.createSession")]
     #[inline]
     pub fn create_session(
         self,
@@ -28,6 +29,7 @@ impl<'a> Host<'a> {
     /// Stops a listener owned by this SDK connection and joins its cleanup without deleting sessions.
     ///
     /// Wire method `host.dispose`.
+    #[doc(alias = "host.dispose")]
     #[inline]
     pub fn dispose(self, params: &HostDisposeRequest) -> Call<HostEmptyResult> {
         self.0.call("host.dispose", params)
@@ -37,6 +39,7 @@ impl<'a> Host<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `host.getConfiguration`.
+    #[doc(alias = "host.getConfiguration")]
     #[inline]
     pub fn get_configuration(self, params: &HostEmptyResult) -> Call<HostConfiguration> {
         self.0.call("host.getConfiguration", params)
@@ -46,6 +49,7 @@ impl<'a> Host<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `host.getEnvironmentCredentials`.
+    #[doc(alias = "host.getEnvironmentCredentials")]
     #[inline]
     pub fn get_environment_credentials(
         self,
@@ -56,6 +60,7 @@ impl<'a> Host<'a> {
     /// Reads the complete advertised live and dormant session catalog of an existing host owned by this connection. Does not start hosting, subscribe to sessions, or guarantee resumability.
     ///
     /// Wire method `host.listSessions`.
+    #[doc(alias = "host.listSessions")]
     #[inline]
     pub fn list_sessions(
         self,
@@ -66,6 +71,7 @@ impl<'a> Host<'a> {
     /// Publishes an attached resident session for this listener's lifetime without copying it.
     ///
     /// Wire method `host.publishSession`.
+    #[doc(alias = "host.publishSession")]
     #[inline]
     pub fn publish_session(
         self,
@@ -78,6 +84,7 @@ impl<'a> Host<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `host.ready`.
+    #[doc(alias = "host.ready")]
     #[inline]
     pub fn ready(self, params: &HostReadyRequest) -> Call<HostEmptyResult> {
         self.0.call("host.ready", params)
@@ -87,6 +94,7 @@ impl<'a> Host<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `host.releaseSession`.
+    #[doc(alias = "host.releaseSession")]
     #[inline]
     pub fn release_session(
         self,
@@ -97,6 +105,7 @@ impl<'a> Host<'a> {
     /// Starts a connection-owned AHP host with explicit localServer and/or githubEnvironment transports as a supervised SDK participant.
     ///
     /// Wire method `host.start`.
+    #[doc(alias = "host.start")]
     #[inline]
     pub fn start(self, params: &HostStartRequest) -> Call<HostStartResult> {
         self.0.call("host.start", params)
@@ -104,6 +113,7 @@ impl<'a> Host<'a> {
     /// Withdraws a live or dormant application publication from an owned live host and revokes AHP attachments without deleting local session history, worktrees, or ongoing work. Returns false when already absent; rejects nonapplication publications.
     ///
     /// Wire method `host.unpublishSession`.
+    #[doc(alias = "host.unpublishSession")]
     #[inline]
     pub fn unpublish_session(
         self,

@@ -16,6 +16,7 @@ impl<'a> Instructions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `instructions.clearCache`.
+    #[doc(alias = "instructions.clearCache")]
     #[inline]
     pub fn clear_cache(self) -> Call<()> {
         self.0.call("instructions.clearCache", &())
@@ -23,6 +24,7 @@ impl<'a> Instructions<'a> {
     /// Discovers instruction sources across user, repository, and plugin sources.
     ///
     /// Wire method `instructions.discover`.
+    #[doc(alias = "instructions.discover")]
     #[inline]
     pub fn discover(
         self,
@@ -35,6 +37,7 @@ impl<'a> Instructions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `instructions.discoverRepoSources`.
+    #[doc(alias = "instructions.discoverRepoSources")]
     #[inline]
     pub fn discover_repo_sources(
         self,
@@ -45,6 +48,7 @@ impl<'a> Instructions<'a> {
     /// Returns the canonical files and directories where a client may create custom instructions that the runtime will recognize, including ones that do not exist yet. Repository targets become active once created.
     ///
     /// Wire method `instructions.getDiscoveryPaths`.
+    #[doc(alias = "instructions.getDiscoveryPaths")]
     #[inline]
     pub fn get_discovery_paths(
         self,
@@ -57,6 +61,7 @@ impl<'a> Instructions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `instructions.getInitPrompt`.
+    #[doc(alias = "instructions.getInitPrompt")]
     #[inline]
     pub fn get_init_prompt(self) -> Call<InstructionsInitPromptResult> {
         self.0.call("instructions.getInitPrompt", &())

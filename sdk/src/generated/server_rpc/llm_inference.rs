@@ -14,6 +14,7 @@ impl<'a> LlmInference<'a> {
     /// Delivers a body byte range (or a terminal transport error) for an in-flight response, correlated by requestId. Set `end` true on the last chunk. When `error` is set the response terminates with a transport-level failure and the runtime raises an APIConnectionError.
     ///
     /// Wire method `llmInference.httpResponseChunk`.
+    #[doc(alias = "llmInference.httpResponseChunk")]
     #[inline]
     pub fn http_response_chunk(
         self,
@@ -24,6 +25,7 @@ impl<'a> LlmInference<'a> {
     /// Delivers the response head (status + headers) for an in-flight request, correlated by the requestId the runtime supplied in httpRequestStart. Must be called exactly once per request before any httpResponseChunk frames.
     ///
     /// Wire method `llmInference.httpResponseStart`.
+    #[doc(alias = "llmInference.httpResponseStart")]
     #[inline]
     pub fn http_response_start(
         self,
@@ -34,6 +36,7 @@ impl<'a> LlmInference<'a> {
     /// Registers an SDK client as the LLM inference callback provider.
     ///
     /// Wire method `llmInference.setProvider`.
+    #[doc(alias = "llmInference.setProvider")]
     #[inline]
     pub fn set_provider(self) -> Call<LlmInferenceSetProviderResult> {
         self.0.call("llmInference.setProvider", &())

@@ -34,6 +34,7 @@ impl<'a> ManagedSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `managedSettings.applyControls`.
+    #[doc(alias = "managedSettings.applyControls")]
     #[inline]
     pub fn apply_controls(
         self,
@@ -44,6 +45,7 @@ impl<'a> ManagedSettings<'a> {
     /// Force-refreshes enterprise managed settings for every account: wipes the persistent server-policy cache (the whole `<cacheHome>/managed-settings` directory) and drops this runtime process's in-memory retained server policy. It does not itself fetch policy — the effect is that the next time a session resolves managed settings for an account, that resolution re-fetches the account's org policy from the network instead of serving a cached response. Note that `managedSettings.read` returns only device/MDM settings and never triggers the account server-policy fetch, so a host implementing "sync account policy" should call `managedSettings.resolve` or start a fresh session resolution rather than treat a subsequent `managedSettings.read` as the refreshed org policy. Mirrors the invalidation a sign-out performs, broadened from the one signing-out account to all of them; device/MDM layers describe the machine, not the account, and are left untouched. Rejects if the on-disk cache cannot be removed.
     ///
     /// Wire method `managedSettings.clearCache`.
+    #[doc(alias = "managedSettings.clearCache")]
     #[inline]
     pub fn clear_cache(self) -> Call<()> {
         self.0.call("managedSettings.clearCache", &())
@@ -51,6 +53,7 @@ impl<'a> ManagedSettings<'a> {
     /// Merges candidate managed-settings documents for the device, server, and policy-helper channels into the effective settings the runtime would enforce on this host, using the same precedence and composition rules as live resolution, without applying them. Like live resolution, a server's advisory sandbox force-enable is declined on a host that cannot run the sandbox. Does not fetch policy or read policy files, but may perform blocking OS or subprocess probes for sandbox support. Preview documents are limited to 1 MiB and 64 levels of nesting.
     ///
     /// Wire method `managedSettings.compose`.
+    #[doc(alias = "managedSettings.compose")]
     #[inline]
     pub fn compose(
         self,
@@ -63,6 +66,7 @@ impl<'a> ManagedSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `managedSettings.ingest`.
+    #[doc(alias = "managedSettings.ingest")]
     #[inline]
     pub fn ingest(
         self,
@@ -75,6 +79,7 @@ impl<'a> ManagedSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `managedSettings.loadRemoteControl`.
+    #[doc(alias = "managedSettings.loadRemoteControl")]
     #[inline]
     pub fn load_remote_control(
         self,
@@ -87,6 +92,7 @@ impl<'a> ManagedSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `managedSettings.parseClientValue`.
+    #[doc(alias = "managedSettings.parseClientValue")]
     #[inline]
     pub fn parse_client_value(
         self,
@@ -97,6 +103,7 @@ impl<'a> ManagedSettings<'a> {
     /// Discovers device-managed settings from production MDM and managed-file sources, validates them against the runtime-owned managed-settings schema, and returns the canonical JSON without requiring a session. `managedSettings.resolve` returns the same device settings together with the account's server policy.
     ///
     /// Wire method `managedSettings.read`.
+    #[doc(alias = "managedSettings.read")]
     #[inline]
     pub fn read(self) -> Call<ManagedSettingsReadResult> {
         self.0.call("managedSettings.read", &())
@@ -106,6 +113,7 @@ impl<'a> ManagedSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `managedSettings.readDevice`.
+    #[doc(alias = "managedSettings.readDevice")]
     #[inline]
     pub fn read_device(self) -> Call<ManagedSettingsReadDeviceResult> {
         self.0.call("managedSettings.readDevice", &())
@@ -113,6 +121,7 @@ impl<'a> ManagedSettings<'a> {
     /// Resolves the effective enterprise managed settings without a session, from the device channel and, when an account is available, the account's server policy through the same per-account cache sessions use. A cached server policy less than an hour old is used without a fetch; otherwise the policy is fetched, and when the fetch fails a cached policy up to 24 hours old is used instead, unless `forceRemoteSettingsRefresh` requires a live fetch. With no account requested or signed in, it reports device policy only; signing out removes the account's cached policy. It can fetch server policy over the network when the cache is stale, so call it off latency-critical paths such as startup rather than before listing models. The policy helper is not run. `layers` lists each channel's document before merging, and `values` and `meta` carry typed effective values and their lock state for the keys typed so far.
     ///
     /// Wire method `managedSettings.resolve`.
+    #[doc(alias = "managedSettings.resolve")]
     #[inline]
     pub fn resolve(
         self,
@@ -125,6 +134,7 @@ impl<'a> ManagedSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `managedSettings.resolveBypassDisableTransition`.
+    #[doc(alias = "managedSettings.resolveBypassDisableTransition")]
     #[inline]
     pub fn resolve_bypass_disable_transition(
         self,
@@ -137,6 +147,7 @@ impl<'a> ManagedSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `managedSettings.resolveDeviceForceLoginOrgsGate`.
+    #[doc(alias = "managedSettings.resolveDeviceForceLoginOrgsGate")]
     #[inline]
     pub fn resolve_device_force_login_orgs_gate(
         self,
@@ -149,6 +160,7 @@ impl<'a> ManagedSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `managedSettings.resolveEffectiveValue`.
+    #[doc(alias = "managedSettings.resolveEffectiveValue")]
     #[inline]
     pub fn resolve_effective_value(
         self,
@@ -161,6 +173,7 @@ impl<'a> ManagedSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `managedSettings.resolveStartupPolicy`.
+    #[doc(alias = "managedSettings.resolveStartupPolicy")]
     #[inline]
     pub fn resolve_startup_policy(
         self,
@@ -173,6 +186,7 @@ impl<'a> ManagedSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `managedSettings.retainPolicy`.
+    #[doc(alias = "managedSettings.retainPolicy")]
     #[inline]
     pub fn retain_policy(self, params: &ManagedSettingsRetainPolicyParams) -> Call<()> {
         self.0.call("managedSettings.retainPolicy", params)
@@ -180,6 +194,7 @@ impl<'a> ManagedSettings<'a> {
     /// Returns the managed-settings authoring JSON schema with descriptive `x-composition` annotations aligned with the shared settings-engine vocabulary. These annotations are not a complete runtime composition contract: model, effortLevel, and contextTier remain coupled. Use `managedSettings.compose` for the runtime's effective result. Performs no I/O.
     ///
     /// Wire method `managedSettings.schema`.
+    #[doc(alias = "managedSettings.schema")]
     #[inline]
     pub fn schema(self) -> Call<ManagedSettingsSchemaResult> {
         self.0.call("managedSettings.schema", &())
@@ -187,6 +202,7 @@ impl<'a> ManagedSettings<'a> {
     /// Validates a candidate managed-settings document the way the runtime validates delivered policy, without applying it. Reports errors that would reject the document, warnings for content the runtime ignores, and the canonical document it would apply. Document text nested more than 64 levels deep is rejected. Performs no I/O.
     ///
     /// Wire method `managedSettings.validate`.
+    #[doc(alias = "managedSettings.validate")]
     #[inline]
     pub fn validate(
         self,
@@ -202,6 +218,7 @@ impl<'a> ManagedSettingsPermissions<'a> {
     /// Pure, sessionless evaluation of operations against a supplied permissionsContext. Performs no policy discovery, I/O, prompting, navigation, permission grants, or sandbox changes. Obtain the context from managedSettings.resolve or session.managedSettings.get, or reuse an in-memory context. Results preserve input order and duplicates. Consumers must block deny, obtain approval for ask, and use their normal permission flow for unmanaged. Unknown policy returns failClosed with every operation denied. This is not a substitute for user permissions or other security controls.
     ///
     /// Wire method `managedSettings.permissions.evaluate`.
+    #[doc(alias = "managedSettings.permissions.evaluate")]
     #[inline]
     pub fn evaluate(
         self,

@@ -48,6 +48,7 @@ impl<'a> Mcp<'a> {
     /// Wire method `mcp.applyInstall`.
     ///
     /// Without a timeout unless one is set: it responds once the user has confirmed it.
+    #[doc(alias = "mcp.applyInstall")]
     #[inline]
     pub fn apply_install(
         self,
@@ -60,6 +61,7 @@ impl<'a> Mcp<'a> {
     /// Wire method `mcp.applyUninstall`.
     ///
     /// Without a timeout unless one is set: it responds once the user has confirmed it.
+    #[doc(alias = "mcp.applyUninstall")]
     #[inline]
     pub fn apply_uninstall(
         self,
@@ -70,6 +72,7 @@ impl<'a> Mcp<'a> {
     /// Discovers MCP servers from user, workspace, plugin, and builtin sources.
     ///
     /// Wire method `mcp.discover`.
+    #[doc(alias = "mcp.discover")]
     #[inline]
     pub fn discover(self, params: &McpDiscoverRequest) -> Call<McpDiscoverResult> {
         self.0.call("mcp.discover", params)
@@ -79,6 +82,7 @@ impl<'a> Mcp<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.listBuiltinServerNames`.
+    #[doc(alias = "mcp.listBuiltinServerNames")]
     #[inline]
     pub fn list_builtin_server_names(self) -> Call<McpListBuiltinServerNamesResult> {
         self.0.call("mcp.listBuiltinServerNames", &())
@@ -86,6 +90,7 @@ impl<'a> Mcp<'a> {
     /// Requests a side-effect-free MCP install plan from a catalog candidate handle or a caller-supplied card. This host-implemented server method is available through SDK/TUI hosts; standalone and C-ABI runtimes whose host does not implement server-method dispatch return JSON-RPC MethodNotFound. A runtime with planning available returns a normalised plan and opaque single-use plan handle; a runtime without it returns the typed planning-unavailable result. A completed plan reports resource identity, provenance, eligible transport choices, the user-scope target, required typed values and secret placeholders, the policy result, the configuration changes installing would make, and whether a reload would be needed. Planning never writes configuration, stores a secret, or reloads MCP servers, so abandoning a plan needs no call and leaves nothing behind.
     ///
     /// Wire method `mcp.planInstall`.
+    #[doc(alias = "mcp.planInstall")]
     #[inline]
     pub fn plan_install(
         self,
@@ -96,6 +101,7 @@ impl<'a> Mcp<'a> {
     /// Prepares a read-only removal plan for an exact owned receipt under the selected existing session. Returns the original operation ID before confirmation; neither planning nor abandonment changes configuration or shared OAuth credentials.
     ///
     /// Wire method `mcp.planUninstall`.
+    #[doc(alias = "mcp.planUninstall")]
     #[inline]
     pub fn plan_uninstall(
         self,
@@ -106,6 +112,7 @@ impl<'a> Mcp<'a> {
     /// Consumes a bound catalogue plan and retains one exact fully resolved personal remote MCP operation requiring no supplied values or configured secrets. Returns its runtime operation ID and original expiry before any confirmation, activation, writer initialisation or installation effect. Register the original connection, operation and selected-session binding before calling applyInstall. Missing lower owned admission is unavailable, never a raw-config fallback.
     ///
     /// Wire method `mcp.prepareInstall`.
+    #[doc(alias = "mcp.prepareInstall")]
     #[inline]
     pub fn prepare_install(
         self,
@@ -118,6 +125,7 @@ impl<'a> Mcp<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.shouldExcludeGitHubTools`.
+    #[doc(alias = "mcp.shouldExcludeGitHubTools")]
     #[inline]
     pub fn should_exclude_git_hub_tools(
         self,
@@ -133,6 +141,7 @@ impl<'a> McpConfig<'a> {
     /// Adds an MCP server to user configuration.
     ///
     /// Wire method `mcp.config.add`.
+    #[doc(alias = "mcp.config.add")]
     #[inline]
     pub fn add(self, params: &McpConfigAddRequest) -> Call<()> {
         self.0.call("mcp.config.add", params)
@@ -140,6 +149,7 @@ impl<'a> McpConfig<'a> {
     /// Disables MCP servers in user configuration for new sessions.
     ///
     /// Wire method `mcp.config.disable`.
+    #[doc(alias = "mcp.config.disable")]
     #[inline]
     pub fn disable(self, params: &McpConfigDisableRequest) -> Call<()> {
         self.0.call("mcp.config.disable", params)
@@ -147,6 +157,7 @@ impl<'a> McpConfig<'a> {
     /// Enables MCP servers in user configuration for new sessions.
     ///
     /// Wire method `mcp.config.enable`.
+    #[doc(alias = "mcp.config.enable")]
     #[inline]
     pub fn enable(self, params: &McpConfigEnableRequest) -> Call<()> {
         self.0.call("mcp.config.enable", params)
@@ -154,6 +165,7 @@ impl<'a> McpConfig<'a> {
     /// Lists MCP servers from user configuration.
     ///
     /// Wire method `mcp.config.list`.
+    #[doc(alias = "mcp.config.list")]
     #[inline]
     pub fn list(self) -> Call<McpConfigList> {
         self.0.call("mcp.config.list", &())
@@ -161,6 +173,7 @@ impl<'a> McpConfig<'a> {
     /// Drops this runtime process's in-memory MCP server-definition cache so the next MCP config read observes disk.
     ///
     /// Wire method `mcp.config.reload`.
+    #[doc(alias = "mcp.config.reload")]
     #[inline]
     pub fn reload(self) -> Call<()> {
         self.0.call("mcp.config.reload", &())
@@ -168,6 +181,7 @@ impl<'a> McpConfig<'a> {
     /// Removes an MCP server from user configuration.
     ///
     /// Wire method `mcp.config.remove`.
+    #[doc(alias = "mcp.config.remove")]
     #[inline]
     pub fn remove(self, params: &McpConfigRemoveRequest) -> Call<()> {
         self.0.call("mcp.config.remove", params)
@@ -175,6 +189,7 @@ impl<'a> McpConfig<'a> {
     /// Updates an MCP server in user configuration.
     ///
     /// Wire method `mcp.config.update`.
+    #[doc(alias = "mcp.config.update")]
     #[inline]
     pub fn update(self, params: &McpConfigUpdateRequest) -> Call<()> {
         self.0.call("mcp.config.update", params)
@@ -187,6 +202,7 @@ impl<'a> McpInstallations<'a> {
     /// Requests cancellation of a known operation on its original connection, including before apply or confirmation. Already-started effects retain their transaction lease and report an honest terminal or recovery outcome.
     ///
     /// Wire method `mcp.installations.cancel`.
+    #[doc(alias = "mcp.installations.cancel")]
     #[inline]
     pub fn cancel(
         self,
@@ -197,6 +213,7 @@ impl<'a> McpInstallations<'a> {
     /// Reads receipt-owned MCP inventory for the selected account and host without activating servers or reconstructing missing ownership. Configuration ownership does not prove session-specific usability.
     ///
     /// Wire method `mcp.installations.list`.
+    #[doc(alias = "mcp.installations.list")]
     #[inline]
     pub fn list(
         self,
@@ -207,6 +224,7 @@ impl<'a> McpInstallations<'a> {
     /// Reconciles already-confirmed durable MCP transactions, then inspects owned inventory. Does not replay apply or reconstruct deleted ownership metadata; unresolved or unsafe evidence remains an explicit refusal.
     ///
     /// Wire method `mcp.installations.recover`.
+    #[doc(alias = "mcp.installations.recover")]
     #[inline]
     pub fn recover(
         self,
@@ -217,6 +235,7 @@ impl<'a> McpInstallations<'a> {
     /// Inspects a known operation only on its original connection. Remains available after account or selected-session loss; does not acquire new authority or rebind an operation.
     ///
     /// Wire method `mcp.installations.status`.
+    #[doc(alias = "mcp.installations.status")]
     #[inline]
     pub fn status(
         self,
@@ -234,6 +253,7 @@ impl<'a> McpOauth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.oauth.checkDcrSupport`.
+    #[doc(alias = "mcp.oauth.checkDcrSupport")]
     #[inline]
     pub fn check_dcr_support(
         self,
@@ -246,6 +266,7 @@ impl<'a> McpOauth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.oauth.fetchProtectedResourceMetadata`.
+    #[doc(alias = "mcp.oauth.fetchProtectedResourceMetadata")]
     #[inline]
     pub fn fetch_protected_resource_metadata(
         self,
@@ -258,6 +279,7 @@ impl<'a> McpOauth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.oauth.isMicrosoftAuthorizationServer`.
+    #[doc(alias = "mcp.oauth.isMicrosoftAuthorizationServer")]
     #[inline]
     pub fn is_microsoft_authorization_server(
         self,
@@ -270,6 +292,7 @@ impl<'a> McpOauth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.oauth.staticClientConfig`.
+    #[doc(alias = "mcp.oauth.staticClientConfig")]
     #[inline]
     pub fn static_client_config(
         self,
@@ -287,6 +310,7 @@ impl<'a> McpRegistry<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.registry.allocateRequestId`.
+    #[doc(alias = "mcp.registry.allocateRequestId")]
     #[inline]
     pub fn allocate_request_id(self) -> Call<McpRegistryRequestIdResult> {
         self.0.call("mcp.registry.allocateRequestId", &())
@@ -296,6 +320,7 @@ impl<'a> McpRegistry<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.registry.cancel`.
+    #[doc(alias = "mcp.registry.cancel")]
     #[inline]
     pub fn cancel(
         self,
@@ -308,6 +333,7 @@ impl<'a> McpRegistry<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `mcp.registry.search`.
+    #[doc(alias = "mcp.registry.search")]
     #[inline]
     pub fn search(
         self,

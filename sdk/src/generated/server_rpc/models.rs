@@ -12,6 +12,7 @@ impl<'a> Models<'a> {
     /// Returns the running runtime's complete catalog of well-known built-in model IDs without authentication or network access.
     ///
     /// Wire method `models.getBuiltInCatalog`.
+    #[doc(alias = "models.getBuiltInCatalog")]
     #[inline]
     pub fn get_built_in_catalog(self) -> Call<BuiltInModelCatalog> {
         self.0.call("models.getBuiltInCatalog", &())
@@ -19,6 +20,7 @@ impl<'a> Models<'a> {
     /// Lists Copilot models available to the authenticated user.
     ///
     /// Wire method `models.list`.
+    #[doc(alias = "models.list")]
     #[inline]
     pub fn list(self, params: &ModelsListRequest) -> Call<ModelList> {
         self.0.call_with_login("models.list", params)
@@ -26,6 +28,7 @@ impl<'a> Models<'a> {
     /// Reports the unit of each model's published token prices: AI Credits or nano-AIU. Pair these units with models.list prices by model ID and use identical account-selection options for both calls. When options are omitted, the current account and its model providers are used.
     ///
     /// Wire method `models.listTokenPriceUnits`.
+    #[doc(alias = "models.listTokenPriceUnits")]
     #[inline]
     pub fn list_token_price_units(
         self,

@@ -25,6 +25,7 @@ impl<'a> Permissions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `permissions.evaluateManagedPolicy`.
+    #[doc(alias = "permissions.evaluateManagedPolicy")]
     #[inline]
     pub fn evaluate_managed_policy(
         self,
@@ -42,6 +43,7 @@ impl<'a> PermissionsFolderTrust<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `permissions.folderTrust.checkTrust`.
+    #[doc(alias = "permissions.folderTrust.checkTrust")]
     #[inline]
     pub fn check_trust(
         self,
@@ -59,6 +61,7 @@ impl<'a> PermissionsLocations<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `permissions.locations.cleanupOrphaned`.
+    #[doc(alias = "permissions.locations.cleanupOrphaned")]
     #[inline]
     pub fn cleanup_orphaned(self) -> Call<LocationPermissionsCleanupResult> {
         self.0.call("permissions.locations.cleanupOrphaned", &())

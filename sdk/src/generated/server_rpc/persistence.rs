@@ -14,6 +14,7 @@ impl<'a> Persistence<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `persistence.writeRawJsonLocked`.
+    #[doc(alias = "persistence.writeRawJsonLocked")]
     #[inline]
     pub fn write_raw_json_locked(
         self,

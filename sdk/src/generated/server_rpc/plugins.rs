@@ -31,6 +31,7 @@ impl<'a> Plugins<'a> {
     /// Wire method `plugins.applyInstall`.
     ///
     /// Without a timeout unless one is set: it responds once the user has confirmed it.
+    #[doc(alias = "plugins.applyInstall")]
     #[inline]
     pub fn apply_install(
         self,
@@ -41,6 +42,7 @@ impl<'a> Plugins<'a> {
     /// Disables installed plugins for new sessions.
     ///
     /// Wire method `plugins.disable`.
+    #[doc(alias = "plugins.disable")]
     #[inline]
     pub fn disable(self, params: &PluginsDisableRequest) -> Call<()> {
         self.0.call("plugins.disable", params)
@@ -48,6 +50,7 @@ impl<'a> Plugins<'a> {
     /// Enables installed plugins for new sessions.
     ///
     /// Wire method `plugins.enable`.
+    #[doc(alias = "plugins.enable")]
     #[inline]
     pub fn enable(self, params: &PluginsEnableRequest) -> Call<()> {
         self.0.call("plugins.enable", params)
@@ -57,6 +60,7 @@ impl<'a> Plugins<'a> {
     /// Wire method `plugins.install`.
     ///
     /// Without a timeout unless one is set: it responds once the download has finished.
+    #[doc(alias = "plugins.install")]
     #[inline]
     pub fn install(self, params: &PluginsInstallRequest) -> Call<PluginInstallResult> {
         self.0.call("plugins.install", params).timeout(None)
@@ -64,6 +68,7 @@ impl<'a> Plugins<'a> {
     /// Lists plugins installed in user/global state.
     ///
     /// Wire method `plugins.list`.
+    #[doc(alias = "plugins.list")]
     #[inline]
     pub fn list(self) -> Call<PluginListResult> {
         self.0.call("plugins.list", &())
@@ -71,6 +76,7 @@ impl<'a> Plugins<'a> {
     /// Plans installation of an Agent Plugin search candidate from its verified Agent Finder materialisation without writing files. Only candidates that carry a handle can be planned. The review shows only verified data, and installing leaves the plugin disabled until it is enabled through plugins.enable.
     ///
     /// Wire method `plugins.planInstall`.
+    #[doc(alias = "plugins.planInstall")]
     #[inline]
     pub fn plan_install(
         self,
@@ -81,6 +87,7 @@ impl<'a> Plugins<'a> {
     /// Uninstalls an installed plugin.
     ///
     /// Wire method `plugins.uninstall`.
+    #[doc(alias = "plugins.uninstall")]
     #[inline]
     pub fn uninstall(self, params: &PluginsUninstallRequest) -> Call<()> {
         self.0.call("plugins.uninstall", params)
@@ -90,6 +97,7 @@ impl<'a> Plugins<'a> {
     /// Wire method `plugins.update`.
     ///
     /// Without a timeout unless one is set: it responds once the download has finished.
+    #[doc(alias = "plugins.update")]
     #[inline]
     pub fn update(self, params: &PluginsUpdateRequest) -> Call<PluginUpdateResult> {
         self.0.call("plugins.update", params).timeout(None)
@@ -99,6 +107,7 @@ impl<'a> Plugins<'a> {
     /// Wire method `plugins.updateAll`.
     ///
     /// Without a timeout unless one is set: it responds once the download has finished.
+    #[doc(alias = "plugins.updateAll")]
     #[inline]
     pub fn update_all(self) -> Call<PluginUpdateAllResult> {
         self.0.call("plugins.updateAll", &()).timeout(None)
@@ -111,6 +120,7 @@ impl<'a> PluginsBuiltin<'a> {
     /// Replaces this server's trusted built-in plugin directories while no sessions are active.
     ///
     /// Wire method `plugins.builtin.set`.
+    #[doc(alias = "plugins.builtin.set")]
     #[inline]
     pub fn set(self, params: &PluginsBuiltinSetRequest) -> Call<()> {
         self.0.call("plugins.builtin.set", params)
@@ -125,6 +135,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Wire method `plugins.marketplaces.add`.
     ///
     /// Without a timeout unless one is set: it responds once the download has finished.
+    #[doc(alias = "plugins.marketplaces.add")]
     #[inline]
     pub fn add(
         self,
@@ -135,6 +146,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Lists plugins advertised by a registered marketplace.
     ///
     /// Wire method `plugins.marketplaces.browse`.
+    #[doc(alias = "plugins.marketplaces.browse")]
     #[inline]
     pub fn browse(
         self,
@@ -145,6 +157,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Lists all registered marketplaces (defaults + user-added).
     ///
     /// Wire method `plugins.marketplaces.list`.
+    #[doc(alias = "plugins.marketplaces.list")]
     #[inline]
     pub fn list(self) -> Call<MarketplaceListResult> {
         self.0.call("plugins.marketplaces.list", &())
@@ -154,6 +167,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Wire method `plugins.marketplaces.refresh`.
     ///
     /// Without a timeout unless one is set: it responds once the download has finished.
+    #[doc(alias = "plugins.marketplaces.refresh")]
     #[inline]
     pub fn refresh(
         self,
@@ -164,6 +178,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Removes a previously-registered marketplace. When the marketplace has dependent plugins and `force` is not set, the marketplace is left intact and the result lists the dependents so the caller can decide whether to retry with `force=true`.
     ///
     /// Wire method `plugins.marketplaces.remove`.
+    #[doc(alias = "plugins.marketplaces.remove")]
     #[inline]
     pub fn remove(
         self,

@@ -25,6 +25,7 @@ impl<'a> RepoSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `repo.settings.edit`.
+    #[doc(alias = "repo.settings.edit")]
     #[inline]
     pub fn edit(self, params: &RepoSettingsEditRequest) -> Call<SettingsEditResult> {
         self.0.call("repo.settings.edit", params)
@@ -34,6 +35,7 @@ impl<'a> RepoSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `repo.settings.readRaw`.
+    #[doc(alias = "repo.settings.readRaw")]
     #[inline]
     pub fn read_raw(
         self,
@@ -46,6 +48,7 @@ impl<'a> RepoSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `repo.settings.writeAll`.
+    #[doc(alias = "repo.settings.writeAll")]
     #[inline]
     pub fn write_all(self, params: &RepoSettingsWriteAllRequest) -> Call<()> {
         self.0.call("repo.settings.writeAll", params)
@@ -55,6 +58,7 @@ impl<'a> RepoSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `repo.settings.writeKey`.
+    #[doc(alias = "repo.settings.writeKey")]
     #[inline]
     pub fn write_key(self, params: &RepoSettingsWriteKeyRequest) -> Call<()> {
         self.0.call("repo.settings.writeKey", params)

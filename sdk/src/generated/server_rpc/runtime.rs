@@ -9,6 +9,7 @@ impl<'a> Runtime<'a> {
     /// Gracefully shuts down an SDK-owned runtime. The response is sent only after cleanup completes; callers may then terminate the owned runtime process.
     ///
     /// Wire method `runtime.shutdown`.
+    #[doc(alias = "runtime.shutdown")]
     #[inline]
     pub fn shutdown(self) -> Call<()> {
         self.0.call("runtime.shutdown", &())

@@ -37,6 +37,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.checkEnforcementCommand`.
+    #[doc(alias = "sandbox.checkEnforcementCommand")]
     #[inline]
     pub fn check_enforcement_command(
         self,
@@ -49,6 +50,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.checkPlatformSupport`.
+    #[doc(alias = "sandbox.checkPlatformSupport")]
     #[inline]
     pub fn check_platform_support(self) -> Call<bool> {
         self.0.call("sandbox.checkPlatformSupport", &())
@@ -58,6 +60,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.checkWindowsHostLoopbackSupport`.
+    #[doc(alias = "sandbox.checkWindowsHostLoopbackSupport")]
     #[inline]
     pub fn check_windows_host_loopback_support(self) -> Call<bool> {
         self.0.call("sandbox.checkWindowsHostLoopbackSupport", &())
@@ -67,6 +70,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.filterPickerCandidates`.
+    #[doc(alias = "sandbox.filterPickerCandidates")]
     #[inline]
     pub fn filter_picker_candidates(
         self,
@@ -79,6 +83,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.getDocsUrl`.
+    #[doc(alias = "sandbox.getDocsUrl")]
     #[inline]
     pub fn get_docs_url(self) -> Call<SandboxDocsUrlResult> {
         self.0.call("sandbox.getDocsUrl", &())
@@ -86,6 +91,7 @@ impl<'a> Sandbox<'a> {
     /// Reports whether the host running this runtime can run the command sandbox, without starting a session or spawning a sandboxed command.
     ///
     /// Wire method `sandbox.getHostSupport`.
+    #[doc(alias = "sandbox.getHostSupport")]
     #[inline]
     pub fn get_host_support(self) -> Call<SandboxHostSupport> {
         self.0.call("sandbox.getHostSupport", &())
@@ -95,6 +101,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.getUnsupportedMessage`.
+    #[doc(alias = "sandbox.getUnsupportedMessage")]
     #[inline]
     pub fn get_unsupported_message(self) -> Call<String> {
         self.0.call("sandbox.getUnsupportedMessage", &())
@@ -104,6 +111,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.getUnsupportedSettingDisabledNotice`.
+    #[doc(alias = "sandbox.getUnsupportedSettingDisabledNotice")]
     #[inline]
     pub fn get_unsupported_setting_disabled_notice(self) -> Call<String> {
         self.0.call("sandbox.getUnsupportedSettingDisabledNotice", &())
@@ -113,6 +121,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.getUnsupportedStartupNotice`.
+    #[doc(alias = "sandbox.getUnsupportedStartupNotice")]
     #[inline]
     pub fn get_unsupported_startup_notice(
         self,
@@ -125,6 +134,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.preparePickerPolicy`.
+    #[doc(alias = "sandbox.preparePickerPolicy")]
     #[inline]
     pub fn prepare_picker_policy(
         self,
@@ -137,6 +147,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.resolveFlooredConfig`.
+    #[doc(alias = "sandbox.resolveFlooredConfig")]
     #[inline]
     pub fn resolve_floored_config(
         self,
@@ -149,6 +160,7 @@ impl<'a> Sandbox<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.resolveForOptional`.
+    #[doc(alias = "sandbox.resolveForOptional")]
     #[inline]
     pub fn resolve_for_optional(
         self,
@@ -164,6 +176,7 @@ impl<'a> SandboxProxyCa<'a> {
     /// Reports whether this runtime process can offer installing the sandbox credential-proxy certificate authority into OS trust.
     ///
     /// Wire method `sandbox.proxyCa.checkInstallationSupport`.
+    #[doc(alias = "sandbox.proxyCa.checkInstallationSupport")]
     #[inline]
     pub fn check_installation_support(self) -> Call<bool> {
         self.0.call("sandbox.proxyCa.checkInstallationSupport", &())
@@ -171,6 +184,7 @@ impl<'a> SandboxProxyCa<'a> {
     /// Reports whether this sandbox configuration uses the credential proxy and can need certificate-authority setup.
     ///
     /// Wire method `sandbox.proxyCa.checkRelevance`.
+    #[doc(alias = "sandbox.proxyCa.checkRelevance")]
     #[inline]
     pub fn check_relevance(self, params: &SandboxProxyCaRequest) -> Call<bool> {
         self.0.call("sandbox.proxyCa.checkRelevance", params)
@@ -178,6 +192,7 @@ impl<'a> SandboxProxyCa<'a> {
     /// Creates the persistent certificate authority of the sandbox credential proxy if none is stored, without changing OS trust, and returns the path of its public certificate. Keeps an existing certificate authority, even one that must be rotated. Fails where OS trust is unsupported. Trust it with sandbox.proxyCa.trust: the CLI trusts only the hosts in the saved user settings, so it refuses a certificate authority that also covers hosts from sandboxConfig.
     ///
     /// Wire method `sandbox.proxyCa.create`.
+    #[doc(alias = "sandbox.proxyCa.create")]
     #[inline]
     pub fn create(
         self,
@@ -188,6 +203,7 @@ impl<'a> SandboxProxyCa<'a> {
     /// Reports whether the persistent certificate authority of the sandbox credential proxy exists, whether OS trust includes it, and whether it must be rotated. Changes nothing.
     ///
     /// Wire method `sandbox.proxyCa.getStatus`.
+    #[doc(alias = "sandbox.proxyCa.getStatus")]
     #[inline]
     pub fn get_status(
         self,
@@ -200,6 +216,7 @@ impl<'a> SandboxProxyCa<'a> {
     /// Wire method `sandbox.proxyCa.remove`.
     ///
     /// Without a timeout unless one is set: it responds once the user has confirmed it.
+    #[doc(alias = "sandbox.proxyCa.remove")]
     #[inline]
     pub fn remove(self) -> Call<SandboxProxyCaStatus> {
         self.0.call("sandbox.proxyCa.remove", &()).timeout(None)
@@ -209,6 +226,7 @@ impl<'a> SandboxProxyCa<'a> {
     /// Wire method `sandbox.proxyCa.rotate`.
     ///
     /// Without a timeout unless one is set: it responds once the user has confirmed it.
+    #[doc(alias = "sandbox.proxyCa.rotate")]
     #[inline]
     pub fn rotate(self, params: &SandboxProxyCaRequest) -> Call<SandboxProxyCaStatus> {
         self.0.call("sandbox.proxyCa.rotate", params).timeout(None)
@@ -218,6 +236,7 @@ impl<'a> SandboxProxyCa<'a> {
     /// Wire method `sandbox.proxyCa.trust`.
     ///
     /// Without a timeout unless one is set: it responds once the user has confirmed it.
+    #[doc(alias = "sandbox.proxyCa.trust")]
     #[inline]
     pub fn trust(self, params: &SandboxProxyCaRequest) -> Call<SandboxProxyCaStatus> {
         self.0.call("sandbox.proxyCa.trust", params).timeout(None)
@@ -232,6 +251,7 @@ impl<'a> SandboxProxySecret<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.proxySecret.delete`.
+    #[doc(alias = "sandbox.proxySecret.delete")]
     #[inline]
     pub fn delete(self) -> Call<()> {
         self.0.call("sandbox.proxySecret.delete", &())
@@ -241,6 +261,7 @@ impl<'a> SandboxProxySecret<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.proxySecret.get`.
+    #[doc(alias = "sandbox.proxySecret.get")]
     #[inline]
     pub fn get(self) -> Call<SandboxProxySecretGetResult> {
         self.0.call("sandbox.proxySecret.get", &())
@@ -250,6 +271,7 @@ impl<'a> SandboxProxySecret<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.proxySecret.getLocation`.
+    #[doc(alias = "sandbox.proxySecret.getLocation")]
     #[inline]
     pub fn get_location(self) -> Call<SandboxProxySecretLocation> {
         self.0.call("sandbox.proxySecret.getLocation", &())
@@ -259,6 +281,7 @@ impl<'a> SandboxProxySecret<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.proxySecret.save`.
+    #[doc(alias = "sandbox.proxySecret.save")]
     #[inline]
     pub fn save(
         self,
@@ -276,6 +299,7 @@ impl<'a> SandboxSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sandbox.settings.applyDefaults`.
+    #[doc(alias = "sandbox.settings.applyDefaults")]
     #[inline]
     pub fn apply_defaults(
         self,

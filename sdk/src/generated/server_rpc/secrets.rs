@@ -10,6 +10,7 @@ impl<'a> Secrets<'a> {
     /// Registers secret values for redaction in session logs and exports. The SDK calls this to inject dynamically generated secret values (e.g., OIDC tokens).
     ///
     /// Wire method `secrets.addFilterValues`.
+    #[doc(alias = "secrets.addFilterValues")]
     #[inline]
     pub fn add_filter_values(
         self,

@@ -15,6 +15,7 @@ impl<'a> Session<'a> {
     /// Creates a session, or attaches to a live one with the same id on 1.0.102. Up to 1.0.65 the session.start event comes before the answer, and sessionFs requests may come before it too, so register the session first.
     ///
     /// Wire method `session.create`.
+    #[doc(alias = "session.create")]
     #[inline]
     pub fn create(self, params: &SessionConfig) -> Call<SessionCreateResult> {
         self.0.call_with_login("session.create", params)
@@ -22,6 +23,7 @@ impl<'a> Session<'a> {
     /// Removes the files of a session, also of a live one.
     ///
     /// Wire method `session.delete`.
+    #[doc(alias = "session.delete")]
     #[inline]
     pub fn delete(self, params: &SessionDeleteRequest) -> Call<SessionDeleteResult> {
         self.0.call("session.delete", params)
@@ -29,6 +31,7 @@ impl<'a> Session<'a> {
     /// Returns the session shown in the terminal interface. The answer is empty in headless mode.
     ///
     /// Wire method `session.getForeground`.
+    #[doc(alias = "session.getForeground")]
     #[inline]
     pub fn get_foreground(self) -> Call<SessionGetForegroundResult> {
         self.0.call("session.getForeground", &())
@@ -36,6 +39,7 @@ impl<'a> Session<'a> {
     /// Returns the identifier of the session used last.
     ///
     /// Wire method `session.getLastId`.
+    #[doc(alias = "session.getLastId")]
     #[inline]
     pub fn get_last_id(self) -> Call<SessionGetLastIdResult> {
         self.0.call("session.getLastId", &())
@@ -43,6 +47,7 @@ impl<'a> Session<'a> {
     /// Returns the metadata of one session. Unknown to 1.0.10.
     ///
     /// Wire method `session.getMetadata`.
+    #[doc(alias = "session.getMetadata")]
     #[inline]
     pub fn get_metadata(
         self,
@@ -53,6 +58,7 @@ impl<'a> Session<'a> {
     /// Lists the stored sessions. One that has had no prompt is not stored.
     ///
     /// Wire method `session.list`.
+    #[doc(alias = "session.list")]
     #[inline]
     pub fn list(self, params: &SessionListRequest) -> Call<SessionListResult> {
         self.0.call("session.list", params)
@@ -60,6 +66,7 @@ impl<'a> Session<'a> {
     /// Attaches to a stored or live session. Past events are not replayed. Fails for an unknown session. Provider, tools, hooks and handlers are not stored and have to be given again.
     ///
     /// Wire method `session.resume`.
+    #[doc(alias = "session.resume")]
     #[inline]
     pub fn resume(self, params: &SessionConfig) -> Call<SessionResumeResult> {
         self.0.call_with_login("session.resume", params)
@@ -67,6 +74,7 @@ impl<'a> Session<'a> {
     /// Shows a session in the terminal interface. It fails inside the result in headless mode.
     ///
     /// Wire method `session.setForeground`.
+    #[doc(alias = "session.setForeground")]
     #[inline]
     pub fn set_foreground(
         self,

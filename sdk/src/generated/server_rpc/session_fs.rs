@@ -10,6 +10,7 @@ impl<'a> SessionFs<'a> {
     /// Registers an SDK client as the session filesystem provider.
     ///
     /// Wire method `sessionFs.setProvider`.
+    #[doc(alias = "sessionFs.setProvider")]
     #[inline]
     pub fn set_provider(
         self,

@@ -37,6 +37,7 @@ impl<'a> Sessions<'a> {
     /// Closes, deactivates, and deletes a set of sessions, returning the bytes freed per session.
     ///
     /// Wire method `sessions.bulkDelete`.
+    #[doc(alias = "sessions.bulkDelete")]
     #[inline]
     pub fn bulk_delete(
         self,
@@ -47,6 +48,7 @@ impl<'a> Sessions<'a> {
     /// Returns the subset of the supplied session IDs that are currently held by another running process.
     ///
     /// Wire method `sessions.checkInUse`.
+    #[doc(alias = "sessions.checkInUse")]
     #[inline]
     pub fn check_in_use(
         self,
@@ -57,6 +59,7 @@ impl<'a> Sessions<'a> {
     /// Closes a session: emits shutdown, flushes pending events, releases the in-use lock, and disposes the active session.
     ///
     /// Wire method `sessions.close`.
+    #[doc(alias = "sessions.close")]
     #[inline]
     pub fn close(self, params: &SessionsCloseRequest) -> Call<SessionsCloseResult> {
         self.0.call("sessions.close", params)
@@ -66,6 +69,7 @@ impl<'a> Sessions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sessions.configureSessionExtensions`.
+    #[doc(alias = "sessions.configureSessionExtensions")]
     #[inline]
     pub fn configure_session_extensions(
         self,
@@ -76,6 +80,7 @@ impl<'a> Sessions<'a> {
     /// Connects to an existing remote session and exposes it as an SDK session.
     ///
     /// Wire method `sessions.connect`.
+    #[doc(alias = "sessions.connect")]
     #[inline]
     pub fn connect(
         self,
@@ -88,6 +93,7 @@ impl<'a> Sessions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sessions.createWorkspace`.
+    #[doc(alias = "sessions.createWorkspace")]
     #[inline]
     pub fn create_workspace(
         self,
@@ -100,6 +106,7 @@ impl<'a> Sessions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sessions.delete`.
+    #[doc(alias = "sessions.delete")]
     #[inline]
     pub fn delete(self, params: &SessionsDeleteRequest) -> Call<()> {
         self.0.call("sessions.delete", params)
@@ -107,6 +114,7 @@ impl<'a> Sessions<'a> {
     /// Backfills missing summary and context fields on the supplied session metadata records.
     ///
     /// Wire method `sessions.enrichMetadata`.
+    #[doc(alias = "sessions.enrichMetadata")]
     #[inline]
     pub fn enrich_metadata(
         self,
@@ -117,6 +125,7 @@ impl<'a> Sessions<'a> {
     /// Resolves a UUID prefix to a unique session ID, if exactly one session matches.
     ///
     /// Wire method `sessions.findByPrefix`.
+    #[doc(alias = "sessions.findByPrefix")]
     #[inline]
     pub fn find_by_prefix(
         self,
@@ -127,6 +136,7 @@ impl<'a> Sessions<'a> {
     /// Finds the local session bound to a GitHub task ID, if any.
     ///
     /// Wire method `sessions.findByTaskId`.
+    #[doc(alias = "sessions.findByTaskId")]
     #[inline]
     pub fn find_by_task_id(
         self,
@@ -137,6 +147,7 @@ impl<'a> Sessions<'a> {
     /// Creates a new session by forking persisted history from an existing session.
     ///
     /// Wire method `sessions.fork`.
+    #[doc(alias = "sessions.fork")]
     #[inline]
     pub fn fork(self, params: &SessionsForkRequest) -> Call<SessionsForkResult> {
         self.0.call("sessions.fork", params)
@@ -146,6 +157,7 @@ impl<'a> Sessions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sessions.getBoardEntryCount`.
+    #[doc(alias = "sessions.getBoardEntryCount")]
     #[inline]
     pub fn get_board_entry_count(
         self,
@@ -156,6 +168,7 @@ impl<'a> Sessions<'a> {
     /// Reads client-owned metadata for multiple persisted local sessions without opening them. Results preserve request order and report missing, corrupt, unsupported, or temporarily unavailable sessions independently.
     ///
     /// Wire method `sessions.getClientMetadata`.
+    #[doc(alias = "sessions.getClientMetadata")]
     #[inline]
     pub fn get_client_metadata(
         self,
@@ -168,6 +181,7 @@ impl<'a> Sessions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sessions.getEventFilePath`.
+    #[doc(alias = "sessions.getEventFilePath")]
     #[inline]
     pub fn get_event_file_path(
         self,
@@ -178,6 +192,7 @@ impl<'a> Sessions<'a> {
     /// Returns the most-relevant prior session for a given working-directory context.
     ///
     /// Wire method `sessions.getLastForContext`.
+    #[doc(alias = "sessions.getLastForContext")]
     #[inline]
     pub fn get_last_for_context(
         self,
@@ -190,6 +205,7 @@ impl<'a> Sessions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sessions.getMetadata`.
+    #[doc(alias = "sessions.getMetadata")]
     #[inline]
     pub fn get_metadata(
         self,
@@ -202,6 +218,7 @@ impl<'a> Sessions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sessions.getPersistedRemoteSteerable`.
+    #[doc(alias = "sessions.getPersistedRemoteSteerable")]
     #[inline]
     pub fn get_persisted_remote_steerable(
         self,
@@ -212,6 +229,7 @@ impl<'a> Sessions<'a> {
     /// Returns the current state of the remote-control singleton, including the attached session id and frontend URL when active.
     ///
     /// Wire method `sessions.getRemoteControlStatus`.
+    #[doc(alias = "sessions.getRemoteControlStatus")]
     #[inline]
     pub fn get_remote_control_status(self) -> Call<RemoteControlStatusResult> {
         self.0.call("sessions.getRemoteControlStatus", &())
@@ -219,6 +237,7 @@ impl<'a> Sessions<'a> {
     /// Returns the on-disk byte size of each session's workspace directory.
     ///
     /// Wire method `sessions.getSizes`.
+    #[doc(alias = "sessions.getSizes")]
     #[inline]
     pub fn get_sizes(self) -> Call<SessionSizes> {
         self.0.call("sessions.getSizes", &())
@@ -226,6 +245,7 @@ impl<'a> Sessions<'a> {
     /// Lists sessions, optionally filtered by source and working-directory context. Returned entries are discriminated by `isRemote`: local entries carry only the lightweight `LocalSessionMetadataValue` shape; remote entries carry the full `RemoteSessionMetadataValue` shape (repository, PR number, taskType, etc.).
     ///
     /// Wire method `sessions.list`.
+    #[doc(alias = "sessions.list")]
     #[inline]
     pub fn list(self, params: &SessionsListRequest) -> Call<SessionList> {
         self.0.call("sessions.list", params)
@@ -235,6 +255,7 @@ impl<'a> Sessions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sessions.listNonEmptySessionIds`.
+    #[doc(alias = "sessions.listNonEmptySessionIds")]
     #[inline]
     pub fn list_non_empty_session_ids(
         self,
@@ -245,6 +266,7 @@ impl<'a> Sessions<'a> {
     /// Loads previously-deferred repo-level hooks on the active session, returning queued startup prompts.
     ///
     /// Wire method `sessions.loadDeferredRepoHooks`.
+    #[doc(alias = "sessions.loadDeferredRepoHooks")]
     #[inline]
     pub fn load_deferred_repo_hooks(
         self,
@@ -257,6 +279,7 @@ impl<'a> Sessions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sessions.loadWorkspace`.
+    #[doc(alias = "sessions.loadWorkspace")]
     #[inline]
     pub fn load_workspace(
         self,
@@ -267,6 +290,7 @@ impl<'a> Sessions<'a> {
     /// Creates or resumes a local session and returns the opened session ID.
     ///
     /// Wire method `sessions.open`.
+    #[doc(alias = "sessions.open")]
     #[inline]
     pub fn open(self, params: &SessionOpenParams) -> Call<SessionOpenResult> {
         self.0.call("sessions.open", params)
@@ -274,6 +298,7 @@ impl<'a> Sessions<'a> {
     /// Deletes sessions older than the given threshold, with optional dry-run and exclusion list.
     ///
     /// Wire method `sessions.pruneOld`.
+    #[doc(alias = "sessions.pruneOld")]
     #[inline]
     pub fn prune_old(
         self,
@@ -284,6 +309,7 @@ impl<'a> Sessions<'a> {
     /// Reads a page of durable events directly from a local session's persisted journal without creating, resuming, or activating the session. The first read pins the currently opened journal generation and its byte-length boundary; opaque cursor continuations remain on that generation across runtime-owned compaction, truncation, and rewrite operations, which replace the live path atomically, and events appended after the boundary are excluded. For cold hydration, await the first successful page before activation and establish lossless live-event buffering before resume; merge subsequent live events by ID, preserving persisted order and letting live payloads win. Continuations are process-local, single-use capabilities bound to the originating session and storage context and must be paged sequentially; concurrent or repeated use of the same cursor expires that duplicate read rather than reading the generation twice. A complete snapshot has cursorStatus 'ok' and hasMore false. Snapshots expire after five idle minutes, with at most eight retained per process and idle-only eviction under pressure; completion and cancelled-worker exit release their handles. No transcript copy is created, but retained handles may keep replaced files' disk blocks alive until release. Pages have a soft 1 MiB serialized event-array budget including resolved binary assets; one oversized event is returned alone to guarantee progress. Working memory also includes a record/lookahead and asset resolution; resolving the first binary reference may scan the full pinned generation to build a bounded offset index. If the snapshot expires, is evicted, is cancelled before a continuation is established, or becomes unreadable after an observable unsupported in-place shortening, the continuation returns cursorStatus 'expired' with an empty terminal page and never falls back to a different generation. A missing or initially unreadable journal is an RPC error. Persisted history excludes ephemeral events and may omit payloads that are reconstructed only for an active session; use the active session event stream for post-resume live events.
     ///
     /// Wire method `sessions.readPersistedEvents`.
+    #[doc(alias = "sessions.readPersistedEvents")]
     #[inline]
     pub fn read_persisted_events(
         self,
@@ -294,6 +320,7 @@ impl<'a> Sessions<'a> {
     /// Releases the in-use lock held by this process for a session.
     ///
     /// Wire method `sessions.releaseLock`.
+    #[doc(alias = "sessions.releaseLock")]
     #[inline]
     pub fn release_lock(
         self,
@@ -304,6 +331,7 @@ impl<'a> Sessions<'a> {
     /// Reloads user, plugin, and (optionally) repo hooks on the active session.
     ///
     /// Wire method `sessions.reloadPluginHooks`.
+    #[doc(alias = "sessions.reloadPluginHooks")]
     #[inline]
     pub fn reload_plugin_hooks(
         self,
@@ -314,6 +342,7 @@ impl<'a> Sessions<'a> {
     /// Flushes a session's pending events to disk.
     ///
     /// Wire method `sessions.save`.
+    #[doc(alias = "sessions.save")]
     #[inline]
     pub fn save(self, params: &SessionsSaveRequest) -> Call<SessionsSaveResult> {
         self.0.call("sessions.save", params)
@@ -321,6 +350,7 @@ impl<'a> Sessions<'a> {
     /// Replaces the manager-wide additional plugins registered with the session manager.
     ///
     /// Wire method `sessions.setAdditionalPlugins`.
+    #[doc(alias = "sessions.setAdditionalPlugins")]
     #[inline]
     pub fn set_additional_plugins(
         self,
@@ -331,6 +361,7 @@ impl<'a> Sessions<'a> {
     /// Patches the steering state of the active remote-control singleton. When remote control is off, this is a no-op and the off status is returned. Today only `enabled: true` is actionable on the underlying exporter; passing `false` is reserved for future use.
     ///
     /// Wire method `sessions.setRemoteControlSteering`.
+    #[doc(alias = "sessions.setRemoteControlSteering")]
     #[inline]
     pub fn set_remote_control_steering(
         self,
@@ -341,6 +372,7 @@ impl<'a> Sessions<'a> {
     /// Attaches the runtime-managed remote-control singleton to a session, awaiting initial setup. If remote control is already attached to a different session, the singleton is transferred (preserving the underlying Mission Control connection). Returns the final status.
     ///
     /// Wire method `sessions.startRemoteControl`.
+    #[doc(alias = "sessions.startRemoteControl")]
     #[inline]
     pub fn start_remote_control(
         self,
@@ -351,6 +383,7 @@ impl<'a> Sessions<'a> {
     /// Stops the remote-control singleton. When `expectedSessionId` is provided and does not match the singleton's current `attachedSessionId`, the stop is rejected with `stopped: false` and the current status is returned unchanged (unless `force` is set, in which case the singleton is unconditionally torn down).
     ///
     /// Wire method `sessions.stopRemoteControl`.
+    #[doc(alias = "sessions.stopRemoteControl")]
     #[inline]
     pub fn stop_remote_control(
         self,
@@ -361,6 +394,7 @@ impl<'a> Sessions<'a> {
     /// Atomically rebinds the remote-control singleton to a different session, preserving the underlying Mission Control connection. When `expectedFromSessionId` is provided and does not match the singleton's current `attachedSessionId`, the transfer is rejected with `transferred: false` and the current status is returned unchanged.
     ///
     /// Wire method `sessions.transferRemoteControl`.
+    #[doc(alias = "sessions.transferRemoteControl")]
     #[inline]
     pub fn transfer_remote_control(
         self,
@@ -373,6 +407,7 @@ impl<'a> Sessions<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `sessions.updateWorkspaceFields`.
+    #[doc(alias = "sessions.updateWorkspaceFields")]
     #[inline]
     pub fn update_workspace_fields(
         self,

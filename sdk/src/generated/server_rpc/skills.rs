@@ -30,6 +30,7 @@ impl<'a> Skills<'a> {
     /// Wire method `skills.applyInstall`.
     ///
     /// Without a timeout unless one is set: it responds once the user has confirmed it.
+    #[doc(alias = "skills.applyInstall")]
     #[inline]
     pub fn apply_install(
         self,
@@ -42,6 +43,7 @@ impl<'a> Skills<'a> {
     /// Wire method `skills.applyUninstall`.
     ///
     /// Without a timeout unless one is set: it responds once the user has confirmed it.
+    #[doc(alias = "skills.applyUninstall")]
     #[inline]
     pub fn apply_uninstall(
         self,
@@ -52,6 +54,7 @@ impl<'a> Skills<'a> {
     /// Discovers skills across global and project sources.
     ///
     /// Wire method `skills.discover`.
+    #[doc(alias = "skills.discover")]
     #[inline]
     pub fn discover(self, params: &SkillsDiscoverRequest) -> Call<ServerSkillList> {
         self.0.call("skills.discover", params)
@@ -59,6 +62,7 @@ impl<'a> Skills<'a> {
     /// Returns the canonical directories where a client may create skills that the runtime will recognize, including ones that do not exist yet. Project directories become active once created.
     ///
     /// Wire method `skills.getDiscoveryPaths`.
+    #[doc(alias = "skills.getDiscoveryPaths")]
     #[inline]
     pub fn get_discovery_paths(
         self,
@@ -69,6 +73,7 @@ impl<'a> Skills<'a> {
     /// Plans installation of a verified Agent Finder Skill candidate without writing files. The returned review is safe to present to a user and installing always leaves the Skill disabled until separately enabled.
     ///
     /// Wire method `skills.planInstall`.
+    #[doc(alias = "skills.planInstall")]
     #[inline]
     pub fn plan_install(
         self,
@@ -79,6 +84,7 @@ impl<'a> Skills<'a> {
     /// Prepares a read-only removal plan for an owned verified Agent Finder Skill installation. Uninstall planning is never gated by the Skill-install feature flag.
     ///
     /// Wire method `skills.planUninstall`.
+    #[doc(alias = "skills.planUninstall")]
     #[inline]
     pub fn plan_uninstall(
         self,
@@ -94,6 +100,7 @@ impl<'a> SkillsConfig<'a> {
     /// Replaces the global list of disabled skills.
     ///
     /// Wire method `skills.config.setDisabledSkills`.
+    #[doc(alias = "skills.config.setDisabledSkills")]
     #[inline]
     pub fn set_disabled_skills(
         self,
@@ -104,6 +111,7 @@ impl<'a> SkillsConfig<'a> {
     /// Atomically adds or removes one skill from the disabled list.
     ///
     /// Wire method `skills.config.setSkillDisabled`.
+    #[doc(alias = "skills.config.setSkillDisabled")]
     #[inline]
     pub fn set_skill_disabled(
         self,
@@ -119,6 +127,7 @@ impl<'a> SkillsInstallations<'a> {
     /// Requests cancellation of a known Skill installation operation before commit. Already-started durable work requires recovery instead of silent replay.
     ///
     /// Wire method `skills.installations.cancel`.
+    #[doc(alias = "skills.installations.cancel")]
     #[inline]
     pub fn cancel(
         self,
@@ -129,6 +138,7 @@ impl<'a> SkillsInstallations<'a> {
     /// Lists owned verified Agent Finder Skill installations for the selected existing session. Listing is never gated by the Skill-install feature flag.
     ///
     /// Wire method `skills.installations.list`.
+    #[doc(alias = "skills.installations.list")]
     #[inline]
     pub fn list(
         self,
@@ -139,6 +149,7 @@ impl<'a> SkillsInstallations<'a> {
     /// Reconciles interrupted owned Skill installation work for the selected existing session, then inspects owned inventory. Recovery is never gated by the Skill-install feature flag.
     ///
     /// Wire method `skills.installations.recover`.
+    #[doc(alias = "skills.installations.recover")]
     #[inline]
     pub fn recover(
         self,
@@ -149,6 +160,7 @@ impl<'a> SkillsInstallations<'a> {
     /// Atomically persists enablement for one owned Agent Finder Skill and reconciles the selected bound session. Enablement is installation-scoped by receipt identity and is never gated by the Skill-install feature flag.
     ///
     /// Wire method `skills.installations.setEnabled`.
+    #[doc(alias = "skills.installations.setEnabled")]
     #[inline]
     pub fn set_enabled(
         self,
@@ -159,6 +171,7 @@ impl<'a> SkillsInstallations<'a> {
     /// Inspects a known Skill installation operation on its original runtime connection. Status is never gated by the Skill-install feature flag.
     ///
     /// Wire method `skills.installations.status`.
+    #[doc(alias = "skills.installations.status")]
     #[inline]
     pub fn status(
         self,

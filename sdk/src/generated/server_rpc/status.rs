@@ -10,6 +10,7 @@ impl<'a> Status<'a> {
     /// Returns the version of the CLI and of the protocol.
     ///
     /// Wire method `status.get`.
+    #[doc(alias = "status.get")]
     #[inline]
     pub fn get(self) -> Call<StatusGetResult> {
         self.0.call("status.get", &())

@@ -10,6 +10,7 @@ impl<'a> Tools<'a> {
     /// Lists built-in tools available for a model.
     ///
     /// Wire method `tools.list`.
+    #[doc(alias = "tools.list")]
     #[inline]
     pub fn list(self, params: &ToolsListRequest) -> Call<ToolList> {
         self.0.call("tools.list", params)

@@ -43,6 +43,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.applyTopKey`.
+    #[doc(alias = "user.settings.applyTopKey")]
     #[inline]
     pub fn apply_top_key(
         self,
@@ -55,6 +56,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.buildRuntime`.
+    #[doc(alias = "user.settings.buildRuntime")]
     #[inline]
     pub fn build_runtime(
         self,
@@ -67,6 +69,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.diagnoseProblems`.
+    #[doc(alias = "user.settings.diagnoseProblems")]
     #[inline]
     pub fn diagnose_problems(
         self,
@@ -79,6 +82,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.edit`.
+    #[doc(alias = "user.settings.edit")]
     #[inline]
     pub fn edit(self, params: &UserSettingsEditRequest) -> Call<SettingsEditResult> {
         self.0.call("user.settings.edit", params)
@@ -86,6 +90,7 @@ impl<'a> UserSettings<'a> {
     /// Lists every known user setting from settings.json, each with its effective value, its default, and whether it is at the default — so settings the user has never set still appear with their default value. Does not include repository- or enterprise-managed overrides that the runtime layers on top at session time.
     ///
     /// Wire method `user.settings.get`.
+    #[doc(alias = "user.settings.get")]
     #[inline]
     pub fn get(self) -> Call<UserSettingsGetResult> {
         self.0.call("user.settings.get", &())
@@ -95,6 +100,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.getPath`.
+    #[doc(alias = "user.settings.getPath")]
     #[inline]
     pub fn get_path(self) -> Call<UserSettingsPathResult> {
         self.0.call("user.settings.getPath", &())
@@ -104,6 +110,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.getPaths`.
+    #[doc(alias = "user.settings.getPaths")]
     #[inline]
     pub fn get_paths(
         self,
@@ -116,6 +123,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.getUnknownKeysWarning`.
+    #[doc(alias = "user.settings.getUnknownKeysWarning")]
     #[inline]
     pub fn get_unknown_keys_warning(
         self,
@@ -128,6 +136,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.listGovernanceKeys`.
+    #[doc(alias = "user.settings.listGovernanceKeys")]
     #[inline]
     pub fn list_governance_keys(self) -> Call<UserSettingsGovernanceKeysResult> {
         self.0.call("user.settings.listGovernanceKeys", &())
@@ -137,6 +146,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.loadAndMergeRepo`.
+    #[doc(alias = "user.settings.loadAndMergeRepo")]
     #[inline]
     pub fn load_and_merge_repo(
         self,
@@ -149,6 +159,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.loadForConfigDir`.
+    #[doc(alias = "user.settings.loadForConfigDir")]
     #[inline]
     pub fn load_for_config_dir(
         self,
@@ -161,6 +172,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.loadForEdit`.
+    #[doc(alias = "user.settings.loadForEdit")]
     #[inline]
     pub fn load_for_edit(self) -> Call<UserSettingsLoadForEditResult> {
         self.0.call("user.settings.loadForEdit", &())
@@ -170,6 +182,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.loadRepo`.
+    #[doc(alias = "user.settings.loadRepo")]
     #[inline]
     pub fn load_repo(
         self,
@@ -182,6 +195,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.loadWithWarning`.
+    #[doc(alias = "user.settings.loadWithWarning")]
     #[inline]
     pub fn load_with_warning(self) -> Call<UserSettingsLoadWithWarningResult> {
         self.0.call("user.settings.loadWithWarning", &())
@@ -191,6 +205,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.mergeManagedAndUser`.
+    #[doc(alias = "user.settings.mergeManagedAndUser")]
     #[inline]
     pub fn merge_managed_and_user(
         self,
@@ -203,6 +218,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.mergeRepoValue`.
+    #[doc(alias = "user.settings.mergeRepoValue")]
     #[inline]
     pub fn merge_repo_value(
         self,
@@ -215,6 +231,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.migrateObsoleteOnDisk`.
+    #[doc(alias = "user.settings.migrateObsoleteOnDisk")]
     #[inline]
     pub fn migrate_obsolete_on_disk(
         self,
@@ -227,6 +244,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.migrateStaffLogLevelOnce`.
+    #[doc(alias = "user.settings.migrateStaffLogLevelOnce")]
     #[inline]
     pub fn migrate_staff_log_level_once(
         self,
@@ -239,6 +257,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.migrateStaffUpdateChannelOnce`.
+    #[doc(alias = "user.settings.migrateStaffUpdateChannelOnce")]
     #[inline]
     pub fn migrate_staff_update_channel_once(
         self,
@@ -251,6 +270,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.normalize`.
+    #[doc(alias = "user.settings.normalize")]
     #[inline]
     pub fn normalize(
         self,
@@ -263,6 +283,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.resetStaffModelSelectionOnce`.
+    #[doc(alias = "user.settings.resetStaffModelSelectionOnce")]
     #[inline]
     pub fn reset_staff_model_selection_once(
         self,
@@ -273,6 +294,7 @@ impl<'a> UserSettings<'a> {
     /// Writes one or more user settings to settings.json, replacing each provided top-level key. A key whose value is null is removed.
     ///
     /// Wire method `user.settings.set`.
+    #[doc(alias = "user.settings.set")]
     #[inline]
     pub fn set(self, params: &UserSettingsSetRequest) -> Call<()> {
         self.0.call("user.settings.set", params)
@@ -282,6 +304,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.setHookDisabled`.
+    #[doc(alias = "user.settings.setHookDisabled")]
     #[inline]
     pub fn set_hook_disabled(
         self,
@@ -294,6 +317,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.update`.
+    #[doc(alias = "user.settings.update")]
     #[inline]
     pub fn update(
         self,
@@ -306,6 +330,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.validate`.
+    #[doc(alias = "user.settings.validate")]
     #[inline]
     pub fn validate(
         self,
@@ -318,6 +343,7 @@ impl<'a> UserSettings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `user.settings.writeAll`.
+    #[doc(alias = "user.settings.writeAll")]
     #[inline]
     pub fn write_all(self, params: &UserSettingsWriteAllRequest) -> Call<()> {
         self.0.call("user.settings.writeAll", params)

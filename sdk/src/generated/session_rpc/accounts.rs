@@ -19,6 +19,7 @@ impl<'a> Accounts<'a> {
     /// Enumerate a typed accounts collection: the signed-in accounts, or the providers offered for interactive login.
     ///
     /// Wire method `session.accounts.enumerate`.
+    #[doc(alias = "session.accounts.enumerate")]
     #[inline]
     pub fn enumerate(
         self,
@@ -29,6 +30,7 @@ impl<'a> Accounts<'a> {
     /// Read one typed accounts datum: the active account, a neutral status summary, or the last authentication errors.
     ///
     /// Wire method `session.accounts.get`.
+    #[doc(alias = "session.accounts.get")]
     #[inline]
     pub fn get(self, params: &AccountsGetRequest) -> Call<AuthReadValue> {
         self.0.call("session.accounts.get", params)
@@ -36,6 +38,7 @@ impl<'a> Accounts<'a> {
     /// Apply one non-interactive accounts mutation: switch the active account, log an account out, or set credentials from a token.
     ///
     /// Wire method `session.accounts.set`.
+    #[doc(alias = "session.accounts.set")]
     #[inline]
     pub fn set(self, params: &AccountsSetRequest) -> Call<AuthWriteResult> {
         self.0.call("session.accounts.set", params)
@@ -50,6 +53,7 @@ impl<'a> AccountsLogin<'a> {
     /// Wire method `session.accounts.login.advance`.
     ///
     /// Without a timeout unless one is set: it responds once the user has done this step of the login.
+    #[doc(alias = "session.accounts.login.advance")]
     #[inline]
     pub fn advance(self, params: &AuthLoginAdvanceRequest) -> Call<AuthLoginStep> {
         self.0.call("session.accounts.login.advance", params).timeout(None)
@@ -57,6 +61,7 @@ impl<'a> AccountsLogin<'a> {
     /// Begin an interactive login flow for a provider kind (dispatch is kind-only) and return its opaque flow id and first step.
     ///
     /// Wire method `session.accounts.login.begin`.
+    #[doc(alias = "session.accounts.login.begin")]
     #[inline]
     pub fn begin(self, params: &AuthLoginBeginRequest) -> Call<AuthLoginBegun> {
         self.0.call("session.accounts.login.begin", params)
@@ -64,6 +69,7 @@ impl<'a> AccountsLogin<'a> {
     /// Cancel an in-flight login flow and release its resources.
     ///
     /// Wire method `session.accounts.login.cancel`.
+    #[doc(alias = "session.accounts.login.cancel")]
     #[inline]
     pub fn cancel(self, params: &AuthLoginCancelRequest) -> Call<()> {
         self.0.call("session.accounts.login.cancel", params)

@@ -13,6 +13,7 @@ impl<'a> Agent<'a> {
     /// Clears the selected custom agent and returns the session to the default agent.
     ///
     /// Wire method `session.agent.deselect`.
+    #[doc(alias = "session.agent.deselect")]
     #[inline]
     pub fn deselect(self) -> Call<()> {
         self.0.call("session.agent.deselect", &())
@@ -20,6 +21,7 @@ impl<'a> Agent<'a> {
     /// Gets the currently selected custom agent for the session.
     ///
     /// Wire method `session.agent.getCurrent`.
+    #[doc(alias = "session.agent.getCurrent")]
     #[inline]
     pub fn get_current(self) -> Call<AgentGetCurrentResult> {
         self.0.call("session.agent.getCurrent", &())
@@ -27,6 +29,7 @@ impl<'a> Agent<'a> {
     /// Lists agents available to the session. Defaults to custom agents only; pass includeBuiltInAgents to include the effective built-in agents.
     ///
     /// Wire method `session.agent.list`.
+    #[doc(alias = "session.agent.list")]
     #[inline]
     pub fn list(self, params: &AgentListRequest) -> Call<AgentList> {
         self.0.call("session.agent.list", params)
@@ -34,6 +37,7 @@ impl<'a> Agent<'a> {
     /// Reloads custom agent definitions and returns the refreshed list.
     ///
     /// Wire method `session.agent.reload`.
+    #[doc(alias = "session.agent.reload")]
     #[inline]
     pub fn reload(self) -> Call<AgentReloadResult> {
         self.0.call("session.agent.reload", &())
@@ -41,6 +45,7 @@ impl<'a> Agent<'a> {
     /// Selects a custom agent for subsequent turns in the session.
     ///
     /// Wire method `session.agent.select`.
+    #[doc(alias = "session.agent.select")]
     #[inline]
     pub fn select(self, params: &AgentSelectRequest) -> Call<AgentSelectResult> {
         self.0.call("session.agent.select", params)
@@ -48,6 +53,7 @@ impl<'a> Agent<'a> {
     /// Sets an in-memory authored prompt override for an available agent. For built-in agents, this replaces only the static base prompt while preserving runtime-owned dynamic prompt composition and behavior. The special `general-purpose` agent is not overrideable. Overrides are not persisted; resumed and forked sessions start without them, so the host must re-apply them.
     ///
     /// Wire method `session.agent.setPrompt`.
+    #[doc(alias = "session.agent.setPrompt")]
     #[inline]
     pub fn set_prompt(self, params: &AgentSetPromptRequest) -> Call<()> {
         self.0.call("session.agent.setPrompt", params)

@@ -10,6 +10,7 @@ impl<'a> AutopilotObjective<'a> {
     /// Reads the current canonical autopilot objective state for this session.
     ///
     /// Wire method `session.autopilotObjective.getState`.
+    #[doc(alias = "session.autopilotObjective.getState")]
     #[inline]
     pub fn get_state(self) -> Call<AutopilotObjectiveGetStateResult> {
         self.0.call("session.autopilotObjective.getState", &())

@@ -24,6 +24,7 @@ impl<'a> Canvas<'a> {
     /// Closes an open canvas instance.
     ///
     /// Wire method `session.canvas.close`.
+    #[doc(alias = "session.canvas.close")]
     #[inline]
     pub fn close(self, params: &CanvasCloseRequest) -> Call<()> {
         self.0.call("session.canvas.close", params)
@@ -31,6 +32,7 @@ impl<'a> Canvas<'a> {
     /// Lists canvases declared for the session.
     ///
     /// Wire method `session.canvas.list`.
+    #[doc(alias = "session.canvas.list")]
     #[inline]
     pub fn list(self) -> Call<CanvasList> {
         self.0.call("session.canvas.list", &())
@@ -38,6 +40,7 @@ impl<'a> Canvas<'a> {
     /// Lists currently open canvas instances for the live session.
     ///
     /// Wire method `session.canvas.listOpen`.
+    #[doc(alias = "session.canvas.listOpen")]
     #[inline]
     pub fn list_open(self) -> Call<CanvasListOpenResult> {
         self.0.call("session.canvas.listOpen", &())
@@ -45,6 +48,7 @@ impl<'a> Canvas<'a> {
     /// Opens or focuses a canvas instance.
     ///
     /// Wire method `session.canvas.open`.
+    #[doc(alias = "session.canvas.open")]
     #[inline]
     pub fn open(self, params: &CanvasOpenRequest) -> Call<OpenCanvasInstance> {
         self.0.call("session.canvas.open", params)
@@ -59,6 +63,7 @@ impl<'a> CanvasAction<'a> {
     /// Wire method `session.canvas.action.invoke`.
     ///
     /// Without a timeout unless one is set: it responds once the tool has finished.
+    #[doc(alias = "session.canvas.action.invoke")]
     #[inline]
     pub fn invoke(
         self,
@@ -76,6 +81,7 @@ impl<'a> CanvasProvider<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.canvas.provider.register`.
+    #[doc(alias = "session.canvas.provider.register")]
     #[inline]
     pub fn register(self, params: &CanvasProviderRegisterRequest) -> Call<()> {
         self.0.call("session.canvas.provider.register", params)
@@ -85,6 +91,7 @@ impl<'a> CanvasProvider<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.canvas.provider.unregister`.
+    #[doc(alias = "session.canvas.provider.unregister")]
     #[inline]
     pub fn unregister(self, params: &CanvasProviderUnregisterRequest) -> Call<()> {
         self.0.call("session.canvas.provider.unregister", params)

@@ -17,6 +17,7 @@ impl<'a> Commands<'a> {
     /// Enqueues a slash command for FIFO processing on the local session.
     ///
     /// Wire method `session.commands.enqueue`.
+    #[doc(alias = "session.commands.enqueue")]
     #[inline]
     pub fn enqueue(self, params: &EnqueueCommandParams) -> Call<EnqueueCommandResult> {
         self.0.call("session.commands.enqueue", params)
@@ -26,6 +27,7 @@ impl<'a> Commands<'a> {
     /// Wire method `session.commands.execute`.
     ///
     /// Without a timeout unless one is set: it responds once the command has ended.
+    #[doc(alias = "session.commands.execute")]
     #[inline]
     pub fn execute(self, params: &ExecuteCommandParams) -> Call<ExecuteCommandResult> {
         self.0.call("session.commands.execute", params).timeout(None)
@@ -35,6 +37,7 @@ impl<'a> Commands<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.commands.finalizeInvocationEffect`.
+    #[doc(alias = "session.commands.finalizeInvocationEffect")]
     #[inline]
     pub fn finalize_invocation_effect(
         self,
@@ -45,6 +48,7 @@ impl<'a> Commands<'a> {
     /// Reports completion of a pending client-handled slash command.
     ///
     /// Wire method `session.commands.handlePendingCommand`.
+    #[doc(alias = "session.commands.handlePendingCommand")]
     #[inline]
     pub fn handle_pending_command(
         self,
@@ -57,6 +61,7 @@ impl<'a> Commands<'a> {
     /// Wire method `session.commands.invoke`.
     ///
     /// Without a timeout unless one is set: it responds once the command has ended.
+    #[doc(alias = "session.commands.invoke")]
     #[inline]
     pub fn invoke(
         self,
@@ -67,6 +72,7 @@ impl<'a> Commands<'a> {
     /// Lists slash commands available in the session.
     ///
     /// Wire method `session.commands.list`.
+    #[doc(alias = "session.commands.list")]
     #[inline]
     pub fn list(self, params: &CommandsListRequest) -> Call<CommandList> {
         self.0.call("session.commands.list", params)
@@ -74,6 +80,7 @@ impl<'a> Commands<'a> {
     /// Reports whether the host actually executed a queued command and whether to continue processing.
     ///
     /// Wire method `session.commands.respondToQueuedCommand`.
+    #[doc(alias = "session.commands.respondToQueuedCommand")]
     #[inline]
     pub fn respond_to_queued_command(
         self,

@@ -13,6 +13,7 @@ impl<'a> Completions<'a> {
     /// Gets the characters that should trigger host-driven completions for the session. Empty disables host-driven completions (e.g. local sessions, or a relay host that does not advertise them).
     ///
     /// Wire method `session.completions.getTriggerCharacters`.
+    #[doc(alias = "session.completions.getTriggerCharacters")]
     #[inline]
     pub fn get_trigger_characters(self) -> Call<CompletionsGetTriggerCharactersResult> {
         self.0.call("session.completions.getTriggerCharacters", &())
@@ -20,6 +21,7 @@ impl<'a> Completions<'a> {
     /// Requests host-driven completion items for the current composer input. Returns an empty list when the host has no items or does not support completions.
     ///
     /// Wire method `session.completions.request`.
+    #[doc(alias = "session.completions.request")]
     #[inline]
     pub fn request(
         self,

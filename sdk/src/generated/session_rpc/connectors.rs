@@ -15,6 +15,7 @@ impl<'a> Connectors<'a> {
     /// Initiates an idempotent Connector connection request without opening a browser. Returns connected when the service is immediately authoritative, consent_required with a validated URL, or pending with an opaque continuation ID.
     ///
     /// Wire method `session.connectors.connect`.
+    #[doc(alias = "session.connectors.connect")]
     #[inline]
     pub fn connect(
         self,
@@ -27,6 +28,7 @@ impl<'a> Connectors<'a> {
     /// Wire method `session.connectors.continueConnection`.
     ///
     /// Without a timeout unless one is set: it responds once the connection is made, or `deadlineMs` is over.
+    #[doc(alias = "session.connectors.continueConnection")]
     #[inline]
     pub fn continue_connection(
         self,
@@ -37,6 +39,7 @@ impl<'a> Connectors<'a> {
     /// Disconnects one Connector for the pinned opaque account selection, refreshes the authoritative catalog, and removes its session-owned MCP projection.
     ///
     /// Wire method `session.connectors.disconnect`.
+    #[doc(alias = "session.connectors.disconnect")]
     #[inline]
     pub fn disconnect(
         self,
@@ -47,6 +50,7 @@ impl<'a> Connectors<'a> {
     /// Returns the session account selection, or null.
     ///
     /// Wire method `session.connectors.getAccount`.
+    #[doc(alias = "session.connectors.getAccount")]
     #[inline]
     pub fn get_account(self) -> Call<ConnectorSessionAccountResult> {
         self.0.call("session.connectors.getAccount", &())
@@ -54,6 +58,7 @@ impl<'a> Connectors<'a> {
     /// Returns feature availability and bounded polling limits for the EXPERIMENTAL session connector API. This method never performs a Connector service request.
     ///
     /// Wire method `session.connectors.getCapabilities`.
+    #[doc(alias = "session.connectors.getCapabilities")]
     #[inline]
     pub fn get_capabilities(self) -> Call<ConnectorCapabilities> {
         self.0.call("session.connectors.getCapabilities", &())
@@ -61,6 +66,7 @@ impl<'a> Connectors<'a> {
     /// Returns authoritative session Connector state from current availability, pinned account selection, cached catalog, and live MCP projection without performing a Connector service request.
     ///
     /// Wire method `session.connectors.getStatus`.
+    #[doc(alias = "session.connectors.getStatus")]
     #[inline]
     pub fn get_status(self) -> Call<ConnectorStatus> {
         self.0.call("session.connectors.getStatus", &())
@@ -68,6 +74,7 @@ impl<'a> Connectors<'a> {
     /// Returns the cached Connector catalog for the pinned opaque account selection, fetching it only when this session has no cached catalog.
     ///
     /// Wire method `session.connectors.list`.
+    #[doc(alias = "session.connectors.list")]
     #[inline]
     pub fn list(self, params: &ConnectorAccountRequest) -> Call<ConnectorCatalogResult> {
         self.0.call("session.connectors.list", params)
@@ -75,6 +82,7 @@ impl<'a> Connectors<'a> {
     /// Reconciles the authoritative cached or freshly requested Connector catalog into the session Connector MCP projection and returns live status.
     ///
     /// Wire method `session.connectors.reconcile`.
+    #[doc(alias = "session.connectors.reconcile")]
     #[inline]
     pub fn reconcile(self, params: &ConnectorReconcileRequest) -> Call<ConnectorStatus> {
         self.0.call("session.connectors.reconcile", params)
@@ -84,6 +92,7 @@ impl<'a> Connectors<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.connectors.reconcileForStartup`.
+    #[doc(alias = "session.connectors.reconcileForStartup")]
     #[inline]
     pub fn reconcile_for_startup(
         self,
@@ -94,6 +103,7 @@ impl<'a> Connectors<'a> {
     /// Re-initiates an idempotent Connector connection request without browser or UI effects, with the same typed outcomes as connect.
     ///
     /// Wire method `session.connectors.reconnect`.
+    #[doc(alias = "session.connectors.reconnect")]
     #[inline]
     pub fn reconnect(
         self,
@@ -104,6 +114,7 @@ impl<'a> Connectors<'a> {
     /// Refreshes and validates the Connector catalog for the pinned opaque account selection.
     ///
     /// Wire method `session.connectors.refresh`.
+    #[doc(alias = "session.connectors.refresh")]
     #[inline]
     pub fn refresh(
         self,
@@ -116,6 +127,7 @@ impl<'a> Connectors<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.connectors.withdrawProjection`.
+    #[doc(alias = "session.connectors.withdrawProjection")]
     #[inline]
     pub fn withdraw_projection(self) -> Call<ConnectorStatus> {
         self.0.call("session.connectors.withdrawProjection", &())

@@ -10,6 +10,7 @@ impl<'a> ContentExclusion<'a> {
     /// Checks local file system absolute paths within the session working directory against its content-exclusion policy. Results preserve input order. Unsupported paths/filesystems and unavailable policy evaluation return available false, and callers must treat every requested path as excluded.
     ///
     /// Wire method `session.contentExclusion.checkPaths`.
+    #[doc(alias = "session.contentExclusion.checkPaths")]
     #[inline]
     pub fn check_paths(
         self,

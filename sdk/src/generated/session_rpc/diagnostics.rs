@@ -13,6 +13,7 @@ impl<'a> Diagnostics<'a> {
     /// Patches configured session diagnostic sources without restarting their producers. Setting a source level to off clears its retained diagnostics and invalidates cursors selecting that source.
     ///
     /// Wire method `session.diagnostics.configure`.
+    #[doc(alias = "session.diagnostics.configure")]
     #[inline]
     pub fn configure(
         self,
@@ -23,6 +24,7 @@ impl<'a> Diagnostics<'a> {
     /// Reads a bounded batch of retained session diagnostics for the selected sources. Records are never consumed and each reader advances independently through its opaque cursor.
     ///
     /// Wire method `session.diagnostics.read`.
+    #[doc(alias = "session.diagnostics.read")]
     #[inline]
     pub fn read(self, params: &DiagnosticsReadRequest) -> Call<DiagnosticsReadResult> {
         self.0.call("session.diagnostics.read", params)

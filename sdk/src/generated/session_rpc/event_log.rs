@@ -14,6 +14,7 @@ impl<'a> EventLog<'a> {
     /// Reads a batch of session events from a cursor, optionally waiting for new events. Supports tail-first reads via `direction: backward`.
     ///
     /// Wire method `session.eventLog.read`.
+    #[doc(alias = "session.eventLog.read")]
     #[inline]
     pub fn read(self, params: &EventLogReadRequest) -> Call<EventsReadResult> {
         self.0.call("session.eventLog.read", params)
@@ -21,6 +22,7 @@ impl<'a> EventLog<'a> {
     /// Registers consumer interest in an event type for runtime gating purposes.
     ///
     /// Wire method `session.eventLog.registerInterest`.
+    #[doc(alias = "session.eventLog.registerInterest")]
     #[inline]
     pub fn register_interest(
         self,
@@ -31,6 +33,7 @@ impl<'a> EventLog<'a> {
     /// Releases a consumer's previously-registered interest in an event type.
     ///
     /// Wire method `session.eventLog.releaseInterest`.
+    #[doc(alias = "session.eventLog.releaseInterest")]
     #[inline]
     pub fn release_interest(
         self,
@@ -41,6 +44,7 @@ impl<'a> EventLog<'a> {
     /// Returns a snapshot of the current tail cursor without consuming events.
     ///
     /// Wire method `session.eventLog.tail`.
+    #[doc(alias = "session.eventLog.tail")]
     #[inline]
     pub fn tail(self) -> Call<EventLogTailResult> {
         self.0.call("session.eventLog.tail", &())

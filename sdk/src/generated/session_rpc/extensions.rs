@@ -13,6 +13,7 @@ impl<'a> Extensions<'a> {
     /// Disables an extension for the session and persists the preference when the session has a settings store. Hosts synchronizing effective membership should use extensions.reconcile instead.
     ///
     /// Wire method `session.extensions.disable`.
+    #[doc(alias = "session.extensions.disable")]
     #[inline]
     pub fn disable(self, params: &ExtensionsDisableRequest) -> Call<()> {
         self.0.call("session.extensions.disable", params)
@@ -20,6 +21,7 @@ impl<'a> Extensions<'a> {
     /// Enables an extension for the session and persists the preference when the session has a settings store. Hosts synchronizing effective membership should use extensions.reconcile instead.
     ///
     /// Wire method `session.extensions.enable`.
+    #[doc(alias = "session.extensions.enable")]
     #[inline]
     pub fn enable(self, params: &ExtensionsEnableRequest) -> Call<()> {
         self.0.call("session.extensions.enable", params)
@@ -27,6 +29,7 @@ impl<'a> Extensions<'a> {
     /// Lists extensions discovered for the session and their current status.
     ///
     /// Wire method `session.extensions.list`.
+    #[doc(alias = "session.extensions.list")]
     #[inline]
     pub fn list(self) -> Call<ExtensionList> {
         self.0.call("session.extensions.list", &())
@@ -34,6 +37,7 @@ impl<'a> Extensions<'a> {
     /// Host-only reconciliation of authoritative session-effective extension membership and enablement. Refreshes runtime-owned discovery and preferences without persisting settings, installing plugins, or restarting unchanged activations. Returns ExtensionList only after required starts and process/contribution cleanup settle. Takes no caller inventory or overrides. Missing controllers, unready/incomplete discovery, unavailable workspaces, superseded inputs, and lifecycle failures are errors, not empty membership. Independently proven revocations may be applied before an error; retry converges without restarting healthy activations. Error data contains lifecycleChangesApplied and code: extension_reconciliation_host_required, extension_reconciliation_unavailable, extension_reconciliation_not_ready, extension_reconciliation_discovery_failed, extension_reconciliation_workspace_unavailable, extension_reconciliation_superseded, or extension_reconciliation_lifecycle_failed. Mark host reconciliation state applied only on success. On older runtimes, method-not-found must not fall back to global discovery and persistent extension disables.
     ///
     /// Wire method `session.extensions.reconcile`.
+    #[doc(alias = "session.extensions.reconcile")]
     #[inline]
     pub fn reconcile(self) -> Call<ExtensionList> {
         self.0.call("session.extensions.reconcile", &())
@@ -41,6 +45,7 @@ impl<'a> Extensions<'a> {
     /// Reloads extension definitions and processes for the session.
     ///
     /// Wire method `session.extensions.reload`.
+    #[doc(alias = "session.extensions.reload")]
     #[inline]
     pub fn reload(self) -> Call<()> {
         self.0.call("session.extensions.reload", &())
@@ -48,6 +53,7 @@ impl<'a> Extensions<'a> {
     /// Push attachments into the next user-message turn from an extension. The host should surface them as composer pills and forward them via the next session.send call. Callable only by extension-owned connections.
     ///
     /// Wire method `session.extensions.sendAttachmentsToMessage`.
+    #[doc(alias = "session.extensions.sendAttachmentsToMessage")]
     #[inline]
     pub fn send_attachments_to_message(
         self,

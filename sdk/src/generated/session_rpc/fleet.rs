@@ -10,6 +10,7 @@ impl<'a> Fleet<'a> {
     /// Starts fleet mode by submitting the fleet orchestration prompt to the session.
     ///
     /// Wire method `session.fleet.start`.
+    #[doc(alias = "session.fleet.start")]
     #[inline]
     pub fn start(self, params: &FleetStartRequest) -> Call<FleetStartResult> {
         self.0.call("session.fleet.start", params)

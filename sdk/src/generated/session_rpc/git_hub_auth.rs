@@ -16,6 +16,7 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.getAllAuthAvailable`.
+    #[doc(alias = "session.gitHubAuth.getAllAuthAvailable")]
     #[inline]
     pub fn get_all_auth_available(self) -> Call<Vec<SessionAuthStatus>> {
         self.0.call("session.gitHubAuth.getAllAuthAvailable", &())
@@ -25,6 +26,7 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.getCurrentAuthInfo`.
+    #[doc(alias = "session.gitHubAuth.getCurrentAuthInfo")]
     #[inline]
     pub fn get_current_auth_info(self) -> Call<SessionAuthInfoResult> {
         self.0.call("session.gitHubAuth.getCurrentAuthInfo", &())
@@ -32,6 +34,7 @@ impl<'a> GitHubAuth<'a> {
     /// Gets authentication status and account metadata for the session.
     ///
     /// Wire method `session.gitHubAuth.getStatus`.
+    #[doc(alias = "session.gitHubAuth.getStatus")]
     #[inline]
     pub fn get_status(self) -> Call<SessionAuthStatus> {
         self.0.call("session.gitHubAuth.getStatus", &())
@@ -41,6 +44,7 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.lastAuthErrors`.
+    #[doc(alias = "session.gitHubAuth.lastAuthErrors")]
     #[inline]
     pub fn last_auth_errors(self) -> Call<AuthValidationErrors> {
         self.0.call("session.gitHubAuth.lastAuthErrors", &())
@@ -50,6 +54,7 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.login`.
+    #[doc(alias = "session.gitHubAuth.login")]
     #[inline]
     pub fn login(self, params: &SessionAuthLoginRequest) -> Call<AuthInfo> {
         self.0.call("session.gitHubAuth.login", params)
@@ -59,6 +64,7 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.logout`.
+    #[doc(alias = "session.gitHubAuth.logout")]
     #[inline]
     pub fn logout(self) -> Call<bool> {
         self.0.call("session.gitHubAuth.logout", &())
@@ -68,6 +74,7 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.logoutUser`.
+    #[doc(alias = "session.gitHubAuth.logoutUser")]
     #[inline]
     pub fn logout_user(self, params: &SessionAuthLogoutUserRequest) -> Call<bool> {
         self.0.call("session.gitHubAuth.logoutUser", params)
@@ -77,6 +84,7 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.refreshCopilotUser`.
+    #[doc(alias = "session.gitHubAuth.refreshCopilotUser")]
     #[inline]
     pub fn refresh_copilot_user(self) -> Call<SessionAuthInfoResult> {
         self.0.call("session.gitHubAuth.refreshCopilotUser", &())
@@ -84,6 +92,7 @@ impl<'a> GitHubAuth<'a> {
     /// Updates the session's auth credentials used for outbound model and API requests.
     ///
     /// Wire method `session.gitHubAuth.setCredentials`.
+    #[doc(alias = "session.gitHubAuth.setCredentials")]
     #[inline]
     pub fn set_credentials(
         self,
@@ -96,6 +105,7 @@ impl<'a> GitHubAuth<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.gitHubAuth.switchToAuth`.
+    #[doc(alias = "session.gitHubAuth.switchToAuth")]
     #[inline]
     pub fn switch_to_auth(self, params: &SessionAuthSwitchRequest) -> Call<()> {
         self.0.call("session.gitHubAuth.switchToAuth", params)

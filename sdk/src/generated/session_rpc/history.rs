@@ -16,6 +16,7 @@ impl<'a> History<'a> {
     /// Aborts any in-progress manual compaction on a local session.
     ///
     /// Wire method `session.history.abortManualCompaction`.
+    #[doc(alias = "session.history.abortManualCompaction")]
     #[inline]
     pub fn abort_manual_compaction(self) -> Call<HistoryAbortManualCompactionResult> {
         self.0.call("session.history.abortManualCompaction", &())
@@ -23,6 +24,7 @@ impl<'a> History<'a> {
     /// Cancels any in-progress background compaction on a local session.
     ///
     /// Wire method `session.history.cancelBackgroundCompaction`.
+    #[doc(alias = "session.history.cancelBackgroundCompaction")]
     #[inline]
     pub fn cancel_background_compaction(
         self,
@@ -32,6 +34,7 @@ impl<'a> History<'a> {
     /// Clears the session's conversation history, keeping only system and developer messages, and seeds the fresh context window with a first user message. Must be called from inside a tool handler: the clear has to drop the results of the tool calls its wipe orphans, and it rejects when no tool call is in flight.
     ///
     /// Wire method `session.history.clearContext`.
+    #[doc(alias = "session.history.clearContext")]
     #[inline]
     pub fn clear_context(
         self,
@@ -44,6 +47,7 @@ impl<'a> History<'a> {
     /// Wire method `session.history.compact`.
     ///
     /// Without a timeout unless one is set: it responds once the model has answered.
+    #[doc(alias = "session.history.compact")]
     #[inline]
     pub fn compact(self, params: &HistoryCompactRequest) -> Call<HistoryCompactResult> {
         self.0.call("session.history.compact", params).timeout(None)
@@ -51,6 +55,7 @@ impl<'a> History<'a> {
     /// Lists the user turns that the session can rewind to. Never rejects for a busy session: rewind reads need the session's file-change captures to be settled, so a session that still holds active work answers with `unavailableReason: "session-busy"` and no points, which the caller can retry.
     ///
     /// Wire method `session.history.listRewindPoints`.
+    #[doc(alias = "session.history.listRewindPoints")]
     #[inline]
     pub fn list_rewind_points(self) -> Call<HistoryListRewindPointsResult> {
         self.0.call("session.history.listRewindPoints", &())
@@ -58,6 +63,7 @@ impl<'a> History<'a> {
     /// Previews the files that a conversation-and-files rewind would restore.
     ///
     /// Wire method `session.history.previewRewind`.
+    #[doc(alias = "session.history.previewRewind")]
     #[inline]
     pub fn preview_rewind(
         self,
@@ -68,6 +74,7 @@ impl<'a> History<'a> {
     /// Rewinds the session conversation, optionally restoring files changed by the discarded turns. Not crash-atomic: file restore and conversation truncation are separate stores, applied in that order, so a process crash between them can leave the workspace rewound while the conversation still contains the discarded turns. There is no recovery journal; re-running the same rewind is the recovery path for a crash before truncation lands, since file restore is idempotent (already-restored files are reported as skipped) and truncation is re-derived from the still-retained boundary event. After truncation lands that boundary no longer exists, so the same request is rejected; the only stage that can still be outstanding is snapshot pruning, whose failure leaves orphan snapshots the capture store tolerates. The reverse inconsistency cannot occur, because truncation is never applied before file restore succeeds.
     ///
     /// Wire method `session.history.rewind`.
+    #[doc(alias = "session.history.rewind")]
     #[inline]
     pub fn rewind(self, params: &HistoryRewindRequest) -> Call<HistoryRewindResult> {
         self.0.call("session.history.rewind", params)
@@ -77,6 +84,7 @@ impl<'a> History<'a> {
     /// Wire method `session.history.summarizeForHandoff`.
     ///
     /// Without a timeout unless one is set: it responds once the model has answered.
+    #[doc(alias = "session.history.summarizeForHandoff")]
     #[inline]
     pub fn summarize_for_handoff(self) -> Call<HistorySummarizeForHandoffResult> {
         self.0.call("session.history.summarizeForHandoff", &()).timeout(None)
@@ -84,6 +92,7 @@ impl<'a> History<'a> {
     /// Truncates persisted session history to a specific event.
     ///
     /// Wire method `session.history.truncate`.
+    #[doc(alias = "session.history.truncate")]
     #[inline]
     pub fn truncate(
         self,

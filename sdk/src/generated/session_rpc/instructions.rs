@@ -10,6 +10,7 @@ impl<'a> Instructions<'a> {
     /// Gets instruction sources loaded for the session.
     ///
     /// Wire method `session.instructions.getSources`.
+    #[doc(alias = "session.instructions.getSources")]
     #[inline]
     pub fn get_sources(self) -> Call<InstructionsGetSourcesResult> {
         self.0.call("session.instructions.getSources", &())
@@ -19,6 +20,7 @@ impl<'a> Instructions<'a> {
     /// Wire method `session.instructions.reload`.
     ///
     /// `None` is the answer of CLI 1.0.89 and older ones.
+    #[doc(alias = "session.instructions.reload")]
     #[inline]
     pub fn reload(self) -> Call<Option<InstructionsGetSourcesResult>> {
         self.0.call("session.instructions.reload", &())

@@ -10,6 +10,7 @@ impl<'a> LimitPrediction<'a> {
     /// Predicts an AI-credit session limit for the session's resolved model. Returns an unavailable result instead of falling back when the current model is unresolved auto.
     ///
     /// Wire method `session.limitPrediction.predict`.
+    #[doc(alias = "session.limitPrediction.predict")]
     #[inline]
     pub fn predict(
         self,

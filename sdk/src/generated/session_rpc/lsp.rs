@@ -10,6 +10,7 @@ impl<'a> Lsp<'a> {
     /// Loads the merged LSP configuration set for the session's working directory.
     ///
     /// Wire method `session.lsp.initialize`.
+    #[doc(alias = "session.lsp.initialize")]
     #[inline]
     pub fn initialize(self, params: &LspInitializeRequest) -> Call<()> {
         self.0.call("session.lsp.initialize", params)

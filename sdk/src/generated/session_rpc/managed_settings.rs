@@ -10,6 +10,7 @@ impl<'a> ManagedSettings<'a> {
     /// Waits for the live session's in-flight managed-settings application, then returns the retained effective snapshot used by runtime enforcement and by `session.managed_settings_resolved`. It does not perform another account, device, or server resolution, and rejects when resolution has not produced a snapshot.
     ///
     /// Wire method `session.managedSettings.get`.
+    #[doc(alias = "session.managedSettings.get")]
     #[inline]
     pub fn get(self) -> Call<ManagedSettingsResolvedData> {
         self.0.call("session.managedSettings.get", &())

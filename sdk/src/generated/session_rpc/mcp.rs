@@ -59,6 +59,7 @@ impl<'a> Mcp<'a> {
     /// Cancels an in-flight MCP sampling execution by request ID.
     ///
     /// Wire method `session.mcp.cancelSamplingExecution`.
+    #[doc(alias = "session.mcp.cancelSamplingExecution")]
     #[inline]
     pub fn cancel_sampling_execution(
         self,
@@ -71,6 +72,7 @@ impl<'a> Mcp<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.mcp.configureGitHub`.
+    #[doc(alias = "session.mcp.configureGitHub")]
     #[inline]
     pub fn configure_git_hub(
         self,
@@ -81,6 +83,7 @@ impl<'a> Mcp<'a> {
     /// Disables an MCP server for the session.
     ///
     /// Wire method `session.mcp.disable`.
+    #[doc(alias = "session.mcp.disable")]
     #[inline]
     pub fn disable(self, params: &McpDisableRequest) -> Call<()> {
         self.0.call("session.mcp.disable", params)
@@ -88,6 +91,7 @@ impl<'a> Mcp<'a> {
     /// Enables an MCP server for the session.
     ///
     /// Wire method `session.mcp.enable`.
+    #[doc(alias = "session.mcp.enable")]
     #[inline]
     pub fn enable(self, params: &McpEnableRequest) -> Call<()> {
         self.0.call("session.mcp.enable", params)
@@ -97,6 +101,7 @@ impl<'a> Mcp<'a> {
     /// Wire method `session.mcp.executeSampling`.
     ///
     /// Without a timeout unless one is set: it responds once the model has answered.
+    #[doc(alias = "session.mcp.executeSampling")]
     #[inline]
     pub fn execute_sampling(
         self,
@@ -107,6 +112,7 @@ impl<'a> Mcp<'a> {
     /// Checks whether a named MCP server is currently running on the session's host.
     ///
     /// Wire method `session.mcp.isServerRunning`.
+    #[doc(alias = "session.mcp.isServerRunning")]
     #[inline]
     pub fn is_server_running(
         self,
@@ -117,6 +123,7 @@ impl<'a> Mcp<'a> {
     /// Lists materialized MCP servers and their connection status. Cache misses may start and wait for MCP servers.
     ///
     /// Wire method `session.mcp.list`.
+    #[doc(alias = "session.mcp.list")]
     #[inline]
     pub fn list(self) -> Call<McpServerList> {
         self.0.call("session.mcp.list", &())
@@ -124,6 +131,7 @@ impl<'a> Mcp<'a> {
     /// Lists effective MCP configuration without starting, restarting, authenticating, or waiting for servers. An optional live observation is from an already materialized matching server; this is not a readiness guarantee.
     ///
     /// Wire method `session.mcp.listConfigured`.
+    #[doc(alias = "session.mcp.listConfigured")]
     #[inline]
     pub fn list_configured(self) -> Call<McpConfiguredServerList> {
         self.0.call("session.mcp.listConfigured", &())
@@ -131,6 +139,7 @@ impl<'a> Mcp<'a> {
     /// Lists the tools exposed by a connected MCP server on this session's host. This performs a live `tools/list` request. Tool UI metadata is returned independently of whether MCP Apps rendering is enabled for the session.
     ///
     /// Wire method `session.mcp.listTools`.
+    #[doc(alias = "session.mcp.listTools")]
     #[inline]
     pub fn list_tools(self, params: &McpListToolsRequest) -> Call<McpListToolsResult> {
         self.0.call("session.mcp.listTools", params)
@@ -138,6 +147,7 @@ impl<'a> Mcp<'a> {
     /// Releases any turns waiting on an in-flight MCP load without cancelling the load, letting the agent proceed while MCP servers finish connecting in the background. No-op when no MCP load is in flight or waiting turns were already released.
     ///
     /// Wire method `session.mcp.moveLoadingToBackground`.
+    #[doc(alias = "session.mcp.moveLoadingToBackground")]
     #[inline]
     pub fn move_loading_to_background(self) -> Call<MoveMcpLoadingToBackgroundResult> {
         self.0.call("session.mcp.moveLoadingToBackground", &())
@@ -147,6 +157,7 @@ impl<'a> Mcp<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.mcp.registerExternalClient`.
+    #[doc(alias = "session.mcp.registerExternalClient")]
     #[inline]
     pub fn register_external_client(
         self,
@@ -157,6 +168,7 @@ impl<'a> Mcp<'a> {
     /// Reloads MCP server connections for the session.
     ///
     /// Wire method `session.mcp.reload`.
+    #[doc(alias = "session.mcp.reload")]
     #[inline]
     pub fn reload(self) -> Call<()> {
         self.0.call("session.mcp.reload", &())
@@ -166,6 +178,7 @@ impl<'a> Mcp<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.mcp.reloadWithConfig`.
+    #[doc(alias = "session.mcp.reloadWithConfig")]
     #[inline]
     pub fn reload_with_config(
         self,
@@ -176,6 +189,7 @@ impl<'a> Mcp<'a> {
     /// Removes the auto-managed `github` MCP server when present.
     ///
     /// Wire method `session.mcp.removeGitHub`.
+    #[doc(alias = "session.mcp.removeGitHub")]
     #[inline]
     pub fn remove_git_hub(self) -> Call<McpRemoveGitHubResult> {
         self.0.call("session.mcp.removeGitHub", &())
@@ -183,6 +197,7 @@ impl<'a> Mcp<'a> {
     /// Restarts an individual MCP server on the live session (stops then starts). Omit `config` for a config-free restart-by-name of an already-configured server; supply `config` to restart with a replacement configuration. Session-scoped and ephemeral: does NOT modify persistent user configuration (`mcp.config.*`).
     ///
     /// Wire method `session.mcp.restartServer`.
+    #[doc(alias = "session.mcp.restartServer")]
     #[inline]
     pub fn restart_server(self, params: &McpRestartServerRequest) -> Call<()> {
         self.0.call("session.mcp.restartServer", params)
@@ -192,6 +207,7 @@ impl<'a> Mcp<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.mcp.setConnectedIdeInfo`.
+    #[doc(alias = "session.mcp.setConnectedIdeInfo")]
     #[inline]
     pub fn set_connected_ide_info(
         self,
@@ -202,6 +218,7 @@ impl<'a> Mcp<'a> {
     /// Sets how environment-variable values supplied to MCP servers are resolved (direct or indirect).
     ///
     /// Wire method `session.mcp.setEnvValueMode`.
+    #[doc(alias = "session.mcp.setEnvValueMode")]
     #[inline]
     pub fn set_env_value_mode(
         self,
@@ -212,6 +229,7 @@ impl<'a> Mcp<'a> {
     /// Starts an individual MCP server on the live session. Omit `config` for a config-free start-by-name of an already-configured server (reuses the server's already-registered configuration); supply `config` to start from a caller-supplied configuration. Session-scoped and ephemeral: the server is added to this session's running set only and is reaped when the session ends. Does NOT modify persistent user configuration (`mcp.config.*`), so it does not affect future sessions. The server surfaces through `session.mcp.list` and the `session.mcp_servers_loaded` / `session.mcp_server_status_changed` events like any other server.
     ///
     /// Wire method `session.mcp.startServer`.
+    #[doc(alias = "session.mcp.startServer")]
     #[inline]
     pub fn start_server(self, params: &McpStartServerRequest) -> Call<()> {
         self.0.call("session.mcp.startServer", params)
@@ -219,6 +237,7 @@ impl<'a> Mcp<'a> {
     /// Stops an individual MCP server on the session's host.
     ///
     /// Wire method `session.mcp.stopServer`.
+    #[doc(alias = "session.mcp.stopServer")]
     #[inline]
     pub fn stop_server(self, params: &McpStopServerRequest) -> Call<()> {
         self.0.call("session.mcp.stopServer", params)
@@ -228,6 +247,7 @@ impl<'a> Mcp<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.mcp.unregisterExternalClient`.
+    #[doc(alias = "session.mcp.unregisterExternalClient")]
     #[inline]
     pub fn unregister_external_client(
         self,
@@ -245,6 +265,7 @@ impl<'a> McpApps<'a> {
     /// Wire method `session.mcp.apps.callTool`.
     ///
     /// Without a timeout unless one is set: it responds once the tool has finished.
+    #[doc(alias = "session.mcp.apps.callTool")]
     #[inline]
     pub fn call_tool(
         self,
@@ -255,6 +276,7 @@ impl<'a> McpApps<'a> {
     /// Diagnose MCP Apps wiring for a specific MCP server. Reports the session capability, feature-flag state, advertised extension, and how many tools have `_meta.ui` populated.
     ///
     /// Wire method `session.mcp.apps.diagnose`.
+    #[doc(alias = "session.mcp.apps.diagnose")]
     #[inline]
     pub fn diagnose(
         self,
@@ -265,6 +287,7 @@ impl<'a> McpApps<'a> {
     /// Read the current host context advertised to MCP App guests.
     ///
     /// Wire method `session.mcp.apps.getHostContext`.
+    #[doc(alias = "session.mcp.apps.getHostContext")]
     #[inline]
     pub fn get_host_context(self) -> Call<McpAppsHostContext> {
         self.0.call("session.mcp.apps.getHostContext", &())
@@ -272,6 +295,7 @@ impl<'a> McpApps<'a> {
     /// List tools that an MCP App view is allowed to call (SEP-1865 visibility filter). Returns tools whose `_meta.ui.visibility` is unset (default `["model","app"]`) or includes `"app"`.
     ///
     /// Wire method `session.mcp.apps.listTools`.
+    #[doc(alias = "session.mcp.apps.listTools")]
     #[inline]
     pub fn list_tools(
         self,
@@ -282,6 +306,7 @@ impl<'a> McpApps<'a> {
     /// Fetch an MCP resource (typically a `ui://` MCP App bundle, per SEP-1865) from a connected server. Requires the `mcp-apps` session capability.
     ///
     /// Wire method `session.mcp.apps.readResource`.
+    #[doc(alias = "session.mcp.apps.readResource")]
     #[inline]
     pub fn read_resource(
         self,
@@ -292,6 +317,7 @@ impl<'a> McpApps<'a> {
     /// Replace the host context returned to MCP App guests on `ui/initialize`. Hosts use this to advertise theme, locale, or other metadata to the guest UI.
     ///
     /// Wire method `session.mcp.apps.setHostContext`.
+    #[doc(alias = "session.mcp.apps.setHostContext")]
     #[inline]
     pub fn set_host_context(self, params: &McpAppsSetHostContextRequest) -> Call<()> {
         self.0.call("session.mcp.apps.setHostContext", params)
@@ -304,6 +330,7 @@ impl<'a> McpHeaders<'a> {
     /// Responds to a pending MCP dynamic headers refresh request. Hosts that subscribe to `mcp.headers_refresh_required` use this to provide short-lived per-server headers or to indicate that no dynamic headers are available for this refresh.
     ///
     /// Wire method `session.mcp.headers.handlePendingHeadersRefreshRequest`.
+    #[doc(alias = "session.mcp.headers.handlePendingHeadersRefreshRequest")]
     #[inline]
     pub fn handle_pending_headers_refresh_request(
         self,
@@ -319,6 +346,7 @@ impl<'a> McpOauth<'a> {
     /// Notifies the session that MCP OAuth authentication succeeded and updated credentials were persisted, so cached tool definitions can be refreshed.
     ///
     /// Wire method `session.mcp.oauth.authenticationStateChanged`.
+    #[doc(alias = "session.mcp.oauth.authenticationStateChanged")]
     #[inline]
     pub fn authentication_state_changed(
         self,
@@ -329,6 +357,7 @@ impl<'a> McpOauth<'a> {
     /// Cancels the exact owned OAuth login issued to this original session requester, without clearing shared credentials.
     ///
     /// Wire method `session.mcp.oauth.cancelLogin`.
+    #[doc(alias = "session.mcp.oauth.cancelLogin")]
     #[inline]
     pub fn cancel_login(
         self,
@@ -339,6 +368,7 @@ impl<'a> McpOauth<'a> {
     /// Completes a runtime-managed MCP OAuth login after the authorization server redirects to a host-managed callback URL.
     ///
     /// Wire method `session.mcp.oauth.complete`.
+    #[doc(alias = "session.mcp.oauth.complete")]
     #[inline]
     pub fn complete(self, params: &McpOauthCompleteRequest) -> Call<()> {
         self.0.call("session.mcp.oauth.complete", params)
@@ -346,6 +376,7 @@ impl<'a> McpOauth<'a> {
     /// Resolves a pending MCP OAuth request with a host-provided token, cancellation, or a noninteractive runtime refresh handoff when the request advertises runtimeRefreshSupported. Acceptance resolves the host response, not credential installation, reconnect, or the original tool invocation.
     ///
     /// Wire method `session.mcp.oauth.handlePendingRequest`.
+    #[doc(alias = "session.mcp.oauth.handlePendingRequest")]
     #[inline]
     pub fn handle_pending_request(
         self,
@@ -356,6 +387,7 @@ impl<'a> McpOauth<'a> {
     /// Starts OAuth authentication for a remote MCP server. Owned servers require the original one-use prepareLogin handle and exact installation ID; manual servers retain the existing direct login behaviour.
     ///
     /// Wire method `session.mcp.oauth.login`.
+    #[doc(alias = "session.mcp.oauth.login")]
     #[inline]
     pub fn login(self, params: &McpOauthLoginRequest) -> Call<McpOauthLoginResult> {
         self.0.call("session.mcp.oauth.login", params)
@@ -363,6 +395,7 @@ impl<'a> McpOauth<'a> {
     /// Prepares an inert, expiring owned OAuth login bound to the original session requester and exact installation. Does not activate, connect, read credentials or open a browser.
     ///
     /// Wire method `session.mcp.oauth.prepareLogin`.
+    #[doc(alias = "session.mcp.oauth.prepareLogin")]
     #[inline]
     pub fn prepare_login(
         self,
@@ -373,6 +406,7 @@ impl<'a> McpOauth<'a> {
     /// Passively probes a configured remote MCP server to classify whether OAuth is required or a cached/override token is accepted. Does not start OAuth, emit pending OAuth requests, or mutate MCP connection state.
     ///
     /// Wire method `session.mcp.oauth.probe`.
+    #[doc(alias = "session.mcp.oauth.probe")]
     #[inline]
     pub fn probe(self, params: &McpOauthProbeRequest) -> Call<McpOauthProbeResult> {
         self.0.call("session.mcp.oauth.probe", params)
@@ -380,6 +414,7 @@ impl<'a> McpOauth<'a> {
     /// Responds to a pending MCP OAuth authorization request by its request id.
     ///
     /// Wire method `session.mcp.oauth.respond`.
+    #[doc(alias = "session.mcp.oauth.respond")]
     #[inline]
     pub fn respond(
         self,
@@ -395,6 +430,7 @@ impl<'a> McpPrompts<'a> {
     /// Get a prompt's messages from a connected MCP server (proxies MCP `prompts/get`). Content is preserved as opaque JSON. Does not send messages to the model, execute tools, or fetch referenced resources.
     ///
     /// Wire method `session.mcp.prompts.get`.
+    #[doc(alias = "session.mcp.prompts.get")]
     #[inline]
     pub fn get(self, params: &McpPromptsGetRequest) -> Call<McpPromptsGetResult> {
         self.0.call("session.mcp.prompts.get", params)
@@ -402,6 +438,7 @@ impl<'a> McpPrompts<'a> {
     /// Enumerate one page of prompts a connected MCP server exposes (proxies MCP `prompts/list`). Pass `cursor` to continue from a prior result's `nextCursor`.
     ///
     /// Wire method `session.mcp.prompts.list`.
+    #[doc(alias = "session.mcp.prompts.list")]
     #[inline]
     pub fn list(self, params: &McpPromptsListRequest) -> Call<McpPromptsListResult> {
         self.0.call("session.mcp.prompts.list", params)
@@ -414,6 +451,7 @@ impl<'a> McpResources<'a> {
     /// Enumerate one page of resources a connected MCP server exposes (proxies MCP `resources/list`). Pass `cursor` to continue from a prior result's `nextCursor`.
     ///
     /// Wire method `session.mcp.resources.list`.
+    #[doc(alias = "session.mcp.resources.list")]
     #[inline]
     pub fn list(self, params: &McpResourcesListRequest) -> Call<McpResourcesListResult> {
         self.0.call("session.mcp.resources.list", params)
@@ -421,6 +459,7 @@ impl<'a> McpResources<'a> {
     /// Enumerate one page of resource templates a connected MCP server exposes (proxies MCP `resources/templates/list`). Pass `cursor` to continue from a prior result's `nextCursor`.
     ///
     /// Wire method `session.mcp.resources.listTemplates`.
+    #[doc(alias = "session.mcp.resources.listTemplates")]
     #[inline]
     pub fn list_templates(
         self,
@@ -431,6 +470,7 @@ impl<'a> McpResources<'a> {
     /// Fetch an MCP resource from a connected server by URI (proxies MCP `resources/read`).
     ///
     /// Wire method `session.mcp.resources.read`.
+    #[doc(alias = "session.mcp.resources.read")]
     #[inline]
     pub fn read(self, params: &McpResourcesReadRequest) -> Call<McpResourcesReadResult> {
         self.0.call("session.mcp.resources.read", params)

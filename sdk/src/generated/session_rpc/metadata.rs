@@ -18,6 +18,7 @@ impl<'a> Metadata<'a> {
     /// Returns a snapshot of activity flags for the session.
     ///
     /// Wire method `session.metadata.activity`.
+    #[doc(alias = "session.metadata.activity")]
     #[inline]
     pub fn activity(self) -> Call<SessionActivity> {
         self.0.call("session.metadata.activity", &())
@@ -25,6 +26,7 @@ impl<'a> Metadata<'a> {
     /// Returns the token breakdown for the session's current context window for a given model.
     ///
     /// Wire method `session.metadata.contextInfo`.
+    #[doc(alias = "session.metadata.contextInfo")]
     #[inline]
     pub fn context_info(
         self,
@@ -35,6 +37,7 @@ impl<'a> Metadata<'a> {
     /// Returns the client-owned string metadata persisted with this local session. The metadata is not included in model context, events, telemetry, snapshots, or remote exports.
     ///
     /// Wire method `session.metadata.getClientMetadata`.
+    #[doc(alias = "session.metadata.getClientMetadata")]
     #[inline]
     pub fn get_client_metadata(self) -> Call<ClientMetadata> {
         self.0.call("session.metadata.getClientMetadata", &())
@@ -42,6 +45,7 @@ impl<'a> Metadata<'a> {
     /// Returns the experimental per-source attribution breakdown of the session's current context window as a flat list of entries (skills, subagents, MCP servers, built-in tools, plugin rollups, system/tool-definition costs, with nesting via parentId), plus the successful compaction count. The heaviest individual messages are available separately via `metadata.getContextHeaviestMessages`. Returns null until the session has initialized its system prompt and tool metadata.
     ///
     /// Wire method `session.metadata.getContextAttribution`.
+    #[doc(alias = "session.metadata.getContextAttribution")]
     #[inline]
     pub fn get_context_attribution(self) -> Call<MetadataContextAttributionResult> {
         self.0.call("session.metadata.getContextAttribution", &())
@@ -49,6 +53,7 @@ impl<'a> Metadata<'a> {
     /// Returns the largest individual messages currently in the session's context window, most-expensive first. Companion to `metadata.getContextAttribution`. Returns an empty list until the session has initialized.
     ///
     /// Wire method `session.metadata.getContextHeaviestMessages`.
+    #[doc(alias = "session.metadata.getContextHeaviestMessages")]
     #[inline]
     pub fn get_context_heaviest_messages(
         self,
@@ -59,6 +64,7 @@ impl<'a> Metadata<'a> {
     /// Reports whether the local session is currently processing user/agent messages.
     ///
     /// Wire method `session.metadata.isProcessing`.
+    #[doc(alias = "session.metadata.isProcessing")]
     #[inline]
     pub fn is_processing(self) -> Call<MetadataIsProcessingResult> {
         self.0.call("session.metadata.isProcessing", &())
@@ -66,6 +72,7 @@ impl<'a> Metadata<'a> {
     /// Re-tokenizes the session's existing messages against a model and returns aggregate token totals.
     ///
     /// Wire method `session.metadata.recomputeContextTokens`.
+    #[doc(alias = "session.metadata.recomputeContextTokens")]
     #[inline]
     pub fn recompute_context_tokens(
         self,
@@ -76,6 +83,7 @@ impl<'a> Metadata<'a> {
     /// Records a working-directory/git context change and emits a `session.context_changed` event. For a local session, a report whose `cwd` diverges from the session's current working directory is ignored (the call still succeeds but records nothing and emits no event): a local session's working directory is authoritative and is moved via `metadata.setWorkingDirectory` (or an SDK `session.resume` that supplies a `workingDirectory`), not by this method.
     ///
     /// Wire method `session.metadata.recordContextChange`.
+    #[doc(alias = "session.metadata.recordContextChange")]
     #[inline]
     pub fn record_context_change(
         self,
@@ -86,6 +94,7 @@ impl<'a> Metadata<'a> {
     /// Updates the session's working directory. For local sessions the target is validated first (an absolute path that exists on disk) and the permission primary directory is re-based; a rejected validation fails the call before any session state changes.
     ///
     /// Wire method `session.metadata.setWorkingDirectory`.
+    #[doc(alias = "session.metadata.setWorkingDirectory")]
     #[inline]
     pub fn set_working_directory(
         self,
@@ -96,6 +105,7 @@ impl<'a> Metadata<'a> {
     /// Returns a snapshot of the session's identifying metadata, mode, agent, and remote info.
     ///
     /// Wire method `session.metadata.snapshot`.
+    #[doc(alias = "session.metadata.snapshot")]
     #[inline]
     pub fn snapshot(self) -> Call<SessionMetadataSnapshot> {
         self.0.call("session.metadata.snapshot", &())
@@ -103,6 +113,7 @@ impl<'a> Metadata<'a> {
     /// Atomically patches the client-owned string metadata persisted with this local session and returns the committed bag.
     ///
     /// Wire method `session.metadata.updateClientMetadata`.
+    #[doc(alias = "session.metadata.updateClientMetadata")]
     #[inline]
     pub fn update_client_metadata(
         self,

@@ -10,6 +10,7 @@ impl<'a> Mode<'a> {
     /// Gets the current agent interaction mode.
     ///
     /// Wire method `session.mode.get`.
+    #[doc(alias = "session.mode.get")]
     #[inline]
     pub fn get(self) -> Call<SessionMode> {
         self.0.call("session.mode.get", &())
@@ -19,6 +20,7 @@ impl<'a> Mode<'a> {
     /// Wire method `session.mode.set`.
     ///
     /// `None` is the answer of CLI 1.0.81-0 and older ones.
+    #[doc(alias = "session.mode.set")]
     #[inline]
     pub fn set(self, params: &ModeSetRequest) -> Call<Option<ModeSetResult>> {
         self.0.call("session.mode.set", params)

@@ -19,6 +19,7 @@ impl<'a> Model<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.model.applyStartupOverlay`.
+    #[doc(alias = "session.model.applyStartupOverlay")]
     #[inline]
     pub fn apply_startup_overlay(
         self,
@@ -31,6 +32,7 @@ impl<'a> Model<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.model.clearStartupSeed`.
+    #[doc(alias = "session.model.clearStartupSeed")]
     #[inline]
     pub fn clear_startup_seed(
         self,
@@ -41,6 +43,7 @@ impl<'a> Model<'a> {
     /// Gets the session's authoritative model snapshot, including the committed Auto preference and any newer unclaimed Auto preference waiting for a future user turn.
     ///
     /// Wire method `session.model.getCurrent`.
+    #[doc(alias = "session.model.getCurrent")]
     #[inline]
     pub fn get_current(self) -> Call<CurrentModel> {
         self.0.call("session.model.getCurrent", &())
@@ -48,6 +51,7 @@ impl<'a> Model<'a> {
     /// Computes whether the session's current model shows reasoning summaries and how a host should present them: the default Ctrl+T visibility, reasoning headers, the hidden-summaries hint, and whether a persisted `showReasoning` setting is redundant. The runtime folds in the session's model catalog, selection and reasoning-summaries experiment assignment; the host supplies only its own persisted setting and current visibility. This method reads the session's resolved model catalog rather than resolving it, so call `session.model.list` first on a session that has not listed models or run a turn; until then the result is `ready: false`. A session that resolves models without a Copilot catalog, that is a BYOK registry or an alternate provider, never caches one and stays `ready: false`.
     ///
     /// Wire method `session.model.getReasoningSummaries`.
+    #[doc(alias = "session.model.getReasoningSummaries")]
     #[inline]
     pub fn get_reasoning_summaries(
         self,
@@ -58,6 +62,7 @@ impl<'a> Model<'a> {
     /// Lists models available to this session using its own auth and integration context. Connected hosts (CLI TUI, GitHub App) should call this through the session client so remote sessions return the remote CLI's available models rather than the caller's.
     ///
     /// Wire method `session.model.list`.
+    #[doc(alias = "session.model.list")]
     #[inline]
     pub fn list(self, params: &ModelListRequest) -> Call<SessionModelList> {
         self.0.call("session.model.list", params)
@@ -65,6 +70,7 @@ impl<'a> Model<'a> {
     /// Replaces or clears the host-supplied model allowlist for a running session.
     ///
     /// Wire method `session.model.setAllowedModels`.
+    #[doc(alias = "session.model.setAllowedModels")]
     #[inline]
     pub fn set_allowed_models(
         self,
@@ -75,6 +81,7 @@ impl<'a> Model<'a> {
     /// Updates the session's reasoning effort without changing the selected model.
     ///
     /// Wire method `session.model.setReasoningEffort`.
+    #[doc(alias = "session.model.setReasoningEffort")]
     #[inline]
     pub fn set_reasoning_effort(
         self,
@@ -85,6 +92,7 @@ impl<'a> Model<'a> {
     /// Requests an Auto preference change without changing the session's selected model. The latest unclaimed request wins; the runtime commits it only after a later prompt using the `auto` model mints a usable model and token pair. A `pending` response confirms that the request was accepted, not that it committed. Observe eventual success through `session.model_change`, failure through the ephemeral `session.auto_tier_switch_failed` event, or current unclaimed state through `session.model.getCurrent`.
     ///
     /// Wire method `session.model.switchAutoTier`.
+    #[doc(alias = "session.model.switchAutoTier")]
     #[inline]
     pub fn switch_auto_tier(
         self,
@@ -95,6 +103,7 @@ impl<'a> Model<'a> {
     /// Switches the session to a model and optional reasoning configuration.
     ///
     /// Wire method `session.model.switchTo`.
+    #[doc(alias = "session.model.switchTo")]
     #[inline]
     pub fn switch_to(self, params: &ModelSwitchToRequest) -> Call<ModelSwitchToResult> {
         self.0.call("session.model.switchTo", params)

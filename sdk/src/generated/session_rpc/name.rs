@@ -10,6 +10,7 @@ impl<'a> Name<'a> {
     /// Gets the session's friendly name.
     ///
     /// Wire method `session.name.get`.
+    #[doc(alias = "session.name.get")]
     #[inline]
     pub fn get(self) -> Call<NameGetResult> {
         self.0.call("session.name.get", &())
@@ -17,6 +18,7 @@ impl<'a> Name<'a> {
     /// Sets the session's friendly name.
     ///
     /// Wire method `session.name.set`.
+    #[doc(alias = "session.name.set")]
     #[inline]
     pub fn set(self, params: &NameSetRequest) -> Call<()> {
         self.0.call("session.name.set", params)
@@ -24,6 +26,7 @@ impl<'a> Name<'a> {
     /// Persists an auto-generated session summary as the session's name when no user-set name exists.
     ///
     /// Wire method `session.name.setAuto`.
+    #[doc(alias = "session.name.setAuto")]
     #[inline]
     pub fn set_auto(self, params: &NameSetAutoRequest) -> Call<NameSetAutoResult> {
         self.0.call("session.name.setAuto", params)

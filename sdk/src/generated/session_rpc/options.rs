@@ -10,6 +10,7 @@ impl<'a> Options<'a> {
     /// Patches the genuinely-mutable subset of session options.
     ///
     /// Wire method `session.options.update`.
+    #[doc(alias = "session.options.update")]
     #[inline]
     pub fn update(
         self,

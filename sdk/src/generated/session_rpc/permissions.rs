@@ -50,6 +50,7 @@ impl<'a> Permissions<'a> {
     /// Replaces selected permission policy fields (rules, paths, URLs, exclusions, allow-all flags) on the session.
     ///
     /// Wire method `session.permissions.configure`.
+    #[doc(alias = "session.permissions.configure")]
     #[inline]
     pub fn configure(
         self,
@@ -60,6 +61,7 @@ impl<'a> Permissions<'a> {
     /// Returns the current permission mode for the session.
     ///
     /// Wire method `session.permissions.getMode`.
+    #[doc(alias = "session.permissions.getMode")]
     #[inline]
     pub fn get_mode(self) -> Call<PermissionsGetModeResult> {
         self.0.call("session.permissions.getMode", &())
@@ -67,6 +69,7 @@ impl<'a> Permissions<'a> {
     /// Provides a decision for a pending tool permission request.
     ///
     /// Wire method `session.permissions.handlePendingPermissionRequest`.
+    #[doc(alias = "session.permissions.handlePendingPermissionRequest")]
     #[inline]
     pub fn handle_pending_permission_request(
         self,
@@ -77,6 +80,7 @@ impl<'a> Permissions<'a> {
     /// Adds or removes session-scoped or location-scoped permission rules.
     ///
     /// Wire method `session.permissions.modifyRules`.
+    #[doc(alias = "session.permissions.modifyRules")]
     #[inline]
     pub fn modify_rules(
         self,
@@ -87,6 +91,7 @@ impl<'a> Permissions<'a> {
     /// Notifies the runtime that a permission prompt UI has been shown to the user.
     ///
     /// Wire method `session.permissions.notifyPromptShown`.
+    #[doc(alias = "session.permissions.notifyPromptShown")]
     #[inline]
     pub fn notify_prompt_shown(
         self,
@@ -97,6 +102,7 @@ impl<'a> Permissions<'a> {
     /// Reconstructs the set of pending tool permission requests from the session's event history.
     ///
     /// Wire method `session.permissions.pendingRequests`.
+    #[doc(alias = "session.permissions.pendingRequests")]
     #[inline]
     pub fn pending_requests(self) -> Call<PendingPermissionRequestList> {
         self.0.call("session.permissions.pendingRequests", &())
@@ -104,6 +110,7 @@ impl<'a> Permissions<'a> {
     /// Clears session-scoped tool approvals and, for full resets, exact session-approved paths.
     ///
     /// Wire method `session.permissions.resetSessionApprovals`.
+    #[doc(alias = "session.permissions.resetSessionApprovals")]
     #[inline]
     pub fn reset_session_approvals(
         self,
@@ -114,6 +121,7 @@ impl<'a> Permissions<'a> {
     /// Enables or disables automatic approval of tool permission requests for the session.
     ///
     /// Wire method `session.permissions.setApproveAll`.
+    #[doc(alias = "session.permissions.setApproveAll")]
     #[inline]
     pub fn set_approve_all(
         self,
@@ -124,6 +132,7 @@ impl<'a> Permissions<'a> {
     /// Sets the permission mode for the session. `manual` follows the normal approval flow, `assisted` attaches LLM safety recommendations, and `allow-all` automatically approves permission requests. The result returns the authoritative post-mutation mode so callers can update local state without racing the `session.permissions_changed` notification.
     ///
     /// Wire method `session.permissions.setMode`.
+    #[doc(alias = "session.permissions.setMode")]
     #[inline]
     pub fn set_mode(
         self,
@@ -134,6 +143,7 @@ impl<'a> Permissions<'a> {
     /// Sets whether the client wants permission prompts bridged into session events.
     ///
     /// Wire method `session.permissions.setRequired`.
+    #[doc(alias = "session.permissions.setRequired")]
     #[inline]
     pub fn set_required(
         self,
@@ -149,6 +159,7 @@ impl<'a> PermissionsFolderTrust<'a> {
     /// Adds a folder to the user's trusted folders list.
     ///
     /// Wire method `session.permissions.folderTrust.addTrusted`.
+    #[doc(alias = "session.permissions.folderTrust.addTrusted")]
     #[inline]
     pub fn add_trusted(
         self,
@@ -159,6 +170,7 @@ impl<'a> PermissionsFolderTrust<'a> {
     /// Reports whether a folder is trusted according to the user's folder trust state.
     ///
     /// Wire method `session.permissions.folderTrust.isTrusted`.
+    #[doc(alias = "session.permissions.folderTrust.isTrusted")]
     #[inline]
     pub fn is_trusted(
         self,
@@ -174,6 +186,7 @@ impl<'a> PermissionsLocations<'a> {
     /// Persists a tool approval for a permission location and applies its rules to this session's live permission service.
     ///
     /// Wire method `session.permissions.locations.addToolApproval`.
+    #[doc(alias = "session.permissions.locations.addToolApproval")]
     #[inline]
     pub fn add_tool_approval(
         self,
@@ -184,6 +197,7 @@ impl<'a> PermissionsLocations<'a> {
     /// Applies persisted location-scoped tool approvals and allowed directories for a working directory to this session's permission service.
     ///
     /// Wire method `session.permissions.locations.apply`.
+    #[doc(alias = "session.permissions.locations.apply")]
     #[inline]
     pub fn apply(
         self,
@@ -194,6 +208,7 @@ impl<'a> PermissionsLocations<'a> {
     /// Resolves the permission location key and type for a working directory.
     ///
     /// Wire method `session.permissions.locations.resolve`.
+    #[doc(alias = "session.permissions.locations.resolve")]
     #[inline]
     pub fn resolve(
         self,
@@ -209,6 +224,7 @@ impl<'a> PermissionsPaths<'a> {
     /// Adds a directory to the session's allow-list and activates conventional skill and agent definitions under it.
     ///
     /// Wire method `session.permissions.paths.add`.
+    #[doc(alias = "session.permissions.paths.add")]
     #[inline]
     pub fn add(
         self,
@@ -219,6 +235,7 @@ impl<'a> PermissionsPaths<'a> {
     /// Reports whether a path falls within any of the session's allowed directories.
     ///
     /// Wire method `session.permissions.paths.isPathWithinAllowedDirectories`.
+    #[doc(alias = "session.permissions.paths.isPathWithinAllowedDirectories")]
     #[inline]
     pub fn is_path_within_allowed_directories(
         self,
@@ -229,6 +246,7 @@ impl<'a> PermissionsPaths<'a> {
     /// Reports whether a path falls within the session's workspace (primary) directory.
     ///
     /// Wire method `session.permissions.paths.isPathWithinWorkspace`.
+    #[doc(alias = "session.permissions.paths.isPathWithinWorkspace")]
     #[inline]
     pub fn is_path_within_workspace(
         self,
@@ -239,6 +257,7 @@ impl<'a> PermissionsPaths<'a> {
     /// Returns the session's recursive directory grants, exact session-approved paths, and primary working directory.
     ///
     /// Wire method `session.permissions.paths.list`.
+    #[doc(alias = "session.permissions.paths.list")]
     #[inline]
     pub fn list(self) -> Call<PermissionPathsList> {
         self.0.call("session.permissions.paths.list", &())
@@ -246,6 +265,7 @@ impl<'a> PermissionsPaths<'a> {
     /// Updates the session's primary working directory used by the permission policy.
     ///
     /// Wire method `session.permissions.paths.updatePrimary`.
+    #[doc(alias = "session.permissions.paths.updatePrimary")]
     #[inline]
     pub fn update_primary(
         self,
@@ -261,6 +281,7 @@ impl<'a> PermissionsUrls<'a> {
     /// Toggles the runtime's URL-permission policy between unrestricted and restricted modes.
     ///
     /// Wire method `session.permissions.urls.setUnrestrictedMode`.
+    #[doc(alias = "session.permissions.urls.setUnrestrictedMode")]
     #[inline]
     pub fn set_unrestricted_mode(
         self,

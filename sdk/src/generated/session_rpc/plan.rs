@@ -13,6 +13,7 @@ impl<'a> Plan<'a> {
     /// Deletes the session plan file from the workspace.
     ///
     /// Wire method `session.plan.delete`.
+    #[doc(alias = "session.plan.delete")]
     #[inline]
     pub fn delete(self) -> Call<()> {
         self.0.call("session.plan.delete", &())
@@ -20,6 +21,7 @@ impl<'a> Plan<'a> {
     /// Reads the session plan file from the workspace.
     ///
     /// Wire method `session.plan.read`.
+    #[doc(alias = "session.plan.read")]
     #[inline]
     pub fn read(self) -> Call<PlanReadResult> {
         self.0.call("session.plan.read", &())
@@ -27,6 +29,7 @@ impl<'a> Plan<'a> {
     /// Reads todo rows from the session SQL database for plan rendering.
     ///
     /// Wire method `session.plan.readSqlTodos`.
+    #[doc(alias = "session.plan.readSqlTodos")]
     #[inline]
     pub fn read_sql_todos(self) -> Call<PlanReadSqlTodosResult> {
         self.0.call("session.plan.readSqlTodos", &())
@@ -34,6 +37,7 @@ impl<'a> Plan<'a> {
     /// Reads todo rows AND dependency edges from the session SQL database for structured progress UI. Same defensive behavior as readSqlTodos — returns empty arrays when the database, tables, or columns aren't available. Clients should call this on session start and after every `session.todos_changed` event to refresh structured-UI rendering.
     ///
     /// Wire method `session.plan.readSqlTodosWithDependencies`.
+    #[doc(alias = "session.plan.readSqlTodosWithDependencies")]
     #[inline]
     pub fn read_sql_todos_with_dependencies(
         self,
@@ -43,6 +47,7 @@ impl<'a> Plan<'a> {
     /// Writes new content to the session plan file.
     ///
     /// Wire method `session.plan.update`.
+    #[doc(alias = "session.plan.update")]
     #[inline]
     pub fn update(self, params: &PlanUpdateRequest) -> Call<()> {
         self.0.call("session.plan.update", params)

@@ -24,6 +24,7 @@ impl<'a> Plugins<'a> {
     /// Disables installed plugins when permitted by the live session's retained managed policy.
     ///
     /// Wire method `session.plugins.disable`.
+    #[doc(alias = "session.plugins.disable")]
     #[inline]
     pub fn disable(self, params: &SessionPluginsDisableRequest) -> Call<()> {
         self.0.call("session.plugins.disable", params)
@@ -31,6 +32,7 @@ impl<'a> Plugins<'a> {
     /// Enables installed plugins when permitted by the live session's retained managed policy.
     ///
     /// Wire method `session.plugins.enable`.
+    #[doc(alias = "session.plugins.enable")]
     #[inline]
     pub fn enable(self, params: &SessionPluginsEnableRequest) -> Call<()> {
         self.0.call("session.plugins.enable", params)
@@ -40,6 +42,7 @@ impl<'a> Plugins<'a> {
     /// Wire method `session.plugins.install`.
     ///
     /// Without a timeout unless one is set: it responds once the download has finished.
+    #[doc(alias = "session.plugins.install")]
     #[inline]
     pub fn install(
         self,
@@ -50,6 +53,7 @@ impl<'a> Plugins<'a> {
     /// Lists globally installed, live, built-in, and enterprise-managed desired plugins using the live session's authoritative account, working directory, and retained managed policy.
     ///
     /// Wire method `session.plugins.list`.
+    #[doc(alias = "session.plugins.list")]
     #[inline]
     pub fn list(self) -> Call<PluginList> {
         self.0.call("session.plugins.list", &())
@@ -57,6 +61,7 @@ impl<'a> Plugins<'a> {
     /// Reloads the session's plugin set, refreshing MCP servers, custom agents, hooks, and skills cache so SDK-driven changes via `server.plugins.*` take effect immediately.
     ///
     /// Wire method `session.plugins.reload`.
+    #[doc(alias = "session.plugins.reload")]
     #[inline]
     pub fn reload(self, params: &PluginsReloadRequest) -> Call<()> {
         self.0.call("session.plugins.reload", params)
@@ -66,6 +71,7 @@ impl<'a> Plugins<'a> {
     /// Wire method `session.plugins.retryManaged`.
     ///
     /// Without a timeout unless one is set: it responds once the download has finished.
+    #[doc(alias = "session.plugins.retryManaged")]
     #[inline]
     pub fn retry_managed(
         self,
@@ -76,6 +82,7 @@ impl<'a> Plugins<'a> {
     /// Uninstalls a plugin when permitted by the live session's retained managed policy.
     ///
     /// Wire method `session.plugins.uninstall`.
+    #[doc(alias = "session.plugins.uninstall")]
     #[inline]
     pub fn uninstall(self, params: &PluginsUninstallRequest) -> Call<()> {
         self.0.call("session.plugins.uninstall", params)
@@ -85,6 +92,7 @@ impl<'a> Plugins<'a> {
     /// Wire method `session.plugins.update`.
     ///
     /// Without a timeout unless one is set: it responds once the download has finished.
+    #[doc(alias = "session.plugins.update")]
     #[inline]
     pub fn update(self, params: &PluginsUpdateRequest) -> Call<PluginUpdateResult> {
         self.0.call("session.plugins.update", params).timeout(None)
@@ -99,6 +107,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Wire method `session.plugins.marketplaces.add`.
     ///
     /// Without a timeout unless one is set: it responds once the download has finished.
+    #[doc(alias = "session.plugins.marketplaces.add")]
     #[inline]
     pub fn add(
         self,
@@ -109,6 +118,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Browses a marketplace resolved through the live session's working directory and retained managed policy.
     ///
     /// Wire method `session.plugins.marketplaces.browse`.
+    #[doc(alias = "session.plugins.marketplaces.browse")]
     #[inline]
     pub fn browse(
         self,
@@ -119,6 +129,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Lists registered and enterprise-managed desired marketplaces using the live session's retained policy.
     ///
     /// Wire method `session.plugins.marketplaces.list`.
+    #[doc(alias = "session.plugins.marketplaces.list")]
     #[inline]
     pub fn list(self) -> Call<MarketplaceListResult> {
         self.0.call("session.plugins.marketplaces.list", &())
@@ -128,6 +139,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Wire method `session.plugins.marketplaces.refresh`.
     ///
     /// Without a timeout unless one is set: it responds once the download has finished.
+    #[doc(alias = "session.plugins.marketplaces.refresh")]
     #[inline]
     pub fn refresh(
         self,
@@ -138,6 +150,7 @@ impl<'a> PluginsMarketplaces<'a> {
     /// Removes a marketplace when permitted by the live session's retained managed policy.
     ///
     /// Wire method `session.plugins.marketplaces.remove`.
+    #[doc(alias = "session.plugins.marketplaces.remove")]
     #[inline]
     pub fn remove(
         self,

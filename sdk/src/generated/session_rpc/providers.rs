@@ -20,6 +20,7 @@ impl<'a> Providers<'a> {
     /// Discovers reachable instances using an adapter from this session's effective provider catalog and provider-specific discovery input.
     ///
     /// Wire method `session.providers.discover`.
+    #[doc(alias = "session.providers.discover")]
     #[inline]
     pub fn discover(
         self,
@@ -30,6 +31,7 @@ impl<'a> Providers<'a> {
     /// Returns adapter definitions and supported operations in this session's effective provider catalog, without running discovery. Does not list provider instances or select inference models.
     ///
     /// Wire method `session.providers.getCatalog`.
+    #[doc(alias = "session.providers.getCatalog")]
     #[inline]
     pub fn get_catalog(self) -> Call<ModelProviderAdapterCatalog> {
         self.0.call("session.providers.getCatalog", &())
@@ -37,6 +39,7 @@ impl<'a> Providers<'a> {
     /// Gets current health and version information for a discovered model-provider instance.
     ///
     /// Wire method `session.providers.getStatus`.
+    #[doc(alias = "session.providers.getStatus")]
     #[inline]
     pub fn get_status(
         self,
@@ -52,6 +55,7 @@ impl<'a> ProvidersModels<'a> {
     /// Lists models installed or otherwise available from a discovered model-provider instance.
     ///
     /// Wire method `session.providers.models.list`.
+    #[doc(alias = "session.providers.models.list")]
     #[inline]
     pub fn list(
         self,
@@ -62,6 +66,7 @@ impl<'a> ProvidersModels<'a> {
     /// Translates a discovered model into the provider and model configuration needed to use it, and reports whether each is already registered in this session. Prepares only: it registers nothing, writes nothing, and performs no provider requests.
     ///
     /// Wire method `session.providers.models.prepareConfiguration`.
+    #[doc(alias = "session.providers.models.prepareConfiguration")]
     #[inline]
     pub fn prepare_configuration(
         self,

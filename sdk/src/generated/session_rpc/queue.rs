@@ -21,6 +21,7 @@ impl<'a> Queue<'a> {
     /// Atomically appends text and attachments to an unchanged, unconsumed local steering message. Returns updated=false if delivery or withdrawal already claimed the message.
     ///
     /// Wire method `session.queue.appendSteering`.
+    #[doc(alias = "session.queue.appendSteering")]
     #[inline]
     pub fn append_steering(
         self,
@@ -33,6 +34,7 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.beginDeferredIdleDrain`.
+    #[doc(alias = "session.queue.beginDeferredIdleDrain")]
     #[inline]
     pub fn begin_deferred_idle_drain(
         self,
@@ -43,6 +45,7 @@ impl<'a> Queue<'a> {
     /// Clears all pending queued items on the local session.
     ///
     /// Wire method `session.queue.clear`.
+    #[doc(alias = "session.queue.clear")]
     #[inline]
     pub fn clear(self) -> Call<()> {
         self.0.call("session.queue.clear", &())
@@ -52,6 +55,7 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.consumeSystemNotifications`.
+    #[doc(alias = "session.queue.consumeSystemNotifications")]
     #[inline]
     pub fn consume_system_notifications(
         self,
@@ -64,6 +68,7 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.deferSessionIdle`.
+    #[doc(alias = "session.queue.deferSessionIdle")]
     #[inline]
     pub fn defer_session_idle(self, params: &QueueDeferSessionIdleRequest) -> Call<()> {
         self.0.call("session.queue.deferSessionIdle", params)
@@ -71,6 +76,7 @@ impl<'a> Queue<'a> {
     /// Duplicates an addressable queued item immediately after its source.
     ///
     /// Wire method `session.queue.duplicateAt`.
+    #[doc(alias = "session.queue.duplicateAt")]
     #[inline]
     pub fn duplicate_at(
         self,
@@ -83,6 +89,7 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.enqueueResumePending`.
+    #[doc(alias = "session.queue.enqueueResumePending")]
     #[inline]
     pub fn enqueue_resume_pending(self) -> Call<QueueEnqueueResumePendingResult> {
         self.0.call("session.queue.enqueueResumePending", &())
@@ -92,6 +99,7 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.finishDeferredIdleDrain`.
+    #[doc(alias = "session.queue.finishDeferredIdleDrain")]
     #[inline]
     pub fn finish_deferred_idle_drain(
         self,
@@ -104,6 +112,7 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.hasPending`.
+    #[doc(alias = "session.queue.hasPending")]
     #[inline]
     pub fn has_pending(self) -> Call<QueueHasPendingResult> {
         self.0.call("session.queue.hasPending", &())
@@ -111,6 +120,7 @@ impl<'a> Queue<'a> {
     /// Inserts a new queued message at a public visible position.
     ///
     /// Wire method `session.queue.insertAt`.
+    #[doc(alias = "session.queue.insertAt")]
     #[inline]
     pub fn insert_at(self, params: &QueueInsertAtRequest) -> Call<QueueInsertAtResult> {
         self.0.call("session.queue.insertAt", params)
@@ -118,6 +128,7 @@ impl<'a> Queue<'a> {
     /// Moves an addressable queued item to a public visible position.
     ///
     /// Wire method `session.queue.moveItem`.
+    #[doc(alias = "session.queue.moveItem")]
     #[inline]
     pub fn move_item(self, params: &QueueMoveItemRequest) -> Call<QueueMoveItemResult> {
         self.0.call("session.queue.moveItem", params)
@@ -125,6 +136,7 @@ impl<'a> Queue<'a> {
     /// Returns the local session's pending user-facing queued items and steering messages.
     ///
     /// Wire method `session.queue.pendingItems`.
+    #[doc(alias = "session.queue.pendingItems")]
     #[inline]
     pub fn pending_items(self) -> Call<QueuePendingItemsResult> {
         self.0.call("session.queue.pendingItems", &())
@@ -136,6 +148,7 @@ impl<'a> Queue<'a> {
     /// Wire method `session.queue.process`.
     ///
     /// Without a timeout unless one is set: it responds once all that was under way has finished.
+    #[doc(alias = "session.queue.process")]
     #[inline]
     pub fn process(self) -> Call<()> {
         self.0.call("session.queue.process", &()).timeout(None)
@@ -143,6 +156,7 @@ impl<'a> Queue<'a> {
     /// Removes an addressable queued item by its stable id.
     ///
     /// Wire method `session.queue.removeAt`.
+    #[doc(alias = "session.queue.removeAt")]
     #[inline]
     pub fn remove_at(self, params: &QueueRemoveAtRequest) -> Call<QueueRemoveAtResult> {
         self.0.call("session.queue.removeAt", params)
@@ -150,6 +164,7 @@ impl<'a> Queue<'a> {
     /// Removes the most recently queued user-facing item (LIFO).
     ///
     /// Wire method `session.queue.removeMostRecent`.
+    #[doc(alias = "session.queue.removeMostRecent")]
     #[inline]
     pub fn remove_most_recent(self) -> Call<QueueRemoveMostRecentResult> {
         self.0.call("session.queue.removeMostRecent", &())
@@ -157,6 +172,7 @@ impl<'a> Queue<'a> {
     /// Moves an addressable queued message into the live turn's steering lane.
     ///
     /// Wire method `session.queue.sendNow`.
+    #[doc(alias = "session.queue.sendNow")]
     #[inline]
     pub fn send_now(self, params: &QueueSendNowRequest) -> Call<QueueSendNowResult> {
         self.0.call("session.queue.sendNow", params)
@@ -164,6 +180,7 @@ impl<'a> Queue<'a> {
     /// Acquires or releases the queued-lane drain pause.
     ///
     /// Wire method `session.queue.setDrainPaused`.
+    #[doc(alias = "session.queue.setDrainPaused")]
     #[inline]
     pub fn set_drain_paused(self, params: &QueueSetDrainPausedRequest) -> Call<()> {
         self.0.call("session.queue.setDrainPaused", params)
@@ -173,6 +190,7 @@ impl<'a> Queue<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.queue.snapshot`.
+    #[doc(alias = "session.queue.snapshot")]
     #[inline]
     pub fn snapshot(self) -> Call<QueueSnapshotResult> {
         self.0.call("session.queue.snapshot", &())
@@ -180,6 +198,7 @@ impl<'a> Queue<'a> {
     /// Updates the text of an addressable single-message queue item.
     ///
     /// Wire method `session.queue.updateText`.
+    #[doc(alias = "session.queue.updateText")]
     #[inline]
     pub fn update_text(
         self,
@@ -190,6 +209,7 @@ impl<'a> Queue<'a> {
     /// Atomically withdraws an unchanged user message of a local session: from the queued or steering lane while unconsumed, or from the running turn it started while the model has not answered it and nothing the user sent after it is pending. Withdrawing from the running turn interrupts that turn and removes its events from history. A client retaining the original draft may restore it only when removed is true.
     ///
     /// Wire method `session.queue.withdrawMessage`.
+    #[doc(alias = "session.queue.withdrawMessage")]
     #[inline]
     pub fn withdraw_message(
         self,

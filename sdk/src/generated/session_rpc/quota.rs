@@ -10,6 +10,7 @@ impl<'a> Quota<'a> {
     /// Gets the session's current quota and account projection without making a network request.
     ///
     /// Wire method `session.quota.get`.
+    #[doc(alias = "session.quota.get")]
     #[inline]
     pub fn get(self) -> Call<SessionQuotaProjection> {
         self.0.call("session.quota.get", &())
@@ -17,6 +18,7 @@ impl<'a> Quota<'a> {
     /// Refreshes the session's provider model catalog bypassing its cache, folds quota snapshots into session state, and returns the updated projection. Failures leave the last known quota intact.
     ///
     /// Wire method `session.quota.refresh`.
+    #[doc(alias = "session.quota.refresh")]
     #[inline]
     pub fn refresh(self) -> Call<SessionQuotaProjection> {
         self.0.call("session.quota.refresh", &())
@@ -24,6 +26,7 @@ impl<'a> Quota<'a> {
     /// Returns and clears the session's pending quota warnings. Reading or refreshing quota does not drain warnings.
     ///
     /// Wire method `session.quota.takeWarnings`.
+    #[doc(alias = "session.quota.takeWarnings")]
     #[inline]
     pub fn take_warnings(self) -> Call<QuotaTakeWarningsResult> {
         self.0.call("session.quota.takeWarnings", &())

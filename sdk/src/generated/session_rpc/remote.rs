@@ -13,6 +13,7 @@ impl<'a> Remote<'a> {
     /// Disables remote session export and steering.
     ///
     /// Wire method `session.remote.disable`.
+    #[doc(alias = "session.remote.disable")]
     #[inline]
     pub fn disable(self) -> Call<()> {
         self.0.call("session.remote.disable", &())
@@ -20,6 +21,7 @@ impl<'a> Remote<'a> {
     /// Enables remote session export or steering.
     ///
     /// Wire method `session.remote.enable`.
+    #[doc(alias = "session.remote.enable")]
     #[inline]
     pub fn enable(self, params: &RemoteEnableRequest) -> Call<RemoteEnableResult> {
         self.0.call("session.remote.enable", params)
@@ -27,6 +29,7 @@ impl<'a> Remote<'a> {
     /// Persists a remote-steerability change emitted by the host as a session event.
     ///
     /// Wire method `session.remote.notifySteerableChanged`.
+    #[doc(alias = "session.remote.notifySteerableChanged")]
     #[inline]
     pub fn notify_steerable_changed(
         self,

@@ -16,6 +16,7 @@ impl<'a> Schedule<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.schedule.add`.
+    #[doc(alias = "session.schedule.add")]
     #[inline]
     pub fn add(self, params: &ScheduleAddRequest) -> Call<ScheduleAddResult> {
         self.0.call("session.schedule.add", params)
@@ -25,6 +26,7 @@ impl<'a> Schedule<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.schedule.addAt`.
+    #[doc(alias = "session.schedule.addAt")]
     #[inline]
     pub fn add_at(self, params: &ScheduleAddAtRequest) -> Call<ScheduleAddResult> {
         self.0.call("session.schedule.addAt", params)
@@ -34,6 +36,7 @@ impl<'a> Schedule<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.schedule.addCron`.
+    #[doc(alias = "session.schedule.addCron")]
     #[inline]
     pub fn add_cron(self, params: &ScheduleAddCronRequest) -> Call<ScheduleAddResult> {
         self.0.call("session.schedule.addCron", params)
@@ -43,6 +46,7 @@ impl<'a> Schedule<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.schedule.addSelfPaced`.
+    #[doc(alias = "session.schedule.addSelfPaced")]
     #[inline]
     pub fn add_self_paced(
         self,
@@ -55,6 +59,7 @@ impl<'a> Schedule<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.schedule.hasSelfPaced`.
+    #[doc(alias = "session.schedule.hasSelfPaced")]
     #[inline]
     pub fn has_self_paced(self) -> Call<ScheduleHasSelfPacedResult> {
         self.0.call("session.schedule.hasSelfPaced", &())
@@ -64,6 +69,7 @@ impl<'a> Schedule<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.schedule.hydrate`.
+    #[doc(alias = "session.schedule.hydrate")]
     #[inline]
     pub fn hydrate(self) -> Call<()> {
         self.0.call("session.schedule.hydrate", &())
@@ -71,6 +77,7 @@ impl<'a> Schedule<'a> {
     /// Lists the session's currently active scheduled prompts.
     ///
     /// Wire method `session.schedule.list`.
+    #[doc(alias = "session.schedule.list")]
     #[inline]
     pub fn list(self) -> Call<ScheduleList> {
         self.0.call("session.schedule.list", &())
@@ -80,6 +87,7 @@ impl<'a> Schedule<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.schedule.rearmSelfPaced`.
+    #[doc(alias = "session.schedule.rearmSelfPaced")]
     #[inline]
     pub fn rearm_self_paced(
         self,
@@ -90,6 +98,7 @@ impl<'a> Schedule<'a> {
     /// Removes a scheduled prompt by id.
     ///
     /// Wire method `session.schedule.stop`.
+    #[doc(alias = "session.schedule.stop")]
     #[inline]
     pub fn stop(self, params: &ScheduleStopRequest) -> Call<ScheduleStopResult> {
         self.0.call("session.schedule.stop", params)

@@ -15,6 +15,7 @@ impl<'a> Settings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.settings.evaluatePredicate`.
+    #[doc(alias = "session.settings.evaluatePredicate")]
     #[inline]
     pub fn evaluate_predicate(
         self,
@@ -27,6 +28,7 @@ impl<'a> Settings<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.settings.snapshot`.
+    #[doc(alias = "session.settings.snapshot")]
     #[inline]
     pub fn snapshot(self) -> Call<SessionSettingsSnapshot> {
         self.0.call("session.settings.snapshot", &())

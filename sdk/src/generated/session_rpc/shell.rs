@@ -14,6 +14,7 @@ impl<'a> Shell<'a> {
     /// Cancels a user-requested shell command by request ID.
     ///
     /// Wire method `session.shell.cancelUserRequested`.
+    #[doc(alias = "session.shell.cancelUserRequested")]
     #[inline]
     pub fn cancel_user_requested(
         self,
@@ -24,6 +25,7 @@ impl<'a> Shell<'a> {
     /// Starts a shell command, returning an RPC error if it cannot be spawned. The command runs as the leader of its own process group (POSIX) or in a dedicated job object (Windows), so a forced termination — via "shell.kill", the request timeout, or session disposal — signals that whole group/job rather than only the direct child. Two gaps are worth planning for: a command that exits on its own does not trigger that teardown, and on POSIX a descendant that moves itself into a new session or process group (for example via "setsid") leaves the signalled group, so either can leave a background process running.
     ///
     /// Wire method `session.shell.exec`.
+    #[doc(alias = "session.shell.exec")]
     #[inline]
     pub fn exec(self, params: &ShellExecRequest) -> Call<ShellExecResult> {
         self.0.call("session.shell.exec", params)
@@ -33,6 +35,7 @@ impl<'a> Shell<'a> {
     /// Wire method `session.shell.executeUserRequested`.
     ///
     /// Without a timeout unless one is set: it responds once the command has ended.
+    #[doc(alias = "session.shell.executeUserRequested")]
     #[inline]
     pub fn execute_user_requested(
         self,
@@ -43,6 +46,7 @@ impl<'a> Shell<'a> {
     /// Sends a signal to a shell process previously started via "shell.exec". The signal targets the command's whole process group (POSIX) or job object (Windows), so descendants still in that group are signalled too, not just the direct child. On POSIX a descendant that moved itself into a new session or process group (for example via "setsid") is no longer in the signalled group and survives.
     ///
     /// Wire method `session.shell.kill`.
+    #[doc(alias = "session.shell.kill")]
     #[inline]
     pub fn kill(self, params: &ShellKillRequest) -> Call<ShellKillResult> {
         self.0.call("session.shell.kill", params)

@@ -13,6 +13,7 @@ impl<'a> Skills<'a> {
     /// Disables a skill for the session.
     ///
     /// Wire method `session.skills.disable`.
+    #[doc(alias = "session.skills.disable")]
     #[inline]
     pub fn disable(self, params: &SkillsDisableRequest) -> Call<()> {
         self.0.call("session.skills.disable", params)
@@ -20,6 +21,7 @@ impl<'a> Skills<'a> {
     /// Enables a skill for the session.
     ///
     /// Wire method `session.skills.enable`.
+    #[doc(alias = "session.skills.enable")]
     #[inline]
     pub fn enable(self, params: &SkillsEnableRequest) -> Call<()> {
         self.0.call("session.skills.enable", params)
@@ -27,6 +29,7 @@ impl<'a> Skills<'a> {
     /// Ensures the session's skill definitions have been loaded from disk.
     ///
     /// Wire method `session.skills.ensureLoaded`.
+    #[doc(alias = "session.skills.ensureLoaded")]
     #[inline]
     pub fn ensure_loaded(self) -> Call<()> {
         self.0.call("session.skills.ensureLoaded", &())
@@ -34,6 +37,7 @@ impl<'a> Skills<'a> {
     /// Returns the skills that have been invoked during this session.
     ///
     /// Wire method `session.skills.getInvoked`.
+    #[doc(alias = "session.skills.getInvoked")]
     #[inline]
     pub fn get_invoked(self) -> Call<SkillsGetInvokedResult> {
         self.0.call("session.skills.getInvoked", &())
@@ -41,6 +45,7 @@ impl<'a> Skills<'a> {
     /// Lists skills available to the session.
     ///
     /// Wire method `session.skills.list`.
+    #[doc(alias = "session.skills.list")]
     #[inline]
     pub fn list(self) -> Call<SkillList> {
         self.0.call("session.skills.list", &())
@@ -48,6 +53,7 @@ impl<'a> Skills<'a> {
     /// Reloads skill definitions for the session.
     ///
     /// Wire method `session.skills.reload`.
+    #[doc(alias = "session.skills.reload")]
     #[inline]
     pub fn reload(self) -> Call<SkillsLoadDiagnostics> {
         self.0.call("session.skills.reload", &())

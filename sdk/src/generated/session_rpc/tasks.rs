@@ -19,6 +19,7 @@ impl<'a> Tasks<'a> {
     /// Cancels a background task.
     ///
     /// Wire method `session.tasks.cancel`.
+    #[doc(alias = "session.tasks.cancel")]
     #[inline]
     pub fn cancel(self, params: &TasksCancelRequest) -> Call<TasksCancelResult> {
         self.0.call("session.tasks.cancel", params)
@@ -26,6 +27,7 @@ impl<'a> Tasks<'a> {
     /// Returns the first sync-waiting task that can currently be promoted to background mode.
     ///
     /// Wire method `session.tasks.getCurrentPromotable`.
+    #[doc(alias = "session.tasks.getCurrentPromotable")]
     #[inline]
     pub fn get_current_promotable(self) -> Call<TasksGetCurrentPromotableResult> {
         self.0.call("session.tasks.getCurrentPromotable", &())
@@ -33,6 +35,7 @@ impl<'a> Tasks<'a> {
     /// Returns progress information for a background task by ID.
     ///
     /// Wire method `session.tasks.getProgress`.
+    #[doc(alias = "session.tasks.getProgress")]
     #[inline]
     pub fn get_progress(
         self,
@@ -43,6 +46,7 @@ impl<'a> Tasks<'a> {
     /// Lists background tasks tracked by the session.
     ///
     /// Wire method `session.tasks.list`.
+    #[doc(alias = "session.tasks.list")]
     #[inline]
     pub fn list(self) -> Call<TaskList> {
         self.0.call("session.tasks.list", &())
@@ -50,6 +54,7 @@ impl<'a> Tasks<'a> {
     /// Atomically promotes the first promotable sync-waiting task to background mode and returns it.
     ///
     /// Wire method `session.tasks.promoteCurrentToBackground`.
+    #[doc(alias = "session.tasks.promoteCurrentToBackground")]
     #[inline]
     pub fn promote_current_to_background(
         self,
@@ -59,6 +64,7 @@ impl<'a> Tasks<'a> {
     /// Promotes an eligible synchronously-waited task so it continues running in the background.
     ///
     /// Wire method `session.tasks.promoteToBackground`.
+    #[doc(alias = "session.tasks.promoteToBackground")]
     #[inline]
     pub fn promote_to_background(
         self,
@@ -69,6 +75,7 @@ impl<'a> Tasks<'a> {
     /// Reads a detached shell task's output after a cursor, optionally waiting for new output or for the shell to finish.
     ///
     /// Wire method `session.tasks.readOutput`.
+    #[doc(alias = "session.tasks.readOutput")]
     #[inline]
     pub fn read_output(
         self,
@@ -79,6 +86,7 @@ impl<'a> Tasks<'a> {
     /// Refreshes metadata for any detached background shells the runtime knows about.
     ///
     /// Wire method `session.tasks.refresh`.
+    #[doc(alias = "session.tasks.refresh")]
     #[inline]
     pub fn refresh(self) -> Call<TasksRefreshResult> {
         self.0.call("session.tasks.refresh", &())
@@ -86,6 +94,7 @@ impl<'a> Tasks<'a> {
     /// Registers a client-owned task, or reclaims an orphaned task belonging to the same extension principal.
     ///
     /// Wire method `session.tasks.register`.
+    #[doc(alias = "session.tasks.register")]
     #[inline]
     pub fn register(self, params: &TasksRegisterRequest) -> Call<TasksRegisterResult> {
         self.0.call("session.tasks.register", params)
@@ -93,6 +102,7 @@ impl<'a> Tasks<'a> {
     /// Removes a completed or cancelled background task from tracking.
     ///
     /// Wire method `session.tasks.remove`.
+    #[doc(alias = "session.tasks.remove")]
     #[inline]
     pub fn remove(self, params: &TasksRemoveRequest) -> Call<TasksRemoveResult> {
         self.0.call("session.tasks.remove", params)
@@ -100,6 +110,7 @@ impl<'a> Tasks<'a> {
     /// Sends a message to a background agent task.
     ///
     /// Wire method `session.tasks.sendMessage`.
+    #[doc(alias = "session.tasks.sendMessage")]
     #[inline]
     pub fn send_message(
         self,
@@ -110,6 +121,7 @@ impl<'a> Tasks<'a> {
     /// Starts a background agent task in the session.
     ///
     /// Wire method `session.tasks.startAgent`.
+    #[doc(alias = "session.tasks.startAgent")]
     #[inline]
     pub fn start_agent(
         self,
@@ -120,6 +132,7 @@ impl<'a> Tasks<'a> {
     /// Publishes generic progress or a terminal outcome for a client-owned task.
     ///
     /// Wire method `session.tasks.update`.
+    #[doc(alias = "session.tasks.update")]
     #[inline]
     pub fn update(self, params: &TasksUpdateRequest) -> Call<TasksUpdateResult> {
         self.0.call("session.tasks.update", params)
@@ -129,6 +142,7 @@ impl<'a> Tasks<'a> {
     /// Wire method `session.tasks.waitForPending`.
     ///
     /// Without a timeout unless one is set: it responds once all that was under way has finished.
+    #[doc(alias = "session.tasks.waitForPending")]
     #[inline]
     pub fn wait_for_pending(self) -> Call<TasksWaitForPendingResult> {
         self.0.call("session.tasks.waitForPending", &()).timeout(None)

@@ -10,6 +10,7 @@ impl<'a> Telemetry<'a> {
     /// Gets the telemetry engagement ID currently associated with the session, when available.
     ///
     /// Wire method `session.telemetry.getEngagementId`.
+    #[doc(alias = "session.telemetry.getEngagementId")]
     #[inline]
     pub fn get_engagement_id(self) -> Call<SessionTelemetryEngagement> {
         self.0.call("session.telemetry.getEngagementId", &())
@@ -17,6 +18,7 @@ impl<'a> Telemetry<'a> {
     /// Sets feature override key/value pairs to attach to subsequent telemetry events for the session.
     ///
     /// Wire method `session.telemetry.setFeatureOverrides`.
+    #[doc(alias = "session.telemetry.setFeatureOverrides")]
     #[inline]
     pub fn set_feature_overrides(
         self,

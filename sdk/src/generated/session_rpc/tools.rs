@@ -20,6 +20,7 @@ impl<'a> Tools<'a> {
     /// Wire method `session.tools.execute`.
     ///
     /// Without a timeout unless one is set: it responds once the tool has finished.
+    #[doc(alias = "session.tools.execute")]
     #[inline]
     pub fn execute(self, params: &ToolsExecuteRequest) -> Call<ToolResultValue> {
         self.0.call("session.tools.execute", params).timeout(None)
@@ -27,6 +28,7 @@ impl<'a> Tools<'a> {
     /// Returns the Rust-owned built-in tool descriptors used to construct the session's offered tool set.
     ///
     /// Wire method `session.tools.getBuiltinDescriptors`.
+    #[doc(alias = "session.tools.getBuiltinDescriptors")]
     #[inline]
     pub fn get_builtin_descriptors(
         self,
@@ -37,6 +39,7 @@ impl<'a> Tools<'a> {
     /// Returns lightweight metadata for the session's currently initialized tools.
     ///
     /// Wire method `session.tools.getCurrentMetadata`.
+    #[doc(alias = "session.tools.getCurrentMetadata")]
     #[inline]
     pub fn get_current_metadata(self) -> Call<ToolsGetCurrentMetadataResult> {
         self.0.call("session.tools.getCurrentMetadata", &())
@@ -44,6 +47,7 @@ impl<'a> Tools<'a> {
     /// Provides the result for a pending external tool call.
     ///
     /// Wire method `session.tools.handlePendingToolCall`.
+    #[doc(alias = "session.tools.handlePendingToolCall")]
     #[inline]
     pub fn handle_pending_tool_call(
         self,
@@ -54,6 +58,7 @@ impl<'a> Tools<'a> {
     /// Resolves, builds, and validates the runtime tool list for the session.
     ///
     /// Wire method `session.tools.initializeAndValidate`.
+    #[doc(alias = "session.tools.initializeAndValidate")]
     #[inline]
     pub fn initialize_and_validate(self) -> Call<ToolsInitializeAndValidateResult> {
         self.0.call("session.tools.initializeAndValidate", &())
@@ -61,6 +66,7 @@ impl<'a> Tools<'a> {
     /// Lists the external tool calls of the session and its sub-agents that are still waiting for session.tools.handlePendingToolCall.
     ///
     /// Wire method `session.tools.listPendingRequests`.
+    #[doc(alias = "session.tools.listPendingRequests")]
     #[inline]
     pub fn list_pending_requests(self) -> Call<PendingExternalToolRequestList> {
         self.0.call("session.tools.listPendingRequests", &())
@@ -68,6 +74,7 @@ impl<'a> Tools<'a> {
     /// Atomically replaces the complete externally implemented tool list supplied by the calling connection. Built-in, MCP/plugin, extension-discovered, subagent, and tools supplied by other connections remain unchanged.
     ///
     /// Wire method `session.tools.set`.
+    #[doc(alias = "session.tools.set")]
     #[inline]
     pub fn set(self, params: &ToolsSetRequest) -> Call<ToolsSetResult> {
         self.0.call("session.tools.set", params)
@@ -75,6 +82,7 @@ impl<'a> Tools<'a> {
     /// Projects a completed task_complete tool call into its label-safe session event payload.
     ///
     /// Wire method `session.tools.taskCompleteEventData`.
+    #[doc(alias = "session.tools.taskCompleteEventData")]
     #[inline]
     pub fn task_complete_event_data(
         self,
@@ -85,6 +93,7 @@ impl<'a> Tools<'a> {
     /// Sets the current session's live subagent settings override, which takes precedence over persisted user settings until cleared. Persisted user settings remain the source of truth for future sessions.
     ///
     /// Wire method `session.tools.updateSubagentSettings`.
+    #[doc(alias = "session.tools.updateSubagentSettings")]
     #[inline]
     pub fn update_subagent_settings(
         self,

@@ -21,6 +21,7 @@ impl<'a> Ui<'a> {
     /// Wire method `session.ui.elicitation`.
     ///
     /// Without a timeout unless one is set: it responds once the user has filled in the form.
+    #[doc(alias = "session.ui.elicitation")]
     #[inline]
     pub fn elicitation(
         self,
@@ -33,6 +34,7 @@ impl<'a> Ui<'a> {
     /// Wire method `session.ui.ephemeralQuery`.
     ///
     /// Without a timeout unless one is set: it responds once the model has answered.
+    #[doc(alias = "session.ui.ephemeralQuery")]
     #[inline]
     pub fn ephemeral_query(
         self,
@@ -45,6 +47,7 @@ impl<'a> Ui<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.ui.handleHumanAskUser`.
+    #[doc(alias = "session.ui.handleHumanAskUser")]
     #[inline]
     pub fn handle_human_ask_user(
         self,
@@ -57,6 +60,7 @@ impl<'a> Ui<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.ui.handleHumanExitPlanMode`.
+    #[doc(alias = "session.ui.handleHumanExitPlanMode")]
     #[inline]
     pub fn handle_human_exit_plan_mode(
         self,
@@ -69,6 +73,7 @@ impl<'a> Ui<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.ui.handleHumanUserInput`.
+    #[doc(alias = "session.ui.handleHumanUserInput")]
     #[inline]
     pub fn handle_human_user_input(
         self,
@@ -79,6 +84,7 @@ impl<'a> Ui<'a> {
     /// Resolves a pending `auto_mode_switch.requested` event with the user's accept/decline decision.
     ///
     /// Wire method `session.ui.handlePendingAutoModeSwitch`.
+    #[doc(alias = "session.ui.handlePendingAutoModeSwitch")]
     #[inline]
     pub fn handle_pending_auto_mode_switch(
         self,
@@ -89,6 +95,7 @@ impl<'a> Ui<'a> {
     /// Provides the user response for a pending elicitation request.
     ///
     /// Wire method `session.ui.handlePendingElicitation`.
+    #[doc(alias = "session.ui.handlePendingElicitation")]
     #[inline]
     pub fn handle_pending_elicitation(
         self,
@@ -99,6 +106,7 @@ impl<'a> Ui<'a> {
     /// Resolves a pending `exit_plan_mode.requested` event with the user's response.
     ///
     /// Wire method `session.ui.handlePendingExitPlanMode`.
+    #[doc(alias = "session.ui.handlePendingExitPlanMode")]
     #[inline]
     pub fn handle_pending_exit_plan_mode(
         self,
@@ -109,6 +117,7 @@ impl<'a> Ui<'a> {
     /// Resolves a pending `sampling.requested` event with a sampling result, or rejects it.
     ///
     /// Wire method `session.ui.handlePendingSampling`.
+    #[doc(alias = "session.ui.handlePendingSampling")]
     #[inline]
     pub fn handle_pending_sampling(
         self,
@@ -119,6 +128,7 @@ impl<'a> Ui<'a> {
     /// Resolves a pending `session_limits_exhausted.requested` event with the user's selected limit action.
     ///
     /// Wire method `session.ui.handlePendingSessionLimitsExhausted`.
+    #[doc(alias = "session.ui.handlePendingSessionLimitsExhausted")]
     #[inline]
     pub fn handle_pending_session_limits_exhausted(
         self,
@@ -129,6 +139,7 @@ impl<'a> Ui<'a> {
     /// Resolves a pending `user_input.requested` event with the user's response.
     ///
     /// Wire method `session.ui.handlePendingUserInput`.
+    #[doc(alias = "session.ui.handlePendingUserInput")]
     #[inline]
     pub fn handle_pending_user_input(
         self,
@@ -139,6 +150,7 @@ impl<'a> Ui<'a> {
     /// Registers an in-process handler for auto-mode-switch requests so the server bridge skips dispatch.
     ///
     /// Wire method `session.ui.registerDirectAutoModeSwitchHandler`.
+    #[doc(alias = "session.ui.registerDirectAutoModeSwitchHandler")]
     #[inline]
     pub fn register_direct_auto_mode_switch_handler(
         self,
@@ -148,6 +160,7 @@ impl<'a> Ui<'a> {
     /// Unregisters a previously-registered in-process auto-mode-switch handler by its opaque handle.
     ///
     /// Wire method `session.ui.unregisterDirectAutoModeSwitchHandler`.
+    #[doc(alias = "session.ui.unregisterDirectAutoModeSwitchHandler")]
     #[inline]
     pub fn unregister_direct_auto_mode_switch_handler(
         self,

@@ -10,6 +10,7 @@ impl<'a> Usage<'a> {
     /// Gets accumulated usage metrics for the session.
     ///
     /// Wire method `session.usage.getMetrics`.
+    #[doc(alias = "session.usage.getMetrics")]
     #[inline]
     pub fn get_metrics(self) -> Call<UsageGetMetricsResult> {
         self.0.call("session.usage.getMetrics", &())
@@ -19,6 +20,7 @@ impl<'a> Usage<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.usage.setCodeChanges`.
+    #[doc(alias = "session.usage.setCodeChanges")]
     #[inline]
     pub fn set_code_changes(
         self,

@@ -10,6 +10,7 @@ impl<'a> Visibility<'a> {
     /// Returns the session's current Mission Control sharing status and shareable GitHub URL. Reflects whether the synced session is visible to repository readers ("repo") or restricted to its creator and collaborators ("unshared").
     ///
     /// Wire method `session.visibility.get`.
+    #[doc(alias = "session.visibility.get")]
     #[inline]
     pub fn get(self) -> Call<VisibilityGetResult> {
         self.0.call("session.visibility.get", &())
@@ -17,6 +18,7 @@ impl<'a> Visibility<'a> {
     /// Sets the session's Mission Control sharing status, controlling whether the synced session is visible to repository readers. Returns the effective status and shareable GitHub URL after the change.
     ///
     /// Wire method `session.visibility.set`.
+    #[doc(alias = "session.visibility.set")]
     #[inline]
     pub fn set(self, params: &VisibilitySetRequest) -> Call<VisibilitySetResult> {
         self.0.call("session.visibility.set", params)

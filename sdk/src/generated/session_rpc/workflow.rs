@@ -25,6 +25,7 @@ impl<'a> Workflow<'a> {
     /// Wire method `session.workflow.agent`.
     ///
     /// Without a timeout unless one is set: it responds once the sub-agent has finished.
+    #[doc(alias = "session.workflow.agent")]
     #[inline]
     pub fn agent(self, params: &WorkflowAgentRequest) -> Call<WorkflowAgentResult> {
         self.0.call("session.workflow.agent", params).timeout(None)
@@ -32,6 +33,7 @@ impl<'a> Workflow<'a> {
     /// Requests cancellation of a dynamic workflow run and returns its run envelope.
     ///
     /// Wire method `session.workflow.cancel`.
+    #[doc(alias = "session.workflow.cancel")]
     #[inline]
     pub fn cancel(self, params: &WorkflowCancelRequest) -> Call<WorkflowRunResult> {
         self.0.call("session.workflow.cancel", params)
@@ -39,6 +41,7 @@ impl<'a> Workflow<'a> {
     /// Gets the current or settled envelope for a dynamic workflow run.
     ///
     /// Wire method `session.workflow.getRun`.
+    #[doc(alias = "session.workflow.getRun")]
     #[inline]
     pub fn get_run(self, params: &WorkflowGetRunRequest) -> Call<WorkflowRunResult> {
         self.0.call("session.workflow.getRun", params)
@@ -46,6 +49,7 @@ impl<'a> Workflow<'a> {
     /// Gets durable and live observability detail for one dynamic workflow run.
     ///
     /// Wire method `session.workflow.getRunDetail`.
+    #[doc(alias = "session.workflow.getRunDetail")]
     #[inline]
     pub fn get_run_detail(
         self,
@@ -56,6 +60,7 @@ impl<'a> Workflow<'a> {
     /// Pages durable progress for one dynamic workflow run.
     ///
     /// Wire method `session.workflow.getRunProgress`.
+    #[doc(alias = "session.workflow.getRunProgress")]
     #[inline]
     pub fn get_run_progress(
         self,
@@ -66,6 +71,7 @@ impl<'a> Workflow<'a> {
     /// Lists durable dynamic workflow runs for this session in creation order.
     ///
     /// Wire method `session.workflow.listRuns`.
+    #[doc(alias = "session.workflow.listRuns")]
     #[inline]
     pub fn list_runs(
         self,
@@ -76,6 +82,7 @@ impl<'a> Workflow<'a> {
     /// Records a batch of ordered dynamic workflow progress lines.
     ///
     /// Wire method `session.workflow.log`.
+    #[doc(alias = "session.workflow.log")]
     #[inline]
     pub fn log(self, params: &WorkflowLogRequest) -> Call<WorkflowAckResult> {
         self.0.call("session.workflow.log", params)
@@ -85,6 +92,7 @@ impl<'a> Workflow<'a> {
     /// Wire method `session.workflow.pause`.
     ///
     /// Without a timeout unless one is set: it responds once the workflow has finished or paused.
+    #[doc(alias = "session.workflow.pause")]
     #[inline]
     pub fn pause(self, params: &WorkflowPauseRequest) -> Call<WorkflowRunResult> {
         self.0.call("session.workflow.pause", params).timeout(None)
@@ -94,6 +102,7 @@ impl<'a> Workflow<'a> {
     /// Internal to the CLI: it may change or go without notice.
     ///
     /// Wire method `session.workflow.pauseAtCheckpoint`.
+    #[doc(alias = "session.workflow.pauseAtCheckpoint")]
     #[inline]
     pub fn pause_at_checkpoint(
         self,
@@ -106,6 +115,7 @@ impl<'a> Workflow<'a> {
     /// Wire method `session.workflow.resume`.
     ///
     /// Without a timeout unless one is set: it responds once the workflow has finished or paused.
+    #[doc(alias = "session.workflow.resume")]
     #[inline]
     pub fn resume(self, params: &WorkflowResumeRequest) -> Call<WorkflowResumeResult> {
         self.0.call("session.workflow.resume", params).timeout(None)
@@ -117,6 +127,7 @@ impl<'a> Workflow<'a> {
     /// Wire method `session.workflow.resumeFromTool`.
     ///
     /// Without a timeout unless one is set: it responds once the workflow has finished or paused.
+    #[doc(alias = "session.workflow.resumeFromTool")]
     #[inline]
     pub fn resume_from_tool(
         self,
@@ -129,6 +140,7 @@ impl<'a> Workflow<'a> {
     /// Wire method `session.workflow.run`.
     ///
     /// Without a timeout unless one is set: it responds once the workflow has finished or paused.
+    #[doc(alias = "session.workflow.run")]
     #[inline]
     pub fn run(self, params: &WorkflowRunRequest) -> Call<WorkflowRunResult> {
         self.0.call("session.workflow.run", params).timeout(None)
@@ -140,6 +152,7 @@ impl<'a> Workflow<'a> {
     /// Wire method `session.workflow.runFromTool`.
     ///
     /// Without a timeout unless one is set: it responds once the workflow has finished or paused.
+    #[doc(alias = "session.workflow.runFromTool")]
     #[inline]
     pub fn run_from_tool(
         self,
@@ -155,6 +168,7 @@ impl<'a> WorkflowJournal<'a> {
     /// Reads a memoized dynamic workflow journal entry.
     ///
     /// Wire method `session.workflow.journal.get`.
+    #[doc(alias = "session.workflow.journal.get")]
     #[inline]
     pub fn get(
         self,
@@ -165,6 +179,7 @@ impl<'a> WorkflowJournal<'a> {
     /// Stores a memoized dynamic workflow journal entry.
     ///
     /// Wire method `session.workflow.journal.put`.
+    #[doc(alias = "session.workflow.journal.put")]
     #[inline]
     pub fn put(self, params: &WorkflowJournalPutRequest) -> Call<WorkflowAckResult> {
         self.0.call("session.workflow.journal.put", params)

@@ -23,6 +23,7 @@ impl<'a> Workspaces<'a> {
     /// Adds a compaction summary checkpoint to the local session workspace.
     ///
     /// Wire method `session.workspaces.addSummary`.
+    #[doc(alias = "session.workspaces.addSummary")]
     #[inline]
     pub fn add_summary(
         self,
@@ -33,6 +34,7 @@ impl<'a> Workspaces<'a> {
     /// Checks whether the local session workspace has an autopilot objective state file.
     ///
     /// Wire method `session.workspaces.autopilotObjectiveExists`.
+    #[doc(alias = "session.workspaces.autopilotObjectiveExists")]
     #[inline]
     pub fn autopilot_objective_exists(
         self,
@@ -42,6 +44,7 @@ impl<'a> Workspaces<'a> {
     /// Creates a directory in the session workspace files directory.
     ///
     /// Wire method `session.workspaces.createDirectory`.
+    #[doc(alias = "session.workspaces.createDirectory")]
     #[inline]
     pub fn create_directory(
         self,
@@ -52,6 +55,7 @@ impl<'a> Workspaces<'a> {
     /// Creates or overwrites a file in the session workspace files directory.
     ///
     /// Wire method `session.workspaces.createFile`.
+    #[doc(alias = "session.workspaces.createFile")]
     #[inline]
     pub fn create_file(self, params: &WorkspacesCreateFileRequest) -> Call<()> {
         self.0.call("session.workspaces.createFile", params)
@@ -59,6 +63,7 @@ impl<'a> Workspaces<'a> {
     /// Deletes the autopilot objective state file from the local session workspace.
     ///
     /// Wire method `session.workspaces.deleteAutopilotObjective`.
+    #[doc(alias = "session.workspaces.deleteAutopilotObjective")]
     #[inline]
     pub fn delete_autopilot_objective(
         self,
@@ -68,6 +73,7 @@ impl<'a> Workspaces<'a> {
     /// Computes a diff for the session workspace. Never rejects for a busy session: a `session`-mode diff that cannot read the session's file-change captures falls back to an unstaged git diff with `isFallback: true` and reports why in `unavailableReason`.
     ///
     /// Wire method `session.workspaces.diff`.
+    #[doc(alias = "session.workspaces.diff")]
     #[inline]
     pub fn diff(self, params: &WorkspacesDiffRequest) -> Call<WorkspaceDiffResult> {
         self.0.call("session.workspaces.diff", params)
@@ -75,6 +81,7 @@ impl<'a> Workspaces<'a> {
     /// Ensures a local session workspace exists and returns it.
     ///
     /// Wire method `session.workspaces.ensure`.
+    #[doc(alias = "session.workspaces.ensure")]
     #[inline]
     pub fn ensure(
         self,
@@ -85,6 +92,7 @@ impl<'a> Workspaces<'a> {
     /// Gets current workspace metadata for the session.
     ///
     /// Wire method `session.workspaces.getWorkspace`.
+    #[doc(alias = "session.workspaces.getWorkspace")]
     #[inline]
     pub fn get_workspace(self) -> Call<WorkspacesGetWorkspaceResult> {
         self.0.call("session.workspaces.getWorkspace", &())
@@ -92,6 +100,7 @@ impl<'a> Workspaces<'a> {
     /// Lists workspace checkpoints in chronological order.
     ///
     /// Wire method `session.workspaces.listCheckpoints`.
+    #[doc(alias = "session.workspaces.listCheckpoints")]
     #[inline]
     pub fn list_checkpoints(self) -> Call<WorkspacesListCheckpointsResult> {
         self.0.call("session.workspaces.listCheckpoints", &())
@@ -99,6 +108,7 @@ impl<'a> Workspaces<'a> {
     /// Lists files stored in the session workspace files directory.
     ///
     /// Wire method `session.workspaces.listFiles`.
+    #[doc(alias = "session.workspaces.listFiles")]
     #[inline]
     pub fn list_files(self) -> Call<WorkspacesListFilesResult> {
         self.0.call("session.workspaces.listFiles", &())
@@ -106,6 +116,7 @@ impl<'a> Workspaces<'a> {
     /// Reads the autopilot objective state file from the local session workspace.
     ///
     /// Wire method `session.workspaces.readAutopilotObjective`.
+    #[doc(alias = "session.workspaces.readAutopilotObjective")]
     #[inline]
     pub fn read_autopilot_objective(
         self,
@@ -115,6 +126,7 @@ impl<'a> Workspaces<'a> {
     /// Reads the content of a workspace checkpoint by number.
     ///
     /// Wire method `session.workspaces.readCheckpoint`.
+    #[doc(alias = "session.workspaces.readCheckpoint")]
     #[inline]
     pub fn read_checkpoint(
         self,
@@ -125,6 +137,7 @@ impl<'a> Workspaces<'a> {
     /// Reads a file from the session workspace files directory.
     ///
     /// Wire method `session.workspaces.readFile`.
+    #[doc(alias = "session.workspaces.readFile")]
     #[inline]
     pub fn read_file(
         self,
@@ -135,6 +148,7 @@ impl<'a> Workspaces<'a> {
     /// Removes a file or directory from the session workspace files directory.
     ///
     /// Wire method `session.workspaces.removePath`.
+    #[doc(alias = "session.workspaces.removePath")]
     #[inline]
     pub fn remove_path(self, params: &WorkspacesRemovePathRequest) -> Call<()> {
         self.0.call("session.workspaces.removePath", params)
@@ -142,6 +156,7 @@ impl<'a> Workspaces<'a> {
     /// Renames a file or directory within the session workspace files directory.
     ///
     /// Wire method `session.workspaces.renamePath`.
+    #[doc(alias = "session.workspaces.renamePath")]
     #[inline]
     pub fn rename_path(self, params: &WorkspacesRenamePathRequest) -> Call<()> {
         self.0.call("session.workspaces.renamePath", params)
@@ -149,6 +164,7 @@ impl<'a> Workspaces<'a> {
     /// Saves pasted content as a UTF-8 file in the session workspace.
     ///
     /// Wire method `session.workspaces.saveLargePaste`.
+    #[doc(alias = "session.workspaces.saveLargePaste")]
     #[inline]
     pub fn save_large_paste(
         self,
@@ -159,6 +175,7 @@ impl<'a> Workspaces<'a> {
     /// Returns metadata for a file or directory in the session workspace files directory.
     ///
     /// Wire method `session.workspaces.statFile`.
+    #[doc(alias = "session.workspaces.statFile")]
     #[inline]
     pub fn stat_file(
         self,
@@ -169,6 +186,7 @@ impl<'a> Workspaces<'a> {
     /// Truncates local workspace compaction summaries after a rollback.
     ///
     /// Wire method `session.workspaces.truncateSummaries`.
+    #[doc(alias = "session.workspaces.truncateSummaries")]
     #[inline]
     pub fn truncate_summaries(
         self,
@@ -179,6 +197,7 @@ impl<'a> Workspaces<'a> {
     /// Updates workspace metadata for a local session and returns the refreshed workspace.
     ///
     /// Wire method `session.workspaces.updateMetadata`.
+    #[doc(alias = "session.workspaces.updateMetadata")]
     #[inline]
     pub fn update_metadata(
         self,
@@ -189,6 +208,7 @@ impl<'a> Workspaces<'a> {
     /// Writes the autopilot objective state file in the local session workspace.
     ///
     /// Wire method `session.workspaces.writeAutopilotObjective`.
+    #[doc(alias = "session.workspaces.writeAutopilotObjective")]
     #[inline]
     pub fn write_autopilot_objective(
         self,
