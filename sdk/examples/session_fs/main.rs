@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files = Memory::default();
     let session = client.session().deny_all().provide(session_fs(files.clone())).create().await?;
     println!("{}", session.send_and_wait(prompt).await?.text());
-    client.stop().await?;
+    client.stop().await;
     for path in files.files().keys() {
         println!("{path}");
     }
