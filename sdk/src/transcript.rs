@@ -264,8 +264,8 @@ impl Transcript {
         let removed = removed.and_then(|raw| peek::items(raw).ok());
         match removed {
             Some(ids) => {
-                let gone: HashSet<_> = ids.into_iter().filter_map(peek::string).collect();
-                self.turns.retain(|turn| !gone.contains(turn.event_id.as_str()));
+                let removed_ids: HashSet<_> = ids.into_iter().filter_map(peek::string).collect();
+                self.turns.retain(|turn| !removed_ids.contains(turn.event_id.as_str()));
             }
             None => {
                 let first = text(first);

@@ -67,7 +67,7 @@ async fn with_grandchild(line: &str) -> (Process, ChildStdin, BufReader<ChildStd
 }
 
 /// Waits until no process holds stdout.
-async fn all_gone(mut stdout: BufReader<ChildStdout>) {
+async fn all_exited(mut stdout: BufReader<ChildStdout>) {
     soon(stdout.read_to_end(&mut Vec::new())).await.expect("stdout is readable");
 }
 
@@ -83,7 +83,7 @@ async fn a_shutdown_waits_for_the_child_to_exit_by_itself() {
     let (process, stdin, stdout) = with_grandchild(NESTED).await;
     drop(stdin);
     assert_eq!(soon(process.shutdown(times(LONG))).await.code, Some(5));
-    all_gone(stdout).await;
+    all_exited(stdout).await;
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn a_child_that_ignores_the_end_of_stdin_is_killed() {
     until_line(&mut stdout, "ready").await;
     drop(stdin);
     assert_eq!(soon(process.shutdown(times(SHORT))).await, Exit { code: Some(1), signal: None });
-    all_gone(stdout).await;
+    all_exited(stdout).await;
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn a_kill_ends_the_child_and_its_children() {
     let (process, _stdin, stdout) = with_grandchild(NESTED).await;
     process.group.kill();
     assert_eq!(soon(process.watcher().exited()).await.to_string(), "exit code 1");
-    all_gone(stdout).await;
+    all_exited(stdout).await;
     // Once more, for a job without processes.
     process.group.kill();
 }
@@ -110,14 +110,14 @@ async fn a_kill_ends_the_child_and_its_children() {
 async fn a_normal_exit_ends_the_children_of_the_child() {
     let (process, _stdin, stdout) = spawn(&cmd("start /b cmd /q /d& exit 4")).expect("it starts");
     assert_eq!(soon(process.watcher().exited()).await.code, Some(4));
-    all_gone(BufReader::new(stdout)).await;
+    all_exited(BufReader::new(stdout)).await;
 }
 
 #[tokio::test]
 async fn dropping_ends_the_child_and_its_children() {
     let (process, _stdin, stdout) = with_grandchild(NESTED).await;
     drop(process);
-    all_gone(stdout).await;
+    all_exited(stdout).await;
 }
 
 /// If the child did not end, this would wait forever: on Windows threads read the pipes of children, and a
@@ -149,7 +149,7 @@ async fn the_last_handle_takes_the_job_with_it() {
     stdin.write_all(b"echo is-%ADDED%\r\n").await.expect("the pipe is open");
     until_line(&mut stdout, "is-added").await;
     drop(job);
-    all_gone(stdout).await;
+    all_exited(stdout).await;
     soon(child.wait()).await.expect("it ended");
 }
 

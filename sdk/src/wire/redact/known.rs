@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_all_the_time_takes_no_more_memory() {
+    fn rotating_tokens_do_not_use_more_memory() {
         let mut known = Known::default();
         known.hide("given-for-ever");
         let token = |index: u32| format!("rotating-token-{index:08}");

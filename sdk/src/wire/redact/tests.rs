@@ -95,7 +95,7 @@ fn depth_costs_no_stack() {
 }
 
 #[test]
-fn what_was_redacted_once_is_from_then_on() {
+fn a_redacted_secret_is_remembered() {
     let mut redactor = Redactor::remembering(Known::default());
     let mut redact = |json: &str| redactor.messages(json, &mut |_| Message::default()).expect("JSON").0;
     let first = r#"{"apiKey":"sk-\"12345678","authorization":"Bearer abcdefgh","token":"short"}"#;
