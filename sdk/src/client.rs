@@ -32,16 +32,16 @@ use crate::version::{CliVersion, Feature};
 /// The oldest protocol version this crate speaks, and the newest it was made for.
 const PROTOCOL: (i64, i64) = (3, 3);
 
-/// How long the CLI is given for the handshake. At its first start it unpacks itself.
+/// The default timeout of the handshake. At its first start the CLI unpacks itself.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(60);
 
-/// How long the CLI is given to respond to a call.
-pub(crate) const CALL: Duration = Duration::from_secs(120);
+/// The default timeout of a call.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How long the CLI is given to take its leave.
+/// The longest wait for a response while the client stops.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
-/// How long the end of the stream may take once the CLI has ended.
+/// The longest wait for the end of the stream once the CLI has ended.
 const END: Duration = Duration::from_secs(1);
 
 /// A running Copilot CLI. Cloning is cheap and gives the same one.
@@ -85,7 +85,7 @@ pub(crate) struct Setup {
     pub handlers: ClientHandlers,
     /// The time that each of these may take.
     pub handler_timeout: Option<Duration>,
-    /// The time that the CLI has to respond to a call that sets no other.
+    /// The default timeout of a call.
     pub call_timeout: Option<Duration>,
     /// The GitHub token that goes with the calls that take one. Secret.
     pub github_token: Option<String>,

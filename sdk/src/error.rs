@@ -111,7 +111,7 @@ pub enum Error {
     Timeout {
         /// The operation.
         what: String,
-        /// The time limit.
+        /// The timeout.
         after: Duration,
         /// The last 2 KiB of received text that belongs to no message, such as the output of a program that
         /// is not the CLI.

@@ -21,7 +21,7 @@ pub(crate) struct Peer {
     process: Option<Watcher>,
     /// The GitHub token that goes with the calls that take one. Secret.
     github_token: Option<String>,
-    /// The time that the CLI has to respond to a call that sets no other.
+    /// The default timeout of a call.
     call_timeout: Option<Duration>,
 }
 
@@ -66,7 +66,7 @@ impl Peer {
         stderr_tail(self.process.as_ref())
     }
 
-    /// Waits for a future that makes several calls, no longer than for one call.
+    /// Waits for a future that makes several calls, no longer than the timeout of one call.
     pub async fn within_call_timeout<T>(
         &self,
         what: &str,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::client::{CALL, Client, Endpoint, HANDSHAKE, Setup};
+use crate::client::{CALL_TIMEOUT, Client, Endpoint, HANDSHAKE, Setup};
 use crate::error::Error;
 use crate::events::notifications::MalformedNotification;
 use crate::handlers::context::ClientContext;
@@ -39,7 +39,7 @@ const TOKEN_VARIABLE: &str = "COPILOT_SDK_AUTH_TOKEN";
 
 impl ClientBuilder {
     pub(crate) fn new() -> Self {
-        let setup = Setup { call_timeout: Some(CALL), ..Setup::default() };
+        let setup = Setup { call_timeout: Some(CALL_TIMEOUT), ..Setup::default() };
         Self { launch: Launch::default(), setup, handshake_timeout: HANDSHAKE, use_login: true }
     }
 
