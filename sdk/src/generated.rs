@@ -14,7 +14,7 @@ pub(crate) mod hooks;
 pub(crate) mod kind;
 #[rustfmt::skip]
 pub mod methods;
-#[cfg(feature = "round-trip")]
+#[cfg(feature = "_round-trip")]
 #[rustfmt::skip]
 pub mod round_trip;
 #[rustfmt::skip]

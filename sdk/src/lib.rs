@@ -49,7 +49,7 @@ pub use events::notifications::{MalformedNotification, Notifications};
 pub use events::queue::Overflow;
 pub use events::{Events, Subscription};
 pub use events::{MalformedEvent, SessionEvent, UnrecognizedEvent};
-#[cfg(feature = "round-trip")]
+#[cfg(feature = "_round-trip")]
 #[doc(hidden)]
 pub use generated::round_trip;
 pub use generated::session_event::SessionEventData;
@@ -66,7 +66,7 @@ pub use printable::{printable, printable_lines};
 pub use process::{NotFound, SpawnError};
 #[cfg(feature = "testing")]
 pub use rpc::ServerMethod;
-#[cfg(feature = "fuzzing")]
+#[cfg(feature = "_fuzzing")]
 #[doc(hidden)]
 pub use rpc::frame::{Frame, Frames};
 pub use rpc::wire_log::WireLog;

@@ -84,7 +84,7 @@ mod script;
 mod shared;
 
 pub use calls::{IntoResponse, ResponseFn};
-pub use log::{Call, Frame, Side};
+pub use log::{Frame, ReceivedCall, Side};
 pub use raw::{RawResponse, error};
 pub use script::{ScriptError, run};
 

@@ -13,7 +13,7 @@ mod turn;
 
 use entries::{Entries, Part};
 pub use entries::{Entry, Notice, Prompt, SubAgent, Text, ToolCall};
-pub use turn::{Turn, TurnState, Usage};
+pub use turn::{TranscriptTurn, TurnState, Usage};
 
 /// A readable conversation, built from live events or from a session's history.
 ///
@@ -52,7 +52,7 @@ pub use turn::{Turn, TurnState, Usage};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Transcript {
-    turns: Vec<Turn>,
+    turns: Vec<TranscriptTurn>,
     seen: Seen,
 }
 
@@ -63,7 +63,7 @@ impl Transcript {
     }
 
     /// The turns, oldest first.
-    pub fn turns(&self) -> &[Turn] {
+    pub fn turns(&self) -> &[TranscriptTurn] {
         &self.turns
     }
 
@@ -110,7 +110,7 @@ impl Transcript {
         if let Some(last) = self.turns.last_mut() {
             last.finish();
         }
-        self.turns.push(Turn::new(event.id(), prompt));
+        self.turns.push(TranscriptTurn::new(event.id(), prompt));
     }
 
     /// A turn is one or more calls of the model. A history has no other sign of its end.
@@ -240,7 +240,7 @@ impl Transcript {
             Some(turn) => turn.fail(error),
             // The prompt was rejected before it became part of the conversation.
             None => {
-                let mut turn = Turn::default();
+                let mut turn = TranscriptTurn::default();
                 turn.fail(error);
                 self.turns.push(turn);
             }
@@ -289,9 +289,9 @@ impl Transcript {
     }
 
     /// Returns the current turn: the last one, or a new one without a prompt if there is none.
-    fn current(&mut self, event: &SessionEvent) -> &mut Turn {
+    fn current(&mut self, event: &SessionEvent) -> &mut TranscriptTurn {
         if self.turns.is_empty() {
-            let mut turn = Turn::default();
+            let mut turn = TranscriptTurn::default();
             if event.kind().starts_with("assistant.") {
                 turn.start_call();
             }

@@ -14,12 +14,12 @@ mod serde;
 mod writer;
 
 pub(crate) use document::NOT_FOUND;
-pub use document::{Document, Node};
+pub(crate) use document::{Document, Node};
 pub use error::DecodeError;
 #[cfg(feature = "serde")]
 pub(crate) use serde::{deserialize, serialize};
 pub(crate) use serde::{deserialize_json, serialize_json};
-pub use writer::Writer;
+pub(crate) use writer::Writer;
 
 /// Returns a string as JSON.
 pub(crate) fn quote(text: &str) -> String {
@@ -33,6 +33,9 @@ pub(crate) fn quote(text: &str) -> String {
 /// and the last of several equal keys of an object counts, as in JavaScript.
 ///
 /// A value is read in place and never moved, which keeps the code of each type to a list of its fields.
+///
+/// The trait is sealed: the types of its methods cannot be named outside of the crate.
+#[allow(private_interfaces, reason = "it is implemented for the types of the protocol only")]
 pub trait Wire {
     /// Returns the value to read into.
     fn empty() -> Self

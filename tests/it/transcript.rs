@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use copilot_session::SessionEvent;
-use copilot_session::transcript::{Entry, SubAgent, ToolCall, Transcript, Turn, TurnState, Usage};
+use copilot_session::transcript::{Entry, SubAgent, ToolCall, Transcript, TranscriptTurn, TurnState, Usage};
 use serde_json::{Value, json};
 
 mod made_up;
@@ -50,7 +50,7 @@ fn event(json: &Value) -> SessionEvent {
     SessionEvent::from_json(json.to_string()).expect("an event")
 }
 
-fn tool_calls(turn: &Turn) -> Vec<&ToolCall> {
+fn tool_calls(turn: &TranscriptTurn) -> Vec<&ToolCall> {
     let calls = turn.entries().iter().filter_map(|entry| match entry {
         Entry::ToolCall(call) => Some(call),
         _ => None,
@@ -58,7 +58,7 @@ fn tool_calls(turn: &Turn) -> Vec<&ToolCall> {
     calls.collect()
 }
 
-fn sub_agents(turn: &Turn) -> Vec<&SubAgent> {
+fn sub_agents(turn: &TranscriptTurn) -> Vec<&SubAgent> {
     let agents = turn.entries().iter().filter_map(|entry| match entry {
         Entry::SubAgent(agent) => Some(agent),
         _ => None,

@@ -25,8 +25,8 @@ version = "0.0.0"
 edition = "2024"
 
 [features]
-default = ["round-trip", "serde", "testing"]
-round-trip = []
+default = ["_round-trip", "serde", "testing"]
+_round-trip = []
 serde = []
 testing = []
 

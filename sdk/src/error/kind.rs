@@ -76,7 +76,7 @@ impl Error {
         match self {
             Self::Turn(error) => {
                 // Timeouts and failures of the service.
-                let failed = error.status_code.is_some_and(|status| status == 408 || status >= 500);
+                let failed = error.data.status_code.is_some_and(|status| status == 408 || status >= 500);
                 failed || self.kind() == ErrorKind::RateLimit
             }
             Self::Connect(_) | Self::Timeout { .. } | Self::TurnTimeout(_) => true,
@@ -129,7 +129,7 @@ fn failure_kind(method: &str, message: &str) -> ErrorKind {
 }
 
 fn turn_kind(error: &TurnError) -> ErrorKind {
-    match &*error.error_type {
+    match &*error.data.error_type {
         "authentication" => return ErrorKind::Authentication,
         "authorization" | "policy" => return ErrorKind::Authorization,
         "quota" => return ErrorKind::Quota,
@@ -145,7 +145,7 @@ fn turn_kind(error: &TurnError) -> ErrorKind {
         Some("insufficient_quota" | "quota_exceeded") => return ErrorKind::Quota,
         _ => {}
     }
-    match error.status_code {
+    match error.data.status_code {
         Some(401) => ErrorKind::Authentication,
         Some(402) => ErrorKind::Quota,
         Some(403) => ErrorKind::Authorization,

@@ -9,8 +9,7 @@ use crate::rpc::error::write_stderr;
 use crate::types::ErrorData;
 use crate::wire::redact;
 
-/// A failed turn: the data of its `session.error` event, to which this dereferences, and information from
-/// other events of the turn.
+/// A failed turn: the data of its `session.error` event, and information from other events of the turn.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TurnError {
@@ -27,14 +26,6 @@ pub struct TurnError {
     pub provider_code: Option<String>,
     /// The answer so far.
     pub answer: Answer,
-}
-
-impl std::ops::Deref for TurnError {
-    type Target = ErrorData;
-
-    fn deref(&self) -> &ErrorData {
-        &self.data
-    }
 }
 
 impl fmt::Display for TurnError {

@@ -11,6 +11,7 @@ use crate::events::SessionEvent;
 use crate::handlers::context::HandlerContext;
 use crate::handlers::event_request::{self, PendingReply};
 use crate::handlers::reply;
+use crate::session_rpc::SessionRpc;
 use crate::trace_context::TraceContext;
 use crate::types::{
     ExternalToolRequestedData, ExternalToolResult, ExternalToolTextResultForLlm, ToolDeclaration,
@@ -169,6 +170,16 @@ pub struct ToolContext {
 }
 
 impl ToolContext {
+    /// The session's id.
+    pub fn session_id(&self) -> &str {
+        self.handler.session_id()
+    }
+
+    /// Calls on the session. A handler runs beside the reader, so it may wait for them.
+    pub fn rpc(&self) -> SessionRpc<'_> {
+        self.handler.rpc()
+    }
+
     /// The model's id of this call.
     pub fn tool_call_id(&self) -> &str {
         &self.request.tool_call_id
@@ -187,14 +198,6 @@ impl ToolContext {
             Some(state) => context.state(state),
             None => context,
         })
-    }
-}
-
-impl std::ops::Deref for ToolContext {
-    type Target = HandlerContext;
-
-    fn deref(&self) -> &HandlerContext {
-        &self.handler
     }
 }
 

@@ -104,7 +104,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
     }
 
     /// Returns the memory in use by the buffer, in bytes.
-    #[cfg(feature = "fuzzing")]
+    #[cfg(feature = "_fuzzing")]
     pub fn buffered(&self) -> usize {
         self.buffer.capacity()
     }

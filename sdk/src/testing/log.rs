@@ -24,7 +24,7 @@ pub struct Frame {
 
 /// A request of the client.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Call {
+pub struct ReceivedCall {
     /// The id to respond to.
     pub id: Value,
     /// The params of the request.
@@ -50,12 +50,12 @@ impl Log {
     }
 
     /// Takes the first untaken request of this method whose params match.
-    pub fn take_call(&mut self, method: &str, params: impl Fn(&Value) -> bool) -> Option<Call> {
+    pub fn take_call(&mut self, method: &str, params: impl Fn(&Value) -> bool) -> Option<ReceivedCall> {
         let wanted = |(index, json): &(usize, &Value)| {
             json["method"] == method && !self.taken.contains(index) && params(&json["params"])
         };
         let (index, json) = self.client().find(wanted)?;
-        let call = Call { id: json["id"].clone(), params: json["params"].clone() };
+        let call = ReceivedCall { id: json["id"].clone(), params: json["params"].clone() };
         self.taken.insert(index);
         Some(call)
     }

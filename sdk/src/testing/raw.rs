@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::FakeCli;
-use super::log::{Call, Log};
+use super::log::{Log, ReceivedCall};
 use super::shared::Script;
 
 /// The response to a request: the result, or the error object.
@@ -34,7 +34,7 @@ impl FakeCli {
     }
 
     /// Responds to a held call. Calls may get responses in any order, and more than once.
-    pub fn reply(&self, call: &Call, response: RawResponse) {
+    pub fn reply(&self, call: &ReceivedCall, response: RawResponse) {
         self.reply_as(call.id.clone(), response);
     }
 
@@ -90,7 +90,7 @@ impl FakeCli {
     ///
     /// # Panics
     /// If there is none within half of the fake's timeout.
-    pub async fn received_call(&self, method: &str) -> Call {
+    pub async fn received_call(&self, method: &str) -> ReceivedCall {
         self.received_with(method, |_| true).await
     }
 
@@ -98,7 +98,7 @@ impl FakeCli {
     ///
     /// # Panics
     /// If there is none within half of the fake's timeout.
-    pub async fn received_with(&self, method: &str, wanted: impl Fn(&Value) -> bool) -> Call {
+    pub async fn received_with(&self, method: &str, wanted: impl Fn(&Value) -> bool) -> ReceivedCall {
         self.wait(&format!("the client's request `{method}`"), |log| log.take_call(method, &wanted)).await
     }
 

@@ -7,7 +7,7 @@ use crate::wire::peek::{self, keys};
 /// A prompt and everything up to the next one: the events from one `user.message` of the session's own
 /// agent to the next.
 #[derive(Debug, Clone, Default)]
-pub struct Turn {
+pub struct TranscriptTurn {
     /// The id of the `user.message` event, which a rewind refers to.
     pub(super) event_id: String,
     prompt: Option<Prompt>,
@@ -56,7 +56,7 @@ pub struct Usage {
     pub nano_aiu: f64,
 }
 
-impl Turn {
+impl TranscriptTurn {
     pub(super) fn new(event_id: &str, prompt: Prompt) -> Self {
         let event_id = event_id.to_owned();
         Self { event_id, prompt: Some(prompt), state: TurnState::Running, ..Self::default() }

@@ -120,8 +120,8 @@ async fn a_failed_turn_leaves_the_session_usable() {
 
     match ask(&session, "Fish?").await {
         Err(Error::Turn(error)) => {
-            assert!(error.message.contains("the prompt smells of fish"), "{}", error.message);
-            assert_eq!(error.status_code, Some(400));
+            assert!(error.data.message.contains("the prompt smells of fish"), "{}", error.data.message);
+            assert_eq!(error.data.status_code, Some(400));
         }
         other => panic!("not a failed turn: {other:?}"),
     }
@@ -151,7 +151,7 @@ async fn failures_have_kinds() {
         assert_eq!((error.kind(), error.is_retryable()), (kind, is_retryable), "{status} {code}: {error:?}");
         let Error::Turn(failed) = error else { panic!("{error:?}") };
         assert_eq!(
-            (failed.status_code, failed.provider_code.as_deref()),
+            (failed.data.status_code, failed.provider_code.as_deref()),
             (Some(i64::from(status)), Some(code))
         );
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use copilot_session::testing::{Call, FakeCli};
+use copilot_session::testing::{FakeCli, ReceivedCall};
 use copilot_session::types::SessionConfig;
 use copilot_session::{Client, SessionBuilder, wire};
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ impl Stage {
 
     /// Replays the recording to its end. Later requests get the fake's own responses.
     pub async fn play(&self) {
-        let mut calls: HashMap<u64, Call> = HashMap::new();
+        let mut calls: HashMap<u64, ReceivedCall> = HashMap::new();
         // The SDK's id of each session in the recording.
         let mut sessions: HashMap<String, String> = HashMap::new();
         let mut asked: HashMap<String, String> = HashMap::new();
@@ -121,7 +121,7 @@ impl Stage {
     }
 
     /// The client's request in the place of this recorded one.
-    async fn call_like(&self, request: &Request) -> Call {
+    async fn call_like(&self, request: &Request) -> ReceivedCall {
         // If the CLI gave the recorded request an id, the client's request answers the same one.
         let answers = |params: &Value| {
             let id = &request.params["requestId"];
@@ -141,7 +141,7 @@ impl Stage {
     }
 
     /// Checks the configuration that the client sent, and records the session's id.
-    fn open_session(&self, request: &Request, call: &Call, sessions: &mut HashMap<String, String>) {
+    fn open_session(&self, request: &Request, call: &ReceivedCall, sessions: &mut HashMap<String, String>) {
         let id = call.params["sessionId"].as_str().expect("an id").to_owned();
         let mut expected = request.params.clone();
         if request.method == "session.create" {

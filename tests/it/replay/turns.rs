@@ -49,7 +49,8 @@ pub async fn streaming(stage: &Stage) -> Vec<Sent> {
 pub async fn model_error(stage: &Stage) -> Vec<Sent> {
     let session = stage.session().approve_all().create().await.expect("the session");
     let error = session.send_and_wait("x").await.expect_err("a failure");
-    let Error::Turn(data) = &error else { panic!("{error:?}") };
+    let Error::Turn(failure) = &error else { panic!("{error:?}") };
+    let data = &failure.data;
     let (kind, status) = if stage.is_old() { ("query", None) } else { ("rate_limit", Some(429)) };
     assert_eq!((&*data.error_type, data.status_code), (kind, status));
     assert!(data.message.contains("retried 5 times"), "{}", data.message);

@@ -31,7 +31,7 @@ async fn a_script() {
     .await;
     assert_eq!(ask(&client).await.expect("the answer"), "Hello!");
     let failed = ask(&client).await.expect_err("the failure");
-    assert!(matches!(&failed, Error::Turn(data) if data.error_type == "quota"), "{failed:?}");
+    assert!(matches!(&failed, Error::Turn(data) if data.data.error_type == "quota"), "{failed:?}");
     let refused = client.rpc().ping(&PingRequest::default()).await.expect_err("the refusal");
     assert!(refused.to_string().contains("no pings"), "{refused}");
     client.stop().await;

@@ -46,7 +46,7 @@ async fn a_turn_that_fails() {
     let rig = Rig::start().await;
     rig.fake.turn([events::failure("rate_limit", "too many")]);
     let failed = rig.session.send_and_wait("hello").await.expect_err("the failure");
-    assert!(matches!(&failed, Error::Turn(data) if data.error_type == "rate_limit"), "{failed:?}");
+    assert!(matches!(&failed, Error::Turn(data) if data.data.error_type == "rate_limit"), "{failed:?}");
 }
 
 /// All event functions follow the schema.

@@ -204,7 +204,7 @@ async fn a_failure_and_a_malformed_idle() {
     let turn = rig.turn().await;
     rig.emit(say::failure("query", "no luck"));
     rig.emit(say::event("session.idle", json!({"aborted": "perhaps"})));
-    assert!(matches!(turn.await, Err(Error::Turn(error)) if error.message == "no luck"));
+    assert!(matches!(turn.await, Err(Error::Turn(error)) if error.data.message == "no luck"));
 }
 
 /// A `session.error` that cannot be decoded is a failure all the same.
@@ -214,5 +214,5 @@ async fn an_unreadable_failure() {
     let turn = rig.turn().await;
     rig.emit(say::event("session.error", json!({"message": 5})));
     rig.emit(say::event("session.idle", json!({})));
-    assert!(matches!(turn.await, Err(Error::Turn(error)) if error.error_type == "unreadable"));
+    assert!(matches!(turn.await, Err(Error::Turn(error)) if error.data.error_type == "unreadable"));
 }

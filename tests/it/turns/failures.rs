@@ -23,7 +23,8 @@ async fn a_failure() {
         rig.emit(failure);
         rig.emit(say::idle());
         let failed = turn.await.expect_err("the failure");
-        let Error::Turn(data) = &failed else { panic!("{failed:?}") };
+        let Error::Turn(failure) = &failed else { panic!("{failed:?}") };
+        let data = &failure.data;
         assert_eq!((data.error_type.as_str(), data.status_code), ("rate_limit", Some(429)));
         assert!(failed.to_string().contains("429 Rate limit reached"), "{failed}");
 
@@ -132,7 +133,10 @@ async fn a_failure_before_the_prompt() {
         rig.emit(say::failure("authentication", "Not authenticated"));
         rig.emit(say::idle());
         let failed = turn.await.expect_err("the failure");
-        assert!(matches!(&failed, Error::Turn(data) if data.error_type == "authentication"), "{failed:?}");
+        assert!(
+            matches!(&failed, Error::Turn(data) if data.data.error_type == "authentication"),
+            "{failed:?}"
+        );
     }
 }
 

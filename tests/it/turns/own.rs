@@ -279,7 +279,7 @@ async fn the_failure_of_the_prompt_that_was_joined() {
     let rig = Rig::start().await;
     let turn = rig.turn().await;
     rig.emit_all([with(say::failure("query", "no luck"), "originatingMessageId", "first"), say::idle()]);
-    assert!(matches!(turn.await, Err(Error::Turn(error)) if error.message == "no luck"));
+    assert!(matches!(turn.await, Err(Error::Turn(error)) if error.data.message == "no luck"));
 }
 
 /// Prompts beyond the number that is remembered are identified by their events.

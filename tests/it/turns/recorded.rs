@@ -258,7 +258,7 @@ async fn outcome(mut turn: Turn) -> Outcome {
         }
         Err(Error::Turn(failure)) => {
             // The rest of the text depends on the version.
-            let text = failure.message.split(':').next().unwrap_or_default().to_owned();
+            let text = failure.data.message.split(':').next().unwrap_or_default().to_owned();
             Outcome { end: End::Failed, text, shown }
         }
         Err(error) => panic!("{error:?}"),

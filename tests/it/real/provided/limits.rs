@@ -94,7 +94,7 @@ async fn another_model_at_a_rate_limit() {
     for now in [MODELS[0], "auto"] {
         let error = ask(&session, "Are you there?").await.expect_err("a rate limit");
         let Error::Turn(error) = error else { panic!("{error:?}") };
-        assert_eq!(error.eligible_for_auto_switch, Some(true), "{error:?}");
+        assert_eq!(error.data.eligible_for_auto_switch, Some(true), "{error:?}");
         let known = (error.provider_code.as_deref(), error.retry_after);
         assert_eq!(known, (Some("user_weekly_rate_limited"), Some(Duration::from_secs(3600))));
         assert_eq!(model(&session).await.as_deref(), Some(now));
