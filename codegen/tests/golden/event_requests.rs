@@ -106,12 +106,16 @@ use crate::wire::{DecodeError, Node, Wire};
 #[non_exhaustive]
 pub enum SessionEventData {
     /// Event `command.completed`.
+    #[doc(alias = "command.completed")]
     CommandCompleted(Box<CommandCompleted>),
     /// Event `command.execute`.
+    #[doc(alias = "command.execute")]
     CommandExecute(Box<CommandExecute>),
     /// Event `form.completed`.
+    #[doc(alias = "form.completed")]
     FormCompleted(Box<FormCompleted>),
     /// Event `form.requested`.
+    #[doc(alias = "form.requested")]
     FormRequested(Box<FormRequested>),
     /// An event of a type that this version of the crate does not know.
     Unrecognized(Box<UnrecognizedEvent>),
@@ -192,6 +196,7 @@ use crate::types::SessionCommandDoneParams;
 pub struct Command<'a>(pub(crate) &'a Caller);
 impl<'a> Command<'a> {
     /// Wire method `session.command.done`.
+    #[doc(alias = "session.command.done")]
     #[inline]
     pub fn done(self, params: &SessionCommandDoneParams) -> Call<()> {
         self.0.call("session.command.done", params)
@@ -208,6 +213,7 @@ use crate::types::SessionFormAnswerParams;
 pub struct Form<'a>(pub(crate) &'a Caller);
 impl<'a> Form<'a> {
     /// Wire method `session.form.answer`.
+    #[doc(alias = "session.form.answer")]
     #[inline]
     pub fn answer(self, params: &SessionFormAnswerParams) -> Call<()> {
         self.0.call("session.form.answer", params)
