@@ -1,19 +1,19 @@
-//! Two versions of the protocol side by side: what stands at the same place of the wire in both.
+//! Compares two versions of the protocol, place by place on the wire.
 //!
-//! The walk starts at the methods and events that both have and follows what they carry, so types meet by
-//! what they are for, whatever they are called.
+//! The walk starts at the methods and events of both versions and follows the types that they carry, so types are
+//! matched by their place and not by their name.
 
 use std::collections::BTreeSet;
 
 use crate::model::{Field, Method, Model, Origin, Record, Shape, TaggedVariant, Ty};
 
-/// How an older version differs from a newer one.
+/// The differences of an older version from a newer one.
 #[derive(Debug, Default)]
 pub struct Difference {
-    /// Keys that the newer version always sends and the older one may leave out or set to `null`, each as
-    /// `place.key` of the newer, and results, each as `method: result`.
-    pub left_out: BTreeSet<String>,
-    /// Places where the two have JSON of different kinds, told of what is received only.
+    /// Keys that the newer version always sends and the older one may omit or set to `null`, each as `place.key` of the
+    /// newer, and results, each as `method: result`.
+    pub missing_in_older: BTreeSet<String>,
+    /// Places of received types where the two versions have JSON of different kinds.
     pub changed: BTreeSet<String>,
     /// Types with another Rust name at the same place.
     pub renamed: BTreeSet<Renamed>,
@@ -26,24 +26,24 @@ pub struct Renamed {
     pub older: String,
     /// The name in the newer version.
     pub newer: String,
-    /// Where the name comes from.
+    /// The reason for the difference.
     pub reason: Reason,
 }
 
-/// Why a type has another Rust name.
+/// The reason why a type has another Rust name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// The schema calls the definition otherwise, or uses another one.
+    /// The definition has another name, or another definition is used.
     Definition,
-    /// What was inline became a definition, or the other way round.
+    /// An inline type became a definition, or the other way round.
     Named,
-    /// It is inline in both and called after what it stands in.
+    /// The type is inline in both versions and named after its place.
     Inline,
 }
 
 pub fn compare(newer: &Model, older: &Model) -> Difference {
     let mut walk = Walk { newer, older, seen: BTreeSet::new(), found: Difference::default() };
-    // What is received first: a pair of types that is met again as sent has nothing more to tell.
+    // Received types come first: a pair of types seen as received needs no second look as sent.
     for received in [true, false] {
         for method in &newer.methods {
             let same = |other: &&Method| other.name == method.name && other.group == method.group;
@@ -67,7 +67,7 @@ pub fn compare(newer: &Model, older: &Model) -> Difference {
 struct Walk<'m> {
     newer: &'m Model,
     older: &'m Model,
-    /// Pairs of types that were met, and whether as received.
+    /// Visited pairs of types; the flag is true for received ones.
     seen: BTreeSet<(&'m str, &'m str, bool)>,
     found: Difference,
 }
@@ -79,7 +79,7 @@ impl<'m> Walk<'m> {
         let nothing = |model, ty: &Ty| *ty == Ty::Unit || is_option(model, ty);
         let is_json = matches!(bare(self.newer, newer), Ty::Json);
         if received && nothing(self.older, older) && !nothing(self.newer, newer) && !is_json {
-            self.found.left_out.insert(place.clone());
+            self.found.missing_in_older.insert(place.clone());
         }
         self.pair(newer, older, &place, received);
     }
@@ -91,7 +91,7 @@ impl<'m> Walk<'m> {
                 self.pair(newer, older, place, received);
             }
             (Ty::Named(newer), Ty::Named(older)) => self.types(newer, older, received),
-            // Nothing is known of what is opaque in either; what nobody reads may be anything.
+            // Opaque JSON can't be compared, and a value that is not read may have any type.
             (Ty::Json | Ty::Unit, _) | (_, Ty::Json | Ty::Unit) => {}
             (newer, older) if same_json(self.newer, newer) == same_json(self.older, older) => {}
             _ => self.changed(place, received),
@@ -123,7 +123,7 @@ impl<'m> Walk<'m> {
             (Shape::Tagged { tag, variants }, Shape::Tagged { tag: before, variants: older })
                 if tag == before =>
             {
-                for (newer, older) in both(variants, older) {
+                for (newer, older) in matching(variants, older) {
                     self.pair(&newer.ty, &older.ty, place, received);
                 }
             }
@@ -134,7 +134,7 @@ impl<'m> Walk<'m> {
                     }
                 }
             }
-            // An object that became a union, or a union that became an object, may be any of its objects.
+            // An object that became a union, or the other way round, may correspond to any object of the union.
             (Shape::Tagged { .. } | Shape::Untagged(_), Shape::Record(_)) => {
                 for variant in objects(self.newer, name) {
                     self.types(variant, name_before, received);
@@ -155,7 +155,7 @@ impl<'m> Walk<'m> {
             let before = older.fields.iter().find(|other| other.key == field.key);
             let constant = older.constants.iter().any(|(key, _)| *key == field.key);
             if received && !constant && !self.fits(field, before) {
-                self.found.left_out.insert(place.clone());
+                self.found.missing_in_older.insert(place.clone());
             }
             if let Some(before) = before {
                 self.pair(&field.ty, &before.ty, &place, received);
@@ -166,7 +166,7 @@ impl<'m> Walk<'m> {
         }
     }
 
-    /// Whether a key can be read that is there, or is not, as `before` says.
+    /// Returns true if the newer field can be decoded from JSON of the older version, whose field is `before`.
     fn fits(&self, field: &Field, before: Option<&Field>) -> bool {
         let is_json = matches!(bare(self.newer, &field.ty), Ty::Json);
         is_option(self.newer, &field.ty)
@@ -180,12 +180,12 @@ impl<'m> Walk<'m> {
     }
 }
 
-/// What a method's result is called among the keys that are left out.
+/// The name of a method's result among the missing keys.
 pub fn result_place(method: &Method) -> String {
     format!("{}: result", method.name)
 }
 
-/// Whether a missing key can be read as the type.
+/// Returns true if the type can be decoded from a missing key.
 pub fn is_option(model: &Model, ty: &Ty) -> bool {
     match ty {
         Ty::Option(_) => true,
@@ -197,7 +197,7 @@ pub fn is_option(model: &Model, ty: &Ty) -> bool {
     }
 }
 
-/// The type without options and other names around it.
+/// The type behind options and aliases.
 fn bare<'m>(model: &'m Model, ty: &'m Ty) -> &'m Ty {
     match ty {
         Ty::Option(inner) => bare(model, inner),
@@ -209,20 +209,20 @@ fn bare<'m>(model: &'m Model, ty: &'m Ty) -> &'m Ty {
     }
 }
 
-/// The kind of JSON a type is read from, as far as that alone decides: an open set of strings is any string.
+/// The type that stands for the JSON a type is decoded from. An enum of strings is open, so it accepts any string.
 fn same_json<'m>(model: &'m Model, ty: &'m Ty) -> &'m Ty {
     match ty {
         Ty::Named(name) if matches!(model.types.get(name).map(|ty| &ty.shape), Some(Shape::Strings(_))) => {
             &Ty::String
         }
-        // A whole number is a number too; the other way round is told when it comes.
+        // An integer is a number, too. A number that became an integer fails to decode only if it has a fraction.
         Ty::Integer => &Ty::Float,
         _ => ty,
     }
 }
 
-/// The variants of two unions that mean the same.
-fn both<'m>(
+/// The pairs of variants of two unions that share a value of the tag.
+fn matching<'m>(
     newer: &'m [TaggedVariant],
     older: &'m [TaggedVariant],
 ) -> impl Iterator<Item = (&'m TaggedVariant, &'m TaggedVariant)> {
@@ -232,7 +232,7 @@ fn both<'m>(
     })
 }
 
-/// The variants of a union that are objects.
+/// The types of the variants that are objects.
 fn objects<'m>(model: &'m Model, union: &str) -> impl Iterator<Item = &'m str> {
     let named = model.types.get(union).map(Model::references).unwrap_or_default();
     let is_object =

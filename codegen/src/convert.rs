@@ -1,8 +1,7 @@
-//! Stage four: typify turns the flat definitions into Rust types, which are read back with syn.
+//! Stage four: typify turns the flat definitions into Rust types, which syn parses.
 //!
-//! typify decides the Rust name and type of every field and the name of every string; unions, open
-//! enums, constants and optionality are ours, because it closes the first two and merges an absent
-//! list with an empty one.
+//! typify decides the Rust name and type of every field. Unions, enums, constants and optionality are decided here,
+//! because typify makes closed enums and does not distinguish an absent list from an empty one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +14,7 @@ use crate::model::{
 };
 use crate::names::{type_name, variant_name};
 
-/// The made-up definition whose properties are all types that stand outside an object's fields.
+/// An artificial definition whose properties are all types that are not fields of an object.
 const USES: &str = "Uses";
 
 pub fn convert(flat: Flat) -> Result<Model, Error> {
@@ -33,23 +32,23 @@ pub fn convert(flat: Flat) -> Result<Model, Error> {
         .collect();
     let events: Vec<_> = flat.events.into_iter().map(|event| (request.use_of(&event.data), event)).collect();
 
-    let answer = request.ask()?;
+    let converted = request.convert()?;
     let mut model = Model::default();
     for (name, pending) in types {
-        let ty = answer.finish(&name, pending)?;
+        let ty = converted.finish(&name, pending)?;
         model.types.insert(name, ty);
     }
     mark_nullable_references(&mut model);
     for (method, params, result) in methods {
-        let params = answer.ty(params)?;
+        let params = converted.ty(params)?;
         model.methods.push(Method {
             marker: type_name(&method.source.name),
             group: method.source.group,
             doc: doc(&method.source.leaf),
-            takes_login: has_key(&model, &params, TOKEN),
+            accepts_login: has_key(&model, &params, TOKEN),
             params,
-            result: answer.ty(result)?,
-            left_out: None,
+            result: converted.ty(result)?,
+            missing_in_older: None,
             supplement: method.source.supplement,
             name: method.source.name,
         });
@@ -57,7 +56,7 @@ pub fn convert(flat: Flat) -> Result<Model, Error> {
     for (data, event) in events {
         model.events.push(Event {
             variant: variant_name(&event.source.name),
-            data: answer.ty(data)?,
+            data: converted.ty(data)?,
             doc: Doc { text: event_text(&event.source.schema), ..doc(&event.source.schema) },
             name: event.source.name,
         });
@@ -69,7 +68,7 @@ pub fn convert(flat: Flat) -> Result<Model, Error> {
 /// The key by which params carry a GitHub token.
 const TOKEN: &str = "gitHubToken";
 
-/// Whether a type is a record with this key.
+/// Returns true if the type is a record with this key.
 fn has_key(model: &Model, ty: &Ty, key: &str) -> bool {
     let record = ty.named().and_then(|name| model.types.get(name));
     record.is_some_and(
@@ -77,7 +76,7 @@ fn has_key(model: &Model, ty: &Ty, key: &str) -> bool {
     )
 }
 
-/// A required field whose type is another name for an option is written as `null`, not left out.
+/// Marks required fields whose type is an alias of an option: an unset one is sent as `null`, not omitted.
 fn mark_nullable_references(model: &mut Model) {
     let is_option = |ty: &Type| matches!(ty.shape, Shape::Alias(Ty::Option(_)));
     let options: BTreeSet<String> =
@@ -91,7 +90,7 @@ fn mark_nullable_references(model: &mut Model) {
     }
 }
 
-/// An event's own words, without the sentence that repeats its type.
+/// The description of an event without the sentence that repeats its type.
 fn event_text(schema: &Map<String, Value>) -> String {
     let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
     match text.split_once("\". ") {
@@ -100,10 +99,10 @@ fn event_text(schema: &Map<String, Value>) -> String {
     }
 }
 
-/// The index of a property of [`USES`]; none for a type that is nothing.
+/// The index of a property of [`USES`]; `None` for the unit type.
 type Use = Option<usize>;
 
-/// A type whose field types typify has yet to give.
+/// A type whose fields typify has not converted yet.
 struct Pending {
     ty: FlatType,
     uses: Vec<Use>,
@@ -151,7 +150,7 @@ impl Request {
                 json!({ "type": "string" })
             }
         };
-        // typify refuses strings it cannot name, such as `*`; ours are named in `names`.
+        // typify refuses strings that it can't name, such as `*`; `names` has names for them.
         if !matches!(ty.shape, FlatShape::Strings(_)) {
             self.definitions.insert(name.to_owned(), definition);
         } else {
@@ -160,7 +159,7 @@ impl Request {
         Pending { ty, uses }
     }
 
-    fn ask(mut self) -> Result<Answer, Error> {
+    fn convert(mut self) -> Result<Converted, Error> {
         let properties: Map<String, Value> = self
             .uses
             .into_iter()
@@ -186,7 +185,7 @@ impl Request {
                 records.insert(item.ident.to_string(), fields);
             }
         }
-        Ok(Answer { records })
+        Ok(Converted { records })
     }
 }
 
@@ -194,16 +193,16 @@ fn failed(error: impl std::fmt::Display) -> Error {
     Error::Typify(error.to_string())
 }
 
-/// What typify made of the definitions: for each object its fields, as name and type by wire key.
-struct Answer {
+/// The fields of each object after conversion: Rust name and type by wire key.
+struct Converted {
     records: BTreeMap<String, BTreeMap<String, (String, Ty)>>,
 }
 
-impl Answer {
+impl Converted {
     fn ty(&self, of: Use) -> Result<Ty, Error> {
         let Some(index) = of else { return Ok(Ty::Unit) };
         let field = self.records.get(USES).and_then(|uses| uses.get(&format!("use_{index}")));
-        Ok(field.ok_or_else(|| Error::Typify(format!("no answer for use {index}")))?.1.clone())
+        Ok(field.ok_or_else(|| Error::Typify(format!("no type for use {index}")))?.1.clone())
     }
 
     fn finish(&self, name: &str, pending: Pending) -> Result<Type, Error> {
@@ -222,7 +221,7 @@ impl Answer {
                 let tagged = |variant: FlatVariant<Vec<String>>| {
                     Ok(TaggedVariant {
                         name: variant.name,
-                        values: variant.told_by,
+                        values: variant.discriminator,
                         doc: variant.doc,
                         ty: next()?,
                     })
@@ -236,7 +235,7 @@ impl Answer {
                 let untagged = |variant: FlatVariant<_>| {
                     Ok(UntaggedVariant {
                         name: variant.name,
-                        test: variant.told_by,
+                        test: variant.discriminator,
                         doc: variant.doc,
                         ty: next()?,
                     })
@@ -249,9 +248,9 @@ impl Answer {
     }
 
     fn field(&self, record: &str, field: FlatField) -> Result<Field, Error> {
-        let answer = self.records.get(record).and_then(|fields| fields.get(&field.key));
+        let field_type = self.records.get(record).and_then(|fields| fields.get(&field.key));
         let (name, ty) =
-            answer.ok_or_else(|| Error::Typify(format!("no field {record}.{}", field.key)))?.clone();
+            field_type.ok_or_else(|| Error::Typify(format!("no field {record}.{}", field.key)))?.clone();
         let optional = !field.required || field.nullable;
         let ty = if optional { Ty::Option(Box::new(ty)) } else { ty };
         Ok(Field {
@@ -262,7 +261,7 @@ impl Answer {
             required: field.required,
             nullable: field.nullable,
             secret: field.secret,
-            left_out: None,
+            missing_in_older: None,
         })
     }
 }
@@ -283,7 +282,7 @@ fn strings(values: Vec<(String, String)>, place: &str) -> Result<Vec<StringVaria
     Ok(variants)
 }
 
-/// A field as typify wrote it: wire key, Rust name, type.
+/// The wire key, the Rust name and the type of a field that typify generated.
 fn read_field(field: &syn::Field) -> Result<(String, (String, Ty)), Error> {
     let name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut key = name.clone();
@@ -304,7 +303,7 @@ fn read_field(field: &syn::Field) -> Result<(String, (String, Ty)), Error> {
 
 fn read_type(ty: &syn::Type) -> Result<Ty, Error> {
     let syn::Type::Path(path) = ty else {
-        return Err(Error::Typify("a type that is no path".to_owned()));
+        return Err(Error::Typify("a type that is not a path".to_owned()));
     };
     let last = path.path.segments.last().ok_or_else(|| Error::Typify("an empty path".to_owned()))?;
     let mut arguments = Vec::new();
@@ -324,7 +323,7 @@ fn read_type(ty: &syn::Type) -> Result<Ty, Error> {
         ("Value", None) => Ty::Json,
         ("Option", Some(inner)) => Ty::Option(Box::new(inner)),
         ("Vec", Some(inner)) => Ty::List(Box::new(inner)),
-        // Around a type in itself, which `sound` refuses.
+        // typify boxes recursive types; `sound` refuses those.
         ("Box", Some(inner)) => inner,
         ("HashMap" | "Map", Some(inner)) => Ty::Map(Box::new(inner)),
         (_, None) if path.path.segments.len() == 1 => Ty::Named(name),

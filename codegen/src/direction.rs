@@ -1,10 +1,10 @@
-//! Which types we send and which we receive, by reachability from the methods and events.
+//! Marks the types that a client sends and those that it receives, by reachability from the methods and events.
 
 use std::collections::BTreeSet;
 
 use crate::model::{Model, Shape, Ty};
 
-/// Marks each type, then gives sent fields that may be absent or `null` both of these states.
+/// Marks each type. Sent fields that may be absent or `null` become double options, so that both can be expressed.
 pub fn mark(model: &mut Model) {
     let mut sent = BTreeSet::new();
     let mut received = BTreeSet::new();
@@ -24,10 +24,10 @@ pub fn mark(model: &mut Model) {
     }
     for (name, ty) in &mut model.types {
         ty.sent = sent.contains(name);
-        // What nothing refers to is kept for those who find it in opaque JSON, so it is received.
+        // An unreferenced type may occur in opaque JSON, so it counts as received.
         ty.received = received.contains(name) || !ty.sent;
         if ty.sent {
-            tell_null_from_absent(&mut ty.shape);
+            separate_null_from_absent(&mut ty.shape);
         }
     }
 }
@@ -41,8 +41,8 @@ fn reach(model: &Model, from: &Ty, reached: &mut BTreeSet<String>) {
     }
 }
 
-/// To a receiver `null` and absent are the same; to the CLI `null` may say "reset this".
-fn tell_null_from_absent(shape: &mut Shape) {
+/// A receiver need not distinguish `null` from absent, but the CLI may read a `null` as "reset this".
+fn separate_null_from_absent(shape: &mut Shape) {
     let Shape::Record(record) = shape else { return };
     for field in &mut record.fields {
         if !field.required && field.nullable {

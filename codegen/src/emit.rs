@@ -1,4 +1,4 @@
-//! Last stage: the model as source text, one file per namespace or first word of a type's name.
+//! Last stage: turns the model into source text, with one file per namespace or first word of a type's name.
 
 mod event_requests;
 mod events;
@@ -41,15 +41,15 @@ pub fn emit(model: &Model, version: &str) -> Files {
     files.into_iter().map(|(path, tokens)| (path, format!("{header}{}", print(tokens)))).collect()
 }
 
-/// The tokens as formatted source.
+/// Formats the tokens as source text.
 fn print(tokens: TokenStream) -> String {
-    // The emitters write whole items, so anything else is a mistake in this crate that its tests meet.
+    // The emitters write whole items; anything else is a bug of this crate, which its tests catch.
     let file =
-        syn::parse2(tokens.clone()).unwrap_or_else(|error| panic!("emitted no Rust: {error}\n{tokens}"));
+        syn::parse2(tokens.clone()).unwrap_or_else(|error| panic!("emitted invalid Rust: {error}\n{tokens}"));
     prettyplease::unparse(&file)
 }
 
-/// Doc attributes, one per line of text, followed by `more`.
+/// Doc attributes, one per line of text, with the paragraphs of `more` after it.
 fn doc(doc: &Doc, fallback: &str, more: &[String]) -> TokenStream {
     let text = if doc.text.trim().is_empty() { fallback } else { &doc.text };
     let mut lines: Vec<String> = text.trim().lines().map(|line| line.trim_end().to_owned()).collect();
@@ -71,18 +71,18 @@ fn text_doc(text: &str, fallback: &str) -> TokenStream {
     doc(&Doc { text: text.to_owned(), ..Doc::default() }, fallback, &[])
 }
 
-/// The name on the wire as an alias of this item, by which a search of the docs finds it. rustdoc refuses one that is
-/// the item's own name.
+/// The wire name as a doc alias, so that a search of the docs finds it; none if it is the item's own name, which
+/// rustdoc refuses.
 fn alias(wire: &str, item: &proc_macro2::Ident) -> Option<TokenStream> {
     (item != wire).then(|| quote!(#[doc(alias = #wire)]))
 }
 
-/// A type as it is written in generated code that imports the types it names.
+/// The source text of a type, in code that imports the types it names.
 fn ty(of: &Ty) -> TokenStream {
     ty_from(of, &TokenStream::new())
 }
 
-/// A type as it is written in generated code, with `path` before the generated types.
+/// The source text of a type, with `path` before the generated types.
 fn ty_from(of: &Ty, path: &TokenStream) -> TokenStream {
     let inner = |inner: &Ty| ty_from(inner, path);
     match of {
@@ -111,7 +111,7 @@ fn ty_from(of: &Ty, path: &TokenStream) -> TokenStream {
     }
 }
 
-/// An identifier, raw or suffixed names included.
+/// An identifier. The name may have a suffix, or be a raw one such as `r#type`.
 fn ident(name: &str) -> proc_macro2::Ident {
     format_ident!("{name}")
 }

@@ -1,4 +1,4 @@
-//! The requests that come as events, as the supplement lists them by their types.
+//! Finds the requests that come as events, which the supplement lists by event type.
 
 use serde_json::Value;
 
@@ -6,11 +6,11 @@ use crate::Error;
 use crate::model::{EventRequest, Model, Record, Shape, Ty};
 use crate::read::Source;
 
-/// The key by which an event, the one that completes it, and the answer name the request.
+/// The key of the request's id in the event, in the event that completes it, and in the params of the answering call.
 pub const ID: &str = "requestId";
 const KEYS: &[&str] = &["completedBy", "answeredBy", "response", "x-since", "x-until"];
 
-/// The requests of the supplement, each with what the schemas say of its answer.
+/// Returns the event requests of the supplement, each with the response type according to the schemas.
 pub fn find(source: &Source, model: &Model) -> Result<Vec<EventRequest>, Error> {
     source.event_requests.iter().map(|(name, entry)| request(model, name, entry)).collect()
 }

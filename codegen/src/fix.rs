@@ -1,4 +1,5 @@
-//! Stage two: upstream's oddities, one named function each. A fix that finds nothing to fix is an error.
+//! Stage two: fixes oddities of the CLI's schemas, each by a named function. A fix that finds nothing to fix is an
+//! error.
 
 use serde_json::{Value, json};
 
@@ -10,12 +11,12 @@ use crate::versions::Span;
 /// A fix of an oddity.
 struct Fix {
     name: &'static str,
-    /// The change between two versions that brought the oddity, as `last..first`: the last version without it and the
-    /// first with it. None when it was always there.
+    /// The change that introduced the oddity, as `last..first`: the last version without it and the first with it.
+    /// `None` if it was always there.
     since: Option<&'static str>,
-    /// The change that ended it: the last version with it and the first without. None when it is there still.
+    /// The change that removed it: the last version with it and the first without. `None` if it is still there.
     until: Option<&'static str>,
-    /// Says whether it found what to fix; it changes nothing when it did not.
+    /// Applies the fix, and returns false, without a change, if the oddity is absent.
     apply: fn(&mut Source) -> bool,
 }
 
@@ -49,7 +50,7 @@ const FIXES: &[Fix] = &[
 ];
 
 impl Fix {
-    /// Applies it, and makes sure that it finds something in the versions it is for and nothing in others.
+    /// Applies the fix, and fails if it finds nothing to fix in its span of versions, or something outside.
     fn run(&self, source: &mut Source) -> Result<(), Error> {
         let span = Span::new(self.since, self.until, self.name)?;
         let problem = match ((self.apply)(source), span.holds(&source.version)) {
@@ -66,23 +67,23 @@ pub fn fix(source: &mut Source) -> Result<(), Error> {
     FIXES.iter().try_for_each(|fix| fix.run(source))
 }
 
-/// The fixes that apply, for schemas of any version.
-pub fn fix_what_is_there(source: &mut Source) {
+/// Applies the fixes whose oddity is present, whatever the version.
+pub fn fix_what_applies(source: &mut Source) {
     for Fix { apply, .. } in FIXES {
         apply(source);
     }
 }
 
-/// The CLI gives an attachment back as it got it, and it takes one without `displayName`: seen on
-/// 1.0.10 and 1.0.102, whose schema requires the key.
+/// The CLI accepts an attachment without `displayName` and returns it unchanged, although the schema requires the key:
+/// seen on 1.0.10 and 1.0.102.
 fn attachments_without_display_name(source: &mut Source) -> bool {
     let kinds = ["AttachmentFile", "AttachmentDirectory", "AttachmentSelection"];
     kinds.into_iter().all(|kind| is_required(source, kind, "displayName"))
         && kinds.into_iter().all(|kind| make_optional(source, kind, "displayName"))
 }
 
-/// `session.agent.getCurrent` answers `null` when no agent is selected, as its description says and its
-/// schema does not: seen on 1.0.102.
+/// `session.agent.getCurrent` responds with `null` if no agent is selected. Its description says so, its schema does
+/// not: seen on 1.0.102.
 fn no_current_agent(source: &mut Source) -> bool {
     make_nullable(source, "AgentGetCurrentResult", "agent")
 }
@@ -92,8 +93,8 @@ fn descriptors_without_summary_intention(source: &mut Source) -> bool {
     make_nullable(source, "BuiltinToolDescriptor", "hasSummariseIntention")
 }
 
-/// `sampling.requested` carries what the MCP server asks the model, without which nobody could answer it,
-/// and its schema leaves it out: seen on 1.0.102.
+/// `sampling.requested` carries the MCP server's request to the model, which a handler needs, and its schema omits the
+/// key: seen on 1.0.102.
 fn sampling_with_request(source: &mut Source) -> bool {
     let definition = source.definitions.get_mut("SamplingRequestedData");
     let properties = definition.and_then(|found| found.schema.pointer_mut("/properties"));
@@ -106,9 +107,9 @@ fn sampling_with_request(source: &mut Source) -> bool {
     })
 }
 
-/// `account.getCurrentAuth`, `account.getAllUsers` and `session.gitHubAuth.login` name a login without its
-/// secret, which the schema requires: seen on 1.0.81 and 1.0.102 for `token`, `env` and `hmac`. Up to 1.0.65
-/// they have it.
+/// `account.getCurrentAuth`, `account.getAllUsers` and `session.gitHubAuth.login` return a login without its secret,
+/// which the schema requires: seen on 1.0.81 and 1.0.102 for `token`, `env` and `hmac`. Up to 1.0.65 the secret is
+/// there.
 fn logins_without_secrets(source: &mut Source) -> bool {
     const SECRETS: [(&str, &str); 5] = [
         ("ApiKeyAuthInfo", "apiKey"),
@@ -121,15 +122,14 @@ fn logins_without_secrets(source: &mut Source) -> bool {
         && SECRETS.into_iter().all(|(kind, key)| make_optional(source, kind, key))
 }
 
-/// Some of the telemetry has an empty `client`, whose schema requires nearly all that could be in it: seen on
-/// 1.0.102.
+/// Some telemetry has an empty `client`, whose schema requires nearly all of its keys: seen on 1.0.102.
 fn telemetry_without_client(source: &mut Source) -> bool {
     let definition = source.definitions.get_mut("GitHubTelemetryClientInfo");
     let required = definition.and_then(|found| found.schema.as_object_mut()?.remove("required"));
     required.is_some_and(|required| required.as_array().is_some_and(|required| !required.is_empty()))
 }
 
-/// Lets `key` of the definition be `null`; false when it was not there, or could be already.
+/// Lets `key` of the definition be `null`. Returns false if the key is absent or may already be `null`.
 fn make_nullable(source: &mut Source, definition: &str, key: &str) -> bool {
     let definition = source.definitions.get_mut(definition);
     let property = definition.and_then(|found| found.schema.pointer_mut(&format!("/properties/{key}")));
@@ -148,7 +148,7 @@ fn is_required(source: &Source, definition: &str, key: &str) -> bool {
     required.is_some_and(|required| contains(required, key))
 }
 
-/// Takes `key` out of what the definition requires; false when it was not there.
+/// Removes `key` from the required keys of the definition. Returns false if it was not required.
 fn make_optional(source: &mut Source, definition: &str, key: &str) -> bool {
     let definition = source.definitions.get_mut(definition);
     let required = definition.and_then(|found| found.schema.pointer_mut("/required"));
@@ -184,7 +184,7 @@ mod tests {
                 event_requests: Default::default(),
                 upstream_definitions: 0,
                 envelopes: 0,
-                not_told: BTreeSet::new(),
+                unspecified_keys: BTreeSet::new(),
             };
             assert_eq!(fix(until, |_| true).run(source).is_ok(), with, "{version}");
             assert_eq!(fix(until, |_| false).run(source).is_ok(), without, "{version}");

@@ -1,5 +1,4 @@
-//! Stage three: every inline object, enum and union gets a name, so that what is left in a field is
-//! a scalar, a list, a map or a reference.
+//! Stage three: names every inline object, enum and union, so that a field is a scalar, a list, a map or a reference.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +12,7 @@ use crate::{Error, keywords, secrets, union};
 /// The types of single values.
 const SCALARS: &[&str] = &["string", "integer", "number", "boolean"];
 
-/// The protocol with named types only. Schemas in it are of the small kind that [`Flattener::small`] gives.
+/// The protocol with named types only. All schemas in it are normalized by [`Flattener::normalize`].
 #[derive(Debug)]
 pub struct Flat {
     pub types: BTreeMap<String, FlatType>,
@@ -26,9 +25,9 @@ pub struct FlatType {
     pub place: String,
     pub doc: Doc,
     pub origin: Origin,
-    /// Said to be sent, since it travels in opaque JSON.
+    /// True if the schema marks the type as sent, since it is only sent within opaque JSON.
     pub sent: bool,
-    /// What narrows the values of a definition.
+    /// The keywords that restrict the values of a definition but not its type.
     pub limits: Map<String, Value>,
     pub shape: FlatShape,
 }
@@ -58,7 +57,7 @@ pub struct FlatField {
     pub nullable: bool,
     pub secret: bool,
     pub doc: Doc,
-    /// What narrows the values without a say in their type.
+    /// The keywords that restrict the values but not their type.
     pub limits: Map<String, Value>,
 }
 
@@ -67,8 +66,8 @@ pub struct FlatVariant<T> {
     pub name: String,
     pub schema: Value,
     pub doc: String,
-    /// What tells the variant from the others.
-    pub told_by: T,
+    /// The values of the tag, or the test, that distinguish the variant from the others.
+    pub discriminator: T,
 }
 
 #[derive(Debug)]
@@ -93,7 +92,7 @@ pub fn flatten(source: &Source) -> Result<Flat, Error> {
     }
 }
 
-/// The same with any JSON in place of what is not understood, which is added to `problems`.
+/// Like [`flatten`], but replaces every unsupported schema by any JSON and adds its error to `problems`.
 pub fn flatten_all(source: &Source, problems: &mut Vec<Error>) -> Flat {
     let mut flattener = Flattener { source, names: Names::default(), types: BTreeMap::new(), problems };
     for (wire, definition) in &source.definitions {
@@ -101,7 +100,7 @@ pub fn flatten_all(source: &Source, problems: &mut Vec<Error>) -> Flat {
     }
     let methods = source.methods.iter().map(|method| flattener.method(method)).collect();
     let events = source.events.iter().map(|event| {
-        let (data, _) = flattener.small_or_any(&event.data, &type_name(&event.envelope), &event.envelope);
+        let (data, _) = flattener.normalize_or_any(&event.data, &type_name(&event.envelope), &event.envelope);
         FlatEvent { source: event.clone(), data }
     });
     let events = events.collect();
@@ -116,8 +115,8 @@ pub struct Flattener<'s> {
 }
 
 impl Flattener<'_> {
-    /// Notes what is wrong, and gives what stands in its place.
-    fn or_note<T>(&mut self, result: Result<T, Error>, otherwise: T) -> T {
+    /// Records an error, and returns `otherwise` in its place.
+    fn record_error<T>(&mut self, result: Result<T, Error>, otherwise: T) -> T {
         result.unwrap_or_else(|error| {
             self.problems.push(error);
             otherwise
@@ -127,21 +126,22 @@ impl Flattener<'_> {
     fn method(&mut self, method: &MethodSource) -> FlatMethod {
         let name = type_name(&method.name);
         let params = self.params(method, &format!("{name}Params"));
-        let params = self.or_note(params, json!({}));
+        let params = self.record_error(params, json!({}));
         let result = match method.leaf.get("result") {
             None | Some(Value::Null) => Value::Null,
             Some(Value::Object(result)) if result.get("type") == Some(&json!("null")) => Value::Null,
             Some(result) => {
                 let place = format!("{}: result", method.name);
-                let (schema, nullable) = self.small_or_any(result, &format!("{name}Result"), &place);
-                // There is no JSON-RPC answer without a result, so nothing is `null`.
+                let (schema, nullable) = self.normalize_or_any(result, &format!("{name}Result"), &place);
+                // A JSON-RPC response always has a result, so an absent one is `null`.
                 or_null((schema, nullable || may_be_nothing(result)))
             }
         };
         FlatMethod { source: method.clone(), params, result }
     }
 
-    /// A session's params repeat a definition with the session's id added; the id is the session layer's matter.
+    /// The params of a session's method repeat a definition with the session's id added. The SDK's session adds the id,
+    /// so the params are the definition without it.
     fn params(&mut self, method: &MethodSource, name: &str) -> Result<Value, Error> {
         let place = format!("{}: params", method.name);
         let params = match method.leaf.get("params") {
@@ -150,7 +150,7 @@ impl Flattener<'_> {
         };
         let branch = params_object(params);
         let Some(properties) = branch.get("properties").and_then(Value::as_object) else {
-            return Ok(self.small(params, name, &place)?.0);
+            return Ok(self.normalize(params, name, &place)?.0);
         };
         let mut own = properties.clone();
         if method.group.has_session() {
@@ -164,7 +164,7 @@ impl Flattener<'_> {
         {
             let schema = optional_object(&definition.schema).unwrap_or(&definition.schema);
             let defined = schema.get("properties").and_then(Value::as_object);
-            // What the CLI sends us carries the id anyway, so there a definition may hold it.
+            // Requests of the CLI carry the id anyway, so there the definition may have it.
             let all = method.group == Group::ClientSession;
             let same = |defined: &Map<String, Value>| {
                 defined.keys().eq(own.keys()) || (all && defined.keys().eq(properties.keys()))
@@ -179,18 +179,18 @@ impl Flattener<'_> {
         }
         let mut schema = branch.clone();
         schema["properties"] = Value::Object(own);
-        Ok(self.small(&schema, name, &place)?.0)
+        Ok(self.normalize(&schema, name, &place)?.0)
     }
 
-    /// Gives a definition its type.
+    /// Adds the type of a definition.
     fn define(&mut self, name: &str, schema: &Value, place: &str, origin: Origin) {
         let claimed = self.names.claim(name, place);
-        self.or_note(claimed, ());
+        self.record_error(claimed, ());
         let shape = self.shape(name, schema, place);
-        let shape = self.or_note(shape, FlatShape::Alias(json!({})));
+        let shape = self.record_error(shape, FlatShape::Alias(json!({})));
         let doc = schema.as_object().map(doc).unwrap_or_default();
         let sent = schema.get("x-sent").is_some();
-        // Those of an inline type are among those of the field that has it.
+        // The limits of an inline type are among those of its field.
         let limits = schema.as_object().filter(|_| origin != Origin::Inline).map(keywords::limits);
         let limits = limits.unwrap_or_default();
         let ty = FlatType { place: place.to_owned(), doc, origin, sent, limits, shape };
@@ -199,7 +199,7 @@ impl Flattener<'_> {
 
     fn shape(&mut self, name: &str, schema: &Value, place: &str) -> Result<FlatShape, Error> {
         let known = keywords::check(object(schema, place)?, place);
-        self.or_note(known, ());
+        self.record_error(known, ());
         let body = optional_object(schema).unwrap_or(schema);
         if let Some(values) = string_values(body) {
             return Ok(FlatShape::Strings(values));
@@ -211,12 +211,12 @@ impl Flattener<'_> {
             Some(parts) if parts.values.len() > 1 && !parts.nullable => {
                 self.union(name, &parts.values, place)
             }
-            _ => Ok(FlatShape::Alias(or_null(self.small(body, &format!("{name}Value"), place)?))),
+            _ => Ok(FlatShape::Alias(or_null(self.normalize(body, &format!("{name}Value"), place)?))),
         }
     }
 
-    /// The type of an inline object, enum or union.
-    fn hoist(&mut self, name: &str, schema: &Value, place: &str) -> Value {
+    /// Defines the type of an inline object, enum or union, and returns a reference to it.
+    fn name_inline(&mut self, name: &str, schema: &Value, place: &str) -> Value {
         self.define(name, schema, place, Origin::Inline);
         reference(name)
     }
@@ -232,7 +232,7 @@ impl Flattener<'_> {
                 Some(constant) if required => constants.push((key.clone(), constant)),
                 _ => {
                     let (schema, nullable) =
-                        self.small_or_any(property, &format!("{name}{}", type_name(key)), &place);
+                        self.normalize_or_any(property, &format!("{name}{}", type_name(key)), &place);
                     let doc = property.as_object().map(doc).unwrap_or_default();
                     let secret = !secrets::is_hidden(key) && secrets::is_secret(&place, property, &schema);
                     let limits = property.as_object().map(keywords::limits).unwrap_or_default();
@@ -243,7 +243,7 @@ impl Flattener<'_> {
         }
         let rest = match schema.get("additionalProperties") {
             None | Some(Value::Bool(false)) => None,
-            Some(rest) => Some(or_null(self.small(rest, &format!("{name}Value"), place)?)),
+            Some(rest) => Some(or_null(self.normalize(rest, &format!("{name}Value"), place)?)),
         };
         Ok(FlatShape::Record { constants, fields, rest })
     }
@@ -273,40 +273,40 @@ impl Flattener<'_> {
         name: String,
         branch: &Value,
         place: &str,
-        told_by: T,
+        discriminator: T,
     ) -> Result<FlatVariant<T>, Error> {
         let place = format!("{place}: {name}");
-        let (schema, _) = self.small(branch, &format!("{union}{name}"), &place)?;
+        let (schema, _) = self.normalize(branch, &format!("{union}{name}"), &place)?;
         let target = union::resolve(self.source, branch);
         let text = |schema: &Value| schema.get("description").and_then(Value::as_str).map(str::to_owned);
         let doc = text(branch).or_else(|| text(target)).unwrap_or_default();
-        Ok(FlatVariant { name, schema, doc, told_by })
+        Ok(FlatVariant { name, schema, doc, discriminator })
     }
 
-    /// What [`Self::small`] gives, or any JSON.
-    fn small_or_any(&mut self, schema: &Value, name: &str, place: &str) -> (Value, bool) {
-        let small = self.small(schema, name, place);
-        self.or_note(small, (json!({}), false))
+    /// Like [`Self::normalize`], but records an error and returns any JSON in place of an unsupported schema.
+    fn normalize_or_any(&mut self, schema: &Value, name: &str, place: &str) -> (Value, bool) {
+        let normalized = self.normalize(schema, name, place);
+        self.record_error(normalized, (json!({}), false))
     }
 
-    /// A schema reduced to scalars, lists, maps and references, and whether it allows `null`.
-    /// `name` is for the type of what is inline.
-    fn small(&mut self, schema: &Value, name: &str, place: &str) -> Result<(Value, bool), Error> {
+    /// Reduces a schema to scalars, lists, maps and references, and returns with it true if `null` is allowed. An
+    /// inline type gets `name`.
+    fn normalize(&mut self, schema: &Value, name: &str, place: &str) -> Result<(Value, bool), Error> {
         if schema == &Value::Bool(true) {
             return Ok((json!({}), false));
         }
         let map = object(schema, place)?;
         let known = keywords::check(map, place);
-        self.or_note(known, ());
+        self.record_error(known, ());
         if let Some(target) = map.get("$ref").and_then(Value::as_str) {
             let target = self.resolve_reference(target, place);
-            return Ok((self.or_note(target, json!({})), false));
+            return Ok((self.record_error(target, json!({})), false));
         }
         if let Some(parts) = branches(schema) {
             return match parts.values.as_slice() {
                 [] => Ok((json!({}), parts.nullable)),
                 [one] => {
-                    let (schema, nullable) = self.small(one, name, place)?;
+                    let (schema, nullable) = self.normalize(one, name, place)?;
                     Ok((schema, nullable || parts.nullable))
                 }
                 values if values.iter().any(|value| union::is_anything(value)) => {
@@ -316,12 +316,12 @@ impl Flattener<'_> {
                     let mut without_null = map.clone();
                     let key = if map.contains_key("anyOf") { "anyOf" } else { "oneOf" };
                     without_null[key] = parts.values.iter().map(|&value| value.clone()).collect();
-                    Ok((self.hoist(name, &Value::Object(without_null), place), parts.nullable))
+                    Ok((self.name_inline(name, &Value::Object(without_null), place), parts.nullable))
                 }
             };
         }
         if string_values(schema).is_some() {
-            return Ok((self.hoist(name, schema, place), false));
+            return Ok((self.name_inline(name, schema, place), false));
         }
         self.by_type(map, name, place)
     }
@@ -345,24 +345,24 @@ impl Flattener<'_> {
             [kind] if SCALARS.contains(kind) => json!({ "type": kind }),
             ["array"] => {
                 let items = map.get("items").unwrap_or(&Value::Bool(true));
-                let items = or_null(self.small(items, &format!("{name}Item"), place)?);
+                let items = or_null(self.normalize(items, &format!("{name}Item"), place)?);
                 json!({ "type": "array", "items": items })
             }
             ["object"] if map.contains_key("properties") => {
                 let mut object = map.clone();
                 object.insert("type".to_owned(), json!("object"));
-                self.hoist(name, &Value::Object(object), place)
+                self.name_inline(name, &Value::Object(object), place)
             }
             ["object"] => {
                 let values = map.get("additionalProperties").unwrap_or(&Value::Bool(true));
-                let values = or_null(self.small(values, &format!("{name}Value"), place)?);
+                let values = or_null(self.normalize(values, &format!("{name}Value"), place)?);
                 json!({ "type": "object", "additionalProperties": values })
             }
-            // Scalars only: what else belongs to a list or an object could not be told from the rest.
+            // Scalars only, since it is unclear to which of the types the other keywords belong.
             kinds if kinds.len() > 1 && kinds.iter().all(|kind| SCALARS.contains(kind)) => {
                 let branches: Vec<Value> = kinds.iter().map(|kind| json!({ "type": kind })).collect();
                 let text = map.get("description").cloned().unwrap_or_default();
-                self.hoist(name, &json!({ "anyOf": branches, "description": text }), place)
+                self.name_inline(name, &json!({ "anyOf": branches, "description": text }), place)
             }
             _ => return Err(Error::shape(place, format!("unknown combination of types {kinds:?}"))),
         };
@@ -373,7 +373,7 @@ impl Flattener<'_> {
         let name = target.strip_prefix("#/definitions/");
         let name = name.or_else(|| target.strip_prefix("session-events.schema.json#/definitions/"));
         let name =
-            name.ok_or_else(|| Error::shape(place, format!("reference {target} to somewhere unknown")))?;
+            name.ok_or_else(|| Error::shape(place, format!("reference to an unknown place: {target}")))?;
         if !self.source.definitions.contains_key(name) && name != "SessionEvent" {
             return Err(Error::shape(place, format!("reference to {name}, which is not defined")));
         }
@@ -381,14 +381,14 @@ impl Flattener<'_> {
     }
 }
 
-/// The branches of a union, without `null` and without "nothing".
+/// The branches of a union, without `null` and without the branch for an absent value.
 pub struct Branches<'a> {
     pub values: Vec<&'a Value>,
     pub nullable: bool,
 }
 
-/// The branches of an `anyOf` or `oneOf` that decides a structure; one that only lists which keys go
-/// together does not.
+/// Returns the branches of an `anyOf` or `oneOf`; none if the schema has properties, since there the branches only list
+/// which keys go together.
 pub fn branches(schema: &Value) -> Option<Branches<'_>> {
     if schema.get("properties").is_some() {
         return None;
@@ -400,7 +400,7 @@ pub fn branches(schema: &Value) -> Option<Branches<'_>> {
     Some(Branches { values: list.iter().filter(something).collect(), nullable })
 }
 
-/// The object of an "object or nothing at all", which is how optional params are written.
+/// The object of a union of an object and an absent value, which is the schema of optional params.
 fn optional_object(schema: &Value) -> Option<&Value> {
     match branches(schema)?.values.as_slice() {
         [one] if may_be_nothing(schema) && one.get("properties").is_some() => Some(one),
@@ -408,7 +408,7 @@ fn optional_object(schema: &Value) -> Option<&Value> {
     }
 }
 
-/// The object of params. Up to 1.0.75 the session's id stands beside one that may be left out.
+/// The object of params. Up to 1.0.75 the session's id is beside a union with an optional object.
 fn params_object(params: &Value) -> &Value {
     let beside = params.get("properties").and_then(Value::as_object);
     let beside = beside.is_some_and(|properties| properties.keys().eq(["sessionId"]));
@@ -417,7 +417,7 @@ fn params_object(params: &Value) -> &Value {
     optional_object(params).or(inner).unwrap_or(params)
 }
 
-/// Whether nothing at all is one of the branches.
+/// Returns true if the value may be absent according to one of the branches.
 fn may_be_nothing(schema: &Value) -> bool {
     let branches = schema.get("anyOf").and_then(Value::as_array);
     branches.is_some_and(|branches| branches.iter().any(|branch| branch.get("not") == Some(&json!({}))))
@@ -438,7 +438,7 @@ pub fn constant(source: &Source, property: &Value, place: &str) -> Result<Option
         Some(Value::String(value)) => Ok(Some(Constant::String(value.clone()))),
         Some(Value::Bool(value)) => Ok(Some(Constant::Bool(*value))),
         Some(_) => Err(Error::shape(place, "a constant that is neither string nor boolean")),
-        // An enum of one value is a constant in other words.
+        // An enum with one value is a constant.
         None => Ok(union::strings(source, property)
             .filter(|values| values.len() == 1)
             .and_then(|mut values| values.pop())
@@ -450,7 +450,7 @@ pub fn contains(list: &Value, key: &str) -> bool {
     list.as_array().is_some_and(|list| list.iter().any(|item| item == key))
 }
 
-/// Makes sure that no two variants of a union have the same name.
+/// Fails if two variants of a union have the same name.
 fn distinct<T>(variants: &[FlatVariant<T>], place: &str) -> Result<(), Error> {
     for (index, variant) in variants.iter().enumerate() {
         if let Some(other) = variants[..index].iter().position(|other| other.name == variant.name) {
@@ -464,7 +464,7 @@ fn distinct<T>(variants: &[FlatVariant<T>], place: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// What `small` gave, as one schema.
+/// One schema for the result of [`Flattener::normalize`].
 fn or_null((schema, nullable): (Value, bool)) -> Value {
     if nullable { json!({ "oneOf": [schema, { "type": "null" }] }) } else { schema }
 }

@@ -1,4 +1,4 @@
-//! The types of hooks, each with its input and its output.
+//! Finds the types of hooks, each with its input and its output.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::names::type_name;
 /// The definition that lists the types of hooks.
 const TYPES: &str = "HookType";
 
-/// The hooks of the types that are listed. The input and the output of one have its name.
+/// Returns the listed types of hooks. The definitions of the input and the output are found by the name of the type.
 pub fn find(types: &BTreeMap<String, Type>) -> Result<Vec<Hook>, Error> {
     let Some(Type { shape: Shape::Strings(listed), .. }) = types.get(TYPES) else { return Ok(Vec::new()) };
     let hook = |wire: &str| {

@@ -1,4 +1,4 @@
-//! Which schema keywords the generator understands. Any other stops generation.
+//! The schema keywords that the generator supports. Any other one is an error.
 
 use serde_json::{Map, Value};
 
@@ -36,7 +36,7 @@ const DOCUMENTATION: &[&str] = &[
     "x-until",
 ];
 
-/// Keywords that only narrow which values are valid; received values are not refused for them.
+/// Keywords that only restrict the valid values; received values are not checked against them.
 const VALIDATION: &[&str] = &[
     "allOf",
     "contains",
@@ -55,7 +55,7 @@ const VALIDATION: &[&str] = &[
     "uniqueItems",
 ];
 
-/// Marks for other generators that change nothing in the JSON.
+/// Marks for other generators, which do not affect the JSON.
 const MARKS: &[&str] = &[
     "x-copilot-sdk-append-last",
     "x-legacy-parameters",
@@ -64,8 +64,8 @@ const MARKS: &[&str] = &[
     "x-typescript-type",
 ];
 
-/// What narrows the values of a schema, and what stands for an absent one. Limits of what is inside are called
-/// after the way there, such as `items.maxLength`; those of properties are the properties' own.
+/// Returns the keywords that restrict the values of a schema, and its default. Those of a nested schema are named by
+/// the path to it, such as `items.maxLength`; those of properties are not included.
 pub fn limits(schema: &Map<String, Value>) -> Map<String, Value> {
     let limits = schema.iter().filter(|(key, _)| *key == "default" || VALIDATION.contains(&key.as_str()));
     let mut limits: Map<String, Value> = limits.map(|(key, value)| (key.clone(), value.clone())).collect();
@@ -100,7 +100,7 @@ pub fn check(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
             return Err(Error::shape(path, format!("unknown keyword `{keyword}`")));
         }
     }
-    // Without a type of its own, `allOf` would decide the structure, which nothing here handles.
+    // Without a `type` beside it, `allOf` would decide the structure, which is unsupported.
     if schema.contains_key("allOf") && !schema.contains_key("type") {
         return Err(Error::shape(path, "`allOf` without `type`"));
     }

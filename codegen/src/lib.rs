@@ -1,12 +1,11 @@
-//! Turns the CLI's JSON schemas into the source files of `sdk/src/generated`.
+//! Generates the source files of `sdk/src/generated` from the CLI's JSON schemas.
 //!
-//! A pure library: schema text in, file paths and text out; no file is read or written and nothing
-//! depends on time or place, so the same input gives the same bytes. The stages, each a function of
-//! the one before:
+//! A pure library: it maps schema texts to file texts, and neither reads nor writes a file. The same input produces the
+//! same bytes. The stages, each a function of the result of the one before:
 //!
-//! read (texts to definitions, methods and events) → fix (upstream's oddities) → flatten (inline
-//! types get names, unions are told apart) → convert (typify turns definitions into Rust types) →
-//! emit (one file per namespace).
+//! read (parses definitions, methods and events) → fix (corrects oddities of the schemas) → flatten (names inline types
+//! and finds the discriminators of unions) → convert (typify turns definitions into Rust types) → emit (writes one file
+//! per namespace).
 
 mod compare;
 mod convert;
@@ -45,31 +44,31 @@ pub struct Input<'a> {
     pub api: &'a str,
     /// `session-events.schema.json`.
     pub events: &'a str,
-    /// `supplement.schema.json`: what is spoken on the wire but in neither of the two.
+    /// `supplement.schema.json`: the part of the protocol that neither of the two describes.
     pub supplement: &'a str,
 }
 
-/// The generated source and the account of what went into it.
+/// The generated source and a report on it.
 #[derive(Debug)]
 pub struct Output {
     /// File text by path below `sdk/src/generated`.
     pub files: BTreeMap<String, String>,
-    /// What was read and what became of it.
+    /// The numbers of schemas that were read and of items generated from them.
     pub report: Report,
 }
 
-/// How many of each thing the schemas hold and where each went.
+/// The numbers of definitions, methods and events in the schemas, and of the types made of them.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Definitions in the CLI's two files, a name that stands in both counted once.
+    /// Definitions in the CLI's two files; a name in both counts once.
     pub definitions: usize,
     /// Of those, emitted as types.
     pub types: usize,
     /// Of those, the event envelopes, which are one hand-written type.
     pub envelopes: usize,
-    /// Types for inline objects, enums and unions, named after where they stand.
+    /// Types of inline objects, enums and unions, named after their place.
     pub inline_types: usize,
-    /// Methods by who calls whom: `(group, count)`.
+    /// Methods by group: `(group, count)`.
     pub methods: Vec<(&'static str, usize)>,
     /// Events.
     pub events: usize,
@@ -77,16 +76,16 @@ pub struct Report {
     pub supplement: (usize, usize, usize),
 }
 
-/// Why generation was refused. Every message names the place in the schema.
+/// An error of the generator. Every message names the place in the schema.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A text is not JSON.
     #[error("{file}: not JSON: {error}")]
     Json {
-        /// Which of the input files.
+        /// The input file.
         file: &'static str,
-        /// What the parser says.
+        /// The parser's error.
         error: serde_json::Error,
     },
     /// A schema has a keyword or shape that the generator does not know.
@@ -94,10 +93,10 @@ pub enum Error {
     Shape {
         /// The place in the schema.
         path: String,
-        /// What is not understood.
+        /// The unsupported keyword or shape.
         problem: String,
     },
-    /// Two schema places ask for the same Rust name.
+    /// Two places of the schema need the same Rust name.
     #[error("the name {name} is claimed by {first} and by {second}; settle it in codegen/src/names.rs")]
     Name {
         /// The Rust name.
@@ -109,7 +108,7 @@ pub enum Error {
     },
     /// Two generated items have the same key in the list of names.
     #[error(
-        "the key `{key}` of the list of names is that of {first} and of {second}; settle it in codegen/src/lock.rs"
+        "the key `{key}` of the list of names belongs to both {first} and {second}; settle it in codegen/src/lock.rs"
     )]
     Key {
         /// The key.
@@ -119,18 +118,17 @@ pub enum Error {
         /// The other.
         second: String,
     },
-    /// A fix of an upstream oddity found nothing to fix in a version that it is for, or something in one
-    /// that it is not for.
+    /// A fix found nothing to fix in a version of its span, or something in another version.
     #[error("the fix {fix} {problem} in {version}; correct its span in codegen/src/fix.rs")]
     Fix {
         /// The function's name.
         fix: &'static str,
-        /// What it did.
+        /// The mismatch.
         problem: &'static str,
         /// The version of the schemas.
         version: String,
     },
-    /// typify, or the Rust it wrote, was not as expected.
+    /// typify failed, or its output has an unexpected form.
     #[error("typify: {0}")]
     Typify(String),
 }
@@ -153,8 +151,8 @@ impl Protocol {
     /// Reads the schemas.
     ///
     /// # Errors
-    /// When a text is not JSON, when a schema holds anything the generator does not know, when a name
-    /// is none in Rust or that of something else, or when a fix is not for this version.
+    /// When a text is not JSON, when a schema holds anything that the generator does not support, when a name is
+    /// invalid in Rust or taken, or when the span of a fix is wrong for this version.
     pub fn read(input: Input<'_>) -> Result<Self, Error> {
         let mut source = read::read(input)?;
         fix::fix(&mut source)?;
@@ -168,28 +166,28 @@ impl Protocol {
         Ok(Self { version: input.version.to_owned(), model, report })
     }
 
-    /// How an older version differs from this one.
+    /// Compares an older version with this one.
     pub fn compare(&self, older: &Self) -> Difference {
         compare::compare(&self.model, &older.model)
     }
 
-    /// Makes optional what older versions leave out of what they send, as `older.json` lists it.
+    /// Makes the keys and results optional that older versions omit, according to `older.json`.
     ///
     /// # Errors
-    /// When the text is not JSON, or lists what this version does not send or does not require.
+    /// When the text is not JSON, or lists a key that is not received or not required in this version.
     pub fn allow_older(&mut self, older: &str) -> Result<(), Error> {
         older::allow(&mut self.model, older)
     }
 
-    /// The Rust path of everything that is generated, by where it stands on the wire.
+    /// The Rust path of every generated item, by its place in the schema.
     ///
     /// # Errors
-    /// When two things have the same key.
+    /// When two items have the same key.
     pub fn names(&self) -> Result<Names, Error> {
         lock::names(&self.model)
     }
 
-    /// The source of the protocol.
+    /// Generates the source of the protocol.
     pub fn generate(&self) -> Output {
         Output { files: emit::emit(&self.model, &self.version), report: self.report.clone() }
     }

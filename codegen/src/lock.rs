@@ -1,7 +1,7 @@
-//! The Rust path of everything that is generated, by where it stands on the wire.
+//! The Rust path of every generated item, by its place in the schema.
 //!
-//! The first word of a key says what it is. The rest is made of the schema alone, and of nothing that stands
-//! beside the thing, so that a key means the same in every version.
+//! The first word of a key is the kind of the item. The rest depends on the item's own schema and not on its
+//! neighbours, so that a key means the same in every version.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,8 @@ impl Lock {
     }
 }
 
-/// What a variant is by its own schema: the definition's name, the keys of an inline object, or a kind of JSON.
+/// The identity of a variant by its own schema: the name of the definition, the keys of an inline object, or the kind
+/// of JSON.
 fn identity(model: &Model, variant: &UntaggedVariant) -> String {
     let ty = match &variant.ty {
         Ty::Named(name) => model.types.get(name),
@@ -102,7 +103,7 @@ fn identity(model: &Model, variant: &UntaggedVariant) -> String {
     }
 }
 
-/// The keys that an object must have, and the constants among them.
+/// The required keys of an object, with their values if these are constant.
 fn keys(record: &Record) -> Vec<String> {
     let constants = record.constants.iter().map(|(key, value)| match value {
         Constant::String(value) => format!("{key}={value}"),

@@ -1,4 +1,4 @@
-//! The protocol as Rust items, before any of it is written out.
+//! The protocol as Rust items: the input of the emitters.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ pub struct Type {
     pub received: bool,
 }
 
-/// Where a type comes from, for the account.
+/// The origin of a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     Definition,
@@ -38,16 +38,16 @@ pub enum Origin {
     Inline,
 }
 
-/// What the schema says of an item to people, most of which is written above it.
+/// The documentation of an item in the schema.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Doc {
     /// The description.
     pub text: String,
-    /// Whether it is the CLI's own affair.
+    /// True if the item is internal to the CLI.
     pub internal: bool,
-    /// Whether it should no longer be used.
+    /// True if the item is deprecated.
     pub deprecated: bool,
-    /// How firm the CLI calls it, such as `experimental`; written nowhere.
+    /// The stability according to the CLI, such as `experimental`; not part of the generated docs.
     pub stability: Option<String>,
 }
 
@@ -63,10 +63,10 @@ pub enum Shape {
 /// An object.
 #[derive(Debug)]
 pub struct Record {
-    /// Keys with one possible value, written always.
+    /// Keys with one possible value, which are always sent.
     pub constants: Vec<(String, Constant)>,
     pub fields: Vec<Field>,
-    /// The type of keys that are not listed, when the schema wants them kept.
+    /// The type of unlisted keys, if the schema has one.
     pub rest: Option<Ty>,
 }
 
@@ -91,8 +91,8 @@ pub struct Field {
     /// The schema allows `null`.
     pub nullable: bool,
     pub secret: bool,
-    /// The last version that leaves it out of what it sends, for a required key that older ones lack.
-    pub left_out: Option<String>,
+    /// The last version that omits the key, if it is required in the newest one.
+    pub missing_in_older: Option<String>,
 }
 
 #[derive(Debug)]
@@ -104,7 +104,7 @@ pub struct StringVariant {
 
 #[derive(Debug)]
 pub struct TaggedVariant {
-    /// The tag's values; several when the variant is itself a union.
+    /// The values of the tag; several if the variant is itself a union.
     pub values: Vec<String>,
     pub name: String,
     pub ty: Ty,
@@ -119,11 +119,11 @@ pub struct UntaggedVariant {
     pub test: Test,
 }
 
-/// What tells a variant from the others.
+/// The test that distinguishes a variant from the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Test {
     pub kind: JsonKind,
-    /// Keys an object must have, each with the values allowed there (none: any).
+    /// Required keys of an object, each with its allowed values; no values means any.
     pub keys: Vec<(String, Vec<String>)>,
 }
 
@@ -182,10 +182,10 @@ pub struct Method {
     pub doc: Doc,
     pub params: Ty,
     pub result: Ty,
-    /// Whether the params may carry a GitHub token, so that the client's own can go with the call.
-    pub takes_login: bool,
-    /// The last version that answers with nothing, for a result that older ones lack.
-    pub left_out: Option<String>,
+    /// True if the params may carry a GitHub token, so that the client's own can be sent with the call.
+    pub accepts_login: bool,
+    /// The last version whose response has no result, if the newest one has a result.
+    pub missing_in_older: Option<String>,
     pub supplement: bool,
 }
 
@@ -207,7 +207,7 @@ pub struct EventRequest {
     pub data: Ty,
     /// The type of the event that completes the request.
     pub completed_by: String,
-    /// The method that answers it.
+    /// The method whose call answers the request.
     pub answered_by: String,
     /// The key of the method's params that carries the response, and its type.
     pub response: Option<(String, Ty)>,
@@ -223,7 +223,7 @@ pub struct Hook {
 }
 
 impl Model {
-    /// The types named by a type, for walks over the graph.
+    /// Returns the names of the types that a type refers to.
     pub fn references(ty: &Type) -> Vec<&str> {
         let types: Vec<&Ty> = match &ty.shape {
             Shape::Record(record) => {
@@ -237,7 +237,7 @@ impl Model {
         types.into_iter().filter_map(Ty::named).collect()
     }
 
-    /// The account of what was read against what is emitted.
+    /// Counts the schemas that were read and the items that are emitted.
     pub fn report(&self, source: &Source) -> Report {
         let count = |origin| self.types.values().filter(|ty| ty.origin == origin).count();
         let methods =

@@ -1,4 +1,4 @@
-//! The one registry of Rust names. A name depends on its own place in the schema and nothing else.
+//! The registry of Rust names. A name depends only on its own place in the schema.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use heck::{ToSnakeCase, ToUpperCamelCase};
 
 use crate::Error;
 
-/// Names of string variants whose text gives none: `(text, name)`.
+/// Names of string variants that cannot be derived from the text: `(text, name)`.
 const VARIANTS: &[(&str, &str)] = &[("*", "All"), ("", "Empty"), ("+1", "PlusOne"), ("-1", "MinusOne")];
 
-/// Names the generated files use for something else: they import these, or have them of the prelude.
+/// Names that have another meaning in the generated files, by an import or the prelude.
 const RESERVED: &[&str] = &[
     "BTreeMap",
     "Box",
@@ -44,13 +44,14 @@ const RESERVED: &[&str] = &[
     "Wire",
 ];
 
-/// Types whose own name is that of a type at the root of the crate: `(wire, name)`. Both can be imported by `*`.
-const TWINS: &[(&str, &str)] =
+/// New names of types whose own name is that of a type at the root of the crate: `(wire, name)`. So both can be
+/// imported by `*`.
+const RENAMED: &[(&str, &str)] =
     &[("PermissionRequest", "PermissionDetails"), ("Tool", "ToolInfo"), ("ToolResult", "ToolResultValue")];
 
 /// Returns the name of a type.
 pub fn type_name(wire: &str) -> String {
-    let twin = TWINS.iter().find(|(twin, _)| *twin == wire);
+    let twin = RENAMED.iter().find(|(twin, _)| *twin == wire);
     twin.map_or_else(|| wire.to_upper_camel_case(), |(_, name)| (*name).to_owned())
 }
 
@@ -66,9 +67,9 @@ pub fn variant_name(wire: &str) -> String {
     }
 }
 
-/// Methods that Rust finds by name in every generated handle and type, by their traits. One of the same name would
-/// hide them, and what calls them, such as a derive or generic code of a user, would not compile.
-const OF_ALL: &[&str] = &[
+/// Trait methods of every generated handle and type. A function of the same name would hide one, and calls of it, such
+/// as those in a derive, would not compile.
+const TRAIT_METHODS: &[&str] = &[
     "borrow",
     "borrow_mut",
     "clone",
@@ -83,8 +84,8 @@ const OF_ALL: &[&str] = &[
     "type_id",
 ];
 
-/// The same for records, which have more traits, and a constructor.
-const OF_RECORDS: &[&str] = &[
+/// The further trait methods of records, and the constructor.
+const RECORD_METHODS: &[&str] = &[
     "absent",
     "default",
     "deserialize",
@@ -99,10 +100,10 @@ const OF_RECORDS: &[&str] = &[
     "write",
 ];
 
-/// The name of a module or argument. One that Rust has for something else gets an underscore.
+/// The name of a module or argument; a keyword gets an underscore.
 pub fn snake(wire: &str) -> String {
     let name = wire.to_snake_case();
-    // The editions of Rust reserve this one later than syn knows.
+    // Edition 2024 reserves `gen`, which syn accepts.
     let is_free = syn::parse_str::<syn::Ident>(&name).is_ok() && name != "gen";
     if is_free || name.is_empty() { name } else { format!("{name}_") }
 }
@@ -110,23 +111,23 @@ pub fn snake(wire: &str) -> String {
 /// The name of a function of a handle.
 pub fn function_name(wire: &str) -> String {
     let name = snake(wire);
-    if OF_ALL.contains(&&*name) { format!("{name}_") } else { name }
+    if TRAIT_METHODS.contains(&&*name) { format!("{name}_") } else { name }
 }
 
 /// The name of the setter of a record's field.
 pub fn setter_name(field: &str) -> String {
-    let is_taken = OF_ALL.contains(&field) || OF_RECORDS.contains(&field);
+    let is_taken = TRAIT_METHODS.contains(&field) || RECORD_METHODS.contains(&field);
     if is_taken { format!("{field}_") } else { field.to_owned() }
 }
 
-/// Who holds which name.
+/// The place of each claimed name.
 #[derive(Debug, Default)]
 pub struct Names {
     places: BTreeMap<String, String>,
 }
 
 impl Names {
-    /// Claims `name` for the schema place, or fails when another place holds it.
+    /// Claims `name` for a place in the schema; fails if another place has it.
     pub fn claim(&mut self, name: &str, place: &str) -> Result<(), Error> {
         if RESERVED.contains(&name) {
             return Err(Error::Name {

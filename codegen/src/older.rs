@@ -1,4 +1,4 @@
-//! What older CLIs leave out of what they send, so that the types that read it allow for that.
+//! Makes the types accept messages of older CLIs, which omit some keys and results.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,40 +8,40 @@ use crate::Error;
 use crate::compare::{is_option, result_place};
 use crate::model::{Model, Shape, Ty, UntaggedVariant};
 
-/// Makes the keys and results optional that `older.json` lists, by `place.key` or `method: result` with the last
-/// version that leaves them out.
+/// Makes the keys and results optional that `older.json` lists, as `place.key` or `method: result` with the last
+/// version that omits them.
 pub fn allow(model: &mut Model, text: &str) -> Result<(), Error> {
     let older: Value =
         serde_json::from_str(text).map_err(|error| Error::Json { file: "older.json", error })?;
-    let mut left_out = BTreeMap::new();
+    let mut missing_in_older = BTreeMap::new();
     for (key, version) in older["leftOut"].as_object().into_iter().flatten() {
         let version =
             version.as_str().ok_or_else(|| Error::shape("older.json", format!("{key}: no version")))?;
-        left_out.insert(key.as_str(), version);
+        missing_in_older.insert(key.as_str(), version);
     }
-    let done = make_optional(model, &left_out);
-    match left_out.keys().find(|key| !done.contains(*key)) {
+    let done = make_optional(model, &missing_in_older);
+    match missing_in_older.keys().find(|key| !done.contains(*key)) {
         Some(key) => Err(Error::shape(
             format!("older.json: {key}"),
-            "nothing that is received and required; run `cargo xtask versions`",
+            "not a key or result that is received and required; run `cargo xtask versions`",
         )),
         None => Ok(()),
     }
 }
 
-/// Makes keys and results optional, each given with the last version that leaves it out, and returns those that were
-/// received and required.
-pub fn make_optional<'k>(model: &mut Model, left_out: &BTreeMap<&'k str, &str>) -> BTreeSet<&'k str> {
+/// Makes keys and results optional, each with the last version that omits it, and returns those that were received and
+/// required.
+pub fn make_optional<'k>(model: &mut Model, missing_in_older: &BTreeMap<&'k str, &str>) -> BTreeSet<&'k str> {
     let needed = optional_already(model);
     let mut done = BTreeSet::new();
     for ty in model.types.values_mut().filter(|ty| ty.received) {
         let Shape::Record(record) = &mut ty.shape else { continue };
         for field in &mut record.fields {
             let place = format!("{}.{}", ty.place, field.key);
-            if let Some((key, version)) = left_out.get_key_value(place.as_str())
+            if let Some((key, version)) = missing_in_older.get_key_value(place.as_str())
                 && !needed.contains(&place)
             {
-                field.left_out = Some((*version).to_owned());
+                field.missing_in_older = Some((*version).to_owned());
                 field.ty = Ty::Option(Box::new(field.ty.clone()));
                 done.insert(*key);
             }
@@ -49,19 +49,19 @@ pub fn make_optional<'k>(model: &mut Model, left_out: &BTreeMap<&'k str, &str>) 
     }
     for method in model.methods.iter_mut().filter(|method| method.group.is_ours()) {
         let place = result_place(method);
-        if let Some((key, version)) = left_out.get_key_value(place.as_str())
+        if let Some((key, version)) = missing_in_older.get_key_value(place.as_str())
             && !needed.contains(&place)
         {
-            method.left_out = Some((*version).to_owned());
+            method.missing_in_older = Some((*version).to_owned());
             method.result = Ty::Option(Box::new(method.result.clone()));
             done.insert(*key);
         }
     }
-    forget_tests(model);
+    drop_unreliable_tests(model);
     done
 }
 
-/// The keys and results that may be missing as it is.
+/// The keys and results that are already optional.
 fn optional_already(model: &Model) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for ty in model.types.values() {
@@ -75,20 +75,21 @@ fn optional_already(model: &Model) -> BTreeSet<String> {
     found
 }
 
-/// A variant of a union is not to be told by a key that an older CLI leaves out, when it can be told without.
-fn forget_tests(model: &mut Model) {
-    let mut left_out: BTreeSet<(String, String)> = BTreeSet::new();
+/// Removes keys that an older CLI omits from the tests of unions, where the tests still distinguish the variants
+/// without them.
+fn drop_unreliable_tests(model: &mut Model) {
+    let mut missing_in_older: BTreeSet<(String, String)> = BTreeSet::new();
     for (name, ty) in &model.types {
         let Shape::Record(record) = &ty.shape else { continue };
-        let fields = record.fields.iter().filter(|field| field.left_out.is_some());
-        left_out.extend(fields.map(|field| (name.clone(), field.key.clone())));
+        let fields = record.fields.iter().filter(|field| field.missing_in_older.is_some());
+        missing_in_older.extend(fields.map(|field| (name.clone(), field.key.clone())));
     }
     for ty in model.types.values_mut() {
         let Shape::Untagged(variants) = &mut ty.shape else { continue };
         let mut tests: Vec<_> = variants.iter().map(|variant| variant.test.clone()).collect();
         for (test, UntaggedVariant { ty, .. }) in tests.iter_mut().zip(&*variants) {
             let Some(name) = ty.named() else { continue };
-            test.keys.retain(|(key, _)| !left_out.contains(&(name.to_owned(), key.clone())));
+            test.keys.retain(|(key, _)| !missing_in_older.contains(&(name.to_owned(), key.clone())));
         }
         let distinct = tests.iter().enumerate().all(|(index, test)| !tests[..index].contains(test));
         if distinct {

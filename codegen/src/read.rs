@@ -1,4 +1,4 @@
-//! Stage one: the schema texts as definitions, methods and events.
+//! Stage one: parses the schema texts into definitions, methods and events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,21 +9,21 @@ use crate::model::Origin;
 use crate::supplement::{self, Upstream};
 use crate::{Error, Input, versions};
 
-/// What the schema files hold, as JSON still.
+/// The contents of the schema files, still as JSON.
 #[derive(Debug)]
 pub struct Source {
     pub version: Version,
     pub definitions: BTreeMap<String, Definition>,
     pub methods: Vec<MethodSource>,
     pub events: Vec<EventSource>,
-    /// The supplement's requests that come as events, by their types.
+    /// The supplement's requests that come as events, by event type.
     pub event_requests: Map<String, Value>,
-    /// Definitions in the CLI's two files, before the envelopes were taken out.
+    /// Definitions in the CLI's two files, with the envelopes.
     pub upstream_definitions: usize,
     /// Definitions that are only an event's envelope around its data.
     pub envelopes: usize,
-    /// Keys that the supplement has for other versions only, as `Type.key`.
-    pub not_told: BTreeSet<String>,
+    /// Keys that the supplement describes for other versions only, as `Type.key`.
+    pub unspecified_keys: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -50,18 +50,18 @@ pub struct EventSource {
     pub schema: Map<String, Value>,
 }
 
-/// Who calls whom.
+/// The direction and scope of a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
-    /// We call, for the whole server.
+    /// Calls of the client for the whole server.
     Server,
-    /// We call, for one session.
+    /// Calls of the client for one session.
     Session,
-    /// The CLI calls us, for one session.
+    /// Requests of the CLI for one session.
     ClientSession,
-    /// The CLI calls us.
+    /// Requests of the CLI for the client.
     ClientGlobal,
-    /// The CLI tells us, and wants no answer.
+    /// Notifications of the CLI, which have no response.
     Notification,
 }
 
@@ -70,7 +70,7 @@ impl Group {
     pub const ALL: [Self; 5] =
         [Self::Server, Self::Session, Self::ClientSession, Self::ClientGlobal, Self::Notification];
 
-    /// The key of the group's tree.
+    /// The key of the group's tree in the schema.
     pub fn key(self) -> &'static str {
         match self {
             Self::Server => "server",
@@ -81,18 +81,18 @@ impl Group {
         }
     }
 
-    /// Whether params carry the session's id, which the session layer fills in.
+    /// Returns true if the params carry the session's id, which the SDK's session adds.
     pub fn has_session(self) -> bool {
         matches!(self, Self::Session | Self::ClientSession)
     }
 
-    /// Whether we are the caller.
+    /// Returns true if the client is the caller.
     pub fn is_ours(self) -> bool {
         matches!(self, Self::Server | Self::Session)
     }
 }
 
-/// Keys that may stand beside the trees and definitions.
+/// Keys that are allowed beside the trees and definitions.
 const HEADER: &[&str] = &["$schema", "title", "description", "$ref", "definitions", "$comment"];
 
 /// The key of the supplement's requests that come as events.
@@ -106,9 +106,9 @@ pub fn read(input: Input<'_>) -> Result<Source, Error> {
     }
 }
 
-/// The same without what is not understood, which comes beside.
+/// Like [`read`], but skips everything unsupported and returns its errors beside the rest.
 ///
-/// Only a text that is no schema of the CLI at all is refused.
+/// Fails only if a text is not a schema of the CLI.
 pub fn read_all(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
     let api = parse("api.schema.json", input.api)?;
     let events = parse("session-events.schema.json", input.events)?;
@@ -123,10 +123,10 @@ pub fn read_all(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
         event_requests: Map::new(),
         upstream_definitions: 0,
         envelopes: 0,
-        not_told: BTreeSet::new(),
+        unspecified_keys: BTreeSet::new(),
     };
     let mut problems = Vec::new();
-    // The first text of a definition stands; a later one must describe the same JSON.
+    // The first definition of a name is used; a later one must describe the same JSON.
     define(&mut source, &api, "api", Origin::Definition, &mut problems)?;
     define(&mut source, &events, "session-events", Origin::Definition, &mut problems)?;
     source.upstream_definitions = source.definitions.len();
@@ -139,11 +139,11 @@ pub fn read_all(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
         methods: source.methods.iter().map(|method| method.name.clone()).collect(),
     };
     let narrowed = supplement::narrow(supplement, &source.version, &upstream);
-    let (supplement, not_told) = narrowed.unwrap_or_else(|problem| {
+    let (supplement, unspecified_keys) = narrowed.unwrap_or_else(|problem| {
         problems.push(problem);
         (Map::from_iter([("definitions".to_owned(), Value::Object(Map::new()))]), BTreeSet::new())
     });
-    source.not_told = not_told;
+    source.unspecified_keys = unspecified_keys;
     define(&mut source, &supplement, "supplement", Origin::Supplement, &mut problems)?;
     let mut supplement = supplement;
     if let Some(Value::Object(requests)) = supplement.shift_remove(EVENT_REQUESTS) {
@@ -180,11 +180,11 @@ fn define(
                 source.definitions.insert(name.clone(), Definition { schema, origin });
             }
             Some(first) if bare(&first.schema) == bare(schema) && first.origin == origin => {}
-            Some(first) => match complete(&first.schema, schema) {
+            Some(first) => match merge(&first.schema, schema) {
                 Some(both) if first.origin == origin => first.schema = both,
                 _ => {
                     let place = format!("{file}: {name}");
-                    problems.push(Error::shape(place, "differs from the definition of that name before"));
+                    problems.push(Error::shape(place, "differs from an earlier definition of the same name"));
                 }
             },
         }
@@ -192,9 +192,9 @@ fn define(
     Ok(())
 }
 
-/// An object with the properties of two definitions of it, if all in which these differ is optional properties that
-/// one has and the other lacks: one of the CLI's files may know less of a type than the other.
-fn complete(first: &Value, second: &Value) -> Option<Value> {
+/// Merges two definitions of an object that differ only in optional properties which one of them lacks, since one of
+/// the CLI's files may be less complete than the other.
+fn merge(first: &Value, second: &Value) -> Option<Value> {
     let parts = |schema: &Value| {
         let Value::Object(mut rest) = bare(schema) else { return None };
         let properties = rest.remove("properties").unwrap_or_default();
@@ -220,7 +220,7 @@ fn complete(first: &Value, second: &Value) -> Option<Value> {
     Some(both)
 }
 
-/// A schema without what is written for people.
+/// The schema without documentation.
 fn bare(schema: &Value) -> Value {
     const PROSE: &[&str] = &["description", "x-enumDescriptions", "stability", "title", "visibility"];
     match schema {
@@ -233,7 +233,7 @@ fn bare(schema: &Value) -> Value {
     }
 }
 
-/// Below `properties` the keys are the protocol's own, so one called `title` is no prose.
+/// The keys below `properties` are the protocol's, so a `title` there is not documentation.
 fn bare_below(keyword: &str, value: &Value) -> Value {
     match value {
         Value::Object(map) if keyword == "properties" => {
@@ -283,7 +283,7 @@ fn methods(source: &mut Source, of: (Group, bool), tree: &Value, path: &str, pro
             problems.push(Error::shape(path, format!("unknown key `{key}` of a method")));
         }
         let (group, supplement) = of;
-        // The CLI's schema has them among what it calls on us, and says so of each.
+        // The CLI's schema lists notifications among its requests, each with a mark.
         let group =
             if tree.get("notification") == Some(&Value::Bool(true)) { Group::Notification } else { group };
         return source.methods.push(MethodSource {
@@ -298,19 +298,19 @@ fn methods(source: &mut Source, of: (Group, bool), tree: &Value, path: &str, pro
     }
 }
 
-/// Takes the event union and its envelopes out of the definitions.
+/// Moves the event union and its envelopes from the definitions to the events.
 fn take_events(source: &mut Source, problems: &mut Vec<Error>) -> Result<(), Error> {
     let path = "session-events: SessionEvent";
     let union = source.definitions.remove("SessionEvent").ok_or_else(|| Error::shape(path, "missing"))?;
     let branches = union.schema["anyOf"].as_array().ok_or_else(|| Error::shape(path, "no anyOf"))?;
     for branch in branches {
         let name = branch["$ref"].as_str().and_then(|path| path.strip_prefix("#/definitions/"));
-        let name = name.ok_or_else(|| Error::shape(path, "a branch is no reference"))?;
+        let name = name.ok_or_else(|| Error::shape(path, "a branch is not a reference"))?;
         let envelope =
             source.definitions.remove(name).ok_or_else(|| Error::shape(path, "dangling reference"))?;
         source.events.push(event(name, &envelope.schema, problems)?);
     }
-    // `SessionEvent` itself is the hand-written envelope too.
+    // `SessionEvent` itself counts as an envelope, too.
     source.envelopes = source.events.len() + 1;
     source.events.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(())

@@ -1,9 +1,9 @@
-//! Which keys hold secrets: the one list by which `Debug` and logs hide values.
+//! The keys that hold secrets: the one list by which `Debug` and logs hide values.
 
 use serde_json::Value;
 
-/// Ends of keys whose values are secrets. Keys are compared by their letters and digits in lower case, and a key with an
-/// `s` behind one of these holds several.
+/// Suffixes of keys whose values are secrets. Keys are compared by their letters and digits in lower case; a key with
+/// an `s` after the suffix holds several secrets.
 pub const ENDS: &[&str] = &[
     "accesskey",
     "accesssignature",
@@ -53,7 +53,7 @@ pub const ENDS: &[&str] = &[
     "verificationcode",
 ];
 
-/// Ends of keys whose values are maps from names, which may be shown, to values, which may be secrets.
+/// Suffixes of keys whose values are maps from names, which are shown, to values, which may be secrets.
 pub const MAPS: &[&str] = &[
     "env",
     "environ",
@@ -70,7 +70,7 @@ pub const MAPS: &[&str] = &[
     "trailers",
 ];
 
-/// Words of descriptions that speak of a secret.
+/// Words by which a description mentions a secret.
 const WORDS: &[&str] = &[
     "access token",
     "api key",
@@ -86,7 +86,7 @@ const WORDS: &[&str] = &[
     "secret",
 ];
 
-/// Words of sentences that say where no secret is.
+/// Words of sentences that mention a secret but say that the value is none.
 const NEGATIONS: &[&str] = &[
     "credential-free",
     "must not be embedded",
@@ -99,8 +99,8 @@ const NEGATIONS: &[&str] = &[
     "without",
 ];
 
-/// Properties whose descriptions speak of a secret that is elsewhere, such as one that stands beside it. A new property
-/// whose description speaks of one is hidden until it stands here.
+/// Properties whose descriptions mention a secret that is elsewhere, such as in another property. A new property whose
+/// description mentions a secret is hidden until it is listed here.
 const NOT_SECRET: &[&str] = &[
     "AccountStatus.authSource",
     "AgentRegistrySpawnValidationError.message",
@@ -129,27 +129,27 @@ const NOT_SECRET: &[&str] = &[
     "TokenAuthInfo.registrationId",
 ];
 
-/// The letters and digits of a key in lower case, by which keys are compared.
-pub fn normal(key: &str) -> String {
+/// The letters and digits of a key in lower case, for comparison.
+pub fn normalized(key: &str) -> String {
     key.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect()
 }
 
-/// Whether what stands under the key is hidden wherever the key stands.
+/// Returns true if values of the key are hidden in any type.
 pub fn is_hidden(key: &str) -> bool {
-    let key = normal(key);
+    let key = normalized(key);
     let ends = |key: &str| ENDS.iter().any(|end| key.ends_with(end));
     ends(&key) || key.strip_suffix('s').is_some_and(ends) || MAPS.iter().any(|end| key.ends_with(end))
 }
 
-/// Whether a property is secret in its type, beyond what its key says. `place` is where it stands, `schema` its flat
-/// schema.
+/// Returns true if a property is secret by its `x-secret` or its description. `place` is its place in the schema,
+/// `schema` its normalized schema.
 pub fn is_secret(place: &str, property: &Value, schema: &Value) -> bool {
     let description = property.get("description").and_then(Value::as_str).unwrap_or_default();
     property.get("x-secret").is_some()
-        || (holds_text(schema) && speaks_of_secret(description) && !NOT_SECRET.contains(&place))
+        || (holds_text(schema) && mentions_secret(description) && !NOT_SECRET.contains(&place))
 }
 
-/// Whether the value may be text, of any words.
+/// Returns true if the value may be or contain arbitrary text.
 fn holds_text(schema: &Value) -> bool {
     match schema.get("type").and_then(Value::as_str) {
         Some("string") => schema.get("enum").is_none() && schema.get("const").is_none(),
@@ -160,7 +160,7 @@ fn holds_text(schema: &Value) -> bool {
     }
 }
 
-fn speaks_of_secret(description: &str) -> bool {
+fn mentions_secret(description: &str) -> bool {
     let text = description.to_ascii_lowercase();
     let contains = |sentence: &str, words: &[&str]| words.iter().any(|word| sentence.contains(word));
     text.split(". ").any(|sentence| contains(sentence, WORDS) && !contains(sentence, NEGATIONS))

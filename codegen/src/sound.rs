@@ -1,7 +1,7 @@
-//! A check that what is generated compiles.
+//! Checks that the generated code will compile.
 //!
-//! A name is made of what stands in the schema, which knows nothing of Rust: it may be none at all there, two may
-//! become one, and a method may be named as one that Rust looks for. A type may hold itself, which has no size.
+//! Names are derived from the schema, so one may be invalid in Rust, two may become equal, and a function may have the
+//! name of a trait method. A type may contain itself, and so have no size.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::names::{function_name, setter_name, type_name};
 /// Variants that the emitters add to enums.
 const ADDED: &[&str] = &["Unrecognized", "Malformed"];
 
-/// Refuses a model whose items have no names, or not names of their own.
+/// Fails if the name of an item is invalid or not unique, or a type has no size.
 pub fn check(model: &Model) -> Result<(), Error> {
     for (name, ty) in &model.types {
         is_name(name, &ty.place)?;
@@ -31,7 +31,7 @@ pub fn check(model: &Model) -> Result<(), Error> {
     model.types.keys().try_for_each(|name| check_size(model, name, &mut Vec::new(), &mut sized))
 }
 
-/// Refuses a type that holds itself other than in a list or a map.
+/// Fails if a type contains itself other than in a list or a map.
 fn check_size<'m>(
     model: &'m Model,
     name: &'m str,
@@ -41,10 +41,13 @@ fn check_size<'m>(
     let Some(ty) = model.types.get(name).filter(|_| !sized.contains(name)) else { return Ok(()) };
     if let Some(start) = outer.iter().position(|other| *other == name) {
         let circle = [&outer[start..], &[name]].concat().join(" in ");
-        return Err(Error::shape(&*ty.place, format!("a type in itself has no size in Rust: {circle}")));
+        return Err(Error::shape(
+            &*ty.place,
+            format!("a type that contains itself has no size in Rust: {circle}"),
+        ));
     }
     outer.push(name);
-    for inner in parts(&ty.shape).into_iter().filter_map(held) {
+    for inner in parts(&ty.shape).into_iter().filter_map(held_inline) {
         check_size(model, inner, outer, sized)?;
     }
     outer.pop();
@@ -52,7 +55,7 @@ fn check_size<'m>(
     Ok(())
 }
 
-/// The types of which a value of this shape consists.
+/// The types that a value of this shape contains.
 fn parts(shape: &Shape) -> Vec<&Ty> {
     match shape {
         Shape::Record(record) => record.fields.iter().map(|field| &field.ty).collect(),
@@ -63,11 +66,11 @@ fn parts(shape: &Shape) -> Vec<&Ty> {
     }
 }
 
-/// The generated type that a value holds within itself, and not by a pointer.
-fn held(ty: &Ty) -> Option<&str> {
+/// The generated type that a value contains directly, not behind a pointer.
+fn held_inline(ty: &Ty) -> Option<&str> {
     match ty {
         Ty::Named(name) => Some(name),
-        Ty::Option(inner) => held(inner),
+        Ty::Option(inner) => held_inline(inner),
         _ => None,
     }
 }
@@ -82,7 +85,7 @@ fn check_type(ty: &Type) -> Result<(), Error> {
         Shape::Record(record) => {
             let fields: Vec<_> =
                 record.fields.iter().map(|field| (field.name.clone(), of(&field.key))).collect();
-            let rest = record.rest.iter().map(|_| ("rest".to_owned(), of("the keys left open")));
+            let rest = record.rest.iter().map(|_| ("rest".to_owned(), of("the open keys")));
             distinct(fields.iter().cloned().chain(rest))?;
             let setters = record.fields.iter().filter(|field| !field.required);
             let setters = setters.map(|field| (setter_name(&field.name), of(&field.key)));
@@ -109,12 +112,12 @@ fn distinct_variants<'m>(
     variants: impl Iterator<Item = (&'m str, &'m str)>,
     of: &impl Fn(&str) -> String,
 ) -> Result<(), Error> {
-    // An enum knows values that it does not name; only the one of events knows data that does not fit.
+    // Every enum has `Unrecognized`; only that of events has `Malformed`, too.
     distinct(variants.map(|(name, value)| (name.to_owned(), of(value))).chain(added().take(1)))
 }
 
-/// The functions of each handle: the methods and namespaces in it. And the handles of each file, beside the types
-/// that the file imports.
+/// Checks the functions of each handle, which are its methods and namespaces, and the handles of each file together
+/// with the types that the file imports.
 fn check_methods(model: &Model) -> Result<(), Error> {
     let mut functions: BTreeMap<_, BTreeSet<(String, String)>> = BTreeMap::new();
     let mut items: BTreeMap<_, BTreeSet<(String, String)>> = BTreeMap::new();
@@ -139,7 +142,7 @@ fn check_methods(model: &Model) -> Result<(), Error> {
     functions.into_values().chain(items.into_values()).try_for_each(distinct)
 }
 
-/// Makes sure that the names are names, and that each is there once.
+/// Fails if a name is invalid or occurs twice.
 fn distinct(names: impl IntoIterator<Item = (String, String)>) -> Result<(), Error> {
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     for (name, place) in names {
@@ -157,6 +160,6 @@ fn is_name(name: &str, place: &str) -> Result<(), Error> {
         true => syn::parse_str::<syn::Ident>(name).is_ok(),
         false => syn::parse_str::<syn::Ident>(&format!("{plain}_")).is_ok(),
     };
-    let problem = || format!("{name:?} is no name in Rust; settle it in codegen/src/names.rs");
+    let problem = || format!("{name:?} is not a valid name in Rust; settle it in codegen/src/names.rs");
     if is_name { Ok(()) } else { Err(Error::shape(place, problem())) }
 }

@@ -1,4 +1,4 @@
-//! The supplement as it is for one version: without what that version does not have yet or any more.
+//! Reduces the supplement to the entries that apply to one version.
 
 use std::collections::BTreeSet;
 
@@ -8,17 +8,18 @@ use serde_json::{Map, Value};
 use crate::Error;
 use crate::versions::Span;
 
-/// What the CLI's own schemas of the version hold.
+/// The names that the CLI's own schemas of the version define.
 pub struct Upstream {
     pub definitions: BTreeSet<String>,
     pub methods: BTreeSet<String>,
     pub events: BTreeSet<String>,
 }
 
-/// Takes out what `x-since` and `x-until` say is not for this version, and makes sure that they are right:
-/// what is left out could not have been there, and what stays refers to nothing undefined (which the
-/// stages to come find out). Between two versions that were looked at, what can be there is. The keys of definitions
-/// that are taken out are returned beside, as `Type.key`.
+/// Removes the entries that do not apply to this version according to `x-since` and `x-until`, and returns with the
+/// rest the removed keys of definitions, as `Type.key`.
+///
+/// Fails if a removed entry would fit the schemas of the version. The later stages fail if one that remains refers to
+/// something undefined. For a version between the two of a change, an entry remains if it fits the schemas.
 pub fn narrow(
     mut supplement: Map<String, Value>,
     version: &Version,
@@ -33,26 +34,26 @@ pub fn narrow(
 struct Narrowing<'a> {
     version: &'a Version,
     upstream: &'a Upstream,
-    /// The supplement's definitions, all of them.
+    /// All definitions of the supplement.
     own: Value,
-    /// The keys that were taken out.
+    /// The removed keys.
     keys: BTreeSet<String>,
 }
 
 impl Narrowing<'_> {
     fn map(&mut self, map: &mut Map<String, Value>, place: &str) -> Result<(), Error> {
-        let mut gone = Vec::new();
+        let mut removed = Vec::new();
         for (key, value) in map.iter_mut() {
             let place = format!("{place}.{key}");
             if self.stays(key, value, &place)? {
                 self.value(value, &place)?;
             } else {
-                gone.push(key.clone());
+                removed.push(key.clone());
             }
         }
         let object =
             place.strip_prefix("supplement.definitions.").and_then(|of| of.strip_suffix(".properties"));
-        for key in &gone {
+        for key in &removed {
             map.shift_remove(key);
             self.keys.extend(object.map(|object| format!("{object}.{key}")));
         }
@@ -80,14 +81,14 @@ impl Narrowing<'_> {
         match span.holds(self.version) {
             Some(false) if possible => Err(Error::shape(
                 place,
-                format!("its span leaves out {}, whose schemas have all it refers to", self.version),
+                format!("its span excludes {}, whose schemas define all that it refers to", self.version),
             )),
             Some(holds) => Ok(holds),
             None => Ok(possible),
         }
     }
 
-    /// Whether the schemas define all that an entry refers to, and not the entry itself.
+    /// Returns true if the schemas define everything that an entry refers to, but not the entry itself.
     fn is_possible(&self, key: &str, value: &Value) -> bool {
         if let Some(method) = value.get("answeredBy").and_then(Value::as_str) {
             return self.upstream.events.contains(key) && self.upstream.methods.contains(method);

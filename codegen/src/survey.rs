@@ -1,8 +1,8 @@
-//! What a set of schemas holds, in the generator's own terms, for who compares two sets.
+//! The protocol of a set of schemas in the generator's terms, for the comparison of two sets.
 //!
-//! It is what [`Protocol::generate`](crate::Protocol::generate) knows after its third stage: the Rust names are given, unions are
-//! told apart, and what is sent and received is marked. Unlike it a survey refuses nothing but a text that is no
-//! schema set at all: a comparison is wanted most when a set has something that the generator does not know yet.
+//! It is the result of the generator's third stage: types have their Rust names, unions their discriminators, and sent
+//! and received types are marked. Unlike the generator, a survey accepts schemas that are not supported, because a
+//! comparison is needed most when a set has something new. It fails only if a text is not a schema of the CLI.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use crate::names::variant_name;
 pub use crate::read::Group;
 use crate::{Error, Input, compare, convert, direction, emit, fix, older, read};
 
-/// What a set of schemas holds.
+/// The protocol of a set of schemas.
 #[derive(Debug, Default)]
 pub struct Survey {
     /// The types by Rust name.
@@ -24,13 +24,12 @@ pub struct Survey {
     pub methods: BTreeMap<String, Method>,
     /// The events by wire name.
     pub events: BTreeMap<String, Event>,
-    /// What the generator would refuse. What it is about stands in the survey as any JSON.
+    /// Errors of the generator. The survey has any JSON in place of the schemas concerned.
     pub problems: Vec<Error>,
-    /// Keys that the supplement has for other versions only, as `Type.key`: the schemas do not say whether this
-    /// one has them.
-    pub not_told: BTreeSet<String>,
-    /// What was marked as left out by older versions.
-    pub left_out: BTreeSet<String>,
+    /// Keys that the supplement describes for other versions only, as `Type.key`: this version may have them or not.
+    pub unspecified_keys: BTreeSet<String>,
+    /// The keys and results that older versions omit, as passed to [`allow_older`](Self::allow_older).
+    pub missing_in_older: BTreeSet<String>,
 }
 
 /// A type, under its Rust name.
@@ -38,13 +37,13 @@ pub struct Survey {
 pub struct Type {
     /// The definition, or the place of an inline type.
     pub place: String,
-    /// Whether the type is named after its place, since it has no name in the schema.
+    /// True if the type has no name in the schema and is named after its place.
     pub inline: bool,
-    /// What the schema says of it to people.
+    /// The documentation.
     pub doc: Doc,
-    /// What it looks like.
+    /// The structure.
     pub shape: Shape,
-    /// Keywords that narrow the values of a definition, such as `maxLength`.
+    /// Keywords that restrict the values of a definition, such as `maxLength`.
     pub limits: Map<String, Value>,
     /// Reachable from what a client sends.
     pub sent: bool,
@@ -52,7 +51,7 @@ pub struct Type {
     pub received: bool,
 }
 
-/// What a type looks like.
+/// The structure of a type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
     /// An object.
@@ -66,14 +65,14 @@ pub enum Shape {
     },
     /// An open set of strings: the variants' Rust names by value.
     Strings(BTreeMap<String, String>),
-    /// One of several.
+    /// One of several types.
     Union {
-        /// The key whose string tells which, if it is one.
+        /// The key of the tag, if the union has one.
         tag: Option<String>,
         /// The variants by Rust name.
         variants: BTreeMap<String, Variant>,
     },
-    /// Another name of a type.
+    /// An alias of a type.
     Alias(Ty),
 }
 
@@ -82,22 +81,22 @@ pub enum Shape {
 pub struct Field {
     /// The key on the wire.
     pub key: String,
-    /// The type, without regard to the two below.
+    /// The type, not counting the two flags below.
     pub ty: Ty,
-    /// Whether the key is always there.
+    /// True if the key is required.
     pub required: bool,
-    /// Whether it may be `null`.
+    /// True if the value may be `null`.
     pub nullable: bool,
-    /// Whether a decoder takes it for optional, since older versions leave it out.
-    pub left_out: bool,
-    /// What the schema says of it to people.
+    /// True if the SDK treats the key as optional, since older versions omit it.
+    pub missing_in_older: bool,
+    /// The documentation.
     pub doc: Doc,
-    /// Keywords that narrow the values, such as `maxLength`, and `items.maxLength` of what is inside.
+    /// Keywords that restrict the values, such as `maxLength`, or `items.maxLength` for a nested schema.
     pub limits: Map<String, Value>,
 }
 
 impl PartialEq for Field {
-    /// Without what is said to people.
+    /// Ignores the documentation.
     fn eq(&self, other: &Self) -> bool {
         (&self.key, &self.ty, self.required, self.nullable)
             == (&other.key, &other.ty, other.required, other.nullable)
@@ -109,18 +108,18 @@ impl PartialEq for Field {
 pub struct Variant {
     /// Its content.
     pub ty: Ty,
-    /// What tells it from the others, in the words of the schema.
-    pub told_by: String,
+    /// The values of the tag, or the test, that distinguish the variant from the others.
+    pub discriminator: String,
 }
 
 /// A method or notification.
 #[derive(Debug)]
 pub struct Method {
-    /// Who calls whom.
+    /// The direction and scope.
     pub group: Group,
-    /// What the schema says of it to people.
+    /// The documentation.
     pub doc: Doc,
-    /// The params, without the session's id where the session layer fills it in.
+    /// The params, without the session's id where the SDK's session adds it.
     pub params: Ty,
     /// The result.
     pub result: Ty,
@@ -131,7 +130,7 @@ pub struct Method {
 pub struct Event {
     /// The name of its variant in `SessionEventData`.
     pub variant: String,
-    /// What the schema says of it to people.
+    /// The documentation.
     pub doc: Doc,
     /// Its data.
     pub data: Ty,
@@ -143,9 +142,10 @@ pub struct Event {
 /// When a text is not JSON, or not one of the CLI's schemas.
 pub fn survey(input: Input<'_>) -> Result<Survey, Error> {
     let (mut source, mut problems) = read::read_all(input)?;
-    fix::fix_what_is_there(&mut source);
+    fix::fix_what_applies(&mut source);
     let flat = flatten::flatten_all(&source, &mut problems);
-    let mut survey = Survey { problems, not_told: source.not_told.clone(), ..Survey::default() };
+    let mut survey =
+        Survey { problems, unspecified_keys: source.unspecified_keys.clone(), ..Survey::default() };
     survey.types.extend(flat.types.into_iter().map(|(name, flat)| (name, ty(flat))));
     for method in flat.methods {
         let found = Method {
@@ -154,7 +154,7 @@ pub fn survey(input: Input<'_>) -> Result<Survey, Error> {
             params: rust(&method.params),
             result: rust(&method.result),
         };
-        // What the CLI's own schema says comes first.
+        // The CLI's own schema comes before the supplement.
         survey.methods.entry(method.source.name).or_insert(found);
     }
     for event in flat.events {
@@ -165,25 +165,25 @@ pub fn survey(input: Input<'_>) -> Result<Survey, Error> {
     Ok(survey)
 }
 
-/// The source of what is understood of a set, for who compares what two sets give. If it is to support an older set,
-/// too, what that one leaves out is optional.
+/// Generates the source of the supported part of a set, for the comparison of the source of two sets. With an older
+/// set, the keys and results that it omits are optional.
 ///
 /// # Errors
-/// When a text is not JSON, or not one of the CLI's schemas; when typify refuses what was understood.
+/// When a text is not JSON, or not one of the CLI's schemas; when typify fails.
 pub fn source(input: Input<'_>, older: Option<Input<'_>>) -> Result<BTreeMap<String, String>, Error> {
-    let mut model = understood(input)?;
+    let mut model = lenient_model(input)?;
     if let Some(older) = older {
-        let left_out = compare::compare(&model, &understood(older)?).left_out;
-        let left_out = left_out.iter().map(|key| (key.as_str(), older.version)).collect();
-        older::make_optional(&mut model, &left_out);
+        let missing_in_older = compare::compare(&model, &lenient_model(older)?).missing_in_older;
+        let missing_in_older = missing_in_older.iter().map(|key| (key.as_str(), older.version)).collect();
+        older::make_optional(&mut model, &missing_in_older);
     }
     Ok(emit::emit(&model, input.version))
 }
 
-/// The protocol as far as it is understood.
-fn understood(input: Input<'_>) -> Result<Model, Error> {
+/// Reads the supported part of the protocol.
+fn lenient_model(input: Input<'_>) -> Result<Model, Error> {
     let (mut source, mut problems) = read::read_all(input)?;
-    fix::fix_what_is_there(&mut source);
+    fix::fix_what_applies(&mut source);
     let mut flat = flatten::flatten_all(&source, &mut problems);
     let mut seen = BTreeSet::new();
     flat.methods.retain(|method| seen.insert(method.source.name.clone()));
@@ -210,15 +210,15 @@ fn ty(flat: FlatType) -> Type {
         ),
         FlatShape::Tagged { tag, variants } => {
             let variants = variants.into_iter().map(|variant| {
-                let told_by = variant.told_by.join(", ");
-                (variant.name, Variant { ty: rust(&variant.schema), told_by })
+                let discriminator = variant.discriminator.join(", ");
+                (variant.name, Variant { ty: rust(&variant.schema), discriminator })
             });
             Shape::Union { tag: Some(tag), variants: variants.collect() }
         }
         FlatShape::Untagged(variants) => {
             let variants = variants.into_iter().map(|variant| {
-                let told_by = told_by(&variant.told_by);
-                (variant.name, Variant { ty: rust(&variant.schema), told_by })
+                let discriminator = describe(&variant.discriminator);
+                (variant.name, Variant { ty: rust(&variant.schema), discriminator })
             });
             Shape::Union { tag: None, variants: variants.collect() }
         }
@@ -235,8 +235,8 @@ fn ty(flat: FlatType) -> Type {
     }
 }
 
-/// A test in words, such as `object with kind = a`.
-fn told_by(test: &Test) -> String {
+/// Describes a test, such as `object with kind = a`.
+fn describe(test: &Test) -> String {
     let keys = test.keys.iter().map(|(key, values)| match values.as_slice() {
         [] => key.clone(),
         values => format!("{key} = {}", values.join(" or ")),
@@ -248,10 +248,10 @@ fn told_by(test: &Test) -> String {
 
 fn field(flat: FlatField) -> Field {
     let FlatField { key, required, nullable, doc, limits, .. } = flat;
-    Field { key, ty: rust(&flat.schema), required, nullable, left_out: false, doc, limits }
+    Field { key, ty: rust(&flat.schema), required, nullable, missing_in_older: false, doc, limits }
 }
 
-/// The Rust type that typify gives for a schema of the small kind.
+/// The Rust type into which typify converts a normalized schema.
 fn rust(schema: &Value) -> Ty {
     if schema.is_null() {
         return Ty::Unit;
@@ -274,7 +274,7 @@ fn rust(schema: &Value) -> Ty {
     }
 }
 
-/// Marks what is sent and what is received, as `direction` does for the generator.
+/// Marks the types that are sent and received, like `direction` does for the generator.
 fn mark(survey: &mut Survey) {
     let (mut sent, mut received) = (Vec::new(), Vec::new());
     for method in survey.methods.values() {
@@ -297,25 +297,26 @@ fn mark(survey: &mut Survey) {
 }
 
 impl Survey {
-    /// Takes keys and results, by `place.key` and `method: result`, for what older versions leave out and the SDK
-    /// therefore has as options.
+    /// Marks keys and results, as `place.key` and `method: result`, as missing in older versions, so that the SDK has
+    /// options for them.
     pub fn allow_older<'k>(&mut self, keys: impl IntoIterator<Item = &'k str>) {
-        self.left_out.extend(keys.into_iter().map(str::to_owned));
+        self.missing_in_older.extend(keys.into_iter().map(str::to_owned));
         for ty in self.types.values_mut() {
             if let Shape::Record { fields, .. } = &mut ty.shape {
                 for field in fields {
-                    field.left_out = self.left_out.contains(&format!("{}.{}", ty.place, field.key));
+                    field.missing_in_older =
+                        self.missing_in_older.contains(&format!("{}.{}", ty.place, field.key));
                 }
             }
         }
         for (name, method) in &mut self.methods {
-            if self.left_out.contains(&format!("{name}: result")) {
+            if self.missing_in_older.contains(&format!("{name}: result")) {
                 method.result = Ty::Option(Box::new(method.result.clone()));
             }
         }
     }
 
-    /// The types that stand in those of the given names, at any depth, and these.
+    /// The types of the given names, and those that they contain at any depth.
     pub fn reach<'s>(&'s self, from: impl IntoIterator<Item = &'s str>) -> BTreeSet<&'s str> {
         let mut open: Vec<&str> = from.into_iter().collect();
         let mut reached = BTreeSet::new();
@@ -329,7 +330,7 @@ impl Survey {
 }
 
 impl Type {
-    /// The types that its definition speaks of.
+    /// The types to which the definition refers.
     pub fn references(&self) -> Vec<&Ty> {
         match &self.shape {
             Shape::Record { fields, rest, .. } => fields.iter().map(|field| &field.ty).chain(rest).collect(),

@@ -1,4 +1,4 @@
-//! How the variants of a union are told apart.
+//! Finds the discriminators of unions: a tag, or tests on the shape of the JSON.
 
 use heck::ToSnakeCase;
 use serde_json::Value;
@@ -12,11 +12,11 @@ use crate::read::Source;
 /// A union whose objects all carry a different string under one key.
 pub struct ByTag {
     pub tag: String,
-    /// For each branch the values that mean it.
+    /// The values of the tag for each branch.
     pub values: Vec<Vec<String>>,
 }
 
-/// What a reference stands for.
+/// The schema to which a reference points.
 pub fn resolve<'v>(source: &'v Source, schema: &'v Value) -> &'v Value {
     let name = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
     match name.and_then(|name| source.definitions.get(name)) {
@@ -25,12 +25,12 @@ pub fn resolve<'v>(source: &'v Source, schema: &'v Value) -> &'v Value {
     }
 }
 
-/// Whether a branch allows any JSON at all.
+/// Returns true if a branch allows any JSON.
 pub fn is_anything(schema: &Value) -> bool {
     ["type", "$ref", "const", "enum", "anyOf", "oneOf"].iter().all(|keyword| schema.get(keyword).is_none())
 }
 
-/// The key that tells all branches apart by different strings.
+/// Returns the key whose strings distinguish all branches.
 pub fn by_tag(source: &Source, branches: &[&Value]) -> Option<ByTag> {
     let first = candidates(source, branches.first()?);
     first.into_iter().find_map(|tag| {
@@ -74,7 +74,7 @@ fn tag_values(source: &Source, branch: &Value, tag: &str) -> Option<Vec<String>>
     strings(source, branch.get("properties")?.get(tag)?)
 }
 
-/// The strings a property may have, when the schema lists them.
+/// The strings that a property may have, if the schema lists them.
 pub fn strings(source: &Source, property: &Value) -> Option<Vec<String>> {
     if let Some(value) = property.get("const") {
         return value.as_str().map(|value| vec![value.to_owned()]);
@@ -83,12 +83,12 @@ pub fn strings(source: &Source, property: &Value) -> Option<Vec<String>> {
     values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
-/// For a union without a tag: which test means which branch, the strictest tests first.
+/// Returns the branches of a union without a tag, each with its test, the strictest tests first.
 pub fn by_shape(source: &Source, branches: &[&Value], place: &str) -> Result<Vec<(usize, Test)>, Error> {
     tests(source, branches, place, false).or_else(|_| tests(source, branches, place, true))
 }
 
-/// The tests, with a look into the objects under required keys when `nested`.
+/// Returns the tests; with `nested`, they include the keys of objects under required keys.
 fn tests(
     source: &Source,
     branches: &[&Value],
@@ -103,22 +103,22 @@ fn tests(
         let keys = if kind == JsonKind::Object { keys(source, schema, place, nested)? } else { Vec::new() };
         tests.push((index, Test { kind, keys }));
     }
-    // A key that every object must have tells nothing, unless its values do.
+    // A key that every object requires distinguishes nothing, unless its values do.
     let everywhere = |key: &str| {
         let mut objects = tests.iter().filter(|(_, test)| test.kind == JsonKind::Object);
         objects.all(|(_, test)| test.keys.iter().any(|(name, values)| name == key && values.is_empty()))
     };
-    let mut told: Vec<(usize, Test)> = tests.clone();
-    for (_, test) in &mut told {
+    let mut distinct: Vec<(usize, Test)> = tests.clone();
+    for (_, test) in &mut distinct {
         test.keys.retain(|(key, values)| !values.is_empty() || !everywhere(key));
     }
-    for (index, (_, test)) in told.iter().enumerate() {
-        if told[..index].iter().any(|(_, other)| other == test) {
+    for (index, (_, test)) in distinct.iter().enumerate() {
+        if distinct[..index].iter().any(|(_, other)| other == test) {
             return Err(Error::shape(place, format!("branches of the union cannot be told apart: {test:?}")));
         }
     }
-    told.sort_by_key(|(_, test)| std::cmp::Reverse(test.keys.len()));
-    Ok(told)
+    distinct.sort_by_key(|(_, test)| std::cmp::Reverse(test.keys.len()));
+    Ok(distinct)
 }
 
 fn kind(schema: &Value) -> Option<JsonKind> {
@@ -170,7 +170,7 @@ fn keys(
     Ok(keys)
 }
 
-/// A variant is called as its tag says; one that stands for several tags, as its type.
+/// The name of a variant with a tag: its value of the tag, or the name of its type if it has several.
 pub fn tagged_name(union: &str, branch: &Value, tags: &[String]) -> String {
     match tags {
         [one] => variant_name(one),
@@ -178,8 +178,9 @@ pub fn tagged_name(union: &str, branch: &Value, tags: &[String]) -> String {
     }
 }
 
-/// A variant is called as its type; a scalar or an open object as its kind; an inline object as the first
-/// constant that it must have, or as all keys that it must have, whatever the other branches have.
+/// The name of a variant without a tag. A reference is named after its type, a scalar or an open object after its kind,
+/// and an inline object after its first required constant or else all its required keys. The other branches do not
+/// matter.
 pub fn untagged_name(source: &Source, union: &str, branch: &Value, kind: JsonKind) -> String {
     let by_kind = match kind {
         JsonKind::Bool => "Flag",
@@ -208,8 +209,8 @@ fn name_by_keys(source: &Source, branch: &Value) -> Option<String> {
     constant.or_else(|| (!required.is_empty()).then(|| required.iter().map(of_key).collect()))
 }
 
-/// The name of the type a branch refers to, without the words it has in common with the union's at
-/// either end.
+/// The name of the type to which a branch refers, without the words that it shares with the name of the union at either
+/// end.
 fn own_name(union: &str, branch: &Value) -> Option<String> {
     let name = type_name(branch.get("$ref")?.as_str()?.rsplit('/').next()?);
     let (theirs, ours) = (words(union), words(&name));

@@ -70,7 +70,7 @@ pub const METHODS: &[(&str, &[&str])] = &[
 /// The methods that respond only once the model has answered if their params have `wait`.
 pub const WAITING: &[&str] = &["session.send", "session.sendMessages"];
 
-/// What a method waits for, always.
+/// The reason why a method may take long, if it waits whatever its params.
 pub(crate) fn reason(method: &str) -> Option<&'static str> {
     METHODS.iter().find(|(_, methods)| methods.contains(&method)).map(|(reason, _)| *reason)
 }

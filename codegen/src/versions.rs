@@ -1,20 +1,20 @@
-//! For which versions of the CLI a fix or a part of the supplement holds, as far as that is known.
+//! The versions of the CLI to which a fix or a part of the supplement applies, as far as they are known.
 
 use semver::Version;
 use serde_json::{Map, Value};
 
 use crate::Error;
 
-/// From where to where something holds; an end that is left out is open. One that ends before it begins holds on
-/// either side of the gap between.
+/// The versions to which something applies; a missing end is open. A span that ends before it begins has a gap: it
+/// applies before and after.
 #[derive(Debug, Default, Clone)]
 pub struct Span {
     since: Option<Change>,
     until: Option<Change>,
 }
 
-/// A change between two versions that were looked at: `last..first`, the last version before it and the
-/// first after it. Versions between them may stand on either side.
+/// A change between two examined versions, written as `last..first`: the last version before it and the first after it.
+/// Versions between them may be on either side.
 #[derive(Debug, Clone)]
 struct Change {
     last: Version,
@@ -22,20 +22,20 @@ struct Change {
 }
 
 impl Span {
-    /// Reads `x-since` and `x-until` of a schema; none when it has neither.
+    /// Reads `x-since` and `x-until` of a schema; `None` if it has neither.
     pub fn of_schema(schema: &Map<String, Value>, place: &str) -> Result<Option<Self>, Error> {
         let text = |key: &str| schema.get(key).map(|value| value.as_str().unwrap_or_default());
         let span = Self::new(text("x-since"), text("x-until"), place)?;
         Ok((span.since.is_some() || span.until.is_some()).then_some(span))
     }
 
-    /// Between two changes, each written as `last..first`; an end that is none is open.
+    /// Makes a span between two changes, each written as `last..first`; `None` is an open end.
     pub fn new(since: Option<&str>, until: Option<&str>, place: &str) -> Result<Self, Error> {
         let change = |text: Option<&str>| text.map(|text| Change::read(text, place)).transpose();
         Ok(Self { since: change(since)?, until: change(until)? })
     }
 
-    /// Whether it holds in a version; none when that version was not looked at.
+    /// Returns true if the span includes the version; `None` if that is unknown.
     pub fn holds(&self, version: &Version) -> Option<bool> {
         let begun = self.since.as_ref().map_or(Some(true), |change| change.is_past(version));
         let ended = self.until.as_ref().map_or(Some(false), |change| change.is_past(version));
@@ -56,7 +56,7 @@ impl Span {
 
 impl Change {
     fn read(text: &str, place: &str) -> Result<Self, Error> {
-        let wrong = || Error::shape(place, format!("`{text}` is no change between two versions"));
+        let wrong = || Error::shape(place, format!("`{text}` is not a change between two versions"));
         let (last, first) = text.split_once("..").ok_or_else(wrong)?;
         let change = Self { last: read(last, place)?, first: read(first, place)? };
         if change.last < change.first { Ok(change) } else { Err(wrong()) }
@@ -71,9 +71,9 @@ impl Change {
     }
 }
 
-/// A version of the CLI.
+/// Parses a version of the CLI.
 pub fn read(text: &str, place: &str) -> Result<Version, Error> {
-    Version::parse(text).map_err(|_| Error::shape(place, format!("`{text}` is no version")))
+    Version::parse(text).map_err(|_| Error::shape(place, format!("`{text}` is not a version")))
 }
 
 #[cfg(test)]
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_change_is_refused() {
+    fn invalid_changes_are_refused() {
         for wrong in ["", "1.0.1", "1.0.2..1.0.1", "1.0.1..1.0.1", "1.0..1.1", "1.0.1..", "..1.0.1"] {
             let error = Span::new(Some(wrong), None, "here").expect_err(wrong);
             assert!(error.to_string().starts_with("here: "), "{error}");

@@ -1,9 +1,9 @@
-//! Small schemas beside what is generated from them, and schemas to refuse beside the reason given.
+//! Golden files: small schemas with the source generated from them, and invalid schemas with the error.
 //!
-//! A case is a `.json` in `golden` or `refused` with the parts `api`, `events`, `supplement` and `older`,
-//! each of them left out where it is empty, and the `version`, which is newer than any when it is left out. Run with `UPDATE=1` to write what is expected of a new case,
-//! then read it. Fixes that find nothing to fix are refused, so `fixes.json` holds definitions for
-//! all of them, which every case is given.
+//! A case is a `.json` in `golden` or `refused` with the parts `api`, `events`, `supplement` and `older`, which default
+//! to empty ones, and a `version`, which defaults to one newer than all others. Run with `UPDATE=1` to write the
+//! expected text of a new case, then review it. A fix that finds nothing to fix is an error, so every case gets the
+//! definitions of `fixes.json`, which has something for each fix.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 fn schemas_give_the_expected_source() {
     let nothing = generated(&json!({})).expect("empty schemas generate").files;
     check("golden", "rs", |name, case| {
-        let files = generated(case).unwrap_or_else(|error| panic!("{name} is refused: {error}")).files;
+        let files = generated(case).unwrap_or_else(|error| panic!("{name}: {error}")).files;
         let own = files.iter().filter(|(path, text)| name == "nothing" || nothing.get(*path) != Some(text));
         own.map(|(path, text)| format!("// --- {path}\n{text}")).collect()
     });
@@ -25,7 +25,7 @@ fn schemas_give_the_expected_source() {
 #[test]
 fn schemas_beyond_the_generator_are_refused() {
     check("refused", "txt", |name, case| match generated(case) {
-        Ok(_) => panic!("{name} is not refused"),
+        Ok(_) => panic!("{name}: no error"),
         Err(error) => format!("{error}\n"),
     });
 }
@@ -46,14 +46,14 @@ fn generated(case: &Value) -> Result<Output, Error> {
     Ok(protocol.generate())
 }
 
-/// What the fixes are for, unless the case is about its absence.
+/// Something to fix for every fix; nothing if the case sets `fixes` to false.
 fn fixes(case: &Value) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixes.json");
     let all = serde_json::from_str(&read(&path)).expect("fixes.json is JSON");
     if case["fixes"] == false { json!({}) } else { all }
 }
 
-/// Compares what `actual` makes of each case in `folder` with the file beside it.
+/// Compares the text that `actual` returns for each case in `folder` with the file beside the case.
 fn check(folder: &str, extension: &str, actual: impl Fn(&str, &Value) -> String) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
     let update = env::var_os("UPDATE").is_some_and(|value| value == "1");
@@ -72,7 +72,9 @@ fn check(folder: &str, extension: &str, actual: impl Fn(&str, &Value) -> String)
     }
     let given: BTreeSet<PathBuf> = cases.iter().map(|case| case.with_extension(extension)).collect();
     wrong.extend(
-        files(&folder, extension).difference(&given).map(|path| format!("{}: of no case", path.display())),
+        files(&folder, extension)
+            .difference(&given)
+            .map(|path| format!("{}: no case has this name", path.display())),
     );
     assert!(wrong.is_empty(), "{}\nrun with UPDATE=1 if that is right", wrong.join("\n"));
 }
@@ -83,7 +85,7 @@ fn files(folder: &Path, extension: &str) -> BTreeSet<PathBuf> {
     paths.filter(|path| path.extension().is_some_and(|own| own == extension)).collect()
 }
 
-/// The text of a file; nothing for one that is yet to be written.
+/// The text of a file; empty if there is none yet.
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }

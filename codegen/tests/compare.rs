@@ -1,17 +1,17 @@
-//! What an older version of the protocol leaves out, which types it calls otherwise, and that names stay.
+//! Comparison of two versions: missing keys, changed kinds of JSON and renamed types. Also: names are stable.
 
 use std::collections::BTreeSet;
 
 use copilot_session_codegen::{Difference, Input, Names, Protocol, Reason, Renamed};
 use serde_json::{Value, json};
 
-/// What a version lacks beside another, where both have the method `get`, the method `put` and these definitions.
+/// Compares two versions that have the methods `get` and `put` and the given definitions.
 fn difference(newer: &Value, older: &Value) -> Difference {
     protocol(newer).compare(&protocol(older))
 }
 
 fn protocol(definitions: &Value) -> Protocol {
-    // Older than all that the fixes are for, but for those that always hold.
+    // The version is older than the spans of all fixes, except those that always apply.
     let mut all = json!({
         "AgentGetCurrentResult": object(json!({ "agent": { "type": "string" } }), &["agent"]),
         "SamplingRequestedData": object(json!({ "requestId": { "type": "string" } }), &["requestId"]),
@@ -50,7 +50,7 @@ fn set(keys: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn keys_that_may_be_missing_or_null_are_left_out() {
+fn keys_that_may_be_missing_or_null_are_found() {
     let text = json!({ "type": "string" });
     let or_null = json!({ "type": ["string", "null"] });
     let keys = ["same", "missing", "optional", "null", "json", "jsonMissing"];
@@ -66,44 +66,44 @@ fn keys_that_may_be_missing_or_null_are_left_out() {
         &["same", "null", "json"],
     );
     let found = difference(&json!({ "Got": newer }), &json!({ "Got": older }));
-    assert_eq!(found.left_out, set(&["Got.missing", "Got.optional", "Got.null", "Got.jsonMissing"]));
+    assert_eq!(found.missing_in_older, set(&["Got.missing", "Got.optional", "Got.null", "Got.jsonMissing"]));
     assert_eq!((found.changed, found.renamed), (set(&[]), BTreeSet::new()));
 }
 
 #[test]
-fn only_what_is_received_is_told() {
+fn only_received_types_are_compared() {
     let newer = object(json!({ "key": { "type": "string" } }), &["key"]);
     let older = object(json!({ "key": { "type": "integer" }, "other": { "type": "string" } }), &[]);
     let got = object(json!({}), &[]);
     let sent = difference(&json!({ "Got": got, "Put": newer }), &json!({ "Got": got, "Put": older }));
-    assert_eq!((sent.left_out, sent.changed), (set(&[]), set(&[])));
+    assert_eq!((sent.missing_in_older, sent.changed), (set(&[]), set(&[])));
     let received = difference(&json!({ "Got": newer }), &json!({ "Got": older }));
-    assert_eq!((received.left_out, received.changed), (set(&["Got.key"]), set(&["Got.key"])));
+    assert_eq!((received.missing_in_older, received.changed), (set(&["Got.key"]), set(&["Got.key"])));
 }
 
 #[test]
-fn a_result_that_was_nothing_is_left_out() {
+fn a_result_that_was_nothing_is_found() {
     let object = json!({ "Got": object(json!({ "key": { "type": "string" } }), &[]) });
     let or_null =
         json!({ "Got": { "anyOf": [reference("Inner"), { "type": "null" }] }, "Inner": object["Got"] });
     let null = json!({ "Got": { "type": "null" } });
     let anything = json!({ "Got": {} });
     for older in [&null, &or_null] {
-        assert_eq!(difference(&object, older).left_out, set(&["get: result"]), "{older}");
-        assert_eq!(difference(older, &object).left_out, set(&[]), "{older}");
-        assert_eq!(difference(&anything, older).left_out, set(&[]), "{older}");
+        assert_eq!(difference(&object, older).missing_in_older, set(&["get: result"]), "{older}");
+        assert_eq!(difference(older, &object).missing_in_older, set(&[]), "{older}");
+        assert_eq!(difference(&anything, older).missing_in_older, set(&[]), "{older}");
     }
 }
 
 #[test]
-fn types_meet_by_where_they_stand() {
+fn types_are_matched_by_place() {
     let item = |key: &str| object(json!({ key: { "type": "string" } }), &[key]);
     let list = |of: Value| object(json!({ "items": { "type": "array", "items": of } }), &["items"]);
     let newer = json!({ "Got": list(reference("Named")), "Named": item("new"), "Alone": item("new") });
     let older = json!({ "Got": list(item("old")), "Alone": item("old") });
     let found = difference(&newer, &older);
-    // What no method or event carries is compared with nothing.
-    assert_eq!(found.left_out, set(&["Named.new"]));
+    // Types that no method or event carries are not compared.
+    assert_eq!(found.missing_in_older, set(&["Named.new"]));
     let renamed =
         Renamed { older: "GotItemsItem".to_owned(), newer: "Named".to_owned(), reason: Reason::Named };
     assert_eq!(found.renamed, BTreeSet::from([renamed]));
@@ -117,12 +117,12 @@ fn an_object_that_became_a_union_may_be_any_of_its_objects() {
     let union = json!({ "anyOf": [reference("Yes"), reference("No")] });
     let newer = json!({ "Got": union, "Yes": of(true, "id"), "No": of(false, "why") });
     let older = json!({ "Got": object(json!({ "done": { "type": "boolean" } }), &["done"]) });
-    assert_eq!(difference(&newer, &older).left_out, set(&["No.why", "Yes.id"]));
-    assert_eq!(difference(&newer, &newer).left_out, set(&[]));
+    assert_eq!(difference(&newer, &older).missing_in_older, set(&["No.why", "Yes.id"]));
+    assert_eq!(difference(&newer, &newer).missing_in_older, set(&[]));
 }
 
 #[test]
-fn other_json_is_told() {
+fn a_changed_kind_of_json_is_reported() {
     let of = |schema: Value| json!({ "Got": object(json!({ "key": schema }), &["key"]) });
     let (text, list) =
         (json!({ "type": "string" }), json!({ "type": "array", "items": { "type": "string" } }));
@@ -132,7 +132,7 @@ fn other_json_is_told() {
         assert_eq!(difference(&one, &other).changed, set(&["Got.key"]), "{one} {other}");
         assert_eq!(difference(&other, &one).changed, set(&["Got.key"]), "{other} {one}");
     }
-    // A set of strings is open, and JSON is whatever comes.
+    // An enum of strings is open, and opaque JSON matches everything.
     for other in [&words, &json!({})] {
         assert_eq!(difference(&of(text.clone()), &of(other.clone())).changed, set(&[]), "{other}");
         assert_eq!(difference(&of(other.clone()), &of(text.clone())).changed, set(&[]), "{other}");
@@ -140,7 +140,7 @@ fn other_json_is_told() {
 }
 
 #[test]
-fn a_name_does_not_depend_on_what_stands_beside() {
+fn a_name_does_not_depend_on_its_neighbours() {
     let object = |keys: &[&str]| {
         let properties: serde_json::Map<String, Value> =
             keys.iter().map(|key| ((*key).to_owned(), json!({ "type": "string" }))).collect();

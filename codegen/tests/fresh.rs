@@ -1,4 +1,4 @@
-//! The generator on the real schemas: what is in `sdk/src/generated` is what they give today.
+//! Runs the generator on the real schemas: `sdk/src/generated` must be up to date.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::{fs, io};
 use copilot_session_codegen::{Input, Output, Protocol, untimed};
 use serde_json::Value;
 
-/// What the real schemas give.
+/// The generator's output for the real schemas.
 static OUTPUT: LazyLock<Output> = LazyLock::new(output);
 
 fn repository() -> PathBuf {
@@ -25,13 +25,13 @@ fn output() -> Output {
         supplement: &read("supplement.schema.json"),
     };
     let mut protocol =
-        Protocol::read(input).unwrap_or_else(|error| panic!("the schemas are refused: {error}"));
+        Protocol::read(input).unwrap_or_else(|error| panic!("the schemas cannot be read: {error}"));
     protocol.allow_older(&read("older.json")).unwrap_or_else(|error| panic!("{error}"));
     protocol.generate()
 }
 
 #[test]
-fn the_same_schemas_give_the_same_files() {
+fn the_same_schemas_produce_the_same_files() {
     assert!(output().files == OUTPUT.files, "two runs gave different files");
 }
 
@@ -45,14 +45,14 @@ fn generated_code_is_fresh() {
     paths.sort();
     let stale = paths.into_iter().find_map(|path| match (found.get(path), given.get(path)) {
         (Some(found), Some(given)) if found == given => None,
-        (Some(_), Some(_)) => Some(format!("{path} is not what the schemas give")),
+        (Some(_), Some(_)) => Some(format!("{path} is out of date")),
         (Some(_), None) => Some(format!("{path} is not generated any more")),
         (None, _) => Some(format!("{path} is missing")),
     });
     assert!(stale.is_none(), "sdk/src/generated/{}; run `cargo xtask codegen`", stale.unwrap_or_default());
 }
 
-/// Adds the text of every file below `folder`, by its path from there.
+/// Adds the text of every file below `folder`, by its relative path.
 fn collect(folder: &Path, prefix: &str, into: &mut BTreeMap<String, String>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -66,7 +66,7 @@ fn collect(folder: &Path, prefix: &str, into: &mut BTreeMap<String, String>) -> 
     Ok(())
 }
 
-/// Each method without a timeout is one of the protocol.
+/// Each method that is listed as untimed exists in the protocol.
 #[test]
 fn untimed_methods_exist() {
     let files: String = OUTPUT.files.values().map(String::as_str).collect();
@@ -76,7 +76,7 @@ fn untimed_methods_exist() {
     assert!(missing.is_empty(), "codegen/src/untimed.rs names methods that do not exist: {missing:?}");
 }
 
-/// An event request that the supplement does not list would be answered by no handler, and known by no name.
+/// An event request that the supplement does not list would have no handler.
 #[test]
 fn every_event_request_is_in_the_supplement() {
     let kinds = &OUTPUT.files["kind.rs"];
@@ -91,7 +91,7 @@ fn every_event_request_is_in_the_supplement() {
     }
 }
 
-/// The figures of CLI 1.0.102; they change with the schemas, and then on purpose.
+/// The numbers are those of CLI 1.0.102; a change of the schemas must change them on purpose.
 #[test]
 fn everything_in_the_schemas_comes_out() {
     let report = &OUTPUT.report;

@@ -68,7 +68,7 @@ impl Older {
                  versions from schema/{NAME}",
                 changed.join(", ")
             );
-            left_out.extend(difference.left_out.into_iter().map(|key| (key, version.to_owned())));
+            left_out.extend(difference.missing_in_older.into_iter().map(|key| (key, version.to_owned())));
             versions.push(version.to_owned());
         }
         Ok(Self { description: ABOUT.to_owned(), versions, left_out })

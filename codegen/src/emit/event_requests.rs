@@ -1,4 +1,4 @@
-//! The requests that come as events, as the data of these events implements them.
+//! Emits the trait implementations of the events that are requests.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The events of a session as one enum.
+//! Emits the enum of session events.
 
 use std::collections::BTreeMap;
 

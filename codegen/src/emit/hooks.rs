@@ -1,4 +1,4 @@
-//! The types of hooks, as their inputs and outputs implement them.
+//! Emits the hook types and the trait implementations of their inputs and outputs.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     );
 }
 
-/// The type that another name stands for: that of outputs of which nothing is known is a map.
+/// The type behind an alias: outputs of unknown form are an alias of a map.
 fn bare<'m>(model: &'m Model, ty: &'m Ty) -> &'m Ty {
     match ty.named().and_then(|name| model.types.get(name)).map(|ty| &ty.shape) {
         Some(Shape::Alias(ty)) => bare(model, ty),

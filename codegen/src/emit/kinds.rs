@@ -1,4 +1,4 @@
-//! The types of events as constants, so that code that names one does not compile without it.
+//! Emits the event types as constants, so that code which names an event that is gone does not compile.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! A marker type for every method, so that a handler can name it with its params and result.
+//! Emits a marker type for every method, by which a handler names the method with its params and result.
 //!
-//! Handlers of a client name what the CLI calls on us. Those of a fake CLI name what we call, and few
-//! builds have one, so these are compiled only where it is asked for.
+//! Handlers of a client name the methods of the CLI's requests. Handlers of a fake CLI name the methods that a client
+//! calls; few builds have a fake CLI, so these markers are behind a feature.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
         let methods: Vec<&Method> =
             model.methods.iter().filter(|method| groups.contains(&method.group)).collect();
         let items = methods.iter().map(|method| marker(method));
-        // The types stay behind their module: a method and its result often share a name.
+        // Types are written with their module, since a method and its result often share a name.
         files.insert(format!("methods/{module}.rs"), quote!(#![doc = #about] use crate::types; #(#items)*));
         let testing = groups.iter().all(|group| group.is_ours());
         let condition = testing.then(|| quote!(#[cfg(feature = "testing")]));

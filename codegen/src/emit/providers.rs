@@ -1,4 +1,4 @@
-//! A trait for each namespace of several methods that the CLI calls on us, and a function that makes a provider of an
+//! Emits a trait for each namespace with several methods that the CLI calls, and a function that makes a provider of an
 //! implementation.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use crate::model::{Doc, Method, Model, Ty};
 use crate::names::{function_name, snake, type_name};
 use crate::read::Group;
 
-/// The purpose of a namespace, which the schema does not give.
+/// The purpose of each namespace; the schema has none.
 const ABOUT: &[(&str, &str)] = &[
     (
         "canvas",
@@ -39,10 +39,10 @@ const ABOUT: &[(&str, &str)] = &[
     ("workflow", "The workflows that a client has registered."),
 ];
 
-/// A namespace of several methods.
+/// A namespace with several methods.
 struct Provider<'m> {
     name: &'m str,
-    /// The methods by what stands behind the namespace.
+    /// The methods by their names without the namespace.
     methods: BTreeMap<&'m str, &'m Method>,
 }
 
@@ -60,7 +60,7 @@ fn providers(model: &Model) -> Vec<Provider<'_>> {
     providers.filter(|provider| provider.methods.len() > 1).collect()
 }
 
-/// The Rust path of each trait and its functions, as `provider …`.
+/// The Rust path of each trait and its functions, by keys that start with `provider`.
 pub fn paths(model: &Model) -> Vec<(String, String)> {
     let paths = providers(model).into_iter().flat_map(|provider| {
         let path = format!("providers::{}", type_name(provider.name));
@@ -96,7 +96,7 @@ impl Provider<'_> {
     fn items(&self) -> TokenStream {
         let (name, register) = (ident(&type_name(self.name)), ident(&snake(self.name)));
         let docs = self.docs(&register);
-        // With the context of what it is registered with.
+        // Providers of a session get the session's context, others the client's.
         let of_session = self.methods.values().any(|method| method.group.has_session());
         let (parameter, bound, arguments, context) = match of_session {
             true => (
@@ -169,7 +169,7 @@ fn function(name: &str, method: &Method, context: &Ident) -> TokenStream {
     }
 }
 
-/// The arm in which a function answers its method.
+/// The match arm that calls a method's function.
 fn answer(name: &str, method: &Method) -> TokenStream {
     let (name, marker, wire) = (ident(&self::name(name)), ident(&method.marker), &method.name);
     match &method.params {

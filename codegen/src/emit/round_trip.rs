@@ -1,4 +1,4 @@
-//! A table of all types, by which a test reads and writes each of them.
+//! Emits a table of all types, with which a test decodes and encodes each of them.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     );
 }
 
-/// The definitions, then what methods and events have types of their own for. All other types are parts of these.
+/// The definitions, and the types of methods and events. All other types are parts of these.
 fn entries(model: &Model) -> Vec<(String, Ty)> {
     let definitions = model.types.iter().filter(|(_, ty)| ty.origin != Origin::Inline);
     let definitions = definitions.map(|(name, ty)| (ty.place.clone(), Ty::Named(name.clone())));

@@ -1,4 +1,4 @@
-//! The calls we make: one handle per namespace, one line per method.
+//! Emits the calls of a client: one handle per namespace, one function per method.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::names::{function_name, snake, type_name};
 use crate::read::Group;
 use crate::untimed;
 
-/// A namespace: its methods and the namespaces in it.
+/// A namespace: its methods and nested namespaces.
 #[derive(Default)]
 struct Namespace<'m> {
     methods: BTreeMap<String, &'m Method>,
@@ -37,7 +37,7 @@ impl<'m> Namespaces<'m> {
         Self { group, tree }
     }
 
-    /// The Rust path of each handle, as `namespace …`, and of each function, as `call …`.
+    /// The Rust path of each handle, by keys that start with `namespace`, and of each function, with `call`.
     pub fn paths(&self) -> Vec<(String, String)> {
         let (module, root) = module_and_root(self.group);
         let mut paths = Vec::new();
@@ -46,7 +46,7 @@ impl<'m> Namespaces<'m> {
     }
 }
 
-/// The module of a group, and the type that all its calls start from.
+/// The module of a group and its root handle.
 fn module_and_root(group: Group) -> (&'static str, &'static str) {
     match group {
         Group::Session => ("session_rpc", "SessionRpc"),
@@ -91,7 +91,7 @@ pub fn emit(model: &Model, group: Group, files: &mut BTreeMap<String, TokenStrea
     );
 }
 
-/// What stands before a namespace on the wire.
+/// The prefix of a group's namespaces on the wire.
 fn prefix(group: Group) -> String {
     if group == Group::Session { "session.".to_owned() } else { String::new() }
 }
@@ -119,7 +119,7 @@ impl<'m> Namespace<'m> {
         own.chain(self.inner.values().flat_map(Namespace::uses)).collect()
     }
 
-    /// The Rust paths of a handle's functions, and of the handles in it.
+    /// Adds the Rust paths of a handle's functions and of the handles nested in it.
     fn paths(&self, wire: &[String], handle: &str, group: Group, paths: &mut Vec<(String, String)>) {
         for (name, method) in &self.methods {
             paths.push((format!("call {}", method.name), format!("{handle}::{}", function_name(name))));
@@ -133,7 +133,7 @@ impl<'m> Namespace<'m> {
         }
     }
 
-    /// The handle of this namespace and of those in it.
+    /// Adds the handle of this namespace and of those nested in it.
     fn items(&self, path: &[String], prefix: &str, items: &mut TokenStream) {
         let name = handle(path);
         let body = self.body(path);
@@ -174,14 +174,15 @@ fn handle(path: &[String]) -> proc_macro2::Ident {
 
 fn call(name: &str, method: &Method) -> TokenStream {
     let wire = &method.name;
-    let left_out = method.left_out.as_ref();
-    let left_out = left_out.map(|version| format!("`None` is the answer of CLI {version} and older ones."));
+    let missing_in_older = method.missing_in_older.as_ref();
+    let missing_in_older =
+        missing_in_older.map(|version| format!("`None` is the answer of CLI {version} and older ones."));
     let waits = untimed::WAITING.contains(&wire.as_str());
     let untimed = match untimed::reason(wire) {
         Some(reason) => Some(format!("Without a timeout unless one is set: it responds once {reason}.")),
         None => waits.then(|| "Without a timeout unless one is set, if `wait` is true.".to_owned()),
     };
-    let more = [format!("Wire method `{wire}`.")].into_iter().chain(untimed.clone()).chain(left_out);
+    let more = [format!("Wire method `{wire}`.")].into_iter().chain(untimed.clone()).chain(missing_in_older);
     let docs = doc(&method.doc, "", &more.collect::<Vec<String>>());
     let (function, result) = (ident(&function_name(name)), ty(&method.result));
     let alias = alias(wire, &function);
@@ -192,7 +193,7 @@ fn call(name: &str, method: &Method) -> TokenStream {
             (quote!(, params: &#params), quote!(params))
         }
     };
-    let call = ident(if method.takes_login { "call_with_login" } else { "call" });
+    let call = ident(if method.accepts_login { "call_with_login" } else { "call" });
     let call = quote!(self.0.#call(#wire, #params));
     let body = match untimed {
         None => call,

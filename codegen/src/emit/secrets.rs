@@ -1,4 +1,4 @@
-//! The list of secrets as tables, by which values are hidden.
+//! Emits the tables of secret keys, whose values are hidden in `Debug` and logs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,15 +6,15 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::model::{Field, Model, Record, Shape, Ty};
-use crate::secrets::{ENDS, MAPS, normal};
+use crate::secrets::{ENDS, MAPS, normalized};
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     let keys = keys(model);
-    let here = |field: &&Field| field.secret && !keys.contains(&normal(&field.key));
+    let here = |field: &&Field| field.secret && !keys.contains(&normalized(&field.key));
     let pairs: BTreeSet<(String, String)> = fields(model)
         .flat_map(|field| {
             let inner = secret_fields(model, &field.ty, &mut BTreeSet::new());
-            inner.into_iter().filter(here).map(|inner| (normal(&field.key), normal(&inner.key)))
+            inner.into_iter().filter(here).map(|inner| (normalized(&field.key), normalized(&inner.key)))
         })
         .collect();
     let methods: BTreeSet<(&str, String)> = model
@@ -23,7 +23,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
         .flat_map(|method| {
             let types = [&method.params, &method.result];
             let inner = types.into_iter().flat_map(|ty| secret_fields(model, ty, &mut BTreeSet::new()));
-            inner.filter(here).map(|inner| (method.name.as_str(), normal(&inner.key)))
+            inner.filter(here).map(|inner| (method.name.as_str(), normalized(&inner.key)))
         })
         .collect();
     let pairs = pairs.iter().map(|(outer, key)| quote!((#outer, #key)));
@@ -64,17 +64,17 @@ fn fields(model: &Model) -> impl Iterator<Item = &Field> {
     records(model).flat_map(|record| &record.fields)
 }
 
-/// The keys that are secret in all types that have them.
+/// The keys that are secret in every type with such a key.
 fn keys(model: &Model) -> BTreeSet<String> {
     let keys = |secret: bool| fields(model).filter(move |field| field.secret == secret);
-    let plain: BTreeSet<String> = keys(false).map(|field| normal(&field.key)).collect();
-    keys(true).map(|field| normal(&field.key)).filter(|key| !plain.contains(key)).collect()
+    let plain: BTreeSet<String> = keys(false).map(|field| normalized(&field.key)).collect();
+    keys(true).map(|field| normalized(&field.key)).filter(|key| !plain.contains(key)).collect()
 }
 
-/// The keys with the end of a secret's that hold numbers in all types that have them.
+/// The keys that end like a secret's but hold a number in every type with such a key.
 fn numbers(model: &Model) -> BTreeSet<String> {
     let of_secrets = || {
-        let end = |field: &&Field| ENDS.iter().any(|end| normal(&field.key).ends_with(end));
+        let end = |field: &&Field| ENDS.iter().any(|end| normalized(&field.key).ends_with(end));
         fields(model).filter(end)
     };
     let is_number = |field: &&Field| match &field.ty {
@@ -82,24 +82,29 @@ fn numbers(model: &Model) -> BTreeSet<String> {
         ty => matches!(ty, Ty::Integer | Ty::Float),
     };
     let others: BTreeSet<String> =
-        of_secrets().filter(|field| !is_number(field)).map(|field| normal(&field.key)).collect();
-    let numbers = of_secrets().filter(is_number).map(|field| normal(&field.key));
+        of_secrets().filter(|field| !is_number(field)).map(|field| normalized(&field.key)).collect();
+    let numbers = of_secrets().filter(is_number).map(|field| normalized(&field.key));
     numbers.filter(|key| !others.contains(key)).collect()
 }
 
-/// The keys of maps that are lists of names in all types that have them.
+/// The keys that end like a map's but hold a list of names in every type with such a key.
 fn names(model: &Model) -> BTreeSet<String> {
-    let of_maps = || fields(model).filter(|field| MAPS.iter().any(|end| normal(&field.key).ends_with(end)));
+    let of_maps =
+        || fields(model).filter(|field| MAPS.iter().any(|end| normalized(&field.key).ends_with(end)));
     let is_list = |field: &&Field| match &field.ty {
         Ty::Option(inner) => matches!(&**inner, Ty::List(of) if **of == Ty::String),
         ty => matches!(ty, Ty::List(of) if **of == Ty::String),
     };
     let others: BTreeSet<String> =
-        of_maps().filter(|field| !is_list(field)).map(|field| normal(&field.key)).collect();
-    of_maps().filter(is_list).map(|field| normal(&field.key)).filter(|key| !others.contains(key)).collect()
+        of_maps().filter(|field| !is_list(field)).map(|field| normalized(&field.key)).collect();
+    of_maps()
+        .filter(is_list)
+        .map(|field| normalized(&field.key))
+        .filter(|key| !others.contains(key))
+        .collect()
 }
 
-/// The secret fields of the objects that a type stands for, whichever variant of a union it is.
+/// The secret fields of a type; for a union, those of all its variants.
 fn secret_fields<'m>(model: &'m Model, ty: &'m Ty, seen: &mut BTreeSet<&'m str>) -> Vec<&'m Field> {
     let Some((name, ty)) = ty.named().and_then(|name| Some((name, model.types.get(name)?))) else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! The types, each in the file of its name's first word.
+//! Emits the types, each in the file of its name's first word.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     );
 }
 
-/// The module of a type: the first word of its name.
+/// The module of a type, named by the first word of the type's name.
 fn module(name: &str) -> String {
     let words = name.to_snake_case();
     snake(words.split('_').next().unwrap_or(&words))
@@ -100,9 +100,10 @@ fn docs(name: &str, ty: &Type) -> TokenStream {
 fn record(name: &str, ty: &Type, shape: &Record) -> TokenStream {
     let (docs, ident_name) = (docs(name, ty), ident(name));
     let fields = shape.fields.iter().map(|field| {
-        let left_out = field.left_out.as_ref();
-        let left_out = left_out.map(|version| format!("CLI {version} and older ones may leave it out."));
-        let docs = doc(&field.doc, &format!("`{}` on the wire.", field.key), left_out.as_slice());
+        let missing_in_older = field.missing_in_older.as_ref();
+        let missing_in_older =
+            missing_in_older.map(|version| format!("CLI {version} and older ones may leave it out."));
+        let docs = doc(&field.doc, &format!("`{}` on the wire.", field.key), missing_in_older.as_slice());
         let (name, ty) = (ident(&field.name), super::ty(&field.ty));
         quote!(#docs pub #name: #ty,)
     });
@@ -133,7 +134,7 @@ fn record(name: &str, ty: &Type, shape: &Record) -> TokenStream {
     }
 }
 
-/// The `Kind` under which the field is written.
+/// The kind of a field in a `record!` table.
 fn kind(field: &Field) -> &'static str {
     match field {
         field if field.secret => "Secret",
@@ -146,18 +147,18 @@ fn required(shape: &Record) -> impl Iterator<Item = &Field> {
     shape.fields.iter().filter(|field| field.required)
 }
 
-/// `new` with what is required, and a setter for each of the rest.
+/// The function `new`, which accepts the required fields, and a setter for each of the others.
 fn constructor(name: &proc_macro2::Ident, shape: &Record) -> TokenStream {
     let arguments = required(shape).map(|field| {
-        let (name, ty) = (ident(&field.name), super::ty(given(field)));
-        match given(field) {
+        let (name, ty) = (ident(&field.name), super::ty(parameter(field)));
+        match parameter(field) {
             Ty::String => quote!(#name: impl Into<String>),
             _ => quote!(#name: #ty),
         }
     });
     let values = shape.fields.iter().map(|field| {
         let name = ident(&field.name);
-        match (given(field), field.required, &field.left_out) {
+        match (parameter(field), field.required, &field.missing_in_older) {
             (_, false, _) => quote!(#name: None,),
             (Ty::String, true, None) => quote!(#name: #name.into(),),
             (Ty::String, true, Some(_)) => quote!(#name: Some(#name.into()),),
@@ -181,10 +182,10 @@ fn constructor(name: &proc_macro2::Ident, shape: &Record) -> TokenStream {
     quote!(impl #name { #(#methods)* })
 }
 
-/// The type that a required field is given as: we do not leave out what older CLIs do.
-fn given(field: &Field) -> &Ty {
+/// The parameter type of a required field. Some older CLIs omit the field, but a client must not.
+fn parameter(field: &Field) -> &Ty {
     match &field.ty {
-        Ty::Option(inner) if field.left_out.is_some() => inner,
+        Ty::Option(inner) if field.missing_in_older.is_some() => inner,
         ty => ty,
     }
 }
@@ -198,7 +199,7 @@ fn setter(field: &Field) -> TokenStream {
     let plain = field.name.trim_start_matches("r#");
     let docs = match setter == name {
         true => format!(" Sets [`{plain}`](Self::{plain})."),
-        // By that path Rust has something else.
+        // `Self::{plain}` is a method of a trait, not the field.
         false => format!(" Sets `{plain}`."),
     };
     let (argument, value) = match inner {

@@ -33,7 +33,7 @@ pub fn compare(old: &Survey, new: &Survey) -> Comparison {
     diff.events(&events);
     diff.types();
     let mut found = diff.found;
-    found.left_out = pair.left_out.difference(&old.left_out).cloned().collect();
+    found.left_out = pair.left_out.difference(&old.missing_in_older).cloned().collect();
     found.changes.sort_by(|a, b| {
         let key = |change: &Change| (change.source, change.how, change.what);
         a.namespace.cmp(&b.namespace).then(key(a).cmp(&key(b))).then_with(|| a.item.cmp(&b.item))
@@ -122,7 +122,7 @@ impl<'s> Diff<'_, 's> {
             // A result that the older version omits is an option.
             let is_option = what == "result" && left_out;
             let same = is_option && matches!(old_ty, Ty::Option(old_ty) if self.pair.same(old_ty, new_ty));
-            if same && self.pair.old.left_out.contains(&left_out::result_key(name)) {
+            if same && self.pair.old.missing_in_older.contains(&left_out::result_key(name)) {
                 continue;
             }
             let source = if same { Source::Additive } else { Source::Breaking };

@@ -158,5 +158,5 @@ impl<'s> Walk<'_, 's> {
 
 /// Returns true if two variants have a value of their union's tag in common.
 pub fn same_tags(old: &Variant, new: &Variant) -> bool {
-    old.told_by.split(", ").any(|value| new.told_by.split(", ").any(|other| other == value))
+    old.discriminator.split(", ").any(|value| new.discriminator.split(", ").any(|other| other == value))
 }

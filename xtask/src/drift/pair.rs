@@ -172,11 +172,12 @@ impl<'s> Pair<'s> {
             (Shape::Union { tag: old_tag, variants: old }, Shape::Union { tag, variants })
                 if old_tag == tag =>
             {
-                let reads =
-                    variants.values().map(|new| match old.values().find(|old| old.told_by == new.told_by) {
+                let reads = variants.values().map(|new| {
+                    match old.values().find(|old| old.discriminator == new.discriminator) {
                         Some(old) => self.reads_within(&old.ty, &new.ty, depth.saturating_sub(1)),
                         None => RuntimeImpact::Unknown,
-                    });
+                    }
+                });
                 reads.min().unwrap_or(RuntimeImpact::Decodes)
             }
             (Shape::Union { .. }, Shape::Union { .. } | Shape::Record { .. }) => RuntimeImpact::Unknown,
@@ -328,7 +329,7 @@ fn named<'s>(survey: &'s Survey, ty: &'s Ty) -> Option<&'s Shape> {
 
 /// Returns true if a field is not an option.
 pub fn plain(field: &Field) -> bool {
-    field.required && !field.nullable && !field.left_out
+    field.required && !field.nullable && !field.missing_in_older
 }
 
 /// The number of options around the value of a field.

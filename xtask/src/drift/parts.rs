@@ -140,7 +140,7 @@ impl<'s> Parts<'_, 's> {
     /// Adds the change of a removed field, which may have been renamed to a new one.
     fn removed(&mut self, old: &'s Field, new: Option<&Field>) {
         // A key that only the schemas omit may still be sent.
-        let received = match self.pair.new.not_told.contains(&format!("{}.{}", self.name, old.key)) {
+        let received = match self.pair.new.unspecified_keys.contains(&format!("{}.{}", self.name, old.key)) {
             true => RuntimeImpact::Decodes,
             false => self.pair.reads_without(old, constant(self.new, &old.key)),
         };
@@ -262,7 +262,7 @@ impl<'s> Parts<'_, 's> {
     }
 
     fn options_before(&self, field: &Field) -> usize {
-        options(self.old, field).max(usize::from(field.left_out))
+        options(self.old, field).max(usize::from(field.missing_in_older))
     }
 
     /// The number of options of a field of the newer type, at least one if the older version omits it.
@@ -389,9 +389,10 @@ impl<'s> Parts<'_, 's> {
                 let running = self.running(self.pair.reads(old, new), self.pair.sends(old, new));
                 let detail = format!("{} → {}", rust(old), rust(new));
                 self.push(What::Variant, name, How::Changed, detail, (Source::Breaking, running));
-            } else if before.told_by != after.told_by {
+            } else if before.discriminator != after.discriminator {
                 let class = (Source::Behaviour, self.running(RuntimeImpact::Unknown, RuntimeImpact::Decodes));
-                let detail = format!("discriminated by {}, was {}", after.told_by, before.told_by);
+                let detail =
+                    format!("discriminated by {}, was {}", after.discriminator, before.discriminator);
                 self.push(What::Variant, name, How::Changed, detail, class);
             }
         }

@@ -51,7 +51,7 @@ fn found(old: &str, new: &str) -> (Vec<String>, Vec<String>) {
 /// The keys that the generator finds, for `schema/older.json`.
 fn listed(old: &str, new: &str) -> Vec<String> {
     let read = |api| Protocol::read(input(api)).expect("a protocol");
-    read(new).compare(&read(old)).left_out.into_iter().collect()
+    read(new).compare(&read(old)).missing_in_older.into_iter().collect()
 }
 
 #[test]
