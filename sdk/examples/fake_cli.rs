@@ -1,7 +1,7 @@
-//! A fake Copilot CLI as a program, so that a test can run a whole program that uses this crate: give it as
-//! `COPILOT_CLI_PATH`, and the path of its script as `FAKE_CLI_SCRIPT`.
+//! A fake Copilot CLI as a program, so that a test can run a whole program that uses this crate: set `COPILOT_CLI_PATH`
+//! to its path, and `FAKE_CLI_SCRIPT` to the path of a script.
 //!
-//! What a script says is told at `copilot_session::testing::FakeCli::script`; a recording will do too.
+//! `copilot_session::testing::FakeCli::script` describes the format of a script; a recording works, too.
 
 fn main() {
     let path = std::env::var_os("FAKE_CLI_SCRIPT").expect("FAKE_CLI_SCRIPT is set");

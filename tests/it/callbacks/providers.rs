@@ -163,7 +163,7 @@ async fn some_methods() {
     assert_alive(&rig.client).await;
 }
 
-/// What a provider answers can be seen before it is registered.
+/// The `Debug` output of a provider lists the methods it handles.
 #[test]
 fn debug() {
     let provider = format!("{:?}", llm_inference(Nothing));
