@@ -99,7 +99,7 @@ fn sampling_with_request(source: &mut Source) -> bool {
     let definition = source.definitions.get_mut("SamplingRequestedData");
     let properties = definition.and_then(|found| found.schema.pointer_mut("/properties"));
     properties.and_then(Value::as_object_mut).is_some_and(|properties| {
-        let description = "What the server asks the model: the params of its `sampling/createMessage`.";
+        let description = "The server's request to the model: the params of its `sampling/createMessage`.";
         let request = json!({ "description": description, "x-opaque-json": true });
         let missing = !properties.contains_key("request");
         properties.entry("request").or_insert(request);

@@ -43,7 +43,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
             use crate::handlers::event_request::EventRequest;
             use crate::types;
 
-            #[doc = " The key by which such an event, the one that completes it, and the answer name the request."]
+            #[doc = " The key of the request's id in the event, in the event that completes it, and in the answer."]
             pub const ID: &str = #ID;
 
             #[doc = " Returns true if an event of this type is a request."]

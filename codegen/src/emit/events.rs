@@ -24,7 +24,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     files.insert(
         "session_event.rs".to_owned(),
         quote! {
-            #![doc = " What happened in a session."]
+            #![doc = " The events of a session."]
             use crate::events::{MalformedEvent, UnrecognizedEvent};
             use crate::types::{#(#names),*};
             use crate::wire::{DecodeError, Node, Wire};
@@ -36,15 +36,15 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
                 #(#items)*
                 #[doc = " An event of a type that this version of the crate does not know."]
                 Unrecognized(Box<UnrecognizedEvent>),
-                #[doc = " An event of a known type whose data has another shape than the schema says."]
+                #[doc = " An event of a known type whose data does not match the schema."]
                 Malformed(Box<MalformedEvent>),
             }
 
             impl SessionEventData {
-                #[doc = " The types of all known events, as they stand on the wire."]
+                #[doc = " The types of all known events, as on the wire."]
                 pub const TYPES: &[&str] = &[#(#wire),*];
 
-                #[doc = " Reads the data of an event; none when the type is unknown."]
+                #[doc = " Reads the data of an event; `None` if the type is unknown."]
                 #[inline]
                 pub(crate) fn read(kind: &str, data: Node<'_>) -> Result<Option<Self>, DecodeError> {
                     let mut content: Self = match kind {
@@ -59,7 +59,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
                     Ok(Some(content))
                 }
 
-                #[doc = " The event's type, as it stands on the wire."]
+                #[doc = " The event's type, as on the wire."]
                 #[inline]
                 pub fn kind(&self) -> &str {
                     match self {

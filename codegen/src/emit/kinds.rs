@@ -14,8 +14,5 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
         let (name, wire) = (ident(&event.name.to_shouty_snake_case()), &event.name);
         quote!(pub const #name: &str = #wire;)
     });
-    files.insert(
-        "kind.rs".to_owned(),
-        quote!(#![doc = " The types of events, as they stand on the wire."] #(#kinds)*),
-    );
+    files.insert("kind.rs".to_owned(), quote!(#![doc = " The types of events, as on the wire."] #(#kinds)*));
 }

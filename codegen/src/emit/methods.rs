@@ -24,13 +24,10 @@ pub fn module(group: Group) -> &'static str {
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     let files_of: [(&str, &[Group]); 4] = [
-        (
-            " Methods the CLI calls on us. Params leave out the `sessionId`.",
-            &[Group::ClientSession, Group::ClientGlobal],
-        ),
-        (" What the CLI tells us without wanting an answer.", &[Group::Notification]),
-        (" Methods we call on the CLI, beside those of one session.", &[Group::Server]),
-        (" Methods we call on the CLI for one session. Params leave out the `sessionId`.", &[Group::Session]),
+        (" Requests of the CLI. Params omit the `sessionId`.", &[Group::ClientSession, Group::ClientGlobal]),
+        (" Notifications of the CLI, which have no response.", &[Group::Notification]),
+        (" Methods of the CLI, except those of one session.", &[Group::Server]),
+        (" Methods of the CLI for one session. Params omit the `sessionId`.", &[Group::Session]),
     ];
     let mut modules = Vec::new();
     for (about, groups) in files_of {

@@ -78,7 +78,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     files.insert(
         "providers.rs".to_owned(),
         quote! {
-            #![doc = " A trait for each namespace of several methods that the CLI calls on us."]
+            #![doc = " A trait for each namespace with several methods that the CLI calls."]
             use super::{ClientContext, HandlerContext, HandlerTimeout, Provider, RpcError, decode, encode, unhandled};
             use crate::methods::client;
             use crate::types;

@@ -17,11 +17,11 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     files.insert(
         "round_trip.rs".to_owned(),
         quote! {
-            #![doc = " Every type by the place of the schema it stands for, for a test to read and write."]
+            #![doc = " Every type, by its place in the schema, for a test to decode and encode."]
             use crate::types;
             use crate::wire::{self, DecodeError, Wire};
 
-            #[doc = " Reads JSON as the type of a place, and gives back the JSON of what was read, or its `Debug`."]
+            #[doc = " Decodes JSON as the type of a place, and returns the value as JSON again, or its `Debug` output."]
             pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[#(#entries)*];
 
             fn again<T: Wire + std::fmt::Debug>(json: &str, debug: bool) -> Result<String, DecodeError> {

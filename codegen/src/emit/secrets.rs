@@ -34,16 +34,16 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     files.insert(
         "secrets.rs".to_owned(),
         quote! {
-            #![doc = " Which keys hold secrets. Keys are their letters and digits in lower case."]
-            #[doc = " Ends of keys whose values are secrets; with an `s` behind them they hold several."]
+            #![doc = " The keys that hold secrets, each reduced to its letters and digits in lower case."]
+            #[doc = " Suffixes of keys whose values are secrets; a key with an `s` after the suffix holds several."]
             pub const ENDS: &[&str] = &[#(#ends),*];
-            #[doc = " Ends of keys whose values are maps from names to what may be secrets."]
+            #[doc = " Suffixes of keys whose values are maps from names to values that may be secrets."]
             pub const MAPS: &[&str] = &[#(#maps),*];
-            #[doc = " Keys with such an end that hold lists of names."]
+            #[doc = " Keys with such a suffix that hold lists of names."]
             pub const NAMES: &[&str] = &[#(#names),*];
-            #[doc = " Keys that have the end of a secret's and hold numbers."]
+            #[doc = " Keys with the suffix of a secret that hold numbers."]
             pub const NUMBERS: &[&str] = &[#(#numbers),*];
-            #[doc = " Keys that are secret wherever they stand."]
+            #[doc = " Keys that are secret in any type."]
             pub const KEYS: &[&str] = &[#(#keys),*];
             #[doc = " Keys that are secret in the object under another key, or in a list of such objects."]
             pub const PAIRS: &[(&str, &str)] = &[#(#pairs),*];

@@ -102,7 +102,7 @@ fn record(name: &str, ty: &Type, shape: &Record) -> TokenStream {
     let fields = shape.fields.iter().map(|field| {
         let missing_in_older = field.missing_in_older.as_ref();
         let missing_in_older =
-            missing_in_older.map(|version| format!("CLI {version} and older ones may leave it out."));
+            missing_in_older.map(|version| format!("CLI {version} and older ones may omit it."));
         let docs = doc(&field.doc, &format!("`{}` on the wire.", field.key), missing_in_older.as_slice());
         let (name, ty) = (ident(&field.name), super::ty(&field.ty));
         quote!(#docs pub #name: #ty,)
@@ -169,7 +169,7 @@ fn constructor(name: &proc_macro2::Ident, shape: &Record) -> TokenStream {
     let rest = shape.rest.as_ref().map(|_| quote!(rest: std::collections::BTreeMap::new(),));
     let new = required(shape).next().is_some().then(|| {
         quote! {
-            #[doc = " With what is required; the rest is unset."]
+            #[doc = " Creates a value with the required fields; the others are unset."]
             #[inline]
             pub fn new(#(#arguments),*) -> Self { Self { #(#values)* #rest } }
         }

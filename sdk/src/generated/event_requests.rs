@@ -3,7 +3,7 @@
 //! The requests that come as events.
 use crate::handlers::event_request::EventRequest;
 use crate::types;
-/// The key by which such an event, the one that completes it, and the answer name the request.
+/// The key of the request's id in the event, in the event that completes it, and in the answer.
 pub const ID: &str = "requestId";
 /// Returns true if an event of this type is a request.
 pub fn is_request(kind: &str) -> bool {

@@ -6,7 +6,7 @@
 pub struct AcceptedEnqueueCommandResult {
     /// Stable opaque ID of the queued command.
     ///
-    /// CLI 1.0.87 and older ones may leave it out.
+    /// CLI 1.0.87 and older ones may omit it.
     pub queue_id: Option<String>,
 }
 record!(AcceptedEnqueueCommandResult["queued" true] { Field queue_id "queueId" });

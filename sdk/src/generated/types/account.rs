@@ -27,7 +27,7 @@ pub struct AccountAuthInfo {
 }
 record!(AccountAuthInfo["type" "account"] { Field host "host", Field login "login" });
 impl AccountAuthInfo {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(host: impl Into<String>, login: impl Into<String>) -> Self {
         Self {
@@ -47,7 +47,7 @@ pub struct AccountDescribeAuthInfoRequest {
 }
 record!(AccountDescribeAuthInfoRequest[] { Field identity "identity" });
 impl AccountDescribeAuthInfoRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(identity: AuthIdentity) -> Self {
         Self { identity }
@@ -92,7 +92,7 @@ pub struct AccountGetGistSupportRequest {
 }
 record!(AccountGetGistSupportRequest[] { Field identity "identity" });
 impl AccountGetGistSupportRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(identity: AuthIdentity) -> Self {
         Self { identity }
@@ -173,7 +173,7 @@ pub struct AccountGetWebUrlRequest {
 }
 record!(AccountGetWebUrlRequest[] { Field path "path", Field identity "identity" });
 impl AccountGetWebUrlRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self {
@@ -234,7 +234,7 @@ record!(
     AccountLoginRequest[] { Field host "host", Field login "login", Field token "token" }
 );
 impl AccountLoginRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(host: impl Into<String>, token: impl Into<String>) -> Self {
         Self {

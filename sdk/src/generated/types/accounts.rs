@@ -10,7 +10,7 @@ pub struct AccountsEnumerateRequest {
 }
 record!(AccountsEnumerateRequest[] { Field query "query" });
 impl AccountsEnumerateRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(query: AuthEnumerateQuery) -> Self {
         Self { query }
@@ -25,7 +25,7 @@ pub struct AccountsGetRequest {
 }
 record!(AccountsGetRequest[] { Field query "query" });
 impl AccountsGetRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(query: AuthReadQuery) -> Self {
         Self { query }
@@ -40,7 +40,7 @@ pub struct AccountsSetRequest {
 }
 record!(AccountsSetRequest[] { Field command "command" });
 impl AccountsSetRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(command: AuthWrite) -> Self {
         Self { command }

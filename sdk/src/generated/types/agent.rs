@@ -453,7 +453,7 @@ record!(
     initial_prompt "initialPrompt" }
 );
 impl AgentRegistrySpawnRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(cwd: impl Into<String>) -> Self {
         Self {
@@ -613,7 +613,7 @@ pub struct AgentSelectRequest {
 }
 record!(AgentSelectRequest[] { Field name "name" });
 impl AgentSelectRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }
@@ -638,7 +638,7 @@ pub struct AgentSetPromptRequest {
 }
 record!(AgentSetPromptRequest[] { Field id "id", Field prompt "prompt" });
 impl AgentSetPromptRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>, prompt: impl Into<String>) -> Self {
         Self {

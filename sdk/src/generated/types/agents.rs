@@ -17,7 +17,7 @@ record!(
     "agentModelsJson", Field available_models_json "availableModelsJson" }
 );
 impl AgentsCustomAgentInitialModelDecisionParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         agent_models_json: impl Into<String>,
@@ -161,7 +161,7 @@ pub struct AgentsGetBuiltinDefinitionRequest {
 }
 record!(AgentsGetBuiltinDefinitionRequest[] { Field name "name" });
 impl AgentsGetBuiltinDefinitionRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }
@@ -188,7 +188,7 @@ pub struct AgentsGetBuiltinListingDefinitionRequest {
 }
 record!(AgentsGetBuiltinListingDefinitionRequest[] { Field name "name" });
 impl AgentsGetBuiltinListingDefinitionRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }

@@ -17,7 +17,7 @@ record!(
     copilot_user "copilotUser" }
 );
 impl ApiKeyAuthInfo {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(host: impl Into<String>) -> Self {
         Self {

@@ -69,7 +69,7 @@ record!(
     Field omitted_reason "omittedReason" }
 );
 impl AttachmentBlob {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(mime_type: impl Into<String>) -> Self {
         Self {
@@ -128,7 +128,7 @@ record!(
     "displayName", Field tagged_files_entry "taggedFilesEntry" }
 );
 impl AttachmentDirectory {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self {
@@ -173,7 +173,7 @@ record!(
     title "title", Field payload "payload", Field captured_at "capturedAt" }
 );
 impl AttachmentExtensionContext {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         extension_id: impl Into<String>,
@@ -236,7 +236,7 @@ record!(
     tagged_files_entry "taggedFilesEntry" }
 );
 impl AttachmentFile {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self {
@@ -304,7 +304,7 @@ pub struct AttachmentFileLineRange {
 }
 record!(AttachmentFileLineRange[] { Field start "start", Field end "end" });
 impl AttachmentFileLineRange {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(start: i64, end: i64) -> Self {
         Self { start, end }
@@ -333,7 +333,7 @@ record!(
     url "url", Field conclusion "conclusion" }
 );
 impl AttachmentGitHubActionsJob {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo: GitHubRepoRef,
@@ -376,7 +376,7 @@ record!(
     Field message "message", Field url "url" }
 );
 impl AttachmentGitHubCommit {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo: GitHubRepoRef,
@@ -410,7 +410,7 @@ record!(
     Field path "path", Field url "url" }
 );
 impl AttachmentGitHubFile {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo: GitHubRepoRef,
@@ -442,7 +442,7 @@ record!(
     "head", Field base "base" }
 );
 impl AttachmentGitHubFileDiff {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -480,7 +480,7 @@ record!(
     "path" }
 );
 impl AttachmentGitHubFileDiffSide {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo: GitHubRepoRef,
@@ -515,7 +515,7 @@ record!(
     "url" }
 );
 impl AttachmentGitHubReference {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         number: i64,
@@ -567,7 +567,7 @@ record!(
     "tagName", Field name "name", Field url "url" }
 );
 impl AttachmentGitHubRelease {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo: GitHubRepoRef,
@@ -601,7 +601,7 @@ record!(
     "url", Field description "description", Field ref_ "ref" }
 );
 impl AttachmentGitHubRepository {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(repo: GitHubRepoRef, url: impl Into<String>) -> Self {
         Self {
@@ -644,7 +644,7 @@ record!(
     "ref", Field path "path", Field url "url", Field line_range "lineRange" }
 );
 impl AttachmentGitHubSnippet {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo: GitHubRepoRef,
@@ -678,7 +678,7 @@ record!(
     Field base "base", Field head "head" }
 );
 impl AttachmentGitHubTreeComparison {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         url: impl Into<String>,
@@ -705,7 +705,7 @@ record!(
     AttachmentGitHubTreeComparisonSide[] { Field repo "repo", Field revision "revision" }
 );
 impl AttachmentGitHubTreeComparisonSide {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(repo: GitHubRepoRef, revision: impl Into<String>) -> Self {
         Self {
@@ -723,7 +723,7 @@ pub struct AttachmentGitHubUrl {
 }
 record!(AttachmentGitHubUrl["type" "github_url"] { Field url "url" });
 impl AttachmentGitHubUrl {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into() }
@@ -747,7 +747,7 @@ record!(
     display_name "displayName", Field text "text", Field selection "selection" }
 );
 impl AttachmentSelection {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         file_path: impl Into<String>,
@@ -779,7 +779,7 @@ pub struct AttachmentSelectionDetails {
 }
 record!(AttachmentSelectionDetails[] { Field start "start", Field end "end" });
 impl AttachmentSelectionDetails {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         start: AttachmentSelectionDetailsStart,
@@ -801,7 +801,7 @@ record!(
     AttachmentSelectionDetailsEnd[] { Field line "line", Field character "character" }
 );
 impl AttachmentSelectionDetailsEnd {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(line: i64, character: i64) -> Self {
         Self { line, character }
@@ -820,7 +820,7 @@ record!(
     AttachmentSelectionDetailsStart[] { Field line "line", Field character "character" }
 );
 impl AttachmentSelectionDetailsStart {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(line: i64, character: i64) -> Self {
         Self { line, character }

@@ -38,7 +38,7 @@ record!(
     AuthEnumerateQueryLoginAccounts["kind" "loginAccounts"] { Field provider "provider" }
 );
 impl AuthEnumerateQueryLoginAccounts {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(provider: LoginProviderKind) -> Self {
         Self { provider }
@@ -127,7 +127,7 @@ record!(
     "copilotUser" }
 );
 impl AuthIdentity {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(type_: AuthInfoType, host: impl Into<String>) -> Self {
         Self {
@@ -266,7 +266,7 @@ pub struct AuthLoginAdvanceRequest {
 }
 record!(AuthLoginAdvanceRequest[] { Field flow_id "flowId", Field input "input" });
 impl AuthLoginAdvanceRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(flow_id: impl Into<String>) -> Self {
         Self {
@@ -297,7 +297,7 @@ record!(
     "accountId" }
 );
 impl AuthLoginBeginRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(kind: LoginProviderKind) -> Self {
         Self {
@@ -338,7 +338,7 @@ pub struct AuthLoginCancelRequest {
 }
 record!(AuthLoginCancelRequest[] { Field flow_id "flowId" });
 impl AuthLoginCancelRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(flow_id: impl Into<String>) -> Self {
         Self { flow_id: flow_id.into() }
@@ -646,7 +646,7 @@ record!(
     "login", Field token "token" }
 );
 impl AuthWriteSetCredentials {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         host: impl Into<String>,
@@ -671,7 +671,7 @@ record!(
     AuthWriteSwitchActive["kind" "switchActive"] { Field selection_id "selectionId" }
 );
 impl AuthWriteSwitchActive {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(selection_id: impl Into<String>) -> Self {
         Self {

@@ -129,7 +129,7 @@ pub struct AutoModeSwitchResult {
 }
 record!(AutoModeSwitchResult[] { Field response "response" });
 impl AutoModeSwitchResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(response: AutoModeSwitchResponse) -> Self {
         Self { response }

@@ -16,7 +16,7 @@ record!(
     "retryMode" }
 );
 impl AzureMlCatalogRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(include_dev: bool) -> Self {
         Self {
@@ -83,7 +83,7 @@ record!(
     AzureMlDiscardRequest[] { Field destination "destination", Field lease_id "leaseId" }
 );
 impl AzureMlDiscardRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(destination: impl Into<String>) -> Self {
         Self {
@@ -107,7 +107,7 @@ pub struct AzureMlDownloadIdRequest {
 }
 record!(AzureMlDownloadIdRequest[] { Field request_id "requestId" });
 impl AzureMlDownloadIdRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>) -> Self {
         Self {
@@ -138,7 +138,7 @@ record!(
     lease_id "leaseId" }
 );
 impl AzureMlDownloadRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         request_id: impl Into<String>,
@@ -244,7 +244,7 @@ record!(
     Field name "name" }
 );
 impl AzureMlFamilyReleaseRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         lease_id: impl Into<String>,
@@ -269,7 +269,7 @@ pub struct AzureMlFamilyRequest {
 }
 record!(AzureMlFamilyRequest[] { Field registry "registry", Field name "name" });
 impl AzureMlFamilyRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(registry: AzureMlRegistry, name: impl Into<String>) -> Self {
         Self {
@@ -289,7 +289,7 @@ pub struct AzureMlLatestRequest {
 }
 record!(AzureMlLatestRequest[] { Field registry "registry", Field name "name" });
 impl AzureMlLatestRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(registry: AzureMlRegistry, name: impl Into<String>) -> Self {
         Self {
@@ -386,7 +386,7 @@ record!(
     "version" }
 );
 impl AzureMlResolveRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         registry: AzureMlRegistry,

@@ -17,7 +17,7 @@ record!(
     input_schema "inputSchema" }
 );
 impl CanvasAction {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -55,7 +55,7 @@ record!(
     "actionName", Field input "input" }
 );
 impl CanvasActionInvokeRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(instance_id: impl Into<String>, action_name: impl Into<String>) -> Self {
         Self {
@@ -88,7 +88,7 @@ pub struct CanvasCloseRequest {
 }
 record!(CanvasCloseRequest[] { Field instance_id "instanceId" });
 impl CanvasCloseRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(instance_id: impl Into<String>) -> Self {
         Self {
@@ -132,7 +132,7 @@ record!(
     }
 );
 impl CanvasDeclaration {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         id: impl Into<String>,
@@ -212,7 +212,7 @@ record!(
     Field instance_id "instanceId", Field input "input" }
 );
 impl CanvasOpenRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(canvas_id: impl Into<String>, instance_id: impl Into<String>) -> Self {
         Self {
@@ -295,7 +295,7 @@ pub struct CanvasProviderIdentity {
 }
 record!(CanvasProviderIdentity[] { Field id "id", Field name "name" });
 impl CanvasProviderIdentity {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into(), name: None }
@@ -404,7 +404,7 @@ record!(
     "info", Field canvases "canvases" }
 );
 impl CanvasProviderRegisterRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         connection_id: impl Into<String>,
@@ -427,7 +427,7 @@ pub struct CanvasProviderUnregisterRequest {
 }
 record!(CanvasProviderUnregisterRequest[] { Field connection_id "connectionId" });
 impl CanvasProviderUnregisterRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(connection_id: impl Into<String>) -> Self {
         Self {

@@ -532,7 +532,7 @@ record!(
     required_capabilities "requiredCapabilities" }
 );
 impl CatalogClientContract {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         protocol_version: i64,
@@ -712,7 +712,7 @@ record!(
     "trustTiers" }
 );
 impl CatalogGetGeneratedFeedRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -776,7 +776,7 @@ record!(
     "policySessionId", Field feed_id "feedId", Field trust_tiers "trustTiers" }
 );
 impl CatalogGetSavedFeedRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(contract: CatalogClientContract, feed_id: impl Into<String>) -> Self {
         Self {
@@ -989,7 +989,7 @@ record!(
     "descriptorDigest", Field bundle_digest "bundleDigest" }
 );
 impl CatalogMaterializationReference {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         resource_id: impl Into<String>,
@@ -1267,7 +1267,7 @@ record!(
     "reference", Field policy_session_id "policySessionId" }
 );
 impl CatalogPlanInstallFromReferenceRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -1553,7 +1553,7 @@ pub struct CatalogSearchPage {
 }
 record!(CatalogSearchPage[] { Field token "token", Field number "number" });
 impl CatalogSearchPage {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(token: impl Into<String>, number: i64) -> Self {
         Self {
@@ -1613,7 +1613,7 @@ record!(
     Field categories "categories", Field page "page" }
 );
 impl CatalogSearchRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(contract: CatalogClientContract, query: impl Into<String>) -> Self {
         Self {
@@ -1801,7 +1801,7 @@ record!(
     Field selection_ref "selectionRef", Field outcome "outcome" }
 );
 impl CatalogSelectionRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,

@@ -46,7 +46,7 @@ pub struct ClientTaskCancelResult {
 }
 record!(ClientTaskCancelResult[] { Field cancelled "cancelled" });
 impl ClientTaskCancelResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(cancelled: bool) -> Self {
         Self { cancelled }

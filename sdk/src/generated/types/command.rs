@@ -20,7 +20,7 @@ pub struct CommandDeclaration {
 }
 record!(CommandDeclaration[] { Field name "name", Field description "description" });
 impl CommandDeclaration {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
         Self {

@@ -33,7 +33,7 @@ record!(
     "outcome" }
 );
 impl CommandsFinalizeInvocationEffectRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         effect: CommandsFinalizeInvocationEffectRequestEffect,
@@ -74,7 +74,7 @@ record!(
     "error" }
 );
 impl CommandsHandlePendingCommandRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>) -> Self {
         Self {
@@ -137,7 +137,7 @@ record!(
     "origin" }
 );
 impl CommandsInvokeRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -209,7 +209,7 @@ record!(
     "result" }
 );
 impl CommandsRespondToQueuedCommandRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>, result: QueuedCommandResult) -> Self {
         Self {

@@ -23,7 +23,7 @@ pub struct CompletionsRequestRequest {
 }
 record!(CompletionsRequestRequest[] { Field text "text", Field offset "offset" });
 impl CompletionsRequestRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(text: impl Into<String>, offset: i64) -> Self {
         Self { text: text.into(), offset }

@@ -18,7 +18,7 @@ record!(
     "controller" }
 );
 impl ConfigureSessionExtensionsParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {

@@ -56,7 +56,7 @@ pub struct ConnectRemoteSessionParams {
 }
 record!(ConnectRemoteSessionParams[] { Field session_id "sessionId" });
 impl ConnectRemoteSessionParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {

@@ -10,7 +10,7 @@ pub struct ConnectorAccountRequest {
 }
 record!(ConnectorAccountRequest[] { Field account_id "accountId" });
 impl ConnectorAccountRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(account_id: impl Into<String>) -> Self {
         Self {
@@ -166,7 +166,7 @@ record!(
     "connectorName" }
 );
 impl ConnectorConnectRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         account_id: impl Into<String>,
@@ -246,7 +246,7 @@ record!(
     deadline_ms "deadlineMs" }
 );
 impl ConnectorContinueRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         continuation_id: impl Into<String>,
@@ -310,7 +310,7 @@ pub struct ConnectorDiscoveryAccountRequest {
 }
 record!(ConnectorDiscoveryAccountRequest[] { Field account_id "accountId" });
 impl ConnectorDiscoveryAccountRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(account_id: impl Into<String>) -> Self {
         Self {
@@ -451,7 +451,7 @@ record!(
     "refreshCatalog", Field force_connector_name "forceConnectorName" }
 );
 impl ConnectorReconcileRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(account_id: impl Into<String>) -> Self {
         Self {

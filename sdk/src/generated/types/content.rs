@@ -9,7 +9,7 @@ pub struct ContentExclusionCheckPathsRequest {
 }
 record!(ContentExclusionCheckPathsRequest[] { Field paths "paths" });
 impl ContentExclusionCheckPathsRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(paths: Vec<String>) -> Self {
         Self { paths }
@@ -49,7 +49,7 @@ record!(
     ContentExclusionValidatePoliciesRequest[] { Field policies_json "policiesJson" }
 );
 impl ContentExclusionValidatePoliciesRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(policies_json: impl Into<String>) -> Self {
         Self {

@@ -45,7 +45,7 @@ record!(
     Field hooks "hooks" }
 );
 impl CustomAgentConfig {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, prompt: impl Into<String>) -> Self {
         Self {

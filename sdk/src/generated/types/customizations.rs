@@ -11,7 +11,7 @@ pub struct CustomizationsReloadResult {
     pub errors: Vec<String>,
     /// Outcome of each component in reload order; a skipped component was not configured or loaded
     ///
-    /// CLI 1.0.89 and older ones may leave it out.
+    /// CLI 1.0.89 and older ones may omit it.
     pub outcomes: Option<Vec<CustomizationReloadOutcome>>,
 }
 record!(

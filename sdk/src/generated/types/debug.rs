@@ -41,7 +41,7 @@ record!(
     "outputPath", Field no_overwrite "noOverwrite" }
 );
 impl DebugCollectLogsDestinationArchive {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(output_path: impl Into<String>) -> Self {
         Self {
@@ -68,7 +68,7 @@ record!(
     "outputDirectory" }
 );
 impl DebugCollectLogsDestinationDirectory {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(output_directory: impl Into<String>) -> Self {
         Self {
@@ -96,7 +96,7 @@ record!(
     "bundlePath", Field redaction "redaction", Field required "required" }
 );
 impl DebugCollectLogsEntry {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         kind: DebugCollectLogsEntryKind,
@@ -247,7 +247,7 @@ record!(
     Field additional_entries "additionalEntries" }
 );
 impl DebugCollectLogsRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(destination: DebugCollectLogsDestination) -> Self {
         Self {

@@ -13,7 +13,7 @@ pub struct DiagnosticsConfiguration {
 }
 record!(DiagnosticsConfiguration[] { Field sources "sources" });
 impl DiagnosticsConfiguration {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(sources: DiagnosticSourcesConfiguration) -> Self {
         Self { sources }
@@ -28,7 +28,7 @@ pub struct DiagnosticsConfigureRequest {
 }
 record!(DiagnosticsConfigureRequest[] { Field sources "sources" });
 impl DiagnosticsConfigureRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(sources: DiagnosticSourcesConfiguration) -> Self {
         Self { sources }
@@ -52,7 +52,7 @@ record!(
     "max", Field wait_ms "waitMs" }
 );
 impl DiagnosticsReadRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(sources: Vec<DiagnosticSource>) -> Self {
         Self {

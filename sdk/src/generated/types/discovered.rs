@@ -109,7 +109,7 @@ pub struct DiscoveredExtensionsDisableRequest {
 }
 record!(DiscoveredExtensionsDisableRequest[] { Field ids "ids" });
 impl DiscoveredExtensionsDisableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(ids: Vec<String>) -> Self {
         Self { ids }
@@ -124,7 +124,7 @@ pub struct DiscoveredExtensionsEnableRequest {
 }
 record!(DiscoveredExtensionsEnableRequest[] { Field ids "ids" });
 impl DiscoveredExtensionsEnableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(ids: Vec<String>) -> Self {
         Self { ids }
@@ -227,7 +227,7 @@ record!(
     }
 );
 impl DiscoveredModel {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         id: impl Into<String>,

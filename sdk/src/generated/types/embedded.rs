@@ -16,7 +16,7 @@ record!(
     blob "blob" }
 );
 impl EmbeddedBlobResourceContents {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(uri: impl Into<String>, blob: impl Into<String>) -> Self {
         Self {
@@ -48,7 +48,7 @@ record!(
     text "text" }
 );
 impl EmbeddedTextResourceContents {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(uri: impl Into<String>, text: impl Into<String>) -> Self {
         Self {

@@ -14,7 +14,7 @@ record!(
     EnqueueCommandParams[] { Field command "command", Field display_text "displayText" }
 );
 impl EnqueueCommandParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(command: impl Into<String>) -> Self {
         Self {

@@ -21,7 +21,7 @@ record!(
     "token", Field env_var "envVar", Field copilot_user "copilotUser" }
 );
 impl EnvAuthInfo {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(host: impl Into<String>, env_var: impl Into<String>) -> Self {
         Self {

@@ -10,7 +10,7 @@ pub struct EnvironmentsDeleteRequest {
 }
 record!(EnvironmentsDeleteRequest[] { Field environment_id "environmentId" });
 impl EnvironmentsDeleteRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(environment_id: impl Into<String>) -> Self {
         Self {
@@ -32,7 +32,7 @@ pub struct EnvironmentsGetRequest {
 }
 record!(EnvironmentsGetRequest[] { Field environment_id "environmentId" });
 impl EnvironmentsGetRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(environment_id: impl Into<String>) -> Self {
         Self {

@@ -11,7 +11,7 @@ pub struct ExecuteCommandParams {
 }
 record!(ExecuteCommandParams[] { Field command_name "commandName", Field args "args" });
 impl ExecuteCommandParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(command_name: impl Into<String>, args: impl Into<String>) -> Self {
         Self {

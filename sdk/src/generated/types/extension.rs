@@ -33,7 +33,7 @@ record!(
     payload "payload" }
 );
 impl ExtensionContextPushInput {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(title: impl Into<String>, payload: serde_json::Value) -> Self {
         Self {
@@ -58,7 +58,7 @@ record!(
     env "env" }
 );
 impl ExtensionLaunchProfile {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         executable: impl Into<String>,

@@ -18,7 +18,7 @@ pub struct ExtensionsDisableRequest {
 }
 record!(ExtensionsDisableRequest[] { Field id "id" });
 impl ExtensionsDisableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }
@@ -33,7 +33,7 @@ pub struct ExtensionsEnableRequest {
 }
 record!(ExtensionsEnableRequest[] { Field id "id" });
 impl ExtensionsEnableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }

@@ -80,7 +80,7 @@ record!(
     Field contents "contents", Field tool_references "toolReferences" }
 );
 impl ExternalToolTextResultForLlm {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(text_result_for_llm: impl Into<String>) -> Self {
         Self {
@@ -167,7 +167,7 @@ record!(
     "metadata" }
 );
 impl ExternalToolTextResultForLlmBinaryResultsForLlm {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         type_: ExternalToolTextResultForLlmBinaryResultsForLlmType,
@@ -253,7 +253,7 @@ record!(
     mime_type "mimeType" }
 );
 impl ExternalToolTextResultForLlmContentAudio {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(data: impl Into<String>, mime_type: impl Into<String>) -> Self {
         Self {
@@ -276,7 +276,7 @@ record!(
     mime_type "mimeType" }
 );
 impl ExternalToolTextResultForLlmContentImage {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(data: impl Into<String>, mime_type: impl Into<String>) -> Self {
         Self {
@@ -297,7 +297,7 @@ record!(
     "resource" }
 );
 impl ExternalToolTextResultForLlmContentResource {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(resource: ExternalToolTextResultForLlmContentResourceDetails) -> Self {
         Self { resource }
@@ -343,7 +343,7 @@ record!(
     "description", Field mime_type "mimeType", Field size "size" }
 );
 impl ExternalToolTextResultForLlmContentResourceLink {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, uri: impl Into<String>) -> Self {
         Self {
@@ -408,7 +408,7 @@ record!(
     mime_type "mimeType", Field sizes "sizes", Field theme "theme" }
 );
 impl ExternalToolTextResultForLlmContentResourceLinkIcon {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(src: impl Into<String>) -> Self {
         Self {
@@ -479,7 +479,7 @@ record!(
     "outputFilePath" }
 );
 impl ExternalToolTextResultForLlmContentShellExit {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(shell_id: impl Into<String>, exit_code: i64) -> Self {
         Self {
@@ -532,7 +532,7 @@ record!(
     Field exit_code "exitCode", Field cwd "cwd" }
 );
 impl ExternalToolTextResultForLlmContentTerminal {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(text: impl Into<String>) -> Self {
         Self {
@@ -563,7 +563,7 @@ pub struct ExternalToolTextResultForLlmContentText {
 }
 record!(ExternalToolTextResultForLlmContentText["type" "text"] { Field text "text" });
 impl ExternalToolTextResultForLlmContentText {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into() }

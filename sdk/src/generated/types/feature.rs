@@ -100,7 +100,7 @@ record!(
     "flagOverrides" }
 );
 impl FeatureFlagsResolveRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(is_staff: bool, is_experimental: bool, is_team: bool) -> Self {
         Self {
@@ -199,7 +199,7 @@ record!(
     "refreshWithoutSession" }
 );
 impl FeatureFlagsResolveStartupGatesRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         flags: Vec<String>,

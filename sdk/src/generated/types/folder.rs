@@ -9,7 +9,7 @@ pub struct FolderTrustAddParams {
 }
 record!(FolderTrustAddParams[] { Field path "path" });
 impl FolderTrustAddParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self { path: path.into() }
@@ -24,7 +24,7 @@ pub struct FolderTrustCheckParams {
 }
 record!(FolderTrustCheckParams[] { Field path "path" });
 impl FolderTrustCheckParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self { path: path.into() }
@@ -53,7 +53,7 @@ record!(
     FolderTrustIsTrustedParams[] { Field path "path", Field config_dir "configDir" }
 );
 impl FolderTrustIsTrustedParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self {

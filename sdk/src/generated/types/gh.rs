@@ -19,7 +19,7 @@ record!(
     "token", Field copilot_user "copilotUser" }
 );
 impl GhCliAuthInfo {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(host: impl Into<String>, login: impl Into<String>) -> Self {
         Self {

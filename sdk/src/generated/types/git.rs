@@ -22,7 +22,7 @@ pub struct GitCwdRequest {
 }
 record!(GitCwdRequest[] { Field cwd "cwd" });
 impl GitCwdRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(cwd: impl Into<String>) -> Self {
         Self { cwd: cwd.into() }
@@ -100,7 +100,7 @@ pub struct GitHubOwnersCancelRequest {
 }
 record!(GitHubOwnersCancelRequest[] { Field request_id "requestId" });
 impl GitHubOwnersCancelRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: i64) -> Self {
         Self { request_id }
@@ -132,7 +132,7 @@ record!(
     }
 );
 impl GitHubOwnersListRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: i64, auth_info: serde_json::Value) -> Self {
         Self { request_id, auth_info }
@@ -180,7 +180,7 @@ pub struct GitHubRepoRef {
 }
 record!(GitHubRepoRef[] { Field id "id", Field name "name", Field owner "owner" });
 impl GitHubRepoRef {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, owner: impl Into<String>) -> Self {
         Self {
@@ -207,7 +207,7 @@ pub struct GitHubRepositoryAtPathRequest {
 }
 record!(GitHubRepositoryAtPathRequest[] { Field path "path" });
 impl GitHubRepositoryAtPathRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self { path: path.into() }
@@ -384,7 +384,7 @@ record!(
     Field token_type "tokenType", Field expires_in "expiresIn" }
 );
 impl GitHubTokenAcquireResultToken {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(access_token: impl Into<String>, expires_in: i64) -> Self {
         Self {
@@ -430,7 +430,7 @@ pub struct GitReposFromRemotesRequest {
 }
 record!(GitReposFromRemotesRequest[] { Field git_root "gitRoot" });
 impl GitReposFromRemotesRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(git_root: impl Into<String>) -> Self {
         Self { git_root: git_root.into() }

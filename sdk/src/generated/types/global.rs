@@ -97,7 +97,7 @@ record!(
     value "value" }
 );
 impl GlobalStateWriteKeyRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(key: impl Into<String>) -> Self {
         Self {

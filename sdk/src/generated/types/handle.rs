@@ -17,7 +17,7 @@ record!(
     Field error "error" }
 );
 impl HandlePendingToolCallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>) -> Self {
         Self {

@@ -25,7 +25,7 @@ pub struct HistoryClearContextRequest {
 }
 record!(HistoryClearContextRequest[] { Field prompt "prompt" });
 impl HistoryClearContextRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(prompt: impl Into<String>) -> Self {
         Self { prompt: prompt.into() }
@@ -174,7 +174,7 @@ pub struct HistoryPreviewRewindRequest {
 }
 record!(HistoryPreviewRewindRequest[] { Field event_id "eventId" });
 impl HistoryPreviewRewindRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(event_id: impl Into<String>) -> Self {
         Self { event_id: event_id.into() }
@@ -318,7 +318,7 @@ pub struct HistoryRewindRequest {
 }
 record!(HistoryRewindRequest[] { Field event_id "eventId", Field mode "mode" });
 impl HistoryRewindRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(event_id: impl Into<String>, mode: HistoryRewindMode) -> Self {
         Self {
@@ -392,7 +392,7 @@ pub struct HistoryTruncateRequest {
 }
 record!(HistoryTruncateRequest[] { Field event_id "eventId" });
 impl HistoryTruncateRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(event_id: impl Into<String>) -> Self {
         Self { event_id: event_id.into() }

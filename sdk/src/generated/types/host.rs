@@ -27,7 +27,7 @@ pub struct HostDisposeRequest {
 }
 record!(HostDisposeRequest[] { Field host_id "hostId" });
 impl HostDisposeRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(host_id: impl Into<String>) -> Self {
         Self { host_id: host_id.into() }
@@ -132,7 +132,7 @@ record!(
     Field require_connection_binding "requireConnectionBinding" }
 );
 impl HostGithubEnvironmentOptions {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, compute_id: impl Into<String>) -> Self {
         Self {
@@ -249,7 +249,7 @@ record!(
     HostPublishSessionRequest[] { Field host_id "hostId", Field session_id "sessionId" }
 );
 impl HostPublishSessionRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(host_id: impl Into<String>, session_id: impl Into<String>) -> Self {
         Self {
@@ -272,7 +272,7 @@ record!(
     "sessionUri" }
 );
 impl HostPublishSessionResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>, session_uri: impl Into<String>) -> Self {
         Self {
@@ -383,7 +383,7 @@ record!(
     Field prefer_resident "preferResident", Field config "config" }
 );
 impl HostSessionCreateRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         handoff_id: impl Into<String>,
@@ -426,7 +426,7 @@ pub struct HostSessionCreateResult {
 }
 record!(HostSessionCreateResult[] { Field session_id "sessionId" });
 impl HostSessionCreateResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -443,7 +443,7 @@ pub struct HostSessionReleaseRequest {
 }
 record!(HostSessionReleaseRequest[] { Field handoff_id "handoffId" });
 impl HostSessionReleaseRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(handoff_id: impl Into<String>) -> Self {
         Self {
@@ -509,7 +509,7 @@ record!(
     session_factory "sessionFactory", Field resume_factory "resumeFactory" }
 );
 impl HostStartRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(host_id: impl Into<String>) -> Self {
         Self {
@@ -605,7 +605,7 @@ record!(
     }
 );
 impl HostUnpublishSessionRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(host_id: impl Into<String>, session_id: impl Into<String>) -> Self {
         Self {
@@ -623,7 +623,7 @@ pub struct HostUnpublishSessionResult {
 }
 record!(HostUnpublishSessionResult[] { Field unpublished "unpublished" });
 impl HostUnpublishSessionResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(unpublished: bool) -> Self {
         Self { unpublished }

@@ -74,7 +74,7 @@ record!(
     review_fingerprint "reviewFingerprint", Field decision "decision" }
 );
 impl InstallationConfirmationResponse {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         confirmation_id: impl Into<String>,

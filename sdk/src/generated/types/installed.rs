@@ -30,7 +30,7 @@ record!(
     installed_from "installed_from" }
 );
 impl InstalledPlugin {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         name: impl Into<String>,
@@ -158,7 +158,7 @@ record!(
     Field sha "sha", Field path "path" }
 );
 impl InstalledPluginSourceGitHub {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(repo: impl Into<String>) -> Self {
         Self {
@@ -196,7 +196,7 @@ pub struct InstalledPluginSourceLocal {
 }
 record!(InstalledPluginSourceLocal["source" "local"] { Field path "path" });
 impl InstalledPluginSourceLocal {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self { path: path.into() }
@@ -220,7 +220,7 @@ record!(
     sha "sha", Field path "path" }
 );
 impl InstalledPluginSourceUrl {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(url: impl Into<String>) -> Self {
         Self {

@@ -27,7 +27,7 @@ record!(
     "enableChildInstructions" }
 );
 impl InstructionsDiscoverRepoSourcesRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(location: impl Into<String>) -> Self {
         Self {

@@ -18,7 +18,7 @@ record!(
     description "description", Field strict "strict" }
 );
 impl JsonSchemaResponseFormat {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, schema: serde_json::Value) -> Self {
         Self {

@@ -95,7 +95,7 @@ record!(
     LlmInferenceHttpResponseChunkError[] { Field message "message", Field code "code" }
 );
 impl LlmInferenceHttpResponseChunkError {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(message: impl Into<String>) -> Self {
         Self {
@@ -130,7 +130,7 @@ record!(
     "data", Field binary "binary", Field end "end", Field error "error" }
 );
 impl LlmInferenceHttpResponseChunkRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>, data: impl Into<String>) -> Self {
         Self {
@@ -186,7 +186,7 @@ record!(
     "status", Field status_text "statusText", Field headers "headers" }
 );
 impl LlmInferenceHttpResponseStartRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         request_id: impl Into<String>,

@@ -31,7 +31,7 @@ record!(
     Field context "context", Field mc_task_id "mcTaskId" }
 );
 impl LocalSessionMetadataValue {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         session_id: impl Into<String>,

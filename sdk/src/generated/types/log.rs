@@ -23,7 +23,7 @@ record!(
     Field ephemeral "ephemeral", Field url "url", Field tip "tip" }
 );
 impl LogRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(message: impl Into<String>) -> Self {
         Self {

@@ -41,7 +41,7 @@ record!(
     "headersRefreshTtlMs" }
 );
 impl ManagedMcpServerConfig {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(display_name: impl Into<String>, url: impl Into<String>) -> Self {
         Self {
@@ -95,7 +95,7 @@ pub struct ManagedPermissionOperationValue {
 }
 record!(ManagedPermissionOperationValue["kind" "url"] { Field url "url" });
 impl ManagedPermissionOperationValue {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into() }
@@ -134,7 +134,7 @@ record!(
     "failClosed" }
 );
 impl ManagedPermissionsContext {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(fail_closed: bool) -> Self {
         Self {
@@ -163,7 +163,7 @@ record!(
     "operations" }
 );
 impl ManagedPermissionsEvaluateRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         context: ManagedPermissionsContext,
@@ -285,7 +285,7 @@ record!(
     "managed" }
 );
 impl ManagedSettingsApplyControlsParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(settings: serde_json::Value) -> Self {
         Self { settings, managed: None }
@@ -374,7 +374,7 @@ record!(
     ManagedSettingsComposeLayer[] { Field source "source", Field settings "settings" }
 );
 impl ManagedSettingsComposeLayer {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(source: ManagedSettingsChannel) -> Self {
         Self { source, settings: None }
@@ -395,7 +395,7 @@ pub struct ManagedSettingsComposeRequest {
 }
 record!(ManagedSettingsComposeRequest[] { Field layers "layers" });
 impl ManagedSettingsComposeRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(layers: Vec<ManagedSettingsComposeLayer>) -> Self {
         Self { layers }
@@ -552,7 +552,7 @@ record!(
     home_directory "homeDirectory" }
 );
 impl ManagedSettingsIngestParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         user_agent: impl Into<String>,
@@ -784,7 +784,7 @@ record!(
     "platform", Field home_directory "homeDirectory" }
 );
 impl ManagedSettingsLoadRemoteControlParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         user_agent: impl Into<String>,
@@ -1032,7 +1032,7 @@ record!(
     active_identity "activeIdentity", Field policy "policy" }
 );
 impl ManagedSettingsResolveBypassDisableTransitionParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         active_identity: impl Into<String>,
@@ -1100,7 +1100,7 @@ record!(
     Field environment "environment" }
 );
 impl ManagedSettingsResolveDeviceForceLoginOrgsGateParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(environment: serde_json::Value) -> Self {
         Self {
@@ -1295,7 +1295,7 @@ record!(
     home_directory "homeDirectory", Field retain_and_apply "retainAndApply" }
 );
 impl ManagedSettingsResolveStartupPolicyParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         user_agent: impl Into<String>,
@@ -1576,7 +1576,7 @@ record!(
     "policyHelperResponse" }
 );
 impl ManagedSettingsRetainPolicyParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         device_source_found: bool,
@@ -1725,7 +1725,7 @@ record!(
     ManagedSettingsValidateRequest[] { Field content "content", Field layer "layer" }
 );
 impl ManagedSettingsValidateRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(content: serde_json::Value) -> Self {
         Self { content, layer: None }

@@ -92,7 +92,7 @@ record!(
     "operationId", Field policy_session_id "policySessionId" }
 );
 impl McpApplyInstallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -122,7 +122,7 @@ record!(
     "planHandle", Field policy_session_id "policySessionId" }
 );
 impl McpApplyUninstallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -155,7 +155,7 @@ record!(
     }
 );
 impl McpAppsCallToolRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         server_name: impl Into<String>,
@@ -203,7 +203,7 @@ pub struct McpAppsDiagnoseRequest {
 }
 record!(McpAppsDiagnoseRequest[] { Field server_name "serverName" });
 impl McpAppsDiagnoseRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -355,7 +355,7 @@ record!(
     "originServerName" }
 );
 impl McpAppsListToolsRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         server_name: impl Into<String>,
@@ -388,7 +388,7 @@ record!(
     McpAppsReadResourceRequest[] { Field server_name "serverName", Field uri "uri" }
 );
 impl McpAppsReadResourceRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>, uri: impl Into<String>) -> Self {
         Self {
@@ -576,7 +576,7 @@ pub struct McpAppsSetHostContextRequest {
 }
 record!(McpAppsSetHostContextRequest[] { Field context "context" });
 impl McpAppsSetHostContextRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(context: McpAppsSetHostContextDetails) -> Self {
         Self { context }
@@ -591,7 +591,7 @@ pub struct McpCancelSamplingExecutionParams {
 }
 record!(McpCancelSamplingExecutionParams[] { Field request_id "requestId" });
 impl McpCancelSamplingExecutionParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>) -> Self {
         Self {
@@ -618,7 +618,7 @@ pub struct McpConfigAddRequest {
 }
 record!(McpConfigAddRequest[] { Field name "name", Field config "config" });
 impl McpConfigAddRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, config: McpSerializableServerConfig) -> Self {
         Self { name: name.into(), config }
@@ -633,7 +633,7 @@ pub struct McpConfigDisableRequest {
 }
 record!(McpConfigDisableRequest[] { Field names "names" });
 impl McpConfigDisableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(names: Vec<String>) -> Self {
         Self { names }
@@ -648,7 +648,7 @@ pub struct McpConfigEnableRequest {
 }
 record!(McpConfigEnableRequest[] { Field names "names" });
 impl McpConfigEnableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(names: Vec<String>) -> Self {
         Self { names }
@@ -676,7 +676,7 @@ record!(
     "authClientIdMetadataUrl" }
 );
 impl McpConfigRemoveRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -705,7 +705,7 @@ pub struct McpConfigUpdateRequest {
 }
 record!(McpConfigUpdateRequest[] { Field name "name", Field config "config" });
 impl McpConfigUpdateRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, config: McpSerializableServerConfig) -> Self {
         Self { name: name.into(), config }
@@ -724,7 +724,7 @@ pub struct McpConfigureGitHubRequest {
 }
 record!(McpConfigureGitHubRequest[] { Field auth_info "authInfo" });
 impl McpConfigureGitHubRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(auth_info: serde_json::Value) -> Self {
         Self { auth_info }
@@ -756,7 +756,7 @@ pub struct McpConfiguredServer {
     pub display_name: Option<String>,
     /// Observed state from an already materialized matching server. Omitted when no live graph has this configured server; it never determines configuration enablement.
     ///
-    /// CLI 1.0.92 and older ones may leave it out.
+    /// CLI 1.0.92 and older ones may omit it.
     pub live: Option<McpConfiguredServerState>,
 }
 record!(
@@ -849,7 +849,7 @@ pub struct McpDiagnosticSourceConfiguration {
 }
 record!(McpDiagnosticSourceConfiguration[] { Field level "level" });
 impl McpDiagnosticSourceConfiguration {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(level: DiagnosticLogLevel) -> Self {
         Self { level }
@@ -869,7 +869,7 @@ record!(
     server_name "serverName" }
 );
 impl McpDisableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -946,7 +946,7 @@ record!(
     server_name "serverName" }
 );
 impl McpEnableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -982,7 +982,7 @@ record!(
     "serverName", Field mcp_request_id "mcpRequestId", Field request "request" }
 );
 impl McpExecuteSamplingParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         request_id: impl Into<String>,
@@ -1071,7 +1071,7 @@ record!(
     "message" }
 );
 impl McpHeadersHandlePendingHeadersRefreshRequestError {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into() }
@@ -1091,7 +1091,7 @@ record!(
     "headers", Field ttl_ms "ttlMs" }
 );
 impl McpHeadersHandlePendingHeadersRefreshRequestHeaders {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(headers: std::collections::BTreeMap<String, String>) -> Self {
         Self { headers, ttl_ms: None }
@@ -1122,7 +1122,7 @@ record!(
     Field result "result" }
 );
 impl McpHeadersHandlePendingHeadersRefreshRequestRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         request_id: impl Into<String>,
@@ -1353,7 +1353,7 @@ record!(
     "value" }
 );
 impl McpInstallationInput {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         category: McpPlanValueCategory,
@@ -1507,7 +1507,7 @@ record!(
     "operationId" }
 );
 impl McpInstallationOperationRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -1890,7 +1890,7 @@ record!(
     McpInstallationSecret[] { Field placeholder "placeholder", Secret value "value" }
 );
 impl McpInstallationSecret {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(placeholder: McpPlanSecretReference, value: impl Into<String>) -> Self {
         Self {
@@ -1976,7 +1976,7 @@ record!(
     "policySessionId" }
 );
 impl McpInstallationsRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -1997,7 +1997,7 @@ pub struct McpIsServerRunningRequest {
 }
 record!(McpIsServerRunningRequest[] { Field server_name "serverName" });
 impl McpIsServerRunningRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -2040,7 +2040,7 @@ pub struct McpListToolsRequest {
 }
 record!(McpListToolsRequest[] { Field server_name "serverName" });
 impl McpListToolsRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -2125,7 +2125,7 @@ record!(
     Field session_id "sessionId" }
 );
 impl McpOauthCheckDcrSupportRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_url: impl Into<String>) -> Self {
         Self {
@@ -2186,7 +2186,7 @@ record!(
     callback_url "callbackUrl" }
 );
 impl McpOauthCompleteRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         authorization_id: impl Into<String>,
@@ -2248,7 +2248,7 @@ record!(
     "sessionId" }
 );
 impl McpOauthFetchProtectedResourceMetadataRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_url: impl Into<String>) -> Self {
         Self {
@@ -2320,7 +2320,7 @@ record!(
     }
 );
 impl McpOauthHandlePendingRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         request_id: impl Into<String>,
@@ -2369,7 +2369,7 @@ record!(
     "authorizationServerUrl" }
 );
 impl McpOauthIsMicrosoftAuthorizationServerRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(authorization_server_url: impl Into<String>) -> Self {
         Self {
@@ -2442,7 +2442,7 @@ record!(
     expected_installation_id "expectedInstallationId" }
 );
 impl McpOauthLoginRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -2588,7 +2588,7 @@ record!(
     "accessToken", Field token_type "tokenType", Field expires_in "expiresIn" }
 );
 impl McpOauthPendingRequestResponseToken {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(access_token: impl Into<String>) -> Self {
         Self {
@@ -2675,7 +2675,7 @@ record!(
     Field server_name "serverName" }
 );
 impl McpOauthProbeRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -2834,7 +2834,7 @@ pub struct McpOauthRequiredData {
     pub resource_metadata: Option<String>,
     /// Why the runtime is requesting host-provided OAuth credentials.
     ///
-    /// CLI 1.0.65 and older ones may leave it out.
+    /// CLI 1.0.65 and older ones may omit it.
     pub reason: Option<McpOauthRequestReason>,
     /// Whether this Refresh request accepts kind runtimeRefresh to continue noninteractive grant renewal within its original authorization reservation. Missing or false means unsupported; the host must retain its legacy response behavior.
     pub runtime_refresh_supported: Option<bool>,
@@ -2875,7 +2875,7 @@ pub struct McpOauthRespondRequest {
 }
 record!(McpOauthRespondRequest[] { Field request_id "requestId" });
 impl McpOauthRespondRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>) -> Self {
         Self {
@@ -2889,7 +2889,7 @@ impl McpOauthRespondRequest {
 pub struct McpOauthRespondResult {
     /// Whether the response was accepted. False if the request was unknown, timed out, or already resolved.
     ///
-    /// CLI 1.0.69-0 and older ones may leave it out.
+    /// CLI 1.0.69-0 and older ones may omit it.
     pub success: Option<bool>,
 }
 record!(McpOauthRespondResult[] { Field success "success" });
@@ -2923,7 +2923,7 @@ pub struct McpOauthStaticClientConfigRequest {
 }
 record!(McpOauthStaticClientConfigRequest[] { Field config "config" });
 impl McpOauthStaticClientConfigRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(config: McpServerConfig) -> Self {
         Self { config }
@@ -3040,7 +3040,7 @@ record!(
     scope "scope", Field policy_session_id "policySessionId" }
 );
 impl McpPlanInstallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(contract: CatalogClientContract, source: McpPlanInstallSource) -> Self {
         Self {
@@ -3131,7 +3131,7 @@ record!(
     "candidateHandle", Field search_id "searchId" }
 );
 impl McpPlanInstallSourceCandidate {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         candidate_handle: impl Into<String>,
@@ -3162,7 +3162,7 @@ pub struct McpPlanInstallSourceCard {
 }
 record!(McpPlanInstallSourceCard["kind" "card"] { Field card "card" });
 impl McpPlanInstallSourceCard {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(card: McpServerCardReference) -> Self {
         Self { card }
@@ -3521,7 +3521,7 @@ record!(
     "installationId", Field policy_session_id "policySessionId" }
 );
 impl McpPlanUninstallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -3587,7 +3587,7 @@ record!(
     secret_storage "secretStorage" }
 );
 impl McpPrepareInstallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -3740,7 +3740,7 @@ record!(
     "promptName", Field arguments "arguments" }
 );
 impl McpPromptsGetRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>, prompt_name: impl Into<String>) -> Self {
         Self {
@@ -3791,7 +3791,7 @@ record!(
     McpPromptsListRequest[] { Field server_name "serverName", Field cursor "cursor" }
 );
 impl McpPromptsListRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -3851,7 +3851,7 @@ record!(
     "client", Field transport "transport", Field config "config" }
 );
 impl McpRegisterExternalClientRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         server_name: impl Into<String>,
@@ -3878,7 +3878,7 @@ pub struct McpRegistryCancelRequest {
 }
 record!(McpRegistryCancelRequest[] { Field request_id "requestId" });
 impl McpRegistryCancelRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: i64) -> Self {
         Self { request_id }
@@ -3926,7 +3926,7 @@ record!(
     "authInfo", Field query "query", Field repository "repository", Field limit "limit" }
 );
 impl McpRegistrySearchRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: i64, auth_info: serde_json::Value, limit: i64) -> Self {
         Self {
@@ -4019,7 +4019,7 @@ pub struct McpReloadWithConfigRequest {
 }
 record!(McpReloadWithConfigRequest[] { Field config "config" });
 impl McpReloadWithConfigRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(config: serde_json::Value) -> Self {
         Self { config }
@@ -4170,7 +4170,7 @@ record!(
     McpResourcesListRequest[] { Field server_name "serverName", Field cursor "cursor" }
 );
 impl McpResourcesListRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -4212,7 +4212,7 @@ record!(
     "cursor" }
 );
 impl McpResourcesListTemplatesRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -4251,7 +4251,7 @@ pub struct McpResourcesReadRequest {
 }
 record!(McpResourcesReadRequest[] { Field server_name "serverName", Field uri "uri" });
 impl McpResourcesReadRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>, uri: impl Into<String>) -> Self {
         Self {
@@ -4284,7 +4284,7 @@ record!(
     Field expected_installation_id "expectedInstallationId" }
 );
 impl McpRestartServerRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -4334,7 +4334,7 @@ record!(
     McpSafeForTelemetryFields[] { Field name "name", Field inputs_names "inputsNames" }
 );
 impl McpSafeForTelemetryFields {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: bool, inputs_names: bool) -> Self {
         Self { name, inputs_names }
@@ -4460,7 +4460,7 @@ record!(
     "data" }
 );
 impl McpServerCardEmbedded {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(media_type: McpServerCardMediaType, data: impl Into<String>) -> Self {
         Self {
@@ -4520,7 +4520,7 @@ record!(
     McpServerCardUrl["kind" "url"] { Field media_type "mediaType", Secret url "url" }
 );
 impl McpServerCardUrl {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(media_type: McpServerCardMediaType, url: impl Into<String>) -> Self {
         Self {
@@ -4648,7 +4648,7 @@ record!(
     Field oauth_grant_type "oauthGrantType" }
 );
 impl McpServerConfigHttp {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -4959,7 +4959,7 @@ record!(
     config_warnings "configWarnings" }
 );
 impl McpServerConfigMemory {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_instance: serde_json::Value) -> Self {
         Self {
@@ -5200,7 +5200,7 @@ record!(
     env "env", Field type_ "type" }
 );
 impl McpServerConfigStdio {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(command: impl Into<String>) -> Self {
         Self {
@@ -5622,7 +5622,7 @@ pub struct McpSetEnvValueModeParams {
 }
 record!(McpSetEnvValueModeParams[] { Field mode "mode" });
 impl McpSetEnvValueModeParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(mode: McpSetEnvValueModeDetails) -> Self {
         Self { mode }
@@ -5746,7 +5746,7 @@ record!(
     Field expected_installation_id "expectedInstallationId" }
 );
 impl McpStartServerRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -5800,7 +5800,7 @@ record!(
     Field server_name "serverName" }
 );
 impl McpStopServerRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -5907,7 +5907,7 @@ pub struct McpUnregisterExternalClientRequest {
 }
 record!(McpUnregisterExternalClientRequest[] { Field server_name "serverName" });
 impl McpUnregisterExternalClientRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {

@@ -18,7 +18,7 @@ pub struct MemoryConfiguration {
 }
 record!(MemoryConfiguration[] { Field enabled "enabled", Field mode "mode" });
 impl MemoryConfiguration {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(enabled: bool) -> Self {
         Self { enabled, mode: None }

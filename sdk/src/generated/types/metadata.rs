@@ -63,7 +63,7 @@ record!(
     provider_id "providerId" }
 );
 impl MetadataContextInfoRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(prompt_token_limit: i64, output_token_limit: i64) -> Self {
         Self {
@@ -111,7 +111,7 @@ pub struct MetadataRecomputeContextTokensRequest {
 }
 record!(MetadataRecomputeContextTokensRequest[] { Field model_id "modelId" });
 impl MetadataRecomputeContextTokensRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(model_id: impl Into<String>) -> Self {
         Self { model_id: model_id.into() }
@@ -142,7 +142,7 @@ pub struct MetadataRecordContextChangeRequest {
 }
 record!(MetadataRecordContextChangeRequest[] { Field context "context" });
 impl MetadataRecordContextChangeRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(context: SessionWorkingDirectoryContext) -> Self {
         Self { context }
@@ -164,7 +164,7 @@ record!(
     MetadataSetWorkingDirectoryRequest[] { Field working_directory "workingDirectory" }
 );
 impl MetadataSetWorkingDirectoryRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(working_directory: impl Into<String>) -> Self {
         Self {

@@ -66,7 +66,7 @@ record!(
     "planExitAction" }
 );
 impl ModeSetRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(mode: SessionMode) -> Self {
         Self {

@@ -873,7 +873,7 @@ record!(
     max_prompt_image_size "max_prompt_image_size" }
 );
 impl ModelCapabilitiesLimitsVision {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         supported_media_types: Vec<String>,
@@ -1370,7 +1370,7 @@ record!(
     "contextTierExplicit" }
 );
 impl ModelPickerPersistenceRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(settings_context: ModelPickerSettingsContext) -> Self {
         Self {
@@ -1427,7 +1427,7 @@ record!(
     "homeDirectory", Field environment "environment" }
 );
 impl ModelPickerSettingsContext {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         home_directory: impl Into<String>,
@@ -1638,7 +1638,7 @@ record!(
     ModelProviderDiscoverRequest[] { Field adapter_id "adapterId", Field input "input" }
 );
 impl ModelProviderDiscoverRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(adapter_id: impl Into<String>) -> Self {
         Self {
@@ -1697,7 +1697,7 @@ pub struct ModelProviderGetStatusRequest {
 }
 record!(ModelProviderGetStatusRequest[] { Field instance "instance" });
 impl ModelProviderGetStatusRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(instance: ModelProviderInstanceReference) -> Self {
         Self { instance }
@@ -1729,7 +1729,7 @@ record!(
     "inferenceWireApi", Field inference_transport "inferenceTransport" }
 );
 impl ModelProviderInstance {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         reference: ModelProviderInstanceReference,
@@ -1795,7 +1795,7 @@ record!(
     "providerKind", Field id "id", Field management_endpoint "managementEndpoint" }
 );
 impl ModelProviderInstanceReference {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         adapter_id: impl Into<String>,
@@ -1832,7 +1832,7 @@ pub struct ModelProviderModelsListRequest {
 }
 record!(ModelProviderModelsListRequest[] { Field instance "instance" });
 impl ModelProviderModelsListRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(instance: ModelProviderInstanceReference) -> Self {
         Self { instance }
@@ -1881,7 +1881,7 @@ record!(
     "model" }
 );
 impl ModelProviderPrepareConfigurationRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(instance: ModelProviderInstance, model: DiscoveredModel) -> Self {
         Self { instance, model }
@@ -1908,7 +1908,7 @@ record!(
     owner_display_name "ownerDisplayName" }
 );
 impl ModelProviderProvenance {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         adapter_id: impl Into<String>,
@@ -1995,7 +1995,7 @@ pub struct ModelProviderWarning {
 }
 record!(ModelProviderWarning[] { Field code "code", Field message "message" });
 impl ModelProviderWarning {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
@@ -2047,7 +2047,7 @@ pub struct ModelSetReasoningEffortRequest {
 }
 record!(ModelSetReasoningEffortRequest[] { Field reasoning_effort "reasoningEffort" });
 impl ModelSetReasoningEffortRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(reasoning_effort: impl Into<String>) -> Self {
         Self {
@@ -2076,7 +2076,7 @@ record!(
     ModelSwitchAutoTierRequest[] { Nullable auto_tier "autoTier", Field source "source" }
 );
 impl ModelSwitchAutoTierRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(auto_tier: Option<AutoTier>) -> Self {
         Self { auto_tier, source: None }
@@ -2185,7 +2185,7 @@ record!(
     picker_persistence "pickerPersistence" }
 );
 impl ModelSwitchToRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(model_id: impl Into<String>) -> Self {
         Self {

@@ -17,7 +17,7 @@ pub struct NameSetAutoRequest {
 }
 record!(NameSetAutoRequest[] { Field summary "summary" });
 impl NameSetAutoRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(summary: impl Into<String>) -> Self {
         Self { summary: summary.into() }
@@ -40,7 +40,7 @@ pub struct NameSetRequest {
 }
 record!(NameSetRequest[] { Field name "name" });
 impl NameSetRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }

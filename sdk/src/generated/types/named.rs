@@ -39,7 +39,7 @@ record!(
     "hasBearerTokenProvider" }
 );
 impl NamedProviderConfig {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, base_url: impl Into<String>) -> Self {
         Self {

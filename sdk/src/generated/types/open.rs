@@ -30,7 +30,7 @@ record!(
     input "input" }
 );
 impl OpenCanvasInstance {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         instance_id: impl Into<String>,

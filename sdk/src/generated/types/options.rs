@@ -16,7 +16,7 @@ record!(
     last_updated_at "last_updated_at", Field scope "scope" }
 );
 impl OptionsUpdateAdditionalContentExclusionPolicy {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         rules: Vec<OptionsUpdateAdditionalContentExclusionPolicyRule>,
@@ -48,7 +48,7 @@ record!(
     if_any_match "ifAnyMatch", Field if_none_match "ifNoneMatch", Field source "source" }
 );
 impl OptionsUpdateAdditionalContentExclusionPolicyRule {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         paths: Vec<String>,
@@ -88,7 +88,7 @@ record!(
     type_ "type" }
 );
 impl OptionsUpdateAdditionalContentExclusionPolicyRuleSource {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, type_: impl Into<String>) -> Self {
         Self {

@@ -388,7 +388,7 @@ record!(
     "approval", Field location_key "locationKey" }
 );
 impl PermissionDecisionApproveForLocation {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         approval: PermissionDecisionApproveForLocationApproval,
@@ -450,7 +450,7 @@ record!(
     command_identifiers "commandIdentifiers" }
 );
 impl PermissionDecisionApproveForLocationApprovalCommands {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(command_identifiers: Vec<String>) -> Self {
         Self { command_identifiers }
@@ -468,7 +468,7 @@ record!(
     tool_name "toolName" }
 );
 impl PermissionDecisionApproveForLocationApprovalCustomTool {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(tool_name: impl Into<String>) -> Self {
         Self {
@@ -491,7 +491,7 @@ record!(
     environment_variables "environmentVariables" }
 );
 impl PermissionDecisionApproveForLocationApprovalExtensionEnvAccess {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         extension_name: impl Into<String>,
@@ -534,7 +534,7 @@ record!(
     "extension-permission-access"] { Field extension_name "extensionName" }
 );
 impl PermissionDecisionApproveForLocationApprovalExtensionPermissionAccess {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(extension_name: impl Into<String>) -> Self {
         Self {
@@ -556,7 +556,7 @@ record!(
     "serverName", Nullable tool_name "toolName" }
 );
 impl PermissionDecisionApproveForLocationApprovalMcp {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>, tool_name: Option<String>) -> Self {
         Self {
@@ -577,7 +577,7 @@ record!(
     Field server_name "serverName" }
 );
 impl PermissionDecisionApproveForLocationApprovalMcpSampling {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -699,7 +699,7 @@ record!(
     command_identifiers "commandIdentifiers" }
 );
 impl PermissionDecisionApproveForSessionApprovalCommands {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(command_identifiers: Vec<String>) -> Self {
         Self { command_identifiers }
@@ -717,7 +717,7 @@ record!(
     tool_name "toolName" }
 );
 impl PermissionDecisionApproveForSessionApprovalCustomTool {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(tool_name: impl Into<String>) -> Self {
         Self {
@@ -740,7 +740,7 @@ record!(
     environment_variables "environmentVariables" }
 );
 impl PermissionDecisionApproveForSessionApprovalExtensionEnvAccess {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         extension_name: impl Into<String>,
@@ -783,7 +783,7 @@ record!(
     "extension-permission-access"] { Field extension_name "extensionName" }
 );
 impl PermissionDecisionApproveForSessionApprovalExtensionPermissionAccess {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(extension_name: impl Into<String>) -> Self {
         Self {
@@ -805,7 +805,7 @@ record!(
     "serverName", Nullable tool_name "toolName" }
 );
 impl PermissionDecisionApproveForSessionApprovalMcp {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>, tool_name: Option<String>) -> Self {
         Self {
@@ -826,7 +826,7 @@ record!(
     server_name "serverName" }
 );
 impl PermissionDecisionApproveForSessionApprovalMcpSampling {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -899,7 +899,7 @@ record!(
     "domain" }
 );
 impl PermissionDecisionApprovePermanently {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(domain: impl Into<String>) -> Self {
         Self { domain: domain.into() }
@@ -917,7 +917,7 @@ record!(
     Field directories "directories" }
 );
 impl PermissionDecisionApproveReadOnlyForSession {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(directories: Vec<String>) -> Self {
         Self { directories }
@@ -942,7 +942,7 @@ record!(
     approval "approval", Field location_key "locationKey" }
 );
 impl PermissionDecisionApprovedForLocation {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         approval: UserToolSessionApproval,
@@ -966,7 +966,7 @@ record!(
     "approval" }
 );
 impl PermissionDecisionApprovedForSession {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(approval: UserToolSessionApproval) -> Self {
         Self { approval }
@@ -1009,7 +1009,7 @@ record!(
     user_feedback "userFeedback" }
 );
 impl PermissionDecisionContext {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         outcome: PermissionDecisionOutcome,
@@ -1054,7 +1054,7 @@ record!(
     "denied-by-content-exclusion-policy"] { Field path "path", Field message "message" }
 );
 impl PermissionDecisionDeniedByContentExclusionPolicy {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
@@ -1102,7 +1102,7 @@ record!(
     PermissionDecisionDeniedByRules["kind" "denied-by-rules"] { Field rules "rules" }
 );
 impl PermissionDecisionDeniedByRules {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(rules: Vec<PermissionRule>) -> Self {
         Self { rules }
@@ -1192,7 +1192,7 @@ record!(
     Field decision_context "decisionContext" }
 );
 impl PermissionDecisionRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>, result: PermissionDecision) -> Self {
         Self {
@@ -1365,7 +1365,7 @@ record!(
     approval "approval" }
 );
 impl PermissionLocationAddToolApprovalParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         location_key: impl Into<String>,
@@ -1386,7 +1386,7 @@ pub struct PermissionLocationApplyParams {
 }
 record!(PermissionLocationApplyParams[] { Field working_directory "workingDirectory" });
 impl PermissionLocationApplyParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(working_directory: impl Into<String>) -> Self {
         Self {
@@ -1428,7 +1428,7 @@ record!(
     PermissionLocationResolveParams[] { Field working_directory "workingDirectory" }
 );
 impl PermissionLocationResolveParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(working_directory: impl Into<String>) -> Self {
         Self {
@@ -1572,7 +1572,7 @@ pub struct PermissionPathsAddParams {
 }
 record!(PermissionPathsAddParams[] { Field path "path" });
 impl PermissionPathsAddParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self { path: path.into() }
@@ -1587,7 +1587,7 @@ pub struct PermissionPathsAllowedCheckParams {
 }
 record!(PermissionPathsAllowedCheckParams[] { Field path "path" });
 impl PermissionPathsAllowedCheckParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self { path: path.into() }
@@ -1672,7 +1672,7 @@ pub struct PermissionPathsUpdatePrimaryParams {
 }
 record!(PermissionPathsUpdatePrimaryParams[] { Field path "path" });
 impl PermissionPathsUpdatePrimaryParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self { path: path.into() }
@@ -1687,7 +1687,7 @@ pub struct PermissionPathsWorkspaceCheckParams {
 }
 record!(PermissionPathsWorkspaceCheckParams[] { Field path "path" });
 impl PermissionPathsWorkspaceCheckParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self { path: path.into() }
@@ -2112,7 +2112,7 @@ pub struct PermissionPromptShownNotification {
 }
 record!(PermissionPromptShownNotification[] { Field message "message" });
 impl PermissionPromptShownNotification {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into() }
@@ -2897,7 +2897,7 @@ pub struct PermissionRule {
 }
 record!(PermissionRule[] { Field kind "kind", Nullable argument "argument" });
 impl PermissionRule {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(kind: impl Into<String>, argument: Option<String>) -> Self {
         Self {
@@ -2917,7 +2917,7 @@ pub struct PermissionRulesSet {
 }
 record!(PermissionRulesSet[] { Field approved "approved", Field denied "denied" });
 impl PermissionRulesSet {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(approved: Vec<PermissionRule>, denied: Vec<PermissionRule>) -> Self {
         Self { approved, denied }
@@ -2988,7 +2988,7 @@ pub struct PermissionUrlsSetUnrestrictedModeParams {
 }
 record!(PermissionUrlsSetUnrestrictedModeParams[] { Field enabled "enabled" });
 impl PermissionUrlsSetUnrestrictedModeParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(enabled: bool) -> Self {
         Self { enabled }

@@ -35,7 +35,7 @@ record!(
     last_updated_at "last_updated_at", Field scope "scope" }
 );
 impl PermissionsConfigureAdditionalContentExclusionPolicy {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         rules: Vec<PermissionsConfigureAdditionalContentExclusionPolicyRule>,
@@ -68,7 +68,7 @@ record!(
     "source" }
 );
 impl PermissionsConfigureAdditionalContentExclusionPolicyRule {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         paths: Vec<String>,
@@ -108,7 +108,7 @@ record!(
     Field type_ "type" }
 );
 impl PermissionsConfigureAdditionalContentExclusionPolicyRuleSource {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, type_: impl Into<String>) -> Self {
         Self {
@@ -339,7 +339,7 @@ record!(
     command_identifiers "commandIdentifiers" }
 );
 impl PermissionsLocationsAddToolApprovalDetailsCommands {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(command_identifiers: Vec<String>) -> Self {
         Self { command_identifiers }
@@ -357,7 +357,7 @@ record!(
     tool_name "toolName" }
 );
 impl PermissionsLocationsAddToolApprovalDetailsCustomTool {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(tool_name: impl Into<String>) -> Self {
         Self {
@@ -380,7 +380,7 @@ record!(
     environment_variables "environmentVariables" }
 );
 impl PermissionsLocationsAddToolApprovalDetailsExtensionEnvAccess {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         extension_name: impl Into<String>,
@@ -423,7 +423,7 @@ record!(
     "extension-permission-access"] { Field extension_name "extensionName" }
 );
 impl PermissionsLocationsAddToolApprovalDetailsExtensionPermissionAccess {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(extension_name: impl Into<String>) -> Self {
         Self {
@@ -445,7 +445,7 @@ record!(
     "serverName", Nullable tool_name "toolName" }
 );
 impl PermissionsLocationsAddToolApprovalDetailsMcp {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>, tool_name: Option<String>) -> Self {
         Self {
@@ -466,7 +466,7 @@ record!(
     server_name "serverName" }
 );
 impl PermissionsLocationsAddToolApprovalDetailsMcpSampling {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>) -> Self {
         Self {
@@ -534,7 +534,7 @@ record!(
     "remove", Field remove_all "removeAll" }
 );
 impl PermissionsModifyRulesParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(scope: PermissionsModifyRulesScope) -> Self {
         Self {
@@ -657,7 +657,7 @@ record!(
     PermissionsSetApproveAllRequest[] { Field enabled "enabled", Field source "source" }
 );
 impl PermissionsSetApproveAllRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(enabled: bool) -> Self {
         Self { enabled, source: None }
@@ -715,7 +715,7 @@ record!(
     "assistedApprovalModel", Field source "source" }
 );
 impl PermissionsSetModeRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(mode: PermissionMode) -> Self {
         Self {
@@ -759,7 +759,7 @@ pub struct PermissionsSetRequiredRequest {
 }
 record!(PermissionsSetRequiredRequest[] { Field required "required" });
 impl PermissionsSetRequiredRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(required: bool) -> Self {
         Self { required }

@@ -16,7 +16,7 @@ record!(
     "dataJson", Field file_header "fileHeader" }
 );
 impl PersistenceWriteRawJsonLockedRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>, data_json: impl Into<String>) -> Self {
         Self {

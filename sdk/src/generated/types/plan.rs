@@ -98,7 +98,7 @@ pub struct PlanUpdateRequest {
 }
 record!(PlanUpdateRequest[] { Field content "content" });
 impl PlanUpdateRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(content: impl Into<String>) -> Self {
         Self { content: content.into() }

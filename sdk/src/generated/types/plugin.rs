@@ -52,7 +52,7 @@ record!(
     "planHandle", Field policy_session_id "policySessionId" }
 );
 impl PluginApplyInstallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -560,7 +560,7 @@ record!(
     "candidateHandle", Field policy_session_id "policySessionId" }
 );
 impl PluginPlanInstallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,

@@ -9,7 +9,7 @@ pub struct PluginsBuiltinSetRequest {
 }
 record!(PluginsBuiltinSetRequest[] { Field paths "paths" });
 impl PluginsBuiltinSetRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(paths: Vec<String>) -> Self {
         Self { paths }
@@ -29,7 +29,7 @@ record!(
     "workingDirectory" }
 );
 impl PluginsDisableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(names: Vec<String>) -> Self {
         Self {
@@ -58,7 +58,7 @@ record!(
     "workingDirectory" }
 );
 impl PluginsEnableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(names: Vec<String>) -> Self {
         Self {
@@ -87,7 +87,7 @@ record!(
     "workingDirectory" }
 );
 impl PluginsInstallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(source: impl Into<String>) -> Self {
         Self {
@@ -116,7 +116,7 @@ record!(
     "workingDirectory" }
 );
 impl PluginsMarketplacesAddRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(source: impl Into<String>) -> Self {
         Self {
@@ -140,7 +140,7 @@ pub struct PluginsMarketplacesBrowseRequest {
 }
 record!(PluginsMarketplacesBrowseRequest[] { Field name "name" });
 impl PluginsMarketplacesBrowseRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }
@@ -173,7 +173,7 @@ pub struct PluginsMarketplacesRemoveRequest {
 }
 record!(PluginsMarketplacesRemoveRequest[] { Field name "name", Field force "force" });
 impl PluginsMarketplacesRemoveRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -254,7 +254,7 @@ record!(
     "directSourceId" }
 );
 impl PluginsUninstallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -278,7 +278,7 @@ pub struct PluginsUpdateRequest {
 }
 record!(PluginsUpdateRequest[] { Field name "name" });
 impl PluginsUpdateRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }

@@ -69,7 +69,7 @@ record!(
     "metadata", Field namespace "namespace" }
 );
 impl ProtocolExternalToolDefinition {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
         Self {
@@ -154,7 +154,7 @@ record!(
     }
 );
 impl ProtocolExternalToolNamespace {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -281,7 +281,7 @@ record!(
     ProtocolStaticSectionOverride[] { Field action "action", Field content "content" }
 );
 impl ProtocolStaticSectionOverride {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(action: ProtocolStaticSectionAction) -> Self {
         Self { action, content: None }
@@ -380,7 +380,7 @@ record!(
     content_blocks "contentBlocks" }
 );
 impl ProtocolSystemMessageReplaceConfig {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(content: impl Into<String>) -> Self {
         Self {

@@ -88,7 +88,7 @@ record!(
     "headers", Field has_bearer_token_provider "hasBearerTokenProvider" }
 );
 impl ProviderConfig {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(base_url: impl Into<String>) -> Self {
         Self {
@@ -438,7 +438,7 @@ record!(
     system_message "systemMessage", Field metadata "metadata" }
 );
 impl ProviderModelConfig {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>, provider: impl Into<String>) -> Self {
         Self {
@@ -859,7 +859,7 @@ pub struct ProviderTokenAcquireResult {
 }
 record!(ProviderTokenAcquireResult[] { Field token "token" });
 impl ProviderTokenAcquireResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(token: impl Into<String>) -> Self {
         Self { token: token.into() }
@@ -874,7 +874,7 @@ pub struct ProviderWithdrawRequest {
 }
 record!(ProviderWithdrawRequest[] { Field models "models" });
 impl ProviderWithdrawRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(models: Vec<String>) -> Self {
         Self { models }

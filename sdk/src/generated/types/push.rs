@@ -62,7 +62,7 @@ record!(
     Field display_name "displayName" }
 );
 impl PushAttachmentBlob {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(data: impl Into<String>, mime_type: impl Into<String>) -> Self {
         Self {
@@ -92,7 +92,7 @@ record!(
     "displayName" }
 );
 impl PushAttachmentDirectory {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>, display_name: impl Into<String>) -> Self {
         Self {
@@ -117,7 +117,7 @@ record!(
     "displayName", Field line_range "lineRange" }
 );
 impl PushAttachmentFile {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>, display_name: impl Into<String>) -> Self {
         Self {
@@ -144,7 +144,7 @@ pub struct PushAttachmentFileLineRange {
 }
 record!(PushAttachmentFileLineRange[] { Field start "start", Field end "end" });
 impl PushAttachmentFileLineRange {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(start: i64, end: i64) -> Self {
         Self { start, end }
@@ -173,7 +173,7 @@ record!(
     Field url "url", Field conclusion "conclusion" }
 );
 impl PushAttachmentGitHubActionsJob {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo: PushGitHubRepoRef,
@@ -216,7 +216,7 @@ record!(
     "oid", Field message "message", Field url "url" }
 );
 impl PushAttachmentGitHubCommit {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo: PushGitHubRepoRef,
@@ -250,7 +250,7 @@ record!(
     Field path "path", Field url "url" }
 );
 impl PushAttachmentGitHubFile {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo: PushGitHubRepoRef,
@@ -282,7 +282,7 @@ record!(
     "head", Field base "base" }
 );
 impl PushAttachmentGitHubFileDiff {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -320,7 +320,7 @@ record!(
     "path" }
 );
 impl PushAttachmentGitHubFileDiffSide {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo: PushGitHubRepoRef,
@@ -355,7 +355,7 @@ record!(
     url "url" }
 );
 impl PushAttachmentGitHubReference {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         number: i64,
@@ -407,7 +407,7 @@ record!(
     tag_name "tagName", Field name "name", Field url "url" }
 );
 impl PushAttachmentGitHubRelease {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo: PushGitHubRepoRef,
@@ -441,7 +441,7 @@ record!(
     url "url", Field description "description", Field ref_ "ref" }
 );
 impl PushAttachmentGitHubRepository {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(repo: PushGitHubRepoRef, url: impl Into<String>) -> Self {
         Self {
@@ -484,7 +484,7 @@ record!(
     "ref", Field path "path", Field url "url", Field line_range "lineRange" }
 );
 impl PushAttachmentGitHubSnippet {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo: PushGitHubRepoRef,
@@ -518,7 +518,7 @@ record!(
     "url", Field base "base", Field head "head" }
 );
 impl PushAttachmentGitHubTreeComparison {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         url: impl Into<String>,
@@ -546,7 +546,7 @@ record!(
     "revision" }
 );
 impl PushAttachmentGitHubTreeComparisonSide {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(repo: PushGitHubRepoRef, revision: impl Into<String>) -> Self {
         Self {
@@ -564,7 +564,7 @@ pub struct PushAttachmentGitHubUrl {
 }
 record!(PushAttachmentGitHubUrl["type" "github_url"] { Field url "url" });
 impl PushAttachmentGitHubUrl {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into() }
@@ -588,7 +588,7 @@ record!(
     display_name "displayName", Field text "text", Field selection "selection" }
 );
 impl PushAttachmentSelection {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         file_path: impl Into<String>,
@@ -615,7 +615,7 @@ pub struct PushAttachmentSelectionDetails {
 }
 record!(PushAttachmentSelectionDetails[] { Field start "start", Field end "end" });
 impl PushAttachmentSelectionDetails {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         start: PushAttachmentSelectionDetailsStart,
@@ -638,7 +638,7 @@ record!(
     }
 );
 impl PushAttachmentSelectionDetailsEnd {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(line: i64, character: i64) -> Self {
         Self { line, character }
@@ -658,7 +658,7 @@ record!(
     "character" }
 );
 impl PushAttachmentSelectionDetailsStart {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(line: i64, character: i64) -> Self {
         Self { line, character }
@@ -677,7 +677,7 @@ pub struct PushGitHubRepoRef {
 }
 record!(PushGitHubRepoRef[] { Field id "id", Field name "name", Field owner "owner" });
 impl PushGitHubRepoRef {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, owner: impl Into<String>) -> Self {
         Self {

@@ -24,7 +24,7 @@ record!(
     display_prompt "displayPrompt", Field attachments "attachments" }
 );
 impl QueueAppendSteeringRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         message_id: impl Into<String>,
@@ -56,7 +56,7 @@ record!(
     "activeBackgroundWork" }
 );
 impl QueueBeginDeferredIdleDrainRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(active_background_work: bool) -> Self {
         Self { active_background_work }
@@ -79,7 +79,7 @@ pub struct QueueConsumeSystemNotificationsRequest {
 }
 record!(QueueConsumeSystemNotificationsRequest[] { Field filter "filter" });
 impl QueueConsumeSystemNotificationsRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(filter: serde_json::Value) -> Self {
         Self { filter }
@@ -94,7 +94,7 @@ pub struct QueueDeferSessionIdleRequest {
 }
 record!(QueueDeferSessionIdleRequest[] { Field aborted "aborted" });
 impl QueueDeferSessionIdleRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(aborted: bool) -> Self {
         Self { aborted }
@@ -109,7 +109,7 @@ pub struct QueueDuplicateAtRequest {
 }
 record!(QueueDuplicateAtRequest[] { Field id "id" });
 impl QueueDuplicateAtRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }
@@ -145,7 +145,7 @@ record!(
     "activeBackgroundWork", Field has_pending "hasPending" }
 );
 impl QueueFinishDeferredIdleDrainRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(active_background_work: bool, has_pending: bool) -> Self {
         Self {
@@ -186,7 +186,7 @@ pub struct QueueInsertAtRequest {
 }
 record!(QueueInsertAtRequest[] { Field position "position", Field message "message" });
 impl QueueInsertAtRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(position: i64, message: QueueInsertMessage) -> Self {
         Self { position, message }
@@ -237,7 +237,7 @@ record!(
     Field delivery "delivery" }
 );
 impl QueueInsertMessage {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(prompt: impl Into<String>) -> Self {
         Self {
@@ -336,7 +336,7 @@ pub struct QueueMoveItemRequest {
 }
 record!(QueueMoveItemRequest[] { Field id "id", Field to_position "toPosition" });
 impl QueueMoveItemRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>, to_position: i64) -> Self {
         Self { id: id.into(), to_position }
@@ -356,7 +356,7 @@ record!(QueueMoveItemResult[] { Field changed "changed" });
 pub struct QueuePendingItems {
     /// Stable opaque id for the canonical queued item. Batch rows share one id.
     ///
-    /// CLI 1.0.75 and older ones may leave it out.
+    /// CLI 1.0.75 and older ones may omit it.
     pub id: Option<String>,
     /// Stable identity of the queued user message. Present for message rows and absent for slash commands and model changes.
     pub message_id: Option<String>,
@@ -366,7 +366,7 @@ pub struct QueuePendingItems {
     pub display_text: String,
     /// Agent mode stored on this queued entry, as stamped when it was enqueued. Items without an explicit mode report interactive. This is not necessarily the mode that will constrain the turn: a plan or autopilot session applies its own write gate, continuation loop and permission posture to every drained item regardless of the mode stored here.
     ///
-    /// CLI 1.0.75 and older ones may leave it out.
+    /// CLI 1.0.75 and older ones may omit it.
     pub agent_mode: Option<SendAgentMode>,
     /// Optional source tag associated with this pending queue entry. This is an open string, not authenticated authorship. In particular, `user` does not prove that a person typed the message. If the source is absent or unrecognized, consumers must not infer human or agent authorship and should handle the entry neutrally. Consumers should tolerate future source values.
     pub source: Option<String>,
@@ -415,7 +415,7 @@ pub struct QueueRemoveAtRequest {
 }
 record!(QueueRemoveAtRequest[] { Field id "id" });
 impl QueueRemoveAtRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }
@@ -446,7 +446,7 @@ pub struct QueueSendNowRequest {
 }
 record!(QueueSendNowRequest[] { Field id "id" });
 impl QueueSendNowRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }
@@ -469,7 +469,7 @@ pub struct QueueSetDrainPausedRequest {
 }
 record!(QueueSetDrainPausedRequest[] { Field paused "paused" });
 impl QueueSetDrainPausedRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(paused: bool) -> Self {
         Self { paused }
@@ -511,7 +511,7 @@ record!(
     "displayPrompt" }
 );
 impl QueueUpdateTextRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>, prompt: impl Into<String>) -> Self {
         Self {
@@ -549,7 +549,7 @@ record!(
     "expectedPrompt" }
 );
 impl QueueWithdrawMessageRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         message_id: impl Into<String>,
@@ -569,7 +569,7 @@ pub struct QueueWithdrawMessageResult {
     pub removed: bool,
     /// True when the running turn was interrupted to withdraw the message. With removed false, the turn was interrupted but its events could not be removed, for example because the model answered first, so the message stays in the interrupted turn.
     ///
-    /// CLI 1.0.89-0 and older ones may leave it out.
+    /// CLI 1.0.89-0 and older ones may omit it.
     pub interrupted: Option<bool>,
 }
 record!(

@@ -9,7 +9,7 @@ pub struct RegisterEventInterestParams {
 }
 record!(RegisterEventInterestParams[] { Field event_type "eventType" });
 impl RegisterEventInterestParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(event_type: impl Into<String>) -> Self {
         Self {

@@ -9,7 +9,7 @@ pub struct ReleaseEventInterestParams {
 }
 record!(ReleaseEventInterestParams[] { Field handle "handle" });
 impl ReleaseEventInterestParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(handle: impl Into<String>) -> Self {
         Self { handle: handle.into() }

@@ -24,7 +24,7 @@ record!(
     existing_mc_session "existingMcSession" }
 );
 impl RemoteControlConfig {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(remote: bool, steerable: bool, explicit: bool, silent: bool) -> Self {
         Self {
@@ -66,7 +66,7 @@ record!(
     mc_task_id "mcTaskId" }
 );
 impl RemoteControlConfigExistingMcSession {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(mc_session_id: impl Into<String>, mc_task_id: impl Into<String>) -> Self {
         Self {
@@ -218,7 +218,7 @@ record!(
     RemoteNotifySteerableChangedRequest[] { Field remote_steerable "remoteSteerable" }
 );
 impl RemoteNotifySteerableChangedRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(remote_steerable: bool) -> Self {
         Self { remote_steerable }
@@ -277,7 +277,7 @@ record!(
     branch "branch" }
 );
 impl RemoteSessionMetadataRepository {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         owner: impl Into<String>,
@@ -348,7 +348,7 @@ record!(
     "hostActivity" }
 );
 impl RemoteSessionMetadataValue {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         session_id: impl Into<String>,
@@ -466,7 +466,7 @@ record!(
     "branch" }
 );
 impl RemoteSessionRepository {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(owner: impl Into<String>, name: impl Into<String>) -> Self {
         Self {

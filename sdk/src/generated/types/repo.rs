@@ -23,7 +23,7 @@ record!(
     key "key", Field operation "operation", Field value "value" }
 );
 impl RepoSettingsEditRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo_root: impl Into<String>,
@@ -75,7 +75,7 @@ record!(
     RepoSettingsReadRawRequest[] { Field repo_root "repoRoot", Field scope "scope" }
 );
 impl RepoSettingsReadRawRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(repo_root: impl Into<String>, scope: impl Into<String>) -> Self {
         Self {
@@ -114,7 +114,7 @@ record!(
     Field settings "settings" }
 );
 impl RepoSettingsWriteAllRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo_root: impl Into<String>,
@@ -150,7 +150,7 @@ record!(
     Field key "key", Field value "value", Field delete "delete" }
 );
 impl RepoSettingsWriteKeyRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo_root: impl Into<String>,

@@ -12,7 +12,7 @@ pub struct ResponseFormatValue {
 }
 record!(ResponseFormatValue["type" "json_schema"] { Field json_schema "jsonSchema" });
 impl ResponseFormatValue {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(json_schema: JsonSchemaResponseFormat) -> Self {
         Self { json_schema }

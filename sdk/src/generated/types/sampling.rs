@@ -18,7 +18,7 @@ pub struct SamplingRequestedData {
     pub server_name: String,
     /// The JSON-RPC request ID from the MCP protocol
     pub mcp_request_id: serde_json::Value,
-    /// What the server asks the model: the params of its `sampling/createMessage`.
+    /// The server's request to the model: the params of its `sampling/createMessage`.
     pub request: Option<serde_json::Value>,
 }
 record!(

@@ -10,7 +10,7 @@ pub struct SandboxApplyDefaultsRequest {
 }
 record!(SandboxApplyDefaultsRequest[] { Field stored "stored" });
 impl SandboxApplyDefaultsRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(stored: serde_json::Value) -> Self {
         Self { stored }
@@ -110,7 +110,7 @@ record!(
     allow_dev_tool_access "allowDevToolAccess" }
 );
 impl SandboxConfig {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(enabled: bool) -> Self {
         Self {
@@ -444,7 +444,7 @@ record!(
     Field password "password" }
 );
 impl SandboxConfigUserPolicyNetworkProxy {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -537,7 +537,7 @@ pub struct SandboxCredentialsConfig {
 }
 record!(SandboxCredentialsConfig[] { Field env_vars "envVars" });
 impl SandboxCredentialsConfig {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         env_vars: std::collections::BTreeMap<String, SandboxMaskedEnvVar>,
@@ -942,7 +942,7 @@ record!(
     decision_context "decisionContext" }
 );
 impl SandboxDisableForSessionRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>) -> Self {
         Self {
@@ -996,7 +996,7 @@ record!(
     "routingFlag" }
 );
 impl SandboxEffectiveForOptionalParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(routing_flag: impl Into<String>) -> Self {
         Self {
@@ -1037,7 +1037,7 @@ record!(
     args "args" }
 );
 impl SandboxEnforcementCommandAllowedParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(command_name: impl Into<String>, args: Vec<String>) -> Self {
         Self {
@@ -1117,7 +1117,7 @@ record!(
     "cwd", Field sandbox "sandbox" }
 );
 impl SandboxFilterPickerCandidatesParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(candidates: Vec<SandboxPickerCandidate>, cwd: impl Into<String>) -> Self {
         Self {
@@ -1157,7 +1157,7 @@ record!(
     decision_context "decisionContext" }
 );
 impl SandboxGrantPathForRequestRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>) -> Self {
         Self {
@@ -1224,7 +1224,7 @@ pub struct SandboxMaskedEnvVar {
 }
 record!(SandboxMaskedEnvVar[] { Field inject_hosts "injectHosts" });
 impl SandboxMaskedEnvVar {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(inject_hosts: Vec<String>) -> Self {
         Self { inject_hosts }
@@ -1291,7 +1291,7 @@ record!(
     SandboxPickerCandidate[] { Field path "path", Field is_directory "isDirectory" }
 );
 impl SandboxPickerCandidate {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>, is_directory: bool) -> Self {
         Self {
@@ -1345,7 +1345,7 @@ pub struct SandboxPreparePickerPolicyParams {
 }
 record!(SandboxPreparePickerPolicyParams[] { Field cwd "cwd", Field sandbox "sandbox" });
 impl SandboxPreparePickerPolicyParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(cwd: impl Into<String>) -> Self {
         Self {
@@ -1472,7 +1472,7 @@ pub struct SandboxProxySecretSaveRequest {
 }
 record!(SandboxProxySecretSaveRequest[] { Secret value "value" });
 impl SandboxProxySecretSaveRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(value: impl Into<String>) -> Self {
         Self { value: value.into() }

@@ -18,7 +18,7 @@ record!(
     "recurring", Field display_prompt "displayPrompt" }
 );
 impl ScheduleAddAtRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(at: i64, prompt: impl Into<String>) -> Self {
         Self {
@@ -61,7 +61,7 @@ record!(
     "recurring", Field display_prompt "displayPrompt", Field tz "tz" }
 );
 impl ScheduleAddCronRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(cron: impl Into<String>, prompt: impl Into<String>) -> Self {
         Self {
@@ -109,7 +109,7 @@ record!(
     recurring "recurring", Field display_prompt "displayPrompt" }
 );
 impl ScheduleAddRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(interval: impl Into<String>, prompt: impl Into<String>) -> Self {
         Self {
@@ -156,7 +156,7 @@ record!(
     "displayPrompt" }
 );
 impl ScheduleAddSelfPacedRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(prompt: impl Into<String>) -> Self {
         Self {
@@ -280,7 +280,7 @@ pub struct ScheduleRearmSelfPacedRequest {
 }
 record!(ScheduleRearmSelfPacedRequest[] { Field id "id", Field at "at" });
 impl ScheduleRearmSelfPacedRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: i64, at: i64) -> Self {
         Self { id, at }
@@ -305,7 +305,7 @@ pub struct ScheduleStopRequest {
 }
 record!(ScheduleStopRequest[] { Field id "id" });
 impl ScheduleStopRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: i64) -> Self {
         Self { id }

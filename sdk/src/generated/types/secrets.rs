@@ -9,7 +9,7 @@ pub struct SecretsAddFilterValuesRequest {
 }
 record!(SecretsAddFilterValuesRequest[] { Secret values "values" });
 impl SecretsAddFilterValuesRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(values: Vec<String>) -> Self {
         Self { values }

@@ -34,7 +34,7 @@ record!(
     "attachments" }
 );
 impl SendAttachmentsToMessageParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(attachments: Vec<PushAttachment>) -> Self {
         Self {
@@ -76,7 +76,7 @@ record!(
     "requiredTool", Field source "source" }
 );
 impl SendMessageItem {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(prompt: impl Into<String>) -> Self {
         Self {
@@ -149,7 +149,7 @@ record!(
     tracestate "tracestate", Field wait "wait" }
 );
 impl SendMessagesRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(messages: Vec<SendMessageItem>) -> Self {
         Self {
@@ -280,7 +280,7 @@ record!(
     Field wait "wait" }
 );
 impl SendRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(prompt: impl Into<String>) -> Self {
         Self {
@@ -406,7 +406,7 @@ record!(
     options "options" }
 );
 impl SendSystemNotificationRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(message: impl Into<String>) -> Self {
         Self {

@@ -55,7 +55,7 @@ record!(
     "token", Field persist "persist" }
 );
 impl SessionAuthLoginRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         host: impl Into<String>,
@@ -85,7 +85,7 @@ pub struct SessionAuthLogoutUserRequest {
 }
 record!(SessionAuthLogoutUserRequest[] { Field auth_info "authInfo" });
 impl SessionAuthLogoutUserRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(auth_info: AuthInfo) -> Self {
         Self { auth_info }
@@ -124,7 +124,7 @@ pub struct SessionAuthSwitchRequest {
 }
 record!(SessionAuthSwitchRequest[] { Field auth_info "authInfo", Field token "token" });
 impl SessionAuthSwitchRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(auth_info: AuthInfo) -> Self {
         Self { auth_info, token: None }
@@ -1181,7 +1181,7 @@ record!(
     "workspaceFolder" }
 );
 impl SessionConnectedIdeInfo {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         ide_name: impl Into<String>,
@@ -1213,7 +1213,7 @@ record!(
     "repository", Field host_type "hostType", Field branch "branch" }
 );
 impl SessionContext {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(cwd: impl Into<String>) -> Self {
         Self {
@@ -1259,31 +1259,31 @@ pub struct SessionContextAttributionValue {
     pub total_tokens: i64,
     /// The concrete model id the entire breakdown was tokenized against (feeds the per-model token multiplier). Under `Auto` (Free/Student) this is the resolved model, not the literal `auto` sentinel, so totals are not undercounted. A single-model approximation of a potentially multi-model Auto session.
     ///
-    /// CLI 1.0.78 and older ones may leave it out.
+    /// CLI 1.0.78 and older ones may omit it.
     pub model_id: Option<String>,
     /// How `modelId` was chosen. Not a closed set — tolerate unknown values. Known values today: `autoResolved` (the model Auto resolved to), `selected` (the user's explicitly selected model), `default` (a fallback before any model is known).
     ///
-    /// CLI 1.0.78 and older ones may leave it out.
+    /// CLI 1.0.78 and older ones may omit it.
     pub model_source: Option<String>,
     /// Effective input budget after reserving requested output against the combined context ceiling. Mirrors `SessionContextInfo.promptTokenLimit`.
     ///
-    /// CLI 1.0.78 and older ones may leave it out.
+    /// CLI 1.0.78 and older ones may omit it.
     pub prompt_token_limit: Option<i64>,
     /// Advertised prompt allowance for the selected context tier: the denominator for context-usage displays and capacity for `categories.freeSpace` and `categories.buffer`. Mirrors `SessionContextInfo.limit`.
     ///
-    /// CLI 1.0.78 and older ones may leave it out.
+    /// CLI 1.0.78 and older ones may omit it.
     pub limit: Option<i64>,
     /// Output reservation overlapping the displayed prompt allowance plus the tokens past the effective input budget's buffer-exhaustion blocking threshold. Mirrors `SessionContextInfo.bufferTokens`.
     ///
-    /// CLI 1.0.78 and older ones may leave it out.
+    /// CLI 1.0.78 and older ones may omit it.
     pub buffer_tokens: Option<i64>,
     /// Token count at which background compaction starts. Mirrors `SessionContextInfo.compactionThreshold`.
     ///
-    /// CLI 1.0.78 and older ones may leave it out.
+    /// CLI 1.0.78 and older ones may omit it.
     pub compaction_threshold: Option<i64>,
     /// The six normalized `/context` header buckets, computed from the same tokenization as `entries` so the two never disagree. Convenience rollups: `freeSpace` and `buffer` describe window capacity rather than occupied context, so the values do not sum to `totalTokens`.
     ///
-    /// CLI 1.0.78 and older ones may leave it out.
+    /// CLI 1.0.78 and older ones may omit it.
     pub categories: Option<SessionContextAttributionValueCategories>,
     /// Flat list of per-source attribution entries. Group by `kind` and render unrecognized kinds generically. Nesting and rollups are expressed via `parentId`.
     pub entries: Vec<SessionContextAttributionValueEntriesItem>,
@@ -1454,7 +1454,7 @@ pub struct SessionDeleteRequest {
 }
 record!(SessionDeleteRequest[] { Field session_id "sessionId" });
 impl SessionDeleteRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -1608,7 +1608,7 @@ pub struct SessionExtensionInfo {
 }
 record!(SessionExtensionInfo[] { Field source "source", Field name "name" });
 impl SessionExtensionInfo {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(source: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
@@ -1648,7 +1648,7 @@ record!(
     "writeChanged" }
 );
 impl SessionFsError {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(code: SessionFsErrorCode) -> Self {
         Self {
@@ -1699,7 +1699,7 @@ pub struct SessionFsExistsResult {
 }
 record!(SessionFsExistsResult[] { Field exists "exists" });
 impl SessionFsExistsResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(exists: bool) -> Self {
         Self { exists }
@@ -1739,7 +1739,7 @@ pub struct SessionFsReadFileBytesResult {
 }
 record!(SessionFsReadFileBytesResult[] { Field content "content", Field error "error" });
 impl SessionFsReadFileBytesResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(content: impl Into<String>) -> Self {
         Self {
@@ -1773,7 +1773,7 @@ pub struct SessionFsReadFileResult {
 }
 record!(SessionFsReadFileResult[] { Field content "content", Field error "error" });
 impl SessionFsReadFileResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(content: impl Into<String>) -> Self {
         Self {
@@ -1807,7 +1807,7 @@ pub struct SessionFsReaddirResult {
 }
 record!(SessionFsReaddirResult[] { Field entries "entries", Field error "error" });
 impl SessionFsReaddirResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(entries: Vec<String>) -> Self {
         Self { entries, error: None }
@@ -1830,7 +1830,7 @@ pub struct SessionFsReaddirWithTypesEntry {
 }
 record!(SessionFsReaddirWithTypesEntry[] { Field name "name", Field type_ "type" });
 impl SessionFsReaddirWithTypesEntry {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         name: impl Into<String>,
@@ -1872,7 +1872,7 @@ record!(
     SessionFsReaddirWithTypesResult[] { Field entries "entries", Field error "error" }
 );
 impl SessionFsReaddirWithTypesResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(entries: Vec<SessionFsReaddirWithTypesEntry>) -> Self {
         Self { entries, error: None }
@@ -1966,7 +1966,7 @@ record!(
     capabilities "capabilities" }
 );
 impl SessionFsSetProviderRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         initial_cwd: impl Into<String>,
@@ -2007,7 +2007,7 @@ pub struct SessionFsSqliteExistsResult {
 }
 record!(SessionFsSqliteExistsResult[] { Field exists "exists" });
 impl SessionFsSqliteExistsResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(exists: bool) -> Self {
         Self { exists }
@@ -2049,7 +2049,7 @@ record!(
     "error" }
 );
 impl SessionFsSqliteQueryResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         rows: Vec<std::collections::BTreeMap<String, serde_json::Value>>,
@@ -2105,7 +2105,7 @@ record!(
     "message" }
 );
 impl SessionFsSqliteTransactionError {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         error_class: SessionFsSqliteTransactionErrorClass,
@@ -2155,7 +2155,7 @@ record!(
     SessionFsSqliteTransactionResult[] { Field results "results", Field error "error" }
 );
 impl SessionFsSqliteTransactionResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(results: Vec<SessionFsSqliteQueryResult>) -> Self {
         Self { results, error: None }
@@ -2213,7 +2213,7 @@ record!(
     "error" }
 );
 impl SessionFsStatResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         is_file: bool,
@@ -2306,7 +2306,7 @@ pub struct SessionGetMetadataRequest {
 }
 record!(SessionGetMetadataRequest[] { Field session_id "sessionId" });
 impl SessionGetMetadataRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -2405,7 +2405,7 @@ record!(
     installed_from "installed_from" }
 );
 impl SessionInstalledPlugin {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         name: impl Into<String>,
@@ -2494,7 +2494,7 @@ record!(
     "ref", Field sha "sha", Field path "path" }
 );
 impl SessionInstalledPluginSourceGitHub {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(repo: impl Into<String>) -> Self {
         Self {
@@ -2532,7 +2532,7 @@ pub struct SessionInstalledPluginSourceLocal {
 }
 record!(SessionInstalledPluginSourceLocal["source" "local"] { Field path "path" });
 impl SessionInstalledPluginSourceLocal {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self { path: path.into() }
@@ -2556,7 +2556,7 @@ record!(
     Field sha "sha", Field path "path" }
 );
 impl SessionInstalledPluginSourceUrl {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -3122,7 +3122,7 @@ record!(
     "expectedInstallationId", Field login_id "loginId" }
 );
 impl SessionMcpOauthCancelLoginParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         expected_installation_id: impl Into<String>,
@@ -3156,7 +3156,7 @@ record!(
     "callbackSuccessMessage" }
 );
 impl SessionMcpOauthPrepareLoginParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         server_name: impl Into<String>,
@@ -3318,7 +3318,7 @@ record!(
     expected_provider_id "expectedProviderId" }
 );
 impl SessionModelClearStartupSeedParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(expected_model: impl Into<String>) -> Self {
         Self {
@@ -4211,7 +4211,7 @@ record!(
     last_updated_at "last_updated_at", Field scope "scope" }
 );
 impl SessionOpenOptionsAdditionalContentExclusionPolicy {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         rules: Vec<SessionOpenOptionsAdditionalContentExclusionPolicyRule>,
@@ -4243,7 +4243,7 @@ record!(
     if_any_match "ifAnyMatch", Field if_none_match "ifNoneMatch", Field source "source" }
 );
 impl SessionOpenOptionsAdditionalContentExclusionPolicyRule {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         paths: Vec<String>,
@@ -4283,7 +4283,7 @@ record!(
     Field type_ "type" }
 );
 impl SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, type_: impl Into<String>) -> Self {
         Self {
@@ -4396,7 +4396,7 @@ pub struct SessionPluginsDisableRequest {
 }
 record!(SessionPluginsDisableRequest[] { Field names "names" });
 impl SessionPluginsDisableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(names: Vec<String>) -> Self {
         Self { names }
@@ -4411,7 +4411,7 @@ pub struct SessionPluginsEnableRequest {
 }
 record!(SessionPluginsEnableRequest[] { Field names "names" });
 impl SessionPluginsEnableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(names: Vec<String>) -> Self {
         Self { names }
@@ -4426,7 +4426,7 @@ pub struct SessionPluginsInstallRequest {
 }
 record!(SessionPluginsInstallRequest[] { Field source "source" });
 impl SessionPluginsInstallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(source: impl Into<String>) -> Self {
         Self { source: source.into() }
@@ -4667,7 +4667,7 @@ pub struct SessionSetForegroundRequest {
 }
 record!(SessionSetForegroundRequest[] { Field session_id "sessionId" });
 impl SessionSetForegroundRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -4712,7 +4712,7 @@ record!(
     "toolName" }
 );
 impl SessionSettingsEvaluatePredicateRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: SessionSettingsPredicateName) -> Self {
         Self { name, tool_name: None }
@@ -5729,7 +5729,7 @@ record!(
     lines_removed "linesRemoved", Field files_count "filesCount" }
 );
 impl SessionUsageSetCodeChangesParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(lines_added: f64, lines_removed: f64) -> Self {
         Self {
@@ -5785,7 +5785,7 @@ record!(
     base_commit "baseCommit" }
 );
 impl SessionWorkingDirectoryContext {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(cwd: impl Into<String>) -> Self {
         Self {
@@ -5887,7 +5887,7 @@ record!(
     Field base_commit "baseCommit", Field client_name "clientName" }
 );
 impl SessionWorkingDirectoryContextWithClient {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(cwd: impl Into<String>) -> Self {
         Self {

@@ -15,7 +15,7 @@ pub struct SessionsBulkDeleteRequest {
 }
 record!(SessionsBulkDeleteRequest[] { Field session_ids "sessionIds" });
 impl SessionsBulkDeleteRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_ids: Vec<String>) -> Self {
         Self { session_ids }
@@ -30,7 +30,7 @@ pub struct SessionsCheckInUseRequest {
 }
 record!(SessionsCheckInUseRequest[] { Field session_ids "sessionIds" });
 impl SessionsCheckInUseRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_ids: Vec<String>) -> Self {
         Self { session_ids }
@@ -135,7 +135,7 @@ pub struct SessionsCloseRequest {
 }
 record!(SessionsCloseRequest[] { Field session_id "sessionId" });
 impl SessionsCloseRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -169,7 +169,7 @@ record!(
     "context", Field name "name" }
 );
 impl SessionsCreateWorkspaceRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         session_id: impl Into<String>,
@@ -219,7 +219,7 @@ record!(
     "sessionPath" }
 );
 impl SessionsDeleteRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -243,7 +243,7 @@ pub struct SessionsEnrichMetadataRequest {
 }
 record!(SessionsEnrichMetadataRequest[] { Field sessions "sessions" });
 impl SessionsEnrichMetadataRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(sessions: Vec<LocalSessionMetadataValue>) -> Self {
         Self { sessions }
@@ -258,7 +258,7 @@ pub struct SessionsFindByPrefixRequest {
 }
 record!(SessionsFindByPrefixRequest[] { Field prefix "prefix" });
 impl SessionsFindByPrefixRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into() }
@@ -281,7 +281,7 @@ pub struct SessionsFindByTaskIdRequest {
 }
 record!(SessionsFindByTaskIdRequest[] { Field task_id "taskId" });
 impl SessionsFindByTaskIdRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(task_id: impl Into<String>) -> Self {
         Self { task_id: task_id.into() }
@@ -311,7 +311,7 @@ record!(
     Field name "name" }
 );
 impl SessionsForkRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -352,7 +352,7 @@ pub struct SessionsGetBoardEntryCountRequest {
 }
 record!(SessionsGetBoardEntryCountRequest[] { Field session_id "sessionId" });
 impl SessionsGetBoardEntryCountRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -382,7 +382,7 @@ record!(
     "keys" }
 );
 impl SessionsGetClientMetadataRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_ids: Vec<String>) -> Self {
         Self { session_ids, keys: None }
@@ -405,7 +405,7 @@ pub struct SessionsGetEventFilePathRequest {
 }
 record!(SessionsGetEventFilePathRequest[] { Field session_id "sessionId" });
 impl SessionsGetEventFilePathRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -454,7 +454,7 @@ pub struct SessionsGetMetadataRequest {
 }
 record!(SessionsGetMetadataRequest[] { Field session_id "sessionId" });
 impl SessionsGetMetadataRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -479,7 +479,7 @@ pub struct SessionsGetPersistedRemoteSteerableRequest {
 }
 record!(SessionsGetPersistedRemoteSteerableRequest[] { Field session_id "sessionId" });
 impl SessionsGetPersistedRemoteSteerableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -583,7 +583,7 @@ pub struct SessionsLoadDeferredRepoHooksRequest {
 }
 record!(SessionsLoadDeferredRepoHooksRequest[] { Field session_id "sessionId" });
 impl SessionsLoadDeferredRepoHooksRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -605,7 +605,7 @@ record!(
     "sessionId" }
 );
 impl SessionsLoadWorkspaceRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(sessions_home: impl Into<String>, session_id: impl Into<String>) -> Self {
         Self {
@@ -631,7 +631,7 @@ pub struct SessionsOpenAttach {
 }
 record!(SessionsOpenAttach["kind" "attach"] { Field session_id "sessionId" });
 impl SessionsOpenAttach {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -736,7 +736,7 @@ record!(
     on_confirm "onConfirm" }
 );
 impl SessionsOpenHandoff {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(metadata: RemoteSessionMetadataValue) -> Self {
         Self {
@@ -853,7 +853,7 @@ record!(
     Field repository "repository", Field options "options" }
 );
 impl SessionsOpenRemote {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(remote_session_id: impl Into<String>) -> Self {
         Self {
@@ -894,7 +894,7 @@ record!(
     "suppressResumeWorkspaceMetadataWriteback" }
 );
 impl SessionsOpenResume {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -1009,7 +1009,7 @@ record!(
     "excludeSessionIds" }
 );
 impl SessionsPruneOldRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(older_than_days: i64) -> Self {
         Self {
@@ -1056,7 +1056,7 @@ record!(
     "cursor", Field max "max", Field direction "direction" }
 );
 impl SessionsReadPersistedEventsRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -1094,7 +1094,7 @@ pub struct SessionsReleaseLockRequest {
 }
 record!(SessionsReleaseLockRequest[] { Field session_id "sessionId" });
 impl SessionsReleaseLockRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -1121,7 +1121,7 @@ record!(
     defer_repo_hooks "deferRepoHooks" }
 );
 impl SessionsReloadPluginHooksRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -1150,7 +1150,7 @@ pub struct SessionsSaveRequest {
 }
 record!(SessionsSaveRequest[] { Field session_id "sessionId" });
 impl SessionsSaveRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>) -> Self {
         Self {
@@ -1172,7 +1172,7 @@ pub struct SessionsSetAdditionalPluginsRequest {
 }
 record!(SessionsSetAdditionalPluginsRequest[] { Field plugins "plugins" });
 impl SessionsSetAdditionalPluginsRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(plugins: Vec<InstalledPlugin>) -> Self {
         Self { plugins }
@@ -1192,7 +1192,7 @@ pub struct SessionsSetRemoteControlSteeringRequest {
 }
 record!(SessionsSetRemoteControlSteeringRequest[] { Field enabled "enabled" });
 impl SessionsSetRemoteControlSteeringRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(enabled: bool) -> Self {
         Self { enabled }
@@ -1212,7 +1212,7 @@ record!(
     "config" }
 );
 impl SessionsStartRemoteControlRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(session_id: impl Into<String>, config: RemoteControlConfig) -> Self {
         Self {
@@ -1265,7 +1265,7 @@ record!(
     expected_from_session_id "expectedFromSessionId" }
 );
 impl SessionsTransferRemoteControlRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(to_session_id: impl Into<String>) -> Self {
         Self {
@@ -1299,7 +1299,7 @@ record!(
     session_id "sessionId", Field fields_json "fieldsJson" }
 );
 impl SessionsUpdateWorkspaceFieldsRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         sessions_home: impl Into<String>,

@@ -48,7 +48,7 @@ record!(
     copilot_user "copilotUser" }
 );
 impl SettableTokenAuthInfo {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(host: impl Into<String>, token: impl Into<String>) -> Self {
         Self {

@@ -9,7 +9,7 @@ pub struct ShellCancelUserRequestedRequest {
 }
 record!(ShellCancelUserRequestedRequest[] { Field request_id "requestId" });
 impl ShellCancelUserRequestedRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>) -> Self {
         Self {
@@ -85,7 +85,7 @@ record!(
     "timeout" }
 );
 impl ShellExecRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(command: impl Into<String>) -> Self {
         Self {
@@ -129,7 +129,7 @@ record!(
     "command" }
 );
 impl ShellExecuteUserRequestedRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>, command: impl Into<String>) -> Self {
         Self {
@@ -173,7 +173,7 @@ pub struct ShellInitScript {
 }
 record!(ShellInitScript[] { Field path "path", Field shell "shell" });
 impl ShellInitScript {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>, shell: ShellInitScriptShell) -> Self {
         Self { path: path.into(), shell }
@@ -202,7 +202,7 @@ pub struct ShellKillRequest {
 }
 record!(ShellKillRequest[] { Field process_id "processId", Field signal "signal" });
 impl ShellKillRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(process_id: impl Into<String>) -> Self {
         Self {

@@ -50,7 +50,7 @@ record!(
     "planHandle", Field policy_session_id "policySessionId" }
 );
 impl SkillApplyInstallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -80,7 +80,7 @@ record!(
     "planHandle", Field policy_session_id "policySessionId" }
 );
 impl SkillApplyUninstallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -494,7 +494,7 @@ record!(
     "operationId" }
 );
 impl SkillInstallationOperationRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -940,7 +940,7 @@ record!(
     "policySessionId" }
 );
 impl SkillInstallationsRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -1068,7 +1068,7 @@ record!(
     "candidateHandle", Field policy_session_id "policySessionId" }
 );
 impl SkillPlanInstallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -1098,7 +1098,7 @@ record!(
     "installationId", Field policy_session_id "policySessionId" }
 );
 impl SkillPlanUninstallRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,
@@ -1136,7 +1136,7 @@ record!(
     "directory" }
 );
 impl SkillProviderDescriptor {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
         Self {
@@ -1184,7 +1184,7 @@ pub struct SkillProviderListResult {
 }
 record!(SkillProviderListResult[] { Field skills "skills" });
 impl SkillProviderListResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(skills: Vec<SkillProviderDescriptor>) -> Self {
         Self { skills }
@@ -1211,7 +1211,7 @@ pub struct SkillProviderReadResult {
 }
 record!(SkillProviderReadResult[] { Nullable markdown "markdown" });
 impl SkillProviderReadResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(markdown: Option<String>) -> Self {
         Self { markdown }
@@ -1236,7 +1236,7 @@ record!(
     }
 );
 impl SkillSetEnabledRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         contract: CatalogClientContract,

@@ -12,7 +12,7 @@ record!(
     SkillsConfigSetDisabledSkillsRequest[] { Field disabled_skills "disabledSkills" }
 );
 impl SkillsConfigSetDisabledSkillsRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(disabled_skills: Vec<String>) -> Self {
         Self { disabled_skills }
@@ -32,7 +32,7 @@ record!(
     }
 );
 impl SkillsConfigSetSkillDisabledRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, disabled: bool) -> Self {
         Self {
@@ -50,7 +50,7 @@ pub struct SkillsDisableRequest {
 }
 record!(SkillsDisableRequest[] { Field name "name" });
 impl SkillsDisableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }
@@ -112,7 +112,7 @@ pub struct SkillsEnableRequest {
 }
 record!(SkillsEnableRequest[] { Field name "name" });
 impl SkillsEnableRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }

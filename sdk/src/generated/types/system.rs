@@ -17,7 +17,7 @@ record!(
     cache_breakpoint "cacheBreakpoint" }
 );
 impl SystemMessageBlock {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(content: impl Into<String>) -> Self {
         Self {
@@ -110,7 +110,7 @@ pub struct SystemMessageSectionContent {
 }
 record!(SystemMessageSectionContent[] { Field content "content" });
 impl SystemMessageSectionContent {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(content: impl Into<String>) -> Self {
         Self { content: content.into() }
@@ -133,7 +133,7 @@ pub struct SystemMessageTransformResult {
 }
 record!(SystemMessageTransformResult[] { Field sections "sections" });
 impl SystemMessageTransformResult {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         sections: std::collections::BTreeMap<String, SystemMessageSectionContent>,

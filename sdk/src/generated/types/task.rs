@@ -367,7 +367,7 @@ record!(
     "error", Field code "code" }
 );
 impl TaskClientUpdateFailed {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(error: impl Into<String>) -> Self {
         Self {
@@ -481,7 +481,7 @@ record!(
     "completionEligibilityToken" }
 );
 impl TaskCompletionDecision {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(outcome: TaskCompletionOutcome) -> Self {
         Self {

@@ -12,7 +12,7 @@ pub struct TasksCancelRequest {
 }
 record!(TasksCancelRequest[] { Field id "id" });
 impl TasksCancelRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }
@@ -43,7 +43,7 @@ pub struct TasksGetProgressRequest {
 }
 record!(TasksGetProgressRequest[] { Field id "id" });
 impl TasksGetProgressRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }
@@ -74,7 +74,7 @@ pub struct TasksPromoteToBackgroundRequest {
 }
 record!(TasksPromoteToBackgroundRequest[] { Field id "id" });
 impl TasksPromoteToBackgroundRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }
@@ -104,7 +104,7 @@ record!(
     "waitMs" }
 );
 impl TasksReadOutputRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>) -> Self {
         Self {
@@ -167,7 +167,7 @@ record!(
     "cancellable", Field expected_sequence "expectedSequence" }
 );
 impl TasksRegisterRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         client_task_id: impl Into<String>,
@@ -219,7 +219,7 @@ pub struct TasksRemoveRequest {
 }
 record!(TasksRemoveRequest[] { Field id "id" });
 impl TasksRemoveRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }
@@ -249,7 +249,7 @@ record!(
     from_agent_id "fromAgentId" }
 );
 impl TasksSendMessageRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
@@ -295,7 +295,7 @@ record!(
     name "name", Field description "description", Field model "model" }
 );
 impl TasksStartAgentRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         agent_type: impl Into<String>,
@@ -347,7 +347,7 @@ record!(
     "update" }
 );
 impl TasksUpdateRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(id: impl Into<String>, sequence: i64, update: TaskClientUpdate) -> Self {
         Self {

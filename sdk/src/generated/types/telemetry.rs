@@ -9,7 +9,7 @@ pub struct TelemetrySetFeatureOverridesRequest {
 }
 record!(TelemetrySetFeatureOverridesRequest[] { Field features "features" });
 impl TelemetrySetFeatureOverridesRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(features: std::collections::BTreeMap<String, String>) -> Self {
         Self { features }

@@ -19,7 +19,7 @@ record!(
     registration_id "registrationId", Field copilot_user "copilotUser" }
 );
 impl TokenAuthInfo {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(host: impl Into<String>) -> Self {
         Self {
@@ -76,7 +76,7 @@ record!(
     registration_id "registrationId", Field copilot_user "copilotUser" }
 );
 impl TokenProviderAuthInfo {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(host: impl Into<String>, registration_id: impl Into<String>) -> Self {
         Self {

@@ -45,7 +45,7 @@ record!(
     "defer", Field metadata "metadata", Field namespace "namespace" }
 );
 impl ToolDeclaration {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
         Self {
@@ -868,7 +868,7 @@ record!(
     "structuredContent", Field task_completion_decision "taskCompletionDecision" }
 );
 impl ToolResultExpanded {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         text_result_for_llm: impl Into<String>,
@@ -1016,7 +1016,7 @@ pub struct ToolResultNewMessage {
 }
 record!(ToolResultNewMessage[] { Field content "content", Field source "source" });
 impl ToolResultNewMessage {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(content: impl Into<String>, source: impl Into<String>) -> Self {
         Self {

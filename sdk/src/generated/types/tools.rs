@@ -20,7 +20,7 @@ record!(
     tool_call_id "toolCallId" }
 );
 impl ToolsExecuteRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, arguments: serde_json::Value) -> Self {
         Self {
@@ -168,7 +168,7 @@ pub struct ToolsSetRequest {
 }
 record!(ToolsSetRequest[] { Field tools "tools" });
 impl ToolsSetRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(tools: Vec<ProtocolExternalToolDefinition>) -> Self {
         Self { tools }
@@ -206,7 +206,7 @@ record!(
     "descriptionLines" }
 );
 impl ToolsShellDescriptorConfig {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         shell_type: impl Into<String>,
@@ -242,7 +242,7 @@ record!(
     "finalResult" }
 );
 impl ToolsTaskCompleteEventDataRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(tool_args: serde_json::Value, final_result: ToolResultExpanded) -> Self {
         Self { tool_args, final_result }

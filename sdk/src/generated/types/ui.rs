@@ -38,7 +38,7 @@ record!(
     "items", Field default "default" }
 );
 impl UiElicitationArrayAnyOfField {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(items: UiElicitationArrayAnyOfFieldItems) -> Self {
         Self {
@@ -90,7 +90,7 @@ pub struct UiElicitationArrayAnyOfFieldItems {
 }
 record!(UiElicitationArrayAnyOfFieldItems[] { Field any_of "anyOf" });
 impl UiElicitationArrayAnyOfFieldItems {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(any_of: Vec<UiElicitationArrayAnyOfFieldItemsAnyOf>) -> Self {
         Self { any_of }
@@ -110,7 +110,7 @@ record!(
     }
 );
 impl UiElicitationArrayAnyOfFieldItemsAnyOf {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(const_: impl Into<String>, title: impl Into<String>) -> Self {
         Self {
@@ -142,7 +142,7 @@ record!(
     "items", Field default "default" }
 );
 impl UiElicitationArrayEnumField {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(items: UiElicitationArrayEnumFieldItems) -> Self {
         Self {
@@ -194,7 +194,7 @@ pub struct UiElicitationArrayEnumFieldItems {
 }
 record!(UiElicitationArrayEnumFieldItems["type" "string"] { Field enum_ "enum" });
 impl UiElicitationArrayEnumFieldItems {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(enum_: Vec<String>) -> Self {
         Self { enum_ }
@@ -242,7 +242,7 @@ record!(
     rest["mode", "message", "requestedSchema", "_meta", "task"]
 );
 impl UiElicitationRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         message: impl Into<String>,
@@ -302,7 +302,7 @@ record!(
     "_meta" } rest["action", "content", "_meta"]
 );
 impl UiElicitationResponse {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(action: UiElicitationResponseAction) -> Self {
         Self {
@@ -376,7 +376,7 @@ record!(
     "required" }
 );
 impl UiElicitationSchema {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         properties: std::collections::BTreeMap<String, UiElicitationSchemaProperty>,
@@ -477,7 +477,7 @@ record!(
     default "default" }
 );
 impl UiElicitationSchemaPropertyNumber {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(type_: UiElicitationSchemaPropertyNumberType) -> Self {
         Self {
@@ -634,7 +634,7 @@ record!(
     default "default" }
 );
 impl UiElicitationStringEnumField {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(enum_: Vec<String>) -> Self {
         Self {
@@ -688,7 +688,7 @@ record!(
     description "description", Field one_of "oneOf", Field default "default" }
 );
 impl UiElicitationStringOneOfField {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(one_of: Vec<UiElicitationStringOneOfFieldOneOf>) -> Self {
         Self {
@@ -730,7 +730,7 @@ record!(
     UiElicitationStringOneOfFieldOneOf[] { Field const_ "const", Field title "title" }
 );
 impl UiElicitationStringOneOfFieldOneOf {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(const_: impl Into<String>, title: impl Into<String>) -> Self {
         Self {
@@ -799,7 +799,7 @@ record!(
     Field abort_signal "abortSignal" }
 );
 impl UiEphemeralQueryRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(question: impl Into<String>) -> Self {
         Self {
@@ -869,7 +869,7 @@ record!(
     "feedback", Field defer_implementation "deferImplementation" }
 );
 impl UiExitPlanModeResponse {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(approved: bool) -> Self {
         Self {
@@ -919,7 +919,7 @@ record!(
     "response" }
 );
 impl UiHandlePendingAutoModeSwitchRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         request_id: impl Into<String>,
@@ -945,7 +945,7 @@ record!(
     "result" }
 );
 impl UiHandlePendingElicitationRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>, result: UiElicitationResponse) -> Self {
         Self {
@@ -968,7 +968,7 @@ record!(
     "response" }
 );
 impl UiHandlePendingExitPlanModeRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>, response: UiExitPlanModeResponse) -> Self {
         Self {
@@ -999,7 +999,7 @@ record!(
     "response" }
 );
 impl UiHandlePendingSamplingRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>) -> Self {
         Self {
@@ -1036,7 +1036,7 @@ record!(
     response "response" }
 );
 impl UiHandlePendingSessionLimitsExhaustedRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         request_id: impl Into<String>,
@@ -1062,7 +1062,7 @@ record!(
     "response" }
 );
 impl UiHandlePendingUserInputRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(request_id: impl Into<String>, response: UiUserInputResponse) -> Self {
         Self {
@@ -1095,7 +1095,7 @@ record!(
     additional_ai_credits "additionalAiCredits", Field max_ai_credits "maxAiCredits" }
 );
 impl UiSessionLimitsExhaustedResponse {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(action: UiSessionLimitsExhaustedResponseAction) -> Self {
         Self {
@@ -1153,7 +1153,7 @@ pub struct UiUnregisterDirectAutoModeSwitchHandlerRequest {
 }
 record!(UiUnregisterDirectAutoModeSwitchHandlerRequest[] { Field handle "handle" });
 impl UiUnregisterDirectAutoModeSwitchHandlerRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(handle: impl Into<String>) -> Self {
         Self { handle: handle.into() }
@@ -1182,7 +1182,7 @@ record!(
     UiUserInputResponse[] { Field answer "answer", Field was_freeform "wasFreeform" }
 );
 impl UiUserInputResponse {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(answer: impl Into<String>, was_freeform: bool) -> Self {
         Self {

@@ -10,7 +10,7 @@ pub struct UpdateSubagentSettingsRequest {
 }
 record!(UpdateSubagentSettingsRequest[] { Nullable subagents "subagents" });
 impl UpdateSubagentSettingsRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(subagents: SubagentSettings) -> Self {
         Self { subagents }

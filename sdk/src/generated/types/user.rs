@@ -20,7 +20,7 @@ record!(
     copilot_user "copilotUser" }
 );
 impl UserAuthInfo {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(host: impl Into<String>, login: impl Into<String>) -> Self {
         Self {
@@ -390,7 +390,7 @@ record!(
     complete_staff_update_channel_migration "completeStaffUpdateChannelMigration" }
 );
 impl UserSettingsApplyTopKeyRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(canonical_path: Vec<String>, top_key: impl Into<String>) -> Self {
         Self {
@@ -461,7 +461,7 @@ record!(
     "platform" }
 );
 impl UserSettingsBuildRuntimeRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         working_directory: impl Into<String>,
@@ -505,7 +505,7 @@ record!(
     "canonicalPath", Field operation "operation", Field value "value" }
 );
 impl UserSettingsEditRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(canonical_path: Vec<String>, operation: SettingsEditOperation) -> Self {
         Self {
@@ -598,7 +598,7 @@ record!(
     "homeDirectory", Field environment "environment" }
 );
 impl UserSettingsHostContext {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         home_directory: impl Into<String>,
@@ -638,7 +638,7 @@ record!(
     user_settings "userSettings" }
 );
 impl UserSettingsLoadAndMergeRepoRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         repo_root: impl Into<String>,
@@ -704,7 +704,7 @@ pub struct UserSettingsLoadRepoRequest {
 }
 record!(UserSettingsLoadRepoRequest[] { Field repo_root "repoRoot" });
 impl UserSettingsLoadRepoRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(repo_root: impl Into<String>) -> Self {
         Self {
@@ -790,7 +790,7 @@ record!(
     repo_settings "repoSettings" }
 );
 impl UserSettingsMergeRepoValueParams {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         user_settings: serde_json::Value,
@@ -875,7 +875,7 @@ record!(
     cached_completed_at "cachedCompletedAt" }
 );
 impl UserSettingsMigrateStaffLogLevelOnceRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(context: UserSettingsHostContext) -> Self {
         Self {
@@ -939,7 +939,7 @@ pub struct UserSettingsNormalizeRequest {
 }
 record!(UserSettingsNormalizeRequest[] { Field settings "settings" });
 impl UserSettingsNormalizeRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(settings: serde_json::Value) -> Self {
         Self { settings }
@@ -1017,7 +1017,7 @@ record!(
     "filePath", Field config "config", Field invalid "invalid" }
 );
 impl UserSettingsProblemSource {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         kind: impl Into<String>,
@@ -1095,7 +1095,7 @@ record!(
     staff "staff", Field staff_model_reset_at "staffModelResetAt" }
 );
 impl UserSettingsResetStaffModelSelectionOnceRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(context: UserSettingsHostContext) -> Self {
         Self {
@@ -1162,7 +1162,7 @@ record!(
     disable_key "disableKey", Field disabled "disabled" }
 );
 impl UserSettingsSetHookDisabledRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         settings_path: impl Into<String>,
@@ -1200,7 +1200,7 @@ pub struct UserSettingsSetRequest {
 }
 record!(UserSettingsSetRequest[] { Field settings "settings" });
 impl UserSettingsSetRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(settings: serde_json::Value) -> Self {
         Self { settings }
@@ -1217,7 +1217,7 @@ pub struct UserSettingsUnknownKeysWarningRequest {
 }
 record!(UserSettingsUnknownKeysWarningRequest[] { Field context "context" });
 impl UserSettingsUnknownKeysWarningRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(context: UserSettingsHostContext) -> Self {
         Self { context }
@@ -1253,7 +1253,7 @@ record!(
     "configDir", Field sub_dir "subDir" }
 );
 impl UserSettingsUpdateRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(key: impl Into<String>, value: serde_json::Value) -> Self {
         Self {
@@ -1302,7 +1302,7 @@ record!(
     delete "delete" }
 );
 impl UserSettingsValidateRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(top_key: impl Into<String>) -> Self {
         Self {
@@ -1353,7 +1353,7 @@ pub struct UserSettingsWriteAllRequest {
 }
 record!(UserSettingsWriteAllRequest[] { Field settings "settings" });
 impl UserSettingsWriteAllRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(settings: serde_json::Value) -> Self {
         Self { settings }
@@ -1404,7 +1404,7 @@ record!(
     "commandIdentifiers" }
 );
 impl UserToolSessionApprovalCommands {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(command_identifiers: Vec<String>) -> Self {
         Self { command_identifiers }
@@ -1422,7 +1422,7 @@ record!(
     }
 );
 impl UserToolSessionApprovalCustomTool {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(tool_name: impl Into<String>) -> Self {
         Self {
@@ -1444,7 +1444,7 @@ record!(
     extension_name "extensionName", Field environment_variables "environmentVariables" }
 );
 impl UserToolSessionApprovalExtensionEnvAccess {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         extension_name: impl Into<String>,
@@ -1487,7 +1487,7 @@ record!(
     "extension-permission-access"] { Field extension_name "extensionName" }
 );
 impl UserToolSessionApprovalExtensionPermissionAccess {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(extension_name: impl Into<String>) -> Self {
         Self {
@@ -1509,7 +1509,7 @@ record!(
     tool_name "toolName" }
 );
 impl UserToolSessionApprovalMcp {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(server_name: impl Into<String>, tool_name: Option<String>) -> Self {
         Self {

@@ -25,7 +25,7 @@ pub struct VisibilitySetRequest {
 }
 record!(VisibilitySetRequest[] { Field status "status" });
 impl VisibilitySetRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(status: SessionVisibilityStatus) -> Self {
         Self { status }

@@ -97,7 +97,7 @@ record!(
     "executionToken", Field prompt "prompt", Field opts "opts" }
 );
 impl WorkflowAgentRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         workflow_run_id: impl Into<String>,
@@ -171,7 +171,7 @@ pub struct WorkflowCancelRequest {
 }
 record!(WorkflowCancelRequest[] { Field run_id "runId" });
 impl WorkflowCancelRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(run_id: impl Into<String>) -> Self {
         Self { run_id: run_id.into() }
@@ -294,7 +294,7 @@ record!(
     Field after_seq "afterSeq", Field before_seq "beforeSeq", Field limit "limit" }
 );
 impl WorkflowGetRunProgressRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(run_id: impl Into<String>) -> Self {
         Self {
@@ -339,7 +339,7 @@ pub struct WorkflowGetRunRequest {
 }
 record!(WorkflowGetRunRequest[] { Field run_id "runId" });
 impl WorkflowGetRunRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(run_id: impl Into<String>) -> Self {
         Self { run_id: run_id.into() }
@@ -361,7 +361,7 @@ record!(
     "executionToken", Field key "key" }
 );
 impl WorkflowJournalGetRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         run_id: impl Into<String>,
@@ -403,7 +403,7 @@ record!(
     "executionToken", Field key "key", Field result_json "resultJson" }
 );
 impl WorkflowJournalPutRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         run_id: impl Into<String>,
@@ -487,7 +487,7 @@ pub struct WorkflowLogLine {
 }
 record!(WorkflowLogLine[] { Field seq "seq", Field kind "kind", Field text "text" });
 impl WorkflowLogLine {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(seq: i64, kind: WorkflowLogLineKind, text: impl Into<String>) -> Self {
         Self {
@@ -525,7 +525,7 @@ record!(
     Field lines "lines" }
 );
 impl WorkflowLogRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         run_id: impl Into<String>,
@@ -567,7 +567,7 @@ record!(
     "executionToken", Field key "key" }
 );
 impl WorkflowPauseCheckpointRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(
         run_id: impl Into<String>,
@@ -623,7 +623,7 @@ pub struct WorkflowPauseRequest {
 }
 record!(WorkflowPauseRequest[] { Field run_id "runId" });
 impl WorkflowPauseRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(run_id: impl Into<String>) -> Self {
         Self { run_id: run_id.into() }
@@ -770,7 +770,7 @@ record!(
     notify_on_complete "notifyOnComplete", Field log_phase_names "logPhaseNames" }
 );
 impl WorkflowResumeRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(run_id: impl Into<String>) -> Self {
         Self {
@@ -1107,7 +1107,7 @@ record!(
     }
 );
 impl WorkflowRunRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, args: serde_json::Value) -> Self {
         Self {
@@ -1338,7 +1338,7 @@ record!(
     tool_call_id "toolCallId" }
 );
 impl WorkflowToolResumeRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(run_id: impl Into<String>) -> Self {
         Self {
@@ -1409,7 +1409,7 @@ record!(
     "options", Field tool_call_id "toolCallId" }
 );
 impl WorkflowToolRunRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(name: impl Into<String>, args: serde_json::Value) -> Self {
         Self {

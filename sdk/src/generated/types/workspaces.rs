@@ -12,7 +12,7 @@ pub struct WorkspacesAddSummaryRequest {
 }
 record!(WorkspacesAddSummaryRequest[] { Field title "title", Field content "content" });
 impl WorkspacesAddSummaryRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(title: impl Into<String>, content: impl Into<String>) -> Self {
         Self {
@@ -82,7 +82,7 @@ record!(
     WorkspacesCreateDirectoryRequest[] { Field path "path", Field recursive "recursive" }
 );
 impl WorkspacesCreateDirectoryRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self {
@@ -108,7 +108,7 @@ pub struct WorkspacesCreateFileRequest {
 }
 record!(WorkspacesCreateFileRequest[] { Field path "path", Field content "content" });
 impl WorkspacesCreateFileRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>, content: impl Into<String>) -> Self {
         Self {
@@ -141,7 +141,7 @@ record!(
     "ignoreWhitespace", Field include_contents "includeContents" }
 );
 impl WorkspacesDiffRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(mode: WorkspaceDiffMode) -> Self {
         Self {
@@ -273,7 +273,7 @@ pub struct WorkspacesReadCheckpointRequest {
 }
 record!(WorkspacesReadCheckpointRequest[] { Field number "number" });
 impl WorkspacesReadCheckpointRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(number: i64) -> Self {
         Self { number }
@@ -296,7 +296,7 @@ pub struct WorkspacesReadFileRequest {
 }
 record!(WorkspacesReadFileRequest[] { Field path "path" });
 impl WorkspacesReadFileRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self { path: path.into() }
@@ -326,7 +326,7 @@ record!(
     force "force" }
 );
 impl WorkspacesRemovePathRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self {
@@ -362,7 +362,7 @@ record!(
     "destination" }
 );
 impl WorkspacesRenamePathRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(source: impl Into<String>, destination: impl Into<String>) -> Self {
         Self {
@@ -380,7 +380,7 @@ pub struct WorkspacesSaveLargePasteRequest {
 }
 record!(WorkspacesSaveLargePasteRequest[] { Field content "content" });
 impl WorkspacesSaveLargePasteRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(content: impl Into<String>) -> Self {
         Self { content: content.into() }
@@ -418,7 +418,7 @@ pub struct WorkspacesStatFileRequest {
 }
 record!(WorkspacesStatFileRequest[] { Field path "path" });
 impl WorkspacesStatFileRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(path: impl Into<String>) -> Self {
         Self { path: path.into() }
@@ -453,7 +453,7 @@ pub struct WorkspacesTruncateSummariesRequest {
 }
 record!(WorkspacesTruncateSummariesRequest[] { Field keep_count "keepCount" });
 impl WorkspacesTruncateSummariesRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(keep_count: i64) -> Self {
         Self { keep_count }
@@ -506,7 +506,7 @@ pub struct WorkspacesWriteAutopilotObjectiveRequest {
 }
 record!(WorkspacesWriteAutopilotObjectiveRequest[] { Field content "content" });
 impl WorkspacesWriteAutopilotObjectiveRequest {
-    /// With what is required; the rest is unset.
+    /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(content: impl Into<String>) -> Self {
         Self { content: content.into() }
