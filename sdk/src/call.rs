@@ -1,4 +1,4 @@
-//! Calls on the CLI, and the calls of the CLI as types.
+//! Calls to the CLI.
 
 pub(crate) mod life;
 pub(crate) mod peer;
@@ -20,12 +20,12 @@ use crate::wire::peek;
 use crate::wire::quote;
 use crate::wire::{self, Wire, Writer};
 
-/// Who makes a call: the client, or one of its sessions.
+/// The sender of calls: the client, or one of its sessions.
 #[derive(Clone)]
 pub struct Caller {
     peer: Arc<Peer>,
     session: Option<Arc<Life>>,
-    /// Whether it is a user's handle of the session that calls, and not one of its handlers.
+    /// True if the calls come from a user's handle of the session, not from one of its handlers.
     is_handle: bool,
 }
 
@@ -34,12 +34,12 @@ impl Caller {
         Self { peer, session, is_handle: false }
     }
 
-    /// The same for a user's handle, which sends nothing more from the goodbye on.
+    /// Returns the same caller for a user's handle, which sends nothing after `session.detach`.
     pub(crate) fn for_handle(&self) -> Self {
         Self { is_handle: true, ..self.clone() }
     }
 
-    /// Refuses what is not to be sent since the session is over. All but answers passes here.
+    /// Returns an error if the session has ended. Everything but the response to an event request is checked.
     fn check(&self) -> Result<(), Error> {
         match &self.session {
             Some(life) if self.is_handle => life.check_handle(),
@@ -52,19 +52,19 @@ impl Caller {
         &self.peer
     }
 
-    /// A call that is sent when it is first polled.
+    /// Returns a call that is sent when it is first polled.
     #[inline]
     pub(crate) fn call<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
         self.with_params(method, self.params(params))
     }
 
-    /// A call about a GitHub account: the client's token goes with it, unless the params name another.
+    /// Returns a call about a GitHub account. The client's token is added, unless the params name another.
     #[inline]
     pub(crate) fn call_with_login<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
         self.with_params(method, self.with_login(self.params(params)))
     }
 
-    /// A call with params that are JSON already, an object's, to which the session's id is added.
+    /// Returns a call whose params are the JSON of an object, to which the session's id is added.
     pub(crate) fn call_json<R>(&self, method: &'static str, params: String) -> Call<R> {
         self.with_params(method, self.with_session(&params))
     }
@@ -79,10 +79,10 @@ impl Caller {
         Request { caller: self.clone(), method, timeout: self.peer.call_timeout(), state }
     }
 
-    /// A call that is sent at once, whether or not it is ever polled.
+    /// Sends a call at once, even if it is never polled.
     ///
     /// # Errors
-    /// When nothing can be sent any more.
+    /// If the session has ended or the connection is closed.
     pub(crate) fn call_now(&self, method: &'static str, timeout: Duration) -> Result<Call<()>, Error> {
         self.check()?;
         let sent = self.peer.connection().request(method, &self.params(&()), Some(timeout));
@@ -91,18 +91,17 @@ impl Caller {
         Ok(Call { request, result: PhantomData }.timeout(timeout))
     }
 
-    /// Sends a request at once whose answer nobody waits for.
+    /// Sends a request at once and ignores its response.
     ///
     /// # Errors
-    /// When the params nest too deep to be sent, and when the session is over.
+    /// If the params are nested too deep to be sent, or the session has ended.
     pub(crate) fn notify(&self, method: &str, params: &dyn Wire) -> Result<(), Error> {
         self.check()?;
         self.submit(method, &self.params(params))
     }
 
-    /// Sends the answer to a request that came as an event: a request at once whose own answer nobody waits
-    /// for. Whoever owes the answer sends it, also when the session ends at that moment. The params are JSON
-    /// already, an object's, to which the session's id is added.
+    /// Sends the response to an event request at once, as a request whose own response is ignored. It is sent even if
+    /// the session has just ended. The params are the JSON of an object, to which the session's id is added.
     pub(crate) fn answer_json(&self, method: &str, params: &str) -> Result<(), Error> {
         self.submit(method, &self.with_session(params))
     }
@@ -113,15 +112,15 @@ impl Caller {
         Ok(())
     }
 
-    /// The params as JSON, with the session's id among them.
+    /// Returns the params as JSON, with the session's id.
     fn params(&self, params: &dyn Wire) -> String {
         let mut out = Writer::new();
         params.write(&mut out);
         self.with_session(&out.into_json())
     }
 
-    /// Adds the client's GitHub token to params that are JSON already, an object's, unless they name a login or a
-    /// model provider of their own: the CLI refuses a token beside those.
+    /// Adds the client's GitHub token to the JSON of an object of params, unless they name a login or a model
+    /// provider of their own, with which the CLI refuses a token.
     pub(crate) fn with_login(&self, params: String) -> String {
         const OWN: [&str; 4] =
             ["gitHubToken", "gitHubTokenProviderRegistrationId", "selectionId", "provider"];
@@ -152,20 +151,20 @@ impl std::fmt::Debug for Caller {
     }
 }
 
-/// A request to the CLI, and the wait for its answer.
+/// A call to the CLI: a future that sends a request and resolves to its result.
 ///
-/// Nothing is sent before the first poll. From then on the CLI has the client's
-/// [`call_timeout`](crate::ClientBuilder::call_timeout) to respond, 2 minutes by default, or that of
-/// [`timeout`](Self::timeout). Dropping the call forgets it: the CLI still does what was asked, and its response is
+/// Nothing is sent before the first poll. Then the CLI must respond within the client's
+/// [`call_timeout`](crate::ClientBuilder::call_timeout), 2 minutes by default, or within the
+/// [`timeout`](Self::timeout) of the call. Dropping a pending call does not cancel it in the CLI; its response is
 /// discarded.
 ///
 /// # Errors
-/// * [`Error::Unsupported`] when the CLI does not know the method,
-/// * [`Error::Rpc`] when it answers with another error,
-/// * [`Error::Decode`] when the answer has another shape than the schema says,
-/// * [`Error::Closed`] when the connection is over,
-/// * [`Error::SessionEnded`] for a call on a session that has ended, for which nothing is sent,
-/// * [`Error::Timeout`] when the CLI does not respond in time.
+/// * [`Error::Unsupported`] if the CLI does not know the method,
+/// * [`Error::Rpc`] if it responds with another error,
+/// * [`Error::Decode`] if the result does not match the schema,
+/// * [`Error::Closed`] if the connection is closed,
+/// * [`Error::SessionEnded`] if the session has ended; nothing is sent then,
+/// * [`Error::Timeout`] if the CLI does not respond in time.
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<R> {
     request: Request,
@@ -187,8 +186,8 @@ enum State {
 }
 
 impl<R> Call<R> {
-    /// Sets the time that the CLI has to respond, from the first poll on: shorter or longer than the client's
-    /// [`call_timeout`](crate::ClientBuilder::call_timeout), or `None` for no timeout.
+    /// Sets the timeout of this call, counted from the first poll, in place of the client's
+    /// [`call_timeout`](crate::ClientBuilder::call_timeout); `None` for none.
     #[inline]
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.request.timeout = timeout.into();
@@ -223,7 +222,10 @@ impl Request {
             }
         }
         let State::Sent { response, .. } = &mut self.state else {
-            return Poll::Ready(Err(Error::Invalid(format!("{} was polled after its answer", self.method))));
+            return Poll::Ready(Err(Error::Invalid(format!(
+                "{} was polled after it completed",
+                self.method
+            ))));
         };
         let response = ready!(Pin::new(response).poll(context));
         self.state = State::Done;
@@ -251,12 +253,12 @@ impl Request {
         }
     }
 
-    /// Reads the result into its place.
+    /// Decodes the result into `result`.
     fn poll_into(&mut self, context: &mut Context<'_>, result: &mut dyn Wire) -> Poll<Result<(), Error>> {
         let json = ready!(self.poll_json(context))?;
         let mut read = wire::read_json(&json, result);
         if &*json == "null" {
-            // Old versions have nothing to tell where newer ones answer with an object.
+            // Old CLIs return null where newer ones return an object.
             read = read.or_else(|error| wire::read_json("{}", result).map_err(|_| error));
         }
         Poll::Ready(read.map_err(|error| Error::decode(self.method, error, self.caller.peer.version())))

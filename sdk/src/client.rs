@@ -1,4 +1,4 @@
-//! The CLI as a whole: started, greeted, and stopped again.
+//! The client: starts or connects to a CLI, performs the handshake, and stops it.
 
 pub(crate) mod builder;
 pub(crate) mod calls;
@@ -33,27 +33,27 @@ use crate::version::{CliVersion, Feature};
 const PROTOCOL: (i64, i64) = (3, 3);
 
 /// The default timeout of the handshake. At its first start the CLI unpacks itself.
-pub(crate) const HANDSHAKE: Duration = Duration::from_secs(60);
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The default timeout of a call.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The longest wait for a response while the client stops.
-const SHUTDOWN: Duration = Duration::from_secs(5);
+/// The timeout of `session.detach` and of `runtime.shutdown` while the client stops.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest wait for the end of the stream once the CLI has ended.
-const END: Duration = Duration::from_secs(1);
+/// The time from the end of the CLI to the end of its output.
+const EOF_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A running Copilot CLI. Cloning is cheap and gives the same one.
+/// A running Copilot CLI. Cloning is cheap; a clone is the same client.
 ///
-/// One client serves any number of sessions. When the last clone and the last session are dropped, the
-/// CLI is asked to end with all it started, and killed 2 s later, also when this program has ended by then;
-/// [`stop`](Self::stop) lets it end in order. When something else kills the CLI (SIGKILL), the commands that
-/// its shells run go on, for only the CLI knows of them.
+/// One client serves any number of sessions. When the last clone and the last session are dropped, the CLI and all
+/// that it started are terminated, and killed 2 s later, even if this program has ended by then; [`stop`](Self::stop)
+/// shuts the CLI down in order. If something else kills the CLI (SIGKILL), the commands in its shells keep running,
+/// because only the CLI knows of them.
 ///
-/// A client is made within a Tokio runtime that has I/O and time enabled; without one, making it fails with
-/// [`Error::Start`]. Its tasks run there, and so do its handlers and closures. All else works from any thread and on
-/// any executor, as long as that runtime runs: once it has ended, calls fail with [`Error::Closed`].
+/// A client must be created within a Tokio runtime that has I/O and time enabled; without one, creating it fails with
+/// [`Error::Start`]. The tasks, handlers and closures of the client run on that runtime. Its methods can be called
+/// from any thread and any executor while the runtime exists; after that, calls fail with [`Error::Closed`].
 #[derive(Clone)]
 pub struct Client(Arc<ClientInner>);
 
@@ -68,32 +68,32 @@ pub(crate) struct ClientInner {
 /// The other end of the streams.
 #[derive(Default)]
 pub(crate) struct Endpoint {
-    /// Only where we started the CLI.
+    /// None if this client did not start the CLI.
     pub process: Option<Process>,
-    /// Only over TCP.
+    /// None unless the connection is over TCP.
     pub address: Option<SocketAddr>,
 }
 
-/// Begins to watch a kind of notification.
-pub(crate) type Observe = Box<dyn FnOnce(&NotificationSubscribers) + Send>;
+/// A closure that subscribes to one kind of notification.
+pub(crate) type Subscribe = Box<dyn FnOnce(&NotificationSubscribers) + Send>;
 
-/// What a client is made with, beside its streams.
+/// The options of a client, apart from its streams.
 #[derive(Default)]
 pub(crate) struct Setup {
-    pub greeting: ConnectRequest,
+    pub connect: ConnectRequest,
     pub trace: Option<TraceProvider>,
     pub handlers: ClientHandlers,
-    /// The time that each of these may take.
+    /// The timeout of each of these handlers.
     pub handler_timeout: Option<Duration>,
-    /// The default timeout of a call.
+    /// The timeout of calls that set none.
     pub call_timeout: Option<Duration>,
-    /// The GitHub token that goes with the calls that take one. Secret.
+    /// The GitHub token that is added to the calls that accept one. Secret.
     pub github_token: Option<String>,
     pub options: Options,
-    /// Texts that no log may show.
+    /// Texts that are removed from the wire log.
     pub secrets: Vec<String>,
-    /// Begin to watch notifications, before the first can come.
-    pub observers: Vec<Observe>,
+    /// Subscriptions that begin before the first notification.
+    pub subscriptions: Vec<Subscribe>,
 }
 
 impl ClientInner {
@@ -106,40 +106,39 @@ impl ClientInner {
     /// Ends the CLI, if we started it.
     async fn end_process(self: Arc<Self>) {
         let Some(process) = &self.host.process else { return };
-        // Old versions do not know the request, and newer ones may end before they answer it.
-        let asked = ServerRpc(&self.host.caller).runtime().shutdown().timeout(SHUTDOWN).await;
+        // Old CLIs do not know the request, and newer ones may end before they respond.
+        let response = ServerRpc(&self.host.caller).runtime().shutdown().timeout(SHUTDOWN_TIMEOUT).await;
         let connection = self.host.connection();
         connection.end();
         let mut times = ShutdownTimes::default();
-        if self.address.is_some() && asked.is_err_and(|error| error.is_method_not_found()) {
+        if self.address.is_some() && response.is_err_and(|error| error.is_method_not_found()) {
             // A server on TCP does not end with its connections.
             times.grace = Duration::ZERO;
         }
         process.shutdown(times).await;
-        // The reader sees the end by itself and knows more of it, unless something that outlived the
-        // CLI holds the stream open.
-        drop(tokio::time::timeout(END, connection.closed()).await);
+        // The reader detects the end and its cause, unless a process that outlived the CLI holds the stream open.
+        drop(tokio::time::timeout(EOF_TIMEOUT, connection.closed()).await);
     }
 }
 
 impl Client {
-    /// Starts the CLI found by `COPILOT_CLI_PATH` or on `PATH`, with the user's own login. Waits 60 s at
-    /// most; for another time see [`ClientBuilder::handshake_timeout`].
+    /// Starts the CLI found by `COPILOT_CLI_PATH` or on `PATH`, with the user's own login. Waits at most 60 s;
+    /// [`ClientBuilder::handshake_timeout`] sets another timeout.
     ///
     /// # Errors
-    /// [`Error::NotFound`] and [`Error::Start`] when it does not start, [`Error::Closed`] when it ends at once
-    /// and [`Error::Timeout`] when it does not answer, both with what it printed instead,
-    /// [`Error::ProtocolVersion`] when it is too old.
+    /// [`Error::NotFound`] or [`Error::Start`] if the CLI does not start, [`Error::Closed`] if it ends during the
+    /// handshake and [`Error::Timeout`] if it does not respond, both with its output, [`Error::ProtocolVersion`] if
+    /// it is too old.
     pub async fn start() -> Result<Self, Error> {
         Self::builder().start().await
     }
 
-    /// Options for starting the CLI, or for talking to one over streams of your own.
+    /// Returns a builder that starts a CLI, or connects to one over TCP or over streams of your own.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
 
-    /// Talks over these streams and greets the CLI behind them.
+    /// Performs the handshake over these streams.
     pub(crate) async fn connect<R, W>(
         from: R,
         to: W,
@@ -152,7 +151,7 @@ impl Client {
         W: AsyncWrite + Send + Unpin + 'static,
     {
         let Setup {
-            greeting,
+            connect,
             trace,
             handlers,
             handler_timeout,
@@ -160,15 +159,15 @@ impl Client {
             github_token,
             mut options,
             secrets,
-            observers,
+            subscriptions,
         } = setup;
-        let secrets = secrets.into_iter().chain(greeting.token.clone()).chain(github_token.clone());
+        let secrets = secrets.into_iter().chain(connect.token.clone()).chain(github_token.clone());
         if github_token.as_deref() == Some("") {
-            return Err(Error::Invalid("an empty GitHub token is none".to_owned()));
+            return Err(Error::Invalid("the GitHub token is empty".to_owned()));
         }
         let runtime = process::runtime()?;
-        let notices = NotificationSubscribers::new(runtime.clone());
-        observers.into_iter().for_each(|observe| observe(&notices));
+        let notifications = NotificationSubscribers::new(runtime.clone());
+        subscriptions.into_iter().for_each(|subscribe| subscribe(&notifications));
         options.wire_log = options.wire_log.map(|log| secrets.fold(log, WireLog::hide));
         let Endpoint { process, address } = endpoint;
         let watcher = process.as_ref().map(|process| process.watcher().clone());
@@ -179,32 +178,33 @@ impl Client {
         }
         let router = Connection::open(runtime, from, to, options, |connection| {
             let peer = Peer::new(Arc::clone(connection), watcher.clone(), github_token, call_timeout);
-            Arc::new(Router::new(Arc::new(peer), handlers, handler_timeout, notices))
+            Arc::new(Router::new(Arc::new(peer), handlers, handler_timeout, notifications))
         });
         let peer = Arc::clone(router.peer());
         if let Some(watcher) = watcher {
-            tokio::spawn(outlived(Arc::clone(peer.connection()), watcher));
+            tokio::spawn(close_after_exit(Arc::clone(peer.connection()), watcher));
         }
         let ended = EndOnDrop(Some(peer.connection()));
         let caller = Caller::new(Arc::clone(&peer), None);
-        let greeted = peer.within("the handshake with the CLI", handshake_timeout, greet(&caller, &greeting));
-        let version = greeted.await.map_err(|error| peer.explain(error))?;
+        let connected =
+            peer.within("the handshake with the CLI", handshake_timeout, handshake(&caller, &connect));
+        let version = connected.await.map_err(|error| peer.explain(error))?;
         peer.set_version(&version);
         check_login(&peer, &version)?;
         ended.keep();
         tracing::debug!(%version, "connected to the Copilot CLI");
         let host = Arc::new(Host { caller, router, version, trace, process });
-        let (token, models) = (greeting.token, Mutex::default());
+        let (token, models) = (connect.token, Mutex::default());
         Ok(Self(Arc::new(ClientInner { host, address, token, models })))
     }
 
-    /// A new session, to be configured and made.
+    /// Returns a builder for a session, which creates or resumes it.
     pub fn session(&self) -> SessionBuilder {
         SessionBuilder::new(Arc::clone(&self.0.host))
     }
 
-    /// A handle of the session that is open on this client under this id. None for one that is still being
-    /// opened, that has ended, or whose last handle was dropped, even if its handlers are still at work.
+    /// Returns a handle of the session with this id that is open on this client. None if the session is still being
+    /// opened, has ended, or has lost its last handle, even if its handlers still run.
     pub fn open_session(&self, id: &str) -> Option<Session> {
         self.0.host.router.sessions().handle(id)
     }
@@ -213,7 +213,7 @@ impl Client {
         &self.0
     }
 
-    /// Every method of the CLI beside those for one session, typed.
+    /// The typed methods of the CLI that do not belong to one session.
     pub fn rpc(&self) -> ServerRpc<'_> {
         ServerRpc(&self.0.host.caller)
     }
@@ -223,18 +223,18 @@ impl Client {
         &self.0.host.version
     }
 
-    /// The address at which the CLI listens, when it was reached over TCP.
+    /// The address of the CLI; none unless the connection is over TCP.
     pub fn address(&self) -> Option<SocketAddr> {
         self.0.address
     }
 
-    /// The secret that the CLI asks of everyone who connects to it, when it was reached with one.
+    /// The secret that every client of this CLI must send (`connect`); none if this client sent none.
     pub fn connection_token(&self) -> Option<&str> {
         self.0.token.as_deref()
     }
 
-    /// Waits until the connection is over, however that comes, and says why. There is no time limit. Where there is a
-    /// [`WireLog`], it waits for 5 s at most for that to be written.
+    /// Waits until the connection is closed, for whatever reason, and returns the reason. There is no timeout. If
+    /// there is a [`WireLog`], it then waits at most 5 s until that is written.
     ///
     /// Cancel-safe.
     pub async fn closed(&self) -> Closed {
@@ -243,31 +243,32 @@ impl Client {
         closed
     }
 
-    /// Ends all sessions and the CLI, with all it started. A CLI that does what it is asked ends in a fraction of
-    /// a second; each step has its limit, and all together take 25 s at most: 5 s to disconnect the sessions,
-    /// 5 s for the answer to `runtime.shutdown`, 5 s for it to end once its input is closed, 2 s after SIGTERM
-    /// (on Unix), 2 s once it is killed, 1 s for the rest of its output, 5 s for a [`WireLog`] to be written.
+    /// Ends all sessions and the CLI, with all that it started. A CLI that cooperates ends in a fraction of a second.
+    /// Each step has a timeout, and all together take at most 25 s: 5 s to disconnect the sessions, 5 s for the
+    /// response to `runtime.shutdown`, 5 s for the CLI to end once its input is closed, 2 s after SIGTERM (on Unix),
+    /// 2 s after it is killed, 1 s for the rest of its output, 5 s for a [`WireLog`] to be written.
     ///
-    /// What the CLI keeps on disk stays. Calls that still wait fail with [`Error::Closed`]. A CLI that we
-    /// did not start goes on running.
+    /// The sessions remain on disk. Pending calls fail with [`Error::Closed`]. A CLI that this client did not start
+    /// keeps running.
     ///
-    /// A handler may stop its client: its request gets no answer then, and the handler goes on. When this future is
-    /// dropped before its end, the connection is closed at once, and the CLI ends with the last clone of the client.
-    /// A CLI that has to be killed is logged.
+    /// A handler may stop its client: its request then gets no response, and the handler continues. If this future is
+    /// dropped before it completes, the connection is closed at once, and the CLI ends with the last clone of the
+    /// client. If the CLI has to be killed, a warning is logged.
     pub async fn stop(&self) {
         let connection = self.0.host.connection();
         let router = &self.0.host.router;
         connection.in_flight().spare_current();
         let close = CloseOnDrop(connection);
         let sessions = router.sessions().all();
-        // All at once, so that a silent CLI costs the time of one.
+        // Concurrently, so that a CLI that does not respond costs one timeout in all.
         let method = self.version().detach_method();
-        let leave = |session: &Arc<SessionState>| session.caller().call::<()>(method, &()).timeout(SHUTDOWN);
-        let leaving: Vec<_> =
-            sessions.iter().map(|session| connection.runtime().spawn(leave(session))).collect();
-        for left in leaving {
-            // The CLI closes what is left when it ends, so a failure here changes nothing.
-            drop(left.await);
+        let detach =
+            |session: &Arc<SessionState>| session.caller().call::<()>(method, &()).timeout(SHUTDOWN_TIMEOUT);
+        let detaching: Vec<_> =
+            sessions.iter().map(|session| connection.runtime().spawn(detach(session))).collect();
+        for detached in detaching {
+            // The CLI closes its sessions when it ends, so a failure here does not matter.
+            drop(detached.await);
         }
         for session in sessions {
             router.unregister(&session);
@@ -276,26 +277,28 @@ impl Client {
         let ending = Arc::clone(&self.0).end_process();
         match Handle::try_current() {
             Ok(_) => ending.await,
-            // What follows counts time, for which it takes a runtime.
+            // The timers below need a runtime.
             Err(_) => drop(connection.runtime().spawn(ending).await),
         }
-        // Ended by us, which the wire log need not tell.
+        // The wire log does not record an end that this client caused.
         connection.end();
         drop(close);
         connection.wire_log_written().await;
     }
 }
 
-/// Exchanges versions: `connect`, which CLIs from 1.0.50 know, else `ping` and `status.get`.
-async fn greet(caller: &Caller, greeting: &ConnectRequest) -> Result<CliVersion, Error> {
+/// Exchanges versions by `connect`, or by `ping` and `status.get` with CLIs before 1.0.50.
+async fn handshake(caller: &Caller, connect: &ConnectRequest) -> Result<CliVersion, Error> {
     let rpc = ServerRpc(caller);
-    let (protocol, version) = match rpc.connect(greeting).timeout(None).await {
+    let (protocol, version) = match rpc.connect(connect).timeout(None).await {
         Ok(hello) => (hello.protocol_version, hello.version),
         Err(error) if error.is_method_not_found() => {
-            if greeting.token.is_some() {
-                tracing::warn!("the Copilot CLI is too old for a connection token: anyone may connect to it");
+            if connect.token.is_some() {
+                tracing::warn!(
+                    "the Copilot CLI is too old for a connection token: every program that reaches its port can use it"
+                );
             }
-            // Not typed: the rest of the answer had another form in the versions that need this.
+            // Not typed, since the rest of the response has another form in old CLIs.
             let pong: serde_json::Value = caller.call("ping", &()).timeout(None).await?;
             let status = rpc.status().get().timeout(None).await;
             let version = status.map(|status| status.version).unwrap_or_default();
@@ -316,7 +319,7 @@ async fn greet(caller: &Caller, greeting: &ConnectRequest) -> Result<CliVersion,
     Ok(CliVersion::new(version))
 }
 
-/// Closes the connection of a client that is stopped, also when the stop is not waited for.
+/// Closes the connection of a client that is stopped, even if the future of `stop` is dropped.
 struct CloseOnDrop<'a>(&'a Connection);
 
 impl Drop for CloseOnDrop<'_> {
@@ -325,16 +328,17 @@ impl Drop for CloseOnDrop<'_> {
     }
 }
 
-/// Makes sure that the CLI takes the GitHub token, if there is one: it would pass over it and have no login.
+/// Checks that the CLI accepts a GitHub token in calls, if there is one. An older CLI would ignore it and have no
+/// login.
 fn check_login(peer: &Peer, version: &CliVersion) -> Result<(), Error> {
-    const WHAT: &str = "take a GitHub token by a call; see `ClientBuilder::github_token_in_environment`";
+    const WHAT: &str = "accept a GitHub token in a call; see `ClientBuilder::github_token_in_environment`";
     if peer.github_token().is_some() && !version.has(Feature::GitHubTokenByCall) {
         return Err(Unsupported::feature(Feature::GitHubTokenByCall, WHAT, version).into());
     }
     Ok(())
 }
 
-/// Ends a connection that did not come to be used.
+/// Ends a connection whose handshake did not succeed.
 struct EndOnDrop<'a>(Option<&'a Arc<Connection>>);
 
 impl EndOnDrop<'_> {
@@ -351,14 +355,13 @@ impl Drop for EndOnDrop<'_> {
     }
 }
 
-/// Ends the connection of a CLI that has ended while something that it started holds its output open, so
-/// that the stream does not end.
-async fn outlived(connection: Arc<Connection>, process: Watcher) {
-    /// For what it wrote last to be read.
+/// Ends the connection of a CLI that has ended, if a process that it started holds its output open.
+async fn close_after_exit(connection: Arc<Connection>, process: Watcher) {
+    /// The time to read the last output.
     const REST: Duration = Duration::from_millis(500);
     process.exited().await;
     if tokio::time::timeout(REST, connection.closed()).await.is_err() {
-        tracing::debug!("something still holds the output of the Copilot CLI");
+        tracing::debug!("another process still holds the output of the Copilot CLI open");
         connection.close(process.diagnose(Closed::new("the CLI ended")).await);
     }
 }
@@ -366,7 +369,7 @@ async fn outlived(connection: Arc<Connection>, process: Watcher) {
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self(client) = self;
-        // Not the token.
+        // The token is secret.
         f.debug_struct("Client")
             .field("version", &client.host.version)
             .field("address", &client.address)

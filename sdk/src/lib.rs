@@ -12,10 +12,10 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 
-// From the bottom to the top: a module imports only from those above it in this list, which a test holds. Types that
-// the generator writes belong to all of them.
-mod printable; // text for a terminal
-mod runtime; // locks, timers, and values of users kept off the reader
+// From the bottom to the top: a module imports only from those above it in this list, which a test checks. Generated
+// types belong to all of them.
+mod printable; // text for a terminal, escaped
+mod runtime; // locks, timers, and user code kept off the reader
 mod random; // identifiers and secrets
 #[macro_use]
 pub mod wire; // JSON text and Rust values
@@ -26,10 +26,10 @@ mod rpc; // JSON-RPC on a byte stream
 mod process; // the CLI as a child process
 mod events; // events of a session and their subscribers
 mod error;
-mod call; // calls on the CLI
+mod call; // calls to the CLI
 mod trace_context;
-mod handlers; // code that answers the CLI's requests
-pub mod providers; // types that answer a namespace of them
+mod handlers; // user user code that answers the CLI's requests
+pub mod providers; // user types that answer a namespace of requests
 mod session;
 mod client;
 #[cfg(feature = "testing")]
@@ -86,7 +86,7 @@ pub mod guide {}
 #[doc = include_str!("../docs/server.md")]
 pub mod server {}
 
-/// Policies to take or to change, of the example `policies`. `ask_user` asks a person.
+/// Policies to use or to adapt, from the example `policies`. `ask_user` asks a person.
 ///
 /// ```rust
 /// # async fn ask_user(_: String) -> String { String::new() }

@@ -1,8 +1,8 @@
-//! Providers: types of yours that answer a namespace of the methods that the CLI calls on a client, such as the files
-//! of a session.
+//! Providers: user types that handle a namespace of the methods that the CLI calls on a client, such as the files of
+//! a session.
 //!
-//! Each namespace of several methods has a trait, whose methods all have default bodies: a method that a later version
-//! of the CLI adds breaks no implementation. A function makes a [`Provider`] of an implementation, and
+//! Each namespace of several methods has a trait, whose methods all have default bodies: a method that a later
+//! version of the CLI adds breaks no implementation. A function turns an implementation into a [`Provider`], and
 //! [`SessionBuilder::provide`](crate::SessionBuilder::provide) or
 //! [`ClientBuilder::provide`](crate::ClientBuilder::provide) registers it:
 //!
@@ -38,11 +38,11 @@
 //! }
 //! ```
 //!
-//! A method runs as a handler does: on a task of its own, within the `handler_timeout`, and several at once. To replace
-//! one method of a provider, call [`handle`](crate::SessionBuilder::handle) after `provide`.
+//! A method runs as a handler does: on a task of its own, for at most the `handler_timeout`, and concurrently with
+//! others. To replace one method of a provider, call [`handle`](crate::SessionBuilder::handle) after `provide`.
 //!
-//! A trait for requests of sessions has the context as its parameter. `impl SessionFs for Files` serves one session,
-//! `impl SessionFs<ClientContext> for Files` all sessions of a client, and `impl<C: Send> SessionFs<C> for Files` either.
+//! A trait for requests of sessions is generic over the context. `impl SessionFs for Files` serves one session, `impl
+//! SessionFs<ClientContext> for Files` all sessions of a client, and `impl<C: Send> SessionFs<C> for Files` either.
 //! The provider of a session replaces the client's handlers for all methods of its namespace.
 //!
 //! # Files in memory
@@ -69,7 +69,7 @@ mod generated;
 
 pub use generated::*;
 
-/// The handlers for a namespace of methods.
+/// The handlers of a namespace of methods.
 #[must_use = "a provider does nothing until `provide` registers it"]
 pub struct Provider<Context> {
     pub(crate) handlers: Vec<(&'static str, Handler<Context>)>,
@@ -82,7 +82,7 @@ impl<Context> std::fmt::Debug for Provider<Context> {
 }
 
 impl<Context: HandlerTimeout> Provider<Context> {
-    /// Makes a handler for each method. `call` answers all of them, so that a provider is compiled as one handler.
+    /// Creates a handler for each method. `call` handles all of them, so that a provider is compiled as one handler.
     #[inline]
     fn of<P, F, Fut>(provider: P, methods: &[&'static str], call: F) -> Self
     where
@@ -104,7 +104,7 @@ fn encode(result: &dyn Wire) -> Result<String, RpcError> {
     Ok(handler::result_json(result))
 }
 
-/// The answer of a method without an implementation.
+/// Returns the response of a method without an implementation.
 #[inline]
 fn unhandled<M: ClientMethod, Context>(_: M::Params, _: Context) -> Ready<Result<M::Result, RpcError>> {
     ready(Err(RpcError::unhandled(M::NAME)))

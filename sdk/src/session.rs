@@ -48,16 +48,16 @@ use crate::wire::peek::{self, keys};
 
 const SET_TOOLS: &str = "session.tools.set";
 
-/// A conversation with the agent, made by [`Client::session`](crate::Client::session).
+/// A conversation with the agent, opened by [`Client::session`](crate::Client::session).
 ///
-/// Cloning is cheap and gives the same session. When the last clone is dropped without
-/// [`disconnect`](Self::disconnect), the session is disconnected in the background, as far as that works: what the
-/// CLI keeps on disk stays, and the session can be resumed. [`downgrade`](Self::downgrade) gives a handle that does
-/// not keep the session open.
+/// Cloning is cheap; a clone is a handle of the same session. When the last handle is dropped without
+/// [`disconnect`](Self::disconnect), the session is disconnected in the background, and errors are ignored: the
+/// session remains on disk and can be resumed. [`downgrade`](Self::downgrade) returns a handle that does not keep the
+/// session open.
 ///
-/// A session ends by [`disconnect`](Self::disconnect), when its last handle is dropped, when anybody deletes it, when
-/// another session [takes its place](crate::WhenOpen::Replace), and when the connection ends. From then on every
-/// call on it fails with [`Error::SessionEnded`] or [`Error::Closed`], and nothing is sent.
+/// A session ends when it is disconnected, when its last handle is dropped, when a client deletes it, when another
+/// session [replaces it](crate::WhenOpen::Replace), or when the connection closes. After that every call on it fails
+/// with [`Error::SessionEnded`] or [`Error::Closed`], and nothing is sent.
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<Inner>,
@@ -68,25 +68,26 @@ struct Inner {
     /// Keeps the CLI running.
     host: Arc<Host>,
     state: Arc<SessionState>,
-    /// Sends for the handles.
+    /// Sends the calls of the handles.
     caller: Caller,
-    /// What the CLI answered last.
+    /// The latest response of the CLI to opening it.
     opened: Mutex<Arc<SessionResumeResult>>,
     prompts: Arc<Prompts>,
 }
 
-/// A handle of a session that does not keep it open, made by [`Session::downgrade`]: for lists of sessions, and
-/// for what a session's own handlers hold.
+/// A handle of a session that does not keep it open, returned by [`Session::downgrade`]. Use it in lists of sessions
+/// and in the session's own handlers.
 #[derive(Clone)]
 pub struct WeakSession(Weak<Inner>);
 
 impl WeakSession {
-    /// A handle that keeps the session open; none once its last handle is gone. The session may have ended.
+    /// Returns a handle that keeps the session open; none once its last handle is dropped. The session may have
+    /// ended.
     pub fn upgrade(&self) -> Option<Session> {
         self.0.upgrade().map(Session::of)
     }
 
-    /// Whether the last handle is gone, or going.
+    /// Returns true if the last handle is dropped or being dropped.
     pub(crate) fn is_gone(&self) -> bool {
         self.0.strong_count() == 0
     }
@@ -111,7 +112,7 @@ impl Session {
         Self { inner, opened }
     }
 
-    /// The same session, which the CLI has opened again.
+    /// Returns the same session after the CLI has opened it again.
     pub(crate) fn reopened(self, opened: SessionResumeResult) -> Self {
         *lock(&self.inner.opened) = Arc::new(opened);
         Self::of(self.inner)
@@ -125,12 +126,12 @@ impl Session {
         &self.inner.state
     }
 
-    /// Whether calls can be sent.
+    /// Returns true if calls can be sent.
     pub(crate) fn is_open(&self) -> bool {
         self.check().is_ok()
     }
 
-    /// A handle that does not keep the session open.
+    /// Returns a handle that does not keep the session open.
     pub fn downgrade(&self) -> WeakSession {
         WeakSession(Arc::downgrade(&self.inner))
     }
@@ -140,35 +141,35 @@ impl Session {
         self.inner.state.id()
     }
 
-    /// The folder the CLI keeps for the session (`checkpoints/`, `files/`, `plan.md`); none when
-    /// infinite sessions are off.
+    /// The folder in which the CLI keeps the session's files (`checkpoints/`, `files/`, `plan.md`); none if infinite
+    /// sessions are disabled.
     pub fn workspace_path(&self) -> Option<&str> {
         self.opened.workspace_path.as_deref()
     }
 
-    /// The CLI's answer to the `session.create` or `session.resume` that made this handle. A handle of
-    /// [`Client::open_session`](crate::Client::open_session) or of [`WeakSession`] has the last such answer.
+    /// The CLI's result of the `session.create` or `session.resume` that created this handle. A handle from
+    /// [`Client::open_session`](crate::Client::open_session) or from [`WeakSession`] has the latest such result.
     pub fn opened(&self) -> &SessionResumeResult {
         &self.opened
     }
 
-    /// Every method the CLI has for a session, typed. Once the session has ended they fail, and nothing is sent.
+    /// The typed methods of the CLI for a session. Once the session has ended, they fail, and nothing is sent.
     pub fn rpc(&self) -> SessionRpc<'_> {
         SessionRpc(&self.inner.caller)
     }
 
-    /// Sends a prompt (`session.send`) and returns its turn: the events of it and the answer.
+    /// Sends a prompt (`session.send`) and returns its turn: a stream of its events, and a future of its answer.
     ///
-    /// The prompt is text, or a [`SendRequest`] with attachments, a mode and more. While the agent is
-    /// busy the prompt waits its turn, and with `mode: "immediate"` it joins the work that goes on. [`turns`]
-    /// says what belongs to the turn and what ends it.
+    /// The prompt is a text, or a [`SendRequest`] with attachments, a mode and more. While the agent is busy, the
+    /// prompt waits in the CLI's queue; with `mode: "immediate"` it joins the running turn. [`turns`] lists what
+    /// belongs to a turn and what ends it.
     ///
     /// [`turns`]: crate::turns
     ///
     /// # Errors
-    /// As any [call](crate::Call); what goes wrong later is the turn's.
+    /// As any [call](crate::Call); later errors are those of the turn.
     pub async fn prompt(&self, prompt: impl Into<SendRequest>) -> Result<Turn, Error> {
-        // From before the request is written, so that nothing of the turn is missed.
+        // Before the request is written, so that no event of the turn is missed.
         let events = self.inner.state.subscribe_from_now();
         let started = Instant::now();
         let prompt = self.submit(prompt.into()).await?;
@@ -176,7 +177,7 @@ impl Session {
         Ok(Turn::new(events, tracker, started, Arc::downgrade(&self.inner.host)))
     }
 
-    /// Sends a prompt (`session.send`) and gives its message id, without waiting for an answer.
+    /// Sends a prompt (`session.send`) and returns its message id, without waiting for the answer.
     ///
     /// # Errors
     /// As any [call](crate::Call).
@@ -184,22 +185,22 @@ impl Session {
         Ok(self.submit(prompt.into()).await?.id().to_owned())
     }
 
-    /// Sends a prompt and waits for the answer, however long the agent works on it: there is no time limit.
-    /// For one use `prompt(…)` and [`Turn::timeout`].
+    /// Sends a prompt (`session.send`) and waits for the answer. There is no timeout; for one use `prompt(…)` and
+    /// [`Turn::timeout`].
     ///
     /// # Errors
-    /// [`Error::Turn`] when the agent fails, else as any [call](crate::Call).
+    /// [`Error::Turn`] if the agent fails; otherwise as any [call](crate::Call).
     pub async fn send_and_wait(&self, prompt: impl Into<SendRequest>) -> Result<Answer, Error> {
         self.prompt(prompt).await?.await
     }
 
-    /// Sends a prompt, asks for an answer of the form of `T`, and gives it. Needs the feature `schemars`.
+    /// Sends a prompt that requests an answer in the form of `T`, and returns that. Requires the feature `schemars`.
     ///
-    /// The schema of `T` goes with the prompt as its `responseFormat`, which the model's provider must
-    /// support. As with [`send_and_wait`](Self::send_and_wait) there is no time limit.
+    /// The schema of `T` is sent as the `responseFormat` of the prompt, which the model's provider must support. As
+    /// with [`send_and_wait`](Self::send_and_wait), there is no timeout.
     ///
     /// # Errors
-    /// [`Error::Answer`] when the answer has another form, else as [`send_and_wait`](Self::send_and_wait).
+    /// [`Error::Answer`] if the answer has another form; otherwise as [`send_and_wait`](Self::send_and_wait).
     #[cfg(feature = "schemars")]
     pub async fn send_and_wait_as<T>(&self, prompt: impl Into<SendRequest>) -> Result<T, Error>
     where
@@ -222,23 +223,23 @@ impl Session {
         Ok(prompt)
     }
 
-    /// Calls the closure for the events that [`events`](Self::events) gives, in order, on a task of its
-    /// own: a turn's answer may be there before the closure has seen the turn's last event.
+    /// Calls the closure for the events of [`events`](Self::events), in order, on a task of its own. The answer of a
+    /// turn may be available before the closure has received the turn's last event.
     pub fn on(&self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Subscription {
         self.events().on(handle)
     }
 
-    /// The session's events from now on. The first observer of a session that has had no prompt also
-    /// gets those since it was made.
+    /// Subscribes to the session's later events. The first subscriber of a session without a prompt also receives the
+    /// events since the session was opened.
     pub fn events(&self) -> Events {
         self.inner.state.subscribe()
     }
 
-    /// Stops the agent's work (`session.abort`). The session stays usable. A turn that runs ends with
-    /// [`Answer::is_aborted`], also when another prompt follows at once. From CLI 1.0.81 on, the prompts that wait
-    /// are dropped, and their turns end in the same way.
+    /// Stops the agent's work (`session.abort`). The session remains usable. A running turn ends with
+    /// [`Answer::is_aborted`], even if another prompt follows at once. CLIs from 1.0.81 on also drop the queued
+    /// prompts, whose turns end in the same way.
     ///
-    /// A handler of the session may abort: its request gets no answer then, and the handler goes on.
+    /// A handler of the session may call this: its request then gets no response, and the handler continues.
     ///
     /// # Errors
     /// As any [call](crate::Call).
@@ -251,11 +252,11 @@ impl Session {
         done(METHOD, &result)
     }
 
-    /// Changes the model from the next prompt on (`session.model.switchTo`): a model's id, that with
+    /// Changes the model from the next prompt on (`session.model.switchTo`). The argument is a model's id, an id with
     /// a reasoning effort (`("gpt-5", "high")`), or a [`ModelSwitchToRequest`] with more.
     ///
     /// # Errors
-    /// As any [call](crate::Call). CLI 1.0.102 does not check the id with a provider of your own.
+    /// As any [call](crate::Call). CLI 1.0.102 does not check the id if the session has a provider of your own.
     pub async fn set_model(
         &self,
         model: impl Into<ModelSwitchToRequest>,
@@ -264,8 +265,8 @@ impl Session {
         self.rpc().model().switch_to(&model.into()).await
     }
 
-    /// Writes a line to the session's timeline (`session.log`) and gives the id of its event: a text, or a
-    /// [`LogRequest`] with a level (default `info`) and whether it is ephemeral (default no).
+    /// Writes a line to the session's timeline (`session.log`) and returns the id of its event. The line is a text,
+    /// or a [`LogRequest`] with a level (default `info`) and an `ephemeral` flag (default false).
     ///
     /// # Errors
     /// As any [call](crate::Call).
@@ -274,14 +275,14 @@ impl Session {
         Ok(self.rpc().log(&line.into()).await?.event_id)
     }
 
-    /// Replaces the tools of this client in the session (`session.tools.set`). Calls of tools that go
-    /// are still answered if they have begun. A `set_tools` that runs already is waited for.
+    /// Replaces the tools of this client in the session (`session.tools.set`). A running call of a removed tool is
+    /// still answered. It first waits for another `set_tools` of the session that is pending.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a name that is not allowed or stands twice, and for arguments that are no object;
-    /// [`Error::Unsupported`] on a CLI before 1.0.81; else as any [call](crate::Call), and the tools stay as they were.
-    /// After [`Error::Timeout`], or when this future is dropped, it is not known which tools the CLI has, so that calls
-    /// of both are answered.
+    /// [`Error::Invalid`] for an invalid or duplicate name, and for a schema of arguments that are no object;
+    /// [`Error::Unsupported`] with a CLI before 1.0.81; otherwise as any [call](crate::Call). The tools then remain
+    /// as they were. After [`Error::Timeout`], or if this future is dropped, it is unknown which tools the CLI has,
+    /// so calls of the old and the new ones are answered.
     pub async fn set_tools(&self, tools: impl IntoIterator<Item = Tool>) -> Result<(), Error> {
         self.check()?;
         let state = &self.inner.state;
@@ -296,14 +297,14 @@ impl Session {
     async fn replace_tools(&self, new: HashMap<String, Tool>) -> Result<(), Error> {
         let state = &self.inner.state;
         let params = tool::declarations(new.values());
-        // One at a time, so that what is in place at the end is what the CLI was told last.
+        // One at a time, so that the tools here are those that the CLI was sent last.
         let _changing = state.tools_change().lock().await;
-        // The model may call the new ones before the answer, and the old ones until then.
+        // The model may call the new ones before the response, and the old ones until then.
         let old = state.change_handlers(|old| old.with_tools(&new)).tools;
         let set = self.inner.caller.call_json::<()>(SET_TOOLS, params).timeout(None).await;
         let tools = match &set {
             Ok(()) => new,
-            // It may have taken the new ones all the same.
+            // The CLI may have accepted the new ones nevertheless.
             Err(Error::Decode { .. }) => return set,
             Err(_) => old,
         };
@@ -311,57 +312,59 @@ impl Session {
         set
     }
 
-    /// The features that the CLI offers in this session, as last reported.
+    /// The capabilities of the CLI in this session, as last reported.
     pub fn capabilities(&self) -> Capabilities {
         lock(self.inner.state.capabilities()).get()
     }
 
-    /// Has the user fill in a form (`session.ui.elicitation`), by whichever client of the session answers
-    /// such requests. There is no timeout, since the user may take long; for one use `rpc().ui().elicitation(…)` with
-    /// [`Call::timeout`](crate::Call::timeout).
+    /// Shows a form to the user (`session.ui.elicitation`) and returns the response. A client of the session that
+    /// handles such requests shows the form. There is no timeout, since the user may take long; for one use
+    /// `rpc().ui().elicitation(…)` with [`Call::timeout`](crate::Call::timeout).
     ///
     /// # Errors
-    /// [`Error::Unsupported`] when no client does, for then the CLI would never answer; else as any [call](crate::Call).
+    /// [`Error::Unsupported`] if no client handles such requests, because the CLI would never respond; otherwise as
+    /// any [call](crate::Call).
     pub async fn elicit(&self, form: &UiElicitationRequest) -> Result<UiElicitationResponse, Error> {
         self.check()?;
         if !self.capabilities().elicitation {
-            let text = "no client of this session answers elicitation requests (`on_elicitation`)";
+            let text = "no client of this session handles elicitation requests (`on_elicitation`)";
             return Err(Unsupported::new(text).into());
         }
         self.rpc().ui().elicitation(form).await
     }
 
-    /// A shell command for the user, run in the session's working directory, without a permission request.
+    /// Returns a shell command to run for the user, in the session's working directory and without a permission
+    /// request.
     ///
     /// Once the session has ended, [`Shell::start`] fails, and nothing is sent.
     pub fn shell(&self, command: impl Into<String>) -> Shell {
         Shell::new(Arc::clone(&self.inner.state), command.into())
     }
 
-    /// Calls the closure for what commands write that were started with `session.shell.exec` here
-    /// (`shell.output`). Only CLIs from 1.0.7 to 1.0.89 send it; [`shell`](Self::shell) works on all.
+    /// Calls the closure for the output (`shell.output`) of commands that this client started with
+    /// `session.shell.exec`. Only CLIs from 1.0.7 to 1.0.89 send it; [`shell`](Self::shell) works with all CLIs.
     #[inline]
     pub fn on_shell_output(
         &self,
         handle: impl FnMut(Result<ShellOutputNotification, MalformedNotification>) + Send + 'static,
     ) -> Subscription {
-        self.inner.state.notices().on::<methods::notification::ShellOutput>(handle)
+        self.inner.state.notifications().on::<methods::notification::ShellOutput>(handle)
     }
 
-    /// Calls the closure when such a command has ended (`shell.exit`), after all its output.
+    /// Calls the closure for the end (`shell.exit`) of such a command, which follows all its output.
     #[inline]
     pub fn on_shell_exit(
         &self,
         handle: impl FnMut(Result<ShellExitNotification, MalformedNotification>) + Send + 'static,
     ) -> Subscription {
-        self.inner.state.notices().on::<methods::notification::ShellExit>(handle)
+        self.inner.state.notifications().on::<methods::notification::ShellExit>(handle)
     }
 
-    /// The events of the session so far (`session.getMessages`): from CLI 1.0.40 on, those
-    /// that are kept, without the ephemeral ones.
+    /// Returns the events of the session so far (`session.getMessages`). CLIs from 1.0.40 on leave out the ephemeral
+    /// ones.
     ///
     /// # Errors
-    /// As any [call](crate::Call). An event that cannot be decoded is in the list like any other.
+    /// As any [call](crate::Call). An event whose data cannot be decoded is in the list like any other.
     pub async fn messages(&self) -> Result<Vec<SessionEvent>, Error> {
         const METHOD: &str = "session.getMessages";
         self.check()?;
@@ -372,22 +375,22 @@ impl Session {
         events.map_err(|error| Error::decode(METHOD, error, Some(self.inner.state.version())))
     }
 
-    /// Ends this client's part in the session and frees what it held here. What the CLI keeps on disk
-    /// stays, and the session can be resumed. Turns that still run end with [`Error::SessionEnded`].
+    /// Disconnects this client from the session and frees its resources here. The session remains on disk and can be
+    /// resumed. Running turns end with [`Error::SessionEnded`].
     ///
-    /// Sends `session.detach`, or `session.destroy` to a CLI before 1.0.81, unless the session has ended already.
-    /// Waits 10 s at most. Until the answer comes, the session's handlers may still run and make calls. A handler of
-    /// the session may disconnect it: its request gets no answer then, and the handler goes on.
+    /// Sends `session.detach`, or `session.destroy` to a CLI before 1.0.81, unless the session has already ended.
+    /// Waits at most 10 s. Until the response arrives, the session's handlers may still run and make calls. A handler
+    /// of the session may call this: its request then gets no response, and the handler continues.
     ///
     /// # Errors
-    /// As any [call](crate::Call); the session has ended here all the same.
+    /// As any [call](crate::Call); the session has ended here nevertheless.
     pub async fn disconnect(&self) -> Result<(), Error> {
         let state = &self.inner.state;
-        if !state.life().leave() {
+        if !state.life().start_detach() {
             return Ok(());
         }
         self.inner.host.connection().in_flight().spare_current();
-        // Handlers stay until the answer, since the CLI may ask for them on the way out.
+        // The handlers stay until the response, since the CLI may send requests before it.
         let _end = EndOnDrop(&self.inner);
         match (detach(&self.inner.host.router, state), state.life().ended()) {
             (Some(answer), _) => answer
@@ -405,7 +408,7 @@ impl Session {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if self.state.life().leave() {
+        if self.state.life().start_detach() {
             drop(detach(&self.host.router, &self.state));
             self.end();
         }
@@ -413,14 +416,14 @@ impl Drop for Inner {
 }
 
 impl Inner {
-    /// Frees what the session holds here.
+    /// Frees the session's resources here.
     fn end(&self) {
         self.host.router.unregister(&self.state);
         self.state.end(None);
     }
 }
 
-/// Ends a session here once it was left, also when whoever left it does not wait for the answer.
+/// Ends a detached session here, even if the future of `disconnect` is dropped.
 struct EndOnDrop<'a>(&'a Inner);
 
 impl Drop for EndOnDrop<'_> {

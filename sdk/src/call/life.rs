@@ -1,4 +1,4 @@
-//! The life of a session, which each of its calls asks first.
+//! The life of a session, which each of its calls checks first.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::Error;
 use crate::events::stream::Ended;
 
-/// Whether a session still is one.
+/// Records whether a session can still send requests.
 pub(crate) struct Life {
     id: Box<str>,
-    /// Whether the user gave it up, so that its handles send nothing more. Its handlers still may.
-    left: AtomicBool,
+    /// True once the session is being detached: its handles send nothing more, its handlers still may.
+    is_detached: AtomicBool,
     ended: OnceLock<Ended>,
 }
 
 impl Life {
     pub fn new(id: String) -> Self {
-        Self { id: id.into(), left: AtomicBool::new(false), ended: OnceLock::new() }
+        Self { id: id.into(), is_detached: AtomicBool::new(false), ended: OnceLock::new() }
     }
 
     /// The session's id.
@@ -24,29 +24,29 @@ impl Life {
         &self.id
     }
 
-    /// Notes that the user gives it up. False when that was so before.
-    pub fn leave(&self) -> bool {
-        !self.left.swap(true, Ordering::AcqRel)
+    /// Records that the session is being detached. Returns false if it was already.
+    pub fn start_detach(&self) -> bool {
+        !self.is_detached.swap(true, Ordering::AcqRel)
     }
 
-    /// Ends it. The first reason stays.
+    /// Ends the session. A later reason is ignored.
     pub fn end(&self, ended: Ended) {
         drop(self.ended.set(ended));
     }
 
-    /// Why it is over; none while it is not.
+    /// The reason why the session ended; none until it does.
     pub fn ended(&self) -> Option<&Ended> {
         self.ended.get()
     }
 
-    /// Refuses what a handler, or the crate itself, may not send any more.
+    /// Returns an error if handlers and the crate itself may send nothing more.
     pub fn check(&self) -> Result<(), Error> {
         self.ended().map_or(Ok(()), |ended| Err(ended.clone().into()))
     }
 
-    /// Refuses what a handle of the user may not send any more.
+    /// Returns an error if a user's handle may send nothing more.
     pub fn check_handle(&self) -> Result<(), Error> {
-        match self.left.load(Ordering::Acquire) {
+        match self.is_detached.load(Ordering::Acquire) {
             true => Err(Error::SessionEnded),
             false => self.check(),
         }

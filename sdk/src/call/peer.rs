@@ -12,16 +12,16 @@ use crate::rpc::connection::Connection;
 use crate::runtime::timer::{self, TimeUp};
 use crate::version::CliVersion;
 
-/// The CLI at the other end: all that calls on it need.
+/// The CLI at the other end, with all that calls need.
 pub(crate) struct Peer {
     connection: Arc<Connection>,
     /// Set by the handshake.
     version: OnceLock<CliVersion>,
-    /// None for a CLI that we did not start.
+    /// None if this client did not start the CLI.
     process: Option<Watcher>,
-    /// The GitHub token that goes with the calls that take one. Secret.
+    /// The GitHub token that is added to the calls that accept one. Secret.
     github_token: Option<String>,
-    /// The default timeout of a call.
+    /// The timeout of calls that set none.
     call_timeout: Option<Duration>,
 }
 
@@ -39,7 +39,7 @@ impl Peer {
         &self.connection
     }
 
-    /// The runtime on which all tasks of the client run.
+    /// The runtime of all tasks of the client.
     pub fn runtime(&self) -> &Handle {
         self.connection.runtime()
     }
@@ -61,12 +61,12 @@ impl Peer {
         self.call_timeout
     }
 
-    /// The end of what the CLI wrote to its standard error; empty where it is not a child of ours.
+    /// The end of the CLI's standard error; empty if this client did not start the CLI.
     pub fn stderr(&self) -> String {
         stderr_tail(self.process.as_ref())
     }
 
-    /// Waits for a future that makes several calls, no longer than the timeout of one call.
+    /// Waits for a future that makes several calls, for at most the timeout of one call.
     pub async fn within_call_timeout<T>(
         &self,
         what: &str,
@@ -78,7 +78,7 @@ impl Peer {
         }
     }
 
-    /// Waits for a future no longer than this.
+    /// Waits for a future for at most `timeout`.
     pub async fn within<T>(
         &self,
         what: &str,
@@ -88,12 +88,12 @@ impl Peer {
         within(self.runtime(), what, timeout, self.process.as_ref(), future).await
     }
 
-    /// The error for a wait that took too long, with the end of what the CLI printed.
+    /// Returns the error for a timeout, with the end of the CLI's output.
     pub fn timed_out(&self, what: &str, after: Duration) -> Error {
         timed_out(what, after, self.process.as_ref())
     }
 
-    /// Adds to a timeout what came on the stream and is no message, unless it is there.
+    /// Adds the text on the stream that is no message to a timeout without output.
     pub fn explain(&self, mut error: Error) -> Error {
         if let Error::Timeout { stdout, .. } = &mut error
             && stdout.is_empty()
@@ -104,7 +104,7 @@ impl Peer {
     }
 }
 
-/// Waits for a future no longer than this, before there is a connection.
+/// Waits for a future for at most `timeout`, before there is a connection.
 pub(crate) async fn within<T>(
     runtime: &Handle,
     what: &str,

@@ -1,4 +1,4 @@
-//! How the CLI is started, or reached.
+//! The options with which a client starts a CLI or connects to one.
 
 mod tcp;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::client::{CALL_TIMEOUT, Client, Endpoint, HANDSHAKE, Setup};
+use crate::client::{CALL_TIMEOUT, Client, Endpoint, HANDSHAKE_TIMEOUT, Setup};
 use crate::error::Error;
 use crate::events::notifications::MalformedNotification;
 use crate::handlers::context::ClientContext;
@@ -24,9 +24,8 @@ use crate::types::{ConnectClientInfo, ConnectRequest};
 
 /// Options of a [`Client`].
 ///
-/// The CLI is started with its server flags, without updating itself, and without secrets on its
-/// command line.
-#[must_use = "a client is made by `start`, `connect` or their like"]
+/// The CLI is started as a server, with automatic updates off and without secrets on its command line.
+#[must_use = "a client is created by `start`, `start_tcp`, `connect` or `connect_tcp`"]
 pub struct ClientBuilder {
     launch: Launch,
     setup: Setup,
@@ -34,13 +33,13 @@ pub struct ClientBuilder {
     use_login: bool,
 }
 
-/// The variable in which the CLI is given a GitHub token.
+/// The variable from which the CLI reads a GitHub token.
 const TOKEN_VARIABLE: &str = "COPILOT_SDK_AUTH_TOKEN";
 
 impl ClientBuilder {
     pub(crate) fn new() -> Self {
         let setup = Setup { call_timeout: Some(CALL_TIMEOUT), ..Setup::default() };
-        Self { launch: Launch::default(), setup, handshake_timeout: HANDSHAKE, use_login: true }
+        Self { launch: Launch::default(), setup, handshake_timeout: HANDSHAKE_TIMEOUT, use_login: true }
     }
 
     /// The CLI's program. Default: `COPILOT_CLI_PATH`, then `copilot` on `PATH`.
@@ -49,25 +48,25 @@ impl ClientBuilder {
         self
     }
 
-    /// A further argument for the CLI.
+    /// Adds an argument for the CLI.
     pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
         self.launch.args.push(arg.into());
         self
     }
 
-    /// Further arguments for the CLI.
+    /// Adds arguments for the CLI.
     pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.launch.args.extend(args.into_iter().map(Into::into));
         self
     }
 
-    /// A variable in the CLI's environment, beside those of this program.
+    /// Adds a variable to the CLI's environment, which starts as that of this program.
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.launch.env.push((name.into(), Some(value.into())));
         self
     }
 
-    /// A variable of this program that the CLI does not get.
+    /// Removes a variable from the CLI's environment.
     pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
         self.launch.env.push((name.into(), None));
         self
@@ -84,71 +83,70 @@ impl ClientBuilder {
         self.env("COPILOT_HOME", path.into())
     }
 
-    /// The level of the CLI's logs (`--log-level`): `none`, `error`, `warning`, `info`, `debug`,
-    /// `all` or `default`. With another word it does not start.
+    /// The level of the CLI's logs (`--log-level`): `none`, `error`, `warning`, `info`, `debug`, `all` or `default`.
+    /// With another value the CLI does not start.
     pub fn log_level(self, level: impl Into<OsString>) -> Self {
         self.arg("--log-level").arg(level)
     }
 
-    /// The folder of the CLI's log files, made if need be (`--log-dir`). Default: `logs` in its
+    /// The folder of the CLI's log files, created if it does not exist (`--log-dir`). Default: `logs` in its
     /// [`home_dir`](Self::home_dir).
     pub fn log_dir(self, path: impl Into<PathBuf>) -> Self {
         self.arg("--log-dir").arg(path.into())
     }
 
-    /// The time that a session may do nothing before the CLI closes it, in whole seconds, rounded up
-    /// (`--session-idle-timeout`); zero means for ever, which is the default. It stays on disk and can be
-    /// resumed. The CLI looks only now and then: 1.0.81 every five minutes. CLIs that do not know the
-    /// option, such as 1.0.10, do not start with it.
+    /// The time after which the CLI closes an idle session, in whole seconds, rounded up (`--session-idle-timeout`).
+    /// The session remains on disk and can be resumed. Zero, the default, is no timeout. The CLI checks only from
+    /// time to time: 1.0.81 every five minutes. CLIs that do not know the option, such as 1.0.10, do not start with
+    /// it.
     pub fn session_idle_timeout(self, timeout: Duration) -> Self {
         let seconds = timeout.as_secs().saturating_add(u64::from(timeout.subsec_nanos() > 0));
         self.arg("--session-idle-timeout").arg(seconds.to_string())
     }
 
-    /// Keeps the CLI from sending telemetry (`--disable-client-telemetry`), beside what GitHub's servers
-    /// note themselves. CLIs that do not know the option, such as 1.0.81, do not start with it.
+    /// Stops the CLI from sending telemetry (`--disable-client-telemetry`). It does not affect what GitHub's servers
+    /// record. CLIs that do not know the option, such as 1.0.81, do not start with it.
     pub fn no_telemetry(self) -> Self {
         self.arg("--disable-client-telemetry")
     }
 
-    /// A GitHub token to use instead of the user's login. It goes to the CLI in calls only, so that it is in
-    /// the CLI's memory and neither in its environment, nor on its command line, nor in its files: the
-    /// commands that the agent runs do not find it there.
+    /// A GitHub token to use instead of the user's login. It is sent to the CLI in calls only, so it is in the CLI's
+    /// memory, but not in its environment, on its command line or in its files, where the agent's commands could read
+    /// it.
     ///
-    /// It goes with
+    /// It is added to
     ///
-    /// * each session that is created or resumed (`gitHubToken`), unless that has a token, an
+    /// * each session that is created or resumed (`gitHubToken`), unless the session has a token, an
     ///   [`on_github_token`](crate::SessionBuilder::on_github_token) or a
     ///   [`provider`](crate::SessionBuilder::provider) of its own;
-    /// * the calls that take one and are given no other: `models.list` (as [`Client::models`]),
+    /// * the calls that accept a token and name no other: `models.list` (as [`Client::models`]),
     ///   `models.listTokenPriceUnits`, `account.getQuota` and `managedSettings.resolve`.
     ///
-    /// The process itself stays without a login: `auth.getStatus`,
-    /// `account.getCurrentAuth` and `account.getAllUsers` report none, `environments.list`, which takes no token,
-    /// fails, and calls of another client of the same server have no token. For a token that expires use
-    /// `on_github_token`. Where the process itself has to be logged in, see
-    /// [`github_token_in_environment`](Self::github_token_in_environment), which says who can read the token there.
+    /// The process itself has no login: `auth.getStatus`, `account.getCurrentAuth` and `account.getAllUsers` report
+    /// none, `environments.list`, which accepts no token, fails, and calls of other clients of the same server have
+    /// no token. For a token that expires, use `on_github_token`. If the process itself must be logged in, see
+    /// [`github_token_in_environment`](Self::github_token_in_environment), which lists who can read the token there.
     ///
-    /// CLIs from 1.0.39 on take it. An older one would pass over it, so that starting it or connecting to it is
-    /// [`Error::Unsupported`]. An empty token is [`Error::Invalid`]: the CLI would take it for none.
+    /// Requires CLI 1.0.39. An older one would ignore the token, so starting it or connecting to it fails with
+    /// [`Error::Unsupported`]. An empty token, which the CLI would treat as none, fails with [`Error::Invalid`].
     pub fn github_token(mut self, token: impl Into<String>) -> Self {
         self.setup.github_token = Some(token.into());
         self.use_login = false;
         self
     }
 
-    /// A GitHub token that the process of the CLI is logged in with, instead of the user's login. It is handed
-    /// over in the CLI's environment (`--auth-token-env`). Every version takes it, and all calls see the
-    /// login, those of other clients of the same server too.
+    /// A GitHub token with which the process of the CLI is logged in, instead of the user's login. It is passed in
+    /// the CLI's environment (`--auth-token-env`). Every version accepts it, and the login applies to all calls,
+    /// including those of other clients of the same server.
     ///
-    /// The CLI takes the variable out of the environment of the shells and MCP servers that it runs
-    /// (`--secret-env-vars`). **That does not keep the token from them**: on Linux every process of the same
-    /// user can read the environment that the CLI was started with, and a command that the agent runs finds it
-    /// in `/proc/$PPID/environ`; other systems have similar means. Whoever lets the agent run commands or read files
-    /// outside of its folder gives it this token. [`github_token`](Self::github_token) does not have this fault.
+    /// The CLI removes the variable from the environment of the shells and MCP servers that it runs
+    /// (`--secret-env-vars`). **That does not keep the token from them**: on Linux every process of the same user can
+    /// read the environment that the CLI was started with, and the agent's commands find it in `/proc/$PPID/environ`;
+    /// other systems have similar means. An agent that may run commands or read files outside its folder can read
+    /// this token. [`github_token`](Self::github_token) does not have this problem.
     ///
-    /// It is for CLIs before 1.0.39, and for calls that look at the login of the process, such as `auth.getStatus`
-    /// and `account.getCurrentAuth`.
+    /// Use it with CLIs before 1.0.39, and for calls that need the login of the process, such as `auth.getStatus` and
+    /// `account.getCurrentAuth`.
     pub fn github_token_in_environment(mut self, token: impl Into<OsString>) -> Self {
         let token = token.into();
         self.setup.secrets.push(token.to_string_lossy().into_owned());
@@ -159,42 +157,43 @@ impl ClientBuilder {
             .env(TOKEN_VARIABLE, token)
     }
 
-    /// Starts the CLI without the user's login, as for a provider of your own (`--no-auto-login`). Tokens in the
-    /// environment, such as `GH_TOKEN`, are passed over too.
+    /// Starts the CLI without the user's login (`--no-auto-login`), for example to use a model provider of your own.
+    /// The CLI also ignores tokens in the environment, such as `GH_TOKEN`.
     pub fn no_login(mut self) -> Self {
         self.use_login = false;
         self
     }
 
-    /// Sets anything else that `connect` takes.
+    /// Sets any other param of `connect`.
     pub fn configure(mut self, change: impl FnOnce(ConnectRequest) -> ConnectRequest) -> Self {
-        self.setup.greeting = change(self.setup.greeting);
+        self.setup.connect = change(self.setup.connect);
         self
     }
 
-    /// The name and version of this program, for the CLI.
+    /// The name and version of this program, sent to the CLI (`connect`).
     pub fn client_info(mut self, info: ConnectClientInfo) -> Self {
-        self.setup.greeting.client_info = Some(info);
+        self.setup.connect.client_info = Some(info);
         self
     }
 
-    /// Answers a method that the CLI calls on this client, for requests that name no session or a session without a
-    /// handler of its own for it. The last handler for a method counts.
+    /// Handles a method that the CLI calls on this client. It handles the requests that name no session, and those
+    /// that name a session without a handler of its own for the method. A later handler for a method replaces the
+    /// earlier one.
     #[inline]
     pub fn handle<M: ClientMethod>(mut self, handle: impl Handles<M, ClientContext>) -> Self {
         self.setup.handlers.insert(M::NAME, handler::typed::<M, _>(handle));
         self
     }
 
-    /// Answers a namespace of the methods that the CLI calls on this client by one type, for the requests for which
-    /// [`handle`](Self::handle) answers one method; see [`providers`](crate::providers).
+    /// Handles a namespace of the methods that the CLI calls on this client with one type, for the same requests as
+    /// [`handle`](Self::handle); see [`providers`](crate::providers).
     pub fn provide(mut self, provider: Provider<ClientContext>) -> Self {
         self.setup.handlers.extend(provider.handlers);
         self
     }
 
-    /// Calls the closure for each notification of one kind, as [`Client::on`] does, and from the first on.
-    /// For `gitHubTelemetry.event` the CLI is asked to send its telemetry here, too
+    /// Calls the closure for each notification of one kind, as [`Client::on`] does, from the first one on. For
+    /// `gitHubTelemetry.event` it also requests that the CLI forwards its telemetry
     /// (`enableGitHubTelemetryForwarding` of `connect`).
     ///
     /// ```no_run
@@ -215,14 +214,14 @@ impl ClientBuilder {
         handle: impl FnMut(Result<N::Params, MalformedNotification>) + Send + 'static,
     ) -> Self {
         if N::NAME == GitHubTelemetryEvent::NAME {
-            self.setup.greeting.enable_git_hub_telemetry_forwarding = Some(true);
+            self.setup.connect.enable_git_hub_telemetry_forwarding = Some(true);
         }
-        self.setup.observers.push(Box::new(|notices| drop(notices.on::<N>(handle))));
+        self.setup.subscriptions.push(Box::new(|notifications| drop(notifications.on::<N>(handle))));
         self
     }
 
-    /// Asks this closure, whenever a session is opened or a prompt is sent, which span that is part of. What
-    /// the request itself says counts more.
+    /// Calls this closure for the current span whenever a session is opened or a prompt is sent. A trace context that
+    /// is set in the request itself takes precedence.
     pub fn trace_context(
         mut self,
         current: impl Fn() -> Option<TraceContext> + Send + Sync + 'static,
@@ -231,18 +230,18 @@ impl ClientBuilder {
         self
     }
 
-    /// The secret that a CLI on TCP asks of everyone who connects: sent by [`connect_tcp`] and
-    /// [`connect`](Self::connect), asked for by a CLI that [`start_tcp`](Self::start_tcp) starts, which says
-    /// who can read the secret. On stdio there is none. Default: none, or a random one for `start_tcp`.
+    /// The secret that a CLI on TCP requires of its clients. [`connect_tcp`] and [`connect`](Self::connect) send it;
+    /// a CLI started by [`start_tcp`](Self::start_tcp), which lists who can read the secret, requires it. A CLI on
+    /// stdio uses none. Default: none, or a random one for `start_tcp`.
     ///
     /// [`connect_tcp`]: Self::connect_tcp
     pub fn connection_token(mut self, token: impl Into<String>) -> Self {
-        self.setup.greeting.token = Some(token.into());
+        self.setup.connect.token = Some(token.into());
         self
     }
 
-    /// Writes all messages between this client and the CLI down, with the known secrets left out, see
-    /// [`WireLog`]. Default: nowhere.
+    /// Writes all messages between this client and the CLI to a log, without the known secrets; see [`WireLog`].
+    /// Default: no log.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -258,71 +257,71 @@ impl ClientBuilder {
         self
     }
 
-    /// The time from the start of the CLI to the end of the handshake. Default: 60 s, for at its first start it
-    /// unpacks itself.
+    /// The timeout of the handshake, counted from the start of the CLI. Default: 60 s, because the CLI unpacks itself
+    /// at its first start.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
     }
 
-    /// The time that the CLI has to respond to a call; `None` for no timeout. Default: 2 minutes.
+    /// The timeout of a call; `None` for none. Default: 2 minutes.
     ///
-    /// It applies to every [`Call`](crate::Call), from the moment at which the request is sent, unless
+    /// It applies to every [`Call`](crate::Call), counted from when the request is sent, unless
     /// [`Call::timeout`](crate::Call::timeout) sets another, and to every method of [`Client`],
     /// [`Session`](crate::Session), [`SessionBuilder`](crate::SessionBuilder) and [`Shell`](crate::Shell) that calls
     /// the CLI: a method that makes several calls has this time for all of them together. Methods with another
-    /// time say so. A call that takes longer fails with [`Error::Timeout`]; the CLI may still do what was asked.
+    /// timeout document it. A call that takes longer fails with [`Error::Timeout`]; the CLI may still carry out the
+    /// request.
     ///
     /// Some methods of the protocol respond only once a person, a model, a command or a download is done, such as
     /// `session.ui.elicitation` and `session.history.compact`. They have no timeout unless one is set for the call,
-    /// and their documentation says so.
+    /// as their documentation states.
     pub fn call_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.setup.call_timeout = timeout.into();
         self
     }
 
-    /// The time that a handler of this client may take; then it is dropped and counts as failed. Default: any time.
-    /// For those of a session see [`SessionBuilder::handler_timeout`](crate::SessionBuilder::handler_timeout).
+    /// The timeout of a handler of this client. A handler that takes longer is dropped and counts as failed. Default:
+    /// none. For the handlers of a session, see
+    /// [`SessionBuilder::handler_timeout`](crate::SessionBuilder::handler_timeout).
     pub fn handler_timeout(mut self, timeout: Duration) -> Self {
         self.setup.handler_timeout = Some(timeout);
         self
     }
 
-    /// The largest message taken from the CLI, in bytes. Default: 256 MiB. A larger one is passed over
-    /// without being kept: a request is answered with an error, a call that it answers fails with
-    /// [`Error::Decode`], and in the place of an event observers get one that says that they missed it
-    /// ([`SessionEvent::missed`](crate::SessionEvent::missed)).
+    /// The maximum size of a message from the CLI, in bytes. Default: 256 MiB. A larger message is discarded: a
+    /// request is answered with an error, the call of a response fails with [`Error::Decode`], and subscribers
+    /// receive a marker in place of an event ([`SessionEvent::missed`](crate::SessionEvent::missed)).
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.setup.options.max_message_size = bytes;
         self
     }
 
-    /// Starts the CLI on its standard input and output, and greets it. Waits 60 s at most, or as long as
-    /// [`handshake_timeout`](Self::handshake_timeout) says.
+    /// Starts the CLI, connects to its standard input and output, and performs the handshake. Waits for at most the
+    /// [`handshake_timeout`](Self::handshake_timeout), 60 s by default.
     ///
-    /// The CLI ends with this client, and when this program ends without dropping it, as when it is killed. On
-    /// Unix a second process, a shell (`/bin/sh`), sees to that: it asks the CLI to end (SIGTERM) and kills it
-    /// 2 s later. Where there is no shell a dropped CLI is killed at once, and only the end of its input
-    /// tells it that this program is gone. On Windows the system kills it at once.
+    /// The CLI ends with this client, and also when this program ends without dropping the client, for example
+    /// because it is killed. On Unix a second process, a shell (`/bin/sh`), ensures that: it terminates the CLI
+    /// (SIGTERM) and kills it 2 s later. Without a shell, a dropped CLI is killed at once, and a CLI whose program
+    /// was killed only sees the end of its input. On Windows the system kills it at once.
     ///
-    /// Only this program can speak to the CLI, and only the CLI to this program: on Unix by sockets, which,
-    /// unlike pipes, nobody can open through `/proc`. So no command of the agent can approve the next one. That
-    /// holds against processes that may not debug this program or the CLI, which on Linux
-    /// `kernel.yama.ptrace_scope` decides. On Windows the streams are pipes, and every process of the same user
-    /// may take a copy of their handles.
+    /// On Unix the streams are sockets, which, unlike pipes, other processes cannot open through `/proc`. So only
+    /// this program can send messages to the CLI, and no command of the agent can approve the next one. This does not
+    /// protect against processes that may debug this program or the CLI; on Linux `kernel.yama.ptrace_scope` decides
+    /// which may. On Windows the streams are pipes, and every process of the same user may duplicate their handles.
     ///
     /// # Errors
     /// As [`Client::start`], and [`Error::Timeout`].
     pub async fn start(mut self) -> Result<Client, Error> {
         // A CLI on stdio refuses a token.
-        self.setup.greeting.token = None;
+        self.setup.connect.token = None;
         self.complete_arguments(["--stdio".to_owned()]);
         let (process, to, from) = process::spawn(&self.launch)?;
         let endpoint = Endpoint { process: Some(process), address: None };
         Client::connect(from, to, self.setup, self.handshake_timeout, endpoint).await
     }
 
-    /// Puts the arguments for serving, with those for the transport, before the user's own.
+    /// Inserts the arguments for the server and its transport before the user's own.
     fn complete_arguments(&mut self, transport: impl IntoIterator<Item = String>) {
         let login = (!self.use_login).then(|| "--no-auto-login".to_owned());
         let first = ["--server".to_owned(), "--no-auto-update".to_owned()].into_iter();
@@ -330,8 +329,8 @@ impl ClientBuilder {
         self.launch.args.splice(..0, ours);
     }
 
-    /// Talks to a CLI over streams of your own and greets it. The options for starting one do not apply.
-    /// Waits 60 s at most, or as long as [`handshake_timeout`](Self::handshake_timeout) says.
+    /// Connects to a CLI over streams of your own and performs the handshake. The options for starting a CLI do not
+    /// apply. Waits for at most the [`handshake_timeout`](Self::handshake_timeout), 60 s by default.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::ProtocolVersion`], [`Error::Timeout`].

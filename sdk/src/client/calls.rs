@@ -1,6 +1,6 @@
-//! Calls of a client that do more than their method.
+//! Methods of a client that do more than one call.
 //!
-//! Inline, so that the large types of the answers are compiled only where somebody asks.
+//! They are inline, so that the large types of the results are compiled only in crates that use them.
 
 use std::sync::Arc;
 
@@ -14,22 +14,22 @@ use crate::session::done;
 use crate::types::{ModelList, ModelsListRequest, SessionDeleteRequest, SessionSetForegroundRequest};
 
 impl Client {
-    /// Asks for a sign of life (`ping`) and gives what comes back: `pong: <message>`.
+    /// Pings the CLI (`ping`) and returns its message: `pong: <message>`.
     ///
     /// # Errors
     /// As any [call](crate::Call).
     #[inline]
     pub async fn ping(&self, message: &str) -> Result<String, Error> {
-        // Not typed: old versions give the time as a number.
+        // Not typed, since old CLIs send the time as a number.
         let params = serde_json::json!({ "message": message });
         let pong: serde_json::Value = self.inner().host().caller.call("ping", &params).await?;
         Ok(pong["message"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// The models that GitHub offers to the user (`models.list`), asked for once.
+    /// Returns the models that GitHub offers to the user (`models.list`). Only the first success calls the CLI.
     ///
     /// # Errors
-    /// As any [call](crate::Call), such as that nobody is logged in.
+    /// As any [call](crate::Call), for example if no user is logged in.
     #[inline]
     pub async fn models(&self) -> Result<Arc<ModelList>, Error> {
         let known = lock(&self.inner().models).clone();
@@ -39,10 +39,10 @@ impl Client {
         }
     }
 
-    /// The same models, asked for anew (`models.list`).
+    /// Fetches the models again (`models.list`).
     ///
     /// # Errors
-    /// As [`models`](Self::models); what was known before stays.
+    /// As [`models`](Self::models), which then still returns the earlier list.
     #[inline]
     pub async fn refresh_models(&self) -> Result<Arc<ModelList>, Error> {
         let models = self.rpc().models().list(&ModelsListRequest::default()).await?;
@@ -51,26 +51,26 @@ impl Client {
         Ok(models)
     }
 
-    /// Deletes a session for good (`session.delete`), what is on disk included. One that is open ends, with
-    /// its turns ([`Error::SessionEnded`]).
+    /// Deletes a session with all its data on disk (`session.delete`). If it is open, it ends, and its turns fail
+    /// with [`Error::SessionEnded`].
     ///
     /// # Errors
-    /// [`Error::Refused`] when there is no such session, else as any [call](crate::Call).
+    /// [`Error::Refused`] if there is no such session; otherwise as any [call](crate::Call).
     #[inline]
     pub async fn delete_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.delete";
         self.inner().host().connection().in_flight().spare_current();
         let params = SessionDeleteRequest::new(id);
         done(METHOD, &self.inner().host().caller.call::<()>(METHOD, &params).json().await?)?;
-        // The CLI tells so itself, but not every version does.
+        // Not every version sends `session.lifecycle`.
         self.inner().host().router.end_session(id);
         Ok(())
     }
 
-    /// Has the CLI's own terminal show a session (`session.setForeground`).
+    /// Shows a session in the CLI's own terminal (`session.setForeground`).
     ///
     /// # Errors
-    /// [`Error::Refused`] by a CLI without a terminal of its own, as one that was started here is; else as
+    /// [`Error::Refused`] if the CLI has no terminal of its own, such as one that this crate started; otherwise as
     /// any [call](crate::Call).
     #[inline]
     pub async fn set_foreground_session(&self, id: &str) -> Result<(), Error> {
@@ -79,20 +79,20 @@ impl Client {
         done(METHOD, &self.inner().host().caller.call::<()>(METHOD, &params).json().await?)
     }
 
-    /// Calls the closure for each notification of one kind from now on, on a task of its own:
-    /// `client.on::<SessionLifecycle>(|change| …)` for what becomes of sessions, whoever made them. One whose
-    /// params do not have the shape that the schema gives them comes as [`MalformedNotification`].
+    /// Calls the closure for each later notification of one kind, on a task of its own:
+    /// `client.on::<SessionLifecycle>(|change| …)` reports changes of all sessions of the CLI. A notification whose
+    /// params do not match the schema arrives as [`MalformedNotification`].
     #[inline]
     pub fn on<N: Notification>(
         &self,
         handle: impl FnMut(Result<N::Params, MalformedNotification>) + Send + 'static,
     ) -> Subscription {
-        self.inner().host().router.notices().on::<N>(handle)
+        self.inner().host().router.notifications().on::<N>(handle)
     }
 
-    /// The notifications of one kind from now on.
+    /// Subscribes to later notifications of one kind.
     #[inline]
     pub fn notifications<N: Notification>(&self) -> Notifications<N> {
-        self.inner().host().router.notices().subscribe::<N>()
+        self.inner().host().router.notifications().subscribe::<N>()
     }
 }

@@ -41,15 +41,17 @@ where
 {
     let handle = Arc::new(handle);
     let handler: EventHandler = Arc::new(move |context, event| {
-        let Some(owed) = PendingReply::new::<E>(context.scope(), event, refusal) else { return };
+        let Some(reply) = PendingReply::new::<E>(context.scope(), event, refusal) else { return };
         let data = match wire::from_json::<E>(event.raw_data()) {
             Ok(data) => data,
-            Err(error) => return owed.fail(&format!("the request could not be read: {error}")),
+            Err(error) => return reply.fail(&format!("the request could not be read: {error}")),
         };
         let (handle, context) = (Arc::clone(&handle), context.clone());
-        owed.run(async move |owed| match reply::replied(context.timeout(), || handle(data, context)).await {
-            Ok(response) => owed.give(&fields::<E>(&response)),
-            Err(failure) => owed.fail(&failure),
+        reply.run(async move |reply| {
+            match reply::replied(context.timeout(), || handle(data, context)).await {
+                Ok(response) => reply.respond(&fields::<E>(&response)),
+                Err(failure) => reply.fail(&failure),
+            }
         });
     });
     (E::KIND, handler)
@@ -60,10 +62,10 @@ pub(crate) fn fields<E: EventRequest>(response: &E::Response) -> String {
     E::KEY.map(|key| format!(r#""{key}":{}"#, wire::to_json(response))).unwrap_or_default()
 }
 
-/// The answer owed to one event request.
+/// The answer reply to one event request.
 ///
 /// Dropped without one, as when the handler panics, it refuses. Once the request has its answer, or the session ends,
-/// nothing is owed any more.
+/// nothing is reply any more.
 pub(crate) struct PendingReply {
     scope: Arc<Scope>,
     request_id: String,
@@ -96,7 +98,7 @@ impl PendingReply {
         let reply = Self { scope, request_id, key, number, method: E::METHOD, refusal, is_open: true };
         if has_ended {
             // A session that has ended cancels no more handlers.
-            reply.leave();
+            reply.withdraw();
             return None;
         }
         Some(reply)
@@ -118,7 +120,7 @@ impl PendingReply {
     }
 
     /// Answers with these fields.
-    pub fn give(mut self, fields: &str) {
+    pub fn respond(mut self, fields: &str) {
         self.send(fields);
     }
 
@@ -129,7 +131,7 @@ impl PendingReply {
     }
 
     /// Leaves the answer to another client.
-    pub fn leave(mut self) {
+    pub fn withdraw(mut self) {
         self.is_open = false;
         self.end();
     }

@@ -261,12 +261,12 @@ where
 {
     let decide = Arc::new(decide);
     let handler: EventHandler = Arc::new(move |context, event| {
-        let Some((owed, request)) = read(context.scope(), event) else { return };
+        let Some((reply, request)) = read(context.scope(), event) else { return };
         let (decide, context) = (Arc::clone(&decide), context.clone());
-        owed.run(async move |owed| {
+        reply.run(async move |reply| {
             match reply::replied(context.timeout(), || decide(request, context.clone())).await {
-                Ok(decision) => give(owed, decision, context.scope()),
-                Err(failure) => owed.fail(&failure),
+                Ok(decision) => respond(reply, decision, context.scope()),
+                Err(failure) => reply.fail(&failure),
             }
         });
     });
@@ -282,14 +282,14 @@ fn read(scope: &Arc<Scope>, event: &SessionEvent) -> Option<(PendingReply, Permi
     }
     let new_words = scope.version().has(Feature::NewPermissionWords);
     let refusal = if new_words { refused } else { refused_in_old_words };
-    let owed = PendingReply::new::<PermissionRequestedData>(scope, event, refusal)?;
+    let reply = PendingReply::new::<PermissionRequestedData>(scope, event, refusal)?;
     let Some(details) = details_of(details.unwrap_or("null")) else {
-        owed.fail("the permission request could not be read");
+        reply.fail("the permission request could not be read");
         return None;
     };
     // That of a sub-agent is not known.
     let directory = scope.working_directory().filter(|_| event.agent_id().is_none());
-    Some((owed, PermissionRequest { details: Arc::new(details), event: event.clone(), directory }))
+    Some((reply, PermissionRequest { details: Arc::new(details), event: event.clone(), directory }))
 }
 
 /// What is asked for, as far as it can be read: as what it is, with the keys that came later in their safe
@@ -319,17 +319,17 @@ fn details_of(json: &str) -> Option<Details> {
 pub(crate) fn refuse_unknown(scope: &Arc<Scope>, id: &str) {
     let event = json!({ "type": PermissionRequestedData::KIND, "data": { "requestId": id } }).to_string();
     let Ok(event) = SessionEvent::from_json(event) else { return };
-    if let Some(owed) = PendingReply::new::<PermissionRequestedData>(scope, &event, refused) {
+    if let Some(reply) = PendingReply::new::<PermissionRequestedData>(scope, &event, refused) {
         tracing::warn!(id, "nothing is known of a pending permission request, so the answer is no");
-        give(owed, Decision::unavailable(), scope);
+        respond(reply, Decision::unavailable(), scope);
     }
 }
 
-fn give(owed: PendingReply, decision: Decision, scope: &Scope) {
+fn respond(reply: PendingReply, decision: Decision, scope: &Scope) {
     let new_words = scope.version().has(Feature::NewPermissionWords);
     match decision.fields(new_words) {
-        Some(fields) => owed.give(&fields),
-        None => owed.leave(),
+        Some(fields) => reply.respond(&fields),
+        None => reply.withdraw(),
     }
 }
 

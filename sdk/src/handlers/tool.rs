@@ -281,22 +281,22 @@ pub(crate) fn requested(context: &HandlerContext, tools: &HashMap<String, Tool>,
     let [name] = event.pick(keys!(ExternalToolRequestedData, ["toolName"]));
     // Another client answers for a tool that is not ours.
     let Some(tool) = name.and_then(peek::string).and_then(|name| tools.get(&*name)) else { return };
-    let Some(owed) = PendingReply::new::<ExternalToolRequestedData>(context.scope(), event, failed) else {
+    let Some(reply) = PendingReply::new::<ExternalToolRequestedData>(context.scope(), event, failed) else {
         return;
     };
     let request = match event.decode::<ExternalToolRequestedData>() {
         Ok(request) => Arc::new(request),
         // Nobody else answers it, and the agent waits.
-        Err(error) => return owed.fail(&format!("the tool call could not be read: {error}")),
+        Err(error) => return reply.fail(&format!("the tool call could not be read: {error}")),
     };
     let (tool, handler) = (tool.clone(), context.clone());
-    owed.run(async move |owed| {
+    reply.run(async move |reply| {
         let arguments = request.arguments.clone().unwrap_or_else(|| serde_json::json!({}));
         let timeout = handler.timeout();
         let context = ToolContext { handler, request };
         match reply::caught(timeout, || (tool.run)(arguments, context)).await {
-            Ok(result) => owed.give(&fields(result)),
-            Err(failure) => owed.fail(&failure),
+            Ok(result) => reply.respond(&fields(result)),
+            Err(failure) => reply.fail(&failure),
         }
     });
 }

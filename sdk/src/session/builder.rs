@@ -23,7 +23,7 @@ use crate::types::{
 };
 use crate::wire;
 
-pub(crate) type Observer = Box<dyn FnMut(&SessionEvent) + Send>;
+pub(crate) type OnEvent = Box<dyn FnMut(&SessionEvent) + Send>;
 
 /// The configuration and the handlers of a session; made by [`Client::session`](crate::Client::session).
 ///
@@ -35,7 +35,7 @@ pub struct SessionBuilder {
     config: SessionConfig,
     tools: Vec<Tool>,
     pub(crate) registered: Registered,
-    pub(crate) observers: Vec<Observer>,
+    pub(crate) subscriptions: Vec<OnEvent>,
     when_open: WhenOpen,
     /// Why the session cannot be opened.
     invalid: Option<Error>,
@@ -47,8 +47,8 @@ impl SessionBuilder {
         let config = SessionConfig::default();
         let registered = Registered::default();
         let when_open = WhenOpen::default();
-        let (tools, observers) = (Vec::new(), Vec::new());
-        Self { host, config, tools, registered, observers, when_open, invalid: None }
+        let (tools, subscriptions) = (Vec::new(), Vec::new());
+        Self { host, config, tools, registered, subscriptions, when_open, invalid: None }
     }
 
     /// The model to use. Default: the CLI's choice.
@@ -179,7 +179,7 @@ impl SessionBuilder {
     /// client has to say.
     #[inline]
     fn prepare(self) -> (Opening, String) {
-        let Self { host, mut config, tools, registered, observers, when_open, invalid } = self;
+        let Self { host, mut config, tools, registered, subscriptions, when_open, invalid } = self;
         let id = match (invalid, config.session_id.take()) {
             (Some(error), _) => Err(error),
             (None, Some(id)) => Ok(id),
@@ -205,7 +205,7 @@ impl SessionBuilder {
             id,
             tools,
             registered,
-            observers,
+            subscriptions,
             when_open,
             continues,
             leaves_auto_mode_switch,

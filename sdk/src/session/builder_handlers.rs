@@ -357,7 +357,7 @@ impl SessionBuilder {
     /// [`Session::on`](crate::Session::on).
     #[inline]
     pub fn on_event(mut self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Self {
-        self.observers.push(Box::new(handle));
+        self.subscriptions.push(Box::new(handle));
         self
     }
 

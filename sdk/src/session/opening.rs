@@ -9,7 +9,7 @@ use crate::handlers::tool::{self, Tool};
 use crate::runtime::aside::drop_aside;
 use crate::runtime::lock;
 use crate::session::Session;
-use crate::session::builder::Observer;
+use crate::session::builder::OnEvent;
 use crate::session::builder_handlers::Registered;
 use crate::session::capabilities::KnownCapabilities;
 use crate::session::host::Host;
@@ -29,7 +29,7 @@ pub(crate) struct Opening {
     pub id: Result<String, Error>,
     pub tools: Vec<Tool>,
     pub registered: Registered,
-    pub observers: Vec<Observer>,
+    pub subscriptions: Vec<OnEvent>,
     pub when_open: WhenOpen,
     /// True if requests that were open when the session was detached are to be handled.
     pub continues: bool,
@@ -46,7 +46,7 @@ impl Opening {
     }
 
     async fn open_untimed(self, method: &'static str, config: String) -> Result<Session, Error> {
-        let Self { host, id, tools, registered, observers, when_open, continues, directory, .. } = self;
+        let Self { host, id, tools, registered, subscriptions, when_open, continues, directory, .. } = self;
         let id = id?;
         if !registered.answers(kind::PERMISSION_REQUESTED) {
             let text = "say what the agent may do: policy, on_permission, approve_all or deny_all";
@@ -59,7 +59,7 @@ impl Opening {
         if let Some(directory) = &directory {
             new.scope().set_working_directory(directory);
         }
-        let request = Request { host, method, config, observers, interests, continues };
+        let request = Request { host, method, config, subscriptions, interests, continues };
         match request.host.router.sessions().admit(&new, when_open).await? {
             Admission::New(replaced) => request.open(new, replaced).await,
             Admission::Same(session) => {
@@ -77,7 +77,7 @@ struct Request {
     host: Arc<Host>,
     method: &'static str,
     config: String,
-    observers: Vec<Observer>,
+    subscriptions: Vec<OnEvent>,
     interests: Vec<&'static str>,
     continues: bool,
 }
@@ -114,7 +114,7 @@ impl Request {
 
     /// Opens an open session again, with other handlers.
     async fn join(self, session: Session, handlers: Handlers) -> Result<Session, Error> {
-        let _settle = Settle(&session);
+        let _finish = FinishOnDrop(&session);
         let host = Arc::clone(&self.host);
         let state = Arc::clone(session.state());
         // One change of tools at a time, so that the tools here are those that the CLI was sent last.
@@ -149,9 +149,9 @@ impl Request {
         learn: fn(&mut KnownCapabilities, &str),
         failed: impl FnOnce(&Error),
     ) -> Result<SessionResumeResult, Error> {
-        let Self { host, method, config, observers, interests, continues } = self;
-        for observer in observers {
-            drop(state.subscribe().on(observer));
+        let Self { host, method, config, subscriptions, interests, continues } = self;
+        for on_event in subscriptions {
+            drop(state.subscribe().on(on_event));
         }
         let config = host.caller.with_login(config);
         let opened = host.caller.call_json::<()>(method, config).timeout(None).json().await;
@@ -216,9 +216,9 @@ impl Drop for Unopened<'_> {
 }
 
 /// Ends an opening of the session, whatever its outcome, so that the next can begin.
-struct Settle<'a>(&'a Session);
+struct FinishOnDrop<'a>(&'a Session);
 
-impl Drop for Settle<'_> {
+impl Drop for FinishOnDrop<'_> {
     fn drop(&mut self) {
         self.0.host().router.sessions().opened(self.0.state(), self.0.downgrade());
     }

@@ -38,9 +38,9 @@ pub(crate) struct Router {
     peer: Arc<Peer>,
     sessions: Arc<Sessions>,
     handlers: ClientHandlers,
-    /// The time that each of these may take.
+    /// The timeout of each of these handlers.
     handler_timeout: Option<Duration>,
-    notices: NotificationSubscribers,
+    notifications: NotificationSubscribers,
     shells: Arc<ShellRoutes>,
 }
 
@@ -49,10 +49,10 @@ impl Router {
         peer: Arc<Peer>,
         handlers: ClientHandlers,
         handler_timeout: Option<Duration>,
-        notices: NotificationSubscribers,
+        notifications: NotificationSubscribers,
     ) -> Self {
         let (sessions, shells) = (Arc::default(), Arc::default());
-        Self { peer, sessions, handlers, handler_timeout, notices, shells }
+        Self { peer, sessions, handlers, handler_timeout, notifications, shells }
     }
 
     pub fn peer(&self) -> &Arc<Peer> {
@@ -65,8 +65,8 @@ impl Router {
     }
 
     /// The subscribers of notifications, whatever the session.
-    pub fn notices(&self) -> &NotificationSubscribers {
-        &self.notices
+    pub fn notifications(&self) -> &NotificationSubscribers {
+        &self.notifications
     }
 
     pub fn session(&self, id: &str) -> Option<Arc<SessionState>> {
@@ -91,10 +91,10 @@ impl Router {
     fn event(&self, params: &str) {
         let keys = keys!(SessionEventNotification, ["sessionId", "event"]);
         let Ok([Some(session), event]) = peek::pick(params, keys) else {
-            return tracing::warn!("an event without its session");
+            return tracing::warn!("an event without a session id");
         };
         let Some(session) = peek::string(session).and_then(|id| self.session(&id)) else {
-            return tracing::trace!(session, "an event of a session that is not ours");
+            return tracing::trace!(session, "an event of a session that is not open here");
         };
         match SessionEvent::from_json(event.unwrap_or("null")) {
             Ok(event) => session.deliver(event),
@@ -105,7 +105,7 @@ impl Router {
         }
     }
 
-    /// Ends a session that was deleted, here or elsewhere: the CLI sends nothing more of it.
+    /// Ends a session that a client deleted: the CLI sends nothing more for it.
     fn deleted(&self, params: &str) {
         let keys = keys!(SessionLifecycleNotification, ["type", "sessionId"]);
         let Ok([Some(kind), Some(id)]) = peek::pick(params, keys) else { return };
@@ -115,8 +115,8 @@ impl Router {
         }
     }
 
-    /// The session that a request is for. A session registers its token under its own id, and may be asked for it
-    /// before the CLI has the session.
+    /// Returns the session of a request. A session registers its token under its own id, and the CLI may request the
+    /// token before it has the session.
     fn session_of_request(&self, id: Option<&str>, registration: Option<&str>) -> Option<Arc<SessionState>> {
         let registered = || registration.and_then(peek::string);
         self.session(&id.map(Cow::Borrowed).or_else(registered)?)
@@ -149,12 +149,12 @@ impl Service for Router {
             EVENT => return self.event(params),
             notification::ShellOutput::NAME | notification::ShellExit::NAME => {
                 if let Some(session) = self.shells.route(method, params).and_then(|id| self.session(&id)) {
-                    session.notices().push(method, params);
+                    session.notifications().push(method, params);
                 }
             }
             _ => {}
         }
-        self.notices.push(method, params);
+        self.notifications.push(method, params);
         if method == notification::SessionLifecycle::NAME {
             self.deleted(params);
         }
@@ -187,7 +187,7 @@ impl Service for Router {
         Some(Box::new(move |response| {
             let early = shells.started(&session, response.as_deref().ok());
             if let Some(session) = sessions.get(&session) {
-                early.iter().for_each(|note| session.notices().push(&note.name, &note.params));
+                early.iter().for_each(|note| session.notifications().push(&note.name, &note.params));
             }
         }))
     }
@@ -196,18 +196,18 @@ impl Service for Router {
         for session in self.sessions.take_all() {
             session.end(Some(closed.clone()));
         }
-        self.notices.end(Ended::Connection(closed.clone()));
+        self.notifications.end(Ended::Connection(closed.clone()));
     }
 }
 
 impl Drop for Router {
-    /// The reader may hold the last share, and must not drop what the handlers have captured.
+    /// Drops the handlers on another task, since the reader may hold the last reference and must run no user code.
     fn drop(&mut self) {
         drop_aside(std::mem::take(&mut self.handlers));
     }
 }
 
-/// Returns the session whose event cannot be read as a whole.
+/// Returns the session id from the start of an event that cannot be read as a whole.
 fn session_at(start: &str) -> Option<String> {
     const PARAMS: &str = "\"params\":";
     let params = &start[start.find(PARAMS)? + PARAMS.len()..];
@@ -215,9 +215,9 @@ fn session_at(start: &str) -> Option<String> {
     peek::string(session?).map(|id| id.into_owned())
 }
 
-/// Returns what a failure is turned into for requests to which the CLI takes an error for no opinion and goes on. It
-/// holds wherever the handler is registered, and when there is none, as for a session that has ended here while the
-/// CLI still works in it.
+/// Returns the function that turns an error into a refusal, for requests after whose error the CLI would continue. It
+/// applies wherever the handler is registered, and also without a handler, for example after a session has ended here
+/// while the CLI still works in it.
 fn on_failure(method: &str, params: &str) -> Option<OnFailure> {
     match method {
         HooksInvoke::NAME => hooks::on_failure(params),

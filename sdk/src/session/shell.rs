@@ -1,4 +1,4 @@
-//! Shell commands run for the user, not by the agent.
+//! Shell commands that run for the user, not for the agent.
 
 pub(crate) mod routes;
 pub(crate) mod source;
@@ -16,16 +16,15 @@ use crate::session::state::SessionState;
 use crate::session_rpc::SessionRpc;
 use crate::types::ShellOutputStream;
 
-/// How long the end of a command that was killed is waited for.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// The time from the kill of a command to the report of its end.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A shell command to be run in a session's working directory, made by
-/// [`Session::shell`](crate::Session::shell). Awaiting it runs it to its end, without a time limit but
-/// [`timeout`](Self::timeout).
+/// A shell command to run in a session's working directory, returned by [`Session::shell`](crate::Session::shell).
+/// Awaiting it runs it to its end. There is no timeout unless [`timeout`](Self::timeout) sets one.
 ///
-/// It needs no permission. On CLIs from 1.0.90 on it is part of the session's history
-/// (`session.shell.executeUserRequested`) and its output comes while it runs; on older ones
-/// (`session.shell.exec`) it comes at the end, and that of a command that was killed is lost.
+/// It needs no permission. With CLIs from 1.0.90 on (`session.shell.executeUserRequested`), it is part of the
+/// session's history, and its output arrives while it runs. With older ones (`session.shell.exec`), its output
+/// arrives at the end, and is lost if the command is killed.
 #[must_use = "a command runs when it is awaited or started"]
 pub struct Shell {
     session: Arc<SessionState>,
@@ -38,9 +37,9 @@ impl Shell {
         Self { session, command, timeout: None }
     }
 
-    /// Kills the command after this time; its output so far comes all the same, see
-    /// [`ShellOutput::is_timed_out`]. A CLI that does not tell of its end 5 s later is not waited for any
-    /// longer ([`Error::Timeout`]). Default: none.
+    /// Kills the command after this time; the output so far is still returned, see [`ShellOutput::is_timed_out`]. If
+    /// the CLI does not report the end of the command within another 5 s, the run fails with [`Error::Timeout`].
+    /// Default: none.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -69,10 +68,10 @@ impl IntoFuture for Shell {
     }
 }
 
-/// A running shell command: its output as it comes, then its end.
+/// A running shell command: a stream of its output, and a future of its outcome.
 ///
-/// Reading the output is optional; awaiting the run reads what is left. Dropping it lets the command
-/// run on; [`kill`](Self::kill) ends it, and so does the end of the session on new CLIs.
+/// Reading the output is optional; awaiting the run reads the rest. Dropping the run does not stop the command;
+/// [`kill`](Self::kill) does, and so does the end of the session on CLIs from 1.0.90 on.
 #[must_use = "await the run for its output"]
 pub struct ShellRun {
     session: Arc<SessionState>,
@@ -86,9 +85,9 @@ pub struct ShellRun {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ShellChunk {
-    /// The stream it comes from; none when the CLI does not tell them apart.
+    /// The stream it was written to; none if the CLI does not report that.
     pub stream: Option<ShellOutputStream>,
-    /// The text. What is not UTF-8 was replaced by the CLI.
+    /// The text, in which the CLI has replaced bytes that are not UTF-8.
     pub text: String,
 }
 
@@ -96,14 +95,14 @@ pub struct ShellChunk {
 #[derive(Debug, Clone)]
 pub struct ShellOutput {
     chunks: Vec<ShellChunk>,
-    /// The output where it was not told in pieces.
+    /// The whole output, used if no pieces were reported.
     text: Option<String>,
     exit_code: Option<i64>,
     timed_out: bool,
 }
 
 impl ShellOutput {
-    /// All output, in the order it came.
+    /// All output, in the order of arrival.
     pub fn output(&self) -> String {
         match &self.text {
             Some(text) if self.chunks.is_empty() => text.clone(),
@@ -121,17 +120,17 @@ impl ShellOutput {
         self.of(|stream| matches!(stream, ShellOutputStream::Stderr))
     }
 
-    /// The exit code; none for a command that was killed on CLIs from 1.0.90 on, 1 on older ones.
+    /// The exit code. For a command that was killed it is none with CLIs from 1.0.90 on, and 1 with older ones.
     pub fn exit_code(&self) -> Option<i64> {
         self.exit_code
     }
 
-    /// Tells whether the command was killed since it took longer than its time limit.
+    /// Returns true if the command was killed because of its timeout.
     pub fn is_timed_out(&self) -> bool {
         self.timed_out
     }
 
-    /// Tells whether the exit code is 0.
+    /// Returns true if the exit code is 0.
     pub fn is_success(&self) -> bool {
         self.exit_code == Some(0)
     }
@@ -142,26 +141,25 @@ impl ShellOutput {
     }
 }
 
-/// What comes of a running command.
+/// A report about a running command.
 pub(crate) enum Progress {
     Output(ShellChunk),
-    /// Its end: the output if it was not told before, and the exit code.
+    /// Its end, with the whole output if the CLI reports that, and the exit code.
     End(Option<String>, Option<i64>),
 }
 
 impl ShellRun {
-    /// The next piece of output; none once the command has ended. There is no time limit but
-    /// [`Shell::timeout`].
+    /// Returns the next piece of output; none once the command has ended. There is no timeout but [`Shell::timeout`].
     ///
     /// Cancel-safe.
     pub async fn next(&mut self) -> Option<ShellChunk> {
         std::future::poll_fn(|context| self.poll_chunk(context)).await
     }
 
-    /// Ends the command. Its output so far and its end still come.
+    /// Kills the command. Its output so far and its end are still reported.
     ///
     /// # Errors
-    /// As any [call](crate::Call). A command that has ended is no error.
+    /// As any [call](crate::Call). It is no error if the command has ended.
     pub async fn kill(&self) -> Result<(), Error> {
         let kill = self.source.kill(SessionRpc(self.session.caller()));
         self.session.peer().within_call_timeout("the end of the shell command", kill).await
@@ -197,8 +195,8 @@ impl ShellRun {
         }
         self.output.timed_out = true;
         self.source.kill_unanswered(self.session.caller());
-        // Its end is still to come; how soon, is up to the CLI.
-        *deadline = self.session.sleep(LAST_WORDS);
+        // The CLI still reports its end, at a time of its own choice.
+        *deadline = self.session.sleep(KILL_TIMEOUT);
         self.poll_chunk(context)
     }
 }

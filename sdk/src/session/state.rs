@@ -30,7 +30,7 @@ pub(crate) struct SessionState {
     scope: Arc<Scope>,
     subscribers: Arc<Subscribers>,
     seen: Mutex<SeenEvents>,
-    notices: NotificationSubscribers,
+    notifications: NotificationSubscribers,
     /// Shared with those that look into them, so that the last share can be dropped off the reader.
     handlers: Mutex<Arc<Handlers>>,
     capabilities: Mutex<KnownCapabilities>,
@@ -49,7 +49,7 @@ impl SessionState {
             scope: Arc::new(Scope::new(id, peer, version)),
             subscribers: Subscribers::new(runtime.clone()),
             seen: Mutex::default(),
-            notices: NotificationSubscribers::new(runtime),
+            notifications: NotificationSubscribers::new(runtime),
             handlers: Mutex::new(Arc::new(handlers)),
             capabilities: Mutex::default(),
             successor: OnceLock::new(),
@@ -88,8 +88,8 @@ impl SessionState {
         self.scope.version()
     }
 
-    pub fn notices(&self) -> &NotificationSubscribers {
-        &self.notices
+    pub fn notifications(&self) -> &NotificationSubscribers {
+        &self.notifications
     }
 
     /// The handler of a method with its context: that of this session, or of the one that took its place.
@@ -166,7 +166,7 @@ impl SessionState {
         self.subscribers.subscribe_from_now()
     }
 
-    pub fn subscribe_aside(&self) -> Events {
+    pub fn subscribe_without_backlog(&self) -> Events {
         self.subscribers.subscribe_without_backlog()
     }
 
@@ -270,7 +270,7 @@ impl SessionState {
         release(handlers);
         let cancelled = self.cancel_event_requests();
         self.peer().connection().in_flight().end_owner(self.scope.number());
-        self.notices.end(ended.clone());
+        self.notifications.end(ended.clone());
         self.subscribers.end(ended);
         cancelled
     }

@@ -36,8 +36,8 @@ async fn fails(name: &str, what: &str, start: impl AsyncFn(ClientBuilder) -> Res
         assert_eq!(begin.elapsed().as_secs(), limit.as_secs(), "{name}");
         // On a real socket the paused clock may advance before the connection is made.
         let at_socket =
-            result.as_ref().is_err_and(|error| error.to_string().starts_with("the way to the CLI"));
-        timed_out(name, if at_socket { "the way to the CLI" } else { what }, limit, result);
+            result.as_ref().is_err_and(|error| error.to_string().starts_with("the connection to the CLI"));
+        timed_out(name, if at_socket { "the connection to the CLI" } else { what }, limit, result);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which session a shell process belongs to: its notifications name the process only.
+//! The sessions of shell processes, whose notifications name only the process.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -11,10 +11,10 @@ use crate::wire::peek::{self, keys};
 /// The call that starts a process.
 pub(crate) const EXEC: &str = "session.shell.exec";
 
-/// How many notifications of unknown processes are kept while a process is being started.
+/// Maximum number of notifications of unknown processes kept while a process is being started.
 const EARLY: usize = 1024;
 
-/// How much text of these is kept, in bytes.
+/// Maximum size of their params in bytes.
 const EARLY_BYTES: usize = 4 << 20;
 
 /// The shell processes of all sessions.
@@ -23,11 +23,11 @@ pub(crate) struct ShellRoutes(Mutex<Routes>);
 
 #[derive(Default)]
 struct Routes {
-    /// Session by process.
+    /// Session ids by process id.
     processes: HashMap<String, String>,
-    /// How many answers to `session.shell.exec` are still to come.
+    /// The number of pending calls of `session.shell.exec`.
     starting: usize,
-    /// What came before the answer that says whose it is.
+    /// Notifications that arrived before the response that names their process.
     early: Vec<Note>,
 }
 
@@ -39,12 +39,13 @@ pub(crate) struct Note {
 }
 
 impl ShellRoutes {
-    /// A process is being started.
+    /// Records that a process is being started.
     pub fn starting(&self) {
         lock(&self.0).starting += 1;
     }
 
-    /// The start was answered, with this result if it worked. Gives what the process told before that.
+    /// Records the response to a start; `result` is none if it failed. Returns the earlier notifications of the
+    /// process.
     pub fn started(&self, session: &str, result: Option<&str>) -> Vec<Note> {
         let keys = keys!(ShellExecResult, ["processId"]);
         let process = result.and_then(|result| peek::pick(result, keys).ok());
@@ -63,7 +64,8 @@ impl ShellRoutes {
         ours
     }
 
-    /// The session that a notification is for. While it may yet be told, the notification is kept.
+    /// Returns the session of a notification. If the pending start of a process may still identify it, the
+    /// notification is kept.
     pub fn route(&self, name: &str, params: &str) -> Option<String> {
         let [process] = peek::pick(params, keys!(ShellExitNotification, ["processId"])).ok()?;
         let process = peek::string(process?)?;

@@ -1,4 +1,4 @@
-//! How a shell command's output and end are learnt, which depends on the CLI's version.
+//! The two ways to run a shell command, of which the CLI's version has one, and to receive its output.
 
 use std::future::IntoFuture;
 use std::pin::{Pin, pin};
@@ -25,13 +25,13 @@ use crate::version::Feature;
 use crate::wire::peek::{self, keys};
 use crate::{random, wire};
 
-/// Where a running command tells of itself.
+/// The source of a command's output and end.
 pub(crate) enum Source {
     Exec(Exec),
     UserRequested(UserRequested),
 }
 
-/// By `session.shell.exec`, `shell.output` and `shell.exit`.
+/// The call `session.shell.exec` with the notifications `shell.output` and `shell.exit`.
 pub(crate) struct Exec {
     process: String,
     output: Notifications<methods::notification::ShellOutput>,
@@ -39,16 +39,16 @@ pub(crate) struct Exec {
     exit_code: Option<i64>,
 }
 
-/// By `session.shell.executeUserRequested` and the session's events.
+/// The call `session.shell.executeUserRequested` with the session's events.
 pub(crate) struct UserRequested {
     request: String,
     call: Pin<Box<Call<UserRequestedShellCommandResult>>>,
     result: Option<UserRequestedShellCommandResult>,
     events: Events,
-    /// The call's name in events, once it is known.
+    /// The id of the call in events, once it is known.
     tool_call: Option<String>,
-    /// How much is known of the output that is told from its start every time.
-    told: usize,
+    /// The size of the output received so far, which each event repeats from its start.
+    received: usize,
     live: bool,
 }
 
@@ -84,7 +84,7 @@ impl Source {
         }
     }
 
-    /// Kills the command without waiting for the answer.
+    /// Kills the command without waiting for the response.
     pub fn kill_unanswered(&self, caller: &Caller) {
         let (method, params) = match self {
             Self::Exec(exec) => ("session.shell.kill", json!({ "processId": exec.process })),
@@ -92,7 +92,7 @@ impl Source {
                 ("session.shell.cancelUserRequested", json!({ "requestId": requested.request }))
             }
         };
-        // It is flat, so it is refused only when the session is over, and the command with it.
+        // The params are not nested, so this fails only if the session has ended, and the command with it.
         drop(caller.notify(method, &params));
     }
 }
@@ -102,10 +102,10 @@ const PROCESS: &str = keys!(ShellExitNotification, ["processId"])[0];
 
 impl Exec {
     async fn start(session: &SessionState, command: &str) -> Result<Self, Error> {
-        /// The CLI's own limit is 30 s unless it is told another; this is the longest it can count.
+        /// The longest timeout that the CLI supports; its default is 30 s.
         const LONGEST: i64 = i32::MAX as i64;
-        let output = session.notices().subscribe::<methods::notification::ShellOutput>();
-        let exit = session.notices().subscribe::<methods::notification::ShellExit>();
+        let output = session.notifications().subscribe::<methods::notification::ShellOutput>();
+        let exit = session.notifications().subscribe::<methods::notification::ShellExit>();
         let request = ShellExecRequest::new(command).timeout(LONGEST);
         let started = SessionRpc(session.caller()).shell().exec(&request).timeout(None).await?;
         Ok(Self { process: started.process_id, output, exit, exit_code: None })
@@ -123,7 +123,7 @@ impl Exec {
                 }
                 Poll::Ready(Ok(_)) => continue,
                 Poll::Ready(Err(ended)) => return Poll::Ready(Err(ended.into())),
-                // The exit comes after all output, so nothing more can be waiting.
+                // The exit follows all output, so there is no more.
                 Poll::Pending if self.exit_code.is_some() => {
                     return Poll::Ready(Ok(Progress::End(None, self.exit_code)));
                 }
@@ -148,21 +148,21 @@ impl UserRequested {
     async fn start(session: &Arc<SessionState>, command: &str) -> Result<Self, Error> {
         // The event that names the call does not say which request it is for, so one is started at a time.
         let turn = session.shell_start().lock().await;
-        let events = session.subscribe_aside();
+        let events = session.subscribe_without_backlog();
         let request = random::uuid().map_err(Error::no_random)?;
         let params = ShellExecuteUserRequestedRequest::new(&*request, command);
         let call = SessionRpc(session.caller()).shell().execute_user_requested(&params);
         let live = session.version().has(Feature::LiveShellOutput);
         let call = Box::pin(call.into_future());
-        let mut run = Self { request, call, result: None, events, tool_call: None, told: 0, live };
+        let mut run = Self { request, call, result: None, events, tool_call: None, received: 0, live };
         std::future::poll_fn(|context| run.poll_name(command, context)).await?;
         drop(turn);
         Ok(run)
     }
 
-    /// Waits for the event that names the call, or for its answer.
+    /// Waits for the event that names the call, or for its result.
     fn poll_name(&mut self, command: &str, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_answer(context)?;
+        self.poll_result(context)?;
         while self.tool_call.is_none() {
             match self.events.poll_event(context) {
                 Poll::Ready(Ok(event)) => self.name(&event, command),
@@ -179,13 +179,13 @@ impl UserRequested {
             return;
         }
         let [id, arguments] = event.pick(keys!(ToolUserRequestedData, ["toolCallId", "arguments"]));
-        let [told] = peek::pick(arguments.unwrap_or("{}"), ["command"]).unwrap_or_default();
-        if told.and_then(peek::string).is_some_and(|told| told == command) {
+        let [event_command] = peek::pick(arguments.unwrap_or("{}"), ["command"]).unwrap_or_default();
+        if event_command.and_then(peek::string).is_some_and(|event_command| event_command == command) {
             self.tool_call = id.and_then(peek::string).map(|id| id.into_owned());
         }
     }
 
-    fn poll_answer(&mut self, context: &mut Context<'_>) -> Result<(), Error> {
+    fn poll_result(&mut self, context: &mut Context<'_>) -> Result<(), Error> {
         if self.result.is_none()
             && let Poll::Ready(result) = pin!(&mut self.call).poll(context)
         {
@@ -195,8 +195,8 @@ impl UserRequested {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Progress, Error>> {
-        // The answer comes after the events, so these are read first though it is looked at before them.
-        self.poll_answer(context)?;
+        // Polled before the events, which precede the result: then all of them are read when it is used.
+        self.poll_result(context)?;
         loop {
             match self.events.poll_event(context) {
                 Poll::Ready(Ok(event)) => {
@@ -216,7 +216,7 @@ impl UserRequested {
         })
     }
 
-    /// The output that an event tells of, if it does.
+    /// Returns the output that an event reports, if any.
     fn chunk(&mut self, event: &SessionEvent) -> Option<ShellChunk> {
         let keys = match event.kind() {
             kind::TOOL_SHELL_OUTPUT if self.live => {
@@ -236,8 +236,8 @@ impl UserRequested {
             return Some(ShellChunk { stream, text: peek::string(text?)?.into_owned() });
         }
         let so_far = peek::string(text?)?;
-        let text = so_far.get(self.told..).filter(|text| !text.is_empty())?.to_owned();
-        self.told = so_far.len();
+        let text = so_far.get(self.received..).filter(|text| !text.is_empty())?.to_owned();
+        self.received = so_far.len();
         Some(ShellChunk { stream: None, text })
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct Tracker {
     interaction: Option<String>,
     message: Option<(SessionEvent, AssistantMessageData)>,
     error: Option<ErrorData>,
-    circumstances: FailureContext,
+    failure: FailureContext,
 }
 
 /// How far the prompt has come.
@@ -128,7 +128,7 @@ impl Tracker {
             interaction: None,
             message: None,
             error: None,
-            circumstances: FailureContext::default(),
+            failure: FailureContext::default(),
         }
     }
 
@@ -164,8 +164,8 @@ impl Tracker {
             kind::ASSISTANT_TURN_START => self.in_step = true,
             kind::ASSISTANT_TURN_END => self.in_step = false,
             kind::PENDING_MESSAGES_MODIFIED => self.queue_changed(),
-            kind::MODEL_CALL_FAILURE if self.runs() => self.circumstances.model_call_failed(event),
-            kind::AUTO_MODE_SWITCH_REQUESTED if self.runs() => self.circumstances.switch_offered(event),
+            kind::MODEL_CALL_FAILURE if self.runs() => self.failure.model_call_failed(event),
+            kind::AUTO_MODE_SWITCH_REQUESTED if self.runs() => self.failure.switch_offered(event),
             _ => {}
         }
         self.belongs()
@@ -188,7 +188,7 @@ impl Tracker {
     fn outcome(&mut self, aborted: bool) -> Result<Answer, Error> {
         let answer = self.answer(aborted);
         match self.error.take() {
-            Some(error) => Err(Error::Turn(Box::new(self.circumstances.of(error, answer)))),
+            Some(error) => Err(Error::Turn(Box::new(self.failure.of(error, answer)))),
             None => Ok(answer),
         }
     }

@@ -93,7 +93,7 @@ async fn a_server_that_ends_at_once_says_why() {
 async fn a_server_that_closes_its_output_is_given_up_on() {
     let closed = closed(failure_of_script("echo 'too shy' >&2; exec sleep 1000 >&-", 2 * PATIENCE).await);
     assert_eq!((closed.exit_code, closed.signal), (None, None), "{closed}");
-    assert!(closed.reason.contains("without saying where"), "{closed}");
+    assert!(closed.reason.contains("before it printed its port"), "{closed}");
     assert_eq!(closed.stderr.trim(), "too shy");
 }
 
