@@ -1,4 +1,4 @@
-//! What a session is made with.
+//! The builder that configures, creates and resumes sessions.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,11 +25,11 @@ use crate::wire;
 
 pub(crate) type OnEvent = Box<dyn FnMut(&SessionEvent) + Send>;
 
-/// The configuration and the handlers of a session; made by [`Client::session`](crate::Client::session).
+/// The configuration and the handlers of a session; returned by [`Client::session`](crate::Client::session).
 ///
 /// One of [`policy`](Self::policy), [`on_permission`](Self::on_permission), [`approve_all`](Self::approve_all) and
 /// [`deny_all`](Self::deny_all) must be chosen.
-#[must_use = "a session is made by `create` or `resume`"]
+#[must_use = "a session is opened by `create` or `resume`"]
 pub struct SessionBuilder {
     host: Arc<Host>,
     config: SessionConfig,
@@ -37,7 +37,7 @@ pub struct SessionBuilder {
     pub(crate) registered: Registered,
     pub(crate) subscriptions: Vec<OnEvent>,
     when_open: WhenOpen,
-    /// Why the session cannot be opened.
+    /// The error for which the session cannot be opened.
     invalid: Option<Error>,
 }
 
@@ -57,14 +57,14 @@ impl SessionBuilder {
         self.configure(|config| config.model(model))
     }
 
-    /// A model provider of your own, instead of GitHub's; no login is needed then.
+    /// A model provider of your own in place of GitHub's, for which no login is needed.
     #[inline]
     pub fn provider(self, provider: ProviderConfig) -> Self {
         self.configure(|config| config.provider(provider))
     }
 
-    /// The folder the agent works in, which must exist. Default: the CLI's own. With a path that is not UTF-8 the
-    /// session is not made ([`Error::Invalid`]).
+    /// The working directory of the agent, which must exist. Default: that of the CLI. With a path that is not UTF-8,
+    /// `create` and `resume` fail with [`Error::Invalid`].
     #[inline]
     pub fn current_dir(mut self, path: impl Into<PathBuf>) -> Self {
         match path.into().into_os_string().into_string() {
@@ -77,54 +77,53 @@ impl SessionBuilder {
         self
     }
 
-    /// Text to be added to the system message, after what was added before.
+    /// Appends text to the system message, after earlier additions.
     #[inline]
     pub fn append_system_message(mut self, text: impl Into<String>) -> Self {
         self.config.system_message = Some(system_message::appended(self.config.system_message, text.into()));
         self
     }
 
-    /// A system message of your own, in place of all that the CLI would say. For changes to its sections see
-    /// [`transform_section`](Self::transform_section), and `system_message` in
-    /// [`configure`](Self::configure).
+    /// Replaces the CLI's whole system message. To change its sections, see
+    /// [`transform_section`](Self::transform_section), and `system_message` in [`configure`](Self::configure).
     #[inline]
     pub fn system_message(self, text: impl Into<String>) -> Self {
         let replace = ProtocolSystemMessageReplaceConfig::new(text);
         self.configure(|config| config.system_message(ProtocolSystemMessageConfig::Replace(replace)))
     }
 
-    /// Sets anything else that `session.create` takes.
+    /// Sets any other param of `session.create`.
     ///
-    /// What follows from the handlers is set from them: `requestPermission`, and unless they are set here
-    /// the likes of `hooks` and `requestUserInput`. Their `tools` and `commands` are added to those set
-    /// here. `streaming` is on in a session that is made, unless it is set here; see
-    /// [`resume`](Self::resume) for one that is taken up.
+    /// Some params follow from the registered handlers: `requestPermission` always, and others, such as `hooks` and
+    /// `requestUserInput`, unless they are set here. Registered `tools` and `commands` are added to those set here.
+    /// `streaming` is true in a session that is created, unless it is set here; for one that is resumed, see
+    /// [`resume`](Self::resume).
     #[inline]
     pub fn configure(mut self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
         self.config = change(self.config);
         self
     }
 
-    /// Gives the model a tool of ours.
+    /// Registers a tool that the model may call.
     #[inline]
     pub fn tool(mut self, tool: Tool) -> Self {
         self.tools.push(tool);
         self
     }
 
-    /// Says what [`resume`](Self::resume) does when the session is open on this client already. Default:
+    /// Sets the behavior of [`resume`](Self::resume) for a session that is already open on this client. Default:
     /// [`WhenOpen::Refuse`].
     pub fn when_open(mut self, when_open: WhenOpen) -> Self {
         self.when_open = when_open;
         self
     }
 
-    /// Makes the session (`session.create`).
+    /// Creates the session (`session.create`).
     ///
     /// # Errors
-    /// [`Error::Invalid`] when nothing was said about permissions, when a path is not UTF-8, when two tools have one name, or when a tool's name
-    /// or schema is refused (see [`Tool::with_schema`]);
-    /// [`Error::AlreadyOpen`] when the id was set and is that of an open session; else as any [call](crate::Call).
+    /// [`Error::Invalid`] if no permission handler is chosen, a path is not UTF-8, two tools have the same name, or a
+    /// tool has an invalid name or schema (see [`Tool::with_schema`]); [`Error::AlreadyOpen`] if the configured id is
+    /// that of an open session; otherwise as any [call](crate::Call).
     #[inline]
     pub fn create(mut self) -> impl Future<Output = Result<Session, Error>> + Send {
         self.config.streaming.get_or_insert(true);
@@ -135,36 +134,36 @@ impl SessionBuilder {
         opening.open("session.create", config)
     }
 
-    /// Takes up a session (`session.resume`), with this configuration and these handlers: the CLI keeps the
-    /// conversation but none of these.
+    /// Resumes a session (`session.resume`) with this configuration and these handlers. The CLI keeps the
+    /// conversation, but not the configuration.
     ///
-    /// The session may be one that was disconnected, one of another client, or one that is open on this client, for
-    /// which [`when_open`](Self::when_open) says what happens to its handles. The handlers are in place before the
-    /// request is sent. A disconnect of the same session that the CLI has not answered yet is waited for, for 10 s at
-    /// most. So is another `resume` of it that is under way, except with [`WhenOpen::Refuse`], which fails at once.
+    /// The session may be disconnected, open on another client, or open on this client; for the last case,
+    /// [`when_open`](Self::when_open) sets what happens to its handles. The handlers are registered before the
+    /// request is sent. If a disconnect of the same session is pending, this first waits for it, for at most 10 s. It
+    /// also waits for another pending `resume` of the session, except with [`WhenOpen::Refuse`], which fails at once.
     ///
-    /// `streaming` is sent only when [`configure`](Self::configure) set it: a session from disk has no deltas
-    /// without it, and one that is open, here or on another client, keeps what it has. A CLI before 1.0.92
-    /// turns it off then, for all clients of the session.
+    /// `streaming` is sent only if [`configure`](Self::configure) sets it. Without it, a session from disk has no
+    /// deltas, and one that is open, here or on another client, keeps its setting; a CLI before 1.0.92 disables it
+    /// then, for all clients of the session.
     ///
-    /// With `continue_pending_work` set by [`configure`](Self::configure), the tool calls and permission
-    /// requests that were open when the session was disconnected are answered by the handlers, and the turn goes
-    /// on; without it they are over.
+    /// If [`configure`](Self::configure) sets `continue_pending_work`, the handlers answer the tool calls and
+    /// permission requests that were pending when the session was disconnected, and the turn continues. Otherwise
+    /// these are discarded.
     ///
     /// # Errors
-    /// [`Error::AlreadyOpen`] when the session is open on this client, or is being opened, and nothing else was
-    /// chosen by [`when_open`](Self::when_open). An error of kind
-    /// [`SessionGone`](crate::ErrorKind::SessionGone) when the CLI does not have the session: it keeps one only
-    /// from the first prompt on. [`Error::SessionEnded`] when the session is deleted meanwhile. Else as
+    /// [`Error::AlreadyOpen`] if the session is open or being opened on this client, unless
+    /// [`when_open`](Self::when_open) sets another behavior. An error of kind
+    /// [`SessionGone`](crate::ErrorKind::SessionGone) if the CLI does not have the session, which it stores only from
+    /// the first prompt on. [`Error::SessionEnded`] if the session is deleted meanwhile. Otherwise as
     /// [`create`](Self::create).
     ///
-    /// When this fails, or its future is dropped, the id is free again, and the session is disconnected if the CLI may
-    /// have opened it. With [`WhenOpen::Replace`] the session that was open is over all the same; with
-    /// [`WhenOpen::Join`] it goes on as it was.
+    /// If this fails, or its future is dropped, the id is free again, and the session is disconnected if the CLI may
+    /// have opened it. With [`WhenOpen::Replace`] the earlier session has ended nevertheless; with [`WhenOpen::Join`]
+    /// it continues as before.
     #[inline]
     pub fn resume(mut self, id: impl Into<String>) -> impl Future<Output = Result<Session, Error>> + Send {
         self.config.session_id = Some(id.into());
-        // Only with what they are about: the session may be another client's, too, and what that has set stays.
+        // Only with the lists they apply to, since another client of the session may have set them.
         if self.config.available_tools.is_some() || self.config.excluded_tools.is_some() {
             set_filter_precedence(&mut self.config);
         }
@@ -175,8 +174,7 @@ impl SessionBuilder {
         opening.open("session.resume", config)
     }
 
-    /// The configuration as JSON, completed with what follows from the handlers and with what every
-    /// client has to say.
+    /// Returns the configuration as JSON, completed from the handlers and the client.
     #[inline]
     fn prepare(self) -> (Opening, String) {
         let Self { host, mut config, tools, registered, subscriptions, when_open, invalid } = self;
@@ -215,19 +213,20 @@ impl SessionBuilder {
     }
 }
 
-/// Has a deny list win over an allow list, unless it is set otherwise. The CLI's own default is the reverse.
+/// Lets a deny list of tools override an allow list, unless the configuration sets it. The CLI's default is the
+/// reverse.
 #[inline]
 fn set_filter_precedence(config: &mut SessionConfig) {
     config.tool_filter_precedence.get_or_insert(OptionsUpdateToolFilterPrecedence::Excluded);
 }
 
-/// Has `env` values taken as they are, unless it is set otherwise. The CLI's own default takes them for names.
+/// Makes `env` values literal, unless the configuration sets it. The CLI's default treats them as names of variables.
 #[inline]
 fn set_env_value_mode(config: &mut SessionConfig) {
     config.env_value_mode.get_or_insert(SessionOpenOptionsEnvValueMode::Direct);
 }
 
-/// Says in the configuration what the handlers are there for. What was set is left as it is.
+/// Declares the registered handlers in the configuration. It does not change what is set there.
 #[inline]
 fn announce(config: &mut SessionConfig, registered: &Registered) {
     let answers = |method: &str| registered.answers(method).then_some(true);

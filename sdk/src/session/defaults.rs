@@ -1,22 +1,21 @@
-//! A configuration for servers.
+//! The configuration for servers.
 
 use crate::session::builder::SessionBuilder;
 use crate::types::{MemoryConfiguration, RemoteSessionMode, SessionDataStorage};
 
 impl SessionBuilder {
-    /// Switches off what the CLI does for a person at a terminal and a server must not have. Call it first: what
-    /// [`configure`](Self::configure) sets later counts.
+    /// Disables the CLI's features for a person at a terminal, which a server must not have. Call it first: later
+    /// calls, such as [`configure`](Self::configure), override it.
     ///
-    /// Off are the host's and the folder's skills and agents (`enable_config_discovery`, `enable_skills`), the
-    /// folder's hook files, which run commands that nobody is asked about (`enable_file_hooks`), git in the
-    /// working directory (`enable_host_git_operations`), further instruction files
+    /// It disables the host's and the folder's skills and agents (`enable_config_discovery`, `enable_skills`), the
+    /// folder's hook files, which run commands without a permission request (`enable_file_hooks`), git in the working
+    /// directory (`enable_host_git_operations`), further instruction files
     /// (`enable_on_demand_instruction_discovery`), the store that is searched across sessions
-    /// (`enable_session_store`), memory, retrieval by embeddings, telemetry of the session, experiments,
-    /// extensions, steering from GitHub, and `enable_script_safety`. What is kept of MCP logins and embeddings
-    /// is kept in memory.
+    /// (`enable_session_store`), memory, retrieval by embeddings, telemetry of the session, experiments, extensions,
+    /// remote control from GitHub, and `enable_script_safety`. MCP logins and embeddings are stored in memory only.
     ///
-    /// It does not reach what the CLI takes from its home, such as MCP servers and hooks: a server gives the CLI an
-    /// empty [`home_dir`](crate::ClientBuilder::home_dir). The page [on servers](crate::server) has the rest.
+    /// It does not affect what the CLI reads from its home, such as MCP servers and hooks: a server should set an
+    /// empty [`home_dir`](crate::ClientBuilder::home_dir). The page [on servers](crate::server) has more.
     pub fn server_defaults(self) -> Self {
         self.configure(|config| {
             config

@@ -1,4 +1,4 @@
-//! The client as its sessions know it.
+//! The client, as seen by its sessions.
 
 use std::sync::Arc;
 
@@ -11,21 +11,22 @@ use crate::session::router::Router;
 use crate::trace_context::TraceContext;
 use crate::version::CliVersion;
 
-/// Finds out what a request is part of.
+/// A closure that returns the current trace context.
 pub(crate) type TraceProvider = Arc<dyn Fn() -> Option<TraceContext> + Send + Sync>;
 
-/// The client as its sessions know it. The last share ends the connection, and the CLI with it if we started it.
+/// The part of a client that its sessions use. Dropping the last reference ends the connection, and the CLI if this
+/// client started it.
 pub(crate) struct Host {
     pub caller: Caller,
     pub router: Arc<Router>,
     pub version: CliVersion,
     pub trace: Option<TraceProvider>,
-    /// None for a CLI that we did not start.
+    /// None if this client did not start the CLI.
     pub process: Option<Process>,
 }
 
 impl Host {
-    /// Returns what a request that is made now is part of. A provider that panics knows nothing.
+    /// Returns the current trace context; none if the closure panics.
     pub fn trace_context(&self) -> Option<TraceContext> {
         let provider = self.trace.as_ref()?;
         caught(|| provider())?

@@ -21,8 +21,8 @@ use crate::types::{RegisterEventInterestParams, SessionResumeResult};
 use crate::wire;
 use crate::wire::peek::{self, keys};
 
-/// A session to be opened. Its configuration is JSON already: the hundred keys of the type are compiled in the crate
-/// that sets them, by inline functions, and not in this one.
+/// A session to be opened. Its configuration is passed as JSON: inline functions compile the hundred keys of the type
+/// in the crate that sets them, and not in this one.
 pub(crate) struct Opening {
     pub host: Arc<Host>,
     /// The session's id, or the error for which the session cannot be opened.
@@ -31,7 +31,7 @@ pub(crate) struct Opening {
     pub registered: Registered,
     pub subscriptions: Vec<OnEvent>,
     pub when_open: WhenOpen,
-    /// True if requests that were open when the session was detached are to be handled.
+    /// True if requests that were pending when the session was detached are to be handled.
     pub continues: bool,
     /// True if another client decides on model switches.
     pub leaves_auto_mode_switch: bool,
@@ -49,7 +49,7 @@ impl Opening {
         let Self { host, id, tools, registered, subscriptions, when_open, continues, directory, .. } = self;
         let id = id?;
         if !registered.answers(kind::PERMISSION_REQUESTED) {
-            let text = "say what the agent may do: policy, on_permission, approve_all or deny_all";
+            let text = "choose what the agent may do: policy, on_permission, approve_all or deny_all";
             return Err(Error::Invalid(text.to_owned()));
         }
         let tools = tool::by_name(tools)?;
@@ -90,7 +90,7 @@ impl Request {
         replaced: Option<Arc<SessionState>>,
     ) -> Result<Session, Error> {
         let host = Arc::clone(&self.host);
-        // A session that was open before is detached in any case, since its handles no longer do that.
+        // A session that was open before is detached in any case, since its old handles no longer do so.
         let may_be_open = replaced.is_some();
         let mut opening =
             Unopened { host: &host, state: &state, is_open: false, refused: false, may_be_open };
@@ -142,7 +142,7 @@ impl Request {
         Ok(session.clone().reopened(opened))
     }
 
-    /// Makes the calls. `learn` gets the capabilities in the response, `failed` the error instead of it.
+    /// Makes the calls. `learn` receives the capabilities in the response, `failed` the error in place of it.
     async fn send(
         self,
         state: &Arc<SessionState>,
@@ -191,14 +191,14 @@ async fn begin(
     Ok(())
 }
 
-/// Removes the session again unless it was opened, and detaches it if the CLI may have opened it.
+/// Removes the session unless it was opened, and detaches it if the CLI may have opened it.
 struct Unopened<'a> {
     host: &'a Arc<Host>,
     state: &'a Arc<SessionState>,
     is_open: bool,
     /// True if the CLI responded with an error.
     refused: bool,
-    /// True if the CLI had it open before.
+    /// True if the CLI already had it open.
     may_be_open: bool,
 }
 
@@ -215,7 +215,7 @@ impl Drop for Unopened<'_> {
     }
 }
 
-/// Ends an opening of the session, whatever its outcome, so that the next can begin.
+/// Ends an opening of the session, whatever its outcome, so that the next one can begin.
 struct FinishOnDrop<'a>(&'a Session);
 
 impl Drop for FinishOnDrop<'_> {

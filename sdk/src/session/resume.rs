@@ -1,4 +1,4 @@
-//! Requests that were open when a session was detached, and that the CLI does not send again when it is resumed.
+//! Handles the requests that were pending when a session was detached, which the CLI does not send again on resume.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ const TOOLS: &str = "session.tools.listPendingRequests";
 const PERMISSIONS: &str = "session.permissions.pendingRequests";
 const HISTORY: &str = "session.getMessages";
 
-/// Starts the handlers of the pending tool calls and permission requests. An item that cannot be read, or a list that
-/// cannot be had, keeps no other request from its answer.
+/// Starts the handlers of the pending tool calls and permission requests. Items that cannot be read and lists that
+/// cannot be fetched are skipped.
 pub(crate) async fn answer(session: &Arc<SessionState>) {
     let tools = fetch(session, TOOLS).await;
     for item in items(TOOLS, &tools, keys!(PendingExternalToolRequestList, ["items"])) {
         match tool_call(session, item) {
             Some(event) => session.handle_event_request(&event),
-            None => tracing::warn!("a pending tool call that cannot be read"),
+            None => tracing::warn!("a pending tool call cannot be read"),
         }
     }
     let permissions = fetch(session, PERMISSIONS).await;
@@ -33,13 +33,13 @@ pub(crate) async fn answer(session: &Arc<SessionState>) {
     let requests = permission_requests(&history);
     for item in pending {
         let Some(id) = text(item, event_requests::ID) else {
-            tracing::warn!("a pending permission request without an id");
+            tracing::warn!("a pending permission request has no id");
             continue;
         };
         let is_it = |event: &&SessionEvent| text(event.raw_data(), event_requests::ID).as_ref() == Some(&id);
         match requests.iter().find(is_it) {
             Some(event) => session.handle_event_request(event),
-            // A handler has nothing to decide by, and without an answer the agent would wait for ever.
+            // A handler has no details to decide on, and without an answer the agent would wait for ever.
             None => permission::refuse_unknown(session.scope(), &id),
         }
     }
@@ -51,7 +51,7 @@ async fn fetch(session: &SessionState, method: &'static str) -> Box<str> {
     answer.unwrap_or_else(|error| {
         match error.is_method_not_found() {
             true => tracing::debug!(%error, "no pending requests"),
-            false => tracing::warn!(%error, "the pending requests are not known"),
+            false => tracing::warn!(%error, "the pending requests cannot be listed"),
         }
         "{}".into()
     })
@@ -61,12 +61,12 @@ async fn fetch(session: &SessionState, method: &'static str) -> Box<str> {
 fn items<'a>(method: &'static str, answer: &'a str, key: [&str; 1]) -> Vec<&'a str> {
     let list = peek::pick(answer, key).map(|[list]| list.unwrap_or("[]"));
     list.and_then(peek::items).unwrap_or_else(|error| {
-        tracing::warn!(method, %error, "a list that cannot be read");
+        tracing::warn!(method, %error, "a list of pending requests cannot be read");
         Vec::new()
     })
 }
 
-/// Rebuilds the event of a tool call. The item of the list has all of its data but the session.
+/// Rebuilds the event of a tool call. The item of the list has all of its data but the session id.
 fn tool_call(session: &SessionState, item: &str) -> Option<SessionEvent> {
     text(item, event_requests::ID).and(text(item, keys!(PendingExternalToolRequest, ["toolName"])[0]))?;
     let fields = item.trim_start().strip_prefix('{')?;
@@ -75,8 +75,8 @@ fn tool_call(session: &SessionState, item: &str) -> Option<SessionEvent> {
     SessionEvent::from_json(format!(r#"{{"type":"{kind}","data":{data}}}"#)).ok()
 }
 
-/// Returns the permission requests in the history that clients decide, not a hook. The list of pending requests has
-/// only the text for a user; the event has all.
+/// Returns the permission requests in the history, except those that a hook decided. The list of pending requests has
+/// only a text for the user; the event has all data.
 fn permission_requests(history: &[&str]) -> Vec<SessionEvent> {
     let events = history.iter().filter_map(|event| SessionEvent::from_json(*event).ok());
     let by_hook = |event: &SessionEvent| {
@@ -85,7 +85,7 @@ fn permission_requests(history: &[&str]) -> Vec<SessionEvent> {
     events.filter(|event| event.kind() == kind::PERMISSION_REQUESTED && !by_hook(event)).collect()
 }
 
-/// Returns a string of an object.
+/// Returns the string at a key of an object.
 fn text(object: &str, key: &str) -> Option<String> {
     let [text] = peek::pick(object, [key]).ok()?;
     peek::string(text?).map(|text| text.into_owned())

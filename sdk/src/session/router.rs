@@ -201,7 +201,8 @@ impl Service for Router {
 }
 
 impl Drop for Router {
-    /// Drops the handlers on another task, since the reader may hold the last reference and must run no user code.
+    /// Drops the handlers in a task of their own, since the reader may hold the last reference and must run no user
+    /// code.
     fn drop(&mut self) {
         drop_aside(std::mem::take(&mut self.handlers));
     }

@@ -31,7 +31,7 @@ pub(crate) struct SessionState {
     subscribers: Arc<Subscribers>,
     seen: Mutex<SeenEvents>,
     notifications: NotificationSubscribers,
-    /// Shared with those that look into them, so that the last share can be dropped off the reader.
+    /// Shared, so that the reader need not drop the last reference.
     handlers: Mutex<Arc<Handlers>>,
     capabilities: Mutex<KnownCapabilities>,
     /// The session that took the place of this one.
@@ -62,7 +62,7 @@ impl SessionState {
         self.scope.id()
     }
 
-    /// The part that handlers see.
+    /// The part that handlers use.
     pub fn scope(&self) -> &Arc<Scope> {
         &self.scope
     }
@@ -71,7 +71,7 @@ impl SessionState {
         self.scope.life()
     }
 
-    /// Refuses what a user's handle may not do any more.
+    /// Returns an error if a user's handle may send nothing more.
     pub fn check(&self) -> Result<(), Error> {
         self.life().check_handle()
     }
@@ -92,7 +92,7 @@ impl SessionState {
         &self.notifications
     }
 
-    /// The handler of a method with its context: that of this session, or of the one that took its place.
+    /// Returns the handler of a method with its context, from this session or from its successor.
     pub fn handler(self: Arc<Self>, method: &str) -> Option<(HandlerContext, Handler<HandlerContext>)> {
         let found = self.look(|handlers| {
             let handler = handlers.requests.get(method).cloned()?;
@@ -101,8 +101,8 @@ impl SessionState {
         found.or_else(|| self.successor()?.handler(method))
     }
 
-    /// Looks into the handlers without the lock. The reader does that, and must not drop what they have captured when
-    /// they are replaced in the meantime.
+    /// Runs a closure on the handlers without the lock. If they are replaced meanwhile, they are not dropped here,
+    /// since this may be the reader, which must run no user code.
     fn look<R>(&self, look: impl FnOnce(&Handlers) -> R) -> R {
         let handlers = Arc::clone(&lock(&self.handlers));
         let found = look(&handlers);
@@ -110,8 +110,8 @@ impl SessionState {
         found
     }
 
-    /// Replaces the handlers in one step, so that each request finds the old or the new ones, and returns the old ones.
-    /// A session that has ended keeps none.
+    /// Replaces the handlers in one step, so that each request finds the old or the new ones, and returns the old
+    /// ones. Does nothing if the session has ended.
     pub fn change_handlers(&self, change: impl FnOnce(&Handlers) -> Handlers) -> Handlers {
         let mut handlers = lock(&self.handlers);
         if self.life().ended().is_some() {
@@ -143,7 +143,7 @@ impl SessionState {
         }
     }
 
-    /// Waits for this time, counted from the call.
+    /// Returns a timer that elapses after this time.
     pub fn sleep(&self, limit: Duration) -> Sleep {
         Box::pin(timer::sleep(self.peer().runtime().clone(), limit))
     }
@@ -184,7 +184,7 @@ impl SessionState {
     /// Dispatches a live event: starts its handler if it is a request, then publishes it.
     pub fn deliver(&self, event: SessionEvent) {
         if self.is_repeated(&event) {
-            return tracing::debug!(id = event.id(), "the CLI sent an event again");
+            return tracing::debug!(id = event.id(), "the CLI repeated an event");
         }
         match event.kind() {
             kind::CAPABILITIES_CHANGED => lock(&self.capabilities).change(event.raw_data()),
@@ -199,14 +199,13 @@ impl SessionState {
             _ => self.handle_event_request(&event),
         }
         self.subscribers.push(event.clone());
-        // A session that has taken the place of this one has ended its handlers and subscribers, perhaps before they
-        // saw the event.
+        // A successor has ended the handlers and subscribers of this session, perhaps before they received the event.
         if let Some(successor) = self.successor() {
             successor.deliver(event);
         }
     }
 
-    /// Publishes that an event was missed, since it cannot be read.
+    /// Publishes a marker for an event that cannot be read.
     pub fn report_missed(&self) {
         self.subscribers.push(SessionEvent::missed_marker(1));
     }
@@ -223,7 +222,7 @@ impl SessionState {
         });
     }
 
-    /// Ends the handler of a request that has its answer, from any client, or is void.
+    /// Cancels the handler of an event request that a client has answered or the CLI has withdrawn.
     fn complete(&self, event: &SessionEvent) {
         let [request] = event.pick([event_requests::ID]);
         let Some(request) = request.and_then(peek::string) else { return };
@@ -233,7 +232,7 @@ impl SessionState {
         }
     }
 
-    /// Ends the handlers of all event requests and returns the events.
+    /// Cancels the handlers of all event requests and returns the events.
     fn cancel_event_requests(&self) -> Vec<SessionEvent> {
         let in_flight = self.peer().connection().in_flight();
         let cancel = |(number, event)| {
@@ -243,7 +242,7 @@ impl SessionState {
         self.scope.event_requests().take_all().into_iter().map(cancel).collect()
     }
 
-    /// Takes the handlers of a session that is not opened.
+    /// Takes the handlers out of a session that is not opened.
     pub fn take_handlers(&self) -> Handlers {
         let handlers = std::mem::take(&mut *lock(&self.handlers));
         Arc::unwrap_or_clone(handlers)
@@ -253,9 +252,9 @@ impl SessionState {
         self.successor.get()?.upgrade()
     }
 
-    /// Ends the session, whose place another takes. The successor gets the event requests that were in flight.
+    /// Ends the session in favour of its successor, which handles the event requests that were in flight.
     pub fn give_way(&self, successor: &Arc<Self>) {
-        // Before the end, so that the reader finds the successor when it does not find this session's handlers.
+        // Before the end, so that the reader finds the successor once this session has no handlers.
         drop(self.successor.set(Arc::downgrade(successor)));
         for event in self.end(None) {
             successor.handle_event_request(&event);

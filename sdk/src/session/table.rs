@@ -18,22 +18,22 @@ use crate::session::{Session, WeakSession};
 /// The longest wait for the response to `session.detach`.
 pub(crate) const DETACH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The choice of what [`SessionBuilder::resume`](crate::SessionBuilder::resume) does with a session that is already
-/// open on the same client; set by [`SessionBuilder::when_open`](crate::SessionBuilder::when_open).
+/// The behavior of [`SessionBuilder::resume`](crate::SessionBuilder::resume) for a session that is already open on
+/// the same client; set by [`SessionBuilder::when_open`](crate::SessionBuilder::when_open).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WhenOpen {
     /// Fails with [`Error::AlreadyOpen`] and sends nothing.
     #[default]
     Refuse,
-    /// Takes its place, also when the resume then fails. The turns of the old handles end with
-    /// [`Error::SessionEnded`], their event streams end, and their calls fail with that error. The old handlers stop at
-    /// their next `await`. The new handlers start again, at once, on the tool calls, permission requests and forms that
-    /// were in flight: a tool may have done part of its work already, and for a moment both may run. A hook or a
-    /// question that was in flight is answered as when a handler fails.
+    /// Replaces the session, even if the resume then fails. The turns of the old handles end with
+    /// [`Error::SessionEnded`], their event streams end, and their calls fail with that error. The old handlers stop
+    /// at their next `await`. The new handlers start at once on the tool calls, permission requests and forms that
+    /// were in flight: a tool may have done part of its work already, and for a moment both handlers may run. A hook
+    /// or a question that was in flight is answered as if its handler had failed.
     Replace,
     /// Continues the same session, with the new configuration, tools and handlers in place of the old ones. The old
-    /// handles, their turns and their event streams go on, and a handler that runs finishes.
+    /// handles, their turns and their event streams continue, and a running handler completes.
     Join,
 }
 
@@ -56,15 +56,15 @@ struct Entry {
     state: Arc<SessionState>,
     /// None until the session is open.
     handle: Option<WeakSession>,
-    /// True while the CLI is asked to open it, for the first time or again.
+    /// True while a call that opens it, for the first time or again, is pending.
     opening: bool,
 }
 
 /// The way a session is admitted to the table.
 pub(crate) enum Admission {
-    /// As a new entry, with the session whose place it takes.
+    /// As a new entry, with the session that it replaces.
     New(Option<Arc<SessionState>>),
-    /// As the session that is open.
+    /// As a further handle of the open session.
     Same(Session),
 }
 
@@ -146,7 +146,7 @@ impl Sessions {
         removed.is_some()
     }
 
-    /// Removes all.
+    /// Removes and returns all sessions.
     pub fn take_all(&self) -> Vec<Arc<SessionState>> {
         let all = std::mem::take(&mut lock(&self.table).open);
         self.changed.notify_waiters();

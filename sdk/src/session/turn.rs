@@ -1,4 +1,4 @@
-//! One prompt and everything that follows from it, until the agent rests or takes up another.
+//! Turns: a prompt with its events and its answer, until the agent is idle or starts the next prompt.
 
 pub(crate) mod failure;
 pub(crate) mod json;
@@ -23,37 +23,37 @@ use crate::session::host::Host;
 use crate::session::turn::timeouts::{Timeouts, Watch};
 use crate::session::turn::tracker::{Seen, Tracker};
 
-/// The most events that wait for it to be clear whose they are. Above that the oldest are missed.
+/// Maximum number of events held until it is known which turn they belong to. Beyond it the oldest are dropped.
 const MAX_HELD: usize = 4096;
 
-/// A turn of the agent: the events as they come, then the answer.
+/// A turn of the agent: a stream of its events, and a future of its answer.
 ///
-/// Reading the events is optional; awaiting the turn reads the rest and gives the answer. The events are those
-/// of this turn, from its prompt (`user.message`) on. The rest of an earlier turn is not among them, even if nobody
-/// has read it, and neither is the work on another prompt. [`Session::events`](crate::Session::events) shows all.
+/// Reading the events is optional; awaiting the turn reads the rest and returns the answer. The stream has only the
+/// events of this turn, from its prompt (`user.message`) on. Unread events of an earlier turn are not among them, and
+/// neither are those of other prompts. [`Session::events`](crate::Session::events) has all events.
 ///
-/// The turn ends when the session is idle after the prompt, when the agent takes up another prompt, when the
-/// session ends, or when the connection does; [`turns`](crate::turns) is the full list. Dropping the turn does not stop
+/// The turn ends when the session is idle after the prompt, when the agent starts another prompt, when the session
+/// ends, or when the connection closes; [`turns`](crate::turns) has the full list. Dropping the turn does not stop
 /// the agent; [`Session::abort`](crate::Session::abort) does.
 ///
-/// A turn may take any time unless it has a [`timeout`](Self::timeout), an [`idle_timeout`](Self::idle_timeout) or a
-/// [`first_event_timeout`](Self::first_event_timeout). When one of them is over, the turn ends here with
-/// [`Error::TurnTimeout`], and the agent goes on. A timeout of more than 30 years is none.
+/// A turn has no timeout unless [`timeout`](Self::timeout), [`idle_timeout`](Self::idle_timeout) or
+/// [`first_event_timeout`](Self::first_event_timeout) sets one. When one of them elapses, the turn ends here with
+/// [`Error::TurnTimeout`], and the agent continues. A timeout of more than 30 years counts as none.
 #[must_use = "await the turn for its answer"]
 pub struct Turn {
     events: Events,
     tracker: Tracker,
-    /// Events of which it is not known yet whether they are this turn's: at most what comes of another client's
-    /// prompt up to the agent's first message.
+    /// Events that may belong to this turn: those of another client's prompt, until the agent's first message
+    /// decides.
     held: VecDeque<SessionEvent>,
-    /// The number of events that were not kept, since too many were held.
+    /// The number of events dropped because too many were held.
     missed: u64,
-    /// Events that turned out to be this turn's.
+    /// Held events that turned out to belong to this turn.
     ready: VecDeque<SessionEvent>,
     outcome: Option<Result<Answer, Error>>,
     started: Instant,
     watch: Option<Watch>,
-    /// Asked only when the time is up, and not kept alive for that.
+    /// Weak, so that the turn does not keep the client alive. It supplies the diagnostics of a timeout.
     host: Weak<Host>,
 }
 
@@ -63,37 +63,38 @@ impl Turn {
         Self { events, tracker, held, missed: 0, ready, outcome: None, started, watch: None, host }
     }
 
-    /// The id of the prompt, as `session.send` answered.
+    /// The message id of the prompt, from the result of `session.send`.
     pub fn message_id(&self) -> &str {
         self.tracker.message_id()
     }
 
-    /// The next event of the turn; none once the turn is over.
+    /// Returns the next event of the turn; none once the turn has ended.
     ///
     /// Cancel-safe.
     pub async fn next(&mut self) -> Option<SessionEvent> {
         std::future::poll_fn(|context| self.poll_event(context)).await
     }
 
-    /// Sets the time that the whole turn may take, counted from the prompt.
+    /// Sets the timeout of the whole turn, counted from the prompt.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.set(|timeouts| timeouts.total = Some(timeout))
     }
 
-    /// Sets the time that may pass from one event of the session to the next. A tool that runs for long may say nothing
-    /// meanwhile. While the prompt waits for its turn, events of the work before it count as well.
+    /// Sets the maximum time between two events of the session. A tool that runs for long may cause no events
+    /// meanwhile. While the prompt is queued, the events of earlier prompts count as well.
     pub fn idle_timeout(self, timeout: Duration) -> Self {
         self.set(|timeouts| timeouts.idle = Some(timeout))
     }
 
-    /// Sets the time that may pass from the prompt to the first event of the session, instead of the
+    /// Sets the maximum time from the prompt to the first event of the session, in place of the
     /// [`idle_timeout`](Self::idle_timeout).
     pub fn first_event_timeout(self, timeout: Duration) -> Self {
         self.set(|timeouts| timeouts.first_event = Some(timeout))
     }
 
     fn set(mut self, set: impl FnOnce(&mut Timeouts)) -> Self {
-        // On the client's runtime, since there may be none here. Without a client the turn has ended.
+        // The timer is created on the client's runtime, since there may be none here. Without a client the turn has
+        // ended.
         if let Some(host) = self.host.upgrade() {
             let _runtime = host.peer().runtime().enter();
             self.watch.get_or_insert_with(|| Watch::new(self.started)).set(set);
@@ -119,7 +120,7 @@ impl Turn {
             };
             let shown = self.take(event);
             if self.outcome.is_none() {
-                // A session that never falls silent has its timeout, too.
+                // A timeout must also elapse while events arrive without pause.
                 let _ = self.poll_time(context);
             }
             if shown.is_some() {
@@ -128,7 +129,7 @@ impl Turn {
         }
     }
 
-    /// Takes an event of the session, and gives it back if it is the next one to show.
+    /// Handles an event of the session, and returns it if it is the next event of the turn.
     fn take(&mut self, event: SessionEvent) -> Option<SessionEvent> {
         let seen = self.tracker.see(&event);
         if let Some(watch) = &mut self.watch {
@@ -162,7 +163,7 @@ impl Turn {
         None
     }
 
-    /// Ends the turn when its time is up.
+    /// Ends the turn if a timeout has elapsed.
     fn poll_time(&mut self, context: &mut Context<'_>) -> Poll<Option<SessionEvent>> {
         let Some(watch) = &mut self.watch else { return Poll::Pending };
         let mut timeout = ready!(watch.poll(context, || self.tracker.answer(false)));

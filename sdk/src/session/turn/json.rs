@@ -1,4 +1,4 @@
-//! Answers as JSON of a Rust type.
+//! Answers decoded from JSON into a Rust type.
 
 use crate::error::Error;
 use crate::events::answer::Answer;
@@ -8,11 +8,11 @@ use crate::handlers::tool::schema_of;
 use crate::types::{JsonSchemaResponseFormat, ResponseFormat};
 
 impl Answer {
-    /// The text as JSON of this type, as when a form was asked for with
+    /// Decodes the text as JSON of this type, for example after the form was set by
     /// [`SendRequest::response_format`](crate::types::SendRequest::response_format).
     ///
     /// # Errors
-    /// [`Error::Answer`] when the text is something else.
+    /// [`Error::Answer`] if the text is not JSON of this type.
     pub fn json<T: serde_core::de::DeserializeOwned>(&self) -> Result<T, Error> {
         let text = self.text();
         serde_json::from_str(without_fence(text))
@@ -20,26 +20,26 @@ impl Answer {
     }
 }
 
-/// Models that are only asked for JSON often write it as a block of Markdown.
+/// Removes a fence of Markdown, which models often add if only the prompt asks for JSON.
 fn without_fence(text: &str) -> &str {
     let text = text.trim();
     let inner = text.strip_prefix("```json").or_else(|| text.strip_prefix("```"));
     inner.and_then(|inner| inner.strip_suffix("```")).unwrap_or(text)
 }
 
-/// The form of an answer that is asked for.
+/// Returns the response format that requests JSON of this type.
 #[cfg(feature = "schemars")]
 pub(crate) fn format_of<T: schemars::JsonSchema>() -> ResponseFormat {
     let mut schema = schema_of::<T>();
     close(&mut schema);
-    // Providers take letters, digits, _ and - in the name.
+    // Providers accept letters, digits, _ and - in the name.
     let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
     let name: String = T::schema_name().chars().map(plain).take(64).collect();
     ResponseFormat::new(JsonSchemaResponseFormat::new(name, schema).strict(true))
 }
 
-/// Providers keep to a schema only when its objects have no other keys and none that is optional; what
-/// is optional in Rust may be null.
+/// Makes all keys of objects required and forbids others, since providers enforce only such schemas. A key that is
+/// optional in Rust may be null.
 #[cfg(feature = "schemars")]
 fn close(schema: &mut serde_json::Value) {
     match schema {

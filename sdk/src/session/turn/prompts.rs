@@ -1,4 +1,4 @@
-//! The prompts that this client sent to a session: a turn tells by them its own prompt from others.
+//! The prompts that this client sent to a session, by which a turn distinguishes its own prompt from others.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -7,29 +7,29 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::runtime::lock;
 
-/// How many prompts are remembered. A turn needs those that wait in the CLI's queue with it, and is right
-/// about one that is forgotten as soon as the agent answers it.
+/// Maximum number of prompts that are remembered. A turn needs those that are in the CLI's queue with its own. A
+/// forgotten one is identified when the agent answers it.
 const REMEMBERED: usize = 64;
 
 /// The latest prompts of this client to one session.
 #[derive(Default)]
 pub(crate) struct Prompts {
     latest: Mutex<VecDeque<Arc<Prompt>>>,
-    /// Whether this client has aborted since the last prompt.
+    /// True if this client has aborted since the last prompt.
     aborted: AtomicBool,
 }
 
 /// One prompt that was sent.
 pub(crate) struct Prompt {
-    /// Whether this client aborted what came before it.
+    /// True if this client aborted the work before it.
     follows_abort: bool,
-    /// Of the text only what is needed to recognize it, since prompts may be large.
+    /// The hash of the text, since prompts may be large.
     text: u64,
     id: OnceLock<String>,
 }
 
 impl Prompts {
-    /// Remembers a prompt that is about to be sent.
+    /// Adds a prompt that is about to be sent.
     pub fn add(&self, text: &str) -> Arc<Prompt> {
         let follows_abort = self.aborted.swap(false, Ordering::AcqRel);
         let prompt = Arc::new(Prompt { follows_abort, text: hash(text), id: OnceLock::new() });
@@ -41,12 +41,12 @@ impl Prompts {
         prompt
     }
 
-    /// Notes that the agent is told to stop.
+    /// Records that this client aborts the agent's work.
     pub fn abort(&self) {
         self.aborted.store(true, Ordering::Release);
     }
 
-    /// Whether a prompt with this id was sent, or one of this text whose id is not known yet.
+    /// Returns true if a prompt with this id was sent, or one with this text whose id is not known yet.
     pub fn has(&self, id: &str, text: Option<&str>) -> bool {
         let text = text.map(hash);
         let is_it = |prompt: &Prompt| match prompt.id() {
@@ -56,7 +56,7 @@ impl Prompts {
         lock(&self.latest).iter().any(|prompt| is_it(prompt))
     }
 
-    /// Whether a prompt with this text was sent.
+    /// Returns true if a prompt with this text was sent.
     pub fn has_text(&self, text: &str) -> bool {
         let text = hash(text);
         lock(&self.latest).iter().any(|prompt| prompt.text == text)
@@ -64,23 +64,23 @@ impl Prompts {
 }
 
 impl Prompt {
-    /// The id that the CLI gave it; empty before its response.
+    /// The id from the CLI's response; empty before that.
     pub fn id(&self) -> &str {
         self.id.get().map_or("", String::as_str)
     }
 
-    /// Notes the id that the CLI gave it.
+    /// Records the id from the CLI's response.
     pub fn set_id(&self, id: String) {
         // A prompt has one response.
         drop(self.id.set(id));
     }
 
-    /// Whether this client aborted what came before it, so that the end of the abort may come late.
+    /// Returns true if this client aborted the work before it, so that the idle event of the abort may arrive late.
     pub fn follows_abort(&self) -> bool {
         self.follows_abort
     }
 
-    /// Whether this is its text.
+    /// Returns true if this is its text.
     pub fn has_text(&self, text: &str) -> bool {
         self.text == hash(text)
     }

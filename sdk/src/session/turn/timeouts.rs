@@ -1,4 +1,4 @@
-//! The timeouts of a turn, and what is known when one is over.
+//! The timeouts of a turn, and the diagnostics reported when one elapses.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -22,10 +22,10 @@ pub(crate) struct Timeouts {
     pub first_event: Option<Duration>,
 }
 
-/// The most open tools and requests that a timeout names.
+/// Maximum number of open tools and requests that a timeout names.
 const MAX_OPEN: usize = 256;
 
-/// The end of a timeout that counts from then, if it has one.
+/// Returns the end of a timeout that starts at `from`; none if there is no timeout.
 fn due(
     kind: TimeoutKind,
     timeout: Option<Duration>,
@@ -35,7 +35,7 @@ fn due(
     Some((kind, timeout, timer::end(from, timeout)?))
 }
 
-/// Watches the time of one turn.
+/// Measures the time of one turn and records what it waits for.
 pub(crate) struct Watch {
     timeouts: Timeouts,
     started: Instant,
@@ -64,7 +64,7 @@ impl Watch {
         self.set_timer();
     }
 
-    /// The timeout that is over next, and when.
+    /// Returns the timeout that elapses next, with its duration and its end.
     fn next(&self) -> Option<(TimeoutKind, Duration, Instant)> {
         let Timeouts { total, idle, first_event } = self.timeouts;
         let total = due(TimeoutKind::Total, total, self.started);
@@ -82,7 +82,7 @@ impl Watch {
         }
     }
 
-    /// Takes note of an event of the session, which may be the turn's own.
+    /// Records an event of the session. `ours` is true if it belongs to the turn.
     pub fn see(&mut self, event: &SessionEvent, ours: bool) {
         self.last = Some((event.kind().to_owned(), Instant::now()));
         self.set_timer();
@@ -128,7 +128,7 @@ impl Watch {
         }
     }
 
-    /// Whether the time is up: then, all that is known.
+    /// Waits for the next timeout and returns its diagnostics.
     pub fn poll(&mut self, context: &mut Context<'_>, answer: impl FnOnce() -> Answer) -> Poll<TurnTimeout> {
         let Some((kind, after, _)) = self.next() else { return Poll::Pending };
         if self.timer.as_mut().poll(context).is_pending() {

@@ -1,4 +1,4 @@
-//! Decides from the events of a session which of them are a turn's, and how the turn ends: the rules of
+//! Decides which events of a session belong to a turn, and how the turn ends, by the rules of
 //! [`turns`](crate::turns).
 
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ use crate::version::{CliVersion, Feature};
 use crate::wire::peek::{self, keys};
 use crate::wire::{self, DecodeError};
 
-/// What an event is to a turn.
+/// The relation of an event to a turn.
 pub(crate) enum Seen {
     /// It belongs to something else.
     Other,
@@ -26,61 +26,61 @@ pub(crate) enum Seen {
     Unclear,
     /// The last event of the turn.
     Last(Result<Answer, Error>),
-    /// The first event after the turn, which had no last one.
+    /// The first event after a turn that had no last event.
     After(Result<Answer, Error>),
 }
 
 /// Follows one prompt through the events of its session.
 pub(crate) struct Tracker {
     prompt: Arc<Prompt>,
-    /// All prompts of this client, to know those of others.
+    /// All prompts of this client. Others are of other clients.
     prompts: Arc<Prompts>,
-    /// Whether the CLI gives events the ids of prompts.
+    /// True if the CLI's events carry the ids of prompts.
     ids_match: bool,
-    /// Whether an abort drops a prompt that has not been taken up.
+    /// True if an abort drops queued prompts.
     abort_drops_prompts: bool,
     phase: Phase,
-    /// Whether the agent is within one of its steps.
+    /// True between `assistant.turn_start` and `assistant.turn_end`.
     in_step: bool,
-    /// Whether a hook did not let the agent stop: the next prompt is the hook's.
+    /// True if a hook has kept the agent from stopping: the next prompt is the hook's.
     blocked: bool,
-    /// What the CLI calls the work that the last prompt of the turn began or joined.
+    /// The CLI's `interactionId` of the turn's last prompt.
     interaction: Option<String>,
     message: Option<(SessionEvent, AssistantMessageData)>,
     error: Option<ErrorData>,
     failure: FailureContext,
 }
 
-/// How far the prompt has come.
+/// The progress of the prompt.
 enum Phase {
-    /// It was sent and has not been taken up.
+    /// It is sent, and the agent has not started it.
     Waiting(Queue),
     /// The agent works on it.
     Running {
-        /// Whether the agent was told to stop just before it took the prompt up. Its next message shows that this
-        /// was meant for something else.
+        /// True if an abort came just before the agent started the prompt. The next message shows that the abort was
+        /// for earlier work.
         stopped: bool,
     },
-    /// A prompt was taken up that may be another's, of whom this is the id, or one that goes on with the turn.
+    /// The agent has started a prompt with this id, which may be another client's, or may continue the turn.
     Doubtful(String),
-    /// The agent was told to stop.
+    /// The work was aborted.
     Aborted,
 }
 
-/// What has happened since the prompt was sent, up to the last idle.
+/// The events since the prompt was sent, or since the last idle.
 #[derive(Default)]
 struct Queue {
-    /// Whether the agent has worked on an earlier prompt.
+    /// True if the agent has worked on an earlier prompt.
     busy: bool,
-    /// Whether the agent was told to stop.
+    /// True if the agent's work was aborted.
     aborted: bool,
-    /// How many times the CLI's queue has changed.
+    /// The number of changes of the CLI's queue.
     changes: u32,
 }
 
 impl Queue {
-    /// Whether the prompt is gone when the agent rests now. The end of an earlier prompt may come late, with at
-    /// most one change of the queue.
+    /// Returns true if an idle event now means that the CLI dropped the prompt. The idle of an earlier prompt may
+    /// arrive late, after at most one change of the queue.
     fn is_dropped(&self, idle_of_abort: bool, abort_drops_prompts: bool) -> bool {
         match self.aborted {
             true => abort_drops_prompts,
@@ -89,12 +89,12 @@ impl Queue {
     }
 }
 
-/// A prompt as its event has it.
+/// A prompt, from its `user.message` event.
 struct NewPrompt<'e> {
     id: Option<Cow<'e, str>>,
     interaction: Option<Cow<'e, str>>,
     text: Option<Cow<'e, str>>,
-    /// Whether the CLI made it to go on with what it does.
+    /// True if the CLI created it to continue its work.
     by_cli: bool,
 }
 
@@ -105,7 +105,7 @@ impl<'e> NewPrompt<'e> {
             ["messageId", "interactionId", "content", "source", "isAutopilotContinuation"]
         );
         let picked = peek::pick(event.raw_data(), keys).unwrap_or_else(|error| {
-            tracing::warn!(%error, "a prompt's event that cannot be read");
+            tracing::warn!(%error, "the event of a prompt cannot be read");
             [None; 5]
         });
         let autopilot = picked[4] == Some("true");
@@ -136,18 +136,18 @@ impl Tracker {
         self.prompt.id()
     }
 
-    /// The turn's answer as far as it has come.
+    /// Returns the turn's answer so far.
     pub fn answer(&mut self, aborted: bool) -> Answer {
         Answer { message_id: self.message_id().to_owned(), message: self.message.take(), aborted }
     }
 
-    /// Takes the next event of the session. Most are of no interest here and are not decoded.
+    /// Handles the next event of the session. Most events do not affect the turn and are not decoded.
     pub fn see(&mut self, event: &SessionEvent) -> Seen {
         let kind = event.kind();
         if kind == kind::SESSION_SHUTDOWN {
             return Seen::Last(Err(Error::SessionEnded));
         }
-        // A sub-agent's events travel under the same session.
+        // The events of a sub-agent belong to the same session.
         if event.agent_id().is_some() {
             return self.belongs();
         }
@@ -171,7 +171,7 @@ impl Tracker {
         self.belongs()
     }
 
-    /// Where an event belongs that changes nothing.
+    /// Returns the relation of an event that changes nothing.
     fn belongs(&self) -> Seen {
         match self.phase {
             Phase::Waiting(_) => Seen::Other,
@@ -184,7 +184,7 @@ impl Tracker {
         matches!(self.phase, Phase::Running { .. })
     }
 
-    /// What the turn comes to.
+    /// Returns the outcome of the turn.
     fn outcome(&mut self, aborted: bool) -> Result<Answer, Error> {
         let answer = self.answer(aborted);
         match self.error.take() {
@@ -202,11 +202,11 @@ impl Tracker {
         Seen::After(self.outcome(aborted))
     }
 
-    /// The agent takes up a prompt, or the CLI makes one of its own.
+    /// Handles the start of a prompt, which may be one of the CLI's own.
     fn user_message(&mut self, event: &SessionEvent) -> Seen {
         let new = NewPrompt::read(event);
         let known = new.id.as_deref().is_some_and(|id| self.prompts.has(id, new.text.as_deref()));
-        // Before prompts had ids, one that joins the work that goes on got a name of its own for it.
+        // With CLIs without prompt ids, a prompt that joins the running work has an `interactionId` of its own.
         let same_work =
             new.interaction.is_some() && new.interaction.as_deref() == self.interaction.as_deref();
         let joins = same_work || self.in_step && !self.ids_match;
@@ -216,7 +216,7 @@ impl Tracker {
                 let stopped = queue.aborted && self.abort_drops_prompts;
                 match self.is_own(&new, by_cli) {
                     true => self.begin(&new, stopped),
-                    // What came before the abort is not in the queue any more.
+                    // Prompts sent before the abort are no longer in the queue.
                     false if stopped && !by_cli => self.after(),
                     false => Seen::Other,
                 }
@@ -236,8 +236,8 @@ impl Tracker {
         }
     }
 
-    /// Whether this is the prompt that is waited for. Before prompts had ids it is the first of its text, or the
-    /// first that nothing else explains, since hooks could change the text.
+    /// Returns true if this is the turn's own prompt. With CLIs without prompt ids that is the first with its text,
+    /// or the first that is not known to be another's, since hooks may change the text.
     fn is_own(&self, new: &NewPrompt, by_cli: bool) -> bool {
         let id = new.id.as_deref();
         if self.ids_match || id == Some(self.message_id()) {
@@ -249,7 +249,7 @@ impl Tracker {
         text.is_some_and(|text| self.prompt.has_text(text)) || !is_others && !by_cli
     }
 
-    /// The turn begins or goes on with this prompt.
+    /// Begins or continues the turn with this prompt.
     fn begin(&mut self, new: &NewPrompt, stopped: bool) -> Seen {
         if matches!(self.phase, Phase::Waiting(_)) {
             self.error = None;
@@ -259,7 +259,7 @@ impl Tracker {
         Seen::Ours
     }
 
-    /// Decides a doubt by the prompt that an event says it comes of. Gives whether the event is the turn's.
+    /// Resolves a doubt by the prompt that the event names. Returns true if the event belongs to the turn.
     fn settle(&mut self, event: &SessionEvent) -> bool {
         if let Phase::Doubtful(other) = &self.phase {
             let [of] = event.pick(keys!(AssistantMessageData, ["originatingMessageId"]));
@@ -278,20 +278,20 @@ impl Tracker {
         if self.runs() {
             match event.decode::<AssistantMessageData>() {
                 Ok(message) => self.answered(event, message),
-                Err(error) => tracing::warn!(%error, "a message of the turn that cannot be read"),
+                Err(error) => tracing::warn!(%error, "a message of the turn cannot be read"),
             }
         }
         self.belongs()
     }
 
     fn answered(&mut self, event: &SessionEvent, message: AssistantMessageData) {
-        // CLIs before sub-agents had ids mark their messages in this way.
+        // CLIs without ids for sub-agents mark their messages in this way.
         #[allow(deprecated)]
         let from_sub_agent = message.parent_tool_call_id.is_some();
         if from_sub_agent {
             return;
         }
-        // An error that names another prompt was not this turn's if the agent goes on.
+        // An error that names another prompt does not belong to this turn if the agent continues.
         if self.error.as_ref().is_some_and(|error| self.is_others(error)) {
             self.error = None;
         }
@@ -306,7 +306,7 @@ impl Tracker {
 
     fn session_error(&mut self, event: &SessionEvent) -> Seen {
         let Ok(error) = event.decode::<ErrorData>().or_else(unreadable_error) else { return self.belongs() };
-        // Lines of the session's log come as errors too.
+        // Lines of the session's log also arrive as errors.
         if error.error_type == "notification" {
             return self.belongs();
         }
@@ -329,7 +329,7 @@ impl Tracker {
         self.in_step = false;
         match &mut self.phase {
             Phase::Waiting(queue) => queue.aborted = true,
-            // It is the other prompt's work that was stopped.
+            // The abort is of the other prompt's work.
             Phase::Doubtful(_) => return self.after(),
             phase => *phase = Phase::Aborted,
         }
@@ -342,8 +342,8 @@ impl Tracker {
         }
     }
 
-    /// A hook may keep the agent from stopping: its reason then comes as a prompt, before those that wait. After
-    /// an abort the CLI works on that or stays as it is, but says no more that it was stopped.
+    /// Handles the end of a hook. An `agentStop` hook may keep the agent from stopping; its reason then becomes a
+    /// prompt before the queued ones. If that happens after an abort, no later event reports the abort.
     fn hook_ended(&mut self, event: &SessionEvent) -> Seen {
         let [hook, output] = event.pick(keys!(HookEndData, ["hookType", "output"]));
         if hook.and_then(peek::string).as_deref() != Some(AgentStopHookInput::TYPE) {
@@ -359,11 +359,11 @@ impl Tracker {
         self.belongs()
     }
 
-    /// The agent rests. Before the prompt was taken up that is the end of something earlier, unless an error,
-    /// such as a missing login, kept the prompt from being taken up, or the CLI has dropped it.
+    /// Handles an idle of the agent. Before the prompt has started it is the end of earlier work, unless an error,
+    /// such as a missing login, kept the prompt from starting, or the CLI dropped the prompt.
     fn idle(&mut self, event: &SessionEvent) -> Seen {
         self.in_step = false;
-        // An idle that cannot be read is an idle still.
+        // An idle whose data cannot be read is still an idle.
         let of_abort = event.decode::<IdleData>().is_ok_and(|idle| idle.aborted == Some(true));
         let aborted = match &mut self.phase {
             Phase::Waiting(_) if self.error.is_some() => false,
@@ -373,7 +373,7 @@ impl Tracker {
                 return Seen::Other;
             }
             Phase::Doubtful(_) => return self.after(),
-            // The end of the abort before it may come after the prompt was taken up.
+            // The idle of an earlier abort may arrive after the prompt has started.
             Phase::Running { .. } if of_abort && self.prompt.follows_abort() => return Seen::Other,
             Phase::Running { stopped } => of_abort || *stopped,
             Phase::Aborted => true,
@@ -382,8 +382,8 @@ impl Tracker {
     }
 }
 
-/// What stands for an error that cannot be read: the turn has failed, whatever the reason.
+/// Returns a substitute for an error that cannot be read, since the turn has failed nevertheless.
 pub(crate) fn unreadable_error(error: DecodeError) -> Result<ErrorData, DecodeError> {
-    tracing::warn!(%error, "a session error that cannot be read");
+    tracing::warn!(%error, "a session error cannot be read");
     wire::from_json(r#"{"errorType":"unreadable","message":"the CLI reported an error that cannot be read"}"#)
 }
