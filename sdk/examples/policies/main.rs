@@ -5,7 +5,7 @@ mod policies;
 
 use copilot_session::Client;
 
-/// Asks on the terminal, on a thread that may wait for the answer.
+/// Asks the user on the terminal, on a thread that may block.
 async fn ask_user(question: String) -> String {
     let ask = move || {
         println!("May the agent {question}? (yes, always, no)");

@@ -1,6 +1,7 @@
-//! Policies: what an agent may do without a person, or with one. Take one of these, or make yours of them.
+//! Policies: sets of actions that an agent may take with or without a person. Use one of these, or build your own
+//! from them.
 //!
-//! The tests try many ways around each of them on the real CLI.
+//! The tests try to circumvent each of them on the real CLI.
 
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use copilot_session::{Decision, Policy, SessionBuilder};
 
 use super::ask_user;
 
-/// Makes a policy for the files in a folder a part of a session.
+/// A function that adds a policy for the files in a folder to a session.
 pub type Configure = fn(SessionBuilder, &Path) -> SessionBuilder;
 
 /// All policies by name.
@@ -23,12 +24,13 @@ pub const ALL: [(&str, Configure); 7] = [
     ("hook_and_policy", hook_and_policy),
 ];
 
-/// Reads the files of a folder, but for those that may hold keys, and calls one tool of ours.
+/// Allows reading the files of a folder, except those that may contain keys, and calling one tool of this program.
 fn read_one_folder(session: SessionBuilder, folder: &Path) -> SessionBuilder {
     session.policy(Policy::read_within(folder).allow_tool("weather"))
 }
 
-/// The same on a server: the model has these tools and no other, and the CLI does nothing on the side.
+/// The same for a server: the model has only these tools, and the CLI's features for a person at a terminal are
+/// disabled.
 fn on_a_server(session: SessionBuilder, folder: &Path) -> SessionBuilder {
     let tools = ["builtin:view", "builtin:grep", "builtin:rg", "builtin:glob"].map(str::to_owned).to_vec();
     session
@@ -37,7 +39,7 @@ fn on_a_server(session: SessionBuilder, folder: &Path) -> SessionBuilder {
         .policy(Policy::read_within(folder))
 }
 
-/// Runs two shell lines, each compared as a whole: whatever is added to a line makes it another one.
+/// Allows two shell lines. Each is compared as a whole, so a line with additions is refused.
 fn whole_lines(session: SessionBuilder, _: &Path) -> SessionBuilder {
     session.on_permission(async |request, _| match request.command() {
         Some("git --version" | "uname -a") => Decision::approve(),
@@ -45,7 +47,7 @@ fn whole_lines(session: SessionBuilder, _: &Path) -> SessionBuilder {
     })
 }
 
-/// A ready policy, and one tool of an MCP server that you trust.
+/// Allows the same as a ready policy, and one tool of a trusted MCP server.
 fn one_more_tool(session: SessionBuilder, folder: &Path) -> SessionBuilder {
     let policy = Policy::read_within(folder);
     session.on_permission(move |request, _| {
@@ -59,7 +61,7 @@ fn one_more_tool(session: SessionBuilder, folder: &Path) -> SessionBuilder {
     })
 }
 
-/// Reads as above, and changes files in a folder of its own in which nothing is run.
+/// Allows reading as above, and writing in a separate folder from which no program is run.
 fn write_one_folder(session: SessionBuilder, folder: &Path) -> SessionBuilder {
     let (policy, drafts) = (Policy::read_within(folder), folder.join("drafts"));
     session.on_permission(move |request, _| {
@@ -71,7 +73,7 @@ fn write_one_folder(session: SessionBuilder, folder: &Path) -> SessionBuilder {
     })
 }
 
-/// Asks a person about everything. What is to be allowed always is not asked for again in this session.
+/// Asks a person about every request. An action that is always allowed is not asked about again in this session.
 fn ask_a_person(session: SessionBuilder, _: &Path) -> SessionBuilder {
     session.on_permission(async |request, _| match ask_user(request.summary()).await.as_str() {
         "always" => request.approve_for_session(),
@@ -80,8 +82,8 @@ fn ask_a_person(session: SessionBuilder, _: &Path) -> SessionBuilder {
     })
 }
 
-/// A hook sees every call, also one that the CLI does not ask about, such as a tool of an MCP server that
-/// says that it only reads.
+/// Refuses other tools by a hook, which is called for every call, including those without a permission request, such
+/// as a tool of an MCP server that declares itself read-only.
 fn hook_and_policy(session: SessionBuilder, folder: &Path) -> SessionBuilder {
     let session = session.hook(async |call: PreToolUseHookInput, _| match call.tool_name.as_str() {
         "view" | "grep" | "rg" | "glob" => PreToolUseHookOutput::default(),

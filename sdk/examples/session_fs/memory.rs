@@ -11,7 +11,7 @@ pub struct Memory(Arc<Mutex<BTreeMap<String, Option<String>>>>);
 
 type Answer<T> = Result<T, RpcError>;
 
-/// The methods for SQLite and for bytes are missing: they are called only if the client says that it has them.
+/// The methods for SQLite and for bytes are missing: the CLI calls them only if the client declares them.
 impl<Context: Send> SessionFs<Context> for Memory {
     async fn read_file(&self, file: SessionFsReadFileRequest, _: Context) -> Answer<SessionFsReadFileResult> {
         Ok(match self.0.lock().unwrap().get(&file.path) {
@@ -86,13 +86,13 @@ impl<Context: Send> SessionFs<Context> for Memory {
 }
 
 impl Memory {
-    /// The paths and contents of all files.
+    /// Returns the paths and contents of all files.
     pub fn files(&self) -> BTreeMap<String, String> {
         let all = self.0.lock().unwrap().clone();
         all.into_iter().filter_map(|(path, content)| Some((path, content?))).collect()
     }
 
-    /// The size of a file, none of a folder. A folder is there when something is in it, too.
+    /// Returns the size of a file, or none for a folder. A folder also exists if there is a file in it.
     fn size(&self, path: &str) -> Option<Option<i64>> {
         let all = self.0.lock().unwrap();
         let size = |content: &String| i64::try_from(content.len()).unwrap_or(i64::MAX);
@@ -100,7 +100,7 @@ impl Memory {
         all.get(path).map(|content| content.as_ref().map(size)).or_else(|| is_folder().then_some(None))
     }
 
-    /// The names of what is in a folder.
+    /// Returns the names and types of the entries of a folder.
     fn children(&self, folder: &str) -> BTreeMap<String, SessionFsReaddirWithTypesEntryType> {
         use SessionFsReaddirWithTypesEntryType::{Directory, File};
         let all = self.0.lock().unwrap();
@@ -113,7 +113,7 @@ impl Memory {
     }
 }
 
-/// The rest of a path that is in this folder, or deeper.
+/// Returns the path relative to this folder; none if it is not in it.
 fn inside<'a>(folder: &str, path: &'a str) -> Option<&'a str> {
     path.strip_prefix(folder)?.strip_prefix('/')
 }

@@ -13,15 +13,15 @@ use crate::server_rpc::ServerRpc;
 use crate::session_rpc::SessionRpc;
 use crate::version::CliVersion;
 
-/// The part of a session that its handlers need, and the answers they owe.
+/// The part of a session that its handlers need, with its event requests.
 pub(crate) struct Scope {
     life: Arc<Life>,
     caller: Caller,
     version: CliVersion,
-    /// The number that its in-flight requests have.
+    /// The owner number of its in-flight requests.
     number: u64,
     event_requests: EventRequests,
-    /// As the CLI last reported it, or as it was configured.
+    /// The directory that the CLI last reported, or the configured one.
     working_directory: Mutex<Option<Arc<str>>>,
 }
 
@@ -59,17 +59,17 @@ impl Scope {
         &self.version
     }
 
-    /// The number that the session's in-flight requests have.
+    /// The owner number of the session's in-flight requests.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// The requests that came as events.
+    /// The event requests of the session.
     pub fn event_requests(&self) -> &EventRequests {
         &self.event_requests
     }
 
-    /// The folder the agent works in, as far as that is known.
+    /// The working directory of the agent; none if it is not known.
     pub fn working_directory(&self) -> Option<Arc<str>> {
         lock(&self.working_directory).clone()
     }
@@ -96,7 +96,7 @@ impl HandlerContext {
         self.scope.id()
     }
 
-    /// Calls on the session. A handler runs beside the reader, so it may wait for them.
+    /// The typed methods of the session. A handler may wait for them, since it does not block the connection.
     pub fn rpc(&self) -> SessionRpc<'_> {
         SessionRpc(self.scope.caller())
     }
@@ -116,7 +116,7 @@ impl std::fmt::Debug for HandlerContext {
     }
 }
 
-/// The client that a handler works for which was registered with the client.
+/// The client that a handler works for, if it was registered with the client.
 #[derive(Clone)]
 pub struct ClientContext {
     caller: Caller,
@@ -130,12 +130,12 @@ impl ClientContext {
         Self { caller, session_id: session_id.map(Into::into), timeout }
     }
 
-    /// The session that the request names, if it names one.
+    /// The id of the session that the request names; none if it names none.
     pub fn session_id(&self) -> Option<&str> {
         self.session_id.as_deref()
     }
 
-    /// Calls on the CLI. A handler runs beside the reader, so it may wait for them.
+    /// The typed methods of the CLI. A handler may wait for them, since it does not block the connection.
     pub fn rpc(&self) -> ServerRpc<'_> {
         ServerRpc(&self.caller)
     }
@@ -147,9 +147,9 @@ impl std::fmt::Debug for ClientContext {
     }
 }
 
-/// The time that a handler may take.
+/// The timeout of a handler, from its context.
 pub trait HandlerTimeout: Send + 'static {
-    /// None if it may take any time.
+    /// Returns the timeout; none if there is none.
     fn timeout(&self) -> Option<Duration>;
 }
 

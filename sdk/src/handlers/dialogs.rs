@@ -1,4 +1,4 @@
-//! Questions of the agent to the user, and how they are answered.
+//! Requests to the user, such as questions, forms and logins, with their replies and refusals.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,21 +28,21 @@ replies!(
     GitHubTokenAcquireResult,
 );
 
-/// An answer in text. Whether it is one of the choices is found out.
+/// An answer as text, which is compared with the choices.
 impl IntoReply<UserInputResult> for String {
     fn into_reply(self) -> Result<UserInputResult, String> {
         Ok(UserInputResult::default().answer(self))
     }
 }
 
-/// An answer in text. Whether it is one of the choices is found out.
+/// An answer as text, which is compared with the choices.
 impl IntoReply<UserInputResult> for &str {
     fn into_reply(self) -> Result<UserInputResult, String> {
         self.to_owned().into_reply()
     }
 }
 
-/// `None` when the user does not answer.
+/// `None` if the user does not answer.
 impl<T: IntoReply<UserInputResult>> IntoReply<UserInputResult> for Option<T> {
     fn into_reply(self) -> Result<UserInputResult, String> {
         self.map_or_else(|| Err(NO_ANSWER.to_owned()), T::into_reply)
@@ -67,8 +67,8 @@ impl IntoReply<AutoModeSwitchResult> for AutoModeSwitchResponse {
     }
 }
 
-/// The handler of `userInput.request`. A failure is an error, and the model learns that the user could
-/// not answer.
+/// Returns the handler of `userInput.request`. A failure becomes an error that says only that the user gave no
+/// answer.
 #[inline]
 pub(crate) fn user_input<F, Fut>(handle: F) -> Handler<HandlerContext>
 where
@@ -96,7 +96,7 @@ where
     })
 }
 
-/// The error for a question that nobody answered, whatever the reason.
+/// The error for a question without an answer, whatever the reason.
 const NO_ANSWER: &str = "the user gave no answer";
 
 fn complete(mut result: UserInputResult, choices: &[String]) -> UserInputResult {
@@ -106,13 +106,13 @@ fn complete(mut result: UserInputResult, choices: &[String]) -> UserInputResult 
     result
 }
 
-/// The answer to `exitPlanMode.request` for a handler that failed; the model reads it.
+/// The result of `exitPlanMode.request` for a handler that failed; the model reads it.
 pub(crate) fn plan_refused(_: RpcError) -> Result<String, RpcError> {
     let response = UiExitPlanModeResponse::new(false).feedback("nobody could decide on the plan");
     Ok(wire::to_json(&response))
 }
 
-/// What is answered to `autoModeSwitch.request` by a handler that fails.
+/// The result of `autoModeSwitch.request` for a handler that failed.
 pub(crate) fn no_switch(_: RpcError) -> Result<String, RpcError> {
     Ok(wire::to_json(&AutoModeSwitchResult::new(AutoModeSwitchResponse::No)))
 }
@@ -146,7 +146,7 @@ impl UiElicitationResponse {
         }
     }
 
-    /// The user said no.
+    /// The user declined.
     #[inline]
     pub fn decline() -> Self {
         Self::new(UiElicitationResponseAction::Decline)
@@ -176,7 +176,7 @@ pub(crate) fn no_headers(_: &str) -> String {
     fields::<McpHeadersRefreshRequiredData>(&McpHeadersHandlePendingHeadersRefreshRequest::Error(error))
 }
 
-/// The answer to `sampling.requested` for a handler that failed: without a response.
+/// The answer to `sampling.requested` for a handler that failed, which has no response.
 pub(crate) fn no_sample(_: &str) -> String {
     String::new()
 }
@@ -187,7 +187,7 @@ pub(crate) fn limits_kept(_: &str) -> String {
     fields::<SessionLimitsExhaustedRequestedData>(&UiSessionLimitsExhaustedResponse::new(cancel))
 }
 
-/// The code that answers `auto_mode_switch.requested` when no handler decides on it.
+/// Returns the handler of `auto_mode_switch.requested` for sessions that registered none.
 pub(crate) fn no_auto_mode_switch() -> (&'static str, EventHandler) {
     let refusal = |_: &str| fields::<AutoModeSwitchRequestedData>(&UiAutoModeSwitchResponse::No);
     event_request::handler(refusal, async |_: AutoModeSwitchRequestedData, _| UiAutoModeSwitchResponse::No)
@@ -197,7 +197,7 @@ pub(crate) fn no_auto_mode_switch() -> (&'static str, EventHandler) {
 pub(crate) type Command =
     Arc<dyn Fn(CommandExecuteData, HandlerContext) -> reply::Replying<()> + Send + Sync>;
 
-/// The code that sees to `command.execute`.
+/// Returns the handler of `command.execute`.
 pub(crate) fn commands(by_name: HashMap<String, Command>) -> (&'static str, EventHandler) {
     const ERROR: &str = keys!(CommandsHandlePendingCommandRequest, ["error"])[0];
     let refusal = |reason: &str| format!(r#""{ERROR}":{}"#, quote(reason));

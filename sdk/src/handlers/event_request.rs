@@ -15,23 +15,23 @@ use crate::wire::{self, Wire, peek, quote};
 /// Code that starts the handler for an event request of one kind.
 pub(crate) type EventHandler = Arc<dyn Fn(&HandlerContext, &SessionEvent) + Send + Sync>;
 
-/// The data of an event by which the CLI asks something of its clients.
+/// The data of an event request.
 pub(crate) trait EventRequest: Wire + Send + 'static {
     /// The event's type on the wire.
     const KIND: &'static str;
-    /// The method that answers the request.
+    /// The method whose call answers the request.
     const METHOD: &'static str;
-    /// The key of the method's params that carries the response; none when an answer needs no response.
+    /// The key of the response in the method's params; none if there is no response.
     const KEY: Option<&'static str>;
     /// The response.
     type Response: Wire + Send + 'static;
 }
 
-/// Makes the fields of the answer, beside the `requestId`, when a handler fails for this reason. The reason is for the
-/// owner of the handler: an answer that a model or an MCP server reads does not have it.
+/// A function that returns the fields of the answer, apart from the `requestId`, after a handler failed for this
+/// reason. If a model or an MCP server reads the answer, it must not contain the reason.
 pub(crate) type Refusal = fn(&str) -> String;
 
-/// Turns typed code into an [`EventHandler`], and returns it with the kind of the events that it handles.
+/// Turns a typed closure into an [`EventHandler`], and returns it with the kind of events that it handles.
 #[inline]
 pub(crate) fn handler<E, F, Fut>(refusal: Refusal, handle: F) -> (&'static str, EventHandler)
 where
@@ -57,15 +57,15 @@ where
     (E::KIND, handler)
 }
 
-/// The fields of an answer with this response.
+/// Returns the fields of an answer with this response.
 pub(crate) fn fields<E: EventRequest>(response: &E::Response) -> String {
     E::KEY.map(|key| format!(r#""{key}":{}"#, wire::to_json(response))).unwrap_or_default()
 }
 
-/// The answer reply to one event request.
+/// The pending answer to one event request.
 ///
-/// Dropped without one, as when the handler panics, it refuses. Once the request has its answer, or the session ends,
-/// nothing is reply any more.
+/// If it is dropped without an answer, because the handler panicked, it sends a refusal. It sends nothing once the
+/// request has an answer or the session has ended.
 pub(crate) struct PendingReply {
     scope: Arc<Scope>,
     request_id: String,
@@ -79,7 +79,7 @@ pub(crate) struct PendingReply {
 }
 
 impl PendingReply {
-    /// None when the event has no `requestId`, or when its request is in flight or done.
+    /// Returns none if the event has no `requestId`, or if its request is already in flight or done.
     pub fn new<E: EventRequest>(scope: &Arc<Scope>, event: &SessionEvent, refusal: Refusal) -> Option<Self> {
         let [id] = event.pick([event_requests::ID]);
         let Some(id) = id.and_then(peek::string) else {
@@ -97,14 +97,14 @@ impl PendingReply {
         let has_ended = scope.life().ended().is_some();
         let reply = Self { scope, request_id, key, number, method: E::METHOD, refusal, is_open: true };
         if has_ended {
-            // A session that has ended cancels no more handlers.
+            // A session that has ended no longer cancels handlers.
             reply.withdraw();
             return None;
         }
         Some(reply)
     }
 
-    /// Runs the handler until it is done or the request has its answer.
+    /// Spawns the handler. It is cancelled once the request has an answer.
     pub fn run<Fut>(self, handler: impl FnOnce(Self) -> Fut)
     where
         Fut: Future<Output = ()> + Send + 'static,
@@ -113,24 +113,24 @@ impl PendingReply {
         peer.connection().in_flight().spawn(number, None, peer.runtime(), handler(self));
     }
 
-    /// Removes the request from those in flight. Returns false if it was removed before.
+    /// Removes the request from those in flight. Returns false if it was already removed.
     fn end(&self) -> bool {
         self.scope.peer().connection().in_flight().end(self.number);
         self.scope.event_requests().end(&self.key)
     }
 
-    /// Answers with these fields.
+    /// Sends an answer with these fields.
     pub fn respond(mut self, fields: &str) {
         self.send(fields);
     }
 
-    /// Answers that the handler failed.
+    /// Logs that the handler failed and sends a refusal.
     pub fn fail(mut self, reason: &str) {
         tracing::warn!(method = self.method, reason, "a handler failed");
         self.send(&(self.refusal)(reason));
     }
 
-    /// Leaves the answer to another client.
+    /// Drops the request without an answer, so that another client can answer it.
     pub fn withdraw(mut self) {
         self.is_open = false;
         self.end();
@@ -148,7 +148,7 @@ impl PendingReply {
         };
         if let Err(error) = answer(fields) {
             tracing::warn!(method = self.method, %error, "an answer cannot be sent");
-            drop(answer(&(self.refusal)(&format!("the answer is of no use: {error}"))));
+            drop(answer(&(self.refusal)(&format!("the answer cannot be sent: {error}"))));
         }
     }
 }
@@ -162,10 +162,10 @@ impl Drop for PendingReply {
     }
 }
 
-/// How many finished requests are remembered.
+/// Maximum number of finished requests that are remembered.
 const REMEMBERED: usize = 1024;
 
-/// The event requests of a session: each is handled once, however often it comes.
+/// The event requests of a session. Each is handled once, even if it arrives several times.
 #[derive(Default)]
 pub(crate) struct EventRequests {
     in_flight: Mutex<HashMap<String, (u64, SessionEvent)>>,
@@ -175,25 +175,26 @@ pub(crate) struct EventRequests {
 #[derive(Default)]
 struct Done {
     keys: HashSet<String>,
-    /// The same, the oldest first.
+    /// The same keys, the oldest first.
     order: VecDeque<String>,
 }
 
 impl EventRequests {
-    /// The key of a request: ids of one kind say nothing about those of another. `kind` is that of the event with which
-    /// it begins, or of the one that completes it.
+    /// Returns the key of a request, since ids are unique only within a kind. `kind` is that of the event which
+    /// begins the request, or of the one that completes it.
     pub fn key(kind: &str, id: &str) -> String {
         format!("{} {id}", event_requests::completed_by(kind).unwrap_or(kind))
     }
 
-    /// Enters a request. Returns false when it is in flight or done: it may come once as an event and once from the list
-    /// of pending requests.
+    /// Adds a request. Returns false if it is in flight or done: it may arrive both as an event and in the list of
+    /// pending requests.
     fn begin(&self, key: &str, number: u64, event: &SessionEvent) -> bool {
         match lock(&self.in_flight).entry(key.to_owned()) {
             Entry::Occupied(_) => return false,
             Entry::Vacant(entry) => drop(entry.insert((number, event.clone()))),
         }
-        // Afterwards, since it may have been done in between: that is remembered before it is removed.
+        // Checked after the insertion, since `take` may run in between: it records the key before it removes the
+        // request.
         let is_done = lock(&self.done).keys.contains(key);
         if is_done {
             lock(&self.in_flight).remove(key);
@@ -201,13 +202,14 @@ impl EventRequests {
         !is_done
     }
 
-    /// Removes a request. Returns its number among the in-flight requests, and its event, if it was there.
+    /// Removes a request and returns its number among the in-flight requests with its event; none if it was not in
+    /// flight.
     pub fn take(&self, key: &str) -> Option<(u64, SessionEvent)> {
         self.remember(key);
         lock(&self.in_flight).remove(key)
     }
 
-    /// The same for all requests.
+    /// Removes and returns all requests.
     pub fn take_all(&self) -> Vec<(u64, SessionEvent)> {
         let keys: Vec<String> = lock(&self.in_flight).keys().cloned().collect();
         keys.into_iter().filter_map(|key| self.take(&key)).collect()

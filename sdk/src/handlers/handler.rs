@@ -1,4 +1,4 @@
-//! Handlers of the requests that the CLI makes on us, in the one form that all have.
+//! The common form of all handlers for JSON-RPC requests of the CLI.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use crate::handlers::reply::{self, IntoReply};
 use crate::rpc::{ClientMethod, RpcError};
 use crate::wire::{self, Wire};
 
-/// Code that answers requests of one method: params in, the result's JSON out.
+/// A handler for one method, from the JSON of the params to that of the result.
 pub(crate) type Handler<Context> = Arc<dyn Fn(Box<str>, Context) -> Handling + Send + Sync>;
-/// A handler that runs.
+/// The future of a running handler.
 pub(crate) type Handling = Pin<Box<dyn Future<Output = Result<String, RpcError>> + Send>>;
 
-/// A closure that answers the requests of a method: `async |params, context| …`, whose future is `Send`.
+/// A closure that handles the requests of a method: `async |params, context| …`, whose future is `Send`.
 //
-// `AsyncFn` is for the inference: without it an `async` closure does not know the types of its arguments.
+// `AsyncFn` is there for the inference of the argument types of an `async` closure.
 #[diagnostic::on_unimplemented(
-    message = "this does not answer `{M}`",
+    message = "this does not handle `{M}`",
     label = "not an `async` closure of the params and the context whose future is `Send` and returns a `Result<_, RpcError>`",
     note = "a closure is needed here: write `|params, context| handle(params, context)` for anything else"
 )]
@@ -42,7 +42,7 @@ where
     type Future = Fut;
 }
 
-/// Turns typed code into a handler.
+/// Turns a typed closure into a handler.
 #[inline]
 pub(crate) fn typed<M: ClientMethod, Context: HandlerTimeout>(
     handle: impl Handles<M, Context>,
@@ -59,7 +59,7 @@ pub(crate) fn typed<M: ClientMethod, Context: HandlerTimeout>(
     })
 }
 
-/// The same for code that reads the params and writes the result itself.
+/// The same for a closure that decodes the params and encodes the result itself.
 #[inline]
 pub(crate) fn untyped<Context, F, Fut>(handle: F) -> Handler<Context>
 where
@@ -77,7 +77,7 @@ where
     })
 }
 
-/// The same for code that returns less than the whole result.
+/// The same for a closure that returns any [`IntoReply`] of the result.
 #[inline]
 pub(crate) fn replying<M, F, Fut>(handle: F) -> Handler<HandlerContext>
 where
@@ -97,7 +97,7 @@ where
     })
 }
 
-/// Returns a result as JSON: nothing is `null`, as a result may be, where nothing in params is an empty object.
+/// Returns a result as JSON. An absent result is `null`, whereas absent params are an empty object.
 pub(crate) fn result_json(result: &dyn Wire) -> String {
     if result.is_absent() { "null".to_owned() } else { wire::to_json(result) }
 }

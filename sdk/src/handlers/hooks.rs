@@ -1,4 +1,4 @@
-//! Hooks: code that the CLI calls at points of a session's life (`hooks.invoke`).
+//! Hooks: handlers that the CLI calls at certain points of a session (`hooks.invoke`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use crate::wire::peek::{self, keys};
 use crate::wire::quote;
 use crate::wire::{self, Wire, redact};
 
-/// The input of one type of hook. Inside a sub-agent its `agent_id` and `agent_type` say which.
+/// The input of one type of hook. Inside a sub-agent its `agent_id` and `agent_type` identify the agent.
 pub trait Hook: Wire + Send + 'static {
     /// The hook's type on the wire.
     const TYPE: &'static str;
-    /// The hook's answer; the default is no opinion.
+    /// The hook's output; the default is no opinion.
     type Output: HookOutput;
 }
 
-/// The answer of a hook.
+/// The output of a hook.
 pub trait HookOutput: Wire + Default + Send + 'static {}
 
 impl<O: HookOutput> IntoReply<O> for O {
@@ -58,13 +58,13 @@ impl PreToolUseHookOutput {
             .permission_decision_reason(reason)
     }
 
-    /// Allows the call without a permission request. CLI 1.0.10 asks all the same.
+    /// Allows the call without a permission request. CLI 1.0.10 sends one nevertheless.
     #[inline]
     pub fn allow() -> Self {
         Self::default().permission_decision(PreToolUsePermissionDecision::Allow)
     }
 
-    /// Has the permission handler asked, with this reason.
+    /// Lets the permission handler decide; its request has this reason.
     #[inline]
     pub fn ask(reason: impl Into<String>) -> Self {
         Self::default()
@@ -74,14 +74,14 @@ impl PreToolUseHookOutput {
 }
 
 impl PermissionRequestHookOutput {
-    /// Refuses it; the model reads the reason.
+    /// Refuses the request; the model reads the reason.
     #[inline]
     pub fn deny(reason: impl Into<String>) -> Self {
         Self::default().behavior(PermissionRequestHookBehavior::Deny).message(reason)
     }
 }
 
-/// A hook of a type that is known by its name only: what [`SessionBuilder::on_other_hook`] is called with.
+/// A call of a hook that has no type in this crate; the argument of [`SessionBuilder::on_other_hook`].
 ///
 /// [`SessionBuilder::on_other_hook`]: crate::SessionBuilder::on_other_hook
 #[derive(Clone)]
@@ -100,7 +100,7 @@ impl std::fmt::Debug for OtherHook {
     }
 }
 
-/// Code for one type of hook: the input's JSON in, the answer's out.
+/// A handler for one type of hook, from the input's JSON to the result's.
 pub(crate) type HookHandler = Arc<dyn Fn(&str, HandlerContext) -> Handling + Send + Sync>;
 
 /// The hooks of a session.
@@ -115,7 +115,7 @@ impl Hooks {
         self.by_type.is_empty() && self.other.is_none()
     }
 
-    /// Adds the code for one type of hook.
+    /// Sets the handler of one type of hook.
     #[inline]
     pub fn add<H, F, Fut>(&mut self, handle: F)
     where
@@ -137,7 +137,7 @@ impl Hooks {
         self.by_type.insert(H::TYPE, run);
     }
 
-    /// Sets the code for the types of hooks that have none.
+    /// Sets the handler of the types that have none of their own.
     pub fn set_other<F, Fut>(&mut self, handle: F)
     where
         F: Fn(OtherHook, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -153,7 +153,7 @@ impl Hooks {
         }));
     }
 
-    /// The handler of `hooks.invoke`. A type that nobody handles is answered with no opinion.
+    /// Returns the handler of `hooks.invoke`. For a type without a handler it returns no opinion.
     pub fn into_handler(self) -> Handler<HandlerContext> {
         Arc::new(move |params, context| {
             self.answer(&params, context).unwrap_or_else(|error| Box::pin(async { Err(error) }))
@@ -183,7 +183,7 @@ impl Hooks {
     }
 }
 
-/// What a hook is answered with.
+/// Returns the result of `hooks.invoke` for the output of a hook.
 fn answer(output: Result<Option<String>, String>) -> Result<String, RpcError> {
     let result = output.map(|output| match output {
         Some(output) => format!(r#"{{"output":{output}}}"#),
@@ -192,18 +192,18 @@ fn answer(output: Result<Option<String>, String>) -> Result<String, RpcError> {
     result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure))
 }
 
-/// The answer to a hook that fails, of the type that these params of `hooks.invoke` call: a refusal, where the
-/// output may be one. To the CLI an error is no opinion, and the tool runs.
+/// Returns the refusal to send if a hook with these params of `hooks.invoke` fails; none if its type cannot refuse.
+/// The CLI treats an error as no opinion, so the tool would run.
 pub(crate) fn on_failure(params: &str) -> Option<OnFailure> {
     let [kind] = peek::pick(params, keys!(HookInvokeRequest, ["hookType"])).unwrap_or_default();
     match kind.and_then(peek::string) {
         Some(kind) => on_failure_of(&kind),
-        // It may be one that has to refuse.
+        // Its type may be one that has to refuse.
         None => Some(tool_refused),
     }
 }
 
-/// The same for a message that cannot be read but for its start.
+/// The same for a message of which only the start can be read.
 pub(crate) fn on_failure_by_start(start: &str) -> Option<OnFailure> {
     match TYPES.iter().find(|kind| start.contains(&quote(kind))) {
         Some(kind) => on_failure_of(kind),
@@ -217,12 +217,12 @@ fn on_failure_of(kind: &str) -> Option<OnFailure> {
         PermissionRequestHookInput::TYPE => Some(permission_refused),
         UserPromptSubmittedHookInput::TYPE => Some(prompt_refused),
         kind if TYPES.contains(&kind) => None,
-        // A type that is newer than this crate may refuse, too; these are the words that are known.
+        // A type that is newer than this crate may be able to refuse; this is the known form of a refusal.
         _ => Some(tool_refused),
     }
 }
 
-/// The reason that the model reads; the log has the hook's own.
+/// The reason that the model reads; the hook's error is only logged.
 const FAILED: &str = "the hook that decides on it failed";
 
 fn tool_refused(_: RpcError) -> Result<String, RpcError> {
@@ -241,7 +241,8 @@ fn permission_refused(_: RpcError) -> Result<String, RpcError> {
     answer(Ok(Some(wire::to_json(&output))))
 }
 
-/// Old CLIs give a tool's arguments as a string of JSON. All else in the input stays as it is.
+/// Replaces the tool's arguments, which old CLIs send as a string of JSON, by the object. The rest of the input is
+/// unchanged.
 fn arguments_as_object(input: &str) -> String {
     let keys = keys!(PreToolUseHookInput, ["toolArgs"]);
     let arguments = peek::pick(input, keys).ok().and_then(|[arguments]| arguments);

@@ -1,4 +1,4 @@
-//! Deciding what the agent may do.
+//! Permission requests of the agent, and their decisions.
 
 mod decision;
 mod paths;
@@ -25,31 +25,30 @@ use crate::version::Feature;
 use crate::wire;
 use crate::wire::peek::{self, keys};
 
-/// Something that the agent wants to do and needs a permission for, as `permission.requested` brought it.
+/// A request of the agent for a permission (`permission.requested`).
 #[derive(Debug, Clone)]
 pub struct PermissionRequest {
     details: Arc<Details>,
     event: SessionEvent,
-    /// The session's working directory, as far as it is known.
+    /// The session's working directory; none if it is not known.
     directory: Option<Arc<str>>,
 }
 
 impl PermissionRequest {
-    /// The details of what is asked for, by kind. What cannot be read, as a kind that is newer than this
-    /// crate, is [`Unrecognized`](Details::Unrecognized) with its JSON.
+    /// The details of the request, by kind. Details that cannot be read, for example of a kind that is newer than
+    /// this crate, are [`Unrecognized`](Details::Unrecognized) with their JSON.
     pub fn details(&self) -> &Details {
         &self.details
     }
 
-    /// The event that asks, for what else it holds.
+    /// The event of the request, with all its data.
     pub fn event(&self) -> &SessionEvent {
         &self.event
     }
 
-    /// The shell line to be run; none for any other request.
+    /// The shell line to run; none for any other request.
     ///
-    /// Compare it as a whole. The start of a line says nothing about what the line runs:
-    /// `git --version; rm -rf /`.
+    /// Compare it as a whole. The start of a line does not show what the line runs: `git --version; rm -rf /`.
     pub fn command(&self) -> Option<&str> {
         match self.details() {
             Details::Shell(shell) => Some(&shell.full_command_text),
@@ -59,9 +58,9 @@ impl PermissionRequest {
 
     /// The commands that the CLI found in the shell line, with their identifiers; empty for any other request.
     ///
-    /// Without `enable_script_safety` in the session's configuration the CLI does not look into the line, and
-    /// gives the whole of it as one. An identifier is the command without its arguments, which may make it
-    /// run anything: it is for showing, not for deciding.
+    /// Without `enable_script_safety` in the session's configuration, the CLI does not parse the line, and this is
+    /// the whole line as one command. An identifier is the command without its arguments, which may make it run
+    /// anything: use it for display, not for decisions.
     pub fn commands(&self) -> &[PermissionRequestShellCommand] {
         match self.details() {
             Details::Shell(shell) => &shell.commands,
@@ -69,8 +68,8 @@ impl PermissionRequest {
         }
     }
 
-    /// The path of the file or the folder to be read or written, as the CLI gives it; none for any other request. Of a
-    /// file that is moved it is the new path; [`paths`](Self::paths) has both.
+    /// The path of the file or folder to read or write, as the CLI sends it; none for any other request. For a file
+    /// that is moved it is the new path; [`paths`](Self::paths) has both.
     pub fn path(&self) -> Option<&str> {
         match self.details() {
             Details::Read(read) => Some(&read.path),
@@ -79,12 +78,12 @@ impl PermissionRequest {
         }
     }
 
-    /// The paths that the request names: of a file to be read or written, with its links resolved where the
-    /// CLI says that too, of where it is moved from, and those that the CLI found in a shell line
+    /// Returns the paths that the request names: the file to read or write, the same with its links resolved if the
+    /// CLI sends that, the old path of a file that is moved, and the paths that the CLI found in a shell line
     /// (`possiblePaths`).
     ///
-    /// A shell line may reach any other path: the CLI looks for paths only with `enable_script_safety`, and
-    /// finds none that the line makes up as it runs.
+    /// A shell line may access any other path: the CLI looks for paths only with `enable_script_safety`, and cannot
+    /// find those that the line computes when it runs.
     pub fn paths(&self) -> Vec<&str> {
         match self.details() {
             Details::Shell(shell) => {
@@ -95,25 +94,25 @@ impl PermissionRequest {
         }
     }
 
-    /// Tells whether it reads or writes a file within this folder, and nothing else. False whenever that is not
-    /// known, and for all that is not reading or writing: no shell line is within a folder, since it may
-    /// reach what nobody sees in it.
+    /// Returns true if the request reads or writes a file within this folder, and nothing else. Returns false
+    /// whenever that is not known, and for all requests but reading and writing: a shell line is within no folder,
+    /// since it may access paths that it does not name.
     ///
-    /// `.` and `..` are followed and every link is resolved in the part of the path that exists; the rest is taken to
-    /// lie below that part. A relative path is one below the session's working directory, and within no folder when
-    /// that is not known. On Windows `C:\a`, `\\?\C:\a` and
-    /// `\\server\share\a` are understood with either slash; a stream (`a:b`), a name that is cut off (`a.`),
-    /// a device and every other form are within no folder. Elsewhere a path with a backslash is not, and one
-    /// through `/proc` is not, by a link either: `/proc/self/cwd` is another folder to the CLI.
+    /// `.` and `..` are followed and every link is resolved in the part of the path that exists; the rest is assumed
+    /// to lie below that part. A relative path is resolved against the session's working directory, and is within no
+    /// folder if that is not known. On Windows `C:\a`, `\\?\C:\a` and `\\server\share\a` are recognized with either
+    /// slash; a stream (`a:b`), a name that Windows shortens (`a.`), a device and every other form are within no
+    /// folder. On other systems a path with a backslash is within no folder, and neither is one that leads through
+    /// `/proc`, even by a link: `/proc/self/cwd` is another folder for the CLI.
     ///
-    /// It asks the file system of this machine, on which the CLI must run as well, and tells what is so at the moment:
-    /// see [`Policy::read_within`] for what may change before the CLI opens the file.
+    /// It reads the file system of this machine, on which the CLI must run as well, in its present state: see
+    /// [`Policy::read_within`] for changes before the CLI opens the file.
     pub fn is_within(&self, folder: impl AsRef<Path>) -> bool {
         self.places(folder.as_ref()).is_some_and(|places| !places.is_empty())
     }
 
-    /// The file that is read or written, under all names that the CLI gives it, and where it is moved from;
-    /// none when it is something else, or not known.
+    /// Returns all paths that the CLI sends for the file to read or write, including the old one of a move; none for
+    /// any other request, or if they are not all known.
     fn files(&self) -> Option<Vec<&str>> {
         let mut files = Vec::new();
         match self.details() {
@@ -140,16 +139,16 @@ impl PermissionRequest {
         Some(files)
     }
 
-    /// Tells whether the CLI says that nothing will be changed: reading a file, a shell line of read-only
-    /// commands, a read-only tool of an MCP server. False whenever that is not known.
+    /// Returns true if the CLI declares that the request changes nothing: it reads a file, runs a shell line of
+    /// read-only commands, or calls a read-only tool of an MCP server. Returns false whenever that is not known.
     ///
-    /// **This is no reason to allow it.** What only reads may read every file, the private keys and
-    /// `/proc/self/environ` too ([`is_within`](Self::is_within) tells where a read goes), may print the
-    /// environment with its tokens, and may send what it read elsewhere: a tool of an MCP server says itself
-    /// that it only reads. [`Policy::read_within`] is a policy that looks at more than this.
+    /// **This is no reason to approve it.** A read-only action may read every file, including private keys and
+    /// `/proc/self/environ` ([`is_within`](Self::is_within) checks the path), may print the environment with its
+    /// tokens, and may send the data elsewhere: a tool of an MCP server declares itself read-only.
+    /// [`Policy::read_within`] is a policy that checks more than this.
     ///
-    /// Of shell lines the CLI knows it only with `enable_script_safety` in the session's configuration; then
-    /// it does not even ask for those that only read in the working directory.
+    /// For shell lines the CLI knows it only with `enable_script_safety` in the session's configuration; it then
+    /// sends no request for those that only read in the working directory.
     pub fn is_read_only(&self) -> bool {
         match self.details() {
             Details::Read(_) => true,
@@ -164,8 +163,8 @@ impl PermissionRequest {
         }
     }
 
-    /// Whether only a person may say yes: it asks to leave the sandbox, or managed policy wants a person. Any
-    /// kind of request may say so, in a CLI that is newer than this crate.
+    /// Returns true if only a person may approve it: it is to run outside the sandbox, or managed policy requires a
+    /// person. The keys are read for any kind of request, since newer CLIs may add them.
     fn is_for_a_person(&self) -> bool {
         let [request] = self.event.pick(keys!(PermissionRequestedData, ["permissionRequest"]));
         let Some(request) = request else { return true };
@@ -174,7 +173,7 @@ impl PermissionRequest {
         said.map_or(true, |said| said.into_iter().flatten().any(|said| !matches!(said, "false" | "null")))
     }
 
-    /// Tells whether [`approve_for_session`](Self::approve_for_session) covers more than this once. For shell
+    /// Returns true if [`approve_for_session`](Self::approve_for_session) covers more than this request. For shell
     /// commands the CLI offers it only with `enable_script_safety` in the session's configuration.
     pub fn can_approve_for_session(&self) -> bool {
         match self.details() {
@@ -184,10 +183,9 @@ impl PermissionRequest {
         }
     }
 
-    /// Allows it, and the like of it for the rest of the session: the same commands with any arguments, all
-    /// writing, all reading, the same tool. Where
-    /// [there is no such approval](Self::can_approve_for_session) it is allowed this once, and so is
-    /// everything on a CLI before 1.0.35. What it covers is not asked for again.
+    /// Approves this request and similar ones for the rest of the session: the same commands with any arguments, all
+    /// writing, all reading, or the same tool. The CLI sends no requests for them any more. If [there is no such
+    /// approval](Self::can_approve_for_session), or with a CLI before 1.0.35, it approves only this request.
     pub fn approve_for_session(&self) -> Decision {
         let approval = match self.details() {
             Details::Shell(shell) if shell.can_offer_session_approval => {
@@ -205,10 +203,10 @@ impl PermissionRequest {
         Decision::exact(json!({ "kind": "approve-for-session", "approval": approval }).to_string())
     }
 
-    /// A few words on what is asked for, on one line, for showing to a person.
+    /// Returns a short description of the request, on one line, to show to a person.
     ///
-    /// They hold the whole command, path or name. What could make it look like another one is escaped, as
-    /// [`printable`](crate::printable) does, and so is a backtick in a command, which stands between two.
+    /// It contains the whole command, path or name. Characters that could make it look like another one are escaped
+    /// as by [`printable`](crate::printable), and so are backticks in a command, which is enclosed in backticks.
     pub fn summary(&self) -> String {
         let shown = |text: &str| printable(text).into_owned();
         match self.details() {
@@ -238,21 +236,21 @@ impl PermissionRequest {
     }
 }
 
-/// The path that a file had before, when it is another one.
+/// Returns the old path of a file that is moved.
 fn moved_from(write: &PermissionRequestWrite) -> Option<&str> {
     let before = write.file_edits.iter().flatten().find_map(|edit| edit.before.as_ref())?;
     (before.path != write.file_name).then_some(&*before.path)
 }
 
-/// Whether a diff is of this file alone: a file that is moved stands in it under two names, of which the
-/// request has one.
+/// Returns true if a diff is of this file alone. In a diff of a move there are two paths, of which the request has
+/// one.
 fn names_only(diff: &str, file: &str) -> bool {
     let slash = if file.starts_with('/') { "" } else { "/" };
     let expected = format!("diff --git a{slash}{file} b{slash}{file}");
     diff.lines().filter(|line| line.starts_with("diff --git ")).all(|line| line == expected)
 }
 
-/// Turns code that decides into an [`EventHandler`], and returns it with the kind of the events that it handles.
+/// Turns a closure that decides into an [`EventHandler`], and returns it with the kind of events that it handles.
 #[inline]
 pub(crate) fn handler<F, Fut>(decide: F) -> (&'static str, EventHandler)
 where
@@ -273,7 +271,7 @@ where
     (PermissionRequestedData::KIND, handler)
 }
 
-/// The request of a live `permission.requested`; none when there is nothing to decide.
+/// Reads the request of a live `permission.requested`; none if there is nothing to decide.
 fn read(scope: &Arc<Scope>, event: &SessionEvent) -> Option<(PendingReply, PermissionRequest)> {
     let [details, resolved] =
         event.pick(keys!(PermissionRequestedData, ["permissionRequest", "resolvedByHook"]));
@@ -287,15 +285,15 @@ fn read(scope: &Arc<Scope>, event: &SessionEvent) -> Option<(PendingReply, Permi
         reply.fail("the permission request could not be read");
         return None;
     };
-    // That of a sub-agent is not known.
+    // The working directory of a sub-agent is not known.
     let directory = scope.working_directory().filter(|_| event.agent_id().is_none());
     Some((reply, PermissionRequest { details: Arc::new(details), event: event.clone(), directory }))
 }
 
-/// What is asked for, as far as it can be read: as what it is, with the keys that came later in their safe
-/// values, or else as JSON.
+/// Decodes the details of a request. Keys that old CLIs do not send get safe values. Details that cannot be decoded
+/// remain JSON.
 fn details_of(json: &str) -> Option<Details> {
-    // Kind, key, value. CLI 1.0.10 knows no approvals for the session.
+    // Kind, key, value. CLI 1.0.10 has no approvals for the session.
     const CAME_LATER: [(&str, &str, bool); 1] =
         [("write", keys!(PermissionRequestWrite, ["canOfferSessionApproval"])[0], false)];
     let error = match wire::from_json(json) {
@@ -310,17 +308,17 @@ fn details_of(json: &str) -> Option<Details> {
         }
     }
     wire::from_json(&value.to_string()).ok().or_else(|| {
-        tracing::warn!(%error, "a permission request is not as expected");
+        tracing::warn!(%error, "a permission request does not match the schema");
         Some(Details::Unrecognized(value))
     })
 }
 
-/// Refuses a request of which no more is known than its id, so that nobody can be asked.
+/// Refuses a request of which only the id is known, so that no handler can decide.
 pub(crate) fn refuse_unknown(scope: &Arc<Scope>, id: &str) {
     let event = json!({ "type": PermissionRequestedData::KIND, "data": { "requestId": id } }).to_string();
     let Ok(event) = SessionEvent::from_json(event) else { return };
     if let Some(reply) = PendingReply::new::<PermissionRequestedData>(scope, &event, refused) {
-        tracing::warn!(id, "nothing is known of a pending permission request, so the answer is no");
+        tracing::warn!(id, "the details of a pending permission request are not known; it is refused");
         respond(reply, Decision::unavailable(), scope);
     }
 }
@@ -333,8 +331,8 @@ fn respond(reply: PendingReply, decision: Decision, scope: &Scope) {
     }
 }
 
-/// The answer for a handler that failed. The reason is not for the model, which takes a refusal for the
-/// user's own.
+/// Returns the answer for a handler that failed. The model does not get the reason, since it attributes refusals to
+/// the user.
 fn refused(_: &str) -> String {
     Decision::unavailable().fields(true).unwrap_or_default()
 }

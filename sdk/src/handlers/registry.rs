@@ -14,14 +14,14 @@ pub(crate) struct Handlers {
     pub tools: HashMap<String, Tool>,
     /// By method.
     pub requests: HashMap<&'static str, Handler<HandlerContext>>,
-    /// By the kind of the event that is a request.
+    /// By the kind of the event.
     pub event_requests: HashMap<&'static str, EventHandler>,
-    /// The time that each may take.
+    /// The timeout of each handler.
     pub timeout: Option<Duration>,
 }
 
 impl Handlers {
-    /// These, with more tools. Of two with one name the new one counts.
+    /// Returns the same handlers with more tools. A new tool replaces one of the same name.
     pub fn with_tools(&self, new: &HashMap<String, Tool>) -> Self {
         let mut both = self.clone();
         both.tools.extend(new.clone());

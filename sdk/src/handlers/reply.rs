@@ -1,4 +1,4 @@
-//! What handlers may answer with, and what becomes of one that fails.
+//! The replies of handlers: conversions, panics, and timeouts.
 
 use std::pin::{Pin, pin};
 use std::task::Poll;
@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use crate::runtime::aside;
 
-/// Something a handler may return where `R` is asked for: an `R`, what is short for one, or a `Result`
-/// of these, whose error counts as a failure of the handler.
+/// A value that a handler may return as its reply `R`: an `R`, a shorter form of one, or a `Result` of these, whose
+/// error counts as a failure of the handler.
 pub trait IntoReply<R> {
-    /// The reply, or why there is none.
+    /// Returns the reply, or the reason of a failure.
     ///
     /// # Errors
     /// The text of the handler's own error, as `{:#}` prints it: that of an [`Error`](crate::Error) with its causes.
@@ -28,7 +28,7 @@ impl<R, T: IntoReply<R>, E: std::fmt::Display> IntoReply<R> for Result<T, E> {
     }
 }
 
-/// Types that are replies as they stand.
+/// Implements `IntoReply` for types that are replies themselves.
 macro_rules! replies {
     ($($reply:ty),* $(,)?) => {
         $(impl $crate::handlers::reply::IntoReply<$reply> for $reply {
@@ -49,11 +49,11 @@ impl IntoReply<String> for &str {
     }
 }
 
-/// A reply to come, or why there is none.
+/// A future of a reply, or of the reason of a failure.
 pub(crate) type Replying<R> = Pin<Box<dyn Future<Output = Result<R, String>> + Send>>;
 
-/// Runs a handler to its end, of which a panic is one, and the time limit another. An answer that comes after
-/// the limit comes too late, also when the handler held its thread and the timer could not fire before it.
+/// Runs a handler until it returns, panics or exceeds its timeout. A reply after the timeout is too late, even if the
+/// handler blocked its thread, so that the timer could not fire before.
 pub(crate) async fn caught<T>(
     limit: Option<Duration>,
     call: impl FnOnce() -> T + Send,
@@ -85,14 +85,14 @@ where
     .await
 }
 
-/// Warns, once, when a handler does not give its thread back for long.
+/// Warns once if a handler blocks its thread for long.
 #[derive(Default)]
 struct ThreadWatch {
     warned: bool,
 }
 
 impl ThreadWatch {
-    /// How long a handler may hold its thread without a warning.
+    /// The longest time that a handler may hold its thread without a warning.
     const LONG: Duration = Duration::from_secs(1);
 
     fn over<T>(&mut self, work: impl FnOnce() -> T) -> T {
@@ -101,13 +101,13 @@ impl ThreadWatch {
         let held = started.elapsed();
         if held > Self::LONG && !self.warned {
             self.warned = true;
-            tracing::warn!(?held, "a handler blocked its thread; what blocks belongs into spawn_blocking");
+            tracing::warn!(?held, "a handler blocked its thread; use spawn_blocking for blocking work");
         }
         result
     }
 }
 
-/// Runs a handler to its end and gives its reply, or why there is none.
+/// Runs a handler and returns its reply, or the reason of its failure.
 pub(crate) async fn replied<R, T>(
     limit: Option<Duration>,
     call: impl FnOnce() -> T + Send,
@@ -115,7 +115,7 @@ pub(crate) async fn replied<R, T>(
 where
     T: Future<Output: IntoReply<R>> + Send,
 {
-    // With the words of its error, which are the handler's own code too.
+    // The conversion runs inside, since the error's `Display` is user code too.
     let replying = || {
         let handling = call();
         async move { handling.await.into_reply() }

@@ -1,4 +1,4 @@
-//! Changing sections of the system message while the CLI makes it.
+//! The configuration of the system message, and the transforms of its sections.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::types::{
 };
 use crate::wire;
 
-/// The configuration with more text at the end. A message that is replaced as a whole gets it, too.
+/// Returns the configuration with more text at the end, also in a message that is replaced as a whole.
 #[inline]
 pub(crate) fn appended(
     message: Option<ProtocolSystemMessageConfig>,
@@ -44,8 +44,8 @@ pub(crate) fn appended(
     }
 }
 
-/// The configuration that has these sections sent to us. Text that is appended stays; a message that is
-/// replaced as a whole has no sections.
+/// Returns the configuration with which the CLI sends these sections to this client. Appended text is kept; a message
+/// that is replaced as a whole has no sections.
 #[inline]
 pub(crate) fn transformed<'a>(
     message: Option<ProtocolSystemMessageConfig>,
@@ -72,7 +72,7 @@ pub(crate) fn transformed<'a>(
 /// Code that changes a section.
 pub(crate) type Transform = Arc<dyn Fn(String, HandlerContext) -> reply::Replying<String> + Send + Sync>;
 
-/// The handler of `systemMessage.transform`. A section whose code fails stays as it is.
+/// Returns the handler of `systemMessage.transform`. A section whose transform fails is unchanged.
 pub(crate) fn handler(by_section: HashMap<String, Transform>) -> Handler<HandlerContext> {
     let by_section = Arc::new(by_section);
     Arc::new(move |params, context| {

@@ -1,4 +1,4 @@
-//! Tools of ours that the model may call.
+//! Tools: handlers that the model may call.
 
 mod schema;
 
@@ -19,13 +19,12 @@ use crate::types::{
 use crate::wire;
 use crate::wire::peek::{self, keys};
 
-/// A tool that the model may call, with the code that answers.
+/// A tool that the model may call, with its handler.
 ///
-/// Its arguments come as any type with `Deserialize`; the schema the model sees comes from the same
-/// type with `Tool::new` (feature `schemars`) or is given with [`Tool::with_schema`].
+/// Its arguments are decoded into any type with `Deserialize`. `Tool::new` (feature `schemars`) derives the schema
+/// that the model sees from the same type; [`Tool::with_schema`] accepts one.
 ///
-/// A call that is not wanted any more, since the turn was aborted or the session ended, is dropped at
-/// the next `await` of its code.
+/// When the turn is aborted or the session ends, a running call is dropped at its next `await`.
 #[derive(Clone)]
 #[must_use = "a tool is called in a session that has it"]
 pub struct Tool {
@@ -36,21 +35,21 @@ pub struct Tool {
 type Running = Pin<Box<dyn Future<Output = ToolResult> + Send>>;
 
 impl Tool {
-    /// A tool whose arguments' schema is derived from their type. Needs the feature `schemars`.
+    /// Creates a tool whose schema is derived from the type of its arguments. Requires the feature `schemars`.
     ///
-    /// The model reads the closure's answer: text, a [`ToolResult`], a `serde_json::Value`, or a `Result` of one of
-    /// these. It reads the text of an error too, so return none with secrets in its text. Of a panic, or of a call
-    /// that took too long, it reads only that there is no result.
+    /// The model reads the value that the closure returns: a text, a [`ToolResult`], a `serde_json::Value`, or a
+    /// `Result` of one of these. It also reads the text of an error, which must therefore contain no secrets. After a
+    /// panic or a timeout it reads only that there is no result.
     ///
-    /// A tool with the name of one of the CLI's own, such as `bash`, fails the first turn unless it is
-    /// [declared](Self::declare) with `overrides_built_in_tool(true)`. A closure that captures something
-    /// clones it for each call: `move |arguments, _| { let db = db.clone(); async move { … } }`.
+    /// A tool with the name of a built-in tool of the CLI, such as `bash`, makes the first turn fail unless it is
+    /// [declared](Self::declare) with `overrides_built_in_tool(true)`. A closure that captures something clones it
+    /// for each call: `move |arguments, _| { let db = db.clone(); async move { … } }`.
     ///
-    /// The arguments are an object, so their type is a struct, a map, an enum whose variants are all objects, an
-    /// `Option` of one of these, `()`, or any JSON (`serde_json::Value`). With a tool of another type, such as a
-    /// `String` or a list, making the session fails with [`Error::Invalid`](crate::Error::Invalid), and so does
-    /// [`Session::set_tools`](crate::Session::set_tools): the CLI would leave the tool out without a word. Take a
-    /// struct with one field instead.
+    /// The arguments must be an object, so their type is a struct, a map, an enum whose variants are all objects, an
+    /// `Option` of one of these, `()`, or any JSON (`serde_json::Value`). For a tool of another type, such as a
+    /// `String` or a list, opening the session and [`Session::set_tools`](crate::Session::set_tools) fail with
+    /// [`Error::Invalid`](crate::Error::Invalid), because the CLI would silently omit the tool. Use a struct with one
+    /// field instead.
     #[cfg(feature = "schemars")]
     pub fn new<A, F, Fut>(name: impl Into<String>, description: impl Into<String>, run: F) -> Self
     where
@@ -61,9 +60,10 @@ impl Tool {
         Self::with_schema(name, description, schema_of::<A>(), run)
     }
 
-    /// A tool whose arguments have this JSON schema, an object's. The CLI does not check calls against it.
+    /// Creates a tool whose arguments have this JSON schema, which must be that of an object. The CLI does not check
+    /// calls against it.
     ///
-    /// The schema says `"type": "object"`, or can only be met by objects. One that says nothing, `{}` or `true`, takes
+    /// The schema contains `"type": "object"`, or only objects can match it. An empty one, `{}` or `true`, accepts
     /// any object; the model then sees a tool without named arguments. A tool with another schema is refused as with
     /// `Tool::new`.
     pub fn with_schema<A, F, Fut>(
@@ -93,19 +93,20 @@ impl Tool {
         Self { declaration, run: Arc::new(run) }
     }
 
-    /// Changes what is declared of the tool, such as `skip_permission` or `overrides_built_in_tool`.
+    /// Changes the declaration of the tool, such as `skip_permission` or `overrides_built_in_tool`.
     pub fn declare(mut self, change: impl FnOnce(ToolDeclaration) -> ToolDeclaration) -> Self {
         self.declaration = change(self.declaration);
         self
     }
 
-    /// The name the model calls it by.
+    /// The name by which the model calls it.
     pub fn name(&self) -> &str {
         &self.declaration.name
     }
 }
 
-/// The JSON schema of a type, in one piece, without what it says of itself: that is of no use to the model.
+/// Returns the JSON schema of a type, without references and without the title and `$schema`, which do not help the
+/// model.
 #[cfg(feature = "schemars")]
 pub(crate) fn schema_of<A: schemars::JsonSchema>() -> serde_json::Value {
     let mut schema = schemars::generate::SchemaSettings::draft07()
@@ -119,13 +120,13 @@ pub(crate) fn schema_of<A: schemars::JsonSchema>() -> serde_json::Value {
     schema.to_value()
 }
 
-/// The params of `session.tools.set`.
+/// Returns the params of `session.tools.set`.
 pub(crate) fn declarations<'a>(tools: impl Iterator<Item = &'a Tool>) -> String {
     let tools: Vec<_> = tools.map(|tool| wire::to_json(&tool.declaration)).collect();
     format!(r#"{{"tools":[{}]}}"#, tools.join(","))
 }
 
-/// Reads the arguments. No arguments come as an empty object, also where `()` is asked for.
+/// Decodes the arguments. An empty object, which the CLI sends for no arguments, also decodes into `()`.
 fn read<A: serde_core::de::DeserializeOwned>(arguments: serde_json::Value) -> Result<A, serde_json::Error> {
     let none = arguments.as_object().is_some_and(serde_json::Map::is_empty);
     serde_json::from_value(arguments).or_else(|error| match none {
@@ -134,10 +135,10 @@ fn read<A: serde_core::de::DeserializeOwned>(arguments: serde_json::Value) -> Re
     })
 }
 
-/// Tools by their names.
+/// Returns the tools by name.
 ///
 /// # Errors
-/// [`Error::Invalid`] when a name is not one, two tools have the same, or the model would never see one.
+/// [`Error::Invalid`] if a name is invalid or used twice, or the model would never see a tool.
 pub(crate) fn by_name(tools: Vec<Tool>) -> Result<HashMap<String, Tool>, Error> {
     let mut by_name = HashMap::new();
     for tool in tools {
@@ -162,7 +163,7 @@ impl std::fmt::Debug for Tool {
     }
 }
 
-/// The call a tool answers.
+/// The call that a tool handles.
 #[derive(Debug, Clone)]
 pub struct ToolContext {
     handler: HandlerContext,
@@ -185,13 +186,12 @@ impl ToolContext {
         &self.request.tool_call_id
     }
 
-    /// The whole request, as `external_tool.requested` brought it.
+    /// The whole request (`external_tool.requested`).
     pub fn request(&self) -> &ExternalToolRequestedData {
         &self.request
     }
 
-    /// The span the call belongs to, for work that is traced. The CLI gives one when its own
-    /// OpenTelemetry is on.
+    /// The trace context of the call; none unless OpenTelemetry is enabled in the CLI.
     pub fn trace_context(&self) -> Option<TraceContext> {
         let context = TraceContext::new(self.request.traceparent.clone()?);
         Some(match &self.request.tracestate {
@@ -207,18 +207,18 @@ impl ToolContext {
 pub struct ToolResult(ExternalToolTextResultForLlm);
 
 impl ToolResult {
-    /// The call worked; the model reads `text`.
+    /// A successful result; the model reads `text`.
     pub fn success(text: impl Into<String>) -> Self {
         Self(ExternalToolTextResultForLlm::new(text).result_type("success"))
     }
 
-    /// The call failed; the model reads `text` and may try something else.
+    /// A failure; the model reads `text` and may try something else.
     pub fn failure(text: impl Into<String>) -> Self {
         let text = text.into();
         Self(ExternalToolTextResultForLlm::new(text.clone()).result_type("failure").error(text))
     }
 
-    /// The call was refused and the turn ends: there is no further model call.
+    /// A refusal, which ends the turn without another model call.
     pub fn rejected(text: impl Into<String>) -> Self {
         Self(ExternalToolTextResultForLlm::new(text).result_type("rejected"))
     }
@@ -233,9 +233,9 @@ impl ToolResult {
     }
 }
 
-/// An answer that a tool's code may give.
+/// A value that a tool's closure may return.
 pub trait IntoToolResult {
-    /// The answer in the form the CLI takes.
+    /// Converts the value to the result of the call.
     fn into_tool_result(self) -> ToolResult;
 }
 
@@ -263,7 +263,7 @@ impl IntoToolResult for serde_json::Value {
     }
 }
 
-/// `None` is a failure that says so: the model must not take silence for success.
+/// `None` is a failure, so that the model does not mistake it for success.
 impl<T: IntoToolResult> IntoToolResult for Option<T> {
     fn into_tool_result(self) -> ToolResult {
         self.map_or_else(|| ToolResult::failure("Tool returned no result."), T::into_tool_result)
@@ -276,17 +276,17 @@ impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
     }
 }
 
-/// Runs the tool that a live `external_tool.requested` asks for, if it is one of ours.
+/// Runs the tool of a live `external_tool.requested`, if it is registered here.
 pub(crate) fn requested(context: &HandlerContext, tools: &HashMap<String, Tool>, event: &SessionEvent) {
     let [name] = event.pick(keys!(ExternalToolRequestedData, ["toolName"]));
-    // Another client answers for a tool that is not ours.
+    // Another client handles the other tools.
     let Some(tool) = name.and_then(peek::string).and_then(|name| tools.get(&*name)) else { return };
     let Some(reply) = PendingReply::new::<ExternalToolRequestedData>(context.scope(), event, failed) else {
         return;
     };
     let request = match event.decode::<ExternalToolRequestedData>() {
         Ok(request) => Arc::new(request),
-        // Nobody else answers it, and the agent waits.
+        // No other client answers it, and the agent waits.
         Err(error) => return reply.fail(&format!("the tool call could not be read: {error}")),
     };
     let (tool, handler) = (tool.clone(), context.clone());
@@ -301,13 +301,13 @@ pub(crate) fn requested(context: &HandlerContext, tools: &HashMap<String, Tool>,
     });
 }
 
-/// The answer's fields. A failure goes in the result too: the text of a top-level error never reaches
-/// the model.
+/// Returns the fields of the answer. A failure is a result too, since the text of a top-level error never reaches the
+/// model.
 fn fields(result: ToolResult) -> String {
     event_request::fields::<ExternalToolRequestedData>(&ExternalToolResult::TextResultForLlm(result.0))
 }
 
-/// The answer for a tool that gave none. The model need not know why, and the log does.
+/// Returns the answer for a tool that failed. The reason is only logged.
 fn failed(_: &str) -> String {
     fields(ToolResult::failure("The tool ended without a result."))
 }

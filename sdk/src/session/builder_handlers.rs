@@ -1,4 +1,4 @@
-//! Registering what a session's client answers: every request the CLI can make of it.
+//! Registers the handlers of a session, for every request that the CLI can make.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,42 +22,43 @@ use crate::rpc::ClientMethod;
 use crate::session::builder::SessionBuilder;
 use crate::types::*;
 
-/// Answered by a handler for each type of hook, or by one for all.
+/// The method whose requests go to one handler for each type of hook, or to one for all.
 const HOOKS: &str = HooksInvoke::NAME;
 
-/// Answered by a handler for each section, or by one for all.
+/// The method whose requests go to one handler for each section, or to one for all.
 const TRANSFORM: &str = SystemMessageTransform::NAME;
 
-/// What was registered for a session.
+/// The handlers registered with a builder.
 #[derive(Default)]
 pub(crate) struct Registered {
     requests: HashMap<&'static str, Handler<HandlerContext>>,
     event_requests: HashMap<&'static str, EventHandler>,
     hooks: Hooks,
     pub transforms: HashMap<String, Transform>,
-    /// Description and code by name.
+    /// Descriptions and code by name.
     pub commands: BTreeMap<String, (String, Command)>,
-    /// The time that each handler may take.
+    /// The timeout of each handler.
     timeout: Option<Duration>,
 }
 
 impl Registered {
-    /// Whether a request of this method, or an event of this kind, is answered.
+    /// Returns true if there is a handler for this method or this kind of event.
     pub fn answers(&self, name: &str) -> bool {
         self.requests.contains_key(name)
             || self.event_requests.contains_key(name)
             || (name == HOOKS && !self.hooks.is_empty())
     }
 
-    /// The events that the CLI sends only to those who ask for them.
+    /// Returns the handled events that the CLI sends only to clients that register for them.
     pub fn interests(&self) -> Vec<&'static str> {
         const ON_REQUEST: [&str; 3] =
             [kind::MCP_OAUTH_REQUIRED, kind::SAMPLING_REQUESTED, kind::SESSION_LIMITS_EXHAUSTED_REQUESTED];
         ON_REQUEST.into_iter().filter(|event| self.event_requests.contains_key(event)).collect()
     }
 
-    /// In the form in which they are looked up. The CLI asks everybody whether to switch models, and waits for
-    /// an answer even when nobody has a handler.
+    /// Converts the handlers to the form in which they are looked up. It adds a handler of
+    /// `auto_mode_switch.requested` if there is none, since the CLI sends that to all clients and waits for an
+    /// answer.
     pub fn into_handlers(self, tools: HashMap<String, Tool>, leaves_auto_mode_switch: bool) -> Handlers {
         let Self { mut requests, mut event_requests, hooks, transforms, commands, timeout } = self;
         if !hooks.is_empty() {
@@ -77,38 +78,39 @@ impl Registered {
     }
 }
 
-/// Handlers. Each is a closure of the request and its context, runs on a task of its own, and is called
-/// once for each request; a later registration for the same request replaces the earlier one.
+/// Handlers. A handler is a closure of the request and its context. It is called once for each request, on a task of
+/// its own. A later handler for the same request replaces the earlier one.
 ///
 /// A closure that captures something clones it for each call:
 /// `move |request, _| { let log = log.clone(); async move { … } }`.
 ///
-/// A handler runs on the runtime of its client, beside the client's own tasks. One that blocks its thread, by
-/// reading standard input, by `std::thread::sleep` or by long computing, holds up what else runs on that
-/// thread: on a runtime of one thread the whole client, and no time limit passes meanwhile. Do such work in
-/// [`tokio::task::spawn_blocking`]. The log (`tracing`) has a warning for each call of a handler that
-/// holds its thread for more than a second.
+/// Handlers run on the runtime of the client, beside the client's own tasks. A handler that blocks its thread, by
+/// reading standard input, by `std::thread::sleep` or by long computation, delays the other tasks of that thread. On
+/// a single-threaded runtime that is the whole client, and no timeout elapses meanwhile. Do such work in
+/// [`tokio::task::spawn_blocking`]. A warning is logged (`tracing`) for each call of a handler that blocks its thread
+/// for more than a second.
 ///
-/// The model and the MCP servers read nothing of why a handler failed: its error, its panic and its time
-/// limit go to the log. They do read the answers of your own code: the `Err` of a
-/// [`Tool`](crate::Tool), the reason of a [`Decision::deny`] or of a hook's refusal, a plan's feedback.
+/// The model and MCP servers do not see why a handler failed: its error, panic or timeout is only logged. They do see
+/// the replies of your code: the `Err` of a [`Tool`](crate::Tool), the reason of a [`Decision::deny`] or of a hook's
+/// refusal, the feedback on a plan.
 impl SessionBuilder {
-    /// Asks this closure what the agent may do (`permission.requested`): before each shell line, each file
-    /// that is read or written, each URL, each call of a tool of ours or of an MCP server, and the rest of
-    /// [`types::PermissionDetails`](crate::types::PermissionDetails). A handler that fails, panics or takes
-    /// longer than its [timeout](Self::handler_timeout) has not allowed it; the model reads that nobody could be
-    /// asked, and the log says why.
+    /// Decides permission requests (`permission.requested`). The CLI sends one before each shell line, each file that
+    /// is read or written, each URL, each call of a registered tool or of an MCP server's tool, and the other
+    /// [`types::PermissionDetails`](crate::types::PermissionDetails). If the handler fails, panics or takes longer
+    /// than its [timeout](Self::handler_timeout), the request is refused: the model reads that no user was available,
+    /// and the reason is logged.
     ///
-    /// The CLI decides by itself, and does not ask, about
-    /// * tools of MCP servers that say of themselves that they only read (CLI 1.0.102; 1.0.10 asks),
-    /// * shell lines that it takes for reading, with `enable_script_safety`: `cat .env` and `printenv` too,
-    /// * what an approval for the session, for a location or for ever covers
+    /// The CLI sends no permission request for
+    /// * tools of MCP servers that declare themselves read-only (CLI 1.0.102; 1.0.10 does send one),
+    /// * shell lines that it considers read-only, with `enable_script_safety`; these include `cat .env` and
+    ///   `printenv`,
+    /// * actions covered by an approval for the session, for a location or for ever
     ///   ([`approve_for_session`](PermissionRequest::approve_for_session)), and everything after
     ///   `session.permissions.setApproveAll`,
-    /// * what the rules of `session.permissions` and managed settings allow or forbid,
-    /// * our tools that are declared with `skip_permission`,
-    /// * what a `preToolUse` hook allowed or refused, and its own tools that only touch the session, such as
-    ///   its lists of shells, agents and tasks.
+    /// * actions that the rules of `session.permissions` or managed settings allow or forbid,
+    /// * registered tools that are declared with `skip_permission`,
+    /// * calls that a `preToolUse` hook allowed or refused, and the CLI's own tools that only affect the session,
+    ///   such as its lists of shells, agents and tasks.
     ///
     /// A [`hook`](Self::hook) for [`PreToolUseHookInput`] is called before every call of a tool, these
     /// included, and can refuse it.
@@ -121,36 +123,36 @@ impl SessionBuilder {
         self.event_request(permission::handler(decide))
     }
 
-    /// Lets the agent do what this policy allows, and nothing else that needs permission; for what the CLI
-    /// does without asking see [`on_permission`](Self::on_permission). It sets `enable_script_safety` to
-    /// false, since with it the CLI runs shell lines that the policy never sees.
+    /// Decides permission requests by this policy, which refuses everything it does not allow.
+    /// [`on_permission`](Self::on_permission) lists what the CLI does without a permission request. It sets
+    /// `enable_script_safety` to false, since with it the CLI runs shell lines without a request.
     pub fn policy(self, policy: Policy) -> Self {
         let policy = Arc::new(policy);
         self.configure(|config| config.enable_script_safety(false)).on_permission(move |request, _| {
             let policy = Arc::clone(&policy);
-            // It asks the file system, which may take its time.
+            // It reads the file system, which may block.
             tokio::task::spawn_blocking(move || policy.decide(&request))
         })
     }
 
-    /// Lets the agent do everything it wants: run any command, write any file, also where a request says
-    /// something that this crate cannot read. For sandboxes.
+    /// Approves every permission request, including those that this crate cannot read: the agent may run any command
+    /// and write any file. Use it in sandboxes.
     #[inline]
     pub fn approve_all(self) -> Self {
         self.on_permission(|_, _| std::future::ready(Decision::approve()))
     }
 
-    /// Refuses everything that the CLI asks about. What it does without asking is listed at
-    /// [`on_permission`](Self::on_permission).
+    /// Refuses every permission request. [`on_permission`](Self::on_permission) lists what the CLI does without a
+    /// request.
     #[inline]
     pub fn deny_all(self) -> Self {
         self.on_permission(|_, _| {
-            std::future::ready(Decision::deny("this session allows nothing that needs permission"))
+            std::future::ready(Decision::deny("this session denies all permission requests"))
         })
     }
 
-    /// Answers the agent's questions to the user (`userInput.request`), in text or with a
-    /// [`UserInputResult`]; `None` when the user does not answer. Gives the model its tool `ask_user`.
+    /// Answers the agent's questions to the user (`userInput.request`). The reply is a text, a [`UserInputResult`],
+    /// or `None` if the user does not answer. It enables the model's tool `ask_user`.
     #[inline]
     pub fn on_user_input<F, Fut>(self, answer: F) -> Self
     where
@@ -160,8 +162,8 @@ impl SessionBuilder {
         self.request(UserInputRequest::NAME, dialogs::user_input(answer))
     }
 
-    /// Fills in forms for the agent and for MCP servers (`elicitation.requested`). A handler that fails
-    /// cancels the form.
+    /// Fills in forms for the agent and for MCP servers (`elicitation.requested`). If the handler fails, the form is
+    /// cancelled.
     #[inline]
     pub fn on_elicitation<F, Fut>(self, fill_in: F) -> Self
     where
@@ -171,8 +173,8 @@ impl SessionBuilder {
         self.event_request(event_request::handler(dialogs::form_cancelled, fill_in))
     }
 
-    /// Decides whether the agent's plan is good (`exitPlanMode.request`). Gives the model its tool
-    /// `exit_plan_mode`. A handler that fails refuses the plan.
+    /// Approves or refuses the agent's plan (`exitPlanMode.request`). It enables the model's tool `exit_plan_mode`.
+    /// If the handler fails, the plan is refused.
     #[inline]
     pub fn on_exit_plan_mode<F, Fut>(self, decide: F) -> Self
     where
@@ -182,10 +184,9 @@ impl SessionBuilder {
         self.request(ExitPlanModeRequest::NAME, handler::replying::<ExitPlanModeRequest, _, _>(decide))
     }
 
-    /// Decides whether to go on with another model at a rate limit (`autoModeSwitch.request`). A handler
-    /// that fails says no, and so does a session without one, since the turn would wait for ever; with
-    /// `request_auto_mode_switch(false)` in [`configure`](Self::configure) the answer is left to another
-    /// client of the session.
+    /// Decides whether to continue with another model at a rate limit (`autoModeSwitch.request`). If the handler
+    /// fails, the answer is no. A session without a handler also answers no, since the turn would wait for ever. With
+    /// `request_auto_mode_switch(false)` in [`configure`](Self::configure), another client of the session decides.
     #[inline]
     pub fn on_auto_mode_switch<F, Fut>(self, decide: F) -> Self
     where
@@ -195,8 +196,8 @@ impl SessionBuilder {
         self.request(AutoModeSwitchRequest::NAME, handler::replying::<AutoModeSwitchRequest, _, _>(decide))
     }
 
-    /// Decides how to go on when the session's limit is used up (`session_limits_exhausted.requested`). A
-    /// handler that fails cancels.
+    /// Decides how to continue when the session's limit is used up (`session_limits_exhausted.requested`). If the
+    /// handler fails, the answer is `cancel`.
     #[inline]
     pub fn on_session_limits<F, Fut>(self, decide: F) -> Self
     where
@@ -206,7 +207,7 @@ impl SessionBuilder {
         self.event_request(event_request::handler(dialogs::limits_kept, decide))
     }
 
-    /// Logs in to MCP servers (`mcp.oauth_required`). A handler that fails cancels the login.
+    /// Logs in to MCP servers (`mcp.oauth_required`). If the handler fails, the login is cancelled.
     #[inline]
     pub fn on_mcp_oauth<F, Fut>(self, log_in: F) -> Self
     where
@@ -216,8 +217,8 @@ impl SessionBuilder {
         self.event_request(event_request::handler(dialogs::login_cancelled, log_in))
     }
 
-    /// Gives the headers of requests to MCP servers (`mcp.headers_refresh_required`). A handler that fails
-    /// reports that there are none; to report a reason it answers with
+    /// Supplies the headers of requests to MCP servers (`mcp.headers_refresh_required`). If the handler fails, the
+    /// answer is an error without its reason; to report a reason, return
     /// [`McpHeadersHandlePendingHeadersRefreshRequest::Error`].
     #[inline]
     pub fn on_mcp_headers<F, Fut>(self, refresh: F) -> Self
@@ -228,7 +229,8 @@ impl SessionBuilder {
         self.event_request(event_request::handler(dialogs::no_headers, refresh))
     }
 
-    /// Asks a model for an MCP server (`sampling.requested`). A handler that fails rejects the request.
+    /// Calls a model on behalf of an MCP server (`sampling.requested`). If the handler fails, the request is
+    /// rejected.
     #[inline]
     pub fn on_sampling<F, Fut>(self, sample: F) -> Self
     where
@@ -238,8 +240,8 @@ impl SessionBuilder {
         self.event_request(event_request::handler(dialogs::no_sample, sample))
     }
 
-    /// Adds a slash command, which the CLI runs by `session.commands.execute` (`command.execute`). An
-    /// error goes to whoever ran it.
+    /// Adds a slash command (`command.execute`), which clients run with `session.commands.execute`. An error is
+    /// reported to the client that ran it.
     #[inline]
     pub fn command<F, Fut>(mut self, name: impl Into<String>, description: impl Into<String>, run: F) -> Self
     where
@@ -255,9 +257,9 @@ impl SessionBuilder {
         self
     }
 
-    /// Has one type of hook called (`hooks.invoke`): the type is that of the closure's input, such as
-    /// [`PreToolUseHookInput`]. A hook that fails has no opinion, but where its opinion may be a refusal
-    /// (`preToolUse`, `permissionRequest`, `userPromptSubmitted`, a type that is newer than this crate) it refuses.
+    /// Handles one type of hook (`hooks.invoke`), that of the closure's input, such as [`PreToolUseHookInput`]. If
+    /// the handler fails, it has no opinion, except for hooks that can refuse (`preToolUse`, `permissionRequest`,
+    /// `userPromptSubmitted`, and types newer than this crate): these refuse.
     #[inline]
     pub fn hook<H, F, Fut>(mut self, hook: F) -> Self
     where
@@ -270,8 +272,8 @@ impl SessionBuilder {
         self
     }
 
-    /// Has every hook called that has no handler of its own, of types that are not in the schema, too. Its
-    /// output is JSON; `null` is no opinion. One that fails counts as with [`hook`](Self::hook).
+    /// Handles every hook without a handler of its own (`hooks.invoke`), including types that are not in the schema.
+    /// The output is JSON; `null` is no opinion. A failure counts as with [`hook`](Self::hook).
     pub fn on_other_hook<F, Fut>(mut self, hook: F) -> Self
     where
         F: Fn(OtherHook, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -282,14 +284,13 @@ impl SessionBuilder {
         self
     }
 
-    /// Changes a section of the system message whenever the CLI makes it (`systemMessage.transform`). A
-    /// transform that fails leaves its section as it is. It has no effect on a system message that is
-    /// replaced as a whole.
+    /// Changes a section of the system message each time the CLI composes it (`systemMessage.transform`). If the
+    /// transform fails, the section is unchanged. It has no effect on a system message that is replaced as a whole.
     ///
     /// Sections of CLI 1.0.102: `preamble`, `identity`, `tone`, `tool_efficiency`, `environment_context`,
     /// `code_change_rules`, `guidelines`, `safety`, `tool_instructions`, `custom_instructions`,
-    /// `runtime_instructions`, `last_instructions`; another is never asked for. Some hold others: `identity`
-    /// comes with `tone` in it, already transformed.
+    /// `runtime_instructions`, `last_instructions`; the CLI ignores others. Some sections contain others: `identity`
+    /// contains `tone`, already transformed.
     #[inline]
     pub fn transform_section<F, Fut>(mut self, section: impl Into<String>, transform: F) -> Self
     where
@@ -307,8 +308,8 @@ impl SessionBuilder {
         self
     }
 
-    /// Gives the bearer token for requests to a model provider of your own, asked for before each
-    /// (`providerToken.getToken`). It is announced on the provider of this session; named providers set
+    /// Supplies the bearer token for requests to a model provider of your own. The CLI requests it before each of
+    /// them (`providerToken.getToken`). The provider of this session is marked accordingly; named providers must set
     /// `hasBearerTokenProvider` themselves.
     #[inline]
     pub fn on_provider_token<F, Fut>(self, token: F) -> Self
@@ -319,8 +320,8 @@ impl SessionBuilder {
         self.request(ProviderTokenGetToken::NAME, handler::replying::<ProviderTokenGetToken, _, _>(token))
     }
 
-    /// Gives the GitHub token of this session whenever the CLI needs one (`gitHubToken.getToken`), instead
-    /// of the user's login.
+    /// Supplies the GitHub token of this session each time the CLI needs one (`gitHubToken.getToken`), in place of
+    /// the user's login.
     #[inline]
     pub fn on_github_token<F, Fut>(self, token: F) -> Self
     where
@@ -330,31 +331,31 @@ impl SessionBuilder {
         self.request(GitHubTokenGetToken::NAME, handler::replying::<GitHubTokenGetToken, _, _>(token))
     }
 
-    /// Answers any method that the CLI calls on us for this session, with its whole params and result: those
-    /// of [`methods::client`](crate::methods::client). What the CLI has to know of it, such as
-    /// `requestUserInput`, is set as for the `on_…` methods.
+    /// Handles any method of [`methods::client`](crate::methods::client) that the CLI calls for this session, with
+    /// its whole params and result. The params that declare it to the CLI, such as `requestUserInput`, are set as for
+    /// the `on_…` methods.
     #[inline]
     pub fn handle<M: ClientMethod>(self, handle: impl Handles<M, HandlerContext>) -> Self {
         self.request(M::NAME, handler::typed::<M, _>(handle))
     }
 
-    /// Answers a namespace of the methods that the CLI calls on us for this session by one type, such as the session's
+    /// Handles a namespace of the methods that the CLI calls for this session with one type, such as the session's
     /// file system; see [`providers`](crate::providers).
     pub fn provide(self, provider: Provider<HandlerContext>) -> Self {
         let handlers = provider.handlers.into_iter();
         handlers.fold(self, |builder, (method, handler)| builder.request(method, handler))
     }
 
-    /// The time that each call of a handler may take, those of tools and of permission requests included; then it is
-    /// dropped and counts as failed: a permission is refused then. Default: any time, since tools run for long and
-    /// people are asked.
+    /// The timeout of each call of a handler, including tools and permission requests. A handler that takes longer is
+    /// dropped and counts as failed; a permission is then refused. Default: none, since tools and people may take
+    /// long.
     pub fn handler_timeout(mut self, timeout: Duration) -> Self {
         self.registered.timeout = Some(timeout);
         self
     }
 
-    /// Calls the closure for every event from the very first, on a task of its own as
-    /// [`Session::on`](crate::Session::on).
+    /// Calls the closure for every event from the first one on, on a task of its own, as
+    /// [`Session::on`](crate::Session::on) does.
     #[inline]
     pub fn on_event(mut self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Self {
         self.subscriptions.push(Box::new(handle));

@@ -168,7 +168,7 @@ async fn approve_all_approves() {
 /// `deny_all` lets neither the shell nor a tool of the session run, and the model reads so.
 #[tokio::test]
 async fn deny_all_denies() {
-    const REASON: &str = "this session allows nothing that needs permission";
+    const REASON: &str = "this session denies all permission requests";
     let both = shell("touch file").then_tool_call("ours", json!({}));
     let rig = Rig::start(Script::replies([both, Reply::text("Done.")])).await;
     let called = Arc::new(Mutex::new(false));

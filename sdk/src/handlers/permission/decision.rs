@@ -1,4 +1,4 @@
-//! What a permission request is answered with, in the words of the CLI's version.
+//! Decisions on permission requests, in the form of the CLI's version.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ enum Kind {
 
 impl std::fmt::Debug for Decision {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // JSON that the program made may hold what it was asked for.
+        // JSON of the program may contain secrets.
         let hidden = |json: &String| wire::redact::json(json);
         let kind = match &self.kind {
             Kind::Exact(json) => Kind::Exact(hidden(json)),
@@ -42,28 +42,28 @@ impl std::fmt::Debug for Decision {
 replies!(Decision);
 
 impl Decision {
-    /// Allows it this once.
+    /// Approves this request only.
     pub fn approve() -> Self {
         Kind::Approve.into()
     }
 
-    /// Refuses it; the model reads the reason.
+    /// Refuses the request; the model reads the reason.
     pub fn deny(reason: impl Into<String>) -> Self {
         Kind::Deny(reason.into()).into()
     }
 
-    /// Refuses it since nobody is there to decide. This is the answer for a handler that fails.
+    /// Refuses the request because no user is available to decide. A handler that fails has the same effect.
     pub fn unavailable() -> Self {
         Kind::Unavailable.into()
     }
 
-    /// Gives no answer and leaves it to another client of the same session. Where there is none, the
-    /// agent waits until the turn is aborted.
+    /// Sends no answer, so that another client of the same session can decide. If there is none, the agent waits
+    /// until the turn is aborted.
     pub fn leave_to_others() -> Self {
         Kind::LeaveToOthers.into()
     }
 
-    /// Adds the grounds of the decision, for the CLI's records; it changes nothing else.
+    /// Adds the context of the decision for the CLI's records. It has no other effect.
     #[inline]
     pub fn context(mut self, context: &PermissionDecisionContext) -> Self {
         self.context = Some(wire::to_json(context));
@@ -74,7 +74,7 @@ impl Decision {
         Kind::Exact(decision).into()
     }
 
-    /// The answer's fields in the words the CLI understands; none when nothing is to be said.
+    /// Returns the fields of the answer in the form of the CLI's version; none if no answer is to be sent.
     pub(super) fn fields(self, new_words: bool) -> Option<String> {
         let result = match self.kind {
             Kind::Approve => approve(new_words),
@@ -96,11 +96,11 @@ impl From<Kind> for Decision {
     }
 }
 
-/// Any decision of the protocol, such as an approval for one location. It is sent in the form that the connected
-/// CLI reads.
+/// Any decision of the protocol, such as an approval for one location. It is converted to the form of the connected
+/// CLI.
 ///
 /// A CLI before 1.0.35 can only approve once, so every approval becomes that. A later one has one kind of refusal,
-/// whose feedback is made of the rules or the message of this one. A decision of an unknown kind refuses.
+/// whose feedback is built from the rules or the message of the decision. A decision of an unknown kind is a refusal.
 impl From<PermissionDecision> for Decision {
     #[inline]
     fn from(decision: PermissionDecision) -> Self {
@@ -108,7 +108,7 @@ impl From<PermissionDecision> for Decision {
     }
 }
 
-/// The words of CLIs before 1.0.35 for a request that nobody could be asked about, and for a refusal.
+/// The kinds of CLIs before 1.0.35 for a request without a user to decide it, and for a refusal.
 const COULD_NOT_ASK: &str = "denied-no-approval-rule-and-could-not-request-from-user";
 const DENIED: &str = "denied-interactively-by-user";
 
@@ -130,8 +130,8 @@ fn unavailable(new_words: bool) -> String {
     json!({ "kind": kind }).to_string()
 }
 
-/// A `PermissionDecision` in the words of the CLI's version: those of old and new ones do not overlap, and a
-/// wrong word fails the tool's call.
+/// Converts a `PermissionDecision` to the kinds of the CLI's version. Old and new CLIs have different kinds, and a
+/// wrong one makes the tool call fail.
 fn translated(decision: String, new_words: bool) -> String {
     let keys = ["kind", "feedback", "message", "rules", "approval", "locationKey"];
     let picked = peek::pick(&decision, keys).unwrap_or_default();
@@ -164,13 +164,13 @@ fn translated(decision: String, new_words: bool) -> String {
         ("denied-by-content-exclusion-policy", true) | ("denied-by-permission-request-hook", _) => {
             deny(new_words, text(message).as_deref())
         }
-        // A word that this crate does not know may be one of a newer CLI.
+        // A kind that this crate does not know may be one of a newer CLI.
         (_, true) => decision,
         (_, false) => deny(false, text(feedback).as_deref()),
     }
 }
 
-/// The rules that forbid it, for the model to read: `denied by the rules shell(git push), write`.
+/// Returns the rules that forbid it as a text for the model: `denied by the rules shell(git push), write`.
 fn rules_in_words(rules: Option<&str>) -> String {
     let rules: serde_json::Value = rules.and_then(|rules| wire::from_json(rules).ok()).unwrap_or_default();
     let in_words = |rule: &serde_json::Value| {

@@ -1,24 +1,23 @@
-//! Whether a path lies in a folder, whatever form it is written in and wherever its links lead.
+//! Checks that a path lies in a folder, in whatever form it is written and wherever its links lead.
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-/// Where a path leads, of which it is known that it lies in the folder.
+/// The target of a path that lies in the folder.
 pub(super) struct Place {
-    /// The path from the folder on, with every link resolved.
+    /// The path relative to the folder, with every link resolved.
     pub below: PathBuf,
-    /// The whole of it.
+    /// The whole path, with every link resolved.
     pub real: PathBuf,
-    /// The names in the path as it was written, cleaned; what names the folder is left out where it can be.
+    /// The names in the path as it was written and cleaned, without those of the folder if possible.
     pub written: Vec<String>,
 }
 
-/// Finds the place of a path in a folder. None when it lies elsewhere, and when that is not known: a
-/// relative path without a folder it belongs to, a form with more than one meaning, a link that leads
-/// nowhere, a folder that cannot be looked into, a way through `/proc`.
+/// Returns the place of a path in a folder. None if it lies elsewhere or cannot be resolved safely: a relative path
+/// without a base, an ambiguous form, a dangling link, a folder that cannot be read, a path through `/proc`.
 ///
-/// A path whose end does not exist lies where the part of it lies that exists.
+/// A path that does not exist lies where its existing part lies.
 pub(super) fn place(path: &str, base: Option<&str>, folder: &Path) -> Option<Place> {
     const WINDOWS: bool = cfg!(windows);
     let whole = absolute(path, base, WINDOWS)?;
@@ -29,7 +28,7 @@ pub(super) fn place(path: &str, base: Option<&str>, folder: &Path) -> Option<Pla
     let folder = std::path::absolute(folder).ok()?;
     let real_folder = folder.canonicalize().ok()?;
     let real = resolve(Path::new(&cleaned))?;
-    // A `..` after a link leads elsewhere for the system than for who cleans the path first.
+    // A `..` after a link leads elsewhere for the system than for a program that cleans the path first.
     if let Some(other) = has_parents(&whole, WINDOWS).then(|| resolve(Path::new(&whole))) {
         other?.strip_prefix(&real_folder).ok()?;
     }
@@ -43,7 +42,7 @@ pub(super) fn place(path: &str, base: Option<&str>, folder: &Path) -> Option<Pla
     Some(Place { below, real, written })
 }
 
-/// The path from the root on.
+/// Returns the absolute path.
 fn absolute(path: &str, base: Option<&str>, windows: bool) -> Option<String> {
     if path.is_empty() || path.contains('\0') {
         return None;
@@ -51,7 +50,7 @@ fn absolute(path: &str, base: Option<&str>, windows: bool) -> Option<String> {
     if is_absolute(path, windows) {
         return Some(path.to_owned());
     }
-    // A home, an address or a drive, for whoever takes it for one.
+    // Some programs read these as a home directory, a URL or a drive.
     let first = path.split(['/', '\\']).next().unwrap_or_default();
     let base = base.filter(|base| is_absolute(base, windows))?;
     if first.is_empty() || first.starts_with('~') || first.contains(':') {
@@ -71,11 +70,10 @@ fn has_parents(path: &str, windows: bool) -> bool {
     path.split(|letter| letter == '/' || (windows && letter == '\\')).any(|name| name == "..")
 }
 
-/// The path without `.`, `..` and empty names. None when it is written in a form that may mean something
-/// else than it seems to.
+/// Returns the path without `.`, `..` and empty names. None if its form is ambiguous.
 fn clean(path: &str, windows: bool) -> Option<String> {
     if !windows {
-        // To a program on Windows a backslash is a separator, and here it hardly ever is a part of a name.
+        // A program written for Windows may read a backslash as a separator, and file names rarely contain one.
         let plain = path.starts_with('/') && !path.contains(['\\', '\0']);
         return plain.then(|| format!("/{}", names(path, '/').join("/")));
     }
@@ -85,7 +83,7 @@ fn clean(path: &str, windows: bool) -> Option<String> {
     names.iter().all(|name| is_plain_on_windows(name)).then(|| format!("{root}{}", names.join("\\")))
 }
 
-/// The names in a path. `..` takes back the name before it.
+/// Returns the names in a path. `..` removes the name before it.
 fn names(path: &str, separator: char) -> Vec<&str> {
     let mut names = Vec::new();
     for name in path.split(separator) {
@@ -98,8 +96,8 @@ fn names(path: &str, separator: char) -> Vec<&str> {
     names
 }
 
-/// Splits a path of Windows, with backslashes only, into `C:\` or `\\server\share\` and the rest. None for
-/// what is relative, and for devices (`\\.\`, and most of `\\?\`).
+/// Splits a path of Windows, with backslashes only, into `C:\` or `\\server\share\` and the rest. None if it is
+/// relative or a device (`\\.\`, and most of `\\?\`).
 fn split_root(path: &str) -> Option<(String, &str)> {
     let Some(verbatim) = path.strip_prefix(r"\\?\") else {
         return match path.strip_prefix(r"\\") {
@@ -107,7 +105,7 @@ fn split_root(path: &str) -> Option<(String, &str)> {
             None => split_drive(path),
         };
     };
-    // Nothing is cleaned in such a path, so that a `..` in it is a name.
+    // Windows does not clean such a path, so `..` in it is a name.
     if has_parents(verbatim, true) {
         return None;
     }
@@ -131,7 +129,8 @@ fn split_share(path: &str) -> Option<(String, &str)> {
     is_share.then(|| (format!(r"\\{server}\{share}\"), rest))
 }
 
-/// Whether a name means itself on Windows: no stream (`a:b`), no end that is cut off (`a.`), no device.
+/// Returns true if Windows does not change the meaning of a name: no stream (`a:b`), no end that is cut off (`a.`),
+/// no device.
 fn is_plain_on_windows(name: &str) -> bool {
     const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
@@ -146,15 +145,15 @@ fn is_plain_on_windows(name: &str) -> bool {
         && !numbered("lpt")
 }
 
-/// The path with its links resolved, as far as it exists.
+/// Returns the path with its links resolved, as far as it exists.
 fn resolve(path: &Path) -> Option<PathBuf> {
     let (mut existing, mut missing) = (path, Vec::new());
     loop {
         match existing.canonicalize() {
             Ok(real) => return Some(missing.iter().rev().fold(real, |path, name| path.join(name))),
-            // A link to something that does not exist makes it exist when it is written to.
+            // Writing to a dangling link creates its target, so such a link does not count as missing.
             Err(error) if error.kind() == ErrorKind::NotFound && existing.symlink_metadata().is_err() => {
-                // None for `..`: nobody knows what comes before what is not there.
+                // None for `..`: the parent of a folder that does not exist is not known.
                 missing.push(existing.file_name()?);
                 existing = existing.parent()?;
             }
@@ -163,9 +162,8 @@ fn resolve(path: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Whether the system goes through `/proc` to open this path. There `self/cwd`, `self/fd/7` and others lead
-/// elsewhere in the process of the CLI than in this one, also when a link outside leads to them. None when the
-/// way is too long to be followed.
+/// Returns true if the system opens this path through `/proc`, even by a link. There `self/cwd`, `self/fd/7` and
+/// others lead elsewhere for the process of the CLI than for this one. None if there are too many links to follow.
 fn leads_through_proc(path: &Path) -> Option<bool> {
     const MOST_LINKS: usize = 40;
     let (mut at, mut links) = (PathBuf::new(), 0);
@@ -191,7 +189,7 @@ fn leads_through_proc(path: &Path) -> Option<bool> {
     Some(false)
 }
 
-/// The parts of a path, the first one last.
+/// Returns the parts of a path in reverse order.
 fn names_to_go(path: &Path) -> Vec<OsString> {
     let parts = path.components().rev().filter(|part| *part != Component::CurDir);
     parts.map(|part| part.as_os_str().to_owned()).collect()

@@ -1,4 +1,4 @@
-//! Ready policies: what a program may let an agent do without asking anybody.
+//! Policies, which decide permission requests without a person.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,15 +7,15 @@ use super::paths::{self, Place};
 use super::{Decision, PermissionRequest};
 use crate::types::PermissionDetails as Details;
 
-/// A policy that allows what it names, and refuses everything else: for
-/// [`SessionBuilder::policy`](crate::SessionBuilder::policy), or by [`decide`](Self::decide) as a part of a
-/// handler of your own.
+/// A policy that approves the permission requests it names, and refuses all others. Pass it to
+/// [`SessionBuilder::policy`](crate::SessionBuilder::policy), or call [`decide`](Self::decide) in a handler of your
+/// own.
 ///
-/// It always refuses writing, every URL, every MCP server, memory, extensions, requests to leave the sandbox,
-/// requests that only a person may answer, and every kind of request that this crate does not know. The module
+/// It always refuses writing, URLs, MCP servers, memory, extensions, running outside the sandbox, requests that only
+/// a person may approve, and kinds of requests that this crate does not know. The module
 /// [`policies`](crate::policies) has examples.
 #[derive(Debug, Clone)]
-#[must_use = "a policy applies to a session that is made with it"]
+#[must_use = "a policy applies to a session that is opened with it"]
 pub struct Policy {
     folder: PathBuf,
     tools: BTreeSet<String>,
@@ -23,48 +23,49 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Allows reading files within this folder, but for those that may hold keys. Without more it allows
-    /// nothing else: no shell line, and no tool.
+    /// Allows reading files within this folder, except those that may contain keys. It allows nothing else: no shell
+    /// line and no tool, unless these are added.
     ///
-    /// A file is within the folder when its path leads there with every link resolved, as
-    /// [`PermissionRequest::is_within`] says. A relative folder is one below this process's working directory; a
-    /// folder that does not exist holds nothing.
+    /// A file is within the folder if its path leads there with every link resolved, as described at
+    /// [`PermissionRequest::is_within`]. A relative folder is resolved against the working directory of this process;
+    /// a folder that does not exist contains no files.
     ///
-    /// Refused within the folder, too: each file and folder whose name begins with a dot (`.env`, `.ssh`,
-    /// `.git`, `.aws`, `.npmrc`), names that keys have (`id_rsa`, `server.pem`, `credentials.json`, in any
-    /// case), and all of `/proc`, `/dev`, `/sys` and `/run/secrets`, as the folder of a policy too. No list
-    /// of names is complete: keep keys out of the folder.
+    /// It also refuses some files within the folder: each file and folder whose name begins with a dot (`.env`,
+    /// `.ssh`, `.git`, `.aws`, `.npmrc`), names that are usual for keys (`id_rsa`, `server.pem`, `credentials.json`,
+    /// in any case), and all of `/proc`, `/dev`, `/sys` and `/run/secrets`, even if that is the folder of the policy.
+    /// No list of names is complete: keep keys out of the folder.
     ///
-    /// Listing a folder and looking for names in it is allowed where reading is. A search reads all files below its
-    /// folder: it is allowed where reading each of them would be, links aside, and there are not more than 10,000.
+    /// Listing a folder and searching for file names in it are allowed where reading is. A search in files is allowed
+    /// if reading each file below its folder is allowed, not following links, and if there are at most 10,000 files
+    /// and folders.
     ///
-    /// # What it cannot know
-    /// The CLI opens the file after the answer. Whoever can change the folder meanwhile, as the agent can with a
-    /// shell, can put a link in place of a file that the policy looked at. A hard link to a file elsewhere looks
-    /// like any file here. The paths are those of this machine: the CLI must run on it, and see the same files.
+    /// # Limits
+    /// The CLI opens the file after the decision. A process that can change the folder meanwhile, such as the agent's
+    /// shell, can replace a file that the policy checked by a link. A hard link to a file elsewhere looks like any
+    /// other file. The paths are those of this machine: the CLI must run on it, and see the same files.
     pub fn read_within(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), tools: BTreeSet::new(), commands: BTreeSet::new() }
     }
 
-    /// Allows calls of the tool of this name that was registered with
-    /// [`SessionBuilder::tool`](crate::SessionBuilder::tool), or by another client of the session.
+    /// Allows calls of the tool with this name that was registered with
+    /// [`SessionBuilder::tool`](crate::SessionBuilder::tool) or by another client of the session.
     pub fn allow_tool(mut self, name: impl Into<String>) -> Self {
         self.tools.insert(name.into());
         self
     }
 
-    /// Allows this shell line, and none that differs from it in a single character.
+    /// Allows exactly this shell line.
     ///
-    /// The policy does not look at the programs that the line starts: `cargo test` runs the code of the folder, `git`
-    /// the programs that the repository's configuration names.
+    /// The policy does not check the programs that the line starts: `cargo test` runs the code in the folder, and
+    /// `git` the programs that the repository's configuration names.
     pub fn allow_command(mut self, line: impl Into<String>) -> Self {
         self.commands.insert(line.into());
         self
     }
 
-    /// The decision on this request. It looks at the files that the request names, so it blocks as reading a folder
-    /// does. [`SessionBuilder::policy`](crate::SessionBuilder::policy) calls it on a thread of its own; in a handler
-    /// call it in [`tokio::task::spawn_blocking`].
+    /// Decides a request. It reads the file system, so it may block.
+    /// [`SessionBuilder::policy`](crate::SessionBuilder::policy) calls it on a blocking thread; in a handler, call it
+    /// in [`tokio::task::spawn_blocking`].
     pub fn decide(&self, request: &PermissionRequest) -> Decision {
         let allows = match request.details() {
             _ if request.is_for_a_person() => false,
@@ -82,7 +83,7 @@ impl Policy {
     fn allows_reading(&self, request: &PermissionRequest, intention: &str) -> bool {
         let places = request.places(&self.folder);
         let Some(places) = places.filter(|places| !places.is_empty()) else { return false };
-        // Of all that is asked for in a folder only these two do not open the files.
+        // Of all requests for a folder, only these two do not open its files.
         let names_only = ["List directory: ", "Search for files matching pattern in: "];
         let names_only = names_only.iter().any(|start| intention.starts_with(start));
         places.iter().all(|place| {
@@ -92,7 +93,7 @@ impl Policy {
     }
 }
 
-/// Whether reading this may give away a key.
+/// Returns true if this file may contain a key.
 fn holds_keys(place: &Place) -> bool {
     const SYSTEM: [&str; 6] =
         ["/proc", "/dev", "/sys", "/run/secrets", "/run/credentials", "/var/run/secrets"];
@@ -102,7 +103,7 @@ fn holds_keys(place: &Place) -> bool {
         || place.written.iter().any(|name| is_name_of_keys(name))
 }
 
-/// Whether a file or folder of this name may hold keys: a dot file, or one that is named as keys are.
+/// Returns true if a file or folder of this name may contain keys: its name begins with a dot, or is usual for keys.
 fn is_name_of_keys(name: &str) -> bool {
     /// Anywhere in a name.
     const WORDS: [&str; 11] = [
@@ -118,7 +119,7 @@ fn is_name_of_keys(name: &str) -> bool {
         "service_account",
         "kubeconfig",
     ];
-    /// In the names of data; source code is named after what it works on.
+    /// In the names of data files. Source files with such names are usually code that handles keys.
     const WORDS_IN_DATA: [&str; 8] =
         ["secret", "passw", "token", "apikey", "api_key", "api-key", "netrc", "htpasswd"];
     const DATA: [&str; 14] = [
@@ -144,8 +145,8 @@ fn is_name_of_keys(name: &str) -> bool {
     if name.starts_with('.') {
         return true;
     }
-    // As file systems that ignore case compare names: a long s is an s. A stream and a dot at the end are
-    // no part of a name on Windows.
+    // File systems that ignore case compare names in this way: a long s is an s. On Windows a stream and a final dot
+    // are no part of a name.
     let name: String = name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect();
     let name = name.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ', '~']);
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
@@ -158,7 +159,7 @@ fn is_name_of_keys(name: &str) -> bool {
         || name.split('.').skip(1).any(|part| EXTENSIONS.contains(&part.trim_end_matches('~')))
 }
 
-/// Whether a search in this folder would open no file that is refused by itself. It follows no links.
+/// Returns true if a search in this folder opens no file that would be refused. It follows no links.
 fn nothing_below_holds_keys(folder: &Path) -> bool {
     const MOST: usize = 10_000;
     let (mut folders, mut seen) = (vec![folder.to_path_buf()], 0);
@@ -180,8 +181,7 @@ fn nothing_below_holds_keys(folder: &Path) -> bool {
 }
 
 impl PermissionRequest {
-    /// Where the files are that it asks for, in this folder; none when one of them is elsewhere, or that is
-    /// not known.
+    /// Returns the places of the requested files in this folder; none if one of them lies elsewhere or is not known.
     pub(super) fn places(&self, folder: &Path) -> Option<Vec<Place>> {
         let base = self.directory.as_deref();
         self.files()?.into_iter().map(|path| paths::place(path, base, folder)).collect()

@@ -1,8 +1,8 @@
-//! The schema of a tool's arguments, as the CLI takes it.
+//! The schema of a tool's arguments, in the form that the CLI accepts.
 //!
-//! The CLI offers the model a tool without a schema, and one whose schema says `"type": "object"` in these words.
-//! It leaves out any other without a word. So the words are added where a schema can mean nothing else, and a tool
-//! is refused where it means something else.
+//! The CLI offers the model a tool without a schema, and one whose schema has `"type": "object"` at its root. It
+//! silently omits any other. So the type is added to a schema that can only mean an object, and a tool with any other
+//! schema is refused.
 
 use std::collections::BTreeMap;
 
@@ -11,29 +11,29 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 use crate::types::ToolDeclaration;
 
-/// Keywords that say something of objects only.
+/// Keywords that apply to objects only.
 const OF_OBJECTS: [&str; 4] = ["properties", "required", "additionalProperties", "patternProperties"];
 
-/// Keywords with schemas of which each value has to fit one, or all.
+/// Keywords that combine schemas.
 const BRANCHES: [&str; 3] = ["anyOf", "oneOf", "allOf"];
 
-/// How deep choices and references are followed. More go in a circle.
+/// Maximum depth of branches and references that are followed. Deeper ones are taken to be circular.
 const LEVELS: usize = 8;
 
-/// The declared parameters of a tool whose arguments have this schema; none for any JSON. [`check`] tells whether
-/// the model sees the tool.
+/// Returns the declared parameters of a tool whose arguments have this schema; none for any JSON. [`check`] fails if
+/// the model would not see the tool.
 pub(super) fn of_arguments(schema: Value) -> Option<BTreeMap<String, Value>> {
     let mut schema = match schema {
         Value::Bool(true) => return None,
         Value::Object(schema) => schema,
-        // Nothing fits `false`, and what is no schema is as good.
+        // Nothing matches `false`. A value that is no schema is treated as `false`.
         _ => Map::from_iter([("not".to_owned(), Map::new().into())]),
     };
-    // What the schema says of itself is of no use to the model.
+    // These do not help the model.
     schema.retain(|key, _| key != "$schema" && key != "title");
     let mut schema = resolved(schema);
     if let Some(inner) = only_object(&schema) {
-        // An `Option` is a choice between its value and nothing.
+        // The schema of an `Option` is a choice between its value and null.
         schema.retain(|key, _| !BRANCHES.contains(&key.as_str()));
         schema.extend(inner);
     }
@@ -43,10 +43,10 @@ pub(super) fn of_arguments(schema: Value) -> Option<BTreeMap<String, Value>> {
     Some(schema.into_iter().collect())
 }
 
-/// Makes sure that the model sees a tool.
+/// Checks that the model will see a tool.
 ///
 /// # Errors
-/// [`Error::Invalid`], which names the tool and says what to do.
+/// [`Error::Invalid`], which names the tool and suggests a remedy.
 pub(super) fn check(tool: &ToolDeclaration) -> Result<(), Error> {
     let Some(parameters) = &tool.parameters else { return Ok(()) };
     let found = match parameters.get("type") {
@@ -61,7 +61,7 @@ pub(super) fn check(tool: &ToolDeclaration) -> Result<(), Error> {
     )))
 }
 
-/// The schema with what its reference is for in its place; the definitions stay for other references.
+/// Returns the schema with its `$ref` replaced by the target. The definitions are kept for other references.
 fn resolved(mut schema: Map<String, Value>) -> Map<String, Value> {
     for _ in 0..LEVELS {
         let target =
@@ -69,20 +69,20 @@ fn resolved(mut schema: Map<String, Value>) -> Map<String, Value> {
         let Some(Value::Object(target)) = target else { break };
         schema.remove("$ref");
         for (key, value) in target {
-            // What stands beside the reference is said of this place.
+            // Keywords beside the reference take precedence.
             schema.entry(key).or_insert(value);
         }
     }
     schema
 }
 
-/// What a reference within the schema is for.
+/// Returns the target of a reference within the schema.
 fn target<'s>(schema: &'s Map<String, Value>, path: &str) -> Option<&'s Value> {
     let (kind, name) = path.strip_prefix("#/")?.split_once('/')?;
     schema.get(kind)?.get(name)
 }
 
-/// The one object among the branches of a choice, where all others are nothing.
+/// Returns the only object among the branches of a choice, if all others are null.
 fn only_object(schema: &Map<String, Value>) -> Option<Map<String, Value>> {
     let branches = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
     let [Value::Object(something)] =
@@ -97,7 +97,7 @@ fn only_object(schema: &Map<String, Value>) -> Option<Map<String, Value>> {
     means_object(&whole, &whole, LEVELS).then_some(whole)
 }
 
-/// Whether all that fits the schema is an object, or nothing at all, which the CLI passes on as an empty one.
+/// Returns true if only objects match the schema, or also null, which the CLI passes as an empty object.
 fn means_object(schema: &Map<String, Value>, root: &Map<String, Value>, levels: usize) -> bool {
     let means = |schema: &Value| {
         schema.as_object().is_some_and(|schema| levels > 0 && means_object(schema, root, levels - 1))
@@ -125,12 +125,12 @@ fn means_object(schema: &Map<String, Value>, root: &Map<String, Value>, levels: 
         || (OF_OBJECTS.iter().any(|key| schema.contains_key(*key)) && !says_more(schema))
 }
 
-/// Whether something else than keywords of objects narrows what fits.
+/// Returns true if keywords other than those of objects restrict the schema.
 fn says_more(schema: &Map<String, Value>) -> bool {
     ["$ref", "enum", "const"].into_iter().chain(BRANCHES).any(|key| schema.contains_key(key))
 }
 
-/// Whether there are no arguments (`()`), or any at all, which the CLI gives as an object.
+/// Returns true if the schema is that of no arguments (`()`), or of any JSON, which the CLI passes as an object.
 fn is_nothing(schema: &Map<String, Value>) -> bool {
     let about = ["description", "default", "examples", "definitions", "$defs", "$id", "$comment"];
     match schema.get("type") {
