@@ -21,7 +21,7 @@ use crate::events::SessionEvent;
 use crate::events::answer::Answer;
 use crate::session::host::Host;
 use crate::session::turn::timeouts::{Timeouts, Watch};
-use crate::session::turn::tracker::{Seen, Tracker};
+use crate::session::turn::tracker::{Relation, Tracker};
 
 /// Maximum number of events held until it is known which turn they belong to. Beyond it the oldest are dropped.
 const MAX_HELD: usize = 4096;
@@ -118,7 +118,7 @@ impl Turn {
                 }
                 Poll::Pending => return self.poll_time(context),
             };
-            let shown = self.take(event);
+            let shown = self.handle(event);
             if self.outcome.is_none() {
                 // A timeout must also elapse while events arrive without pause.
                 let _ = self.poll_time(context);
@@ -130,14 +130,14 @@ impl Turn {
     }
 
     /// Handles an event of the session, and returns it if it is the next event of the turn.
-    fn take(&mut self, event: SessionEvent) -> Option<SessionEvent> {
-        let seen = self.tracker.see(&event);
+    fn handle(&mut self, event: SessionEvent) -> Option<SessionEvent> {
+        let relation = self.tracker.follow(&event);
         if let Some(watch) = &mut self.watch {
-            watch.see(&event, matches!(seen, Seen::Ours));
+            watch.record(&event, matches!(relation, Relation::Ours));
         }
-        match seen {
-            Seen::Other => return None,
-            Seen::Unclear => {
+        match relation {
+            Relation::Other => return None,
+            Relation::Unclear => {
                 if self.held.len() == MAX_HELD {
                     self.held.pop_front();
                     self.missed += 1;
@@ -145,12 +145,12 @@ impl Turn {
                 self.held.push_back(event);
                 return None;
             }
-            Seen::After(outcome) => {
+            Relation::After(outcome) => {
                 self.outcome = Some(outcome);
                 return None;
             }
-            Seen::Last(outcome) => self.outcome = Some(outcome),
-            Seen::Ours => {}
+            Relation::Last(outcome) => self.outcome = Some(outcome),
+            Relation::Ours => {}
         }
         if self.held.is_empty() {
             return Some(event);

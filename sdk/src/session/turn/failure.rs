@@ -33,7 +33,7 @@ impl FailureContext {
     }
 
     /// Returns the error of the turn, with the recorded details.
-    pub fn of(&mut self, data: ErrorData, answer: Answer) -> TurnError {
+    pub fn take_error(&mut self, data: ErrorData, answer: Answer) -> TurnError {
         let Self { retry_after, quota_reset, provider_code } = std::mem::take(self);
         TurnError { data, retry_after, quota_reset, provider_code, answer }
     }

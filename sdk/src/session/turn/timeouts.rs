@@ -83,7 +83,7 @@ impl Watch {
     }
 
     /// Records an event of the session. `ours` is true if it belongs to the turn.
-    pub fn see(&mut self, event: &SessionEvent, ours: bool) {
+    pub fn record(&mut self, event: &SessionEvent, ours: bool) {
         self.last = Some((event.kind().to_owned(), Instant::now()));
         self.set_timer();
         let kind = event.kind();

@@ -17,7 +17,7 @@ use crate::wire::peek::{self, keys};
 use crate::wire::{self, DecodeError};
 
 /// The relation of an event to a turn.
-pub(crate) enum Seen {
+pub(crate) enum Relation {
     /// It belongs to something else.
     Other,
     /// It belongs to the turn.
@@ -142,10 +142,10 @@ impl Tracker {
     }
 
     /// Handles the next event of the session. Most events do not affect the turn and are not decoded.
-    pub fn see(&mut self, event: &SessionEvent) -> Seen {
+    pub fn follow(&mut self, event: &SessionEvent) -> Relation {
         let kind = event.kind();
         if kind == kind::SESSION_SHUTDOWN {
-            return Seen::Last(Err(Error::SessionEnded));
+            return Relation::Last(Err(Error::SessionEnded));
         }
         // The events of a sub-agent belong to the same session.
         if event.agent_id().is_some() {
@@ -172,11 +172,11 @@ impl Tracker {
     }
 
     /// Returns the relation of an event that changes nothing.
-    fn belongs(&self) -> Seen {
+    fn belongs(&self) -> Relation {
         match self.phase {
-            Phase::Waiting(_) => Seen::Other,
-            Phase::Doubtful(_) => Seen::Unclear,
-            Phase::Running { .. } | Phase::Aborted => Seen::Ours,
+            Phase::Waiting(_) => Relation::Other,
+            Phase::Doubtful(_) => Relation::Unclear,
+            Phase::Running { .. } | Phase::Aborted => Relation::Ours,
         }
     }
 
@@ -188,22 +188,22 @@ impl Tracker {
     fn outcome(&mut self, aborted: bool) -> Result<Answer, Error> {
         let answer = self.answer(aborted);
         match self.error.take() {
-            Some(error) => Err(Error::Turn(Box::new(self.failure.of(error, answer)))),
+            Some(error) => Err(Error::Turn(Box::new(self.failure.take_error(error, answer)))),
             None => Ok(answer),
         }
     }
 
-    fn after(&mut self) -> Seen {
+    fn after(&mut self) -> Relation {
         let aborted = match self.phase {
             Phase::Waiting(_) | Phase::Aborted => true,
             Phase::Running { stopped } => stopped,
             Phase::Doubtful(_) => false,
         };
-        Seen::After(self.outcome(aborted))
+        Relation::After(self.outcome(aborted))
     }
 
     /// Handles the start of a prompt, which may be one of the CLI's own.
-    fn user_message(&mut self, event: &SessionEvent) -> Seen {
+    fn user_message(&mut self, event: &SessionEvent) -> Relation {
         let new = NewPrompt::read(event);
         let known = new.id.as_deref().is_some_and(|id| self.prompts.has(id, new.text.as_deref()));
         // With CLIs without prompt ids, a prompt that joins the running work has an `interactionId` of its own.
@@ -218,18 +218,18 @@ impl Tracker {
                     true => self.begin(&new, stopped),
                     // Prompts sent before the abort are no longer in the queue.
                     false if stopped && !by_cli => self.after(),
-                    false => Seen::Other,
+                    false => Relation::Other,
                 }
             }
             Phase::Aborted => self.after(),
             _ if joins => self.belongs(),
-            Phase::Doubtful(_) if by_cli => Seen::Unclear,
+            Phase::Doubtful(_) if by_cli => Relation::Unclear,
             Phase::Running { stopped } if by_cli => self.begin(&new, *stopped),
             Phase::Running { stopped: true } => self.after(),
             Phase::Running { .. } | Phase::Doubtful(_) => match new.id {
                 Some(id) if self.ids_match && !known => {
                     self.phase = Phase::Doubtful(id.into_owned());
-                    Seen::Unclear
+                    Relation::Unclear
                 }
                 _ => self.after(),
             },
@@ -250,17 +250,17 @@ impl Tracker {
     }
 
     /// Begins or continues the turn with this prompt.
-    fn begin(&mut self, new: &NewPrompt, stopped: bool) -> Seen {
+    fn begin(&mut self, new: &NewPrompt, stopped: bool) -> Relation {
         if matches!(self.phase, Phase::Waiting(_)) {
             self.error = None;
         }
         self.interaction = new.interaction.as_deref().map(str::to_owned);
         self.phase = Phase::Running { stopped };
-        Seen::Ours
+        Relation::Ours
     }
 
     /// Resolves a doubt by the prompt that the event names. Returns true if the event belongs to the turn.
-    fn settle(&mut self, event: &SessionEvent) -> bool {
+    fn resolve_doubt(&mut self, event: &SessionEvent) -> bool {
         if let Phase::Doubtful(other) = &self.phase {
             let [of] = event.pick(keys!(AssistantMessageData, ["originatingMessageId"]));
             if of.and_then(peek::string).as_deref() == Some(other) {
@@ -271,8 +271,8 @@ impl Tracker {
         true
     }
 
-    fn assistant_message(&mut self, event: &SessionEvent) -> Seen {
-        if !self.settle(event) {
+    fn assistant_message(&mut self, event: &SessionEvent) -> Relation {
+        if !self.resolve_doubt(event) {
             return self.after();
         }
         if self.runs() {
@@ -304,7 +304,7 @@ impl Tracker {
         self.ids_match && of.is_some_and(|of| of != self.message_id())
     }
 
-    fn session_error(&mut self, event: &SessionEvent) -> Seen {
+    fn session_error(&mut self, event: &SessionEvent) -> Relation {
         let Ok(error) = event.decode::<ErrorData>().or_else(unreadable_error) else { return self.belongs() };
         // Lines of the session's log also arrive as errors.
         if error.error_type == "notification" {
@@ -314,18 +314,18 @@ impl Tracker {
             let named = self.ids_match && error.originating_message_id.is_some();
             let ours = if named { !self.is_others(&error) } else { !queue.busy };
             if !ours {
-                return Seen::Other;
+                return Relation::Other;
             }
-        } else if !self.settle(event) {
+        } else if !self.resolve_doubt(event) {
             return self.after();
         }
         if !matches!(self.phase, Phase::Aborted) {
             self.error = Some(error);
         }
-        Seen::Ours
+        Relation::Ours
     }
 
-    fn abort(&mut self) -> Seen {
+    fn abort(&mut self) -> Relation {
         self.in_step = false;
         match &mut self.phase {
             Phase::Waiting(queue) => queue.aborted = true,
@@ -344,7 +344,7 @@ impl Tracker {
 
     /// Handles the end of a hook. An `agentStop` hook may keep the agent from stopping; its reason then becomes a
     /// prompt before the queued ones. If that happens after an abort, no later event reports the abort.
-    fn hook_ended(&mut self, event: &SessionEvent) -> Seen {
+    fn hook_ended(&mut self, event: &SessionEvent) -> Relation {
         let [hook, output] = event.pick(keys!(HookEndData, ["hookType", "output"]));
         if hook.and_then(peek::string).as_deref() != Some(AgentStopHookInput::TYPE) {
             return self.belongs();
@@ -354,14 +354,14 @@ impl Tracker {
         let decision = decision.and_then(|raw| wire::from_json::<StopHookDecision>(raw).ok());
         self.blocked = decision == Some(StopHookDecision::Block);
         if self.blocked && matches!(self.phase, Phase::Aborted) {
-            return Seen::Last(self.outcome(true));
+            return Relation::Last(self.outcome(true));
         }
         self.belongs()
     }
 
     /// Handles an idle of the agent. Before the prompt has started it is the end of earlier work, unless an error,
     /// such as a missing login, kept the prompt from starting, or the CLI dropped the prompt.
-    fn idle(&mut self, event: &SessionEvent) -> Seen {
+    fn idle(&mut self, event: &SessionEvent) -> Relation {
         self.in_step = false;
         // An idle whose data cannot be read is still an idle.
         let of_abort = event.decode::<IdleData>().is_ok_and(|idle| idle.aborted == Some(true));
@@ -370,15 +370,15 @@ impl Tracker {
             Phase::Waiting(queue) if queue.is_dropped(of_abort, self.abort_drops_prompts) => true,
             Phase::Waiting(queue) => {
                 *queue = Queue::default();
-                return Seen::Other;
+                return Relation::Other;
             }
             Phase::Doubtful(_) => return self.after(),
             // The idle of an earlier abort may arrive after the prompt has started.
-            Phase::Running { .. } if of_abort && self.prompt.follows_abort() => return Seen::Other,
+            Phase::Running { .. } if of_abort && self.prompt.follows_abort() => return Relation::Other,
             Phase::Running { stopped } => of_abort || *stopped,
             Phase::Aborted => true,
         };
-        Seen::Last(self.outcome(aborted))
+        Relation::Last(self.outcome(aborted))
     }
 }
 
