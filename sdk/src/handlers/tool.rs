@@ -176,7 +176,7 @@ impl ToolContext {
         self.handler.session_id()
     }
 
-    /// Calls on the session. A handler runs beside the reader, so it may wait for them.
+    /// The typed methods of the session. A handler may wait for them, since it does not block the connection.
     pub fn rpc(&self) -> SessionRpc<'_> {
         self.handler.rpc()
     }

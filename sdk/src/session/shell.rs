@@ -71,7 +71,7 @@ impl IntoFuture for Shell {
 /// A running shell command: a stream of its output, and a future of its outcome.
 ///
 /// Reading the output is optional; awaiting the run reads the rest. Dropping the run does not stop the command;
-/// [`kill`](Self::kill) does, and so does the end of the session on CLIs from 1.0.90 on.
+/// [`kill`](Self::kill) does, and so does the end of the session with newer CLIs.
 #[must_use = "await the run for its output"]
 pub struct ShellRun {
     session: Arc<SessionState>,
