@@ -237,3 +237,121 @@ pub(crate) fn append(out: &mut Vec<u8>, body: &str) {
     out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(body.as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::{Pin, pin};
+    use std::task::{Context, Poll, Waker};
+
+    use tokio::io::ReadBuf;
+
+    use super::*;
+
+    const LIMIT: usize = 64;
+
+    /// A stream that returns `piece` bytes at a time and is pending before each piece.
+    struct Pieces<'a> {
+        left: &'a [u8],
+        piece: usize,
+        pending: bool,
+    }
+
+    impl AsyncRead for Pieces<'_> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            to: &mut ReadBuf<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            self.pending = !self.pending;
+            if self.pending {
+                return Poll::Pending;
+            }
+            let (piece, left) = self.left.split_at(self.piece.min(self.left.len()).min(to.remaining()));
+            to.put_slice(piece);
+            self.left = left;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// Returns the items of a stream and the text that belongs to no message. Drops pending reads.
+    fn read(stream: &str, piece: usize) -> (Vec<String>, String) {
+        let text = Tail::new(TEXT_KEPT);
+        let from = Pieces { left: stream.as_bytes(), piece, pending: false };
+        let mut frames = Frames::new(from, LIMIT).with_text(text.clone());
+        let mut found = Vec::new();
+        loop {
+            let Poll::Ready(next) = pin!(frames.next()).poll(&mut Context::from_waker(Waker::noop())) else {
+                continue;
+            };
+            match next.expect("a stream without errors") {
+                Some(Frame::Message(body)) => found.push(String::from_utf8_lossy(body).into_owned()),
+                Some(Frame::TooLarge { length, start }) => {
+                    found.push(format!("{length}: {}", String::from_utf8_lossy(&start)));
+                }
+                None => return (found, text.text()),
+            }
+        }
+    }
+
+    /// Checks the items and the text of a stream that arrives in pieces of several sizes.
+    fn check(stream: &str, frames: &[&str], text: &str) {
+        for piece in [1, 3, 19, 100, stream.len()] {
+            let (found, left) = read(stream, piece);
+            assert_eq!(found, frames, "of {stream:?} in pieces of {piece}");
+            assert_eq!(left, text, "of {stream:?} in pieces of {piece}");
+        }
+    }
+
+    fn framed(bodies: &[&str]) -> String {
+        let mut out = Vec::new();
+        bodies.iter().for_each(|body| append(&mut out, body));
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn messages_are_read_as_they_were_written() {
+        let largest = "x".repeat(LIMIT);
+        let bodies = ["{}", "", r#"{"a":"é🦀"}"#, "Content-Length: 2\r\n\r\n", &largest];
+        check(&framed(&bodies), &bodies, "");
+        check(
+            "content-type: a\r\nCONTENT-LENGTH :3 \r\n\r\n[1]Content-Length: 1\r\n\r\n2",
+            &["[1]", "2"],
+            "",
+        );
+        for part_of_one in ["Content-Length: 3\r\n\r\n{}", "Content-Length: 3\r\n\r", "Conte", ""] {
+            check(&format!("{}{part_of_one}", framed(&["1"])), &["1"], "");
+        }
+    }
+
+    #[test]
+    fn text_between_messages_is_kept_apart() {
+        let one = framed(&["1"]);
+        check(
+            &format!("hello\n{one}a line, \r\n\r\nöther {one}{one}bye"),
+            &["1"; 3],
+            "hello\na line, \nöther bye",
+        );
+        check(&format!("content of no header\n{one}"), &["1"], "content of no header\n");
+        check("only text", &[], "only text");
+    }
+
+    #[test]
+    fn a_message_above_the_limit_is_skipped() {
+        for length in [LIMIT + 1, START_KEPT, START_KEPT + 1] {
+            let body = "y".repeat(length);
+            let start = format!("{length}: {}", &body[..length.min(START_KEPT)]);
+            check(&framed(&["1", &body, "2"]), &["1", &start, "2"], "");
+        }
+    }
+
+    #[test]
+    fn a_header_without_a_length_is_text() {
+        let implausible = (MAX_PLAUSIBLE_LENGTH + 1).to_string();
+        for value in ["", "x", "-1", "1 2", "0x10", "99999999999999999999", &implausible] {
+            let header = format!("Content-Length: {value}");
+            let stream = format!("{header}\r\n\r\n{{}}{}", framed(&["1"]));
+            check(&stream, &["1"], &format!("{header}\n{{}}"));
+        }
+        check("Content-Type: 5\r\n\r\nContent-Length: 1\r\n\r\n1", &["1"], "Content-Type: 5\n");
+    }
+}
