@@ -412,10 +412,13 @@ mod tests {
         r#"{"k":"v","k":"v2" , "n" : [ true,false , null]}"#,
     ];
 
+    /// The step between the broken texts that are checked. Miri is too slow for all of them.
+    const EVERY: usize = if cfg!(miri) { 7 } else { 1 };
+
     /// Every prefix of the texts, and every text with one byte replaced by each of the others.
     fn broken() -> impl Iterator<Item = String> {
         const OTHERS: &[u8] = b"\"\\{}[]:,0-+.eEu/nt \n\x01x";
-        TEXTS.iter().flat_map(|text| {
+        let all = TEXTS.iter().flat_map(|text| {
             let prefixes = (0..=text.len()).filter_map(|end| text.get(..end)).map(str::to_owned);
             let changed = (0..text.len()).flat_map(move |at| {
                 OTHERS.iter().filter_map(move |other| {
@@ -425,7 +428,8 @@ mod tests {
                 })
             });
             prefixes.chain(changed)
-        })
+        });
+        all.step_by(EVERY)
     }
 
     #[test]
@@ -443,7 +447,7 @@ mod tests {
                 Err(_) => refused += 1,
             }
         }
-        assert!(taken > 1_000 && refused > 1_000, "{taken} taken, {refused} refused");
+        assert!(taken > 1_000 / EVERY && refused > 1_000 / EVERY, "{taken} taken, {refused} refused");
     }
 
     #[test]
@@ -455,7 +459,7 @@ mod tests {
                 seen += 1;
             }
         }
-        assert!(seen > 100, "{seen}");
+        assert!(seen > 100 / EVERY, "{seen}");
     }
 
     #[test]

@@ -216,12 +216,17 @@ mod tests {
         let mut known = Known::default();
         known.hide("given-for-ever");
         let token = |index: u32| format!("rotating-token-{index:08}");
-        for index in 0..100_000 {
+        // Miri is too slow to reach the limit.
+        let count = if cfg!(miri) { 100 } else { 100_000 };
+        for index in 0..count {
             known.learn(&token(index));
             assert!(known.bytes <= MAX_SIZE);
         }
-        assert_eq!(known.replaced(&token(99_999)).as_deref(), Some(REDACTED));
-        assert_eq!(known.replaced(&token(90_000)).as_deref(), Some(REDACTED));
+        if cfg!(miri) {
+            known.forget_half();
+        }
+        assert_eq!(known.replaced(&token(count - 1)).as_deref(), Some(REDACTED));
+        assert_eq!(known.replaced(&token(count / 10 * 9)).as_deref(), Some(REDACTED));
         assert_eq!(known.replaced("given-for-ever").as_deref(), Some(REDACTED));
         assert_eq!(known.replaced(&token(0)), None);
     }
