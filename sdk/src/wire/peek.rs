@@ -11,7 +11,8 @@ macro_rules! keys {
     ($type:ident, $keys:expr) => {{
         // Keys that only older CLIs send are read as well.
         #[allow(deprecated)]
-        const KEYS: [&str; $keys.len()] = $crate::wire::peek::checked::<$crate::types::$type, _>($keys);
+        const KEYS: [&str; $keys.len()] =
+            $crate::wire::peek::checked::<$crate::types::$type, { $keys.len() }>($keys);
         KEYS
     }};
 }
