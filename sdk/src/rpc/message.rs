@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::value::RawValue;
-
 use crate::rpc::{Closed, RpcError};
+use crate::wire::scan::Scanner;
 use crate::wire::{DecodeError, peek, quote, redact};
 
 /// The response to a call: the JSON of its result, or the reason why there is none.
@@ -154,7 +153,8 @@ pub(crate) fn reply(id: &str, result: &Result<String, RpcError>) -> String {
         Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
         Err(error) => {
             let data = match &error.data {
-                Some(json) if is_sendable(json) => format!(r#","data":{json}"#),
+                Some(json) if check_depth(json).is_ok() => format!(r#","data":{json}"#),
+                // Anything but JSON is sent as a string.
                 Some(text) => format!(r#","data":{}"#, quote(text)),
                 None => String::new(),
             };
@@ -164,12 +164,7 @@ pub(crate) fn reply(id: &str, result: &Result<String, RpcError>) -> String {
     }
 }
 
-/// Returns true for JSON. Other error data is sent as a string.
-fn is_sendable(data: &str) -> bool {
-    check_depth(data).is_ok() && serde_json::from_str::<&RawValue>(data).is_ok()
-}
-
-/// JSON that is nested too deeply to be sent.
+/// JSON that is nested too deeply to be sent, or no JSON.
 #[derive(Debug)]
 pub(crate) struct TooDeep;
 
@@ -184,19 +179,6 @@ impl fmt::Display for TooDeep {
 
 /// Rejects JSON that is nested too deeply for the CLI to read.
 pub(crate) fn check_depth(json: &str) -> Result<(), TooDeep> {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => depth += 1,
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return Err(TooDeep);
-        }
-    }
-    Ok(())
+    let levels = Scanner::new(json).only(|_| {});
+    levels.is_ok_and(|levels| levels <= MAX_DEPTH).then_some(()).ok_or(TooDeep)
 }

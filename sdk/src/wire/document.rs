@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Number;
 
 use super::error::shortened;
-use super::scan::{Invalid, Raw, Scanner, Sink};
+use super::scan::{Invalid, Scanner, Token};
 use super::{DecodeError, Wire};
 
 /// Maximum nesting of values. Reading recurses once per level.
@@ -16,7 +16,7 @@ const MAX_DEPTH: usize = 127;
 
 /// One entry of the list. A container is followed by its contents and holds the index of their end; the
 /// contents of an object are keys, each followed by its value.
-enum Entry<'a> {
+pub(super) enum Entry<'a> {
     Null,
     Bool(bool),
     /// The text of the number, since no Rust type holds every JSON number.
@@ -38,57 +38,53 @@ impl<'a> Document<'a> {
     /// # Errors
     /// If the text is not JSON, or nests deeper than 127 levels.
     pub fn parse(json: &'a str) -> Result<Self, DecodeError> {
+        let (document, levels) = Self::scan(json).map_err(|error| error.expected("JSON"))?;
+        match levels <= MAX_DEPTH {
+            true => Ok(document),
+            false => Err(DecodeError::new("JSON", format!("more than {MAX_DEPTH} levels"))),
+        }
+    }
+
+    /// Parses a JSON text of any depth. Returns its number of levels.
+    pub(super) fn scan(json: &'a str) -> Result<(Self, usize), Invalid> {
         // An estimate that fits most messages, so that the list is allocated once.
-        let entries = Vec::with_capacity(json.len() / 24 + 8);
-        let mut builder = Builder { entries, open: Vec::new() };
-        Scanner::new(json).only(&mut builder).map_err(|error| error.expected("JSON"))?;
-        Ok(Self { entries: builder.entries })
+        let mut entries = Vec::with_capacity(json.len() / 24 + 8);
+        // Indices of the containers that have not ended.
+        let mut open: Vec<usize> = Vec::new();
+        let levels = Scanner::new(json).only(|token| {
+            let here = entries.len();
+            entries.push(match token {
+                Token::Null => Entry::Null,
+                Token::Bool(value) => Entry::Bool(value),
+                Token::Number(text) => Entry::Number(text),
+                Token::String(raw) => Entry::String(raw.text()),
+                Token::Array => {
+                    open.push(here);
+                    Entry::Array(here)
+                }
+                Token::Object(text) => {
+                    open.push(here);
+                    Entry::Object(here, text)
+                }
+                Token::End(rest) => {
+                    match open.pop().and_then(|at| entries.get_mut(at)) {
+                        Some(Entry::Object(end, text)) => {
+                            *text = &text[..text.len() - rest.len()];
+                            *end = here;
+                        }
+                        Some(Entry::Array(end)) => *end = here,
+                        _ => {}
+                    }
+                    return;
+                }
+            });
+        })?;
+        Ok((Self { entries }, levels))
     }
 
     /// The outermost value.
     pub fn root(&self) -> Node<'_> {
         Node { entries: &self.entries, at: 0 }
-    }
-}
-
-/// The list under construction.
-struct Builder<'a> {
-    entries: Vec<Entry<'a>>,
-    /// Indices of the containers that have not ended.
-    open: Vec<usize>,
-}
-
-impl<'a> Sink<'a> for Builder<'a> {
-    fn word(&mut self, word: &'a str) {
-        self.entries.push(match word {
-            "null" => Entry::Null,
-            word => Entry::Bool(word == "true"),
-        });
-    }
-    fn number(&mut self, number: &'a str) {
-        self.entries.push(Entry::Number(number));
-    }
-    fn string(&mut self, string: Raw<'a>) {
-        self.entries.push(Entry::String(string.text()));
-    }
-    fn open(&mut self, rest: &'a str) -> Result<(), Invalid> {
-        if self.open.len() == MAX_DEPTH {
-            return Err(Invalid { what: "more than 127 levels", at: 0 });
-        }
-        self.open.push(self.entries.len());
-        self.entries.push(if rest.starts_with('{') { Entry::Object(0, rest) } else { Entry::Array(0) });
-        Ok(())
-    }
-    fn close(&mut self, rest: &'a str) {
-        let end = self.entries.len();
-        match self.open.pop().and_then(|at| self.entries.get_mut(at)) {
-            Some(Entry::Object(place, text)) => {
-                *text = &text[..text.len() - rest.len()];
-                *place = end;
-            }
-            Some(Entry::Array(place)) => *place = end,
-            _ => {}
-        }
     }
 }
 
@@ -118,7 +114,7 @@ impl std::fmt::Debug for Node<'_> {
 }
 
 impl<'a> Node<'a> {
-    fn entry(self) -> &'a Entry<'a> {
+    pub(super) fn entry(self) -> &'a Entry<'a> {
         &self.entries[self.at]
     }
 
@@ -250,7 +246,7 @@ impl<'a> Node<'a> {
     }
 
     /// The keys and values of an object, including repeated keys.
-    fn entries(self) -> Result<impl Iterator<Item = (&'a str, Node<'a>)>, DecodeError> {
+    pub(super) fn entries(self) -> Result<impl Iterator<Item = (&'a str, Node<'a>)>, DecodeError> {
         let Entry::Object(end, _) = *self.entry() else {
             return Err(self.mismatch("an object"));
         };
@@ -269,7 +265,7 @@ impl<'a> Node<'a> {
     }
 
     /// The value under `key`; none if the key is missing or this is not an object.
-    fn get(self, key: &str) -> Option<Node<'a>> {
+    pub(super) fn get(self, key: &str) -> Option<Node<'a>> {
         self.entries().ok()?.filter_map(|(name, value)| (name == key).then_some(value)).last()
     }
 

@@ -3,6 +3,7 @@
 //! A secret is recognised by its key, for which the generated table is the only list, by its form in text,
 //! such as `Bearer …` or the password in a URL, or because it was seen as a secret before.
 
+mod edit;
 mod keys;
 mod known;
 mod rewrite;
@@ -16,17 +17,14 @@ pub(crate) use rewrite::Message;
 /// The replacement of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// Maximum nesting of JSON within strings of JSON; a deeper string is hidden as a whole. Each level doubles
-/// the backslashes before a quote, so texts of a usual size have fewer levels.
-const MAX_DEPTH: u8 = 24;
+/// Maximum nesting of values and of JSON within strings; a deeper container or string is hidden as a whole. Redaction
+/// recurses once per level.
+const MAX_DEPTH: usize = 128;
 
 /// Returns the JSON without its secrets. Text that is not JSON is treated as text.
 pub(crate) fn json(json: &str) -> String {
     let mut redactor = Redactor::default();
-    match rewrite::whole(json, &mut redactor) {
-        Some(redacted) => redacted,
-        None => redactor.text(json).into_owned(),
-    }
+    redactor.whole(json).unwrap_or_else(|| redactor.text(json).into_owned())
 }
 
 /// Returns the text without its secrets.
@@ -39,8 +37,8 @@ pub(crate) fn text(text: &str) -> Cow<'_, str> {
 pub(crate) struct Redactor {
     /// The secrets seen so far, if they are to be remembered.
     known: Option<Known>,
-    /// The number of JSON strings that the current JSON is nested in.
-    depth: u8,
+    /// The number of values and texts that the current one is nested in.
+    depth: usize,
 }
 
 impl Redactor {
@@ -55,9 +53,10 @@ impl Redactor {
             return Cow::Borrowed(REDACTED);
         }
         self.depth += 1;
-        let text = apply(Cow::Borrowed(text), |text| rewrite::embedded(text, self));
+        let text = apply(Cow::Borrowed(text), |text| self.embedded(text));
         self.depth -= 1;
-        let text = apply(text, |text| text::redacted(text, &mut |secret| self.learn(secret)));
+        let text = apply(text, |text| text::without_private_keys(text, &mut |secret| self.learn(secret)));
+        let text = apply(text, |text| text::without_secrets(text, &mut |secret| self.learn(secret)));
         apply(text, |text| self.known.as_ref()?.replaced(text))
     }
 

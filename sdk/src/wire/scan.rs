@@ -15,25 +15,18 @@ pub(crate) struct Scanner<'a> {
     at: usize,
 }
 
-/// Receives the parts of a value in the order of the text. A member of an object is a string, then a value.
-pub(crate) trait Sink<'a> {
-    /// `null`, `true` or `false`.
-    fn word(&mut self, _: &'a str) {}
-    fn number(&mut self, _: &'a str) {}
-    /// The text between the quotes.
-    fn string(&mut self, _: Raw<'a>) {}
-    /// An object or array begins; the argument is the text from its bracket on.
-    fn open(&mut self, _: &'a str) -> Result<(), Invalid> {
-        Ok(())
-    }
-    /// The innermost object or array ends; the argument is the text after its bracket.
-    fn close(&mut self, _: &'a str) {}
+/// A part of a value, in the order of the text. A member of an object is a string, then a value.
+pub(crate) enum Token<'a> {
+    Null,
+    Bool(bool),
+    Number(&'a str),
+    String(Raw<'a>),
+    /// An object begins, with the text from its bracket on.
+    Object(&'a str),
+    Array,
+    /// The innermost object or array ends, with the text after its bracket.
+    End(&'a str),
 }
-
-/// Ignores every part.
-struct Discard;
-
-impl Sink<'_> for Discard {}
 
 /// A string as written between its quotes.
 #[derive(Debug, Clone, Copy)]
@@ -64,10 +57,10 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0 }
     }
 
-    /// Scans a text that is exactly one value.
-    pub fn only(mut self, sink: &mut impl Sink<'a>) -> Result<(), Invalid> {
-        self.value(sink)?;
-        self.end()
+    /// Scans a text that is exactly one value and calls `each` for its parts. Returns its number of levels.
+    pub fn only(mut self, mut each: impl FnMut(Token<'a>)) -> Result<usize, Invalid> {
+        let levels = self.value(&mut each)?;
+        self.end().map(|()| levels)
     }
 
     /// Scans a text that is exactly one string.
@@ -91,8 +84,13 @@ impl<'a> Scanner<'a> {
     pub fn skip(&mut self) -> Result<&'a str, Invalid> {
         self.peek();
         let start = self.at;
-        self.value(&mut Discard)?;
+        self.value(&mut |_| {})?;
         Ok(&self.text[start..self.at])
+    }
+
+    /// The text that is not scanned yet.
+    pub fn rest(&self) -> &'a str {
+        &self.text[self.at..]
     }
 
     /// Calls `each` for every key of an object; it must consume the value that follows.
@@ -127,58 +125,57 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Scans a value. Open containers are kept in a list, so deep nesting does not use the stack.
-    fn value(&mut self, sink: &mut impl Sink<'a>) -> Result<(), Invalid> {
+    /// Scans a value and returns its number of levels. Open containers are kept in a list, so deep nesting does not
+    /// use the stack.
+    fn value(&mut self, each: &mut impl FnMut(Token<'a>)) -> Result<usize, Invalid> {
         // The closing brackets of the open containers.
         let mut open: Vec<u8> = Vec::new();
+        let mut levels = 0;
         loop {
             let first = self.peek();
-            let close = match first {
-                Some(b'{') => b'}',
-                Some(b'[') => b']',
-                _ => 0,
+            let (token, close) = match first {
+                Some(b'{') => (Token::Object(self.rest()), b'}'),
+                Some(b'[') => (Token::Array, b']'),
+                _ => (self.scalar(first)?, 0),
             };
-            if close == 0 {
-                self.scalar(first, sink)?;
-            } else {
-                sink.open(&self.text[self.at..]).map_err(|error| Invalid { at: self.at, ..error })?;
+            each(token);
+            if close != 0 {
+                levels = levels.max(open.len() + 1);
                 self.at += 1;
                 if !self.eat(close) {
                     open.push(close);
                     if close == b'}' {
-                        sink.string(self.key()?);
+                        each(Token::String(self.key()?));
                     }
                     continue;
                 }
-                sink.close(&self.text[self.at..]);
+                each(Token::End(self.rest()));
             }
             // A value has ended, and possibly the containers around it.
             loop {
-                let Some(&close) = open.last() else { return Ok(()) };
+                let Some(&close) = open.last() else { return Ok(levels) };
                 if self.has_more(close)? {
                     if close == b'}' {
-                        sink.string(self.key()?);
+                        each(Token::String(self.key()?));
                     }
                     break;
                 }
                 open.pop();
-                sink.close(&self.text[self.at..]);
+                each(Token::End(self.rest()));
             }
         }
     }
 
     #[inline]
-    fn scalar(&mut self, first: Option<u8>, sink: &mut impl Sink<'a>) -> Result<(), Invalid> {
+    fn scalar(&mut self, first: Option<u8>) -> Result<Token<'a>, Invalid> {
         match first {
-            Some(b'"') => sink.string(self.string()?),
-            Some(b'-' | b'0'..=b'9') => sink.number(self.number()?),
-            Some(b'n') => sink.word(self.word("null")?),
-            Some(b't') => sink.word(self.word("true")?),
-            Some(b'f') => sink.word(self.word("false")?),
-            Some(_) => return Err(self.invalid("an invalid value")),
-            None => return Err(self.invalid("the end of the text")),
+            Some(b'"') => self.string().map(Token::String),
+            Some(b'-' | b'0'..=b'9') => self.number().map(Token::Number),
+            Some(b'n') => self.word("null", Token::Null),
+            Some(b't') => self.word("true", Token::Bool(true)),
+            Some(b'f') => self.word("false", Token::Bool(false)),
+            _ => Err(self.invalid("an invalid value")),
         }
-        Ok(())
     }
 
     /// Consumes the key of a member and its colon.
@@ -270,11 +267,12 @@ impl<'a> Scanner<'a> {
         if self.at == start { Err(self.invalid("a missing digit")) } else { Ok(()) }
     }
 
-    fn word(&mut self, word: &'static str) -> Result<&'a str, Invalid> {
-        let found = self.text.get(self.at..self.at + word.len()).filter(|found| *found == word);
-        let found = found.ok_or_else(|| self.invalid("an invalid value"))?;
+    fn word(&mut self, word: &str, token: Token<'a>) -> Result<Token<'a>, Invalid> {
+        if !self.rest().starts_with(word) {
+            return Err(self.invalid("an invalid value"));
+        }
         self.at += word.len();
-        Ok(found)
+        Ok(token)
     }
 
     /// The next byte after white space.
@@ -345,25 +343,11 @@ fn unescaped(raw: &str) -> String {
         text.push_str(before);
         let (letter, length) = match special.as_bytes() {
             [] => return text,
-            [b'\\', ..] => unescape(special.as_bytes()),
-            // A control character, which is invalid JSON but accepted here.
-            [other, ..] => (char::from(*other), 1),
+            _ => unescape(special.as_bytes()),
         };
         text.push(letter);
         rest = &special[length..];
     }
-}
-
-/// Decodes the text between the quotes of a string, which may contain control characters; none if an escape
-/// is invalid.
-pub(super) fn decode_lenient(raw: &str) -> Option<Cow<'_, str>> {
-    let (mut scanner, mut has_escapes) = (Scanner::new(raw), false);
-    while let Some(at) = raw[scanner.at..].find('\\') {
-        scanner.at += at;
-        scanner.at += scanner.escape().ok()?;
-        has_escapes = true;
-    }
-    Some(Raw { text: raw, has_escapes }.text())
 }
 
 /// Decodes the escape at the start; returns the character and the length of the escape.
@@ -398,7 +382,7 @@ fn utf16(bytes: &[u8]) -> Option<u16> {
 mod tests {
     use serde_json::value::RawValue;
 
-    use super::{Discard, Scanner};
+    use super::Scanner;
 
     const TEXTS: [&str; 9] = [
         r#"{"a":[1,-2.5e+3,{"b":null}],"é\"\\":true,"":{},"c":[]}"#,
@@ -437,7 +421,7 @@ mod tests {
         let (mut taken, mut refused) = (0, 0);
         for text in broken() {
             let expected = serde_json::from_str::<&RawValue>(&text);
-            let all = Scanner::new(&text).only(&mut Discard);
+            let all = Scanner::new(&text).only(|_| {});
             assert_eq!(all.is_ok(), expected.is_ok(), "{text:?}: {all:?}, {expected:?}");
             match expected {
                 Ok(raw) => {

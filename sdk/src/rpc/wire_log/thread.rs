@@ -126,7 +126,7 @@ impl Writer {
     fn message(&mut self, of_client: bool, message: &[u8]) -> String {
         let text = String::from_utf8_lossy(message);
         let calls = &mut self.calls;
-        match self.redactor.messages(&text, &mut |message| calls.look(of_client, message)) {
+        match self.redactor.messages(&text, &mut |id, method| calls.look(of_client, id, method)) {
             Some((json, 0)) => format!(r#""msg":{json}"#),
             // The reader ignores text after the message.
             Some((json, behind)) => format!(r#""msg":{json},"bytesBehind":{behind}"#),
@@ -138,7 +138,7 @@ impl Writer {
     }
 
     fn json(&mut self, json: &str) -> String {
-        let rewritten = self.redactor.messages(json, &mut |_| redact::Message::default());
+        let rewritten = self.redactor.messages(json, &mut |_, _| redact::Message::default());
         rewritten.map_or_else(|| "null".to_owned(), |(json, _)| json)
     }
 

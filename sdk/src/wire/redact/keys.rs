@@ -3,9 +3,10 @@
 use crate::generated::secrets::{ENDS, KEYS, MAPS, NAMES, NUMBERS};
 
 /// The part of a value that is hidden.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Hide {
     /// Nothing but the values under secret keys within it.
+    #[default]
     Nothing,
     /// The values of a map, or of a list of name-value pairs. Plain strings in a list are names.
     Named,

@@ -1,8 +1,10 @@
 //! Known secrets, which are hidden wherever they reappear.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
 
 use super::REDACTED;
+use super::edit::Edit;
 
 /// Minimum length in bytes of a secret that is learned; a shorter one may be an ordinary word.
 const MIN_LENGTH: usize = 8;
@@ -14,9 +16,6 @@ const MAX_SIZE: usize = 4 << 20;
 /// Maximum length in bytes of a secret that is learned.
 const MAX_LENGTH: usize = 16 << 10;
 
-/// Forms of one length that have the same prefix.
-type SamePrefix = HashSet<Box<[u8]>>;
-
 /// The secrets to look for.
 #[derive(Default)]
 pub(crate) struct Known {
@@ -24,9 +23,8 @@ pub(crate) struct Known {
     given: Vec<String>,
     /// Texts learned from messages, oldest first.
     seen: VecDeque<String>,
-    /// The forms of all texts of [`MIN_LENGTH`] bytes or more, by prefix and length: tokens of one issuer
-    /// have the same prefix and few lengths.
-    forms: HashMap<u64, BTreeMap<usize, SamePrefix>>,
+    /// The forms of all texts of [`MIN_LENGTH`] bytes or more.
+    forms: BTreeSet<Box<[u8]>>,
     /// The forms of shorter texts.
     short: Vec<Box<str>>,
     /// One bit for the hash of each prefix, which rules out most positions.
@@ -45,7 +43,11 @@ impl Known {
 
     /// Adds a secret that was seen.
     pub(super) fn learn(&mut self, secret: &str) {
-        if secret.len() < MIN_LENGTH || secret == REDACTED || secret.len() > MAX_LENGTH || self.has(secret) {
+        if secret.len() < MIN_LENGTH
+            || secret == REDACTED
+            || secret.len() > MAX_LENGTH
+            || self.forms.contains(secret.as_bytes())
+        {
             return;
         }
         self.seen.push_back(secret.to_owned());
@@ -53,11 +55,6 @@ impl Known {
         if self.bytes > MAX_SIZE {
             self.forget_half();
         }
-    }
-
-    fn has(&self, text: &str) -> bool {
-        let alike = prefix(text.as_bytes()).and_then(|first| self.forms.get(&first)?.get(&text.len()));
-        alike.is_some_and(|alike| alike.contains(text.as_bytes()))
     }
 
     fn forget_half(&mut self) {
@@ -70,18 +67,15 @@ impl Known {
 
     fn add(&mut self, text: &str) {
         for form in forms(text) {
-            match prefix(form.as_bytes()) {
-                _ if self.has(&form) => {}
-                Some(first) => {
-                    self.bytes += form.len();
-                    self.filter.resize(FILTER / 64, 0);
-                    let bit = hash(first);
-                    self.filter[bit / 64] |= 1 << (bit % 64);
-                    let alike = self.forms.entry(first).or_default().entry(form.len()).or_default();
-                    alike.insert(form.into_bytes().into());
-                }
-                None => self.short.push(form.into()),
-            }
+            let Some(first) = prefix(form.as_bytes()) else {
+                self.short.push(form.into());
+                continue;
+            };
+            let bit = hash(first);
+            self.filter.resize(FILTER / 64, 0);
+            self.filter[bit / 64] |= 1 << (bit % 64);
+            self.bytes += form.len();
+            self.forms.insert(form.into_bytes().into());
         }
     }
 
@@ -101,34 +95,40 @@ impl Known {
         if self.filter.is_empty() {
             return None;
         }
-        let mut out: Option<String> = None;
-        let (mut at, mut copied) = (0, 0);
+        let mut edit = Edit::new(text);
+        let mut at = 0;
         while let Some(first) = prefix(&text.as_bytes()[at..]) {
             let bit = hash(first);
-            let maybe = self.filter[bit / 64] & (1 << (bit % 64)) != 0;
-            let forms = maybe.then(|| self.forms.get(&first)).flatten();
-            // A match of a whole form begins and ends at character boundaries.
-            let rest = &text.as_bytes()[at..];
-            let is_known = |(length, alike): &(&usize, &SamePrefix)| {
-                rest.get(..**length).is_some_and(|start| alike.contains(start))
-            };
-            match forms.and_then(|forms| forms.iter().rev().find(is_known)) {
-                Some((length, _)) => {
-                    let out = out.get_or_insert_default();
-                    out.push_str(&text[copied..at]);
-                    out.push_str(REDACTED);
+            let may_begin = self.filter[bit / 64] & (1 << (bit % 64)) != 0;
+            match may_begin.then(|| self.longest(&text.as_bytes()[at..])).flatten() {
+                Some(length) => {
+                    // A match of a whole form begins and ends at character boundaries.
+                    edit.replace(at..at + length, REDACTED);
                     at += length;
-                    copied = at;
                 }
                 None => at += 1,
             }
         }
-        out.map(|out| out + &text[copied..])
+        edit.finish()
+    }
+
+    /// The length of the longest form that the text begins with.
+    fn longest(&self, mut text: &[u8]) -> Option<usize> {
+        loop {
+            // Such a form is at most the text in the order of the set, and so are those between the two. They begin
+            // like it, so where the last of them differs from the text, the text can be cut.
+            let last = self.forms.range::<[u8], _>((Bound::Unbounded, Bound::Included(text))).next_back()?;
+            let same = last.iter().zip(text).take_while(|(one, other)| one == other).count();
+            if same == last.len() {
+                return Some(same);
+            }
+            text = &text[..same];
+        }
     }
 }
 
 /// Size of the filter in bits.
-const FILTER: usize = 1 << 16;
+const FILTER: usize = 1 << 20;
 
 /// The prefix of a text, which has the minimum length.
 fn prefix(bytes: &[u8]) -> Option<u64> {
@@ -137,7 +137,7 @@ fn prefix(bytes: &[u8]) -> Option<u64> {
 
 /// The index of a prefix in the filter.
 fn hash(first: u64) -> usize {
-    (first.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
+    (first.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44) as usize
 }
 
 /// The forms of a secret to look for: itself, JSON-escaped, percent-encoded, and base64 at each offset

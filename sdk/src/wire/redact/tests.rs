@@ -37,6 +37,8 @@ fn text_keeps_no_secrets() {
             "-----BEGIN PRIVATE KEY-----\nS1\n-----END PRIVATE KEY-----",
             "-----BEGIN PRIVATE KEY-----[redacted]-----END PRIVATE KEY-----",
         ),
+        ("token: abc123, PRIVATE KEY-----\nS1", "token: [redacted], PRIVATE KEY-----[redacted]"),
+        ("x {\"env\":{\"A\":\"S1\nS2\"}}", "x {\"env\":{\"A\":\"[redacted]\"}}"),
         ("pässwörd: ö, tökén=é", "pässwörd: ö, tökén=é"),
         ("token=ö\u{1f980}é, x", "token=[redacted], x"),
         ("Cookie: a=b; c=d\r\nx", "Cookie: [redacted]\r\nx"),
@@ -97,7 +99,7 @@ fn depth_costs_no_stack() {
 #[test]
 fn a_redacted_secret_is_remembered() {
     let mut redactor = Redactor::remembering(Known::default());
-    let mut redact = |json: &str| redactor.messages(json, &mut |_| Message::default()).expect("JSON").0;
+    let mut redact = |json: &str| redactor.messages(json, &mut |_, _| Message::default()).expect("JSON").0;
     let first = r#"{"apiKey":"sk-\"12345678","authorization":"Bearer abcdefgh","token":"short"}"#;
     assert_eq!(redact(first), r#"{"apiKey":"[redacted]","authorization":"[redacted]","token":"[redacted]"}"#);
     let later = r#"["it is sk-\"12345678","{\"it\":\"sk-\\\"12345678\"}","abcdefgh!","short"]"#;
@@ -166,7 +168,7 @@ fn any_text_is_taken() {
         {
             let shown = super::json(&json);
             assert!(!is_json(&json) || is_json(&shown), "{json} became {shown}");
-            if let Some((shown, _)) = redactor.messages(&json, &mut |_| Message::default()) {
+            if let Some((shown, _)) = redactor.messages(&json, &mut |_, _| Message::default()) {
                 assert!(is_json(&shown), "{json} became {shown}");
             }
         }
