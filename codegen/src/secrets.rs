@@ -70,6 +70,53 @@ pub const MAPS: &[&str] = &[
     "trailers",
 ];
 
+/// Keys that must match as a whole, since many words end like them.
+pub const SHORT: &[&str] = &["mnemonic", "otp", "pass", "pat", "pwd", "sas", "seed", "signature", "xauth"];
+
+/// Endings of keys that do not change the meaning, such as `old` or `base64`.
+pub const TAILS: &[&str] = &[
+    "again",
+    "base64",
+    "byhost",
+    "bytes",
+    "confirm",
+    "confirmation",
+    "encoded",
+    "forhost",
+    "hex",
+    "info",
+    "new",
+    "old",
+    "pem",
+    "plain",
+    "plaintext",
+    "raw",
+    "string",
+    "text",
+];
+
+/// Header names that are shown in lists of names and values. Any other string there may be a value.
+pub const HEADERS: &[&str] = &[
+    "accept",
+    "authorization",
+    "cache-control",
+    "content-length",
+    "content-type",
+    "cookie",
+    "date",
+    "etag",
+    "host",
+    "location",
+    "proxy-authorization",
+    "retry-after",
+    "server",
+    "set-cookie",
+    "user-agent",
+    "www-authenticate",
+    "x-api-key",
+    "x-request-id",
+];
+
 /// Words by which a description mentions a secret.
 const WORDS: &[&str] = &[
     "access token",

@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::model::{Field, Model, Record, Shape, Ty};
-use crate::secrets::{ENDS, MAPS, normalized};
+use crate::secrets::{ENDS, HEADERS, MAPS, SHORT, TAILS, normalized};
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     let keys = keys(model);
@@ -30,15 +30,22 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     let methods = methods.iter().map(|(method, key)| quote!((#method, #key)));
     let (numbers, names) = (numbers(model), names(model));
     let (keys, numbers, names) = (keys.iter(), numbers.iter(), names.iter());
-    let (ends, maps) = (ENDS.iter(), MAPS.iter());
+    let (ends, short, tails) = (ENDS.iter(), SHORT.iter(), TAILS.iter());
+    let (maps, headers) = (MAPS.iter(), HEADERS.iter());
     files.insert(
         "secrets.rs".to_owned(),
         quote! {
             #![doc = " The keys that hold secrets, each reduced to its letters and digits in lower case."]
             #[doc = " Suffixes of keys whose values are secrets; a key with an `s` after the suffix holds several."]
             pub const ENDS: &[&str] = &[#(#ends),*];
+            #[doc = " Keys that are secret only as a whole, since many words end like them."]
+            pub const SHORT: &[&str] = &[#(#short),*];
+            #[doc = " Endings of keys that do not change the meaning."]
+            pub const TAILS: &[&str] = &[#(#tails),*];
             #[doc = " Suffixes of keys whose values are maps from names to values that may be secrets."]
             pub const MAPS: &[&str] = &[#(#maps),*];
+            #[doc = " Names of headers that are shown."]
+            pub const HEADERS: &[&str] = &[#(#headers),*];
             #[doc = " Keys with such a suffix that hold lists of names."]
             pub const NAMES: &[&str] = &[#(#names),*];
             #[doc = " Keys with the suffix of a secret that hold numbers."]

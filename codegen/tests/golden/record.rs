@@ -82,6 +82,39 @@ pub const ENDS: &[&str] = &[
     "tokenvalue",
     "verificationcode",
 ];
+/// Keys that are secret only as a whole, since many words end like them.
+pub const SHORT: &[&str] = &[
+    "mnemonic",
+    "otp",
+    "pass",
+    "pat",
+    "pwd",
+    "sas",
+    "seed",
+    "signature",
+    "xauth",
+];
+/// Endings of keys that do not change the meaning.
+pub const TAILS: &[&str] = &[
+    "again",
+    "base64",
+    "byhost",
+    "bytes",
+    "confirm",
+    "confirmation",
+    "encoded",
+    "forhost",
+    "hex",
+    "info",
+    "new",
+    "old",
+    "pem",
+    "plain",
+    "plaintext",
+    "raw",
+    "string",
+    "text",
+];
 /// Suffixes of keys whose values are maps from names to values that may be secrets.
 pub const MAPS: &[&str] = &[
     "env",
@@ -97,6 +130,27 @@ pub const MAPS: &[&str] = &[
     "headerslist",
     "headersmap",
     "trailers",
+];
+/// Names of headers that are shown.
+pub const HEADERS: &[&str] = &[
+    "accept",
+    "authorization",
+    "cache-control",
+    "content-length",
+    "content-type",
+    "cookie",
+    "date",
+    "etag",
+    "host",
+    "location",
+    "proxy-authorization",
+    "retry-after",
+    "server",
+    "set-cookie",
+    "user-agent",
+    "www-authenticate",
+    "x-api-key",
+    "x-request-id",
 ];
 /// Keys with such a suffix that hold lists of names.
 pub const NAMES: &[&str] = &[];

@@ -1,6 +1,6 @@
 //! Keys whose values are hidden.
 
-use crate::generated::secrets::{ENDS, KEYS, MAPS, NAMES, NUMBERS};
+use crate::generated::secrets::{ENDS, HEADERS, KEYS, MAPS, NAMES, NUMBERS, SHORT, TAILS};
 
 /// The part of a value that is hidden.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,31 +22,6 @@ pub(super) enum Hide {
 pub(super) fn normalize(key: &str) -> String {
     key.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect()
 }
-
-/// Keys that must match as a whole, since many words end like them.
-const SHORT: &[&str] = &["mnemonic", "otp", "pass", "pat", "pwd", "sas", "seed", "signature", "xauth"];
-
-/// Endings of keys that do not change the meaning, such as `old` or `base64`.
-const TAILS: &[&str] = &[
-    "again",
-    "base64",
-    "byhost",
-    "bytes",
-    "confirm",
-    "confirmation",
-    "encoded",
-    "forhost",
-    "hex",
-    "info",
-    "new",
-    "old",
-    "pem",
-    "plain",
-    "plaintext",
-    "raw",
-    "string",
-    "text",
-];
 
 /// Returns the part of a value to hide under a key, which [`normalize`] has normalized. Numbers and words such
 /// as `old` at the end of the key are ignored.
@@ -79,31 +54,6 @@ pub(super) fn is_secret(key: &str) -> bool {
     let key = normalize(key);
     hide(&key) >= Hide::Strings && !SHORT.contains(&&*key)
 }
-
-/// Keys of a map that may hold the name of a single header.
-pub(super) const MAP_OF_ONE: &[&str] = &["header"];
-
-/// Header names that are shown in lists of names and values. Any other string there may be a value.
-const HEADERS: &[&str] = &[
-    "accept",
-    "authorization",
-    "cache-control",
-    "content-length",
-    "content-type",
-    "cookie",
-    "date",
-    "etag",
-    "host",
-    "location",
-    "proxy-authorization",
-    "retry-after",
-    "server",
-    "set-cookie",
-    "user-agent",
-    "www-authenticate",
-    "x-api-key",
-    "x-request-id",
-];
 
 /// Returns true for the name of a common header.
 pub(super) fn is_header(name: &str) -> bool {

@@ -78,28 +78,21 @@ impl Redactor {
         let mut scanner = Scanner::new(json);
         let (document, _) = Document::scan(scanner.skip().ok()?).ok()?;
         let mut out = Writer::new();
-        match document.root().items() {
-            Ok(messages) => {
-                out.begin_array();
-                for message in messages {
-                    out.comma();
-                    self.message(message, look, &mut out);
-                }
-                out.end_array();
-            }
-            Err(_) => self.message(document.root(), look, &mut out),
+        match document.root() {
+            list if list.is_array() => self.array(list, &Place::default(), Some(look), &mut out),
+            message => self.message(message, &Place::default(), look, &mut out),
         }
         Some((out.into_json(), scanner.rest().trim_ascii_start().len()))
     }
 
-    fn message(&mut self, message: Node<'_>, look: Look<'_>, out: &mut Writer) {
+    fn message(&mut self, message: Node<'_>, place: &Place<'_>, look: Look<'_>, out: &mut Writer) {
         let text = |key| match message.get(key)?.entry() {
             Entry::String(text) => Some(&**text),
             Entry::Number(text) => Some(*text),
             _ => None,
         };
         let parts = look(text("id"), message.get("method").and_then(|method| method.string().ok()));
-        self.value(message, &Place { message: Some(&parts), ..Place::default() }, out);
+        self.value(message, &Place { message: Some(&parts), ..*place }, out);
     }
 
     /// Redacts the JSON within a text; none if it has no secrets.
@@ -132,7 +125,7 @@ impl Redactor {
         self.depth += 1;
         match node.entry() {
             Entry::Array(_) | Entry::Object(..) if self.depth > MAX_DEPTH => out.string(REDACTED),
-            Entry::Array(_) => self.array(node, place, out),
+            Entry::Array(_) => self.array(node, place, None, out),
             Entry::Object(..) => self.object(node, place, out),
             Entry::String(text) => out.string(&self.string(text, place)),
             Entry::Number(text) if self.hides_number(text, place) => out.string(REDACTED),
@@ -143,7 +136,8 @@ impl Redactor {
         self.depth -= 1;
     }
 
-    fn array(&mut self, array: Node<'_>, place: &Place<'_>, out: &mut Writer) {
+    /// Appends an array, whose items are messages if there is a `look`.
+    fn array(&mut self, array: Node<'_>, place: &Place<'_>, mut look: Option<Look<'_>>, out: &mut Writer) {
         let outer = match place.hide() {
             // Only strings directly in the list are names.
             Hide::Named if place.outer == Hide::Named => Hide::Values,
@@ -154,7 +148,10 @@ impl Redactor {
         for item in array.items().into_iter().flatten() {
             out.comma();
             let place = Place { is_item: true, outer, own, below: &[], message: None, ..*place };
-            self.value(item, &place, out);
+            match &mut look {
+                Some(look) => self.message(item, &place, look, out),
+                None => self.value(item, &place, out),
+            }
             // The value of an option such as `--token` comes next.
             let is_flag = place.hide() == Hide::Nothing && item.string().is_ok_and(text::is_flag);
             own = if is_flag { Hide::All } else { Hide::Nothing };
@@ -202,7 +199,7 @@ impl Redactor {
 
     fn string<'s>(&mut self, string: &'s str, place: &Place<'_>) -> Cow<'s, str> {
         // A key such as `header` may hold the name of a header.
-        let may_be_header = !place.is_item && (is_name(place.key) || keys::MAP_OF_ONE.contains(&place.key));
+        let may_be_header = !place.is_item && (is_name(place.key) || place.key == "header");
         match place.hide() {
             Hide::Nothing => self.text(string),
             _ if string.is_empty() => string.into(),
