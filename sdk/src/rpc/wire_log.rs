@@ -7,17 +7,18 @@ mod calls;
 mod thread;
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::rpc::Closed;
 use crate::runtime::lock;
+use crate::wire::quote;
 use crate::wire::redact::Known;
-use thread::{Body, Entry, Line};
+use thread::Line;
 
 /// A log of all messages between this client and its CLI, for a bug report that can be replayed; see
 /// [`ClientBuilder::wire_log`](crate::ClientBuilder::wire_log).
@@ -88,9 +89,10 @@ impl WireLog {
 
     /// Starts the writing thread.
     pub(crate) fn open(self) -> Log {
-        let state = Arc::new(State::default());
-        let sender = thread::start(self.to, self.known, Arc::clone(&state));
-        Log { queue: Mutex::new(Queue { sender, left_out: 0 }), start: self.start, state }
+        let (lines, queue) = mpsc::channel();
+        let shared = Arc::new(Shared::default());
+        thread::start(self.to, self.known, queue, Arc::clone(&shared));
+        Log { start: self.start, lines, shared }
     }
 }
 
@@ -100,111 +102,109 @@ impl std::fmt::Debug for WireLog {
     }
 }
 
-/// The queue of a wire log.
+/// An open wire log.
 pub(crate) struct Log {
-    queue: Mutex<Queue>,
     start: Instant,
-    state: Arc<State>,
+    lines: mpsc::Sender<Line>,
+    shared: Arc<Shared>,
 }
 
-struct Queue {
-    /// None if the thread could not start.
-    sender: Option<mpsc::Sender<Entry>>,
-    /// The number of messages omitted since the last one that was queued.
-    left_out: u64,
+/// What the log and its thread share.
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Notified when everything is written, and when nothing more will be.
+    idle: Condvar,
 }
 
-/// State shared by the log and its thread.
 #[derive(Default)]
 struct State {
-    /// Size in bytes of the queued messages.
-    waiting: AtomicUsize,
+    /// Size in bytes of the queued lines.
+    waiting: usize,
+    /// The number of messages omitted since the last one that was queued.
+    left_out: u64,
     /// True once nothing more will be written.
-    has_ended: AtomicBool,
+    has_ended: bool,
+}
+
+impl Shared {
+    /// Waits until everything queued is written, for at most this time.
+    fn wait(&self, limit: Duration) {
+        let is_busy = |state: &mut State| state.waiting > 0 && !state.has_ended;
+        drop(self.idle.wait_timeout_while(lock(&self.state), limit, is_busy));
+    }
 }
 
 impl Log {
     /// Records a message of this client.
     pub fn sent(&self, message: &str) {
-        self.push("client", message.len(), || Body::Message(message.as_bytes().to_vec()));
+        self.message("client", message.as_bytes());
     }
 
     /// Records a message of the CLI.
     pub fn received(&self, message: &[u8]) {
-        self.push("server", message.len(), || Body::Message(message.to_vec()));
+        self.message("server", message);
     }
 
     /// Records a message of the CLI that was too large to be read.
     pub fn skipped(&self, length: u64) {
-        self.push("server", 0, || Body::Skipped(length));
+        self.message("server", quote(&format!("a message of {length} bytes was skipped")).as_bytes());
     }
 
     /// Records the end of the connection.
     pub fn ended(&self, closed: &Closed) {
         let Closed { reason, exit_code, signal, stderr, .. } = closed;
         let end = json!({"reason": reason, "exitCode": exit_code, "signal": signal, "stderr": stderr});
-        self.line(&mut lock(&self.queue), "server", 0, Body::End(end.to_string()));
+        let mut state = lock(&self.shared.state);
+        self.left_out(&mut state, "server");
+        self.line(&mut state, "server", "end", end.to_string().into_bytes());
     }
 
-    fn push(&self, side: &'static str, length: usize, body: impl FnOnce() -> Body) {
-        if self.state.has_ended.load(Ordering::Relaxed) {
-            return;
-        }
-        let mut queue = lock(&self.queue);
+    fn message(&self, side: &'static str, message: &[u8]) {
+        let mut state = lock(&self.shared.state);
         // A single message of any size may always be queued.
-        let waiting = self.state.waiting.load(Ordering::Relaxed);
-        if waiting > 0 && waiting.saturating_add(length) > MAX_WAITING {
-            queue.left_out += 1;
-        } else {
-            self.line(&mut queue, side, length, body());
+        if state.waiting > 0 && state.waiting.saturating_add(message.len()) > MAX_WAITING {
+            state.left_out += 1;
+        } else if !state.has_ended {
+            self.left_out(&mut state, side);
+            self.line(&mut state, side, "msg", message.to_vec());
         }
     }
 
-    fn line(&self, queue: &mut Queue, side: &'static str, length: usize, body: Body) {
-        let Some(sender) = &queue.sender else { return };
-        let bytes = length + Line::OVERHEAD;
-        self.state.waiting.fetch_add(bytes, Ordering::Relaxed);
+    /// Records the number of omitted messages.
+    fn left_out(&self, state: &mut State, side: &'static str) {
+        let count = std::mem::take(&mut state.left_out);
+        if count > 0 {
+            self.line(state, side, "leftOut", count.to_string().into_bytes());
+        }
+    }
+
+    fn line(&self, state: &mut State, side: &'static str, key: &'static str, json: Vec<u8>) {
         let t_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let left_out = std::mem::take(&mut queue.left_out);
+        let line = Line { t_ms, side, key, json };
+        state.waiting += line.size();
         // The thread ends early only when the log has ended.
-        drop(sender.send(Entry::Line(Line { t_ms, side, left_out, body, bytes })));
+        drop(self.lines.send(line));
     }
 
     /// Waits until everything recorded is written, for at most [`FLUSH_TIMEOUT`].
     pub(crate) async fn flush(&self) {
-        let Some(written) = self.flush_receiver() else { return };
-        let wait = move || {
-            // Stop waiting, even if something is not written yet.
-            let _ = written.recv_timeout(FLUSH_TIMEOUT);
-        };
+        self.left_out(&mut lock(&self.shared.state), "server");
+        let shared = Arc::clone(&self.shared);
+        let wait = move || shared.wait(FLUSH_TIMEOUT);
         // On a thread, since writing takes real time, and a runtime with a paused clock would not wait for
         // it.
-        match tokio::runtime::Handle::try_current() {
+        match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(wait).await),
             Err(_) => wait(),
         }
-    }
-
-    /// Returns a receiver that is notified once everything is written; none if it already is.
-    fn flush_receiver(&self) -> Option<mpsc::Receiver<()>> {
-        let mut queue = lock(&self.queue);
-        if queue.left_out > 0 {
-            self.line(&mut queue, "server", 0, Body::Nothing);
-        }
-        if self.state.has_ended.load(Ordering::Relaxed) || self.state.waiting.load(Ordering::Acquire) == 0 {
-            return None;
-        }
-        let (done, written) = mpsc::channel();
-        queue.sender.as_ref()?.send(Entry::Flush(done)).ok()?;
-        Some(written)
     }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        if let Some(written) = self.flush_receiver() {
-            // Anything not written by now is lost.
-            let _ = written.recv_timeout(DROP_TIMEOUT);
-        }
+        self.left_out(&mut lock(&self.shared.state), "server");
+        // Anything not written by then is lost.
+        self.shared.wait(DROP_TIMEOUT);
     }
 }

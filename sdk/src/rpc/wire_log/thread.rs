@@ -1,83 +1,66 @@
 //! The thread that redacts and writes messages.
 
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 
-use super::State;
+use super::Shared;
 use super::calls::Calls;
+use crate::runtime::aside::caught;
+use crate::runtime::lock;
 use crate::wire::quote;
-use crate::wire::redact::{self, Known, Redactor};
-
-/// A message to the thread.
-pub(super) enum Entry {
-    Line(Line),
-    /// Requests a notification once everything before is written.
-    Flush(mpsc::Sender<()>),
-}
+use crate::wire::redact::{Known, Redactor};
 
 /// A line of the log that is not yet written.
 pub(super) struct Line {
     pub t_ms: u64,
     pub side: &'static str,
-    /// The number of messages omitted before it.
-    pub left_out: u64,
-    pub body: Body,
-    /// Its share of [`MAX_WAITING`](super::MAX_WAITING), in bytes.
-    pub bytes: usize,
+    /// The key that says what the line is about: a message, the end, or a number of omitted messages.
+    pub key: &'static str,
+    /// The value, as sent or received.
+    pub json: Vec<u8>,
 }
 
 impl Line {
-    /// Size in bytes of a line besides its message.
-    pub const OVERHEAD: usize = 128;
+    /// Its share of [`MAX_WAITING`](super::MAX_WAITING), in bytes.
+    pub fn size(&self) -> usize {
+        const OVERHEAD: usize = 128;
+        self.json.len() + OVERHEAD
+    }
 }
 
-/// The content of a line.
-pub(super) enum Body {
-    /// A message as sent or received.
-    Message(Vec<u8>),
-    /// A message of this many bytes that was skipped.
-    Skipped(u64),
-    /// The end of the connection, as JSON.
-    End(String),
-    /// Only the number of omitted messages.
-    Nothing,
-}
-
-/// Starts the thread; none if the system cannot.
+/// Starts the thread. If the system cannot, the log has ended.
 pub(super) fn start(
     to: Box<dyn Write + Send>,
     known: Known,
-    state: Arc<State>,
-) -> Option<mpsc::Sender<Entry>> {
-    let (sender, entries) = mpsc::channel();
+    lines: mpsc::Receiver<Line>,
+    shared: Arc<Shared>,
+) {
     let redactor = Redactor::remembering(known);
     let mut writer = Writer { to, redactor, calls: Calls::default(), has_failed: false };
     // A `tracing` subscriber set for the current thread only also applies to the new thread.
     let dispatch = tracing::dispatcher::get_default(Clone::clone);
+    let log = Arc::clone(&shared);
     let run = move || {
-        let state = EndOnDrop(state);
-        tracing::dispatcher::with_default(&dispatch, || writer.run(&entries, &state.0));
-        // Dropping the writer runs user code, which may panic.
-        drop(catch_unwind(AssertUnwindSafe(|| drop(writer))));
+        tracing::dispatcher::with_default(&dispatch, || {
+            let is_whole = caught(|| lines.iter().for_each(|line| writer.write_line(&line, &log)));
+            // Dropping the writer runs user code, which may panic.
+            caught(|| drop(writer));
+            end(&log);
+            if is_whole.is_none() {
+                tracing::warn!("the writer of the wire log panicked, so the log ends");
+            }
+        });
     };
-    match std::thread::Builder::new().name("copilot-wire-log".to_owned()).spawn(run) {
-        Ok(_) => Some(sender),
-        Err(error) => {
-            tracing::warn!(%error, "cannot start the thread of the wire log, so it stays empty");
-            None
-        }
+    if let Err(error) = std::thread::Builder::new().name("copilot-wire-log".to_owned()).spawn(run) {
+        end(&shared);
+        tracing::warn!(%error, "cannot start the thread of the wire log, so it stays empty");
     }
 }
 
-/// Records that the log has ended, however its thread ends.
-struct EndOnDrop(Arc<State>);
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        self.0.has_ended.store(true, Ordering::Relaxed);
-    }
+/// Records that nothing more will be written.
+fn end(shared: &Shared) {
+    lock(&shared.state).has_ended = true;
+    shared.idle.notify_all();
 }
 
 struct Writer {
@@ -89,66 +72,33 @@ struct Writer {
 }
 
 impl Writer {
-    /// Writes entries until the log is dropped or the writer panics.
-    fn run(&mut self, entries: &mpsc::Receiver<Entry>, state: &State) {
-        for entry in entries {
-            match entry {
-                Entry::Line(line) => {
-                    let bytes = line.bytes;
-                    if catch_unwind(AssertUnwindSafe(|| self.line(line))).is_err() {
-                        tracing::warn!("the writer of the wire log panicked, so the log ends");
-                        return;
-                    }
-                    state.waiting.fetch_sub(bytes, Ordering::Release);
-                }
-                // The receiver may have given up waiting.
-                Entry::Flush(done) => drop(done.send(())),
-            }
-        }
-    }
-
-    fn line(&mut self, line: Line) {
-        let Line { t_ms, side, left_out, body, .. } = line;
-        let start = format!(r#"{{"t_ms":{t_ms},"dir":"{side}""#);
-        if left_out > 0 {
-            self.write(&format!("{start},\"leftOut\":{left_out}}}\n"));
-        }
-        let rest = match body {
-            Body::Nothing => return,
-            Body::Message(message) => self.message(side == "client", &message),
-            Body::Skipped(length) => format!(r#""msg":"a message of {length} bytes was skipped""#),
-            Body::End(end) => format!(r#""end":{}"#, self.json(&end)),
-        };
-        self.write(&format!("{start},{rest}}}\n"));
-    }
-
-    /// Formats a message without its secrets, or its length if it is not JSON.
-    fn message(&mut self, of_client: bool, message: &[u8]) -> String {
-        let text = String::from_utf8_lossy(message);
-        let calls = &mut self.calls;
-        match self.redactor.messages(&text, &mut |id, method| calls.look(of_client, id, method)) {
-            Some((json, 0)) => format!(r#""msg":{json}"#),
-            // The reader ignores text after the message.
-            Some((json, behind)) => format!(r#""msg":{json},"bytesBehind":{behind}"#),
-            None => {
-                let text = format!("a message of {} bytes that is not JSON", message.len());
-                format!(r#""msg":{}"#, quote(&text))
-            }
-        }
-    }
-
-    fn json(&mut self, json: &str) -> String {
-        let rewritten = self.redactor.messages(json, &mut |_, _| redact::Message::default());
-        rewritten.map_or_else(|| "null".to_owned(), |(json, _)| json)
-    }
-
-    fn write(&mut self, line: &str) {
-        let written = self.to.write_all(line.as_bytes()).and_then(|()| self.to.flush());
+    fn write_line(&mut self, line: &Line, shared: &Shared) {
+        let Line { t_ms, side, key, json } = line;
+        let value = self.redacted(*side == "client", json);
+        let text = format!("{{\"t_ms\":{t_ms},\"dir\":\"{side}\",\"{key}\":{value}}}\n");
+        let written = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
         if let Err(error) = &written
             && !self.has_failed
         {
             tracing::warn!(%error, "cannot write to the wire log");
         }
         self.has_failed = written.is_err();
+        let mut state = lock(&shared.state);
+        state.waiting -= line.size();
+        if state.waiting == 0 {
+            shared.idle.notify_all();
+        }
+    }
+
+    /// Returns the JSON without its secrets, or its length if it is not JSON.
+    fn redacted(&mut self, of_client: bool, json: &[u8]) -> String {
+        let text = String::from_utf8_lossy(json);
+        let calls = &mut self.calls;
+        match self.redactor.messages(&text, &mut |id, method| calls.look(of_client, id, method)) {
+            Some((json, 0)) => json,
+            // The reader ignores text after the message.
+            Some((json, behind)) => format!(r#"{json},"bytesBehind":{behind}"#),
+            None => quote(&format!("a message of {} bytes that is not JSON", json.len())),
+        }
     }
 }
