@@ -1,5 +1,7 @@
 //! Framing of messages: `Content-Length: <bytes>`, an empty line, then that many bytes of JSON.
 
+use std::ops::Range;
+
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::tail::Tail;
@@ -20,7 +22,7 @@ const MAX_HEADER: usize = 16 << 10;
 pub(crate) const TEXT_KEPT: usize = 2 << 10;
 
 /// Bytes kept of the start of a message that is too large. They contain its id and method.
-const START_KEPT: usize = 1 << 10;
+const START_KEPT: u64 = 1 << 10;
 
 /// Reads messages from a stream through its own buffer, so a read may be dropped and repeated.
 pub struct Frames<R> {
@@ -30,7 +32,8 @@ pub struct Frames<R> {
     done: usize,
     /// Maximum size of a message in bytes.
     limit: usize,
-    skipping: Option<Skipping>,
+    /// The number of bytes to skip of a message that is too large.
+    skipped: u64,
     /// The end of the text that belongs to no message.
     text: Tail,
 }
@@ -49,29 +52,19 @@ pub enum Frame<'a> {
     },
 }
 
-/// A message that is too large and is being skipped.
-struct Skipping {
-    length: u64,
-    left: u64,
-    /// The start of the message; none once it has been returned.
-    start: Option<Vec<u8>>,
-}
-
 /// The next item in the buffer.
 enum Next {
     /// A message; its body is in this range.
-    Body(std::ops::Range<usize>),
+    Body(Range<usize>),
     /// A message that is too large, with its length and start.
-    TooLarge { length: u64, start: Vec<u8> },
-    /// The buffer holds no complete item.
-    More,
+    TooLarge(u64, Vec<u8>),
 }
 
 impl<R: AsyncRead + Unpin> Frames<R> {
     /// Creates a reader that accepts messages of up to `limit` bytes.
     pub fn new(from: R, limit: usize) -> Self {
         let limit = limit.min(usize::try_from(MAX_PLAUSIBLE_LENGTH).unwrap_or(usize::MAX));
-        Self { from, buffer: Vec::new(), done: 0, limit, skipping: None, text: Tail::new(TEXT_KEPT) }
+        Self { from, buffer: Vec::new(), done: 0, limit, skipped: 0, text: Tail::new(TEXT_KEPT) }
     }
 
     /// Sets where to keep the end of the text that belongs to no message.
@@ -89,12 +82,12 @@ impl<R: AsyncRead + Unpin> Frames<R> {
     pub async fn next(&mut self) -> std::io::Result<Option<Frame<'_>>> {
         loop {
             match self.parse() {
-                Next::Body(body) => {
+                Some(Next::Body(body)) => {
                     self.done = body.end;
                     return Ok(Some(Frame::Message(&self.buffer[body])));
                 }
-                Next::TooLarge { length, start } => return Ok(Some(Frame::TooLarge { length, start })),
-                Next::More => {}
+                Some(Next::TooLarge(length, start)) => return Ok(Some(Frame::TooLarge { length, start })),
+                None => {}
             }
             self.make_room();
             if self.from.read_buf(&mut self.buffer).await? == 0 {
@@ -124,63 +117,43 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    fn parse(&mut self) -> Next {
+    /// Returns the next item; none if the buffer has no complete one.
+    fn parse(&mut self) -> Option<Next> {
         loop {
-            if let Some(next) = self.skip() {
-                return next;
+            let received = self.buffer.len() - self.done;
+            let skipped = usize::try_from(self.skipped).unwrap_or(usize::MAX).min(received);
+            self.done += skipped;
+            self.skipped -= skipped as u64;
+            if self.skipped > 0 {
+                return None;
             }
-            let Some((header, start)) = split_header(&self.buffer[self.done..]) else {
+            let Some((block, body)) = split_header(&self.buffer[self.done..]) else {
                 self.drop_junk();
-                return Next::More;
+                return None;
             };
-            let start = self.done + start;
-            let length = content_length(header).filter(|length| *length <= MAX_PLAUSIBLE_LENGTH);
-            if length.is_some() && !begins_header(header) {
-                let text = text_before_header(header);
-                self.text.push(text);
-                self.done += text.len();
-            }
-            match length {
-                Some(length) if length <= self.limit as u64 => {
-                    let end = start.saturating_add(length as usize);
-                    return if end <= self.buffer.len() { Next::Body(start..end) } else { Next::More };
-                }
-                Some(length) => {
-                    self.skipping = Some(Skipping { length, left: length, start: Some(Vec::new()) });
-                }
+            let start = self.done + body;
+            let Some((header, length)) = content_length(block) else {
                 // Text instead of a header is ignored; the next header counts.
-                None => {
-                    tracing::warn!(
-                        bytes = header.len(),
-                        "ignoring text on the stream that belongs to no message"
-                    );
-                    self.text.push(header);
-                    self.text.push(b"\n");
-                }
+                tracing::warn!(bytes = block.len(), "ignoring text on the stream that belongs to no message");
+                self.text.push(block);
+                self.text.push(b"\n");
+                self.done = start;
+                continue;
+            };
+            if !begins_header(block) {
+                self.text.push(&block[..header]);
+                self.done += header;
             }
-            self.done = start;
-        }
-    }
-
-    /// Skips the bytes of a message that is too large, and returns its start once that is complete. None if
-    /// no such message is being skipped, or its end has been reached.
-    fn skip(&mut self) -> Option<Next> {
-        let skipping = self.skipping.as_mut()?;
-        let received = &self.buffer[self.done..];
-        let received = &received[..received.len().min(usize::try_from(skipping.left).unwrap_or(usize::MAX))];
-        skipping.left -= received.len() as u64;
-        self.done += received.len();
-        let (length, is_over) = (skipping.length, skipping.left == 0);
-        let complete = skipping.start.take_if(|start| {
-            start.extend_from_slice(&received[..received.len().min(START_KEPT - start.len())]);
-            start.len() == START_KEPT || is_over
-        });
-        if is_over {
-            self.skipping = None;
-        }
-        match complete {
-            Some(start) => Some(Next::TooLarge { length, start }),
-            None => (!is_over).then_some(Next::More),
+            let is_too_large = length > self.limit as u64;
+            let needed = if is_too_large { length.min(START_KEPT) } else { length };
+            let needed = start..start.saturating_add(needed as usize);
+            let bytes = self.buffer.get(needed.clone())?;
+            if is_too_large {
+                let start = bytes.to_vec();
+                (self.done, self.skipped) = (needed.start, length);
+                return Some(Next::TooLarge(length, start));
+            }
+            return Some(Next::Body(needed));
         }
     }
 
@@ -215,19 +188,14 @@ fn begins_header(bytes: &[u8]) -> bool {
     bytes[..known].eq_ignore_ascii_case(&START[..known]) && !bytes.windows(2).any(ends_without_cr)
 }
 
-/// Returns the text before the header in a block.
-fn text_before_header(block: &[u8]) -> &[u8] {
+/// Returns the length that a header block states, and where in the block the name of that header begins. Text of
+/// another program may precede it, even on the same line.
+fn content_length(block: &[u8]) -> Option<(usize, u64)> {
     const NAME: &[u8] = b"content-length";
-    let name = block.windows(NAME.len()).rposition(|window| window.eq_ignore_ascii_case(NAME));
-    &block[..name.unwrap_or_default()]
-}
-
-fn content_length(header: &[u8]) -> Option<u64> {
-    const NAME: &str = "content-length";
-    let header = String::from_utf8_lossy(header).to_ascii_lowercase();
-    // Text of another program may precede the name, even on the same line.
-    let value = &header[header.rfind(NAME)? + NAME.len()..];
-    value.trim_start().strip_prefix(':')?.lines().next()?.trim().parse().ok()
+    let name = block.windows(NAME.len()).rposition(|window| window.eq_ignore_ascii_case(NAME))?;
+    let value = String::from_utf8_lossy(&block[name + NAME.len()..]);
+    let length = value.trim_start().strip_prefix(':')?.lines().next()?.trim().parse().ok()?;
+    (length <= MAX_PLAUSIBLE_LENGTH).then_some((name, length))
 }
 
 /// Appends a framed message to `out`.
@@ -337,9 +305,10 @@ mod tests {
 
     #[test]
     fn a_message_above_the_limit_is_skipped() {
-        for length in [LIMIT + 1, START_KEPT, START_KEPT + 1] {
+        let kept = START_KEPT as usize;
+        for length in [LIMIT + 1, kept, kept + 1] {
             let body = "y".repeat(length);
-            let start = format!("{length}: {}", &body[..length.min(START_KEPT)]);
+            let start = format!("{length}: {}", &body[..length.min(kept)]);
             check(&framed(&["1", &body, "2"]), &["1", &start, "2"], "");
         }
     }
