@@ -155,7 +155,7 @@ impl Connection {
         });
         let service = service(&connection);
         lock(&connection.calls).service = Some(Arc::clone(&service) as Arc<dyn Service>);
-        let (reader, writer) = (CloseOnDrop::new(&connection), CloseOnDrop::new(&connection));
+        let (reader, writer) = (CloseOnDrop(Arc::clone(&connection)), CloseOnDrop(Arc::clone(&connection)));
         runtime.spawn(write(to, queue, writer));
         runtime.spawn(read(frames, Arc::clone(&service), diagnose, reader));
         runtime.spawn(time_out(connection));
@@ -268,10 +268,8 @@ impl Connection {
     /// Cancel-safe.
     pub async fn closed(&self) -> Closed {
         let mut closed = self.closed.subscribe();
-        match closed.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or_else(|| Closed::new("the connection ended")),
-            Err(_) => Closed::new("the connection ended"),
-        }
+        let closed = closed.wait_for(Option::is_some).await;
+        closed.ok().and_then(|reason| reason.clone()).unwrap_or_else(|| Closed::new("the connection ended"))
     }
 
     /// Waits until the wire log is written, up to a time limit.

@@ -43,17 +43,8 @@ pub(crate) enum Message<'a> {
     Unreadable(&'a str, DecodeError),
 }
 
-/// The readable part of a message that cannot be read as a whole.
-pub(crate) struct Start<'a> {
-    pub id: Option<&'a str>,
-    pub method: Option<Cow<'a, str>>,
-    /// True if the start shows keys of a request.
-    pub is_request: bool,
-    /// True if the start shows keys of a response.
-    pub is_response: bool,
-}
-
-const KEYS: [&str; 5] = ["id", "method", "params", "result", "error"];
+/// The keys of a message.
+pub(super) const KEYS: [&str; 5] = ["id", "method", "params", "result", "error"];
 
 /// Calls `receive` for each message of a text, which is one message or an array of them.
 pub(crate) fn each<'a>(text: &'a str, mut receive: impl FnMut(Message<'a>)) {
@@ -98,19 +89,8 @@ fn single(text: &str) -> Option<Message<'_>> {
     }
 }
 
-/// Reads the start of a message.
-pub(crate) fn start(text: &str) -> Start<'_> {
-    let [id, method, params, result, error] = peek::pick_start(text, KEYS);
-    Start {
-        id: id.filter(|id| is_id(id)),
-        is_request: method.is_some() || params.is_some(),
-        is_response: result.is_some() || error.is_some(),
-        method: method.and_then(peek::string),
-    }
-}
-
 /// Returns true if this JSON can be the id of a request: a string, a number or null.
-fn is_id(json: &str) -> bool {
+pub(super) fn is_id(json: &str) -> bool {
     json.starts_with(['"', '-', 'n']) || json.starts_with(|digit: char| digit.is_ascii_digit())
 }
 

@@ -50,25 +50,22 @@ impl Responder {
         connection.in_flight().spawn(number, owner, connection.runtime(), task);
     }
 
+    /// Sends the response. A result that cannot be sent is a failure.
     fn send(&mut self, result: Result<String, RpcError>) {
         self.is_done = true;
         self.connection.in_flight().end(self.number);
-        self.connection.respond(&self.id, &finalize(result, self.on_failure));
-    }
-}
-
-/// Returns the final result: one that cannot be sent is a failure, and `on_failure` converts failures.
-fn finalize(result: Result<String, RpcError>, on_failure: Option<OnFailure>) -> Result<String, RpcError> {
-    let sendable = |result: String| match check_depth(&result) {
-        Ok(()) => Ok(result),
-        Err(error) => Err(RpcError::new(RpcError::INTERNAL_ERROR, error.to_string())),
-    };
-    match (result.and_then(sendable), on_failure) {
-        (Err(error), Some(on_failure)) => {
-            tracing::warn!(%error, "a handler failed, so the response is a refusal");
-            on_failure(error)
-        }
-        (result, _) => result,
+        let sendable = result.and_then(|result| match check_depth(&result) {
+            Ok(()) => Ok(result),
+            Err(error) => Err(error.to_string().into()),
+        });
+        let response = match (sendable, self.on_failure) {
+            (Err(error), Some(on_failure)) => {
+                tracing::warn!(%error, "a handler failed, so the response is a refusal");
+                on_failure(error)
+            }
+            (result, _) => result,
+        };
+        self.connection.respond(&self.id, &response);
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::{Connection, Diagnose, Outgoing, Service};
 use crate::rpc::frame::{self, Frame, Frames};
-use crate::rpc::message::{self, Message, NoResult, Start};
+use crate::rpc::message::{self, Message, NoResult};
 use crate::rpc::responder::Responder;
 use crate::rpc::{Closed, RpcError};
 use crate::wire::{DecodeError, peek, redact};
@@ -22,32 +22,15 @@ const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Closes the connection if its reader or writer ends early, because of a panic or the end of the runtime.
 /// Calls would otherwise wait forever.
-pub(super) struct CloseOnDrop {
-    connection: Arc<Connection>,
-    armed: bool,
-}
-
-impl CloseOnDrop {
-    pub fn new(connection: &Arc<Connection>) -> Self {
-        Self { connection: Arc::clone(connection), armed: true }
-    }
-
-    /// Keeps the connection open.
-    fn defuse(mut self) {
-        self.armed = false;
-    }
-}
+pub(super) struct CloseOnDrop(pub Arc<Connection>);
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
-        if !self.armed {
-            return;
-        }
         let reason = match std::thread::panicking() {
             true => "a task of the connection panicked",
             false => "the runtime of the client has ended",
         };
-        self.connection.close(Closed::new(reason));
+        self.0.close(Closed::new(reason));
     }
 }
 
@@ -58,7 +41,7 @@ pub(super) async fn read<R: AsyncRead + Unpin, S: Service>(
     diagnose: Option<Diagnose>,
     open: CloseOnDrop,
 ) {
-    let connection = &open.connection;
+    let CloseOnDrop(connection) = &open;
     let reason = loop {
         match frames.next().await {
             Ok(Some(Frame::Message(body))) => {
@@ -130,7 +113,10 @@ fn unreadable(
     code: i64,
     problem: DecodeError,
 ) {
-    let Start { id, method, is_request, is_response } = message::start(start);
+    let [id, method, params, result, error] = peek::pick_start(start, message::KEYS);
+    let is_request = method.is_some() || params.is_some();
+    let is_response = result.is_some() || error.is_some();
+    let (id, method) = (id.filter(|id| message::is_id(id)), method.and_then(peek::string));
     let shown = method.as_deref().map(redact::text);
     tracing::warn!(
         id,
@@ -170,22 +156,16 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
     mut queue: mpsc::UnboundedReceiver<Outgoing>,
     open: CloseOnDrop,
 ) {
-    let connection = &open.connection;
-    let mut bytes = Vec::new();
-    let mut more = true;
-    while more {
-        let Some(first) = queue.recv().await else { break };
+    let CloseOnDrop(connection) = &open;
+    let (mut queued, mut bytes, mut is_over) = (Vec::new(), Vec::new(), false);
+    while !is_over && queue.recv_many(&mut queued, usize::MAX).await > 0 {
         // Everything queued goes out in one write.
-        let mut next = Some(first);
-        while let Some(outgoing) = next {
+        for outgoing in queued.drain(..) {
             match outgoing {
-                Outgoing::Message(message) => frame::append(&mut bytes, &message),
-                Outgoing::End => {
-                    more = false;
-                    break;
-                }
+                Outgoing::Message(message) if !is_over => frame::append(&mut bytes, &message),
+                Outgoing::Message(_) => {}
+                Outgoing::End => is_over = true,
             }
-            next = queue.try_recv().ok();
         }
         let written = async {
             to.write_all(&bytes).await?;
@@ -202,6 +182,7 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
     }
     // The peer may be gone.
     drop(to.shutdown().await);
+    drop((to, queue));
     // The reader sees the end of the connection.
-    open.defuse();
+    connection.closed().await;
 }
