@@ -2,6 +2,8 @@
 //!
 //! The protocol's own version stays 3 from CLI 0.0.423 to 1.0.102, while the behaviour changes.
 
+use std::ops::RangeInclusive;
+
 /// The version of a CLI, such as `1.0.102` or `1.0.84-4`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CliVersion {
@@ -45,35 +47,25 @@ pub enum Feature {
     ConnectionToken,
 }
 
-/// The versions in which a feature was observed.
-struct Support {
-    feature: Feature,
-    from: [u64; 3],
-    to: Option<[u64; 3]>,
+impl Feature {
+    /// The versions in which the feature was observed. The examined ones, unless noted otherwise: 1.0.10, 1.0.40,
+    /// 1.0.65, 1.0.81, 1.0.92, 1.0.102.
+    fn versions(self) -> RangeInclusive<[u64; 3]> {
+        let since = |patch| [1, 0, patch]..=[u64::MAX; 3];
+        match self {
+            // Absent in 1.0.34, present in 1.0.35.
+            Self::NewPermissionWords => since(35),
+            // Absent in 1.0.34, present in 1.0.39.
+            Self::GitHubTokenByCall => since(39),
+            Self::UserRequestedShell | Self::ConnectionToken => since(65),
+            Self::Detach | Self::AbortDropsPrompts => since(81),
+            Self::ReplaceTools | Self::HookArgumentsAsObject => since(81),
+            Self::AbortCompletesTools | Self::MessageIds | Self::LiveShellOutput => since(92),
+            // Present in all available versions from 1.0.7 to 1.0.89; 1.0.90 and 1.0.91 were not available.
+            Self::ShellNotifications => [1, 0, 7]..=[1, 0, 89],
+        }
+    }
 }
-
-const fn from(feature: Feature, from: [u64; 3]) -> Support {
-    Support { feature, from, to: None }
-}
-
-/// The examined versions, unless noted otherwise: 1.0.10, 1.0.40, 1.0.65, 1.0.81, 1.0.92, 1.0.102.
-const TABLE: &[Support] = &[
-    // Absent in 1.0.34, present in 1.0.35.
-    from(Feature::NewPermissionWords, [1, 0, 35]),
-    from(Feature::Detach, [1, 0, 81]),
-    from(Feature::AbortDropsPrompts, [1, 0, 81]),
-    from(Feature::AbortCompletesTools, [1, 0, 92]),
-    from(Feature::MessageIds, [1, 0, 92]),
-    // Present in all available versions from 1.0.7 to 1.0.89; 1.0.90 and 1.0.91 were not available.
-    Support { feature: Feature::ShellNotifications, from: [1, 0, 7], to: Some([1, 0, 89]) },
-    from(Feature::UserRequestedShell, [1, 0, 65]),
-    from(Feature::LiveShellOutput, [1, 0, 92]),
-    from(Feature::ReplaceTools, [1, 0, 81]),
-    from(Feature::HookArgumentsAsObject, [1, 0, 81]),
-    // Absent in 1.0.34, present in 1.0.39.
-    from(Feature::GitHubTokenByCall, [1, 0, 39]),
-    from(Feature::ConnectionToken, [1, 0, 65]),
-];
 
 impl CliVersion {
     pub(crate) fn new(text: impl Into<String>) -> Self {
@@ -99,8 +91,7 @@ impl CliVersion {
     /// Returns true if this version has the feature. An unknown version counts as the newest.
     pub fn has(&self, feature: Feature) -> bool {
         let numbers = if self.numbers == [0; 3] { [u64::MAX; 3] } else { self.numbers };
-        let support = TABLE.iter().find(|support| support.feature == feature);
-        support.is_some_and(|support| support.from <= numbers && support.to.is_none_or(|to| numbers <= to))
+        feature.versions().contains(&numbers)
     }
 
     /// The method that disconnects a client from a session.
