@@ -12,42 +12,29 @@ use std::borrow::Cow;
 /// writing, and invisible characters such as a zero-width space. All others, including the backslash, are
 /// unchanged. For text of several lines see [`printable_lines`].
 pub fn printable(text: &str) -> Cow<'_, str> {
-    escaped(text, is_deceptive)
+    escaped(text, |_| false)
 }
 
 /// Escapes like [`printable`], but keeps line feeds, carriage returns before them, and tabs, for text that
 /// may have several lines, such as a plan or a message.
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(|letter| is_deceptive(letter) && !is_layout(letter)) {
-        return Cow::Borrowed(text);
-    }
-    let lines = text.split('\n').map(|line| match line.strip_suffix('\r') {
-        Some(line) => escaped(line, is_deceptive_in_line) + "\r",
-        None => escaped(line, is_deceptive_in_line),
-    });
-    Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
+    escaped(text, |rest| rest.starts_with(['\n', '\t']) || rest.starts_with("\r\n"))
 }
 
-fn escaped(text: &str, is_escaped: fn(char) -> bool) -> Cow<'_, str> {
-    if !text.chars().any(is_escaped) {
+/// Escapes deceptive characters unless they are layout, as the text from such a character on shows.
+fn escaped(text: &str, is_layout: fn(&str) -> bool) -> Cow<'_, str> {
+    let is_escaped = |at: usize, letter| is_deceptive(letter) && !is_layout(&text[at..]);
+    if !text.char_indices().any(|(at, letter)| is_escaped(at, letter)) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
-    for letter in text.chars() {
-        match is_escaped(letter) {
+    for (at, letter) in text.char_indices() {
+        match is_escaped(at, letter) {
             true => shown.extend(letter.escape_default()),
             false => shown.push(letter),
         }
     }
     Cow::Owned(shown)
-}
-
-fn is_deceptive_in_line(letter: char) -> bool {
-    letter != '\t' && is_deceptive(letter)
-}
-
-fn is_layout(letter: char) -> bool {
-    matches!(letter, '\n' | '\t')
 }
 
 fn is_deceptive(letter: char) -> bool {
@@ -87,9 +74,9 @@ mod tests {
 
     #[test]
     fn several_lines() {
-        assert_eq!(printable_lines("a\n\tb\r\nc\rd\n"), "a\n\tb\r\nc\\rd\n");
+        assert_eq!(printable_lines("a\n\tb\r\nc\rd\n\r"), "a\n\tb\r\nc\\rd\n\\r");
         assert!(matches!(printable_lines("a\n\tb"), Cow::Borrowed(_)));
-        for letter in DECEPTIVE.chars().filter(|letter| !is_layout(*letter)) {
+        for letter in DECEPTIVE.chars().filter(|letter| !matches!(letter, '\n' | '\t')) {
             assert_eq!(
                 printable_lines(&format!("a{letter}b\nc")),
                 format!("a{}b\nc", letter.escape_default())
