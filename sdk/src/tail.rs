@@ -1,6 +1,5 @@
 //! The end of a program's output, kept for errors.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use crate::runtime::lock;
@@ -8,16 +7,16 @@ use crate::wire::redact;
 
 /// The last bytes of an output, shared by its reader and the users of the tail.
 #[derive(Clone)]
-pub(crate) struct Tail(Arc<Mutex<Ring>>);
+pub(crate) struct Tail(Arc<Mutex<Kept>>);
 
 /// The state of a tail.
-struct Ring {
+#[derive(Default)]
+struct Kept {
     /// Maximum number of bytes.
     limit: usize,
-    /// The bytes, oldest first.
-    bytes: VecDeque<u8>,
-    /// The number of bytes at the end that the next push replaces.
-    provisional: usize,
+    bytes: Vec<u8>,
+    /// The number of bytes that the next push keeps; those behind are provisional.
+    settled: usize,
     /// True if the start of the output was dropped.
     cut: bool,
 }
@@ -25,42 +24,38 @@ struct Ring {
 impl Tail {
     /// Creates a tail that keeps the last `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self(Arc::new(Mutex::new(Ring { limit, bytes: VecDeque::new(), provisional: 0, cut: false })))
+        Self(Arc::new(Mutex::new(Kept { limit, ..Kept::default() })))
     }
 
     /// Appends bytes, replaces provisional ones, and drops the oldest ones beyond the limit.
     pub fn push(&self, bytes: &[u8]) {
         self.push_provisional(bytes);
-        lock(&self.0).provisional = 0;
+        let mut kept = lock(&self.0);
+        kept.settled = kept.bytes.len();
     }
 
     /// Like [`push`](Self::push), but the bytes are provisional: the next push replaces them.
     pub fn push_provisional(&self, bytes: &[u8]) {
-        let mut ring = lock(&self.0);
-        let kept = ring.bytes.len().saturating_sub(ring.provisional);
-        ring.bytes.truncate(kept);
-        let excess = bytes.len().saturating_sub(ring.limit);
-        let bytes = bytes.get(excess..).unwrap_or_default();
-        ring.bytes.extend(bytes);
-        ring.provisional = bytes.len();
-        let more = ring.bytes.len().saturating_sub(ring.limit);
-        ring.bytes.drain(..more);
-        ring.cut |= excess + more > 0;
+        let kept = &mut *lock(&self.0);
+        kept.bytes.truncate(kept.settled);
+        kept.bytes.extend_from_slice(bytes);
+        let excess = kept.bytes.len().saturating_sub(kept.limit);
+        kept.bytes.drain(..excess);
+        kept.settled = kept.settled.saturating_sub(excess);
+        kept.cut |= excess > 0;
     }
 
     /// Removes everything.
     pub fn clear(&self) {
-        let mut ring = lock(&self.0);
-        *ring = Ring { limit: ring.limit, bytes: VecDeque::new(), provisional: 0, cut: false };
+        let kept = &mut *lock(&self.0);
+        *kept = Kept { limit: kept.limit, ..Kept::default() };
     }
 
     /// Returns the bytes as text, without secrets; invalid UTF-8 is replaced.
     pub fn text(&self) -> String {
-        let mut ring = lock(&self.0);
-        let cut = ring.cut;
-        let bytes = &*ring.bytes.make_contiguous();
+        let Kept { bytes, cut, .. } = &*lock(&self.0);
         // A character without its start would be shown as a replacement character.
-        let partial = bytes.iter().take(3).take_while(|byte| cut && **byte & 0xC0 == 0x80).count();
+        let partial = bytes.iter().take(3).take_while(|byte| *cut && **byte & 0xC0 == 0x80).count();
         redact::text(&String::from_utf8_lossy(bytes.get(partial..).unwrap_or_default())).into_owned()
     }
 }
