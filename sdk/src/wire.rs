@@ -263,52 +263,44 @@ macro_rules! string_enum {
     };
 }
 
-/// Access to the content of a union, whichever variant it is.
+/// The codec of a union: its variants, and the expression that chooses one for a node.
 macro_rules! union {
-    ($type:ident $($variant:ident)*) => {
-        impl $type {
-            #[inline]
-            fn content(&mut self) -> &mut (dyn $crate::wire::Wire + 'static) {
-                match self {
-                    $(Self::$variant(value) => value,)*
-                    Self::Unrecognized(value) => value,
-                }
-            }
-            #[inline]
-            fn content_ref(&self) -> &(dyn $crate::wire::Wire + 'static) {
-                match self {
-                    $(Self::$variant(value) => value,)*
-                    Self::Unrecognized(value) => value,
-                }
-            }
-        }
-    };
-}
-
-/// The codec of a union whose variants are identified by the string under one key.
-macro_rules! tagged {
-    ($type:ident $tag:literal { $($variant:ident $($value:literal)|+),* }) => {
-        union!($type $($variant)*);
+    ($type:ident [$($variant:ident)*] $node:ident $choice:expr) => {
         impl $crate::wire::Wire for $type {
             #[inline]
             fn empty() -> Self {
                 Self::Unrecognized(serde_json::Value::Null)
             }
             #[inline]
-            fn read(&mut self, node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {
-                *self = match node.tag($tag)? {
-                    $($($value)|+ => Self::$variant($crate::wire::Wire::empty()),)*
-                    _ => Self::empty(),
+            fn read(&mut self, $node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {
+                *self = $choice;
+                let content: &mut (dyn $crate::wire::Wire + 'static) = match self {
+                    $(Self::$variant(value) => value,)*
+                    Self::Unrecognized(value) => value,
                 };
-                self.content().read(node)
+                content.read($node)
             }
             #[inline]
             fn write(&self, out: &mut $crate::wire::Writer) {
-                self.content_ref().write(out);
+                let content: &(dyn $crate::wire::Wire + 'static) = match self {
+                    $(Self::$variant(value) => value,)*
+                    Self::Unrecognized(value) => value,
+                };
+                content.write(out);
             }
         }
         equality!($type);
         common!($type);
+    };
+}
+
+/// The codec of a union whose variants are identified by the string under one key.
+macro_rules! tagged {
+    ($type:ident $tag:literal { $($variant:ident $($value:literal)|+),* }) => {
+        union!($type [$($variant)*] node match node.tag($tag)? {
+            $($($value)|+ => Self::$variant($crate::wire::Wire::empty()),)*
+            _ => Self::empty(),
+        });
     };
 }
 
@@ -316,28 +308,11 @@ macro_rules! tagged {
 /// constants. The first variant whose test holds is chosen.
 macro_rules! untagged {
     ($type:ident { $($variant:ident $test:ident [$($key:literal $(= $($value:literal)|+)?),*]),* }) => {
-        union!($type $($variant)*);
-        impl $crate::wire::Wire for $type {
-            #[inline]
-            fn empty() -> Self {
-                Self::Unrecognized(serde_json::Value::Null)
-            }
-            #[inline]
-            fn read(&mut self, node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {
-                *self = match () {
-                    $(_ if node.$test() $(&& node.has($key, &[$($($value),+)?]))* => {
-                        Self::$variant($crate::wire::Wire::empty())
-                    })*
-                    _ => Self::empty(),
-                };
-                self.content().read(node)
-            }
-            #[inline]
-            fn write(&self, out: &mut $crate::wire::Writer) {
-                self.content_ref().write(out);
-            }
-        }
-        equality!($type);
-        common!($type);
+        union!($type [$($variant)*] node match () {
+            $(_ if node.$test() $(&& node.has($key, &[$($($value),+)?]))* => {
+                Self::$variant($crate::wire::Wire::empty())
+            })*
+            _ => Self::empty(),
+        });
     };
 }
