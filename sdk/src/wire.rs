@@ -86,8 +86,6 @@ pub(crate) enum Kind {
     Nullable,
     /// Like `Field`, and hidden in `Debug`.
     Secret,
-    /// The same value in every value of the type.
-    Constant,
 }
 
 /// Reads a value from JSON text.
@@ -180,7 +178,7 @@ macro_rules! record {
             #[inline]
             fn write(&self, out: &mut $crate::wire::Writer) {
                 out.object(&[
-                    $(($crate::wire::Kind::Constant, $key, &$constant),)*
+                    $(($crate::wire::Kind::Field, $key, &$constant),)*
                     $(($crate::wire::Kind::$kind, $name, &self.$field),)*
                 ]);
                 $(out.rest(&self.$rest);)?

@@ -30,6 +30,7 @@ pub(super) enum Entry<'a> {
 /// A parsed JSON text. Its `Debug` shows none of it, since it may hold secrets.
 pub struct Document<'a> {
     entries: Vec<Entry<'a>>,
+    levels: usize,
 }
 
 impl<'a> Document<'a> {
@@ -38,15 +39,15 @@ impl<'a> Document<'a> {
     /// # Errors
     /// If the text is not JSON, or nests deeper than 127 levels.
     pub fn parse(json: &'a str) -> Result<Self, DecodeError> {
-        let (document, levels) = Self::scan(json).map_err(|error| error.expected("JSON"))?;
-        match levels <= MAX_DEPTH {
+        let document = Self::scan(json).map_err(|error| error.expected("JSON"))?;
+        match document.levels <= MAX_DEPTH {
             true => Ok(document),
             false => Err(DecodeError::new("JSON", format!("more than {MAX_DEPTH} levels"))),
         }
     }
 
-    /// Parses a JSON text of any depth. Returns its number of levels.
-    pub(super) fn scan(json: &'a str) -> Result<(Self, usize), Invalid> {
+    /// Parses a JSON text of any depth.
+    pub(super) fn scan(json: &'a str) -> Result<Self, Invalid> {
         // An estimate that fits most messages, so that the list is allocated once.
         let mut entries = Vec::with_capacity(json.len() / 24 + 8);
         // Indices of the containers that have not ended.
@@ -79,7 +80,7 @@ impl<'a> Document<'a> {
                 }
             });
         })?;
-        Ok((Self { entries }, levels))
+        Ok(Self { entries, levels })
     }
 
     /// The outermost value.

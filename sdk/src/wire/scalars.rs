@@ -160,12 +160,12 @@ impl<T: Wire> Wire for Vec<T> {
         Ok(())
     }
     fn write(&self, out: &mut Writer) {
-        out.begin_array();
+        out.raw("[");
         for item in self {
             out.comma();
             item.write(out);
         }
-        out.end_array();
+        out.raw("]");
     }
 }
 
@@ -178,12 +178,12 @@ impl<T: Wire> Wire for BTreeMap<String, T> {
         node.read_rest(&[], self)
     }
     fn write(&self, out: &mut Writer) {
-        out.begin_object();
+        out.raw("{");
         for (key, value) in self {
             out.key(key);
             value.write(out);
         }
-        out.end_object();
+        out.raw("}");
     }
 }
 

@@ -56,22 +56,6 @@ impl Writer {
         }
     }
 
-    pub(crate) fn begin_object(&mut self) {
-        self.json.push(b'{');
-    }
-
-    pub(crate) fn end_object(&mut self) {
-        self.json.push(b'}');
-    }
-
-    pub(crate) fn begin_array(&mut self) {
-        self.json.push(b'[');
-    }
-
-    pub(crate) fn end_array(&mut self) {
-        self.json.push(b']');
-    }
-
     /// Appends a comma unless the container has just begun.
     pub(crate) fn comma(&mut self) {
         if !matches!(self.json.last(), Some(b'{' | b'[') | None) {
@@ -79,6 +63,7 @@ impl Writer {
         }
     }
 
+    /// Appends the key of a member.
     pub(crate) fn key(&mut self, key: &str) {
         self.comma();
         self.string(key);
@@ -87,7 +72,7 @@ impl Writer {
 
     /// Appends an object with these fields.
     pub(crate) fn object(&mut self, fields: &[(Kind, &'static str, &(dyn Wire + 'static))]) {
-        self.begin_object();
+        self.raw("{");
         for (kind, key, value) in fields {
             if value.is_absent() && *kind != Kind::Nullable {
                 continue;
@@ -98,7 +83,7 @@ impl Writer {
                 _ => value.write(self),
             }
         }
-        self.end_object();
+        self.raw("}");
     }
 
     /// Appends the entries of a map to the object that was just written.
@@ -108,6 +93,6 @@ impl Writer {
             self.key(key);
             value.write(self);
         }
-        self.end_object();
+        self.raw("}");
     }
 }

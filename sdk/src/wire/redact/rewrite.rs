@@ -66,7 +66,7 @@ fn is_value_of_name(key: &str) -> bool {
 impl Redactor {
     /// Redacts a text that is exactly one JSON value; none for any other.
     pub(super) fn whole(&mut self, json: &str) -> Option<String> {
-        let (document, _) = Document::scan(json).ok()?;
+        let document = Document::scan(json).ok()?;
         let mut out = Writer::new();
         self.value(document.root(), &Place::default(), &mut out);
         Some(out.into_json())
@@ -76,7 +76,7 @@ impl Redactor {
     /// after it. None if the text does not begin with JSON.
     pub(crate) fn messages(&mut self, json: &str, look: Look<'_>) -> Option<(String, usize)> {
         let mut scanner = Scanner::new(json);
-        let (document, _) = Document::scan(scanner.skip().ok()?).ok()?;
+        let document = Document::scan(scanner.skip().ok()?).ok()?;
         let mut out = Writer::new();
         match document.root() {
             list if list.is_array() => self.array(list, &Place::default(), Some(look), &mut out),
@@ -97,6 +97,7 @@ impl Redactor {
 
     /// Redacts the JSON within a text; none if it has no secrets.
     pub(super) fn embedded(&mut self, text: &str) -> Option<String> {
+        next_json(text, 0)?;
         let mut edit = Edit::new(text);
         // A string with control characters is no JSON, but programs print such strings.
         let json = text.replace(|char| char < ' ', " ");
@@ -144,7 +145,7 @@ impl Redactor {
             hide => hide,
         };
         let mut own = Hide::Nothing;
-        out.begin_array();
+        out.raw("[");
         for item in array.items().into_iter().flatten() {
             out.comma();
             let place = Place { is_item: true, outer, own, below: &[], message: None, ..*place };
@@ -156,7 +157,7 @@ impl Redactor {
             let is_flag = place.hide() == Hide::Nothing && item.string().is_ok_and(text::is_flag);
             own = if is_flag { Hide::All } else { Hide::Nothing };
         }
-        out.end_array();
+        out.raw("]");
     }
 
     fn object(&mut self, object: Node<'_>, place: &Place<'_>, out: &mut Writer) {
@@ -169,7 +170,7 @@ impl Redactor {
         // Such as `{"name": "token", "value": …}`.
         let names_secret =
             members.iter().any(|(_, key, value)| is_name(key) && value.string().is_ok_and(keys::is_secret));
-        out.begin_object();
+        out.raw("{");
         for (written, key, value) in &members {
             let key = key.as_str();
             let is_secret = place.below.contains(&key)
@@ -194,7 +195,7 @@ impl Redactor {
                 self.value(*value, &place, out);
             }
         }
-        out.end_object();
+        out.raw("}");
     }
 
     fn string<'s>(&mut self, string: &'s str, place: &Place<'_>) -> Cow<'s, str> {

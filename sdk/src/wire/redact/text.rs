@@ -99,11 +99,15 @@ fn secret(text: &str, word: Range<usize>) -> Option<&str> {
     if argument.len() < rest.len() && is_flag(name) {
         return value_of_option(name, argument);
     }
+    // The key may be within quotes, which may be escaped.
+    let assigned = rest.trim_start_matches(['"', '\'', '\\', ']']).trim_start_matches([' ', '\t']);
+    let behind = assigned.strip_prefix([':', '='])?;
     let is_query = text[..word.start].ends_with(['?', '&']) && rest.starts_with('=');
-    if is_query && QUERY.iter().any(|key| name.eq_ignore_ascii_case(key)) || keys::is_secret(name) {
-        return value(&keys::normalize(name), rest);
+    let is_key = is_query && QUERY.iter().any(|key| name.eq_ignore_ascii_case(key)) || keys::is_secret(name);
+    if !is_key || behind.starts_with(['=', ':']) || behind.starts_with("//") {
+        return None;
     }
-    None
+    value(&keys::normalize(name), assigned, rest.starts_with(' '))
 }
 
 /// The argument after an option, if it is a secret.
@@ -130,14 +134,9 @@ fn credentials<'t>(scheme: &str, rest: &'t str) -> Option<&'t str> {
     (behind.len() < rest.len() && is_secret).then_some(secret)
 }
 
-/// The value after a secret key and `=` or `:`.
-fn value<'t>(key: &str, rest: &'t str) -> Option<&'t str> {
-    // The key may be within quotes, which may be escaped.
-    let assigned = rest.trim_start_matches(['"', '\'', '\\', ']']).trim_start_matches([' ', '\t']);
-    let behind = assigned.strip_prefix([':', '='])?;
-    if behind.starts_with(['=', ':']) || behind.starts_with("//") {
-        return None;
-    }
+/// The value after a secret key, from the `=` or `:` on. `has_space` is true if a space comes before that.
+fn value<'t>(key: &str, assigned: &'t str, has_space: bool) -> Option<&'t str> {
+    let behind = &assigned[1..];
     let behind = behind.strip_prefix('>').unwrap_or(behind);
     let value = behind.trim_start_matches([' ', '\t']);
     let unescaped = value.trim_start_matches('\\');
@@ -149,7 +148,7 @@ fn value<'t>(key: &str, rest: &'t str) -> Option<&'t str> {
         return Some(until(value, |char| matches!(char, '\n' | '\r' | '"' | '\'' | '\\' | '`')));
     }
     let bare = bare(value);
-    let has_space = behind.len() > value.len() || rest.starts_with(' ');
+    let has_space = has_space || behind.len() > value.len();
     let goes_on = value[bare.len()..].starts_with([' ', ',']);
     // People choose words as passwords; machines do not choose them as tokens.
     let chosen = ["password", "passwd", "passphrase", "passcode", "secret"];
