@@ -99,30 +99,24 @@ impl<'a> Scanner<'a> {
         mut each: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), Invalid>,
     ) -> Result<(), Invalid> {
         self.expect(b'{', "another value than an object")?;
-        if self.eat(b'}') {
-            return Ok(());
-        }
-        loop {
+        let mut more = !self.eat(b'}');
+        while more {
             let key = self.key()?.text();
             each(self, key)?;
-            if !self.has_more(b'}')? {
-                return Ok(());
-            }
+            more = self.has_more(b'}')?;
         }
+        Ok(())
     }
 
     /// Calls `each` for every item of an array; it must consume the item.
     pub fn items(&mut self, mut each: impl FnMut(&mut Self) -> Result<(), Invalid>) -> Result<(), Invalid> {
         self.expect(b'[', "another value than an array")?;
-        if self.eat(b']') {
-            return Ok(());
-        }
-        loop {
+        let mut more = !self.eat(b']');
+        while more {
             each(self)?;
-            if !self.has_more(b']')? {
-                return Ok(());
-            }
+            more = self.has_more(b']')?;
         }
+        Ok(())
     }
 
     /// Scans a value and returns its number of levels. Open containers are kept in a list, so deep nesting does not
@@ -190,18 +184,12 @@ impl<'a> Scanner<'a> {
 
     /// Returns true after a comma, false after the closing bracket.
     fn has_more(&mut self, close: u8) -> Result<bool, Invalid> {
-        match self.peek() {
-            Some(b',') => {
-                self.at += 1;
-                Ok(true)
-            }
-            Some(byte) if byte == close => {
-                self.at += 1;
-                Ok(false)
-            }
-            Some(_) => Err(self.invalid("a missing comma")),
-            None => Err(self.invalid("the end of the text")),
+        let found = self.peek();
+        if found != Some(b',') && found != Some(close) {
+            return Err(self.invalid("a missing comma"));
         }
+        self.at += 1;
+        Ok(found == Some(b','))
     }
 
     /// Consumes a string and checks its escapes.
@@ -221,8 +209,7 @@ impl<'a> Scanner<'a> {
                     has_escapes = true;
                     self.at += self.escape()?;
                 }
-                Some(_) => return Err(self.invalid("a control character")),
-                None => return Err(self.invalid("the end of the text")),
+                _ => return Err(self.invalid("a control character")),
             }
         }
     }
