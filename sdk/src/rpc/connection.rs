@@ -295,21 +295,22 @@ impl Connection {
         }
     }
 
-    /// Fails all pending and later calls, ends the service, and closes our side of the stream. Only the
-    /// first call sets the reason.
+    /// Fails all pending and later calls, ends the service, and closes our side of the stream. A later call only
+    /// ends the requests that came in between.
     pub fn close(&self, mut reason: Closed) {
         let write_closed = self.write_closed.load(Ordering::Relaxed);
         if write_closed {
             // We closed our side first; the end of the stream followed from that.
             STOPPED.clone_into(&mut reason.reason);
         }
-        let (pending, service, is_first) = {
-            let mut calls = lock(&self.calls);
+        let ended = {
+            let calls = &mut *lock(&self.calls);
             let is_first = calls.closed.is_none();
             calls.closed.get_or_insert_with(|| reason.clone());
-            (std::mem::take(&mut calls.pending), calls.service.take(), is_first)
+            is_first.then(|| (std::mem::take(&mut calls.pending), calls.service.take()))
         };
-        if let Some(log) = self.wire_log.as_ref().filter(|_| is_first && !write_closed) {
+        let Some((pending, service)) = ended else { return self.in_flight.cancel_all() };
+        if let Some(log) = self.wire_log.as_ref().filter(|_| !write_closed) {
             log.ended(&reason);
         }
         for (_, call) in pending {
@@ -319,11 +320,7 @@ impl Connection {
             service.closed(&reason);
         }
         self.in_flight.cancel_all();
-        self.closed.send_if_modified(|closed| {
-            let is_first = closed.is_none();
-            closed.get_or_insert(reason);
-            is_first
-        });
+        self.closed.send_replace(Some(reason));
         self.look_sooner.notify_one();
         self.end();
     }

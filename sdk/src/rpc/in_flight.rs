@@ -59,13 +59,8 @@ impl InFlight {
             entry.owner = owner;
         }
         let task = runtime.spawn(CURRENT.scope(number, handler)).abort_handle();
-        let has_ended = match lock(&self.0).get_mut(&number) {
-            Some(entry) => {
-                entry.task = Some(task.clone()).filter(|_| !entry.is_spared);
-                false
-            }
-            None => true,
-        };
+        let place = |entry: &mut Entry| entry.task = Some(task.clone()).filter(|_| !entry.is_spared);
+        let has_ended = lock(&self.0).get_mut(&number).map(place).is_none();
         if has_ended {
             task.abort();
         }
@@ -106,13 +101,11 @@ impl InFlight {
     }
 
     fn cancel_where(&self, matches: impl Fn(u64, &Entry) -> bool) {
-        let cancelled: Vec<Entry> = lock(&self.0)
+        let tasks: Vec<AbortHandle> = lock(&self.0)
             .extract_if(|number, entry| matches(*number, entry))
-            .map(|(_, entry)| entry)
+            .filter_map(|(_, entry)| entry.task)
             .collect();
-        for task in cancelled.into_iter().filter_map(|entry| entry.task) {
-            task.abort();
-        }
+        tasks.iter().for_each(AbortHandle::abort);
     }
 
     /// Lets the handler that calls this continue when its request ends. It may wait for the cause of that

@@ -38,7 +38,8 @@ use thread::Line;
 /// * the tokens passed to the client builder, and the texts passed to [`hide`](Self::hide),
 /// * a text that was redacted as the value of a key, from then on wherever it appears, including as base64
 ///   or percent-encoded. 4 MiB of such texts are remembered, some 10,000 tokens; beyond that the older half
-///   is forgotten.
+///   is forgotten,
+/// * objects, arrays and strings nested deeper than 128 levels.
 ///
 /// A secret that the model spells out piece by piece is not found. Prompts, answers and files are written
 /// unchanged except for what looks like a secret, so read a log before you share it. For a message that is

@@ -98,7 +98,6 @@ fn receive(connection: &Arc<Connection>, service: &impl Service, body: &[u8]) {
             connection.respond(id, &Err(error));
         }
         Message::Unreadable(text, error) => {
-            let error = DecodeError::new("a JSON object", error.found());
             unreadable(connection, service, text, RpcError::PARSE_ERROR, error);
         }
     });
