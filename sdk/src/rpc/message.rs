@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::rpc::{Closed, RpcError};
-use crate::wire::scan::Scanner;
+use crate::wire::scan::{Discard, Scanner};
 use crate::wire::{DecodeError, peek, quote, redact};
 
 /// The response to a call: the JSON of its result, or the reason why there is none.
@@ -159,6 +159,6 @@ impl fmt::Display for TooDeep {
 
 /// Rejects JSON that is nested too deeply for the CLI to read.
 pub(crate) fn check_depth(json: &str) -> Result<(), TooDeep> {
-    let levels = Scanner::new(json).only(|_| {});
+    let levels = Scanner::new(json).only(&mut Discard);
     levels.is_ok_and(|levels| levels <= MAX_DEPTH).then_some(()).ok_or(TooDeep)
 }

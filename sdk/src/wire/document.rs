@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Number;
 
 use super::error::shortened;
-use super::scan::{Invalid, Scanner, Token};
+use super::scan::{Invalid, Raw, Scanner, Sink};
 use super::{DecodeError, Wire};
 
 /// Maximum nesting of values. Reading recurses once per level.
@@ -49,43 +49,51 @@ impl<'a> Document<'a> {
     /// Parses a JSON text of any depth.
     pub(super) fn scan(json: &'a str) -> Result<Self, Invalid> {
         // An estimate that fits most messages, so that the list is allocated once.
-        let mut entries = Vec::with_capacity(json.len() / 24 + 8);
-        // Indices of the containers that have not ended.
-        let mut open: Vec<usize> = Vec::new();
-        let levels = Scanner::new(json).only(|token| {
-            let here = entries.len();
-            entries.push(match token {
-                Token::Null => Entry::Null,
-                Token::Bool(value) => Entry::Bool(value),
-                Token::Number(text) => Entry::Number(text),
-                Token::String(raw) => Entry::String(raw.text()),
-                Token::Array => {
-                    open.push(here);
-                    Entry::Array(here)
-                }
-                Token::Object(text) => {
-                    open.push(here);
-                    Entry::Object(here, text)
-                }
-                Token::End(rest) => {
-                    match open.pop().and_then(|at| entries.get_mut(at)) {
-                        Some(Entry::Object(end, text)) => {
-                            *text = &text[..text.len() - rest.len()];
-                            *end = here;
-                        }
-                        Some(Entry::Array(end)) => *end = here,
-                        _ => {}
-                    }
-                    return;
-                }
-            });
-        })?;
-        Ok(Self { entries, levels })
+        let mut builder = Builder { entries: Vec::with_capacity(json.len() / 24 + 8), open: Vec::new() };
+        let levels = Scanner::new(json).only(&mut builder)?;
+        Ok(Self { entries: builder.entries, levels })
     }
 
     /// The outermost value.
     pub fn root(&self) -> Node<'_> {
         Node { entries: &self.entries, at: 0 }
+    }
+}
+
+/// The list under construction.
+struct Builder<'a> {
+    entries: Vec<Entry<'a>>,
+    /// Indices of the containers that have not ended.
+    open: Vec<usize>,
+}
+
+impl<'a> Sink<'a> for Builder<'a> {
+    fn word(&mut self, word: &'static str) {
+        self.entries.push(match word {
+            "null" => Entry::Null,
+            word => Entry::Bool(word == "true"),
+        });
+    }
+    fn number(&mut self, number: &'a str) {
+        self.entries.push(Entry::Number(number));
+    }
+    fn string(&mut self, string: Raw<'a>) {
+        self.entries.push(Entry::String(string.text()));
+    }
+    fn open(&mut self, rest: &'a str) {
+        self.open.push(self.entries.len());
+        self.entries.push(if rest.starts_with('{') { Entry::Object(0, rest) } else { Entry::Array(0) });
+    }
+    fn close(&mut self, rest: &'a str) {
+        let end = self.entries.len();
+        match self.open.pop().and_then(|at| self.entries.get_mut(at)) {
+            Some(Entry::Object(place, text)) => {
+                *text = &text[..text.len() - rest.len()];
+                *place = end;
+            }
+            Some(Entry::Array(place)) => *place = end,
+            _ => {}
+        }
     }
 }
 

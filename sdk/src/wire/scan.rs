@@ -15,18 +15,24 @@ pub(crate) struct Scanner<'a> {
     at: usize,
 }
 
-/// A part of a value, in the order of the text. A member of an object is a string, then a value.
-pub(crate) enum Token<'a> {
-    Null,
-    Bool(bool),
-    Number(&'a str),
-    String(Raw<'a>),
-    /// An object begins, with the text from its bracket on.
-    Object(&'a str),
-    Array,
-    /// The innermost object or array ends, with the text after its bracket.
-    End(&'a str),
+/// Receives the parts of a value in the order of the text. A member of an object is a string, then a value.
+///
+/// One method per part, and not an enum: the reader of a document is compiled into the scanner, part by part.
+pub(crate) trait Sink<'a> {
+    /// `null`, `true` or `false`.
+    fn word(&mut self, _: &'static str) {}
+    fn number(&mut self, _: &'a str) {}
+    fn string(&mut self, _: Raw<'a>) {}
+    /// An object or array begins; the argument is the text from its bracket on.
+    fn open(&mut self, _: &'a str) {}
+    /// The innermost object or array ends; the argument is the text after its bracket.
+    fn close(&mut self, _: &'a str) {}
 }
+
+/// Ignores every part.
+pub(crate) struct Discard;
+
+impl Sink<'_> for Discard {}
 
 /// A string as written between its quotes.
 #[derive(Debug, Clone, Copy)]
@@ -57,9 +63,9 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0 }
     }
 
-    /// Scans a text that is exactly one value and calls `each` for its parts. Returns its number of levels.
-    pub fn only(mut self, mut each: impl FnMut(Token<'a>)) -> Result<usize, Invalid> {
-        let levels = self.value(&mut each)?;
+    /// Scans a text that is exactly one value. Returns its number of levels.
+    pub fn only(mut self, sink: &mut impl Sink<'a>) -> Result<usize, Invalid> {
+        let levels = self.value(sink)?;
         self.end().map(|()| levels)
     }
 
@@ -84,7 +90,7 @@ impl<'a> Scanner<'a> {
     pub fn skip(&mut self) -> Result<&'a str, Invalid> {
         self.peek();
         let start = self.at;
-        self.value(&mut |_| {})?;
+        self.value(&mut Discard)?;
         Ok(&self.text[start..self.at])
     }
 
@@ -121,55 +127,58 @@ impl<'a> Scanner<'a> {
 
     /// Scans a value and returns its number of levels. Open containers are kept in a list, so deep nesting does not
     /// use the stack.
-    fn value(&mut self, each: &mut impl FnMut(Token<'a>)) -> Result<usize, Invalid> {
+    fn value(&mut self, sink: &mut impl Sink<'a>) -> Result<usize, Invalid> {
         // The closing brackets of the open containers.
         let mut open: Vec<u8> = Vec::new();
         let mut levels = 0;
         loop {
             let first = self.peek();
-            let (token, close) = match first {
-                Some(b'{') => (Token::Object(self.rest()), b'}'),
-                Some(b'[') => (Token::Array, b']'),
-                _ => (self.scalar(first)?, 0),
+            let close = match first {
+                Some(b'{') => b'}',
+                Some(b'[') => b']',
+                _ => 0,
             };
-            each(token);
-            if close != 0 {
+            if close == 0 {
+                self.scalar(first, sink)?;
+            } else {
+                sink.open(self.rest());
                 levels = levels.max(open.len() + 1);
                 self.at += 1;
                 if !self.eat(close) {
                     open.push(close);
                     if close == b'}' {
-                        each(Token::String(self.key()?));
+                        sink.string(self.key()?);
                     }
                     continue;
                 }
-                each(Token::End(self.rest()));
+                sink.close(self.rest());
             }
             // A value has ended, and possibly the containers around it.
             loop {
                 let Some(&close) = open.last() else { return Ok(levels) };
                 if self.has_more(close)? {
                     if close == b'}' {
-                        each(Token::String(self.key()?));
+                        sink.string(self.key()?);
                     }
                     break;
                 }
                 open.pop();
-                each(Token::End(self.rest()));
+                sink.close(self.rest());
             }
         }
     }
 
     #[inline]
-    fn scalar(&mut self, first: Option<u8>) -> Result<Token<'a>, Invalid> {
+    fn scalar(&mut self, first: Option<u8>, sink: &mut impl Sink<'a>) -> Result<(), Invalid> {
         match first {
-            Some(b'"') => self.string().map(Token::String),
-            Some(b'-' | b'0'..=b'9') => self.number().map(Token::Number),
-            Some(b'n') => self.word("null", Token::Null),
-            Some(b't') => self.word("true", Token::Bool(true)),
-            Some(b'f') => self.word("false", Token::Bool(false)),
-            _ => Err(self.invalid("an invalid value")),
+            Some(b'"') => sink.string(self.string()?),
+            Some(b'-' | b'0'..=b'9') => sink.number(self.number()?),
+            Some(b'n') => sink.word(self.word("null")?),
+            Some(b't') => sink.word(self.word("true")?),
+            Some(b'f') => sink.word(self.word("false")?),
+            _ => return Err(self.invalid("an invalid value")),
         }
+        Ok(())
     }
 
     /// Consumes the key of a member and its colon.
@@ -254,12 +263,12 @@ impl<'a> Scanner<'a> {
         if self.at == start { Err(self.invalid("a missing digit")) } else { Ok(()) }
     }
 
-    fn word(&mut self, word: &str, token: Token<'a>) -> Result<Token<'a>, Invalid> {
-        if !self.rest().starts_with(word) {
+    fn word(&mut self, word: &'static str) -> Result<&'static str, Invalid> {
+        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
             return Err(self.invalid("an invalid value"));
         }
         self.at += word.len();
-        Ok(token)
+        Ok(word)
     }
 
     /// The next byte after white space.
@@ -369,7 +378,7 @@ fn utf16(bytes: &[u8]) -> Option<u16> {
 mod tests {
     use serde_json::value::RawValue;
 
-    use super::Scanner;
+    use super::{Discard, Scanner};
 
     const TEXTS: [&str; 9] = [
         r#"{"a":[1,-2.5e+3,{"b":null}],"é\"\\":true,"":{},"c":[]}"#,
@@ -408,7 +417,7 @@ mod tests {
         let (mut taken, mut refused) = (0, 0);
         for text in broken() {
             let expected = serde_json::from_str::<&RawValue>(&text);
-            let all = Scanner::new(&text).only(|_| {});
+            let all = Scanner::new(&text).only(&mut Discard);
             assert_eq!(all.is_ok(), expected.is_ok(), "{text:?}: {all:?}, {expected:?}");
             match expected {
                 Ok(raw) => {
