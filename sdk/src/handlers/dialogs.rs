@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::handlers::context::HandlerContext;
-use crate::handlers::event_request::{self, EventHandler, fields};
+use crate::handlers::event_request::{self, EventHandler};
 use crate::handlers::handler::{self, Handler};
 use crate::handlers::reply::{self, IntoReply, replies};
 use crate::methods;
@@ -75,16 +75,12 @@ where
     F: Fn(UserInputRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: IntoReply<UserInputResult>> + Send + 'static,
 {
-    let handle = Arc::new(handle);
-    let handle = move |request: UserInputRequestParams, context| {
-        let handle = Arc::clone(&handle);
-        async move {
-            let choices = request.choices.clone().unwrap_or_default();
-            let result = handle(request, context).await.into_reply()?;
-            Ok::<_, String>(complete(result, &choices))
-        }
+    let answer = move |request: UserInputRequestParams, context| {
+        let choices = request.choices.clone().unwrap_or_default();
+        let answering = handle(request, context);
+        async move { answering.await.into_reply().map(|result| complete(result, &choices)) }
     };
-    let handler = handler::replying::<methods::client::UserInputRequest, _, _>(handle);
+    let handler = handler::replying::<methods::client::UserInputRequest, _, _>(answer);
     Arc::new(move |params, context| {
         let answering = handler(params, context);
         Box::pin(async move {
@@ -159,38 +155,10 @@ impl UiElicitationResponse {
     }
 }
 
-/// The answer to `elicitation.requested` for a handler that failed.
-pub(crate) fn form_cancelled(_: &str) -> String {
-    fields::<ElicitationRequestedData>(&UiElicitationResponse::cancel())
-}
-
-/// The answer to `mcp.oauth_required` for a handler that failed.
-pub(crate) fn login_cancelled(_: &str) -> String {
-    let cancelled = McpOauthPendingRequestResponseCancelled::default();
-    fields::<McpOauthRequiredData>(&McpOauthPendingRequestResponse::Cancelled(cancelled))
-}
-
-/// The answer to `mcp.headers_refresh_required` for a handler that failed.
-pub(crate) fn no_headers(_: &str) -> String {
-    let error = McpHeadersHandlePendingHeadersRefreshRequestError::new("the headers are not available");
-    fields::<McpHeadersRefreshRequiredData>(&McpHeadersHandlePendingHeadersRefreshRequest::Error(error))
-}
-
-/// The answer to `sampling.requested` for a handler that failed, which has no response.
-pub(crate) fn no_sample(_: &str) -> String {
-    String::new()
-}
-
-/// The answer to `session_limits_exhausted.requested` for a handler that failed.
-pub(crate) fn limits_kept(_: &str) -> String {
-    let cancel = UiSessionLimitsExhaustedResponseAction::Cancel;
-    fields::<SessionLimitsExhaustedRequestedData>(&UiSessionLimitsExhaustedResponse::new(cancel))
-}
-
 /// Returns the handler of `auto_mode_switch.requested` for sessions that registered none.
 pub(crate) fn no_auto_mode_switch() -> (&'static str, EventHandler) {
-    let refusal = |_: &str| fields::<AutoModeSwitchRequestedData>(&UiAutoModeSwitchResponse::No);
-    event_request::handler(refusal, async |_: AutoModeSwitchRequestedData, _| UiAutoModeSwitchResponse::No)
+    let no = async |_: AutoModeSwitchRequestedData, _| UiAutoModeSwitchResponse::No;
+    event_request::handler(Some(UiAutoModeSwitchResponse::No), no)
 }
 
 /// Code that runs a slash command.
@@ -201,14 +169,11 @@ pub(crate) type Command =
 pub(crate) fn commands(by_name: HashMap<String, Command>) -> (&'static str, EventHandler) {
     const ERROR: &str = keys!(CommandsHandlePendingCommandRequest, ["error"])[0];
     let refusal = |reason: &str| format!(r#""{ERROR}":{}"#, quote(reason));
-    let by_name = Arc::new(by_name);
-    event_request::handler(refusal, move |request: CommandExecuteData, context| {
-        let by_name = Arc::clone(&by_name);
-        async move {
-            match by_name.get(&request.command_name) {
-                Some(command) => command(request, context).await,
-                None => Err(format!("Unknown command: {}", request.command_name)),
-            }
+    event_request::explaining(refusal, move |request: CommandExecuteData, context| {
+        let unknown = format!("Unknown command: {}", request.command_name);
+        match by_name.get(&request.command_name) {
+            Some(command) => command(request, context),
+            None => Box::pin(std::future::ready(Err(unknown))),
         }
     })
 }

@@ -1,7 +1,6 @@
 //! Event requests: requests that the CLI publishes as session events (`*.requested`) to every client. The client that
 //! handles one answers with a call (`…handlePending…`).
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
@@ -27,34 +26,44 @@ pub(crate) trait EventRequest: Wire + Send + 'static {
     type Response: Wire + Send + 'static;
 }
 
-/// A function that returns the fields of the answer, apart from the `requestId`, after a handler failed for this
-/// reason. If a model or an MCP server reads the answer, it must not contain the reason.
-pub(crate) type Refusal = fn(&str) -> String;
-
-/// Turns a typed closure into an [`EventHandler`], and returns it with the kind of events that it handles.
+/// Turns a typed closure into an [`EventHandler`], and returns it with the kind of events that it handles. `refused` is
+/// the response after a failure, which has none of its reason, since a model or an MCP server may read it.
 #[inline]
-pub(crate) fn handler<E, F, Fut>(refusal: Refusal, handle: F) -> (&'static str, EventHandler)
+pub(crate) fn handler<E, F, Fut>(refused: Option<E::Response>, handle: F) -> (&'static str, EventHandler)
+where
+    E: EventRequest,
+    F: Fn(E, HandlerContext) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoReply<E::Response>> + Send + 'static,
+{
+    let refused: Arc<str> = refused.map_or_else(String::new, |refused| fields::<E>(&refused)).into();
+    explaining(move |_| refused.to_string(), handle)
+}
+
+/// The same with a function that returns the fields of the answer after a failure for this reason.
+#[inline]
+pub(crate) fn explaining<E, F, Fut>(
+    refusal: impl Fn(&str) -> String + Send + Sync + Clone + 'static,
+    handle: F,
+) -> (&'static str, EventHandler)
 where
     E: EventRequest,
     F: Fn(E, HandlerContext) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: IntoReply<E::Response>> + Send + 'static,
 {
     let handle = Arc::new(handle);
-    let handler: EventHandler = Arc::new(move |context, event| {
-        let Some(reply) = PendingReply::new::<E>(context.scope(), event, refusal) else { return };
-        let data = match wire::from_json::<E>(event.raw_data()) {
-            Ok(data) => data,
-            Err(error) => return reply.fail(&format!("the request could not be read: {error}")),
-        };
-        let (handle, context) = (Arc::clone(&handle), context.clone());
-        reply.run(async move |reply| {
-            match reply::replied(context.timeout(), || handle(data, context)).await {
-                Ok(response) => reply.respond(&fields::<E>(&response)),
-                Err(failure) => reply.fail(&failure),
-            }
+    let handler = move |context: &HandlerContext, event: &SessionEvent| {
+        let (data, handle, own) = (decode::<E>(event), Arc::clone(&handle), context.clone());
+        answer::<E>(context, event, refusal.clone(), async move {
+            let response = handle(data?, own).await.into_reply()?;
+            Ok(Some(fields::<E>(&response)))
         });
-    });
-    (E::KIND, handler)
+    };
+    (E::KIND, Arc::new(handler))
+}
+
+/// Decodes an event request, or returns the reason of the failure.
+pub(crate) fn decode<E: EventRequest>(event: &SessionEvent) -> Result<E, String> {
+    event.decode().map_err(|error| format!("the request could not be read: {error}"))
 }
 
 /// Returns the fields of an answer with this response.
@@ -62,11 +71,28 @@ pub(crate) fn fields<E: EventRequest>(response: &E::Response) -> String {
     E::KEY.map(|key| format!(r#""{key}":{}"#, wire::to_json(response))).unwrap_or_default()
 }
 
+/// Answers an event request with the fields that `answering` returns, apart from the `requestId`. If it returns none,
+/// another client can answer; if it fails, `refusal` returns the fields. It runs on a task of its own and is cancelled
+/// once the request has an answer. Nothing happens if the request is already in flight or done.
+pub(crate) fn answer<E: EventRequest>(
+    context: &HandlerContext,
+    event: &SessionEvent,
+    refusal: impl Fn(&str) -> String + Send + 'static,
+    answering: impl Future<Output = Result<Option<String>, String>> + Send + 'static,
+) {
+    let Some(reply) = PendingReply::new(context.scope(), event, E::METHOD, Box::new(refusal)) else { return };
+    let (peer, number, limit) = (Arc::clone(context.scope().peer()), reply.number, context.timeout());
+    peer.connection().in_flight().spawn(number, None, peer.runtime(), async move {
+        let answer = reply::caught(limit, answering).await;
+        reply.end(answer.and_then(|answer| answer));
+    });
+}
+
 /// The pending answer to one event request.
 ///
-/// If it is dropped without an answer, because the handler panicked, it sends a refusal. It sends nothing once the
+/// If it is dropped without an answer, because the handler was cancelled, it sends a refusal. It sends nothing once the
 /// request has an answer or the session has ended.
-pub(crate) struct PendingReply {
+struct PendingReply {
     scope: Arc<Scope>,
     request_id: String,
     /// Its key among the session's event requests.
@@ -74,13 +100,18 @@ pub(crate) struct PendingReply {
     /// Its number among the in-flight requests.
     number: u64,
     method: &'static str,
-    refusal: Refusal,
+    refusal: Box<dyn Fn(&str) -> String + Send>,
     is_open: bool,
 }
 
 impl PendingReply {
     /// Returns none if the event has no `requestId`, or if its request is already in flight or done.
-    pub fn new<E: EventRequest>(scope: &Arc<Scope>, event: &SessionEvent, refusal: Refusal) -> Option<Self> {
+    fn new(
+        scope: &Arc<Scope>,
+        event: &SessionEvent,
+        method: &'static str,
+        refusal: Box<dyn Fn(&str) -> String + Send>,
+    ) -> Option<Self> {
         let [id] = event.pick([event_requests::ID]);
         let Some(id) = id.and_then(peek::string) else {
             tracing::error!(kind = event.kind(), "a request without an id cannot be answered");
@@ -95,60 +126,42 @@ impl PendingReply {
             return None;
         }
         let has_ended = scope.life().ended().is_some();
-        let reply = Self { scope, request_id, key, number, method: E::METHOD, refusal, is_open: true };
+        let reply = Self { scope, request_id, key, number, method, refusal, is_open: true };
         if has_ended {
             // A session that has ended no longer cancels handlers.
-            reply.withdraw();
+            reply.end(Ok(None));
             return None;
         }
         Some(reply)
     }
 
-    /// Spawns the handler. It is cancelled once the request has an answer.
-    pub fn run<Fut>(self, handler: impl FnOnce(Self) -> Fut)
-    where
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        let (peer, number) = (Arc::clone(self.scope.peer()), self.number);
-        peer.connection().in_flight().spawn(number, None, peer.runtime(), handler(self));
+    /// Ends the request with the fields of an answer, without an answer from here, or with a refusal.
+    fn end(mut self, answer: Result<Option<String>, String>) {
+        self.send(answer);
     }
 
-    /// Removes the request from those in flight. Returns false if it was already removed.
-    fn end(&self) -> bool {
+    fn send(&mut self, answer: Result<Option<String>, String>) {
+        self.is_open = false;
         self.scope.peer().connection().in_flight().end(self.number);
-        self.scope.event_requests().end(&self.key)
-    }
-
-    /// Sends an answer with these fields.
-    pub fn respond(mut self, fields: &str) {
-        self.send(fields);
-    }
-
-    /// Logs that the handler failed and sends a refusal.
-    pub fn fail(mut self, reason: &str) {
-        tracing::warn!(method = self.method, reason, "a handler failed");
-        self.send(&(self.refusal)(reason));
-    }
-
-    /// Drops the request without an answer, so that another client can answer it.
-    pub fn withdraw(mut self) {
-        self.is_open = false;
-        self.end();
-    }
-
-    fn send(&mut self, fields: &str) {
-        self.is_open = false;
-        if !self.end() {
+        if self.scope.event_requests().take(&self.key).is_none() {
             return;
         }
-        let answer = |fields: &str| {
+        let fields = match answer {
+            Ok(Some(fields)) => fields,
+            Ok(None) => return,
+            Err(reason) => {
+                tracing::warn!(method = self.method, reason, "a handler failed");
+                (self.refusal)(&reason)
+            }
+        };
+        let call = |fields: &str| {
             let comma = if fields.is_empty() { "" } else { "," };
             let params = format!(r#"{{"requestId":{}{comma}{fields}}}"#, quote(&self.request_id));
             self.scope.caller().answer_json(self.method, &params)
         };
-        if let Err(error) = answer(fields) {
+        if let Err(error) = call(&fields) {
             tracing::warn!(method = self.method, %error, "an answer cannot be sent");
-            drop(answer(&(self.refusal)(&format!("the answer cannot be sent: {error}"))));
+            drop(call(&(self.refusal)(&format!("the answer cannot be sent: {error}"))));
         }
     }
 }
@@ -156,8 +169,7 @@ impl PendingReply {
 impl Drop for PendingReply {
     fn drop(&mut self) {
         if self.is_open {
-            tracing::warn!(method = self.method, "a handler ended without an answer");
-            self.send(&(self.refusal)("the handler ended without an answer"));
+            self.send(Err("the handler ended without an answer".to_owned()));
         }
     }
 }
@@ -167,15 +179,14 @@ const REMEMBERED: usize = 1024;
 
 /// The event requests of a session. Each is handled once, even if it arrives several times.
 #[derive(Default)]
-pub(crate) struct EventRequests {
-    in_flight: Mutex<HashMap<String, (u64, SessionEvent)>>,
-    done: Mutex<Done>,
-}
+pub(crate) struct EventRequests(Mutex<Requests>);
 
 #[derive(Default)]
-struct Done {
-    keys: HashSet<String>,
-    /// The same keys, the oldest first.
+struct Requests {
+    /// Their numbers among the in-flight requests, and their events.
+    in_flight: HashMap<String, (u64, SessionEvent)>,
+    done: HashSet<String>,
+    /// The keys of `done`, the oldest first.
     order: VecDeque<String>,
 }
 
@@ -189,46 +200,38 @@ impl EventRequests {
     /// Adds a request. Returns false if it is in flight or done: it may arrive both as an event and in the list of
     /// pending requests.
     fn begin(&self, key: &str, number: u64, event: &SessionEvent) -> bool {
-        match lock(&self.in_flight).entry(key.to_owned()) {
-            Entry::Occupied(_) => return false,
-            Entry::Vacant(entry) => drop(entry.insert((number, event.clone()))),
+        let mut requests = lock(&self.0);
+        let is_new = !requests.done.contains(key) && !requests.in_flight.contains_key(key);
+        if is_new {
+            requests.in_flight.insert(key.to_owned(), (number, event.clone()));
         }
-        // Checked after the insertion, since `take` may run in between: it records the key before it removes the
-        // request.
-        let is_done = lock(&self.done).keys.contains(key);
-        if is_done {
-            lock(&self.in_flight).remove(key);
-        }
-        !is_done
+        is_new
     }
 
     /// Removes a request and returns its number among the in-flight requests with its event; none if it was not in
     /// flight.
     pub fn take(&self, key: &str) -> Option<(u64, SessionEvent)> {
-        self.remember(key);
-        lock(&self.in_flight).remove(key)
+        let mut requests = lock(&self.0);
+        requests.remember(key);
+        requests.in_flight.remove(key)
     }
 
     /// Removes and returns all requests.
     pub fn take_all(&self) -> Vec<(u64, SessionEvent)> {
-        let keys: Vec<String> = lock(&self.in_flight).keys().cloned().collect();
+        let keys: Vec<String> = lock(&self.0).in_flight.keys().cloned().collect();
         keys.into_iter().filter_map(|key| self.take(&key)).collect()
     }
+}
 
-    fn end(&self, key: &str) -> bool {
-        self.take(key).is_some()
-    }
-
-    fn remember(&self, key: &str) {
-        let mut done = lock(&self.done);
-        if !done.keys.insert(key.to_owned()) {
-            return;
+impl Requests {
+    fn remember(&mut self, key: &str) {
+        if self.done.insert(key.to_owned()) {
+            self.order.push_back(key.to_owned());
         }
-        done.order.push_back(key.to_owned());
-        if done.order.len() > REMEMBERED
-            && let Some(oldest) = done.order.pop_front()
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
         {
-            done.keys.remove(&oldest);
+            self.done.remove(&oldest);
         }
     }
 }
@@ -246,7 +249,7 @@ mod tests {
         let requests = EventRequests::default();
         let key = EventRequests::key("permission.requested", "1");
         assert!(requests.begin(&key, 0, &event()) && !requests.begin(&key, 1, &event()), "it is in flight");
-        assert!(requests.end(&key) && !requests.end(&key));
+        assert!(requests.take(&key).is_some() && requests.take(&key).is_none());
         assert!(!requests.begin(&key, 2, &event()), "it is done");
         let other = EventRequests::key("external_tool.requested", "1");
         assert!(requests.begin(&other, 3, &event()), "another kind");
@@ -263,9 +266,9 @@ mod tests {
     fn a_bounded_number_of_requests_is_remembered() {
         let requests = EventRequests::default();
         for id in 0..3 * REMEMBERED {
-            requests.end(&id.to_string());
+            requests.take(&id.to_string());
         }
-        let done = lock(&requests.done);
-        assert_eq!((done.keys.len(), done.order.len()), (REMEMBERED, REMEMBERED));
+        let requests = lock(&requests.0);
+        assert_eq!((requests.done.len(), requests.order.len()), (REMEMBERED, REMEMBERED));
     }
 }

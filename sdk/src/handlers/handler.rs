@@ -42,24 +42,7 @@ where
     type Future = Fut;
 }
 
-/// Turns a typed closure into a handler.
-#[inline]
-pub(crate) fn typed<M: ClientMethod, Context: HandlerTimeout>(
-    handle: impl Handles<M, Context>,
-) -> Handler<Context> {
-    let handle = Arc::new(handle);
-    Arc::new(move |params, context| {
-        let handle = Arc::clone(&handle);
-        Box::pin(async move {
-            let params = decode::<M>(&params)?;
-            let result = reply::caught(context.timeout(), || handle(params, context)).await;
-            let result = result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure))?;
-            result.map(|result| result_json(&result))
-        })
-    })
-}
-
-/// The same for a closure that decodes the params and encodes the result itself.
+/// Turns a closure that decodes the params and encodes the result itself into a handler.
 #[inline]
 pub(crate) fn untyped<Context, F, Fut>(handle: F) -> Handler<Context>
 where
@@ -71,9 +54,24 @@ where
     Arc::new(move |params, context| {
         let handle = Arc::clone(&handle);
         Box::pin(async move {
-            let result = reply::caught(context.timeout(), || handle(params, context)).await;
-            result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure))?
+            let limit = context.timeout();
+            reply::caught(limit, async { handle(params, context).await }).await?
         })
+    })
+}
+
+/// The same for a typed closure.
+#[inline]
+pub(crate) fn typed<M, Context, F, Fut>(handle: F) -> Handler<Context>
+where
+    M: ClientMethod,
+    Context: HandlerTimeout,
+    F: Fn(M::Params, Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
+{
+    untyped(move |params: Box<str>, context| {
+        let handling = decode::<M>(&params).map(|params| handle(params, context));
+        async move { Ok(result_json(&handling?.await?)) }
     })
 }
 
@@ -85,15 +83,9 @@ where
     F: Fn(M::Params, HandlerContext) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: IntoReply<M::Result>> + Send + 'static,
 {
-    let handle = Arc::new(handle);
-    Arc::new(move |params, context| {
-        let handle = Arc::clone(&handle);
-        Box::pin(async move {
-            let params = decode::<M>(&params)?;
-            let result = reply::replied(context.timeout(), || handle(params, context)).await;
-            let result = result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure));
-            result.map(|result| result_json(&result))
-        })
+    typed::<M, _, _, _>(move |params, context| {
+        let handling = handle(params, context);
+        async move { Ok(handling.await.into_reply()?) }
     })
 }
 

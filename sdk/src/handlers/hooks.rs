@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::generated::hooks::TYPES;
 use crate::handlers::context::HandlerContext;
-use crate::handlers::handler::{Handler, Handling};
-use crate::handlers::reply::{self, IntoReply};
+use crate::handlers::handler::{self, Handler, Handling};
+use crate::handlers::reply::IntoReply;
 use crate::rpc::RpcError;
 use crate::rpc::responder::OnFailure;
 use crate::types::*;
@@ -100,14 +100,14 @@ impl std::fmt::Debug for OtherHook {
     }
 }
 
-/// A handler for one type of hook, from the input's JSON to the result's.
-pub(crate) type HookHandler = Arc<dyn Fn(&str, HandlerContext) -> Handling + Send + Sync>;
+/// A handler for hooks, from the type and the input's JSON to the result's.
+type HookHandler = Arc<dyn Fn(&str, &str, HandlerContext) -> Handling + Send + Sync>;
 
 /// The hooks of a session.
 #[derive(Default)]
 pub(crate) struct Hooks {
     by_type: HashMap<&'static str, HookHandler>,
-    other: Option<Arc<dyn Fn(OtherHook, HandlerContext) -> Handling + Send + Sync>>,
+    other: Option<HookHandler>,
 }
 
 impl Hooks {
@@ -123,18 +123,18 @@ impl Hooks {
         F: Fn(H, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<H::Output>> + Send + 'static,
     {
-        let handle = Arc::new(handle);
-        let run: HookHandler = Arc::new(move |input, context| {
-            let (input, handle) = (wire::from_json::<H>(input), Arc::clone(&handle));
+        let run = move |_: &str, input: &str, context: HandlerContext| -> Handling {
+            let input = match context.scope().version().has(Feature::HookArgumentsAsObject) {
+                true => wire::from_json(input),
+                false => wire::from_json(&arguments_as_object(input)),
+            };
+            let handling = input.map(|input| handle(input, context));
             Box::pin(async move {
-                let output = match input {
-                    Ok(input) => reply::replied(context.timeout(), || handle(input, context)).await,
-                    Err(error) => Err(error.to_string()),
-                };
-                answer(output.map(|output| Some(wire::to_json(&output))))
+                let output = handling.map_err(|error| error.to_string())?.await.into_reply()?;
+                Ok(result(&wire::to_json(&output)))
             })
-        });
-        self.by_type.insert(H::TYPE, run);
+        };
+        self.by_type.insert(H::TYPE, Arc::new(run));
     }
 
     /// Sets the handler of the types that have none of their own.
@@ -143,53 +143,42 @@ impl Hooks {
         F: Fn(OtherHook, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<serde_json::Value>> + Send + 'static,
     {
-        let handle = Arc::new(handle);
-        self.other = Some(Arc::new(move |hook, context| {
-            let handle = Arc::clone(&handle);
+        self.other = Some(Arc::new(move |kind, input, context| {
+            let hook = wire::from_json(input).map(|input| OtherHook { hook_type: kind.to_owned(), input });
+            let handling = hook.map(|hook| handle(hook, context));
             Box::pin(async move {
-                let output = reply::replied(context.timeout(), || handle(hook, context)).await;
-                answer(output.map(|output| (!output.is_null()).then(|| output.to_string())))
+                let output = handling.map_err(|error| error.to_string())?.await.into_reply()?;
+                Ok(if output.is_null() { NO_OPINION.to_owned() } else { result(&output.to_string()) })
             })
         }));
     }
 
     /// Returns the handler of `hooks.invoke`. For a type without a handler it returns no opinion.
     pub fn into_handler(self) -> Handler<HandlerContext> {
-        Arc::new(move |params, context| {
-            self.answer(&params, context).unwrap_or_else(|error| Box::pin(async { Err(error) }))
-        })
-    }
-
-    fn answer(&self, params: &str, context: HandlerContext) -> Result<Handling, RpcError> {
-        let invalid = |text: &str| RpcError::new(RpcError::INVALID_PARAMS, text);
-        let keys = keys!(HookInvokeRequest, ["hookType", "input"]);
-        let [kind, input] = peek::pick(params, keys).unwrap_or_default();
-        let kind = kind.and_then(peek::string).ok_or_else(|| invalid("a hook without a type"))?;
-        let input = input.unwrap_or("null");
-        if let Some(hook) = self.by_type.get(&*kind) {
-            return Ok(match context.scope().version().has(Feature::HookArgumentsAsObject) {
-                true => hook(input, context),
-                false => hook(&arguments_as_object(input), context),
+        handler::untyped(move |params, context| {
+            let [kind, input] =
+                peek::pick(&params, keys!(HookInvokeRequest, ["hookType", "input"])).unwrap_or_default();
+            let handling = kind.and_then(peek::string).map(|kind| {
+                let handler = self.by_type.get(&*kind).or(self.other.as_ref());
+                handler.map(|handler| handler(&kind, input.unwrap_or("null"), context))
             });
-        }
-        let Some(other) = &self.other else { return Ok(Box::pin(async { Ok("{}".to_owned()) })) };
-        match wire::from_json(input) {
-            Ok(input) => Ok(other(OtherHook { hook_type: kind.into_owned(), input }, context)),
-            Err(error) => {
-                let failed = answer(Err(error.to_string()));
-                Ok(Box::pin(async { failed }))
+            async move {
+                match handling {
+                    Some(Some(handling)) => handling.await,
+                    Some(None) => Ok(NO_OPINION.to_owned()),
+                    None => Err(RpcError::new(RpcError::INVALID_PARAMS, "a hook without a type")),
+                }
             }
-        }
+        })
     }
 }
 
-/// Returns the result of `hooks.invoke` for the output of a hook.
-fn answer(output: Result<Option<String>, String>) -> Result<String, RpcError> {
-    let result = output.map(|output| match output {
-        Some(output) => format!(r#"{{"output":{output}}}"#),
-        None => "{}".to_owned(),
-    });
-    result.map_err(|failure| RpcError::new(RpcError::INTERNAL_ERROR, failure))
+/// The result of `hooks.invoke` without an output.
+const NO_OPINION: &str = "{}";
+
+/// Returns the result of `hooks.invoke` with this output.
+fn result(output: &str) -> String {
+    format!(r#"{{"output":{output}}}"#)
 }
 
 /// Returns the refusal to send if a hook with these params of `hooks.invoke` fails; none if its type cannot refuse.
@@ -227,18 +216,18 @@ const FAILED: &str = "the hook that decides on it failed";
 
 fn tool_refused(_: RpcError) -> Result<String, RpcError> {
     let output = PreToolUseHookOutput::deny(FAILED);
-    answer(Ok(Some(wire::to_json(&output))))
+    Ok(result(&wire::to_json(&output)))
 }
 
 fn prompt_refused(_: RpcError) -> Result<String, RpcError> {
     let output = UserPromptSubmittedHookOutput::default();
     let output = output.decision(UserPromptHookDecision::Block).reason(FAILED);
-    answer(Ok(Some(wire::to_json(&output))))
+    Ok(result(&wire::to_json(&output)))
 }
 
 fn permission_refused(_: RpcError) -> Result<String, RpcError> {
     let output = PermissionRequestHookOutput::deny(FAILED);
-    answer(Ok(Some(wire::to_json(&output))))
+    Ok(result(&wire::to_json(&output)))
 }
 
 /// Replaces the tool's arguments, which old CLIs send as a string of JSON, by the object. The rest of the input is

@@ -14,8 +14,8 @@ pub use policy::Policy;
 
 use crate::events::SessionEvent;
 use crate::handlers::context::{HandlerContext, Scope};
-use crate::handlers::event_request::{EventHandler, EventRequest, PendingReply};
-use crate::handlers::reply::{self, IntoReply};
+use crate::handlers::event_request::{self, EventHandler, EventRequest};
+use crate::handlers::reply::IntoReply;
 use crate::printable::printable;
 use crate::types::{
     PermissionDetails as Details, PermissionRequestShellCommand, PermissionRequestWrite,
@@ -258,58 +258,42 @@ where
     Fut: Future<Output: IntoReply<Decision>> + Send + 'static,
 {
     let decide = Arc::new(decide);
-    let handler: EventHandler = Arc::new(move |context, event| {
-        let Some((reply, request)) = read(context.scope(), event) else { return };
-        let (decide, context) = (Arc::clone(&decide), context.clone());
-        reply.run(async move |reply| {
-            match reply::replied(context.timeout(), || decide(request, context.clone())).await {
-                Ok(decision) => respond(reply, decision, context.scope()),
-                Err(failure) => reply.fail(&failure),
-            }
+    let handler = move |context: &HandlerContext, event: &SessionEvent| {
+        let keys = keys!(PermissionRequestedData, ["permissionRequest", "resolvedByHook"]);
+        let [details, resolved] = event.pick(keys);
+        if resolved == Some("true") {
+            return;
+        }
+        let details = details_of(details.unwrap_or("null"));
+        // The working directory of a sub-agent is not known.
+        let directory = context.scope().working_directory().filter(|_| event.agent_id().is_none());
+        let (decide, own, event_of_it) = (Arc::clone(&decide), context.clone(), event.clone());
+        let new_words = has_new_words(context.scope());
+        answer(context, event, async move {
+            let request = PermissionRequest { details: Arc::new(details?), event: event_of_it, directory };
+            Ok(decide(request, own).await.into_reply()?.fields(new_words))
         });
-    });
-    (PermissionRequestedData::KIND, handler)
-}
-
-/// Reads the request of a live `permission.requested`; none if there is nothing to decide.
-fn read(scope: &Arc<Scope>, event: &SessionEvent) -> Option<(PendingReply, PermissionRequest)> {
-    let [details, resolved] =
-        event.pick(keys!(PermissionRequestedData, ["permissionRequest", "resolvedByHook"]));
-    if resolved == Some("true") {
-        return None;
-    }
-    let new_words = scope.version().has(Feature::NewPermissionWords);
-    let refusal = if new_words { refused } else { refused_in_old_words };
-    let reply = PendingReply::new::<PermissionRequestedData>(scope, event, refusal)?;
-    let Some(details) = details_of(details.unwrap_or("null")) else {
-        reply.fail("the permission request could not be read");
-        return None;
     };
-    // The working directory of a sub-agent is not known.
-    let directory = scope.working_directory().filter(|_| event.agent_id().is_none());
-    Some((reply, PermissionRequest { details: Arc::new(details), event: event.clone(), directory }))
+    (PermissionRequestedData::KIND, Arc::new(handler))
 }
 
-/// Decodes the details of a request. Keys that old CLIs do not send get safe values. Details that cannot be decoded
-/// remain JSON.
-fn details_of(json: &str) -> Option<Details> {
-    // Kind, key, value. CLI 1.0.10 has no approvals for the session.
-    const CAME_LATER: [(&str, &str, bool); 1] =
-        [("write", keys!(PermissionRequestWrite, ["canOfferSessionApproval"])[0], false)];
-    let error = match wire::from_json(json) {
-        Ok(details) => return Some(details),
+/// Decodes the details of a request, or returns the reason of the failure. Keys that old CLIs do not send get safe
+/// values. Details that cannot be decoded remain JSON.
+fn details_of(json: &str) -> Result<Details, String> {
+    let unreadable = |error| format!("the permission request could not be read: {error}");
+    let mismatch = match wire::from_json(json) {
+        Ok(details) => return Ok(details),
         Err(error) => error,
     };
-    let mut value: Value = wire::from_json(json).ok()?;
-    for (kind, key, safe) in CAME_LATER {
-        if let Some(object) = value.as_object_mut().filter(|object| object.get("kind") == Some(&kind.into()))
-        {
-            object.entry(key).or_insert_with(|| safe.into());
-        }
+    let mut value: Value = wire::from_json(json).map_err(unreadable)?;
+    // CLI 1.0.10 has no approvals for the session.
+    let [approval] = keys!(PermissionRequestWrite, ["canOfferSessionApproval"]);
+    if value["kind"] == "write" && value[approval].is_null() {
+        value[approval] = false.into();
     }
-    wire::from_json(&value.to_string()).ok().or_else(|| {
-        tracing::warn!(%error, "a permission request does not match the schema");
-        Some(Details::Unrecognized(value))
+    wire::from_json(&value.to_string()).or_else(|_| {
+        tracing::warn!(error = %mismatch, "a permission request does not match the schema");
+        Ok(Details::Unrecognized(value))
     })
 }
 
@@ -317,26 +301,22 @@ fn details_of(json: &str) -> Option<Details> {
 pub(crate) fn refuse_unknown(scope: &Arc<Scope>, id: &str) {
     let event = json!({ "type": PermissionRequestedData::KIND, "data": { "requestId": id } }).to_string();
     let Ok(event) = SessionEvent::from_json(event) else { return };
-    if let Some(reply) = PendingReply::new::<PermissionRequestedData>(scope, &event, refused) {
-        tracing::warn!(id, "the details of a pending permission request are not known; it is refused");
-        respond(reply, Decision::unavailable(), scope);
-    }
+    let unknown = "the details of a pending permission request are not known".to_owned();
+    answer(&HandlerContext::new(scope, None), &event, std::future::ready(Err(unknown)));
 }
 
-fn respond(reply: PendingReply, decision: Decision, scope: &Scope) {
-    let new_words = scope.version().has(Feature::NewPermissionWords);
-    match decision.fields(new_words) {
-        Some(fields) => reply.respond(&fields),
-        None => reply.withdraw(),
-    }
+/// Answers a request with the fields of a decision. If there is none, the model does not get the reason, since it
+/// attributes refusals to the user.
+fn answer(
+    context: &HandlerContext,
+    event: &SessionEvent,
+    deciding: impl Future<Output = Result<Option<String>, String>> + Send + 'static,
+) {
+    let new_words = has_new_words(context.scope());
+    let refused = move |_: &str| Decision::unavailable().fields(new_words).unwrap_or_default();
+    event_request::answer::<PermissionRequestedData>(context, event, refused, deciding);
 }
 
-/// Returns the answer for a handler that failed. The model does not get the reason, since it attributes refusals to
-/// the user.
-fn refused(_: &str) -> String {
-    Decision::unavailable().fields(true).unwrap_or_default()
-}
-
-fn refused_in_old_words(_: &str) -> String {
-    Decision::unavailable().fields(false).unwrap_or_default()
+fn has_new_words(scope: &Scope) -> bool {
+    scope.version().has(Feature::NewPermissionWords)
 }

@@ -52,75 +52,35 @@ impl IntoReply<String> for &str {
 /// A future of a reply, or of the reason of a failure.
 pub(crate) type Replying<R> = Pin<Box<dyn Future<Output = Result<R, String>> + Send>>;
 
+/// The longest time that a handler may hold its thread without a warning.
+const LONG: Duration = Duration::from_secs(1);
+
 /// Runs a handler until it returns, panics or exceeds its timeout. A reply after the timeout is too late, even if the
 /// handler blocked its thread, so that the timer could not fire before.
-pub(crate) async fn caught<T>(
-    limit: Option<Duration>,
-    call: impl FnOnce() -> T + Send,
-) -> Result<T::Output, String>
+pub(crate) async fn caught<F>(limit: Option<Duration>, handling: F) -> Result<F::Output, String>
 where
-    T: Future + Send,
+    F: Future + Send,
 {
-    const PANICKED: &str = "the handler panicked";
-    let started = Instant::now();
-    let mut timer = limit.map(|limit| (Box::pin(tokio::time::sleep(limit)), limit));
-    let mut watch = ThreadWatch::default();
-    let Some(future) = aside::caught(|| watch.over(call)) else {
-        return Err(PANICKED.to_owned());
-    };
-    let mut future = pin!(future);
-    std::future::poll_fn(|context| {
-        let poll = || watch.over(|| future.as_mut().poll(context));
-        let Some(polled) = aside::caught(poll) else {
-            return Poll::Ready(Err(PANICKED.to_owned()));
-        };
-        if let Some((timer, limit)) = &mut timer {
-            let is_late = started.elapsed() >= *limit;
-            if is_late || (polled.is_pending() && timer.as_mut().poll(context).is_ready()) {
-                return Poll::Ready(Err(format!("the handler took longer than {limit:?}")));
-            }
-        }
-        polled.map(Ok)
-    })
-    .await
-}
-
-/// Warns once if a handler blocks its thread for long.
-#[derive(Default)]
-struct ThreadWatch {
-    warned: bool,
-}
-
-impl ThreadWatch {
-    /// The longest time that a handler may hold its thread without a warning.
-    const LONG: Duration = Duration::from_secs(1);
-
-    fn over<T>(&mut self, work: impl FnOnce() -> T) -> T {
+    let mut handling = pin!(handling);
+    let mut warned = false;
+    let running = std::future::poll_fn(|context| {
         let started = std::time::Instant::now();
-        let result = work();
+        let polled = aside::caught(|| handling.as_mut().poll(context));
         let held = started.elapsed();
-        if held > Self::LONG && !self.warned {
-            self.warned = true;
+        if held > LONG && !std::mem::replace(&mut warned, true) {
             tracing::warn!(?held, "a handler blocked its thread; use spawn_blocking for blocking work");
         }
-        result
+        match polled {
+            Some(polled) => polled.map(Ok),
+            None => Poll::Ready(Err("the handler panicked".to_owned())),
+        }
+    });
+    let Some(limit) = limit else { return running.await };
+    let started = Instant::now();
+    match tokio::time::timeout(limit, running).await {
+        Ok(result) if started.elapsed() < limit => result,
+        _ => Err(format!("the handler took longer than {limit:?}")),
     }
-}
-
-/// Runs a handler and returns its reply, or the reason of its failure.
-pub(crate) async fn replied<R, T>(
-    limit: Option<Duration>,
-    call: impl FnOnce() -> T + Send,
-) -> Result<R, String>
-where
-    T: Future<Output: IntoReply<R>> + Send,
-{
-    // The conversion runs inside, since the error's `Display` is user code too.
-    let replying = || {
-        let handling = call();
-        async move { handling.await.into_reply() }
-    };
-    caught(limit, replying).await?
 }
 
 #[cfg(test)]
@@ -155,24 +115,21 @@ mod tests {
     fn a_handler_that_blocks() {
         static WARNED: AtomicUsize = AtomicUsize::new(0);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let block = || std::thread::sleep(ThreadWatch::LONG + Duration::from_millis(10));
+        let block = || std::thread::sleep(LONG + Duration::from_millis(10));
         tracing::subscriber::with_default(Warnings(&WARNED), || {
             runtime.block_on(async {
-                let waits = || tokio::time::sleep(ThreadWatch::LONG + Duration::from_millis(10));
-                caught(None, waits).await.expect("it ends");
+                let waits = || tokio::time::sleep(LONG + Duration::from_millis(10));
+                caught(None, waits()).await.expect("it ends");
                 assert_eq!(WARNED.load(Ordering::Relaxed), 0);
                 let blocks = || async {
                     block();
                     tokio::task::yield_now().await;
                     block();
                 };
-                caught(None, blocks).await.expect("it ends");
+                caught(None, blocks()).await.expect("it ends");
                 assert_eq!(WARNED.load(Ordering::Relaxed), 1);
-                let blocks_at_once = || {
-                    block();
-                    std::future::ready(())
-                };
-                caught(None, blocks_at_once).await.expect("it ends");
+                let blocks_at_once = async || block();
+                caught(None, blocks_at_once()).await.expect("it ends");
                 assert_eq!(WARNED.load(Ordering::Relaxed), 2);
             });
         });

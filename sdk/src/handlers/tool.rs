@@ -9,8 +9,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::events::SessionEvent;
 use crate::handlers::context::HandlerContext;
-use crate::handlers::event_request::{self, PendingReply};
-use crate::handlers::reply;
+use crate::handlers::event_request;
 use crate::session_rpc::SessionRpc;
 use crate::trace_context::TraceContext;
 use crate::types::{
@@ -281,23 +280,13 @@ pub(crate) fn requested(context: &HandlerContext, tools: &HashMap<String, Tool>,
     let [name] = event.pick(keys!(ExternalToolRequestedData, ["toolName"]));
     // Another client handles the other tools.
     let Some(tool) = name.and_then(peek::string).and_then(|name| tools.get(&*name)) else { return };
-    let Some(reply) = PendingReply::new::<ExternalToolRequestedData>(context.scope(), event, failed) else {
-        return;
-    };
-    let request = match event.decode::<ExternalToolRequestedData>() {
-        Ok(request) => Arc::new(request),
-        // No other client answers it, and the agent waits.
-        Err(error) => return reply.fail(&format!("the tool call could not be read: {error}")),
-    };
-    let (tool, handler) = (tool.clone(), context.clone());
-    reply.run(async move |reply| {
+    let (run, request) = (Arc::clone(&tool.run), event_request::decode::<ExternalToolRequestedData>(event));
+    let handler = context.clone();
+    // An unreadable call is answered too: no other client does, and the agent waits.
+    event_request::answer::<ExternalToolRequestedData>(context, event, failed, async move {
+        let request = Arc::new(request?);
         let arguments = request.arguments.clone().unwrap_or_else(|| serde_json::json!({}));
-        let timeout = handler.timeout();
-        let context = ToolContext { handler, request };
-        match reply::caught(timeout, || (tool.run)(arguments, context)).await {
-            Ok(result) => reply.respond(&fields(result)),
-            Err(failure) => reply.fail(&failure),
-        }
+        Ok(Some(fields(run(arguments, ToolContext { handler, request }).await)))
     });
 }
 

@@ -170,7 +170,7 @@ impl SessionBuilder {
         F: Fn(ElicitationRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiElicitationResponse>> + Send + 'static,
     {
-        self.event_request(event_request::handler(dialogs::form_cancelled, fill_in))
+        self.event_request(event_request::handler(Some(UiElicitationResponse::cancel()), fill_in))
     }
 
     /// Approves or refuses the agent's plan (`exitPlanMode.request`). It enables the model's tool `exit_plan_mode`.
@@ -204,7 +204,8 @@ impl SessionBuilder {
         F: Fn(SessionLimitsExhaustedRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiSessionLimitsExhaustedResponse>> + Send + 'static,
     {
-        self.event_request(event_request::handler(dialogs::limits_kept, decide))
+        let cancel = UiSessionLimitsExhaustedResponse::new(UiSessionLimitsExhaustedResponseAction::Cancel);
+        self.event_request(event_request::handler(Some(cancel), decide))
     }
 
     /// Logs in to MCP servers (`mcp.oauth_required`). If the handler fails, the login is cancelled.
@@ -214,7 +215,8 @@ impl SessionBuilder {
         F: Fn(McpOauthRequiredData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<McpOauthPendingRequestResponse>> + Send + 'static,
     {
-        self.event_request(event_request::handler(dialogs::login_cancelled, log_in))
+        let cancelled = McpOauthPendingRequestResponse::Cancelled(Default::default());
+        self.event_request(event_request::handler(Some(cancelled), log_in))
     }
 
     /// Supplies the headers of requests to MCP servers (`mcp.headers_refresh_required`). If the handler fails, the
@@ -226,7 +228,9 @@ impl SessionBuilder {
         F: Fn(McpHeadersRefreshRequiredData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<McpHeadersHandlePendingHeadersRefreshRequest>> + Send + 'static,
     {
-        self.event_request(event_request::handler(dialogs::no_headers, refresh))
+        let error = McpHeadersHandlePendingHeadersRefreshRequestError::new("the headers are not available");
+        let error = McpHeadersHandlePendingHeadersRefreshRequest::Error(error);
+        self.event_request(event_request::handler(Some(error), refresh))
     }
 
     /// Calls a model on behalf of an MCP server (`sampling.requested`). If the handler fails, the request is
@@ -237,7 +241,7 @@ impl SessionBuilder {
         F: Fn(SamplingRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiHandlePendingSamplingResponse>> + Send + 'static,
     {
-        self.event_request(event_request::handler(dialogs::no_sample, sample))
+        self.event_request(event_request::handler(None, sample))
     }
 
     /// Adds a slash command (`command.execute`), which clients run with `session.commands.execute`. An error is
@@ -251,7 +255,7 @@ impl SessionBuilder {
         let run = Arc::new(run);
         let command: Command = Arc::new(move |request, context| {
             let run = Arc::clone(&run);
-            Box::pin(reply::replied(None, move || run(request, context)))
+            Box::pin(async move { run(request, context).await.into_reply() })
         });
         self.registered.commands.insert(name.into(), (description.into(), command));
         self
@@ -301,7 +305,10 @@ impl SessionBuilder {
         let transform: Transform = Arc::new(move |text, context| {
             let change = Arc::clone(&change);
             let limit = context.timeout();
-            Box::pin(reply::replied(limit, move || change(text, context)))
+            Box::pin(async move {
+                let changing = async { change(text, context).await.into_reply() };
+                reply::caught(limit, changing).await?
+            })
         });
         self.registered.requests.remove(TRANSFORM);
         self.registered.transforms.insert(section.into(), transform);
@@ -336,7 +343,7 @@ impl SessionBuilder {
     /// the `on_…` methods.
     #[inline]
     pub fn handle<M: ClientMethod>(self, handle: impl Handles<M, HandlerContext>) -> Self {
-        self.request(M::NAME, handler::typed::<M, _>(handle))
+        self.request(M::NAME, handler::typed::<M, _, _, _>(handle))
     }
 
     /// Handles a namespace of the methods that the CLI calls for this session with one type, such as the session's
