@@ -12,8 +12,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use crate::events::stream::{Ended, Subscription};
 use crate::rpc::Notification;
 use crate::runtime::lock;
-use crate::wire::peek;
-use crate::wire::{self, DecodeError};
+use crate::wire::{self, DecodeError, peek};
 
 /// The undecoded params of a notification. Only its subscribers know their type.
 type Params = Arc<str>;
@@ -79,12 +78,9 @@ impl NotificationSubscribers {
         &self,
         mut handle: impl FnMut(Result<N::Params, MalformedNotification>) + Send + 'static,
     ) -> Subscription {
-        self.start(N::NAME, move |params| handle(decode::<N>(params)))
-    }
-
-    fn start(&self, name: &'static str, handle: impl FnMut(Params) + Send + 'static) -> Subscription {
-        let mut receiver = self.receiver(name);
-        Subscription::start(&self.runtime, move |context| receiver.poll_recv(context), handle)
+        let mut receiver = self.receiver(N::NAME);
+        let poll_next = move |context: &mut Context<'_>| receiver.poll_recv(context);
+        Subscription::start(&self.runtime, poll_next, move |params| handle(decode::<N>(params)))
     }
 }
 

@@ -1,6 +1,5 @@
 //! The queue of one subscriber, and its overflow policy.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use crate::events::SessionEvent;
@@ -34,8 +33,9 @@ impl Default for Overflow {
     }
 }
 
-/// Events that are pieces of a text: their kind, and the keys of the piece and of what identifies the text.
-const TEXT_PIECES: [(&str, [&str; 3]); 4] = [
+/// Events that continue or replace an earlier one of their kind: the key of a text that is continued, or none if the
+/// event replaces the earlier one, and the keys of what must be equal.
+const MERGED: [(&str, [&str; 3]); 7] = [
     (kind::ASSISTANT_MESSAGE_DELTA, keys!(AssistantMessageDeltaData, ["deltaContent", "messageId", ""])),
     (
         kind::ASSISTANT_REASONING_DELTA,
@@ -43,41 +43,14 @@ const TEXT_PIECES: [(&str, [&str; 3]); 4] = [
     ),
     (kind::ASSISTANT_TOOL_CALL_DELTA, keys!(AssistantToolCallDeltaData, ["inputDelta", "toolCallId", ""])),
     (kind::TOOL_SHELL_OUTPUT, keys!(ToolShellOutputData, ["text", "toolCallId", "stream"])),
+    (kind::TOOL_EXECUTION_PARTIAL_RESULT, keys!(ToolExecutionPartialData, ["", "toolCallId", ""])),
+    (kind::ASSISTANT_STREAMING_DELTA, [""; 3]),
+    (kind::SESSION_USAGE_INFO, [""; 3]),
 ];
 
-/// Events that replace the previous one: their kind, and the key that must be equal.
-const REPLACED: [(&str, &str); 3] = [
-    (kind::ASSISTANT_STREAMING_DELTA, ""),
-    (kind::SESSION_USAGE_INFO, ""),
-    (kind::TOOL_EXECUTION_PARTIAL_RESULT, keys!(ToolExecutionPartialData, ["toolCallId"])[0]),
-];
-
-/// Returns the text of `next` if it continues the text of `event`.
-fn continuation<'n>(event: &SessionEvent, next: &'n SessionEvent) -> Option<Cow<'n, str>> {
-    let (_, keys) = TEXT_PIECES.into_iter().find(|(kind, _)| *kind == next.kind())?;
-    if event.kind() != next.kind() || event.agent_id() != next.agent_id() {
-        return None;
-    }
-    let [_, own @ ..] = event.pick(keys);
-    let [text, others @ ..] = next.pick(keys);
-    if own != others {
-        return None;
-    }
-    peek::string(text?)
-}
-
-/// Returns true if `next` makes `event` redundant.
-fn is_superseded(event: &SessionEvent, next: &SessionEvent) -> bool {
-    let Some((_, id)) = REPLACED.into_iter().find(|(kind, _)| *kind == next.kind()) else { return false };
-    event.kind() == next.kind() && event.agent_id() == next.agent_id() && event.pick([id]) == next.pick([id])
-}
-
-/// Appends to the text of an event.
-fn append(event: SessionEvent, more: &str) -> SessionEvent {
-    let Some((_, [text, ..])) = TEXT_PIECES.into_iter().find(|(kind, _)| *kind == event.kind()) else {
-        return event;
-    };
-    event.with_appended(text, more).unwrap_or(event)
+/// Returns the keys of events that can be merged.
+fn merged(event: &SessionEvent) -> Option<[&'static str; 3]> {
+    MERGED.into_iter().find(|(kind, _)| *kind == event.kind()).map(|(_, keys)| keys)
 }
 
 /// Returns true if an overflow policy may drop the event.
@@ -96,15 +69,17 @@ const NEVER_DROPPED: [&str; 5] =
     [kind::SESSION_IDLE, kind::ASSISTANT_IDLE, kind::SESSION_ERROR, kind::SESSION_SHUTDOWN, kind::ABORT];
 
 /// The events that wait for one subscriber.
+#[derive(Default)]
 pub(crate) struct Queue {
     entries: VecDeque<Entry>,
     /// The size of their texts in bytes. Counted only before the first subscriber.
     bytes: usize,
     /// The number of events at the front that are known not to be droppable.
     undroppable: usize,
-    overflow: Overflow,
+    pub overflow: Overflow,
     missed: u64,
-    overrun: bool,
+    /// True if the subscription ended because of [`Overflow::Close`].
+    pub overrun: bool,
 }
 
 struct Entry {
@@ -117,21 +92,8 @@ struct Entry {
 const LOOK_BACK: usize = 8;
 
 impl Queue {
-    pub fn new(overflow: Overflow) -> Self {
-        Self { entries: VecDeque::new(), bytes: 0, undroppable: 0, overflow, missed: 0, overrun: false }
-    }
-
-    pub fn set_overflow(&mut self, overflow: Overflow) {
-        self.overflow = overflow;
-    }
-
     pub fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    /// Returns true if the subscription ended because of [`Overflow::Close`].
-    pub fn is_overrun(&self) -> bool {
-        self.overrun
     }
 
     pub fn push(&mut self, event: SessionEvent) {
@@ -161,17 +123,24 @@ impl Queue {
     }
 
     fn merge(&mut self, event: &SessionEvent) -> bool {
-        for entry in self.entries.iter_mut().rev().take(LOOK_BACK) {
-            if let Some(text) = continuation(&entry.event, event) {
-                entry.more.push_str(&text);
-                return true;
-            }
-            if is_superseded(&entry.event, event) {
-                entry.event = event.clone();
-                return true;
-            }
+        let Some([text, ids @ ..]) = merged(event) else { return false };
+        let is_earlier = |entry: &&mut Entry| {
+            let earlier = &entry.event;
+            earlier.kind() == event.kind()
+                && earlier.agent_id() == event.agent_id()
+                && earlier.pick(ids) == event.pick(ids)
+        };
+        let Some(entry) = self.entries.iter_mut().rev().take(LOOK_BACK).find(is_earlier) else {
+            return false;
+        };
+        if text.is_empty() {
+            entry.event = event.clone();
+            return true;
         }
-        false
+        let [more] = event.pick([text]);
+        let more = more.and_then(peek::string);
+        entry.more.push_str(more.as_deref().unwrap_or_default());
+        more.is_some()
     }
 
     fn drop_oldest(&mut self) {
@@ -193,13 +162,18 @@ impl Queue {
             return Some(SessionEvent::missed_marker(std::mem::take(&mut self.missed)));
         }
         let Entry { event, more } = self.take_front()?;
-        Some(if more.is_empty() { event } else { append(event, &more) })
+        let text = merged(&event).filter(|_| !more.is_empty());
+        Some(text.and_then(|[text, ..]| event.with_appended(text, &more)).unwrap_or(event))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn with(overflow: Overflow) -> Queue {
+        Queue { overflow, ..Queue::default() }
+    }
 
     fn event(kind: &str, ephemeral: bool, data: &str) -> SessionEvent {
         let json = format!(r#"{{"type":"{kind}","id":"x","ephemeral":{ephemeral},"data":{data}}}"#);
@@ -226,7 +200,7 @@ mod tests {
 
     #[test]
     fn pieces_are_joined_above_the_limit() {
-        let mut queue = Queue::new(Overflow::Merge(3));
+        let mut queue = with(Overflow::Merge(3));
         for (number, text) in ["a", "b", "c\"\\", "d", "é"].into_iter().enumerate() {
             queue.push(delta("m", text));
             queue.push(size(number as u64));
@@ -246,7 +220,7 @@ mod tests {
 
     #[test]
     fn only_ephemeral_events_are_dropped() {
-        let mut queue = Queue::new(Overflow::DropOldest(2));
+        let mut queue = with(Overflow::DropOldest(2));
         queue.push(event("assistant.message", false, r#""kept""#));
         for _ in 0..5 {
             queue.push(delta("m", "."));
@@ -260,7 +234,7 @@ mod tests {
 
     #[test]
     fn events_that_are_not_droppable_are_checked_once() {
-        let mut queue = Queue::new(Overflow::DropOldest(10));
+        let mut queue = with(Overflow::DropOldest(10));
         for number in 0..1000 {
             queue.push(if number % 4 == 0 {
                 delta("m", ".")
@@ -288,11 +262,11 @@ mod tests {
 
     #[test]
     fn the_subscription_may_end() {
-        let mut queue = Queue::new(Overflow::Close(2));
+        let mut queue = with(Overflow::Close(2));
         for text in ["a", "b", "c"] {
             queue.push(delta(text, text));
         }
-        assert!(queue.is_overrun());
+        assert!(queue.overrun);
         assert_eq!(texts(&mut queue).len(), 2);
         queue.push(delta("d", "d"));
         assert!(texts(&mut queue).is_empty());
@@ -300,13 +274,13 @@ mod tests {
 
     #[test]
     fn events_before_the_first_subscriber_are_bounded() {
-        let mut queue = Queue::new(Overflow::Unbounded);
+        let mut queue = with(Overflow::Unbounded);
         for number in 0..10 {
             queue.push_within(4, usize::MAX, size(number));
         }
         let texts_left = texts(&mut queue);
         assert_eq!((texts_left.len(), &*texts_left[0]), (5, "missed 6"));
-        let mut queue = Queue::new(Overflow::Unbounded);
+        let mut queue = with(Overflow::Unbounded);
         for _ in 0..10 {
             queue.push_within(usize::MAX, 1000, delta("m", &"x".repeat(300)));
         }

@@ -3,7 +3,7 @@
 //! No lock is held while a waker or user code runs.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::Handle;
@@ -56,7 +56,7 @@ struct SubscriberState {
 impl Subscribers {
     /// Creates a list whose first subscriber also receives earlier events.
     pub fn new(runtime: Handle) -> Arc<Self> {
-        let backlog = Some(Queue::new(Overflow::default()));
+        let backlog = Some(Queue::default());
         let state = State { subscribers: Arc::default(), backlog, ended: None };
         Arc::new(Self { state: Mutex::new(state), runtime })
     }
@@ -72,9 +72,9 @@ impl Subscribers {
         };
         if let Some((last, others)) = subscribers.split_last() {
             for subscriber in others {
-                subscriber.push(event.clone());
+                subscriber.change(|state| state.events.push(event.clone()));
             }
-            last.push(event);
+            last.change(|state| state.events.push(event));
         }
     }
 
@@ -86,7 +86,7 @@ impl Subscribers {
             std::mem::take(&mut state.subscribers)
         };
         for subscriber in subscribers.iter() {
-            subscriber.end(ended.clone());
+            subscriber.change(|state| state.ended = Some(ended.clone()));
         }
     }
 
@@ -98,13 +98,13 @@ impl Subscribers {
 
     /// Subscribes to later events and leaves the earlier ones to the first regular subscriber.
     pub fn subscribe_without_backlog(self: &Arc<Self>) -> Events {
-        self.add(&mut lock(&self.state), Queue::new(Overflow::default()))
+        self.add(&mut lock(&self.state), Queue::default())
     }
 
     /// Subscribes. The first subscriber also receives the earlier events.
     pub fn subscribe(self: &Arc<Self>) -> Events {
         let mut state = lock(&self.state);
-        let events = state.backlog.take().unwrap_or_else(|| Queue::new(Overflow::default()));
+        let events = state.backlog.take().unwrap_or_default();
         self.add(&mut state, events)
     }
 
@@ -120,26 +120,16 @@ impl Subscribers {
 }
 
 impl Subscriber {
-    fn push(&self, event: SessionEvent) {
+    /// Changes the state and wakes the reader after releasing the lock, since a waker may run any code, even the drop
+    /// of the task that owns the queue.
+    fn change(&self, change: impl FnOnce(&mut SubscriberState)) {
         let mut state = lock(&self.0);
-        state.events.push(event);
-        wake(state);
-    }
-
-    fn end(&self, ended: Ended) {
-        let mut state = lock(&self.0);
-        state.ended.get_or_insert(ended);
-        wake(state);
-    }
-}
-
-/// Wakes the subscriber after releasing the lock, since a waker may run any code, even the drop of the task
-/// that owns the queue.
-fn wake(mut state: MutexGuard<'_, SubscriberState>) {
-    let waker = state.waker.take();
-    drop(state);
-    if let Some(waker) = waker {
-        waker.wake();
+        change(&mut state);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 }
 
@@ -157,7 +147,7 @@ pub struct Events {
 impl Events {
     /// Sets the overflow policy. The default is [`Overflow::default`].
     pub fn overflow(self, policy: Overflow) -> Self {
-        lock(&self.subscriber.0).events.set_overflow(policy);
+        lock(&self.subscriber.0).events.overflow = policy;
         self
     }
 
@@ -171,7 +161,7 @@ impl Events {
 
     /// Returns true if the subscription ended because too many events waited; see [`Overflow::Close`].
     pub fn is_overrun(&self) -> bool {
-        lock(&self.subscriber.0).events.is_overrun()
+        lock(&self.subscriber.0).events.overrun
     }
 
     /// Returns the next event; none once the session or its connection has ended. There is no time limit.
@@ -188,7 +178,7 @@ impl Events {
             if let Some(event) = state.events.pop() {
                 return Poll::Ready(Ok(event));
             }
-            if state.events.is_overrun() {
+            if state.events.overrun {
                 return Poll::Ready(Err(Ended::Session));
             }
             if let Some(ended) = &state.ended {
