@@ -1,14 +1,13 @@
 //! One event of a session: a small envelope around data that is decoded on first access.
 
+use std::borrow::{Borrow, Cow};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::value::RawValue;
 
 use crate::generated::session_event::SessionEventData;
-use crate::wire::peek;
-use crate::wire::quote;
-use crate::wire::{self, DecodeError, Document, Node, Wire, Writer, redact};
+use crate::wire::{self, DecodeError, Document, Node, Wire, Writer, peek, quote, redact};
 
 /// The kind of the event that stands for missed events.
 const MISSED: &str = "missed";
@@ -23,34 +22,20 @@ const MISSED: &str = "missed";
 #[derive(Clone)]
 pub struct SessionEvent(Arc<Inner>);
 
+#[derive(Default)]
 struct Inner {
-    json: Box<str>,
-    kind: Text,
-    id: Text,
-    timestamp: Text,
-    parent_id: Text,
-    agent_id: Text,
+    /// The JSON, and after it the strings of the envelope that have escapes there.
+    text: Box<str>,
+    /// The length of the JSON.
+    length: usize,
+    kind: Range<usize>,
+    id: Range<usize>,
+    timestamp: Range<usize>,
+    parent_id: Range<usize>,
+    agent_id: Range<usize>,
     ephemeral: bool,
     data: Range<usize>,
-    decoded: OnceLock<Box<dyn Decoded>>,
-}
-
-/// Decoded data, without its type.
-trait Decoded: Send + Sync {
-    fn data(&self) -> &SessionEventData;
-}
-
-impl Decoded for SessionEventData {
-    #[inline]
-    fn data(&self) -> &SessionEventData {
-        self
-    }
-}
-
-/// A string of the envelope: its range in the text, or an owned string if it has escapes there.
-enum Text {
-    At(Range<usize>),
-    Owned(String),
+    decoded: OnceLock<Box<dyn Borrow<SessionEventData> + Send + Sync>>,
 }
 
 /// An event of a type that this version of the crate does not know.
@@ -84,20 +69,28 @@ impl SessionEvent {
         let json = json.into();
         let keys = ["type", "id", "timestamp", "parentId", "agentId", "ephemeral", "data"];
         let [kind, id, timestamp, parent_id, agent_id, ephemeral, data] = peek::pick(&json, keys)?;
-        let text = |raw: Option<&str>| raw.and_then(|raw| Text::of(&json, raw));
-        let empty = || Text::At(0..0);
-        let inner = Inner {
-            kind: text(kind).ok_or_else(|| DecodeError::new("a string", "nothing").in_field("type"))?,
-            id: text(id).unwrap_or_else(empty),
-            timestamp: text(timestamp).unwrap_or_else(empty),
-            parent_id: text(parent_id).unwrap_or_else(empty),
-            agent_id: text(agent_id).unwrap_or_else(empty),
-            ephemeral: ephemeral == Some("true"),
-            data: data.map_or(0..0, |raw| span(&json, raw)),
-            decoded: OnceLock::new(),
-            json: "".into(),
+        let mut unescaped = String::new();
+        let mut place = |raw: Option<&str>| match peek::string(raw?)? {
+            Cow::Borrowed(text) => Some(span(&json, text)),
+            Cow::Owned(text) => {
+                let start = json.len() + unescaped.len();
+                unescaped.push_str(&text);
+                Some(start..start + text.len())
+            }
         };
-        Ok(Self(Arc::new(Inner { json, ..inner })))
+        let inner = Inner {
+            kind: place(kind).ok_or_else(|| DecodeError::new("a string", "nothing").in_field("type"))?,
+            id: place(id).unwrap_or_default(),
+            timestamp: place(timestamp).unwrap_or_default(),
+            parent_id: place(parent_id).unwrap_or_default(),
+            agent_id: place(agent_id).unwrap_or_default(),
+            ephemeral: ephemeral == Some("true"),
+            data: data.map(|raw| span(&json, raw)).unwrap_or_default(),
+            length: json.len(),
+            ..Inner::default()
+        };
+        let text = (json.into_string() + &unescaped).into();
+        Ok(Self(Arc::new(Inner { text, ..inner })))
     }
 
     /// The event's type on the wire, such as `assistant.message`.
@@ -133,7 +126,8 @@ impl SessionEvent {
     /// The typed data of the event.
     #[inline]
     pub fn data(&self) -> &SessionEventData {
-        self.0.decoded.get_or_init(|| Box::new(decode(self.kind(), self.raw_data()))).data()
+        let decoded = self.0.decoded.get_or_init(|| Box::new(decode(self.kind(), self.raw_data())));
+        Borrow::<SessionEventData>::borrow(&**decoded)
     }
 
     /// Decodes the data as one certain type, without caching.
@@ -148,14 +142,14 @@ impl SessionEvent {
 
     /// The event's JSON as received; bytes that are not UTF-8 are U+FFFD.
     pub fn raw(&self) -> &str {
-        &self.0.json
+        &self.0.text[..self.0.length]
     }
 
     /// The JSON of the event's data.
     pub fn raw_data(&self) -> &str {
         match &self.0.data {
             range if range.is_empty() => "null",
-            range => &self.0.json[range.clone()],
+            range => self.text(range),
         }
     }
 
@@ -179,27 +173,14 @@ impl SessionEvent {
     /// Returns the event with `more` appended to a string of its data.
     pub(crate) fn with_appended(&self, key: &str, more: &str) -> Option<Self> {
         let [raw] = self.pick([key]);
-        let at = span(&self.0.json, raw?);
+        let at = span(self.raw(), raw?);
         let text = peek::string(raw?)?.into_owned() + more;
-        let (before, after) = (&self.0.json[..at.start], &self.0.json[at.end..]);
+        let (before, after) = (&self.raw()[..at.start], &self.raw()[at.end..]);
         Self::from_json(format!("{before}{}{after}", quote(&text))).ok()
     }
 
-    fn text<'s>(&'s self, text: &'s Text) -> &'s str {
-        match text {
-            Text::At(range) => &self.0.json[range.clone()],
-            Text::Owned(text) => text,
-        }
-    }
-}
-
-impl Text {
-    /// Decodes the JSON string `raw`, a slice of `json`.
-    fn of(json: &str, raw: &str) -> Option<Self> {
-        Some(match peek::string(raw)? {
-            std::borrow::Cow::Borrowed(text) => Self::At(span(json, text)),
-            std::borrow::Cow::Owned(text) => Self::Owned(text),
-        })
+    fn text(&self, place: &Range<usize>) -> &str {
+        &self.0.text[place.clone()]
     }
 }
 
@@ -213,22 +194,22 @@ fn span(whole: &str, part: &str) -> Range<usize> {
 fn decode(kind: &str, data: &str) -> SessionEventData {
     let read = Document::parse(data).and_then(|document| SessionEventData::read(kind, document.root()));
     match read {
-        Ok(Some(data)) => data,
-        Ok(None) => unrecognized(kind, data),
-        // An unknown type is unrecognized even if its data cannot be parsed, for example because it is
-        // nested too deeply.
-        Err(_) if !SessionEventData::TYPES.contains(&kind) => unrecognized(kind, data),
-        Err(error) => malformed(kind, data, error),
+        Ok(Some(event)) => event,
+        // An unknown type is unrecognized even if its data cannot be parsed, for example because it is nested too
+        // deeply.
+        Err(error) if SessionEventData::TYPES.contains(&kind) => {
+            tracing::warn!(kind, %error, "the data of an event does not match its type");
+            SessionEventData::Malformed(Box::new(MalformedEvent {
+                kind: kind.to_owned(),
+                error,
+                data: raw(data),
+            }))
+        }
+        _ => SessionEventData::Unrecognized(Box::new(UnrecognizedEvent {
+            kind: kind.to_owned(),
+            data: raw(data),
+        })),
     }
-}
-
-fn unrecognized(kind: &str, data: &str) -> SessionEventData {
-    SessionEventData::Unrecognized(Box::new(UnrecognizedEvent { kind: kind.to_owned(), data: raw(data) }))
-}
-
-fn malformed(kind: &str, data: &str, error: DecodeError) -> SessionEventData {
-    tracing::warn!(kind, %error, "the data of an event does not match its type");
-    SessionEventData::Malformed(Box::new(MalformedEvent { kind: kind.to_owned(), error, data: raw(data) }))
 }
 
 fn raw(json: &str) -> Box<RawValue> {
@@ -262,18 +243,7 @@ impl std::fmt::Debug for SessionEvent {
 
 impl Wire for SessionEvent {
     fn empty() -> Self {
-        let nothing = || Text::At(0..0);
-        Self(Arc::new(Inner {
-            json: "".into(),
-            kind: nothing(),
-            id: nothing(),
-            timestamp: nothing(),
-            parent_id: nothing(),
-            agent_id: nothing(),
-            ephemeral: false,
-            data: 0..0,
-            decoded: OnceLock::new(),
-        }))
+        Self(Arc::default())
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
         *self = Self::from_json(node.object_text()?)?;
