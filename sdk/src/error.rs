@@ -145,19 +145,8 @@ impl std::error::Error for Error {
             // These errors print the text of the error they hold, so its source comes next.
             Self::Start(error) => error.source(),
             Self::Unsupported(error) => error.source(),
-            // The errors in these variants are printed in full.
-            Self::NotFound(_)
-            | Self::ProtocolVersion { .. }
-            | Self::Closed(_)
-            | Self::Rpc { .. }
-            | Self::Turn(_)
-            | Self::TurnTimeout(_)
-            | Self::Answer { .. }
-            | Self::SessionEnded
-            | Self::AlreadyOpen { .. }
-            | Self::Refused { .. }
-            | Self::Timeout { .. }
-            | Self::Invalid(_) => None,
+            // The errors in other variants are printed in full.
+            _ => None,
         }
     }
 }

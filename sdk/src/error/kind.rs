@@ -129,28 +129,22 @@ fn failure_kind(method: &str, message: &str) -> ErrorKind {
 }
 
 fn turn_kind(error: &TurnError) -> ErrorKind {
-    match &*error.data.error_type {
-        "authentication" => return ErrorKind::Authentication,
-        "authorization" | "policy" => return ErrorKind::Authorization,
-        "quota" => return ErrorKind::Quota,
-        "rate_limit" => return ErrorKind::RateLimit,
-        "context_limit" => return ErrorKind::ContextLimit,
-        _ => {}
-    }
-    // For a user's own provider, the CLI reports only that the query failed.
-    match error.provider_code.as_deref() {
-        Some("context_length_exceeded" | "model_max_prompt_tokens_exceeded") => {
-            return ErrorKind::ContextLimit;
+    match (&*error.data.error_type, error.provider_code.as_deref(), error.data.status_code) {
+        ("authentication", ..) => ErrorKind::Authentication,
+        ("authorization" | "policy", ..) => ErrorKind::Authorization,
+        ("quota", ..) => ErrorKind::Quota,
+        ("rate_limit", ..) => ErrorKind::RateLimit,
+        ("context_limit", ..) => ErrorKind::ContextLimit,
+        // For a user's own provider, the CLI reports only that the query failed.
+        (_, Some("context_length_exceeded" | "model_max_prompt_tokens_exceeded"), _) => {
+            ErrorKind::ContextLimit
         }
-        Some("insufficient_quota" | "quota_exceeded") => return ErrorKind::Quota,
-        _ => {}
-    }
-    match error.data.status_code {
-        Some(401) => ErrorKind::Authentication,
-        Some(402) => ErrorKind::Quota,
-        Some(403) => ErrorKind::Authorization,
-        Some(413) => ErrorKind::ContextLimit,
-        Some(429) => ErrorKind::RateLimit,
+        (_, Some("insufficient_quota" | "quota_exceeded"), _) => ErrorKind::Quota,
+        (_, _, Some(401)) => ErrorKind::Authentication,
+        (_, _, Some(402)) => ErrorKind::Quota,
+        (_, _, Some(403)) => ErrorKind::Authorization,
+        (_, _, Some(413)) => ErrorKind::ContextLimit,
+        (_, _, Some(429)) => ErrorKind::RateLimit,
         _ => ErrorKind::Other,
     }
 }
