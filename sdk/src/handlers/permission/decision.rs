@@ -1,41 +1,25 @@
 //! Decisions on permission requests, in the form of the CLI's version.
 
-use serde_json::json;
-
 use crate::handlers::reply::replies;
 use crate::types::{PermissionDecision, PermissionDecisionContext};
-use crate::wire;
-use crate::wire::peek;
+use crate::wire::{self, peek, quote};
 
 /// The answer to a permission request.
 #[derive(Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Decision {
-    kind: Kind,
+    /// `PermissionDecision` as JSON; none to send no answer.
+    decision: Option<String>,
     /// `PermissionDecisionContext` as JSON.
     context: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
-    Approve,
-    Deny(String),
-    Unavailable,
-    LeaveToOthers,
-    /// A `PermissionDecision` as JSON.
-    Exact(String),
 }
 
 impl std::fmt::Debug for Decision {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // JSON of the program may contain secrets.
-        let hidden = |json: &String| wire::redact::json(json);
-        let kind = match &self.kind {
-            Kind::Exact(json) => Kind::Exact(hidden(json)),
-            kind => kind.clone(),
-        };
-        let context = self.context.as_ref().map(hidden);
-        f.debug_struct("Decision").field("kind", &kind).field("context", &context).finish()
+        let [decision, context] =
+            [&self.decision, &self.context].map(|json| json.as_deref().map(wire::redact::json));
+        f.debug_struct("Decision").field("decision", &decision).field("context", &context).finish()
     }
 }
 
@@ -44,23 +28,23 @@ replies!(Decision);
 impl Decision {
     /// Approves this request only.
     pub fn approve() -> Self {
-        Kind::Approve.into()
+        Self::exact(worded(APPROVED[1], None))
     }
 
     /// Refuses the request; the model reads the reason.
     pub fn deny(reason: impl Into<String>) -> Self {
-        Kind::Deny(reason.into()).into()
+        Self::exact(worded(DENIED[1], Some(&reason.into())))
     }
 
     /// Refuses the request because no user is available to decide. A handler that fails has the same effect.
     pub fn unavailable() -> Self {
-        Kind::Unavailable.into()
+        Self::exact(worded(COULD_NOT_ASK[1], None))
     }
 
     /// Sends no answer, so that another client of the same session can decide. If there is none, the agent waits
     /// until the turn is aborted.
     pub fn leave_to_others() -> Self {
-        Kind::LeaveToOthers.into()
+        Self { decision: None, context: None }
     }
 
     /// Adds the context of the decision for the CLI's records. It has no other effect.
@@ -71,28 +55,16 @@ impl Decision {
     }
 
     pub(super) fn exact(decision: String) -> Self {
-        Kind::Exact(decision).into()
+        Self { decision: Some(decision), context: None }
     }
 
     /// Returns the fields of the answer in the form of the CLI's version; none if no answer is to be sent.
     pub(super) fn fields(self, new_words: bool) -> Option<String> {
-        let result = match self.kind {
-            Kind::Approve => approve(new_words),
-            Kind::Deny(reason) => deny(new_words, Some(&reason)),
-            Kind::Unavailable => unavailable(new_words),
-            Kind::Exact(decision) => translated(decision, new_words),
-            Kind::LeaveToOthers => return None,
-        };
+        let result = translated(self.decision?, new_words);
         Some(match self.context {
             Some(context) if new_words => format!(r#""result":{result},"decisionContext":{context}"#),
             _ => format!(r#""result":{result}"#),
         })
-    }
-}
-
-impl From<Kind> for Decision {
-    fn from(kind: Kind) -> Self {
-        Self { kind, context: None }
     }
 }
 
@@ -108,45 +80,34 @@ impl From<PermissionDecision> for Decision {
     }
 }
 
-/// The kinds of CLIs before 1.0.35 for a request without a user to decide it, and for a refusal.
-const COULD_NOT_ASK: &str = "denied-no-approval-rule-and-could-not-request-from-user";
-const DENIED: &str = "denied-interactively-by-user";
+/// The kinds of an approval, of a refusal, and of a request without a user to decide it: of CLIs before 1.0.35, and of
+/// later ones.
+const APPROVED: [&str; 2] = ["approved", "approve-once"];
+const DENIED: [&str; 2] = ["denied-interactively-by-user", "reject"];
+const COULD_NOT_ASK: [&str; 2] =
+    ["denied-no-approval-rule-and-could-not-request-from-user", "user-not-available"];
 
-fn approve(new_words: bool) -> String {
-    let kind = if new_words { "approve-once" } else { "approved" };
-    json!({ "kind": kind }).to_string()
-}
-
-fn deny(new_words: bool, reason: Option<&str>) -> String {
-    let kind = if new_words { "reject" } else { DENIED };
-    match reason {
-        Some(reason) => json!({ "kind": kind, "feedback": reason }).to_string(),
-        None => json!({ "kind": kind }).to_string(),
-    }
-}
-
-fn unavailable(new_words: bool) -> String {
-    let kind = if new_words { "user-not-available" } else { COULD_NOT_ASK };
-    json!({ "kind": kind }).to_string()
+fn worded(kind: &str, feedback: Option<&str>) -> String {
+    let feedback = feedback.map(|feedback| format!(r#","feedback":{}"#, quote(feedback)));
+    format!(r#"{{"kind":"{kind}"{}}}"#, feedback.unwrap_or_default())
 }
 
 /// Converts a `PermissionDecision` to the kinds of the CLI's version. Old and new CLIs have different kinds, and a
 /// wrong one makes the tool call fail.
 fn translated(decision: String, new_words: bool) -> String {
-    let keys = ["kind", "feedback", "message", "rules", "approval", "locationKey"];
-    let picked = peek::pick(&decision, keys).unwrap_or_default();
-    let [kind, feedback, message, rules, approval, location] = picked;
+    let of_version = |kinds: [&'static str; 2]| kinds[usize::from(new_words)];
+    let approved = || worded(of_version(APPROVED), None);
+    let denied = |reason: Option<String>| worded(of_version(DENIED), reason.as_deref());
+    let could_not_ask = || worded(of_version(COULD_NOT_ASK), None);
+    let picked = peek::pick(&decision, ["kind", "feedback", "message", "rules"]).unwrap_or_default();
+    let [kind, feedback, message, rules] = picked;
     let text = |value: Option<&str>| value.and_then(peek::string).map(|text| text.into_owned());
-    let Some(kind) = text(kind) else { return unavailable(new_words) };
-    let approval = approval.unwrap_or("null");
+    let Some(kind) = text(kind) else { return could_not_ask() };
     match (&*kind, new_words) {
-        ("approved" | "approve-once", _) => approve(new_words),
-        ("approved-for-session", true) => {
-            format!(r#"{{"kind":"approve-for-session","approval":{approval}}}"#)
-        }
-        ("approved-for-location", true) => {
-            let location = location.unwrap_or("null");
-            format!(r#"{{"kind":"approve-for-location","approval":{approval},"locationKey":{location}}}"#)
+        ("approved" | "approve-once", _) => approved(),
+        // The kind comes first.
+        ("approved-for-session" | "approved-for-location", true) => {
+            decision.replacen("approved-for", "approve-for", 1)
         }
         (
             "approve-for-session"
@@ -156,17 +117,20 @@ fn translated(decision: String, new_words: bool) -> String {
             | "approved-for-session"
             | "approved-for-location",
             false,
-        ) => approve(false),
-        ("user-not-available" | COULD_NOT_ASK, _) | ("cancelled", false) => unavailable(new_words),
-        ("denied-by-rules", true) => deny(true, Some(&rules_in_words(rules))),
-        ("denied-by-rules" | "denied-by-content-exclusion-policy" | DENIED, false) => decision,
-        (DENIED, true) => deny(true, text(feedback).as_deref()),
+        ) => approved(),
+        ("denied-no-approval-rule-and-could-not-request-from-user" | "user-not-available", _)
+        | ("cancelled", false) => could_not_ask(),
+        ("denied-by-rules", true) => denied(Some(rules_in_words(rules))),
+        (
+            "denied-by-rules" | "denied-by-content-exclusion-policy" | "denied-interactively-by-user",
+            false,
+        ) => decision,
         ("denied-by-content-exclusion-policy", true) | ("denied-by-permission-request-hook", _) => {
-            deny(new_words, text(message).as_deref())
+            denied(text(message))
         }
+        ("denied-interactively-by-user", true) | (_, false) => denied(text(feedback)),
         // A kind that this crate does not know may be one of a newer CLI.
         (_, true) => decision,
-        (_, false) => deny(false, text(feedback).as_deref()),
     }
 }
 
