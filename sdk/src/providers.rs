@@ -57,9 +57,8 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use crate::handlers::context::{ClientContext, HandlerContext, HandlerTimeout};
-use crate::handlers::handler::{self, Handler, decode};
+use crate::handlers::handler::{self, Handler, decode, encode};
 use crate::rpc::{ClientMethod, RpcError};
-use crate::wire::Wire;
 
 // The schema's prose is not written for rustdoc.
 #[allow(rustdoc::all, deprecated)]
@@ -98,10 +97,6 @@ impl<Context: HandlerTimeout> Provider<Context> {
         };
         Self { handlers: methods.iter().map(handler).collect() }
     }
-}
-
-fn encode(result: &dyn Wire) -> Result<String, RpcError> {
-    Ok(handler::result_json(result))
 }
 
 /// Returns the response of a method without an implementation.

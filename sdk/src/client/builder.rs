@@ -181,7 +181,7 @@ impl ClientBuilder {
     /// earlier one.
     #[inline]
     pub fn handle<M: ClientMethod>(mut self, handle: impl Handles<M, ClientContext>) -> Self {
-        self.setup.handlers.insert(M::NAME, handler::typed::<M, _, _, _>(handle));
+        self.setup.handlers.insert(M::NAME, handler::typed::<M, _>(handle));
         self
     }
 

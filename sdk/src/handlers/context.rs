@@ -15,12 +15,12 @@ use crate::version::CliVersion;
 
 /// The part of a session that its handlers need, with its event requests.
 pub(crate) struct Scope {
-    life: Arc<Life>,
-    caller: Caller,
-    version: CliVersion,
+    pub life: Arc<Life>,
+    pub caller: Caller,
+    pub version: CliVersion,
     /// The owner number of its in-flight requests.
-    number: u64,
-    event_requests: EventRequests,
+    pub number: u64,
+    pub event_requests: EventRequests,
     /// The directory that the CLI last reported, or the configured one.
     working_directory: Mutex<Option<Arc<str>>>,
 }
@@ -43,30 +43,8 @@ impl Scope {
         self.life.id()
     }
 
-    pub fn life(&self) -> &Life {
-        &self.life
-    }
-
-    pub fn caller(&self) -> &Caller {
-        &self.caller
-    }
-
     pub fn peer(&self) -> &Arc<Peer> {
         self.caller.peer()
-    }
-
-    pub fn version(&self) -> &CliVersion {
-        &self.version
-    }
-
-    /// The owner number of the session's in-flight requests.
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// The event requests of the session.
-    pub fn event_requests(&self) -> &EventRequests {
-        &self.event_requests
     }
 
     /// The working directory of the agent; none if it is not known.
@@ -82,7 +60,7 @@ impl Scope {
 /// The session that a handler works for.
 #[derive(Clone)]
 pub struct HandlerContext {
-    scope: Arc<Scope>,
+    pub(crate) scope: Arc<Scope>,
     timeout: Option<Duration>,
 }
 
@@ -98,15 +76,7 @@ impl HandlerContext {
 
     /// The typed methods of the session. A handler may wait for them, since it does not block the connection.
     pub fn rpc(&self) -> SessionRpc<'_> {
-        SessionRpc(self.scope.caller())
-    }
-
-    pub(crate) fn scope(&self) -> &Arc<Scope> {
-        &self.scope
-    }
-
-    pub(crate) fn timeout(&self) -> Option<Duration> {
-        self.timeout
+        SessionRpc(&self.scope.caller)
     }
 }
 

@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::events::SessionEvent;
 use crate::handlers::context::HandlerContext;
-use crate::handlers::event_request::{self, EventHandler};
+use crate::handlers::event_request::{self, EventHandler, EventRequest};
 use crate::handlers::handler::{self, Handler};
-use crate::handlers::reply::{self, IntoReply, replies};
+use crate::handlers::reply::{Code, IntoReply, Replies, replies};
 use crate::methods;
 use crate::rpc::RpcError;
 use crate::types::*;
-use crate::wire;
-use crate::wire::peek::keys;
-use crate::wire::quote;
+use crate::wire::{self, peek::keys, quote};
 
 replies!(
     UserInputResult,
@@ -69,18 +68,15 @@ impl IntoReply<AutoModeSwitchResult> for AutoModeSwitchResponse {
 
 /// Returns the handler of `userInput.request`. A failure becomes an error that says only that the user gave no
 /// answer.
-#[inline]
-pub(crate) fn user_input<F, Fut>(handle: F) -> Handler<HandlerContext>
-where
-    F: Fn(UserInputRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output: IntoReply<UserInputResult>> + Send + 'static,
-{
+pub(crate) fn user_input(
+    handle: impl Replies<UserInputRequestParams, UserInputResult>,
+) -> Handler<HandlerContext> {
     let answer = move |request: UserInputRequestParams, context| {
         let choices = request.choices.clone().unwrap_or_default();
         let answering = handle(request, context);
         async move { answering.await.into_reply().map(|result| complete(result, &choices)) }
     };
-    let handler = handler::replying::<methods::client::UserInputRequest, _, _>(answer);
+    let handler = handler::replying::<methods::client::UserInputRequest>(answer);
     Arc::new(move |params, context| {
         let answering = handler(params, context);
         Box::pin(async move {
@@ -115,13 +111,11 @@ pub(crate) fn no_switch(_: RpcError) -> Result<String, RpcError> {
 
 impl UserInputResult {
     /// The answer is one of the choices.
-    #[inline]
     pub fn chosen(choice: impl Into<String>) -> Self {
         Self::default().answer(choice).was_freeform(false)
     }
 
     /// The answer is in the user's own words.
-    #[inline]
     pub fn in_words(text: impl Into<String>) -> Self {
         Self::default().answer(text).was_freeform(true)
     }
@@ -129,17 +123,14 @@ impl UserInputResult {
 
 impl UiElicitationResponse {
     /// The user filled in the form.
-    #[inline]
     pub fn accept<K: Into<String>, V: Into<serde_json::Value>>(
         values: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
         let content = values.into_iter().map(|(key, value)| (key.into(), value.into()));
         let content = serde_json::Value::Object(content.collect());
-        let response = Self::new(UiElicitationResponseAction::Accept);
-        match wire::from_json(&content.to_string()) {
-            Ok(content) => response.content(content),
-            Err(_) => response,
-        }
+        let mut response = Self::new(UiElicitationResponseAction::Accept);
+        response.content = wire::from_json(&content.to_string()).ok();
+        response
     }
 
     /// The user declined.
@@ -161,19 +152,23 @@ pub(crate) fn no_auto_mode_switch() -> (&'static str, EventHandler) {
     event_request::handler(Some(UiAutoModeSwitchResponse::No), no)
 }
 
-/// Code that runs a slash command.
-pub(crate) type Command =
-    Arc<dyn Fn(CommandExecuteData, HandlerContext) -> reply::Replying<()> + Send + Sync>;
-
 /// Returns the handler of `command.execute`.
-pub(crate) fn commands(by_name: HashMap<String, Command>) -> (&'static str, EventHandler) {
+pub(crate) fn commands(
+    by_name: HashMap<String, Code<CommandExecuteData, ()>>,
+) -> (&'static str, EventHandler) {
     const ERROR: &str = keys!(CommandsHandlePendingCommandRequest, ["error"])[0];
     let refusal = |reason: &str| format!(r#""{ERROR}":{}"#, quote(reason));
-    event_request::explaining(refusal, move |request: CommandExecuteData, context| {
-        let unknown = format!("Unknown command: {}", request.command_name);
-        match by_name.get(&request.command_name) {
-            Some(command) => command(request, context),
-            None => Box::pin(std::future::ready(Err(unknown))),
-        }
-    })
+    let by_name = Arc::new(by_name);
+    let handler = move |context: &HandlerContext, event: &SessionEvent| {
+        let (request, own) = (event_request::decode::<CommandExecuteData>(event), context.clone());
+        let by_name = Arc::clone(&by_name);
+        event_request::answer::<CommandExecuteData>(context, event, refusal, async move {
+            let request = request?;
+            match by_name.get(&request.command_name) {
+                Some(command) => command(request, own).await.map(|()| Some(String::new())),
+                None => Err(format!("Unknown command: {}", request.command_name)),
+            }
+        });
+    };
+    (CommandExecuteData::KIND, Arc::new(handler))
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use crate::events::SessionEvent;
 use crate::generated::event_requests;
-use crate::handlers::context::{HandlerContext, Scope};
-use crate::handlers::reply::{self, IntoReply};
+use crate::handlers::context::{HandlerContext, HandlerTimeout, Scope};
+use crate::handlers::reply::{self, IntoReply, Replies};
 use crate::runtime::lock;
 use crate::wire::{self, Wire, peek, quote};
 
@@ -28,32 +28,16 @@ pub(crate) trait EventRequest: Wire + Send + 'static {
 
 /// Turns a typed closure into an [`EventHandler`], and returns it with the kind of events that it handles. `refused` is
 /// the response after a failure, which has none of its reason, since a model or an MCP server may read it.
-#[inline]
-pub(crate) fn handler<E, F, Fut>(refused: Option<E::Response>, handle: F) -> (&'static str, EventHandler)
-where
-    E: EventRequest,
-    F: Fn(E, HandlerContext) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output: IntoReply<E::Response>> + Send + 'static,
-{
+pub(crate) fn handler<E: EventRequest>(
+    refused: Option<E::Response>,
+    handle: impl Replies<E, E::Response>,
+) -> (&'static str, EventHandler) {
     let refused: Arc<str> = refused.map_or_else(String::new, |refused| fields::<E>(&refused)).into();
-    explaining(move |_| refused.to_string(), handle)
-}
-
-/// The same with a function that returns the fields of the answer after a failure for this reason.
-#[inline]
-pub(crate) fn explaining<E, F, Fut>(
-    refusal: impl Fn(&str) -> String + Send + Sync + Clone + 'static,
-    handle: F,
-) -> (&'static str, EventHandler)
-where
-    E: EventRequest,
-    F: Fn(E, HandlerContext) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output: IntoReply<E::Response>> + Send + 'static,
-{
     let handle = Arc::new(handle);
     let handler = move |context: &HandlerContext, event: &SessionEvent| {
-        let (data, handle, own) = (decode::<E>(event), Arc::clone(&handle), context.clone());
-        answer::<E>(context, event, refusal.clone(), async move {
+        let (data, own) = (decode::<E>(event), context.clone());
+        let (handle, refused) = (Arc::clone(&handle), Arc::clone(&refused));
+        answer::<E>(context, event, move |_| refused.to_string(), async move {
             let response = handle(data?, own).await.into_reply()?;
             Ok(Some(fields::<E>(&response)))
         });
@@ -80,11 +64,13 @@ pub(crate) fn answer<E: EventRequest>(
     refusal: impl Fn(&str) -> String + Send + 'static,
     answering: impl Future<Output = Result<Option<String>, String>> + Send + 'static,
 ) {
-    let Some(reply) = PendingReply::new(context.scope(), event, E::METHOD, Box::new(refusal)) else { return };
-    let (peer, number, limit) = (Arc::clone(context.scope().peer()), reply.number, context.timeout());
+    let Some(mut reply) = PendingReply::new(&context.scope, event, E::METHOD, Box::new(refusal)) else {
+        return;
+    };
+    let (peer, number, limit) = (Arc::clone(context.scope.peer()), reply.number, context.timeout());
     peer.connection().in_flight().spawn(number, None, peer.runtime(), async move {
         let answer = reply::caught(limit, answering).await;
-        reply.end(answer.and_then(|answer| answer));
+        reply.send(answer.and_then(|answer| answer));
     });
 }
 
@@ -121,29 +107,25 @@ impl PendingReply {
         let key = EventRequests::key(event.kind(), &request_id);
         let in_flight = scope.peer().connection().in_flight();
         let number = in_flight.begin(None);
-        if !scope.event_requests().begin(&key, number, event) {
+        if !scope.event_requests.begin(&key, number, event) {
             in_flight.end(number);
             return None;
         }
-        let has_ended = scope.life().ended().is_some();
-        let reply = Self { scope, request_id, key, number, method, refusal, is_open: true };
+        let has_ended = scope.life.ended().is_some();
+        let mut reply = Self { scope, request_id, key, number, method, refusal, is_open: true };
         if has_ended {
             // A session that has ended no longer cancels handlers.
-            reply.end(Ok(None));
+            reply.send(Ok(None));
             return None;
         }
         Some(reply)
     }
 
     /// Ends the request with the fields of an answer, without an answer from here, or with a refusal.
-    fn end(mut self, answer: Result<Option<String>, String>) {
-        self.send(answer);
-    }
-
     fn send(&mut self, answer: Result<Option<String>, String>) {
         self.is_open = false;
         self.scope.peer().connection().in_flight().end(self.number);
-        if self.scope.event_requests().take(&self.key).is_none() {
+        if self.scope.event_requests.take(&self.key).is_none() {
             return;
         }
         let fields = match answer {
@@ -157,7 +139,7 @@ impl PendingReply {
         let call = |fields: &str| {
             let comma = if fields.is_empty() { "" } else { "," };
             let params = format!(r#"{{"requestId":{}{comma}{fields}}}"#, quote(&self.request_id));
-            self.scope.caller().answer_json(self.method, &params)
+            self.scope.caller.answer_json(self.method, &params)
         };
         if let Err(error) = call(&fields) {
             tracing::warn!(method = self.method, %error, "an answer cannot be sent");

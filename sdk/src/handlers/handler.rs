@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::handlers::context::{HandlerContext, HandlerTimeout};
-use crate::handlers::reply::{self, IntoReply};
+use crate::handlers::reply::{self, IntoReply, Replies};
 use crate::rpc::{ClientMethod, RpcError};
 use crate::wire::{self, Wire};
 
@@ -43,7 +43,6 @@ where
 }
 
 /// Turns a closure that decodes the params and encodes the result itself into a handler.
-#[inline]
 pub(crate) fn untyped<Context, F, Fut>(handle: F) -> Handler<Context>
 where
     Context: HandlerTimeout,
@@ -61,40 +60,30 @@ where
 }
 
 /// The same for a typed closure.
-#[inline]
-pub(crate) fn typed<M, Context, F, Fut>(handle: F) -> Handler<Context>
-where
-    M: ClientMethod,
-    Context: HandlerTimeout,
-    F: Fn(M::Params, Context) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<M::Result, RpcError>> + Send + 'static,
-{
+pub(crate) fn typed<M: ClientMethod, Context: HandlerTimeout>(
+    handle: impl Handles<M, Context>,
+) -> Handler<Context> {
     untyped(move |params: Box<str>, context| {
         let handling = decode::<M>(&params).map(|params| handle(params, context));
-        async move { Ok(result_json(&handling?.await?)) }
+        async move { encode(&handling?.await?) }
     })
 }
 
 /// The same for a closure that returns any [`IntoReply`] of the result.
-#[inline]
-pub(crate) fn replying<M, F, Fut>(handle: F) -> Handler<HandlerContext>
-where
-    M: ClientMethod,
-    F: Fn(M::Params, HandlerContext) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output: IntoReply<M::Result>> + Send + 'static,
-{
-    typed::<M, _, _, _>(move |params, context| {
+pub(crate) fn replying<M: ClientMethod>(
+    handle: impl Replies<M::Params, M::Result>,
+) -> Handler<HandlerContext> {
+    typed::<M, HandlerContext>(move |params, context| {
         let handling = handle(params, context);
         async move { Ok(handling.await.into_reply()?) }
     })
 }
 
 /// Returns a result as JSON. An absent result is `null`, whereas absent params are an empty object.
-pub(crate) fn result_json(result: &dyn Wire) -> String {
-    if result.is_absent() { "null".to_owned() } else { wire::to_json(result) }
+pub(crate) fn encode(result: &dyn Wire) -> Result<String, RpcError> {
+    Ok(if result.is_absent() { "null".to_owned() } else { wire::to_json(result) })
 }
 
-#[inline]
 pub(crate) fn decode<M: ClientMethod>(params: &str) -> Result<M::Params, RpcError> {
     wire::from_json(params).map_err(|error| RpcError::new(RpcError::INVALID_PARAMS, error.to_string()))
 }

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use crate::generated::hooks::TYPES;
 use crate::handlers::context::HandlerContext;
 use crate::handlers::handler::{self, Handler, Handling};
-use crate::handlers::reply::IntoReply;
+use crate::handlers::reply::{IntoReply, Replies};
 use crate::rpc::RpcError;
 use crate::rpc::responder::OnFailure;
 use crate::types::*;
 use crate::version::Feature;
 use crate::wire::peek::{self, keys};
-use crate::wire::quote;
-use crate::wire::{self, Wire, redact};
+use crate::wire::{self, Wire, quote, redact};
 
 /// The input of one type of hook. Inside a sub-agent its `agent_id` and `agent_type` identify the agent.
 pub trait Hook: Wire + Send + 'static {
@@ -27,7 +26,6 @@ pub trait Hook: Wire + Send + 'static {
 pub trait HookOutput: Wire + Default + Send + 'static {}
 
 impl<O: HookOutput> IntoReply<O> for O {
-    #[inline]
     fn into_reply(self) -> Result<O, String> {
         Ok(self)
     }
@@ -35,7 +33,6 @@ impl<O: HookOutput> IntoReply<O> for O {
 
 /// `()` is no opinion.
 impl<O: HookOutput> IntoReply<O> for () {
-    #[inline]
     fn into_reply(self) -> Result<O, String> {
         Ok(O::default())
     }
@@ -43,7 +40,6 @@ impl<O: HookOutput> IntoReply<O> for () {
 
 /// `None` is no opinion.
 impl<O: HookOutput> IntoReply<O> for Option<O> {
-    #[inline]
     fn into_reply(self) -> Result<O, String> {
         Ok(self.unwrap_or_default())
     }
@@ -51,7 +47,6 @@ impl<O: HookOutput> IntoReply<O> for Option<O> {
 
 impl PreToolUseHookOutput {
     /// Refuses the call; the model reads the reason.
-    #[inline]
     pub fn deny(reason: impl Into<String>) -> Self {
         Self::default()
             .permission_decision(PreToolUsePermissionDecision::Deny)
@@ -65,7 +60,6 @@ impl PreToolUseHookOutput {
     }
 
     /// Lets the permission handler decide; its request has this reason.
-    #[inline]
     pub fn ask(reason: impl Into<String>) -> Self {
         Self::default()
             .permission_decision(PreToolUsePermissionDecision::Ask)
@@ -75,7 +69,6 @@ impl PreToolUseHookOutput {
 
 impl PermissionRequestHookOutput {
     /// Refuses the request; the model reads the reason.
-    #[inline]
     pub fn deny(reason: impl Into<String>) -> Self {
         Self::default().behavior(PermissionRequestHookBehavior::Deny).message(reason)
     }
@@ -116,39 +109,29 @@ impl Hooks {
     }
 
     /// Sets the handler of one type of hook.
-    #[inline]
-    pub fn add<H, F, Fut>(&mut self, handle: F)
-    where
-        H: Hook,
-        F: Fn(H, HandlerContext) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: IntoReply<H::Output>> + Send + 'static,
-    {
+    pub fn add<H: Hook>(&mut self, handle: impl Replies<H, H::Output>) {
         let run = move |_: &str, input: &str, context: HandlerContext| -> Handling {
-            let input = match context.scope().version().has(Feature::HookArgumentsAsObject) {
+            let input = match context.scope.version.has(Feature::HookArgumentsAsObject) {
                 true => wire::from_json(input),
                 false => wire::from_json(&arguments_as_object(input)),
             };
             let handling = input.map(|input| handle(input, context));
             Box::pin(async move {
                 let output = handling.map_err(|error| error.to_string())?.await.into_reply()?;
-                Ok(result(&wire::to_json(&output)))
+                result(&output)
             })
         };
         self.by_type.insert(H::TYPE, Arc::new(run));
     }
 
     /// Sets the handler of the types that have none of their own.
-    pub fn set_other<F, Fut>(&mut self, handle: F)
-    where
-        F: Fn(OtherHook, HandlerContext) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: IntoReply<serde_json::Value>> + Send + 'static,
-    {
+    pub fn set_other(&mut self, handle: impl Replies<OtherHook, serde_json::Value>) {
         self.other = Some(Arc::new(move |kind, input, context| {
             let hook = wire::from_json(input).map(|input| OtherHook { hook_type: kind.to_owned(), input });
             let handling = hook.map(|hook| handle(hook, context));
             Box::pin(async move {
                 let output = handling.map_err(|error| error.to_string())?.await.into_reply()?;
-                Ok(if output.is_null() { NO_OPINION.to_owned() } else { result(&output.to_string()) })
+                if output.is_null() { Ok(NO_OPINION.to_owned()) } else { result(&output) }
             })
         }));
     }
@@ -177,36 +160,28 @@ impl Hooks {
 const NO_OPINION: &str = "{}";
 
 /// Returns the result of `hooks.invoke` with this output.
-fn result(output: &str) -> String {
-    format!(r#"{{"output":{output}}}"#)
+fn result(output: &dyn Wire) -> Result<String, RpcError> {
+    Ok(format!(r#"{{"output":{}}}"#, wire::to_json(output)))
 }
 
 /// Returns the refusal to send if a hook with these params of `hooks.invoke` fails; none if its type cannot refuse.
 /// The CLI treats an error as no opinion, so the tool would run.
 pub(crate) fn on_failure(params: &str) -> Option<OnFailure> {
     let [kind] = peek::pick(params, keys!(HookInvokeRequest, ["hookType"])).unwrap_or_default();
-    match kind.and_then(peek::string) {
-        Some(kind) => on_failure_of(&kind),
-        // Its type may be one that has to refuse.
-        None => Some(tool_refused),
-    }
+    on_failure_of(kind.and_then(peek::string).as_deref())
 }
 
 /// The same for a message of which only the start can be read.
 pub(crate) fn on_failure_by_start(start: &str) -> Option<OnFailure> {
-    match TYPES.iter().find(|kind| start.contains(&quote(kind))) {
-        Some(kind) => on_failure_of(kind),
-        None => Some(tool_refused),
-    }
+    on_failure_of(TYPES.iter().copied().find(|kind| start.contains(&quote(kind))))
 }
 
-fn on_failure_of(kind: &str) -> Option<OnFailure> {
+fn on_failure_of(kind: Option<&str>) -> Option<OnFailure> {
     match kind {
-        PreToolUseHookInput::TYPE => Some(tool_refused),
-        PermissionRequestHookInput::TYPE => Some(permission_refused),
-        UserPromptSubmittedHookInput::TYPE => Some(prompt_refused),
-        kind if TYPES.contains(&kind) => None,
-        // A type that is newer than this crate may be able to refuse; this is the known form of a refusal.
+        Some(PermissionRequestHookInput::TYPE) => Some(permission_refused),
+        Some(UserPromptSubmittedHookInput::TYPE) => Some(prompt_refused),
+        Some(kind) if kind != PreToolUseHookInput::TYPE && TYPES.contains(&kind) => None,
+        // A type that is unknown, or newer than this crate, may be able to refuse; this is the known form of it.
         _ => Some(tool_refused),
     }
 }
@@ -215,19 +190,16 @@ fn on_failure_of(kind: &str) -> Option<OnFailure> {
 const FAILED: &str = "the hook that decides on it failed";
 
 fn tool_refused(_: RpcError) -> Result<String, RpcError> {
-    let output = PreToolUseHookOutput::deny(FAILED);
-    Ok(result(&wire::to_json(&output)))
+    result(&PreToolUseHookOutput::deny(FAILED))
 }
 
 fn prompt_refused(_: RpcError) -> Result<String, RpcError> {
     let output = UserPromptSubmittedHookOutput::default();
-    let output = output.decision(UserPromptHookDecision::Block).reason(FAILED);
-    Ok(result(&wire::to_json(&output)))
+    result(&output.decision(UserPromptHookDecision::Block).reason(FAILED))
 }
 
 fn permission_refused(_: RpcError) -> Result<String, RpcError> {
-    let output = PermissionRequestHookOutput::deny(FAILED);
-    Ok(result(&wire::to_json(&output)))
+    result(&PermissionRequestHookOutput::deny(FAILED))
 }
 
 /// Replaces the tool's arguments, which old CLIs send as a string of JSON, by the object. The rest of the input is

@@ -15,7 +15,7 @@ pub use policy::Policy;
 use crate::events::SessionEvent;
 use crate::handlers::context::{HandlerContext, Scope};
 use crate::handlers::event_request::{self, EventHandler, EventRequest};
-use crate::handlers::reply::IntoReply;
+use crate::handlers::reply::{IntoReply, Replies};
 use crate::printable::printable;
 use crate::types::{
     PermissionDetails as Details, PermissionRequestShellCommand, PermissionRequestWrite,
@@ -114,29 +114,20 @@ impl PermissionRequest {
     /// Returns all paths that the CLI sends for the file to read or write, including the old one of a move; none for
     /// any other request, or if they are not all known.
     fn files(&self) -> Option<Vec<&str>> {
-        let mut files = Vec::new();
-        match self.details() {
-            Details::Read(read) => {
-                files.push(&*read.path);
-                files.extend(read.resolved_path.as_deref());
-            }
+        let (file, resolved, edits) = match self.details() {
+            Details::Read(read) => (&read.path, &read.resolved_path, &[][..]),
             Details::Write(write) => {
-                files.push(&*write.file_name);
-                files.extend(write.resolved_path.as_deref());
                 let edits = write.file_edits.as_deref().unwrap_or_default();
-                files.extend(
-                    edits
-                        .iter()
-                        .flat_map(|edit| edit.before.iter().chain(&edit.after))
-                        .map(|file| &*file.path),
-                );
                 if edits.is_empty() && !names_only(&write.diff, &write.file_name) {
                     return None;
                 }
+                (&write.file_name, &write.resolved_path, edits)
             }
             _ => return None,
-        }
-        Some(files)
+        };
+        let edited = edits.iter().flat_map(|edit| edit.before.iter().chain(&edit.after));
+        let edited = edited.map(|file| &file.path);
+        Some(std::iter::once(file).chain(resolved).chain(edited).map(String::as_str).collect())
     }
 
     /// Returns true if the CLI declares that the request changes nothing: it reads a file, runs a shell line of
@@ -176,18 +167,24 @@ impl PermissionRequest {
     /// Returns true if [`approve_for_session`](Self::approve_for_session) covers more than this request. For shell
     /// commands the CLI offers it only with `enable_script_safety` in the session's configuration.
     pub fn can_approve_for_session(&self) -> bool {
-        match self.details() {
-            Details::Shell(shell) => shell.can_offer_session_approval,
-            Details::Write(_) | Details::Read(_) | Details::Mcp(_) | Details::CustomTool(_) => true,
-            _ => false,
-        }
+        self.approval().is_some()
     }
 
     /// Approves this request and similar ones for the rest of the session: the same commands with any arguments, all
     /// writing, all reading, or the same tool. The CLI sends no requests for them any more. If [there is no such
     /// approval](Self::can_approve_for_session), or with a CLI before 1.0.35, it approves only this request.
     pub fn approve_for_session(&self) -> Decision {
-        let approval = match self.details() {
+        match self.approval() {
+            Some(approval) => {
+                Decision::exact(json!({ "kind": "approve-for-session", "approval": approval }).to_string())
+            }
+            None => Decision::approve(),
+        }
+    }
+
+    /// The approval that covers more than this request, if there is one.
+    fn approval(&self) -> Option<Value> {
+        Some(match self.details() {
             Details::Shell(shell) if shell.can_offer_session_approval => {
                 let commands: Vec<_> = shell.commands.iter().map(|command| &*command.identifier).collect();
                 json!({ "kind": "commands", "commandIdentifiers": commands })
@@ -198,9 +195,8 @@ impl PermissionRequest {
                 json!({ "kind": "mcp", "serverName": mcp.server_name, "toolName": mcp.tool_name })
             }
             Details::CustomTool(tool) => json!({ "kind": "custom-tool", "toolName": tool.tool_name }),
-            _ => return Decision::approve(),
-        };
-        Decision::exact(json!({ "kind": "approve-for-session", "approval": approval }).to_string())
+            _ => return None,
+        })
     }
 
     /// Returns a short description of the request, on one line, to show to a person.
@@ -251,12 +247,7 @@ fn names_only(diff: &str, file: &str) -> bool {
 }
 
 /// Turns a closure that decides into an [`EventHandler`], and returns it with the kind of events that it handles.
-#[inline]
-pub(crate) fn handler<F, Fut>(decide: F) -> (&'static str, EventHandler)
-where
-    F: Fn(PermissionRequest, HandlerContext) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output: IntoReply<Decision>> + Send + 'static,
-{
+pub(crate) fn handler(decide: impl Replies<PermissionRequest, Decision>) -> (&'static str, EventHandler) {
     let decide = Arc::new(decide);
     let handler = move |context: &HandlerContext, event: &SessionEvent| {
         let keys = keys!(PermissionRequestedData, ["permissionRequest", "resolvedByHook"]);
@@ -264,15 +255,15 @@ where
         if resolved == Some("true") {
             return;
         }
-        let details = details_of(details.unwrap_or("null"));
         // The working directory of a sub-agent is not known.
-        let directory = context.scope().working_directory().filter(|_| event.agent_id().is_none());
-        let (decide, own, event_of_it) = (Arc::clone(&decide), context.clone(), event.clone());
-        let new_words = has_new_words(context.scope());
-        answer(context, event, async move {
-            let request = PermissionRequest { details: Arc::new(details?), event: event_of_it, directory };
-            Ok(decide(request, own).await.into_reply()?.fields(new_words))
+        let directory = context.scope.working_directory().filter(|_| event.agent_id().is_none());
+        let request = details_of(details.unwrap_or("null")).map(|details| PermissionRequest {
+            details: Arc::new(details),
+            event: event.clone(),
+            directory,
         });
+        let (decide, own) = (Arc::clone(&decide), context.clone());
+        answer(context, event, async move { decide(request?, own).await.into_reply() });
     };
     (PermissionRequestedData::KIND, Arc::new(handler))
 }
@@ -305,18 +296,16 @@ pub(crate) fn refuse_unknown(scope: &Arc<Scope>, id: &str) {
     answer(&HandlerContext::new(scope, None), &event, std::future::ready(Err(unknown)));
 }
 
-/// Answers a request with the fields of a decision. If there is none, the model does not get the reason, since it
-/// attributes refusals to the user.
+/// Answers a request with a decision. If there is none, the model does not get the reason, since it attributes refusals
+/// to the user.
 fn answer(
     context: &HandlerContext,
     event: &SessionEvent,
-    deciding: impl Future<Output = Result<Option<String>, String>> + Send + 'static,
+    deciding: impl Future<Output = Result<Decision, String>> + Send + 'static,
 ) {
-    let new_words = has_new_words(context.scope());
+    let new_words = context.scope.version.has(Feature::NewPermissionWords);
     let refused = move |_: &str| Decision::unavailable().fields(new_words).unwrap_or_default();
-    event_request::answer::<PermissionRequestedData>(context, event, refused, deciding);
-}
-
-fn has_new_words(scope: &Scope) -> bool {
-    scope.version().has(Feature::NewPermissionWords)
+    event_request::answer::<PermissionRequestedData>(context, event, refused, async move {
+        Ok(deciding.await?.fields(new_words))
+    });
 }

@@ -1,11 +1,13 @@
 //! The replies of handlers: conversions, panics, and timeouts.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::handlers::context::HandlerContext;
 use crate::runtime::aside;
 
 /// A value that a handler may return as its reply `R`: an `R`, a shorter form of one, or a `Result` of these, whose
@@ -19,7 +21,6 @@ pub trait IntoReply<R> {
 }
 
 impl<R, T: IntoReply<R>, E: std::fmt::Display> IntoReply<R> for Result<T, E> {
-    #[inline]
     fn into_reply(self) -> Result<R, String> {
         match self {
             Ok(reply) => reply.into_reply(),
@@ -49,8 +50,33 @@ impl IntoReply<String> for &str {
     }
 }
 
-/// A future of a reply, or of the reason of a failure.
-pub(crate) type Replying<R> = Pin<Box<dyn Future<Output = Result<R, String>> + Send>>;
+/// A closure that handles requests of the type `A`, and returns any [`IntoReply`] of the reply `R`.
+pub(crate) trait Replies<A, R>:
+    Fn(A, HandlerContext) -> <Self as Replies<A, R>>::Future + Send + Sync + 'static
+{
+    /// The future that the closure returns.
+    type Future: Future<Output: IntoReply<R>> + Send + 'static;
+}
+
+impl<A, R, F, Fut> Replies<A, R> for F
+where
+    F: Fn(A, HandlerContext) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoReply<R>> + Send + 'static,
+{
+    type Future = Fut;
+}
+
+/// Such a closure without its type. It returns the reply, or the reason of a failure.
+pub(crate) type Code<A, R> =
+    Arc<dyn Fn(A, HandlerContext) -> Pin<Box<dyn Future<Output = Result<R, String>> + Send>> + Send + Sync>;
+
+/// Removes the type of a closure.
+pub(crate) fn code<A, R>(handle: impl Replies<A, R>) -> Code<A, R> {
+    Arc::new(move |request, context| {
+        let handling = handle(request, context);
+        Box::pin(async move { handling.await.into_reply() })
+    })
+}
 
 /// The longest time that a handler may hold its thread without a warning.
 const LONG: Duration = Duration::from_secs(1);

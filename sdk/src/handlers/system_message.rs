@@ -3,15 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::handlers::context::HandlerContext;
+use crate::handlers::context::{HandlerContext, HandlerTimeout};
 use crate::handlers::handler::{self, Handler};
-use crate::handlers::reply;
+use crate::handlers::reply::{self, Code};
 use crate::methods;
-use crate::types::{
-    ProtocolMarkerSectionOverride, ProtocolMarkerSectionOverrideTransform, ProtocolSectionOverride,
-    ProtocolSystemMessageAppendConfig, ProtocolSystemMessageConfig, ProtocolSystemMessageCustomizeConfig,
-    SystemMessageSectionContent, SystemMessageTransformResult,
-};
+use crate::types::*;
 use crate::wire;
 
 /// Returns the configuration with more text at the end, also in a message that is replaced as a whole.
@@ -20,28 +16,18 @@ pub(crate) fn appended(
     message: Option<ProtocolSystemMessageConfig>,
     text: String,
 ) -> ProtocolSystemMessageConfig {
-    let longer = |before: Option<String>| match before {
-        Some(before) => format!("{before}\n\n{text}"),
-        None => text.clone(),
+    let mut message = message.unwrap_or_else(|| ProtocolSystemMessageConfig::Append(Default::default()));
+    let content = match &mut message {
+        ProtocolSystemMessageConfig::Customize(config) => config.content.get_or_insert_default(),
+        ProtocolSystemMessageConfig::Append(config) => config.content.get_or_insert_default(),
+        ProtocolSystemMessageConfig::Replace(config) => &mut config.content,
+        ProtocolSystemMessageConfig::Unrecognized(_) => return appended(None, text),
     };
-    match message {
-        Some(ProtocolSystemMessageConfig::Customize(mut config)) => {
-            config.content = Some(longer(config.content.take()));
-            ProtocolSystemMessageConfig::Customize(config)
-        }
-        Some(ProtocolSystemMessageConfig::Replace(mut config)) => {
-            config.content = longer(Some(std::mem::take(&mut config.content)));
-            ProtocolSystemMessageConfig::Replace(config)
-        }
-        Some(ProtocolSystemMessageConfig::Append(mut config)) => {
-            config.content = Some(longer(config.content.take()));
-            ProtocolSystemMessageConfig::Append(config)
-        }
-        _ => {
-            let append = ProtocolSystemMessageAppendConfig::default().content(text);
-            ProtocolSystemMessageConfig::Append(append)
-        }
+    if !content.is_empty() {
+        content.push_str("\n\n");
     }
+    content.push_str(&text);
+    message
 }
 
 /// Returns the configuration with which the CLI sends these sections to this client. Appended text is kept; a message
@@ -69,28 +55,22 @@ pub(crate) fn transformed<'a>(
     ProtocolSystemMessageConfig::Customize(config)
 }
 
-/// Code that changes a section.
-pub(crate) type Transform = Arc<dyn Fn(String, HandlerContext) -> reply::Replying<String> + Send + Sync>;
-
 /// Returns the handler of `systemMessage.transform`. A section whose transform fails is unchanged.
-pub(crate) fn handler(by_section: HashMap<String, Transform>) -> Handler<HandlerContext> {
+pub(crate) fn handler(by_section: HashMap<String, Code<String, String>>) -> Handler<HandlerContext> {
     let by_section = Arc::new(by_section);
     Arc::new(move |params, context| {
         let by_section = Arc::clone(&by_section);
         Box::pin(async move {
             let params = handler::decode::<methods::client::SystemMessageTransform>(&params)?;
             let mut sections = BTreeMap::new();
-            for (id, section) in params.sections {
-                let content = match by_section.get(&id) {
-                    Some(transform) => {
-                        let changed = transform(section.content.clone(), context.clone()).await;
-                        changed.unwrap_or_else(|failure| {
-                            tracing::warn!(section = id, failure, "a section transform failed");
-                            section.content
-                        })
+            for (id, SystemMessageSectionContent { mut content, .. }) in params.sections {
+                if let Some(transform) = by_section.get(&id) {
+                    let changing = async { transform(content.clone(), context.clone()).await };
+                    match reply::caught(context.timeout(), changing).await.and_then(|changed| changed) {
+                        Ok(changed) => content = changed,
+                        Err(failure) => tracing::warn!(section = id, failure, "a section transform failed"),
                     }
-                    None => section.content,
-                };
+                }
                 sections.insert(id, SystemMessageSectionContent::new(content));
             }
             Ok(wire::to_json(&SystemMessageTransformResult::new(sections)))

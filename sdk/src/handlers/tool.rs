@@ -79,15 +79,13 @@ impl Tool {
         let mut declaration = ToolDeclaration::new(name, description);
         declaration.parameters = schema::of_arguments(schema);
         let run = move |arguments: serde_json::Value, context: ToolContext| -> Running {
-            match read(arguments) {
-                Ok(arguments) => {
-                    let running = run(arguments, context);
-                    Box::pin(async move { running.await.into_tool_result() })
+            let running = read(arguments).map(|arguments| run(arguments, context));
+            Box::pin(async move {
+                match running {
+                    Ok(running) => running.await.into_tool_result(),
+                    Err(error) => ToolResult::failure(format!("invalid arguments: {error}")),
                 }
-                Err(error) => {
-                    Box::pin(async move { ToolResult::failure(format!("invalid arguments: {error}")) })
-                }
-            }
+            })
         };
         Self { declaration, run: Arc::new(run) }
     }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use crate::events::SessionEvent;
 use crate::generated::kind;
 use crate::handlers::context::HandlerContext;
-use crate::handlers::dialogs::{self, Command};
+use crate::handlers::dialogs;
 use crate::handlers::event_request::{self, EventHandler};
 use crate::handlers::handler::{self, Handler, Handles};
 use crate::handlers::hooks::{Hook, Hooks, OtherHook};
 use crate::handlers::permission::{self, Decision, PermissionRequest, Policy};
 use crate::handlers::registry::Handlers;
-use crate::handlers::reply::{self, IntoReply};
-use crate::handlers::system_message::{self, Transform};
+use crate::handlers::reply::{self, Code, IntoReply};
+use crate::handlers::system_message;
 use crate::handlers::tool::Tool;
 use crate::methods::client::*;
 use crate::providers::Provider;
@@ -34,9 +34,9 @@ pub(crate) struct Registered {
     requests: HashMap<&'static str, Handler<HandlerContext>>,
     event_requests: HashMap<&'static str, EventHandler>,
     hooks: Hooks,
-    pub transforms: HashMap<String, Transform>,
+    pub transforms: HashMap<String, Code<String, String>>,
     /// Descriptions and code by name.
-    pub commands: BTreeMap<String, (String, Command)>,
+    pub commands: BTreeMap<String, (String, Code<CommandExecuteData, ()>)>,
     /// The timeout of each handler.
     timeout: Option<Duration>,
 }
@@ -181,7 +181,7 @@ impl SessionBuilder {
         F: Fn(ExitPlanModeRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<UiExitPlanModeResponse>> + Send + 'static,
     {
-        self.request(ExitPlanModeRequest::NAME, handler::replying::<ExitPlanModeRequest, _, _>(decide))
+        self.request(ExitPlanModeRequest::NAME, handler::replying::<ExitPlanModeRequest>(decide))
     }
 
     /// Decides whether to continue with another model at a rate limit (`autoModeSwitch.request`). If the handler
@@ -193,7 +193,7 @@ impl SessionBuilder {
         F: Fn(AutoModeSwitchRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<AutoModeSwitchResult>> + Send + 'static,
     {
-        self.request(AutoModeSwitchRequest::NAME, handler::replying::<AutoModeSwitchRequest, _, _>(decide))
+        self.request(AutoModeSwitchRequest::NAME, handler::replying::<AutoModeSwitchRequest>(decide))
     }
 
     /// Decides how to continue when the session's limit is used up (`session_limits_exhausted.requested`). If the
@@ -252,12 +252,7 @@ impl SessionBuilder {
         F: Fn(CommandExecuteData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<()>> + Send + 'static,
     {
-        let run = Arc::new(run);
-        let command: Command = Arc::new(move |request, context| {
-            let run = Arc::clone(&run);
-            Box::pin(async move { run(request, context).await.into_reply() })
-        });
-        self.registered.commands.insert(name.into(), (description.into(), command));
+        self.registered.commands.insert(name.into(), (description.into(), reply::code(run)));
         self
     }
 
@@ -301,17 +296,8 @@ impl SessionBuilder {
         F: Fn(String, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<String>> + Send + 'static,
     {
-        let change = Arc::new(transform);
-        let transform: Transform = Arc::new(move |text, context| {
-            let change = Arc::clone(&change);
-            let limit = context.timeout();
-            Box::pin(async move {
-                let changing = async { change(text, context).await.into_reply() };
-                reply::caught(limit, changing).await?
-            })
-        });
         self.registered.requests.remove(TRANSFORM);
-        self.registered.transforms.insert(section.into(), transform);
+        self.registered.transforms.insert(section.into(), reply::code(transform));
         self
     }
 
@@ -324,7 +310,7 @@ impl SessionBuilder {
         F: Fn(ProviderTokenAcquireRequest, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<ProviderTokenAcquireResult>> + Send + 'static,
     {
-        self.request(ProviderTokenGetToken::NAME, handler::replying::<ProviderTokenGetToken, _, _>(token))
+        self.request(ProviderTokenGetToken::NAME, handler::replying::<ProviderTokenGetToken>(token))
     }
 
     /// Supplies the GitHub token of this session each time the CLI needs one (`gitHubToken.getToken`), in place of
@@ -335,7 +321,7 @@ impl SessionBuilder {
         F: Fn(GitHubTokenAcquireRequest, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<GitHubTokenAcquireResult>> + Send + 'static,
     {
-        self.request(GitHubTokenGetToken::NAME, handler::replying::<GitHubTokenGetToken, _, _>(token))
+        self.request(GitHubTokenGetToken::NAME, handler::replying::<GitHubTokenGetToken>(token))
     }
 
     /// Handles any method of [`methods::client`](crate::methods::client) that the CLI calls for this session, with
@@ -343,7 +329,7 @@ impl SessionBuilder {
     /// the `on_…` methods.
     #[inline]
     pub fn handle<M: ClientMethod>(self, handle: impl Handles<M, HandlerContext>) -> Self {
-        self.request(M::NAME, handler::typed::<M, _, _, _>(handle))
+        self.request(M::NAME, handler::typed::<M, _>(handle))
     }
 
     /// Handles a namespace of the methods that the CLI calls for this session with one type, such as the session's

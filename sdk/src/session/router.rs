@@ -131,7 +131,7 @@ impl Service for Router {
         let session = self.session_of_request(id.as_deref(), registration);
         if let Some((context, handler)) = session.and_then(|session| session.handler(method)) {
             let params: Box<str> = params.into();
-            let owner = context.scope().number();
+            let owner = context.scope.number;
             return responder.run(Some(owner), move || handler(params, context));
         }
         match self.handlers.get(method).cloned() {

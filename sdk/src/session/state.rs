@@ -68,7 +68,7 @@ impl SessionState {
     }
 
     pub fn life(&self) -> &Life {
-        self.scope.life()
+        &self.scope.life
     }
 
     /// Returns an error if a user's handle may send nothing more.
@@ -77,7 +77,7 @@ impl SessionState {
     }
 
     pub fn caller(&self) -> &Caller {
-        self.scope.caller()
+        &self.scope.caller
     }
 
     pub fn peer(&self) -> &Arc<Peer> {
@@ -85,7 +85,7 @@ impl SessionState {
     }
 
     pub fn version(&self) -> &CliVersion {
-        self.scope.version()
+        &self.scope.version
     }
 
     pub fn notifications(&self) -> &NotificationSubscribers {
@@ -227,7 +227,7 @@ impl SessionState {
         let [request] = event.pick([event_requests::ID]);
         let Some(request) = request.and_then(peek::string) else { return };
         let key = EventRequests::key(event.kind(), &request);
-        if let Some((number, _)) = self.scope.event_requests().take(&key) {
+        if let Some((number, _)) = self.scope.event_requests.take(&key) {
             self.peer().connection().in_flight().cancel(number);
         }
     }
@@ -239,7 +239,7 @@ impl SessionState {
             in_flight.cancel(number);
             event
         };
-        self.scope.event_requests().take_all().into_iter().map(cancel).collect()
+        self.scope.event_requests.take_all().into_iter().map(cancel).collect()
     }
 
     /// Takes the handlers out of a session that is not opened.
@@ -268,7 +268,7 @@ impl SessionState {
         let handlers = std::mem::take(&mut *lock(&self.handlers));
         release(handlers);
         let cancelled = self.cancel_event_requests();
-        self.peer().connection().in_flight().end_owner(self.scope.number());
+        self.peer().connection().in_flight().end_owner(self.scope.number);
         self.notifications.end(ended.clone());
         self.subscribers.end(ended);
         cancelled

@@ -32,10 +32,9 @@ pub(super) fn of_arguments(schema: Value) -> Option<BTreeMap<String, Value>> {
     // These do not help the model.
     schema.retain(|key, _| key != "$schema" && key != "title");
     let mut schema = resolved(schema);
-    if let Some(inner) = only_object(&schema) {
-        // The schema of an `Option` is a choice between its value and null.
-        schema.retain(|key, _| !BRANCHES.contains(&key.as_str()));
-        schema.extend(inner);
+    // The schema of an `Option` is a choice between its value and null.
+    if let Some(object) = only_object(&schema) {
+        schema = object;
     }
     if means_object(&schema, &schema, LEVELS) || is_nothing(&schema) {
         schema.insert("type".to_owned(), "object".into());
