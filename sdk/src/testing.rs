@@ -81,7 +81,7 @@ mod raw;
 mod replay;
 pub mod requests;
 mod script;
-mod shared;
+mod state;
 
 pub use calls::{IntoResponse, ResponseFn};
 pub use log::{Frame, ReceivedCall, Side};
@@ -95,9 +95,7 @@ use serde_json::json;
 use tokio::io::DuplexStream;
 
 use crate::Client;
-use shared::Shared;
-
-use crate::runtime::lock;
+use state::Shared;
 
 /// The default version of a fake: the one this crate is made for.
 pub const VERSION: &str = "1.0.102";
@@ -121,19 +119,13 @@ impl FakeCli {
 
     /// Starts a fake of this version: before 1.0.50 it has no `connect`, before 1.0.81 no `session.detach`.
     pub fn of_version(version: &str) -> Self {
-        Self::new(version, 64 << 10)
+        Self(Shared::start(version, 64 << 10))
     }
 
     /// Starts a fake whose pipes hold this many bytes, 64 KiB by default. With 1, each read and write
     /// transfers one byte.
     pub fn with_pipe_capacity(bytes: usize) -> Self {
-        Self::new(VERSION, bytes)
-    }
-
-    fn new(version: &str, capacity: usize) -> Self {
-        let fake = Self(Shared::start(version, capacity));
-        fake.0.set_timeout(Some(TIMEOUT));
-        fake
+        Self(Shared::start(VERSION, bytes))
     }
 
     /// Sets the time until the fake hangs up, counted from now; three minutes by default. Waits of the fake
@@ -160,17 +152,18 @@ impl FakeCli {
     /// # Panics
     /// If they were already taken.
     pub fn streams(&self) -> (DuplexStream, DuplexStream) {
-        lock(&self.0.client_end).take().expect("the streams can be taken only once")
+        self.0.state().client_end.take().expect("the streams can be taken only once")
     }
 
     /// The methods of all requests of the client so far.
     pub fn methods(&self) -> Vec<String> {
-        self.0.log.borrow().methods()
+        let state = self.0.state();
+        state.received().filter_map(|json| json["method"].as_str().map(str::to_owned)).collect()
     }
 
     /// All messages of both sides so far.
     pub fn frames(&self) -> Vec<Frame> {
-        self.0.log.borrow().frames.clone()
+        self.0.state().frames.iter().map(|(frame, _)| frame.clone()).collect()
     }
 
     /// Waits until the client has processed everything sent to it. This is exact on a single-threaded
@@ -181,7 +174,7 @@ impl FakeCli {
     pub async fn settle(&self) {
         for _ in 0..3 {
             // A string, so that it differs from the ids of all other requests.
-            let id = json!(format!("settle {}", self.0.number()));
+            let id = json!(format!("settle {}", self.0.state().number()));
             let answer = self.request_as(id, "fake.settle", json!({})).await;
             assert!(answer.is_err(), "no client knows this method: {answer:?}");
         }
@@ -192,13 +185,13 @@ impl FakeCli {
     /// # Panics
     /// If that does not happen within half of the fake's timeout.
     pub async fn ended(&self) {
-        self.wait("the end of the client's stream", |log| log.ended.then_some(())).await;
+        self.wait("the end of the client's stream", |state| state.ended.then_some(())).await;
     }
 
     /// Returns and clears the failures so far, such as calls without a response and closures that panicked.
     /// The test then does not panic for them.
     pub fn take_failures(&self) -> Vec<String> {
-        self.0.take_failures()
+        std::mem::take(&mut self.0.state().failures)
     }
 
     /// Ends the use of the fake and checks that everything scripted was used.
@@ -208,7 +201,11 @@ impl FakeCli {
     /// for which no turn was scripted, or if turns of [`answer`](Self::answer) or [`turn`](Self::turn) were
     /// not used by a prompt.
     pub fn finish(self) {
-        self.0.finish_prompts();
+        let mut state = self.0.state();
+        let unused = state.unused();
+        state.failures.extend(unused);
+        state.prompts.clear();
+        state.turns.clear();
     }
 }
 
@@ -218,15 +215,15 @@ impl Drop for FakeCli {
         if std::thread::panicking() {
             return;
         }
-        let failures = self.0.take_failures();
+        let failures = self.take_failures();
         if !failures.is_empty() {
-            panic!("{}; {}", failures.join("; "), self.0.summary());
+            panic!("{}; {}", failures.join("; "), self.0.state().summary());
         }
     }
 }
 
 impl std::fmt::Debug for FakeCli {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FakeCli").field("version", &self.0.version).finish_non_exhaustive()
+        f.debug_struct("FakeCli").field("version", &self.0.state().version).finish_non_exhaustive()
     }
 }

@@ -1,16 +1,12 @@
 //! The functions of the fake that check params and results against the types of methods.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
-use super::shared::Script;
-use super::{FakeCli, RawResponse, events};
+use super::{FakeCli, events};
 use crate::methods::session::{
     SessionPermissionsHandlePendingPermissionRequest, SessionToolsHandlePendingToolCall,
 };
-use crate::rpc::RpcError;
-use crate::rpc::{ClientMethod, Notification, ServerMethod};
+use crate::rpc::{ClientMethod, Notification, RpcError, ServerMethod};
 use crate::types::{HandlePendingToolCallRequest, PermissionDecisionRequest};
 use crate::wire::{self, Wire};
 
@@ -68,18 +64,10 @@ impl FakeCli {
     /// The test fails if the params or the response do not match the types of the method, or if the closure
     /// panics.
     pub fn on<M: ServerMethod>(&self, respond: impl ResponseFn<M> + Send + Sync + 'static) {
-        let respond = move |params: &Value| -> RawResponse {
-            let params = read::<M::Params>(params, "the params", M::NAME);
-            match respond(params).into_response() {
-                Ok(json) => {
-                    let result = parse(&json);
-                    read::<M::Result>(&result, "the result", M::NAME);
-                    Ok(result)
-                }
-                Err(error) => Err(error_object(&error)),
-            }
-        };
-        self.0.script(M::NAME, Script::Respond(Arc::new(respond)));
+        self.on_raw(M::NAME, move |params| {
+            let response = respond(read(params, "the params", M::NAME)).into_response();
+            response.map(|json| checked::<M::Result>(&json, "the result", M::NAME)).map_err(error_object)
+        });
     }
 
     /// Waits for the next request of this method that no other wait has returned, and returns its params.
@@ -105,8 +93,7 @@ impl FakeCli {
     /// # Panics
     /// If the params do not match their type, or if there is no response within half of the fake's timeout.
     pub async fn request<M: ClientMethod>(&self, params: impl Wire) -> Result<M::Result, RpcError> {
-        let params = parse(&wire::to_json(&params));
-        read::<M::Params>(&params, "the params", M::NAME);
+        let params = checked::<M::Params>(&wire::to_json(&params), "the params", M::NAME);
         let response = self.request_raw(M::NAME, params).await;
         response.map(|result| read::<M::Result>(&result, "the result", M::NAME)).map_err(|error| RpcError {
             code: error["code"].as_i64().unwrap_or_default(),
@@ -120,8 +107,7 @@ impl FakeCli {
     /// # Panics
     /// If the params do not match their type.
     pub fn notify<N: Notification>(&self, params: impl Wire) {
-        let params = parse(&wire::to_json(&params));
-        read::<N::Params>(&params, "the params", N::NAME);
+        let params = checked::<N::Params>(&wire::to_json(&params), "the params", N::NAME);
         self.notify_raw(N::NAME, params);
     }
 
@@ -154,7 +140,7 @@ impl FakeCli {
     }
 
     fn request_id(&self) -> String {
-        format!("request-{}", self.0.number())
+        format!("request-{}", self.0.state().number())
     }
 
     /// Waits for the client's reply to an event request.
@@ -164,8 +150,11 @@ impl FakeCli {
     }
 }
 
-fn parse(json: &str) -> Value {
-    serde_json::from_str(json).expect("written values are JSON")
+/// Parses JSON that must match a type.
+fn checked<T: Wire>(json: &str, what: &str, method: &str) -> Value {
+    let value = serde_json::from_str(json).expect("written values are JSON");
+    read::<T>(&value, what, method);
+    value
 }
 
 /// Decodes JSON that must match a type.
@@ -174,10 +163,10 @@ fn read<T: Wire>(json: &Value, what: &str, method: &str) -> T {
         .unwrap_or_else(|error| panic!("{what} of `{method}` do not match its type: {error}"))
 }
 
-fn error_object(error: &RpcError) -> Value {
+fn error_object(error: RpcError) -> Value {
     let mut object = super::error(error.code, &error.message);
-    if let Some(data) = &error.data {
-        object["data"] = serde_json::from_str(data).unwrap_or_else(|_| data.as_str().into());
+    if let Some(data) = error.data {
+        object["data"] = serde_json::from_str(&data).unwrap_or_else(|_| data.into());
     }
     object
 }

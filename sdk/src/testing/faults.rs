@@ -1,24 +1,21 @@
 //! Faults of a CLI.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::FakeCli;
-use super::pipe::{self, Outgoing};
-use crate::runtime::lock;
+use super::{FakeCli, pipe};
 
 impl FakeCli {
     /// Ends without a shutdown: it stops reading, and its stream closes after everything sent before. A
     /// fake that runs as a program exits with this status.
     pub fn die(&self, status: i32) {
-        self.0.die(status);
+        self.0.state().die(status);
     }
 
     /// Sends half of a message and [dies](Self::die).
     pub fn die_mid_message(&self, status: i32) {
-        let mut bytes = pipe::frame(br#"{"jsonrpc":"2.0","method":"session.event","params":{}}"#);
+        let mut bytes = pipe::frame(r#"{"jsonrpc":"2.0","method":"session.event","params":{}}"#);
         bytes.truncate(bytes.len() / 2);
         self.raw(bytes);
         self.die(status);
@@ -30,33 +27,33 @@ impl FakeCli {
     /// response was in that text waits for its [timeout](crate::ClientBuilder::call_timeout).
     pub fn raw(&self, bytes: impl Into<Vec<u8>>) {
         let bytes = bytes.into();
-        self.0.send_bytes(Value::String(String::from_utf8_lossy(&bytes).into_owned()), bytes);
+        self.0.state().send_bytes(Value::from(String::from_utf8_lossy(&bytes)), bytes);
     }
 
     /// Sends this text with a valid header. If it is not JSON, the client ignores and logs it, as for
     /// [`raw`](Self::raw). If the id is still readable, a call of the client fails with
     /// [`Error::Decode`](crate::Error::Decode), and a request to the client gets an error response.
     pub fn frame(&self, body: &str) {
-        self.raw(pipe::frame(body.as_bytes()));
+        self.raw(pipe::frame(body));
     }
 
     /// Delays the responses to this method.
     pub fn delay(&self, method: &str, by: Duration) {
-        lock(&self.0.delays).insert(method.to_owned(), by);
+        self.0.state().delays.insert(method.to_owned(), by);
     }
 
     /// Closes the stream to the client after everything sent before.
     pub fn hang_up(&self) {
-        self.0.queue(Outgoing::HangUp);
+        self.0.state().hang_up();
     }
 
     /// Keeps the stream to the client open when the client closes its own.
     pub fn keep_open(&self) {
-        self.0.keep_open.store(true, Ordering::Relaxed);
+        self.0.state().keep_open = true;
     }
 
     /// Stops reading, so that the client's writes fail.
     pub fn stop_reading(&self) {
-        self.0.stop_reading();
+        self.0.state().stop_reading();
     }
 }

@@ -1,8 +1,9 @@
 //! The log of all messages, which records those that a test has already waited for.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
+
+use super::raw::{RawResponse, response_of};
+use super::state::State;
 
 /// The sender of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,68 +32,41 @@ pub struct ReceivedCall {
     pub params: Value,
 }
 
-#[derive(Default)]
-pub(super) struct Log {
-    pub frames: Vec<Frame>,
-    /// True once the client has closed its stream.
-    pub ended: bool,
-    /// The indices of the messages that a wait has returned.
-    taken: HashSet<usize>,
-    /// The failures of the test.
-    pub failures: Vec<String>,
-}
-
-impl Log {
+impl State {
     /// The messages of the client.
-    fn client(&self) -> impl Iterator<Item = (usize, &Value)> {
-        let frames = self.frames.iter().enumerate();
-        frames.filter(|(_, frame)| frame.from == Side::Client).map(|(index, frame)| (index, &frame.json))
+    pub fn received(&self) -> impl Iterator<Item = &Value> {
+        self.frames.iter().filter(|(frame, _)| frame.from == Side::Client).map(|(frame, _)| &frame.json)
     }
 
-    /// Takes the first untaken request of this method whose params match.
-    pub fn take_call(&mut self, method: &str, params: impl Fn(&Value) -> bool) -> Option<ReceivedCall> {
-        let wanted = |(index, json): &(usize, &Value)| {
-            json["method"] == method && !self.taken.contains(index) && params(&json["params"])
-        };
-        let (index, json) = self.client().find(wanted)?;
-        let call = ReceivedCall { id: json["id"].clone(), params: json["params"].clone() };
-        self.taken.insert(index);
-        Some(call)
+    /// Takes the first message of the client that matches and that no wait has taken.
+    fn take(&mut self, wanted: impl Fn(&Value) -> bool) -> Option<&Value> {
+        let (frame, taken) = self
+            .frames
+            .iter_mut()
+            .find(|(frame, taken)| !taken && frame.from == Side::Client && wanted(&frame.json))?;
+        *taken = true;
+        Some(&frame.json)
+    }
+
+    /// Takes a request of this method whose params match.
+    pub fn take_call(&mut self, method: &str, wanted: impl Fn(&Value) -> bool) -> Option<ReceivedCall> {
+        let json = self.take(|json| json["method"] == method && wanted(&json["params"]))?;
+        Some(ReceivedCall { id: json["id"].clone(), params: json["params"].clone() })
     }
 
     /// Takes the client's response to the request with this id.
-    pub fn take_response(&mut self, id: &Value) -> Option<super::RawResponse> {
-        let wanted = |(index, json): &(usize, &Value)| {
-            json.get("method").is_none() && json.get("id") == Some(id) && !self.taken.contains(index)
-        };
-        let (index, json) = self.client().find(wanted)?;
-        let answer = match json.get("error") {
-            Some(error) => Err(error.clone()),
-            None => Ok(json["result"].clone()),
-        };
-        self.taken.insert(index);
-        Some(answer)
+    pub fn take_response(&mut self, id: &Value) -> Option<RawResponse> {
+        self.take(|json| json.get("method").is_none() && json.get("id") == Some(id)).map(response_of)
     }
 
-    /// The methods of the client's requests.
-    pub fn methods(&self) -> Vec<String> {
-        self.client().filter_map(|(_, json)| json["method"].as_str().map(str::to_owned)).collect()
-    }
-
-    /// The params of the client's requests of this method.
-    pub fn calls(&self, method: &str) -> Vec<Value> {
-        let calls = self.client().filter(|(_, json)| json["method"] == method);
-        calls.map(|(_, json)| json["params"].clone()).collect()
-    }
-
-    /// Summarizes the messages of the client, for a panic.
+    /// Summarizes what happened, for a panic.
     pub fn summary(&self) -> String {
-        let mut summary = String::from("the client sent:");
-        for (_, json) in self.client() {
-            let text = json.to_string();
-            let end = text.char_indices().nth(200).map_or(text.len(), |(end, _)| end);
+        let mut parts = [self.unused(), self.unfinished()].concat();
+        parts.push("the client sent:".to_owned());
+        let mut summary = parts.join("; ");
+        for message in self.received() {
             summary.push_str("\n  ");
-            summary.push_str(&text[..end]);
+            summary.extend(message.to_string().chars().take(200));
         }
         if self.ended {
             summary.push_str("\n  the end of its stream");

@@ -1,12 +1,12 @@
 //! A fake CLI as a program that runs a script.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::FakeCli;
-use super::shared::Script;
 
 /// The exit status if the client did something unexpected, as for a test that panicked.
 const FAILURE_STATUS: i32 = 101;
@@ -67,7 +67,11 @@ impl FakeCli {
             let method = step.get("on")?.as_str()?;
             if let Some(status) = step.get("exit") {
                 let status = i32::try_from(status.as_i64()?).ok()?;
-                self.0.script(method, Script::Die(status));
+                let fake = Arc::downgrade(&self.0);
+                self.respond_with(method, move |_| {
+                    fake.upgrade()?.state().die(status);
+                    None
+                });
             } else {
                 let answer = match (step.get("result"), step.get("error")) {
                     (Some(result), None) => Ok(result.clone()),
@@ -100,7 +104,7 @@ impl FakeCli {
         drop(tokio::io::copy(&mut from_fake, &mut to).await);
         drop(to.shutdown().await);
         forwarding.abort();
-        self.0.died.get().copied().unwrap_or(0)
+        self.0.state().died.unwrap_or(0)
     }
 }
 
