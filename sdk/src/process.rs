@@ -25,7 +25,6 @@ use std::time::Duration;
 use tokio::process::ChildStderr;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::rpc::Closed;
@@ -207,9 +206,18 @@ pub(crate) fn spawn(launch: &Launch) -> Result<(Process, Input, Output), SpawnEr
     tracing::debug!(id, program = %program.path.display(), "started the Copilot CLI");
 
     let tail = Tail::new(stderr::MAX_KEPT);
-    let drain = runtime.spawn(stderr::drain(stderr, tail.clone()));
+    let mut drain = runtime.spawn(stderr::drain(stderr, tail.clone()));
     let (sender, receiver) = watch::channel(None);
-    runtime.spawn(publish(id, exit, drain, sender));
+    // The exit is published once stderr is read to its end, so that the tail is complete when it is seen.
+    runtime.spawn(async move {
+        let exit = exit.await.unwrap_or_default();
+        if timeout(DRAIN_TIMEOUT, &mut drain).await.is_err() {
+            tracing::debug!(id, "another process still holds the stderr of the Copilot CLI");
+            drain.abort();
+        }
+        tracing::debug!(id, %exit, "the Copilot CLI ended");
+        sender.send_replace(Some(exit));
+    });
     let watcher = Watcher { id, exit: receiver, stderr: tail, stdout: Tail::new(frame::TEXT_KEPT) };
     Ok((Process { group, watcher }, stdin, stdout))
 }
@@ -231,22 +239,6 @@ fn command(program: &Program, launch: &Launch) -> Command {
         command.current_dir(directory);
     }
     command
-}
-
-/// Publishes the exit once stderr is read to its end, so that the tail is complete when the exit is seen.
-async fn publish(
-    id: u32,
-    exit: oneshot::Receiver<Exit>,
-    mut drain: JoinHandle<()>,
-    sender: watch::Sender<Option<Exit>>,
-) {
-    let exit = exit.await.unwrap_or_default();
-    if timeout(DRAIN_TIMEOUT, &mut drain).await.is_err() {
-        tracing::debug!(id, "another process still holds the stderr of the Copilot CLI");
-        drain.abort();
-    }
-    tracing::debug!(id, %exit, "the Copilot CLI ended");
-    sender.send_replace(Some(exit));
 }
 
 impl Watcher {
@@ -308,24 +300,20 @@ impl Process {
             return Exit::default();
         }
         tracing::debug!(id, grace = ?times.grace, "waiting for the Copilot CLI to exit");
-        if let Some(exit) = watcher.exited_within(times.grace).await {
-            return exit;
-        }
-        if self.group.terminate() {
+        let mut exit = watcher.exited_within(times.grace).await;
+        if exit.is_none() && self.group.terminate() {
             tracing::debug!(id, wait = ?times.terminate, "the Copilot CLI did not exit, so it was sent SIGTERM");
-            if let Some(exit) = watcher.exited_within(times.terminate).await {
-                return exit;
-            }
+            exit = watcher.exited_within(times.terminate).await;
         }
-        tracing::warn!(id, wait = ?times.kill, "the Copilot CLI did not exit, so it is killed");
-        self.group.kill();
-        match watcher.exited_within(times.kill).await {
-            Some(exit) => exit,
-            None => {
-                tracing::warn!(id, "the Copilot CLI is still running after being killed");
-                Exit::default()
-            }
+        if exit.is_none() {
+            tracing::warn!(id, wait = ?times.kill, "the Copilot CLI did not exit, so it is killed");
+            self.group.kill();
+            exit = watcher.exited_within(times.kill).await;
         }
+        if exit.is_none() {
+            tracing::warn!(id, "the Copilot CLI is still running after being killed");
+        }
+        exit.unwrap_or_default()
     }
 }
 

@@ -10,10 +10,11 @@ pub(super) const MAX_KEPT: usize = 8 * 1024;
 
 /// Reads a stream to its end into `tail` and the log.
 pub(super) async fn drain(stream: impl AsyncRead + Unpin, tail: Tail) {
+    let log = |line: &str| tracing::debug!(target: "copilot_session::stderr", "{}", redact::text(line));
     read(stream, |bytes| tail.push(bytes), log).await;
 }
 
-/// Reads a stream to its end and passes on its chunks and its lines.
+/// Reads a stream to its end, or an error, and passes on its chunks and its lines.
 pub(super) async fn read(
     mut stream: impl AsyncRead + Unpin,
     mut each_chunk: impl FnMut(&[u8]),
@@ -21,26 +22,12 @@ pub(super) async fn read(
 ) {
     let mut chunk = [0; 4096];
     let mut lines = Lines::default();
-    loop {
-        match stream.read(&mut chunk).await {
-            Ok(0) => break,
-            Ok(length) => {
-                let bytes = chunk.get(..length).unwrap_or_default();
-                each_chunk(bytes);
-                lines.push(bytes, &mut each_line);
-            }
-            Err(error) => {
-                tracing::debug!(%error, "cannot read the output of the Copilot CLI");
-                break;
-            }
-        }
+    while let Ok(length @ 1..) = stream.read(&mut chunk).await {
+        let bytes = chunk.get(..length).unwrap_or_default();
+        each_chunk(bytes);
+        lines.push(bytes, &mut each_line);
     }
     lines.finish(each_line);
-}
-
-/// Logs a line of the CLI's stderr.
-fn log(line: &str) {
-    tracing::debug!(target: "copilot_session::stderr", "{}", redact::text(line));
 }
 
 /// Splits chunks into lines.

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as Socket;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
@@ -15,7 +15,7 @@ use tokio::net::UnixStream;
 use tokio::process::ChildStderr;
 use tokio::sync::oneshot;
 
-use super::watchdog::{Leash, Watchdog};
+use super::watchdog::Watchdog;
 use super::{Exit, Started, no_pipe};
 use crate::runtime::lock;
 
@@ -26,69 +26,47 @@ pub(crate) type Output = UnixStream;
 
 /// The process group of the child; ended when dropped.
 pub(super) struct Group {
-    group_id: GroupId,
+    id: GroupId,
     /// True if there is a watchdog; false on a system without a shell.
     is_watched: bool,
-    /// None once the watchdog was asked to end the group.
-    leash: Mutex<Option<Leash>>,
+    /// The watchdog's stdin; none once it was asked to end the group.
+    leash: Mutex<Option<ChildStdin>>,
 }
 
 /// The id of a process group; none once another group may have it.
 #[derive(Clone)]
 struct GroupId(Arc<Mutex<Option<Pid>>>);
 
-/// A child for the reaper thread.
-struct ReaperJob {
-    /// The child. Only the reaper waits for it.
-    child: Child,
-    /// The id of its group, cleared at the child's exit.
-    group_id: GroupId,
-    /// Receives its exit.
-    exit: oneshot::Sender<Exit>,
-    /// Ends it if this program ends.
-    watchdog: Option<Watchdog>,
-}
-
 /// Starts the command in its own process group, which a watchdog leads.
 ///
 /// Tokio's child is not used: it reaps as soon as it sees the exit, but reaping must follow the last
 /// signal. The thread also reaps when the runtime has ended.
 pub(super) fn start(mut command: Command) -> io::Result<Started> {
+    let (watchdog, leash) = Watchdog::start().unzip();
+    let leader = watchdog.as_ref().map(Watchdog::group);
+    let id = GroupId(Arc::new(Mutex::new(leader)));
+    let group = Group { id: id.clone(), is_watched: leader.is_some(), leash: Mutex::new(leash) };
+
     // The thread starts first, so that its failure leaves no child behind.
-    let (jobs, job) = mpsc::channel();
+    let (children, child) = mpsc::channel();
+    let (sender, exit) = oneshot::channel();
     thread::Builder::new().name("copilot-reaper".to_owned()).spawn(move || {
-        if let Ok(job) = job.recv() {
-            reap(job);
+        if let Ok(child) = child.recv() {
+            // The receiver may be gone.
+            let _ = sender.send(reap(child, &id, watchdog));
         }
     })?;
-    let (watchdog, leash) = watchdog();
-    let leader = watchdog.as_ref().map_or(0, |watchdog| watchdog.group().as_raw_pid());
 
     let (stdin, stdout) = sockets(&mut command)?;
-    let mut child = command.process_group(leader).spawn()?;
+    let mut child = command.process_group(leader.map_or(0, Pid::as_raw_pid)).spawn()?;
     // This closes the child's ends of the sockets.
     drop(command);
-    let group = watchdog.as_ref().map_or_else(|| Pid::from_child(&child), Watchdog::group);
-    let group_id = GroupId(Arc::new(Mutex::new(Some(group))));
-    let group = Group { group_id: group_id.clone(), is_watched: leash.is_some(), leash: Mutex::new(leash) };
+    lock(&group.id.0).get_or_insert(Pid::from_child(&child));
     let (id, stderr) = (child.id(), child.stderr.take());
-    let (sender, exit) = oneshot::channel();
-    jobs.send(ReaperJob { child, group_id, exit: sender, watchdog })
-        .map_err(|_| io::Error::other("the reaper thread has ended"))?;
+    children.send(child).map_err(|_| io::Error::other("the reaper thread has ended"))?;
 
     let stderr = ChildStderr::from_std(stderr.ok_or_else(no_pipe)?)?;
     Ok(Started { group, id, stdin, stdout, stderr, exit })
-}
-
-/// Starts a watchdog if the system has a shell for it.
-fn watchdog() -> (Option<Watchdog>, Option<Leash>) {
-    match Watchdog::start() {
-        Ok((watchdog, leash)) => (Some(watchdog), Some(leash)),
-        Err(error) => {
-            tracing::warn!(%error, "cannot start the shell that ends the Copilot CLI if this program is killed");
-            (None, None)
-        }
-    }
 }
 
 /// Connects the command's stdin and stdout to sockets and returns our ends.
@@ -113,59 +91,47 @@ fn async_socket(socket: Socket) -> io::Result<UnixStream> {
 }
 
 /// Waits for the child's exit, kills the rest of its group, and only then reaps it and the watchdog.
-fn reap(ReaperJob { mut child, group_id, exit, mut watchdog }: ReaperJob) {
+fn reap(mut child: Child, group: &GroupId, mut watchdog: Option<Watchdog>) -> Exit {
     let pid = Pid::from_child(&child);
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     let ended = retry_on_intr(|| waitid(WaitId::Pid(pid), options));
     // The id of the group cannot be reused until its leader is reaped, so all signals come before that. The
     // leader is the watchdog, or the child if there is none.
-    let is_reserved = ended.is_ok() || watchdog.as_mut().is_some_and(Watchdog::is_alive);
-    group_id.retire(is_reserved);
+    if ended.is_ok() || watchdog.as_mut().is_some_and(Watchdog::is_alive) {
+        group.signal(Signal::KILL);
+    }
+    *lock(&group.0) = None;
     drop(watchdog);
     let status = child.wait();
     if let Err(error) = &status {
         tracing::debug!(%error, "another part of this program reaped the Copilot CLI");
     }
-    // The receiver may be gone.
-    let _ = exit.send(status.map(Exit::from).unwrap_or_default());
+    status.map(Exit::from).unwrap_or_default()
 }
 
 impl GroupId {
     /// Signals the group while its id is reserved, which the lock guarantees.
     fn signal(&self, signal: Signal) {
-        if let Some(pid) = *lock(&self.0) {
-            signal_group(pid, signal);
+        let id = lock(&self.0);
+        let Some(pid) = *id else { return };
+        match kill_process_group(pid, signal) {
+            // The group is empty except for a dead leader, for which macOS returns EPERM.
+            Ok(()) | Err(Errno::SRCH | Errno::PERM) => {}
+            Err(error) => tracing::debug!(%error, ?pid, ?signal, "cannot signal the Copilot CLI"),
         }
-    }
-
-    /// Stops all signals, after a last SIGKILL if the id is still reserved.
-    fn retire(&self, is_reserved: bool) {
-        let pid = lock(&self.0).take();
-        if let Some(pid) = pid.filter(|_| is_reserved) {
-            signal_group(pid, Signal::KILL);
-        }
-    }
-}
-
-/// Signals a process group.
-fn signal_group(pid: Pid, signal: Signal) {
-    match kill_process_group(pid, signal) {
-        // The group is empty except for a dead leader, for which macOS returns EPERM.
-        Ok(()) | Err(Errno::SRCH | Errno::PERM) => {}
-        Err(error) => tracing::debug!(%error, ?pid, ?signal, "cannot signal the Copilot CLI"),
     }
 }
 
 impl Group {
     /// Sends SIGTERM to the group. Returns true if the system supports that.
     pub(super) fn terminate(&self) -> bool {
-        self.group_id.signal(Signal::TERM);
+        self.id.signal(Signal::TERM);
         true
     }
 
     /// Sends SIGKILL to the group.
     pub(super) fn kill(&self) {
-        self.group_id.signal(Signal::KILL);
+        self.id.signal(Signal::KILL);
     }
 
     /// Makes the watchdog terminate and then kill the group, which happens even if this program exits right

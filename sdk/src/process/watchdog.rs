@@ -7,17 +7,12 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use rustix::process::Pid;
 
-/// A shell that leads the process group of the CLI. It ends that group when the [`Leash`] is dropped or
-/// this program ends for any reason.
+/// A shell that leads the process group of the CLI. It ends that group when its stdin is dropped or this
+/// program ends for any reason.
 ///
 /// The CLI is started in the group, so it is never without a watchdog. While the shell lives, the id of the
 /// group cannot be reused.
 pub(super) struct Watchdog(Child);
-
-/// Our end of the shell's stdin. It is closed on exec, so no child inherits it.
-pub(super) struct Leash {
-    _input: Option<ChildStdin>,
-}
 
 /// Waits for the end of stdin, sends SIGTERM to the group, and kills it 2 s later, including the shell,
 /// which ignores the other signals. The CLI needs a tenth of a second to exit; only the CLI itself can end
@@ -25,17 +20,21 @@ pub(super) struct Leash {
 const SCRIPT: &str = "trap '' TERM HUP INT; read -r _; kill -TERM 0; sleep 2; kill -KILL 0";
 
 impl Watchdog {
-    /// Starts the shell in its own process group. It inherits neither the environment, which may hold
-    /// secrets, nor the working directory.
-    pub fn start() -> io::Result<(Self, Leash)> {
+    /// Starts the shell in its own process group, and returns it with its stdin; none if the system has no
+    /// shell. The shell inherits neither the environment, which may hold secrets, nor the working directory.
+    /// Its stdin is closed on exec, so no child inherits it.
+    pub fn start() -> Option<(Self, ChildStdin)> {
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", SCRIPT, "copilot-watchdog"]).process_group(0).current_dir("/").env_clear();
         // To find `sleep`.
         shell.envs(env::var_os("PATH").map(|path| ("PATH", path)));
         shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut shell = shell.spawn()?;
-        let leash = Leash { _input: shell.stdin.take() };
-        Ok((Self(shell), leash))
+        let warn = |error: &io::Error| {
+            tracing::warn!(%error, "cannot start the shell that ends the Copilot CLI if this program is killed");
+        };
+        let mut shell = shell.spawn().inspect_err(warn).ok()?;
+        let stdin = shell.stdin.take()?;
+        Some((Self(shell), stdin))
     }
 
     /// The id of the group.
