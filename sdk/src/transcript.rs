@@ -1,10 +1,11 @@
 //! A conversation for display, built from the events of a session.
 
-use std::collections::{HashSet, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashSet;
 
 use crate::events::SessionEvent;
+use crate::events::dedup::SeenEvents;
 use crate::generated::kind;
+use crate::session::turn::tracker::unreadable_error;
 use crate::wire::peek::{self, keys};
 
 mod display;
@@ -75,14 +76,28 @@ impl Transcript {
         match event.kind() {
             kind::USER_MESSAGE => self.user_message(event),
             kind::ASSISTANT_TURN_START | kind::ASSISTANT_TURN_END => self.model_call(event),
-            kind::ASSISTANT_MESSAGE_DELTA => self.delta(event, Part::Message),
-            kind::ASSISTANT_REASONING_DELTA => self.delta(event, Part::Reasoning),
+            kind::ASSISTANT_MESSAGE_DELTA => {
+                let keys = keys!(AssistantMessageDeltaData, ["messageId", "deltaContent"]);
+                self.delta(event, Part::Message, keys);
+            }
+            kind::ASSISTANT_REASONING_DELTA => {
+                let keys = keys!(AssistantReasoningDeltaData, ["reasoningId", "deltaContent"]);
+                self.delta(event, Part::Reasoning, keys);
+            }
             kind::ASSISTANT_MESSAGE => self.message(event),
             kind::ASSISTANT_REASONING => self.reasoning(event),
-            kind::ASSISTANT_TURN_RETRY => self.retry(event),
+            // A failed attempt has ended, and its text is not part of the answer.
+            kind::ASSISTANT_TURN_RETRY => self.entries(event, Entries::drop_unfinished),
             kind::ASSISTANT_USAGE => self.usage(event),
             kind::TOOL_EXECUTION_START | kind::TOOL_USER_REQUESTED => self.tool_start(event),
-            kind::TOOL_EXECUTION_PROGRESS | kind::TOOL_EXECUTION_PARTIAL_RESULT => self.tool_update(event),
+            kind::TOOL_EXECUTION_PROGRESS => {
+                let keys = keys!(ToolExecutionProgressData, ["toolCallId", "progressMessage"]);
+                self.tool_update(event, keys, |call| &mut call.progress);
+            }
+            kind::TOOL_EXECUTION_PARTIAL_RESULT => {
+                let keys = keys!(ToolExecutionPartialData, ["toolCallId", "partialOutput"]);
+                self.tool_update(event, keys, |call| &mut call.output);
+            }
             kind::TOOL_EXECUTION_COMPLETE => self.tool_complete(event),
             kind::SUBAGENT_STARTED | kind::SUBAGENT_COMPLETED | kind::SUBAGENT_FAILED => {
                 self.sub_agent(event)
@@ -126,11 +141,7 @@ impl Transcript {
         }
     }
 
-    fn delta(&mut self, event: &SessionEvent, part: Part) {
-        let keys = match part {
-            Part::Message => keys!(AssistantMessageDeltaData, ["messageId", "deltaContent"]),
-            Part::Reasoning => keys!(AssistantReasoningDeltaData, ["reasoningId", "deltaContent"]),
-        };
+    fn delta(&mut self, event: &SessionEvent, part: Part, keys: [&str; 2]) {
         let [id, delta] = event.pick(keys).map(text);
         self.entries(event, |entries| entries.append(part, &id, &delta));
     }
@@ -139,8 +150,7 @@ impl Transcript {
         let keys = keys!(AssistantMessageData, ["messageId", "content", "reasoningText", "toolRequests"]);
         let [id, content, reasoning, requests] = event.pick(keys);
         let (id, content, reasoning) = (text(id), text(content), text(reasoning));
-        let requests = requests.and_then(|raw| peek::items(raw).ok());
-        let requests = requests.unwrap_or_default();
+        let requests = requests.and_then(|raw| peek::items(raw).ok()).unwrap_or_default();
         self.entries(event, |entries| {
             entries.message(&id, content, reasoning);
             let keys = keys!(AssistantMessageToolRequest, ["toolCallId", "name", "arguments"]);
@@ -158,13 +168,8 @@ impl Transcript {
         self.entries(event, |entries| entries.reasoning(&id, content));
     }
 
-    /// A failed attempt has ended, and its text is not part of the answer.
-    fn retry(&mut self, event: &SessionEvent) {
-        self.entries(event, Entries::drop_unfinished);
-    }
-
     fn usage(&mut self, event: &SessionEvent) {
-        let usage = Usage::read(event.raw_data());
+        let usage = Usage::read(event);
         self.current(event).usage.add(&usage);
         if let Some(agent) = Agent::of(event)
             && let Some(agent) = self.agent(event, &agent)
@@ -180,17 +185,16 @@ impl Transcript {
         self.entries(event, |entries| entries.start_call(&text(id), &text(name), arguments, by_user));
     }
 
-    fn tool_update(&mut self, event: &SessionEvent) {
-        let is_progress = event.kind() == kind::TOOL_EXECUTION_PROGRESS;
-        let keys = match is_progress {
-            true => keys!(ToolExecutionProgressData, ["toolCallId", "progressMessage"]),
-            false => keys!(ToolExecutionPartialData, ["toolCallId", "partialOutput"]),
-        };
+    /// Sets a text of a tool call that is not complete.
+    fn tool_update(
+        &mut self,
+        event: &SessionEvent,
+        keys: [&str; 2],
+        of: impl Fn(&mut ToolCall) -> &mut String,
+    ) {
         let [id, text] = event.pick(keys).map(text);
-        match self.call(event, &id) {
-            Some(call) if is_progress => call.set_progress(text),
-            Some(call) => call.set_output(text),
-            None => {}
+        if let Some(call) = self.call(event, &id).filter(|call| call.result.is_none()) {
+            *of(call) = text;
         }
     }
 
@@ -227,31 +231,23 @@ impl Transcript {
         if kind == "notification" || event.agent_id().is_some() {
             return self.notice(event, keys!(ErrorData, ["message", "errorType"]));
         }
-        let error = event.decode().or_else(crate::session::turn::tracker::unreadable_error);
-        let Ok(error) = error else { return };
-        let named = self.turns.iter().rposition(|turn| !id.is_empty() && turn.message_id() == id);
-        let index = named.or_else(|| {
-            let last = self.turns.len().checked_sub(1)?;
-            let turn = self.turns.get(last)?;
-            let other = !id.is_empty() && !turn.message_id().is_empty();
-            (!turn.ended && !other).then_some(last)
-        });
-        match index.and_then(|index| self.turns.get_mut(index)) {
-            Some(turn) => turn.fail(error),
+        let Ok(error) = event.decode().or_else(unreadable_error) else { return };
+        let is_named = |turn: &TranscriptTurn| !id.is_empty() && turn.message_id() == id;
+        let named = self.turns.iter().rposition(is_named);
+        let may_be_named = |turn: &TranscriptTurn| id.is_empty() || turn.message_id().is_empty();
+        if named.is_none() && !self.turns.last().is_some_and(|turn| !turn.ended && may_be_named(turn)) {
             // The prompt was rejected before it became part of the conversation.
-            None => {
-                let mut turn = TranscriptTurn::default();
-                turn.fail(error);
-                self.turns.push(turn);
-            }
+            self.turns.push(TranscriptTurn::default());
         }
+        let index = named.unwrap_or(self.turns.len() - 1);
+        self.turns[index].fail(error);
     }
 
     fn end(&mut self, event: &SessionEvent) {
         let Some(turn) = self.turns.last_mut().filter(|_| event.agent_id().is_none()) else { return };
         let idle = event.kind() == kind::SESSION_IDLE;
         if !idle || event.pick(keys!(IdleData, ["aborted"])) == [Some("true")] {
-            turn.abort();
+            turn.settle(TurnState::Aborted);
         }
         if event.kind() != kind::ABORT {
             turn.finish();
@@ -261,17 +257,14 @@ impl Transcript {
     /// Removes the part of the conversation that the CLI rewound.
     fn rewind(&mut self, event: &SessionEvent) {
         let [first, removed] = event.pick(keys!(SnapshotRewindData, ["upToEventId", "eventIds"]));
-        let removed = removed.and_then(|raw| peek::items(raw).ok());
-        match removed {
-            Some(ids) => {
-                let removed_ids: HashSet<_> = ids.into_iter().filter_map(peek::string).collect();
-                self.turns.retain(|turn| !removed_ids.contains(turn.event_id.as_str()));
-            }
-            None => {
-                let first = text(first);
-                let from = self.turns.iter().position(|turn| !first.is_empty() && turn.event_id == first);
-                self.turns.truncate(from.unwrap_or(self.turns.len()));
-            }
+        let first = text(first);
+        if let Some(ids) = removed.and_then(|raw| peek::items(raw).ok()) {
+            let removed: HashSet<_> = ids.into_iter().filter_map(peek::string).collect();
+            self.turns.retain(|turn| !removed.contains(turn.event_id.as_str()));
+        } else if !first.is_empty()
+            && let Some(from) = self.turns.iter().position(|turn| turn.event_id == first)
+        {
+            self.turns.truncate(from);
         }
     }
 
@@ -352,6 +345,7 @@ impl<'a> FromIterator<&'a SessionEvent> for Transcript {
 }
 
 /// The sub-agent that an event comes from: its id or, in old CLIs, the tool call that started it.
+#[derive(Debug, Clone, Default)]
 struct Agent {
     id: String,
     call: String,
@@ -363,6 +357,22 @@ impl Agent {
         let [call] = event.pick(keys!(AssistantMessageData, ["parentToolCallId"])).map(text);
         let id = event.agent_id().unwrap_or_default().to_owned();
         (!id.is_empty() || !call.is_empty()).then_some(Self { id, call })
+    }
+
+    /// Returns true if both are the same sub-agent, and then completes this one: events before
+    /// `subagent.started` contain only one of the two.
+    fn is(&mut self, other: &Self) -> bool {
+        let is_same = match self.id.is_empty() || other.id.is_empty() {
+            true => !other.call.is_empty() && self.call == other.call,
+            false => self.id == other.id,
+        };
+        if is_same && self.id.is_empty() {
+            self.id.clone_from(&other.id);
+        }
+        if is_same && self.call.is_empty() {
+            self.call.clone_from(&other.call);
+        }
+        is_same
     }
 }
 
@@ -381,6 +391,11 @@ fn notice_keys(kind: &str) -> Option<[&'static str; 2]> {
     })
 }
 
+/// The raw values under these keys of an object; none of a value that is missing or no object.
+fn pick<'a, const N: usize>(raw: Option<&'a str>, keys: [&str; N]) -> [Option<&'a str>; N] {
+    raw.and_then(|raw| peek::pick(raw, keys).ok()).unwrap_or([None; N])
+}
+
 /// The string of a raw value; empty if missing.
 fn text(raw: Option<&str>) -> String {
     raw.and_then(peek::string).map(std::borrow::Cow::into_owned).unwrap_or_default()
@@ -389,49 +404,29 @@ fn text(raw: Option<&str>) -> String {
 /// The recent events, to detect repeated ones.
 #[derive(Debug, Clone, Default)]
 struct Seen {
-    recent: VecDeque<u64>,
-    /// The last event that is not ephemeral.
-    latest: u64,
+    recent: SeenEvents,
+    /// The id of the last event that is not ephemeral.
+    latest: String,
     /// True once a live ephemeral event was added. Before that, all events may come from the history.
     live: bool,
 }
 
 impl Seen {
-    /// The number of remembered events, each as a hash of its id.
-    const LIMIT: usize = 4096;
-
     fn is_repeated(&mut self, event: &SessionEvent) -> bool {
         if event.id().is_empty() {
             return false;
         }
-        let id = hash(event.id());
-        if self.recent.contains(&id) {
+        if self.recent.has_seen(event.id()) {
             return true;
         }
         if !event.is_ephemeral() {
-            self.latest = id;
-        } else if !self.live && self.is_outdated(event) {
-            return true;
-        } else {
-            self.live |= event.parent_id().is_some();
+            event.id().clone_into(&mut self.latest);
+        } else if let Some(parent) = event.parent_id().filter(|_| !self.live) {
+            // An ephemeral event is older than the end of the history, which does not contain it, if its
+            // parent is not the last event.
+            self.live = parent == self.latest || !self.recent.contains(parent);
+            return !self.live;
         }
-        if self.recent.len() == Self::LIMIT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(id);
         false
     }
-
-    /// Returns true if an ephemeral event is older than the end of the history, which does not contain it:
-    /// its parent is not the last event.
-    fn is_outdated(&self, event: &SessionEvent) -> bool {
-        let parent = event.parent_id().map(hash);
-        parent.is_some_and(|parent| parent != self.latest && self.recent.contains(&parent))
-    }
-}
-
-fn hash(id: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    hasher.finish()
 }

@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 const GENERATION: usize = 12 << 10;
 
 /// The ids of the recent events of a turn.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct SeenEvents {
     newer: HashSet<u64>,
     older: HashSet<u64>,
@@ -22,11 +22,8 @@ impl SeenEvents {
         if id.is_empty() {
             return false;
         }
-        // Two different ids practically never have the same hash.
-        let mut hasher = DefaultHasher::new();
-        id.hash(&mut hasher);
-        let id = hasher.finish();
-        if self.newer.contains(&id) || self.older.contains(&id) {
+        let id = hash(id);
+        if self.has_hash(id) {
             return true;
         }
         if self.newer.len() == GENERATION {
@@ -36,10 +33,27 @@ impl SeenEvents {
         false
     }
 
+    /// Returns true if an event was seen, without recording it.
+    #[cfg(feature = "transcript")]
+    pub fn contains(&self, id: &str) -> bool {
+        self.has_hash(hash(id))
+    }
+
+    fn has_hash(&self, hash: u64) -> bool {
+        self.newer.contains(&hash) || self.older.contains(&hash)
+    }
+
     /// Forgets all ids, at the end of a turn.
     pub fn clear(&mut self) {
         *self = Self::default();
     }
+}
+
+/// Two different ids practically never have the same hash.
+fn hash(id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]

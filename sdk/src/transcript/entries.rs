@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::turn::Usage;
-use super::{Agent, text};
-use crate::wire;
-use crate::wire::peek::{self, keys};
+use super::{Agent, pick, text};
+use crate::wire::peek::keys;
+use crate::wire::{self, redact};
 
 /// An entry of a conversation.
 #[derive(Debug, Clone)]
@@ -29,6 +29,7 @@ pub enum Entry {
 /// Text of the model, complete or in progress.
 #[derive(Debug, Clone)]
 pub struct Text {
+    part: Part,
     id: String,
     text: String,
     complete: bool,
@@ -49,19 +50,18 @@ pub struct ToolCall {
     name: String,
     arguments: Value,
     by_user: bool,
-    progress: String,
-    output: String,
-    result: Option<Result<String, String>>,
+    pub(super) progress: String,
+    pub(super) output: String,
+    pub(super) result: Option<Result<String, String>>,
     detailed_content: Option<String>,
 }
 
 impl std::fmt::Debug for ToolCall {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let arguments = crate::wire::redact::json(&self.arguments.to_string());
         f.debug_struct("ToolCall")
             .field("id", &self.id)
             .field("name", &self.name)
-            .field("arguments", &arguments)
+            .field("arguments", &redact::json(&self.arguments.to_string()))
             .field("by_user", &self.by_user)
             .field("result", &self.result)
             .finish_non_exhaustive()
@@ -71,8 +71,7 @@ impl std::fmt::Debug for ToolCall {
 /// A sub-agent: `subagent.started` and all events that carry its id.
 #[derive(Debug, Clone, Default)]
 pub struct SubAgent {
-    agent_id: String,
-    tool_call_id: String,
+    key: Agent,
     pub(super) name: String,
     pub(super) display_name: String,
     pub(super) entries: Entries,
@@ -91,6 +90,10 @@ pub struct Notice {
 }
 
 impl Text {
+    fn whole(part: Part, id: &str, text: String) -> Self {
+        Self { part, id: id.to_owned(), text, complete: true }
+    }
+
     /// The `messageId` or `reasoningId`; empty for reasoning known only from its message.
     pub fn id(&self) -> &str {
         &self.id
@@ -181,24 +184,10 @@ impl ToolCall {
         }
     }
 
-    pub(super) fn set_progress(&mut self, progress: String) {
-        if self.result.is_none() {
-            self.progress = progress;
-        }
-    }
-
-    pub(super) fn set_output(&mut self, output: String) {
-        if self.result.is_none() {
-            self.output = output;
-        }
-    }
-
     pub(super) fn complete(&mut self, success: bool, result: Option<&str>, error: Option<&str>) {
         let keys = keys!(ToolExecutionCompleteResult, ["content", "detailedContent"]);
-        let [content, detailed] =
-            result.and_then(|raw| peek::pick(raw, keys).ok()).unwrap_or_default().map(text);
-        let keys = keys!(ToolExecutionCompleteError, ["message"]);
-        let [message] = error.and_then(|raw| peek::pick(raw, keys).ok()).unwrap_or_default().map(text);
+        let [content, detailed] = pick(result, keys).map(text);
+        let [message] = pick(error, keys!(ToolExecutionCompleteError, ["message"])).map(text);
         self.detailed_content =
             Some(detailed).filter(|detailed| !detailed.is_empty() && *detailed != content);
         self.result = Some(if success { Ok(content) } else { Err(message) });
@@ -210,12 +199,12 @@ impl ToolCall {
 impl SubAgent {
     /// The id that its events carry; empty for a CLI that sends none.
     pub fn agent_id(&self) -> &str {
-        &self.agent_id
+        &self.key.id
     }
 
     /// The tool call that started it.
     pub fn tool_call_id(&self) -> &str {
-        &self.tool_call_id
+        &self.key.call
     }
 
     /// The `agentName`; empty if unknown.
@@ -242,14 +231,6 @@ impl SubAgent {
     pub fn result(&self) -> Option<Result<(), &str>> {
         self.outcome.as_ref().map(|outcome| outcome.as_ref().copied().map_err(String::as_str))
     }
-
-    fn matches(&self, key: &Agent) -> bool {
-        let same_call = !key.call.is_empty() && self.tool_call_id == key.call;
-        match key.id.is_empty() || self.agent_id.is_empty() {
-            true => same_call,
-            false => self.agent_id == key.id,
-        }
-    }
 }
 
 impl Notice {
@@ -271,7 +252,7 @@ impl Notice {
 }
 
 /// The two kinds of text.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Part {
     Message,
     Reasoning,
@@ -282,18 +263,16 @@ pub(super) enum Part {
 pub(super) struct Entries(Vec<Entry>);
 
 impl Entry {
-    fn part(&self) -> Option<(Part, &Text)> {
-        match self {
-            Self::Message(text) => Some((Part::Message, text)),
-            Self::Reasoning(text) => Some((Part::Reasoning, text)),
-            _ => None,
+    fn of(text: Text) -> Self {
+        match text.part {
+            Part::Message => Self::Message(text),
+            Part::Reasoning => Self::Reasoning(text),
         }
     }
 
-    fn part_mut(&mut self) -> Option<(Part, &mut Text)> {
+    fn text(&mut self) -> Option<&mut Text> {
         match self {
-            Self::Message(text) => Some((Part::Message, text)),
-            Self::Reasoning(text) => Some((Part::Reasoning, text)),
+            Self::Message(text) | Self::Reasoning(text) => Some(text),
             _ => None,
         }
     }
@@ -309,55 +288,56 @@ impl Entries {
     }
 
     pub fn append(&mut self, part: Part, id: &str, delta: &str) {
-        match self.part_mut(part, id) {
+        let at = self.position(part, id);
+        match at.and_then(|at| self.0[at].text()) {
             // A delta after the complete text adds nothing.
             Some(text) if text.complete => {}
             Some(text) => text.text.push_str(delta),
-            None => {
-                let text = Text { id: id.to_owned(), text: delta.to_owned(), complete: false };
-                self.push(match part {
-                    Part::Message => Entry::Message(text),
-                    Part::Reasoning => Entry::Reasoning(text),
-                });
-            }
+            None => self.put(None, Text { complete: false, ..Text::whole(part, id, delta.to_owned()) }),
         }
     }
 
     pub fn message(&mut self, id: &str, content: String, reasoning: String) {
-        let at = self.position(Part::Message, id);
-        let before = at.unwrap_or(self.0.len());
-        let mut earlier = self.0.iter().take(before).rev();
+        let before = self.position(Part::Message, id).unwrap_or(self.0.len());
+        let mut earlier = self.0[..before].iter().rev();
         let known = earlier.find(|entry| !matches!(entry, Entry::Notice(_)));
         if !reasoning.is_empty() && !matches!(known, Some(Entry::Reasoning(_))) {
-            let text = Text { id: String::new(), text: reasoning, complete: true };
-            self.0.insert(before, Entry::Reasoning(text));
+            self.0.insert(before, Entry::of(Text::whole(Part::Reasoning, "", reasoning)));
         }
-        match (self.part_mut(Part::Message, id), content.is_empty()) {
-            (Some(text), false) => (text.text, text.complete) = (content, true),
-            (None, false) => {
-                self.push(Entry::Message(Text { id: id.to_owned(), text: content, complete: true }))
-            }
-            (_, true) => self.0.retain(|entry| !is_part(entry, Part::Message, id)),
+        let at = self.position(Part::Message, id);
+        if !content.is_empty() {
+            self.put(at, Text::whole(Part::Message, id, content));
+        } else if let Some(at) = at {
+            self.0.remove(at);
         }
     }
 
     pub fn reasoning(&mut self, id: &str, content: String) {
         // Reasoning known from a message has no id yet.
-        let without_id = |entry: &Entry| {
-            entry.part().is_some_and(|(part, text)| {
-                part == Part::Reasoning && text.id.is_empty() && text.text == content
-            })
-        };
-        let at = self.position(Part::Reasoning, id).or_else(|| self.0.iter().rposition(without_id));
-        let whole = Text { id: id.to_owned(), text: content, complete: true };
-        match at.and_then(|at| self.0.get_mut(at)) {
-            Some(entry) => *entry = Entry::Reasoning(whole),
-            None => self.push(Entry::Reasoning(whole)),
+        let is_known =
+            |text: &Text| text.part == Part::Reasoning && text.id.is_empty() && text.text == content;
+        let at = self.position(Part::Reasoning, id).or_else(|| self.rposition(is_known));
+        self.put(at, Text::whole(Part::Reasoning, id, content));
+    }
+
+    /// Replaces the entry at this index, or adds one.
+    fn put(&mut self, at: Option<usize>, text: Text) {
+        match at {
+            Some(at) => self.0[at] = Entry::of(text),
+            None => self.push(Entry::of(text)),
         }
     }
 
+    fn position(&mut self, part: Part, id: &str) -> Option<usize> {
+        self.rposition(|text| text.part == part && text.id == id)
+    }
+
+    fn rposition(&mut self, wanted: impl Fn(&Text) -> bool) -> Option<usize> {
+        self.0.iter_mut().rposition(|entry| entry.text().is_some_and(|text| wanted(text)))
+    }
+
     pub fn drop_unfinished(&mut self) {
-        self.0.retain(|entry| entry.part().is_none_or(|(_, text)| text.complete));
+        self.0.retain_mut(|entry| entry.text().is_none_or(|text| text.complete));
     }
 
     /// Adds a tool call, or updates it: the request of the model and the start of the execution are the
@@ -394,23 +374,13 @@ impl Entries {
     }
 
     pub fn push_agent(&mut self, key: &Agent) {
-        let (agent_id, tool_call_id) = (key.id.clone(), key.call.clone());
-        self.push(Entry::SubAgent(SubAgent { agent_id, tool_call_id, ..SubAgent::default() }));
+        self.push(Entry::SubAgent(SubAgent { key: key.clone(), ..SubAgent::default() }));
     }
 
     /// A sub-agent, at any depth.
     pub fn agent(&mut self, key: &Agent) -> Option<&mut SubAgent> {
-        self.sub_agents().find_map(|agent| match agent.matches(key) {
-            true => {
-                // Events before `subagent.started` contain only one of the two.
-                if agent.agent_id.is_empty() {
-                    agent.agent_id.clone_from(&key.id);
-                }
-                if agent.tool_call_id.is_empty() {
-                    agent.tool_call_id.clone_from(&key.call);
-                }
-                Some(agent)
-            }
+        self.sub_agents().find_map(|agent| match agent.key.is(key) {
+            true => Some(agent),
             false => agent.entries.agent(key),
         })
     }
@@ -421,17 +391,4 @@ impl Entries {
             _ => None,
         })
     }
-
-    fn position(&self, part: Part, id: &str) -> Option<usize> {
-        self.0.iter().rposition(|entry| is_part(entry, part, id))
-    }
-
-    fn part_mut(&mut self, part: Part, id: &str) -> Option<&mut Text> {
-        let entry = self.position(part, id).and_then(|at| self.0.get_mut(at))?;
-        entry.part_mut().map(|(_, text)| text)
-    }
-}
-
-fn is_part(entry: &Entry, part: Part, id: &str) -> bool {
-    entry.part().is_some_and(|(kind, text)| kind == part && text.id == id)
 }

@@ -1,8 +1,10 @@
 //! One turn of a conversation: its prompt, entries, state and usage.
 
 use super::entries::{Entries, Entry, Prompt};
+use super::pick;
+use crate::events::SessionEvent;
 use crate::types::ErrorData;
-use crate::wire::peek::{self, keys};
+use crate::wire::peek::keys;
 
 /// A prompt and everything up to the next one: the events from one `user.message` of the session's own
 /// agent to the next.
@@ -102,14 +104,8 @@ impl TranscriptTurn {
     }
 
     pub(super) fn end_call(&mut self) {
-        if let (TurnState::Running, Some(false)) = (&self.state, self.wants_tools) {
-            self.state = TurnState::Finished;
-        }
-    }
-
-    pub(super) fn abort(&mut self) {
-        if let TurnState::Running = self.state {
-            self.state = TurnState::Aborted;
+        if self.wants_tools == Some(false) {
+            self.settle(TurnState::Finished);
         }
     }
 
@@ -121,24 +117,26 @@ impl TranscriptTurn {
 
     pub(super) fn finish(&mut self) {
         self.ended = true;
+        self.settle(TurnState::Finished);
+    }
+
+    /// Sets the state, unless another one was set before.
+    pub(super) fn settle(&mut self, state: TurnState) {
         if let TurnState::Running = self.state {
-            self.state = TurnState::Finished;
+            self.state = state;
         }
     }
 }
 
 impl Usage {
-    /// Reads the data of one `assistant.usage`; a value that is missing or not a number counts as 0.
-    pub(super) fn read(data: &str) -> Self {
+    /// Reads an `assistant.usage`; a value that is missing or not a number counts as 0.
+    pub(super) fn read(event: &SessionEvent) -> Self {
         let keys = keys!(
             AssistantUsageData,
             ["inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "cost", "copilotUsage"]
         );
-        let Ok([input, output, cache_read, cache_write, cost, copilot]) = peek::pick(data, keys) else {
-            return Self::default();
-        };
-        let keys = keys!(AssistantUsageCopilotUsage, ["totalNanoAiu"]);
-        let aiu = copilot.and_then(|raw| peek::pick(raw, keys).ok()).and_then(|[aiu]| aiu);
+        let [input, output, cache_read, cache_write, cost, copilot] = event.pick(keys);
+        let [aiu] = pick(copilot, keys!(AssistantUsageCopilotUsage, ["totalNanoAiu"]));
         // Some CLIs write whole numbers with a fraction.
         let number = |raw: Option<&str>| raw.and_then(|raw| raw.parse::<f64>().ok()).unwrap_or(0.0);
         Self {
