@@ -1,6 +1,6 @@
 //! The replay of a recording as a fake CLI.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -68,7 +68,8 @@ fn request(line: &Value) -> Option<&str> {
 
 /// Sends the messages of the recorded CLI, each once those of the client before it have come.
 async fn play(fake: &Shared, lines: &[Value]) -> Result<(), String> {
-    let mut ids = Ids::default();
+    // The id of our client's request for each recorded id, as JSON, and its session for each recorded one.
+    let (mut requests, mut sessions) = (HashMap::new(), BTreeMap::new());
     for line in lines {
         let message = &line["msg"];
         let (id, has_method) = (&message["id"], message["method"].is_string());
@@ -82,18 +83,20 @@ async fn play(fake: &Shared, lines: &[Value]) -> Result<(), String> {
             let what = format!("the client's request `{method}`");
             let call = fake.find(&what, |state| state.take_call(method, wanted)).await?;
             let session_id = message["params"]["sessionId"].as_str().or_else(|| created(lines, id));
-            ids.learn(session_id, call.params["sessionId"].as_str());
-            ids.requests.insert(id.to_string(), call.id);
+            if let (Some(recorded), Some(ours)) = (session_id, call.params["sessionId"].as_str()) {
+                sessions.entry(recorded.to_owned()).or_insert_with(|| ours.to_owned());
+            }
+            requests.insert(id.to_string(), call.id);
         } else if line["dir"] == "client" {
             if !has_method {
                 let what = format!("the client's response to request {id}");
                 drop(fake.find(&what, |state| state.take_response(id)).await?);
             }
         } else if has_method {
-            fake.state().send(ids.translated(message));
-        } else if let Some(ours) = ids.requests.remove(&id.to_string()) {
+            fake.state().send(translated(message, &sessions));
+        } else if let Some(ours) = requests.remove(&id.to_string()) {
             // Other responses belong to the handshake or the end of a session.
-            let mut response = ids.translated(message);
+            let mut response = translated(message, &sessions);
             response["id"] = ours;
             fake.state().send(response);
         }
@@ -109,27 +112,8 @@ fn created<'a>(lines: &'a [Value], id: &Value) -> Option<&'a str> {
     lines.iter().find(is_response)?["msg"]["result"]["sessionId"].as_str()
 }
 
-/// The ids of this client in place of the recorded ones.
-#[derive(Default)]
-struct Ids {
-    /// The id of our client's request for each recorded id, as JSON.
-    requests: HashMap<String, Value>,
-    /// Pairs of recorded and actual session ids.
-    sessions: Vec<(String, String)>,
-}
-
-impl Ids {
-    fn learn(&mut self, recorded: Option<&str>, ours: Option<&str>) {
-        if let (Some(recorded), Some(ours)) = (recorded, ours)
-            && !self.sessions.iter().any(|(known, _)| known == recorded)
-        {
-            self.sessions.push((recorded.to_owned(), ours.to_owned()));
-        }
-    }
-
-    /// Replaces the recorded session ids by ours.
-    fn translated(&self, json: &Value) -> Value {
-        let text = self.sessions.iter().fold(json.to_string(), |text, (of, to)| text.replace(of, to));
-        serde_json::from_str(&text).unwrap_or_default()
-    }
+/// Replaces the recorded session ids by those of our client.
+fn translated(message: &Value, sessions: &BTreeMap<String, String>) -> Value {
+    let text = sessions.iter().fold(message.to_string(), |text, (of, to)| text.replace(of, to));
+    serde_json::from_str(&text).unwrap_or_default()
 }
