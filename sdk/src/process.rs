@@ -3,9 +3,8 @@
 mod find;
 #[cfg(all(test, unix))]
 mod find_tests;
-mod listen;
 mod npm;
-mod stderr;
+mod output;
 #[cfg(all(test, unix))]
 mod tests;
 #[cfg(unix)]
@@ -32,7 +31,7 @@ use crate::rpc::frame;
 use crate::tail::Tail;
 pub use find::NotFound;
 use find::{Program, find};
-pub(crate) use listen::listen;
+pub(crate) use output::listen;
 #[cfg(unix)]
 use unix as os;
 #[cfg(windows)]
@@ -205,8 +204,8 @@ pub(crate) fn spawn(launch: &Launch) -> Result<(Process, Input, Output), SpawnEr
         started.map_err(|source| SpawnError::Start { program: program.path.clone(), source })?;
     tracing::debug!(id, program = %program.path.display(), "started the Copilot CLI");
 
-    let tail = Tail::new(stderr::MAX_KEPT);
-    let mut drain = runtime.spawn(stderr::drain(stderr, tail.clone()));
+    let tail = Tail::new(output::MAX_KEPT);
+    let mut drain = runtime.spawn(output::drain(stderr, tail.clone()));
     let (sender, receiver) = watch::channel(None);
     // The exit is published once stderr is read to its end, so that the tail is complete when it is seen.
     runtime.spawn(async move {
@@ -315,17 +314,6 @@ impl Process {
         }
         exit.unwrap_or_default()
     }
-}
-
-/// The last 8 KiB of the CLI's stderr; empty if it is not a child process of this program.
-pub(crate) fn stderr_tail(process: Option<&Watcher>) -> String {
-    process.map(Watcher::stderr_tail).unwrap_or_default()
-}
-
-/// The last 2 KiB of text on the CLI's stdout that belongs to no message; empty if it is not a child
-/// process of this program.
-pub(crate) fn stdout_text(process: Option<&Watcher>) -> String {
-    process.map(|process| process.stdout.text()).unwrap_or_default()
 }
 
 /// The error for a missing pipe to the child.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::error::Error;
-use crate::process::{Watcher, stderr_tail, stdout_text};
+use crate::process::Watcher;
 use crate::rpc::Closed;
 use crate::rpc::connection::Connection;
 use crate::runtime::timer::{self, TimeUp};
@@ -63,7 +63,7 @@ impl Peer {
 
     /// The end of the CLI's standard error; empty if this client did not start the CLI.
     pub fn stderr(&self) -> String {
-        stderr_tail(self.process.as_ref())
+        self.process.as_ref().map(Watcher::stderr_tail).unwrap_or_default()
     }
 
     /// Waits for a future that makes several calls, for at most the timeout of one call.
@@ -120,6 +120,7 @@ pub(crate) async fn within<T>(
 }
 
 fn timed_out(what: &str, after: Duration, process: Option<&Watcher>) -> Error {
-    let (stdout, stderr) = (stdout_text(process), stderr_tail(process));
+    let stdout = process.map(|process| process.stdout().text()).unwrap_or_default();
+    let stderr = process.map(Watcher::stderr_tail).unwrap_or_default();
     Error::Timeout { what: what.to_owned(), after, stdout, stderr }
 }

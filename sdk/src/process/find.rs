@@ -77,7 +77,7 @@ impl Environment {
         env::split_paths(self.path.as_deref().unwrap_or_default()).filter(|folder| folder.is_absolute())
     }
 
-    /// The files that a path without its extension may refer to.
+    /// The files that a path without its extension may refer to, whether they can be run or not.
     fn candidates(&self, path: &Path) -> Vec<PathBuf> {
         if !self.is_windows() || Kind::of(path, self).is_some() {
             return vec![path.to_owned()];
@@ -87,12 +87,12 @@ impl Environment {
         // Programs take precedence over scripts. npm's PowerShell shims are not in the list but may be the
         // only ones.
         let extensions = [".exe"].into_iter().chain(listed.split(';')).chain([".ps1"]);
-        let files = extensions.map(|extension| {
+        let file = |extension: &str| {
             let mut file = path.as_os_str().to_owned();
             file.push(extension.trim().to_ascii_lowercase());
             PathBuf::from(file)
-        });
-        files.filter(|file| Kind::of(file, self).is_some()).collect()
+        };
+        extensions.map(file).collect()
     }
 }
 

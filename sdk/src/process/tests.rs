@@ -7,7 +7,7 @@ use rustix::process::{Pid, test_kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::runtime::Builder;
 
-use super::stderr::Lines;
+use super::output::Lines;
 use super::*;
 
 /// Longer than any step here takes on a loaded machine.

@@ -1,10 +1,20 @@
-//! The stdout of a CLI that serves on TCP: the port it listens on, then text for people.
+//! The output of the CLI that is text: its end is kept for errors, its lines are logged.
 
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::oneshot;
 
-use super::{Input, Output, stderr};
+use super::{Input, Output};
 use crate::tail::Tail;
 use crate::wire::redact;
+
+/// Maximum size in bytes of the kept end, and of a line in the log; longer lines are split.
+pub(super) const MAX_KEPT: usize = 8 * 1024;
+
+/// Reads stderr to its end into `tail` and the log.
+pub(super) async fn drain(stderr: impl AsyncRead + Unpin, tail: Tail) {
+    let log = |line: &str| tracing::debug!(target: "copilot_session::stderr", "{}", redact::text(line));
+    read(stderr, |bytes| tail.push(bytes), log).await;
+}
 
 /// Returns the port that the CLI listens on, or an error if its stdout ends first.
 ///
@@ -28,7 +38,7 @@ pub(crate) fn listen(stdin: Input, stdout: Output, kept: Tail) -> oneshot::Recei
         }
     };
     tokio::spawn(async move {
-        stderr::read(stdout, |_| (), line).await;
+        read(stdout, |_| (), line).await;
         drop(stdin);
     });
     port
@@ -40,6 +50,48 @@ fn port_in(line: &str) -> Option<u16> {
     let (_, rest) = line.split_once("listening on port ")?;
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok().filter(|port| *port != 0)
+}
+
+/// Reads a stream to its end, or an error, and passes on its chunks and its lines.
+pub(super) async fn read(
+    mut stream: impl AsyncRead + Unpin,
+    mut each_chunk: impl FnMut(&[u8]),
+    mut each_line: impl FnMut(&str),
+) {
+    let mut chunk = [0; 4096];
+    let mut lines = Lines::default();
+    while let Ok(length @ 1..) = stream.read(&mut chunk).await {
+        let bytes = chunk.get(..length).unwrap_or_default();
+        each_chunk(bytes);
+        lines.push(bytes, &mut each_line);
+    }
+    lines.finish(each_line);
+}
+
+/// Splits chunks into lines.
+#[derive(Default)]
+pub(super) struct Lines(Vec<u8>);
+
+impl Lines {
+    /// Adds a chunk and passes on the lines that it completes.
+    pub(super) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&str)) {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.0.extend_from_slice(part);
+            if part.ends_with(b"\n") || self.0.len() >= MAX_KEPT {
+                self.finish(&mut each);
+            }
+        }
+    }
+
+    /// Passes on the rest as a line.
+    pub(super) fn finish(&mut self, mut each: impl FnMut(&str)) {
+        let line = String::from_utf8_lossy(&self.0);
+        let line = line.trim_end();
+        if !line.is_empty() {
+            each(line);
+        }
+        self.0.clear();
+    }
 }
 
 #[cfg(test)]
