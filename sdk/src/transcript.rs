@@ -75,17 +75,19 @@ impl Transcript {
         }
         match event.kind() {
             kind::USER_MESSAGE => self.user_message(event),
-            kind::ASSISTANT_TURN_START | kind::ASSISTANT_TURN_END => self.model_call(event),
+            // A turn is one or more calls of the model. A history has no other sign of its end.
+            kind::ASSISTANT_TURN_START if Agent::of(event).is_none() => self.current(event).start_call(),
+            kind::ASSISTANT_TURN_END if Agent::of(event).is_none() => self.current(event).end_call(),
             kind::ASSISTANT_MESSAGE_DELTA => {
                 let keys = keys!(AssistantMessageDeltaData, ["messageId", "deltaContent"]);
-                self.delta(event, Part::Message, keys);
+                self.entries(event, |entries| entries.append(event, Part::Message, keys));
             }
             kind::ASSISTANT_REASONING_DELTA => {
                 let keys = keys!(AssistantReasoningDeltaData, ["reasoningId", "deltaContent"]);
-                self.delta(event, Part::Reasoning, keys);
+                self.entries(event, |entries| entries.append(event, Part::Reasoning, keys));
             }
             kind::ASSISTANT_MESSAGE => self.message(event),
-            kind::ASSISTANT_REASONING => self.reasoning(event),
+            kind::ASSISTANT_REASONING => self.entries(event, |entries| entries.reasoning(event)),
             // A failed attempt has ended, and its text is not part of the answer.
             kind::ASSISTANT_TURN_RETRY => self.entries(event, Entries::drop_unfinished),
             kind::ASSISTANT_USAGE => self.usage(event),
@@ -119,31 +121,13 @@ impl Transcript {
         let prompt = Prompt { message_id: id, text: content, source };
         // The text of a skill is not a new prompt of the user.
         if event.agent_id().is_some() || prompt.source.starts_with("skill-") {
-            self.entries(event, |entries| entries.push(Entry::Prompt(prompt)));
+            self.entries(event, |entries| entries.0.push(Entry::Prompt(prompt)));
             return;
         }
         if let Some(last) = self.turns.last_mut() {
             last.finish();
         }
         self.turns.push(TranscriptTurn::new(event.id(), prompt));
-    }
-
-    /// A turn is one or more calls of the model. A history has no other sign of its end.
-    fn model_call(&mut self, event: &SessionEvent) {
-        if Agent::of(event).is_some() {
-            return;
-        }
-        let turn = self.current(event);
-        if event.kind() == kind::ASSISTANT_TURN_START {
-            turn.start_call();
-        } else {
-            turn.end_call();
-        }
-    }
-
-    fn delta(&mut self, event: &SessionEvent, part: Part, keys: [&str; 2]) {
-        let [id, delta] = event.pick(keys).map(text);
-        self.entries(event, |entries| entries.append(part, &id, &delta));
     }
 
     fn message(&mut self, event: &SessionEvent) {
@@ -161,11 +145,6 @@ impl Transcript {
         if Agent::of(event).is_none() {
             self.current(event).answer_call(!requests.is_empty());
         }
-    }
-
-    fn reasoning(&mut self, event: &SessionEvent) {
-        let [id, content] = event.pick(keys!(AssistantReasoningData, ["reasoningId", "content"])).map(text);
-        self.entries(event, |entries| entries.reasoning(&id, content));
     }
 
     fn usage(&mut self, event: &SessionEvent) {
@@ -277,7 +256,7 @@ impl Transcript {
             if retry {
                 entries.drop_unfinished();
             }
-            entries.push(Entry::Notice(notice));
+            entries.0.push(Entry::Notice(notice));
         });
     }
 
@@ -361,7 +340,7 @@ impl Agent {
 
     /// Returns true if both are the same sub-agent, and then completes this one: events before
     /// `subagent.started` contain only one of the two.
-    fn is(&mut self, other: &Self) -> bool {
+    fn unify(&mut self, other: &Self) -> bool {
         let is_same = match self.id.is_empty() || other.id.is_empty() {
             true => !other.call.is_empty() && self.call == other.call,
             false => self.id == other.id,

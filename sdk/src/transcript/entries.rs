@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::turn::Usage;
 use super::{Agent, pick, text};
+use crate::events::SessionEvent;
 use crate::wire::peek::keys;
 use crate::wire::{self, redact};
 
@@ -219,7 +220,7 @@ impl SubAgent {
 
     /// The steps of the sub-agent in order, including its own sub-agents.
     pub fn entries(&self) -> &[Entry] {
-        self.entries.as_slice()
+        &self.entries.0
     }
 
     /// The usage of the sub-agent, excluding its own sub-agents.
@@ -260,7 +261,7 @@ pub(super) enum Part {
 
 /// The entries of one agent.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Entries(Vec<Entry>);
+pub(super) struct Entries(pub Vec<Entry>);
 
 impl Entry {
     fn of(text: Text) -> Self {
@@ -279,21 +280,15 @@ impl Entry {
 }
 
 impl Entries {
-    pub fn as_slice(&self) -> &[Entry] {
-        &self.0
-    }
-
-    pub fn push(&mut self, entry: Entry) {
-        self.0.push(entry);
-    }
-
-    pub fn append(&mut self, part: Part, id: &str, delta: &str) {
-        let at = self.position(part, id);
+    /// Adds a delta, whose keys are those of its id and its text.
+    pub fn append(&mut self, event: &SessionEvent, part: Part, keys: [&str; 2]) {
+        let [id, delta] = event.pick(keys).map(text);
+        let at = self.position(part, &id);
         match at.and_then(|at| self.0[at].text()) {
             // A delta after the complete text adds nothing.
             Some(text) if text.complete => {}
-            Some(text) => text.text.push_str(delta),
-            None => self.put(None, Text { complete: false, ..Text::whole(part, id, delta.to_owned()) }),
+            Some(text) => text.text.push_str(&delta),
+            None => self.put(None, Text { part, id, text: delta, complete: false }),
         }
     }
 
@@ -312,19 +307,20 @@ impl Entries {
         }
     }
 
-    pub fn reasoning(&mut self, id: &str, content: String) {
+    pub fn reasoning(&mut self, event: &SessionEvent) {
+        let [id, content] = event.pick(keys!(AssistantReasoningData, ["reasoningId", "content"])).map(text);
         // Reasoning known from a message has no id yet.
         let is_known =
             |text: &Text| text.part == Part::Reasoning && text.id.is_empty() && text.text == content;
-        let at = self.position(Part::Reasoning, id).or_else(|| self.rposition(is_known));
-        self.put(at, Text::whole(Part::Reasoning, id, content));
+        let at = self.position(Part::Reasoning, &id).or_else(|| self.rposition(is_known));
+        self.put(at, Text::whole(Part::Reasoning, &id, content));
     }
 
     /// Replaces the entry at this index, or adds one.
     fn put(&mut self, at: Option<usize>, text: Text) {
         match at {
             Some(at) => self.0[at] = Entry::of(text),
-            None => self.push(Entry::of(text)),
+            None => self.0.push(Entry::of(text)),
         }
     }
 
@@ -344,7 +340,7 @@ impl Entries {
     /// same call. Some model servers reuse an id once the call is complete.
     pub fn start_call(&mut self, id: &str, name: &str, arguments: Option<&str>, by_user: bool) {
         if self.call(id).is_none_or(|call| call.result.is_some() && !call.name.is_empty()) {
-            self.push(Entry::ToolCall(ToolCall::new(id)));
+            self.0.push(Entry::ToolCall(ToolCall::new(id)));
         }
         if let Some(call) = self.call(id) {
             if !name.is_empty() {
@@ -374,12 +370,12 @@ impl Entries {
     }
 
     pub fn push_agent(&mut self, key: &Agent) {
-        self.push(Entry::SubAgent(SubAgent { key: key.clone(), ..SubAgent::default() }));
+        self.0.push(Entry::SubAgent(SubAgent { key: key.clone(), ..SubAgent::default() }));
     }
 
     /// A sub-agent, at any depth.
     pub fn agent(&mut self, key: &Agent) -> Option<&mut SubAgent> {
-        self.sub_agents().find_map(|agent| match agent.key.is(key) {
+        self.sub_agents().find_map(|agent| match agent.key.unify(key) {
             true => Some(agent),
             false => agent.entries.agent(key),
         })

@@ -72,7 +72,7 @@ impl TranscriptTurn {
 
     /// The entries of the turn in order. Those of sub-agents are in [`Entry::SubAgent`].
     pub fn entries(&self) -> &[Entry] {
-        self.entries.as_slice()
+        &self.entries.0
     }
 
     /// The state of the turn.
