@@ -34,9 +34,14 @@ impl State {
             }),
             "ping" => {
                 let text = params["message"].as_str();
+                // Milliseconds up to 1.0.40, text from 1.0.65 on.
+                let timestamp = match self.is_from([1, 0, 41]) {
+                    true => json!("2026-01-01T00:00:00.000000000Z"),
+                    false => json!(1_767_225_600_000_i64),
+                };
                 json!({
                     "message": text.map_or("pong".to_owned(), |text| format!("pong: {text}")),
-                    "timestamp": self.timestamp(),
+                    "timestamp": timestamp,
                     "protocolVersion": 3,
                 })
             }
@@ -66,14 +71,6 @@ impl State {
         })
     }
 
-    /// Milliseconds up to 1.0.40, text from 1.0.65 on.
-    fn timestamp(&self) -> Value {
-        match self.is_from([1, 0, 41]) {
-            true => json!("2026-01-01T00:00:00.000000000Z"),
-            false => json!(1_767_225_600_000_i64),
-        }
-    }
-
     /// Sends the response to a call. A prompt then gets its turn, and an abort ends one.
     pub fn finish_call(&mut self, id: Value, method: &str, params: &Value, response: RawResponse) {
         match (method, response) {
@@ -86,10 +83,9 @@ impl State {
     /// Responds to an abort, and ends the running turn.
     fn abort(&mut self, id: Value, params: &Value, result: Value) {
         let session_id = params["sessionId"].as_str().unwrap_or_default();
-        let is_running =
-            |state: &Self| state.prompts.iter().any(|prompt| prompt.begun && prompt.session_id == session_id);
+        let is_running = self.prompts.iter().any(|prompt| prompt.begun && prompt.session_id == session_id);
         // A CLI that is idle begins a prompt immediately.
-        if !is_running(self) && self.begin_turn(session_id).is_none() {
+        if !is_running && self.begin_turn(session_id).is_none() {
             return self.respond(id, Ok(result));
         }
         let drops_prompts = self.is_from([1, 0, 81]);
