@@ -30,7 +30,7 @@ use crate::rpc::Closed;
 use crate::rpc::frame;
 use crate::tail::Tail;
 pub use find::NotFound;
-use find::{Program, find};
+use find::{Environment, Program, find_in};
 pub(crate) use output::listen;
 #[cfg(unix)]
 use unix as os;
@@ -198,7 +198,7 @@ pub(crate) fn spawn(launch: &Launch) -> Result<(Process, Input, Output), SpawnEr
     if let Some(path) = launch.current_dir.as_ref().filter(|path| !path.is_dir()) {
         return Err(SpawnError::Directory { path: path.clone() });
     }
-    let program = find(launch.program.as_deref())?;
+    let program = find_in(launch.program.as_deref(), &Environment::current())?;
     let started = os::start(command(&program, launch));
     let Started { group, id, stdin, stdout, stderr, exit } =
         started.map_err(|source| SpawnError::Start { program: program.path.clone(), source })?;

@@ -57,7 +57,7 @@ pub(super) struct Environment {
 
 impl Environment {
     /// The environment of this process.
-    fn current() -> Self {
+    pub(super) fn current() -> Self {
         Self {
             cli_path: env::var_os(VARIABLE),
             path: env::var_os("PATH"),
@@ -118,11 +118,6 @@ impl Kind {
             _ => (!environment.is_windows()).then_some(Self::Program),
         }
     }
-}
-
-/// Searches for the CLI in the environment of this process.
-pub(crate) fn find(explicit: Option<&Path>) -> Result<Program, NotFound> {
-    find_in(explicit, &Environment::current())
 }
 
 /// Searches for the CLI in `environment`.
