@@ -184,9 +184,14 @@ impl Transcript {
         if self.call(event, &id).is_none() {
             self.entries(event, |entries| entries.start_call(&id, "", None, false));
         }
-        if let Some(call) = self.call(event, &id) {
-            call.complete(success == Some("true"), result, error);
-        }
+        let Some(call) = self.call(event, &id) else { return };
+        let [content, detailed] =
+            pick(result, keys!(ToolExecutionCompleteResult, ["content", "detailedContent"])).map(text);
+        let [message] = pick(error, keys!(ToolExecutionCompleteError, ["message"])).map(text);
+        call.detailed_content = Some(detailed).filter(|text| !text.is_empty() && *text != content);
+        call.result = Some(if success == Some("true") { Ok(content) } else { Err(message) });
+        call.progress.clear();
+        call.output.clear();
     }
 
     fn sub_agent(&mut self, event: &SessionEvent) {
@@ -288,9 +293,10 @@ impl Transcript {
     /// Returns a sub-agent. On its first event it is added after the tool call that started it.
     fn agent(&mut self, event: &SessionEvent, key: &Agent) -> Option<&mut SubAgent> {
         if self.find_agent(key).is_none() {
+            let agent = Entry::SubAgent(SubAgent { key: key.clone(), ..SubAgent::default() });
             match self.turns.iter_mut().rev().find_map(|turn| turn.entries.holder_of(&key.call)) {
-                Some(entries) => entries.push_agent(key),
-                None => self.current(event).entries.push_agent(key),
+                Some(entries) => entries.0.push(agent),
+                None => self.current(event).entries.0.push(agent),
             }
         }
         self.find_agent(key)

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::turn::Usage;
-use super::{Agent, pick, text};
+use super::{Agent, text};
 use crate::events::SessionEvent;
 use crate::wire::peek::keys;
 use crate::wire::{self, redact};
@@ -54,7 +54,7 @@ pub struct ToolCall {
     pub(super) progress: String,
     pub(super) output: String,
     pub(super) result: Option<Result<String, String>>,
-    detailed_content: Option<String>,
+    pub(super) detailed_content: Option<String>,
 }
 
 impl std::fmt::Debug for ToolCall {
@@ -72,7 +72,7 @@ impl std::fmt::Debug for ToolCall {
 /// A sub-agent: `subagent.started` and all events that carry its id.
 #[derive(Debug, Clone, Default)]
 pub struct SubAgent {
-    key: Agent,
+    pub(super) key: Agent,
     pub(super) name: String,
     pub(super) display_name: String,
     pub(super) entries: Entries,
@@ -183,17 +183,6 @@ impl ToolCall {
             result: None,
             detailed_content: None,
         }
-    }
-
-    pub(super) fn complete(&mut self, success: bool, result: Option<&str>, error: Option<&str>) {
-        let keys = keys!(ToolExecutionCompleteResult, ["content", "detailedContent"]);
-        let [content, detailed] = pick(result, keys).map(text);
-        let [message] = pick(error, keys!(ToolExecutionCompleteError, ["message"])).map(text);
-        self.detailed_content =
-            Some(detailed).filter(|detailed| !detailed.is_empty() && *detailed != content);
-        self.result = Some(if success { Ok(content) } else { Err(message) });
-        self.progress = String::new();
-        self.output = String::new();
     }
 }
 
@@ -367,10 +356,6 @@ impl Entries {
             return Some(self);
         }
         self.sub_agents().find_map(|agent| agent.entries.holder_of(call))
-    }
-
-    pub fn push_agent(&mut self, key: &Agent) {
-        self.0.push(Entry::SubAgent(SubAgent { key: key.clone(), ..SubAgent::default() }));
     }
 
     /// A sub-agent, at any depth.
