@@ -17,55 +17,36 @@ pub struct Capabilities {
     pub extensions: bool,
 }
 
-/// The capabilities as far as they are known. An event may come before the result that it changes.
+/// The capabilities as far as they are known, in the order of [`Capabilities`]. An event may come before the result
+/// that it changes.
 #[derive(Default)]
-pub(crate) struct KnownCapabilities {
-    elicitation: Option<bool>,
-    mcp_apps: Option<bool>,
-    canvases: Option<bool>,
-    extensions: Option<bool>,
-}
+pub(crate) struct KnownCapabilities([Option<bool>; 4]);
 
 impl KnownCapabilities {
     /// Applies the data of an event, which overrides what was known.
     pub fn change(&mut self, data: &str) {
-        *self = Self::read(data).or(std::mem::take(self));
+        self.0 = or(read(data), self.0);
     }
 
     /// Applies the result that opened the session, which fills in what no event said.
     pub fn begin(&mut self, capabilities: &str) {
-        *self = std::mem::take(self).or(Self::read(capabilities));
-    }
-
-    fn or(self, other: Self) -> Self {
-        Self {
-            elicitation: self.elicitation.or(other.elicitation),
-            mcp_apps: self.mcp_apps.or(other.mcp_apps),
-            canvases: self.canvases.or(other.canvases),
-            extensions: self.extensions.or(other.extensions),
-        }
+        self.0 = or(self.0, read(capabilities));
     }
 
     pub fn get(&self) -> Capabilities {
-        Capabilities {
-            elicitation: self.elicitation == Some(true),
-            mcp_apps: self.mcp_apps == Some(true),
-            canvases: self.canvases == Some(true),
-            extensions: self.extensions == Some(true),
-        }
+        let [elicitation, mcp_apps, canvases, extensions] = self.0.map(Option::unwrap_or_default);
+        Capabilities { elicitation, mcp_apps, canvases, extensions }
     }
+}
 
-    fn read(json: &str) -> Self {
-        let flag = |raw: Option<&str>| raw.and_then(|raw| raw.parse().ok());
-        let keys = keys!(SessionCapabilityFlags, ["ui", "extensions"]);
-        let [ui, extensions] = peek::pick(json, keys).unwrap_or_default();
-        let keys = keys!(CapabilitiesChangedUi, ["elicitation", "mcpApps", "canvases"]);
-        let [elicitation, mcp_apps, canvases] = peek::pick(ui.unwrap_or("{}"), keys).unwrap_or_default();
-        Self {
-            elicitation: flag(elicitation),
-            mcp_apps: flag(mcp_apps),
-            canvases: flag(canvases),
-            extensions: flag(extensions),
-        }
-    }
+fn or(these: [Option<bool>; 4], others: [Option<bool>; 4]) -> [Option<bool>; 4] {
+    std::array::from_fn(|at| these[at].or(others[at]))
+}
+
+fn read(json: &str) -> [Option<bool>; 4] {
+    let keys = keys!(SessionCapabilityFlags, ["ui", "extensions"]);
+    let [ui, extensions] = peek::pick(json, keys).unwrap_or_default();
+    let keys = keys!(CapabilitiesChangedUi, ["elicitation", "mcpApps", "canvases"]);
+    let [elicitation, mcp_apps, canvases] = peek::pick(ui.unwrap_or("{}"), keys).unwrap_or_default();
+    [elicitation, mcp_apps, canvases, extensions].map(|raw| raw?.parse().ok())
 }
