@@ -20,7 +20,7 @@ use crate::events::Events;
 use crate::events::SessionEvent;
 use crate::events::answer::Answer;
 use crate::session::host::Host;
-use crate::session::turn::timeouts::{Timeouts, Watch};
+use crate::session::turn::timeouts::Watch;
 use crate::session::turn::tracker::{Relation, Tracker};
 
 /// Maximum number of events held until it is known which turn they belong to. Beyond it the oldest are dropped.
@@ -77,27 +77,29 @@ impl Turn {
 
     /// Sets the timeout of the whole turn, counted from the prompt.
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.set(|timeouts| timeouts.total = Some(timeout))
+        self.set(|watch| watch.total = Some(timeout))
     }
 
     /// Sets the maximum time between two events of the session. A tool that runs for long may cause no events
     /// meanwhile. While the prompt is queued, the events of earlier prompts count as well.
     pub fn idle_timeout(self, timeout: Duration) -> Self {
-        self.set(|timeouts| timeouts.idle = Some(timeout))
+        self.set(|watch| watch.idle = Some(timeout))
     }
 
     /// Sets the maximum time from the prompt to the first event of the session, in place of the
     /// [`idle_timeout`](Self::idle_timeout).
     pub fn first_event_timeout(self, timeout: Duration) -> Self {
-        self.set(|timeouts| timeouts.first_event = Some(timeout))
+        self.set(|watch| watch.first_event = Some(timeout))
     }
 
-    fn set(mut self, set: impl FnOnce(&mut Timeouts)) -> Self {
+    fn set(mut self, set: impl FnOnce(&mut Watch)) -> Self {
         // The timer is created on the client's runtime, since there may be none here. Without a client the turn has
         // ended.
         if let Some(host) = self.host.upgrade() {
             let _runtime = host.peer().runtime().enter();
-            self.watch.get_or_insert_with(|| Watch::new(self.started)).set(set);
+            let watch = self.watch.get_or_insert_with(|| Watch::new(self.started));
+            set(watch);
+            watch.set_timer();
         }
         self
     }

@@ -14,30 +14,14 @@ use crate::generated::{event_requests, kind};
 use crate::runtime::timer;
 use crate::wire::peek::{self, keys};
 
-/// The timeouts of one turn.
-#[derive(Default)]
-pub(crate) struct Timeouts {
-    pub total: Option<Duration>,
-    pub idle: Option<Duration>,
-    pub first_event: Option<Duration>,
-}
-
 /// Maximum number of open tools and requests that a timeout names.
 const MAX_OPEN: usize = 256;
 
-/// Returns the end of a timeout that starts at `from`; none if there is no timeout.
-fn due(
-    kind: TimeoutKind,
-    timeout: Option<Duration>,
-    from: Instant,
-) -> Option<(TimeoutKind, Duration, Instant)> {
-    let timeout = timeout?;
-    Some((kind, timeout, timer::end(from, timeout)?))
-}
-
 /// Measures the time of one turn and records what it waits for.
 pub(crate) struct Watch {
-    timeouts: Timeouts,
+    pub total: Option<Duration>,
+    pub idle: Option<Duration>,
+    pub first_event: Option<Duration>,
     started: Instant,
     last: Option<(String, Instant)>,
     /// The tools and requests that are open, by the kind and the id with which they began.
@@ -49,7 +33,9 @@ pub(crate) struct Watch {
 impl Watch {
     pub fn new(started: Instant) -> Self {
         Self {
-            timeouts: Timeouts::default(),
+            total: None,
+            idle: None,
+            first_event: None,
             started,
             last: None,
             open: BTreeMap::new(),
@@ -58,25 +44,20 @@ impl Watch {
         }
     }
 
-    /// Changes the timeouts.
-    pub fn set(&mut self, set: impl FnOnce(&mut Timeouts)) {
-        set(&mut self.timeouts);
-        self.set_timer();
-    }
-
     /// Returns the timeout that elapses next, with its duration and its end.
     fn next(&self) -> Option<(TimeoutKind, Duration, Instant)> {
-        let Timeouts { total, idle, first_event } = self.timeouts;
-        let total = due(TimeoutKind::Total, total, self.started);
-        let other = match &self.last {
-            Some((_, last)) => due(TimeoutKind::Idle, idle, *last),
-            None if first_event.is_some() => due(TimeoutKind::FirstEvent, first_event, self.started),
-            None => due(TimeoutKind::Idle, idle, self.started),
+        let since_last = match &self.last {
+            Some((_, last)) => (TimeoutKind::Idle, self.idle, *last),
+            None if self.first_event.is_some() => (TimeoutKind::FirstEvent, self.first_event, self.started),
+            None => (TimeoutKind::Idle, self.idle, self.started),
         };
-        total.into_iter().chain(other).min_by_key(|(.., at)| *at)
+        let all = [(TimeoutKind::Total, self.total, self.started), since_last].into_iter();
+        let all = all.filter_map(|(kind, limit, from)| Some((kind, limit?, timer::end(from, limit?)?)));
+        all.min_by_key(|(.., at)| *at)
     }
 
-    fn set_timer(&mut self) {
+    /// Sets the timer to the timeout that elapses next.
+    pub fn set_timer(&mut self) {
         if let Some((.., at)) = self.next() {
             self.timer.as_mut().reset(at);
         }

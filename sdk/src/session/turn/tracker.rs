@@ -75,7 +75,7 @@ struct Queue {
     /// True if the agent's work was aborted.
     aborted: bool,
     /// The number of changes of the CLI's queue.
-    changes: u32,
+    changes: u64,
 }
 
 impl Queue {
@@ -153,6 +153,7 @@ impl Tracker {
         }
         if let Phase::Waiting(queue) = &mut self.phase {
             queue.busy |= kind.starts_with("assistant.");
+            queue.changes += u64::from(kind == kind::PENDING_MESSAGES_MODIFIED);
         }
         match kind {
             kind::USER_MESSAGE => return self.user_message(event),
@@ -163,7 +164,6 @@ impl Tracker {
             kind::HOOK_END => return self.hook_ended(event),
             kind::ASSISTANT_TURN_START => self.in_step = true,
             kind::ASSISTANT_TURN_END => self.in_step = false,
-            kind::PENDING_MESSAGES_MODIFIED => self.queue_changed(),
             kind::MODEL_CALL_FAILURE if self.runs() => self.failure.model_call_failed(event),
             kind::AUTO_MODE_SWITCH_REQUESTED if self.runs() => self.failure.switch_offered(event),
             _ => {}
@@ -334,12 +334,6 @@ impl Tracker {
             phase => *phase = Phase::Aborted,
         }
         self.belongs()
-    }
-
-    fn queue_changed(&mut self) {
-        if let Phase::Waiting(queue) = &mut self.phase {
-            queue.changes = queue.changes.saturating_add(1);
-        }
     }
 
     /// Handles the end of a hook. An `agentStop` hook may keep the agent from stopping; its reason then becomes a
