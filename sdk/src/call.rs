@@ -76,39 +76,32 @@ impl Caller {
 
     #[inline]
     fn request(&self, method: &'static str, state: State) -> Request {
-        Request { caller: self.clone(), method, timeout: self.peer.call_timeout(), state }
+        Request { caller: self.clone(), method, timeout: self.peer.call_timeout, state }
     }
 
     /// Sends a call at once, even if it is never polled.
     ///
     /// # Errors
     /// If the session has ended or the connection is closed.
-    pub(crate) fn call_now(&self, method: &'static str, timeout: Duration) -> Result<Call<()>, Error> {
+    pub(crate) fn call_now(
+        &self,
+        method: &'static str,
+        params: &dyn Wire,
+        timeout: Option<Duration>,
+    ) -> Result<Call<()>, Error> {
         self.check()?;
-        let sent = self.peer.connection().request(method, &self.params(&()), Some(timeout));
+        let sent = self.peer.connection().request(method, &self.params(params), timeout);
         let (id, response) = sent.map_err(Error::Closed)?;
         let request = self.request(method, State::Sent { id, response });
         Ok(Call { request, result: PhantomData }.timeout(timeout))
     }
 
-    /// Sends a request at once and ignores its response.
-    ///
-    /// # Errors
-    /// If the params are nested too deep to be sent, or the session has ended.
-    pub(crate) fn notify(&self, method: &str, params: &dyn Wire) -> Result<(), Error> {
-        self.check()?;
-        self.submit(method, &self.params(params))
-    }
-
     /// Sends the response to an event request at once, as a request whose own response is ignored. It is sent even if
     /// the session has just ended. The params are the JSON of an object, to which the session's id is added.
     pub(crate) fn answer_json(&self, method: &str, params: &str) -> Result<(), Error> {
-        self.submit(method, &self.with_session(params))
-    }
-
-    fn submit(&self, method: &str, params: &str) -> Result<(), Error> {
-        check_depth(params)?;
-        self.peer.connection().request_unanswered(method, params);
+        let params = self.with_session(params);
+        check_depth(&params)?;
+        self.peer.connection().request_unanswered(method, &params);
         Ok(())
     }
 
@@ -124,7 +117,7 @@ impl Caller {
     pub(crate) fn with_login(&self, params: String) -> String {
         const OWN: [&str; 4] =
             ["gitHubToken", "gitHubTokenProviderRegistrationId", "selectionId", "provider"];
-        let (Some(token), Some(rest)) = (self.peer.github_token(), params.strip_prefix('{')) else {
+        let (Some(token), Some(rest)) = (self.peer.github_token.as_deref(), params.strip_prefix('{')) else {
             return params;
         };
         if !peek::pick(&params, OWN).is_ok_and(|own| own == [None; 4]) {
@@ -233,7 +226,7 @@ impl Request {
             Ok(Ok(json)) => Ok(json),
             Ok(Err(NoResult::Rpc(error))) => Err(self.failed(error)),
             Ok(Err(NoResult::Unreadable(error))) => {
-                Err(Error::decode(self.method, error, self.caller.peer.version()))
+                Err(Error::decode(self.method, error, Some(self.caller.peer.version())))
             }
             Ok(Err(NoResult::Closed(closed))) => Err(Error::Closed(closed)),
             Ok(Err(NoResult::TimedOut)) => {
@@ -246,7 +239,7 @@ impl Request {
     fn failed(&self, error: RpcError) -> Error {
         match error.code {
             RpcError::METHOD_NOT_FOUND => {
-                let version = self.caller.peer.version();
+                let version = Some(self.caller.peer.version());
                 Unsupported::method(self.method, version, error).into()
             }
             _ => Error::Rpc { method: self.method.to_owned(), error },
@@ -261,7 +254,7 @@ impl Request {
             // Old CLIs return null where newer ones return an object.
             read = read.or_else(|error| wire::read_json("{}", result).map_err(|_| error));
         }
-        Poll::Ready(read.map_err(|error| Error::decode(self.method, error, self.caller.peer.version())))
+        Poll::Ready(read.map_err(|error| Error::decode(self.method, error, Some(self.caller.peer.version()))))
     }
 }
 

@@ -4,29 +4,29 @@ pub(crate) mod builder;
 pub(crate) mod calls;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
 use crate::call::Caller;
-use crate::call::peer::Peer;
+use crate::call::peer::{Peer, within};
 use crate::client::builder::ClientBuilder;
 use crate::error::Error;
-use crate::error::unsupported::Unsupported;
 use crate::events::notifications::NotificationSubscribers;
 use crate::process::{self, Process, ShutdownTimes, Watcher};
 use crate::rpc::Closed;
 use crate::rpc::connection::{Connection, Options, STOPPED};
 use crate::rpc::wire_log::WireLog;
+use crate::runtime::on_drop::OnDrop;
 use crate::server_rpc::ServerRpc;
 use crate::session::Session;
 use crate::session::builder::SessionBuilder;
 use crate::session::host::{Host, TraceProvider};
 use crate::session::router::{ClientHandlers, Router};
 use crate::session::state::SessionState;
-use crate::types::{ConnectRequest, ModelList};
+use crate::types::ConnectRequest;
 use crate::version::{CliVersion, Feature};
 
 /// The oldest protocol version this crate speaks, and the newest it was made for.
@@ -55,24 +55,7 @@ const EOF_TIMEOUT: Duration = Duration::from_secs(1);
 /// [`Error::Start`]. The tasks, handlers and closures of the client run on that runtime. Its methods can be called
 /// from any thread and any executor while the runtime exists; after that, calls fail with [`Error::Closed`].
 #[derive(Clone)]
-pub struct Client(Arc<ClientInner>);
-
-pub(crate) struct ClientInner {
-    host: Arc<Host>,
-    address: Option<SocketAddr>,
-    /// Secret.
-    token: Option<String>,
-    pub(crate) models: Mutex<Option<Arc<ModelList>>>,
-}
-
-/// The other end of the streams.
-#[derive(Default)]
-pub(crate) struct Endpoint {
-    /// None if this client did not start the CLI.
-    pub process: Option<Process>,
-    /// None unless the connection is over TCP.
-    pub address: Option<SocketAddr>,
-}
+pub struct Client(pub(crate) Arc<Host>);
 
 /// A closure that subscribes to one kind of notification.
 pub(crate) type Subscribe = Box<dyn FnOnce(&NotificationSubscribers) + Send>;
@@ -81,6 +64,7 @@ pub(crate) type Subscribe = Box<dyn FnOnce(&NotificationSubscribers) + Send>;
 #[derive(Default)]
 pub(crate) struct Setup {
     pub connect: ConnectRequest,
+    pub handshake_timeout: Duration,
     pub trace: Option<TraceProvider>,
     pub handlers: ClientHandlers,
     /// The timeout of each of these handlers.
@@ -94,31 +78,6 @@ pub(crate) struct Setup {
     pub secrets: Vec<String>,
     /// Subscriptions that begin before the first notification.
     pub subscriptions: Vec<Subscribe>,
-}
-
-impl ClientInner {
-    pub fn host(&self) -> &Arc<Host> {
-        &self.host
-    }
-}
-
-impl ClientInner {
-    /// Ends the CLI, if we started it.
-    async fn end_process(self: Arc<Self>) {
-        let Some(process) = &self.host.process else { return };
-        // Old CLIs do not know the request, and newer ones may end before they respond.
-        let response = ServerRpc(&self.host.caller).runtime().shutdown().timeout(SHUTDOWN_TIMEOUT).await;
-        let connection = self.host.connection();
-        connection.end();
-        let mut times = ShutdownTimes::default();
-        if self.address.is_some() && response.is_err_and(|error| error.is_method_not_found()) {
-            // A server on TCP does not end with its connections.
-            times.grace = Duration::ZERO;
-        }
-        process.shutdown(times).await;
-        // The reader detects the end and its cause, unless a process that outlived the CLI holds the stream open.
-        drop(tokio::time::timeout(EOF_TIMEOUT, connection.closed()).await);
-    }
 }
 
 impl Client {
@@ -138,38 +97,28 @@ impl Client {
         ClientBuilder::new()
     }
 
-    /// Performs the handshake over these streams.
+    /// Performs the handshake over these streams. `process` is the CLI, if this client started it; `address` is that
+    /// of a CLI on TCP.
     pub(crate) async fn connect<R, W>(
         from: R,
         to: W,
         setup: Setup,
-        handshake_timeout: Duration,
-        endpoint: Endpoint,
+        process: Option<Process>,
+        address: Option<SocketAddr>,
     ) -> Result<Self, Error>
     where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let Setup {
-            connect,
-            trace,
-            handlers,
-            handler_timeout,
-            call_timeout,
-            github_token,
-            mut options,
-            secrets,
-            subscriptions,
-        } = setup;
-        let secrets = secrets.into_iter().chain(connect.token.clone()).chain(github_token.clone());
+        let Setup { connect, handlers, handler_timeout, github_token, mut options, .. } = setup;
         if github_token.as_deref() == Some("") {
             return Err(Error::Invalid("the GitHub token is empty".to_owned()));
         }
+        let secrets = setup.secrets.into_iter().chain(connect.token.clone()).chain(github_token.clone());
+        options.wire_log = options.wire_log.map(|log| secrets.fold(log, WireLog::hide));
         let runtime = process::runtime()?;
         let notifications = NotificationSubscribers::new(runtime.clone());
-        subscriptions.into_iter().for_each(|subscribe| subscribe(&notifications));
-        options.wire_log = options.wire_log.map(|log| secrets.fold(log, WireLog::hide));
-        let Endpoint { process, address } = endpoint;
+        setup.subscriptions.into_iter().for_each(|subscribe| subscribe(&notifications));
         let watcher = process.as_ref().map(|process| process.watcher().clone());
         if let Some(watcher) = watcher.clone() {
             options.text = watcher.stdout().clone();
@@ -177,50 +126,53 @@ impl Client {
                 Some(Box::new(|closed| Box::pin(async move { watcher.diagnose(closed).await })));
         }
         let router = Connection::open(runtime, from, to, options, |connection| {
-            let peer = Peer::new(Arc::clone(connection), watcher.clone(), github_token, call_timeout);
-            Arc::new(Router::new(Arc::new(peer), handlers, handler_timeout, notifications))
+            let (connection, version) = (Arc::clone(connection), OnceLock::new());
+            let (process, call_timeout) = (watcher.clone(), setup.call_timeout);
+            let peer = Arc::new(Peer { connection, version, process, github_token, call_timeout });
+            let (sessions, shells) = Default::default();
+            Arc::new(Router { peer, sessions, handlers, handler_timeout, notifications, shells })
         });
-        let peer = Arc::clone(router.peer());
+        let peer = Arc::clone(&router.peer);
         if let Some(watcher) = watcher {
             tokio::spawn(close_after_exit(Arc::clone(peer.connection()), watcher));
         }
-        let ended = EndOnDrop(Some(peer.connection()));
         let caller = Caller::new(Arc::clone(&peer), None);
-        let connected =
-            peer.within("the handshake with the CLI", handshake_timeout, handshake(&caller, &connect));
-        let version = connected.await.map_err(|error| peer.explain(error))?;
-        peer.set_version(&version);
-        check_login(&peer, &version)?;
-        ended.keep();
+        let (trace, token, models) = (setup.trace, connect.token.clone(), Mutex::default());
+        // Its drop ends the connection if the handshake does not succeed.
+        let host = Arc::new(Host { caller, router, trace, process, address, token, models });
+        let handshake = handshake(&host.caller, &connect);
+        let (what, timeout) = ("the handshake with the CLI", Some(setup.handshake_timeout));
+        let connected = within(peer.runtime(), what, timeout, peer.process.as_ref(), handshake).await;
+        let version = connected.map_err(|error| peer.explain(error))?;
         tracing::debug!(%version, "connected to the Copilot CLI");
-        let host = Arc::new(Host { caller, router, version, trace, process });
-        let (token, models) = (connect.token, Mutex::default());
-        Ok(Self(Arc::new(ClientInner { host, address, token, models })))
+        drop(peer.version.set(version));
+        if peer.github_token.is_some() {
+            // An older CLI would ignore it and have no login.
+            let what = "accept a GitHub token in a call; see `ClientBuilder::github_token_in_environment`";
+            peer.require(Feature::GitHubTokenByCall, what)?;
+        }
+        Ok(Self(host))
     }
 
     /// Returns a builder for a session, which creates or resumes it.
     pub fn session(&self) -> SessionBuilder {
-        SessionBuilder::new(Arc::clone(&self.0.host))
+        SessionBuilder::new(Arc::clone(&self.0))
     }
 
     /// Returns a handle of the session with this id that is open on this client. None if the session is still being
     /// opened, has ended, or has lost its last handle, even if its handlers still run.
     pub fn open_session(&self, id: &str) -> Option<Session> {
-        self.0.host.router.sessions().handle(id)
-    }
-
-    pub(crate) fn inner(&self) -> &ClientInner {
-        &self.0
+        self.0.router.sessions.handle(id)
     }
 
     /// The typed methods of the CLI that do not belong to one session.
     pub fn rpc(&self) -> ServerRpc<'_> {
-        ServerRpc(&self.0.host.caller)
+        ServerRpc(&self.0.caller)
     }
 
     /// The CLI's version, from the handshake. That of `status.get` is wrong on CLI 1.0.81.
     pub fn version(&self) -> &CliVersion {
-        &self.0.host.version
+        &self.0.peer().version()
     }
 
     /// The address of the CLI; none unless the connection is over TCP.
@@ -238,8 +190,8 @@ impl Client {
     ///
     /// Cancel-safe.
     pub async fn closed(&self) -> Closed {
-        let closed = self.0.host.connection().closed().await;
-        self.0.host.connection().wire_log_written().await;
+        let closed = self.0.connection().closed().await;
+        self.0.connection().wire_log_written().await;
         closed
     }
 
@@ -255,11 +207,12 @@ impl Client {
     /// dropped before it completes, the connection is closed at once, and the CLI ends with the last clone of the
     /// client. If the CLI has to be killed, a warning is logged.
     pub async fn stop(&self) {
-        let connection = self.0.host.connection();
-        let router = &self.0.host.router;
+        let connection = self.0.connection();
+        let router = &self.0.router;
         connection.in_flight().spare_current();
-        let close = CloseOnDrop(connection);
-        let sessions = router.sessions().all();
+        // Even if this future is dropped.
+        let close = OnDrop(|| connection.close(Closed::new(STOPPED)));
+        let sessions = router.sessions.all();
         // Concurrently, so that a CLI that does not respond costs one timeout in all.
         let method = self.version().detach_method();
         let detach =
@@ -271,10 +224,9 @@ impl Client {
             drop(detached.await);
         }
         for session in sessions {
-            router.unregister(&session);
-            session.end(Some(Closed::new(STOPPED)));
+            router.end(&session, Some(Closed::new(STOPPED)));
         }
-        let ending = Arc::clone(&self.0).end_process();
+        let ending = end_process(Arc::clone(&self.0));
         match Handle::try_current() {
             Ok(_) => ending.await,
             // The timers below need a runtime.
@@ -285,6 +237,23 @@ impl Client {
         drop(close);
         connection.wire_log_written().await;
     }
+}
+
+/// Ends the CLI, if we started it.
+async fn end_process(host: Arc<Host>) {
+    let Some(process) = &host.process else { return };
+    // Old CLIs do not know the request, and newer ones may end before they respond.
+    let response = ServerRpc(&host.caller).runtime().shutdown().timeout(SHUTDOWN_TIMEOUT).await;
+    let connection = host.connection();
+    connection.end();
+    let mut times = ShutdownTimes::default();
+    if host.address.is_some() && response.is_err_and(|error| error.is_method_not_found()) {
+        // A server on TCP does not end with its connections.
+        times.grace = Duration::ZERO;
+    }
+    process.shutdown(times).await;
+    // The reader detects the end and its cause, unless a process that outlived the CLI holds the stream open.
+    drop(tokio::time::timeout(EOF_TIMEOUT, connection.closed()).await);
 }
 
 /// Exchanges versions by `connect`, or by `ping` and `status.get` with CLIs before 1.0.50.
@@ -319,42 +288,6 @@ async fn handshake(caller: &Caller, connect: &ConnectRequest) -> Result<CliVersi
     Ok(CliVersion::new(version))
 }
 
-/// Closes the connection of a client that is stopped, even if the future of `stop` is dropped.
-struct CloseOnDrop<'a>(&'a Connection);
-
-impl Drop for CloseOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.close(Closed::new(STOPPED));
-    }
-}
-
-/// Checks that the CLI accepts a GitHub token in calls, if there is one. An older CLI would ignore it and have no
-/// login.
-fn check_login(peer: &Peer, version: &CliVersion) -> Result<(), Error> {
-    const WHAT: &str = "accept a GitHub token in a call; see `ClientBuilder::github_token_in_environment`";
-    if peer.github_token().is_some() && !version.has(Feature::GitHubTokenByCall) {
-        return Err(Unsupported::feature(Feature::GitHubTokenByCall, WHAT, version).into());
-    }
-    Ok(())
-}
-
-/// Ends a connection whose handshake did not succeed.
-struct EndOnDrop<'a>(Option<&'a Arc<Connection>>);
-
-impl EndOnDrop<'_> {
-    fn keep(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for EndOnDrop<'_> {
-    fn drop(&mut self) {
-        if let Some(connection) = self.0 {
-            connection.end();
-        }
-    }
-}
-
 /// Ends the connection of a CLI that has ended, if a process that it started holds its output open.
 async fn close_after_exit(connection: Arc<Connection>, process: Watcher) {
     /// The time to read the last output.
@@ -368,11 +301,10 @@ async fn close_after_exit(connection: Arc<Connection>, process: Watcher) {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self(client) = self;
         // The token is secret.
         f.debug_struct("Client")
-            .field("version", &client.host.version)
-            .field("address", &client.address)
+            .field("version", self.version())
+            .field("address", &self.address())
             .finish_non_exhaustive()
     }
 }

@@ -13,7 +13,6 @@ pub(crate) mod state;
 pub(crate) mod table;
 pub(crate) mod turn;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use tokio::time::Instant;
@@ -28,13 +27,12 @@ use crate::events::stream::{Ended, Events, Subscription};
 use crate::handlers::registry::Handlers;
 use crate::handlers::tool::{self, Tool};
 use crate::methods;
-use crate::runtime::aside::drop_aside;
 use crate::runtime::lock;
+use crate::runtime::on_drop::OnDrop;
 use crate::session::capabilities::Capabilities;
 use crate::session::host::Host;
 use crate::session::shell::Shell;
 use crate::session::state::SessionState;
-use crate::session::table::detach;
 use crate::session::turn::Turn;
 use crate::session::turn::prompts::{Prompt, Prompts};
 use crate::session::turn::tracker::Tracker;
@@ -44,6 +42,7 @@ use crate::types::{
     ShellExitNotification, ShellOutputNotification, UiElicitationRequest, UiElicitationResponse,
 };
 use crate::version::Feature;
+use crate::wire::Wire;
 use crate::wire::peek::{self, keys};
 
 const SET_TOOLS: &str = "session.tools.set";
@@ -100,11 +99,11 @@ impl std::fmt::Debug for WeakSession {
 }
 
 impl Session {
-    pub(crate) fn new(host: Arc<Host>, state: Arc<SessionState>, opened: SessionResumeResult) -> Self {
-        let (caller, opened) = (state.caller().for_handle(), Arc::new(opened));
-        let inner =
-            Inner { host, state, caller, opened: Mutex::new(Arc::clone(&opened)), prompts: Arc::default() };
-        Self { inner: Arc::new(inner), opened }
+    /// Returns the first handle of a session, which is about to be opened.
+    pub(crate) fn new(host: Arc<Host>, state: Arc<SessionState>) -> Self {
+        let opened = Mutex::new(Arc::new(SessionResumeResult::empty()));
+        let caller = state.caller().for_handle();
+        Self::of(Arc::new(Inner { host, state, caller, opened, prompts: Arc::default() }))
     }
 
     fn of(inner: Arc<Inner>) -> Self {
@@ -112,14 +111,10 @@ impl Session {
         Self { inner, opened }
     }
 
-    /// Returns the same session after the CLI has opened it again.
+    /// Returns the same session after the CLI has opened it.
     pub(crate) fn reopened(self, opened: SessionResumeResult) -> Self {
         *lock(&self.inner.opened) = Arc::new(opened);
         Self::of(self.inner)
-    }
-
-    pub(crate) fn host(&self) -> &Host {
-        &self.inner.host
     }
 
     pub(crate) fn state(&self) -> &Arc<SessionState> {
@@ -170,7 +165,7 @@ impl Session {
     /// As any [call](crate::Call); later errors are those of the turn.
     pub async fn prompt(&self, prompt: impl Into<SendRequest>) -> Result<Turn, Error> {
         // Before the request is written, so that no event of the turn is missed.
-        let events = self.inner.state.subscribe_from_now();
+        let events = self.inner.state.subscribers.subscribe_from_now();
         let started = Instant::now();
         let prompt = self.submit(prompt.into()).await?;
         let tracker = Tracker::new(prompt, Arc::clone(&self.inner.prompts), self.inner.state.version());
@@ -212,12 +207,7 @@ impl Session {
 
     async fn submit(&self, mut request: SendRequest) -> Result<Arc<Prompt>, Error> {
         self.check()?;
-        if request.traceparent.is_none()
-            && let Some(trace) = self.inner.host.trace_context()
-        {
-            request.traceparent = Some(trace.traceparent().to_owned());
-            request.tracestate = trace.tracestate().map(str::to_owned);
-        }
+        self.inner.host.trace(&mut request.traceparent, &mut request.tracestate);
         let prompt = self.inner.prompts.add(&request.prompt);
         prompt.set_id(self.rpc().send(&request).await?.message_id);
         Ok(prompt)
@@ -232,7 +222,7 @@ impl Session {
     /// Subscribes to the session's later events. The first subscriber of a session without a prompt also receives the
     /// events since the session was opened.
     pub fn events(&self) -> Events {
-        self.inner.state.subscribe()
+        self.inner.state.subscribers.subscribe()
     }
 
     /// Stops the agent's work (`session.abort`). The session remains usable. A running turn ends with
@@ -261,7 +251,6 @@ impl Session {
         &self,
         model: impl Into<ModelSwitchToRequest>,
     ) -> Result<ModelSwitchToResult, Error> {
-        self.check()?;
         self.rpc().model().switch_to(&model.into()).await
     }
 
@@ -271,7 +260,6 @@ impl Session {
     /// # Errors
     /// As any [call](crate::Call).
     pub async fn log(&self, line: impl Into<LogRequest>) -> Result<String, Error> {
-        self.check()?;
         Ok(self.rpc().log(&line.into()).await?.event_id)
     }
 
@@ -286,35 +274,17 @@ impl Session {
     pub async fn set_tools(&self, tools: impl IntoIterator<Item = Tool>) -> Result<(), Error> {
         self.check()?;
         let state = &self.inner.state;
-        if !state.version().has(Feature::ReplaceTools) {
-            let missing = Unsupported::feature(Feature::ReplaceTools, "replace tools", state.version());
-            return Err(missing.into());
-        }
-        let new = tool::by_name(tools.into_iter().collect())?;
-        state.peer().within_call_timeout(SET_TOOLS, self.replace_tools(new)).await
-    }
-
-    async fn replace_tools(&self, new: HashMap<String, Tool>) -> Result<(), Error> {
-        let state = &self.inner.state;
-        let params = tool::declarations(new.values());
-        // One at a time, so that the tools here are those that the CLI was sent last.
-        let _changing = state.tools_change().lock().await;
-        // The model may call the new ones before the response, and the old ones until then.
-        let old = state.change_handlers(|old| old.with_tools(&new)).tools;
-        let set = self.inner.caller.call_json::<()>(SET_TOOLS, params).timeout(None).await;
-        let tools = match &set {
-            Ok(()) => new,
-            // The CLI may have accepted the new ones nevertheless.
-            Err(Error::Decode { .. }) => return set,
-            Err(_) => old,
-        };
-        drop_aside(state.change_handlers(|both| Handlers { tools, ..both.clone() }));
-        set
+        state.peer().require(Feature::ReplaceTools, "replace tools")?;
+        let tools = tool::by_name(tools.into_iter().collect())?;
+        let set =
+            self.inner.caller.call_json::<()>(SET_TOOLS, tool::declarations(tools.values())).timeout(None);
+        let change = state.change_handlers(|old| Handlers { tools, ..old.clone() }, set);
+        state.peer().within_call_timeout(SET_TOOLS, change).await
     }
 
     /// The capabilities of the CLI in this session, as last reported.
     pub fn capabilities(&self) -> Capabilities {
-        lock(self.inner.state.capabilities()).get()
+        lock(&self.inner.state.capabilities).get()
     }
 
     /// Shows a form to the user (`session.ui.elicitation`) and returns the response. A client of the session that
@@ -348,7 +318,7 @@ impl Session {
         &self,
         handle: impl FnMut(Result<ShellOutputNotification, MalformedNotification>) + Send + 'static,
     ) -> Subscription {
-        self.inner.state.notifications().on::<methods::notification::ShellOutput>(handle)
+        self.inner.state.notifications.on::<methods::notification::ShellOutput>(handle)
     }
 
     /// Calls the closure for the end (`shell.exit`) of such a command, which follows all its output.
@@ -357,7 +327,7 @@ impl Session {
         &self,
         handle: impl FnMut(Result<ShellExitNotification, MalformedNotification>) + Send + 'static,
     ) -> Subscription {
-        self.inner.state.notifications().on::<methods::notification::ShellExit>(handle)
+        self.inner.state.notifications.on::<methods::notification::ShellExit>(handle)
     }
 
     /// Returns the events of the session so far (`session.getMessages`). CLIs from 1.0.40 on leave out the ephemeral
@@ -367,7 +337,6 @@ impl Session {
     /// As any [call](crate::Call). An event whose data cannot be decoded is in the list like any other.
     pub async fn messages(&self) -> Result<Vec<SessionEvent>, Error> {
         const METHOD: &str = "session.getMessages";
-        self.check()?;
         let result = self.inner.caller.call::<()>(METHOD, &()).json().await?;
         let keys = keys!(SessionGetMessagesResult, ["events"]);
         let events = peek::pick(&result, keys).and_then(|[events]| peek::items(events.unwrap_or("[]")));
@@ -390,9 +359,10 @@ impl Session {
             return Ok(());
         }
         self.inner.host.connection().in_flight().spare_current();
-        // The handlers stay until the response, since the CLI may send requests before it.
-        let _end = EndOnDrop(&self.inner);
-        match (detach(&self.inner.host.router, state), state.life().ended()) {
+        // The handlers stay until the response, since the CLI may send requests before it, or until this future is
+        // dropped.
+        let _end = OnDrop(|| self.inner.host.router.end(state, None));
+        match (self.inner.host.router.sessions.detach(state), state.life().ended()) {
             (Some(answer), _) => answer
                 .await
                 .unwrap_or_else(|_| Err(Error::Closed(Closed::new("the runtime of the client is gone")))),
@@ -409,26 +379,9 @@ impl Session {
 impl Drop for Inner {
     fn drop(&mut self) {
         if self.state.life().start_detach() {
-            drop(detach(&self.host.router, &self.state));
-            self.end();
+            drop(self.host.router.sessions.detach(&self.state));
+            self.host.router.end(&self.state, None);
         }
-    }
-}
-
-impl Inner {
-    /// Frees the session's resources here.
-    fn end(&self) {
-        self.host.router.unregister(&self.state);
-        self.state.end(None);
-    }
-}
-
-/// Ends a detached session here, even if the future of `disconnect` is dropped.
-struct EndOnDrop<'a>(&'a Inner);
-
-impl Drop for EndOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.end();
     }
 }
 

@@ -1,40 +1,32 @@
 //! The CLI at the other end of a connection.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use crate::error::Error;
+use crate::error::unsupported::Unsupported;
 use crate::process::Watcher;
 use crate::rpc::Closed;
 use crate::rpc::connection::Connection;
 use crate::runtime::timer::{self, TimeUp};
-use crate::version::CliVersion;
+use crate::version::{CliVersion, Feature};
 
 /// The CLI at the other end, with all that calls need.
 pub(crate) struct Peer {
-    connection: Arc<Connection>,
+    pub connection: Arc<Connection>,
     /// Set by the handshake.
-    version: OnceLock<CliVersion>,
+    pub version: OnceLock<CliVersion>,
     /// None if this client did not start the CLI.
-    process: Option<Watcher>,
+    pub process: Option<Watcher>,
     /// The GitHub token that is added to the calls that accept one. Secret.
-    github_token: Option<String>,
+    pub github_token: Option<String>,
     /// The timeout of calls that set none.
-    call_timeout: Option<Duration>,
+    pub call_timeout: Option<Duration>,
 }
 
 impl Peer {
-    pub fn new(
-        connection: Arc<Connection>,
-        process: Option<Watcher>,
-        github_token: Option<String>,
-        call_timeout: Option<Duration>,
-    ) -> Self {
-        Self { connection, version: OnceLock::new(), process, github_token, call_timeout }
-    }
-
     pub fn connection(&self) -> &Arc<Connection> {
         &self.connection
     }
@@ -44,21 +36,18 @@ impl Peer {
         self.connection.runtime()
     }
 
-    /// Records the version that the CLI reported in the handshake.
-    pub fn set_version(&self, version: &CliVersion) {
-        drop(self.version.set(version.clone()));
+    /// The CLI's version; before the handshake an unknown one, which counts as the newest.
+    pub fn version(&self) -> &CliVersion {
+        static UNKNOWN: LazyLock<CliVersion> = LazyLock::new(|| CliVersion::new(""));
+        self.version.get().unwrap_or(&UNKNOWN)
     }
 
-    pub fn version(&self) -> Option<&CliVersion> {
-        self.version.get()
-    }
-
-    pub fn github_token(&self) -> Option<&str> {
-        self.github_token.as_deref()
-    }
-
-    pub fn call_timeout(&self) -> Option<Duration> {
-        self.call_timeout
+    /// Returns an error if the CLI's version lacks a feature. `what` follows the word "cannot".
+    pub fn require(&self, feature: Feature, what: &str) -> Result<(), Error> {
+        match self.version().has(feature) {
+            true => Ok(()),
+            false => Err(Unsupported::feature(feature, what, self.version()).into()),
+        }
     }
 
     /// The end of the CLI's standard error; empty if this client did not start the CLI.
@@ -72,20 +61,7 @@ impl Peer {
         what: &str,
         future: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        match self.call_timeout {
-            Some(timeout) => self.within(what, timeout, future).await,
-            None => future.await,
-        }
-    }
-
-    /// Waits for a future for at most `timeout`.
-    pub async fn within<T>(
-        &self,
-        what: &str,
-        timeout: Duration,
-        future: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        within(self.runtime(), what, timeout, self.process.as_ref(), future).await
+        within(self.runtime(), what, self.call_timeout, self.process.as_ref(), future).await
     }
 
     /// Returns the error for a timeout, with the end of the CLI's output.
@@ -104,14 +80,15 @@ impl Peer {
     }
 }
 
-/// Waits for a future for at most `timeout`, before there is a connection.
+/// Waits for a future for at most `timeout`, if there is one.
 pub(crate) async fn within<T>(
     runtime: &Handle,
     what: &str,
-    timeout: Duration,
+    timeout: Option<Duration>,
     process: Option<&Watcher>,
     future: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
+    let Some(timeout) = timeout else { return future.await };
     match timer::timeout(runtime, timeout, future).await {
         Ok(result) => result,
         Err(TimeUp::Elapsed) => Err(timed_out(what, timeout, process)),

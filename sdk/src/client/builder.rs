@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::client::{CALL_TIMEOUT, Client, Endpoint, HANDSHAKE_TIMEOUT, Setup};
+use crate::client::{CALL_TIMEOUT, Client, HANDSHAKE_TIMEOUT, Setup};
 use crate::error::Error;
 use crate::events::notifications::MalformedNotification;
 use crate::handlers::context::ClientContext;
@@ -29,7 +29,6 @@ use crate::types::{ConnectClientInfo, ConnectRequest};
 pub struct ClientBuilder {
     launch: Launch,
     setup: Setup,
-    handshake_timeout: Duration,
     use_login: bool,
 }
 
@@ -38,8 +37,9 @@ const TOKEN_VARIABLE: &str = "COPILOT_SDK_AUTH_TOKEN";
 
 impl ClientBuilder {
     pub(crate) fn new() -> Self {
-        let setup = Setup { call_timeout: Some(CALL_TIMEOUT), ..Setup::default() };
-        Self { launch: Launch::default(), setup, handshake_timeout: HANDSHAKE_TIMEOUT, use_login: true }
+        let (handshake_timeout, call_timeout) = (HANDSHAKE_TIMEOUT, Some(CALL_TIMEOUT));
+        let setup = Setup { handshake_timeout, call_timeout, ..Setup::default() };
+        Self { launch: Launch::default(), setup, use_login: true }
     }
 
     /// The CLI's program. Default: `COPILOT_CLI_PATH`, then `copilot` on `PATH`.
@@ -260,7 +260,7 @@ impl ClientBuilder {
     /// The timeout of the handshake, counted from the start of the CLI. Default: 60 s, because the CLI unpacks itself
     /// at its first start.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.handshake_timeout = timeout;
+        self.setup.handshake_timeout = timeout;
         self
     }
 
@@ -317,8 +317,7 @@ impl ClientBuilder {
         self.setup.connect.token = None;
         self.complete_arguments(["--stdio".to_owned()]);
         let (process, to, from) = process::spawn(&self.launch)?;
-        let endpoint = Endpoint { process: Some(process), address: None };
-        Client::connect(from, to, self.setup, self.handshake_timeout, endpoint).await
+        Client::connect(from, to, self.setup, Some(process), None).await
     }
 
     /// Inserts the arguments for the server and its transport before the user's own.
@@ -339,7 +338,7 @@ impl ClientBuilder {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        Client::connect(from, to, self.setup, self.handshake_timeout, Endpoint::default()).await
+        Client::connect(from, to, self.setup, None, None).await
     }
 }
 

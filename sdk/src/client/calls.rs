@@ -22,7 +22,7 @@ impl Client {
     pub async fn ping(&self, message: &str) -> Result<String, Error> {
         // Not typed, since old CLIs send the time as a number.
         let params = serde_json::json!({ "message": message });
-        let pong: serde_json::Value = self.inner().host().caller.call("ping", &params).await?;
+        let pong: serde_json::Value = self.0.caller.call("ping", &params).await?;
         Ok(pong["message"].as_str().unwrap_or_default().to_owned())
     }
 
@@ -32,7 +32,7 @@ impl Client {
     /// As any [call](crate::Call), for example if no user is logged in.
     #[inline]
     pub async fn models(&self) -> Result<Arc<ModelList>, Error> {
-        let known = lock(&self.inner().models).clone();
+        let known = lock(&self.0.models).clone();
         match known {
             Some(models) => Ok(models),
             None => self.refresh_models().await,
@@ -47,7 +47,7 @@ impl Client {
     pub async fn refresh_models(&self) -> Result<Arc<ModelList>, Error> {
         let models = self.rpc().models().list(&ModelsListRequest::default()).await?;
         let models = Arc::new(models);
-        *lock(&self.inner().models) = Some(Arc::clone(&models));
+        *lock(&self.0.models) = Some(Arc::clone(&models));
         Ok(models)
     }
 
@@ -59,11 +59,11 @@ impl Client {
     #[inline]
     pub async fn delete_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.delete";
-        self.inner().host().connection().in_flight().spare_current();
+        self.0.connection().in_flight().spare_current();
         let params = SessionDeleteRequest::new(id);
-        done(METHOD, &self.inner().host().caller.call::<()>(METHOD, &params).json().await?)?;
+        done(METHOD, &self.0.caller.call::<()>(METHOD, &params).json().await?)?;
         // Not every version sends `session.lifecycle`.
-        self.inner().host().router.end_session(id);
+        self.0.router.end_session(id);
         Ok(())
     }
 
@@ -76,7 +76,7 @@ impl Client {
     pub async fn set_foreground_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.setForeground";
         let params = SessionSetForegroundRequest::new(id);
-        done(METHOD, &self.inner().host().caller.call::<()>(METHOD, &params).json().await?)
+        done(METHOD, &self.0.caller.call::<()>(METHOD, &params).json().await?)
     }
 
     /// Calls the closure for each later notification of one kind, on a task of its own:
@@ -87,12 +87,12 @@ impl Client {
         &self,
         handle: impl FnMut(Result<N::Params, MalformedNotification>) + Send + 'static,
     ) -> Subscription {
-        self.inner().host().router.notifications().on::<N>(handle)
+        self.0.router.notifications.on::<N>(handle)
     }
 
     /// Subscribes to later notifications of one kind.
     #[inline]
     pub fn notifications<N: Notification>(&self) -> Notifications<N> {
-        self.inner().host().router.notifications().subscribe::<N>()
+        self.0.router.notifications.subscribe::<N>()
     }
 }

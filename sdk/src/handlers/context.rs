@@ -17,7 +17,6 @@ use crate::version::CliVersion;
 pub(crate) struct Scope {
     pub life: Arc<Life>,
     pub caller: Caller,
-    pub version: CliVersion,
     /// The owner number of its in-flight requests.
     pub number: u64,
     pub event_requests: EventRequests,
@@ -26,12 +25,11 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    pub fn new(id: String, peer: &Arc<Peer>, version: CliVersion) -> Self {
+    pub fn new(id: String, peer: &Arc<Peer>) -> Self {
         let life = Arc::new(Life::new(id));
         Self {
             caller: Caller::new(Arc::clone(peer), Some(Arc::clone(&life))),
             life,
-            version,
             number: in_flight::number(),
             event_requests: EventRequests::default(),
             working_directory: Mutex::default(),
@@ -45,6 +43,10 @@ impl Scope {
 
     pub fn peer(&self) -> &Arc<Peer> {
         self.caller.peer()
+    }
+
+    pub fn version(&self) -> &CliVersion {
+        self.peer().version()
     }
 
     /// The working directory of the agent; none if it is not known.

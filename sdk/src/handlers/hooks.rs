@@ -111,7 +111,7 @@ impl Hooks {
     /// Sets the handler of one type of hook.
     pub fn add<H: Hook>(&mut self, handle: impl Replies<H, H::Output>) {
         let run = move |_: &str, input: &str, context: HandlerContext| -> Handling {
-            let input = match context.scope.version.has(Feature::HookArgumentsAsObject) {
+            let input = match context.scope.version().has(Feature::HookArgumentsAsObject) {
                 true => wire::from_json(input),
                 false => wire::from_json(&arguments_as_object(input)),
             };

@@ -303,7 +303,7 @@ fn answer(
     event: &SessionEvent,
     deciding: impl Future<Output = Result<Decision, String>> + Send + 'static,
 ) {
-    let new_words = context.scope.version.has(Feature::NewPermissionWords);
+    let new_words = context.scope.version().has(Feature::NewPermissionWords);
     let refused = move |_: &str| Decision::unavailable().fields(new_words).unwrap_or_default();
     event_request::answer::<PermissionRequestedData>(context, event, refused, async move {
         Ok(deciding.await?.fields(new_words))

@@ -33,10 +33,7 @@ pub(crate) type OnEvent = Box<dyn FnMut(&SessionEvent) + Send>;
 pub struct SessionBuilder {
     host: Arc<Host>,
     config: SessionConfig,
-    tools: Vec<Tool>,
-    pub(crate) registered: Registered,
-    pub(crate) subscriptions: Vec<OnEvent>,
-    when_open: WhenOpen,
+    pub(crate) opening: Opening,
     /// The error for which the session cannot be opened.
     invalid: Option<Error>,
 }
@@ -44,11 +41,7 @@ pub struct SessionBuilder {
 impl SessionBuilder {
     #[inline]
     pub(crate) fn new(host: Arc<Host>) -> Self {
-        let config = SessionConfig::default();
-        let registered = Registered::default();
-        let when_open = WhenOpen::default();
-        let (tools, subscriptions) = (Vec::new(), Vec::new());
-        Self { host, config, tools, registered, subscriptions, when_open, invalid: None }
+        Self { host, config: SessionConfig::default(), opening: Opening::default(), invalid: None }
     }
 
     /// The model to use. Default: the CLI's choice.
@@ -107,14 +100,14 @@ impl SessionBuilder {
     /// Registers a tool that the model may call.
     #[inline]
     pub fn tool(mut self, tool: Tool) -> Self {
-        self.tools.push(tool);
+        self.opening.tools.push(tool);
         self
     }
 
     /// Sets the behavior of [`resume`](Self::resume) for a session that is already open on this client. Default:
     /// [`WhenOpen::Refuse`].
     pub fn when_open(mut self, when_open: WhenOpen) -> Self {
-        self.when_open = when_open;
+        self.opening.when_open = when_open;
         self
     }
 
@@ -126,12 +119,8 @@ impl SessionBuilder {
     /// that of an open session; otherwise as any [call](crate::Call).
     #[inline]
     pub fn create(mut self) -> impl Future<Output = Result<Session, Error>> + Send {
-        self.config.streaming.get_or_insert(true);
-        set_filter_precedence(&mut self.config);
-        set_env_value_mode(&mut self.config);
-        self.when_open = WhenOpen::Refuse;
-        let (opening, config) = self.prepare();
-        opening.open("session.create", config)
+        self.opening.when_open = WhenOpen::Refuse;
+        self.open("session.create", true)
     }
 
     /// Resumes a session (`session.resume`) with this configuration and these handlers. The CLI keeps the
@@ -163,67 +152,58 @@ impl SessionBuilder {
     #[inline]
     pub fn resume(mut self, id: impl Into<String>) -> impl Future<Output = Result<Session, Error>> + Send {
         self.config.session_id = Some(id.into());
-        // Only with the lists they apply to, since another client of the session may have set them.
-        if self.config.available_tools.is_some() || self.config.excluded_tools.is_some() {
-            set_filter_precedence(&mut self.config);
-        }
-        if self.config.mcp_servers.is_some() || self.config.custom_agents.is_some() {
-            set_env_value_mode(&mut self.config);
-        }
-        let (opening, config) = self.prepare();
-        opening.open("session.resume", config)
+        self.open("session.resume", false)
+    }
+
+    #[inline]
+    fn open(
+        mut self,
+        method: &'static str,
+        is_new: bool,
+    ) -> impl Future<Output = Result<Session, Error>> + Send {
+        set_defaults(&mut self.config, is_new);
+        let config = self.prepare();
+        self.opening.open(self.host, method, config)
     }
 
     /// Returns the configuration as JSON, completed from the handlers and the client.
     #[inline]
-    fn prepare(self) -> (Opening, String) {
-        let Self { host, mut config, tools, registered, subscriptions, when_open, invalid } = self;
-        let id = match (invalid, config.session_id.take()) {
-            (Some(error), _) => Err(error),
-            (None, Some(id)) => Ok(id),
-            (None, None) => random::uuid().map_err(Error::no_random),
+    fn prepare(&mut self) -> Result<String, Error> {
+        let Self { host, config, opening, invalid } = self;
+        invalid.take().map_or(Ok(()), Err)?;
+        opening.id = match config.session_id.take() {
+            Some(id) => id,
+            None => random::uuid().map_err(Error::no_random)?,
         };
-        config.session_id = id.as_ref().ok().cloned();
-        if config.traceparent.is_none()
-            && let Some(trace) = host.trace_context()
-        {
-            config.traceparent = Some(trace.traceparent().to_owned());
-            config.tracestate = trace.tracestate().map(str::to_owned);
-        }
-        let leaves_auto_mode_switch = config.request_auto_mode_switch == Some(false);
-        announce(&mut config, &registered);
-        if !tools.is_empty() {
-            let declarations = tools.iter().map(|tool| tool.declaration.clone());
+        config.session_id = Some(opening.id.clone());
+        host.trace(&mut config.traceparent, &mut config.tracestate);
+        opening.registered.leaves_auto_mode_switch = config.request_auto_mode_switch == Some(false);
+        announce(config, &opening.registered);
+        if !opening.tools.is_empty() {
+            let declarations = opening.tools.iter().map(|tool| tool.declaration.clone());
             config.tools.get_or_insert_default().extend(declarations);
         }
-        let continues = config.continue_pending_work == Some(true);
-        let directory = config.working_directory.clone();
-        let opening = Opening {
-            host,
-            id,
-            tools,
-            registered,
-            subscriptions,
-            when_open,
-            continues,
-            leaves_auto_mode_switch,
-            directory,
-        };
-        (opening, wire::to_json(&config))
+        opening.continues = config.continue_pending_work == Some(true);
+        opening.directory = config.working_directory.clone();
+        Ok(wire::to_json(config))
     }
 }
 
-/// Lets a deny list of tools override an allow list, unless the configuration sets it. The CLI's default is the
-/// reverse.
+/// Sets the defaults of this crate that are not the CLI's. Those of a list are set on a resume only with the list, since
+/// another client of the session may have set them.
 #[inline]
-fn set_filter_precedence(config: &mut SessionConfig) {
-    config.tool_filter_precedence.get_or_insert(OptionsUpdateToolFilterPrecedence::Excluded);
-}
-
-/// Makes `env` values literal, unless the configuration sets it. The CLI's default treats them as names of variables.
-#[inline]
-fn set_env_value_mode(config: &mut SessionConfig) {
-    config.env_value_mode.get_or_insert(SessionOpenOptionsEnvValueMode::Direct);
+fn set_defaults(config: &mut SessionConfig, is_new: bool) {
+    if is_new {
+        config.streaming.get_or_insert(true);
+    }
+    // A deny list of tools overrides an allow list. The CLI's default is the reverse.
+    if is_new || config.available_tools.is_some() || config.excluded_tools.is_some() {
+        config.tool_filter_precedence.get_or_insert(OptionsUpdateToolFilterPrecedence::Excluded);
+    }
+    // Values of `env` are literal. The CLI's default treats them as names of variables.
+    if is_new || config.mcp_servers.is_some() || config.custom_agents.is_some() {
+        config.env_value_mode.get_or_insert(SessionOpenOptionsEnvValueMode::Direct);
+    }
 }
 
 /// Declares the registered handlers in the configuration. It does not change what is set there.
@@ -260,6 +240,6 @@ fn announce(config: &mut SessionConfig, registered: &Registered) {
 
 impl std::fmt::Debug for SessionBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SessionBuilder").field("tools", &self.tools).finish_non_exhaustive()
+        f.debug_struct("SessionBuilder").field("tools", &self.opening.tools).finish_non_exhaustive()
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::events::SessionEvent;
-use crate::generated::kind;
 use crate::handlers::context::HandlerContext;
 use crate::handlers::dialogs;
 use crate::handlers::event_request::{self, EventHandler};
@@ -39,6 +38,8 @@ pub(crate) struct Registered {
     pub commands: BTreeMap<String, (String, Code<CommandExecuteData, ()>)>,
     /// The timeout of each handler.
     timeout: Option<Duration>,
+    /// True if another client decides on model switches.
+    pub leaves_auto_mode_switch: bool,
 }
 
 impl Registered {
@@ -49,18 +50,11 @@ impl Registered {
             || (name == HOOKS && !self.hooks.is_empty())
     }
 
-    /// Returns the handled events that the CLI sends only to clients that register for them.
-    pub fn interests(&self) -> Vec<&'static str> {
-        const ON_REQUEST: [&str; 3] =
-            [kind::MCP_OAUTH_REQUIRED, kind::SAMPLING_REQUESTED, kind::SESSION_LIMITS_EXHAUSTED_REQUESTED];
-        ON_REQUEST.into_iter().filter(|event| self.event_requests.contains_key(event)).collect()
-    }
-
     /// Converts the handlers to the form in which they are looked up. It adds a handler of
     /// `auto_mode_switch.requested` if there is none, since the CLI sends that to all clients and waits for an
     /// answer.
-    pub fn into_handlers(self, tools: HashMap<String, Tool>, leaves_auto_mode_switch: bool) -> Handlers {
-        let Self { mut requests, mut event_requests, hooks, transforms, commands, timeout } = self;
+    pub fn into_handlers(self, tools: HashMap<String, Tool>) -> Handlers {
+        let Self { mut requests, mut event_requests, hooks, transforms, commands, timeout, .. } = self;
         if !hooks.is_empty() {
             requests.insert(HOOKS, hooks.into_handler());
         }
@@ -71,7 +65,7 @@ impl Registered {
             let commands = commands.into_iter().map(|(name, (_, command))| (name, command));
             event_requests.extend([dialogs::commands(commands.collect())]);
         }
-        if !requests.contains_key(AutoModeSwitchRequest::NAME) && !leaves_auto_mode_switch {
+        if !requests.contains_key(AutoModeSwitchRequest::NAME) && !self.leaves_auto_mode_switch {
             event_requests.extend([dialogs::no_auto_mode_switch()]);
         }
         Handlers { tools, requests, event_requests, timeout }
@@ -252,7 +246,7 @@ impl SessionBuilder {
         F: Fn(CommandExecuteData, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<()>> + Send + 'static,
     {
-        self.registered.commands.insert(name.into(), (description.into(), reply::code(run)));
+        self.opening.registered.commands.insert(name.into(), (description.into(), reply::code(run)));
         self
     }
 
@@ -266,8 +260,8 @@ impl SessionBuilder {
         F: Fn(H, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<H::Output>> + Send + 'static,
     {
-        self.registered.requests.remove(HOOKS);
-        self.registered.hooks.add(hook);
+        self.opening.registered.requests.remove(HOOKS);
+        self.opening.registered.hooks.add(hook);
         self
     }
 
@@ -278,8 +272,8 @@ impl SessionBuilder {
         F: Fn(OtherHook, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<serde_json::Value>> + Send + 'static,
     {
-        self.registered.requests.remove(HOOKS);
-        self.registered.hooks.set_other(hook);
+        self.opening.registered.requests.remove(HOOKS);
+        self.opening.registered.hooks.set_other(hook);
         self
     }
 
@@ -296,8 +290,8 @@ impl SessionBuilder {
         F: Fn(String, HandlerContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: IntoReply<String>> + Send + 'static,
     {
-        self.registered.requests.remove(TRANSFORM);
-        self.registered.transforms.insert(section.into(), reply::code(transform));
+        self.opening.registered.requests.remove(TRANSFORM);
+        self.opening.registered.transforms.insert(section.into(), reply::code(transform));
         self
     }
 
@@ -343,7 +337,7 @@ impl SessionBuilder {
     /// dropped and counts as failed; a permission is then refused. Default: none, since tools and people may take
     /// long.
     pub fn handler_timeout(mut self, timeout: Duration) -> Self {
-        self.registered.timeout = Some(timeout);
+        self.opening.registered.timeout = Some(timeout);
         self
     }
 
@@ -351,12 +345,12 @@ impl SessionBuilder {
     /// [`Session::on`](crate::Session::on) does.
     #[inline]
     pub fn on_event(mut self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Self {
-        self.subscriptions.push(Box::new(handle));
+        self.opening.subscriptions.push(Box::new(handle));
         self
     }
 
     fn request(mut self, method: &'static str, handler: Handler<HandlerContext>) -> Self {
-        let registered = &mut self.registered;
+        let registered = &mut self.opening.registered;
         match method {
             HOOKS => registered.hooks = Hooks::default(),
             TRANSFORM => registered.transforms.clear(),
@@ -367,7 +361,7 @@ impl SessionBuilder {
     }
 
     fn event_request(mut self, (kind, handler): (&'static str, EventHandler)) -> Self {
-        self.registered.event_requests.insert(kind, handler);
+        self.opening.registered.event_requests.insert(kind, handler);
         self
     }
 }

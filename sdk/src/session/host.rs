@@ -1,6 +1,7 @@
-//! The client, as seen by its sessions.
+//! The client, as seen by itself and its sessions.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
 use crate::call::Caller;
 use crate::call::peer::Peer;
@@ -9,27 +10,36 @@ use crate::rpc::connection::Connection;
 use crate::runtime::aside::caught;
 use crate::session::router::Router;
 use crate::trace_context::TraceContext;
-use crate::version::CliVersion;
+use crate::types::ModelList;
 
 /// A closure that returns the current trace context.
 pub(crate) type TraceProvider = Arc<dyn Fn() -> Option<TraceContext> + Send + Sync>;
 
-/// The part of a client that its sessions use. Dropping the last reference ends the connection, and the CLI if this
-/// client started it.
+/// A client. Its clones and its sessions share it. Dropping the last reference ends the connection, and the CLI if
+/// this client started it.
 pub(crate) struct Host {
     pub caller: Caller,
     pub router: Arc<Router>,
-    pub version: CliVersion,
     pub trace: Option<TraceProvider>,
     /// None if this client did not start the CLI.
     pub process: Option<Process>,
+    /// None unless the connection is over TCP.
+    pub address: Option<SocketAddr>,
+    /// The secret of the CLI on TCP, if this client sent one.
+    pub token: Option<String>,
+    /// The result of the last `models.list`.
+    pub models: Mutex<Option<Arc<ModelList>>>,
 }
 
 impl Host {
-    /// Returns the current trace context; none if the closure panics.
-    pub fn trace_context(&self) -> Option<TraceContext> {
-        let provider = self.trace.as_ref()?;
-        caught(|| provider())?
+    /// Fills in the current trace context, unless the request has one. It has none if the closure panics.
+    pub fn trace(&self, parent: &mut Option<String>, state: &mut Option<String>) {
+        if parent.is_none()
+            && let Some(trace) = self.trace.as_ref().and_then(|current| caught(|| current())?)
+        {
+            *parent = Some(trace.traceparent().to_owned());
+            *state = trace.tracestate().map(str::to_owned);
+        }
     }
 
     pub fn peer(&self) -> &Arc<Peer> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::error::Error;
 use crate::events::SessionEvent;
 use crate::generated::{event_requests, kind};
 use crate::handlers::permission;
@@ -16,23 +17,20 @@ const HISTORY: &str = "session.getMessages";
 /// Starts the handlers of the pending tool calls and permission requests. Items that cannot be read and lists that
 /// cannot be fetched are skipped.
 pub(crate) async fn answer(session: &Arc<SessionState>) {
-    let tools = fetch(session, TOOLS).await;
-    for item in items(TOOLS, &tools, keys!(PendingExternalToolRequestList, ["items"])) {
-        match tool_call(session, item) {
+    for item in list(session, TOOLS, keys!(PendingExternalToolRequestList, ["items"])).await {
+        match tool_call(session, &item) {
             Some(event) => session.handle_event_request(&event),
             None => tracing::warn!("a pending tool call cannot be read"),
         }
     }
-    let permissions = fetch(session, PERMISSIONS).await;
-    let pending = items(PERMISSIONS, &permissions, keys!(PendingPermissionRequestList, ["items"]));
+    let pending = list(session, PERMISSIONS, keys!(PendingPermissionRequestList, ["items"])).await;
     if pending.is_empty() {
         return;
     }
-    let history = fetch(session, HISTORY).await;
-    let history = items(HISTORY, &history, keys!(SessionGetMessagesResult, ["events"]));
-    let requests = permission_requests(&history);
+    let history = list(session, HISTORY, keys!(SessionGetMessagesResult, ["events"])).await;
+    let requests = permission_requests(history);
     for item in pending {
-        let Some(id) = text(item, event_requests::ID) else {
+        let Some(id) = text(&item, event_requests::ID) else {
             tracing::warn!("a pending permission request has no id");
             continue;
         };
@@ -40,28 +38,25 @@ pub(crate) async fn answer(session: &Arc<SessionState>) {
         match requests.iter().find(is_it) {
             Some(event) => session.handle_event_request(event),
             // A handler has no details to decide on, and without an answer the agent would wait for ever.
-            None => permission::refuse_unknown(session.scope(), &id),
+            None => permission::refuse_unknown(&session.scope, &id),
         }
     }
 }
 
-/// Calls a method and returns its result as JSON; an empty object on failure. An old CLI has no pending requests.
-async fn fetch(session: &SessionState, method: &'static str) -> Box<str> {
-    let answer = session.caller().call::<()>(method, &()).timeout(None).json().await;
-    answer.unwrap_or_else(|error| {
+/// Calls a method and returns the items of a list in its result; none on failure. An old CLI has no pending requests.
+async fn list(session: &SessionState, method: &'static str, key: [&str; 1]) -> Vec<String> {
+    let items = match session.caller().call::<()>(method, &()).timeout(None).json().await {
+        Ok(result) => peek::pick(&result, key)
+            .and_then(|[list]| peek::items(list.unwrap_or("[]")))
+            .map(|items| items.into_iter().map(str::to_owned).collect())
+            .map_err(|error| Error::decode(method, error, Some(session.version()))),
+        Err(error) => Err(error),
+    };
+    items.unwrap_or_else(|error| {
         match error.is_method_not_found() {
             true => tracing::debug!(%error, "no pending requests"),
-            false => tracing::warn!(%error, "the pending requests cannot be listed"),
+            false => tracing::warn!(%error, "a list of pending requests cannot be read"),
         }
-        "{}".into()
-    })
-}
-
-/// Returns the items of a list in a result, as far as they can be read.
-fn items<'a>(method: &'static str, answer: &'a str, key: [&str; 1]) -> Vec<&'a str> {
-    let list = peek::pick(answer, key).map(|[list]| list.unwrap_or("[]"));
-    list.and_then(peek::items).unwrap_or_else(|error| {
-        tracing::warn!(method, %error, "a list of pending requests cannot be read");
         Vec::new()
     })
 }
@@ -77,8 +72,8 @@ fn tool_call(session: &SessionState, item: &str) -> Option<SessionEvent> {
 
 /// Returns the permission requests in the history, except those that a hook decided. The list of pending requests has
 /// only a text for the user; the event has all data.
-fn permission_requests(history: &[&str]) -> Vec<SessionEvent> {
-    let events = history.iter().filter_map(|event| SessionEvent::from_json(*event).ok());
+fn permission_requests(history: Vec<String>) -> Vec<SessionEvent> {
+    let events = history.into_iter().filter_map(|event| SessionEvent::from_json(event).ok());
     let by_hook = |event: &SessionEvent| {
         event.pick(keys!(PermissionRequestedData, ["resolvedByHook"])) == [Some("true")]
     };

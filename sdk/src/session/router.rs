@@ -35,56 +35,30 @@ pub(crate) type ClientHandlers = HashMap<&'static str, Handler<ClientContext>>;
 
 /// The sessions, handlers and subscribers of a client, to which messages go.
 pub(crate) struct Router {
-    peer: Arc<Peer>,
-    sessions: Arc<Sessions>,
-    handlers: ClientHandlers,
+    pub peer: Arc<Peer>,
+    /// All sessions that are open or being opened.
+    pub sessions: Arc<Sessions>,
+    pub handlers: ClientHandlers,
     /// The timeout of each of these handlers.
-    handler_timeout: Option<Duration>,
-    notifications: NotificationSubscribers,
-    shells: Arc<ShellRoutes>,
+    pub handler_timeout: Option<Duration>,
+    /// The subscribers of notifications, whatever the session.
+    pub notifications: NotificationSubscribers,
+    pub shells: Arc<ShellRoutes>,
 }
 
 impl Router {
-    pub fn new(
-        peer: Arc<Peer>,
-        handlers: ClientHandlers,
-        handler_timeout: Option<Duration>,
-        notifications: NotificationSubscribers,
-    ) -> Self {
-        let (sessions, shells) = (Arc::default(), Arc::default());
-        Self { peer, sessions, handlers, handler_timeout, notifications, shells }
-    }
-
-    pub fn peer(&self) -> &Arc<Peer> {
-        &self.peer
-    }
-
-    /// All sessions that are open or being opened.
-    pub fn sessions(&self) -> &Sessions {
-        &self.sessions
-    }
-
-    /// The subscribers of notifications, whatever the session.
-    pub fn notifications(&self) -> &NotificationSubscribers {
-        &self.notifications
-    }
-
-    pub fn session(&self, id: &str) -> Option<Arc<SessionState>> {
-        self.sessions.get(id)
-    }
-
-    /// Removes a session, unless another has its place.
-    pub fn unregister(&self, session: &Arc<SessionState>) {
+    /// Ends a session and removes it, unless another has its place.
+    pub fn end(&self, session: &Arc<SessionState>, closed: Option<Closed>) {
         if self.sessions.remove(session) {
             self.shells.forget(session.id());
         }
+        session.end(closed);
     }
 
     /// Ends a session that the CLI no longer has.
     pub fn end_session(&self, id: &str) {
-        if let Some(session) = self.session(id) {
-            self.unregister(&session);
-            session.end(None);
+        if let Some(session) = self.sessions.get(id) {
+            self.end(&session, None);
         }
     }
 
@@ -93,7 +67,7 @@ impl Router {
         let Ok([Some(session), event]) = peek::pick(params, keys) else {
             return tracing::warn!("an event without a session id");
         };
-        let Some(session) = peek::string(session).and_then(|id| self.session(&id)) else {
+        let Some(session) = peek::string(session).and_then(|id| self.sessions.get(&id)) else {
             return tracing::trace!(session, "an event of a session that is not open here");
         };
         match SessionEvent::from_json(event.unwrap_or("null")) {
@@ -119,7 +93,7 @@ impl Router {
     /// token before it has the session.
     fn session_of_request(&self, id: Option<&str>, registration: Option<&str>) -> Option<Arc<SessionState>> {
         let registered = || registration.and_then(peek::string);
-        self.session(&id.map(Cow::Borrowed).or_else(registered)?)
+        self.sessions.get(&id.map(Cow::Borrowed).or_else(registered)?)
     }
 }
 
@@ -148,8 +122,9 @@ impl Service for Router {
         match method {
             EVENT => return self.event(params),
             notification::ShellOutput::NAME | notification::ShellExit::NAME => {
-                if let Some(session) = self.shells.route(method, params).and_then(|id| self.session(&id)) {
-                    session.notifications().push(method, params);
+                if let Some(session) = self.shells.route(method, params).and_then(|id| self.sessions.get(&id))
+                {
+                    session.notifications.push(method, params);
                 }
             }
             _ => {}
@@ -162,7 +137,7 @@ impl Service for Router {
 
     fn unreadable(&self, method: &str, start: &str, error: RpcError, responder: Option<Responder>) {
         if method == EVENT
-            && let Some(session) = session_at(start).and_then(|id| self.session(&id))
+            && let Some(session) = session_at(start).and_then(|id| self.sessions.get(&id))
         {
             session.report_missed();
         }
@@ -175,9 +150,7 @@ impl Service for Router {
     }
 
     fn calling(&self, method: &str, params: &str) -> Option<OnResponse> {
-        let reports_shells =
-            || self.peer.version().is_none_or(|version| version.has(Feature::ShellNotifications));
-        if method != EXEC || !reports_shells() {
+        if method != EXEC || !self.peer.version().has(Feature::ShellNotifications) {
             return None;
         }
         let [session] = peek::pick(params, ["sessionId"]).ok()?;
@@ -187,7 +160,7 @@ impl Service for Router {
         Some(Box::new(move |response| {
             let early = shells.started(&session, response.as_deref().ok());
             if let Some(session) = sessions.get(&session) {
-                early.iter().for_each(|note| session.notifications().push(&note.name, &note.params));
+                early.iter().for_each(|note| session.notifications.push(&note.name, &note.params));
             }
         }))
     }

@@ -6,14 +6,13 @@ pub(crate) mod source;
 use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::runtime::timer::Sleep;
-use crate::session::shell::source::Source;
+use crate::session::shell::source::{Progress, Source};
 use crate::session::state::SessionState;
-use crate::session_rpc::SessionRpc;
 use crate::types::ShellOutputStream;
 
 /// The time from the kill of a command to the report of its end.
@@ -51,7 +50,7 @@ impl Shell {
     /// As any [call](crate::Call), such as [`Error::SessionEnded`] once the session has ended.
     pub async fn start(self) -> Result<ShellRun, Error> {
         self.session.check()?;
-        let start = Source::start(&self.session, &self.command);
+        let start = source::start(&self.session, &self.command);
         let source = self.session.peer().within_call_timeout("the start of the shell command", start).await?;
         let deadline = self.timeout.map(|limit| (limit, self.session.sleep(limit)));
         let output = ShellOutput { chunks: Vec::new(), text: None, exit_code: None, timed_out: false };
@@ -75,7 +74,7 @@ impl IntoFuture for Shell {
 #[must_use = "await the run for its output"]
 pub struct ShellRun {
     session: Arc<SessionState>,
-    source: Source,
+    source: Box<dyn Source>,
     deadline: Option<(Duration, Sleep)>,
     output: ShellOutput,
     over: Option<Result<(), Error>>,
@@ -141,13 +140,6 @@ impl ShellOutput {
     }
 }
 
-/// A report about a running command.
-pub(crate) enum Progress {
-    Output(ShellChunk),
-    /// Its end, with the whole output if the CLI reports that, and the exit code.
-    End(Option<String>, Option<i64>),
-}
-
 impl ShellRun {
     /// Returns the next piece of output; none once the command has ended. There is no timeout but [`Shell::timeout`].
     ///
@@ -161,40 +153,39 @@ impl ShellRun {
     /// # Errors
     /// As any [call](crate::Call). It is no error if the command has ended.
     pub async fn kill(&self) -> Result<(), Error> {
-        let kill = self.source.kill(SessionRpc(self.session.caller()));
-        self.session.peer().within_call_timeout("the end of the shell command", kill).await
+        let (method, params) = self.source.kill();
+        let kill = self.session.caller().call::<()>(method, &params).timeout(None).json();
+        self.session.peer().within_call_timeout("the end of the shell command", kill).await.map(drop)
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<ShellChunk>> {
         if self.over.is_some() {
             return Poll::Ready(None);
         }
-        match self.source.poll(context) {
-            Poll::Ready(Ok(Progress::Output(chunk))) => {
-                self.output.chunks.push(chunk.clone());
-                return Poll::Ready(Some(chunk));
+        if let Poll::Ready(progress) = self.source.poll(context) {
+            match progress {
+                Ok(Progress::Output(chunk)) => {
+                    self.output.chunks.push(chunk.clone());
+                    return Poll::Ready(Some(chunk));
+                }
+                Ok(Progress::End(text, exit_code)) => {
+                    (self.output.text, self.output.exit_code) = (text, exit_code);
+                    self.over = Some(Ok(()));
+                }
+                Err(error) => self.over = Some(Err(error)),
             }
-            Poll::Ready(Ok(Progress::End(text, exit_code))) => {
-                (self.output.text, self.output.exit_code) = (text, exit_code);
-                self.over = Some(Ok(()));
-                return Poll::Ready(None);
-            }
-            Poll::Ready(Err(error)) => {
-                self.over = Some(Err(error));
-                return Poll::Ready(None);
-            }
-            Poll::Pending => {}
+            return Poll::Ready(None);
         }
         let Some((limit, deadline)) = &mut self.deadline else { return Poll::Pending };
-        if deadline.as_mut().poll(context).is_pending() {
-            return Poll::Pending;
-        }
+        ready!(deadline.as_mut().poll(context));
         if self.output.timed_out {
             self.over = Some(Err(self.session.peer().timed_out("the shell command", *limit)));
             return Poll::Ready(None);
         }
         self.output.timed_out = true;
-        self.source.kill_unanswered(self.session.caller());
+        let (method, params) = self.source.kill();
+        // It fails only if the session has ended, and the command with it.
+        drop(self.session.caller().call_now(method, &params, None));
         // The CLI still reports its end, at a time of its own choice.
         *deadline = self.session.sleep(KILL_TIMEOUT);
         self.poll_chunk(context)

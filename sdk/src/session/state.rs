@@ -7,10 +7,10 @@ use crate::call::Caller;
 use crate::call::life::Life;
 use crate::call::peer::Peer;
 use crate::error::Error;
+use crate::events::SessionEvent;
 use crate::events::dedup::SeenEvents;
 use crate::events::notifications::NotificationSubscribers;
 use crate::events::stream::{Ended, Subscribers};
-use crate::events::{Events, SessionEvent};
 use crate::generated::{event_requests, kind};
 use crate::handlers::context::{HandlerContext, Scope};
 use crate::handlers::event_request::EventRequests;
@@ -27,26 +27,28 @@ use crate::wire::peek::{self, keys};
 
 /// The part of a session that lives as long as the CLI may speak of it.
 pub(crate) struct SessionState {
-    scope: Arc<Scope>,
-    subscribers: Arc<Subscribers>,
+    /// The part that handlers use.
+    pub scope: Arc<Scope>,
+    pub subscribers: Arc<Subscribers>,
     seen: Mutex<SeenEvents>,
-    notifications: NotificationSubscribers,
+    pub notifications: NotificationSubscribers,
     /// Shared, so that the reader need not drop the last reference.
     handlers: Mutex<Arc<Handlers>>,
-    capabilities: Mutex<KnownCapabilities>,
+    /// The capabilities, as far as they are known.
+    pub capabilities: Mutex<KnownCapabilities>,
     /// The session that took the place of this one.
     successor: OnceLock<Weak<SessionState>>,
     /// The lock that is held while a shell command is started.
-    shell_start: tokio::sync::Mutex<()>,
-    /// The lock that is held while the tools are replaced.
-    tools_change: tokio::sync::Mutex<()>,
+    pub shell_start: tokio::sync::Mutex<()>,
+    /// The lock that is held while the handlers are replaced.
+    changing: tokio::sync::Mutex<()>,
 }
 
 impl SessionState {
-    pub fn new(id: String, peer: &Arc<Peer>, version: CliVersion, handlers: Handlers) -> Arc<Self> {
+    pub fn new(id: String, peer: &Arc<Peer>, handlers: Handlers) -> Arc<Self> {
         let runtime = peer.runtime().clone();
         Arc::new(Self {
-            scope: Arc::new(Scope::new(id, peer, version)),
+            scope: Arc::new(Scope::new(id, peer)),
             subscribers: Subscribers::new(runtime.clone()),
             seen: Mutex::default(),
             notifications: NotificationSubscribers::new(runtime),
@@ -54,17 +56,12 @@ impl SessionState {
             capabilities: Mutex::default(),
             successor: OnceLock::new(),
             shell_start: tokio::sync::Mutex::default(),
-            tools_change: tokio::sync::Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
         })
     }
 
     pub fn id(&self) -> &str {
         self.scope.id()
-    }
-
-    /// The part that handlers use.
-    pub fn scope(&self) -> &Arc<Scope> {
-        &self.scope
     }
 
     pub fn life(&self) -> &Life {
@@ -85,11 +82,7 @@ impl SessionState {
     }
 
     pub fn version(&self) -> &CliVersion {
-        &self.scope.version
-    }
-
-    pub fn notifications(&self) -> &NotificationSubscribers {
-        &self.notifications
+        self.scope.version()
     }
 
     /// Returns the handler of a method with its context, from this session or from its successor.
@@ -110,22 +103,48 @@ impl SessionState {
         found
     }
 
-    /// Replaces the handlers in one step, so that each request finds the old or the new ones, and returns the old
-    /// ones. Does nothing if the session has ended.
-    pub fn change_handlers(&self, change: impl FnOnce(&Handlers) -> Handlers) -> Handlers {
-        let mut handlers = lock(&self.handlers);
-        if self.life().ended().is_some() {
-            return Handlers::default();
+    /// Replaces the handlers, and makes the call that tells the CLI of it. If the CLI refuses, the old ones remain.
+    pub async fn change_handlers<T>(
+        &self,
+        change: impl FnOnce(&Handlers) -> Handlers,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        // One change at a time, so that the tools here are those that the CLI was sent last.
+        let _changing = self.changing.lock().await;
+        let old = Arc::clone(&lock(&self.handlers));
+        let new = change(&old);
+        // The CLI may call the new tools before it responds, and the old ones until then.
+        let both = Handlers { tools: old.with_tools(&new.tools).tools, ..new.clone() };
+        self.set_handlers(Arc::new(both));
+        let result = call.await;
+        match &result {
+            Ok(_) => self.set_handlers(Arc::new(new)),
+            // The CLI may have accepted the new ones nevertheless.
+            Err(Error::Decode { .. }) => {}
+            Err(_) => self.set_handlers(Arc::clone(&old)),
         }
-        let changed = Arc::new(change(&handlers));
-        let old = std::mem::replace(&mut *handlers, changed);
-        drop(handlers);
-        Arc::unwrap_or_clone(old)
+        release(old);
+        result
     }
 
-    /// The capabilities, as far as they are known.
-    pub fn capabilities(&self) -> &Mutex<KnownCapabilities> {
-        &self.capabilities
+    /// Sets the handlers in one step, so that each request finds the old or the new ones, unless the session has
+    /// ended.
+    fn set_handlers(&self, new: Arc<Handlers>) {
+        let mut handlers = lock(&self.handlers);
+        if self.life().ended().is_none() {
+            let old = std::mem::replace(&mut *handlers, new);
+            drop(handlers);
+            release(old);
+        }
+    }
+
+    /// Returns the handled events that the CLI sends only to clients that register for them.
+    pub fn interests(&self) -> Vec<&'static str> {
+        const ON_REQUEST: [&str; 3] =
+            [kind::MCP_OAUTH_REQUIRED, kind::SAMPLING_REQUESTED, kind::SESSION_LIMITS_EXHAUSTED_REQUESTED];
+        self.look(|handlers| {
+            ON_REQUEST.into_iter().filter(|kind| handlers.event_requests.contains_key(kind)).collect()
+        })
     }
 
     /// Records the working directory that these events carry.
@@ -146,28 +165,6 @@ impl SessionState {
     /// Returns a timer that elapses after this time.
     pub fn sleep(&self, limit: Duration) -> Sleep {
         Box::pin(timer::sleep(self.peer().runtime().clone(), limit))
-    }
-
-    /// The lock that is held while a shell command is started.
-    pub fn shell_start(&self) -> &tokio::sync::Mutex<()> {
-        &self.shell_start
-    }
-
-    /// The lock that is held while the tools are replaced.
-    pub fn tools_change(&self) -> &tokio::sync::Mutex<()> {
-        &self.tools_change
-    }
-
-    pub fn subscribe(&self) -> Events {
-        self.subscribers.subscribe()
-    }
-
-    pub fn subscribe_from_now(&self) -> Events {
-        self.subscribers.subscribe_from_now()
-    }
-
-    pub fn subscribe_without_backlog(&self) -> Events {
-        self.subscribers.subscribe_without_backlog()
     }
 
     /// Returns true if the CLI sent an event before. An event request with another `requestId` is another event,

@@ -1,7 +1,7 @@
 //! The sessions of a client that are open, one for each id.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
+use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::Error;
 use crate::runtime::lock;
-use crate::session::router::Router;
+use crate::runtime::on_drop::OnDrop;
 use crate::session::state::SessionState;
 use crate::session::{Session, WeakSession};
 
@@ -48,8 +48,9 @@ pub(crate) struct Sessions {
 #[derive(Default)]
 struct Table {
     open: HashMap<String, Entry>,
-    /// The number of `session.detach` calls without a response, by session id.
-    detaching: HashMap<String, usize>,
+    /// The ids of the sessions whose `session.detach` has no response yet. Only the session that has the place of its
+    /// id is detached, and only once.
+    detaching: HashSet<String>,
 }
 
 struct Entry {
@@ -98,7 +99,7 @@ impl Sessions {
 
     fn try_admit(&self, new: &Arc<SessionState>, when_open: WhenOpen) -> Result<Option<Admission>, Error> {
         let table = &mut *lock(&self.table);
-        if table.detaching.contains_key(new.id()) {
+        if table.detaching.contains(new.id()) {
             return Ok(None);
         }
         let entry = match table.open.entry(new.id().to_owned()) {
@@ -146,6 +147,27 @@ impl Sessions {
         removed.is_some()
     }
 
+    /// Sends `session.detach` at once and returns the task that waits for the response; none if the session is not
+    /// registered. Until the response the session is not opened again: the CLI works on several requests at once, so
+    /// the detach could close what was opened after it.
+    pub fn detach(self: &Arc<Self>, state: &Arc<SessionState>) -> Option<JoinHandle<Result<(), Error>>> {
+        {
+            let table = &mut *lock(&self.table);
+            table.entry(state)?;
+            table.detaching.insert(state.id().to_owned());
+        }
+        let (sessions, id) = (Arc::clone(self), state.id().to_owned());
+        let detached = OnDrop(move || {
+            lock(&sessions.table).detaching.remove(&id);
+            sessions.changed.notify_waiters();
+        });
+        let call = state.caller().call_now(state.version().detach_method(), &(), Some(DETACH_TIMEOUT));
+        Some(state.peer().runtime().spawn(async move {
+            let _detached = detached;
+            call?.await
+        }))
+    }
+
     /// Removes and returns all sessions.
     pub fn take_all(&self) -> Vec<Arc<SessionState>> {
         let all = std::mem::take(&mut lock(&self.table).open);
@@ -159,49 +181,4 @@ impl Table {
     fn entry(&mut self, state: &Arc<SessionState>) -> Option<&mut Entry> {
         self.open.get_mut(state.id()).filter(|entry| Arc::ptr_eq(&entry.state, state))
     }
-}
-
-/// A `session.detach` without a response. Until that comes the session must not be opened again: the CLI works on
-/// several requests at once, so the detach could close what was opened after it.
-struct Detaching {
-    router: Arc<Router>,
-    id: String,
-}
-
-impl Detaching {
-    /// Returns none if the session is not registered any more.
-    fn begin(router: &Arc<Router>, state: &Arc<SessionState>) -> Option<Self> {
-        let table = &mut *lock(&router.sessions().table);
-        table.entry(state)?;
-        *table.detaching.entry(state.id().to_owned()).or_default() += 1;
-        Some(Self { router: Arc::clone(router), id: state.id().to_owned() })
-    }
-}
-
-impl Drop for Detaching {
-    fn drop(&mut self) {
-        let sessions = self.router.sessions();
-        if let Place::Occupied(mut count) = lock(&sessions.table).detaching.entry(self.id.clone()) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
-        sessions.changed.notify_waiters();
-    }
-}
-
-/// Sends `session.detach` at once and returns the task that waits for the response; none if the session is not
-/// registered.
-pub(crate) fn detach(
-    router: &Arc<Router>,
-    state: &Arc<SessionState>,
-) -> Option<JoinHandle<Result<(), Error>>> {
-    let detaching = Detaching::begin(router, state)?;
-    let call = state.caller().call_now(state.version().detach_method(), DETACH_TIMEOUT);
-    Some(state.peer().runtime().spawn(async move {
-        let result = call?.await;
-        drop(detaching);
-        result
-    }))
 }

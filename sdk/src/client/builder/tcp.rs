@@ -7,7 +7,7 @@ use tokio::net::{TcpStream, ToSocketAddrs};
 
 use super::ClientBuilder;
 use crate::call::peer::within;
-use crate::client::{Client, Endpoint};
+use crate::client::Client;
 use crate::error::{Closed, Error};
 use crate::process::{self, Process};
 use crate::random;
@@ -58,7 +58,7 @@ impl ClientBuilder {
         let (process, stdin, stdout) = process::spawn(&self.launch)?;
         let watcher = process.watcher().clone();
         let runtime = process::runtime()?;
-        within(&runtime, "the start of the CLI", self.handshake_timeout, Some(&watcher), async {
+        within(&runtime, "the start of the CLI", Some(self.setup.handshake_timeout), Some(&watcher), async {
             let Ok(port) = process::listen(stdin, stdout, watcher.stdout().clone()).await else {
                 let closed = Closed::new("the CLI closed its output before it printed its port");
                 return Err(Error::Closed(watcher.diagnose(closed).await));
@@ -84,7 +84,7 @@ impl ClientBuilder {
     /// [`RpcError::AUTHENTICATION_FAILED`]: crate::RpcError::AUTHENTICATION_FAILED
     /// [`RpcError::AUTHENTICATION_NOT_CONFIGURED`]: crate::RpcError::AUTHENTICATION_NOT_CONFIGURED
     pub async fn connect_tcp(self, address: impl ToSocketAddrs) -> Result<Client, Error> {
-        let (timeout, runtime) = (self.handshake_timeout, process::runtime()?);
+        let (timeout, runtime) = (Some(self.setup.handshake_timeout), process::runtime()?);
         within(&runtime, "the connection to the CLI", timeout, None, self.reach(address, None)).await
     }
 
@@ -99,7 +99,6 @@ impl ClientBuilder {
         };
         let (stream, address) = connected.await.map_err(|error| Error::Connect(Arc::new(error)))?;
         let (from, to) = stream.into_split();
-        let endpoint = Endpoint { process, address: Some(address) };
-        Client::connect(from, to, self.setup, self.handshake_timeout, endpoint).await
+        Client::connect(from, to, self.setup, process, Some(address)).await
     }
 }

@@ -1,46 +1,120 @@
 //! The two ways to run a shell command, of which the CLI's version has one, and to receive its output.
 
-use std::future::IntoFuture;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use serde_json::json;
 
-use crate::call::{Call, Caller};
+use crate::call::Call;
 use crate::error::Error;
-use crate::events::Events;
-use crate::events::SessionEvent;
 use crate::events::notifications::Notifications;
+use crate::events::{Events, SessionEvent};
 use crate::generated::kind;
-use crate::methods;
-use crate::session::shell::{Progress, ShellChunk};
+use crate::methods::notification::{ShellExit, ShellOutput};
+use crate::rpc::Notification;
+use crate::session::shell::ShellChunk;
 use crate::session::state::SessionState;
 use crate::session_rpc::SessionRpc;
 use crate::types::{
-    ShellCancelUserRequestedRequest, ShellExecRequest, ShellExecuteUserRequestedRequest, ShellKillRequest,
-    ShellOutputStream, UserRequestedShellCommandResult,
+    ShellExecRequest, ShellExecuteUserRequestedRequest, ShellOutputStream, UserRequestedShellCommandResult,
 };
 use crate::version::Feature;
 use crate::wire::peek::{self, keys};
 use crate::{random, wire};
 
 /// The source of a command's output and end.
-pub(crate) enum Source {
-    Exec(Exec),
-    UserRequested(UserRequested),
+pub(crate) trait Source: Send + Sync {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Progress, Error>>;
+
+    /// Returns the method and the params of the call that kills the command.
+    fn kill(&self) -> (&'static str, serde_json::Value);
+}
+
+/// A report about a running command.
+pub(crate) enum Progress {
+    Output(ShellChunk),
+    /// Its end, with the whole output if the CLI reports that, and the exit code.
+    End(Option<String>, Option<i64>),
+}
+
+/// Starts a command.
+pub(crate) async fn start(session: &Arc<SessionState>, command: &str) -> Result<Box<dyn Source>, Error> {
+    let version = session.version();
+    if version.has(Feature::ShellNotifications) || !version.has(Feature::UserRequestedShell) {
+        Ok(Box::new(Exec::start(session, command).await?))
+    } else {
+        Ok(Box::new(UserRequested::start(session, command).await?))
+    }
 }
 
 /// The call `session.shell.exec` with the notifications `shell.output` and `shell.exit`.
-pub(crate) struct Exec {
+struct Exec {
     process: String,
-    output: Notifications<methods::notification::ShellOutput>,
-    exit: Notifications<methods::notification::ShellExit>,
-    exit_code: Option<i64>,
+    output: Notifications<ShellOutput>,
+    exit: Notifications<ShellExit>,
+    /// The exit code, once there is no more output.
+    exit_code: Option<Result<i64, Error>>,
+}
+
+impl Exec {
+    async fn start(session: &SessionState, command: &str) -> Result<Self, Error> {
+        /// The longest timeout that the CLI supports; its default is 30 s.
+        const LONGEST: i64 = i32::MAX as i64;
+        let (output, exit) = (session.notifications.subscribe(), session.notifications.subscribe());
+        let request = ShellExecRequest::new(command).timeout(LONGEST);
+        let started = SessionRpc(session.caller()).shell().exec(&request).timeout(None).await?;
+        Ok(Self { process: started.process_id, output, exit, exit_code: None })
+    }
+}
+
+impl Source for Exec {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Progress, Error>> {
+        let process = &self.process;
+        // Polled before the output, which precedes it: then all of that is read when it is used.
+        if self.exit_code.is_none()
+            && let Poll::Ready(exit) = poll_of(process, &mut self.exit, |exit| &exit.process_id, context)
+        {
+            self.exit_code = Some(exit.map(|exit| exit.exit_code));
+        }
+        match poll_of(process, &mut self.output, |output| &output.process_id, context)? {
+            Poll::Ready(output) => {
+                let chunk = ShellChunk { stream: Some(output.stream), text: output.data };
+                Poll::Ready(Ok(Progress::Output(chunk)))
+            }
+            Poll::Pending => match self.exit_code.take() {
+                Some(exit_code) => Poll::Ready(Ok(Progress::End(None, Some(exit_code?)))),
+                None => Poll::Pending,
+            },
+        }
+    }
+
+    fn kill(&self) -> (&'static str, serde_json::Value) {
+        ("session.shell.kill", json!({ "processId": self.process }))
+    }
+}
+
+/// Returns the next notification of a process.
+fn poll_of<N: Notification>(
+    process: &str,
+    notifications: &mut Notifications<N>,
+    process_of: impl Fn(&N::Params) -> &String,
+    context: &mut Context<'_>,
+) -> Poll<Result<N::Params, Error>> {
+    const PROCESS: &str = keys!(ShellExitNotification, ["processId"])[0];
+    loop {
+        match ready!(notifications.poll(context))? {
+            Ok(params) if process_of(&params) == process => return Poll::Ready(Ok(params)),
+            Err(malformed) if malformed.has(PROCESS, process) => {
+                return Poll::Ready(Err(Error::decode(malformed.kind, malformed.error, None)));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// The call `session.shell.executeUserRequested` with the session's events.
-pub(crate) struct UserRequested {
+struct UserRequested {
     request: String,
     call: Pin<Box<Call<UserRequestedShellCommandResult>>>,
     result: Option<UserRequestedShellCommandResult>,
@@ -52,128 +126,41 @@ pub(crate) struct UserRequested {
     live: bool,
 }
 
-impl Source {
-    /// Starts the command.
-    pub async fn start(session: &Arc<SessionState>, command: &str) -> Result<Self, Error> {
-        let version = session.version();
-        if version.has(Feature::ShellNotifications) || !version.has(Feature::UserRequestedShell) {
-            Exec::start(session, command).await.map(Self::Exec)
-        } else {
-            UserRequested::start(session, command).await.map(Self::UserRequested)
-        }
-    }
-
-    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Progress, Error>> {
-        match self {
-            Self::Exec(exec) => exec.poll(context),
-            Self::UserRequested(requested) => requested.poll(context),
-        }
-    }
-
-    /// Kills the command.
-    pub async fn kill(&self, rpc: SessionRpc<'_>) -> Result<(), Error> {
-        match self {
-            Self::Exec(exec) => {
-                let request = ShellKillRequest::new(&*exec.process);
-                rpc.shell().kill(&request).timeout(None).await.map(drop)
-            }
-            Self::UserRequested(requested) => {
-                let request = ShellCancelUserRequestedRequest::new(&*requested.request);
-                rpc.shell().cancel_user_requested(&request).timeout(None).await.map(drop)
-            }
-        }
-    }
-
-    /// Kills the command without waiting for the response.
-    pub fn kill_unanswered(&self, caller: &Caller) {
-        let (method, params) = match self {
-            Self::Exec(exec) => ("session.shell.kill", json!({ "processId": exec.process })),
-            Self::UserRequested(requested) => {
-                ("session.shell.cancelUserRequested", json!({ "requestId": requested.request }))
-            }
-        };
-        // The params are not nested, so this fails only if the session has ended, and the command with it.
-        drop(caller.notify(method, &params));
-    }
-}
-
-/// The key under which a notification names its process.
-const PROCESS: &str = keys!(ShellExitNotification, ["processId"])[0];
-
-impl Exec {
-    async fn start(session: &SessionState, command: &str) -> Result<Self, Error> {
-        /// The longest timeout that the CLI supports; its default is 30 s.
-        const LONGEST: i64 = i32::MAX as i64;
-        let output = session.notifications().subscribe::<methods::notification::ShellOutput>();
-        let exit = session.notifications().subscribe::<methods::notification::ShellExit>();
-        let request = ShellExecRequest::new(command).timeout(LONGEST);
-        let started = SessionRpc(session.caller()).shell().exec(&request).timeout(None).await?;
-        Ok(Self { process: started.process_id, output, exit, exit_code: None })
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Progress, Error>> {
-        loop {
-            match self.output.poll(context) {
-                Poll::Ready(Ok(Ok(output))) if output.process_id == self.process => {
-                    let chunk = ShellChunk { stream: Some(output.stream), text: output.data };
-                    return Poll::Ready(Ok(Progress::Output(chunk)));
-                }
-                Poll::Ready(Ok(Err(malformed))) if malformed.has(PROCESS, &self.process) => {
-                    return Poll::Ready(Err(Error::decode(malformed.kind, malformed.error, None)));
-                }
-                Poll::Ready(Ok(_)) => continue,
-                Poll::Ready(Err(ended)) => return Poll::Ready(Err(ended.into())),
-                // The exit follows all output, so there is no more.
-                Poll::Pending if self.exit_code.is_some() => {
-                    return Poll::Ready(Ok(Progress::End(None, self.exit_code)));
-                }
-                Poll::Pending => {}
-            }
-            match self.exit.poll(context) {
-                Poll::Ready(Ok(Ok(exit))) if exit.process_id == self.process => {
-                    self.exit_code = Some(exit.exit_code);
-                }
-                Poll::Ready(Ok(Err(malformed))) if malformed.has(PROCESS, &self.process) => {
-                    return Poll::Ready(Err(Error::decode(malformed.kind, malformed.error, None)));
-                }
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(ended)) => return Poll::Ready(Err(ended.into())),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-    }
-}
-
 impl UserRequested {
     async fn start(session: &Arc<SessionState>, command: &str) -> Result<Self, Error> {
         // The event that names the call does not say which request it is for, so one is started at a time.
-        let turn = session.shell_start().lock().await;
-        let events = session.subscribe_without_backlog();
+        let _turn = session.shell_start.lock().await;
+        let events = session.subscribers.subscribe_without_backlog();
         let request = random::uuid().map_err(Error::no_random)?;
         let params = ShellExecuteUserRequestedRequest::new(&*request, command);
-        let call = SessionRpc(session.caller()).shell().execute_user_requested(&params);
+        let call = Box::pin(SessionRpc(session.caller()).shell().execute_user_requested(&params));
         let live = session.version().has(Feature::LiveShellOutput);
-        let call = Box::pin(call.into_future());
         let mut run = Self { request, call, result: None, events, tool_call: None, received: 0, live };
-        std::future::poll_fn(|context| run.poll_name(command, context)).await?;
-        drop(turn);
+        while run.tool_call.is_none()
+            && let Some(event) = std::future::poll_fn(|context| run.poll_event(context)).await?
+        {
+            run.name(&event, command);
+        }
         Ok(run)
     }
 
-    /// Waits for the event that names the call, or for its result.
-    fn poll_name(&mut self, command: &str, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_result(context)?;
-        while self.tool_call.is_none() {
-            match self.events.poll_event(context) {
-                Poll::Ready(Ok(event)) => self.name(&event, command),
-                Poll::Ready(Err(ended)) => return Poll::Ready(Err(ended.into())),
-                Poll::Pending if self.result.is_some() => break,
-                Poll::Pending => return Poll::Pending,
-            }
+    /// Returns the next event of the session; none once the result and all events before it are here.
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<SessionEvent>, Error>> {
+        // Polled before the events, which precede it: then all of them are read when it is used.
+        if self.result.is_none()
+            && let Poll::Ready(result) = self.call.as_mut().poll(context)?
+        {
+            self.result = Some(result);
         }
-        Poll::Ready(Ok(()))
+        match self.events.poll_event(context) {
+            Poll::Ready(Ok(event)) => Poll::Ready(Ok(Some(event))),
+            _ if self.result.is_some() => Poll::Ready(Ok(None)),
+            Poll::Ready(Err(ended)) => Poll::Ready(Err(ended.into())),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
+    /// Learns the id of the call from the event that names it.
     fn name(&mut self, event: &SessionEvent, command: &str) {
         if event.kind() != kind::TOOL_USER_REQUESTED {
             return;
@@ -183,37 +170,6 @@ impl UserRequested {
         if event_command.and_then(peek::string).is_some_and(|event_command| event_command == command) {
             self.tool_call = id.and_then(peek::string).map(|id| id.into_owned());
         }
-    }
-
-    fn poll_result(&mut self, context: &mut Context<'_>) -> Result<(), Error> {
-        if self.result.is_none()
-            && let Poll::Ready(result) = pin!(&mut self.call).poll(context)
-        {
-            self.result = Some(result?);
-        }
-        Ok(())
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Progress, Error>> {
-        // Polled before the events, which precede the result: then all of them are read when it is used.
-        self.poll_result(context)?;
-        loop {
-            match self.events.poll_event(context) {
-                Poll::Ready(Ok(event)) => {
-                    if let Some(chunk) = self.chunk(&event) {
-                        return Poll::Ready(Ok(Progress::Output(chunk)));
-                    }
-                }
-                Poll::Ready(Err(ended)) if self.result.is_none() => {
-                    return Poll::Ready(Err(ended.into()));
-                }
-                _ => break,
-            }
-        }
-        Poll::Ready(match self.result.take() {
-            Some(result) => Ok(Progress::End(Some(result.output), result.exit_code)),
-            None => return Poll::Pending,
-        })
     }
 
     /// Returns the output that an event reports, if any.
@@ -239,5 +195,22 @@ impl UserRequested {
         let text = so_far.get(self.received..).filter(|text| !text.is_empty())?.to_owned();
         self.received = so_far.len();
         Some(ShellChunk { stream: None, text })
+    }
+}
+
+impl Source for UserRequested {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Progress, Error>> {
+        while let Some(event) = ready!(self.poll_event(context))? {
+            if let Some(chunk) = self.chunk(&event) {
+                return Poll::Ready(Ok(Progress::Output(chunk)));
+            }
+        }
+        let end = self.result.take().map(|result| (result.output, result.exit_code));
+        let (output, exit_code) = end.unzip();
+        Poll::Ready(Ok(Progress::End(output, exit_code.flatten())))
+    }
+
+    fn kill(&self) -> (&'static str, serde_json::Value) {
+        ("session.shell.cancelUserRequested", json!({ "requestId": self.request }))
     }
 }
