@@ -11,14 +11,10 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::call::life::Life;
-use crate::call::peer::Peer;
-use crate::error::unsupported::Unsupported;
-use crate::error::{Closed, Error, RpcError};
+use crate::call::{life::Life, peer::Peer};
+use crate::error::{Closed, Error, RpcError, unsupported::Unsupported};
 use crate::rpc::message::{NoResult, Response, check_depth};
-use crate::wire::peek;
-use crate::wire::quote;
-use crate::wire::{self, Wire, Writer};
+use crate::wire::{self, Wire, Writer, peek, quote};
 
 /// The sender of calls: the client, or one of its sessions.
 #[derive(Clone)]

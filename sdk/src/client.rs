@@ -10,22 +10,18 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
-use crate::call::Caller;
-use crate::call::peer::{Peer, within};
+use crate::call::{Caller, peer::Peer, peer::within};
 use crate::client::builder::ClientBuilder;
 use crate::error::Error;
 use crate::events::notifications::NotificationSubscribers;
 use crate::process::{self, Process, ShutdownTimes, Watcher};
-use crate::rpc::Closed;
 use crate::rpc::connection::{Connection, Options, STOPPED};
-use crate::rpc::wire_log::WireLog;
+use crate::rpc::{Closed, wire_log::WireLog};
 use crate::runtime::on_drop::OnDrop;
 use crate::server_rpc::ServerRpc;
-use crate::session::Session;
-use crate::session::builder::SessionBuilder;
 use crate::session::host::{Host, TraceProvider};
 use crate::session::router::{ClientHandlers, Router};
-use crate::session::state::SessionState;
+use crate::session::{Session, builder::SessionBuilder, state::SessionState};
 use crate::types::ConnectRequest;
 use crate::version::{CliVersion, Feature};
 

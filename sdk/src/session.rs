@@ -18,32 +18,21 @@ use std::sync::{Arc, Mutex, Weak};
 use tokio::time::Instant;
 
 use crate::call::Caller;
-use crate::error::unsupported::Unsupported;
-use crate::error::{Closed, Error};
-use crate::events::SessionEvent;
-use crate::events::answer::Answer;
-use crate::events::notifications::MalformedNotification;
+use crate::error::{Closed, Error, unsupported::Unsupported};
 use crate::events::stream::{Ended, Events, Subscription};
-use crate::handlers::registry::Handlers;
-use crate::handlers::tool::{self, Tool};
+use crate::events::{SessionEvent, answer::Answer, notifications::MalformedNotification};
+use crate::handlers::{registry::Handlers, tool, tool::Tool};
 use crate::methods;
-use crate::runtime::lock;
-use crate::runtime::on_drop::OnDrop;
-use crate::session::capabilities::Capabilities;
-use crate::session::host::Host;
-use crate::session::shell::Shell;
-use crate::session::state::SessionState;
-use crate::session::turn::Turn;
-use crate::session::turn::prompts::{Prompt, Prompts};
-use crate::session::turn::tracker::Tracker;
+use crate::runtime::{lock, on_drop::OnDrop};
+use crate::session::turn::{Turn, prompts::Prompt, prompts::Prompts, tracker::Tracker};
+use crate::session::{capabilities::Capabilities, host::Host, shell::Shell, state::SessionState};
 use crate::session_rpc::SessionRpc;
 use crate::types::{
     LogRequest, ModelSwitchToRequest, ModelSwitchToResult, SendRequest, SessionResumeResult,
     ShellExitNotification, ShellOutputNotification, UiElicitationRequest, UiElicitationResponse,
 };
 use crate::version::Feature;
-use crate::wire::Wire;
-use crate::wire::peek::{self, keys};
+use crate::wire::{Wire, peek, peek::keys};
 
 const SET_TOOLS: &str = "session.tools.set";
 

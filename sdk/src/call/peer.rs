@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::error::Error;
-use crate::error::unsupported::Unsupported;
+use crate::error::{Error, unsupported::Unsupported};
 use crate::process::Watcher;
-use crate::rpc::Closed;
-use crate::rpc::connection::Connection;
+use crate::rpc::{Closed, connection::Connection};
 use crate::runtime::timer::{self, TimeUp};
 use crate::version::{CliVersion, Feature};
 

@@ -12,13 +12,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::client::{CALL_TIMEOUT, Client, HANDSHAKE_TIMEOUT, Setup};
 use crate::error::Error;
 use crate::events::notifications::MalformedNotification;
-use crate::handlers::context::ClientContext;
-use crate::handlers::handler::{self, Handles};
+use crate::handlers::{context::ClientContext, handler, handler::Handles};
 use crate::methods::notification::GitHubTelemetryEvent;
 use crate::process::{self, Launch};
 use crate::providers::Provider;
-use crate::rpc::wire_log::WireLog;
-use crate::rpc::{ClientMethod, Notification};
+use crate::rpc::{ClientMethod, Notification, wire_log::WireLog};
 use crate::trace_context::TraceContext;
 use crate::types::{ConnectClientInfo, ConnectRequest};
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::events::notifications::{MalformedNotification, Notifications};
-use crate::events::stream::Subscription;
+use crate::events::{
+    notifications::MalformedNotification, notifications::Notifications, stream::Subscription,
+};
 use crate::rpc::Notification;
 use crate::runtime::lock;
 use crate::session::done;

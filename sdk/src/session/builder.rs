@@ -5,17 +5,11 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::events::SessionEvent;
-use crate::handlers::event_request::EventRequest;
-use crate::handlers::system_message;
-use crate::handlers::tool::Tool;
+use crate::handlers::{event_request::EventRequest, system_message, tool::Tool};
 use crate::methods::client::*;
 use crate::random;
 use crate::rpc::ClientMethod;
-use crate::session::Session;
-use crate::session::builder_handlers::Registered;
-use crate::session::host::Host;
-use crate::session::opening::Opening;
-use crate::session::table::WhenOpen;
+use crate::session::{Session, builder_handlers::Registered, host::Host, opening::Opening, table::WhenOpen};
 use crate::types::{
     CommandDeclaration, ElicitationRequestedData, OptionsUpdateToolFilterPrecedence,
     ProtocolSystemMessageConfig, ProtocolSystemMessageReplaceConfig, ProviderConfig, SessionConfig,

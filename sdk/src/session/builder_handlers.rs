@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::events::SessionEvent;
-use crate::handlers::context::HandlerContext;
 use crate::handlers::dialogs;
 use crate::handlers::event_request::{self, EventHandler};
 use crate::handlers::handler::{self, Handler, Handles};
 use crate::handlers::hooks::{Hook, Hooks, OtherHook};
 use crate::handlers::permission::{self, Decision, PermissionRequest, Policy};
-use crate::handlers::registry::Handlers;
 use crate::handlers::reply::{self, Code, IntoReply};
 use crate::handlers::system_message;
-use crate::handlers::tool::Tool;
+use crate::handlers::{context::HandlerContext, registry::Handlers, tool::Tool};
 use crate::methods::client::*;
 use crate::providers::Provider;
 use crate::rpc::ClientMethod;

@@ -1,6 +1,6 @@
 //! The capabilities of the CLI in a session.
 
-use crate::wire::peek::{self, keys};
+use crate::wire::{peek, peek::keys};
 
 /// The capabilities of the CLI in a session, from the result of `session.create` or `session.resume` and from
 /// `capabilities.changed` since.

@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use crate::call::Caller;
-use crate::call::peer::Peer;
+use crate::call::{Caller, peer::Peer};
 use crate::process::Process;
 use crate::rpc::connection::Connection;
 use crate::runtime::aside::caught;

@@ -4,22 +4,16 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::generated::kind;
-use crate::handlers::registry::Handlers;
-use crate::handlers::tool::{self, Tool};
-use crate::runtime::lock;
-use crate::runtime::on_drop::OnDrop;
-use crate::session::Session;
-use crate::session::builder::OnEvent;
-use crate::session::builder_handlers::Registered;
-use crate::session::capabilities::KnownCapabilities;
-use crate::session::host::Host;
-use crate::session::resume;
-use crate::session::state::SessionState;
+use crate::handlers::{registry::Handlers, tool, tool::Tool};
+use crate::runtime::{lock, on_drop::OnDrop};
 use crate::session::table::{Admission, DETACH_TIMEOUT, WhenOpen};
+use crate::session::{
+    Session, builder::OnEvent, builder_handlers::Registered, capabilities::KnownCapabilities, host::Host,
+    resume, state::SessionState,
+};
 use crate::session_rpc::SessionRpc;
 use crate::types::{RegisterEventInterestParams, SessionResumeResult};
-use crate::wire;
-use crate::wire::peek::{self, keys};
+use crate::wire::{self, peek, peek::keys};
 
 /// A session to be opened. Its configuration is passed as JSON: inline functions compile the hundred keys of the type
 /// in the crate that sets them, and not in this one.

@@ -7,8 +7,7 @@ use crate::events::SessionEvent;
 use crate::generated::{event_requests, kind};
 use crate::handlers::permission;
 use crate::session::state::SessionState;
-use crate::wire::peek::{self, keys};
-use crate::wire::quote;
+use crate::wire::{peek, peek::keys, quote};
 
 const TOOLS: &str = "session.tools.listPendingRequests";
 const PERMISSIONS: &str = "session.permissions.pendingRequests";

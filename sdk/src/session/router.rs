@@ -8,24 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::peer::Peer;
-use crate::events::SessionEvent;
-use crate::events::notifications::NotificationSubscribers;
-use crate::events::stream::Ended;
-use crate::handlers::context::ClientContext;
-use crate::handlers::handler::Handler;
-use crate::handlers::{dialogs, hooks};
+use crate::events::{SessionEvent, notifications::NotificationSubscribers, stream::Ended};
+use crate::handlers::{context::ClientContext, dialogs, handler::Handler, hooks};
 use crate::methods::client::{AutoModeSwitchRequest, ExitPlanModeRequest, HooksInvoke};
 use crate::methods::notification;
 use crate::rpc::connection::{OnResponse, Service};
 use crate::rpc::responder::{OnFailure, Responder};
 use crate::rpc::{ClientMethod, Closed, Notification, RpcError};
 use crate::runtime::aside::drop_aside;
-use crate::session::shell::routes::{EXEC, ShellRoutes};
-use crate::session::state::SessionState;
-use crate::session::table::Sessions;
+use crate::session::{shell::routes::EXEC, shell::routes::ShellRoutes, state::SessionState, table::Sessions};
 use crate::types::SessionLifecycleType;
 use crate::version::Feature;
-use crate::wire::peek::{self, keys};
+use crate::wire::{peek, peek::keys};
 
 /// The notification that carries an event of a session.
 const EVENT: &str = notification::SessionEvent::NAME;

@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::runtime::timer::Sleep;
-use crate::session::shell::source::{Progress, Source};
-use crate::session::state::SessionState;
+use crate::session::{shell::source::Progress, shell::source::Source, state::SessionState};
 use crate::types::ShellOutputStream;
 
 /// The time from the kill of a command to the report of its end.

@@ -3,27 +3,18 @@
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
-use crate::call::Caller;
-use crate::call::life::Life;
-use crate::call::peer::Peer;
+use crate::call::{Caller, life::Life, peer::Peer};
 use crate::error::Error;
-use crate::events::SessionEvent;
-use crate::events::dedup::SeenEvents;
-use crate::events::notifications::NotificationSubscribers;
 use crate::events::stream::{Ended, Subscribers};
+use crate::events::{SessionEvent, dedup::SeenEvents, notifications::NotificationSubscribers};
 use crate::generated::{event_requests, kind};
 use crate::handlers::context::{HandlerContext, Scope};
-use crate::handlers::event_request::EventRequests;
-use crate::handlers::handler::Handler;
-use crate::handlers::registry::Handlers;
-use crate::handlers::tool;
+use crate::handlers::{event_request::EventRequests, handler::Handler, registry::Handlers, tool};
 use crate::rpc::Closed;
-use crate::runtime::aside::release;
-use crate::runtime::lock;
-use crate::runtime::timer::{self, Sleep};
+use crate::runtime::{aside::release, lock, timer, timer::Sleep};
 use crate::session::capabilities::KnownCapabilities;
 use crate::version::{CliVersion, Feature};
-use crate::wire::peek::{self, keys};
+use crate::wire::{peek, peek::keys};
 
 /// The part of a session that lives as long as the CLI may speak of it.
 pub(crate) struct SessionState {

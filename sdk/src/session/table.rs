@@ -10,10 +10,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
-use crate::runtime::lock;
-use crate::runtime::on_drop::OnDrop;
-use crate::session::state::SessionState;
-use crate::session::{Session, WeakSession};
+use crate::runtime::{lock, on_drop::OnDrop};
+use crate::session::{Session, WeakSession, state::SessionState};
 
 /// The longest wait for the response to `session.detach`.
 pub(crate) const DETACH_TIMEOUT: Duration = Duration::from_secs(10);

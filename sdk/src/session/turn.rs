@@ -16,12 +16,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::events::Events;
-use crate::events::SessionEvent;
-use crate::events::answer::Answer;
+use crate::events::{Events, SessionEvent, answer::Answer};
 use crate::session::host::Host;
-use crate::session::turn::timeouts::Watch;
-use crate::session::turn::tracker::{Relation, Tracker};
+use crate::session::turn::{timeouts::Watch, tracker::Relation, tracker::Tracker};
 
 /// Maximum number of events held until it is known which turn they belong to. Beyond it the oldest are dropped.
 const MAX_HELD: usize = 4096;

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use crate::methods::notification::ShellExit;
 use crate::rpc::Notification;
 use crate::runtime::lock;
-use crate::wire::peek::{self, keys};
+use crate::wire::{peek, peek::keys};
 
 /// The call that starts a process.
 pub(crate) const EXEC: &str = "session.shell.exec";

@@ -8,20 +8,18 @@ use serde_json::json;
 
 use crate::call::Call;
 use crate::error::Error;
-use crate::events::notifications::Notifications;
-use crate::events::{Events, SessionEvent};
+use crate::events::{Events, SessionEvent, notifications::Notifications};
 use crate::generated::kind;
 use crate::methods::notification::{ShellExit, ShellOutput};
+use crate::random;
 use crate::rpc::Notification;
-use crate::session::shell::ShellChunk;
-use crate::session::state::SessionState;
+use crate::session::{shell::ShellChunk, state::SessionState};
 use crate::session_rpc::SessionRpc;
 use crate::types::{
     ShellExecRequest, ShellExecuteUserRequestedRequest, ShellOutputStream, UserRequestedShellCommandResult,
 };
 use crate::version::Feature;
-use crate::wire::peek::{self, keys};
-use crate::{random, wire};
+use crate::wire::{self, peek, peek::keys};
 
 /// The source of a command's output and end.
 pub(crate) trait Source: Send + Sync {

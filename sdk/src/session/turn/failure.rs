@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use crate::error::turn::TurnError;
-use crate::events::SessionEvent;
-use crate::events::answer::Answer;
+use crate::events::{SessionEvent, answer::Answer};
 use crate::types::ErrorData;
-use crate::wire;
-use crate::wire::peek::{self, keys};
+use crate::wire::{self, peek, peek::keys};
 
 /// The details of a failure that events before the end of the turn carry.
 #[derive(Default)]

@@ -8,11 +8,10 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use crate::error::turn::{TimeoutKind, TurnTimeout};
-use crate::events::SessionEvent;
-use crate::events::answer::Answer;
+use crate::events::{SessionEvent, answer::Answer};
 use crate::generated::{event_requests, kind};
 use crate::runtime::timer;
-use crate::wire::peek::{self, keys};
+use crate::wire::{peek, peek::keys};
 
 /// Maximum number of open tools and requests that a timeout names.
 const MAX_OPEN: usize = 256;

@@ -5,12 +5,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::events::SessionEvent;
-use crate::events::answer::Answer;
+use crate::events::{SessionEvent, answer::Answer};
 use crate::generated::kind;
 use crate::handlers::hooks::Hook;
-use crate::session::turn::failure::FailureContext;
-use crate::session::turn::prompts::{Prompt, Prompts};
+use crate::session::turn::{failure::FailureContext, prompts::Prompt, prompts::Prompts};
 use crate::types::{AgentStopHookInput, AssistantMessageData, ErrorData, IdleData, StopHookDecision};
 use crate::version::{CliVersion, Feature};
 use crate::wire::peek::{self, keys};
