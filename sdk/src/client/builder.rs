@@ -40,40 +40,39 @@ impl ClientBuilder {
         Self { launch: Launch::default(), setup, use_login: true }
     }
 
-    /// The CLI's program. Default: `COPILOT_CLI_PATH`, then `copilot` on `PATH`.
-    pub fn program(mut self, path: impl Into<PathBuf>) -> Self {
-        self.launch.program = Some(path.into());
+    fn set(mut self, set: impl FnOnce(&mut Self)) -> Self {
+        set(&mut self);
         self
+    }
+
+    /// The CLI's program. Default: `COPILOT_CLI_PATH`, then `copilot` on `PATH`.
+    pub fn program(self, path: impl Into<PathBuf>) -> Self {
+        self.set(|builder| builder.launch.program = Some(path.into()))
     }
 
     /// Adds an argument for the CLI.
-    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
-        self.launch.args.push(arg.into());
-        self
+    pub fn arg(self, arg: impl Into<OsString>) -> Self {
+        self.set(|builder| builder.launch.args.push(arg.into()))
     }
 
     /// Adds arguments for the CLI.
-    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.launch.args.extend(args.into_iter().map(Into::into));
-        self
+    pub fn args<A: Into<OsString>>(self, args: impl IntoIterator<Item = A>) -> Self {
+        self.set(|builder| builder.launch.args.extend(args.into_iter().map(Into::into)))
     }
 
     /// Adds a variable to the CLI's environment, which starts as that of this program.
-    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.launch.env.push((name.into(), Some(value.into())));
-        self
+    pub fn env(self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.set(|builder| builder.launch.env.push((name.into(), Some(value.into()))))
     }
 
     /// Removes a variable from the CLI's environment.
-    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
-        self.launch.env.push((name.into(), None));
-        self
+    pub fn env_remove(self, name: impl Into<OsString>) -> Self {
+        self.set(|builder| builder.launch.env.push((name.into(), None)))
     }
 
     /// The CLI's working directory. Default: this program's.
-    pub fn current_dir(mut self, path: impl Into<PathBuf>) -> Self {
-        self.launch.current_dir = Some(path.into());
-        self
+    pub fn current_dir(self, path: impl Into<PathBuf>) -> Self {
+        self.set(|builder| builder.launch.current_dir = Some(path.into()))
     }
 
     /// The folder of the CLI's settings and sessions (`COPILOT_HOME`). Default: `~/.copilot`.
@@ -157,9 +156,8 @@ impl ClientBuilder {
 
     /// Starts the CLI without the user's login (`--no-auto-login`), for example to use a model provider of your own.
     /// The CLI also ignores tokens in the environment, such as `GH_TOKEN`.
-    pub fn no_login(mut self) -> Self {
-        self.use_login = false;
-        self
+    pub fn no_login(self) -> Self {
+        self.set(|builder| builder.use_login = false)
     }
 
     /// Sets any other param of `connect`.
@@ -169,9 +167,8 @@ impl ClientBuilder {
     }
 
     /// The name and version of this program, sent to the CLI (`connect`).
-    pub fn client_info(mut self, info: ConnectClientInfo) -> Self {
-        self.setup.connect.client_info = Some(info);
-        self
+    pub fn client_info(self, info: ConnectClientInfo) -> Self {
+        self.set(|builder| builder.setup.connect.client_info = Some(info))
     }
 
     /// Handles a method that the CLI calls on this client. It handles the requests that name no session, and those
@@ -185,9 +182,8 @@ impl ClientBuilder {
 
     /// Handles a namespace of the methods that the CLI calls on this client with one type, for the same requests as
     /// [`handle`](Self::handle); see [`providers`](crate::providers).
-    pub fn provide(mut self, provider: Provider<ClientContext>) -> Self {
-        self.setup.handlers.extend(provider.handlers);
-        self
+    pub fn provide(self, provider: Provider<ClientContext>) -> Self {
+        self.set(|builder| builder.setup.handlers.extend(provider.handlers))
     }
 
     /// Calls the closure for each notification of one kind, as [`Client::on`] does, from the first one on. For
@@ -220,12 +216,8 @@ impl ClientBuilder {
 
     /// Calls this closure for the current span whenever a session is opened or a prompt is sent. A trace context that
     /// is set in the request itself takes precedence.
-    pub fn trace_context(
-        mut self,
-        current: impl Fn() -> Option<TraceContext> + Send + Sync + 'static,
-    ) -> Self {
-        self.setup.trace = Some(Arc::new(current));
-        self
+    pub fn trace_context(self, current: impl Fn() -> Option<TraceContext> + Send + Sync + 'static) -> Self {
+        self.set(|builder| builder.setup.trace = Some(Arc::new(current)))
     }
 
     /// The secret that a CLI on TCP requires of its clients. [`connect_tcp`] and [`connect`](Self::connect) send it;
@@ -233,9 +225,8 @@ impl ClientBuilder {
     /// stdio uses none. Default: none, or a random one for `start_tcp`.
     ///
     /// [`connect_tcp`]: Self::connect_tcp
-    pub fn connection_token(mut self, token: impl Into<String>) -> Self {
-        self.setup.connect.token = Some(token.into());
-        self
+    pub fn connection_token(self, token: impl Into<String>) -> Self {
+        self.set(|builder| builder.setup.connect.token = Some(token.into()))
     }
 
     /// Writes all messages between this client and the CLI to a log, without the known secrets; see [`WireLog`].
@@ -250,16 +241,14 @@ impl ClientBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn wire_log(mut self, log: WireLog) -> Self {
-        self.setup.options.wire_log = Some(log);
-        self
+    pub fn wire_log(self, log: WireLog) -> Self {
+        self.set(|builder| builder.setup.options.wire_log = Some(log))
     }
 
     /// The timeout of the handshake, counted from the start of the CLI. Default: 60 s, because the CLI unpacks itself
     /// at its first start.
-    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.setup.handshake_timeout = timeout;
-        self
+    pub fn handshake_timeout(self, timeout: Duration) -> Self {
+        self.set(|builder| builder.setup.handshake_timeout = timeout)
     }
 
     /// The timeout of a call; `None` for none. Default: 2 minutes.
@@ -274,25 +263,22 @@ impl ClientBuilder {
     /// Some methods of the protocol respond only once a person, a model, a command or a download is done, such as
     /// `session.ui.elicitation` and `session.history.compact`. They have no timeout unless one is set for the call,
     /// as their documentation states.
-    pub fn call_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.setup.call_timeout = timeout.into();
-        self
+    pub fn call_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.set(|builder| builder.setup.call_timeout = timeout.into())
     }
 
     /// The timeout of a handler of this client. A handler that takes longer is dropped and counts as failed. Default:
     /// none. For the handlers of a session, see
     /// [`SessionBuilder::handler_timeout`](crate::SessionBuilder::handler_timeout).
-    pub fn handler_timeout(mut self, timeout: Duration) -> Self {
-        self.setup.handler_timeout = Some(timeout);
-        self
+    pub fn handler_timeout(self, timeout: Duration) -> Self {
+        self.set(|builder| builder.setup.handler_timeout = Some(timeout))
     }
 
     /// The maximum size of a message from the CLI, in bytes. Default: 256 MiB. A larger message is discarded: a
     /// request is answered with an error, the call of a response fails with [`Error::Decode`], and subscribers
     /// receive a marker in place of an event ([`SessionEvent::missed`](crate::SessionEvent::missed)).
-    pub fn max_message_size(mut self, bytes: usize) -> Self {
-        self.setup.options.max_message_size = bytes;
-        self
+    pub fn max_message_size(self, bytes: usize) -> Self {
+        self.set(|builder| builder.setup.options.max_message_size = bytes)
     }
 
     /// Starts the CLI, connects to its standard input and output, and performs the handshake. Waits for at most the
