@@ -168,7 +168,7 @@ impl Client {
 
     /// The CLI's version, from the handshake. That of `status.get` is wrong on CLI 1.0.81.
     pub fn version(&self) -> &CliVersion {
-        &self.0.peer().version()
+        self.0.peer().version()
     }
 
     /// The address of the CLI; none unless the connection is over TCP.

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use tokio::time::Instant;
 
-use crate::call::Caller;
+use crate::call::{Call, Caller};
 use crate::error::{Closed, Error, unsupported::Unsupported};
 use crate::events::stream::{Ended, Events, Subscription};
 use crate::events::{SessionEvent, answer::Answer, notifications::MalformedNotification};
@@ -227,8 +227,7 @@ impl Session {
         self.check()?;
         self.inner.host.connection().in_flight().spare_current();
         self.inner.prompts.abort();
-        let result = self.inner.caller.call::<()>(METHOD, &()).json().await?;
-        done(METHOD, &result)
+        done(METHOD, self.inner.caller.call(METHOD, &())).await
     }
 
     /// Changes the model from the next prompt on (`session.model.switchTo`). The argument is a model's id, an id with
@@ -380,9 +379,10 @@ impl std::fmt::Debug for Session {
     }
 }
 
-/// Old CLIs report some failures in the result.
-pub(crate) fn done(method: &str, result: &str) -> Result<(), Error> {
-    let [success, error] = peek::pick(result, keys!(AbortResult, ["success", "error"])).unwrap_or_default();
+/// Makes a call of which the CLI reports some failures in the result.
+pub(crate) async fn done(method: &str, call: Call<()>) -> Result<(), Error> {
+    let result = call.json().await?;
+    let [success, error] = peek::pick(&result, keys!(AbortResult, ["success", "error"])).unwrap_or_default();
     if success != Some("false") {
         return Ok(());
     }

@@ -61,8 +61,7 @@ impl Client {
     pub async fn delete_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.delete";
         self.0.connection().in_flight().spare_current();
-        let params = SessionDeleteRequest::new(id);
-        done(METHOD, &self.0.caller.call::<()>(METHOD, &params).json().await?)?;
+        done(METHOD, self.0.caller.call(METHOD, &SessionDeleteRequest::new(id))).await?;
         // Not every version sends `session.lifecycle`.
         self.0.router.end_session(id);
         Ok(())
@@ -76,8 +75,7 @@ impl Client {
     #[inline]
     pub async fn set_foreground_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.setForeground";
-        let params = SessionSetForegroundRequest::new(id);
-        done(METHOD, &self.0.caller.call::<()>(METHOD, &params).json().await?)
+        done(METHOD, self.0.caller.call(METHOD, &SessionSetForegroundRequest::new(id))).await
     }
 
     /// Calls the closure for each later notification of one kind, on a task of its own:
