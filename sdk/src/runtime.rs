@@ -1,4 +1,4 @@
-//! Tasks, timers and locks that are robust against the behaviour of user values and executors.
+//! Tasks, timers, guards and locks that are robust against the behaviour of user values and executors.
 
 pub(crate) mod aside;
 pub(crate) mod on_drop;
