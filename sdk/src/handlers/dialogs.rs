@@ -100,7 +100,7 @@ fn complete(mut result: UserInputResult, choices: &[String]) -> UserInputResult 
 
 /// The result of `exitPlanMode.request` for a handler that failed; the model reads it.
 pub(crate) fn plan_refused(_: RpcError) -> Result<String, RpcError> {
-    let response = UiExitPlanModeResponse::new(false).feedback("nobody could decide on the plan");
+    let response = UiExitPlanModeResponse::new(false).feedback("the plan was neither approved nor rejected");
     Ok(wire::to_json(&response))
 }
 

@@ -203,7 +203,7 @@ async fn unhandled() {
         let unknown = format!("Unhandled method {}", method.name);
         let unknown = match method.name {
             "exitPlanMode.request" => {
-                Ok(json!({"approved": false, "feedback": "nobody could decide on the plan"}))
+                Ok(json!({"approved": false, "feedback": "the plan was neither approved nor rejected"}))
             }
             "autoModeSwitch.request" => Ok(json!({"response": "no"})),
             _ => Err(error(-32601, &unknown)),

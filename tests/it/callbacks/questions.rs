@@ -75,7 +75,8 @@ async fn exit_plan_mode() {
             })
         },
     };
-    let refused = |_: &str| Ok(json!({"approved": false, "feedback": "nobody could decide on the plan"}));
+    let refused =
+        |_: &str| Ok(json!({"approved": false, "feedback": "the plan was neither approved nor rejected"}));
     let approved =
         json!({"approved": true, "selectedAction": "interactive", "feedback": "Build it, one of 3"});
     request.check(approved, refused, refused("")).await;
