@@ -120,7 +120,8 @@ impl FakeCli {
     pub async fn expect_permission(&self, session_id: &str, request: Value) -> PermissionDecisionRequest {
         let id = self.request_id();
         self.emit(session_id, events::permission(&id, request));
-        self.reply_to::<SessionPermissionsHandlePendingPermissionRequest>(&id).await
+        let what = "the decision on the permission request";
+        self.reply_to::<SessionPermissionsHandlePendingPermissionRequest>(&id, what).await
     }
 
     /// Calls a tool of a session, as a model would, and waits for its result. The client does not respond
@@ -136,7 +137,8 @@ impl FakeCli {
     ) -> HandlePendingToolCallRequest {
         let id = self.request_id();
         self.emit(session_id, events::tool_call(session_id, &id, tool, arguments));
-        self.reply_to::<SessionToolsHandlePendingToolCall>(&id).await
+        let what = format!("the result of the tool `{tool}`");
+        self.reply_to::<SessionToolsHandlePendingToolCall>(&id, &what).await
     }
 
     fn request_id(&self) -> String {
@@ -144,9 +146,11 @@ impl FakeCli {
     }
 
     /// Waits for the client's reply to an event request.
-    async fn reply_to<M: ServerMethod>(&self, request_id: &str) -> M::Params {
+    async fn reply_to<M: ServerMethod>(&self, request_id: &str, what: &str) -> M::Params {
         let wanted = |params: &Value| params["requestId"] == json!(request_id);
-        read::<M::Params>(&self.received_with(M::NAME, wanted).await.params, "the params", M::NAME)
+        let what = format!("{what} (`{}`)", M::NAME);
+        let reply = self.wait(&what, |state| state.take_call(M::NAME, wanted)).await;
+        read::<M::Params>(&reply.params, "the params", M::NAME)
     }
 }
 
