@@ -45,6 +45,9 @@
 //! # }
 //! ```
 //!
+//! If the code under test opens the session itself, run it in a task, and take the id from its request:
+//! `fake.received::<SessionCreate>().await.session_id`.
+//!
 //! The fake responds by default to everything needed to connect a client, open and close sessions, send
 //! prompts and results, and abort. Any other method without a response set by the test gets the error
 //! -32601. The test then panics when it drops the fake, or in [`FakeCli::finish`], which also panics for
@@ -53,7 +56,7 @@
 //! | Purpose | Functions |
 //! |---|---|
 //! | script the agent | [`answer`](FakeCli::answer), [`turn`](FakeCli::turn), [`begin_turn`](FakeCli::begin_turn), [`emit`](FakeCli::emit) with [`events`] |
-//! | respond to a method | [`on`](FakeCli::on), `fake.on::<ModelGet>(\|()\| json!({"modelId": "m"}))` |
+//! | respond to a method | [`on`](FakeCli::on), `fake.on::<SessionModelGetCurrent>(\|()\| json!({"modelId": "m"}))` |
 //! | check the client's requests | [`received`](FakeCli::received), [`calls`](FakeCli::calls) |
 //! | send a request to the client | [`request`](FakeCli::request), [`expect_permission`](FakeCli::expect_permission) with [`requests`], [`expect_tool_result`](FakeCli::expect_tool_result) |
 //! | respond late, twice, in another order, or not at all | [`hold`](FakeCli::hold) with [`reply`](FakeCli::reply), [`delay`](FakeCli::delay) |
@@ -64,6 +67,10 @@
 //!
 //! Params and results of the methods in [`methods`](crate::methods) are checked against their types. The
 //! typed functions have counterparts, such as `on_raw`, that accept the name of a method and unchecked JSON.
+//!
+//! To call a hook, send `hooks.invoke`, whose `input` is not checked:
+//! `fake.request::<HooksInvoke>(json!({"sessionId": id, "hookType": "preToolUse", "input": {…}}))`. As with the
+//! CLI, the response does not say why a handler failed; the log (`tracing`) does.
 //!
 //! Nothing waits forever. After three minutes the fake hangs up: calls of the client then fail with an
 //! error that says so and names the turns that were not ended. A wait of the fake itself panics after half

@@ -56,7 +56,8 @@ pub fn aborted() -> Value {
     event
 }
 
-/// The model calls a tool of a client.
+/// The model calls a tool of a client. The request id differs from that of every other request of the session; the id
+/// of the tool call is `call-` with the request id after it.
 pub fn tool_call(session_id: &str, request_id: &str, tool: &str, arguments: Value) -> Value {
     event(
         kind::EXTERNAL_TOOL_REQUESTED,
