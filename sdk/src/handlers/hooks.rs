@@ -74,7 +74,7 @@ impl PermissionRequestHookOutput {
     }
 }
 
-/// A call of a hook that has no type in this crate; the argument of [`SessionBuilder::on_other_hook`].
+/// A call of a hook that has no handler of its own; the argument of [`SessionBuilder::on_other_hook`].
 ///
 /// [`SessionBuilder::on_other_hook`]: crate::SessionBuilder::on_other_hook
 #[derive(Clone)]

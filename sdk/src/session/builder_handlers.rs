@@ -248,9 +248,9 @@ impl SessionBuilder {
         self
     }
 
-    /// Handles one type of hook (`hooks.invoke`), that of the closure's input, such as [`PreToolUseHookInput`]. If
-    /// the handler fails, it has no opinion, except for hooks that can refuse (`preToolUse`, `permissionRequest`,
-    /// `userPromptSubmitted`, and types newer than this crate): these refuse.
+    /// Handles one type of hook (`hooks.invoke`), that of the closure's input, such as [`PreToolUseHookInput`];
+    /// the trait [`Hook`] lists them. If the handler fails, it has no opinion, except for hooks that can refuse
+    /// (`preToolUse`, `permissionRequest`, `userPromptSubmitted`, and types newer than this crate): these refuse.
     #[inline]
     pub fn hook<H, F, Fut>(mut self, hook: F) -> Self
     where
