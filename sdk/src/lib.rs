@@ -53,7 +53,7 @@ pub use events::{MalformedEvent, SessionEvent, UnrecognizedEvent};
 #[doc(hidden)]
 pub use generated::round_trip;
 pub use generated::session_event::SessionEventData;
-/// The types of the protocol: the params, results and events that go over the wire.
+/// The params, results and events that go over the wire.
 pub use generated::types;
 pub use generated::{methods, server_rpc, session_rpc};
 pub use handlers::context::{ClientContext, HandlerContext};
