@@ -10,6 +10,9 @@ use crate::error::{Error, RpcError};
 #[non_exhaustive]
 pub enum ErrorKind {
     /// No user is logged in, or the login, the provider's key or the connection token was rejected.
+    ///
+    /// CLI 1.0.102 reports a turn without a login as a failure of unknown kind ([`Other`](Self::Other)), but a call
+    /// such as [`Client::models`](crate::Client::models) as this one.
     Authentication,
     /// The user is not authorized, or a policy forbids the request.
     Authorization,
