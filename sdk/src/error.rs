@@ -177,7 +177,8 @@ impl Error {
             }
             Self::SessionEnded => f.write_str("the session has ended"),
             Self::AlreadyOpen { session_id } => {
-                write!(f, "session {} is already open on this client", printable_lines(session_id))
+                let id = printable_lines(session_id);
+                write!(f, "session {id} is already open on this client; see open_session and when_open")
             }
             Self::Refused { method, reason } => {
                 write!(f, "{method} failed: {}", printable_lines(&redact::text(reason)))
@@ -219,7 +220,8 @@ impl Error {
         }
     }
 
-    /// The method of the request that failed, if a request failed.
+    /// The method of the request that failed, if a request failed. None for a [`Timeout`](Self::Timeout), whose
+    /// `what` names it.
     pub fn method(&self) -> Option<&str> {
         match self {
             Self::Rpc { method, .. } | Self::Decode { method, .. } | Self::Refused { method, .. } => {
