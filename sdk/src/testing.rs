@@ -45,8 +45,8 @@
 //! # }
 //! ```
 //!
-//! If the code under test opens the session itself, run it in a task, and take the id from its request:
-//! `fake.received::<SessionCreate>().await.session_id`.
+//! If the code under test opens the session itself, run it in a task, and take the id from its request
+//! ([`SessionCreate`](crate::methods::server::SessionCreate)): `fake.received::<SessionCreate>().await.session_id`.
 //!
 //! The fake responds by default to everything needed to connect a client, open and close sessions, send
 //! prompts and results, and abort. Any other method without a response set by the test gets the error
@@ -68,7 +68,7 @@
 //! Params and results of the methods in [`methods`](crate::methods) are checked against their types. The
 //! typed functions have counterparts, such as `on_raw`, that accept the name of a method and unchecked JSON.
 //!
-//! To call a hook, send `hooks.invoke`, whose `input` is not checked:
+//! To call a hook, send [`HooksInvoke`](crate::methods::client::HooksInvoke), whose `input` is not checked:
 //! `fake.request::<HooksInvoke>(json!({"sessionId": id, "hookType": "preToolUse", "input": {…}}))`. As with the
 //! CLI, the response does not say why a handler failed; the log (`tracing`) does.
 //!
