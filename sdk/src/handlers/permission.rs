@@ -37,7 +37,7 @@ pub struct PermissionRequest {
 impl PermissionRequest {
     /// The details of the request, by kind. Details that cannot be read, for example of a kind that is newer than
     /// this crate, are [`Unrecognized`](Details::Unrecognized) with their JSON.
-    pub fn details(&self) -> &Details {
+    pub fn details(&self) -> &crate::types::PermissionDetails {
         &self.details
     }
 
