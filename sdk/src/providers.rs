@@ -68,7 +68,8 @@ mod generated;
 
 pub use generated::*;
 
-/// The handlers of a namespace of methods.
+/// The handlers of a namespace of methods. Their context is that of a session ([`HandlerContext`]) or that of a client
+/// ([`ClientContext`]), depending on the builder whose `provide` registers them.
 #[must_use = "a provider does nothing until `provide` registers it"]
 pub struct Provider<Context> {
     pub(crate) handlers: Vec<(&'static str, Handler<Context>)>,
