@@ -19,7 +19,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let (name, prompt) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
     let policy = policies::ALL.iter().find(|(known, _)| *known == name);
-    let (_, configure) = policy.ok_or("no policy of this name")?;
+    let names = policies::ALL.map(|(name, _)| name).join(", ");
+    let (_, configure) = policy.ok_or_else(|| format!("no policy named {name:?}; there are {names}"))?;
     let client = Client::start().await?;
     let session = configure(client.session(), &std::env::current_dir()?).create().await?;
     println!("{}", session.send_and_wait(prompt).await?.text());
