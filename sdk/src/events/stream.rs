@@ -121,14 +121,14 @@ impl Subscribers {
 
 impl Subscriber {
     /// Changes the state and wakes the reader after releasing the lock, since a waker may run any code, even the drop
-    /// of the task that owns the queue.
+    /// of the task that owns the queue, and may panic.
     fn change(&self, change: impl FnOnce(&mut SubscriberState)) {
         let mut state = lock(&self.0);
         change(&mut state);
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
-            waker.wake();
+            caught(|| waker.wake());
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::rpc::message::{self, NoResult, Response};
 use crate::rpc::responder::Responder;
 use crate::rpc::wire_log::{Log, WireLog};
 use crate::rpc::{Closed, RpcError};
-use crate::runtime::{lock, timer};
+use crate::runtime::{aside::caught, lock, timer};
 use crate::tail::Tail;
 use tasks::{CloseOnDrop, read, time_out, write};
 
@@ -215,8 +215,7 @@ impl Connection {
         if let Some(on_response) = on_response {
             on_response(&response);
         }
-        // The caller may be gone.
-        drop(caller.map(|caller| caller.send(response)));
+        resolve(caller, response);
     }
 
     /// Fails the overdue pending calls and returns the next deadline; none while no call has one.
@@ -237,7 +236,7 @@ impl Connection {
             calls.next_look
         };
         for caller in overdue {
-            drop(caller.send(Err(NoResult::TimedOut)));
+            resolve(Some(caller), Err(NoResult::TimedOut));
         }
         next_look
     }
@@ -314,14 +313,19 @@ impl Connection {
             log.ended(&reason);
         }
         for (_, call) in pending {
-            drop(call.caller.map(|caller| caller.send(Err(NoResult::Closed(reason.clone())))));
+            resolve(call.caller, Err(NoResult::Closed(reason.clone())));
         }
         if let Some(service) = service {
             service.closed(&reason);
         }
         self.in_flight.cancel_all();
-        self.closed.send_replace(Some(reason));
+        caught(|| drop(self.closed.send_replace(Some(reason))));
         self.look_sooner.notify_one();
         self.end();
     }
+}
+
+/// Passes a response to its caller, who may be gone. A waker that panics must not keep others from what they wait for.
+fn resolve(caller: Option<oneshot::Sender<Response>>, response: Response) {
+    caught(|| drop(caller.map(|caller| caller.send(response))));
 }

@@ -206,3 +206,52 @@ async fn events_without_an_observer() {
         assert!(event.raw_data().contains(&format!("\"{number}\"")), "{number}");
     }
 }
+
+/// A waker that panics, as one of another executor may.
+struct Explodes;
+
+impl Wake for Explodes {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker panics in a test")
+    }
+}
+
+/// A waker that panics disturbs neither the connection nor what else waits for it, whatever it is called for.
+#[tokio::test(start_paused = true)]
+async fn a_waker_panics() {
+    let rig = Rig::start().await;
+    rig.fake.hold("session.log");
+    let waker = Waker::from(Arc::new(Explodes));
+    let mut context = Context::from_waker(&waker);
+    let mut observed = rig.session.events();
+    assert!(std::pin::pin!(observed.next()).poll(&mut context).is_pending());
+    rig.emit(say::idle());
+    let mut calls: Vec<_> = (0..5).map(|_| Box::pin(rig.session.log("x"))).collect();
+    let mut logged = Vec::new();
+    for call in &mut calls {
+        assert!(call.as_mut().poll(&mut context).is_pending());
+        logged.push(rig.fake.received_call("session.log").await);
+    }
+    rig.fake.reply(&logged[0], Ok(json!({"eventId": "e"})));
+    assert_alive(&rig.client).await;
+    assert!(calls.remove(0).await.is_ok());
+    let mut limited: Vec<_> = (0..2)
+        .map(|_| Box::pin(rig.client.rpc().status().get().timeout(Duration::from_secs(1)).into_future()))
+        .collect();
+    rig.fake.hold("status.get");
+    for call in &mut limited {
+        assert!(call.as_mut().poll(&mut context).is_pending());
+    }
+    for call in limited {
+        let another = rig.client.rpc().status().get().timeout(Duration::from_secs(2));
+        assert!(matches!(another.await, Err(Error::Timeout { .. })));
+        assert!(matches!(soon("a call", call).await, Err(Error::Timeout { .. })));
+    }
+    rig.fake.release("status.get");
+    let events = rig.session.events();
+    rig.fake.hang_up();
+    assert_over(&rig.client, &rig.session, events).await;
+    for call in calls {
+        assert!(matches!(soon("a call", call).await, Err(Error::Closed(_))));
+    }
+}
