@@ -242,9 +242,8 @@ impl Redactor {
 
 /// The next position where JSON may begin: a container with keys, or the start of the text.
 fn next_json(text: &str, at: usize) -> Option<usize> {
-    let start = text.len() - text.trim_start().len();
-    if at <= start && text[start..].starts_with(['[', '"']) {
-        return Some(start);
+    if at == 0 && text.trim_start().starts_with(['[', '"']) {
+        return Some(text.len() - text.trim_start().len());
     }
     let begins = |at: &usize| text[at + 1..].trim_start().starts_with('"');
     let mut braces = text.get(at..)?.match_indices('{').map(|(found, _)| at + found);

@@ -179,3 +179,12 @@ fn any_text_is_taken() {
 fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde_core::de::IgnoredAny>(text).is_ok()
 }
+
+/// The cost of a text does not grow with the square of its size.
+#[test]
+fn hostile_text_costs_little() {
+    let count = if cfg!(miri) { 100 } else { 100_000 };
+    for text in [" ".repeat(count) + &"{\"".repeat(count), "token=[".repeat(count)] {
+        assert_eq!(super::text(&text), text);
+    }
+}

@@ -147,6 +147,10 @@ fn value<'t>(key: &str, assigned: &'t str, has_space: bool) -> Option<&'t str> {
     if has_colon && WHOLE_LINES.iter().any(|end| key.ends_with(end)) {
         return Some(until(value, |char| matches!(char, '\n' | '\r' | '"' | '\'' | '\\' | '`')));
     }
+    // A structure, whose own keys come next. Its end is not looked for, which takes long if it begins many others.
+    if value.starts_with(['{', '[', '(', '<']) {
+        return None;
+    }
     let bare = bare(value);
     let has_space = has_space || behind.len() > value.len();
     let goes_on = value[bare.len()..].starts_with([' ', ',']);
@@ -156,8 +160,7 @@ fn value<'t>(key: &str, assigned: &'t str, has_space: bool) -> Option<&'t str> {
     let is_count = has_colon && bare.len() < 8 && bare.bytes().all(|byte| byte.is_ascii_digit());
     let is_harmless = is_count
         || (has_space && goes_on && !is_chosen && is_word(bare))
-        || matches!(bare, "null" | "true" | "false" | "None" | "undefined")
-        || bare.starts_with(['{', '[', '(', '<']);
+        || matches!(bare, "null" | "true" | "false" | "None" | "undefined");
     (!is_harmless).then_some(bare)
 }
 
