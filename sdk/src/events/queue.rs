@@ -124,11 +124,14 @@ impl Queue {
 
     fn merge(&mut self, event: &SessionEvent) -> bool {
         let Some([text, ids @ ..]) = merged(event) else { return false };
+        // A text can only continue a text.
+        let is_text = |event: &SessionEvent| event.pick([text])[0].is_some_and(|raw| raw.starts_with('"'));
         let is_earlier = |entry: &&mut Entry| {
             let earlier = &entry.event;
             earlier.kind() == event.kind()
                 && earlier.agent_id() == event.agent_id()
                 && earlier.pick(ids) == event.pick(ids)
+                && (text.is_empty() || is_text(earlier))
         };
         let Some(entry) = self.entries.iter_mut().rev().take(LOOK_BACK).find(is_earlier) else {
             return false;
@@ -216,6 +219,18 @@ mod tests {
         let mut texts = texts(&mut queue);
         texts.sort_by_key(|text| expected.iter().position(|expected| expected == text));
         assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn a_piece_is_not_joined_to_one_that_is_no_text() {
+        let mut queue = with(Overflow::Merge(0));
+        let broken = r#"{"messageId":"m","deltaContent":5}"#;
+        queue.push(event("assistant.message_delta", true, broken));
+        queue.push(delta("m", "a"));
+        queue.push(event("assistant.message_delta", true, broken));
+        queue.push(delta("m", "b"));
+        let joined = r#"{"messageId":"m","deltaContent":"ab"}"#;
+        assert_eq!(texts(&mut queue), [broken, joined, broken]);
     }
 
     #[test]
