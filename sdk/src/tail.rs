@@ -51,12 +51,19 @@ impl Tail {
         *kept = Kept { limit: kept.limit, ..Kept::default() };
     }
 
-    /// Returns the bytes as text, without secrets; invalid UTF-8 is replaced.
+    /// Returns the bytes as text, without secrets and without the rest of a line whose start was dropped, unless there is
+    /// no other; invalid UTF-8 is replaced.
     pub fn text(&self) -> String {
         let Kept { bytes, cut, .. } = &*lock(&self.0);
-        // A character without its start would be shown as a replacement character.
-        let partial = bytes.iter().take(3).take_while(|byte| *cut && **byte & 0xC0 == 0x80).count();
-        redact::text(&String::from_utf8_lossy(bytes.get(partial..).unwrap_or_default())).into_owned()
+        // A line without its start may begin in a secret, whose key is gone. A character without its start would be
+        // shown as a replacement character.
+        let line = bytes.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
+        let character = || bytes.iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count();
+        let start = match cut {
+            true => line.filter(|start| *start < bytes.len()).unwrap_or_else(character),
+            false => 0,
+        };
+        redact::text(&String::from_utf8_lossy(bytes.get(start..).unwrap_or_default())).into_owned()
     }
 }
 
@@ -74,6 +81,15 @@ mod tests {
         let text = tail.text();
         assert!(text.len() <= 8192 && text.len() > 8192 - 3, "{}", text.len());
         assert!(text.starts_with('\u{20AC}') && text.ends_with("\u{20AC}end"));
+    }
+
+    #[test]
+    fn a_secret_without_its_start_is_not_shown() {
+        let tail = Tail::new(32);
+        tail.push(b"a long line, token=SECRET-SECRET-SECRET\nthe last line");
+        assert_eq!(tail.text(), "the last line");
+        tail.push(b"\n");
+        assert_eq!(tail.text(), "the last line\n");
     }
 
     #[test]
