@@ -16,6 +16,9 @@ use entries::{Entries, Part};
 pub use entries::{Entry, Notice, Prompt, SubAgent, Text, ToolCall};
 pub use turn::{TranscriptTurn, TurnState, Usage};
 
+/// Maximum number of levels above a sub-agent; one further below is an entry of the turn. Each level is a recursion.
+const MAX_LEVELS: usize = 64;
+
 /// A readable conversation, built from live events or from a session's history.
 ///
 /// Text and reasoning are joined from their deltas, tool calls contain their results, the steps of a
@@ -294,7 +297,7 @@ impl Transcript {
     fn agent(&mut self, event: &SessionEvent, key: &Agent) -> Option<&mut SubAgent> {
         if self.find_agent(key).is_none() {
             let agent = Entry::SubAgent(SubAgent { key: key.clone(), ..SubAgent::default() });
-            match self.turns.iter_mut().rev().find_map(|turn| turn.entries.holder_of(&key.call)) {
+            match self.turns.iter_mut().rev().find_map(|turn| turn.entries.holder_of(&key.call, MAX_LEVELS)) {
                 Some(entries) => entries.0.push(agent),
                 None => self.current(event).entries.0.push(agent),
             }

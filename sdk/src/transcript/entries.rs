@@ -350,12 +350,13 @@ impl Entries {
         })
     }
 
-    /// The entries that contain a tool call: these, or those of a sub-agent.
-    pub fn holder_of(&mut self, call: &str) -> Option<&mut Self> {
+    /// The entries that contain a tool call: these, or those of a sub-agent at most so many levels below.
+    pub fn holder_of(&mut self, call: &str, levels: usize) -> Option<&mut Self> {
         if self.call(call).is_some() {
             return Some(self);
         }
-        self.sub_agents().find_map(|agent| agent.entries.holder_of(call))
+        let below = levels.checked_sub(1)?;
+        self.sub_agents().find_map(|agent| agent.entries.holder_of(call, below))
     }
 
     /// A sub-agent, at any depth.

@@ -151,6 +151,34 @@ fn sub_agents_nest() {
     assert_eq!(shown.to_string(), expected);
 }
 
+/// Any number of sub-agents may start one another, without harm to the stack.
+#[test]
+fn sub_agents_nest_up_to_a_limit() {
+    let mut transcript = Transcript::new();
+    transcript.apply(&event(&json!({"type": "user.message", "data": {"content": "go"}})));
+    for number in 0..1000 {
+        let (outer, inner) = (format!("agent {number}"), format!("agent {}", number + 1));
+        let data = json!({"toolCallId": inner, "toolName": "task", "agentName": inner});
+        let own = if number == 0 { json!(null) } else { json!(outer) };
+        transcript.apply(&event(&json!({"type": "tool.execution_start", "agentId": own, "data": data})));
+        transcript.apply(&event(&json!({"type": "subagent.started", "agentId": inner, "data": data})));
+    }
+    let (mut found, mut levels) = (0, 0);
+    let mut level: Vec<&SubAgent> = sub_agents(&transcript.turns()[0]);
+    while !level.is_empty() {
+        (found, levels) = (found + level.len(), levels + 1);
+        level = level
+            .iter()
+            .flat_map(|agent| agent.entries())
+            .filter_map(|entry| match entry {
+                Entry::SubAgent(agent) => Some(agent),
+                _ => None,
+            })
+            .collect();
+    }
+    assert_eq!((found, levels), (1000, 65));
+}
+
 /// An error belongs to the turn it names, and that of a refused prompt fails no turn before it.
 #[test]
 fn an_error_fails_its_own_turn() {
