@@ -95,6 +95,11 @@ fn worded(kind: &str, feedback: Option<&str>) -> String {
 /// Converts a `PermissionDecision` to the kinds of the CLI's version. Old and new CLIs have different kinds, and a
 /// wrong one makes the tool call fail.
 fn translated(decision: String, new_words: bool) -> String {
+    // Most decisions are these, which need no search in the JSON.
+    let kind = decision.strip_prefix(r#"{"kind":""#).and_then(|rest| rest.split('"').next());
+    if new_words && [APPROVED[1], DENIED[1]].map(Some).contains(&kind) {
+        return decision;
+    }
     let of_version = |kinds: [&'static str; 2]| kinds[usize::from(new_words)];
     let approved = || worded(of_version(APPROVED), None);
     let denied = |reason: Option<String>| worded(of_version(DENIED), reason.as_deref());
