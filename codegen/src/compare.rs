@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Field, Method, Model, Origin, Record, Shape, TaggedVariant, Ty};
+use crate::model::{Field, Method, Model, Origin, Record, Shape, Ty, Type, Union, Variant};
 
 /// The differences of an older version from a newer one.
 #[derive(Debug, Default)]
@@ -41,13 +41,14 @@ pub enum Reason {
     Inline,
 }
 
+/// Compares an older version with a newer one.
 pub fn compare(newer: &Model, older: &Model) -> Difference {
     let mut walk = Walk { newer, older, seen: BTreeSet::new(), found: Difference::default() };
     // Received types come first: a pair of types seen as received needs no second look as sent.
     for received in [true, false] {
-        for method in &newer.methods {
-            let same = |other: &&Method| other.name == method.name && other.group == method.group;
-            let Some(before) = older.methods.iter().find(same) else { continue };
+        for method in newer.methods.values() {
+            let before = older.methods.get(&method.name).filter(|before| before.group == method.group);
+            let Some(before) = before else { continue };
             let params = format!("{}: params", method.name);
             if method.group.is_ours() != received {
                 walk.pair(&method.params, &before.params, &params, received);
@@ -56,8 +57,8 @@ pub fn compare(newer: &Model, older: &Model) -> Difference {
             }
         }
     }
-    for event in &newer.events {
-        if let Some(before) = older.events.iter().find(|other| other.name == event.name) {
+    for event in newer.events.values() {
+        if let Some(before) = older.events.get(&event.name) {
             walk.pair(&event.data, &before.data, &format!("{}: data", event.name), true);
         }
     }
@@ -74,10 +75,10 @@ struct Walk<'m> {
 
 impl<'m> Walk<'m> {
     fn result(&mut self, method: &'m Method, before: &'m Method, received: bool) {
-        let place = result_place(method);
+        let place = method.result_place();
         let (newer, older) = (&method.result, &before.result);
-        let nothing = |model, ty: &Ty| *ty == Ty::Unit || is_option(model, ty);
-        let is_json = matches!(bare(self.newer, newer), Ty::Json);
+        let nothing = |model, ty: &Ty| *ty == Ty::Unit || Model::is_option(model, ty);
+        let is_json = *self.newer.bare(newer) == Ty::Json;
         if received && nothing(self.older, older) && !nothing(self.newer, newer) && !is_json {
             self.found.missing_in_older.insert(place.clone());
         }
@@ -85,7 +86,7 @@ impl<'m> Walk<'m> {
     }
 
     fn pair(&mut self, newer: &'m Ty, older: &'m Ty, place: &str, received: bool) {
-        let (newer, older) = (bare(self.newer, newer), bare(self.older, older));
+        let (newer, older) = (self.newer.bare(newer), self.older.bare(older));
         match (newer, older) {
             (Ty::List(newer), Ty::List(older)) | (Ty::Map(newer), Ty::Map(older)) => {
                 self.pair(newer, older, place, received);
@@ -120,27 +121,18 @@ impl<'m> Walk<'m> {
         match (&newer.shape, &older.shape) {
             (Shape::Record(newer), Shape::Record(older)) => self.records(newer, older, place, received),
             (Shape::Strings(_), Shape::Strings(_)) => {}
-            (Shape::Tagged { tag, variants }, Shape::Tagged { tag: before, variants: older })
-                if tag == before =>
-            {
-                for (newer, older) in matching(variants, older) {
+            (Shape::Union(newer), Shape::Union(older)) if newer.tag == older.tag => {
+                for (newer, older) in matching(newer, older) {
                     self.pair(&newer.ty, &older.ty, place, received);
                 }
             }
-            (Shape::Untagged(newer), Shape::Untagged(older)) => {
-                for newer in newer {
-                    if let Some(older) = older.iter().find(|other| other.name == newer.name) {
-                        self.pair(&newer.ty, &older.ty, place, received);
-                    }
-                }
-            }
             // An object that became a union, or the other way round, may correspond to any object of the union.
-            (Shape::Tagged { .. } | Shape::Untagged(_), Shape::Record(_)) => {
+            (Shape::Union(_), Shape::Record(_)) => {
                 for variant in objects(self.newer, name) {
                     self.types(variant, name_before, received);
                 }
             }
-            (Shape::Record(_), Shape::Tagged { .. } | Shape::Untagged(_)) => {
+            (Shape::Record(_), Shape::Union(_)) => {
                 for variant in objects(self.older, name_before) {
                     self.types(name, variant, received);
                 }
@@ -152,8 +144,8 @@ impl<'m> Walk<'m> {
     fn records(&mut self, newer: &'m Record, older: &'m Record, place: &str, received: bool) {
         for field in &newer.fields {
             let place = format!("{place}.{}", field.key);
-            let before = older.fields.iter().find(|other| other.key == field.key);
-            let constant = older.constants.iter().any(|(key, _)| *key == field.key);
+            let before = older.field(&field.key);
+            let constant = older.constant(&field.key).is_some();
             if received && !constant && !self.fits(field, before) {
                 self.found.missing_in_older.insert(place.clone());
             }
@@ -168,44 +160,15 @@ impl<'m> Walk<'m> {
 
     /// Returns true if the newer field can be decoded from JSON of the older version, whose field is `before`.
     fn fits(&self, field: &Field, before: Option<&Field>) -> bool {
-        let is_json = matches!(bare(self.newer, &field.ty), Ty::Json);
-        is_option(self.newer, &field.ty)
-            || before.is_some_and(|before| !is_option(self.older, &before.ty) || is_json && before.required)
+        let is_json = *self.newer.bare(&field.ty) == Ty::Json;
+        self.newer.is_optional(field)
+            || before.is_some_and(|before| !self.older.is_optional(before) || is_json && before.required)
     }
 
     fn changed(&mut self, place: &str, received: bool) {
         if received {
             self.found.changed.insert(place.to_owned());
         }
-    }
-}
-
-/// The name of a method's result among the missing keys.
-pub fn result_place(method: &Method) -> String {
-    format!("{}: result", method.name)
-}
-
-/// Returns true if the type can be decoded from a missing key.
-pub fn is_option(model: &Model, ty: &Ty) -> bool {
-    match ty {
-        Ty::Option(_) => true,
-        Ty::Named(name) => match model.types.get(name).map(|ty| &ty.shape) {
-            Some(Shape::Alias(target)) => is_option(model, target),
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-/// The type behind options and aliases.
-fn bare<'m>(model: &'m Model, ty: &'m Ty) -> &'m Ty {
-    match ty {
-        Ty::Option(inner) => bare(model, inner),
-        Ty::Named(name) => match model.types.get(name).map(|ty| &ty.shape) {
-            Some(Shape::Alias(target)) => bare(model, target),
-            _ => ty,
-        },
-        _ => ty,
     }
 }
 
@@ -221,21 +184,19 @@ fn same_json<'m>(model: &'m Model, ty: &'m Ty) -> &'m Ty {
     }
 }
 
-/// The pairs of variants of two unions that share a value of the tag.
-fn matching<'m>(
-    newer: &'m [TaggedVariant],
-    older: &'m [TaggedVariant],
-) -> impl Iterator<Item = (&'m TaggedVariant, &'m TaggedVariant)> {
-    newer.iter().flat_map(move |newer| {
-        let same = |other: &&TaggedVariant| other.values.iter().any(|value| newer.values.contains(value));
-        older.iter().filter(same).map(move |older| (newer, older))
+/// The pairs of variants of two unions that share a value of the tag, or a name if there is no tag.
+fn matching<'m>(newer: &'m Union, older: &'m Union) -> impl Iterator<Item = (&'m Variant, &'m Variant)> {
+    newer.variants.iter().flat_map(move |after| {
+        let same = move |before: &&Variant| match newer.tag {
+            Some(_) => before.discriminator.shares_tag(&after.discriminator),
+            None => before.name == after.name,
+        };
+        older.variants.iter().filter(same).map(move |before| (after, before))
     })
 }
 
 /// The types of the variants that are objects.
 fn objects<'m>(model: &'m Model, union: &str) -> impl Iterator<Item = &'m str> {
-    let named = model.types.get(union).map(Model::references).unwrap_or_default();
-    let is_object =
-        |name: &&str| matches!(model.types.get(*name).map(|ty| &ty.shape), Some(Shape::Record(_)));
-    named.into_iter().filter(is_object)
+    let parts = model.types.get(union).map(Type::references).unwrap_or_default();
+    parts.into_iter().filter(|ty| model.record(ty).is_some()).filter_map(Ty::named)
 }

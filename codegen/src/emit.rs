@@ -96,6 +96,10 @@ fn ty_from(of: &Ty, path: &TokenStream) -> TokenStream {
             let name = ident(name);
             quote!(#path #name)
         }
+        Ty::Boxed(of) => {
+            let inner = inner(of);
+            quote!(Box<#inner>)
+        }
         Ty::Option(of) => {
             let inner = inner(of);
             quote!(Option<#inner>)

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::Error;
-use crate::model::{EventRequest, Model, Record, Shape, Ty};
+use crate::model::{EventRequest, Model, Ty};
 use crate::read::Source;
 
 /// The key of the request's id in the event, in the event that completes it, and in the params of the answering call.
@@ -11,8 +11,16 @@ pub const ID: &str = "requestId";
 const KEYS: &[&str] = &["completedBy", "answeredBy", "response", "x-since", "x-until"];
 
 /// Returns the event requests of the supplement, each with the response type according to the schemas.
-pub fn find(source: &Source, model: &Model) -> Result<Vec<EventRequest>, Error> {
-    source.event_requests.iter().map(|(name, entry)| request(model, name, entry)).collect()
+pub fn find(source: &Source, model: &Model, problems: &mut Vec<Error>) -> Vec<EventRequest> {
+    let requests = source.event_requests.iter();
+    let requests = requests.filter_map(|(name, entry)| match request(model, name, entry) {
+        Ok(request) => Some(request),
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
+    });
+    requests.collect()
 }
 
 fn request(model: &Model, name: &str, entry: &Value) -> Result<EventRequest, Error> {
@@ -22,40 +30,32 @@ fn request(model: &Model, name: &str, entry: &Value) -> Result<EventRequest, Err
         return Err(wrong(format!("unknown key `{key}`")));
     }
     let text = |key: &str| entry[key].as_str().ok_or_else(|| wrong(format!("no `{key}`")));
-    let with_id = |what: &str, ty: &Ty| match record(model, ty) {
-        Some(record) if record.fields.iter().any(|field| field.key == ID) => Ok(()),
+    let with_id = |what: &str, ty: &Ty| match model.record(ty) {
+        Some(record) if record.field(ID).is_some() => Ok(()),
         _ => Err(wrong(format!("{what} has no `{ID}`"))),
     };
     let data = |name: &str| {
-        let event = model.events.iter().find(|event| event.name == name);
-        let event = event.ok_or_else(|| wrong(format!("the schemas have no event {name}")))?;
+        let event =
+            model.events.get(name).ok_or_else(|| wrong(format!("the schemas have no event {name}")))?;
         with_id(name, &event.data).map(|()| event.data.clone())
     };
     let (completed_by, answered_by) = (text("completedBy")?, text("answeredBy")?);
     data(completed_by)?;
-    let method = model.methods.iter().find(|method| method.name == answered_by);
-    let method = method.ok_or_else(|| wrong(format!("the schemas have no method {answered_by}")))?;
+    let method = model
+        .methods
+        .get(answered_by)
+        .ok_or_else(|| wrong(format!("the schemas have no method {answered_by}")))?;
     with_id(answered_by, &method.params)?;
     let response = match entry.get("response").and_then(Value::as_str) {
         Some(key) => {
-            let field = record(model, &method.params)
+            let field = model
+                .record(&method.params)
                 .and_then(|params| params.fields.iter().find(|field| field.key == key))
                 .ok_or_else(|| wrong(format!("{answered_by} has no `{key}`")))?;
-            let ty = match &field.ty {
-                Ty::Option(ty) => ty,
-                ty => ty,
-            };
-            Some((key.to_owned(), ty.clone()))
+            Some((key.to_owned(), field.ty.clone()))
         }
         None => None,
     };
     let (completed_by, answered_by) = (completed_by.to_owned(), answered_by.to_owned());
     Ok(EventRequest { name: name.to_owned(), data: data(name)?, completed_by, answered_by, response })
-}
-
-fn record<'m>(model: &'m Model, ty: &Ty) -> Option<&'m Record> {
-    match &model.types.get(ty.named()?)?.shape {
-        Shape::Record(record) => Some(record),
-        _ => None,
-    }
 }

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::Error;
-use crate::flatten::contains;
 use crate::read::Source;
+use crate::schema::contains;
 use crate::versions::Span;
 
 /// A fix of an oddity.
@@ -50,7 +50,8 @@ const FIXES: &[Fix] = &[
 ];
 
 impl Fix {
-    /// Applies the fix, and fails if it finds nothing to fix in its span of versions, or something outside.
+    /// Applies the fix whatever the version, and fails if it finds nothing to fix in its span of versions, or something
+    /// outside.
     fn run(&self, source: &mut Source) -> Result<(), Error> {
         let span = Span::new(self.since, self.until, self.name)?;
         let problem = match ((self.apply)(source), span.holds(&source.version)) {
@@ -62,16 +63,9 @@ impl Fix {
     }
 }
 
-/// Applies every fix.
-pub fn fix(source: &mut Source) -> Result<(), Error> {
-    FIXES.iter().try_for_each(|fix| fix.run(source))
-}
-
-/// Applies the fixes whose oddity is present, whatever the version.
-pub fn fix_what_applies(source: &mut Source) {
-    for Fix { apply, .. } in FIXES {
-        apply(source);
-    }
+/// Applies every fix, and returns the errors of those whose span is wrong for this version.
+pub fn fix(source: &mut Source) -> Vec<Error> {
+    FIXES.iter().filter_map(|fix| fix.run(source).err()).collect()
 }
 
 /// The CLI accepts an attachment without `displayName` and returns it unchanged, although the schema requires the key:

@@ -1,116 +1,81 @@
-//! Stage three: names every inline object, enum and union, so that a field is a scalar, a list, a map or a reference.
+//! Stage three: names every inline object, enum and union, and finds the Rust type of every place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Constant, Doc, Origin, Test};
-use crate::names::{Names, type_name};
+use crate::model::{
+    Discriminator, Event, Field, Method, Model, Origin, Record, Shape, StringVariant, Ty, Type, Union,
+    Variant,
+};
+use crate::names::{Names, type_name, variant_name};
 use crate::read::{EventSource, Group, MethodSource, Source};
+use crate::schema::{
+    branches, contains, doc, may_be_nothing, object, optional_object, or_null, params_object, reference,
+    string_values,
+};
+use crate::space::Space;
+use crate::union::ByTag;
 use crate::{Error, keywords, secrets, union};
 
 /// The types of single values.
 const SCALARS: &[&str] = &["string", "integer", "number", "boolean"];
 
-/// The protocol with named types only. All schemas in it are normalized by [`Flattener::normalize`].
-#[derive(Debug)]
-pub struct Flat {
-    pub types: BTreeMap<String, FlatType>,
-    pub methods: Vec<FlatMethod>,
-    pub events: Vec<FlatEvent>,
-}
+/// The key by which params carry a GitHub token.
+const TOKEN: &str = "gitHubToken";
 
-#[derive(Debug)]
-pub struct FlatType {
-    pub place: String,
-    pub doc: Doc,
-    pub origin: Origin,
-    /// True if the schema marks the type as sent, since it is only sent within opaque JSON.
-    pub sent: bool,
-    /// The keywords that restrict the values of a definition but not its type.
-    pub limits: Map<String, Value>,
-    pub shape: FlatShape,
-}
-
-#[derive(Debug)]
-pub enum FlatShape {
-    Record {
-        constants: Vec<(String, Constant)>,
-        fields: Vec<FlatField>,
-        rest: Option<Value>,
-    },
-    /// Values with their docs.
-    Strings(Vec<(String, String)>),
-    Tagged {
-        tag: String,
-        variants: Vec<FlatVariant<Vec<String>>>,
-    },
-    Untagged(Vec<FlatVariant<Test>>),
-    Alias(Value),
-}
-
-#[derive(Debug)]
-pub struct FlatField {
-    pub key: String,
-    pub schema: Value,
-    pub required: bool,
-    pub nullable: bool,
-    pub secret: bool,
-    pub doc: Doc,
-    /// The keywords that restrict the values but not their type.
-    pub limits: Map<String, Value>,
-}
-
-#[derive(Debug)]
-pub struct FlatVariant<T> {
-    pub name: String,
-    pub schema: Value,
-    pub doc: String,
-    /// The values of the tag, or the test, that distinguish the variant from the others.
-    pub discriminator: T,
-}
-
-#[derive(Debug)]
-pub struct FlatMethod {
-    pub source: MethodSource,
-    pub params: Value,
-    pub result: Value,
-}
-
-#[derive(Debug)]
-pub struct FlatEvent {
-    pub source: EventSource,
-    pub data: Value,
-}
-
-pub fn flatten(source: &Source) -> Result<Flat, Error> {
-    let mut problems = Vec::new();
-    let flat = flatten_all(source, &mut problems);
-    match problems.into_iter().next() {
-        Some(problem) => Err(problem),
-        None => Ok(flat),
+/// Returns the protocol with Rust types. Any JSON replaces an unsupported schema, and its error is added to `problems`.
+pub fn flatten(source: &Source, problems: &mut Vec<Error>) -> Model {
+    let mut flattener = Flattener {
+        source,
+        distinguishing: union::distinguishing_keys(source),
+        space: Space::new(),
+        names: Names::default(),
+        model: Model::default(),
+        problems,
+    };
+    // References to definitions that come later, and to the event type, which is hand-written.
+    for name in source.definitions.keys().map(String::as_str).chain(["SessionEvent"]) {
+        let added = flattener.space.add(&type_name(name));
+        flattener.record_error(added, ());
     }
-}
-
-/// Like [`flatten`], but replaces every unsupported schema by any JSON and adds its error to `problems`.
-pub fn flatten_all(source: &Source, problems: &mut Vec<Error>) -> Flat {
-    let mut flattener = Flattener { source, names: Names::default(), types: BTreeMap::new(), problems };
     for (wire, definition) in &source.definitions {
         flattener.define(&type_name(wire), &definition.schema, wire, definition.origin);
     }
-    let methods = source.methods.iter().map(|method| flattener.method(method)).collect();
-    let events = source.events.iter().map(|event| {
-        let (data, _) = flattener.normalize_or_any(&event.data, &type_name(&event.envelope), &event.envelope);
-        FlatEvent { source: event.clone(), data }
-    });
-    let events = events.collect();
-    Flat { types: flattener.types, methods, events }
+    for method in &source.methods {
+        let method = flattener.method(method);
+        // The CLI's own schema comes before the supplement.
+        flattener.model.methods.entry(method.name.clone()).or_insert(method);
+    }
+    for event in &source.events {
+        let event = flattener.event(event);
+        flattener.model.events.insert(event.name.clone(), event);
+    }
+    let mut model = flattener.model;
+    model.unspecified_keys.clone_from(&source.unspecified_keys);
+    mark_logins(&mut model);
+    model
 }
 
-pub struct Flattener<'s> {
-    pub source: &'s Source,
+/// Marks the methods whose params may carry a GitHub token.
+fn mark_logins(model: &mut Model) {
+    let has_token = |method: &&Method| {
+        let params = model.record(&method.params);
+        params.is_some_and(|record| record.fields.iter().any(|field| field.key == TOKEN))
+    };
+    let logins: Vec<String> = model.methods.values().filter(has_token).map(|of| of.name.clone()).collect();
+    for method in model.methods.values_mut() {
+        method.accepts_login = logins.contains(&method.name);
+    }
+}
+
+struct Flattener<'s> {
+    source: &'s Source,
+    /// The keys by which unions distinguish objects, each with the definition or the place of the object.
+    distinguishing: BTreeSet<(String, String)>,
+    space: Space,
     names: Names,
-    types: BTreeMap<String, FlatType>,
+    model: Model,
     problems: &'s mut Vec<Error>,
 }
 
@@ -123,7 +88,13 @@ impl Flattener<'_> {
         })
     }
 
-    fn method(&mut self, method: &MethodSource) -> FlatMethod {
+    /// The Rust type of a normalized schema.
+    fn ty(&mut self, schema: &Value) -> Ty {
+        let ty = self.space.ty(schema);
+        self.record_error(ty, Ty::Json)
+    }
+
+    fn method(&mut self, method: &MethodSource) -> Method {
         let name = type_name(&method.name);
         let params = self.params(method, &format!("{name}Params"));
         let params = self.record_error(params, json!({}));
@@ -137,7 +108,17 @@ impl Flattener<'_> {
                 or_null((schema, nullable || may_be_nothing(result)))
             }
         };
-        FlatMethod { source: method.clone(), params, result }
+        Method {
+            marker: name,
+            group: method.group,
+            doc: doc(&method.leaf),
+            params: self.ty(&params),
+            result: self.ty(&result),
+            accepts_login: false,
+            missing_in_older: None,
+            supplement: method.supplement,
+            name: method.name.clone(),
+        }
     }
 
     /// The params of a session's method repeat a definition with the session's id added. The SDK's session adds the id,
@@ -170,10 +151,8 @@ impl Flattener<'_> {
                 defined.keys().eq(own.keys()) || (all && defined.keys().eq(properties.keys()))
             };
             if !defined.is_some_and(same) {
-                return Err(Error::shape(
-                    place,
-                    format!("the properties are not those of its title {title}"),
-                ));
+                let problem = format!("the properties are not those of its title {title}");
+                return Err(Error::shape(place, problem));
             }
             return Ok(reference(&type_name(title)));
         }
@@ -182,27 +161,43 @@ impl Flattener<'_> {
         Ok(self.normalize(&schema, name, &place)?.0)
     }
 
+    fn event(&mut self, event: &EventSource) -> Event {
+        let (data, _) = self.normalize_or_any(&event.data, &type_name(&event.envelope), &event.envelope);
+        let mut doc = doc(&event.schema);
+        // The first sentence repeats the type.
+        if let Some((lead, rest)) = doc.text.split_once("\". ")
+            && lead.starts_with("Session event \"")
+        {
+            doc.text = rest.to_owned();
+        }
+        let (name, variant) = (event.name.clone(), variant_name(&event.name));
+        Event { name, variant, data: self.ty(&data), doc }
+    }
+
     /// Adds the type of a definition.
     fn define(&mut self, name: &str, schema: &Value, place: &str, origin: Origin) {
         let claimed = self.names.claim(name, place);
         self.record_error(claimed, ());
         let shape = self.shape(name, schema, place);
-        let shape = self.record_error(shape, FlatShape::Alias(json!({})));
+        let shape = self.record_error(shape, Shape::Alias(Ty::Json));
         let doc = schema.as_object().map(doc).unwrap_or_default();
         let sent = schema.get("x-sent").is_some();
         // The limits of an inline type are among those of its field.
         let limits = schema.as_object().filter(|_| origin != Origin::Inline).map(keywords::limits);
-        let limits = limits.unwrap_or_default();
-        let ty = FlatType { place: place.to_owned(), doc, origin, sent, limits, shape };
-        self.types.entry(name.to_owned()).or_insert(ty);
+        let (place, limits) = (place.to_owned(), limits.unwrap_or_default());
+        let ty = Type { place, doc, origin, shape, limits, sent, received: false };
+        self.model.types.entry(name.to_owned()).or_insert(ty);
     }
 
-    fn shape(&mut self, name: &str, schema: &Value, place: &str) -> Result<FlatShape, Error> {
+    fn shape(&mut self, name: &str, schema: &Value, place: &str) -> Result<Shape, Error> {
+        if schema == &Value::Bool(true) {
+            return Ok(Shape::Alias(Ty::Json));
+        }
         let known = keywords::check(object(schema, place)?, place);
         self.record_error(known, ());
         let body = optional_object(schema).unwrap_or(schema);
         if let Some(values) = string_values(body) {
-            return Ok(FlatShape::Strings(values));
+            return Ok(Shape::Strings(strings(values, place)?));
         }
         if body.get("properties").is_some() {
             return self.record(name, object(body, place)?, place);
@@ -211,76 +206,107 @@ impl Flattener<'_> {
             Some(parts) if parts.values.len() > 1 && !parts.nullable => {
                 self.union(name, &parts.values, place)
             }
-            _ => Ok(FlatShape::Alias(or_null(self.normalize(body, &format!("{name}Value"), place)?))),
+            _ => {
+                let target = or_null(self.normalize(body, &format!("{name}Value"), place)?);
+                Ok(Shape::Alias(self.ty(&target)))
+            }
         }
     }
 
     /// Defines the type of an inline object, enum or union, and returns a reference to it.
     fn name_inline(&mut self, name: &str, schema: &Value, place: &str) -> Value {
+        let added = self.space.add(name);
+        self.record_error(added, ());
         self.define(name, schema, place, Origin::Inline);
         reference(name)
     }
 
-    fn record(&mut self, name: &str, schema: &Map<String, Value>, place: &str) -> Result<FlatShape, Error> {
-        let required = |key: &str| schema.get("required").is_some_and(|list| contains(list, key));
-        let mut constants = Vec::new();
-        let mut fields = Vec::new();
+    fn record(&mut self, name: &str, schema: &Map<String, Value>, place: &str) -> Result<Shape, Error> {
+        let mut record = Record { constants: Vec::new(), fields: Vec::new(), rest: None };
         for (key, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            let required = schema.get("required").is_some_and(|list| contains(list, key));
             let place = format!("{place}.{key}");
-            let required = required(key);
-            match constant(self.source, property, &place)? {
-                Some(constant) if required => constants.push((key.clone(), constant)),
-                _ => {
-                    let (schema, nullable) =
-                        self.normalize_or_any(property, &format!("{name}{}", type_name(key)), &place);
-                    let doc = property.as_object().map(doc).unwrap_or_default();
-                    let secret = !secrets::is_hidden(key) && secrets::is_secret(&place, property, &schema);
-                    let limits = property.as_object().map(keywords::limits).unwrap_or_default();
-                    let key = key.clone();
-                    fields.push(FlatField { key, schema, required, nullable, secret, doc, limits });
+            let constant = union::constant(self.source, property, &place)?;
+            match constant.filter(|_| required) {
+                Some(constant) => {
+                    record.constants.push((key.clone(), constant));
+                }
+                None => {
+                    let type_name = format!("{name}{}", type_name(key));
+                    record.fields.push(self.field((key, required), property, &type_name, &place));
                 }
             }
         }
-        let rest = match schema.get("additionalProperties") {
+        record.rest = match schema.get("additionalProperties") {
             None | Some(Value::Bool(false)) => None,
-            Some(rest) => Some(or_null(self.normalize(rest, &format!("{name}Value"), place)?)),
-        };
-        Ok(FlatShape::Record { constants, fields, rest })
-    }
-
-    fn union(&mut self, name: &str, values: &[&Value], place: &str) -> Result<FlatShape, Error> {
-        if let Some(tagged) = union::by_tag(self.source, values) {
-            let mut variants = Vec::new();
-            for (branch, tags) in values.iter().zip(tagged.values) {
-                let variant = union::tagged_name(name, branch, &tags);
-                variants.push(self.variant(name, variant, branch, place, tags)?);
+            Some(rest) => {
+                let rest = or_null(self.normalize(rest, &format!("{name}Value"), place)?);
+                Some(self.ty(&rest))
             }
-            distinct(&variants, place)?;
-            return Ok(FlatShape::Tagged { tag: tagged.tag, variants });
-        }
-        let mut variants = Vec::new();
-        for (index, test) in union::by_shape(self.source, values, place)? {
-            let variant = union::untagged_name(self.source, name, values[index], test.kind);
-            variants.push(self.variant(name, variant, values[index], place, test)?);
-        }
-        distinct(&variants, place)?;
-        Ok(FlatShape::Untagged(variants))
+        };
+        Ok(Shape::Record(record))
     }
 
-    fn variant<T>(
+    fn field(&mut self, key: (&str, bool), property: &Value, type_name: &str, place: &str) -> Field {
+        let (key, required) = key;
+        let (schema, nullable) = self.normalize_or_any(property, type_name, place);
+        let name = self.space.field(key);
+        Field {
+            key: key.to_owned(),
+            name: self.record_error(name, key.to_owned()),
+            secret: !secrets::is_hidden(key) && secrets::is_secret(place, property, &schema),
+            ty: self.ty(&schema),
+            doc: property.as_object().map(doc).unwrap_or_default(),
+            required,
+            nullable,
+            missing_in_older: None,
+            limits: property.as_object().map(keywords::limits).unwrap_or_default(),
+        }
+    }
+
+    fn union(&mut self, name: &str, values: &[&Value], place: &str) -> Result<Shape, Error> {
+        let (tag, branches) = match union::by_tag(self.source, values) {
+            Some(ByTag { tag, values: tags }) => {
+                let branches = values.iter().zip(tags).map(|(&branch, tags)| {
+                    (union::tagged_name(name, branch, &tags), branch, Discriminator::Tag(tags))
+                });
+                (Some(tag), branches.collect::<Vec<_>>())
+            }
+            None => {
+                let tests = union::by_shape(self.source, values, place)?;
+                let branches = tests.into_iter().map(|(index, test)| {
+                    let branch = values[index];
+                    let variant = union::untagged_name(self.source, name, branch, test.kind);
+                    (variant, branch, Discriminator::Test(test))
+                });
+                (None, branches.collect())
+            }
+        };
+        let mut variants = Vec::new();
+        for (variant, branch, discriminator) in branches {
+            variants.push(self.variant((name, tag.as_deref()), variant, branch, place, discriminator)?);
+        }
+        let names = variants.iter().enumerate();
+        distinct(names.map(|(index, variant)| (variant.name.as_str(), format!("{place}: branch {index}"))))?;
+        Ok(Shape::Union(Union { tag, variants }))
+    }
+
+    fn variant(
         &mut self,
-        union: &str,
+        (union, tag): (&str, Option<&str>),
         name: String,
         branch: &Value,
         place: &str,
-        discriminator: T,
-    ) -> Result<FlatVariant<T>, Error> {
+        discriminator: Discriminator,
+    ) -> Result<Variant, Error> {
         let place = format!("{place}: {name}");
+        let keys = discriminator.keys().chain(tag).map(|key| (place.clone(), key.to_owned()));
+        self.distinguishing.extend(keys);
         let (schema, _) = self.normalize(branch, &format!("{union}{name}"), &place)?;
         let target = union::resolve(self.source, branch);
         let text = |schema: &Value| schema.get("description").and_then(Value::as_str).map(str::to_owned);
         let doc = text(branch).or_else(|| text(target)).unwrap_or_default();
-        Ok(FlatVariant { name, schema, doc, discriminator })
+        Ok(Variant { name, ty: self.ty(&schema), doc, discriminator })
     }
 
     /// Like [`Self::normalize`], but records an error and returns any JSON in place of an unsupported schema.
@@ -381,107 +407,20 @@ impl Flattener<'_> {
     }
 }
 
-/// The branches of a union, without `null` and without the branch for an absent value.
-pub struct Branches<'a> {
-    pub values: Vec<&'a Value>,
-    pub nullable: bool,
+fn strings(values: Vec<(String, String)>, place: &str) -> Result<Vec<StringVariant>, Error> {
+    let variant = |(value, doc): (String, String)| StringVariant { name: variant_name(&value), value, doc };
+    let variants: Vec<StringVariant> = values.into_iter().map(variant).collect();
+    distinct(variants.iter().map(|variant| (variant.name.as_str(), format!("{place}: {}", variant.value))))?;
+    Ok(variants)
 }
 
-/// Returns the branches of an `anyOf` or `oneOf`; none if the schema has properties, since there the branches only list
-/// which keys go together.
-pub fn branches(schema: &Value) -> Option<Branches<'_>> {
-    if schema.get("properties").is_some() {
-        return None;
-    }
-    let list = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
-    let nullable = list.iter().any(|branch| branch.get("type") == Some(&json!("null")));
-    let something =
-        |branch: &&Value| branch.get("type") != Some(&json!("null")) && branch.get("not") != Some(&json!({}));
-    Some(Branches { values: list.iter().filter(something).collect(), nullable })
-}
-
-/// The object of a union of an object and an absent value, which is the schema of optional params.
-fn optional_object(schema: &Value) -> Option<&Value> {
-    match branches(schema)?.values.as_slice() {
-        [one] if may_be_nothing(schema) && one.get("properties").is_some() => Some(one),
-        _ => None,
-    }
-}
-
-/// The object of params. Up to 1.0.75 the session's id is beside a union with an optional object.
-fn params_object(params: &Value) -> &Value {
-    let beside = params.get("properties").and_then(Value::as_object);
-    let beside = beside.is_some_and(|properties| properties.keys().eq(["sessionId"]));
-    let branches = params.get("anyOf").and_then(Value::as_array).filter(|_| beside);
-    let inner = branches.and_then(|all| all.iter().find(|branch| branch.get("properties").is_some()));
-    optional_object(params).or(inner).unwrap_or(params)
-}
-
-/// Returns true if the value may be absent according to one of the branches.
-fn may_be_nothing(schema: &Value) -> bool {
-    let branches = schema.get("anyOf").and_then(Value::as_array);
-    branches.is_some_and(|branches| branches.iter().any(|branch| branch.get("not") == Some(&json!({}))))
-}
-
-/// The values of a string enum, with their docs.
-fn string_values(schema: &Value) -> Option<Vec<(String, String)>> {
-    let list = schema.get("enum").or_else(|| schema.get("x-extensible-enum"))?.as_array()?;
-    let docs = schema.get("x-enumDescriptions");
-    let doc =
-        |value: &str| docs.and_then(|docs| docs.get(value)).and_then(Value::as_str).unwrap_or("").to_owned();
-    list.iter().map(|value| value.as_str().map(|value| (value.to_owned(), doc(value)))).collect()
-}
-
-/// The only value a property may have.
-pub fn constant(source: &Source, property: &Value, place: &str) -> Result<Option<Constant>, Error> {
-    match property.get("const") {
-        Some(Value::String(value)) => Ok(Some(Constant::String(value.clone()))),
-        Some(Value::Bool(value)) => Ok(Some(Constant::Bool(*value))),
-        Some(_) => Err(Error::shape(place, "a constant that is neither string nor boolean")),
-        // An enum with one value is a constant.
-        None => Ok(union::strings(source, property)
-            .filter(|values| values.len() == 1)
-            .and_then(|mut values| values.pop())
-            .map(Constant::String)),
-    }
-}
-
-pub fn contains(list: &Value, key: &str) -> bool {
-    list.as_array().is_some_and(|list| list.iter().any(|item| item == key))
-}
-
-/// Fails if two variants of a union have the same name.
-fn distinct<T>(variants: &[FlatVariant<T>], place: &str) -> Result<(), Error> {
-    for (index, variant) in variants.iter().enumerate() {
-        if let Some(other) = variants[..index].iter().position(|other| other.name == variant.name) {
-            return Err(Error::Name {
-                name: variant.name.clone(),
-                first: format!("{place}: branch {other}"),
-                second: format!("{place}: branch {index}"),
-            });
+/// Fails if a name occurs twice.
+fn distinct<'n>(names: impl Iterator<Item = (&'n str, String)>) -> Result<(), Error> {
+    let mut seen = BTreeMap::new();
+    for (name, place) in names {
+        if let Some(first) = seen.insert(name, place.clone()) {
+            return Err(Error::Name { name: name.to_owned(), first, second: place });
         }
     }
     Ok(())
-}
-
-/// One schema for the result of [`Flattener::normalize`].
-fn or_null((schema, nullable): (Value, bool)) -> Value {
-    if nullable { json!({ "oneOf": [schema, { "type": "null" }] }) } else { schema }
-}
-
-fn reference(name: &str) -> Value {
-    json!({ "$ref": format!("#/definitions/{name}") })
-}
-
-fn object<'v>(schema: &'v Value, place: &str) -> Result<&'v Map<String, Value>, Error> {
-    schema.as_object().ok_or_else(|| Error::shape(place, "not a schema"))
-}
-
-pub fn doc(schema: &Map<String, Value>) -> Doc {
-    Doc {
-        text: schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        internal: schema.get("visibility") == Some(&json!("internal")),
-        deprecated: schema.get("deprecated") == Some(&json!(true)),
-        stability: schema.get("stability").and_then(Value::as_str).map(str::to_owned),
-    }
 }

@@ -10,8 +10,8 @@ use crate::names::type_name;
 const TYPES: &str = "HookType";
 
 /// Returns the listed types of hooks. The definitions of the input and the output are found by the name of the type.
-pub fn find(types: &BTreeMap<String, Type>) -> Result<Vec<Hook>, Error> {
-    let Some(Type { shape: Shape::Strings(listed), .. }) = types.get(TYPES) else { return Ok(Vec::new()) };
+pub fn find(types: &BTreeMap<String, Type>, problems: &mut Vec<Error>) -> Vec<Hook> {
+    let Some(Type { shape: Shape::Strings(listed), .. }) = types.get(TYPES) else { return Vec::new() };
     let hook = |wire: &str| {
         let of = |part: &str| {
             let name = type_name(&format!("{wire}Hook{part}"));
@@ -21,5 +21,12 @@ pub fn find(types: &BTreeMap<String, Type>) -> Result<Vec<Hook>, Error> {
         };
         Ok(Hook { name: wire.to_owned(), input: of("Input")?, output: of("Output")? })
     };
-    listed.iter().map(|listed| hook(&listed.value)).collect()
+    let hooks = listed.iter().filter_map(|listed| match hook(&listed.value) {
+        Ok(hook) => Some(hook),
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
+    });
+    hooks.collect()
 }

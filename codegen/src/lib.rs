@@ -3,12 +3,11 @@
 //! A pure library: it maps schema texts to file texts, and neither reads nor writes a file. The same input produces the
 //! same bytes. The stages, each a function of the result of the one before:
 //!
-//! read (parses definitions, methods and events) → fix (corrects oddities of the schemas) → flatten (names inline types
-//! and finds the discriminators of unions) → convert (typify turns definitions into Rust types) → emit (writes one file
-//! per namespace).
+//! read (parses definitions, methods and events) → fix (corrects oddities of the schemas) → flatten (makes the model: names
+//! inline types, finds the discriminators of unions, and asks typify for Rust types) → emit (writes one file per
+//! namespace). Comparison, names and the list of what older versions omit are functions of models.
 
 mod compare;
-mod convert;
 mod direction;
 mod emit;
 mod event_requests;
@@ -17,21 +16,23 @@ mod flatten;
 mod hooks;
 mod keywords;
 mod lock;
-mod model;
+pub mod model;
 mod names;
 mod older;
 mod read;
+mod recursion;
+mod schema;
 mod secrets;
 mod sound;
+mod space;
 mod supplement;
-pub mod survey;
 mod union;
 pub mod untimed;
 mod versions;
 
 use std::collections::BTreeMap;
 
-pub use compare::{Difference, Reason, Renamed};
+pub use compare::{Difference, Reason, Renamed, compare};
 pub use lock::Names;
 use model::Model;
 
@@ -145,30 +146,58 @@ pub struct Protocol {
     version: String,
     model: Model,
     report: Report,
+    problems: Vec<Error>,
 }
 
 impl Protocol {
-    /// Reads the schemas.
+    /// Reads the schemas, to generate source from them.
     ///
     /// # Errors
     /// When a text is not JSON, when a schema holds anything that the generator does not support, when a name is
     /// invalid in Rust or taken, or when the span of a fix is wrong for this version.
     pub fn read(input: Input<'_>) -> Result<Self, Error> {
-        let mut source = read::read(input)?;
-        fix::fix(&mut source)?;
-        let flat = flatten::flatten(&source)?;
-        let mut model = convert::convert(flat)?;
-        model.hooks = hooks::find(&model.types)?;
-        model.event_requests = event_requests::find(&source, &model)?;
-        sound::check(&model)?;
+        let (mut protocol, wrong_fixes) = Self::build(input)?;
+        let problem = wrong_fixes.into_iter().chain(protocol.problems.drain(..)).next();
+        problem.map_or(Ok(protocol), Err)
+    }
+
+    /// Reads the part of the schemas that is supported, and keeps the [`problems`](Self::problems) of the rest, since a
+    /// comparison is needed most when a version has something new.
+    ///
+    /// # Errors
+    /// When a text is not JSON, or not one of the CLI's schemas.
+    pub fn survey(input: Input<'_>) -> Result<Self, Error> {
+        Ok(Self::build(input)?.0)
+    }
+
+    /// Reads the schemas, and returns with the protocol the errors of fixes whose span is wrong for this version, which
+    /// hide nothing of it.
+    fn build(input: Input<'_>) -> Result<(Self, Vec<Error>), Error> {
+        let (mut source, mut problems) = read::read(input)?;
+        let wrong_fixes = fix::fix(&mut source);
+        let mut model = flatten::flatten(&source, &mut problems);
+        problems.extend(recursion::break_cycles(&mut model).err());
+        model.hooks = hooks::find(&model.types, &mut problems);
+        model.event_requests = event_requests::find(&source, &model, &mut problems);
+        problems.extend(sound::check(&model).err());
         direction::mark(&mut model);
         let report = model.report(&source);
-        Ok(Self { version: input.version.to_owned(), model, report })
+        Ok((Self { version: input.version.to_owned(), model, report, problems }, wrong_fixes))
+    }
+
+    /// The protocol in Rust terms.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The errors of the generator, in whose places the model has any JSON.
+    pub fn problems(&self) -> &[Error] {
+        &self.problems
     }
 
     /// Compares an older version with this one.
     pub fn compare(&self, older: &Self) -> Difference {
-        compare::compare(&self.model, &older.model)
+        compare(&self.model, &older.model)
     }
 
     /// Makes the keys and results optional that older versions omit, according to `older.json`.
@@ -177,6 +206,12 @@ impl Protocol {
     /// When the text is not JSON, or lists a key that is not received or not required in this version.
     pub fn allow_older(&mut self, older: &str) -> Result<(), Error> {
         older::allow(&mut self.model, older)
+    }
+
+    /// Makes keys and results optional, as `place.key` and `method: result`, each with the last version that omits it.
+    /// Those that are not received or not required stay as they are.
+    pub fn make_optional<'k>(&mut self, missing_in_older: impl IntoIterator<Item = (&'k str, &'k str)>) {
+        older::make_optional(&mut self.model, &missing_in_older.into_iter().collect());
     }
 
     /// The Rust path of every generated item, by its place in the schema.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::Error;
 use crate::emit::rpc::Namespaces;
 use crate::emit::{methods, providers};
-use crate::model::{Constant, JsonKind, Model, Origin, Record, Shape, Ty, Type, UntaggedVariant};
+use crate::model::{Constant, Discriminator, JsonKind, Model, Origin, Record, Shape, Ty, Type, Union};
 use crate::read::Group;
 
 /// Rust paths by key.
@@ -19,10 +19,10 @@ pub fn names(model: &Model) -> Result<Names, Error> {
     for (name, ty) in &model.types {
         lock.ty(model, name, ty)?;
     }
-    for event in &model.events {
+    for event in model.events.values() {
         lock.add(format!("event {}", event.name), format!("SessionEventData::{}", event.variant))?;
     }
-    for method in &model.methods {
+    for method in model.methods.values() {
         let module = methods::module(method.group);
         lock.add(format!("method {}", method.name), format!("methods::{module}::{}", method.marker))?;
     }
@@ -64,16 +64,15 @@ impl Lock {
                     self.add(key, format!("{path}::{}", variant.name))?;
                 }
             }
-            Shape::Tagged { tag, variants } => {
+            Shape::Union(Union { tag, variants }) => {
                 for variant in variants {
-                    let key = format!("variant {place}: {tag}={}", variant.values.join("|"));
-                    self.add(key, format!("{path}::{}", variant.name))?;
-                }
-            }
-            Shape::Untagged(variants) => {
-                for variant in variants {
-                    let key = format!("variant {place}: {}", identity(model, variant));
-                    self.add(key, format!("{path}::{}", variant.name))?;
+                    let identity = match &variant.discriminator {
+                        Discriminator::Tag(values) => {
+                            format!("{}={}", tag.as_deref().unwrap_or_default(), values.join("|"))
+                        }
+                        Discriminator::Test(test) => identity(model, &variant.ty, test.kind),
+                    };
+                    self.add(format!("variant {place}: {identity}"), format!("{path}::{}", variant.name))?;
                 }
             }
             Shape::Alias(_) => {}
@@ -84,22 +83,15 @@ impl Lock {
 
 /// The identity of a variant by its own schema: the name of the definition, the keys of an inline object, or the kind
 /// of JSON.
-fn identity(model: &Model, variant: &UntaggedVariant) -> String {
-    let ty = match &variant.ty {
+fn identity(model: &Model, variant: &Ty, kind: JsonKind) -> String {
+    let ty = match variant {
         Ty::Named(name) => model.types.get(name),
         _ => None,
     };
     match (ty, ty.map(|ty| &ty.shape)) {
         (Some(ty), _) if ty.origin != Origin::Inline => ty.place.clone(),
         (_, Some(Shape::Record(record))) => format!("{{{}}}", keys(record).join(",")),
-        _ => match variant.test.kind {
-            JsonKind::Bool => "boolean",
-            JsonKind::Number => "number",
-            JsonKind::String => "string",
-            JsonKind::Array => "array",
-            JsonKind::Object => "object",
-        }
-        .to_owned(),
+        _ => kind.word().to_owned(),
     }
 }
 

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::Error;
-use crate::compare::{is_option, result_place};
-use crate::model::{Model, Shape, Ty, UntaggedVariant};
+use crate::model::{Discriminator, Method, Model, Shape, Ty, Union};
 
 /// Makes the keys and results optional that `older.json` lists, as `place.key` or `method: result` with the last
 /// version that omits them.
@@ -42,13 +41,12 @@ pub fn make_optional<'k>(model: &mut Model, missing_in_older: &BTreeMap<&'k str,
                 && !needed.contains(&place)
             {
                 field.missing_in_older = Some((*version).to_owned());
-                field.ty = Ty::Option(Box::new(field.ty.clone()));
                 done.insert(*key);
             }
         }
     }
-    for method in model.methods.iter_mut().filter(|method| method.group.is_ours()) {
-        let place = result_place(method);
+    for method in model.methods.values_mut().filter(|method| method.group.is_ours()) {
+        let place = method.result_place();
         if let Some((key, version)) = missing_in_older.get_key_value(place.as_str())
             && !needed.contains(&place)
         {
@@ -66,12 +64,12 @@ fn optional_already(model: &Model) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for ty in model.types.values() {
         let Shape::Record(record) = &ty.shape else { continue };
-        let optional = record.fields.iter().filter(|field| is_option(model, &field.ty));
-        found.extend(optional.map(|field| format!("{}.{}", ty.place, field.key)));
+        let optional = record.fields.iter().filter(|field| model.is_optional(field));
+        found.extend(optional.map(|field| ty.key_place(&field.key)));
     }
-    let optional =
-        model.methods.iter().filter(|method| method.result == Ty::Unit || is_option(model, &method.result));
-    found.extend(optional.map(result_place));
+    let mut optional = model.methods.values().collect::<Vec<_>>();
+    optional.retain(|method| method.result == Ty::Unit || model.is_option(&method.result));
+    found.extend(optional.into_iter().map(Method::result_place));
     found
 }
 
@@ -85,16 +83,19 @@ fn drop_unreliable_tests(model: &mut Model) {
         missing_in_older.extend(fields.map(|field| (name.clone(), field.key.clone())));
     }
     for ty in model.types.values_mut() {
-        let Shape::Untagged(variants) = &mut ty.shape else { continue };
-        let mut tests: Vec<_> = variants.iter().map(|variant| variant.test.clone()).collect();
-        for (test, UntaggedVariant { ty, .. }) in tests.iter_mut().zip(&*variants) {
-            let Some(name) = ty.named() else { continue };
-            test.keys.retain(|(key, _)| !missing_in_older.contains(&(name.to_owned(), key.clone())));
-        }
-        let distinct = tests.iter().enumerate().all(|(index, test)| !tests[..index].contains(test));
+        let Shape::Union(Union { tag: None, variants }) = &mut ty.shape else { continue };
+        let reliable = variants.iter().map(|variant| {
+            let mut discriminator = variant.discriminator.clone();
+            if let (Discriminator::Test(test), Some(name)) = (&mut discriminator, variant.ty.named()) {
+                test.keys.retain(|(key, _)| !missing_in_older.contains(&(name.to_owned(), key.clone())));
+            }
+            discriminator
+        });
+        let reliable: Vec<Discriminator> = reliable.collect();
+        let distinct = reliable.iter().enumerate().all(|(index, test)| !reliable[..index].contains(test));
         if distinct {
-            for (variant, test) in variants.iter_mut().zip(tests) {
-                variant.test = test;
+            for (variant, discriminator) in variants.iter_mut().zip(reliable) {
+                variant.discriminator = discriminator;
             }
         }
     }

@@ -6,6 +6,7 @@ use semver::Version;
 use serde_json::{Map, Value};
 
 use crate::model::Origin;
+use crate::schema::branches;
 use crate::supplement::{self, Upstream};
 use crate::{Error, Input, versions};
 
@@ -98,18 +99,10 @@ const HEADER: &[&str] = &["$schema", "title", "description", "$ref", "definition
 /// The key of the supplement's requests that come as events.
 const EVENT_REQUESTS: &str = "eventRequests";
 
-pub fn read(input: Input<'_>) -> Result<Source, Error> {
-    let (source, problems) = read_all(input)?;
-    match problems.into_iter().next() {
-        Some(problem) => Err(problem),
-        None => Ok(source),
-    }
-}
-
-/// Like [`read`], but skips everything unsupported and returns its errors beside the rest.
+/// Reads the definitions, methods and events. Skips everything unsupported, and returns its errors beside the rest.
 ///
 /// Fails only if a text is not a schema of the CLI.
-pub fn read_all(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
+pub fn read(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
     let api = parse("api.schema.json", input.api)?;
     let events = parse("session-events.schema.json", input.events)?;
     let supplement = parse("supplement.schema.json", input.supplement)?;
@@ -156,7 +149,42 @@ pub fn read_all(input: Input<'_>) -> Result<(Source, Vec<Error>), Error> {
         let place = format!("supplement: {}", method.name);
         problems.push(Error::shape(place, "the CLI's own schema has the method"));
     }
+    cut_circles(&mut source, &mut problems);
     Ok((source, problems))
+}
+
+/// Replaces each definition that is only another name of itself, or a union of itself, by any JSON.
+fn cut_circles(source: &mut Source, problems: &mut Vec<Error>) {
+    let mut circles = Vec::new();
+    for name in source.definitions.keys() {
+        let mut open = same_value(source, name);
+        let mut seen = BTreeSet::new();
+        while let Some(next) = open.pop() {
+            if seen.insert(next) {
+                open.extend(same_value(source, next));
+            }
+        }
+        if seen.contains(name.as_str()) {
+            circles.push(name.clone());
+        }
+    }
+    for name in circles {
+        problems.push(Error::shape(
+            &name,
+            "a definition that is only another name of itself, or a union of itself",
+        ));
+        if let Some(definition) = source.definitions.get_mut(&name) {
+            definition.schema = Value::Bool(true);
+        }
+    }
+}
+
+/// The definitions whose values are values of this one: that to which it refers, or the branches of a union.
+fn same_value<'s>(source: &'s Source, name: &str) -> Vec<&'s str> {
+    let Some(Definition { schema, .. }) = source.definitions.get(name) else { return Vec::new() };
+    let parts = branches(schema).map(|parts| parts.values).unwrap_or_default();
+    let targets = parts.into_iter().chain([schema]).filter_map(|schema| schema.get("$ref")?.as_str());
+    targets.filter_map(|path| path.rsplit('/').next()).collect()
 }
 
 fn parse(file: &'static str, text: &str) -> Result<Map<String, Value>, Error> {

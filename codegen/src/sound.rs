@@ -13,66 +13,20 @@ use crate::names::{function_name, setter_name, type_name};
 /// Variants that the emitters add to enums.
 const ADDED: &[&str] = &["Unrecognized", "Malformed"];
 
-/// Fails if the name of an item is invalid or not unique, or a type has no size.
+/// Fails if the name of an item is invalid or not unique.
 pub fn check(model: &Model) -> Result<(), Error> {
     for (name, ty) in &model.types {
         is_name(name, &ty.place)?;
         check_type(ty)?;
     }
-    let events = model.events.iter().map(|event| (event.variant.clone(), event.name.clone()));
+    let events = model.events.values().map(|event| (event.variant.clone(), event.name.clone()));
     distinct(events.chain(added()))?;
     check_methods(model)?;
     let mut markers: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-    for method in &model.methods {
+    for method in model.methods.values() {
         markers.entry(module(method.group)).or_default().push((method.marker.clone(), method.name.clone()));
     }
-    markers.into_values().try_for_each(distinct)?;
-    let mut sized = BTreeSet::new();
-    model.types.keys().try_for_each(|name| check_size(model, name, &mut Vec::new(), &mut sized))
-}
-
-/// Fails if a type contains itself other than in a list or a map.
-fn check_size<'m>(
-    model: &'m Model,
-    name: &'m str,
-    outer: &mut Vec<&'m str>,
-    sized: &mut BTreeSet<&'m str>,
-) -> Result<(), Error> {
-    let Some(ty) = model.types.get(name).filter(|_| !sized.contains(name)) else { return Ok(()) };
-    if let Some(start) = outer.iter().position(|other| *other == name) {
-        let circle = [&outer[start..], &[name]].concat().join(" in ");
-        return Err(Error::shape(
-            &*ty.place,
-            format!("a type that contains itself has no size in Rust: {circle}"),
-        ));
-    }
-    outer.push(name);
-    for inner in parts(&ty.shape).into_iter().filter_map(held_inline) {
-        check_size(model, inner, outer, sized)?;
-    }
-    outer.pop();
-    sized.insert(name);
-    Ok(())
-}
-
-/// The types that a value of this shape contains.
-fn parts(shape: &Shape) -> Vec<&Ty> {
-    match shape {
-        Shape::Record(record) => record.fields.iter().map(|field| &field.ty).collect(),
-        Shape::Tagged { variants, .. } => variants.iter().map(|variant| &variant.ty).collect(),
-        Shape::Untagged(variants) => variants.iter().map(|variant| &variant.ty).collect(),
-        Shape::Alias(ty) => vec![ty],
-        Shape::Strings(_) => Vec::new(),
-    }
-}
-
-/// The generated type that a value contains directly, not behind a pointer.
-fn held_inline(ty: &Ty) -> Option<&str> {
-    match ty {
-        Ty::Named(name) => Some(name),
-        Ty::Option(inner) => held_inline(inner),
-        _ => None,
-    }
+    markers.into_values().try_for_each(distinct)
 }
 
 fn added() -> impl Iterator<Item = (String, String)> {
@@ -94,11 +48,9 @@ fn check_type(ty: &Type) -> Result<(), Error> {
         Shape::Strings(variants) => {
             distinct_variants(variants.iter().map(|variant| (&*variant.name, &*variant.value)), &of)
         }
-        Shape::Tagged { variants, .. } => {
-            distinct_variants(variants.iter().map(|variant| (&*variant.name, named(&variant.ty))), &of)
-        }
-        Shape::Untagged(variants) => {
-            distinct_variants(variants.iter().map(|variant| (&*variant.name, named(&variant.ty))), &of)
+        Shape::Union(union) => {
+            let variants = union.variants.iter();
+            distinct_variants(variants.map(|variant| (&*variant.name, named(&variant.ty))), &of)
         }
         Shape::Alias(_) => Ok(()),
     }
@@ -121,7 +73,7 @@ fn distinct_variants<'m>(
 fn check_methods(model: &Model) -> Result<(), Error> {
     let mut functions: BTreeMap<_, BTreeSet<(String, String)>> = BTreeMap::new();
     let mut items: BTreeMap<_, BTreeSet<(String, String)>> = BTreeMap::new();
-    for method in model.methods.iter().filter(|method| method.group.is_ours()) {
+    for method in model.methods.values().filter(|method| method.group.is_ours()) {
         let session = method.group.has_session();
         let path = method.name.strip_prefix("session.").filter(|_| session).unwrap_or(&method.name);
         let parts: Vec<&str> = path.split('.').collect();

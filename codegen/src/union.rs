@@ -1,13 +1,15 @@
 //! Finds the discriminators of unions: a tag, or tests on the shape of the JSON.
 
+use std::collections::BTreeSet;
+
 use heck::ToSnakeCase;
 use serde_json::Value;
 
 use crate::Error;
-use crate::flatten::{branches, constant, contains};
-use crate::model::{Constant, JsonKind, Test};
+use crate::model::{Constant, Discriminator, JsonKind, Test};
 use crate::names::{type_name, variant_name};
 use crate::read::Source;
+use crate::schema::{branches, contains};
 
 /// A union whose objects all carry a different string under one key.
 pub struct ByTag {
@@ -81,6 +83,66 @@ pub fn strings(source: &Source, property: &Value) -> Option<Vec<String>> {
     }
     let values = resolve(source, property).get("enum")?.as_array()?;
     values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+}
+
+/// The only value a property may have.
+pub fn constant(source: &Source, property: &Value, place: &str) -> Result<Option<Constant>, Error> {
+    match property.get("const") {
+        Some(Value::String(value)) => Ok(Some(Constant::String(value.clone()))),
+        Some(Value::Bool(value)) => Ok(Some(Constant::Bool(*value))),
+        Some(_) => Err(Error::shape(place, "a constant that is neither string nor boolean")),
+        None => Ok(match strings(source, property).as_deref() {
+            Some([only]) => Some(Constant::String(only.clone())),
+            _ => None,
+        }),
+    }
+}
+
+/// The keys by which unions distinguish objects, each with the definition of the object.
+pub fn distinguishing_keys(source: &Source) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    let definitions = source.definitions.values().map(|definition| &definition.schema);
+    definitions.chain(source.events.iter().map(|event| &event.data)).for_each(|schema| {
+        find_keys(source, schema, &mut found);
+    });
+    for method in &source.methods {
+        method.leaf.values().for_each(|schema| find_keys(source, schema, &mut found));
+    }
+    found
+}
+
+fn find_keys(source: &Source, schema: &Value, found: &mut BTreeSet<(String, String)>) {
+    if let Some(parts) = branches(schema).filter(|parts| parts.values.len() > 1) {
+        let mut add = |branch, key: &str| {
+            found.extend(objects(source, branch).into_iter().map(|name| (name.to_owned(), key.to_owned())));
+        };
+        match by_tag(source, &parts.values) {
+            Some(tagged) => parts.values.iter().for_each(|branch| add(branch, &tagged.tag)),
+            None => {
+                for (index, test) in by_shape(source, &parts.values, "").unwrap_or_default() {
+                    Discriminator::Test(test).keys().for_each(|key| add(parts.values[index], key));
+                }
+            }
+        }
+    }
+    match schema {
+        Value::Object(map) => map.values().for_each(|inner| find_keys(source, inner, found)),
+        Value::Array(items) => items.iter().for_each(|inner| find_keys(source, inner, found)),
+        _ => {}
+    }
+}
+
+/// The definitions to which a branch refers, those of a nested union one by one.
+fn objects<'v>(source: &'v Source, branch: &'v Value) -> Vec<&'v str> {
+    let name = branch.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
+    let Some((name, definition)) = name.and_then(|name| source.definitions.get_key_value(name)) else {
+        return Vec::new();
+    };
+    match branches(&definition.schema) {
+        Some(nested) => nested.values.iter().flat_map(|branch| objects(source, branch)).collect(),
+        None if definition.schema.get("$ref").is_some() => objects(source, &definition.schema),
+        None => vec![name],
+    }
 }
 
 /// Returns the branches of a union without a tag, each with its test, the strictest tests first.

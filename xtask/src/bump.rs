@@ -5,7 +5,6 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use copilot_session_codegen::survey::survey;
 use copilot_session_codegen::{Error, Protocol};
 use semver::Version;
 
@@ -124,7 +123,8 @@ fn accepted(before: &str, new: &SchemaSet, supplement: &str, accept_names: bool)
             }
         }
         Err(first) => {
-            let all = survey(new.input(supplement)).map(|survey| survey.problems).unwrap_or_default();
+            let survey = Protocol::survey(new.input(supplement));
+            let all = survey.as_ref().map(Protocol::problems).unwrap_or_default();
             let others = all.iter().filter(|problem| problem.to_string() != first.to_string());
             let change = format!("{before}..{}", new.version);
             problems.extend([&first].into_iter().chain(others).map(|problem| advised(problem, &change)));

@@ -20,8 +20,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use copilot_session_codegen::Input;
-use copilot_session_codegen::survey::{Survey, source, survey};
+use copilot_session_codegen::{Input, Protocol};
 
 use self::change::RuntimeImpact;
 pub use self::change::{Change, How, Source, What};
@@ -94,13 +93,13 @@ fn drift(args: &Args) -> Result<u8> {
     });
     let (mut from, to) = (from.map_err(|_| anyhow!("the older set cannot be read"))??, to?);
     if args.probe {
-        return probed(&from, &to, &supplement);
+        return probed(&from, to);
     }
     if args.from == sets::SDK {
-        from.survey.allow_older(Older::read()?.left_out.keys().map(String::as_str));
+        allow_older(&mut from.protocol)?;
     }
-    let compared = compare(&from.survey, &to.survey);
-    let report = report::Report { from: &from.label, to: &to.label, compared: &compared, new: &to.survey };
+    let compared = compare(&from.protocol, &to.protocol);
+    let report = report::Report { from: &from.label, to: &to.label, compared: &compared, new: &to.protocol };
     let text = match (args.json, args.markdown) {
         (true, _) => report.json()?,
         (_, true) => report.markdown(),
@@ -116,7 +115,7 @@ fn drift(args: &Args) -> Result<u8> {
         return Err(error);
     }
     ensure!(
-        to.survey.problems.is_empty(),
+        to.protocol.problems().is_empty(),
         "the generator does not support everything in {}, so there may be more changes",
         to.label
     );
@@ -146,26 +145,34 @@ pub struct Compared {
 
 /// Compares the SDK's own set with another.
 pub fn compared(old: &SchemaSet, new: &SchemaSet, supplement: &str) -> Result<Compared> {
-    let (mut from, to) = (survey(input(old, supplement))?, survey(input(new, supplement))?);
-    from.allow_older(Older::read()?.left_out.keys().map(String::as_str));
+    let mut from = Protocol::survey(input(old, supplement))?;
+    allow_older(&mut from)?;
+    let to = Protocol::survey(input(new, supplement))?;
     let compared = compare(&from, &to);
     let report = report::Report { from: &old.version, to: &new.version, compared: &compared, new: &to };
     let (text, markdown) = (report.text(), report.markdown());
     Ok(Compared { changes: compared.changes, text, markdown })
 }
 
-/// A set, its survey, and its name in a report.
+/// A set, its protocol, and its name in a report.
 struct Read {
     label: String,
     set: SchemaSet,
-    survey: Survey,
+    protocol: Protocol,
 }
 
 fn read(word: &str, supplement: &str) -> Result<Read> {
     let set = sets::find(word)?;
-    let survey = survey(input(&set, supplement));
-    let survey = survey.with_context(|| format!("cannot read the schemas of {}", set.version))?;
-    Ok(Read { label: sets::label(word, &set.version), set, survey })
+    let protocol = Protocol::survey(input(&set, supplement));
+    let protocol = protocol.with_context(|| format!("cannot read the schemas of {}", set.version))?;
+    Ok(Read { label: sets::label(word, &set.version), set, protocol })
+}
+
+/// Makes the keys optional that older versions omit, as in the generated source.
+fn allow_older(protocol: &mut Protocol) -> Result<()> {
+    let missing_in_older = Older::read()?.left_out;
+    protocol.make_optional(missing_in_older.iter().map(|(key, last)| (key.as_str(), last.as_str())));
+    Ok(())
 }
 
 fn input<'a>(set: &'a SchemaSet, supplement: &'a str) -> Input<'a> {
@@ -173,17 +180,15 @@ fn input<'a>(set: &'a SchemaSet, supplement: &'a str) -> Input<'a> {
 }
 
 /// Compares the errors of the compiler with the breaking changes.
-fn probed(old: &Read, new: &Read, supplement: &str) -> Result<u8> {
-    let compared = compare(&old.survey, &new.survey);
-    let (from, to) = thread::scope(|scope| {
-        let from = scope.spawn(|| source(input(&old.set, supplement), None));
-        let to = source(input(&new.set, supplement), Some(input(&old.set, supplement)));
-        (from.join(), to)
-    });
-    let from = from.map_err(|_| anyhow!("the older set does not generate"))??;
-    let to = to?;
+fn probed(old: &Read, mut new: Read) -> Result<u8> {
+    let compared = compare(&old.protocol, &new.protocol);
+    for Read { label, protocol, .. } in [old, &new] {
+        ensure!(protocol.problems().is_empty(), "the generator does not support everything in {label}");
+    }
+    let missing_in_older = new.protocol.compare(&old.protocol).missing_in_older;
+    new.protocol.make_optional(missing_in_older.iter().map(|key| (key.as_str(), old.set.version.as_str())));
     let folder = paths::target_dir().join("drift-probe");
-    let outcome = probe::run(&folder, &old.survey, &compared.changes, &from, &to)?;
+    let outcome = probe::run(&folder, &old.protocol, &compared.changes, &new.protocol)?;
     show(&outcome.text())?;
     ensure!(outcome.agrees(), "the compiler disagrees");
     Ok(0)

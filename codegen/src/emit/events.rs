@@ -9,15 +9,15 @@ use super::{alias, doc, ident, ty};
 use crate::model::{Model, Ty};
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
-    let variants: Vec<_> = model.events.iter().map(|event| ident(&event.variant)).collect();
-    let wire: Vec<_> = model.events.iter().map(|event| &event.name).collect();
-    let items = model.events.iter().map(|event| {
+    let variants: Vec<_> = model.events.values().map(|event| ident(&event.variant)).collect();
+    let wire: Vec<_> = model.events.values().map(|event| &event.name).collect();
+    let items = model.events.values().map(|event| {
         let docs = doc(&event.doc, "", &[format!("Event `{}`.", event.name)]);
         let (variant, data) = (ident(&event.variant), ty(&event.data));
         let alias = alias(&event.name, &variant);
         quote!(#docs #alias #variant(Box<#data>),)
     });
-    let mut names: Vec<&str> = model.events.iter().map(|event| &event.data).filter_map(Ty::named).collect();
+    let mut names: Vec<&str> = model.events.values().map(|event| &event.data).filter_map(Ty::named).collect();
     names.sort_unstable();
     names.dedup();
     let names: Vec<_> = names.into_iter().map(ident).collect();

@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::ty_from;
-use crate::model::{Hook, Model, Shape, Ty};
+use crate::model::{Hook, Model, Ty};
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     let types = quote!(types::);
@@ -21,7 +21,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
         }
     });
     let mut outputs: Vec<&Ty> = Vec::new();
-    for output in model.hooks.iter().map(|hook| bare(model, &hook.output)) {
+    for output in model.hooks.iter().map(|hook| model.resolve(&hook.output)) {
         if !outputs.contains(&output) {
             outputs.push(output);
         }
@@ -40,12 +40,4 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
             #(impl HookOutput for #outputs {})*
         },
     );
-}
-
-/// The type behind an alias: outputs of unknown form are an alias of a map.
-fn bare<'m>(model: &'m Model, ty: &'m Ty) -> &'m Ty {
-    match ty.named().and_then(|name| model.types.get(name)).map(|ty| &ty.shape) {
-        Some(Shape::Alias(ty)) => bare(model, ty),
-        _ => ty,
-    }
 }

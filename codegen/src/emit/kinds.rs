@@ -10,7 +10,7 @@ use super::ident;
 use crate::model::Model;
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
-    let kinds = model.events.iter().map(|event| {
+    let kinds = model.events.values().map(|event| {
         let (name, wire) = (ident(&event.name.to_shouty_snake_case()), &event.name);
         quote!(pub const #name: &str = #wire;)
     });

@@ -33,7 +33,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     for (about, groups) in files_of {
         let module = module(groups[0]);
         let methods: Vec<&Method> =
-            model.methods.iter().filter(|method| groups.contains(&method.group)).collect();
+            model.methods.values().filter(|method| groups.contains(&method.group)).collect();
         let items = methods.iter().map(|method| marker(method));
         // Types are written with their module, since a method and its result often share a name.
         files.insert(format!("methods/{module}.rs"), quote!(#![doc = #about] use crate::types; #(#items)*));

@@ -49,7 +49,7 @@ struct Provider<'m> {
 /// The namespaces by name.
 fn providers(model: &Model) -> Vec<Provider<'_>> {
     let mut namespaces: BTreeMap<&str, BTreeMap<&str, &Method>> = BTreeMap::new();
-    for method in &model.methods {
+    for method in model.methods.values() {
         if let (Group::ClientSession | Group::ClientGlobal, Some((namespace, name))) =
             (method.group, method.name.split_once('.'))
         {

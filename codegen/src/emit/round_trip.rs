@@ -36,14 +36,14 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
 fn entries(model: &Model) -> Vec<(String, Ty)> {
     let definitions = model.types.iter().filter(|(_, ty)| ty.origin != Origin::Inline);
     let definitions = definitions.map(|(name, ty)| (ty.place.clone(), Ty::Named(name.clone())));
-    let methods = model.methods.iter().flat_map(|method| {
+    let methods = model.methods.values().flat_map(|method| {
         let name = &method.name;
         [
             (format!("{name}: params"), method.params.clone()),
             (format!("{name}: result"), method.result.clone()),
         ]
     });
-    let events = model.events.iter().map(|event| (format!("{}: data", event.name), event.data.clone()));
+    let events = model.events.values().map(|event| (format!("{}: data", event.name), event.data.clone()));
     let inline = |ty: &Ty| {
         let ty = ty.named().and_then(|name| model.types.get(name));
         ty.is_some_and(|ty| ty.origin == Origin::Inline)

@@ -27,7 +27,7 @@ pub struct Namespaces<'m> {
 impl<'m> Namespaces<'m> {
     pub fn of(model: &'m Model, group: Group) -> Self {
         let mut tree = Namespace::default();
-        for method in model.methods.iter().filter(|method| method.group == group) {
+        for method in model.methods.values().filter(|method| method.group == group) {
             let path = match group {
                 Group::Session => method.name.strip_prefix("session.").unwrap_or(&method.name),
                 _ => &method.name,

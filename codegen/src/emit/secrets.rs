@@ -19,7 +19,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
         .collect();
     let methods: BTreeSet<(&str, String)> = model
         .methods
-        .iter()
+        .values()
         .flat_map(|method| {
             let types = [&method.params, &method.result];
             let inner = types.into_iter().flat_map(|ty| secret_fields(model, ty, &mut BTreeSet::new()));
@@ -84,10 +84,7 @@ fn numbers(model: &Model) -> BTreeSet<String> {
         let end = |field: &&Field| ENDS.iter().any(|end| normalized(&field.key).ends_with(end));
         fields(model).filter(end)
     };
-    let is_number = |field: &&Field| match &field.ty {
-        Ty::Option(inner) => matches!(**inner, Ty::Integer | Ty::Float),
-        ty => matches!(ty, Ty::Integer | Ty::Float),
-    };
+    let is_number = |field: &&Field| matches!(field.ty, Ty::Integer | Ty::Float);
     let others: BTreeSet<String> =
         of_secrets().filter(|field| !is_number(field)).map(|field| normalized(&field.key)).collect();
     let numbers = of_secrets().filter(is_number).map(|field| normalized(&field.key));
@@ -98,10 +95,7 @@ fn numbers(model: &Model) -> BTreeSet<String> {
 fn names(model: &Model) -> BTreeSet<String> {
     let of_maps =
         || fields(model).filter(|field| MAPS.iter().any(|end| normalized(&field.key).ends_with(end)));
-    let is_list = |field: &&Field| match &field.ty {
-        Ty::Option(inner) => matches!(&**inner, Ty::List(of) if **of == Ty::String),
-        ty => matches!(ty, Ty::List(of) if **of == Ty::String),
-    };
+    let is_list = |field: &&Field| matches!(&field.ty, Ty::List(of) if **of == Ty::String);
     let others: BTreeSet<String> =
         of_maps().filter(|field| !is_list(field)).map(|field| normalized(&field.key)).collect();
     of_maps()
@@ -122,11 +116,8 @@ fn secret_fields<'m>(model: &'m Model, ty: &'m Ty, seen: &mut BTreeSet<&'m str>)
     match &ty.shape {
         Shape::Record(record) => record.fields.iter().filter(|field| field.secret).collect(),
         Shape::Strings(_) => Vec::new(),
-        Shape::Tagged { variants, .. } => {
-            variants.iter().flat_map(|variant| secret_fields(model, &variant.ty, seen)).collect()
-        }
-        Shape::Untagged(variants) => {
-            variants.iter().flat_map(|variant| secret_fields(model, &variant.ty, seen)).collect()
+        Shape::Union(union) => {
+            union.variants.iter().flat_map(|variant| secret_fields(model, &variant.ty, seen)).collect()
         }
         Shape::Alias(ty) => secret_fields(model, ty, seen),
     }

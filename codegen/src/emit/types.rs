@@ -7,7 +7,9 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{doc, ident, text_doc, ty};
-use crate::model::{Constant, Field, JsonKind, Model, Record, Shape, StringVariant, Ty, Type};
+use crate::model::{
+    Constant, Discriminator, Field, JsonKind, Model, Record, Shape, StringVariant, Ty, Type, Union, Variant,
+};
 use crate::names::{setter_name, snake};
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
@@ -16,7 +18,7 @@ pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
         modules.entry(module(entry.0)).or_default().push(entry);
     }
     for (module, types) in &modules {
-        files.insert(format!("types/{module}.rs"), file(types));
+        files.insert(format!("types/{module}.rs"), file(model, types));
     }
     let modules = modules.keys().map(|module| ident(module));
     files.insert(
@@ -34,11 +36,12 @@ fn module(name: &str) -> String {
     snake(words.split('_').next().unwrap_or(&words))
 }
 
-fn file(types: &[(&String, &Type)]) -> TokenStream {
+fn file(model: &Model, types: &[(&String, &Type)]) -> TokenStream {
     let own: BTreeSet<&str> = types.iter().map(|(name, _)| name.as_str()).collect();
     let mut others: BTreeSet<&str> = BTreeSet::new();
     for (_, ty) in types {
-        others.extend(Model::references(ty).into_iter().filter(|name| !own.contains(name)));
+        let named = ty.references().into_iter().filter_map(Ty::named);
+        others.extend(named.filter(|name| !own.contains(name)));
     }
     let event = others.remove("SessionEvent").then(|| {
         quote!(
@@ -47,45 +50,15 @@ fn file(types: &[(&String, &Type)]) -> TokenStream {
     });
     let others: Vec<_> = others.into_iter().map(ident).collect();
     let imports = (!others.is_empty()).then(|| quote!(use super::{#(#others),*};));
-    let items = types.iter().map(|(name, ty)| item(name, ty));
+    let items = types.iter().map(|(name, ty)| item(model, name, ty));
     quote!(#event #imports #(#items)*)
 }
 
-fn item(name: &str, ty: &Type) -> TokenStream {
+fn item(model: &Model, name: &str, ty: &Type) -> TokenStream {
     match &ty.shape {
-        Shape::Record(shape) => record(name, ty, shape),
+        Shape::Record(shape) => record(model, name, ty, shape),
         Shape::Strings(variants) => strings(name, ty, variants),
-        Shape::Tagged { tag, variants } => {
-            let arms = variants.iter().map(|variant| {
-                let (name, values) = (ident(&variant.name), &variant.values);
-                quote!(#name #(#values)|*)
-            });
-            let codec = quote!(#tag { #(#arms),* });
-            let variants =
-                variants.iter().map(|variant| (variant.name.as_str(), &variant.ty, variant.doc.as_str()));
-            union(name, ty, variants.collect(), quote!(tagged), codec)
-        }
-        Shape::Untagged(variants) => {
-            let arms = variants.iter().map(|variant| {
-                let name = ident(&variant.name);
-                let kind = ident(match variant.test.kind {
-                    JsonKind::Bool => "is_bool",
-                    JsonKind::Number => "is_number",
-                    JsonKind::String => "is_string",
-                    JsonKind::Array => "is_array",
-                    JsonKind::Object => "is_object",
-                });
-                let keys = variant.test.keys.iter().map(|(key, values)| match values.as_slice() {
-                    [] => quote!(#key),
-                    values => quote!(#key = #(#values)|*),
-                });
-                quote!(#name #kind [#(#keys),*])
-            });
-            let codec = quote!({ #(#arms),* });
-            let variants =
-                variants.iter().map(|variant| (variant.name.as_str(), &variant.ty, variant.doc.as_str()));
-            union(name, ty, variants.collect(), quote!(untagged), codec)
-        }
+        Shape::Union(shape) => union(name, ty, shape),
         Shape::Alias(target) => {
             let (docs, name, target) = (docs(name, ty), ident(name), super::ty(target));
             quote!(#docs pub type #name = #target;)
@@ -97,14 +70,14 @@ fn docs(name: &str, ty: &Type) -> TokenStream {
     doc(&ty.doc, &format!("`{}` of the protocol.", if ty.place.is_empty() { name } else { &ty.place }), &[])
 }
 
-fn record(name: &str, ty: &Type, shape: &Record) -> TokenStream {
+fn record(model: &Model, name: &str, ty: &Type, shape: &Record) -> TokenStream {
     let (docs, ident_name) = (docs(name, ty), ident(name));
     let fields = shape.fields.iter().map(|field| {
         let missing_in_older = field.missing_in_older.as_ref();
         let missing_in_older =
             missing_in_older.map(|version| format!("CLI {version} and older ones may omit it."));
         let docs = doc(&field.doc, &format!("`{}` on the wire.", field.key), missing_in_older.as_slice());
-        let (name, ty) = (ident(&field.name), super::ty(&field.ty));
+        let (name, ty) = (ident(&field.name), super::ty(&field.declared(ty.sent)));
         quote!(#docs pub #name: #ty,)
     });
     let rest = shape.rest.as_ref().map(|rest| {
@@ -117,12 +90,12 @@ fn record(name: &str, ty: &Type, shape: &Record) -> TokenStream {
     });
     let table = shape.fields.iter().map(|field| {
         let (name, key) = (ident(&field.name), &field.key);
-        let kind = ident(kind(field));
+        let kind = ident(kind(model, field));
         quote!(#kind #name #key)
     });
     let known = shape.constants.iter().map(|(key, _)| key).chain(shape.fields.iter().map(|field| &field.key));
     let rest_entry = shape.rest.as_ref().map(|_| quote!(rest [#(#known),*]));
-    let constructor = if ty.sent { constructor(&ident_name, shape) } else { TokenStream::new() };
+    let constructor = if ty.sent { constructor(&ident_name, ty, shape) } else { TokenStream::new() };
     let default = (ty.sent && required(shape).next().is_none()).then(|| quote!(, Default));
     quote! {
         #docs
@@ -135,10 +108,10 @@ fn record(name: &str, ty: &Type, shape: &Record) -> TokenStream {
 }
 
 /// The kind of a field in a `record!` table.
-fn kind(field: &Field) -> &'static str {
+fn kind(model: &Model, field: &Field) -> &'static str {
     match field {
         field if field.secret => "Secret",
-        field if field.required && field.nullable => "Nullable",
+        field if field.required && (field.nullable || model.is_option(&field.ty)) => "Nullable",
         _ => "Field",
     }
 }
@@ -148,22 +121,18 @@ fn required(shape: &Record) -> impl Iterator<Item = &Field> {
 }
 
 /// The function `new`, which accepts the required fields, and a setter for each of the others.
-fn constructor(name: &proc_macro2::Ident, shape: &Record) -> TokenStream {
+fn constructor(name: &proc_macro2::Ident, ty: &Type, shape: &Record) -> TokenStream {
     let arguments = required(shape).map(|field| {
-        let (name, ty) = (ident(&field.name), super::ty(parameter(field)));
-        match parameter(field) {
-            Ty::String => quote!(#name: impl Into<String>),
-            _ => quote!(#name: #ty),
-        }
+        let (name, (ty, _)) = (ident(&field.name), argument(field, required_type(field)));
+        quote!(#name: #ty)
     });
     let values = shape.fields.iter().map(|field| {
-        let name = ident(&field.name);
-        match (parameter(field), field.required, &field.missing_in_older) {
-            (_, false, _) => quote!(#name: None,),
-            (Ty::String, true, None) => quote!(#name: #name.into(),),
-            (Ty::String, true, Some(_)) => quote!(#name: Some(#name.into()),),
-            (_, true, None) => quote!(#name,),
-            (_, true, Some(_)) => quote!(#name: Some(#name),),
+        let (name, (_, value)) = (ident(&field.name), argument(field, required_type(field)));
+        match (field.required, &field.missing_in_older) {
+            (false, _) => quote!(#name: None,),
+            (true, Some(_)) => quote!(#name: Some(#value),),
+            (true, None) if value.to_string() == name.to_string() => quote!(#name,),
+            (true, None) => quote!(#name: #value,),
         }
     });
     let rest = shape.rest.as_ref().map(|_| quote!(rest: std::collections::BTreeMap::new(),));
@@ -174,7 +143,11 @@ fn constructor(name: &proc_macro2::Ident, shape: &Record) -> TokenStream {
             pub fn new(#(#arguments),*) -> Self { Self { #(#values)* #rest } }
         }
     });
-    let setters = shape.fields.iter().filter(|field| !field.required).map(setter);
+    let setters = shape
+        .fields
+        .iter()
+        .filter(|field| !field.required)
+        .map(|field| setter(field, field.options(ty.sent)));
     let methods: Vec<TokenStream> = new.into_iter().chain(setters).collect();
     if methods.is_empty() {
         return TokenStream::new();
@@ -182,30 +155,32 @@ fn constructor(name: &proc_macro2::Ident, shape: &Record) -> TokenStream {
     quote!(impl #name { #(#methods)* })
 }
 
-/// The parameter type of a required field. Some older CLIs omit the field, but a client must not.
-fn parameter(field: &Field) -> &Ty {
-    match &field.ty {
-        Ty::Option(inner) if field.missing_in_older.is_some() => inner,
-        ty => ty,
+/// The type of a required field. Some older CLIs omit the field, but a client must not.
+fn required_type(field: &Field) -> Ty {
+    if field.nullable { Ty::Option(Box::new(field.ty.clone())) } else { field.ty.clone() }
+}
+
+/// The type of a field's parameter, and the field's value made of it.
+fn argument(field: &Field, of: Ty) -> (TokenStream, TokenStream) {
+    let name = ident(&field.name);
+    match of {
+        Ty::String => (quote!(impl Into<String>), quote!(#name.into())),
+        Ty::Boxed(inner) => (ty(&inner), quote!(Box::new(#name))),
+        other => (ty(&other), quote!(#name)),
     }
 }
 
-fn setter(field: &Field) -> TokenStream {
+/// The setter of a field with a number of options around its value: it takes all but the outermost.
+fn setter(field: &Field, options: usize) -> TokenStream {
     let (name, setter) = (ident(&field.name), ident(&setter_name(&field.name)));
-    let inner = match &field.ty {
-        Ty::Option(inner) => inner,
-        other => other,
-    };
     let plain = field.name.trim_start_matches("r#");
     let docs = match setter == name {
         true => format!(" Sets [`{plain}`](Self::{plain})."),
         // `Self::{plain}` is a method of a trait, not the field.
         false => format!(" Sets `{plain}`."),
     };
-    let (argument, value) = match inner {
-        Ty::String => (quote!(impl Into<String>), quote!(#name.into())),
-        other => (ty(other), quote!(#name)),
-    };
+    let of = (1..options).fold(field.ty.clone(), |ty, _| Ty::Option(Box::new(ty)));
+    let (argument, value) = argument(field, of);
     quote! {
         #[doc = #docs]
         #[inline]
@@ -237,19 +212,18 @@ fn strings(name: &str, ty: &Type, variants: &[StringVariant]) -> TokenStream {
     }
 }
 
-fn union(
-    name: &str,
-    ty: &Type,
-    variants: Vec<(&str, &Ty, &str)>,
-    codec: TokenStream,
-    table: TokenStream,
-) -> TokenStream {
+fn union(name: &str, ty: &Type, shape: &Union) -> TokenStream {
     let (docs, name) = (docs(name, ty), ident(name));
-    let variants = variants.into_iter().map(|(variant, ty, text)| {
-        let docs = text_doc(text, &format!("{variant}."));
-        let (variant, ty) = (ident(variant), super::ty(ty));
+    let variants = shape.variants.iter().map(|variant| {
+        let docs = text_doc(&variant.doc, &format!("{}.", variant.name));
+        let (variant, ty) = (ident(&variant.name), super::ty(&variant.ty));
         quote!(#docs #variant(#ty),)
     });
+    let arms = shape.variants.iter().map(arm);
+    let codec = match &shape.tag {
+        Some(tag) => quote!(tagged!(#name #tag { #(#arms),* });),
+        None => quote!(untagged!(#name { #(#arms),* });),
+    };
     quote! {
         #docs
         #[derive(Clone)]
@@ -259,6 +233,28 @@ fn union(
             #[doc = " JSON that this version of the crate does not know."]
             Unrecognized(serde_json::Value),
         }
-        #codec!(#name #table);
+        #codec
+    }
+}
+
+/// The row of a variant in the table of its union: the values of its tag, or its test.
+fn arm(variant: &Variant) -> TokenStream {
+    let name = ident(&variant.name);
+    match &variant.discriminator {
+        Discriminator::Tag(values) => quote!(#name #(#values)|*),
+        Discriminator::Test(test) => {
+            let kind = ident(match test.kind {
+                JsonKind::Bool => "is_bool",
+                JsonKind::Number => "is_number",
+                JsonKind::String => "is_string",
+                JsonKind::Array => "is_array",
+                JsonKind::Object => "is_object",
+            });
+            let keys = test.keys.iter().map(|(key, values)| match values.as_slice() {
+                [] => quote!(#key),
+                values => quote!(#key = #(#values)|*),
+            });
+            quote!(#name #kind [#(#keys),*])
+        }
     }
 }

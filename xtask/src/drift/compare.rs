@@ -1,17 +1,14 @@
-//! Compares the methods, events and types of two surveys. The parts of a type are compared in `parts`.
-//!
-//! A survey has what users of the generated API see: all types have names, all unions have discriminators, and
-//! order, references and prose are resolved. It accepts any schema, unlike the generator's model, because a set that
-//! the generator does not support yet is the one most worth comparing.
+//! Compares the methods, events and types of two protocols. The parts of a type are compared in `parts`.
 
 use std::collections::BTreeSet;
 
-use copilot_session_codegen::survey::{Doc, Event, Method, Shape, Survey, Ty, Type};
+use copilot_session_codegen::Protocol;
+use copilot_session_codegen::model::{Doc, Event, Method, Shape, Ty, Type};
 
 use super::change::{Change, How, RuntimeImpact, Source, Verdict, What};
 use super::pair::{Pair, rust};
 use super::place::{self, Places};
-use super::{left_out, rename};
+use super::rename;
 
 /// The differences between two sets.
 #[derive(Debug, Default)]
@@ -23,8 +20,9 @@ pub struct Comparison {
     pub left_out: BTreeSet<String>,
 }
 
-/// Compares an older survey with a newer one.
-pub fn compare(old: &Survey, new: &Survey) -> Comparison {
+/// Compares an older protocol with a newer one.
+pub fn compare(old: &Protocol, new: &Protocol) -> Comparison {
+    let (old, new) = (old.model(), new.model());
     let mut pair = Pair::new(old, new);
     let (methods, events) = rename::find(&mut pair);
     let places = (place::of_types(old), place::of_types(new));
@@ -33,7 +31,7 @@ pub fn compare(old: &Survey, new: &Survey) -> Comparison {
     diff.events(&events);
     diff.types();
     let mut found = diff.found;
-    found.left_out = pair.left_out.difference(&old.missing_in_older).cloned().collect();
+    found.left_out = pair.left_out.difference(&old.missing_in_older()).cloned().collect();
     found.changes.sort_by(|a, b| {
         let key = |change: &Change| (change.source, change.how, change.what);
         a.namespace.cmp(&b.namespace).then(key(a).cmp(&key(b))).then_with(|| a.item.cmp(&b.item))
@@ -77,8 +75,8 @@ impl<'s> Diff<'_, 's> {
                 let running = removal_impact(method).min(RuntimeImpact::Unknown);
                 self.renamed(What::Method, name, now, &namespace, running);
             }
-            let left_out = self.pair.left_out.contains(&left_out::result_key(now));
-            for (result, verdict) in self.method(now, (method, after), left_out) {
+            let left_out = self.pair.left_out.contains(&after.result_place());
+            for (result, verdict) in self.method((method, after), left_out) {
                 self.push(What::Method, now, &namespace, verdict);
                 if let Some(last) = self.found.changes.last_mut() {
                     last.left_out = result && left_out;
@@ -99,12 +97,7 @@ impl<'s> Diff<'_, 's> {
     }
 
     /// The changes in a method. The flag marks the result, which the older version may omit.
-    fn method(
-        &self,
-        name: &str,
-        (old, new): (&'s Method, &'s Method),
-        left_out: bool,
-    ) -> Vec<(bool, Verdict)> {
+    fn method(&self, (old, new): (&'s Method, &'s Method), left_out: bool) -> Vec<(bool, Verdict)> {
         let mut verdicts = Vec::new();
         if old.group != new.group {
             let detail = format!("was of the group {}, is of {}", old.group.key(), new.group.key());
@@ -122,7 +115,7 @@ impl<'s> Diff<'_, 's> {
             // A result that the older version omits is an option.
             let is_option = what == "result" && left_out;
             let same = is_option && matches!(old_ty, Ty::Option(old_ty) if self.pair.same(old_ty, new_ty));
-            if same && self.pair.old.missing_in_older.contains(&left_out::result_key(name)) {
+            if same && old.missing_in_older.is_some() {
                 continue;
             }
             let source = if same { Source::Additive } else { Source::Breaking };
@@ -204,7 +197,7 @@ impl<'s> Diff<'_, 's> {
 
     fn ty(&mut self, name: &str, namespace: &str, old: &'s Type, new: &'s Type) {
         self.doc(What::Type, name, namespace, &old.doc, &new.doc);
-        if matches!(old.shape, Shape::Record { .. }) && matches!(new.shape, Shape::Record { .. }) {
+        if matches!((&old.shape, &new.shape), (Shape::Record(_), Shape::Record(_))) {
             self.direction(name, namespace, old, new);
         }
         let first = self.found.changes.len();
@@ -278,9 +271,9 @@ fn signature(method: &Method) -> String {
 fn kind(ty: &Type) -> String {
     let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     match &ty.shape {
-        Shape::Record { fields, .. } => format!("object of {}", number(fields.len(), "field")),
+        Shape::Record(record) => format!("object of {}", number(record.fields.len(), "field")),
         Shape::Strings(values) => format!("enum of {}", number(values.len(), "value")),
-        Shape::Union { variants, .. } => format!("union of {}", number(variants.len(), "variant")),
+        Shape::Union(union) => format!("union of {}", number(union.variants.len(), "variant")),
         Shape::Alias(ty) => format!("another name of {}", rust(ty)),
     }
 }

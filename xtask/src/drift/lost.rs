@@ -6,9 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use copilot_session_codegen::survey::{Shape, Survey, Ty, Variant};
-
-use super::left_out::same_tags;
+use copilot_session_codegen::model::{Model, Shape, Ty, Variant};
 
 /// Types of the older set by the direction in which they no longer cross the wire.
 #[derive(Debug, Default)]
@@ -17,16 +15,12 @@ pub struct Lost<'s> {
     pub received: BTreeSet<&'s str>,
 }
 
-pub fn find<'s>(old: &'s Survey, new: &Survey) -> Lost<'s> {
+pub fn find<'s>(old: &'s Model, new: &Model) -> Lost<'s> {
     let (mut sent, mut received) = (Roots::default(), Roots::default());
     for (name, method) in &old.methods {
         let stays = new.methods.get(name).is_some_and(|now| now.group == method.group);
-        let (ours, theirs) = match method.group.is_ours() {
-            true => (&method.params, &method.result),
-            false => (&method.result, &method.params),
-        };
-        sent.add(ours.named(), stays);
-        received.add(theirs.named(), stays);
+        sent.add(method.sent().named(), stays);
+        received.add(method.received().named(), stays);
     }
     for (name, event) in &old.events {
         received.add(event.data.named(), new.events.contains_key(name));
@@ -47,7 +41,7 @@ impl<'s> Roots<'s> {
     }
 
     /// The types that are no longer reached. A type that was never reached may be used anywhere, and is not lost.
-    fn lost(self, old: &'s Survey, new: &Survey) -> BTreeSet<&'s str> {
+    fn lost(self, old: &'s Model, new: &Model) -> BTreeSet<&'s str> {
         let reached = still_reached(old, new, &self.stays);
         let all = old.reach(self.removed.into_iter().chain(self.stays));
         all.into_iter().filter(|name| !reached.contains(name)).collect()
@@ -55,7 +49,7 @@ impl<'s> Roots<'s> {
 }
 
 /// The types reached from some types, without the union variants whose tag has changed.
-fn still_reached<'s>(old: &'s Survey, new: &Survey, from: &[&'s str]) -> BTreeSet<&'s str> {
+fn still_reached<'s>(old: &'s Model, new: &Model, from: &[&'s str]) -> BTreeSet<&'s str> {
     let mut open = from.to_vec();
     let mut reached = BTreeSet::new();
     while let Some(name) = open.pop() {
@@ -64,9 +58,11 @@ fn still_reached<'s>(old: &'s Survey, new: &Survey, from: &[&'s str]) -> BTreeSe
             continue;
         }
         match (&ty.shape, new.types.get(name).map(|ty| &ty.shape)) {
-            (Shape::Union { tag: Some(_), variants }, Some(Shape::Union { variants: now, .. })) => {
-                let stays = |old: &Variant| now.values().any(|now| same_tags(old, now));
-                open.extend(variants.values().filter(|old| stays(old)).filter_map(|old| old.ty.named()));
+            (Shape::Union(old), Some(Shape::Union(now))) if old.tag.is_some() => {
+                let stays = |old: &&Variant| {
+                    now.variants.iter().any(|now| old.discriminator.shares_tag(&now.discriminator))
+                };
+                open.extend(old.variants.iter().filter(stays).filter_map(|old| old.ty.named()));
             }
             _ => open.extend(ty.references().into_iter().filter_map(Ty::named)),
         }

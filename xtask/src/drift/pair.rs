@@ -1,22 +1,23 @@
-//! Two surveys side by side: the types that correspond to each other, and the effect of the older decoder on newer
+//! Two protocols side by side: the types that correspond to each other, and the effect of the older decoder on newer
 //! JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use copilot_session_codegen::survey::{Constant, Field, Shape, Survey, Ty, Type};
+use copilot_session_codegen::compare;
+use copilot_session_codegen::model::{Constant, Field, Model, Shape, StringVariant, Ty, Type};
 
 use super::change::RuntimeImpact;
 use super::lost::Lost;
-use super::{left_out, lost, rename};
+use super::{lost, rename};
 
 /// The depth to which types without counterparts are compared, which ends cycles.
 const DEPTH: usize = 12;
 
-/// The older and the newer survey.
+/// The older and the newer protocol.
 pub struct Pair<'s> {
-    pub old: &'s Survey,
-    pub new: &'s Survey,
-    /// Types with another name in the newer survey.
+    pub old: &'s Model,
+    pub new: &'s Model,
+    /// Types with another name in the newer one.
     pub renamed: BTreeMap<&'s str, &'s str>,
     /// Words that were replaced by others in many names.
     words: BTreeMap<String, String>,
@@ -29,18 +30,17 @@ pub struct Pair<'s> {
 }
 
 impl<'s> Pair<'s> {
-    /// Pairs two surveys, whose renamed types are not known yet.
-    pub fn new(old: &'s Survey, new: &'s Survey) -> Self {
+    /// Pairs two protocols, whose renamed types are not known yet.
+    pub fn new(old: &'s Model, new: &'s Model) -> Self {
         let mut pair = Self {
             old,
             new,
             renamed: BTreeMap::new(),
             words: BTreeMap::new(),
-            left_out: BTreeSet::new(),
+            left_out: compare(new, old).missing_in_older,
             lost: lost::find(old, new),
             reworded: Default::default(),
         };
-        pair.left_out = left_out::find(&pair);
         let (removed, added) = rename::removed_and_added(old, new);
         pair.words = rename::words(&removed, &added);
         let newer = |names: BTreeSet<String>, pair: &Self, old: bool| {
@@ -71,7 +71,7 @@ impl<'s> Pair<'s> {
         if self.reworded(old, new) { 1.0 } else { rename::similarity(old, new) }
     }
 
-    /// The name in the newer survey of a type of the older one, if it still exists.
+    /// The name in the newer protocol of a type of the older one, if it still exists.
     pub fn counterpart(&self, name: &'s str) -> Option<&'s str> {
         let same = || self.new.types.contains_key(name).then_some(name);
         self.renamed.get(name).copied().or_else(same)
@@ -85,7 +85,7 @@ impl<'s> Pair<'s> {
         {
             return true;
         }
-        match (resolve(self.old, old), resolve(self.new, new)) {
+        match (self.old.resolve(old), self.new.resolve(new)) {
             (Ty::Named(old), Ty::Named(new)) => {
                 self.counterpart(old).is_some_and(|name| name == new) || (old == new && !self.knows(old))
             }
@@ -96,7 +96,7 @@ impl<'s> Pair<'s> {
         }
     }
 
-    /// Returns true if a type is in either survey. Hand-written types are in neither.
+    /// Returns true if a type is in either protocol. Hand-written types are in neither.
     fn knows(&self, name: &str) -> bool {
         self.old.types.contains_key(name) || self.new.types.contains_key(name)
     }
@@ -107,7 +107,7 @@ impl<'s> Pair<'s> {
     }
 
     fn reads_within(&self, old: &'s Ty, new: &'s Ty, depth: usize) -> RuntimeImpact {
-        let (old, new) = (resolve(self.old, old), resolve(self.new, new));
+        let (old, new) = (self.old.resolve(old), self.new.resolve(new));
         // Counterparts are compared by themselves.
         if depth == 0 || self.same(old, new) {
             return RuntimeImpact::Decodes;
@@ -126,9 +126,7 @@ impl<'s> Pair<'s> {
             },
             (old, Ty::Named(new)) => match (old, self.new.types.get(new).map(|ty| &ty.shape)) {
                 (Ty::String, Some(Shape::Strings(_))) => RuntimeImpact::Decodes,
-                (Ty::Map(values), Some(Shape::Record { .. })) if **values == Ty::Json => {
-                    RuntimeImpact::Decodes
-                }
+                (Ty::Map(values), Some(Shape::Record(_))) if **values == Ty::Json => RuntimeImpact::Decodes,
                 _ => RuntimeImpact::Malformed,
             },
             _ => RuntimeImpact::Malformed,
@@ -136,12 +134,12 @@ impl<'s> Pair<'s> {
     }
 
     fn reads_shape(&self, old: &'s Shape, new: &'s Ty, depth: usize) -> RuntimeImpact {
-        match (old, new, named(self.new, new)) {
+        match (old, new, self.new.shape(new)) {
             // The fallback `Unrecognized` is for values, and `null` is none.
             (_, Ty::Option(_), _) => RuntimeImpact::Malformed,
             (Shape::Strings(_), Ty::String, _) => RuntimeImpact::Unknown,
             (old, _, Some(new)) => self.reads_as(old, new, depth),
-            (Shape::Union { tag: None, .. }, _, None) => RuntimeImpact::Unknown,
+            (Shape::Union(old), _, None) if old.tag.is_none() => RuntimeImpact::Unknown,
             _ => RuntimeImpact::Malformed,
         }
     }
@@ -151,37 +149,35 @@ impl<'s> Pair<'s> {
         match (old, new) {
             (Shape::Alias(old), Shape::Alias(new)) => self.reads_within(old, new, depth),
             (Shape::Strings(old), Shape::Strings(new)) => {
-                let known = new.keys().all(|value| old.contains_key(value));
+                let known = new.iter().all(|new| old.contains(new));
                 if known { RuntimeImpact::Decodes } else { RuntimeImpact::Unknown }
             }
-            (Shape::Record { fields: old, .. }, Shape::Record { constants, fields: new, .. }) => {
-                let reads = old.iter().map(|old| match new.iter().find(|new| new.key == old.key) {
-                    None => self.reads_without(old, constants.get(&old.key)),
+            (Shape::Record(old), Shape::Record(new)) => {
+                let reads = old.fields.iter().map(|old| match new.field(&old.key) {
+                    None => self.reads_without(old, new.constant(&old.key)),
                     Some(new) if plain(old) && !plain(new) => RuntimeImpact::Malformed,
                     Some(new) => self.reads_within(&old.ty, &new.ty, depth.saturating_sub(1)),
                 });
                 reads.min().unwrap_or(RuntimeImpact::Decodes)
             }
-            (Shape::Record { .. }, Shape::Union { variants, .. }) => {
-                let reads = variants.values().map(|variant| match named(self.new, &variant.ty) {
+            (Shape::Record(_), Shape::Union(new)) => {
+                let reads = new.variants.iter().map(|variant| match self.new.shape(&variant.ty) {
                     Some(new) if depth > 0 => self.reads_as(old, new, depth - 1),
                     _ => RuntimeImpact::Malformed,
                 });
                 reads.min().unwrap_or(RuntimeImpact::Malformed)
             }
-            (Shape::Union { tag: old_tag, variants: old }, Shape::Union { tag, variants })
-                if old_tag == tag =>
-            {
-                let reads = variants.values().map(|new| {
-                    match old.values().find(|old| old.discriminator == new.discriminator) {
+            (Shape::Union(old), Shape::Union(new)) if old.tag == new.tag => {
+                let reads = new.variants.iter().map(|new| {
+                    match old.variants.iter().find(|old| old.discriminator == new.discriminator) {
                         Some(old) => self.reads_within(&old.ty, &new.ty, depth.saturating_sub(1)),
                         None => RuntimeImpact::Unknown,
                     }
                 });
                 reads.min().unwrap_or(RuntimeImpact::Decodes)
             }
-            (Shape::Union { .. }, Shape::Union { .. } | Shape::Record { .. }) => RuntimeImpact::Unknown,
-            (Shape::Union { tag: None, .. }, _) => RuntimeImpact::Unknown,
+            (Shape::Union(_), Shape::Union(_) | Shape::Record(_)) => RuntimeImpact::Unknown,
+            (Shape::Union(old), _) if old.tag.is_none() => RuntimeImpact::Unknown,
             _ => RuntimeImpact::Malformed,
         }
     }
@@ -196,33 +192,33 @@ impl<'s> Pair<'s> {
     }
 
     fn reads_constant(&self, old: &'s Ty, constant: &Constant) -> RuntimeImpact {
-        let old = resolve(self.old, old);
-        match (old, constant, named(self.old, old)) {
+        let old = self.old.resolve(old);
+        match (old, constant, self.old.shape(old)) {
             (Ty::Option(old), ..) => self.reads_constant(old, constant),
             (Ty::Json | Ty::Unit, ..)
             | (Ty::String, Constant::String(_), _)
             | (Ty::Bool, Constant::Bool(_), _) => RuntimeImpact::Decodes,
             (_, Constant::String(value), Some(Shape::Strings(values))) => {
-                if values.contains_key(value) {
+                if has(values, value) {
                     RuntimeImpact::Decodes
                 } else {
                     RuntimeImpact::Unknown
                 }
             }
-            (_, _, Some(Shape::Union { tag: None, .. })) => RuntimeImpact::Unknown,
+            (_, _, Some(Shape::Union(old))) if old.tag.is_none() => RuntimeImpact::Unknown,
             _ => RuntimeImpact::Malformed,
         }
     }
 
     /// Returns true if the newer CLI accepts the constant that an older program sends for a key.
     pub fn accepts_constant(&self, constant: &Constant, new: &'s Ty) -> bool {
-        let new = resolve(self.new, new);
-        match (constant, new, named(self.new, new)) {
+        let new = self.new.resolve(new);
+        match (constant, new, self.new.shape(new)) {
             (_, Ty::Option(new), _) => self.accepts_constant(constant, new),
             (_, Ty::Json, _) | (Constant::String(_), Ty::String, _) | (Constant::Bool(_), Ty::Bool, _) => {
                 true
             }
-            (Constant::String(value), _, Some(Shape::Strings(values))) => values.contains_key(value),
+            (Constant::String(value), _, Some(Shape::Strings(values))) => has(values, value),
             _ => false,
         }
     }
@@ -233,14 +229,14 @@ impl<'s> Pair<'s> {
     }
 
     fn accepts(&self, old: &'s Ty, new: &'s Ty, depth: usize) -> bool {
-        let (old, new) = (resolve(self.old, old), resolve(self.new, new));
+        let (old, new) = (self.old.resolve(old), self.new.resolve(new));
         if depth == 0 || self.same(old, new) {
             return true;
         }
         match (old, new) {
-            (Ty::Unit, Ty::Named(new)) => {
-                let shape = self.new.types.get(new).map(|ty| &ty.shape);
-                matches!(shape, Some(Shape::Record { fields, .. }) if fields.iter().all(|field| !field.required))
+            (Ty::Unit, Ty::Named(_)) => {
+                let record = self.new.record(new);
+                record.is_some_and(|record| record.fields.iter().all(|field| !field.required))
             }
             // A method without params ignores them.
             (_, Ty::Json | Ty::Unit) | (Ty::Integer, Ty::Float) => true,
@@ -255,12 +251,10 @@ impl<'s> Pair<'s> {
                 (Some(old), Some(new)) => self.accepts_as(&old.shape, &new.shape, depth - 1),
                 _ => false,
             },
-            (Ty::Named(old), Ty::String) => {
-                matches!(self.old.types.get(old).map(|ty| &ty.shape), Some(Shape::Strings(_)))
-            }
-            (old, Ty::Named(new)) => match self.new.types.get(new).map(|ty| &ty.shape) {
-                Some(Shape::Union { variants, .. }) => {
-                    variants.values().any(|variant| self.accepts(old, &variant.ty, depth - 1))
+            (Ty::Named(_), Ty::String) => matches!(self.old.shape(old), Some(Shape::Strings(_))),
+            (old, Ty::Named(_)) => match self.new.shape(new) {
+                Some(Shape::Union(new)) => {
+                    new.variants.iter().any(|variant| self.accepts(old, &variant.ty, depth - 1))
                 }
                 _ => false,
             },
@@ -275,14 +269,11 @@ impl<'s> Pair<'s> {
     /// Returns true if the newer CLI accepts every value of the older shape.
     pub fn accepts_as(&self, old: &'s Shape, new: &'s Shape, depth: usize) -> bool {
         match (old, new) {
-            (Shape::Strings(old), Shape::Strings(new)) => old.keys().all(|value| new.contains_key(value)),
-            (
-                Shape::Record { constants: written, fields: old, .. },
-                Shape::Record { constants, fields: new, .. },
-            ) => {
-                let same = constants.iter().all(|(key, constant)| written.get(key) == Some(constant));
-                let accepted = |new: &'s Field| match old.iter().find(|old| old.key == new.key) {
-                    None => match written.get(&new.key) {
+            (Shape::Strings(old), Shape::Strings(new)) => old.iter().all(|value| new.contains(value)),
+            (Shape::Record(old), Shape::Record(new)) => {
+                let same = new.constants.iter().all(|(key, value)| old.constant(key) == Some(value));
+                let accepted = |new: &'s Field| match old.field(&new.key) {
+                    None => match old.constant(&new.key) {
                         Some(constant) => self.accepts_constant(constant, &new.ty),
                         None => !new.required,
                     },
@@ -290,17 +281,14 @@ impl<'s> Pair<'s> {
                     Some(old) if old.nullable && !new.nullable => false,
                     Some(old) => self.accepts(&old.ty, &new.ty, depth.saturating_sub(1)),
                 };
-                same && new.iter().all(accepted)
+                same && new.fields.iter().all(accepted)
             }
-            (Shape::Union { variants: old, .. }, Shape::Union { variants: new, .. }) => {
-                old.iter().all(|(name, old)| {
-                    let same = new.get(name).into_iter();
-                    same.chain(new.values())
-                        .any(|new| self.accepts(&old.ty, &new.ty, depth.saturating_sub(1)))
-                })
-            }
-            (_, Shape::Union { variants, .. }) => variants.values().any(|variant| {
-                let new = named(self.new, &variant.ty);
+            (Shape::Union(old), Shape::Union(new)) => old.variants.iter().all(|old| {
+                let same = new.variant(&old.name).into_iter();
+                same.chain(&new.variants).any(|new| self.accepts(&old.ty, &new.ty, depth.saturating_sub(1)))
+            }),
+            (_, Shape::Union(new)) => new.variants.iter().any(|variant| {
+                let new = self.new.shape(&variant.ty);
                 new.is_some_and(|new| depth > 0 && self.accepts_as(old, new, depth - 1))
             }),
             _ => false,
@@ -308,38 +296,14 @@ impl<'s> Pair<'s> {
     }
 }
 
-/// The target of an alias, or the type itself. To the compiler they are the same type.
-pub fn resolve<'s>(survey: &'s Survey, mut ty: &'s Ty) -> &'s Ty {
-    // An alias of itself does not compile, and no schema has one; the bound ends the loop if one ever does.
-    for _ in 0..DEPTH {
-        match named(survey, ty) {
-            Some(Shape::Alias(target)) if matches!(ty, Ty::Named(_)) => ty = target,
-            _ => break,
-        }
-    }
-    ty
-}
-
-fn named<'s>(survey: &'s Survey, ty: &'s Ty) -> Option<&'s Shape> {
-    match ty {
-        Ty::Named(name) => survey.types.get(name).map(|ty| &ty.shape),
-        _ => None,
-    }
+/// Returns true if a string is one of an enum's.
+pub fn has(values: &[StringVariant], value: &str) -> bool {
+    values.iter().any(|known| known.value == value)
 }
 
 /// Returns true if a field is not an option.
 pub fn plain(field: &Field) -> bool {
-    field.required && !field.nullable && !field.missing_in_older
-}
-
-/// The number of options around the value of a field.
-pub fn options(ty: &Type, field: &Field) -> usize {
-    match (field.required, field.nullable) {
-        (true, false) => 0,
-        // For the CLI `null` may differ from an absent key.
-        (false, true) if ty.sent => 2,
-        _ => 1,
-    }
+    field.options(false) == 0
 }
 
 /// The Rust type of a field with a number of options around its value.
@@ -360,5 +324,6 @@ pub fn rust(ty: &Ty) -> String {
         Ty::Option(inner) => format!("Option<{}>", rust(inner)),
         Ty::List(inner) => format!("Vec<{}>", rust(inner)),
         Ty::Map(inner) => format!("BTreeMap<String, {}>", rust(inner)),
+        Ty::Boxed(inner) => format!("Box<{}>", rust(inner)),
     }
 }

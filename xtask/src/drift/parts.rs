@@ -1,14 +1,16 @@
 //! Compares the parts of a type: fields, values, variants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use copilot_session_codegen::survey::{Constant, Field, Shape, Ty, Type, Variant};
+use copilot_session_codegen::model::{
+    Constant, Field, Record, Shape, StringVariant, Ty, Type, Union, Variant,
+};
 use serde_json::{Map, Value};
 
 use super::change::{Change, How, RuntimeImpact, Source, What};
 use super::compare::notices;
-use super::pair::{Pair, options, plain, rust, rust_field};
-use super::{left_out, limits, rename};
+use super::pair::{Pair, has, plain, rust, rust_field};
+use super::{limits, rename};
 
 /// The similarity from which a removed and an added field count as one that was renamed.
 const ALIKE: f64 = 0.5;
@@ -59,22 +61,20 @@ impl<'s> Parts<'_, 's> {
 
     fn shape(&mut self) {
         match (&self.old.shape, &self.new.shape) {
-            (
-                Shape::Record { constants: old_constants, fields: old, rest: old_rest },
-                Shape::Record { constants: new_constants, fields: new, rest: new_rest },
-            ) => {
-                self.fields(old, new);
-                self.constants(old_constants, new_constants);
-                self.rest(old_rest.as_ref(), new_rest.as_ref());
+            (Shape::Record(old), Shape::Record(new)) => {
+                self.fields(&old.fields, &new.fields);
+                self.constants(old, new);
+                self.rest(old.rest.as_ref(), new.rest.as_ref());
             }
             (Shape::Strings(old), Shape::Strings(new)) => self.values(old, new),
-            (Shape::Union { tag: old_tag, variants: old }, Shape::Union { tag: new_tag, variants: new }) => {
-                if old_tag != new_tag {
+            (Shape::Union(old), Shape::Union(new)) => {
+                if old.tag != new.tag {
                     let text = |tag: &Option<String>| match tag {
                         Some(tag) => format!("by `{tag}`"),
                         None => "by shape".to_owned(),
                     };
-                    let detail = format!("variants distinguished {}, were {}", text(new_tag), text(old_tag));
+                    let detail =
+                        format!("variants distinguished {}, were {}", text(&new.tag), text(&old.tag));
                     let class =
                         (Source::Behaviour, self.running(RuntimeImpact::Unknown, RuntimeImpact::Decodes));
                     self.push(What::Type, "", How::Changed, detail, class);
@@ -93,9 +93,9 @@ impl<'s> Parts<'_, 's> {
 
     fn other_kind(&mut self, old: &'s Shape, new: &'s Shape) {
         let kind = |shape: &Shape| match shape {
-            Shape::Record { .. } => "object".to_owned(),
+            Shape::Record(_) => "object".to_owned(),
             Shape::Strings(_) => "enum".to_owned(),
-            Shape::Union { .. } => "union".to_owned(),
+            Shape::Union(_) => "union".to_owned(),
             Shape::Alias(ty) => rust(ty),
         };
         let reads = match (old, new) {
@@ -175,7 +175,7 @@ impl<'s> Parts<'_, 's> {
     /// Records whether the last change is about a key that the older set may omit.
     fn mark_left_out(&mut self, new: &Field) {
         if let Some(last) = self.changes.last_mut() {
-            last.left_out = self.pair.left_out.contains(&left_out::key(self.new, &new.key));
+            last.left_out = self.pair.left_out.contains(&self.new.key_place(&new.key));
         }
     }
 
@@ -219,7 +219,7 @@ impl<'s> Parts<'_, 's> {
         }
         let rust_same = same && self.options_before(old) == self.options(new);
         // For `new` and setters it does not matter which keys older versions omit.
-        let given_same = same && options(self.old, old) == options(self.new, new);
+        let given_same = same && old.schema_options(self.old.sent) == new.schema_options(self.new.sent);
         let new_differs = self.has_new() && (old.required != new.required || (old.required && !given_same));
         let setter_differs = self.has_new() && !old.required && (new.required || !given_same);
         let source = if !rust_same || new_differs { Source::Breaking } else { Source::Additive };
@@ -262,13 +262,13 @@ impl<'s> Parts<'_, 's> {
     }
 
     fn options_before(&self, field: &Field) -> usize {
-        options(self.old, field).max(usize::from(field.missing_in_older))
+        field.options(self.old.sent)
     }
 
     /// The number of options of a field of the newer type, at least one if the older version omits it.
     fn options(&self, field: &Field) -> usize {
-        let left_out = self.pair.left_out.contains(&left_out::key(self.new, &field.key));
-        options(self.new, field).max(usize::from(left_out))
+        let left_out = self.pair.left_out.contains(&self.new.key_place(&field.key));
+        field.options(self.new.sent).max(usize::from(left_out))
     }
 
     fn field_running(&self, old: &'s Field, new: &'s Field) -> RuntimeImpact {
@@ -311,14 +311,15 @@ impl<'s> Parts<'_, 's> {
         }
     }
 
-    fn constants(&mut self, old: &BTreeMap<String, Constant>, new: &BTreeMap<String, Constant>) {
+    fn constants(&mut self, old: &Record, new: &Record) {
         let text = |constant: &Constant| match constant {
             Constant::String(value) => format!("\"{value}\""),
             Constant::Bool(value) => value.to_string(),
         };
-        let keys = old.keys().chain(new.keys().filter(|key| !old.contains_key(*key)));
+        let keys: BTreeSet<&String> =
+            old.constants.iter().chain(&new.constants).map(|(key, _)| key).collect();
         for key in keys {
-            let (how, detail) = match (old.get(key), new.get(key)) {
+            let (how, detail) = match (old.constant(key), new.constant(key)) {
                 (Some(old), Some(new)) if old != new => {
                     (How::Changed, format!("{} → {}", text(old), text(new)))
                 }
@@ -354,33 +355,34 @@ impl<'s> Parts<'_, 's> {
         self.push(What::Field, "rest", how, detail, class);
     }
 
-    fn values(&mut self, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) {
-        let names = |of: &BTreeMap<String, String>| of.values().cloned().collect::<Vec<_>>();
+    fn values(&mut self, old: &[StringVariant], new: &[StringVariant]) {
+        let names = |of: &[StringVariant]| of.iter().map(|of| of.name.clone()).collect::<Vec<_>>();
         let renamed = self.renamed_variants(&names(old), &names(new));
-        for (value, name) in old.iter().filter(|(value, _)| !new.contains_key(*value)) {
+        for StringVariant { value, name, .. } in old.iter().filter(|old| !has(new, &old.value)) {
             // Two spellings may have the same name in Rust.
-            match new.iter().find(|(_, other)| *other == name) {
-                Some((now, _)) => {
+            match new.iter().find(|new| new.name == *name) {
+                Some(now) => {
                     let class =
                         (Source::Behaviour, self.running(RuntimeImpact::Unknown, RuntimeImpact::Refused));
-                    let detail = format!("written \"{now}\", was \"{value}\"");
+                    let detail = format!("written \"{}\", was \"{value}\"", now.value);
                     self.push(What::Variant, name, How::Changed, detail, class);
                 }
                 None => self.variant_removed(name, format!("\"{value}\""), renamed.get(name)),
             }
         }
-        for (value, name) in new.iter().filter(|(value, _)| !old.contains_key(*value)) {
-            if !old.values().any(|other| other == name) && !renamed.values().any(|other| other == name) {
+        for StringVariant { value, name, .. } in new.iter().filter(|new| !has(old, &new.value)) {
+            if !old.iter().any(|old| old.name == *name) && !renamed.values().any(|other| other == name) {
                 self.variant_added(name, format!("\"{value}\""));
             }
         }
     }
 
-    fn variants(&mut self, old: &'s BTreeMap<String, Variant>, new: &'s BTreeMap<String, Variant>) {
-        let names = |of: &BTreeMap<String, Variant>| of.keys().cloned().collect::<Vec<_>>();
+    fn variants(&mut self, old: &'s Union, new: &'s Union) {
+        let names = |of: &Union| of.variants.iter().map(|variant| variant.name.clone()).collect::<Vec<_>>();
         let renamed = self.renamed_variants(&names(old), &names(new));
-        for (name, before) in old {
-            let Some(after) = new.get(name) else {
+        for before in &old.variants {
+            let name = &before.name;
+            let Some(after) = new.variant(name) else {
                 self.variant_removed(name, rust(&before.ty), renamed.get(name));
                 continue;
             };
@@ -396,9 +398,9 @@ impl<'s> Parts<'_, 's> {
                 self.push(What::Variant, name, How::Changed, detail, class);
             }
         }
-        for (name, after) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
-            if !renamed.values().any(|other| other == name) {
-                self.variant_added(name, rust(&after.ty));
+        for after in new.variants.iter().filter(|after| old.variant(&after.name).is_none()) {
+            if !renamed.values().any(|other| *other == after.name) {
+                self.variant_added(&after.name, rust(&after.ty));
             }
         }
     }
@@ -438,7 +440,7 @@ impl<'s> Parts<'_, 's> {
 /// The constant value of a key of a type, if it has one.
 fn constant<'s>(ty: &'s Type, key: &str) -> Option<&'s Constant> {
     match &ty.shape {
-        Shape::Record { constants, .. } => constants.get(key),
+        Shape::Record(record) => record.constant(key),
         _ => None,
     }
 }

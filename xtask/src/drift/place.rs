@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use copilot_session_codegen::survey::{Group, Survey};
+use copilot_session_codegen::model::{Group, Model};
 
 pub const EVENTS: &str = "events";
 /// The heading of types that more than one namespace uses.
@@ -10,7 +10,7 @@ const SHARED: &str = "shared types";
 /// The heading of types that no method and no event uses.
 const UNUSED: &str = "unused types";
 
-/// The namespaces of the types of one survey, by name.
+/// The namespaces of the types of one set, by name.
 pub type Places = BTreeMap<String, BTreeSet<String>>;
 
 /// The namespace of a method: `session.model` for `session.model.switchTo`.
@@ -31,17 +31,17 @@ pub fn of_method(name: &str, group: Group) -> String {
 }
 
 /// The namespaces from which each type is reached.
-pub fn of_types(survey: &Survey) -> Places {
+pub fn of_types(model: &Model) -> Places {
     let mut roots: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (name, method) in &survey.methods {
+    for (name, method) in &model.methods {
         let types = method.params.named().into_iter().chain(method.result.named());
         roots.entry(of_method(name, method.group)).or_default().extend(types);
     }
-    let events = survey.events.values().filter_map(|event| event.data.named());
+    let events = model.events.values().filter_map(|event| event.data.named());
     roots.entry(EVENTS.to_owned()).or_default().extend(events);
     let mut places: Places = BTreeMap::new();
     for (namespace, types) in roots {
-        for name in survey.reach(types) {
+        for name in model.reach(types) {
             places.entry(name.to_owned()).or_default().insert(namespace.clone());
         }
     }

@@ -11,7 +11,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::Message;
 use cargo_metadata::diagnostic::DiagnosticLevel;
-use copilot_session_codegen::survey::{Shape, Survey};
+use copilot_session_codegen::Protocol;
+use copilot_session_codegen::model::{Model, Shape};
 
 use self::items::{Kind, Use};
 use super::change::{Change, How, Source, What};
@@ -57,15 +58,16 @@ impl Outcome {
     }
 }
 
-/// Compiles the uses of the older files with the newer ones, and compares the failures with the changes.
-pub fn run(folder: &Path, old: &Survey, changes: &[Change], from: &Files, to: &Files) -> Result<Outcome> {
-    let uses = items::all(from)?;
-    let own = failing(folder, from, &uses)?;
+/// Compiles the uses of the older source with the newer one, and compares the failures with the changes.
+pub fn run(folder: &Path, old: &Protocol, changes: &[Change], new: &Protocol) -> Result<Outcome> {
+    let (from, to) = (old.generate().files, new.generate().files);
+    let uses = items::all(&from)?;
+    let own = failing(folder, &from, &uses)?;
     if let Some(first) = own.iter().next() {
         bail!("the probe does not compile with its own set: {}", uses[*first].source);
     }
-    let failed = failing(folder, to, &uses)?;
-    let breaking = Breaking::new(old, changes);
+    let failed = failing(folder, &to, &uses)?;
+    let breaking = Breaking::new(old.model(), changes);
     let mut outcome =
         Outcome { uses: uses.len(), failed: failed.len(), too_strict: Vec::new(), missed: Vec::new() };
     for (index, item) in uses.iter().enumerate() {
@@ -129,7 +131,7 @@ struct Breaking {
 }
 
 impl Breaking {
-    fn new(old: &Survey, changes: &[Change]) -> Self {
+    fn new(old: &Model, changes: &[Change]) -> Self {
         let names = || BTreeSet::new();
         let aliases = old.types.iter().filter(|(_, ty)| matches!(ty.shape, Shape::Alias(_)));
         let mut breaking = Self {
@@ -149,7 +151,7 @@ impl Breaking {
         breaking
     }
 
-    fn add(&mut self, old: &Survey, change: &Change) {
+    fn add(&mut self, old: &Model, change: &Change) {
         let owner = change.owner().map_or(change.item.as_str(), |(owner, _)| owner).to_owned();
         if change.new {
             self.new.insert(owner.clone());

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use copilot_session_codegen::survey::{Shape, Survey, Ty};
+use copilot_session_codegen::model::{Model, Record, Shape, StringVariant, Ty, Union};
 
 use super::pair::Pair;
 
@@ -102,9 +102,9 @@ fn by_shape(pair: &mut Pair<'_>) {
 /// Returns true if few types have such a shape by chance.
 fn is_distinctive(shape: &Shape) -> bool {
     match shape {
-        Shape::Record { constants, fields, .. } => constants.len() + fields.len() > 1,
+        Shape::Record(record) => record.constants.len() + record.fields.len() > 1,
         Shape::Strings(values) => values.len() > 1,
-        Shape::Union { .. } => true,
+        Shape::Union(_) => true,
         Shape::Alias(_) => false,
     }
 }
@@ -176,25 +176,29 @@ fn types_alike(pair: &Pair<'_>, old: &Ty, new: &Ty) -> f64 {
 }
 
 /// The similarity of two types by their parts.
-fn likeness(old: &Survey, old_name: &str, new: &Survey, new_name: &str) -> f64 {
+fn likeness(old: &Model, old_name: &str, new: &Model, new_name: &str) -> f64 {
     let (Some(old), Some(new)) = (old.types.get(old_name), new.types.get(new_name)) else {
         return f64::from(u8::from(old_name == new_name));
     };
     match (&old.shape, &new.shape) {
-        (
-            Shape::Record { constants: old, fields: old_fields, .. },
-            Shape::Record { constants: new, fields: new_fields, .. },
-        ) => {
-            let old = old.keys().chain(old_fields.iter().map(|field| &field.key));
-            common(old.collect(), new.keys().chain(new_fields.iter().map(|field| &field.key)).collect())
+        (Shape::Record(old), Shape::Record(new)) => common(keys(old), keys(new)),
+        (Shape::Strings(old), Shape::Strings(new)) => {
+            let values = |of: &'_ [StringVariant]| of.iter().map(|of| of.value.clone()).collect();
+            common(values(old), values(new))
         }
-        (Shape::Strings(old), Shape::Strings(new)) => common(old.keys().collect(), new.keys().collect()),
-        (Shape::Union { variants: old, .. }, Shape::Union { variants: new, .. }) => {
-            common(old.keys().collect(), new.keys().collect())
+        (Shape::Union(old), Shape::Union(new)) => {
+            let names = |of: &Union| of.variants.iter().map(|variant| variant.name.clone()).collect();
+            common(names(old), names(new))
         }
         (Shape::Alias(old), Shape::Alias(new)) => f64::from(u8::from(old == new)),
         _ => 0.0,
     }
+}
+
+/// The keys of an object, those of constants among them.
+fn keys(record: &Record) -> BTreeSet<&String> {
+    let constants = record.constants.iter().map(|(key, _)| key);
+    constants.chain(record.fields.iter().map(|field| &field.key)).collect()
 }
 
 /// The share of two sets that is in both.
@@ -206,9 +210,9 @@ fn common<T: Ord>(old: BTreeSet<T>, new: BTreeSet<T>) -> f64 {
 }
 
 /// The names of methods, events and types that only the older set has, and those that only the newer has.
-pub fn removed_and_added(old: &Survey, new: &Survey) -> (BTreeSet<String>, BTreeSet<String>) {
-    let names = |survey: &Survey| -> BTreeSet<String> {
-        let names = survey.methods.keys().chain(survey.events.keys()).chain(survey.types.keys());
+pub fn removed_and_added(old: &Model, new: &Model) -> (BTreeSet<String>, BTreeSet<String>) {
+    let names = |model: &Model| -> BTreeSet<String> {
+        let names = model.methods.keys().chain(model.events.keys()).chain(model.types.keys());
         names.cloned().collect()
     };
     let (old, new) = (names(old), names(new));
@@ -286,15 +290,12 @@ pub fn similarity(old: &str, new: &str) -> f64 {
 /// The types that are used in the same places of two shapes.
 fn parts<'s>(old: &'s Shape, new: &'s Shape) -> Vec<(&'s Ty, &'s Ty)> {
     match (old, new) {
-        (Shape::Record { fields: old, rest, .. }, Shape::Record { fields: new, rest: new_rest, .. }) => {
-            let same = old.iter().filter_map(|old| {
-                let new = new.iter().find(|new| new.key == old.key)?;
-                Some((&old.ty, &new.ty))
-            });
-            same.chain(rest.iter().zip(new_rest)).collect()
+        (Shape::Record(old), Shape::Record(new)) => {
+            let same = old.fields.iter().filter_map(|old| Some((&old.ty, &new.field(&old.key)?.ty)));
+            same.chain(old.rest.iter().zip(&new.rest)).collect()
         }
-        (Shape::Union { variants: old, .. }, Shape::Union { variants: new, .. }) => {
-            let same = old.iter().filter_map(|(name, old)| Some((&old.ty, &new.get(name)?.ty)));
+        (Shape::Union(old), Shape::Union(new)) => {
+            let same = old.variants.iter().filter_map(|old| Some((&old.ty, &new.variant(&old.name)?.ty)));
             same.collect()
         }
         (Shape::Alias(old), Shape::Alias(new)) => vec![(old, new)],

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anyhow::Result;
-use copilot_session_codegen::survey::Survey;
+use copilot_session_codegen::Protocol;
 use serde_json::{Value, json};
 
 use super::change::{Change, How, RuntimeImpact, Source, What};
@@ -19,7 +19,7 @@ pub struct Report<'r> {
     pub from: &'r str,
     pub to: &'r str,
     pub compared: &'r Comparison,
-    pub new: &'r Survey,
+    pub new: &'r Protocol,
 }
 
 /// A line of the report, for one change or for several of the same kind.
@@ -166,7 +166,7 @@ impl Report<'_> {
 
     /// Parts of the newer set that the generator does not support.
     fn problems(&self) -> Vec<String> {
-        self.new.problems.iter().map(ToString::to_string).collect()
+        self.new.problems().iter().map(ToString::to_string).collect()
     }
 }
 

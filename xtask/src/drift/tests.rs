@@ -5,29 +5,28 @@ mod limits;
 mod program;
 mod types;
 
-use copilot_session_codegen::Input;
-use copilot_session_codegen::survey::{Survey, survey};
+use copilot_session_codegen::{Input, Protocol};
 use serde_json::{Value, json};
 
 use super::compare::{Comparison, compare};
 use super::{exit_code, report};
 
-fn read(api: &Value, events: &Value) -> Survey {
+fn read(api: &Value, events: &Value) -> Protocol {
     let supplement = json!({"definitions": {}}).to_string();
     let (api, events) = (api.to_string(), events.to_string());
     let input = Input { version: "0.0.0", api: &api, events: &events, supplement: &supplement };
-    survey(input).expect("the schemas are of the right form")
+    Protocol::survey(input).expect("the schemas are of the right form")
 }
 
 /// A set with only these parts of the API.
-fn api(parts: Value) -> Survey {
+fn api(parts: Value) -> Protocol {
     let mut api = json!({"title": "CopilotApi", "server": {}, "session": {}, "definitions": {}});
     api.as_object_mut().expect("an object").extend(parts.as_object().expect("an object").clone());
     read(&api, &json!({"definitions": {"SessionEvent": {"anyOf": []}}}))
 }
 
 /// A set with events, each with the definition of its data.
-fn events(of: &[(&str, Value)]) -> Survey {
+fn events(of: &[(&str, Value)]) -> Protocol {
     let mut definitions = json!({"SessionEvent": {"anyOf": []}});
     for (name, data) in of {
         let envelope = format!("{name}Event");
@@ -52,7 +51,7 @@ enum Way {
 use Way::{Received, Sent};
 
 /// A set with a method that has the definition `T` in its params, its result or both.
-fn with_type(way: Way, definition: &Value, more: &Value) -> Survey {
+fn with_type(way: Way, definition: &Value, more: &Value) -> Protocol {
     let reference = json!({"$ref": "#/definitions/T"});
     let mut method = json!({"rpcMethod": "use"});
     if !matches!(way, Received) {
@@ -77,7 +76,7 @@ fn lines(compared: &Comparison) -> Vec<String> {
     compared.changes.iter().map(line).collect()
 }
 
-fn assert_changes(what: &str, old: &Survey, new: &Survey, expected: &[&str]) {
+fn assert_changes(what: &str, old: &Protocol, new: &Protocol, expected: &[&str]) {
     assert_eq!(lines(&compare(old, new)), expected, "{what}");
 }
 
@@ -204,7 +203,7 @@ fn events_are_added_removed_and_changed() {
     let data = |key: &str| object(json!({key: {"type": "string"}, "n": {"type": "number"}}), &[key, "n"]);
     let one = events(&[("turn.ended", data("a"))]);
     let two = events(&[("turn.ended", data("a")), ("other.thing", data("z"))]);
-    let lines_of = |old: &Survey, new: &Survey| -> Vec<String> {
+    let lines_of = |old: &Protocol, new: &Protocol| -> Vec<String> {
         lines(&compare(old, new))
             .into_iter()
             .filter(|line| line.contains('.') && !line.contains("Data"))
@@ -262,7 +261,7 @@ fn unsupported_schemas_do_not_stop_the_comparison() {
     let old = with_type(Received, &object(json!({}), &[]), &json!({}));
     let new = with_type(Received, &odd, &json!({}));
     assert_changes("odd", &old, &new, &["T.a added additive decodes"]);
-    assert_eq!(new.problems.len(), 2, "{:?}", new.problems);
+    assert_eq!(new.problems().len(), 2, "{:?}", new.problems());
 }
 
 #[test]
@@ -282,7 +281,7 @@ fn the_supplement_is_compared_as_each_version_has_it() {
     let read = |version: &str, name: &str| {
         let api = json!({"definitions": {name: object(json!({"x": {}}), &[])}}).to_string();
         let events = r#"{"definitions": {"SessionEvent": {"anyOf": []}}}"#;
-        survey(Input { version, api: &api, events, supplement: &supplement }).expect("a set")
+        Protocol::survey(Input { version, api: &api, events, supplement: &supplement }).expect("a set")
     };
     let (old, new) = (read("0.0.1", "Sooner"), read("0.0.2", "Later"));
     let of_t: Vec<String> =

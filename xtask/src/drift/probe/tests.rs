@@ -1,23 +1,17 @@
 //! Changes of every kind in two small sets, checked by the compiler.
 
-use copilot_session_codegen::Input;
-use copilot_session_codegen::survey::{source, survey};
+use copilot_session_codegen::{Input, Protocol};
 use serde_json::{Value, json};
 
 use super::super::compare::compare;
 use super::run;
-use crate::standalone::Files;
-use copilot_session_codegen::survey::Survey;
 
-/// A set and its source, which also supports an older set, if there is one.
-fn set(parts: &Value, older: Option<&Value>) -> (Survey, Files) {
+fn set(parts: &Value) -> Protocol {
     let texts = |parts: &Value| {
         let supplement = json!({"definitions": {}});
         [&parts["api"], &parts["events"], &supplement].map(ToString::to_string)
     };
-    let (own, older) = (texts(parts), older.map(texts));
-    let older = older.as_ref().map(input);
-    (survey(input(&own)).expect("it is read"), source(input(&own), older).expect("it generates"))
+    Protocol::survey(input(&texts(parts))).expect("it is read")
 }
 
 fn input([api, events, supplement]: &[String; 3]) -> Input<'_> {
@@ -163,13 +157,15 @@ fn newer() -> Value {
 #[test]
 fn the_compiler_agrees_on_changes_of_every_kind() {
     let (older, newer) = (older(), newer());
-    let ((old, from), (new, to)) = (set(&older, None), set(&newer, Some(&older)));
+    let (old, mut new) = (set(&older), set(&newer));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let changes = compare(&old, &new).changes;
-    let outcome = run(folder.path(), &old, &changes, &from, &to).expect("the compiler runs");
+    let missing_in_older = new.compare(&old).missing_in_older;
+    new.make_optional(missing_in_older.iter().map(|key| (key.as_str(), "0.0.0")));
+    let outcome = run(folder.path(), &old, &changes, &new).expect("the compiler runs");
     assert!(outcome.agrees(), "{}", outcome.text());
     assert!(outcome.failed > 25 && outcome.failed < outcome.uses, "{}", outcome.text());
     // Without the changes, every failure is missed.
-    let outcome = run(folder.path(), &old, &[], &from, &to).expect("the compiler runs");
+    let outcome = run(folder.path(), &old, &[], &new).expect("the compiler runs");
     assert_eq!(outcome.missed.len(), outcome.failed, "{}", outcome.text());
 }

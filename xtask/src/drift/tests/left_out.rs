@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use copilot_session_codegen::survey::survey;
 use copilot_session_codegen::{Input, Protocol};
 use serde_json::{Value, json};
 
@@ -36,7 +35,7 @@ fn input(api: &str) -> Input<'_> {
 }
 
 fn compared(old: &str, new: &str) -> Comparison {
-    let read = |api| survey(input(api)).expect("the schemas are of the right form");
+    let read = |api| Protocol::survey(input(api)).expect("the schemas are of the right form");
     compare(&read(old), &read(new))
 }
 
@@ -138,8 +137,8 @@ fn every_report_lists_the_keys() {
     let old = set(&json!({}), &json!({}));
     let new = set(&json!({"Got": object(json!({"a": {"type": "string"}}), &["a"])}), &json!({}));
     let compared = compared(&old, &new);
-    let survey = survey(input(&new)).expect("a survey");
-    let report = Report { from: "1", to: "2", compared: &compared, new: &survey };
+    let protocol = Protocol::survey(input(&new)).expect("a protocol");
+    let report = Report { from: "1", to: "2", compared: &compared, new: &protocol };
     for text in [report.text(), report.markdown()] {
         assert!(
             text.contains("One key is always sent by 2, but may be missing or `null` in what 1 sends."),

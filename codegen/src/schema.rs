@@ -1,0 +1,83 @@
+//! Questions to a JSON schema.
+
+use serde_json::{Map, Value, json};
+
+use crate::Error;
+use crate::model::Doc;
+
+/// The branches of a union, without `null` and without the branch for an absent value.
+pub struct Branches<'a> {
+    pub values: Vec<&'a Value>,
+    pub nullable: bool,
+}
+
+/// Returns the branches of an `anyOf` or `oneOf`; none if the schema has properties, since there the branches only list
+/// which keys go together.
+pub fn branches(schema: &Value) -> Option<Branches<'_>> {
+    if schema.get("properties").is_some() {
+        return None;
+    }
+    let list = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
+    let nullable = list.iter().any(|branch| branch.get("type") == Some(&json!("null")));
+    let something =
+        |branch: &&Value| branch.get("type") != Some(&json!("null")) && branch.get("not") != Some(&json!({}));
+    Some(Branches { values: list.iter().filter(something).collect(), nullable })
+}
+
+/// The object of a union of an object and an absent value, which is the schema of optional params.
+pub fn optional_object(schema: &Value) -> Option<&Value> {
+    match branches(schema)?.values.as_slice() {
+        [one] if may_be_nothing(schema) && one.get("properties").is_some() => Some(one),
+        _ => None,
+    }
+}
+
+/// The object of params. Up to 1.0.75 the session's id is beside a union with an optional object.
+pub fn params_object(params: &Value) -> &Value {
+    let beside = params.get("properties").and_then(Value::as_object);
+    let beside = beside.is_some_and(|properties| properties.keys().eq(["sessionId"]));
+    let branches = params.get("anyOf").and_then(Value::as_array).filter(|_| beside);
+    let inner = branches.and_then(|all| all.iter().find(|branch| branch.get("properties").is_some()));
+    optional_object(params).or(inner).unwrap_or(params)
+}
+
+/// Returns true if the value may be absent according to one of the branches.
+pub fn may_be_nothing(schema: &Value) -> bool {
+    let branches = schema.get("anyOf").and_then(Value::as_array);
+    branches.is_some_and(|branches| branches.iter().any(|branch| branch.get("not") == Some(&json!({}))))
+}
+
+/// The values of a string enum, with their docs.
+pub fn string_values(schema: &Value) -> Option<Vec<(String, String)>> {
+    let list = schema.get("enum").or_else(|| schema.get("x-extensible-enum"))?.as_array()?;
+    let docs = schema.get("x-enumDescriptions");
+    let doc =
+        |value: &str| docs.and_then(|docs| docs.get(value)).and_then(Value::as_str).unwrap_or("").to_owned();
+    list.iter().map(|value| value.as_str().map(|value| (value.to_owned(), doc(value)))).collect()
+}
+
+pub fn contains(list: &Value, key: &str) -> bool {
+    list.as_array().is_some_and(|list| list.iter().any(|item| item == key))
+}
+
+/// A normalized schema that allows `null` if the flag says so.
+pub fn or_null((schema, nullable): (Value, bool)) -> Value {
+    if nullable { json!({ "oneOf": [schema, { "type": "null" }] }) } else { schema }
+}
+
+pub fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/definitions/{name}") })
+}
+
+pub fn object<'v>(schema: &'v Value, place: &str) -> Result<&'v Map<String, Value>, Error> {
+    schema.as_object().ok_or_else(|| Error::shape(place, "not a schema"))
+}
+
+pub fn doc(schema: &Map<String, Value>) -> Doc {
+    Doc {
+        text: schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        internal: schema.get("visibility") == Some(&json!("internal")),
+        deprecated: schema.get("deprecated") == Some(&json!(true)),
+        stability: schema.get("stability").and_then(Value::as_str).map(str::to_owned),
+    }
+}
