@@ -3,7 +3,7 @@
 mod event_requests;
 mod events;
 mod hooks;
-mod kinds;
+pub mod kinds;
 pub mod methods;
 pub mod providers;
 mod round_trip;
@@ -52,7 +52,8 @@ fn print(tokens: TokenStream) -> String {
 /// Doc attributes, one per line of text, with the paragraphs of `more` after it.
 fn doc(doc: &Doc, fallback: &str, more: &[String]) -> TokenStream {
     let text = if doc.text.trim().is_empty() { fallback } else { &doc.text };
-    let mut lines: Vec<String> = text.trim().lines().map(|line| line.trim_end().to_owned()).collect();
+    let mut lines: Vec<String> =
+        text.trim().split(['\n', '\r']).map(|line| line.trim_end().to_owned()).collect();
     if doc.internal {
         lines.extend([String::new(), "Internal to the CLI: it may change or go without notice.".to_owned()]);
     }

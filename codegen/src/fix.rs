@@ -34,6 +34,12 @@ const FIXES: &[Fix] = &[
         until: None,
         apply: descriptors_without_summary_intention,
     },
+    Fix {
+        name: "input_schemas_without_type",
+        since: Some("1.0.80..1.0.81"),
+        until: None,
+        apply: input_schemas_without_type,
+    },
     Fix { name: "sampling_with_request", since: None, until: None, apply: sampling_with_request },
     Fix {
         name: "logins_without_secrets",
@@ -85,6 +91,11 @@ fn no_current_agent(source: &mut Source) -> bool {
 /// `session.tools.getBuiltinDescriptors` has a `null` where the schema says boolean: seen on 1.0.102.
 fn descriptors_without_summary_intention(source: &mut Source) -> bool {
     make_nullable(source, "BuiltinToolDescriptor", "hasSummariseIntention")
+}
+
+/// `session.tools.getBuiltinDescriptors` has input schemas without the `type` that the schema requires: seen on 1.0.102.
+fn input_schemas_without_type(source: &mut Source) -> bool {
+    make_optional(source, "BuiltinToolInputSchema", "type")
 }
 
 /// `sampling.requested` carries the MCP server's request to the model, which a handler needs, and its schema omits the

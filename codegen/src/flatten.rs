@@ -11,8 +11,8 @@ use crate::model::{
 use crate::names::{Names, type_name, variant_name};
 use crate::read::{EventSource, Group, MethodSource, Source};
 use crate::schema::{
-    branches, contains, doc, may_be_nothing, object, optional_object, or_null, params_object, reference,
-    string_values,
+    bare, branches, contains, doc, may_be_nothing, may_be_null, object, optional_object, or_null,
+    params_object, reference, string_values,
 };
 use crate::space::Space;
 use crate::union::ByTag;
@@ -20,6 +20,9 @@ use crate::{Error, keywords, secrets, union};
 
 /// The types of single values.
 const SCALARS: &[&str] = &["string", "integer", "number", "boolean"];
+
+/// The depth to which schemas may be nested inline, so that none exhausts the stack.
+const DEEPEST: usize = 24;
 
 /// The key by which params carry a GitHub token.
 const TOKEN: &str = "gitHubToken";
@@ -31,6 +34,7 @@ pub fn flatten(source: &Source, problems: &mut Vec<Error>) -> Model {
         distinguishing: union::distinguishing_keys(source),
         space: Space::new(),
         names: Names::default(),
+        depth: 0,
         model: Model::default(),
         problems,
     };
@@ -75,6 +79,8 @@ struct Flattener<'s> {
     distinguishing: BTreeSet<(String, String)>,
     space: Space,
     names: Names,
+    /// The schemas around the one that is read.
+    depth: usize,
     model: Model,
     problems: &'s mut Vec<Error>,
 }
@@ -130,6 +136,10 @@ impl Flattener<'_> {
             Some(params) => params,
         };
         let branch = params_object(params);
+        // The CLI may also give the definition by name, id and all.
+        let target = union::resolve(self.source, branch);
+        let has_id = target.pointer("/properties/sessionId").is_some();
+        let branch = if method.group == Group::Session && has_id { target } else { branch };
         let Some(properties) = branch.get("properties").and_then(Value::as_object) else {
             return Ok(self.normalize(params, name, &place)?.0);
         };
@@ -144,13 +154,14 @@ impl Flattener<'_> {
             && let Some(definition) = self.source.definitions.get(title)
         {
             let schema = optional_object(&definition.schema).unwrap_or(&definition.schema);
-            let defined = schema.get("properties").and_then(Value::as_object);
             // Requests of the CLI carry the id anyway, so there the definition may have it.
             let all = method.group == Group::ClientSession;
-            let same = |defined: &Map<String, Value>| {
-                defined.keys().eq(own.keys()) || (all && defined.keys().eq(properties.keys()))
-            };
-            if !defined.is_some_and(same) {
+            let defined = required_and_optional(schema);
+            let mut given = required_and_optional(branch);
+            if !(all && defined == given) {
+                given.retain(|(key, _), _| *key != "sessionId" || !method.group.has_session());
+            }
+            if defined != given {
                 let problem = format!("the properties are not those of its title {title}");
                 return Err(Error::shape(place, problem));
             }
@@ -162,7 +173,7 @@ impl Flattener<'_> {
     }
 
     fn event(&mut self, event: &EventSource) -> Event {
-        let (data, _) = self.normalize_or_any(&event.data, &type_name(&event.envelope), &event.envelope);
+        let data = or_null(self.normalize_or_any(&event.data, &type_name(&event.envelope), &event.envelope));
         let mut doc = doc(&event.schema);
         // The first sentence repeats the type.
         if let Some((lead, rest)) = doc.text.split_once("\". ")
@@ -199,7 +210,7 @@ impl Flattener<'_> {
         if let Some(values) = string_values(body) {
             return Ok(Shape::Strings(strings(values, place)?));
         }
-        if body.get("properties").is_some() {
+        if body.get("properties").is_some() && !may_be_null(body) {
             return self.record(name, object(body, place)?, place);
         }
         match branches(body) {
@@ -225,9 +236,14 @@ impl Flattener<'_> {
         let mut record = Record { constants: Vec::new(), fields: Vec::new(), rest: None };
         for (key, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let required = schema.get("required").is_some_and(|list| contains(list, key));
+            // An enum of one value may get others, unless a union distinguishes its variants by the value.
+            let fixed = property.get("const").is_some()
+                || self.distinguishing.contains(&(place.to_owned(), key.clone()));
             let place = format!("{place}.{key}");
+            let known = property.as_object().map_or(Ok(()), |property| keywords::check(property, &place));
+            self.record_error(known, ());
             let constant = union::constant(self.source, property, &place)?;
-            match constant.filter(|_| required) {
+            match constant.filter(|_| required && fixed) {
                 Some(constant) => {
                     record.constants.push((key.clone(), constant));
                 }
@@ -237,13 +253,12 @@ impl Flattener<'_> {
                 }
             }
         }
-        record.rest = match schema.get("additionalProperties") {
-            None | Some(Value::Bool(false)) => None,
-            Some(rest) => {
-                let rest = or_null(self.normalize(rest, &format!("{name}Value"), place)?);
-                Some(self.ty(&rest))
-            }
-        };
+        // An object without the keyword is open.
+        let rest = schema.get("additionalProperties").unwrap_or(&Value::Bool(true));
+        if rest != &Value::Bool(false) {
+            let rest = or_null(self.normalize(rest, &format!("{name}Value"), place)?);
+            record.rest = Some(self.ty(&rest));
+        }
         Ok(Shape::Record(record))
     }
 
@@ -265,6 +280,13 @@ impl Flattener<'_> {
     }
 
     fn union(&mut self, name: &str, values: &[&Value], place: &str) -> Result<Shape, Error> {
+        if let Some(index) = values.iter().position(|branch| may_be_null(union::resolve(self.source, branch)))
+        {
+            return Err(Error::shape(
+                place,
+                format!("branch {index} of the union refers to what may be `null`"),
+            ));
+        }
         let (tag, branches) = match union::by_tag(self.source, values) {
             Some(ByTag { tag, values: tags }) => {
                 let branches = values.iter().zip(tags).map(|(&branch, tags)| {
@@ -318,6 +340,16 @@ impl Flattener<'_> {
     /// Reduces a schema to scalars, lists, maps and references, and returns with it true if `null` is allowed. An
     /// inline type gets `name`.
     fn normalize(&mut self, schema: &Value, name: &str, place: &str) -> Result<(Value, bool), Error> {
+        if self.depth == DEEPEST {
+            return Err(Error::shape(place, format!("nested more than {DEEPEST} levels deep")));
+        }
+        self.depth += 1;
+        let normalized = self.normalize_level(schema, name, place);
+        self.depth -= 1;
+        normalized
+    }
+
+    fn normalize_level(&mut self, schema: &Value, name: &str, place: &str) -> Result<(Value, bool), Error> {
         if schema == &Value::Bool(true) {
             return Ok((json!({}), false));
         }
@@ -330,7 +362,8 @@ impl Flattener<'_> {
         }
         if let Some(parts) = branches(schema) {
             return match parts.values.as_slice() {
-                [] => Ok((json!({}), parts.nullable)),
+                [] if parts.nullable => Ok((json!({}), true)),
+                [] => Err(Error::shape(place, "a union without branches")),
                 [one] => {
                     let (schema, nullable) = self.normalize(one, name, place)?;
                     Ok((schema, nullable || parts.nullable))
@@ -412,6 +445,13 @@ fn strings(values: Vec<(String, String)>, place: &str) -> Result<Vec<StringVaria
     let variants: Vec<StringVariant> = values.into_iter().map(variant).collect();
     distinct(variants.iter().map(|variant| (variant.name.as_str(), format!("{place}: {}", variant.value))))?;
     Ok(variants)
+}
+
+/// The schemas of an object's properties without documentation, by key and whether the key is required.
+fn required_and_optional(schema: &Value) -> BTreeMap<(&str, bool), Value> {
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let required = |key: &str| schema.get("required").is_some_and(|list| contains(list, key));
+    properties.map(|(key, property)| ((key.as_str(), required(key)), bare(property))).collect()
 }
 
 /// Fails if a name occurs twice.

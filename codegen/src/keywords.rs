@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::Error;
+use crate::schema::contains;
 
 /// Keywords that decide what a type looks like.
 const STRUCTURE: &[&str] = &[
@@ -91,7 +92,7 @@ pub fn limits(schema: &Map<String, Value>) -> Map<String, Value> {
     limits
 }
 
-/// Refuses a schema with a keyword that is in none of the lists.
+/// Refuses a schema with a keyword that is in none of the lists, or with two that decide its structure.
 pub fn check(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
     for keyword in schema.keys() {
         let keyword = keyword.as_str();
@@ -100,9 +101,57 @@ pub fn check(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
             return Err(Error::shape(path, format!("unknown keyword `{keyword}`")));
         }
     }
+    let list = |value: &Value| value.as_array().is_some_and(|list| !list.is_empty());
+    for (keyword, value) in schema {
+        let fits = match keyword.as_str() {
+            "$ref" => value.is_string(),
+            "properties" => value.is_object(),
+            "allOf" | "enum" | "x-extensible-enum" => list(value),
+            "anyOf" | "oneOf" | "required" => value.is_array(),
+            _ => true,
+        };
+        if !fits {
+            return Err(Error::shape(path, format!("the value of `{keyword}` has no such form")));
+        }
+    }
     // Without a `type` beside it, `allOf` would decide the structure, which is unsupported.
     if schema.contains_key("allOf") && !schema.contains_key("type") {
         return Err(Error::shape(path, "`allOf` without `type`"));
     }
-    Ok(())
+    let beside = |first: &str, others: &[&str]| {
+        let other = schema.keys().find(|key| others.contains(&key.as_str()));
+        other.filter(|_| schema.contains_key(first)).map(|other| format!("`{first}` beside `{other}`"))
+    };
+    // What a reference leads to decides the structure; a constant is one of its values.
+    let others: Vec<&str> =
+        STRUCTURE.iter().copied().filter(|key| !["$ref", "const"].contains(key)).collect();
+    if let Some(problem) = beside("$ref", &others) {
+        return Err(Error::shape(path, problem));
+    }
+    // The branches may list the keys that go together, and no more.
+    let has_structure = |keyword: &str| {
+        let branches = schema.get(keyword).and_then(Value::as_array);
+        let own = |key: &String| key != "required" && key != "not" && STRUCTURE.contains(&key.as_str());
+        let mut branches = branches.into_iter().flatten().filter_map(Value::as_object);
+        branches.any(|branch| branch.keys().any(own))
+    };
+    for keyword in ["anyOf", "oneOf"].into_iter().filter(|keyword| has_structure(keyword)) {
+        if let Some(problem) = beside(keyword, &["properties", "additionalProperties", "items", "enum"]) {
+            return Err(Error::shape(path, problem));
+        }
+    }
+    if has_structure("allOf") {
+        return Err(Error::shape(path, "`allOf` with a structure of its own"));
+    }
+    beyond_i64(schema, path)
+}
+
+/// Refuses integers that the schema lets grow beyond `i64`.
+fn beyond_i64(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
+    let is_integer = schema.get("type").is_some_and(|of| of == "integer" || contains(of, "integer"));
+    let fits = |key: &str| schema.get(key).is_none_or(|limit| limit.as_i64().is_some());
+    if !is_integer || ["minimum", "maximum"].into_iter().all(fits) {
+        return Ok(());
+    }
+    Err(Error::shape(path, "an integer beyond the range of `i64`"))
 }

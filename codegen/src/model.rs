@@ -255,13 +255,16 @@ impl fmt::Display for Discriminator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tag(values) => write!(f, "{}", values.join(", ")),
-            Self::Test(Test { kind, keys }) => {
+            Self::Test(Test { kind, keys, optional }) => {
                 write!(f, "{}", kind.word())?;
                 for (index, (key, values)) in keys.iter().enumerate() {
                     write!(f, "{}{key}", if index == 0 { " with " } else { ", " })?;
                     if !values.is_empty() {
                         write!(f, " = {}", values.join(" or "))?;
                     }
+                }
+                for (key, values) in optional {
+                    write!(f, ", {key} missing or {}", values.join(" or "))?;
                 }
                 Ok(())
             }
@@ -276,6 +279,8 @@ pub struct Test {
     pub kind: JsonKind,
     /// Required keys of an object, each with its allowed values; no values means any.
     pub keys: Vec<(String, Vec<String>)>,
+    /// Keys that may be missing and otherwise have one of these values.
+    pub optional: Vec<(String, Vec<String>)>,
 }
 
 /// A kind of JSON.

@@ -63,6 +63,8 @@ pub fn variant_name(wire: &str) -> String {
     let name = wire.to_upper_camel_case();
     match name.chars().next() {
         Some(first) if first.is_ascii_digit() => format!("V{name}"),
+        // `Self` is a keyword.
+        Some(_) if !is_identifier(&name) => format!("{name}_"),
         _ => name,
     }
 }
@@ -103,9 +105,13 @@ const RECORD_METHODS: &[&str] = &[
 /// The name of a module or argument; a keyword gets an underscore.
 pub fn snake(wire: &str) -> String {
     let name = wire.to_snake_case();
+    if is_identifier(&name) || name.is_empty() { name } else { format!("{name}_") }
+}
+
+/// Returns true if Rust takes the text for a name, and not for a keyword.
+fn is_identifier(text: &str) -> bool {
     // Edition 2024 reserves `gen`, which syn accepts.
-    let is_free = syn::parse_str::<syn::Ident>(&name).is_ok() && name != "gen";
-    if is_free || name.is_empty() { name } else { format!("{name}_") }
+    syn::parse_str::<syn::Ident>(text).is_ok() && text != "gen"
 }
 
 /// The name of a function of a handle.
@@ -120,6 +126,16 @@ pub fn setter_name(field: &str) -> String {
     if is_taken { format!("{field}_") } else { field.to_owned() }
 }
 
+/// Fails if a name has another meaning in the generated files.
+pub fn is_free(name: &str, place: &str) -> Result<(), Error> {
+    let taken = Error::Name {
+        name: name.to_owned(),
+        first: "the generated code itself".to_owned(),
+        second: place.to_owned(),
+    };
+    if RESERVED.contains(&name) { Err(taken) } else { Ok(()) }
+}
+
 /// The place of each claimed name.
 #[derive(Debug, Default)]
 pub struct Names {
@@ -129,13 +145,7 @@ pub struct Names {
 impl Names {
     /// Claims `name` for a place in the schema; fails if another place has it.
     pub fn claim(&mut self, name: &str, place: &str) -> Result<(), Error> {
-        if RESERVED.contains(&name) {
-            return Err(Error::Name {
-                name: name.to_owned(),
-                first: "the generated code itself".to_owned(),
-                second: place.to_owned(),
-            });
-        }
+        is_free(name, place)?;
         match self.places.insert(name.to_owned(), place.to_owned()) {
             Some(first) if first != place => {
                 Err(Error::Name { name: name.to_owned(), first, second: place.to_owned() })

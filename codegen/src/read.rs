@@ -6,9 +6,9 @@ use semver::Version;
 use serde_json::{Map, Value};
 
 use crate::model::Origin;
-use crate::schema::branches;
+use crate::schema::{bare, branches};
 use crate::supplement::{self, Upstream};
-use crate::{Error, Input, versions};
+use crate::{Error, Input, keywords, versions};
 
 /// The contents of the schema files, still as JSON.
 #[derive(Debug)]
@@ -179,12 +179,16 @@ fn cut_circles(source: &mut Source, problems: &mut Vec<Error>) {
     }
 }
 
-/// The definitions whose values are values of this one: that to which it refers, or the branches of a union.
+/// The definitions whose values are values of this one.
 fn same_value<'s>(source: &'s Source, name: &str) -> Vec<&'s str> {
-    let Some(Definition { schema, .. }) = source.definitions.get(name) else { return Vec::new() };
+    source.definitions.get(name).map(|definition| whole_references(&definition.schema)).unwrap_or_default()
+}
+
+/// The definitions to which a schema refers as a whole, or by the branches of its union.
+fn whole_references(schema: &Value) -> Vec<&str> {
+    let target = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
     let parts = branches(schema).map(|parts| parts.values).unwrap_or_default();
-    let targets = parts.into_iter().chain([schema]).filter_map(|schema| schema.get("$ref")?.as_str());
-    targets.filter_map(|path| path.rsplit('/').next()).collect()
+    parts.into_iter().flat_map(whole_references).chain(target).collect()
 }
 
 fn parse(file: &'static str, text: &str) -> Result<Map<String, Value>, Error> {
@@ -248,29 +252,6 @@ fn merge(first: &Value, second: &Value) -> Option<Value> {
     Some(both)
 }
 
-/// The schema without documentation.
-fn bare(schema: &Value) -> Value {
-    const PROSE: &[&str] = &["description", "x-enumDescriptions", "stability", "title", "visibility"];
-    match schema {
-        Value::Object(map) => {
-            let kept = map.iter().filter(|(key, _)| !PROSE.contains(&key.as_str()));
-            Value::Object(kept.map(|(key, value)| (key.clone(), bare_below(key, value))).collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(bare).collect()),
-        other => other.clone(),
-    }
-}
-
-/// The keys below `properties` are the protocol's, so a `title` there is not documentation.
-fn bare_below(keyword: &str, value: &Value) -> Value {
-    match value {
-        Value::Object(map) if keyword == "properties" => {
-            Value::Object(map.iter().map(|(key, value)| (key.clone(), bare(value))).collect())
-        }
-        other => bare(other),
-    }
-}
-
 /// Collects the methods of a file.
 fn trees(
     source: &mut Source,
@@ -330,6 +311,7 @@ fn methods(source: &mut Source, of: (Group, bool), tree: &Value, path: &str, pro
 fn take_events(source: &mut Source, problems: &mut Vec<Error>) -> Result<(), Error> {
     let path = "session-events: SessionEvent";
     let union = source.definitions.remove("SessionEvent").ok_or_else(|| Error::shape(path, "missing"))?;
+    problems.extend(union.schema.as_object().and_then(|union| keywords::check(union, path).err()));
     let branches = union.schema["anyOf"].as_array().ok_or_else(|| Error::shape(path, "no anyOf"))?;
     for branch in branches {
         let name = branch["$ref"].as_str().and_then(|path| path.strip_prefix("#/definitions/"));
@@ -345,20 +327,47 @@ fn take_events(source: &mut Source, problems: &mut Vec<Error>) -> Result<(), Err
 }
 
 fn event(envelope: &str, schema: &Value, problems: &mut Vec<Error>) -> Result<EventSource, Error> {
-    const KNOWN: &[&str] = &["id", "timestamp", "parentId", "ephemeral", "agentId", "type", "data"];
     let path = format!("session-events: {envelope}");
     let (Value::Object(schema), Some(properties)) = (schema, schema["properties"].as_object()) else {
         return Err(Error::shape(path, "an envelope without properties"));
     };
-    if let Some(key) = properties.keys().find(|key| !KNOWN.contains(&key.as_str())) {
-        let problem = format!("the envelope has a new key `{key}`: add it to sdk/src/event.rs");
-        problems.push(Error::shape(&path, problem));
+    problems.extend(keywords::check(schema, &path).err());
+    for (key, property) in properties.iter().filter(|(key, _)| *key != "data") {
+        problems.extend(envelope_key(key, property, &format!("{path}.{key}")).err());
     }
-    let name = properties["type"]["const"].as_str().ok_or_else(|| Error::shape(&path, "no constant type"))?;
-    Ok(EventSource {
-        name: name.to_owned(),
-        envelope: envelope.to_owned(),
-        data: properties["data"].clone(),
-        schema: schema.clone(),
-    })
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let name = properties.get("type").and_then(|of| text(of.get("const")?));
+    let (name, data) = name
+        .zip(properties.get("data").cloned())
+        .ok_or_else(|| Error::shape(&path, "an envelope without a constant `type` or without `data`"))?;
+    Ok(EventSource { name, envelope: envelope.to_owned(), data, schema: schema.clone() })
+}
+
+/// Refuses a key of an envelope that the hand-written one lacks, or reads as something else.
+fn envelope_key(key: &str, property: &Value, path: &str) -> Result<(), Error> {
+    let expected: &[&str] = match key {
+        "id" | "timestamp" | "agentId" | "type" => &["string"],
+        "parentId" => &["string", "null"],
+        "ephemeral" => &["boolean"],
+        _ => return Err(Error::shape(path, "the envelope has a new key: add it to sdk/src/events/event.rs")),
+    };
+    property.as_object().map_or(Ok(()), |property| keywords::check(property, path))?;
+    let found = kinds(property);
+    if !found.is_empty() && found.iter().all(|kind| expected.contains(kind)) {
+        return Ok(());
+    }
+    let problem = format!("the key is not of type {}, as in sdk/src/events/event.rs", expected.join(" or "));
+    Err(Error::shape(path, problem))
+}
+
+/// The JSON types that a schema allows.
+fn kinds(schema: &Value) -> Vec<&str> {
+    match (schema.get("type"), schema.get("const"), schema.get("anyOf")) {
+        (Some(Value::String(kind)), ..) => vec![kind],
+        (Some(Value::Array(kinds)), ..) => kinds.iter().filter_map(Value::as_str).collect(),
+        (None, Some(Value::String(_)), _) => vec!["string"],
+        (None, Some(Value::Bool(_)), _) => vec!["boolean"],
+        (None, None, Some(Value::Array(branches))) => branches.iter().flat_map(kinds).collect(),
+        _ => Vec::new(),
+    }
 }

@@ -11,6 +11,14 @@ use crate::model::{Model, Shape, Ty, Type};
 pub fn break_cycles(model: &mut Model) -> Result<(), Error> {
     let mut boxed = BTreeSet::new();
     for (name, ty) in &model.types {
+        if matches!(ty.shape, Shape::Alias(_))
+            && alias_parts(ty).iter().any(|to| reaches(model, to, name, alias_parts))
+        {
+            return Err(Error::shape(
+                &*ty.place,
+                "a definition of itself without an object or a union between",
+            ));
+        }
         let Shape::Record(record) = &ty.shape else { continue };
         for field in &record.fields {
             let Some(target) = held_inline(&field.ty) else { continue };
@@ -55,6 +63,14 @@ fn inline_parts(ty: &Type) -> Vec<&str> {
         Shape::Union(union) => union.variants.iter().filter_map(|variant| held_inline(&variant.ty)).collect(),
         Shape::Alias(ty) => held_inline(ty).into_iter().collect(),
         Shape::Strings(_) => Vec::new(),
+    }
+}
+
+/// The type that an alias names at any depth.
+fn alias_parts(ty: &Type) -> Vec<&str> {
+    match &ty.shape {
+        Shape::Alias(ty) => ty.named().into_iter().collect(),
+        _ => Vec::new(),
     }
 }
 

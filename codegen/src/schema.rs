@@ -47,6 +47,12 @@ pub fn may_be_nothing(schema: &Value) -> bool {
     branches.is_some_and(|branches| branches.iter().any(|branch| branch.get("not") == Some(&json!({}))))
 }
 
+/// Returns true if the schema itself lists `null` among its types or branches.
+pub fn may_be_null(schema: &Value) -> bool {
+    schema.get("type").is_some_and(|of| contains(of, "null"))
+        || branches(schema).is_some_and(|branches| branches.nullable)
+}
+
 /// The values of a string enum, with their docs.
 pub fn string_values(schema: &Value) -> Option<Vec<(String, String)>> {
     let list = schema.get("enum").or_else(|| schema.get("x-extensible-enum"))?.as_array()?;
@@ -79,5 +85,28 @@ pub fn doc(schema: &Map<String, Value>) -> Doc {
         internal: schema.get("visibility") == Some(&json!("internal")),
         deprecated: schema.get("deprecated") == Some(&json!(true)),
         stability: schema.get("stability").and_then(Value::as_str).map(str::to_owned),
+    }
+}
+
+/// The schema without documentation.
+pub fn bare(schema: &Value) -> Value {
+    const PROSE: &[&str] = &["description", "x-enumDescriptions", "stability", "title", "visibility"];
+    match schema {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(key, _)| !PROSE.contains(&key.as_str()));
+            Value::Object(kept.map(|(key, value)| (key.clone(), bare_below(key, value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(bare).collect()),
+        other => other.clone(),
+    }
+}
+
+/// The keys below `properties` are the protocol's, so a `title` there is not documentation.
+fn bare_below(keyword: &str, value: &Value) -> Value {
+    match value {
+        Value::Object(map) if keyword == "properties" => {
+            Value::Object(map.iter().map(|(key, value)| (key.clone(), bare(value))).collect())
+        }
+        other => bare(other),
     }
 }

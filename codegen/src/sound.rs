@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
 use crate::emit::methods::module;
+use crate::emit::{kinds, providers, rpc};
 use crate::model::{Model, Shape, Ty, Type};
-use crate::names::{function_name, setter_name, type_name};
+use crate::names::{function_name, is_free, setter_name, snake, type_name};
 
 /// Variants that the emitters add to enums.
 const ADDED: &[&str] = &["Unrecognized", "Malformed"];
@@ -16,17 +17,50 @@ const ADDED: &[&str] = &["Unrecognized", "Malformed"];
 /// Fails if the name of an item is invalid or not unique.
 pub fn check(model: &Model) -> Result<(), Error> {
     for (name, ty) in &model.types {
-        is_name(name, &ty.place)?;
+        is_module(name, &ty.place)?;
         check_type(ty)?;
     }
     let events = model.events.values().map(|event| (event.variant.clone(), event.name.clone()));
     distinct(events.chain(added()))?;
+    let kinds = model.events.values().map(|event| (kinds::constant(event), event.name.clone()));
+    distinct(kinds)?;
+    check_providers(model)?;
     check_methods(model)?;
     let mut markers: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for method in model.methods.values() {
         markers.entry(module(method.group)).or_default().push((method.marker.clone(), method.name.clone()));
     }
     markers.into_values().try_for_each(distinct)
+}
+
+/// Checks the traits of the namespaces that the CLI calls, with what their file imports, and their functions.
+fn check_providers(model: &Model) -> Result<(), Error> {
+    let paths = providers::paths(model);
+    let parts = paths.iter().map(|(place, path)| (place, path.split("::").skip(1).collect::<Vec<_>>()));
+    let (mut traits, mut registrations): (Vec<(String, String)>, Vec<_>) = (Vec::new(), Vec::new());
+    let mut functions: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for (place, parts) in parts {
+        match parts.as_slice() {
+            [name, function] => {
+                functions
+                    .entry((*name).to_owned())
+                    .or_default()
+                    .push(((*function).to_owned(), place.clone()));
+            }
+            [name] => {
+                is_free(name, place)?;
+                let namespace = place.strip_prefix("provider ").unwrap_or(place);
+                registrations.push((snake(namespace), place.clone()));
+                traits.push(((*name).to_owned(), place.clone()));
+            }
+            _ => {}
+        }
+    }
+    let import = |name: &&str| ((*name).to_owned(), "an import of the file".to_owned());
+    let imports = || providers::IMPORTS.iter().map(import);
+    distinct(traits.into_iter().chain(imports()))?;
+    distinct(registrations.into_iter().chain(imports()))?;
+    functions.into_values().try_for_each(distinct)
 }
 
 fn added() -> impl Iterator<Item = (String, String)> {
@@ -79,12 +113,14 @@ fn check_methods(model: &Model) -> Result<(), Error> {
         let parts: Vec<&str> = path.split('.').collect();
         let (own, namespaces) = parts.split_last().unwrap_or((&"", &[]));
         let file = items.entry((session, namespaces.first().copied())).or_default();
+        file.extend(rpc::IMPORTS.iter().map(|name| ((*name).to_owned(), "an import of the file".to_owned())));
         let types = [&method.params, &method.result].into_iter().filter_map(Ty::named);
         file.extend(types.map(|name| (name.to_owned(), format!("the type {name}"))));
         let mut handle = String::new();
         for (index, namespace) in namespaces.iter().enumerate() {
             let wire = namespaces[..=index].join(".");
             let place = format!("the namespace {wire}");
+            is_module(&type_name(&wire), &place)?;
             file.insert((type_name(&wire), place.clone()));
             functions.entry((session, handle)).or_default().insert((function_name(namespace), place));
             handle = wire;
@@ -104,6 +140,13 @@ fn distinct(names: impl IntoIterator<Item = (String, String)>) -> Result<(), Err
         }
     }
     Ok(())
+}
+
+/// Fails if a name cannot be that of an item in a file named after it.
+fn is_module(name: &str, place: &str) -> Result<(), Error> {
+    is_name(name, place)?;
+    let problem = || format!("{name:?} has letters that are not ASCII, so no module can be named after it");
+    if name.is_ascii() { Ok(()) } else { Err(Error::shape(place, problem())) }
 }
 
 fn is_name(name: &str, place: &str) -> Result<(), Error> {

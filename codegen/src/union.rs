@@ -163,7 +163,7 @@ fn tests(
         let kind = kind(schema)
             .ok_or_else(|| Error::shape(place, format!("branch {index} has no single JSON kind")))?;
         let keys = if kind == JsonKind::Object { keys(source, schema, place, nested)? } else { Vec::new() };
-        tests.push((index, Test { kind, keys }));
+        tests.push((index, Test { kind, keys, optional: Vec::new() }));
     }
     // A key that every object requires distinguishes nothing, unless its values do.
     let everywhere = |key: &str| {
@@ -176,11 +176,28 @@ fn tests(
     }
     for (index, (_, test)) in distinct.iter().enumerate() {
         if distinct[..index].iter().any(|(_, other)| other == test) {
-            return Err(Error::shape(place, format!("branches of the union cannot be told apart: {test:?}")));
+            let test = Discriminator::Test(test.clone());
+            return Err(Error::shape(place, format!("branches of the union cannot be told apart: {test}")));
         }
+    }
+    for index in 0..distinct.len() {
+        let schema = resolve(source, branches[distinct[index].0]);
+        distinct[index].1.optional = optional_keys(source, schema, &tests);
     }
     distinct.sort_by_key(|(_, test)| std::cmp::Reverse(test.keys.len()));
     Ok(distinct)
+}
+
+/// The keys that an object need not have, with their values, if other branches are told by the values of these keys.
+fn optional_keys(source: &Source, schema: &Value, tests: &[(usize, Test)]) -> Vec<(String, Vec<String>)> {
+    let is_tested = |name: &str| {
+        let mut keys = tests.iter().flat_map(|(_, test)| &test.keys);
+        keys.any(|(key, values)| key == name && !values.is_empty())
+    };
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let required = |key: &str| schema.get("required").is_some_and(|list| contains(list, key));
+    let optional = properties.filter(|(key, _)| !required(key) && is_tested(key));
+    optional.filter_map(|(key, property)| Some((key.clone(), strings(source, property)?))).collect()
 }
 
 fn kind(schema: &Value) -> Option<JsonKind> {

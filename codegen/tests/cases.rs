@@ -3,7 +3,8 @@
 //! A case is a `.json` in `golden` or `refused` with the parts `api`, `events`, `supplement` and `older`, which default
 //! to empty ones, and a `version`, which defaults to one newer than all others. Run with `UPDATE=1` to write the
 //! expected text of a new case, then review it. A fix that finds nothing to fix is an error, so every case gets the
-//! definitions of `fixes.json`, which has something for each fix.
+//! definitions of `fixes.json`, which has something for each fix. Objects are closed, as nearly all of the CLI's are,
+//! unless they or the case (`"closed": false`) say otherwise.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -30,20 +31,52 @@ fn schemas_beyond_the_generator_are_refused() {
     });
 }
 
+#[test]
+fn an_object_is_open_unless_it_is_closed() {
+    let with = |keyword: Value| {
+        let mut loose = json!({ "type": "object", "properties": { "name": { "type": "string" } } });
+        loose.as_object_mut().expect("an object").extend(keyword.as_object().expect("an object").clone());
+        let case = json!({ "closed": false, "api": { "definitions": { "Loose": loose } } });
+        generated(&case).expect("the case generates").files["types/loose.rs"].clone()
+    };
+    assert_eq!(with(json!({})), with(json!({ "additionalProperties": true })));
+    assert_ne!(with(json!({})), with(json!({ "additionalProperties": false })));
+}
+
 fn generated(case: &Value) -> Result<Output, Error> {
     let part = |name: &str, empty: Value| case.get(name).cloned().unwrap_or(empty);
     let mut api = part("api", json!({"definitions": {}}));
     if let (Some(given), Value::Object(needed)) = (api["definitions"].as_object_mut(), fixes(case)) {
         given.extend(needed);
     }
+    let mut events = part("events", json!({"definitions": {"SessionEvent": {"anyOf": []}}}));
+    let mut supplement = part("supplement", json!({"definitions": {}}));
+    if case["closed"] != false {
+        [&mut api, &mut events, &mut supplement].into_iter().for_each(close);
+    }
     let mut protocol = Protocol::read(Input {
         version: case["version"].as_str().unwrap_or("9.9.9"),
         api: &api.to_string(),
-        events: &part("events", json!({"definitions": {"SessionEvent": {"anyOf": []}}})).to_string(),
-        supplement: &part("supplement", json!({"definitions": {}})).to_string(),
+        events: &events.to_string(),
+        supplement: &supplement.to_string(),
     })?;
     protocol.allow_older(&part("older", json!({})).to_string())?;
     Ok(protocol.generate())
+}
+
+/// Closes every object that does not say whether it is open.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            if map.get("properties").is_some_and(Value::is_object) && map.get("type") != Some(&json!("array"))
+            {
+                map.entry("additionalProperties").or_insert(json!(false));
+            }
+            map.values_mut().for_each(close);
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
+    }
 }
 
 /// Something to fix for every fix; nothing if the case sets `fixes` to false.

@@ -77,6 +77,9 @@ pub(crate) trait Record {
     const KEYS: &'static [&'static str];
 }
 
+/// The only value of a key, which is compared with what is read.
+pub(crate) struct Constant<T>(pub T);
+
 /// Form of a field when it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -173,12 +176,15 @@ macro_rules! record {
             #[inline]
             fn read(&mut self, node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {
                 $(node.read_rest(&[$($known),*], &mut self.$rest)?;)?
-                node.read_fields(&mut [$(($name, &mut self.$field, $crate::wire::NOT_FOUND)),*])
+                node.read_fields(&mut [
+                    $(($key, &mut $crate::wire::Constant($constant), $crate::wire::NOT_FOUND),)*
+                    $(($name, &mut self.$field, $crate::wire::NOT_FOUND),)*
+                ])
             }
             #[inline]
             fn write(&self, out: &mut $crate::wire::Writer) {
                 out.object(&[
-                    $(($crate::wire::Kind::Field, $key, &$constant),)*
+                    $(($crate::wire::Kind::Field, $key, &$crate::wire::Constant($constant)),)*
                     $(($crate::wire::Kind::$kind, $name, &self.$field),)*
                 ]);
                 $(out.rest(&self.$rest);)?
@@ -228,8 +234,9 @@ macro_rules! string_enum {
         }
         impl std::str::FromStr for $type {
             type Err = std::convert::Infallible;
+            // Not `Self::Err`, since a variant may have this name.
             #[inline]
-            fn from_str(value: &str) -> Result<Self, Self::Err> {
+            fn from_str(value: &str) -> Result<Self, std::convert::Infallible> {
                 Ok(Self::from(value))
             }
         }
@@ -303,11 +310,17 @@ macro_rules! tagged {
 }
 
 /// The codec of a union whose variants are identified by the JSON type and, among objects, by keys and
-/// constants. The first variant whose test holds is chosen.
+/// constants. The keys after `or_none` may be missing. The first variant whose test holds is chosen.
 macro_rules! untagged {
-    ($type:ident { $($variant:ident $test:ident [$($key:literal $(= $($value:literal)|+)?),*]),* }) => {
+    ($type:ident {
+        $($variant:ident $test:ident [$($key:literal $(= $($value:literal)|+)?),*]
+            $(or_none [$($optional:literal = $($one:literal)|+),*])?),*
+    }) => {
         union!($type [$($variant)*] node match () {
-            $(_ if node.$test() $(&& node.has($key, &[$($($value),+)?]))* => {
+            $(_ if node.$test()
+                $(&& node.has($key, &[$($($value),+)?]))*
+                $($(&& node.has_or_none($optional, &[$($one),+]))*)? =>
+            {
                 Self::$variant($crate::wire::Wire::empty())
             })*
             _ => Self::empty(),

@@ -147,7 +147,12 @@ fn a_mismatch_is_an_error_at_its_path() {
             What::Key { required: true, nullable: false } if !is_constant(sample, spot) => {
                 without(sample, spot)
             }
-            What::Key { .. } | What::Constant | What::Tag => return None,
+            // A tag of another value is another variant.
+            What::Key { .. } | What::Tag => return None,
+            What::Constant => sample.with(spot, |value| match value {
+                Value::Bool(flag) => *flag = !*flag,
+                other => *other = json!(UNHEARD),
+            }),
             What::Text | What::Enum => sample.with(spot, |value| *value = json!(1)),
             What::Integer | What::Number | What::Flag => sample.with(spot, |value| *value = json!("text")),
             What::List => sample.with(spot, |value| *value = json!({})),

@@ -41,17 +41,19 @@ incremental = false
 [workspace]
 "#;
 
-/// Writes the crate into a folder, with a module for each of `more`, and returns the command that checks it.
+/// Writes the crate into a folder, with `more` files, and returns the command that checks it. A file in `src` is a
+/// module.
 pub fn write(folder: &Path, generated: &Files, more: &[(&str, &str)]) -> Result<Command> {
     let root = paths::repo_root();
-    let modules: String = more.iter().map(|(name, _)| format!("\nmod {name};\n")).collect();
+    let modules = more.iter().filter_map(|(path, _)| path.strip_prefix("src/")?.strip_suffix(".rs"));
+    let modules: String = modules.map(|name| format!("\nmod {name};\n")).collect();
     let mut files = Files::from([
         ("Cargo.toml".to_owned(), MANIFEST.to_owned()),
         // The dependencies of the workspace are already downloaded.
         ("Cargo.lock".to_owned(), read(&root.join("Cargo.lock"))?),
         ("src/lib.rs".to_owned(), LIB.to_owned() + &modules),
     ]);
-    files.extend(more.iter().map(|(name, text)| (format!("src/{name}.rs"), (*text).to_owned())));
+    files.extend(more.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     let sdk = root.join("sdk/src");
     for path in borrowed(&sdk)? {
         let name = path.strip_prefix(&sdk)?.to_string_lossy().replace('\\', "/");
@@ -60,12 +62,17 @@ pub fn write(folder: &Path, generated: &Files, more: &[(&str, &str)]) -> Result<
     files.extend(generated.iter().map(|(path, text)| (format!("src/generated/{path}"), text.clone())));
     let package = folder.join("package");
     tree::sync(&package, &files, Mode::Write)?;
+    Ok(command(folder, "check"))
+}
 
+/// The command that runs a command of cargo on the crate in a folder.
+pub fn command(folder: &Path, name: &str) -> Command {
     let mut command = cargo::anywhere();
-    command.args(["check", "--quiet", "--target-dir"]).arg(folder.join("target")).current_dir(package);
+    command.args([name, "--quiet", "--target-dir"]).arg(folder.join("target"));
+    command.current_dir(folder.join("package"));
     // The variable is that of the workspace.
     command.env_remove("CARGO_MANIFEST_DIR");
-    Ok(command)
+    command
 }
 
 /// The files of the SDK that generated code needs.

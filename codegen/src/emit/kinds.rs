@@ -7,12 +7,17 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::ident;
-use crate::model::Model;
+use crate::model::{Event, Model};
 
 pub fn emit(model: &Model, files: &mut BTreeMap<String, TokenStream>) {
     let kinds = model.events.values().map(|event| {
-        let (name, wire) = (ident(&event.name.to_shouty_snake_case()), &event.name);
+        let (name, wire) = (ident(&constant(event)), &event.name);
         quote!(pub const #name: &str = #wire;)
     });
     files.insert("kind.rs".to_owned(), quote!(#![doc = " The types of events, as on the wire."] #(#kinds)*));
+}
+
+/// The name of an event's constant.
+pub fn constant(event: &Event) -> String {
+    event.name.to_shouty_snake_case()
 }

@@ -39,6 +39,20 @@ const ABOUT: &[(&str, &str)] = &[
     ("workflow", "The workflows that a client has registered."),
 ];
 
+/// The names that the file imports.
+pub const IMPORTS: &[&str] = &[
+    "ClientContext",
+    "HandlerContext",
+    "HandlerTimeout",
+    "Provider",
+    "RpcError",
+    "client",
+    "decode",
+    "encode",
+    "types",
+    "unhandled",
+];
+
 /// A namespace with several methods.
 struct Provider<'m> {
     name: &'m str,

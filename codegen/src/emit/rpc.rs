@@ -11,6 +11,9 @@ use crate::names::{function_name, snake, type_name};
 use crate::read::Group;
 use crate::untimed;
 
+/// The names that each file imports.
+pub const IMPORTS: &[&str] = &["Call", "Caller"];
+
 /// A namespace: its methods and nested namespaces.
 #[derive(Default)]
 struct Namespace<'m> {

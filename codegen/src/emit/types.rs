@@ -131,7 +131,7 @@ fn constructor(name: &proc_macro2::Ident, ty: &Type, shape: &Record) -> TokenStr
         match (field.required, &field.missing_in_older) {
             (false, _) => quote!(#name: None,),
             (true, Some(_)) => quote!(#name: Some(#value),),
-            (true, None) if value.to_string() == name.to_string() => quote!(#name,),
+            (true, None) if name == value.to_string() => quote!(#name,),
             (true, None) => quote!(#name: #value,),
         }
     });
@@ -254,7 +254,9 @@ fn arm(variant: &Variant) -> TokenStream {
                 [] => quote!(#key),
                 values => quote!(#key = #(#values)|*),
             });
-            quote!(#name #kind [#(#keys),*])
+            let optional = test.optional.iter().map(|(key, values)| quote!(#key = #(#values)|*));
+            let optional = (!test.optional.is_empty()).then(|| quote!(or_none [#(#optional),*]));
+            quote!(#name #kind [#(#keys),*] #optional)
         }
     }
 }

@@ -25,6 +25,7 @@ pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[
     ("AttachmentSelection", again::<types::AttachmentSelection>),
     ("Both", again::<types::Both>),
     ("BuiltinToolDescriptor", again::<types::BuiltinToolDescriptor>),
+    ("BuiltinToolInputSchema", again::<types::BuiltinToolInputSchema>),
     ("EnvAuthInfo", again::<types::EnvAuthInfo>),
     ("GhCliAuthInfo", again::<types::GhCliAuthInfo>),
     ("GitHubTelemetryClientInfo", again::<types::GitHubTelemetryClientInfo>),

@@ -73,6 +73,7 @@ pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[
     ("AttachmentFile", again::<types::AttachmentFile>),
     ("AttachmentSelection", again::<types::AttachmentSelection>),
     ("BuiltinToolDescriptor", again::<types::BuiltinToolDescriptor>),
+    ("BuiltinToolInputSchema", again::<types::BuiltinToolInputSchema>),
     ("EnvAuthInfo", again::<types::EnvAuthInfo>),
     ("Form", again::<types::Form>),
     ("GhCliAuthInfo", again::<types::GhCliAuthInfo>),

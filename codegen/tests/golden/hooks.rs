@@ -34,6 +34,7 @@ pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[
     ("AttachmentFile", again::<types::AttachmentFile>),
     ("AttachmentSelection", again::<types::AttachmentSelection>),
     ("BuiltinToolDescriptor", again::<types::BuiltinToolDescriptor>),
+    ("BuiltinToolInputSchema", again::<types::BuiltinToolInputSchema>),
     ("EndHookInput", again::<types::EndHookInput>),
     ("EndHookOutput", again::<types::EndHookOutput>),
     ("EnvAuthInfo", again::<types::EnvAuthInfo>),

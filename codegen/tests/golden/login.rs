@@ -32,6 +32,7 @@ pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[
     ("AttachmentFile", again::<types::AttachmentFile>),
     ("AttachmentSelection", again::<types::AttachmentSelection>),
     ("BuiltinToolDescriptor", again::<types::BuiltinToolDescriptor>),
+    ("BuiltinToolInputSchema", again::<types::BuiltinToolInputSchema>),
     ("EnvAuthInfo", again::<types::EnvAuthInfo>),
     ("GhCliAuthInfo", again::<types::GhCliAuthInfo>),
     ("GitHubTelemetryClientInfo", again::<types::GitHubTelemetryClientInfo>),

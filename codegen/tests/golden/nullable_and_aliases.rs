@@ -13,6 +13,7 @@ pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[
     ("AttachmentFile", again::<types::AttachmentFile>),
     ("AttachmentSelection", again::<types::AttachmentSelection>),
     ("BuiltinToolDescriptor", again::<types::BuiltinToolDescriptor>),
+    ("BuiltinToolInputSchema", again::<types::BuiltinToolInputSchema>),
     ("Empty", again::<types::Empty>),
     ("EnvAuthInfo", again::<types::EnvAuthInfo>),
     ("GhCliAuthInfo", again::<types::GhCliAuthInfo>),

@@ -12,6 +12,7 @@ pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[
     ("AttachmentFile", again::<types::AttachmentFile>),
     ("AttachmentSelection", again::<types::AttachmentSelection>),
     ("BuiltinToolDescriptor", again::<types::BuiltinToolDescriptor>),
+    ("BuiltinToolInputSchema", again::<types::BuiltinToolInputSchema>),
     ("Colour", again::<types::Colour>),
     ("EnvAuthInfo", again::<types::EnvAuthInfo>),
     ("GhCliAuthInfo", again::<types::GhCliAuthInfo>),

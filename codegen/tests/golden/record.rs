@@ -12,6 +12,7 @@ pub const TABLE: &[(&str, fn(&str, bool) -> Result<String, DecodeError>)] = &[
     ("AttachmentFile", again::<types::AttachmentFile>),
     ("AttachmentSelection", again::<types::AttachmentSelection>),
     ("BuiltinToolDescriptor", again::<types::BuiltinToolDescriptor>),
+    ("BuiltinToolInputSchema", again::<types::BuiltinToolInputSchema>),
     ("Credentials", again::<types::Credentials>),
     ("EnvAuthInfo", again::<types::EnvAuthInfo>),
     ("GhCliAuthInfo", again::<types::GhCliAuthInfo>),
@@ -232,6 +233,8 @@ use super::Limit;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Provider {
+    /// `only` on the wire.
+    pub only: ProviderOnly,
     /// Its name.
     pub name: String,
     /// `maxTokens` on the wire.
@@ -255,10 +258,10 @@ pub struct Provider {
     pub nested: Option<ProviderNested>,
 }
 record!(
-    Provider["type" "provider", "remote" true, "only" "one"] { Field name "name", Field
-    max_tokens "maxTokens", Nullable temperature "temperature", Field default "default",
-    Field models "models", Field limits "limits", Field extra "extra", Field ref_ "ref",
-    Field move_ "move", Field nested "nested" }
+    Provider["type" "provider", "remote" true] { Field only "only", Field name "name",
+    Field max_tokens "maxTokens", Nullable temperature "temperature", Field default
+    "default", Field models "models", Field limits "limits", Field extra "extra", Field
+    ref_ "ref", Field move_ "move", Field nested "nested" }
 );
 /// `Provider.nested` of the protocol.
 #[derive(Clone)]
@@ -276,3 +279,13 @@ pub struct ProviderNestedDeepItem {
     pub id: Option<i64>,
 }
 record!(ProviderNestedDeepItem[] { Field id "id" });
+/// `Provider.only` of the protocol.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum ProviderOnly {
+    /// `one`.
+    One,
+    /// A value that this version of the crate does not know.
+    Unrecognized(String),
+}
+string_enum!(ProviderOnly { One "one" });

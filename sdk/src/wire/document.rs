@@ -345,8 +345,16 @@ impl<'a> Node<'a> {
         if let Some((outer, inner)) = key.split_once('/') {
             return self.get(outer).is_some_and(|nested| nested.has(inner, values));
         }
-        let Some(value) = self.get(key) else { return false };
-        match value.entry() {
+        self.get(key).is_some_and(|value| value.is_among(values))
+    }
+
+    /// Returns true if an object has no `key`, or its value is `null` or among `values`.
+    pub(crate) fn has_or_none(self, key: &str, values: &[&str]) -> bool {
+        self.get(key).is_none_or(|value| value.is_null() || value.is_among(values))
+    }
+
+    fn is_among(self, values: &[&str]) -> bool {
+        match self.entry() {
             _ if values.is_empty() => true,
             Entry::String(text) => values.contains(&text.as_ref()),
             Entry::Bool(flag) => values.contains(if *flag { &"true" } else { &"false" }),

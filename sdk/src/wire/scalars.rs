@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{DecodeError, Node, Wire, Writer};
+use super::{Constant, DecodeError, Node, Wire, Writer};
 
 impl Wire for String {
     fn empty() -> Self {
@@ -17,16 +17,33 @@ impl Wire for String {
     }
 }
 
-/// For constants, which are only written.
-impl Wire for &'static str {
+impl Wire for Constant<&'static str> {
     fn empty() -> Self {
-        ""
+        Self("")
     }
-    fn read(&mut self, _: Node<'_>) -> Result<(), DecodeError> {
-        Ok(())
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        if node.string()? == self.0 { Ok(()) } else { Err(node.mismatch(&super::quote(self.0))) }
     }
     fn write(&self, out: &mut Writer) {
-        out.string(self);
+        out.string(self.0);
+    }
+    fn absent(&mut self) -> bool {
+        true
+    }
+}
+
+impl Wire for Constant<bool> {
+    fn empty() -> Self {
+        Self(false)
+    }
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        if node.boolean()? == self.0 { Ok(()) } else { Err(node.mismatch(&self.0.to_string())) }
+    }
+    fn write(&self, out: &mut Writer) {
+        self.0.write(out);
+    }
+    fn absent(&mut self) -> bool {
+        true
     }
 }
 
@@ -142,6 +159,33 @@ impl<T: Wire> Wire for Option<T> {
     #[inline]
     fn is_absent(&self) -> bool {
         self.is_none()
+    }
+}
+
+impl<T: Wire> Wire for Box<T> {
+    #[inline]
+    fn empty() -> Self {
+        Self::new(T::empty())
+    }
+    #[inline]
+    fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
+        (**self).read(node)
+    }
+    #[inline]
+    fn write(&self, out: &mut Writer) {
+        (**self).write(out);
+    }
+    #[inline]
+    fn absent(&mut self) -> bool {
+        (**self).absent()
+    }
+    #[inline]
+    fn null(&mut self) -> bool {
+        (**self).null()
+    }
+    #[inline]
+    fn is_absent(&self) -> bool {
+        (**self).is_absent()
     }
 }
 

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use super::{Sample, Spot, Step, What};
 
 /// Keys that the schemas require but CLIs may leave out; see `codegen/src/fix.rs`.
-const LEFT_OUT: [(&str, &str); 13] = [
+const LEFT_OUT: [(&str, &str); 14] = [
+    ("BuiltinToolInputSchema", "type"),
     ("AttachmentFile", "displayName"),
     ("AttachmentDirectory", "displayName"),
     ("AttachmentSelection", "displayName"),
@@ -92,6 +93,7 @@ impl Schemas {
             let property = &mut schemas.definitions[definition]["properties"][key];
             *property = json!({ "anyOf": [property.take(), { "type": "null" }] });
         }
+        schemas.fix_tags();
         schemas.take_events();
         for (group, tree) in [&api, &supplement].into_iter().filter_map(Value::as_object).flatten() {
             let of_session = matches!(group.as_str(), "session" | "clientSession");
@@ -134,6 +136,11 @@ impl Schemas {
             .collect()
     }
 
+    /// The schemas of all places: those of definitions by name, and the others.
+    pub fn schemas(&self) -> (&Map<String, Value>, &BTreeMap<String, Value>) {
+        (&self.definitions, &self.loose)
+    }
+
     /// The types of all events, each with samples of its data.
     pub fn events(&self) -> impl Iterator<Item = (&str, Vec<Sample>)> {
         self.events.iter().map(|(kind, data)| (kind.as_str(), self.samples(self.resolve(data))))
@@ -167,6 +174,43 @@ impl Schemas {
         self.client_methods.insert(name.to_owned(), ClientMethod { of_session, params, result });
     }
 
+    /// Makes a key a constant that has one value in a branch of a union, and others in the other branches. Elsewhere an
+    /// enum of one value is open.
+    fn fix_tags(&mut self) {
+        let mut found = Vec::new();
+        for union in self.definitions.values().filter_map(|schema| schema["anyOf"].as_array()) {
+            let names: Vec<&str> = union.iter().filter_map(reference).collect();
+            for (name, key, property) in names.iter().flat_map(|name| self.properties_of(name)) {
+                let Some([only]) = self.values_of(property) else { continue };
+                let mut others = names.iter().filter(|other| **other != name).flat_map(|other| {
+                    let property = self.properties_of(other).find(|(_, other, _)| *other == key);
+                    property.and_then(|(.., property)| self.values_of(property))
+                });
+                let first = others.next();
+                if first.is_some() && first.into_iter().chain(others).all(|values| !values.contains(only)) {
+                    found.push((name.to_owned(), key.clone(), only.clone()));
+                }
+            }
+        }
+        for (name, key, only) in found {
+            self.definitions[&name]["properties"][&key] = json!({ "const": only });
+        }
+    }
+
+    /// The properties of a definition, each with the definition's name.
+    fn properties_of<'s>(&'s self, name: &'s str) -> impl Iterator<Item = (&'s str, &'s String, &'s Value)> {
+        let properties = self.definitions.get(name).and_then(|schema| schema["properties"].as_object());
+        properties.into_iter().flatten().map(move |(key, property)| (name, key, property))
+    }
+
+    /// The strings that a property may have, if the schema lists them.
+    fn values_of<'s>(&'s self, property: &'s Value) -> Option<&'s [Value]> {
+        match property.get("const") {
+            Some(only) => Some(std::slice::from_ref(only)),
+            None => values(self.resolve(property)).map(Vec::as_slice),
+        }
+    }
+
     /// Moves the data of the events out of the definitions: the crate has one type for all envelopes.
     fn take_events(&mut self) {
         let union = self.definitions.remove("SessionEvent").unwrap_or_default();
@@ -196,6 +240,9 @@ impl Schemas {
             if is_defined || properties.is_empty() {
                 params = Value::Null;
             }
+        }
+        if let Some(required) = params.get_mut("required").and_then(Value::as_array_mut) {
+            required.retain(|key| !of_session || key != "sessionId");
         }
         for (part, schema) in [("params", &params), ("result", &tree["result"])] {
             if is_own(schema) {
@@ -293,7 +340,9 @@ impl Schemas {
     /// The fullest object, one for each further sample of a property, and the smallest.
     fn record(&self, schema: &Value) -> Vec<Sample> {
         let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
-        let open = schema.get("additionalProperties").filter(|rest| *rest != &Value::Bool(false));
+        // An object without the keyword is open.
+        let rest = schema.get("additionalProperties").unwrap_or(&Value::Bool(true));
+        let open = Some(rest).filter(|rest| *rest != &Value::Bool(false));
         let empty = Sample::of(json!({}), What::Record { open: open.is_some() });
         let part = |(key, property): (&String, &Value)| {
             let required = required.iter().any(|name| name == key);
@@ -328,9 +377,7 @@ impl Schemas {
             // A receiver reads null like an absent key.
             samples.retain(|sample| !sample.json.is_null());
         }
-        // An enum of one value is a constant.
-        let one = values(self.resolve(schema)).is_some_and(|values| values.len() == 1);
-        let constant = required && (schema.get("const").is_some() || one);
+        let constant = required && schema.get("const").is_some();
         for sample in &mut samples {
             let own = sample.spots.iter_mut().filter(|spot| constant && spot.at.is_empty());
             own.for_each(|spot| spot.what = What::Constant);

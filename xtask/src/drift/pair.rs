@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use copilot_session_codegen::compare;
-use copilot_session_codegen::model::{Constant, Field, Model, Shape, StringVariant, Ty, Type};
+use copilot_session_codegen::model::{Constant, Field, Model, Shape, StringVariant, Ty};
 
 use super::change::RuntimeImpact;
 use super::lost::Lost;

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use copilot_session_codegen::model::{
-    Constant, Field, Record, Shape, StringVariant, Ty, Type, Union, Variant,
-};
+use copilot_session_codegen::model::{Constant, Field, Record, Shape, StringVariant, Ty, Type, Union};
 use serde_json::{Map, Value};
 
 use super::change::{Change, How, RuntimeImpact, Source, What};
@@ -328,10 +326,24 @@ impl<'s> Parts<'_, 's> {
                 _ => continue,
             };
             let sent = if how == How::Removed { RuntimeImpact::Decodes } else { RuntimeImpact::Refused };
-            // Constants are written and not looked at when they are read.
-            let class = (Source::Behaviour, self.running(RuntimeImpact::Decodes, sent));
+            // A constant is compared when it is read, if it is there.
+            let other = how == How::Changed || (how == How::Removed && new.field(key).is_some());
+            let received = match other {
+                true if self.is_variant() => RuntimeImpact::Unknown,
+                true => RuntimeImpact::Malformed,
+                false => RuntimeImpact::Decodes,
+            };
+            let class = (Source::Behaviour, self.running(received, sent));
             self.push(What::Field, key, how, detail, class);
         }
+    }
+
+    /// Returns true if the older type is a variant of a union, which does not know another constant.
+    fn is_variant(&self) -> bool {
+        self.pair.old.types.values().any(|ty| match &ty.shape {
+            Shape::Union(union) => union.variants.iter().any(|variant| variant.ty.named() == Some(self.name)),
+            _ => false,
+        })
     }
 
     fn rest(&mut self, old: Option<&'s Ty>, new: Option<&'s Ty>) {

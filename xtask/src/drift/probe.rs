@@ -84,7 +84,7 @@ pub fn run(folder: &Path, old: &Protocol, changes: &[Change], new: &Protocol) ->
 /// Compiles generated files with one line for each use, and returns the uses that fail.
 fn failing(folder: &Path, files: &Files, uses: &[Use]) -> Result<BTreeSet<usize>> {
     let lines = uses.iter().enumerate().map(|(index, item)| format!("fn u{index}({} }}\n", item.source));
-    let mut command = standalone::write(folder, files, &[("probe", &lines.collect::<String>())])?;
+    let mut command = standalone::write(folder, files, &[(PROBE, &lines.collect::<String>())])?;
     command.arg("--message-format=json");
     let output = command.output().context("cannot run cargo")?;
     let mut failed = BTreeSet::new();

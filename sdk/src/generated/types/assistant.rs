@@ -190,11 +190,14 @@ record!(
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AssistantMessageToolRequestCaller {
+    /// Kind of hosted caller that requested the client tool call.
+    pub type_: AssistantMessageToolRequestCallerType,
     /// Provider-assigned identifier for the hosted caller.
     pub caller_id: String,
 }
 record!(
-    AssistantMessageToolRequestCaller["type" "program"] { Field caller_id "callerId" }
+    AssistantMessageToolRequestCaller[] { Field type_ "type", Field caller_id "callerId"
+    }
 );
 /// Hosted program caller type
 #[derive(Clone)]

@@ -25,23 +25,32 @@ tagged!(
 /// `AuthEnumerateQuery: Accounts` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
-pub struct AuthEnumerateQueryAccounts {}
-record!(AuthEnumerateQueryAccounts["kind" "accounts"] {});
+pub struct AuthEnumerateQueryAccounts {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(AuthEnumerateQueryAccounts["kind" "accounts"] {} rest["kind"]);
 /// `AuthEnumerateQuery: LoginAccounts` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthEnumerateQueryLoginAccounts {
     /// The provider whose cached base identities should be listed.
     pub provider: LoginProviderKind,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     AuthEnumerateQueryLoginAccounts["kind" "loginAccounts"] { Field provider "provider" }
+    rest["kind", "provider"]
 );
 impl AuthEnumerateQueryLoginAccounts {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(provider: LoginProviderKind) -> Self {
-        Self { provider }
+        Self {
+            provider,
+            rest: std::collections::BTreeMap::new(),
+        }
     }
 }
 /// `AuthEnumerateQuery: Providers` of the protocol.
@@ -50,10 +59,12 @@ impl AuthEnumerateQueryLoginAccounts {
 pub struct AuthEnumerateQueryProviders {
     /// Whether an interactive Entra broker is available on the host; gates Entra availability in the returned list.
     pub broker_available: Option<bool>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     AuthEnumerateQueryProviders["kind" "providers"] { Field broker_available
-    "brokerAvailable" }
+    "brokerAvailable" } rest["kind", "brokerAvailable"]
 );
 impl AuthEnumerateQueryProviders {
     /// Sets [`broker_available`](Self::broker_available).
@@ -86,24 +97,39 @@ tagged!(
 pub struct AuthEnumerateValueAccounts {
     /// The signed-in account forest; empty when not logged in.
     pub items: Vec<AccountStatus>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthEnumerateValueAccounts["kind" "accounts"] { Field items "items" });
+record!(
+    AuthEnumerateValueAccounts["kind" "accounts"] { Field items "items" } rest["kind",
+    "items"]
+);
 /// `AuthEnumerateValue: LoginAccounts` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthEnumerateValueLoginAccounts {
     /// Cached base identities reusable by the selected login provider, active first.
     pub items: Vec<AuthLoginIdentity>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthEnumerateValueLoginAccounts["kind" "loginAccounts"] { Field items "items" });
+record!(
+    AuthEnumerateValueLoginAccounts["kind" "loginAccounts"] { Field items "items" }
+    rest["kind", "items"]
+);
 /// `AuthEnumerateValue: Providers` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthEnumerateValueProviders {
     /// The providers offered for interactive login.
     pub items: Vec<ProviderDescriptor>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthEnumerateValueProviders["kind" "providers"] { Field items "items" });
+record!(
+    AuthEnumerateValueProviders["kind" "providers"] { Field items "items" } rest["kind",
+    "items"]
+);
 /// Credential-free authentication identity safe to expose to hosts and user interfaces.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -435,45 +461,68 @@ tagged!(
 /// `AuthLoginStep: Awaiting` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct AuthLoginStepAwaiting {}
-record!(AuthLoginStepAwaiting["kind" "awaiting"] {});
+pub struct AuthLoginStepAwaiting {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(AuthLoginStepAwaiting["kind" "awaiting"] {} rest["kind"]);
 /// `AuthLoginStep: Completed` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepCompleted {
     /// Login result. When status is needs-plaintext-consent or needs-account-selection, advance with the user's decision to continue.
     pub result: AuthLoginResultDto,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthLoginStepCompleted["kind" "completed"] { Field result "result" });
+record!(
+    AuthLoginStepCompleted["kind" "completed"] { Field result "result" } rest["kind",
+    "result"]
+);
 /// `AuthLoginStep: Error` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepError {
     /// Human-readable failure message.
     pub message: String,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthLoginStepError["kind" "error"] { Field message "message" });
+record!(
+    AuthLoginStepError["kind" "error"] { Field message "message" } rest["kind",
+    "message"]
+);
 /// `AuthLoginStep: InputRequired` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepInputRequired {
     /// Prompt for the value the provider needs; the consumer supplies it as advance input (e.g. a GitHub Enterprise Cloud host, *.ghe.com).
     pub prompt: String,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthLoginStepInputRequired["kind" "input-required"] { Field prompt "prompt" });
+record!(
+    AuthLoginStepInputRequired["kind" "input-required"] { Field prompt "prompt" }
+    rest["kind", "prompt"]
+);
 /// `AuthLoginStep: NeedsInteraction` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct AuthLoginStepNeedsInteraction {}
-record!(AuthLoginStepNeedsInteraction["kind" "needs-interaction"] {});
+pub struct AuthLoginStepNeedsInteraction {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(AuthLoginStepNeedsInteraction["kind" "needs-interaction"] {} rest["kind"]);
 /// `AuthLoginStep: OpenUrl` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepOpenUrl {
     /// Authorize URL the consumer should open in a browser (consumer-driven browser-open).
     pub url: String,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthLoginStepOpenUrl["kind" "open-url"] { Field url "url" });
+record!(AuthLoginStepOpenUrl["kind" "open-url"] { Field url "url" } rest["kind", "url"]);
 /// Selects which typed accounts datum to read.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -494,18 +543,27 @@ tagged!(
 /// `AuthReadQuery: ActiveAccount` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
-pub struct AuthReadQueryActiveAccount {}
-record!(AuthReadQueryActiveAccount["kind" "activeAccount"] {});
+pub struct AuthReadQueryActiveAccount {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(AuthReadQueryActiveAccount["kind" "activeAccount"] {} rest["kind"]);
 /// `AuthReadQuery: LastErrors` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
-pub struct AuthReadQueryLastErrors {}
-record!(AuthReadQueryLastErrors["kind" "lastErrors"] {});
+pub struct AuthReadQueryLastErrors {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(AuthReadQueryLastErrors["kind" "lastErrors"] {} rest["kind"]);
 /// `AuthReadQuery: Status` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
-pub struct AuthReadQueryStatus {}
-record!(AuthReadQueryStatus["kind" "status"] {});
+pub struct AuthReadQueryStatus {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(AuthReadQueryStatus["kind" "status"] {} rest["kind"]);
 /// The read result, keyed by the same selector as the query.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -531,10 +589,12 @@ pub struct AuthReadValueActiveAccount {
     pub account: Option<AccountStatus>,
     /// Credential-free identity metadata for the active account, including resolved Copilot user information when available.
     pub auth_info: Option<AuthIdentity>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     AuthReadValueActiveAccount["kind" "activeAccount"] { Field account "account", Field
-    auth_info "authInfo" }
+    auth_info "authInfo" } rest["kind", "account", "authInfo"]
 );
 /// `AuthReadValue: LastErrors` of the protocol.
 #[derive(Clone)]
@@ -542,16 +602,25 @@ record!(
 pub struct AuthReadValueLastErrors {
     /// Validation errors from the most recent authentication attempt.
     pub errors: Vec<AuthValidationError>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthReadValueLastErrors["kind" "lastErrors"] { Field errors "errors" });
+record!(
+    AuthReadValueLastErrors["kind" "lastErrors"] { Field errors "errors" } rest["kind",
+    "errors"]
+);
 /// `AuthReadValue: Status` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthReadValueStatus {
     /// The neutral authentication status summary.
     pub status: AuthStatusDto,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthReadValueStatus["kind" "status"] { Field status "status" });
+record!(
+    AuthReadValueStatus["kind" "status"] { Field status "status" } rest["kind", "status"]
+);
 /// Neutral authentication status summary.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -610,8 +679,13 @@ tagged!(
 pub struct AuthWriteLogout {
     /// Opaque selection id of the account to log out; absent logs out the active account.
     pub selection_id: Option<String>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AuthWriteLogout["kind" "logout"] { Field selection_id "selectionId" });
+record!(
+    AuthWriteLogout["kind" "logout"] { Field selection_id "selectionId" } rest["kind",
+    "selectionId"]
+);
 impl AuthWriteLogout {
     /// Sets [`selection_id`](Self::selection_id).
     #[inline]
@@ -640,10 +714,12 @@ pub struct AuthWriteSetCredentials {
     pub login: String,
     /// GitHub authentication token to install.
     pub token: String,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     AuthWriteSetCredentials["kind" "setCredentials"] { Field host "host", Field login
-    "login", Field token "token" }
+    "login", Field token "token" } rest["kind", "host", "login", "token"]
 );
 impl AuthWriteSetCredentials {
     /// Creates a value with the required fields; the others are unset.
@@ -657,6 +733,7 @@ impl AuthWriteSetCredentials {
             host: host.into(),
             login: login.into(),
             token: token.into(),
+            rest: std::collections::BTreeMap::new(),
         }
     }
 }
@@ -666,9 +743,12 @@ impl AuthWriteSetCredentials {
 pub struct AuthWriteSwitchActive {
     /// Opaque selection id of the account to make active.
     pub selection_id: String,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     AuthWriteSwitchActive["kind" "switchActive"] { Field selection_id "selectionId" }
+    rest["kind", "selectionId"]
 );
 impl AuthWriteSwitchActive {
     /// Creates a value with the required fields; the others are unset.
@@ -676,6 +756,7 @@ impl AuthWriteSwitchActive {
     pub fn new(selection_id: impl Into<String>) -> Self {
         Self {
             selection_id: selection_id.into(),
+            rest: std::collections::BTreeMap::new(),
         }
     }
 }

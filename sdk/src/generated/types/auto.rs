@@ -202,11 +202,14 @@ pub struct AutoTierDescriptor {
     pub status: AutoTierStatus,
     /// Billing information for this preference, such as an announced or active promotion.
     pub billing: Option<AutoTierBilling>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     AutoTierDescriptor[] { Field id "id", Field display_name "displayName", Field
     description "description", Field type_ "type", Field fusion_tier "fusionTier", Field
-    status "status", Field billing "billing" }
+    status "status", Field billing "billing" } rest["id", "displayName", "description",
+    "type", "fusionTier", "status", "billing"]
 );
 /// Account-bound discovery metadata for the virtual `auto` model.
 #[derive(Clone)]
@@ -218,10 +221,12 @@ pub struct AutoTierMetadata {
     pub tiers: Vec<AutoTierDescriptor>,
     /// Provider that supplied this metadata, when the catalog is provider-attributed.
     pub provider_id: Option<String>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     AutoTierMetadata[] { Field default_tier "defaultTier", Field tiers "tiers", Field
-    provider_id "providerId" }
+    provider_id "providerId" } rest["defaultTier", "tiers", "providerId"]
 );
 /// Live-only Auto preference recommendation from Copilot API after a successful Auto model call.
 #[derive(Clone)]
@@ -245,10 +250,13 @@ pub struct AutoTierStatus {
     pub reason: Option<String>,
     /// Human-readable explanation of availability.
     pub message: Option<String>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     AutoTierStatus[] { Field enabled "enabled", Field picker_visible "pickerVisible",
-    Field reason "reason", Field message "message" }
+    Field reason "reason", Field message "message" } rest["enabled", "pickerVisible",
+    "reason", "message"]
 );
 /// A transient Auto preference failure emitted when the runtime cannot mint or accept a usable model and token pair. The previously effective preference remains active, so SDK clients can surface a non-blocking failure without changing their committed-tier state. This event is ephemeral and is not persisted or replayed on resume.
 #[derive(Clone)]

@@ -39,8 +39,13 @@ pub struct AzureMlCatalogResult {
     pub models: Vec<AzureMlModel>,
     /// Skipped model and catalog errors without sensitive access details.
     pub warnings: Vec<AzureMlCatalogWarning>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AzureMlCatalogResult[] { Field models "models", Field warnings "warnings" });
+record!(
+    AzureMlCatalogResult[] { Field models "models", Field warnings "warnings" }
+    rest["models", "warnings"]
+);
 /// How catalog discovery handles a recent sign-in failure.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -65,10 +70,13 @@ pub struct AzureMlCatalogWarning {
     pub version: Option<String>,
     /// Safe reason without signed access details.
     pub kind: String,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     AzureMlCatalogWarning[] { Field registry "registry", Field model_name "modelName",
-    Field version "version", Field kind "kind" }
+    Field version "version", Field kind "kind" } rest["registry", "modelName", "version",
+    "kind"]
 );
 /// Selects an inactive Azure ML version for cleanup.
 #[derive(Clone)]
@@ -187,13 +195,17 @@ pub struct AzureMlDownloadResult {
     pub received_bytes: Option<i64>,
     /// Whether a partial from a prior run continued after the server accepted its range.
     pub resumed: Option<bool>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     AzureMlDownloadResult[] { Field primary_path "primaryPath", Field manifest_path
     "manifestPath", Field total_bytes "totalBytes", Field reused "reused", Field
     serve_options "serveOptions", Field max_concurrent "maxConcurrent", Field extra_files
     "extraFiles", Field total_failures "totalFailures", Field received_bytes
-    "receivedBytes", Field resumed "resumed" }
+    "receivedBytes", Field resumed "resumed" } rest["primaryPath", "manifestPath",
+    "totalBytes", "reused", "serveOptions", "maxConcurrent", "extraFiles",
+    "totalFailures", "receivedBytes", "resumed"]
 );
 /// Progress and retry facts for one active download.
 #[derive(Clone)]
@@ -213,12 +225,15 @@ pub struct AzureMlDownloadStatus {
     pub retry_reason: Option<String>,
     /// Planned delay before retry, if the transfer is retrying.
     pub retry_delay_ms: Option<i64>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     AzureMlDownloadStatus[] { Field phase "phase", Field completed_bytes
     "completedBytes", Field total_bytes "totalBytes", Field retry_attempt "retryAttempt",
     Field max_attempts "maxAttempts", Field retry_reason "retryReason", Field
-    retry_delay_ms "retryDelayMs" }
+    retry_delay_ms "retryDelayMs" } rest["phase", "completedBytes", "totalBytes",
+    "retryAttempt", "maxAttempts", "retryReason", "retryDelayMs"]
 );
 /// Opaque handle to a connection-owned family mutation interval.
 #[derive(Clone)]
@@ -226,8 +241,10 @@ record!(
 pub struct AzureMlFamilyLeaseResult {
     /// Server-generated handle, valid only on the originating SDK connection.
     pub lease_id: String,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AzureMlFamilyLeaseResult[] { Field lease_id "leaseId" });
+record!(AzureMlFamilyLeaseResult[] { Field lease_id "leaseId" } rest["leaseId"]);
 /// Releases a family mutation interval owned by this SDK connection.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -304,8 +321,10 @@ impl AzureMlLatestRequest {
 pub struct AzureMlLicense {
     /// Bounded display label for the model license.
     pub name: String,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(AzureMlLicense[] { Field name "name" });
+record!(AzureMlLicense[] { Field name "name" } rest["name"]);
 /// Eligible Azure ML model version and its provider metadata.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -320,10 +339,13 @@ pub struct AzureMlModel {
     pub profile: AzureMlProfile,
     /// Provider metadata retained for registration.
     pub metadata: serde_json::Value,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     AzureMlModel[] { Field registry "registry", Field name "name", Field version
-    "version", Field profile "profile", Field metadata "metadata" }
+    "version", Field profile "profile", Field metadata "metadata" } rest["registry",
+    "name", "version", "profile", "metadata"]
 );
 /// Validated local runtime requirements for an Azure ML model.
 #[derive(Clone)]
@@ -349,6 +371,8 @@ pub struct AzureMlProfile {
     pub serve_options: serde_json::Value,
     /// Published license, when available.
     pub license: Option<AzureMlLicense>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     AzureMlProfile[] { Field display_name "displayName", Field download_bytes
@@ -356,7 +380,9 @@ record!(
     "recommendedVramBytes", Field max_prompt_tokens "maxPromptTokens", Field
     max_context_window_tokens "maxContextWindowTokens", Field max_output_tokens
     "maxOutputTokens", Field supports_tool_calls "supportsToolCalls", Field serve_options
-    "serveOptions", Field license "license" }
+    "serveOptions", Field license "license" } rest["displayName", "downloadBytes",
+    "peakDiskBytes", "recommendedVramBytes", "maxPromptTokens", "maxContextWindowTokens",
+    "maxOutputTokens", "supportsToolCalls", "serveOptions", "license"]
 );
 /// Registry that owns an Azure ML model version.
 #[derive(Clone)]
@@ -414,11 +440,14 @@ pub struct AzureMlResolveResult {
     pub serve_options: serde_json::Value,
     /// Maximum supported local concurrency.
     pub max_concurrent: i64,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     AzureMlResolveResult[] { Field total_bytes "totalBytes", Field primary_path
     "primaryPath", Field extra_files "extraFiles", Field serve_options "serveOptions",
-    Field max_concurrent "maxConcurrent" }
+    Field max_concurrent "maxConcurrent" } rest["totalBytes", "primaryPath",
+    "extraFiles", "serveOptions", "maxConcurrent"]
 );
 /// Active Azure ML download progress or null.
 pub type AzureMlStatusResult = Option<AzureMlDownloadStatus>;

@@ -48,13 +48,15 @@ record!(
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct BuiltinToolFormat {
+    /// Custom input-format discriminator.
+    pub type_: BuiltinToolFormatType,
     /// Grammar syntax used by the format definition.
     pub syntax: String,
     /// Grammar definition accepted by the tool.
     pub definition: String,
 }
 record!(
-    BuiltinToolFormat["type" "grammar"] { Field syntax "syntax", Field definition
+    BuiltinToolFormat[] { Field type_ "type", Field syntax "syntax", Field definition
     "definition" }
 );
 /// Custom input-format kind.
@@ -71,10 +73,12 @@ string_enum!(BuiltinToolFormatType { Grammar "grammar" });
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct BuiltinToolInputSchema {
+    /// Root type of the tool input schema.
+    pub type_: Option<BuiltinToolInputSchemaType>,
     /// Keys that the schema leaves open.
     pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(BuiltinToolInputSchema["type" "object"] {} rest["type"]);
+record!(BuiltinToolInputSchema[] { Field type_ "type" } rest["type"]);
 /// Root JSON Schema type for a built-in tool input.
 #[derive(Clone)]
 #[non_exhaustive]

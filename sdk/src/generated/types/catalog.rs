@@ -1454,10 +1454,12 @@ pub struct CatalogReferenceInstallationResultOutcome {
     pub outcome: CatalogReferenceInstallationOutcome,
     /// Capabilities honoured for this request.
     pub negotiated: CatalogNegotiatedContract,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     CatalogReferenceInstallationResultOutcome["kind" "outcome"] { Field outcome
-    "outcome", Field negotiated "negotiated" }
+    "outcome", Field negotiated "negotiated" } rest["kind", "outcome", "negotiated"]
 );
 /// Outcome of catalog.getGeneratedFeed: the feed with its entries, or one typed refusal. An entry that cannot be presented never fails the feed.
 #[derive(Clone)]
@@ -1574,6 +1576,8 @@ pub struct CatalogSearchPagination {
     pub page_size: i64,
     /// Backend-reported count for this response, not the number of returned candidates. Its relationship to the full query result set is unknown.
     pub total_count: i64,
+    /// The relationship of totalCount to the complete query result set is unknown; neither exactness nor a lower-bound guarantee is implied.
+    pub total_count_relation: CatalogSearchTotalCountRelation,
     /// Backend-reported page count, which may exceed maxPage. Present pagination metadata always describes a multi-page result; zero- and single-page responses omit pagination. Navigation targets must also be within the signed pageCount carried by the supplied token.
     pub page_count: i64,
     /// Navigation window ceiling ceil(1000 / pageSize), not the number of existing pages. Legal targets must not exceed this ceiling or the token's signed pageCount.
@@ -1582,10 +1586,10 @@ pub struct CatalogSearchPagination {
     pub has_next_page: bool,
 }
 record!(
-    CatalogSearchPagination["totalCountRelation" "unknown"] { Field token "token", Field
-    current_page "currentPage", Field page_size "pageSize", Field total_count
-    "totalCount", Field page_count "pageCount", Field max_page "maxPage", Field
-    has_next_page "hasNextPage" }
+    CatalogSearchPagination[] { Field token "token", Field current_page "currentPage",
+    Field page_size "pageSize", Field total_count "totalCount", Field
+    total_count_relation "totalCountRelation", Field page_count "pageCount", Field
+    max_page "maxPage", Field has_next_page "hasNextPage" }
 );
 /// A bounded catalog search. Both the query length and the result count are capped by the schema so a caller cannot request an unbounded scan.
 #[derive(Clone)]
@@ -1914,11 +1918,13 @@ string_enum!(
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogTrustProvenance {
+    /// Bounded authority that supplied the trust field.
+    pub source: CatalogTrustSource,
     /// ISO 8601 timestamp with a timezone offset at which the runtime observed the search result carrying this trust field.
     pub observed_at: String,
 }
 record!(
-    CatalogTrustProvenance["source" "agent-finder"] { Field observed_at "observedAt" }
+    CatalogTrustProvenance[] { Field source "source", Field observed_at "observedAt" }
 );
 /// A versioned, bounded trust observation carried unchanged with a catalog candidate and its private handle context. Current observations require a recognised T1/T2 tier; every non-current state structurally forbids a tier. Eligibility remains `unknown` while Agent Finder supplies no exposure decision, and states absent from its current wire are never inferred from age, relevance, popularity, or a tier transition.
 #[derive(Clone)]
@@ -1950,14 +1956,16 @@ tagged!(
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogTrustSnapshotAbsent {
+    /// Schema version of this runtime-owned snapshot envelope.
+    pub schema_version: CatalogTrustSnapshotSchemaVersion,
     /// Service-computed exposure eligibility. `unknown` is required while Agent Finder returns no explicit eligibility field.
     pub eligibility: CatalogTrustEligibility,
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
 record!(
-    CatalogTrustSnapshotAbsent["schemaVersion" "v1", "status" "absent"] { Field
-    eligibility "eligibility", Field provenance "provenance" }
+    CatalogTrustSnapshotAbsent["status" "absent"] { Field schema_version "schemaVersion",
+    Field eligibility "eligibility", Field provenance "provenance" }
 );
 /// The authority omitted trust metadata.
 #[derive(Clone)]
@@ -1973,6 +1981,8 @@ string_enum!(CatalogTrustSnapshotAbsentStatus { Absent "absent" });
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogTrustSnapshotCurrent {
+    /// Schema version of this runtime-owned snapshot envelope.
+    pub schema_version: CatalogTrustSnapshotSchemaVersion,
     /// Service-computed T1 or T2 trust tier.
     pub tier: CatalogTrustTier,
     /// Service-computed exposure eligibility. `unknown` is required while Agent Finder returns no explicit eligibility field.
@@ -1981,8 +1991,9 @@ pub struct CatalogTrustSnapshotCurrent {
     pub provenance: CatalogTrustProvenance,
 }
 record!(
-    CatalogTrustSnapshotCurrent["schemaVersion" "v1", "status" "current"] { Field tier
-    "tier", Field eligibility "eligibility", Field provenance "provenance" }
+    CatalogTrustSnapshotCurrent["status" "current"] { Field schema_version
+    "schemaVersion", Field tier "tier", Field eligibility "eligibility", Field provenance
+    "provenance" }
 );
 /// A recognised T1 or T2 service tier was observed.
 #[derive(Clone)]
@@ -1998,14 +2009,16 @@ string_enum!(CatalogTrustSnapshotCurrentStatus { Current "current" });
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogTrustSnapshotDowngraded {
+    /// Schema version of this runtime-owned snapshot envelope.
+    pub schema_version: CatalogTrustSnapshotSchemaVersion,
     /// Service-computed exposure eligibility. `unknown` is required while Agent Finder returns no explicit eligibility field.
     pub eligibility: CatalogTrustEligibility,
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
 record!(
-    CatalogTrustSnapshotDowngraded["schemaVersion" "v1", "status" "downgraded"] { Field
-    eligibility "eligibility", Field provenance "provenance" }
+    CatalogTrustSnapshotDowngraded["status" "downgraded"] { Field schema_version
+    "schemaVersion", Field eligibility "eligibility", Field provenance "provenance" }
 );
 /// The authority explicitly reported a downgraded assessment.
 #[derive(Clone)]
@@ -2021,14 +2034,16 @@ string_enum!(CatalogTrustSnapshotDowngradedStatus { Downgraded "downgraded" });
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogTrustSnapshotMalformed {
+    /// Schema version of this runtime-owned snapshot envelope.
+    pub schema_version: CatalogTrustSnapshotSchemaVersion,
     /// Service-computed exposure eligibility. `unknown` is required while Agent Finder returns no explicit eligibility field.
     pub eligibility: CatalogTrustEligibility,
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
 record!(
-    CatalogTrustSnapshotMalformed["schemaVersion" "v1", "status" "malformed"] { Field
-    eligibility "eligibility", Field provenance "provenance" }
+    CatalogTrustSnapshotMalformed["status" "malformed"] { Field schema_version
+    "schemaVersion", Field eligibility "eligibility", Field provenance "provenance" }
 );
 /// The trust field was empty, unbounded, or had the wrong JSON type.
 #[derive(Clone)]
@@ -2044,14 +2059,16 @@ string_enum!(CatalogTrustSnapshotMalformedStatus { Malformed "malformed" });
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogTrustSnapshotRevoked {
+    /// Schema version of this runtime-owned snapshot envelope.
+    pub schema_version: CatalogTrustSnapshotSchemaVersion,
     /// Service-computed exposure eligibility. `unknown` is required while Agent Finder returns no explicit eligibility field.
     pub eligibility: CatalogTrustEligibility,
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
 record!(
-    CatalogTrustSnapshotRevoked["schemaVersion" "v1", "status" "revoked"] { Field
-    eligibility "eligibility", Field provenance "provenance" }
+    CatalogTrustSnapshotRevoked["status" "revoked"] { Field schema_version
+    "schemaVersion", Field eligibility "eligibility", Field provenance "provenance" }
 );
 /// The authority explicitly revoked its assessment.
 #[derive(Clone)]
@@ -2077,14 +2094,16 @@ string_enum!(CatalogTrustSnapshotSchemaVersion { V1 "v1" });
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogTrustSnapshotStale {
+    /// Schema version of this runtime-owned snapshot envelope.
+    pub schema_version: CatalogTrustSnapshotSchemaVersion,
     /// Service-computed exposure eligibility. `unknown` is required while Agent Finder returns no explicit eligibility field.
     pub eligibility: CatalogTrustEligibility,
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
 record!(
-    CatalogTrustSnapshotStale["schemaVersion" "v1", "status" "stale"] { Field eligibility
-    "eligibility", Field provenance "provenance" }
+    CatalogTrustSnapshotStale["status" "stale"] { Field schema_version "schemaVersion",
+    Field eligibility "eligibility", Field provenance "provenance" }
 );
 /// The authority explicitly marked its assessment stale.
 #[derive(Clone)]
@@ -2100,14 +2119,16 @@ string_enum!(CatalogTrustSnapshotStaleStatus { Stale "stale" });
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CatalogTrustSnapshotUnsupported {
+    /// Schema version of this runtime-owned snapshot envelope.
+    pub schema_version: CatalogTrustSnapshotSchemaVersion,
     /// Service-computed exposure eligibility. `unknown` is required while Agent Finder returns no explicit eligibility field.
     pub eligibility: CatalogTrustEligibility,
     /// Bounded source and observation time for this snapshot. This is distinct from evidence used by the authority to calculate trust.
     pub provenance: CatalogTrustProvenance,
 }
 record!(
-    CatalogTrustSnapshotUnsupported["schemaVersion" "v1", "status" "unsupported"] { Field
-    eligibility "eligibility", Field provenance "provenance" }
+    CatalogTrustSnapshotUnsupported["status" "unsupported"] { Field schema_version
+    "schemaVersion", Field eligibility "eligibility", Field provenance "provenance" }
 );
 /// The authority supplied a bounded trust value this runtime does not understand.
 #[derive(Clone)]

@@ -45,8 +45,11 @@ impl CommandsFinalizeInvocationEffectRequest {
 /// The slash-command result object that produced the pending effect, echoed back unchanged.
 #[derive(Clone, Default)]
 #[non_exhaustive]
-pub struct CommandsFinalizeInvocationEffectRequestEffect {}
-record!(CommandsFinalizeInvocationEffectRequestEffect[] {});
+pub struct CommandsFinalizeInvocationEffectRequestEffect {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(CommandsFinalizeInvocationEffectRequestEffect[] {} rest[]);
 /// Whether finalizing the invocation effect succeeded, and the failure reason when it did not.
 #[derive(Clone)]
 #[non_exhaustive]

@@ -24,10 +24,12 @@ impl ConnectorAccountRequest {
 pub struct ConnectorAuthorizationRequirement {
     /// Exact opaque account selection that made the Connector request.
     pub account_id: String,
+    /// Stable OAuth scope the selected account must grant.
+    pub scope: ConnectorAuthorizationScope,
 }
 record!(
-    ConnectorAuthorizationRequirement["scope" "write_plugin_gateway_connections"] { Field
-    account_id "accountId" }
+    ConnectorAuthorizationRequirement[] { Field account_id "accountId", Field scope
+    "scope" }
 );
 /// Stable OAuth scope whose absence prevents Connector management.
 #[derive(Clone)]

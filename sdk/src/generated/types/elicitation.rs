@@ -51,11 +51,15 @@ pub struct ElicitationRequestedData {
     pub requested_schema: Option<ElicitationRequestedSchema>,
     /// URL to open in the user's browser (url mode only)
     pub url: Option<String>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     ElicitationRequestedData[] { Field request_id "requestId", Field tool_call_id
     "toolCallId", Field elicitation_source "elicitationSource", Field message "message",
     Field mode "mode", Field requested_schema "requestedSchema", Field url "url" }
+    rest["requestId", "toolCallId", "elicitationSource", "message", "mode",
+    "requestedSchema", "url"]
 );
 /// Elicitation mode; "form" for structured input, "url" for browser-based. Defaults to "form" when absent.
 #[derive(Clone)]

@@ -12,11 +12,13 @@ pub struct EnvironmentCapabilities {
     pub max_sessions: Option<i64>,
     /// Current session count, when advertised.
     pub current_sessions: Option<i64>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     EnvironmentCapabilities[] { Field ahp_version "ahpVersion", Field features
     "features", Field max_sessions "maxSessions", Field current_sessions
-    "currentSessions" }
+    "currentSessions" } rest["ahpVersion", "features", "maxSessions", "currentSessions"]
 );
 /// GitHub Mission Control compute kind.
 #[derive(Clone)]

@@ -46,8 +46,10 @@ impl EnvironmentsGetRequest {
 pub struct EnvironmentsGetResult {
     /// The requested environment without relay bootstrap credentials.
     pub environment: GitHubEnvironment,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(EnvironmentsGetResult[] { Field environment "environment" });
+record!(EnvironmentsGetResult[] { Field environment "environment" } rest["environment"]);
 /// Optional discovery filters supported by GitHub Mission Control.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -80,8 +82,10 @@ pub struct EnvironmentsListResult {
     pub environments: Vec<GitHubEnvironment>,
     /// Server-requested minimum delay before automatically listing again, in milliseconds.
     pub retry_after_ms: Option<i64>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     EnvironmentsListResult[] { Field environments "environments", Field retry_after_ms
-    "retryAfterMs" }
+    "retryAfterMs" } rest["environments", "retryAfterMs"]
 );

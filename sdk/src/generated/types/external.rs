@@ -72,12 +72,16 @@ pub struct ExternalToolTextResultForLlm {
     pub contents: Option<Vec<ExternalToolTextResultForLlmContent>>,
     /// Tool references returned by a tool-search override: names of deferred tools to surface to the model. When set, the tool result is materialized as `tool_reference` content blocks (rather than plain text) so the model knows which deferred tools are now available.
     pub tool_references: Option<Vec<String>>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     ExternalToolTextResultForLlm[] { Field text_result_for_llm "textResultForLlm", Field
     result_type "resultType", Field error "error", Field session_log "sessionLog", Field
     tool_telemetry "toolTelemetry", Field binary_results_for_llm "binaryResultsForLlm",
     Field contents "contents", Field tool_references "toolReferences" }
+    rest["textResultForLlm", "resultType", "error", "sessionLog", "toolTelemetry",
+    "binaryResultsForLlm", "contents", "toolReferences"]
 );
 impl ExternalToolTextResultForLlm {
     /// Creates a value with the required fields; the others are unset.
@@ -92,6 +96,7 @@ impl ExternalToolTextResultForLlm {
             binary_results_for_llm: None,
             contents: None,
             tool_references: None,
+            rest: std::collections::BTreeMap::new(),
         }
     }
     /// Sets [`result_type`](Self::result_type).

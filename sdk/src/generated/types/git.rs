@@ -52,12 +52,15 @@ pub struct GitHubEnvironment {
     pub labels: Option<std::collections::BTreeMap<String, String>>,
     /// Timestamp of the last heartbeat received by Mission Control.
     pub last_heartbeat_at: Option<String>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     GitHubEnvironment[] { Field id "id", Field name "name", Field kind "kind", Field
     status "status", Field capabilities "capabilities", Field owner_id "ownerId", Field
     owner_type "ownerType", Field org_id "orgId", Field labels "labels", Field
-    last_heartbeat_at "lastHeartbeatAt" }
+    last_heartbeat_at "lastHeartbeatAt" } rest["id", "name", "kind", "status",
+    "capabilities", "ownerId", "ownerType", "orgId", "labels", "lastHeartbeatAt"]
 );
 /// Per-session configuration for the built-in GitHub MCP server
 #[derive(Clone)]
@@ -366,8 +369,11 @@ tagged!(GitHubTokenAcquireResult "kind" { Token "token", Cancelled "cancelled" }
 /// `GitHubTokenAcquireResult: Cancelled` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
-pub struct GitHubTokenAcquireResultCancelled {}
-record!(GitHubTokenAcquireResultCancelled["kind" "cancelled"] {});
+pub struct GitHubTokenAcquireResultCancelled {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(GitHubTokenAcquireResultCancelled["kind" "cancelled"] {} rest["kind"]);
 /// `GitHubTokenAcquireResult: Token` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -378,10 +384,13 @@ pub struct GitHubTokenAcquireResultToken {
     pub token_type: Option<String>,
     /// Remaining token lifetime in seconds when callback execution completes. It must exceed the one-hour preflight refresh threshold.
     pub expires_in: i64,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     GitHubTokenAcquireResultToken["kind" "token"] { Field access_token "accessToken",
-    Field token_type "tokenType", Field expires_in "expiresIn" }
+    Field token_type "tokenType", Field expires_in "expiresIn" } rest["kind",
+    "accessToken", "tokenType", "expiresIn"]
 );
 impl GitHubTokenAcquireResultToken {
     /// Creates a value with the required fields; the others are unset.
@@ -391,6 +400,7 @@ impl GitHubTokenAcquireResultToken {
             access_token: access_token.into(),
             token_type: None,
             expires_in,
+            rest: std::collections::BTreeMap::new(),
         }
     }
     /// Sets [`token_type`](Self::token_type).

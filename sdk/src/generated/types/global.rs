@@ -63,6 +63,8 @@ pub struct GlobalStateLoadResult {
     pub trusted_folders: Option<Vec<String>>,
     /// When the Auto-feedback hint was last shown, as an ISO 8601 timestamp. It enforces the once-per-day cap for non-staff users across restarts.
     pub auto_feedback_last_prompted_at: Option<String>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     GlobalStateLoadResult[] { Field installed_plugins "installedPlugins", Field
@@ -77,7 +79,12 @@ record!(
     "staffModelResetAt", Field staff_log_level_migration_at "staffLogLevelMigrationAt",
     Field staff_update_channel_migration_at "staffUpdateChannelMigrationAt", Field
     trusted_folders "trustedFolders", Field auto_feedback_last_prompted_at
-    "autoFeedbackLastPromptedAt" }
+    "autoFeedbackLastPromptedAt" } rest["installedPlugins", "recentModelIds",
+    "firstLaunchAt", "askedSetupTerminals", "suppressInitFolders",
+    "sandboxOnboardingShown", "sandboxCredentialProxyCaDeclined", "appTipShown",
+    "reasoningSummariesCleanupDone", "lastLoggedInUser", "loggedInUsers", "staff",
+    "staffGithub", "staffMicrosoft", "staffModelResetAt", "staffLogLevelMigrationAt",
+    "staffUpdateChannelMigrationAt", "trustedFolders", "autoFeedbackLastPromptedAt"]
 );
 /// A single top-level key to record in the host's machine-wide state. The write replaces only that key and leaves the rest of the document untouched, so two writers recording different one-off flags do not overwrite each other. The stored credential keys cannot be written through this method.
 ///

@@ -12,11 +12,14 @@ pub struct HostConfiguration {
     pub session_factory: bool,
     /// Whether app-owned durable sessions are resumed by the owning application.
     pub resume_factory: bool,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     HostConfiguration[] { Field local_server "localServer", Field github_environment
     "githubEnvironment", Field session_factory "sessionFactory", Field resume_factory
-    "resumeFactory" }
+    "resumeFactory" } rest["localServer", "githubEnvironment", "sessionFactory",
+    "resumeFactory"]
 );
 /// Stops a connection-owned listener and joins its teardown.
 #[derive(Clone)]
@@ -24,13 +27,18 @@ record!(
 pub struct HostDisposeRequest {
     /// Listener UUID. Unknown or successfully stopped IDs are harmless.
     pub host_id: String,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(HostDisposeRequest[] { Field host_id "hostId" });
+record!(HostDisposeRequest[] { Field host_id "hostId" } rest["hostId"]);
 impl HostDisposeRequest {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(host_id: impl Into<String>) -> Self {
-        Self { host_id: host_id.into() }
+        Self {
+            host_id: host_id.into(),
+            rest: std::collections::BTreeMap::new(),
+        }
     }
 }
 /// Empty acknowledgement for a completed host lifecycle operation.
@@ -111,10 +119,13 @@ pub struct HostExitedNotification {
     pub exit_code: Option<i64>,
     /// Explicit startup or teardown failure, when present.
     pub error: Option<String>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     HostExitedNotification[] { Field host_id "hostId", Field reason "reason", Field
-    exit_code "exitCode", Field error "error" }
+    exit_code "exitCode", Field error "error" } rest["hostId", "reason", "exitCode",
+    "error"]
 );
 /// GitHub Mission Control registration options. The compute ID is application-owned and stable.
 #[derive(Clone)]
@@ -188,10 +199,13 @@ pub struct HostLocalServerConfiguration {
     pub token: Option<String>,
     /// Whether the listener requires token authentication.
     pub require_connection_token: bool,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     HostLocalServerConfiguration[] { Field hostname "hostname", Field port "port", Field
     token "token", Field require_connection_token "requireConnectionToken" }
+    rest["hostname", "port", "token", "requireConnectionToken"]
 );
 /// Local WebSocket transport options.
 #[derive(Clone, Default)]
@@ -351,10 +365,13 @@ pub struct HostSessionCreateCallback {
     pub resume: Option<bool>,
     /// Host-selected SDK creation or resume settings, without executable callbacks or tools.
     pub config: HostSessionCreateCallbackConfig,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     HostSessionCreateCallback[] { Field host_id "hostId", Field handoff_id "handoffId",
-    Field resume "resume", Field config "config" }
+    Field resume "resume", Field config "config" } rest["hostId", "handoffId", "resume",
+    "config"]
 );
 /// Host-selected SDK creation or resume settings, without executable callbacks or tools.
 #[derive(Clone)]
@@ -459,10 +476,12 @@ pub struct HostSessionReleasedNotification {
     pub host_id: String,
     /// Identity of the handoff retaining the original application session object.
     pub handoff_id: String,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     HostSessionReleasedNotification[] { Field host_id "hostId", Field handoff_id
-    "handoffId" }
+    "handoffId" } rest["hostId", "handoffId"]
 );
 /// Metadata advertised by the AHP host, not a guarantee that history can be resumed.
 #[derive(Clone)]
@@ -480,11 +499,14 @@ pub struct HostSessionSummary {
     pub status: i64,
     /// Optional activity description advertised by the host.
     pub activity: Option<String>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     HostSessionSummary[] { Field resource "resource", Field title "title", Field
     created_at "createdAt", Field modified_at "modifiedAt", Field status "status", Field
-    activity "activity" }
+    activity "activity" } rest["resource", "title", "createdAt", "modifiedAt", "status",
+    "activity"]
 );
 /// Starts a supervised AHP host with at least one explicitly selected transport.
 #[derive(Clone)]
@@ -569,10 +591,13 @@ pub struct HostStartResult {
     pub environment_id: Option<String>,
     /// Separate host process ID, when provided by a legacy runtime. Absent for in-process listeners.
     pub pid: Option<i64>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     HostStartResult[] { Field host_id "hostId", Field url "url", Field token "token",
-    Field environment_id "environmentId", Field pid "pid" }
+    Field environment_id "environmentId", Field pid "pid" } rest["hostId", "url",
+    "token", "environmentId", "pid"]
 );
 /// Payload of a host event of kind `task_transition`.
 #[derive(Clone)]

@@ -62,10 +62,13 @@ pub struct HumanResponseRecordedResponseAskUser {
     pub message: String,
     /// Exact response schema displayed to the user.
     pub requested_schema: ElicitationRequestedSchema,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     HumanResponseRecordedResponseAskUser["responseKind" "ask_user"] { Field content
     "content", Field message "message", Field requested_schema "requestedSchema" }
+    rest["responseKind", "content", "message", "requestedSchema"]
 );
 /// `HumanResponseRecordedResponse: ExitPlanMode` of the protocol.
 #[derive(Clone)]
@@ -87,13 +90,16 @@ pub struct HumanResponseRecordedResponseExitPlanMode {
     pub auto_approve_edits: Option<bool>,
     /// Exact feedback submitted with the plan decision, when present.
     pub feedback: Option<String>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     HumanResponseRecordedResponseExitPlanMode["responseKind" "exit_plan_mode"] { Field
     summary "summary", Field plan_content "planContent", Field actions "actions", Field
     recommended_action "recommendedAction", Field approved "approved", Field
     selected_action "selectedAction", Field auto_approve_edits "autoApproveEdits", Field
-    feedback "feedback" }
+    feedback "feedback" } rest["responseKind", "summary", "planContent", "actions",
+    "recommendedAction", "approved", "selectedAction", "autoApproveEdits", "feedback"]
 );
 /// `HumanResponseRecordedResponse: UserInput` of the protocol.
 #[derive(Clone)]
@@ -109,9 +115,12 @@ pub struct HumanResponseRecordedResponseUserInput {
     pub answer: String,
     /// Whether the answer was typed as free-form text rather than selected from the displayed choices.
     pub was_freeform: bool,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     HumanResponseRecordedResponseUserInput["responseKind" "user_input"] { Field question
     "question", Field choices "choices", Field allow_freeform "allowFreeform", Field
-    answer "answer", Field was_freeform "wasFreeform" }
+    answer "answer", Field was_freeform "wasFreeform" } rest["responseKind", "question",
+    "choices", "allowFreeform", "answer", "wasFreeform"]
 );

@@ -464,6 +464,8 @@ string_enum!(
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsEnforcedData {
+    /// The category of runtime action that managed policy governed.
+    pub action: ManagedSettingsEnforcedAction,
     /// For a `bypass_permissions_blocked` action, which permission-mode or escalation primitive was refused. Absent for actions without a specific primitive.
     pub escalation: Option<ManagedSettingsEnforcedEscalation>,
     /// The managed setting key responsible for the enforcement (for example `permissions.disableBypassPermissionsMode` or `permissions.disableAssistedPermissionsMode`).
@@ -474,9 +476,8 @@ pub struct ManagedSettingsEnforcedData {
     pub message: String,
 }
 record!(
-    ManagedSettingsEnforcedData["action" "bypass_permissions_blocked"] { Field escalation
-    "escalation", Field setting "setting", Field fail_closed "failClosed", Field message
-    "message" }
+    ManagedSettingsEnforcedData[] { Field action "action", Field escalation "escalation",
+    Field setting "setting", Field fail_closed "failClosed", Field message "message" }
 );
 /// For a `bypass_permissions_blocked` action, which permission-mode or escalation primitive was refused
 #[derive(Clone)]

@@ -61,8 +61,10 @@ record!(McpAppToolCallCompleteError[] { Field message "message" });
 pub struct McpAppToolCallCompleteToolMeta {
     /// MCP App tool `_meta.ui` resource URI and SEP-1865 visibility captured with an `mcp_app.tool_call_complete` result.
     pub ui: Option<McpAppToolCallCompleteToolMetaUi>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpAppToolCallCompleteToolMeta[] { Field ui "ui" });
+record!(McpAppToolCallCompleteToolMeta[] { Field ui "ui" } rest["ui"]);
 /// MCP App tool `_meta.ui` resource URI and SEP-1865 visibility captured with an `mcp_app.tool_call_complete` result.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -71,10 +73,12 @@ pub struct McpAppToolCallCompleteToolMetaUi {
     pub resource_uri: Option<String>,
     /// Tool visibility per SEP-1865 (typically a subset of `["model","app"]`)
     pub visibility: Option<Vec<String>>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     McpAppToolCallCompleteToolMetaUi[] { Field resource_uri "resourceUri", Field
-    visibility "visibility" }
+    visibility "visibility" } rest["resourceUri", "visibility"]
 );
 /// Applies exactly one previously prepared operation on its original connection.
 #[derive(Clone)]
@@ -1065,16 +1069,21 @@ tagged!(
 pub struct McpHeadersHandlePendingHeadersRefreshRequestError {
     /// Host credential broker failure, denial, or revocation reason.
     pub message: String,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     McpHeadersHandlePendingHeadersRefreshRequestError["kind" "error"] { Field message
-    "message" }
+    "message" } rest["kind", "message"]
 );
 impl McpHeadersHandlePendingHeadersRefreshRequestError {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self {
+            message: message.into(),
+            rest: std::collections::BTreeMap::new(),
+        }
     }
 }
 /// `McpHeadersHandlePendingHeadersRefreshRequest: Headers` of the protocol.
@@ -1085,16 +1094,22 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestHeaders {
     pub headers: std::collections::BTreeMap<String, String>,
     /// Optional lifetime in milliseconds for these returned headers. The runtime clamps its configured cache lifetime to this value.
     pub ttl_ms: Option<i64>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     McpHeadersHandlePendingHeadersRefreshRequestHeaders["kind" "headers"] { Field headers
-    "headers", Field ttl_ms "ttlMs" }
+    "headers", Field ttl_ms "ttlMs" } rest["kind", "headers", "ttlMs"]
 );
 impl McpHeadersHandlePendingHeadersRefreshRequestHeaders {
     /// Creates a value with the required fields; the others are unset.
     #[inline]
     pub fn new(headers: std::collections::BTreeMap<String, String>) -> Self {
-        Self { headers, ttl_ms: None }
+        Self {
+            headers,
+            ttl_ms: None,
+            rest: std::collections::BTreeMap::new(),
+        }
     }
     /// Sets [`ttl_ms`](Self::ttl_ms).
     #[inline]
@@ -1106,8 +1121,11 @@ impl McpHeadersHandlePendingHeadersRefreshRequestHeaders {
 /// `McpHeadersHandlePendingHeadersRefreshRequest: None` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
-pub struct McpHeadersHandlePendingHeadersRefreshRequestNone {}
-record!(McpHeadersHandlePendingHeadersRefreshRequestNone["kind" "none"] {});
+pub struct McpHeadersHandlePendingHeadersRefreshRequestNone {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(McpHeadersHandlePendingHeadersRefreshRequestNone["kind" "none"] {} rest["kind"]);
 /// MCP headers refresh request id and the host response.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -1488,10 +1506,12 @@ pub struct McpInstallationManagementResultOutcome {
     pub outcome: McpInstallationManagementOutcome,
     /// Capabilities actually honoured for this request.
     pub negotiated: CatalogNegotiatedContract,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     McpInstallationManagementResultOutcome["kind" "outcome"] { Field outcome "outcome",
-    Field negotiated "negotiated" }
+    Field negotiated "negotiated" } rest["kind", "outcome", "negotiated"]
 );
 /// Existing-operation control. A new session selector is deliberately not accepted.
 #[derive(Clone)]
@@ -1793,10 +1813,12 @@ pub struct McpInstallationResultOutcome {
     pub outcome: McpInstallationOutcome,
     /// Capabilities actually honoured for this request.
     pub negotiated: CatalogNegotiatedContract,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     McpInstallationResultOutcome["kind" "outcome"] { Field outcome "outcome", Field
-    negotiated "negotiated" }
+    negotiated "negotiated" } rest["kind", "outcome", "negotiated"]
 );
 /// Safe MCP review fields. No raw card, retrieval URL, plan handle or secret value.
 #[derive(Clone)]
@@ -2564,14 +2586,22 @@ tagged!(
 /// `McpOauthPendingRequestResponse: Cancelled` of the protocol.
 #[derive(Clone, Default)]
 #[non_exhaustive]
-pub struct McpOauthPendingRequestResponseCancelled {}
-record!(McpOauthPendingRequestResponseCancelled["kind" "cancelled"] {});
+pub struct McpOauthPendingRequestResponseCancelled {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(McpOauthPendingRequestResponseCancelled["kind" "cancelled"] {} rest["kind"]);
 /// Delegate noninteractive refresh to the original runtime authorization operation.
 /// Valid only for a Refresh request advertising runtimeRefreshSupported.
 #[derive(Clone, Default)]
 #[non_exhaustive]
-pub struct McpOauthPendingRequestResponseRuntimeRefresh {}
-record!(McpOauthPendingRequestResponseRuntimeRefresh["kind" "runtimeRefresh"] {});
+pub struct McpOauthPendingRequestResponseRuntimeRefresh {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(
+    McpOauthPendingRequestResponseRuntimeRefresh["kind" "runtimeRefresh"] {} rest["kind"]
+);
 /// `McpOauthPendingRequestResponse: Token` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -2582,10 +2612,13 @@ pub struct McpOauthPendingRequestResponseToken {
     pub token_type: Option<String>,
     /// Token lifetime in seconds, if known.
     pub expires_in: Option<i64>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     McpOauthPendingRequestResponseToken["kind" "token"] { Field access_token
     "accessToken", Field token_type "tokenType", Field expires_in "expiresIn" }
+    rest["kind", "accessToken", "tokenType", "expiresIn"]
 );
 impl McpOauthPendingRequestResponseToken {
     /// Creates a value with the required fields; the others are unset.
@@ -2595,6 +2628,7 @@ impl McpOauthPendingRequestResponseToken {
             access_token: access_token.into(),
             token_type: None,
             expires_in: None,
+            rest: std::collections::BTreeMap::new(),
         }
     }
     /// Sets [`token_type`](Self::token_type).
@@ -2718,10 +2752,12 @@ tagged!(
 pub struct McpOauthProbeResultAuthenticated {
     /// HTTP response returned by the server.
     pub http_response: McpOauthHttpResponse,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     McpOauthProbeResultAuthenticated["status" "authenticated"] { Field http_response
-    "httpResponse" }
+    "httpResponse" } rest["status", "httpResponse"]
 );
 /// `McpOauthProbeResult: Failed` of the protocol.
 #[derive(Clone)]
@@ -2731,10 +2767,12 @@ pub struct McpOauthProbeResultFailed {
     pub error: String,
     /// HTTP response returned by the server, when the probe reached the server and captured the complete response.
     pub http_response: Option<McpOauthHttpResponse>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     McpOauthProbeResultFailed["status" "failed"] { Field error "error", Field
-    http_response "httpResponse" }
+    http_response "httpResponse" } rest["status", "error", "httpResponse"]
 );
 /// `McpOauthProbeResult: NeedsAuth` of the protocol.
 #[derive(Clone)]
@@ -2746,11 +2784,14 @@ pub struct McpOauthProbeResultNeedsAuth {
     pub reason: McpOauthProbeNeedsAuthReason,
     /// Parsed WWW-Authenticate challenge parameters, when present and parseable.
     pub www_authenticate_params: Option<McpOauthWwwAuthenticateParams>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     McpOauthProbeResultNeedsAuth["status" "needs-auth"] { Field http_response
     "httpResponse", Field reason "reason", Field www_authenticate_params
-    "wwwAuthenticateParams" }
+    "wwwAuthenticateParams" } rest["status", "httpResponse", "reason",
+    "wwwAuthenticateParams"]
 );
 /// `McpOauthProbeResult: NoAuthRequired` of the protocol.
 #[derive(Clone)]
@@ -2758,10 +2799,12 @@ record!(
 pub struct McpOauthProbeResultNoAuthRequired {
     /// HTTP response returned by the server.
     pub http_response: McpOauthHttpResponse,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     McpOauthProbeResultNoAuthRequired["status" "no-auth-required"] { Field http_response
-    "httpResponse" }
+    "httpResponse" } rest["status", "httpResponse"]
 );
 /// Terminal outcome of a runtime-owned MCP OAuth recovery accepted through a runtimeRefresh handoff
 #[derive(Clone)]
@@ -2975,6 +3018,8 @@ string_enum!(
 pub struct McpPlanConfigurationChange {
     /// Whether the change would create a new entry or modify an existing one.
     pub operation: McpPlanConfigurationOperation,
+    /// Scope the change would be written to.
+    pub scope: McpPlanScope,
     /// Configuration key the change applies to.
     pub config_key: String,
     /// Names of the configuration fields the change would set, without their values.
@@ -2983,9 +3028,9 @@ pub struct McpPlanConfigurationChange {
     pub secret_references: Vec<McpPlanSecretReference>,
 }
 record!(
-    McpPlanConfigurationChange["scope" "user"] { Field operation "operation", Field
-    config_key "configKey", Field changed_fields "changedFields", Field secret_references
-    "secretReferences" }
+    McpPlanConfigurationChange[] { Field operation "operation", Field scope "scope",
+    Field config_key "configKey", Field changed_fields "changedFields", Field
+    secret_references "secretReferences" }
 );
 /// Whether a planned configuration change would create or modify an entry
 #[derive(Clone)]
@@ -3445,10 +3490,12 @@ pub type McpPlanSecretReference = String;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpPlanTarget {
+    /// Configuration scope the plan targets.
+    pub scope: McpPlanScope,
     /// Configuration key the server would be recorded under within that scope.
     pub config_key: String,
 }
-record!(McpPlanTarget["scope" "user"] { Field config_key "configKey" });
+record!(McpPlanTarget[] { Field scope "scope", Field config_key "configKey" });
 /// One eligible way to run the server, represented as a tagged package or remote variant so package identity and endpoint states cannot contradict the install method.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -4436,8 +4483,13 @@ untagged!(McpServerAuthConfig { Flag is_bool[], RedirectPort is_object[] });
 pub struct McpServerAuthConfigRedirectPort {
     /// Fixed port for the OAuth redirect callback server.
     pub redirect_port: Option<i64>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpServerAuthConfigRedirectPort[] { Field redirect_port "redirectPort" });
+record!(
+    McpServerAuthConfigRedirectPort[] { Field redirect_port "redirectPort" }
+    rest["redirectPort"]
+);
 impl McpServerAuthConfigRedirectPort {
     /// Sets [`redirect_port`](Self::redirect_port).
     #[inline]
@@ -4554,7 +4606,8 @@ pub enum McpServerConfig {
 }
 untagged!(
     McpServerConfig { Memory is_object["type" = "memory", "serverInstance"], Stdio
-    is_object["command"], Http is_object["url"] }
+    is_object["command"] or_none["type" = "local" | "stdio"], Http is_object["url"]
+    or_none["type" = "http" | "sse"] }
 );
 /// Controls if tools provided by this server can be loaded on demand via tool search (auto) or always included in the initial tool list (never)
 #[derive(Clone)]
@@ -5824,8 +5877,10 @@ impl McpStopServerRequest {
 pub struct McpTaskMetadata {
     /// Task time-to-live.
     pub ttl: Option<i64>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(McpTaskMetadata[] { Field ttl "ttl" });
+record!(McpTaskMetadata[] { Field ttl "ttl" } rest["ttl"]);
 impl McpTaskMetadata {
     /// Sets [`ttl`](Self::ttl).
     #[inline]

@@ -1222,10 +1222,11 @@ record!(ModelClearStartupSeedResult[] { Field cleared "cleared" });
 pub struct ModelDeselectedData {
     /// Model that was selected before the host withdrew it.
     pub previous_model: String,
+    /// Low-cardinality reason the selection was cleared.
+    pub reason: ModelDeselectedReason,
 }
 record!(
-    ModelDeselectedData["reason" "provider_withdrawn"] { Field previous_model
-    "previousModel" }
+    ModelDeselectedData[] { Field previous_model "previousModel", Field reason "reason" }
 );
 /// Why the session no longer has an explicitly selected model.
 #[derive(Clone)]
@@ -1449,8 +1450,11 @@ impl ModelPickerSettingsContext {
 /// Environment variables consulted while resolving model-picker settings.
 #[derive(Clone, Default)]
 #[non_exhaustive]
-pub struct ModelPickerSettingsContextEnvironment {}
-record!(ModelPickerSettingsContextEnvironment[] {});
+pub struct ModelPickerSettingsContextEnvironment {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(ModelPickerSettingsContextEnvironment[] {} rest[]);
 /// Policy state (if applicable)
 #[derive(Clone)]
 #[non_exhaustive]

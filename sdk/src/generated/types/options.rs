@@ -10,10 +10,13 @@ pub struct OptionsUpdateAdditionalContentExclusionPolicy {
     pub last_updated_at: serde_json::Value,
     /// Allowed values for the `OptionsUpdateAdditionalContentExclusionPolicyScope` enumeration.
     pub scope: OptionsUpdateAdditionalContentExclusionPolicyScope,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     OptionsUpdateAdditionalContentExclusionPolicy[] { Field rules "rules", Field
-    last_updated_at "last_updated_at", Field scope "scope" }
+    last_updated_at "last_updated_at", Field scope "scope" } rest["rules",
+    "last_updated_at", "scope"]
 );
 impl OptionsUpdateAdditionalContentExclusionPolicy {
     /// Creates a value with the required fields; the others are unset.
@@ -27,6 +30,7 @@ impl OptionsUpdateAdditionalContentExclusionPolicy {
             rules,
             last_updated_at,
             scope,
+            rest: std::collections::BTreeMap::new(),
         }
     }
 }
@@ -42,10 +46,13 @@ pub struct OptionsUpdateAdditionalContentExclusionPolicyRule {
     pub if_none_match: Option<Vec<String>>,
     /// Source descriptor for a `session.options.update` content-exclusion rule, with source name and type.
     pub source: OptionsUpdateAdditionalContentExclusionPolicyRuleSource,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     OptionsUpdateAdditionalContentExclusionPolicyRule[] { Field paths "paths", Field
     if_any_match "ifAnyMatch", Field if_none_match "ifNoneMatch", Field source "source" }
+    rest["paths", "ifAnyMatch", "ifNoneMatch", "source"]
 );
 impl OptionsUpdateAdditionalContentExclusionPolicyRule {
     /// Creates a value with the required fields; the others are unset.
@@ -59,6 +66,7 @@ impl OptionsUpdateAdditionalContentExclusionPolicyRule {
             if_any_match: None,
             if_none_match: None,
             source,
+            rest: std::collections::BTreeMap::new(),
         }
     }
     /// Sets [`if_any_match`](Self::if_any_match).

@@ -29,10 +29,13 @@ pub struct PermissionsConfigureAdditionalContentExclusionPolicy {
     pub last_updated_at: serde_json::Value,
     /// Allowed values for the `PermissionsConfigureAdditionalContentExclusionPolicyScope` enumeration.
     pub scope: PermissionsConfigureAdditionalContentExclusionPolicyScope,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     PermissionsConfigureAdditionalContentExclusionPolicy[] { Field rules "rules", Field
-    last_updated_at "last_updated_at", Field scope "scope" }
+    last_updated_at "last_updated_at", Field scope "scope" } rest["rules",
+    "last_updated_at", "scope"]
 );
 impl PermissionsConfigureAdditionalContentExclusionPolicy {
     /// Creates a value with the required fields; the others are unset.
@@ -46,6 +49,7 @@ impl PermissionsConfigureAdditionalContentExclusionPolicy {
             rules,
             last_updated_at,
             scope,
+            rest: std::collections::BTreeMap::new(),
         }
     }
 }
@@ -61,11 +65,13 @@ pub struct PermissionsConfigureAdditionalContentExclusionPolicyRule {
     pub if_none_match: Option<Vec<String>>,
     /// Source descriptor for a `session.permissions.configure` content-exclusion rule, with source name and type.
     pub source: PermissionsConfigureAdditionalContentExclusionPolicyRuleSource,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     PermissionsConfigureAdditionalContentExclusionPolicyRule[] { Field paths "paths",
     Field if_any_match "ifAnyMatch", Field if_none_match "ifNoneMatch", Field source
-    "source" }
+    "source" } rest["paths", "ifAnyMatch", "ifNoneMatch", "source"]
 );
 impl PermissionsConfigureAdditionalContentExclusionPolicyRule {
     /// Creates a value with the required fields; the others are unset.
@@ -79,6 +85,7 @@ impl PermissionsConfigureAdditionalContentExclusionPolicyRule {
             if_any_match: None,
             if_none_match: None,
             source,
+            rest: std::collections::BTreeMap::new(),
         }
     }
     /// Sets [`if_any_match`](Self::if_any_match).

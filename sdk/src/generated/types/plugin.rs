@@ -304,10 +304,12 @@ pub struct PluginInstallationManagementResultOutcome {
     pub outcome: PluginInstallationManagementOutcome,
     /// Capabilities honoured for this request.
     pub negotiated: CatalogNegotiatedContract,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     PluginInstallationManagementResultOutcome["kind" "outcome"] { Field outcome
-    "outcome", Field negotiated "negotiated" }
+    "outcome", Field negotiated "negotiated" } rest["kind", "outcome", "negotiated"]
 );
 /// One MCP server a reviewed plugin declares.
 #[derive(Clone)]
@@ -431,10 +433,12 @@ pub struct PluginInstallationResultOutcome {
     pub outcome: PluginInstallationOutcome,
     /// Capabilities honoured for this request.
     pub negotiated: CatalogNegotiatedContract,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     PluginInstallationResultOutcome["kind" "outcome"] { Field outcome "outcome", Field
-    negotiated "negotiated" }
+    negotiated "negotiated" } rest["kind", "outcome", "negotiated"]
 );
 /// Safe verified Agent Plugin review fields. No raw credential, candidate handle or plan handle.
 pub type PluginInstallationReview = PluginInstallationReviewValue;

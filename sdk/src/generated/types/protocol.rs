@@ -334,7 +334,8 @@ pub enum ProtocolSystemMessageConfig {
 }
 untagged!(
     ProtocolSystemMessageConfig { Replace is_object["mode" = "replace", "content"],
-    Customize is_object["mode" = "customize"], Append is_object[] }
+    Customize is_object["mode" = "customize"], Append is_object[] or_none["mode" =
+    "append"] }
 );
 /// `ProtocolSystemMessageCustomizeConfig` of the protocol.
 #[derive(Clone, Default)]

@@ -20,8 +20,11 @@ pub struct SamplingRequestedData {
     pub mcp_request_id: serde_json::Value,
     /// The server's request to the model: the params of its `sampling/createMessage`.
     pub request: Option<serde_json::Value>,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     SamplingRequestedData[] { Field request_id "requestId", Field server_name
     "serverName", Field mcp_request_id "mcpRequestId", Field request "request" }
+    rest["requestId", "serverName", "mcpRequestId", "request"]
 );

@@ -4205,10 +4205,13 @@ pub struct SessionOpenOptionsAdditionalContentExclusionPolicy {
     pub last_updated_at: serde_json::Value,
     /// Allowed values for the `SessionOpenOptionsAdditionalContentExclusionPolicyScope` enumeration.
     pub scope: SessionOpenOptionsAdditionalContentExclusionPolicyScope,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     SessionOpenOptionsAdditionalContentExclusionPolicy[] { Field rules "rules", Field
-    last_updated_at "last_updated_at", Field scope "scope" }
+    last_updated_at "last_updated_at", Field scope "scope" } rest["rules",
+    "last_updated_at", "scope"]
 );
 impl SessionOpenOptionsAdditionalContentExclusionPolicy {
     /// Creates a value with the required fields; the others are unset.
@@ -4222,6 +4225,7 @@ impl SessionOpenOptionsAdditionalContentExclusionPolicy {
             rules,
             last_updated_at,
             scope,
+            rest: std::collections::BTreeMap::new(),
         }
     }
 }
@@ -4237,10 +4241,13 @@ pub struct SessionOpenOptionsAdditionalContentExclusionPolicyRule {
     pub if_none_match: Option<Vec<String>>,
     /// Source descriptor for a `sessions.open` content-exclusion rule, with source name and type.
     pub source: SessionOpenOptionsAdditionalContentExclusionPolicyRuleSource,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     SessionOpenOptionsAdditionalContentExclusionPolicyRule[] { Field paths "paths", Field
     if_any_match "ifAnyMatch", Field if_none_match "ifNoneMatch", Field source "source" }
+    rest["paths", "ifAnyMatch", "ifNoneMatch", "source"]
 );
 impl SessionOpenOptionsAdditionalContentExclusionPolicyRule {
     /// Creates a value with the required fields; the others are unset.
@@ -4254,6 +4261,7 @@ impl SessionOpenOptionsAdditionalContentExclusionPolicyRule {
             if_any_match: None,
             if_none_match: None,
             source,
+            rest: std::collections::BTreeMap::new(),
         }
     }
     /// Sets [`if_any_match`](Self::if_any_match).

@@ -303,6 +303,8 @@ record!(
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SkillInstallationLocation {
+    /// Installation scope. Agent Finder Skills are installed in the user's personal Copilot home.
+    pub scope: SkillInstallationScope,
     /// Path relative to the Copilot home.
     pub relative_path: String,
     /// Safe display label, for example ~/.copilot/skills/run-checks.
@@ -311,8 +313,8 @@ pub struct SkillInstallationLocation {
     pub diagnostics_absolute_path: Option<String>,
 }
 record!(
-    SkillInstallationLocation["scope" "personal"] { Field relative_path "relativePath",
-    Field display_label "displayLabel", Field diagnostics_absolute_path
+    SkillInstallationLocation[] { Field scope "scope", Field relative_path
+    "relativePath", Field display_label "displayLabel", Field diagnostics_absolute_path
     "diagnosticsAbsolutePath" }
 );
 /// Management outcome for verified Skill inventory, planning and removal.
@@ -475,10 +477,12 @@ pub struct SkillInstallationManagementResultOutcome {
     pub outcome: SkillInstallationManagementOutcome,
     /// Capabilities honoured for this request.
     pub negotiated: CatalogNegotiatedContract,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     SkillInstallationManagementResultOutcome["kind" "outcome"] { Field outcome "outcome",
-    Field negotiated "negotiated" }
+    Field negotiated "negotiated" } rest["kind", "outcome", "negotiated"]
 );
 /// Existing-operation control. A new session selector is deliberately not accepted.
 #[derive(Clone)]
@@ -768,10 +772,12 @@ pub struct SkillInstallationResultOutcome {
     pub outcome: SkillInstallationOutcome,
     /// Capabilities honoured for this request.
     pub negotiated: CatalogNegotiatedContract,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     SkillInstallationResultOutcome["kind" "outcome"] { Field outcome "outcome", Field
-    negotiated "negotiated" }
+    negotiated "negotiated" } rest["kind", "outcome", "negotiated"]
 );
 /// Safe verified Skill review fields. No raw credential, candidate handle or plan handle.
 #[derive(Clone)]

@@ -245,8 +245,11 @@ record!(
 /// User-settings snapshot to restore if the host cancels the model switch.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct SlashCommandSetModelResultRevertOnCancel {}
-record!(SlashCommandSetModelResultRevertOnCancel[] {});
+pub struct SlashCommandSetModelResultRevertOnCancel {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(SlashCommandSetModelResultRevertOnCancel[] {} rest[]);
 /// `SlashCommandSetPlanModelResult` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]

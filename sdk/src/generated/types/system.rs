@@ -390,13 +390,18 @@ tagged!(
 pub struct SystemNotificationWorkflowPauseInfoCheckpoint {
     /// Stable author-defined checkpoint key that initiated the pause.
     pub key: String,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
 record!(
     SystemNotificationWorkflowPauseInfoCheckpoint["type" "checkpoint"] { Field key "key"
-    }
+    } rest["type", "key"]
 );
 /// `SystemNotificationWorkflowPauseInfo: User` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct SystemNotificationWorkflowPauseInfoUser {}
-record!(SystemNotificationWorkflowPauseInfoUser["type" "user"] {});
+pub struct SystemNotificationWorkflowPauseInfoUser {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(SystemNotificationWorkflowPauseInfoUser["type" "user"] {} rest["type"]);

@@ -71,6 +71,8 @@ record!(
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TaskBlocker {
+    /// Category of intervention that blocked the task
+    pub kind: TaskBlockerKind,
     /// Controlled reason for the current blocked state
     pub reason: PermissionRecoveryReason,
     /// Whether a later user response or steering message can resume the task
@@ -79,7 +81,7 @@ pub struct TaskBlocker {
     pub permission_recovery: PermissionRecoveryData,
 }
 record!(
-    TaskBlocker["kind" "permission_recovery"] { Field reason "reason", Field resumable
+    TaskBlocker[] { Field kind "kind", Field reason "reason", Field resumable
     "resumable", Field permission_recovery "permissionRecovery" }
 );
 /// Category of structured task blocker
@@ -146,6 +148,8 @@ pub struct TaskClientInfo {
     pub orphaned_at: Option<String>,
     /// ISO 8601 timestamp of the most recent successful reclaim
     pub reclaimed_at: Option<String>,
+    /// Execution mode, which is always background for client-owned tasks
+    pub execution_mode: TaskClientExecutionMode,
     /// Whether the currently bound owner can receive a cancellation request
     pub can_cancel: bool,
     /// Sequence number of the latest accepted owner update
@@ -160,14 +164,14 @@ pub struct TaskClientInfo {
     pub cancellation_reason: Option<String>,
 }
 record!(
-    TaskClientInfo["type" "client", "executionMode" "background"] { Field id "id", Field
-    client_task_id "clientTaskId", Field display_name "displayName", Field description
-    "description", Field status "status", Field owner "owner", Field started_at
-    "startedAt", Field updated_at "updatedAt", Field completed_at "completedAt", Field
-    active_time_ms "activeTimeMs", Field active_started_at "activeStartedAt", Field
-    idle_since "idleSince", Field orphaned_at "orphanedAt", Field reclaimed_at
-    "reclaimedAt", Field can_cancel "canCancel", Field sequence "sequence", Field result
-    "result", Field error "error", Field error_code "errorCode", Field
+    TaskClientInfo["type" "client"] { Field id "id", Field client_task_id "clientTaskId",
+    Field display_name "displayName", Field description "description", Field status
+    "status", Field owner "owner", Field started_at "startedAt", Field updated_at
+    "updatedAt", Field completed_at "completedAt", Field active_time_ms "activeTimeMs",
+    Field active_started_at "activeStartedAt", Field idle_since "idleSince", Field
+    orphaned_at "orphanedAt", Field reclaimed_at "reclaimedAt", Field execution_mode
+    "executionMode", Field can_cancel "canCancel", Field sequence "sequence", Field
+    result "result", Field error "error", Field error_code "errorCode", Field
     cancellation_reason "cancellationReason" }
 );
 /// Public owner attribution for a client-owned task. Identifiers are opaque and never authorize requests.

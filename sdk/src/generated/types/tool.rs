@@ -573,23 +573,35 @@ record!(
 /// Marker object for camera permission on an MCP Apps UI resource.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsCamera {}
-record!(ToolExecutionCompleteUiResourceMetaUiPermissionsCamera[] {});
+pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsCamera {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(ToolExecutionCompleteUiResourceMetaUiPermissionsCamera[] {} rest[]);
 /// Marker object for clipboard-write permission on an MCP Apps UI resource.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsClipboardWrite {}
-record!(ToolExecutionCompleteUiResourceMetaUiPermissionsClipboardWrite[] {});
+pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsClipboardWrite {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(ToolExecutionCompleteUiResourceMetaUiPermissionsClipboardWrite[] {} rest[]);
 /// Marker object for geolocation permission on an MCP Apps UI resource.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsGeolocation {}
-record!(ToolExecutionCompleteUiResourceMetaUiPermissionsGeolocation[] {});
+pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsGeolocation {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(ToolExecutionCompleteUiResourceMetaUiPermissionsGeolocation[] {} rest[]);
 /// Marker object for microphone permission on an MCP Apps UI resource.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsMicrophone {}
-record!(ToolExecutionCompleteUiResourceMetaUiPermissionsMicrophone[] {});
+pub struct ToolExecutionCompleteUiResourceMetaUiPermissionsMicrophone {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(ToolExecutionCompleteUiResourceMetaUiPermissionsMicrophone[] {} rest[]);
 /// Deprecated merged replacement snapshot of shell output. Use tool.shell_output for append-only, stream-tagged output instead.
 #[deprecated]
 #[derive(Clone)]

@@ -620,8 +620,11 @@ impl UserSettingsHostContext {
 /// The host's environment variables. `COPILOT_HOME` is read from here, as are the variables a settings hook may expand.
 #[derive(Clone, Default)]
 #[non_exhaustive]
-pub struct UserSettingsHostContextEnvironment {}
-record!(UserSettingsHostContextEnvironment[] {});
+pub struct UserSettingsHostContextEnvironment {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(UserSettingsHostContextEnvironment[] {} rest[]);
 /// A repository to read settings from, and the user layer they are merged over.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -913,8 +916,11 @@ record!(
 /// The settings document as it stands after the migration, keyed by setting name. Present only for `refreshed`, and only when the document could be re-read cleanly.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct UserSettingsMigrateStaffLogLevelOnceResultSettings {}
-record!(UserSettingsMigrateStaffLogLevelOnceResultSettings[] {});
+pub struct UserSettingsMigrateStaffLogLevelOnceResultSettings {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(UserSettingsMigrateStaffLogLevelOnceResultSettings[] {} rest[]);
 /// The outcome of the one-time staff update-channel migration.
 ///
 /// Internal to the CLI: it may change or go without notice.
@@ -1142,8 +1148,11 @@ record!(
 /// The settings document as it stands after the reset, keyed by setting name. Present only when `didReset` is true.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct UserSettingsResetStaffModelSelectionOnceResultSettings {}
-record!(UserSettingsResetStaffModelSelectionOnceResultSettings[] {});
+pub struct UserSettingsResetStaffModelSelectionOnceResultSettings {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(UserSettingsResetStaffModelSelectionOnceResultSettings[] {} rest[]);
 /// One hook to disable or re-enable.
 ///
 /// Internal to the CLI: it may change or go without notice.

@@ -607,13 +607,21 @@ tagged!(WorkflowPauseInfo "type" { User "user", Checkpoint "checkpoint" });
 pub struct WorkflowPauseInfoCheckpoint {
     /// Stable author-defined checkpoint key that initiated the pause.
     pub key: String,
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
 }
-record!(WorkflowPauseInfoCheckpoint["type" "checkpoint"] { Field key "key" });
+record!(
+    WorkflowPauseInfoCheckpoint["type" "checkpoint"] { Field key "key" } rest["type",
+    "key"]
+);
 /// `WorkflowPauseInfo: User` of the protocol.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct WorkflowPauseInfoUser {}
-record!(WorkflowPauseInfoUser["type" "user"] {});
+pub struct WorkflowPauseInfoUser {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(WorkflowPauseInfoUser["type" "user"] {} rest["type"]);
 /// Parameters for pausing a running workflow.
 #[derive(Clone)]
 #[non_exhaustive]

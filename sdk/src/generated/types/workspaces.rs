@@ -39,13 +39,19 @@ record!(
 /// Metadata for the persisted summary.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct WorkspacesAddSummaryResultSummary {}
-record!(WorkspacesAddSummaryResultSummary[] {});
+pub struct WorkspacesAddSummaryResultSummary {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(WorkspacesAddSummaryResultSummary[] {} rest[]);
 /// Refreshed metadata for the containing workspace.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct WorkspacesAddSummaryResultWorkspace {}
-record!(WorkspacesAddSummaryResultWorkspace[] {});
+pub struct WorkspacesAddSummaryResultWorkspace {
+    /// Keys that the schema leaves open.
+    pub rest: std::collections::BTreeMap<String, serde_json::Value>,
+}
+record!(WorkspacesAddSummaryResultWorkspace[] {} rest[]);
 /// Whether the autopilot objective file exists.
 #[derive(Clone)]
 #[non_exhaustive]

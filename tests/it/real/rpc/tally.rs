@@ -30,7 +30,7 @@ impl Tally {
         match outcome {
             Ok(_) => drop(self.answered.insert(call)),
             Err(Error::Rpc { error, .. }) => self.refused.push((call, error.message)),
-            Err(error) => self.wrong.push(format!("{call}: {error}")),
+            Err(error) => self.wrong.push(format!("{call}: {error:#}")),
         }
     }
 
