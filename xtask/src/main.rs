@@ -13,6 +13,8 @@ mod diff;
 mod drift;
 mod files;
 mod matrix;
+#[cfg(test)]
+mod mutations;
 mod names;
 mod npm;
 mod older;
