@@ -53,7 +53,10 @@ fn print(tokens: TokenStream) -> String {
 fn doc(doc: &Doc, fallback: &str, more: &[String]) -> TokenStream {
     let text = if doc.text.trim().is_empty() { fallback } else { &doc.text };
     let mut lines: Vec<String> =
-        text.trim().split(['\n', '\r']).map(|line| line.trim_end().to_owned()).collect();
+        text.trim().split(['\n', '\r']).map(|line| escaped(line.trim_end())).collect();
+    if doc.stability.as_deref() == Some("experimental") && !doc.internal {
+        lines.extend([String::new(), "Experimental: it may change in any version of the CLI.".to_owned()]);
+    }
     if doc.internal {
         lines.extend([String::new(), "Internal to the CLI: it may change or go without notice.".to_owned()]);
     }
@@ -66,6 +69,14 @@ fn doc(doc: &Doc, fallback: &str, more: &[String]) -> TokenStream {
         .skip_while(|line| line.is_empty())
         .map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
     quote!(#(#[doc = #lines])* #deprecated)
+}
+
+/// The line of a description with `<` escaped outside of code, where rustdoc would take a word after it for HTML.
+fn escaped(line: &str) -> String {
+    let parts = line.split('`').enumerate();
+    let parts =
+        parts.map(|(index, part)| if index % 2 == 0 { part.replace('<', r"\<") } else { part.to_owned() });
+    parts.collect::<Vec<_>>().join("`")
 }
 
 fn text_doc(text: &str, fallback: &str) -> TokenStream {

@@ -131,6 +131,8 @@ impl<'a> SessionRpc<'a> {
     }
     /// Gives the session another name.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.rename`.
     #[doc(alias = "session.rename")]
     #[inline]

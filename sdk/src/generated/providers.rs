@@ -15,6 +15,8 @@ use crate::types;
 pub trait Canvas<Context = HandlerContext>: Send + Sync + 'static {
     /// Invokes an action on an open canvas instance via the provider.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `canvas.action.invoke`.
     fn action_invoke(
         &self,
@@ -25,6 +27,8 @@ pub trait Canvas<Context = HandlerContext>: Send + Sync + 'static {
     }
     /// Closes a canvas instance on the provider.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `canvas.close`.
     fn close(
         &self,
@@ -34,6 +38,8 @@ pub trait Canvas<Context = HandlerContext>: Send + Sync + 'static {
         unhandled::<client::CanvasClose, _>(params, context)
     }
     /// Opens a canvas instance on the provider.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `canvas.open`.
     fn open(
@@ -201,6 +207,8 @@ pub fn host(provider: impl Host) -> Provider<ClientContext> {
 pub trait LlmInference: Send + Sync + 'static {
     /// Delivers a body byte range (or a cancellation signal) for a request previously announced via httpRequestStart, correlated by requestId. The runtime fires at least one chunk per request — when there is no body, a single chunk with empty data and end=true. Mid-stream the runtime may send a chunk with cancel=true to abort the request; the SDK then stops issuing httpResponseChunk frames and may emit a terminal httpResponseChunk with error set.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `llmInference.httpRequestChunk`.
     fn http_request_chunk(
         &self,
@@ -212,6 +220,8 @@ pub trait LlmInference: Send + Sync + 'static {
         unhandled::<client::LlmInferenceHttpRequestChunk, _>(params, context)
     }
     /// Announces an outbound model-layer HTTP request the runtime wants the SDK client to service. Carries the request head only; the body always follows as one or more httpRequestChunk frames keyed by the same requestId, even when the body is empty (a single chunk with end=true).
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `llmInference.httpRequestStart`.
     fn http_request_start(
@@ -265,6 +275,8 @@ pub fn llm_inference(provider: impl LlmInference) -> Provider<ClientContext> {
 pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     /// Appends content to a file in the client-provided session filesystem, creating parent directories as needed.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// `None` means success.
     ///
     /// Wire method `sessionFs.appendFile`.
@@ -277,6 +289,8 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     }
     /// Checks whether a path exists in the client-provided session filesystem.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessionFs.exists`.
     fn exists(
         &self,
@@ -286,6 +300,8 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
         unhandled::<client::SessionFsExists, _>(params, context)
     }
     /// Creates a directory in the client-provided session filesystem.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// `None` means success.
     ///
@@ -299,6 +315,8 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     }
     /// Reads a file from the client-provided session filesystem.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessionFs.readFile`.
     fn read_file(
         &self,
@@ -308,6 +326,8 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
         unhandled::<client::SessionFsReadFile, _>(params, context)
     }
     /// Reads binary file content from the client-provided session filesystem.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessionFs.readFileBytes`.
     fn read_file_bytes(
@@ -321,6 +341,8 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     }
     /// Lists entry names in a directory from the client-provided session filesystem.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessionFs.readdir`.
     fn readdir(
         &self,
@@ -330,6 +352,8 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
         unhandled::<client::SessionFsReaddir, _>(params, context)
     }
     /// Lists directory entries with type information from the client-provided session filesystem.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessionFs.readdirWithTypes`.
     fn readdir_with_types(
@@ -343,6 +367,8 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     }
     /// Renames or moves a path in the client-provided session filesystem.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// `None` means success.
     ///
     /// Wire method `sessionFs.rename`.
@@ -354,6 +380,8 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
         unhandled::<client::SessionFsRename, _>(params, context)
     }
     /// Removes a file or directory from the client-provided session filesystem.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// `None` means success.
     ///
@@ -367,6 +395,8 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     }
     /// Checks whether the per-session SQLite database already exists, without creating it.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessionFs.sqliteExists`.
     fn sqlite_exists(
         &self,
@@ -377,6 +407,8 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
         unhandled::<client::SessionFsSqliteExists, _>((), context)
     }
     /// Executes a SQLite query against the per-session database. Providers apply busy handling for every call.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessionFs.sqliteQuery`.
     fn sqlite_query(
@@ -390,6 +422,8 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     }
     /// Executes SQLite statements atomically on the provider-owned connection.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessionFs.sqliteTransaction`.
     fn sqlite_transaction(
         &self,
@@ -402,6 +436,8 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
     }
     /// Gets metadata for a path in the client-provided session filesystem.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessionFs.stat`.
     fn stat(
         &self,
@@ -411,6 +447,8 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
         unhandled::<client::SessionFsStat, _>(params, context)
     }
     /// Writes a file in the client-provided session filesystem.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// `None` means success.
     ///
@@ -423,6 +461,8 @@ pub trait SessionFs<Context = HandlerContext>: Send + Sync + 'static {
         unhandled::<client::SessionFsWriteFile, _>(params, context)
     }
     /// Writes binary file content to the client-provided session filesystem.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// `None` means success.
     ///
@@ -657,6 +697,8 @@ pub fn skill_provider<Context: HandlerTimeout>(
 pub trait Workflow<Context = HandlerContext>: Send + Sync + 'static {
     /// Asks the owning extension connection to abort a running dynamic workflow cooperatively.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `workflow.abort`.
     fn abort(
         &self,
@@ -666,6 +708,8 @@ pub trait Workflow<Context = HandlerContext>: Send + Sync + 'static {
         unhandled::<client::WorkflowAbort, _>(params, context)
     }
     /// Asks the owning extension connection to execute a registered dynamic workflow.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `workflow.execute`.
     fn execute(

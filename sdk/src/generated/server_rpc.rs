@@ -240,12 +240,16 @@ impl<'a> ServerRpc<'a> {
     }
     /// Checks server responsiveness and returns protocol information.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `ping`.
     #[inline]
     pub fn ping(self, params: &PingRequest) -> Call<PingResult> {
         self.0.call("ping", params)
     }
     /// Registers the calling SDK client as the per-entrypoint extension launch provider. Call before creating any sessions. When omitted, the runtime uses its built-in extension launcher.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `registerExtensionLaunchProvider`.
     #[doc(alias = "registerExtensionLaunchProvider")]

@@ -74,20 +74,28 @@ pub enum SessionEventData {
     AgentInterrupted(Box<AgentInterruptedData>),
     /// Experimental content-safe activity signal for a running HydraFusion phase.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `assistant.fusion_phase_activity`.
     #[doc(alias = "assistant.fusion_phase_activity")]
     AssistantFusionPhaseActivity(Box<FusionPhaseActivityData>),
     /// Experimental durable HydraFusion phase output and lossless replay checkpoint.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Event `assistant.fusion_phase_completed`.
     #[doc(alias = "assistant.fusion_phase_completed")]
     AssistantFusionPhaseCompleted(Box<FusionPhaseCompletedData>),
     /// Experimental durable typed HydraFusion phase failure and degradation transition.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `assistant.fusion_phase_failed`.
     #[doc(alias = "assistant.fusion_phase_failed")]
     AssistantFusionPhaseFailed(Box<FusionPhaseFailedData>),
     /// Experimental transient HydraFusion phase/model/role signal.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Event `assistant.fusion_phase_started`.
     #[doc(alias = "assistant.fusion_phase_started")]
@@ -325,10 +333,14 @@ pub enum SessionEventData {
     PendingMessagesModified(Box<PendingMessagesModifiedData>),
     /// Historical decode-only contextual-assent marker. Current runtimes do not project it into the conversation or permission flow.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `permission.assentDetected`.
     #[doc(alias = "permission.assentDetected")]
     PermissionAssentDetected(Box<PermissionAssentDetectedData>),
     /// Historical decode-only receipt from the retired Assisted Permissions authorization extractor. Current runtimes ignore it for permission decisions.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Event `permission.carriedForward`.
     #[doc(alias = "permission.carriedForward")]
@@ -340,15 +352,21 @@ pub enum SessionEventData {
     PermissionCompleted(Box<PermissionCompletedData>),
     /// Historical decode-only contextual authorization claim. Current runtimes preserve the payload but do not establish authority from it.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `permission.contextualAuthorization`.
     #[doc(alias = "permission.contextualAuthorization")]
     PermissionContextualAuthorization(Box<PermissionContextualAuthorizationData>),
     /// Historical decode-only claim from the retired Assisted Permissions authorization extractor. Current runtimes preserve the payload but do not establish authority from it.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `permission.messageAuthorization`.
     #[doc(alias = "permission.messageAuthorization")]
     PermissionMessageAuthorization(Box<PermissionMessageAuthorizationData>),
     /// Historical decode-only degradation marker from the retired extractor. Current runtimes ignore it for permission decisions.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Event `permission.messageAuthorizationDegraded`.
     #[doc(alias = "permission.messageAuthorizationDegraded")]
@@ -356,6 +374,8 @@ pub enum SessionEventData {
         Box<PermissionMessageAuthorizationDegradedData>,
     ),
     /// Historical decode-only extractor progress marker. Current runtimes do not run or resume extraction from it.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Event `permission.messageAuthorizationRead`.
     #[doc(alias = "permission.messageAuthorizationRead")]
@@ -391,10 +411,14 @@ pub enum SessionEventData {
     SandboxDecision(Box<SandboxDecisionData>),
     /// Auto Intent resolution: the concrete model the session settled on for the first prompt of an auto-mode session, and why. Lets SDK clients render the chosen model and the full reason it was picked. The core selection fields (chosenModel/reasoningBucket/categoryScores) are stable; the routing-analytics fields (predictedLabel/confidence/candidateModels) mirror the upstream intent service and may evolve, hence the event's experimental stability.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `session.auto_mode_resolved`.
     #[doc(alias = "session.auto_mode_resolved")]
     SessionAutoModeResolved(Box<AutoModeResolvedData>),
     /// Live-only Auto preference recommendation from Copilot API after a successful Auto model call.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Event `session.auto_tier_recommendation`.
     #[doc(alias = "session.auto_tier_recommendation")]
@@ -421,35 +445,49 @@ pub enum SessionEventData {
     SessionBackgroundTasksChanged(Box<BackgroundTasksChangedData>),
     /// Canonical bytes for a content-addressed binary asset shared by reference across events
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `session.binary_asset`.
     #[doc(alias = "session.binary_asset")]
     SessionBinaryAsset(Box<BinaryAssetData>),
     /// Payload of `session.canvas.closed` with the closed canvas instance ID, provider ID, and canvas ID.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Event `session.canvas.closed`.
     #[doc(alias = "session.canvas.closed")]
     SessionCanvasClosed(Box<CanvasClosedData>),
     /// Payload of `session.canvas.opened` with canvas instance and provider IDs plus optional icon, title, status, URL, and input.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `session.canvas.opened`.
     #[doc(alias = "session.canvas.opened")]
     SessionCanvasOpened(Box<CanvasOpenedData>),
     /// Durable record that a canvas instance is open, used to restore open canvases on cold session resume. Intentionally omits the transient url and availability.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Event `session.canvas.recorded`.
     #[doc(alias = "session.canvas.recorded")]
     SessionCanvasRecorded(Box<CanvasRecordedData>),
     /// Payload of `session.canvas.registry_changed` listing the canvas declarations currently available.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `session.canvas.registry_changed`.
     #[doc(alias = "session.canvas.registry_changed")]
     SessionCanvasRegistryChanged(Box<CanvasRegistryChangedData>),
     /// Durable record that a canvas instance was closed, superseding a prior instance_recorded during resume replay.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `session.canvas.removed`.
     #[doc(alias = "session.canvas.removed")]
     SessionCanvasRemoved(Box<CanvasRemovedData>),
     /// Transient signal that an open canvas instance's provider has dropped (for example the extension is reloading mid-session). The host should keep the panel mounted and surface a reconnecting affordance rather than tearing it down; a subsequent `session.canvas.opened` for the same instanceId clears the affordance once the provider reconnects with a fresh url. Ephemeral and never persisted, so it is never replayed on cold resume.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Event `session.canvas.unavailable`.
     #[doc(alias = "session.canvas.unavailable")]
@@ -465,6 +503,8 @@ pub enum SessionEventData {
     #[doc(alias = "session.compaction_start")]
     SessionCompactionStart(Box<CompactionStartData>),
     /// Behavior-neutral record of structured runtime facts present when an agent completion decision is accepted.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Event `session.completion_receipt`.
     #[doc(alias = "session.completion_receipt")]
@@ -520,6 +560,8 @@ pub enum SessionEventData {
     SessionFusionCommitStarted(Box<FusionCommitStartedData>),
     /// Experimental durable aggregate outcome of a HydraFusion turn.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `session.fusion_completed`.
     #[doc(alias = "session.fusion_completed")]
     SessionFusionCompleted(Box<FusionCompletedData>),
@@ -532,15 +574,21 @@ pub enum SessionEventData {
     SessionFusionHandoff(Box<FusionHandoffData>),
     /// Experimental durable validated HydraFusion route and turn policy.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `session.fusion_resolved`.
     #[doc(alias = "session.fusion_resolved")]
     SessionFusionResolved(Box<FusionResolvedData>),
     /// Experimental durable HydraFusion routing failure and the deterministic concrete fallback selected for the turn.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `session.fusion_route_failed`.
     #[doc(alias = "session.fusion_route_failed")]
     SessionFusionRouteFailed(Box<FusionRouteFailedData>),
     /// Experimental transient signal that HydraFusion routing has started for an eligible turn.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Event `session.fusion_route_started`.
     #[doc(alias = "session.fusion_route_started")]
@@ -567,15 +615,21 @@ pub enum SessionEventData {
     SessionInfo(Box<InfoData>),
     /// Experimental transient presentation-neutral progress for organization-required plugin preparation. Clients should localize the phase copy and display plugin specs without translating them.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `session.managed_plugin_progress`.
     #[doc(alias = "session.managed_plugin_progress")]
     SessionManagedPluginProgress(Box<ManagedPluginProgressData>),
     /// Runtime enforcement of enterprise managed settings: fires when the session blocks or caps a runtime action because enterprise policy governs it, so SDK clients can explain *why* an action was governed. Unlike `session.managed_settings_resolved` (which reports *what* is managed), this reports a concrete governed action — e.g. a user or host tried to turn on bypass permissions or Assisted Permissions while the corresponding policy disables it. Emitted live (not persisted to the session event log) on user/host-initiated attempts only, never for silent policy application. Marked experimental while the managed-settings surface stabilizes.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `session.managed_settings_enforced`.
     #[doc(alias = "session.managed_settings_enforced")]
     SessionManagedSettingsEnforced(Box<ManagedSettingsEnforcedData>),
     /// Effective enterprise managed settings applied to the session and their contributing channels. Emitted whenever managed policy is applied or reapplied, including session start, resume, and account switch. This ephemeral live snapshot is delivered to subscribers but not persisted to the session event log; initial resolution occurs before session.start.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Event `session.managed_settings_resolved`.
     #[doc(alias = "session.managed_settings_resolved")]
@@ -639,6 +693,8 @@ pub enum SessionEventData {
     SessionPermissionRecovery(Box<PermissionRecoveryData>),
     /// Permission-mode transition details.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `session.permissions_changed`.
     #[doc(alias = "session.permissions_changed")]
     SessionPermissionsChanged(Box<PermissionsChangedData>),
@@ -648,6 +704,8 @@ pub enum SessionEventData {
     #[doc(alias = "session.plan_changed")]
     SessionPlanChanged(Box<PlanChangedData>),
     /// A provider-owned quota observation, distinct from per-call usage and charge accounting.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Event `session.quota_observation`.
     #[doc(alias = "session.quota_observation")]
@@ -875,6 +933,8 @@ pub enum SessionEventData {
     ToolSearchActivated(Box<ToolSearchActivatedData>),
     /// Ordered output and terminal state for a transient query that does not modify conversation history.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `ui.ephemeral_query`.
     #[doc(alias = "ui.ephemeral_query")]
     UiEphemeralQuery(Box<UiEphemeralQueryData>),
@@ -895,15 +955,21 @@ pub enum SessionEventData {
     UserInputRequested(Box<UserInputRequestedData>),
     /// Ephemeral signal that a workflow run reached a terminal status.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `workflow.run_settled`.
     #[doc(alias = "workflow.run_settled")]
     WorkflowRunSettled(Box<WorkflowRunSettledData>),
     /// Ephemeral signal that a workflow run attempt began executing.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Event `workflow.run_started`.
     #[doc(alias = "workflow.run_started")]
     WorkflowRunStarted(Box<WorkflowRunStartedData>),
     /// Ephemeral invalidation signal for a changed workflow run.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Event `workflow.run_updated`.
     #[doc(alias = "workflow.run_updated")]

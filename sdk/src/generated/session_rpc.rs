@@ -296,6 +296,8 @@ impl<'a> SessionRpc<'a> {
     }
     /// Aborts the current agent turn.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.abort`.
     #[doc(alias = "session.abort")]
     #[inline]
@@ -303,6 +305,8 @@ impl<'a> SessionRpc<'a> {
         self.0.call("session.abort", params)
     }
     /// Cancels every running background agent (task-registry subagents plus sidekick agents) without interrupting the main agent loop. Promoted attached shells are left running.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.cancelAllBackgroundAgents`.
     #[doc(alias = "session.cancelAllBackgroundAgents")]
@@ -312,6 +316,8 @@ impl<'a> SessionRpc<'a> {
     }
     /// Closes the session for this connection and keeps its files. In the middle of a turn no session.idle follows. On 1.0.102 the sessionEnd hook is called before the answer, which waits 1.5 seconds for it at most.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.destroy`.
     #[doc(alias = "session.destroy")]
     #[inline]
@@ -319,6 +325,8 @@ impl<'a> SessionRpc<'a> {
         self.0.call("session.destroy", &())
     }
     /// Detaches this connection from the session. Unknown before 1.0.81.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.detach`.
     #[doc(alias = "session.detach")]
@@ -328,6 +336,8 @@ impl<'a> SessionRpc<'a> {
     }
     /// Returns the events of a live session in order. It needs no attachment to the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.getMessages`.
     #[doc(alias = "session.getMessages")]
     #[inline]
@@ -335,6 +345,8 @@ impl<'a> SessionRpc<'a> {
         self.0.call("session.getMessages", &())
     }
     /// Interrupts the current main agent turn while leaving running background work (subagents, sidekicks, and promoted attached shells) alive. No-op when the main loop is not processing.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.interruptMainTurn`.
     #[doc(alias = "session.interruptMainTurn")]
@@ -347,6 +359,8 @@ impl<'a> SessionRpc<'a> {
     }
     /// Emits a user-visible session log event.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.log`.
     #[doc(alias = "session.log")]
     #[inline]
@@ -354,6 +368,8 @@ impl<'a> SessionRpc<'a> {
         self.0.call("session.log", params)
     }
     /// Sends a user message to the session and returns its message ID.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.send`.
     ///
@@ -365,6 +381,8 @@ impl<'a> SessionRpc<'a> {
         if params.wait == Some(true) { call.timeout(None) } else { call }
     }
     /// Sends zero or more user messages to the session in a single turn and returns their message IDs. All provided messages are appended to the conversation in order, then exactly one agent turn runs over the resulting history. When the list is empty, one turn runs over the existing history with no new user message. Remote-backed (Mission Control) sessions do not support this method and will return an error.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.sendMessages`.
     ///
@@ -393,6 +411,8 @@ impl<'a> SessionRpc<'a> {
     }
     /// Shuts down the session and persists its final state. Awaits any deferred sessionEnd hooks before resolving so user-supplied hook scripts complete before the runtime tears down.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.shutdown`.
     #[doc(alias = "session.shutdown")]
     #[inline]
@@ -400,6 +420,8 @@ impl<'a> SessionRpc<'a> {
         self.0.call("session.shutdown", params)
     }
     /// Suspends the session while preserving persisted state for later resume.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.suspend`.
     #[doc(alias = "session.suspend")]

@@ -28,6 +28,8 @@ impl<'a> Account<'a> {
     }
     /// Gets all authenticated users available for account switching.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `account.getAllUsers`.
     #[doc(alias = "account.getAllUsers")]
     #[inline]
@@ -35,6 +37,8 @@ impl<'a> Account<'a> {
         self.0.call("account.getAllUsers", &())
     }
     /// Gets the currently active authentication credentials from the global auth manager.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `account.getCurrentAuth`.
     #[doc(alias = "account.getCurrentAuth")]
@@ -56,6 +60,8 @@ impl<'a> Account<'a> {
         self.0.call("account.getGistSupport", params)
     }
     /// Gets Copilot quota usage for the current or opaquely selected authenticated user.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `account.getQuota`.
     #[doc(alias = "account.getQuota")]
@@ -91,6 +97,8 @@ impl<'a> Account<'a> {
     }
     /// Validates and stores authentication credentials. When login is omitted, resolves the authenticated user from the token before persistence.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `account.login`.
     #[doc(alias = "account.login")]
     #[inline]
@@ -98,6 +106,8 @@ impl<'a> Account<'a> {
         self.0.call("account.login", params)
     }
     /// Removes user authentication from keychain and persisted state.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `account.logout`.
     #[doc(alias = "account.logout")]

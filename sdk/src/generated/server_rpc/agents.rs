@@ -29,6 +29,8 @@ impl<'a> Agents<'a> {
     }
     /// Discovers custom agents across user, project, plugin, and remote sources.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `agents.discover`.
     #[doc(alias = "agents.discover")]
     #[inline]
@@ -85,6 +87,8 @@ impl<'a> Agents<'a> {
         self.0.call("agents.getBuiltins", &())
     }
     /// Returns the canonical directories where a client may create custom agents that the runtime will recognize, including ones that do not exist yet. Project directories become active once created.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `agents.getDiscoveryPaths`.
     #[doc(alias = "agents.getDiscoveryPaths")]

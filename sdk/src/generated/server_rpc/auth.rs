@@ -9,6 +9,8 @@ pub struct Auth<'a>(pub(crate) &'a Caller);
 impl<'a> Auth<'a> {
     /// Returns whether the CLI is logged in.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `auth.getStatus`.
     #[doc(alias = "auth.getStatus")]
     #[inline]

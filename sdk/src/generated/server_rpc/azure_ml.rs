@@ -15,6 +15,8 @@ pub struct AzureMl<'a>(pub(crate) &'a Caller);
 impl<'a> AzureMl<'a> {
     /// Acquires a connection-owned model-family mutation lease across transfer, activation, registration, and cleanup.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `azureMl.acquireFamily`.
     #[doc(alias = "azureMl.acquireFamily")]
     #[inline]
@@ -26,6 +28,8 @@ impl<'a> AzureMl<'a> {
     }
     /// Cancels a connection-owned download; the download call reports terminal cleanup separately.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `azureMl.cancel`.
     #[doc(alias = "azureMl.cancel")]
     #[inline]
@@ -33,6 +37,8 @@ impl<'a> AzureMl<'a> {
         self.0.call("azureMl.cancel", params)
     }
     /// Lists eligible Azure ML local models and redacted warnings before a chat session exists.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `azureMl.catalog`.
     #[doc(alias = "azureMl.catalog")]
@@ -42,6 +48,8 @@ impl<'a> AzureMl<'a> {
     }
     /// Discards an inactive model version under the server-owned Azure ML library.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `azureMl.discard`.
     #[doc(alias = "azureMl.discard")]
     #[inline]
@@ -49,6 +57,8 @@ impl<'a> AzureMl<'a> {
         self.0.call("azureMl.discard", params)
     }
     /// Downloads and verifies a connection-owned model version, returning only after placement and manifest publication.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `azureMl.download`.
     ///
@@ -63,6 +73,8 @@ impl<'a> AzureMl<'a> {
     }
     /// Revalidates the newest eligible version of one Azure ML model family.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `azureMl.latest`.
     #[doc(alias = "azureMl.latest")]
     #[inline]
@@ -70,6 +82,8 @@ impl<'a> AzureMl<'a> {
         self.0.call("azureMl.latest", params)
     }
     /// Releases a connection-owned family lease after its active download and cleanup operations complete.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `azureMl.releaseFamily`.
     ///
@@ -84,6 +98,8 @@ impl<'a> AzureMl<'a> {
     }
     /// Resolves immutable artifact facts without returning signed access URLs.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `azureMl.resolve`.
     #[doc(alias = "azureMl.resolve")]
     #[inline]
@@ -91,6 +107,8 @@ impl<'a> AzureMl<'a> {
         self.0.call("azureMl.resolve", params)
     }
     /// Returns progress for an active download owned by this connection, or null after completion.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `azureMl.status`.
     #[doc(alias = "azureMl.status")]

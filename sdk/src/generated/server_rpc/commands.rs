@@ -9,6 +9,8 @@ pub struct Commands<'a>(pub(crate) &'a Caller);
 impl<'a> Commands<'a> {
     /// Lists the well-known built-in slash commands that work as the first message in a new session (e.g. /plan, /env), without requiring an active session. Commands that depend on session state, authentication, or a synced session are omitted.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `commands.list`.
     #[doc(alias = "commands.list")]
     #[inline]

@@ -12,6 +12,8 @@ pub struct Connectors<'a>(pub(crate) &'a Caller);
 impl<'a> Connectors<'a> {
     /// Returns eligible accounts.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `connectors.getAccounts`.
     #[doc(alias = "connectors.getAccounts")]
     #[inline]
@@ -20,6 +22,8 @@ impl<'a> Connectors<'a> {
     }
     /// Returns feature availability.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `connectors.getCapabilities`.
     #[doc(alias = "connectors.getCapabilities")]
     #[inline]
@@ -27,6 +31,8 @@ impl<'a> Connectors<'a> {
         self.0.call("connectors.getCapabilities", &())
     }
     /// Lists entries for the selected account.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `connectors.list`.
     #[doc(alias = "connectors.list")]
@@ -38,6 +44,8 @@ impl<'a> Connectors<'a> {
         self.0.call("connectors.list", params)
     }
     /// Refreshes entries for the selected account.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `connectors.refresh`.
     #[doc(alias = "connectors.refresh")]

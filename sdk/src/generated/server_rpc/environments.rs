@@ -12,6 +12,8 @@ pub struct Environments<'a>(pub(crate) &'a Caller);
 impl<'a> Environments<'a> {
     /// Deletes a user-managed GitHub Mission Control environment. GitHub-managed environments cannot be deleted. Does not stop a running host, which may register again.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `environments.delete`.
     #[doc(alias = "environments.delete")]
     #[inline]
@@ -23,6 +25,8 @@ impl<'a> Environments<'a> {
     }
     /// Gets safe discovery information for a GitHub Mission Control environment without requiring a running host.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `environments.get`.
     #[doc(alias = "environments.get")]
     #[inline]
@@ -30,6 +34,8 @@ impl<'a> Environments<'a> {
         self.0.call("environments.get", params)
     }
     /// Lists GitHub Mission Control environments visible to the authenticated identity. Does not require a running host and excludes host relay credentials.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `environments.list`.
     #[doc(alias = "environments.list")]

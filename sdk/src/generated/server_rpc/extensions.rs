@@ -12,6 +12,8 @@ pub struct Extensions<'a>(pub(crate) &'a Caller);
 impl<'a> Extensions<'a> {
     /// Persistently disables extension IDs for future sessions. Active sessions are unchanged; use session.extensions.disable to update them.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `extensions.disable`.
     #[doc(alias = "extensions.disable")]
     #[inline]
@@ -20,6 +22,8 @@ impl<'a> Extensions<'a> {
     }
     /// Discovers user and enabled installed-plugin extensions from persisted Copilot home state, including enablement preferences. Launch-scoped additional plugins are not included.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `extensions.discover`.
     #[doc(alias = "extensions.discover")]
     #[inline]
@@ -27,6 +31,8 @@ impl<'a> Extensions<'a> {
         self.0.call("extensions.discover", &())
     }
     /// Persistently enables extension IDs for future sessions. Active sessions are unchanged; use session.extensions.enable to update them.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `extensions.enable`.
     #[doc(alias = "extensions.enable")]

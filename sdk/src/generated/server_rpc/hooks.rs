@@ -9,6 +9,8 @@ pub struct Hooks<'a>(pub(crate) &'a Caller);
 impl<'a> Hooks<'a> {
     /// Discovers hook actions enabled under server-side discovery settings from user, repository, plugin, and managed-policy sources.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `hooks.discover`.
     #[doc(alias = "hooks.discover")]
     #[inline]

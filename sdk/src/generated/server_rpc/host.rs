@@ -28,6 +28,8 @@ impl<'a> Host<'a> {
     }
     /// Stops a listener owned by this SDK connection and joins its cleanup without deleting sessions.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `host.dispose`.
     #[doc(alias = "host.dispose")]
     #[inline]
@@ -59,6 +61,8 @@ impl<'a> Host<'a> {
     }
     /// Reads the complete advertised live and dormant session catalog of an existing host owned by this connection. Does not start hosting, subscribe to sessions, or guarantee resumability.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `host.listSessions`.
     #[doc(alias = "host.listSessions")]
     #[inline]
@@ -69,6 +73,8 @@ impl<'a> Host<'a> {
         self.0.call("host.listSessions", params)
     }
     /// Publishes an attached resident session for this listener's lifetime without copying it.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `host.publishSession`.
     #[doc(alias = "host.publishSession")]
@@ -104,6 +110,8 @@ impl<'a> Host<'a> {
     }
     /// Starts a connection-owned AHP host with explicit localServer and/or githubEnvironment transports as a supervised SDK participant.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `host.start`.
     #[doc(alias = "host.start")]
     #[inline]
@@ -111,6 +119,8 @@ impl<'a> Host<'a> {
         self.0.call("host.start", params)
     }
     /// Withdraws a live or dormant application publication from an owned live host and revokes AHP attachments without deleting local session history, worktrees, or ongoing work. Returns false when already absent; rejects nonapplication publications.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `host.unpublishSession`.
     #[doc(alias = "host.unpublishSession")]

@@ -23,6 +23,8 @@ impl<'a> Instructions<'a> {
     }
     /// Discovers instruction sources across user, repository, and plugin sources.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `instructions.discover`.
     #[doc(alias = "instructions.discover")]
     #[inline]
@@ -46,6 +48,8 @@ impl<'a> Instructions<'a> {
         self.0.call("instructions.discoverRepoSources", params)
     }
     /// Returns the canonical files and directories where a client may create custom instructions that the runtime will recognize, including ones that do not exist yet. Repository targets become active once created.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `instructions.getDiscoveryPaths`.
     #[doc(alias = "instructions.getDiscoveryPaths")]

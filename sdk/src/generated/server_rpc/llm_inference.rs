@@ -13,6 +13,8 @@ pub struct LlmInference<'a>(pub(crate) &'a Caller);
 impl<'a> LlmInference<'a> {
     /// Delivers a body byte range (or a terminal transport error) for an in-flight response, correlated by requestId. Set `end` true on the last chunk. When `error` is set the response terminates with a transport-level failure and the runtime raises an APIConnectionError.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `llmInference.httpResponseChunk`.
     #[doc(alias = "llmInference.httpResponseChunk")]
     #[inline]
@@ -24,6 +26,8 @@ impl<'a> LlmInference<'a> {
     }
     /// Delivers the response head (status + headers) for an in-flight request, correlated by the requestId the runtime supplied in httpRequestStart. Must be called exactly once per request before any httpResponseChunk frames.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `llmInference.httpResponseStart`.
     #[doc(alias = "llmInference.httpResponseStart")]
     #[inline]
@@ -34,6 +38,8 @@ impl<'a> LlmInference<'a> {
         self.0.call("llmInference.httpResponseStart", params)
     }
     /// Registers an SDK client as the LLM inference callback provider.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `llmInference.setProvider`.
     #[doc(alias = "llmInference.setProvider")]

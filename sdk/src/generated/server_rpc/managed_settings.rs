@@ -44,6 +44,8 @@ impl<'a> ManagedSettings<'a> {
     }
     /// Force-refreshes enterprise managed settings for every account: wipes the persistent server-policy cache (the whole `<cacheHome>/managed-settings` directory) and drops this runtime process's in-memory retained server policy. It does not itself fetch policy — the effect is that the next time a session resolves managed settings for an account, that resolution re-fetches the account's org policy from the network instead of serving a cached response. Note that `managedSettings.read` returns only device/MDM settings and never triggers the account server-policy fetch, so a host implementing "sync account policy" should call `managedSettings.resolve` or start a fresh session resolution rather than treat a subsequent `managedSettings.read` as the refreshed org policy. Mirrors the invalidation a sign-out performs, broadened from the one signing-out account to all of them; device/MDM layers describe the machine, not the account, and are left untouched. Rejects if the on-disk cache cannot be removed.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `managedSettings.clearCache`.
     #[doc(alias = "managedSettings.clearCache")]
     #[inline]
@@ -51,6 +53,8 @@ impl<'a> ManagedSettings<'a> {
         self.0.call("managedSettings.clearCache", &())
     }
     /// Merges candidate managed-settings documents for the device, server, and policy-helper channels into the effective settings the runtime would enforce on this host, using the same precedence and composition rules as live resolution, without applying them. Like live resolution, a server's advisory sandbox force-enable is declined on a host that cannot run the sandbox. Does not fetch policy or read policy files, but may perform blocking OS or subprocess probes for sandbox support. Preview documents are limited to 1 MiB and 64 levels of nesting.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `managedSettings.compose`.
     #[doc(alias = "managedSettings.compose")]
@@ -102,6 +106,8 @@ impl<'a> ManagedSettings<'a> {
     }
     /// Discovers device-managed settings from production MDM and managed-file sources, validates them against the runtime-owned managed-settings schema, and returns the canonical JSON without requiring a session. `managedSettings.resolve` returns the same device settings together with the account's server policy.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `managedSettings.read`.
     #[doc(alias = "managedSettings.read")]
     #[inline]
@@ -119,6 +125,8 @@ impl<'a> ManagedSettings<'a> {
         self.0.call("managedSettings.readDevice", &())
     }
     /// Resolves the effective enterprise managed settings without a session, from the device channel and, when an account is available, the account's server policy through the same per-account cache sessions use. A cached server policy less than an hour old is used without a fetch; otherwise the policy is fetched, and when the fetch fails a cached policy up to 24 hours old is used instead, unless `forceRemoteSettingsRefresh` requires a live fetch. With no account requested or signed in, it reports device policy only; signing out removes the account's cached policy. It can fetch server policy over the network when the cache is stale, so call it off latency-critical paths such as startup rather than before listing models. The policy helper is not run. `layers` lists each channel's document before merging, and `values` and `meta` carry typed effective values and their lock state for the keys typed so far.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `managedSettings.resolve`.
     #[doc(alias = "managedSettings.resolve")]
@@ -193,6 +201,8 @@ impl<'a> ManagedSettings<'a> {
     }
     /// Returns the managed-settings authoring JSON schema with descriptive `x-composition` annotations aligned with the shared settings-engine vocabulary. These annotations are not a complete runtime composition contract: model, effortLevel, and contextTier remain coupled. Use `managedSettings.compose` for the runtime's effective result. Performs no I/O.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `managedSettings.schema`.
     #[doc(alias = "managedSettings.schema")]
     #[inline]
@@ -200,6 +210,8 @@ impl<'a> ManagedSettings<'a> {
         self.0.call("managedSettings.schema", &())
     }
     /// Validates a candidate managed-settings document the way the runtime validates delivered policy, without applying it. Reports errors that would reject the document, warnings for content the runtime ignores, and the canonical document it would apply. Document text nested more than 64 levels deep is rejected. Performs no I/O.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `managedSettings.validate`.
     #[doc(alias = "managedSettings.validate")]
@@ -216,6 +228,8 @@ impl<'a> ManagedSettings<'a> {
 pub struct ManagedSettingsPermissions<'a>(pub(crate) &'a Caller);
 impl<'a> ManagedSettingsPermissions<'a> {
     /// Pure, sessionless evaluation of operations against a supplied permissionsContext. Performs no policy discovery, I/O, prompting, navigation, permission grants, or sandbox changes. Obtain the context from managedSettings.resolve or session.managedSettings.get, or reuse an in-memory context. Results preserve input order and duplicates. Consumers must block deny, obtain approval for ask, and use their normal permission flow for unmanaged. Unknown policy returns failClosed with every operation denied. This is not a substitute for user permissions or other security controls.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `managedSettings.permissions.evaluate`.
     #[doc(alias = "managedSettings.permissions.evaluate")]

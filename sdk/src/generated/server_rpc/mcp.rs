@@ -45,6 +45,8 @@ impl<'a> Mcp<'a> {
     }
     /// Consumes a retained prepared MCP operation once, revalidates its original authority, requests explicit human consent through installations.confirm on the original connection, then revalidates source and applies the sealed transaction. An uncertain result requires original-operation inspection or recovery, never replay.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `mcp.applyInstall`.
     ///
     /// Without a timeout unless one is set: it responds once the user has confirmed it.
@@ -58,6 +60,8 @@ impl<'a> Mcp<'a> {
     }
     /// Consumes the original owned-removal plan once and requests fresh exact human confirmation on its original connection. Drift is refused; unrelated manual configuration and shared OAuth credentials are preserved.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `mcp.applyUninstall`.
     ///
     /// Without a timeout unless one is set: it responds once the user has confirmed it.
@@ -70,6 +74,8 @@ impl<'a> Mcp<'a> {
         self.0.call("mcp.applyUninstall", params).timeout(None)
     }
     /// Discovers MCP servers from user, workspace, plugin, and builtin sources.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `mcp.discover`.
     #[doc(alias = "mcp.discover")]
@@ -89,6 +95,8 @@ impl<'a> Mcp<'a> {
     }
     /// Requests a side-effect-free MCP install plan from a catalog candidate handle or a caller-supplied card. This host-implemented server method is available through SDK/TUI hosts; standalone and C-ABI runtimes whose host does not implement server-method dispatch return JSON-RPC MethodNotFound. A runtime with planning available returns a normalised plan and opaque single-use plan handle; a runtime without it returns the typed planning-unavailable result. A completed plan reports resource identity, provenance, eligible transport choices, the user-scope target, required typed values and secret placeholders, the policy result, the configuration changes installing would make, and whether a reload would be needed. Planning never writes configuration, stores a secret, or reloads MCP servers, so abandoning a plan needs no call and leaves nothing behind.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `mcp.planInstall`.
     #[doc(alias = "mcp.planInstall")]
     #[inline]
@@ -100,6 +108,8 @@ impl<'a> Mcp<'a> {
     }
     /// Prepares a read-only removal plan for an exact owned receipt under the selected existing session. Returns the original operation ID before confirmation; neither planning nor abandonment changes configuration or shared OAuth credentials.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `mcp.planUninstall`.
     #[doc(alias = "mcp.planUninstall")]
     #[inline]
@@ -110,6 +120,8 @@ impl<'a> Mcp<'a> {
         self.0.call("mcp.planUninstall", params)
     }
     /// Consumes a bound catalogue plan and retains one exact fully resolved personal remote MCP operation requiring no supplied values or configured secrets. Returns its runtime operation ID and original expiry before any confirmation, activation, writer initialisation or installation effect. Register the original connection, operation and selected-session binding before calling applyInstall. Missing lower owned admission is unavailable, never a raw-config fallback.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `mcp.prepareInstall`.
     #[doc(alias = "mcp.prepareInstall")]
@@ -140,6 +152,8 @@ pub struct McpConfig<'a>(pub(crate) &'a Caller);
 impl<'a> McpConfig<'a> {
     /// Adds an MCP server to user configuration.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `mcp.config.add`.
     #[doc(alias = "mcp.config.add")]
     #[inline]
@@ -147,6 +161,8 @@ impl<'a> McpConfig<'a> {
         self.0.call("mcp.config.add", params)
     }
     /// Disables MCP servers in user configuration for new sessions.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `mcp.config.disable`.
     #[doc(alias = "mcp.config.disable")]
@@ -156,6 +172,8 @@ impl<'a> McpConfig<'a> {
     }
     /// Enables MCP servers in user configuration for new sessions.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `mcp.config.enable`.
     #[doc(alias = "mcp.config.enable")]
     #[inline]
@@ -163,6 +181,8 @@ impl<'a> McpConfig<'a> {
         self.0.call("mcp.config.enable", params)
     }
     /// Lists MCP servers from user configuration.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `mcp.config.list`.
     #[doc(alias = "mcp.config.list")]
@@ -172,6 +192,8 @@ impl<'a> McpConfig<'a> {
     }
     /// Drops this runtime process's in-memory MCP server-definition cache so the next MCP config read observes disk.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `mcp.config.reload`.
     #[doc(alias = "mcp.config.reload")]
     #[inline]
@@ -180,6 +202,8 @@ impl<'a> McpConfig<'a> {
     }
     /// Removes an MCP server from user configuration.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `mcp.config.remove`.
     #[doc(alias = "mcp.config.remove")]
     #[inline]
@@ -187,6 +211,8 @@ impl<'a> McpConfig<'a> {
         self.0.call("mcp.config.remove", params)
     }
     /// Updates an MCP server in user configuration.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `mcp.config.update`.
     #[doc(alias = "mcp.config.update")]
@@ -201,6 +227,8 @@ pub struct McpInstallations<'a>(pub(crate) &'a Caller);
 impl<'a> McpInstallations<'a> {
     /// Requests cancellation of a known operation on its original connection, including before apply or confirmation. Already-started effects retain their transaction lease and report an honest terminal or recovery outcome.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `mcp.installations.cancel`.
     #[doc(alias = "mcp.installations.cancel")]
     #[inline]
@@ -211,6 +239,8 @@ impl<'a> McpInstallations<'a> {
         self.0.call("mcp.installations.cancel", params)
     }
     /// Reads receipt-owned MCP inventory for the selected account and host without activating servers or reconstructing missing ownership. Configuration ownership does not prove session-specific usability.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `mcp.installations.list`.
     #[doc(alias = "mcp.installations.list")]
@@ -223,6 +253,8 @@ impl<'a> McpInstallations<'a> {
     }
     /// Reconciles already-confirmed durable MCP transactions, then inspects owned inventory. Does not replay apply or reconstruct deleted ownership metadata; unresolved or unsafe evidence remains an explicit refusal.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `mcp.installations.recover`.
     #[doc(alias = "mcp.installations.recover")]
     #[inline]
@@ -233,6 +265,8 @@ impl<'a> McpInstallations<'a> {
         self.0.call("mcp.installations.recover", params)
     }
     /// Inspects a known operation only on its original connection. Remains available after account or selected-session loss; does not acquire new authority or rebind an operation.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `mcp.installations.status`.
     #[doc(alias = "mcp.installations.status")]

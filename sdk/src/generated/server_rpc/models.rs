@@ -11,6 +11,8 @@ pub struct Models<'a>(pub(crate) &'a Caller);
 impl<'a> Models<'a> {
     /// Returns the running runtime's complete catalog of well-known built-in model IDs without authentication or network access.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `models.getBuiltInCatalog`.
     #[doc(alias = "models.getBuiltInCatalog")]
     #[inline]
@@ -19,6 +21,8 @@ impl<'a> Models<'a> {
     }
     /// Lists Copilot models available to the authenticated user.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `models.list`.
     #[doc(alias = "models.list")]
     #[inline]
@@ -26,6 +30,8 @@ impl<'a> Models<'a> {
         self.0.call_with_login("models.list", params)
     }
     /// Reports the unit of each model's published token prices: AI Credits or nano-AIU. Pair these units with models.list prices by model ID and use identical account-selection options for both calls. When options are omitted, the current account and its model providers are used.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `models.listTokenPriceUnits`.
     #[doc(alias = "models.listTokenPriceUnits")]

@@ -28,6 +28,8 @@ impl<'a> Plugins<'a> {
     }
     /// Consumes one verified Agent Plugin installation plan, requests explicit human consent through installations.confirm on the original connection, then reacquires and verifies every file and registers the plugin, disabled, exactly as a direct plugin install. The installed plugin is listed, enabled and uninstalled through the existing plugins methods.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `plugins.applyInstall`.
     ///
     /// Without a timeout unless one is set: it responds once the user has confirmed it.
@@ -41,6 +43,8 @@ impl<'a> Plugins<'a> {
     }
     /// Disables installed plugins for new sessions.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `plugins.disable`.
     #[doc(alias = "plugins.disable")]
     #[inline]
@@ -49,6 +53,8 @@ impl<'a> Plugins<'a> {
     }
     /// Enables installed plugins for new sessions.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `plugins.enable`.
     #[doc(alias = "plugins.enable")]
     #[inline]
@@ -56,6 +62,8 @@ impl<'a> Plugins<'a> {
         self.0.call("plugins.enable", params)
     }
     /// Installs a plugin from a marketplace, GitHub repo, URL, or local path.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `plugins.install`.
     ///
@@ -67,6 +75,8 @@ impl<'a> Plugins<'a> {
     }
     /// Lists plugins installed in user/global state.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `plugins.list`.
     #[doc(alias = "plugins.list")]
     #[inline]
@@ -74,6 +84,8 @@ impl<'a> Plugins<'a> {
         self.0.call("plugins.list", &())
     }
     /// Plans installation of an Agent Plugin search candidate from its verified Agent Finder materialisation without writing files. Only candidates that carry a handle can be planned. The review shows only verified data, and installing leaves the plugin disabled until it is enabled through plugins.enable.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `plugins.planInstall`.
     #[doc(alias = "plugins.planInstall")]
@@ -86,6 +98,8 @@ impl<'a> Plugins<'a> {
     }
     /// Uninstalls an installed plugin.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `plugins.uninstall`.
     #[doc(alias = "plugins.uninstall")]
     #[inline]
@@ -93,6 +107,8 @@ impl<'a> Plugins<'a> {
         self.0.call("plugins.uninstall", params)
     }
     /// Updates an installed plugin to its latest published version.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `plugins.update`.
     ///
@@ -103,6 +119,8 @@ impl<'a> Plugins<'a> {
         self.0.call("plugins.update", params).timeout(None)
     }
     /// Updates every installed plugin to its latest published version.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `plugins.updateAll`.
     ///
@@ -119,6 +137,8 @@ pub struct PluginsBuiltin<'a>(pub(crate) &'a Caller);
 impl<'a> PluginsBuiltin<'a> {
     /// Replaces this server's trusted built-in plugin directories while no sessions are active.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `plugins.builtin.set`.
     #[doc(alias = "plugins.builtin.set")]
     #[inline]
@@ -131,6 +151,8 @@ impl<'a> PluginsBuiltin<'a> {
 pub struct PluginsMarketplaces<'a>(pub(crate) &'a Caller);
 impl<'a> PluginsMarketplaces<'a> {
     /// Registers a new marketplace from a source (owner/repo, URL, or local path).
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `plugins.marketplaces.add`.
     ///
@@ -145,6 +167,8 @@ impl<'a> PluginsMarketplaces<'a> {
     }
     /// Lists plugins advertised by a registered marketplace.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `plugins.marketplaces.browse`.
     #[doc(alias = "plugins.marketplaces.browse")]
     #[inline]
@@ -156,6 +180,8 @@ impl<'a> PluginsMarketplaces<'a> {
     }
     /// Lists all registered marketplaces (defaults + user-added).
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `plugins.marketplaces.list`.
     #[doc(alias = "plugins.marketplaces.list")]
     #[inline]
@@ -163,6 +189,8 @@ impl<'a> PluginsMarketplaces<'a> {
         self.0.call("plugins.marketplaces.list", &())
     }
     /// Re-fetches one or all registered marketplace catalogs.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `plugins.marketplaces.refresh`.
     ///
@@ -176,6 +204,8 @@ impl<'a> PluginsMarketplaces<'a> {
         self.0.call("plugins.marketplaces.refresh", params).timeout(None)
     }
     /// Removes a previously-registered marketplace. When the marketplace has dependent plugins and `force` is not set, the marketplace is left intact and the result lists the dependents so the caller can decide whether to retry with `force=true`.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `plugins.marketplaces.remove`.
     #[doc(alias = "plugins.marketplaces.remove")]

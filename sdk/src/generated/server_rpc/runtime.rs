@@ -8,6 +8,8 @@ pub struct Runtime<'a>(pub(crate) &'a Caller);
 impl<'a> Runtime<'a> {
     /// Gracefully shuts down an SDK-owned runtime. The response is sent only after cleanup completes; callers may then terminate the owned runtime process.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `runtime.shutdown`.
     #[doc(alias = "runtime.shutdown")]
     #[inline]

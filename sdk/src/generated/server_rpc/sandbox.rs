@@ -90,6 +90,8 @@ impl<'a> Sandbox<'a> {
     }
     /// Reports whether the host running this runtime can run the command sandbox, without starting a session or spawning a sandboxed command.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sandbox.getHostSupport`.
     #[doc(alias = "sandbox.getHostSupport")]
     #[inline]
@@ -175,6 +177,8 @@ pub struct SandboxProxyCa<'a>(pub(crate) &'a Caller);
 impl<'a> SandboxProxyCa<'a> {
     /// Reports whether this runtime process can offer installing the sandbox credential-proxy certificate authority into OS trust.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sandbox.proxyCa.checkInstallationSupport`.
     #[doc(alias = "sandbox.proxyCa.checkInstallationSupport")]
     #[inline]
@@ -183,6 +187,8 @@ impl<'a> SandboxProxyCa<'a> {
     }
     /// Reports whether this sandbox configuration uses the credential proxy and can need certificate-authority setup.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sandbox.proxyCa.checkRelevance`.
     #[doc(alias = "sandbox.proxyCa.checkRelevance")]
     #[inline]
@@ -190,6 +196,8 @@ impl<'a> SandboxProxyCa<'a> {
         self.0.call("sandbox.proxyCa.checkRelevance", params)
     }
     /// Creates the persistent certificate authority of the sandbox credential proxy if none is stored, without changing OS trust, and returns the path of its public certificate. Keeps an existing certificate authority, even one that must be rotated. Fails where OS trust is unsupported. Trust it with sandbox.proxyCa.trust: the CLI trusts only the hosts in the saved user settings, so it refuses a certificate authority that also covers hosts from sandboxConfig.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sandbox.proxyCa.create`.
     #[doc(alias = "sandbox.proxyCa.create")]
@@ -202,6 +210,8 @@ impl<'a> SandboxProxyCa<'a> {
     }
     /// Reports whether the persistent certificate authority of the sandbox credential proxy exists, whether OS trust includes it, and whether it must be rotated. Changes nothing.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sandbox.proxyCa.getStatus`.
     #[doc(alias = "sandbox.proxyCa.getStatus")]
     #[inline]
@@ -213,6 +223,8 @@ impl<'a> SandboxProxyCa<'a> {
     }
     /// Removes the persistent certificate authority of the sandbox credential proxy from OS trust. Keeps the stored certificate authority. Can show an OS authentication prompt. Sandboxed clients that read only OS trust then reject the proxy; clients that read the per-process certificate bundle continue to work.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sandbox.proxyCa.remove`.
     ///
     /// Without a timeout unless one is set: it responds once the user has confirmed it.
@@ -223,6 +235,8 @@ impl<'a> SandboxProxyCa<'a> {
     }
     /// Replaces the persistent certificate authority of the sandbox credential proxy with a new one for the current credential hosts. If OS trust included the old one, removes it and trusts the new one, which can show an OS authentication prompt. Running sandboxed tools keep the old certificate authority until they restart.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sandbox.proxyCa.rotate`.
     ///
     /// Without a timeout unless one is set: it responds once the user has confirmed it.
@@ -232,6 +246,8 @@ impl<'a> SandboxProxyCa<'a> {
         self.0.call("sandbox.proxyCa.rotate", params).timeout(None)
     }
     /// Adds the persistent certificate authority of the sandbox credential proxy to OS trust, so sandboxed clients that read only OS trust accept the proxy. Call create first. Refuses a certificate authority that is not constrained to the current credential hosts. Can show an OS authentication prompt.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sandbox.proxyCa.trust`.
     ///

@@ -9,6 +9,8 @@ pub struct Secrets<'a>(pub(crate) &'a Caller);
 impl<'a> Secrets<'a> {
     /// Registers secret values for redaction in session logs and exports. The SDK calls this to inject dynamically generated secret values (e.g., OIDC tokens).
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `secrets.addFilterValues`.
     #[doc(alias = "secrets.addFilterValues")]
     #[inline]

@@ -14,6 +14,8 @@ pub struct Session<'a>(pub(crate) &'a Caller);
 impl<'a> Session<'a> {
     /// Creates a session, or attaches to a live one with the same id on 1.0.102. Up to 1.0.65 the session.start event comes before the answer, and sessionFs requests may come before it too, so register the session first.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.create`.
     #[doc(alias = "session.create")]
     #[inline]
@@ -21,6 +23,8 @@ impl<'a> Session<'a> {
         self.0.call_with_login("session.create", params)
     }
     /// Removes the files of a session, also of a live one.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.delete`.
     #[doc(alias = "session.delete")]
@@ -30,6 +34,8 @@ impl<'a> Session<'a> {
     }
     /// Returns the session shown in the terminal interface. The answer is empty in headless mode.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.getForeground`.
     #[doc(alias = "session.getForeground")]
     #[inline]
@@ -38,6 +44,8 @@ impl<'a> Session<'a> {
     }
     /// Returns the identifier of the session used last.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.getLastId`.
     #[doc(alias = "session.getLastId")]
     #[inline]
@@ -45,6 +53,8 @@ impl<'a> Session<'a> {
         self.0.call("session.getLastId", &())
     }
     /// Returns the metadata of one session. Unknown to 1.0.10.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.getMetadata`.
     #[doc(alias = "session.getMetadata")]
@@ -57,6 +67,8 @@ impl<'a> Session<'a> {
     }
     /// Lists the stored sessions. One that has had no prompt is not stored.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.list`.
     #[doc(alias = "session.list")]
     #[inline]
@@ -65,6 +77,8 @@ impl<'a> Session<'a> {
     }
     /// Attaches to a stored or live session. Past events are not replayed. Fails for an unknown session. Provider, tools, hooks and handlers are not stored and have to be given again.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.resume`.
     #[doc(alias = "session.resume")]
     #[inline]
@@ -72,6 +86,8 @@ impl<'a> Session<'a> {
         self.0.call_with_login("session.resume", params)
     }
     /// Shows a session in the terminal interface. It fails inside the result in headless mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.setForeground`.
     #[doc(alias = "session.setForeground")]

@@ -9,6 +9,8 @@ pub struct SessionFs<'a>(pub(crate) &'a Caller);
 impl<'a> SessionFs<'a> {
     /// Registers an SDK client as the session filesystem provider.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessionFs.setProvider`.
     #[doc(alias = "sessionFs.setProvider")]
     #[inline]

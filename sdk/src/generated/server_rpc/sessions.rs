@@ -36,6 +36,8 @@ pub struct Sessions<'a>(pub(crate) &'a Caller);
 impl<'a> Sessions<'a> {
     /// Closes, deactivates, and deletes a set of sessions, returning the bytes freed per session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessions.bulkDelete`.
     #[doc(alias = "sessions.bulkDelete")]
     #[inline]
@@ -47,6 +49,8 @@ impl<'a> Sessions<'a> {
     }
     /// Returns the subset of the supplied session IDs that are currently held by another running process.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessions.checkInUse`.
     #[doc(alias = "sessions.checkInUse")]
     #[inline]
@@ -57,6 +61,8 @@ impl<'a> Sessions<'a> {
         self.0.call("sessions.checkInUse", params)
     }
     /// Closes a session: emits shutdown, flushes pending events, releases the in-use lock, and disposes the active session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessions.close`.
     #[doc(alias = "sessions.close")]
@@ -78,6 +84,8 @@ impl<'a> Sessions<'a> {
         self.0.call("sessions.configureSessionExtensions", params)
     }
     /// Connects to an existing remote session and exposes it as an SDK session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessions.connect`.
     #[doc(alias = "sessions.connect")]
@@ -113,6 +121,8 @@ impl<'a> Sessions<'a> {
     }
     /// Backfills missing summary and context fields on the supplied session metadata records.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessions.enrichMetadata`.
     #[doc(alias = "sessions.enrichMetadata")]
     #[inline]
@@ -123,6 +133,8 @@ impl<'a> Sessions<'a> {
         self.0.call("sessions.enrichMetadata", params)
     }
     /// Resolves a UUID prefix to a unique session ID, if exactly one session matches.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessions.findByPrefix`.
     #[doc(alias = "sessions.findByPrefix")]
@@ -135,6 +147,8 @@ impl<'a> Sessions<'a> {
     }
     /// Finds the local session bound to a GitHub task ID, if any.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessions.findByTaskId`.
     #[doc(alias = "sessions.findByTaskId")]
     #[inline]
@@ -145,6 +159,8 @@ impl<'a> Sessions<'a> {
         self.0.call("sessions.findByTaskId", params)
     }
     /// Creates a new session by forking persisted history from an existing session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessions.fork`.
     #[doc(alias = "sessions.fork")]
@@ -166,6 +182,8 @@ impl<'a> Sessions<'a> {
         self.0.call("sessions.getBoardEntryCount", params)
     }
     /// Reads client-owned metadata for multiple persisted local sessions without opening them. Results preserve request order and report missing, corrupt, unsupported, or temporarily unavailable sessions independently.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessions.getClientMetadata`.
     #[doc(alias = "sessions.getClientMetadata")]
@@ -190,6 +208,8 @@ impl<'a> Sessions<'a> {
         self.0.call("sessions.getEventFilePath", params)
     }
     /// Returns the most-relevant prior session for a given working-directory context.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessions.getLastForContext`.
     #[doc(alias = "sessions.getLastForContext")]
@@ -228,6 +248,8 @@ impl<'a> Sessions<'a> {
     }
     /// Returns the current state of the remote-control singleton, including the attached session id and frontend URL when active.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessions.getRemoteControlStatus`.
     #[doc(alias = "sessions.getRemoteControlStatus")]
     #[inline]
@@ -236,6 +258,8 @@ impl<'a> Sessions<'a> {
     }
     /// Returns the on-disk byte size of each session's workspace directory.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessions.getSizes`.
     #[doc(alias = "sessions.getSizes")]
     #[inline]
@@ -243,6 +267,8 @@ impl<'a> Sessions<'a> {
         self.0.call("sessions.getSizes", &())
     }
     /// Lists sessions, optionally filtered by source and working-directory context. Returned entries are discriminated by `isRemote`: local entries carry only the lightweight `LocalSessionMetadataValue` shape; remote entries carry the full `RemoteSessionMetadataValue` shape (repository, PR number, taskType, etc.).
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessions.list`.
     #[doc(alias = "sessions.list")]
@@ -264,6 +290,8 @@ impl<'a> Sessions<'a> {
         self.0.call("sessions.listNonEmptySessionIds", params)
     }
     /// Loads previously-deferred repo-level hooks on the active session, returning queued startup prompts.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessions.loadDeferredRepoHooks`.
     #[doc(alias = "sessions.loadDeferredRepoHooks")]
@@ -289,6 +317,8 @@ impl<'a> Sessions<'a> {
     }
     /// Creates or resumes a local session and returns the opened session ID.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessions.open`.
     #[doc(alias = "sessions.open")]
     #[inline]
@@ -296,6 +326,8 @@ impl<'a> Sessions<'a> {
         self.0.call("sessions.open", params)
     }
     /// Deletes sessions older than the given threshold, with optional dry-run and exclusion list.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessions.pruneOld`.
     #[doc(alias = "sessions.pruneOld")]
@@ -308,6 +340,8 @@ impl<'a> Sessions<'a> {
     }
     /// Reads a page of durable events directly from a local session's persisted journal without creating, resuming, or activating the session. The first read pins the currently opened journal generation and its byte-length boundary; opaque cursor continuations remain on that generation across runtime-owned compaction, truncation, and rewrite operations, which replace the live path atomically, and events appended after the boundary are excluded. For cold hydration, await the first successful page before activation and establish lossless live-event buffering before resume; merge subsequent live events by ID, preserving persisted order and letting live payloads win. Continuations are process-local, single-use capabilities bound to the originating session and storage context and must be paged sequentially; concurrent or repeated use of the same cursor expires that duplicate read rather than reading the generation twice. A complete snapshot has cursorStatus 'ok' and hasMore false. Snapshots expire after five idle minutes, with at most eight retained per process and idle-only eviction under pressure; completion and cancelled-worker exit release their handles. No transcript copy is created, but retained handles may keep replaced files' disk blocks alive until release. Pages have a soft 1 MiB serialized event-array budget including resolved binary assets; one oversized event is returned alone to guarantee progress. Working memory also includes a record/lookahead and asset resolution; resolving the first binary reference may scan the full pinned generation to build a bounded offset index. If the snapshot expires, is evicted, is cancelled before a continuation is established, or becomes unreadable after an observable unsupported in-place shortening, the continuation returns cursorStatus 'expired' with an empty terminal page and never falls back to a different generation. A missing or initially unreadable journal is an RPC error. Persisted history excludes ephemeral events and may omit payloads that are reconstructed only for an active session; use the active session event stream for post-resume live events.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessions.readPersistedEvents`.
     #[doc(alias = "sessions.readPersistedEvents")]
     #[inline]
@@ -318,6 +352,8 @@ impl<'a> Sessions<'a> {
         self.0.call("sessions.readPersistedEvents", params)
     }
     /// Releases the in-use lock held by this process for a session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessions.releaseLock`.
     #[doc(alias = "sessions.releaseLock")]
@@ -330,6 +366,8 @@ impl<'a> Sessions<'a> {
     }
     /// Reloads user, plugin, and (optionally) repo hooks on the active session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessions.reloadPluginHooks`.
     #[doc(alias = "sessions.reloadPluginHooks")]
     #[inline]
@@ -341,6 +379,8 @@ impl<'a> Sessions<'a> {
     }
     /// Flushes a session's pending events to disk.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessions.save`.
     #[doc(alias = "sessions.save")]
     #[inline]
@@ -348,6 +388,8 @@ impl<'a> Sessions<'a> {
         self.0.call("sessions.save", params)
     }
     /// Replaces the manager-wide additional plugins registered with the session manager.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessions.setAdditionalPlugins`.
     #[doc(alias = "sessions.setAdditionalPlugins")]
@@ -360,6 +402,8 @@ impl<'a> Sessions<'a> {
     }
     /// Patches the steering state of the active remote-control singleton. When remote control is off, this is a no-op and the off status is returned. Today only `enabled: true` is actionable on the underlying exporter; passing `false` is reserved for future use.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessions.setRemoteControlSteering`.
     #[doc(alias = "sessions.setRemoteControlSteering")]
     #[inline]
@@ -370,6 +414,8 @@ impl<'a> Sessions<'a> {
         self.0.call("sessions.setRemoteControlSteering", params)
     }
     /// Attaches the runtime-managed remote-control singleton to a session, awaiting initial setup. If remote control is already attached to a different session, the singleton is transferred (preserving the underlying Mission Control connection). Returns the final status.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessions.startRemoteControl`.
     #[doc(alias = "sessions.startRemoteControl")]
@@ -382,6 +428,8 @@ impl<'a> Sessions<'a> {
     }
     /// Stops the remote-control singleton. When `expectedSessionId` is provided and does not match the singleton's current `attachedSessionId`, the stop is rejected with `stopped: false` and the current status is returned unchanged (unless `force` is set, in which case the singleton is unconditionally torn down).
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `sessions.stopRemoteControl`.
     #[doc(alias = "sessions.stopRemoteControl")]
     #[inline]
@@ -392,6 +440,8 @@ impl<'a> Sessions<'a> {
         self.0.call("sessions.stopRemoteControl", params)
     }
     /// Atomically rebinds the remote-control singleton to a different session, preserving the underlying Mission Control connection. When `expectedFromSessionId` is provided and does not match the singleton's current `attachedSessionId`, the transfer is rejected with `transferred: false` and the current status is returned unchanged.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `sessions.transferRemoteControl`.
     #[doc(alias = "sessions.transferRemoteControl")]

@@ -27,6 +27,8 @@ impl<'a> Skills<'a> {
     }
     /// Consumes one verified Skill installation plan, requests explicit human consent through installations.confirm on the original connection, then revalidates and installs the Skill disabled.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `skills.applyInstall`.
     ///
     /// Without a timeout unless one is set: it responds once the user has confirmed it.
@@ -39,6 +41,8 @@ impl<'a> Skills<'a> {
         self.0.call("skills.applyInstall", params).timeout(None)
     }
     /// Consumes an owned Skill removal plan, requests explicit human consent through installations.confirm, refuses drift, and removes the exact owned files through quarantine.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `skills.applyUninstall`.
     ///
@@ -53,6 +57,8 @@ impl<'a> Skills<'a> {
     }
     /// Discovers skills across global and project sources.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `skills.discover`.
     #[doc(alias = "skills.discover")]
     #[inline]
@@ -60,6 +66,8 @@ impl<'a> Skills<'a> {
         self.0.call("skills.discover", params)
     }
     /// Returns the canonical directories where a client may create skills that the runtime will recognize, including ones that do not exist yet. Project directories become active once created.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `skills.getDiscoveryPaths`.
     #[doc(alias = "skills.getDiscoveryPaths")]
@@ -72,6 +80,8 @@ impl<'a> Skills<'a> {
     }
     /// Plans installation of a verified Agent Finder Skill candidate without writing files. The returned review is safe to present to a user and installing always leaves the Skill disabled until separately enabled.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `skills.planInstall`.
     #[doc(alias = "skills.planInstall")]
     #[inline]
@@ -82,6 +92,8 @@ impl<'a> Skills<'a> {
         self.0.call("skills.planInstall", params)
     }
     /// Prepares a read-only removal plan for an owned verified Agent Finder Skill installation. Uninstall planning is never gated by the Skill-install feature flag.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `skills.planUninstall`.
     #[doc(alias = "skills.planUninstall")]
@@ -99,6 +111,8 @@ pub struct SkillsConfig<'a>(pub(crate) &'a Caller);
 impl<'a> SkillsConfig<'a> {
     /// Replaces the global list of disabled skills.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `skills.config.setDisabledSkills`.
     #[doc(alias = "skills.config.setDisabledSkills")]
     #[inline]
@@ -109,6 +123,8 @@ impl<'a> SkillsConfig<'a> {
         self.0.call("skills.config.setDisabledSkills", params)
     }
     /// Atomically adds or removes one skill from the disabled list.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `skills.config.setSkillDisabled`.
     #[doc(alias = "skills.config.setSkillDisabled")]
@@ -126,6 +142,8 @@ pub struct SkillsInstallations<'a>(pub(crate) &'a Caller);
 impl<'a> SkillsInstallations<'a> {
     /// Requests cancellation of a known Skill installation operation before commit. Already-started durable work requires recovery instead of silent replay.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `skills.installations.cancel`.
     #[doc(alias = "skills.installations.cancel")]
     #[inline]
@@ -136,6 +154,8 @@ impl<'a> SkillsInstallations<'a> {
         self.0.call("skills.installations.cancel", params)
     }
     /// Lists owned verified Agent Finder Skill installations for the selected existing session. Listing is never gated by the Skill-install feature flag.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `skills.installations.list`.
     #[doc(alias = "skills.installations.list")]
@@ -148,6 +168,8 @@ impl<'a> SkillsInstallations<'a> {
     }
     /// Reconciles interrupted owned Skill installation work for the selected existing session, then inspects owned inventory. Recovery is never gated by the Skill-install feature flag.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `skills.installations.recover`.
     #[doc(alias = "skills.installations.recover")]
     #[inline]
@@ -159,6 +181,8 @@ impl<'a> SkillsInstallations<'a> {
     }
     /// Atomically persists enablement for one owned Agent Finder Skill and reconciles the selected bound session. Enablement is installation-scoped by receipt identity and is never gated by the Skill-install feature flag.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `skills.installations.setEnabled`.
     #[doc(alias = "skills.installations.setEnabled")]
     #[inline]
@@ -169,6 +193,8 @@ impl<'a> SkillsInstallations<'a> {
         self.0.call("skills.installations.setEnabled", params)
     }
     /// Inspects a known Skill installation operation on its original runtime connection. Status is never gated by the Skill-install feature flag.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `skills.installations.status`.
     #[doc(alias = "skills.installations.status")]

@@ -9,6 +9,8 @@ pub struct Status<'a>(pub(crate) &'a Caller);
 impl<'a> Status<'a> {
     /// Returns the version of the CLI and of the protocol.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `status.get`.
     #[doc(alias = "status.get")]
     #[inline]

@@ -9,6 +9,8 @@ pub struct Tools<'a>(pub(crate) &'a Caller);
 impl<'a> Tools<'a> {
     /// Lists built-in tools available for a model.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `tools.list`.
     #[doc(alias = "tools.list")]
     #[inline]

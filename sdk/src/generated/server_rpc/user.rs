@@ -89,6 +89,8 @@ impl<'a> UserSettings<'a> {
     }
     /// Lists every known user setting from settings.json, each with its effective value, its default, and whether it is at the default — so settings the user has never set still appear with their default value. Does not include repository- or enterprise-managed overrides that the runtime layers on top at session time.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `user.settings.get`.
     #[doc(alias = "user.settings.get")]
     #[inline]
@@ -292,6 +294,8 @@ impl<'a> UserSettings<'a> {
         self.0.call("user.settings.resetStaffModelSelectionOnce", params)
     }
     /// Writes one or more user settings to settings.json, replacing each provided top-level key. A key whose value is null is removed.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `user.settings.set`.
     #[doc(alias = "user.settings.set")]

@@ -18,6 +18,8 @@ impl<'a> Accounts<'a> {
     }
     /// Enumerate a typed accounts collection: the signed-in accounts, or the providers offered for interactive login.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.accounts.enumerate`.
     #[doc(alias = "session.accounts.enumerate")]
     #[inline]
@@ -29,6 +31,8 @@ impl<'a> Accounts<'a> {
     }
     /// Read one typed accounts datum: the active account, a neutral status summary, or the last authentication errors.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.accounts.get`.
     #[doc(alias = "session.accounts.get")]
     #[inline]
@@ -36,6 +40,8 @@ impl<'a> Accounts<'a> {
         self.0.call("session.accounts.get", params)
     }
     /// Apply one non-interactive accounts mutation: switch the active account, log an account out, or set credentials from a token.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.accounts.set`.
     #[doc(alias = "session.accounts.set")]
@@ -50,6 +56,8 @@ pub struct AccountsLogin<'a>(pub(crate) &'a Caller);
 impl<'a> AccountsLogin<'a> {
     /// Advance an in-flight login flow, optionally fulfilling an input-required step, and return the next step.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.accounts.login.advance`.
     ///
     /// Without a timeout unless one is set: it responds once the user has done this step of the login.
@@ -60,6 +68,8 @@ impl<'a> AccountsLogin<'a> {
     }
     /// Begin an interactive login flow for a provider kind (dispatch is kind-only) and return its opaque flow id and first step.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.accounts.login.begin`.
     #[doc(alias = "session.accounts.login.begin")]
     #[inline]
@@ -67,6 +77,8 @@ impl<'a> AccountsLogin<'a> {
         self.0.call("session.accounts.login.begin", params)
     }
     /// Cancel an in-flight login flow and release its resources.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.accounts.login.cancel`.
     #[doc(alias = "session.accounts.login.cancel")]

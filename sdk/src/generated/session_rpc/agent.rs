@@ -12,6 +12,8 @@ pub struct Agent<'a>(pub(crate) &'a Caller);
 impl<'a> Agent<'a> {
     /// Clears the selected custom agent and returns the session to the default agent.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.agent.deselect`.
     #[doc(alias = "session.agent.deselect")]
     #[inline]
@@ -19,6 +21,8 @@ impl<'a> Agent<'a> {
         self.0.call("session.agent.deselect", &())
     }
     /// Gets the currently selected custom agent for the session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.agent.getCurrent`.
     #[doc(alias = "session.agent.getCurrent")]
@@ -28,6 +32,8 @@ impl<'a> Agent<'a> {
     }
     /// Lists agents available to the session. Defaults to custom agents only; pass includeBuiltInAgents to include the effective built-in agents.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.agent.list`.
     #[doc(alias = "session.agent.list")]
     #[inline]
@@ -35,6 +41,8 @@ impl<'a> Agent<'a> {
         self.0.call("session.agent.list", params)
     }
     /// Reloads custom agent definitions and returns the refreshed list.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.agent.reload`.
     #[doc(alias = "session.agent.reload")]
@@ -44,6 +52,8 @@ impl<'a> Agent<'a> {
     }
     /// Selects a custom agent for subsequent turns in the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.agent.select`.
     #[doc(alias = "session.agent.select")]
     #[inline]
@@ -51,6 +61,8 @@ impl<'a> Agent<'a> {
         self.0.call("session.agent.select", params)
     }
     /// Sets an in-memory authored prompt override for an available agent. For built-in agents, this replaces only the static base prompt while preserving runtime-owned dynamic prompt composition and behavior. The special `general-purpose` agent is not overrideable. Overrides are not persisted; resumed and forked sessions start without them, so the host must re-apply them.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.agent.setPrompt`.
     #[doc(alias = "session.agent.setPrompt")]

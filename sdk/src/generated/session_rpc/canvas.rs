@@ -23,6 +23,8 @@ impl<'a> Canvas<'a> {
     }
     /// Closes an open canvas instance.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.canvas.close`.
     #[doc(alias = "session.canvas.close")]
     #[inline]
@@ -30,6 +32,8 @@ impl<'a> Canvas<'a> {
         self.0.call("session.canvas.close", params)
     }
     /// Lists canvases declared for the session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.canvas.list`.
     #[doc(alias = "session.canvas.list")]
@@ -39,6 +43,8 @@ impl<'a> Canvas<'a> {
     }
     /// Lists currently open canvas instances for the live session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.canvas.listOpen`.
     #[doc(alias = "session.canvas.listOpen")]
     #[inline]
@@ -46,6 +52,8 @@ impl<'a> Canvas<'a> {
         self.0.call("session.canvas.listOpen", &())
     }
     /// Opens or focuses a canvas instance.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.canvas.open`.
     #[doc(alias = "session.canvas.open")]
@@ -59,6 +67,8 @@ impl<'a> Canvas<'a> {
 pub struct CanvasAction<'a>(pub(crate) &'a Caller);
 impl<'a> CanvasAction<'a> {
     /// Invokes an action on an open canvas instance.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.canvas.action.invoke`.
     ///

@@ -16,6 +16,8 @@ pub struct Commands<'a>(pub(crate) &'a Caller);
 impl<'a> Commands<'a> {
     /// Enqueues a slash command for FIFO processing on the local session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.commands.enqueue`.
     #[doc(alias = "session.commands.enqueue")]
     #[inline]
@@ -23,6 +25,8 @@ impl<'a> Commands<'a> {
         self.0.call("session.commands.enqueue", params)
     }
     /// Executes a slash command synchronously and returns any error.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.commands.execute`.
     ///
@@ -47,6 +51,8 @@ impl<'a> Commands<'a> {
     }
     /// Reports completion of a pending client-handled slash command.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.commands.handlePendingCommand`.
     #[doc(alias = "session.commands.handlePendingCommand")]
     #[inline]
@@ -57,6 +63,8 @@ impl<'a> Commands<'a> {
         self.0.call("session.commands.handlePendingCommand", params)
     }
     /// Invokes a slash command in the session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.commands.invoke`.
     ///
@@ -71,6 +79,8 @@ impl<'a> Commands<'a> {
     }
     /// Lists slash commands available in the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.commands.list`.
     #[doc(alias = "session.commands.list")]
     #[inline]
@@ -78,6 +88,8 @@ impl<'a> Commands<'a> {
         self.0.call("session.commands.list", params)
     }
     /// Reports whether the host actually executed a queued command and whether to continue processing.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.commands.respondToQueuedCommand`.
     #[doc(alias = "session.commands.respondToQueuedCommand")]

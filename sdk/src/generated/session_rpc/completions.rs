@@ -12,6 +12,8 @@ pub struct Completions<'a>(pub(crate) &'a Caller);
 impl<'a> Completions<'a> {
     /// Gets the characters that should trigger host-driven completions for the session. Empty disables host-driven completions (e.g. local sessions, or a relay host that does not advertise them).
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.completions.getTriggerCharacters`.
     #[doc(alias = "session.completions.getTriggerCharacters")]
     #[inline]
@@ -19,6 +21,8 @@ impl<'a> Completions<'a> {
         self.0.call("session.completions.getTriggerCharacters", &())
     }
     /// Requests host-driven completion items for the current composer input. Returns an empty list when the host has no items or does not support completions.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.completions.request`.
     #[doc(alias = "session.completions.request")]

@@ -14,6 +14,8 @@ pub struct Connectors<'a>(pub(crate) &'a Caller);
 impl<'a> Connectors<'a> {
     /// Initiates an idempotent Connector connection request without opening a browser. Returns connected when the service is immediately authoritative, consent_required with a validated URL, or pending with an opaque continuation ID.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.connectors.connect`.
     #[doc(alias = "session.connectors.connect")]
     #[inline]
@@ -24,6 +26,8 @@ impl<'a> Connectors<'a> {
         self.0.call("session.connectors.connect", params)
     }
     /// Continues a pending Connector connection with caller-supplied attempt, interval, and deadline bounds. The runtime never opens the returned consent URL.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.connectors.continueConnection`.
     ///
@@ -38,6 +42,8 @@ impl<'a> Connectors<'a> {
     }
     /// Disconnects one Connector for the pinned opaque account selection, refreshes the authoritative catalog, and removes its session-owned MCP projection.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.connectors.disconnect`.
     #[doc(alias = "session.connectors.disconnect")]
     #[inline]
@@ -49,6 +55,8 @@ impl<'a> Connectors<'a> {
     }
     /// Returns the session account selection, or null.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.connectors.getAccount`.
     #[doc(alias = "session.connectors.getAccount")]
     #[inline]
@@ -56,6 +64,8 @@ impl<'a> Connectors<'a> {
         self.0.call("session.connectors.getAccount", &())
     }
     /// Returns feature availability and bounded polling limits for the EXPERIMENTAL session connector API. This method never performs a Connector service request.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.connectors.getCapabilities`.
     #[doc(alias = "session.connectors.getCapabilities")]
@@ -65,6 +75,8 @@ impl<'a> Connectors<'a> {
     }
     /// Returns authoritative session Connector state from current availability, pinned account selection, cached catalog, and live MCP projection without performing a Connector service request.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.connectors.getStatus`.
     #[doc(alias = "session.connectors.getStatus")]
     #[inline]
@@ -73,6 +85,8 @@ impl<'a> Connectors<'a> {
     }
     /// Returns the cached Connector catalog for the pinned opaque account selection, fetching it only when this session has no cached catalog.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.connectors.list`.
     #[doc(alias = "session.connectors.list")]
     #[inline]
@@ -80,6 +94,8 @@ impl<'a> Connectors<'a> {
         self.0.call("session.connectors.list", params)
     }
     /// Reconciles the authoritative cached or freshly requested Connector catalog into the session Connector MCP projection and returns live status.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.connectors.reconcile`.
     #[doc(alias = "session.connectors.reconcile")]
@@ -102,6 +118,8 @@ impl<'a> Connectors<'a> {
     }
     /// Re-initiates an idempotent Connector connection request without browser or UI effects, with the same typed outcomes as connect.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.connectors.reconnect`.
     #[doc(alias = "session.connectors.reconnect")]
     #[inline]
@@ -112,6 +130,8 @@ impl<'a> Connectors<'a> {
         self.0.call("session.connectors.reconnect", params)
     }
     /// Refreshes and validates the Connector catalog for the pinned opaque account selection.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.connectors.refresh`.
     #[doc(alias = "session.connectors.refresh")]

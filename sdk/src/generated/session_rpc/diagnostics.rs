@@ -12,6 +12,8 @@ pub struct Diagnostics<'a>(pub(crate) &'a Caller);
 impl<'a> Diagnostics<'a> {
     /// Patches configured session diagnostic sources without restarting their producers. Setting a source level to off clears its retained diagnostics and invalidates cursors selecting that source.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.diagnostics.configure`.
     #[doc(alias = "session.diagnostics.configure")]
     #[inline]
@@ -22,6 +24,8 @@ impl<'a> Diagnostics<'a> {
         self.0.call("session.diagnostics.configure", params)
     }
     /// Reads a bounded batch of retained session diagnostics for the selected sources. Records are never consumed and each reader advances independently through its opaque cursor.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.diagnostics.read`.
     #[doc(alias = "session.diagnostics.read")]

@@ -13,6 +13,8 @@ pub struct EventLog<'a>(pub(crate) &'a Caller);
 impl<'a> EventLog<'a> {
     /// Reads a batch of session events from a cursor, optionally waiting for new events. Supports tail-first reads via `direction: backward`.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.eventLog.read`.
     #[doc(alias = "session.eventLog.read")]
     #[inline]
@@ -20,6 +22,8 @@ impl<'a> EventLog<'a> {
         self.0.call("session.eventLog.read", params)
     }
     /// Registers consumer interest in an event type for runtime gating purposes.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.eventLog.registerInterest`.
     #[doc(alias = "session.eventLog.registerInterest")]
@@ -32,6 +36,8 @@ impl<'a> EventLog<'a> {
     }
     /// Releases a consumer's previously-registered interest in an event type.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.eventLog.releaseInterest`.
     #[doc(alias = "session.eventLog.releaseInterest")]
     #[inline]
@@ -42,6 +48,8 @@ impl<'a> EventLog<'a> {
         self.0.call("session.eventLog.releaseInterest", params)
     }
     /// Returns a snapshot of the current tail cursor without consuming events.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.eventLog.tail`.
     #[doc(alias = "session.eventLog.tail")]

@@ -12,6 +12,8 @@ pub struct Extensions<'a>(pub(crate) &'a Caller);
 impl<'a> Extensions<'a> {
     /// Disables an extension for the session and persists the preference when the session has a settings store. Hosts synchronizing effective membership should use extensions.reconcile instead.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.extensions.disable`.
     #[doc(alias = "session.extensions.disable")]
     #[inline]
@@ -19,6 +21,8 @@ impl<'a> Extensions<'a> {
         self.0.call("session.extensions.disable", params)
     }
     /// Enables an extension for the session and persists the preference when the session has a settings store. Hosts synchronizing effective membership should use extensions.reconcile instead.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.extensions.enable`.
     #[doc(alias = "session.extensions.enable")]
@@ -28,6 +32,8 @@ impl<'a> Extensions<'a> {
     }
     /// Lists extensions discovered for the session and their current status.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.extensions.list`.
     #[doc(alias = "session.extensions.list")]
     #[inline]
@@ -35,6 +41,8 @@ impl<'a> Extensions<'a> {
         self.0.call("session.extensions.list", &())
     }
     /// Host-only reconciliation of authoritative session-effective extension membership and enablement. Refreshes runtime-owned discovery and preferences without persisting settings, installing plugins, or restarting unchanged activations. Returns ExtensionList only after required starts and process/contribution cleanup settle. Takes no caller inventory or overrides. Missing controllers, unready/incomplete discovery, unavailable workspaces, superseded inputs, and lifecycle failures are errors, not empty membership. Independently proven revocations may be applied before an error; retry converges without restarting healthy activations. Error data contains lifecycleChangesApplied and code: extension_reconciliation_host_required, extension_reconciliation_unavailable, extension_reconciliation_not_ready, extension_reconciliation_discovery_failed, extension_reconciliation_workspace_unavailable, extension_reconciliation_superseded, or extension_reconciliation_lifecycle_failed. Mark host reconciliation state applied only on success. On older runtimes, method-not-found must not fall back to global discovery and persistent extension disables.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.extensions.reconcile`.
     #[doc(alias = "session.extensions.reconcile")]
@@ -44,6 +52,8 @@ impl<'a> Extensions<'a> {
     }
     /// Reloads extension definitions and processes for the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.extensions.reload`.
     #[doc(alias = "session.extensions.reload")]
     #[inline]
@@ -51,6 +61,8 @@ impl<'a> Extensions<'a> {
         self.0.call("session.extensions.reload", &())
     }
     /// Push attachments into the next user-message turn from an extension. The host should surface them as composer pills and forward them via the next session.send call. Callable only by extension-owned connections.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.extensions.sendAttachmentsToMessage`.
     #[doc(alias = "session.extensions.sendAttachmentsToMessage")]

@@ -9,6 +9,8 @@ pub struct Fleet<'a>(pub(crate) &'a Caller);
 impl<'a> Fleet<'a> {
     /// Starts fleet mode by submitting the fleet orchestration prompt to the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.fleet.start`.
     #[doc(alias = "session.fleet.start")]
     #[inline]

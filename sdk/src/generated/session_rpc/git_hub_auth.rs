@@ -33,6 +33,8 @@ impl<'a> GitHubAuth<'a> {
     }
     /// Gets authentication status and account metadata for the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.gitHubAuth.getStatus`.
     #[doc(alias = "session.gitHubAuth.getStatus")]
     #[inline]
@@ -90,6 +92,8 @@ impl<'a> GitHubAuth<'a> {
         self.0.call("session.gitHubAuth.refreshCopilotUser", &())
     }
     /// Updates the session's auth credentials used for outbound model and API requests.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.gitHubAuth.setCredentials`.
     #[doc(alias = "session.gitHubAuth.setCredentials")]

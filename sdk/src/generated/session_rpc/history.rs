@@ -15,6 +15,8 @@ pub struct History<'a>(pub(crate) &'a Caller);
 impl<'a> History<'a> {
     /// Aborts any in-progress manual compaction on a local session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.history.abortManualCompaction`.
     #[doc(alias = "session.history.abortManualCompaction")]
     #[inline]
@@ -22,6 +24,8 @@ impl<'a> History<'a> {
         self.0.call("session.history.abortManualCompaction", &())
     }
     /// Cancels any in-progress background compaction on a local session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.history.cancelBackgroundCompaction`.
     #[doc(alias = "session.history.cancelBackgroundCompaction")]
@@ -32,6 +36,8 @@ impl<'a> History<'a> {
         self.0.call("session.history.cancelBackgroundCompaction", &())
     }
     /// Clears the session's conversation history, keeping only system and developer messages, and seeds the fresh context window with a first user message. Must be called from inside a tool handler: the clear has to drop the results of the tool calls its wipe orphans, and it rejects when no tool call is in flight.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.history.clearContext`.
     #[doc(alias = "session.history.clearContext")]
@@ -44,6 +50,8 @@ impl<'a> History<'a> {
     }
     /// Compacts the session history to reduce context usage.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.history.compact`.
     ///
     /// Without a timeout unless one is set: it responds once the model has answered.
@@ -54,6 +62,8 @@ impl<'a> History<'a> {
     }
     /// Lists the user turns that the session can rewind to. Never rejects for a busy session: rewind reads need the session's file-change captures to be settled, so a session that still holds active work answers with `unavailableReason: "session-busy"` and no points, which the caller can retry.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.history.listRewindPoints`.
     #[doc(alias = "session.history.listRewindPoints")]
     #[inline]
@@ -61,6 +71,8 @@ impl<'a> History<'a> {
         self.0.call("session.history.listRewindPoints", &())
     }
     /// Previews the files that a conversation-and-files rewind would restore.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.history.previewRewind`.
     #[doc(alias = "session.history.previewRewind")]
@@ -73,6 +85,8 @@ impl<'a> History<'a> {
     }
     /// Rewinds the session conversation, optionally restoring files changed by the discarded turns. Not crash-atomic: file restore and conversation truncation are separate stores, applied in that order, so a process crash between them can leave the workspace rewound while the conversation still contains the discarded turns. There is no recovery journal; re-running the same rewind is the recovery path for a crash before truncation lands, since file restore is idempotent (already-restored files are reported as skipped) and truncation is re-derived from the still-retained boundary event. After truncation lands that boundary no longer exists, so the same request is rejected; the only stage that can still be outstanding is snapshot pruning, whose failure leaves orphan snapshots the capture store tolerates. The reverse inconsistency cannot occur, because truncation is never applied before file restore succeeds.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.history.rewind`.
     #[doc(alias = "session.history.rewind")]
     #[inline]
@@ -80,6 +94,8 @@ impl<'a> History<'a> {
         self.0.call("session.history.rewind", params)
     }
     /// Produces a markdown summary of the session's conversation context for hand-off scenarios.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.history.summarizeForHandoff`.
     ///
@@ -90,6 +106,8 @@ impl<'a> History<'a> {
         self.0.call("session.history.summarizeForHandoff", &()).timeout(None)
     }
     /// Truncates persisted session history to a specific event.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.history.truncate`.
     #[doc(alias = "session.history.truncate")]

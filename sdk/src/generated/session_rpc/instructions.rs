@@ -9,6 +9,8 @@ pub struct Instructions<'a>(pub(crate) &'a Caller);
 impl<'a> Instructions<'a> {
     /// Gets instruction sources loaded for the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.instructions.getSources`.
     #[doc(alias = "session.instructions.getSources")]
     #[inline]
@@ -16,6 +18,8 @@ impl<'a> Instructions<'a> {
         self.0.call("session.instructions.getSources", &())
     }
     /// For local sessions, invalidates instruction discovery and the model-facing prompt, then returns freshly discovered sources. The updated prompt takes effect on the next turn. Remote sessions must reload on their agent host instead.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.instructions.reload`.
     ///

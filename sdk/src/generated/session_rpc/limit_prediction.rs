@@ -9,6 +9,8 @@ pub struct LimitPrediction<'a>(pub(crate) &'a Caller);
 impl<'a> LimitPrediction<'a> {
     /// Predicts an AI-credit session limit for the session's resolved model. Returns an unavailable result instead of falling back when the current model is unresolved auto.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.limitPrediction.predict`.
     #[doc(alias = "session.limitPrediction.predict")]
     #[inline]

@@ -58,6 +58,8 @@ impl<'a> Mcp<'a> {
     }
     /// Cancels an in-flight MCP sampling execution by request ID.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.cancelSamplingExecution`.
     #[doc(alias = "session.mcp.cancelSamplingExecution")]
     #[inline]
@@ -82,6 +84,8 @@ impl<'a> Mcp<'a> {
     }
     /// Disables an MCP server for the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.disable`.
     #[doc(alias = "session.mcp.disable")]
     #[inline]
@@ -90,6 +94,8 @@ impl<'a> Mcp<'a> {
     }
     /// Enables an MCP server for the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.enable`.
     #[doc(alias = "session.mcp.enable")]
     #[inline]
@@ -97,6 +103,8 @@ impl<'a> Mcp<'a> {
         self.0.call("session.mcp.enable", params)
     }
     /// Runs an MCP sampling inference on behalf of an MCP server.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.executeSampling`.
     ///
@@ -111,6 +119,8 @@ impl<'a> Mcp<'a> {
     }
     /// Checks whether a named MCP server is currently running on the session's host.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.isServerRunning`.
     #[doc(alias = "session.mcp.isServerRunning")]
     #[inline]
@@ -122,6 +132,8 @@ impl<'a> Mcp<'a> {
     }
     /// Lists materialized MCP servers and their connection status. Cache misses may start and wait for MCP servers.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.list`.
     #[doc(alias = "session.mcp.list")]
     #[inline]
@@ -129,6 +141,8 @@ impl<'a> Mcp<'a> {
         self.0.call("session.mcp.list", &())
     }
     /// Lists effective MCP configuration without starting, restarting, authenticating, or waiting for servers. An optional live observation is from an already materialized matching server; this is not a readiness guarantee.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.listConfigured`.
     #[doc(alias = "session.mcp.listConfigured")]
@@ -138,6 +152,8 @@ impl<'a> Mcp<'a> {
     }
     /// Lists the tools exposed by a connected MCP server on this session's host. This performs a live `tools/list` request. Tool UI metadata is returned independently of whether MCP Apps rendering is enabled for the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.listTools`.
     #[doc(alias = "session.mcp.listTools")]
     #[inline]
@@ -145,6 +161,8 @@ impl<'a> Mcp<'a> {
         self.0.call("session.mcp.listTools", params)
     }
     /// Releases any turns waiting on an in-flight MCP load without cancelling the load, letting the agent proceed while MCP servers finish connecting in the background. No-op when no MCP load is in flight or waiting turns were already released.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.moveLoadingToBackground`.
     #[doc(alias = "session.mcp.moveLoadingToBackground")]
@@ -167,6 +185,8 @@ impl<'a> Mcp<'a> {
     }
     /// Reloads MCP server connections for the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.reload`.
     #[doc(alias = "session.mcp.reload")]
     #[inline]
@@ -188,6 +208,8 @@ impl<'a> Mcp<'a> {
     }
     /// Removes the auto-managed `github` MCP server when present.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.removeGitHub`.
     #[doc(alias = "session.mcp.removeGitHub")]
     #[inline]
@@ -195,6 +217,8 @@ impl<'a> Mcp<'a> {
         self.0.call("session.mcp.removeGitHub", &())
     }
     /// Restarts an individual MCP server on the live session (stops then starts). Omit `config` for a config-free restart-by-name of an already-configured server; supply `config` to restart with a replacement configuration. Session-scoped and ephemeral: does NOT modify persistent user configuration (`mcp.config.*`).
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.restartServer`.
     #[doc(alias = "session.mcp.restartServer")]
@@ -217,6 +241,8 @@ impl<'a> Mcp<'a> {
     }
     /// Sets how environment-variable values supplied to MCP servers are resolved (direct or indirect).
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.setEnvValueMode`.
     #[doc(alias = "session.mcp.setEnvValueMode")]
     #[inline]
@@ -228,6 +254,8 @@ impl<'a> Mcp<'a> {
     }
     /// Starts an individual MCP server on the live session. Omit `config` for a config-free start-by-name of an already-configured server (reuses the server's already-registered configuration); supply `config` to start from a caller-supplied configuration. Session-scoped and ephemeral: the server is added to this session's running set only and is reaped when the session ends. Does NOT modify persistent user configuration (`mcp.config.*`), so it does not affect future sessions. The server surfaces through `session.mcp.list` and the `session.mcp_servers_loaded` / `session.mcp_server_status_changed` events like any other server.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.startServer`.
     #[doc(alias = "session.mcp.startServer")]
     #[inline]
@@ -235,6 +263,8 @@ impl<'a> Mcp<'a> {
         self.0.call("session.mcp.startServer", params)
     }
     /// Stops an individual MCP server on the session's host.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.stopServer`.
     #[doc(alias = "session.mcp.stopServer")]
@@ -262,6 +292,8 @@ pub struct McpApps<'a>(pub(crate) &'a Caller);
 impl<'a> McpApps<'a> {
     /// Call an MCP tool from an MCP App view (SEP-1865). Enforces the visibility check that prevents an app iframe from invoking model-only tools. Returns the standard MCP `CallToolResult`.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.apps.callTool`.
     ///
     /// Without a timeout unless one is set: it responds once the tool has finished.
@@ -275,6 +307,8 @@ impl<'a> McpApps<'a> {
     }
     /// Diagnose MCP Apps wiring for a specific MCP server. Reports the session capability, feature-flag state, advertised extension, and how many tools have `_meta.ui` populated.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.apps.diagnose`.
     #[doc(alias = "session.mcp.apps.diagnose")]
     #[inline]
@@ -286,6 +320,8 @@ impl<'a> McpApps<'a> {
     }
     /// Read the current host context advertised to MCP App guests.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.apps.getHostContext`.
     #[doc(alias = "session.mcp.apps.getHostContext")]
     #[inline]
@@ -293,6 +329,8 @@ impl<'a> McpApps<'a> {
         self.0.call("session.mcp.apps.getHostContext", &())
     }
     /// List tools that an MCP App view is allowed to call (SEP-1865 visibility filter). Returns tools whose `_meta.ui.visibility` is unset (default `["model","app"]`) or includes `"app"`.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.apps.listTools`.
     #[doc(alias = "session.mcp.apps.listTools")]
@@ -305,6 +343,8 @@ impl<'a> McpApps<'a> {
     }
     /// Fetch an MCP resource (typically a `ui://` MCP App bundle, per SEP-1865) from a connected server. Requires the `mcp-apps` session capability.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.apps.readResource`.
     #[doc(alias = "session.mcp.apps.readResource")]
     #[inline]
@@ -315,6 +355,8 @@ impl<'a> McpApps<'a> {
         self.0.call("session.mcp.apps.readResource", params)
     }
     /// Replace the host context returned to MCP App guests on `ui/initialize`. Hosts use this to advertise theme, locale, or other metadata to the guest UI.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.apps.setHostContext`.
     #[doc(alias = "session.mcp.apps.setHostContext")]
@@ -328,6 +370,8 @@ impl<'a> McpApps<'a> {
 pub struct McpHeaders<'a>(pub(crate) &'a Caller);
 impl<'a> McpHeaders<'a> {
     /// Responds to a pending MCP dynamic headers refresh request. Hosts that subscribe to `mcp.headers_refresh_required` use this to provide short-lived per-server headers or to indicate that no dynamic headers are available for this refresh.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.headers.handlePendingHeadersRefreshRequest`.
     #[doc(alias = "session.mcp.headers.handlePendingHeadersRefreshRequest")]
@@ -345,6 +389,8 @@ pub struct McpOauth<'a>(pub(crate) &'a Caller);
 impl<'a> McpOauth<'a> {
     /// Notifies the session that MCP OAuth authentication succeeded and updated credentials were persisted, so cached tool definitions can be refreshed.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.oauth.authenticationStateChanged`.
     #[doc(alias = "session.mcp.oauth.authenticationStateChanged")]
     #[inline]
@@ -355,6 +401,8 @@ impl<'a> McpOauth<'a> {
         self.0.call("session.mcp.oauth.authenticationStateChanged", params)
     }
     /// Cancels the exact owned OAuth login issued to this original session requester, without clearing shared credentials.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.oauth.cancelLogin`.
     #[doc(alias = "session.mcp.oauth.cancelLogin")]
@@ -367,6 +415,8 @@ impl<'a> McpOauth<'a> {
     }
     /// Completes a runtime-managed MCP OAuth login after the authorization server redirects to a host-managed callback URL.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.oauth.complete`.
     #[doc(alias = "session.mcp.oauth.complete")]
     #[inline]
@@ -374,6 +424,8 @@ impl<'a> McpOauth<'a> {
         self.0.call("session.mcp.oauth.complete", params)
     }
     /// Resolves a pending MCP OAuth request with a host-provided token, cancellation, or a noninteractive runtime refresh handoff when the request advertises runtimeRefreshSupported. Acceptance resolves the host response, not credential installation, reconnect, or the original tool invocation.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.oauth.handlePendingRequest`.
     #[doc(alias = "session.mcp.oauth.handlePendingRequest")]
@@ -386,6 +438,8 @@ impl<'a> McpOauth<'a> {
     }
     /// Starts OAuth authentication for a remote MCP server. Owned servers require the original one-use prepareLogin handle and exact installation ID; manual servers retain the existing direct login behaviour.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.oauth.login`.
     #[doc(alias = "session.mcp.oauth.login")]
     #[inline]
@@ -393,6 +447,8 @@ impl<'a> McpOauth<'a> {
         self.0.call("session.mcp.oauth.login", params)
     }
     /// Prepares an inert, expiring owned OAuth login bound to the original session requester and exact installation. Does not activate, connect, read credentials or open a browser.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.oauth.prepareLogin`.
     #[doc(alias = "session.mcp.oauth.prepareLogin")]
@@ -405,6 +461,8 @@ impl<'a> McpOauth<'a> {
     }
     /// Passively probes a configured remote MCP server to classify whether OAuth is required or a cached/override token is accepted. Does not start OAuth, emit pending OAuth requests, or mutate MCP connection state.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.oauth.probe`.
     #[doc(alias = "session.mcp.oauth.probe")]
     #[inline]
@@ -412,6 +470,8 @@ impl<'a> McpOauth<'a> {
         self.0.call("session.mcp.oauth.probe", params)
     }
     /// Responds to a pending MCP OAuth authorization request by its request id.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.oauth.respond`.
     #[doc(alias = "session.mcp.oauth.respond")]
@@ -429,6 +489,8 @@ pub struct McpPrompts<'a>(pub(crate) &'a Caller);
 impl<'a> McpPrompts<'a> {
     /// Get a prompt's messages from a connected MCP server (proxies MCP `prompts/get`). Content is preserved as opaque JSON. Does not send messages to the model, execute tools, or fetch referenced resources.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.prompts.get`.
     #[doc(alias = "session.mcp.prompts.get")]
     #[inline]
@@ -436,6 +498,8 @@ impl<'a> McpPrompts<'a> {
         self.0.call("session.mcp.prompts.get", params)
     }
     /// Enumerate one page of prompts a connected MCP server exposes (proxies MCP `prompts/list`). Pass `cursor` to continue from a prior result's `nextCursor`.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.prompts.list`.
     #[doc(alias = "session.mcp.prompts.list")]
@@ -450,6 +514,8 @@ pub struct McpResources<'a>(pub(crate) &'a Caller);
 impl<'a> McpResources<'a> {
     /// Enumerate one page of resources a connected MCP server exposes (proxies MCP `resources/list`). Pass `cursor` to continue from a prior result's `nextCursor`.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mcp.resources.list`.
     #[doc(alias = "session.mcp.resources.list")]
     #[inline]
@@ -457,6 +523,8 @@ impl<'a> McpResources<'a> {
         self.0.call("session.mcp.resources.list", params)
     }
     /// Enumerate one page of resource templates a connected MCP server exposes (proxies MCP `resources/templates/list`). Pass `cursor` to continue from a prior result's `nextCursor`.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.resources.listTemplates`.
     #[doc(alias = "session.mcp.resources.listTemplates")]
@@ -468,6 +536,8 @@ impl<'a> McpResources<'a> {
         self.0.call("session.mcp.resources.listTemplates", params)
     }
     /// Fetch an MCP resource from a connected server by URI (proxies MCP `resources/read`).
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mcp.resources.read`.
     #[doc(alias = "session.mcp.resources.read")]

@@ -17,6 +17,8 @@ pub struct Metadata<'a>(pub(crate) &'a Caller);
 impl<'a> Metadata<'a> {
     /// Returns a snapshot of activity flags for the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.metadata.activity`.
     #[doc(alias = "session.metadata.activity")]
     #[inline]
@@ -24,6 +26,8 @@ impl<'a> Metadata<'a> {
         self.0.call("session.metadata.activity", &())
     }
     /// Returns the token breakdown for the session's current context window for a given model.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.metadata.contextInfo`.
     #[doc(alias = "session.metadata.contextInfo")]
@@ -36,6 +40,8 @@ impl<'a> Metadata<'a> {
     }
     /// Returns the client-owned string metadata persisted with this local session. The metadata is not included in model context, events, telemetry, snapshots, or remote exports.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.metadata.getClientMetadata`.
     #[doc(alias = "session.metadata.getClientMetadata")]
     #[inline]
@@ -44,6 +50,8 @@ impl<'a> Metadata<'a> {
     }
     /// Returns the experimental per-source attribution breakdown of the session's current context window as a flat list of entries (skills, subagents, MCP servers, built-in tools, plugin rollups, system/tool-definition costs, with nesting via parentId), plus the successful compaction count. The heaviest individual messages are available separately via `metadata.getContextHeaviestMessages`. Returns null until the session has initialized its system prompt and tool metadata.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.metadata.getContextAttribution`.
     #[doc(alias = "session.metadata.getContextAttribution")]
     #[inline]
@@ -51,6 +59,8 @@ impl<'a> Metadata<'a> {
         self.0.call("session.metadata.getContextAttribution", &())
     }
     /// Returns the largest individual messages currently in the session's context window, most-expensive first. Companion to `metadata.getContextAttribution`. Returns an empty list until the session has initialized.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.metadata.getContextHeaviestMessages`.
     #[doc(alias = "session.metadata.getContextHeaviestMessages")]
@@ -63,6 +73,8 @@ impl<'a> Metadata<'a> {
     }
     /// Reports whether the local session is currently processing user/agent messages.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.metadata.isProcessing`.
     #[doc(alias = "session.metadata.isProcessing")]
     #[inline]
@@ -70,6 +82,8 @@ impl<'a> Metadata<'a> {
         self.0.call("session.metadata.isProcessing", &())
     }
     /// Re-tokenizes the session's existing messages against a model and returns aggregate token totals.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.metadata.recomputeContextTokens`.
     #[doc(alias = "session.metadata.recomputeContextTokens")]
@@ -82,6 +96,8 @@ impl<'a> Metadata<'a> {
     }
     /// Records a working-directory/git context change and emits a `session.context_changed` event. For a local session, a report whose `cwd` diverges from the session's current working directory is ignored (the call still succeeds but records nothing and emits no event): a local session's working directory is authoritative and is moved via `metadata.setWorkingDirectory` (or an SDK `session.resume` that supplies a `workingDirectory`), not by this method.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.metadata.recordContextChange`.
     #[doc(alias = "session.metadata.recordContextChange")]
     #[inline]
@@ -92,6 +108,8 @@ impl<'a> Metadata<'a> {
         self.0.call("session.metadata.recordContextChange", params)
     }
     /// Updates the session's working directory. For local sessions the target is validated first (an absolute path that exists on disk) and the permission primary directory is re-based; a rejected validation fails the call before any session state changes.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.metadata.setWorkingDirectory`.
     #[doc(alias = "session.metadata.setWorkingDirectory")]
@@ -104,6 +122,8 @@ impl<'a> Metadata<'a> {
     }
     /// Returns a snapshot of the session's identifying metadata, mode, agent, and remote info.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.metadata.snapshot`.
     #[doc(alias = "session.metadata.snapshot")]
     #[inline]
@@ -111,6 +131,8 @@ impl<'a> Metadata<'a> {
         self.0.call("session.metadata.snapshot", &())
     }
     /// Atomically patches the client-owned string metadata persisted with this local session and returns the committed bag.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.metadata.updateClientMetadata`.
     #[doc(alias = "session.metadata.updateClientMetadata")]

@@ -9,6 +9,8 @@ pub struct Mode<'a>(pub(crate) &'a Caller);
 impl<'a> Mode<'a> {
     /// Gets the current agent interaction mode.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.mode.get`.
     #[doc(alias = "session.mode.get")]
     #[inline]
@@ -16,6 +18,8 @@ impl<'a> Mode<'a> {
         self.0.call("session.mode.get", &())
     }
     /// Sets the current agent interaction mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.mode.set`.
     ///

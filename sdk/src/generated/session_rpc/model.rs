@@ -42,6 +42,8 @@ impl<'a> Model<'a> {
     }
     /// Gets the session's authoritative model snapshot, including the committed Auto preference and any newer unclaimed Auto preference waiting for a future user turn.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.model.getCurrent`.
     #[doc(alias = "session.model.getCurrent")]
     #[inline]
@@ -49,6 +51,8 @@ impl<'a> Model<'a> {
         self.0.call("session.model.getCurrent", &())
     }
     /// Computes whether the session's current model shows reasoning summaries and how a host should present them: the default Ctrl+T visibility, reasoning headers, the hidden-summaries hint, and whether a persisted `showReasoning` setting is redundant. The runtime folds in the session's model catalog, selection and reasoning-summaries experiment assignment; the host supplies only its own persisted setting and current visibility. This method reads the session's resolved model catalog rather than resolving it, so call `session.model.list` first on a session that has not listed models or run a turn; until then the result is `ready: false`. A session that resolves models without a Copilot catalog, that is a BYOK registry or an alternate provider, never caches one and stays `ready: false`.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.model.getReasoningSummaries`.
     #[doc(alias = "session.model.getReasoningSummaries")]
@@ -61,6 +65,8 @@ impl<'a> Model<'a> {
     }
     /// Lists models available to this session using its own auth and integration context. Connected hosts (CLI TUI, GitHub App) should call this through the session client so remote sessions return the remote CLI's available models rather than the caller's.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.model.list`.
     #[doc(alias = "session.model.list")]
     #[inline]
@@ -68,6 +74,8 @@ impl<'a> Model<'a> {
         self.0.call("session.model.list", params)
     }
     /// Replaces or clears the host-supplied model allowlist for a running session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.model.setAllowedModels`.
     #[doc(alias = "session.model.setAllowedModels")]
@@ -80,6 +88,8 @@ impl<'a> Model<'a> {
     }
     /// Updates the session's reasoning effort without changing the selected model.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.model.setReasoningEffort`.
     #[doc(alias = "session.model.setReasoningEffort")]
     #[inline]
@@ -91,6 +101,8 @@ impl<'a> Model<'a> {
     }
     /// Requests an Auto preference change without changing the session's selected model. The latest unclaimed request wins; the runtime commits it only after a later prompt using the `auto` model mints a usable model and token pair. A `pending` response confirms that the request was accepted, not that it committed. Observe eventual success through `session.model_change`, failure through the ephemeral `session.auto_tier_switch_failed` event, or current unclaimed state through `session.model.getCurrent`.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.model.switchAutoTier`.
     #[doc(alias = "session.model.switchAutoTier")]
     #[inline]
@@ -101,6 +113,8 @@ impl<'a> Model<'a> {
         self.0.call("session.model.switchAutoTier", params)
     }
     /// Switches the session to a model and optional reasoning configuration.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.model.switchTo`.
     #[doc(alias = "session.model.switchTo")]

@@ -9,6 +9,8 @@ pub struct Name<'a>(pub(crate) &'a Caller);
 impl<'a> Name<'a> {
     /// Gets the session's friendly name.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.name.get`.
     #[doc(alias = "session.name.get")]
     #[inline]
@@ -17,6 +19,8 @@ impl<'a> Name<'a> {
     }
     /// Sets the session's friendly name.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.name.set`.
     #[doc(alias = "session.name.set")]
     #[inline]
@@ -24,6 +28,8 @@ impl<'a> Name<'a> {
         self.0.call("session.name.set", params)
     }
     /// Persists an auto-generated session summary as the session's name when no user-set name exists.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.name.setAuto`.
     #[doc(alias = "session.name.setAuto")]

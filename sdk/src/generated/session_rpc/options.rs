@@ -9,6 +9,8 @@ pub struct Options<'a>(pub(crate) &'a Caller);
 impl<'a> Options<'a> {
     /// Patches the genuinely-mutable subset of session options.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.options.update`.
     #[doc(alias = "session.options.update")]
     #[inline]

@@ -49,6 +49,8 @@ impl<'a> Permissions<'a> {
     }
     /// Replaces selected permission policy fields (rules, paths, URLs, exclusions, allow-all flags) on the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.permissions.configure`.
     #[doc(alias = "session.permissions.configure")]
     #[inline]
@@ -60,6 +62,8 @@ impl<'a> Permissions<'a> {
     }
     /// Returns the current permission mode for the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.permissions.getMode`.
     #[doc(alias = "session.permissions.getMode")]
     #[inline]
@@ -67,6 +71,8 @@ impl<'a> Permissions<'a> {
         self.0.call("session.permissions.getMode", &())
     }
     /// Provides a decision for a pending tool permission request.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.permissions.handlePendingPermissionRequest`.
     #[doc(alias = "session.permissions.handlePendingPermissionRequest")]
@@ -79,6 +85,8 @@ impl<'a> Permissions<'a> {
     }
     /// Adds or removes session-scoped or location-scoped permission rules.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.permissions.modifyRules`.
     #[doc(alias = "session.permissions.modifyRules")]
     #[inline]
@@ -89,6 +97,8 @@ impl<'a> Permissions<'a> {
         self.0.call("session.permissions.modifyRules", params)
     }
     /// Notifies the runtime that a permission prompt UI has been shown to the user.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.permissions.notifyPromptShown`.
     #[doc(alias = "session.permissions.notifyPromptShown")]
@@ -101,6 +111,8 @@ impl<'a> Permissions<'a> {
     }
     /// Reconstructs the set of pending tool permission requests from the session's event history.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.permissions.pendingRequests`.
     #[doc(alias = "session.permissions.pendingRequests")]
     #[inline]
@@ -108,6 +120,8 @@ impl<'a> Permissions<'a> {
         self.0.call("session.permissions.pendingRequests", &())
     }
     /// Clears session-scoped tool approvals and, for full resets, exact session-approved paths.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.permissions.resetSessionApprovals`.
     #[doc(alias = "session.permissions.resetSessionApprovals")]
@@ -120,6 +134,8 @@ impl<'a> Permissions<'a> {
     }
     /// Enables or disables automatic approval of tool permission requests for the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.permissions.setApproveAll`.
     #[doc(alias = "session.permissions.setApproveAll")]
     #[inline]
@@ -131,6 +147,8 @@ impl<'a> Permissions<'a> {
     }
     /// Sets the permission mode for the session. `manual` follows the normal approval flow, `assisted` attaches LLM safety recommendations, and `allow-all` automatically approves permission requests. The result returns the authoritative post-mutation mode so callers can update local state without racing the `session.permissions_changed` notification.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.permissions.setMode`.
     #[doc(alias = "session.permissions.setMode")]
     #[inline]
@@ -141,6 +159,8 @@ impl<'a> Permissions<'a> {
         self.0.call("session.permissions.setMode", params)
     }
     /// Sets whether the client wants permission prompts bridged into session events.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.permissions.setRequired`.
     #[doc(alias = "session.permissions.setRequired")]
@@ -158,6 +178,8 @@ pub struct PermissionsFolderTrust<'a>(pub(crate) &'a Caller);
 impl<'a> PermissionsFolderTrust<'a> {
     /// Adds a folder to the user's trusted folders list.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.permissions.folderTrust.addTrusted`.
     #[doc(alias = "session.permissions.folderTrust.addTrusted")]
     #[inline]
@@ -168,6 +190,8 @@ impl<'a> PermissionsFolderTrust<'a> {
         self.0.call("session.permissions.folderTrust.addTrusted", params)
     }
     /// Reports whether a folder is trusted according to the user's folder trust state.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.permissions.folderTrust.isTrusted`.
     #[doc(alias = "session.permissions.folderTrust.isTrusted")]
@@ -185,6 +209,8 @@ pub struct PermissionsLocations<'a>(pub(crate) &'a Caller);
 impl<'a> PermissionsLocations<'a> {
     /// Persists a tool approval for a permission location and applies its rules to this session's live permission service.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.permissions.locations.addToolApproval`.
     #[doc(alias = "session.permissions.locations.addToolApproval")]
     #[inline]
@@ -196,6 +222,8 @@ impl<'a> PermissionsLocations<'a> {
     }
     /// Applies persisted location-scoped tool approvals and allowed directories for a working directory to this session's permission service.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.permissions.locations.apply`.
     #[doc(alias = "session.permissions.locations.apply")]
     #[inline]
@@ -206,6 +234,8 @@ impl<'a> PermissionsLocations<'a> {
         self.0.call("session.permissions.locations.apply", params)
     }
     /// Resolves the permission location key and type for a working directory.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.permissions.locations.resolve`.
     #[doc(alias = "session.permissions.locations.resolve")]
@@ -223,6 +253,8 @@ pub struct PermissionsPaths<'a>(pub(crate) &'a Caller);
 impl<'a> PermissionsPaths<'a> {
     /// Adds a directory to the session's allow-list and activates conventional skill and agent definitions under it.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.permissions.paths.add`.
     #[doc(alias = "session.permissions.paths.add")]
     #[inline]
@@ -233,6 +265,8 @@ impl<'a> PermissionsPaths<'a> {
         self.0.call("session.permissions.paths.add", params)
     }
     /// Reports whether a path falls within any of the session's allowed directories.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.permissions.paths.isPathWithinAllowedDirectories`.
     #[doc(alias = "session.permissions.paths.isPathWithinAllowedDirectories")]
@@ -245,6 +279,8 @@ impl<'a> PermissionsPaths<'a> {
     }
     /// Reports whether a path falls within the session's workspace (primary) directory.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.permissions.paths.isPathWithinWorkspace`.
     #[doc(alias = "session.permissions.paths.isPathWithinWorkspace")]
     #[inline]
@@ -256,6 +292,8 @@ impl<'a> PermissionsPaths<'a> {
     }
     /// Returns the session's recursive directory grants, exact session-approved paths, and primary working directory.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.permissions.paths.list`.
     #[doc(alias = "session.permissions.paths.list")]
     #[inline]
@@ -263,6 +301,8 @@ impl<'a> PermissionsPaths<'a> {
         self.0.call("session.permissions.paths.list", &())
     }
     /// Updates the session's primary working directory used by the permission policy.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.permissions.paths.updatePrimary`.
     #[doc(alias = "session.permissions.paths.updatePrimary")]
@@ -279,6 +319,8 @@ impl<'a> PermissionsPaths<'a> {
 pub struct PermissionsUrls<'a>(pub(crate) &'a Caller);
 impl<'a> PermissionsUrls<'a> {
     /// Toggles the runtime's URL-permission policy between unrestricted and restricted modes.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.permissions.urls.setUnrestrictedMode`.
     #[doc(alias = "session.permissions.urls.setUnrestrictedMode")]

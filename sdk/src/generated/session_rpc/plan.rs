@@ -12,6 +12,8 @@ pub struct Plan<'a>(pub(crate) &'a Caller);
 impl<'a> Plan<'a> {
     /// Deletes the session plan file from the workspace.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.plan.delete`.
     #[doc(alias = "session.plan.delete")]
     #[inline]
@@ -19,6 +21,8 @@ impl<'a> Plan<'a> {
         self.0.call("session.plan.delete", &())
     }
     /// Reads the session plan file from the workspace.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.plan.read`.
     #[doc(alias = "session.plan.read")]
@@ -28,6 +32,8 @@ impl<'a> Plan<'a> {
     }
     /// Reads todo rows from the session SQL database for plan rendering.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.plan.readSqlTodos`.
     #[doc(alias = "session.plan.readSqlTodos")]
     #[inline]
@@ -35,6 +41,8 @@ impl<'a> Plan<'a> {
         self.0.call("session.plan.readSqlTodos", &())
     }
     /// Reads todo rows AND dependency edges from the session SQL database for structured progress UI. Same defensive behavior as readSqlTodos — returns empty arrays when the database, tables, or columns aren't available. Clients should call this on session start and after every `session.todos_changed` event to refresh structured-UI rendering.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.plan.readSqlTodosWithDependencies`.
     #[doc(alias = "session.plan.readSqlTodosWithDependencies")]
@@ -45,6 +53,8 @@ impl<'a> Plan<'a> {
         self.0.call("session.plan.readSqlTodosWithDependencies", &())
     }
     /// Writes new content to the session plan file.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.plan.update`.
     #[doc(alias = "session.plan.update")]

@@ -23,6 +23,8 @@ impl<'a> Plugins<'a> {
     }
     /// Disables installed plugins when permitted by the live session's retained managed policy.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.plugins.disable`.
     #[doc(alias = "session.plugins.disable")]
     #[inline]
@@ -31,6 +33,8 @@ impl<'a> Plugins<'a> {
     }
     /// Enables installed plugins when permitted by the live session's retained managed policy.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.plugins.enable`.
     #[doc(alias = "session.plugins.enable")]
     #[inline]
@@ -38,6 +42,8 @@ impl<'a> Plugins<'a> {
         self.0.call("session.plugins.enable", params)
     }
     /// Installs a plugin using the live session's authoritative account, working directory, and retained managed policy.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.plugins.install`.
     ///
@@ -52,6 +58,8 @@ impl<'a> Plugins<'a> {
     }
     /// Lists globally installed, live, built-in, and enterprise-managed desired plugins using the live session's authoritative account, working directory, and retained managed policy.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.plugins.list`.
     #[doc(alias = "session.plugins.list")]
     #[inline]
@@ -60,6 +68,8 @@ impl<'a> Plugins<'a> {
     }
     /// Reloads the session's plugin set, refreshing MCP servers, custom agents, hooks, and skills cache so SDK-driven changes via `server.plugins.*` take effect immediately.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.plugins.reload`.
     #[doc(alias = "session.plugins.reload")]
     #[inline]
@@ -67,6 +77,8 @@ impl<'a> Plugins<'a> {
         self.0.call("session.plugins.reload", params)
     }
     /// Installs or updates the plugins the session's managed settings require now, without waiting for the next automatic attempt after a failure, then reloads plugins. Reports progress and failures with the same `session.info` and `session.warning` events as automatic preparation. Fails when the runtime does not prepare managed plugins for the session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.plugins.retryManaged`.
     ///
@@ -81,6 +93,8 @@ impl<'a> Plugins<'a> {
     }
     /// Uninstalls a plugin when permitted by the live session's retained managed policy.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.plugins.uninstall`.
     #[doc(alias = "session.plugins.uninstall")]
     #[inline]
@@ -88,6 +102,8 @@ impl<'a> Plugins<'a> {
         self.0.call("session.plugins.uninstall", params)
     }
     /// Updates an installed plugin using the live session's authoritative account, working directory, and retained managed policy.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.plugins.update`.
     ///
@@ -104,6 +120,8 @@ pub struct PluginsMarketplaces<'a>(pub(crate) &'a Caller);
 impl<'a> PluginsMarketplaces<'a> {
     /// Adds a marketplace when permitted by the live session's retained managed policy.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.plugins.marketplaces.add`.
     ///
     /// Without a timeout unless one is set: it responds once the download has finished.
@@ -117,6 +135,8 @@ impl<'a> PluginsMarketplaces<'a> {
     }
     /// Browses a marketplace resolved through the live session's working directory and retained managed policy.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.plugins.marketplaces.browse`.
     #[doc(alias = "session.plugins.marketplaces.browse")]
     #[inline]
@@ -128,6 +148,8 @@ impl<'a> PluginsMarketplaces<'a> {
     }
     /// Lists registered and enterprise-managed desired marketplaces using the live session's retained policy.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.plugins.marketplaces.list`.
     #[doc(alias = "session.plugins.marketplaces.list")]
     #[inline]
@@ -135,6 +157,8 @@ impl<'a> PluginsMarketplaces<'a> {
         self.0.call("session.plugins.marketplaces.list", &())
     }
     /// Refreshes marketplaces resolved through the live session's working directory and retained managed policy.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.plugins.marketplaces.refresh`.
     ///
@@ -148,6 +172,8 @@ impl<'a> PluginsMarketplaces<'a> {
         self.0.call("session.plugins.marketplaces.refresh", params).timeout(None)
     }
     /// Removes a marketplace when permitted by the live session's retained managed policy.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.plugins.marketplaces.remove`.
     #[doc(alias = "session.plugins.marketplaces.remove")]

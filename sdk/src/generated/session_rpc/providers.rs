@@ -19,6 +19,8 @@ impl<'a> Providers<'a> {
     }
     /// Discovers reachable instances using an adapter from this session's effective provider catalog and provider-specific discovery input.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.providers.discover`.
     #[doc(alias = "session.providers.discover")]
     #[inline]
@@ -30,6 +32,8 @@ impl<'a> Providers<'a> {
     }
     /// Returns adapter definitions and supported operations in this session's effective provider catalog, without running discovery. Does not list provider instances or select inference models.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.providers.getCatalog`.
     #[doc(alias = "session.providers.getCatalog")]
     #[inline]
@@ -37,6 +41,8 @@ impl<'a> Providers<'a> {
         self.0.call("session.providers.getCatalog", &())
     }
     /// Gets current health and version information for a discovered model-provider instance.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.providers.getStatus`.
     #[doc(alias = "session.providers.getStatus")]
@@ -54,6 +60,8 @@ pub struct ProvidersModels<'a>(pub(crate) &'a Caller);
 impl<'a> ProvidersModels<'a> {
     /// Lists models installed or otherwise available from a discovered model-provider instance.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.providers.models.list`.
     #[doc(alias = "session.providers.models.list")]
     #[inline]
@@ -64,6 +72,8 @@ impl<'a> ProvidersModels<'a> {
         self.0.call("session.providers.models.list", params)
     }
     /// Translates a discovered model into the provider and model configuration needed to use it, and reports whether each is already registered in this session. Prepares only: it registers nothing, writes nothing, and performs no provider requests.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.providers.models.prepareConfiguration`.
     #[doc(alias = "session.providers.models.prepareConfiguration")]

@@ -20,6 +20,8 @@ pub struct Queue<'a>(pub(crate) &'a Caller);
 impl<'a> Queue<'a> {
     /// Atomically appends text and attachments to an unchanged, unconsumed local steering message. Returns updated=false if delivery or withdrawal already claimed the message.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.queue.appendSteering`.
     #[doc(alias = "session.queue.appendSteering")]
     #[inline]
@@ -43,6 +45,8 @@ impl<'a> Queue<'a> {
         self.0.call("session.queue.beginDeferredIdleDrain", params)
     }
     /// Clears all pending queued items on the local session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.queue.clear`.
     #[doc(alias = "session.queue.clear")]
@@ -74,6 +78,8 @@ impl<'a> Queue<'a> {
         self.0.call("session.queue.deferSessionIdle", params)
     }
     /// Duplicates an addressable queued item immediately after its source.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.queue.duplicateAt`.
     #[doc(alias = "session.queue.duplicateAt")]
@@ -119,6 +125,8 @@ impl<'a> Queue<'a> {
     }
     /// Inserts a new queued message at a public visible position.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.queue.insertAt`.
     #[doc(alias = "session.queue.insertAt")]
     #[inline]
@@ -127,6 +135,8 @@ impl<'a> Queue<'a> {
     }
     /// Moves an addressable queued item to a public visible position.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.queue.moveItem`.
     #[doc(alias = "session.queue.moveItem")]
     #[inline]
@@ -134,6 +144,8 @@ impl<'a> Queue<'a> {
         self.0.call("session.queue.moveItem", params)
     }
     /// Returns the local session's pending user-facing queued items and steering messages.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.queue.pendingItems`.
     #[doc(alias = "session.queue.pendingItems")]
@@ -155,6 +167,8 @@ impl<'a> Queue<'a> {
     }
     /// Removes an addressable queued item by its stable id.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.queue.removeAt`.
     #[doc(alias = "session.queue.removeAt")]
     #[inline]
@@ -162,6 +176,8 @@ impl<'a> Queue<'a> {
         self.0.call("session.queue.removeAt", params)
     }
     /// Removes the most recently queued user-facing item (LIFO).
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.queue.removeMostRecent`.
     #[doc(alias = "session.queue.removeMostRecent")]
@@ -171,6 +187,8 @@ impl<'a> Queue<'a> {
     }
     /// Moves an addressable queued message into the live turn's steering lane.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.queue.sendNow`.
     #[doc(alias = "session.queue.sendNow")]
     #[inline]
@@ -178,6 +196,8 @@ impl<'a> Queue<'a> {
         self.0.call("session.queue.sendNow", params)
     }
     /// Acquires or releases the queued-lane drain pause.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.queue.setDrainPaused`.
     #[doc(alias = "session.queue.setDrainPaused")]
@@ -197,6 +217,8 @@ impl<'a> Queue<'a> {
     }
     /// Updates the text of an addressable single-message queue item.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.queue.updateText`.
     #[doc(alias = "session.queue.updateText")]
     #[inline]
@@ -207,6 +229,8 @@ impl<'a> Queue<'a> {
         self.0.call("session.queue.updateText", params)
     }
     /// Atomically withdraws an unchanged user message of a local session: from the queued or steering lane while unconsumed, or from the running turn it started while the model has not answered it and nothing the user sent after it is pending. Withdrawing from the running turn interrupts that turn and removes its events from history. A client retaining the original draft may restore it only when removed is true.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.queue.withdrawMessage`.
     #[doc(alias = "session.queue.withdrawMessage")]

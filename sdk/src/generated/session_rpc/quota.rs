@@ -9,6 +9,8 @@ pub struct Quota<'a>(pub(crate) &'a Caller);
 impl<'a> Quota<'a> {
     /// Gets the session's current quota and account projection without making a network request.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.quota.get`.
     #[doc(alias = "session.quota.get")]
     #[inline]
@@ -17,6 +19,8 @@ impl<'a> Quota<'a> {
     }
     /// Refreshes the session's provider model catalog bypassing its cache, folds quota snapshots into session state, and returns the updated projection. Failures leave the last known quota intact.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.quota.refresh`.
     #[doc(alias = "session.quota.refresh")]
     #[inline]
@@ -24,6 +28,8 @@ impl<'a> Quota<'a> {
         self.0.call("session.quota.refresh", &())
     }
     /// Returns and clears the session's pending quota warnings. Reading or refreshing quota does not drain warnings.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.quota.takeWarnings`.
     #[doc(alias = "session.quota.takeWarnings")]

@@ -12,6 +12,8 @@ pub struct Remote<'a>(pub(crate) &'a Caller);
 impl<'a> Remote<'a> {
     /// Disables remote session export and steering.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.remote.disable`.
     #[doc(alias = "session.remote.disable")]
     #[inline]
@@ -20,6 +22,8 @@ impl<'a> Remote<'a> {
     }
     /// Enables remote session export or steering.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.remote.enable`.
     #[doc(alias = "session.remote.enable")]
     #[inline]
@@ -27,6 +31,8 @@ impl<'a> Remote<'a> {
         self.0.call("session.remote.enable", params)
     }
     /// Persists a remote-steerability change emitted by the host as a session event.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.remote.notifySteerableChanged`.
     #[doc(alias = "session.remote.notifySteerableChanged")]

@@ -76,6 +76,8 @@ impl<'a> Schedule<'a> {
     }
     /// Lists the session's currently active scheduled prompts.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.schedule.list`.
     #[doc(alias = "session.schedule.list")]
     #[inline]
@@ -96,6 +98,8 @@ impl<'a> Schedule<'a> {
         self.0.call("session.schedule.rearmSelfPaced", params)
     }
     /// Removes a scheduled prompt by id.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.schedule.stop`.
     #[doc(alias = "session.schedule.stop")]

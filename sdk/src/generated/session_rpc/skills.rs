@@ -12,6 +12,8 @@ pub struct Skills<'a>(pub(crate) &'a Caller);
 impl<'a> Skills<'a> {
     /// Disables a skill for the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.skills.disable`.
     #[doc(alias = "session.skills.disable")]
     #[inline]
@@ -19,6 +21,8 @@ impl<'a> Skills<'a> {
         self.0.call("session.skills.disable", params)
     }
     /// Enables a skill for the session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.skills.enable`.
     #[doc(alias = "session.skills.enable")]
@@ -28,6 +32,8 @@ impl<'a> Skills<'a> {
     }
     /// Ensures the session's skill definitions have been loaded from disk.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.skills.ensureLoaded`.
     #[doc(alias = "session.skills.ensureLoaded")]
     #[inline]
@@ -35,6 +41,8 @@ impl<'a> Skills<'a> {
         self.0.call("session.skills.ensureLoaded", &())
     }
     /// Returns the skills that have been invoked during this session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.skills.getInvoked`.
     #[doc(alias = "session.skills.getInvoked")]
@@ -44,6 +52,8 @@ impl<'a> Skills<'a> {
     }
     /// Lists skills available to the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.skills.list`.
     #[doc(alias = "session.skills.list")]
     #[inline]
@@ -51,6 +61,8 @@ impl<'a> Skills<'a> {
         self.0.call("session.skills.list", &())
     }
     /// Reloads skill definitions for the session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.skills.reload`.
     #[doc(alias = "session.skills.reload")]

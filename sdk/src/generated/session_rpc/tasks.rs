@@ -18,6 +18,8 @@ pub struct Tasks<'a>(pub(crate) &'a Caller);
 impl<'a> Tasks<'a> {
     /// Cancels a background task.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.tasks.cancel`.
     #[doc(alias = "session.tasks.cancel")]
     #[inline]
@@ -26,6 +28,8 @@ impl<'a> Tasks<'a> {
     }
     /// Returns the first sync-waiting task that can currently be promoted to background mode.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.tasks.getCurrentPromotable`.
     #[doc(alias = "session.tasks.getCurrentPromotable")]
     #[inline]
@@ -33,6 +37,8 @@ impl<'a> Tasks<'a> {
         self.0.call("session.tasks.getCurrentPromotable", &())
     }
     /// Returns progress information for a background task by ID.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.tasks.getProgress`.
     #[doc(alias = "session.tasks.getProgress")]
@@ -45,6 +51,8 @@ impl<'a> Tasks<'a> {
     }
     /// Lists background tasks tracked by the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.tasks.list`.
     #[doc(alias = "session.tasks.list")]
     #[inline]
@@ -52,6 +60,8 @@ impl<'a> Tasks<'a> {
         self.0.call("session.tasks.list", &())
     }
     /// Atomically promotes the first promotable sync-waiting task to background mode and returns it.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.tasks.promoteCurrentToBackground`.
     #[doc(alias = "session.tasks.promoteCurrentToBackground")]
@@ -62,6 +72,8 @@ impl<'a> Tasks<'a> {
         self.0.call("session.tasks.promoteCurrentToBackground", &())
     }
     /// Promotes an eligible synchronously-waited task so it continues running in the background.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.tasks.promoteToBackground`.
     #[doc(alias = "session.tasks.promoteToBackground")]
@@ -74,6 +86,8 @@ impl<'a> Tasks<'a> {
     }
     /// Reads a detached shell task's output after a cursor, optionally waiting for new output or for the shell to finish.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.tasks.readOutput`.
     #[doc(alias = "session.tasks.readOutput")]
     #[inline]
@@ -85,6 +99,8 @@ impl<'a> Tasks<'a> {
     }
     /// Refreshes metadata for any detached background shells the runtime knows about.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.tasks.refresh`.
     #[doc(alias = "session.tasks.refresh")]
     #[inline]
@@ -92,6 +108,8 @@ impl<'a> Tasks<'a> {
         self.0.call("session.tasks.refresh", &())
     }
     /// Registers a client-owned task, or reclaims an orphaned task belonging to the same extension principal.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.tasks.register`.
     #[doc(alias = "session.tasks.register")]
@@ -101,6 +119,8 @@ impl<'a> Tasks<'a> {
     }
     /// Removes a completed or cancelled background task from tracking.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.tasks.remove`.
     #[doc(alias = "session.tasks.remove")]
     #[inline]
@@ -108,6 +128,8 @@ impl<'a> Tasks<'a> {
         self.0.call("session.tasks.remove", params)
     }
     /// Sends a message to a background agent task.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.tasks.sendMessage`.
     #[doc(alias = "session.tasks.sendMessage")]
@@ -120,6 +142,8 @@ impl<'a> Tasks<'a> {
     }
     /// Starts a background agent task in the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.tasks.startAgent`.
     #[doc(alias = "session.tasks.startAgent")]
     #[inline]
@@ -131,6 +155,8 @@ impl<'a> Tasks<'a> {
     }
     /// Publishes generic progress or a terminal outcome for a client-owned task.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.tasks.update`.
     #[doc(alias = "session.tasks.update")]
     #[inline]
@@ -138,6 +164,8 @@ impl<'a> Tasks<'a> {
         self.0.call("session.tasks.update", params)
     }
     /// Waits for all in-flight background tasks and any follow-up turns to settle.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.tasks.waitForPending`.
     ///

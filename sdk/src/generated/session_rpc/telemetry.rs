@@ -9,6 +9,8 @@ pub struct Telemetry<'a>(pub(crate) &'a Caller);
 impl<'a> Telemetry<'a> {
     /// Gets the telemetry engagement ID currently associated with the session, when available.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.telemetry.getEngagementId`.
     #[doc(alias = "session.telemetry.getEngagementId")]
     #[inline]
@@ -16,6 +18,8 @@ impl<'a> Telemetry<'a> {
         self.0.call("session.telemetry.getEngagementId", &())
     }
     /// Sets feature override key/value pairs to attach to subsequent telemetry events for the session.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.telemetry.setFeatureOverrides`.
     #[doc(alias = "session.telemetry.setFeatureOverrides")]

@@ -17,6 +17,8 @@ pub struct Tools<'a>(pub(crate) &'a Caller);
 impl<'a> Tools<'a> {
     /// Executes one tool from the session's currently offered tool set through the native invocation pipeline.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.tools.execute`.
     ///
     /// Without a timeout unless one is set: it responds once the tool has finished.
@@ -26,6 +28,8 @@ impl<'a> Tools<'a> {
         self.0.call("session.tools.execute", params).timeout(None)
     }
     /// Returns the Rust-owned built-in tool descriptors used to construct the session's offered tool set.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.tools.getBuiltinDescriptors`.
     #[doc(alias = "session.tools.getBuiltinDescriptors")]
@@ -38,6 +42,8 @@ impl<'a> Tools<'a> {
     }
     /// Returns lightweight metadata for the session's currently initialized tools.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.tools.getCurrentMetadata`.
     #[doc(alias = "session.tools.getCurrentMetadata")]
     #[inline]
@@ -45,6 +51,8 @@ impl<'a> Tools<'a> {
         self.0.call("session.tools.getCurrentMetadata", &())
     }
     /// Provides the result for a pending external tool call.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.tools.handlePendingToolCall`.
     #[doc(alias = "session.tools.handlePendingToolCall")]
@@ -57,6 +65,8 @@ impl<'a> Tools<'a> {
     }
     /// Resolves, builds, and validates the runtime tool list for the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.tools.initializeAndValidate`.
     #[doc(alias = "session.tools.initializeAndValidate")]
     #[inline]
@@ -64,6 +74,8 @@ impl<'a> Tools<'a> {
         self.0.call("session.tools.initializeAndValidate", &())
     }
     /// Lists the external tool calls of the session and its sub-agents that are still waiting for session.tools.handlePendingToolCall.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.tools.listPendingRequests`.
     #[doc(alias = "session.tools.listPendingRequests")]
@@ -73,6 +85,8 @@ impl<'a> Tools<'a> {
     }
     /// Atomically replaces the complete externally implemented tool list supplied by the calling connection. Built-in, MCP/plugin, extension-discovered, subagent, and tools supplied by other connections remain unchanged.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.tools.set`.
     #[doc(alias = "session.tools.set")]
     #[inline]
@@ -80,6 +94,8 @@ impl<'a> Tools<'a> {
         self.0.call("session.tools.set", params)
     }
     /// Projects a completed task_complete tool call into its label-safe session event payload.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.tools.taskCompleteEventData`.
     #[doc(alias = "session.tools.taskCompleteEventData")]
@@ -91,6 +107,8 @@ impl<'a> Tools<'a> {
         self.0.call("session.tools.taskCompleteEventData", params)
     }
     /// Sets the current session's live subagent settings override, which takes precedence over persisted user settings until cleared. Persisted user settings remain the source of truth for future sessions.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.tools.updateSubagentSettings`.
     #[doc(alias = "session.tools.updateSubagentSettings")]

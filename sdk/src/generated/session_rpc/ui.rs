@@ -18,6 +18,8 @@ pub struct Ui<'a>(pub(crate) &'a Caller);
 impl<'a> Ui<'a> {
     /// Requests structured input from a UI-capable client.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.ui.elicitation`.
     ///
     /// Without a timeout unless one is set: it responds once the user has filled in the form.
@@ -30,6 +32,8 @@ impl<'a> Ui<'a> {
         self.0.call("session.ui.elicitation", params).timeout(None)
     }
     /// Runs a transient no-tools model query against the current conversation context.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.ui.ephemeralQuery`.
     ///
@@ -83,6 +87,8 @@ impl<'a> Ui<'a> {
     }
     /// Resolves a pending `auto_mode_switch.requested` event with the user's accept/decline decision.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.ui.handlePendingAutoModeSwitch`.
     #[doc(alias = "session.ui.handlePendingAutoModeSwitch")]
     #[inline]
@@ -93,6 +99,8 @@ impl<'a> Ui<'a> {
         self.0.call("session.ui.handlePendingAutoModeSwitch", params)
     }
     /// Provides the user response for a pending elicitation request.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.ui.handlePendingElicitation`.
     #[doc(alias = "session.ui.handlePendingElicitation")]
@@ -105,6 +113,8 @@ impl<'a> Ui<'a> {
     }
     /// Resolves a pending `exit_plan_mode.requested` event with the user's response.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.ui.handlePendingExitPlanMode`.
     #[doc(alias = "session.ui.handlePendingExitPlanMode")]
     #[inline]
@@ -115,6 +125,8 @@ impl<'a> Ui<'a> {
         self.0.call("session.ui.handlePendingExitPlanMode", params)
     }
     /// Resolves a pending `sampling.requested` event with a sampling result, or rejects it.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.ui.handlePendingSampling`.
     #[doc(alias = "session.ui.handlePendingSampling")]
@@ -127,6 +139,8 @@ impl<'a> Ui<'a> {
     }
     /// Resolves a pending `session_limits_exhausted.requested` event with the user's selected limit action.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.ui.handlePendingSessionLimitsExhausted`.
     #[doc(alias = "session.ui.handlePendingSessionLimitsExhausted")]
     #[inline]
@@ -137,6 +151,8 @@ impl<'a> Ui<'a> {
         self.0.call("session.ui.handlePendingSessionLimitsExhausted", params)
     }
     /// Resolves a pending `user_input.requested` event with the user's response.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.ui.handlePendingUserInput`.
     #[doc(alias = "session.ui.handlePendingUserInput")]
@@ -149,6 +165,8 @@ impl<'a> Ui<'a> {
     }
     /// Registers an in-process handler for auto-mode-switch requests so the server bridge skips dispatch.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.ui.registerDirectAutoModeSwitchHandler`.
     #[doc(alias = "session.ui.registerDirectAutoModeSwitchHandler")]
     #[inline]
@@ -158,6 +176,8 @@ impl<'a> Ui<'a> {
         self.0.call("session.ui.registerDirectAutoModeSwitchHandler", &())
     }
     /// Unregisters a previously-registered in-process auto-mode-switch handler by its opaque handle.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.ui.unregisterDirectAutoModeSwitchHandler`.
     #[doc(alias = "session.ui.unregisterDirectAutoModeSwitchHandler")]

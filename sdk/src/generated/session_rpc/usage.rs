@@ -9,6 +9,8 @@ pub struct Usage<'a>(pub(crate) &'a Caller);
 impl<'a> Usage<'a> {
     /// Gets accumulated usage metrics for the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.usage.getMetrics`.
     #[doc(alias = "session.usage.getMetrics")]
     #[inline]

@@ -9,6 +9,8 @@ pub struct Visibility<'a>(pub(crate) &'a Caller);
 impl<'a> Visibility<'a> {
     /// Returns the session's current Mission Control sharing status and shareable GitHub URL. Reflects whether the synced session is visible to repository readers ("repo") or restricted to its creator and collaborators ("unshared").
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.visibility.get`.
     #[doc(alias = "session.visibility.get")]
     #[inline]
@@ -16,6 +18,8 @@ impl<'a> Visibility<'a> {
         self.0.call("session.visibility.get", &())
     }
     /// Sets the session's Mission Control sharing status, controlling whether the synced session is visible to repository readers. Returns the effective status and shareable GitHub URL after the change.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.visibility.set`.
     #[doc(alias = "session.visibility.set")]

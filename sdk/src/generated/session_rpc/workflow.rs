@@ -22,6 +22,8 @@ impl<'a> Workflow<'a> {
     }
     /// Runs one dynamic-workflow-scoped subagent and returns its result.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workflow.agent`.
     ///
     /// Without a timeout unless one is set: it responds once the sub-agent has finished.
@@ -32,6 +34,8 @@ impl<'a> Workflow<'a> {
     }
     /// Requests cancellation of a dynamic workflow run and returns its run envelope.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workflow.cancel`.
     #[doc(alias = "session.workflow.cancel")]
     #[inline]
@@ -40,6 +44,8 @@ impl<'a> Workflow<'a> {
     }
     /// Gets the current or settled envelope for a dynamic workflow run.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workflow.getRun`.
     #[doc(alias = "session.workflow.getRun")]
     #[inline]
@@ -47,6 +53,8 @@ impl<'a> Workflow<'a> {
         self.0.call("session.workflow.getRun", params)
     }
     /// Gets durable and live observability detail for one dynamic workflow run.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workflow.getRunDetail`.
     #[doc(alias = "session.workflow.getRunDetail")]
@@ -59,6 +67,8 @@ impl<'a> Workflow<'a> {
     }
     /// Pages durable progress for one dynamic workflow run.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workflow.getRunProgress`.
     #[doc(alias = "session.workflow.getRunProgress")]
     #[inline]
@@ -69,6 +79,8 @@ impl<'a> Workflow<'a> {
         self.0.call("session.workflow.getRunProgress", params)
     }
     /// Lists durable dynamic workflow runs for this session in creation order.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workflow.listRuns`.
     #[doc(alias = "session.workflow.listRuns")]
@@ -81,6 +93,8 @@ impl<'a> Workflow<'a> {
     }
     /// Records a batch of ordered dynamic workflow progress lines.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workflow.log`.
     #[doc(alias = "session.workflow.log")]
     #[inline]
@@ -88,6 +102,8 @@ impl<'a> Workflow<'a> {
         self.0.call("session.workflow.log", params)
     }
     /// Pauses a running dynamic workflow and returns its settled run envelope.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workflow.pause`.
     ///
@@ -111,6 +127,8 @@ impl<'a> Workflow<'a> {
         self.0.call("session.workflow.pauseAtCheckpoint", params)
     }
     /// Resumes a dynamic workflow run using its persisted name, arguments, journal, and accounting.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workflow.resume`.
     ///
@@ -136,6 +154,8 @@ impl<'a> Workflow<'a> {
         self.0.call("session.workflow.resumeFromTool", params).timeout(None)
     }
     /// Runs a registered dynamic workflow by name at the top level.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workflow.run`.
     ///
@@ -167,6 +187,8 @@ pub struct WorkflowJournal<'a>(pub(crate) &'a Caller);
 impl<'a> WorkflowJournal<'a> {
     /// Reads a memoized dynamic workflow journal entry.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workflow.journal.get`.
     #[doc(alias = "session.workflow.journal.get")]
     #[inline]
@@ -177,6 +199,8 @@ impl<'a> WorkflowJournal<'a> {
         self.0.call("session.workflow.journal.get", params)
     }
     /// Stores a memoized dynamic workflow journal entry.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workflow.journal.put`.
     #[doc(alias = "session.workflow.journal.put")]

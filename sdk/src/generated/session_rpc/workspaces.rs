@@ -22,6 +22,8 @@ pub struct Workspaces<'a>(pub(crate) &'a Caller);
 impl<'a> Workspaces<'a> {
     /// Adds a compaction summary checkpoint to the local session workspace.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workspaces.addSummary`.
     #[doc(alias = "session.workspaces.addSummary")]
     #[inline]
@@ -33,6 +35,8 @@ impl<'a> Workspaces<'a> {
     }
     /// Checks whether the local session workspace has an autopilot objective state file.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workspaces.autopilotObjectiveExists`.
     #[doc(alias = "session.workspaces.autopilotObjectiveExists")]
     #[inline]
@@ -42,6 +46,8 @@ impl<'a> Workspaces<'a> {
         self.0.call("session.workspaces.autopilotObjectiveExists", &())
     }
     /// Creates a directory in the session workspace files directory.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workspaces.createDirectory`.
     #[doc(alias = "session.workspaces.createDirectory")]
@@ -54,6 +60,8 @@ impl<'a> Workspaces<'a> {
     }
     /// Creates or overwrites a file in the session workspace files directory.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workspaces.createFile`.
     #[doc(alias = "session.workspaces.createFile")]
     #[inline]
@@ -61,6 +69,8 @@ impl<'a> Workspaces<'a> {
         self.0.call("session.workspaces.createFile", params)
     }
     /// Deletes the autopilot objective state file from the local session workspace.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workspaces.deleteAutopilotObjective`.
     #[doc(alias = "session.workspaces.deleteAutopilotObjective")]
@@ -72,6 +82,8 @@ impl<'a> Workspaces<'a> {
     }
     /// Computes a diff for the session workspace. Never rejects for a busy session: a `session`-mode diff that cannot read the session's file-change captures falls back to an unstaged git diff with `isFallback: true` and reports why in `unavailableReason`.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workspaces.diff`.
     #[doc(alias = "session.workspaces.diff")]
     #[inline]
@@ -79,6 +91,8 @@ impl<'a> Workspaces<'a> {
         self.0.call("session.workspaces.diff", params)
     }
     /// Ensures a local session workspace exists and returns it.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workspaces.ensure`.
     #[doc(alias = "session.workspaces.ensure")]
@@ -91,6 +105,8 @@ impl<'a> Workspaces<'a> {
     }
     /// Gets current workspace metadata for the session.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workspaces.getWorkspace`.
     #[doc(alias = "session.workspaces.getWorkspace")]
     #[inline]
@@ -98,6 +114,8 @@ impl<'a> Workspaces<'a> {
         self.0.call("session.workspaces.getWorkspace", &())
     }
     /// Lists workspace checkpoints in chronological order.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workspaces.listCheckpoints`.
     #[doc(alias = "session.workspaces.listCheckpoints")]
@@ -107,6 +125,8 @@ impl<'a> Workspaces<'a> {
     }
     /// Lists files stored in the session workspace files directory.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workspaces.listFiles`.
     #[doc(alias = "session.workspaces.listFiles")]
     #[inline]
@@ -114,6 +134,8 @@ impl<'a> Workspaces<'a> {
         self.0.call("session.workspaces.listFiles", &())
     }
     /// Reads the autopilot objective state file from the local session workspace.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workspaces.readAutopilotObjective`.
     #[doc(alias = "session.workspaces.readAutopilotObjective")]
@@ -124,6 +146,8 @@ impl<'a> Workspaces<'a> {
         self.0.call("session.workspaces.readAutopilotObjective", &())
     }
     /// Reads the content of a workspace checkpoint by number.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workspaces.readCheckpoint`.
     #[doc(alias = "session.workspaces.readCheckpoint")]
@@ -136,6 +160,8 @@ impl<'a> Workspaces<'a> {
     }
     /// Reads a file from the session workspace files directory.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workspaces.readFile`.
     #[doc(alias = "session.workspaces.readFile")]
     #[inline]
@@ -147,6 +173,8 @@ impl<'a> Workspaces<'a> {
     }
     /// Removes a file or directory from the session workspace files directory.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workspaces.removePath`.
     #[doc(alias = "session.workspaces.removePath")]
     #[inline]
@@ -155,6 +183,8 @@ impl<'a> Workspaces<'a> {
     }
     /// Renames a file or directory within the session workspace files directory.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workspaces.renamePath`.
     #[doc(alias = "session.workspaces.renamePath")]
     #[inline]
@@ -162,6 +192,8 @@ impl<'a> Workspaces<'a> {
         self.0.call("session.workspaces.renamePath", params)
     }
     /// Saves pasted content as a UTF-8 file in the session workspace.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workspaces.saveLargePaste`.
     #[doc(alias = "session.workspaces.saveLargePaste")]
@@ -174,6 +206,8 @@ impl<'a> Workspaces<'a> {
     }
     /// Returns metadata for a file or directory in the session workspace files directory.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workspaces.statFile`.
     #[doc(alias = "session.workspaces.statFile")]
     #[inline]
@@ -184,6 +218,8 @@ impl<'a> Workspaces<'a> {
         self.0.call("session.workspaces.statFile", params)
     }
     /// Truncates local workspace compaction summaries after a rollback.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workspaces.truncateSummaries`.
     #[doc(alias = "session.workspaces.truncateSummaries")]
@@ -196,6 +232,8 @@ impl<'a> Workspaces<'a> {
     }
     /// Updates workspace metadata for a local session and returns the refreshed workspace.
     ///
+    /// Experimental: it may change in any version of the CLI.
+    ///
     /// Wire method `session.workspaces.updateMetadata`.
     #[doc(alias = "session.workspaces.updateMetadata")]
     #[inline]
@@ -206,6 +244,8 @@ impl<'a> Workspaces<'a> {
         self.0.call("session.workspaces.updateMetadata", params)
     }
     /// Writes the autopilot objective state file in the local session workspace.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     ///
     /// Wire method `session.workspaces.writeAutopilotObjective`.
     #[doc(alias = "session.workspaces.writeAutopilotObjective")]

@@ -28,6 +28,8 @@ string_enum!(
     UserAbort "user_abort", AutopilotCreditLimit "autopilot_credit_limit" }
 );
 /// Parameters for aborting the current turn
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct AbortRequest {

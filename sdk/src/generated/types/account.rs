@@ -199,6 +199,8 @@ pub struct AccountGetWebUrlResult {
 }
 record!(AccountGetWebUrlResult[] { Field url "url" });
 /// The provider kind stamped on a signed-in account.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AccountKind {
@@ -323,6 +325,8 @@ record!(
     reset_date "resetDate" }
 );
 /// One signed-in account in the roster forest.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountStatus {

@@ -2,6 +2,8 @@
 
 use super::{AuthEnumerateQuery, AuthReadQuery, AuthWrite};
 /// Enumerate request carrying the typed collection query.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountsEnumerateRequest {
@@ -17,6 +19,8 @@ impl AccountsEnumerateRequest {
     }
 }
 /// Read request carrying the typed datum query.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountsGetRequest {
@@ -32,6 +36,8 @@ impl AccountsGetRequest {
     }
 }
 /// Mutation request carrying the typed write command.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AccountsSetRequest {

@@ -77,6 +77,8 @@ pub struct AgentInfo {
     /// Authored reasoning effort for this agent. Applied on selection to models that support it; omitted means no authored preference.
     pub reasoning_effort: Option<String>,
     /// MCP server configurations attached to this agent, keyed by server name. Server config shape mirrors the MCP `mcpServers` schema.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub mcp_servers: Option<std::collections::BTreeMap<String, serde_json::Value>>,
     /// Skill names preloaded into this agent's context. Omitted means none.
     pub skills: Option<Vec<String>>,
@@ -199,6 +201,8 @@ pub struct AgentList {
 }
 record!(AgentList[] { Field agents "agents" });
 /// Controls whether built-in agents and authored prompt text are included.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct AgentListRequest {
@@ -364,7 +368,7 @@ string_enum!(
 pub struct AgentRegistryLogCapture {
     /// Whether a canonical process log was discovered for this managed spawn
     pub enabled: bool,
-    /// Absolute path to the managed spawn's process-<timestamp>-<pid>.log file (only set when enabled)
+    /// Absolute path to the managed spawn's process-\<timestamp>-\<pid>.log file (only set when enabled)
     pub path: Option<String>,
     /// Why no canonical process log could be opened for this managed spawn (set only when enabled is false)
     pub open_error: Option<String>,
@@ -440,7 +444,7 @@ pub struct AgentRegistrySpawnRequest {
     pub agent_name: Option<String>,
     /// Model identifier to apply to the new session
     pub model: Option<String>,
-    /// Friendly session name. Must satisfy validateSessionName: non-empty, no leading/trailing whitespace, <=100 chars, no control chars, no double quotes.
+    /// Friendly session name. Must satisfy validateSessionName: non-empty, no leading/trailing whitespace, \<=100 chars, no control chars, no double quotes.
     pub name: Option<String>,
     /// Permission posture for the new session. 'yolo' requires the controller-local session to currently be in allow-all mode.
     pub permission_mode: Option<AgentRegistrySpawnPermissionMode>,
@@ -605,6 +609,8 @@ pub struct AgentReloadResult {
 }
 record!(AgentReloadResult[] { Field agents "agents" });
 /// Name of the custom agent to select for subsequent turns.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AgentSelectRequest {
@@ -628,6 +634,8 @@ pub struct AgentSelectResult {
 }
 record!(AgentSelectResult[] { Field agent "agent" });
 /// An in-memory authored prompt override for an available agent.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AgentSetPromptRequest {

@@ -76,8 +76,12 @@ pub struct AssistantMessageData {
     #[deprecated]
     pub parent_tool_call_id: Option<String>,
     /// Provider-agnostic citations linking spans of this message's content to the sources that support them. Experimental; only populated when citation emission is enabled.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub citations: Option<Citations>,
     /// Experimental HydraFusion source attribution for this ordinary authoritative assistant message.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
 }
 record!(
@@ -111,6 +115,8 @@ record!(
     "deltaContent", Field parent_tool_call_id "parentToolCallId" }
 );
 /// Neutral provider-tagged reasoning content blocks preserved verbatim for round-tripping
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AssistantMessageReasoningBlocks {
@@ -126,6 +132,8 @@ record!(
     Field ordered_blocks "orderedBlocks" }
 );
 /// Neutral provider-tagged server-side tool-use payload (tool search, advisor) for verbatim round-tripping
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AssistantMessageServerTools {
@@ -430,6 +438,8 @@ pub struct AssistantUsageData {
     /// Internal to the CLI: it may change or go without notice.
     pub thinking_dropped_reasons: Option<Vec<String>>,
     /// Model multiplier cost for billing purposes
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub cost: Option<f64>,
     /// Duration of the API call in milliseconds
     pub duration: Option<i64>,
@@ -563,6 +573,8 @@ pub struct AssistantUsageData {
     /// Whether the model response was blocked or truncated by content filtering (finish_reason === 'content_filter'). For Anthropic models this corresponds to a 'refusal' stop reason.
     pub content_filter_triggered: Option<bool>,
     /// Experimental HydraFusion attribution for this concrete model call's usage.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
 }
 record!(

@@ -33,7 +33,7 @@ pub enum Attachment {
     GithubSnippet(AttachmentGitHubSnippet),
     /// Blob attachment with inline base64-encoded data
     Blob(AttachmentBlob),
-    /// Structured context contributed by an extension. Composer pills displayed in the host are forwarded back through session.send.attachments, then rendered into the model prompt as an <extension_context> XML block.
+    /// Structured context contributed by an extension. Composer pills displayed in the host are forwarded back through session.send.attachments, then rendered into the model prompt as an \<extension_context> XML block.
     ExtensionContext(AttachmentExtensionContext),
     /// JSON that this version of the crate does not know.
     Unrecognized(serde_json::Value),
@@ -120,7 +120,7 @@ pub struct AttachmentDirectory {
     pub path: String,
     /// User-facing display name for the attachment
     pub display_name: Option<String>,
-    /// Frozen rendered line this attachment contributed to the <tagged_files> prompt block (e.g. "* /path (12 items)"). Captured at send time so resumed history reproduces the exact text the model saw, independent of later filesystem changes.
+    /// Frozen rendered line this attachment contributed to the \<tagged_files> prompt block (e.g. "* /path (12 items)"). Captured at send time so resumed history reproduces the exact text the model saw, independent of later filesystem changes.
     pub tagged_files_entry: Option<String>,
 }
 record!(
@@ -150,7 +150,7 @@ impl AttachmentDirectory {
         self
     }
 }
-/// Structured context contributed by an extension. Composer pills displayed in the host are forwarded back through session.send.attachments, then rendered into the model prompt as an <extension_context> XML block.
+/// Structured context contributed by an extension. Composer pills displayed in the host are forwarded back through session.send.attachments, then rendered into the model prompt as an \<extension_context> XML block.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AttachmentExtensionContext {
@@ -226,7 +226,7 @@ pub struct AttachmentFile {
     pub byte_length: Option<i64>,
     /// Internal: why model-facing bytes are absent from persistence. Absent externally.
     pub omitted_reason: Option<OmittedBinaryOmittedReason>,
-    /// Frozen rendered line this attachment contributed to the <tagged_files> prompt block (e.g. "* /path (123 lines)"). Captured at send time so resumed history reproduces the exact text the model saw, independent of later filesystem changes. Present only for attachments routed to <tagged_files> (mutually exclusive with assetId, which marks bytes sent natively).
+    /// Frozen rendered line this attachment contributed to the \<tagged_files> prompt block (e.g. "* /path (123 lines)"). Captured at send time so resumed history reproduces the exact text the model saw, independent of later filesystem changes. Present only for attachments routed to \<tagged_files> (mutually exclusive with assetId, which marks bytes sent natively).
     pub tagged_files_entry: Option<String>,
 }
 record!(

@@ -6,6 +6,8 @@ use super::{
     ProviderDescriptor, TokenAuthInfo, TokenProviderAuthInfo, UserAuthInfo,
 };
 /// Selects which accounts collection to enumerate. A no-arg selector is the empty-payload variant.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthEnumerateQuery {
@@ -31,6 +33,8 @@ pub struct AuthEnumerateQueryAccounts {
 }
 record!(AuthEnumerateQueryAccounts["kind" "accounts"] {} rest["kind"]);
 /// `AuthEnumerateQuery: LoginAccounts` of the protocol.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthEnumerateQueryLoginAccounts {
@@ -75,6 +79,8 @@ impl AuthEnumerateQueryProviders {
     }
 }
 /// The enumerated collection, keyed by the same selector as the query.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthEnumerateValue {
@@ -191,6 +197,8 @@ impl AuthIdentity {
     }
 }
 /// Credential-free identity metadata.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthIdentityMetadata {
@@ -265,6 +273,8 @@ string_enum!(
     CopilotApiToken "copilot-api-token" }
 );
 /// A credential-free account choice after sign-in.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginAccount {
@@ -282,6 +292,8 @@ record!(
     "login", Field kind "kind" }
 );
 /// Advance an in-flight login flow, optionally fulfilling an input-required step.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginAdvanceRequest {
@@ -308,6 +320,8 @@ impl AuthLoginAdvanceRequest {
     }
 }
 /// Begin an interactive login flow for a provider kind, optionally reusing a cached base identity or explicitly requesting provider account selection.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginBeginRequest {
@@ -346,6 +360,8 @@ impl AuthLoginBeginRequest {
     }
 }
 /// A started login flow: its opaque id and first step.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginBegun {
@@ -356,6 +372,8 @@ pub struct AuthLoginBegun {
 }
 record!(AuthLoginBegun[] { Field flow_id "flowId", Field step "step" });
 /// Cancel an in-flight login flow.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginCancelRequest {
@@ -371,6 +389,8 @@ impl AuthLoginCancelRequest {
     }
 }
 /// A cached base identity a provider can reuse for login without asking the user to choose an account again.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginIdentity {
@@ -386,6 +406,8 @@ record!(
     "active" }
 );
 /// How an interactive provider login should choose its base identity.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthLoginMode {
@@ -398,6 +420,8 @@ pub enum AuthLoginMode {
 }
 string_enum!(AuthLoginMode { Default "default", SelectAccount "selectAccount" });
 /// Result of an interactive login flow. Pending consent or account selection is not terminal.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginResultDto {
@@ -415,6 +439,8 @@ record!(
     Field accounts "accounts" }
 );
 /// Disposition of a login attempt, including pending user decisions.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthLoginResultStatus {
@@ -435,6 +461,8 @@ string_enum!(
     "declined" }
 );
 /// One step in an interactive login flow. The consumer acts on the step and calls advance to proceed. Browser-open is encoded as two distinct steps by design: `open-url` is CONSUMER-driven (the provider surfaces the authorize URL and the consumer opens it — github.com/GHEC web), while `needs-interaction` is PROVIDER-driven (the provider opens the browser or broker UI itself and does not surface a URL — Entra).
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthLoginStep {
@@ -459,6 +487,8 @@ tagged!(
     "error" }
 );
 /// `AuthLoginStep: Awaiting` of the protocol.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepAwaiting {
@@ -467,6 +497,8 @@ pub struct AuthLoginStepAwaiting {
 }
 record!(AuthLoginStepAwaiting["kind" "awaiting"] {} rest["kind"]);
 /// `AuthLoginStep: Completed` of the protocol.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepCompleted {
@@ -480,6 +512,8 @@ record!(
     "result"]
 );
 /// `AuthLoginStep: Error` of the protocol.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepError {
@@ -493,6 +527,8 @@ record!(
     "message"]
 );
 /// `AuthLoginStep: InputRequired` of the protocol.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepInputRequired {
@@ -506,6 +542,8 @@ record!(
     rest["kind", "prompt"]
 );
 /// `AuthLoginStep: NeedsInteraction` of the protocol.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepNeedsInteraction {
@@ -514,6 +552,8 @@ pub struct AuthLoginStepNeedsInteraction {
 }
 record!(AuthLoginStepNeedsInteraction["kind" "needs-interaction"] {} rest["kind"]);
 /// `AuthLoginStep: OpenUrl` of the protocol.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthLoginStepOpenUrl {
@@ -524,6 +564,8 @@ pub struct AuthLoginStepOpenUrl {
 }
 record!(AuthLoginStepOpenUrl["kind" "open-url"] { Field url "url" } rest["kind", "url"]);
 /// Selects which typed accounts datum to read.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthReadQuery {
@@ -565,6 +607,8 @@ pub struct AuthReadQueryStatus {
 }
 record!(AuthReadQueryStatus["kind" "status"] {} rest["kind"]);
 /// The read result, keyed by the same selector as the query.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthReadValue {
@@ -582,6 +626,8 @@ tagged!(
     "lastErrors" }
 );
 /// `AuthReadValue: ActiveAccount` of the protocol.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthReadValueActiveAccount {
@@ -597,6 +643,8 @@ record!(
     auth_info "authInfo" } rest["kind", "account", "authInfo"]
 );
 /// `AuthReadValue: LastErrors` of the protocol.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthReadValueLastErrors {
@@ -610,6 +658,8 @@ record!(
     "errors"]
 );
 /// `AuthReadValue: Status` of the protocol.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthReadValueStatus {
@@ -622,6 +672,8 @@ record!(
     AuthReadValueStatus["kind" "status"] { Field status "status" } rest["kind", "status"]
 );
 /// Neutral authentication status summary.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthStatusDto {
@@ -657,6 +709,8 @@ record!(
 /// Validation errors from the most recent authentication attempt.
 pub type AuthValidationErrors = Vec<AuthValidationError>;
 /// One non-interactive accounts mutation command (the selector is fused with its typed args).
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AuthWrite {
@@ -695,6 +749,8 @@ impl AuthWriteLogout {
     }
 }
 /// Result of a non-interactive accounts mutation.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AuthWriteResult {

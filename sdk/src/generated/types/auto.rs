@@ -2,6 +2,8 @@
 
 use super::RecommendedAutoTier;
 /// Auto Intent resolution: the concrete model the session settled on for the first prompt of an auto-mode session, and why. Lets SDK clients render the chosen model and the full reason it was picked. The core selection fields (chosenModel/reasoningBucket/categoryScores) are stable; the routing-analytics fields (predictedLabel/confidence/candidateModels) mirror the upstream intent service and may evolve, hence the event's experimental stability.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AutoModeResolvedData {
@@ -229,6 +231,8 @@ record!(
     provider_id "providerId" } rest["defaultTier", "tiers", "providerId"]
 );
 /// Live-only Auto preference recommendation from Copilot API after a successful Auto model call.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AutoTierRecommendationData {

@@ -52,6 +52,8 @@ string_enum!(
     "cap_reached", Completed "completed" }
 );
 /// Current per-window credit limit and consumption for an autopilot objective.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AutopilotObjectiveCreditLimit {
@@ -67,6 +69,8 @@ record!(
     "creditsUsed", Field credits_used_nano_aiu "creditsUsedNanoAiu" }
 );
 /// Canonical runtime state for the session's current autopilot objective.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AutopilotObjectiveGetStateResult {
@@ -75,6 +79,8 @@ pub struct AutopilotObjectiveGetStateResult {
 }
 record!(AutopilotObjectiveGetStateResult[] { Nullable state "state" });
 /// Public, persistence-independent projection of an autopilot objective.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct AutopilotObjectiveState {
@@ -102,6 +108,8 @@ record!(
     "creditCountNanoAiu", Field credit_limit "creditLimit" }
 );
 /// Current normalized autopilot objective lifecycle status.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum AutopilotObjectiveStatus {

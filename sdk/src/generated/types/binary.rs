@@ -25,6 +25,8 @@ record!(
     "description", Field metadata "metadata" }
 );
 /// A reference to binary data persisted once on a session.binary_asset event and shared by id
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct BinaryAssetReference {

@@ -13,6 +13,8 @@ pub struct BuiltinAgentSummary {
 }
 record!(BuiltinAgentSummary[] { Field name "name", Field description "description" });
 /// Rust-owned metadata and input schema for a built-in tool.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct BuiltinToolDescriptor {
@@ -45,6 +47,8 @@ record!(
     has_summarise_intention "hasSummariseIntention" }
 );
 /// Custom grammar input format accepted by a built-in tool.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct BuiltinToolFormat {
@@ -60,6 +64,8 @@ record!(
     "definition" }
 );
 /// Custom input-format kind.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum BuiltinToolFormatType {
@@ -70,6 +76,8 @@ pub enum BuiltinToolFormatType {
 }
 string_enum!(BuiltinToolFormatType { Grammar "grammar" });
 /// JSON Schema object accepted by a built-in tool.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct BuiltinToolInputSchema {
@@ -80,6 +88,8 @@ pub struct BuiltinToolInputSchema {
 }
 record!(BuiltinToolInputSchema[] { Field type_ "type" } rest["type"]);
 /// Root JSON Schema type for a built-in tool input.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum BuiltinToolInputSchemaType {
@@ -90,6 +100,8 @@ pub enum BuiltinToolInputSchemaType {
 }
 string_enum!(BuiltinToolInputSchemaType { Object "object" });
 /// Telemetry-safety policy for a built-in tool.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum BuiltinToolSafeForTelemetry {
@@ -102,6 +114,8 @@ pub enum BuiltinToolSafeForTelemetry {
 }
 untagged!(BuiltinToolSafeForTelemetry { Flag is_bool[], TelemetryFields is_object[] });
 /// Per-field telemetry-safety policy for a built-in tool.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct BuiltinToolSafeTelemetryFields {

@@ -2,6 +2,8 @@
 
 use super::{DiscoveredCanvas, OpenCanvasInstance};
 /// Canvas action that the agent or host can invoke. To discover the input schema for a particular action, call the list_canvas_capabilities tool.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasAction {
@@ -40,6 +42,8 @@ impl CanvasAction {
     }
 }
 /// Canvas action invocation parameters.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasActionInvokeRequest {
@@ -72,6 +76,8 @@ impl CanvasActionInvokeRequest {
     }
 }
 /// Canvas action invocation result.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasActionInvokeResult {
@@ -80,6 +86,8 @@ pub struct CanvasActionInvokeResult {
 }
 record!(CanvasActionInvokeResult[] { Field result "result" });
 /// Canvas close parameters.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasCloseRequest {
@@ -97,6 +105,8 @@ impl CanvasCloseRequest {
     }
 }
 /// Payload of `session.canvas.closed` with the closed canvas instance ID, provider ID, and canvas ID.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasClosedData {
@@ -161,6 +171,8 @@ impl CanvasDeclaration {
     }
 }
 /// Host context supplied by the runtime.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasHostContext {
@@ -169,6 +181,8 @@ pub struct CanvasHostContext {
 }
 record!(CanvasHostContext[] { Field capabilities "capabilities" });
 /// Host capabilities
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasHostContextCapabilities {
@@ -177,8 +191,12 @@ pub struct CanvasHostContextCapabilities {
 }
 record!(CanvasHostContextCapabilities[] { Field canvases "canvases" });
 /// JSON Schema for canvas open input
+///
+/// Experimental: it may change in any version of the CLI.
 pub type CanvasJsonSchema = serde_json::Value;
 /// Declared canvases available in this session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasList {
@@ -187,6 +205,8 @@ pub struct CanvasList {
 }
 record!(CanvasList[] { Field canvases "canvases" });
 /// Live open-canvas snapshot.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasListOpenResult {
@@ -195,6 +215,8 @@ pub struct CanvasListOpenResult {
 }
 record!(CanvasListOpenResult[] { Field open_canvases "openCanvases" });
 /// Canvas open parameters.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasOpenRequest {
@@ -236,6 +258,8 @@ impl CanvasOpenRequest {
     }
 }
 /// Payload of `session.canvas.opened` with canvas instance and provider IDs plus optional icon, title, status, URL, and input.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasOpenedData {
@@ -265,6 +289,8 @@ record!(
     input "input" }
 );
 /// Canvas close parameters sent to the provider.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasProviderCloseRequest {
@@ -308,6 +334,8 @@ impl CanvasProviderIdentity {
     }
 }
 /// Canvas action invocation parameters sent to the provider.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasProviderInvokeActionRequest {
@@ -332,6 +360,8 @@ record!(
     Field input "input", Field host "host", Field session "session" }
 );
 /// Canvas open parameters sent to the provider.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasProviderOpenRequest {
@@ -354,6 +384,8 @@ record!(
     Field session "session" }
 );
 /// Canvas open result returned by the provider.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CanvasProviderOpenResult {
@@ -389,6 +421,8 @@ impl CanvasProviderOpenResult {
     }
 }
 /// Internal canvas provider registration parameters.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasProviderRegisterRequest {
@@ -419,6 +453,8 @@ impl CanvasProviderRegisterRequest {
     }
 }
 /// Internal canvas provider unregistration parameters.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasProviderUnregisterRequest {
@@ -436,6 +472,8 @@ impl CanvasProviderUnregisterRequest {
     }
 }
 /// Durable record that a canvas instance is open, used to restore open canvases on cold session resume. Intentionally omits the transient url and availability.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasRecordedData {
@@ -455,6 +493,8 @@ record!(
     "extensionId", Field canvas_id "canvasId", Field title "title", Field input "input" }
 );
 /// A single canvas declaration in `session.canvas.registry_changed`, including provider IDs, display metadata, input schema, and actions.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasRegistryChangedCanvas {
@@ -482,6 +522,8 @@ record!(
     "inputSchema", Field actions "actions" }
 );
 /// A single action within a canvas declaration, with its name, optional description, and optional input schema.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasRegistryChangedCanvasAction {
@@ -497,6 +539,8 @@ record!(
     "description", Field input_schema "inputSchema" }
 );
 /// Payload of `session.canvas.registry_changed` listing the canvas declarations currently available.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasRegistryChangedData {
@@ -505,6 +549,8 @@ pub struct CanvasRegistryChangedData {
 }
 record!(CanvasRegistryChangedData[] { Field canvases "canvases" });
 /// Durable record that a canvas instance was closed, superseding a prior instance_recorded during resume replay.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasRemovedData {
@@ -520,6 +566,8 @@ record!(
     "extensionId", Field canvas_id "canvasId" }
 );
 /// Session context supplied by the runtime.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasSessionContext {
@@ -528,6 +576,8 @@ pub struct CanvasSessionContext {
 }
 record!(CanvasSessionContext[] { Field working_directory "workingDirectory" });
 /// Transient signal that an open canvas instance's provider has dropped (for example the extension is reloading mid-session). The host should keep the panel mounted and surface a reconnecting affordance rather than tearing it down; a subsequent `session.canvas.opened` for the same instanceId clears the affordance once the provider reconnects with a fresh url. Ephemeral and never persisted, so it is never replayed on cold resume.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CanvasUnavailableData {

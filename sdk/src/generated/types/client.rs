@@ -18,6 +18,8 @@ string_enum!(
     "session_shutdown" }
 );
 /// Runtime-to-owner cancellation request for a client-owned task.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ClientTaskCancelRequest {

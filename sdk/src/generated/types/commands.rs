@@ -20,6 +20,8 @@ pub struct CommandsChangedData {
 }
 record!(CommandsChangedData[] { Field commands "commands" });
 /// The pending slash-command invocation effect to finalize, plus whether the host applied or cancelled it.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CommandsFinalizeInvocationEffectRequest {
@@ -51,6 +53,8 @@ pub struct CommandsFinalizeInvocationEffectRequestEffect {
 }
 record!(CommandsFinalizeInvocationEffectRequestEffect[] {} rest[]);
 /// Whether finalizing the invocation effect succeeded, and the failure reason when it did not.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CommandsFinalizeInvocationEffectResult {
@@ -64,6 +68,8 @@ record!(
     "error" }
 );
 /// Pending command request ID and an optional error if the client handler failed.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CommandsHandlePendingCommandRequest {
@@ -101,6 +107,8 @@ pub struct CommandsHandlePendingCommandResult {
 }
 record!(CommandsHandlePendingCommandResult[] { Field success "success" });
 /// Whether a pending slash-command invocation effect was applied or cancelled by the host.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum CommandsInvocationEffectOutcome {
@@ -125,6 +133,8 @@ pub enum CommandsInvocationOrigin {
 }
 string_enum!(CommandsInvocationOrigin { Settings "settings" });
 /// Slash command name and optional raw input string to invoke.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CommandsInvokeRequest {
@@ -163,6 +173,8 @@ impl CommandsInvokeRequest {
     }
 }
 /// Optional filters controlling which command sources to include in the listing.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CommandsListRequest {
@@ -199,6 +211,8 @@ impl CommandsListRequest {
     }
 }
 /// Queued-command request ID and the result indicating whether the host executed it (and whether to stop processing further queued commands).
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CommandsRespondToQueuedCommandRequest {

@@ -13,6 +13,8 @@ record!(
     "triggerCharacters" }
 );
 /// Request host-driven completions for the current composer input.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct CompletionsRequestRequest {

@@ -2,6 +2,8 @@
 
 use super::{AuthIdentityMetadata, AuthInfoType};
 /// Pins a Connector operation to one host-owned GitHub account through its opaque selection ID. Provider tokens are never accepted.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorAccountRequest {
@@ -19,6 +21,8 @@ impl ConnectorAccountRequest {
     }
 }
 /// Account-targeted authorization update required by the Connector service. The account ID is an opaque host routing identifier; no credential is included.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorAuthorizationRequirement {
@@ -32,6 +36,8 @@ record!(
     "scope" }
 );
 /// Stable OAuth scope whose absence prevents Connector management.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorAuthorizationScope {
@@ -45,6 +51,8 @@ string_enum!(
     "write_plugin_gateway_connections" }
 );
 /// Availability of the EXPERIMENTAL session connector API.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorAvailability {
@@ -62,6 +70,8 @@ string_enum!(
     "unavailable" }
 );
 /// Feature detection and hard polling limits for the EXPERIMENTAL session connector API.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorCapabilities {
@@ -93,6 +103,8 @@ record!(
     Field max_deadline_ms "maxDeadlineMs" }
 );
 /// Credential-free Connector catalog entry.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorCatalogEntry {
@@ -119,6 +131,8 @@ record!(
     "releaseTag", Field status "status", Field runtime_server_ids "runtimeServerIds" }
 );
 /// Validated Connector catalog snapshot cached by the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorCatalogResult {
@@ -134,6 +148,8 @@ record!(
     "refreshedAtMs", Field connectors "connectors" }
 );
 /// Authoritative service connection state for one Connector.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorCatalogStatus {
@@ -155,6 +171,8 @@ string_enum!(
     "connected", Error "error", Unknown "unknown" }
 );
 /// Selects one Connector and the pinned host-owned account used for its service and MCP authorization.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorConnectRequest {
@@ -181,6 +199,8 @@ impl ConnectorConnectRequest {
     }
 }
 /// Typed result of initiating or continuing a Connector connection.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorConnectResult {
@@ -198,6 +218,8 @@ tagged!(
     "consent_required", Pending "pending" }
 );
 /// The service is connected and the session MCP graph was reconciled.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorConnectResultConnected {
@@ -206,6 +228,8 @@ pub struct ConnectorConnectResultConnected {
 }
 record!(ConnectorConnectResultConnected["kind" "connected"] { Field status "status" });
 /// Host-owned consent is required before bounded continuation can complete.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorConnectResultConsentRequired {
@@ -219,6 +243,8 @@ record!(
     "consentUrl", Field continuation_id "continuationId" }
 );
 /// The service is still completing the connection without a consent URL.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorConnectResultPending {
@@ -230,6 +256,8 @@ record!(
     "continuationId" }
 );
 /// Explicitly bounded continuation of a pending Connector connection.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorContinueRequest {
@@ -265,6 +293,8 @@ impl ConnectorContinueRequest {
     }
 }
 /// Authoritative result after disconnect and MCP reconciliation.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDisconnectResult {
@@ -278,6 +308,8 @@ record!(
     "status" }
 );
 /// Eligible account.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDiscoveryAccount {
@@ -291,6 +323,8 @@ record!(
     "authInfo" }
 );
 /// Eligible accounts.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDiscoveryAccountList {
@@ -304,6 +338,8 @@ record!(
     "accounts" }
 );
 /// Selected account.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDiscoveryAccountRequest {
@@ -321,6 +357,8 @@ impl ConnectorDiscoveryAccountRequest {
     }
 }
 /// Account metadata.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDiscoveryAuthInfo {
@@ -336,6 +374,8 @@ record!(
     "login" }
 );
 /// Availability.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorDiscoveryAvailability {
@@ -353,6 +393,8 @@ string_enum!(
     "unavailable" }
 );
 /// Feature availability.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDiscoveryCapabilities {
@@ -371,6 +413,8 @@ record!(
     conditional_cache "conditionalCache" }
 );
 /// Entry.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDiscoveryCatalogEntry {
@@ -395,6 +439,8 @@ record!(
     Field release_tag "releaseTag", Field status "status" }
 );
 /// Entries for the selected account.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorDiscoveryCatalogResult {
@@ -412,6 +458,8 @@ record!(
     "revision", Field refreshed_at_ms "refreshedAtMs", Field connectors "connectors" }
 );
 /// Live MCP status of one Connector-owned runtime server.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConnectorMcpStatus {
@@ -438,6 +486,8 @@ string_enum!(
     "not_configured" }
 );
 /// Requests authoritative Connector-to-MCP reconciliation for the pinned account.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorReconcileRequest {
@@ -479,6 +529,8 @@ impl ConnectorReconcileRequest {
     }
 }
 /// Live status of one session-owned MCP projection.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorRuntimeStatus {
@@ -494,6 +546,8 @@ record!(
     connector_name "connectorName", Field status "status" }
 );
 /// Session account selection.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorSessionAccount {
@@ -507,8 +561,12 @@ record!(
     }
 );
 /// Session account selection, or null.
+///
+/// Experimental: it may change in any version of the CLI.
 pub type ConnectorSessionAccountResult = Option<ConnectorSessionAccount>;
 /// Authoritative session connector state. Account IDs are opaque routing identifiers and credentials are never included.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectorStatus {

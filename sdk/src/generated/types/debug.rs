@@ -232,6 +232,8 @@ string_enum!(
     "none" }
 );
 /// Options for collecting a session debug bundle with configurable redaction.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DebugCollectLogsRequest {

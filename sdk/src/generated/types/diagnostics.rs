@@ -5,6 +5,8 @@ use super::{
     DiagnosticSourcesConfiguration,
 };
 /// Per-source session diagnostics configuration.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiagnosticsConfiguration {
@@ -20,6 +22,8 @@ impl DiagnosticsConfiguration {
     }
 }
 /// Patch session diagnostic thresholds for explicitly supplied sources.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiagnosticsConfigureRequest {
@@ -35,6 +39,8 @@ impl DiagnosticsConfigureRequest {
     }
 }
 /// Cursor-based request for session diagnostics. The default limit is 100 (maximum 500); the default waitMs is zero (maximum 30000).
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiagnosticsReadRequest {

@@ -6,6 +6,8 @@ use super::{
     ModelProviderProvenance, ModelProviderWarning,
 };
 /// Canvas available in the current session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiscoveredCanvas {
@@ -101,6 +103,8 @@ pub struct DiscoveredExtensions {
 }
 record!(DiscoveredExtensions[] { Field extensions "extensions", Field mode "mode" });
 /// Source-qualified extension identifiers to persistently disable for future sessions.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiscoveredExtensionsDisableRequest {
@@ -116,6 +120,8 @@ impl DiscoveredExtensionsDisableRequest {
     }
 }
 /// Source-qualified extension identifiers to persistently enable for future sessions.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiscoveredExtensionsEnableRequest {
@@ -198,6 +204,8 @@ string_enum!(
     DiscoveredMcpServerType { Stdio "stdio", Http "http", Sse "sse", Memory "memory" }
 );
 /// A model offered for agent conversations. Missing capability metadata does not disqualify a candidate. Models known to be incompatible, such as embedding-only models, are excluded by the adapter.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiscoveredModel {
@@ -274,6 +282,8 @@ impl DiscoveredModel {
     }
 }
 /// Models offered for agent conversations by one provider instance. Adapters exclude known-incompatible models, but retain candidates with unknown capabilities. Listing does not guarantee compatibility.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DiscoveredModelList {

@@ -2,6 +2,8 @@
 
 use super::{AcceptedEnqueueCommandResult, UnsupportedEnqueueCommandResult};
 /// Slash-prefixed command string to enqueue for FIFO processing.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EnqueueCommandParams {

@@ -2,6 +2,8 @@
 
 use super::{EnvironmentKind, GitHubEnvironment};
 /// Identify a user-managed Mission Control environment to delete.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EnvironmentsDeleteRequest {
@@ -19,11 +21,15 @@ impl EnvironmentsDeleteRequest {
     }
 }
 /// Acknowledgement that the requested environment was deleted.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EnvironmentsDeleteResult {}
 record!(EnvironmentsDeleteResult[] {});
 /// Identify a Mission Control environment to retrieve.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EnvironmentsGetRequest {
@@ -41,6 +47,8 @@ impl EnvironmentsGetRequest {
     }
 }
 /// Safe discovery information for the requested environment.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EnvironmentsGetResult {
@@ -51,6 +59,8 @@ pub struct EnvironmentsGetResult {
 }
 record!(EnvironmentsGetResult[] { Field environment "environment" } rest["environment"]);
 /// Optional discovery filters supported by GitHub Mission Control.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct EnvironmentsListRequest {
@@ -75,6 +85,8 @@ impl EnvironmentsListRequest {
     }
 }
 /// Environments visible to the authenticated caller and matching the supplied filters.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EnvironmentsListResult {

@@ -2,6 +2,8 @@
 
 use super::{EventsAgentScope, EventsReadDirection};
 /// Cursor, batch size, and optional long-poll/filter parameters for reading session events.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct EventLogReadRequest {

@@ -8,7 +8,7 @@ pub struct Extension {
     pub id: String,
     /// Extension name (directory name)
     pub name: String,
-    /// Discovery source: project (.github/extensions/), user (~/.copilot/extensions/), plugin (installed plugin), or session (session-state/<id>/extensions/)
+    /// Discovery source: project (.github/extensions/), user (~/.copilot/extensions/), plugin (installed plugin), or session (session-state/\<id>/extensions/)
     pub source: ExtensionSource,
     /// Current status: running, disabled, failed, or starting
     pub status: ExtensionStatus,
@@ -43,6 +43,8 @@ impl ExtensionContextPushInput {
     }
 }
 /// Opaque integrator-owned process launch profile for one extension entrypoint.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ExtensionLaunchProfile {
@@ -73,6 +75,8 @@ impl ExtensionLaunchProfile {
     }
 }
 /// A discovered extension entrypoint that the registered integrator may classify and resolve to an opaque launch profile.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ExtensionLaunchProviderResolveRequest {
@@ -90,6 +94,8 @@ record!(
     module_path "modulePath", Field source "source" }
 );
 /// The launch profile for a supported entrypoint. Omit launch when the provider does not support the entrypoint.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ExtensionLaunchProviderResolveResult {
@@ -113,7 +119,7 @@ pub struct ExtensionList {
     pub extensions: Vec<Extension>,
 }
 record!(ExtensionList[] { Field extensions "extensions" });
-/// Discovery source: project (.github/extensions/), user (~/.copilot/extensions/), plugin (installed plugin), or session (session-state/<id>/extensions/)
+/// Discovery source: project (.github/extensions/), user (~/.copilot/extensions/), plugin (installed plugin), or session (session-state/\<id>/extensions/)
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ExtensionSource {

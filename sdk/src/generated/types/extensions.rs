@@ -10,6 +10,8 @@ pub struct ExtensionsAttachmentsPushedData {
 }
 record!(ExtensionsAttachmentsPushedData[] { Field attachments "attachments" });
 /// Source-qualified extension identifier to disable for the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ExtensionsDisableRequest {
@@ -25,6 +27,8 @@ impl ExtensionsDisableRequest {
     }
 }
 /// Source-qualified extension identifier to enable for the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ExtensionsEnableRequest {

@@ -2,6 +2,8 @@
 
 use super::ShutdownCodeChanges;
 /// Experimental attribution linking an ordinary event to the HydraFusion turn, phase, and concrete source that produced it.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionAttribution {
@@ -86,6 +88,8 @@ record!(
     "kind", Nullable tool_call_id "toolCallId" }
 );
 /// Experimental durable aggregate outcome of a HydraFusion turn.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionCompletedData {
@@ -126,6 +130,8 @@ pub struct FusionCompletedData {
     /// Total elapsed execution time for the HydraFusion turn in milliseconds.
     pub duration_ms: f64,
     /// True when the committed first pass ended with background work outstanding, so that work's completion notifications continue the conversation; absent otherwise.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub awaiting_background_work: Option<bool>,
 }
 record!(
@@ -140,6 +146,8 @@ record!(
     duration_ms "durationMs", Field awaiting_background_work "awaitingBackgroundWork" }
 );
 /// Conversation scope in which a HydraFusion phase executes.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionConversationScope {
@@ -152,14 +160,22 @@ pub enum FusionConversationScope {
 }
 string_enum!(FusionConversationScope { Root "root", Review "review" });
 /// `FusionCritic` of the protocol.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionCritic {
     /// Unique execution phase identifier for this critic.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub phase_id: String,
     /// Concrete model selected for this critic.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub model: String,
     /// Explicit reasoning effort selected for this critic, if supplied.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub reasoning_effort: Option<String>,
 }
 record!(
@@ -167,6 +183,8 @@ record!(
     reasoning_effort "reasoningEffort" }
 );
 /// Server-recommended routing behavior for a later HydraFusion turn.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionFollowUpAction {
@@ -179,6 +197,8 @@ pub enum FusionFollowUpAction {
 }
 string_enum!(FusionFollowUpAction { ReusePrimary "reuse_primary", Reroute "reroute" });
 /// Durable server recommendation for subsequent HydraFusion turns.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionFollowUpRecommendation {
@@ -214,6 +234,8 @@ record!(
     "targetModel", Field message "message" }
 );
 /// Validated HydraFusion execution pattern.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionPattern {
@@ -228,6 +250,8 @@ pub enum FusionPattern {
 }
 string_enum!(FusionPattern { Single "single", Cascade "cascade", Critique "critique" });
 /// Experimental content-safe activity signal for a running HydraFusion phase.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionPhaseActivityData {
@@ -257,6 +281,8 @@ record!(
     total_response_size_bytes "totalResponseSizeBytes", Field tool_call_id "toolCallId" }
 );
 /// Content-safe activity observed while a HydraFusion phase is running.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionPhaseActivityKind {
@@ -274,6 +300,8 @@ string_enum!(
     ToolCompleted "tool_completed" }
 );
 /// Experimental durable HydraFusion phase output and lossless replay checkpoint.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionPhaseCompletedData {
@@ -290,6 +318,8 @@ pub struct FusionPhaseCompletedData {
     /// Concrete model that executed the phase.
     pub model: String,
     /// Explicit reasoning effort selected for this phase, if supplied.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub reasoning_effort: Option<String>,
     /// Durable outcome status of the phase.
     pub status: FusionPhaseStatus,
@@ -314,6 +344,8 @@ pub struct FusionPhaseCompletedData {
     /// Internal to the CLI: it may change or go without notice.
     pub staged_terminal: Option<FusionStagedTerminal>,
     /// True when a first pass (Cascade primary or Critique draft) ended with background work outstanding, whether or not the turn then committed it without review; absent otherwise.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub ended_with_background_work: Option<bool>,
 }
 record!(
@@ -326,6 +358,8 @@ record!(
     "stagedTerminal", Field ended_with_background_work "endedWithBackgroundWork" }
 );
 /// Experimental durable typed HydraFusion phase failure and degradation transition.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionPhaseFailedData {
@@ -342,6 +376,8 @@ pub struct FusionPhaseFailedData {
     /// Concrete model that attempted the phase.
     pub model: String,
     /// Explicit reasoning effort selected for this phase, if supplied.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub reasoning_effort: Option<String>,
     /// Durable outcome status of the phase.
     pub status: FusionPhaseStatus,
@@ -365,6 +401,8 @@ record!(
     "degradedToPhaseId" }
 );
 /// HydraFusion phase kind.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionPhaseKind {
@@ -390,6 +428,8 @@ string_enum!(
     Critic "critic", Revision "revision", FollowUp "follow_up" }
 );
 /// Presentation-neutral phase planned for a HydraFusion turn.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionPhasePlanStep {
@@ -407,6 +447,8 @@ record!(
     Field conditional "conditional" }
 );
 /// Experimental transient HydraFusion phase/model/role signal.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionPhaseStartedData {
@@ -425,6 +467,8 @@ pub struct FusionPhaseStartedData {
     /// Concrete model executing the phase.
     pub model: String,
     /// Explicit reasoning effort selected for this phase, if supplied.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub reasoning_effort: Option<String>,
 }
 record!(
@@ -434,6 +478,8 @@ record!(
     "reasoningEffort" }
 );
 /// Durable outcome status of a HydraFusion phase.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionPhaseStatus {
@@ -450,6 +496,8 @@ string_enum!(
     FusionPhaseStatus { Succeeded "succeeded", Failed "failed", Cancelled "cancelled" }
 );
 /// Aggregate concrete-model usage for one HydraFusion phase.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionPhaseUsage {
@@ -489,6 +537,8 @@ pub enum FusionProjectionMode {
 }
 string_enum!(FusionProjectionMode { Append "append", Staged "staged", None "none" });
 /// Experimental durable validated HydraFusion route and turn policy.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionResolvedData {
@@ -513,6 +563,8 @@ pub struct FusionResolvedData {
     /// Identifier of the local policy rule that matched.
     pub rule_id: Option<String>,
     /// Identifier of the server policy rule whose workflow the plan's steps describe, when CAPI's sticky root routing replaced the workflow of `ruleId`'s rule to keep the previous turn's root model. Absent when no substitution occurred.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub selected_rule_id: Option<String>,
     /// Zero-based index of the local policy rule that matched.
     pub rule_index: Option<i64>,
@@ -523,18 +575,28 @@ pub struct FusionResolvedData {
     /// Validated orchestration pattern selected for the turn.
     pub pattern: FusionPattern,
     /// Short human-readable summary of the selected workflow, suitable for immediate client display after routing. May be absent in older durable events; omit the explanation or derive one from pattern and phasePlan. Display text, not a stable machine-readable value.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub hint: Option<String>,
     /// Presentation-neutral phase plan for clients that render workflow progress.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub phase_plan: Option<Vec<FusionPhasePlanStep>>,
     /// Concrete model selected for the primary solver phase.
     pub primary_model: String,
     /// Concrete model selected for Critique review, or the legacy Cascade judge/repair model when role-specific fields are absent.
     pub secondary_model: Option<String>,
     /// Concrete model selected for Cascade escalation-gate calls, when required.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub judge_model: Option<String>,
     /// Concrete model selected for Cascade repair, when required.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub repair_model: Option<String>,
     /// Planned Critique phase identities, including independent critics with repeated model IDs. May be absent in older events; consumers then use secondaryModel for the legacy critic.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub critics: Option<Vec<FusionCritic>>,
     /// Concrete model used when the planned primary model cannot execute.
     pub fallback_model: String,
@@ -560,6 +622,8 @@ record!(
     "routingLatencyMs" }
 );
 /// Experimental durable HydraFusion routing failure and the deterministic concrete fallback selected for the turn.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionRouteFailedData {
@@ -585,6 +649,8 @@ record!(
     "routingLatencyMs" }
 );
 /// Experimental transient signal that HydraFusion routing has started for an eligible turn.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionRouteStartedData {
@@ -602,6 +668,8 @@ record!(
     Field synthetic_model "syntheticModel", Field policy "policy" }
 );
 /// Validated HydraFusion routing capability scores.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FusionScores {
@@ -641,6 +709,8 @@ record!(
     phase_id "phaseId" }
 );
 /// Kind of turn for which HydraFusion routing is running.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum FusionTurnKind {

@@ -29,6 +29,8 @@ impl GitCwdRequest {
     }
 }
 /// Safe discovery information. Host-side relay bootstrap credentials are never included.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubEnvironment {
@@ -242,6 +244,8 @@ record!(
     "host" }
 );
 /// Client environment metadata describing the process that produced a telemetry event.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubTelemetryClientInfo {
@@ -279,6 +283,8 @@ record!(
     "cpu_count" }
 );
 /// A single telemetry event in the runtime's native GitHub-shaped telemetry format, forwarded verbatim to opted-in hosts. The `restricted` flag on the enclosing GitHubTelemetryNotification distinguishes standard from restricted events; the payload shape is identical for both.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubTelemetryEvent {
@@ -311,6 +317,8 @@ record!(
     "copilot_tracking_id", Field client "client" }
 );
 /// Payload for a `gitHubTelemetry.event` notification: a single GitHub telemetry event the runtime forwards to a host connection that opted into telemetry forwarding during the `server.connect` handshake.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubTelemetryNotification {
@@ -338,6 +346,8 @@ pub enum GitHubTokenAcquireReason {
 }
 string_enum!(GitHubTokenAcquireReason { Initial "initial", Refresh "refresh" });
 /// Asks the SDK client to acquire a GitHub access token from an opaque callback registration.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct GitHubTokenAcquireRequest {
@@ -355,6 +365,8 @@ record!(
     "host", Field session_id "sessionId", Field reason "reason" }
 );
 /// SDK host response to a GitHub credential request.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum GitHubTokenAcquireResult {

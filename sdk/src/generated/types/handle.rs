@@ -2,6 +2,8 @@
 
 use super::ExternalToolResult;
 /// Pending external tool call request ID, with the tool result or an error describing why it failed.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HandlePendingToolCallRequest {

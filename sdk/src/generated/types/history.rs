@@ -17,6 +17,8 @@ pub struct HistoryCancelBackgroundCompactionResult {
 }
 record!(HistoryCancelBackgroundCompactionResult[] { Field cancelled "cancelled" });
 /// Parameters for clearing the conversation and seeding the window that replaces it.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HistoryClearContextRequest {
@@ -63,6 +65,8 @@ record!(
     tool_definitions_tokens "toolDefinitionsTokens" }
 );
 /// Optional compaction parameters.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct HistoryCompactRequest {
@@ -166,6 +170,8 @@ record!(
     points "points" }
 );
 /// Event boundary to preview for conversation-and-files rewind.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HistoryPreviewRewindRequest {
@@ -308,6 +314,8 @@ record!(
     is_autopilot_continuation "isAutopilotContinuation" }
 );
 /// Boundary and mode for rewinding session history.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HistoryRewindRequest {
@@ -384,6 +392,8 @@ pub struct HistorySummarizeForHandoffResult {
 }
 record!(HistorySummarizeForHandoffResult[] { Field summary "summary" });
 /// Identifier of the event to truncate to; this event and all later events are removed.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HistoryTruncateRequest {

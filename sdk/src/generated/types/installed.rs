@@ -121,6 +121,8 @@ record!(
     icon_url "iconUrl" }
 );
 /// Source for direct repo installs (when marketplace is empty)
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum InstalledPluginSource {

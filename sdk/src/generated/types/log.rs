@@ -2,6 +2,8 @@
 
 use super::SessionLogLevel;
 /// Message text, optional severity level, persistence flag, optional follow-up URL, and optional tip.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LogRequest {

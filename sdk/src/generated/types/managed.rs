@@ -186,6 +186,8 @@ record!(
     "failClosed" }
 );
 /// Experimental transient presentation-neutral progress for organization-required plugin preparation. Clients should localize the phase copy and display plugin specs without translating them.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedPluginProgressData {
@@ -198,6 +200,8 @@ record!(
     ManagedPluginProgressData[] { Field phase "phase", Field plugin_specs "pluginSpecs" }
 );
 /// Current phase of organization-required plugin preparation.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedPluginProgressPhase {
@@ -217,6 +221,8 @@ string_enum!(
     Updating "updating", Complete "complete" }
 );
 /// Retry outcome for one plugin required by managed settings.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedPluginRetryEntry {
@@ -232,6 +238,8 @@ record!(
     "error" }
 );
 /// What retrying did for one plugin required by managed settings.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedPluginRetryStatus {
@@ -255,6 +263,8 @@ string_enum!(
     "already_present", Failed "failed", Deferred "deferred", NotRequired "not_required" }
 );
 /// Lock state and provenance of one managed setting.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingMeta {
@@ -345,6 +355,8 @@ string_enum!(
     Unknown "unknown" }
 );
 /// A channel accepted by managedSettings.compose.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsChannel {
@@ -362,6 +374,8 @@ string_enum!(
     "policyHelper" }
 );
 /// One candidate channel; absent settings represents a channel that delivered no document.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsComposeLayer {
@@ -387,6 +401,8 @@ impl ManagedSettingsComposeLayer {
     }
 }
 /// Candidate managed-settings documents to merge without applying them.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsComposeRequest {
@@ -402,6 +418,8 @@ impl ManagedSettingsComposeRequest {
     }
 }
 /// The effective managed settings the runtime would enforce for the given documents, in the same shape `managedSettings.resolve` returns.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsComposeResult {
@@ -421,6 +439,8 @@ record!(
     Field meta "meta", Field layers "layers", Field diagnostics "diagnostics" }
 );
 /// One validation finding for a managed-settings document.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsDiagnostic {
@@ -436,6 +456,8 @@ record!(
     message "message" }
 );
 /// Severity of a managed-settings validation finding.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ManagedSettingsDiagnosticSeverity {
@@ -461,6 +483,8 @@ string_enum!(
     }
 );
 /// Runtime enforcement of enterprise managed settings: fires when the session blocks or caps a runtime action because enterprise policy governs it, so SDK clients can explain *why* an action was governed. Unlike `session.managed_settings_resolved` (which reports *what* is managed), this reports a concrete governed action — e.g. a user or host tried to turn on bypass permissions or Assisted Permissions while the corresponding policy disables it. Emitted live (not persisted to the session event log) on user/host-initiated attempts only, never for silent policy application. Marked experimental while the managed-settings surface stabilizes.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsEnforcedData {
@@ -738,6 +762,8 @@ record!(
     }
 );
 /// One managed-settings channel and the document it delivered.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsLayer {
@@ -899,6 +925,8 @@ pub struct ManagedSettingsLogMessage {
 }
 record!(ManagedSettingsLogMessage[] { Field level "level", Field message "message" });
 /// Per-key lock state and provenance for `ManagedSettingsValues`, with the same field names. Producers emit each typed key in values and meta together; both outer objects are omitted when no typed key is set.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsMeta {
@@ -1178,6 +1206,8 @@ record!(
     ManagedSettingsResolveEffectiveValueResult[] { Field settings_json "settingsJson" }
 );
 /// Optional opaque account selection or GitHub token whose managed settings are resolved.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ManagedSettingsResolveRequest {
@@ -1222,6 +1252,8 @@ impl ManagedSettingsResolveRequest {
     }
 }
 /// Effective enterprise managed settings for an account, resolved without a session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsResolveResult {
@@ -1461,6 +1493,8 @@ record!(
     "clientUpdateRequired", Field warnings "warnings" }
 );
 /// Effective enterprise managed settings and contributing channels. Session events report applied policy; sessionless resolve reports an account/device snapshot, and compose reports a non-applying preview of candidate documents. Device values take precedence over server values, then the policy helper, per ordinary key, while permissions compose restrictively. Session-local SDK-client policy is included only in session results. Marked experimental while the managed-settings surface stabilizes.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsResolvedData {
@@ -1652,6 +1686,8 @@ impl ManagedSettingsRetainPolicyParams {
     }
 }
 /// The authoring JSON schema for managed settings recognized by this runtime.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsSchemaResult {
@@ -1714,6 +1750,8 @@ string_enum!(
     "failClosed", SkippedNoToken "skippedNoToken" }
 );
 /// A candidate managed-settings document to validate without applying it.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsValidateRequest {
@@ -1739,6 +1777,8 @@ impl ManagedSettingsValidateRequest {
     }
 }
 /// Result of validating a managed-settings document.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsValidateResult {
@@ -1754,6 +1794,8 @@ record!(
     Field diagnostics "diagnostics" }
 );
 /// Typed effective values of managed settings. Each field mirrors the managed-settings schema key of the same name; more keys are added as they are typed.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ManagedSettingsValues {

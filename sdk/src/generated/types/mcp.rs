@@ -141,6 +141,8 @@ impl McpApplyUninstallRequest {
     }
 }
 /// MCP server, tool name, and arguments to invoke from an MCP App view.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpAppsCallToolRequest {
@@ -199,6 +201,8 @@ record!(
     feature_flag_enabled "featureFlagEnabled", Field advertised "advertised" }
 );
 /// MCP server to diagnose MCP Apps wiring for.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpAppsDiagnoseRequest {
@@ -346,6 +350,8 @@ pub enum McpAppsHostContextDetailsTheme {
 }
 string_enum!(McpAppsHostContextDetailsTheme { Light "light", Dark "dark" });
 /// MCP server to list app-callable tools for.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpAppsListToolsRequest {
@@ -380,6 +386,8 @@ pub struct McpAppsListToolsResult {
 }
 record!(McpAppsListToolsResult[] { Field tools "tools" });
 /// MCP server and resource URI to fetch.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpAppsReadResourceRequest {
@@ -572,6 +580,8 @@ pub enum McpAppsSetHostContextDetailsTheme {
 }
 string_enum!(McpAppsSetHostContextDetailsTheme { Light "light", Dark "dark" });
 /// Host context to advertise to MCP App guests.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpAppsSetHostContextRequest {
@@ -587,6 +597,8 @@ impl McpAppsSetHostContextRequest {
     }
 }
 /// The requestId previously passed to executeSampling that should be cancelled.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpCancelSamplingExecutionParams {
@@ -743,6 +755,8 @@ pub struct McpConfigureGitHubResult {
 }
 record!(McpConfigureGitHubResult[] { Field changed "changed" });
 /// Effective MCP configuration entry. Configuration enablement is distinct from the optional live observation.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpConfiguredServer {
@@ -769,6 +783,8 @@ record!(
     "sourcePluginVersion", Field display_name "displayName", Field live "live" }
 );
 /// Effective MCP configuration with optional live observations from matching already materialized servers.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpConfiguredServerList {
@@ -777,6 +793,8 @@ pub struct McpConfiguredServerList {
 }
 record!(McpConfiguredServerList[] { Field servers "servers" });
 /// Observational state for a matching already materialized MCP server.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpConfiguredServerState {
@@ -860,6 +878,8 @@ impl McpDiagnosticSourceConfiguration {
     }
 }
 /// Name of the MCP server to disable for the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpDisableRequest {
@@ -937,6 +957,8 @@ pub enum McpElicitationFormMode {
 }
 string_enum!(McpElicitationFormMode { Form "form" });
 /// Name of the MCP server to enable for the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpEnableRequest {
@@ -969,6 +991,8 @@ impl McpEnableRequest {
     }
 }
 /// Identifiers and raw MCP CreateMessageRequest params used to run a sampling inference.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpExecuteSamplingParams {
@@ -1011,6 +1035,8 @@ pub struct McpExecuteSamplingRequest {
 }
 record!(McpExecuteSamplingRequest[] {} rest[]);
 /// MCP CreateMessageResult payload (with optional 'tools' extension), present when action='success'. Treated as opaque at the schema layer; consumers should construct/consume it per the MCP CreateMessageResult shape.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpExecuteSamplingResult {
@@ -1127,6 +1153,8 @@ pub struct McpHeadersHandlePendingHeadersRefreshRequestNone {
 }
 record!(McpHeadersHandlePendingHeadersRefreshRequestNone["kind" "none"] {} rest["kind"]);
 /// MCP headers refresh request id and the host response.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpHeadersHandlePendingHeadersRefreshRequestRequest {
@@ -2011,6 +2039,8 @@ impl McpInstallationsRequest {
     }
 }
 /// Server name to check running status for.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpIsServerRunningRequest {
@@ -2054,6 +2084,8 @@ pub struct McpListChangedData {
 }
 record!(McpListChangedData[] { Field server_name "serverName" });
 /// Server name whose tool list should be returned.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpListToolsRequest {
@@ -2079,6 +2111,8 @@ pub struct McpListToolsResult {
 }
 record!(McpListToolsResult[] { Field tools "tools" });
 /// Identifies the MCP server whose persisted OAuth credentials were updated.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct McpOauthAuthenticationStateChangedRequest {
@@ -2106,6 +2140,8 @@ impl McpOauthAuthenticationStateChangedRequest {
     }
 }
 /// Targets only the original prepared/applying owned login on this exact session requester.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthCancelLoginRequest {
@@ -2195,6 +2231,8 @@ record!(
     authorization_server_url "authorizationServerUrl" }
 );
 /// Host-delivered callback for a runtime-managed MCP OAuth login.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthCompleteRequest {
@@ -2329,6 +2367,8 @@ record!(
     McpOauthFetchProtectedResourceMetadataResult[] { Field metadata_text "metadataText" }
 );
 /// Pending MCP OAuth request ID and host token, cancellation, or advertised runtime refresh response.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthHandlePendingRequest {
@@ -2428,6 +2468,8 @@ string_enum!(
     "client_credentials" }
 );
 /// Remote MCP server name and optional overrides controlling reauthentication, OAuth client display name, callback handling, and static OAuth client selection.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthLoginRequest {
@@ -2566,6 +2608,8 @@ record!(
     authorization_url "authorizationUrl", Field authorization_id "authorizationId" }
 );
 /// Host response to the pending OAuth request.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum McpOauthPendingRequestResponse {
@@ -2645,6 +2689,8 @@ impl McpOauthPendingRequestResponseToken {
     }
 }
 /// Effect-free preparation bound to the existing local session, requester and installation, with frozen options.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthPrepareLoginRequest {
@@ -2696,6 +2742,8 @@ string_enum!(
     "upscope" }
 );
 /// Remote MCP server name for a passive OAuth status probe.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthProbeRequest {
@@ -2910,6 +2958,8 @@ record!(
     "grantType", Field scope "scope" }
 );
 /// Pending MCP OAuth request id to respond to.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpOauthRespondRequest {
@@ -3772,6 +3822,8 @@ pub enum McpPromptRole {
 }
 string_enum!(McpPromptRole { User "user", Assistant "assistant" });
 /// MCP server, prompt name, and optional string-valued arguments.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpPromptsGetRequest {
@@ -3826,6 +3878,8 @@ record!(
     Field meta "_meta", Field additional_properties "additionalProperties" }
 );
 /// MCP server whose prompts to enumerate.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpPromptsListRequest {
@@ -4205,6 +4259,8 @@ record!(
     additional_properties "additionalProperties" }
 );
 /// MCP server whose resources to enumerate.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpResourcesListRequest {
@@ -4246,6 +4302,8 @@ record!(
     "nextCursor" }
 );
 /// MCP server whose resource templates to enumerate.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpResourcesListTemplatesRequest {
@@ -4288,6 +4346,8 @@ record!(
     Field next_cursor "nextCursor" }
 );
 /// MCP server and resource URI to fetch.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpResourcesReadRequest {
@@ -4316,6 +4376,8 @@ pub struct McpResourcesReadResult {
 }
 record!(McpResourcesReadResult[] { Field contents "contents" });
 /// Server name and optional replacement configuration for an individual MCP server restart. Omit `config` for a config-free restart-by-name of an already-configured server.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpRestartServerRequest {
@@ -5667,6 +5729,8 @@ pub enum McpSetEnvValueModeDetails {
 }
 string_enum!(McpSetEnvValueModeDetails { Direct "direct", Indirect "indirect" });
 /// Mode controlling how MCP server env values are resolved (`direct` or `indirect`).
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpSetEnvValueModeParams {
@@ -5784,6 +5848,8 @@ record!(
     Field file "file", Field plugin "plugin" }
 );
 /// Server name and optional configuration for an individual MCP server start. Omit `config` for a config-free start-by-name of an already-configured server.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpStartServerRequest {
@@ -5840,6 +5906,8 @@ record!(
     allowed_servers "allowedServers", Field failed_servers "failedServers" }
 );
 /// Server name for an individual MCP server stop.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct McpStopServerRequest {

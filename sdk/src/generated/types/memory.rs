@@ -14,6 +14,8 @@ pub struct MemoryConfiguration {
     /// Whether memory is enabled for the session.
     pub enabled: bool,
     /// Memory injection mode: system-prompt (default) includes memories in the system prompt; user-prompt includes them in user messages.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub mode: Option<MemoryMode>,
 }
 record!(MemoryConfiguration[] { Field enabled "enabled", Field mode "mode" });
@@ -31,6 +33,8 @@ impl MemoryConfiguration {
     }
 }
 /// Memory injection mode. Defaults to system-prompt.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum MemoryMode {

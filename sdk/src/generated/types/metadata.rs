@@ -16,6 +16,8 @@ record!(
     "contextAttribution" }
 );
 /// Parameters for the heaviest-messages query.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct MetadataContextHeaviestMessagesRequest {
@@ -45,6 +47,8 @@ record!(
     messages "messages" }
 );
 /// Model identifier and token limits used to compute the context-info breakdown.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MetadataContextInfoRequest {
@@ -103,6 +107,8 @@ pub struct MetadataIsProcessingResult {
 }
 record!(MetadataIsProcessingResult[] { Field processing "processing" });
 /// Model identifier to use when re-tokenizing the session's existing messages.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MetadataRecomputeContextTokensRequest {
@@ -134,6 +140,8 @@ record!(
     "systemTokenCount" }
 );
 /// Updated working-directory/git context to record on the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MetadataRecordContextChangeRequest {
@@ -154,6 +162,8 @@ impl MetadataRecordContextChangeRequest {
 pub struct MetadataRecordContextChangeResult {}
 record!(MetadataRecordContextChangeResult[] {});
 /// Absolute path to set as the session's new working directory. For local sessions the path must be absolute and exist on disk: it is validated before any session state changes, and a failing validation rejects the call with nothing mutated, persisted, or emitted. Remote sessions record the path as-is.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MetadataSetWorkingDirectoryRequest {
@@ -245,6 +255,8 @@ pub enum MetadataSnapshotRemoteMetadataTaskType {
 }
 string_enum!(MetadataSnapshotRemoteMetadataTaskType { Cca "cca", Cli "cli" });
 /// Atomic patch for client-owned session metadata. Operations apply in clear, remove, then set order. The resulting bag must satisfy the ClientMetadata entry and serialized-size limits. Local storage coordinates concurrent runtime processes; custom SessionFs providers must serialize writers that access the same session from multiple processes.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct MetadataUpdateClientMetadataRequest {

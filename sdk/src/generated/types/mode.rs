@@ -24,6 +24,8 @@ pub struct ModeNoticeDeliveredData {
 }
 record!(ModeNoticeDeliveredData[] { Field mode "mode", Field content "content" });
 /// Agent interaction mode to apply to the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModeSetRequest {
@@ -176,6 +178,8 @@ impl ModeSetRequest {
     }
 }
 /// Outcome of a session mode change, including any model switch it triggered and follow-up the host must perform.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModeSetResult {

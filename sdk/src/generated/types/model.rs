@@ -55,6 +55,8 @@ record!(
     "warningMessages", Field provider "provider" }
 );
 /// Managed, repository, and CLI model overrides to overlay onto the session at startup.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ModelApplyStartupOverlayRequest {
@@ -197,6 +199,8 @@ impl ModelApplyStartupOverlayRequest {
     }
 }
 /// Provider-reported model artifact metadata.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ModelArtifactDetails {
@@ -477,6 +481,8 @@ pub struct ModelCallFailureData {
     /// Content-free structural summary of the failing request. Contains only counts and shape flags (no prompt content), so it is safe for unrestricted telemetry. Populated only for client-error (4xx) failures.
     pub request_fingerprint: Option<ModelCallFailureRequestFingerprint>,
     /// Experimental HydraFusion attribution for this failed concrete model call.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
 }
 record!(
@@ -719,6 +725,8 @@ pub struct ModelCallStartData {
     /// Internal to the CLI: it may change or go without notice.
     pub previous_response_id: Option<String>,
     /// Experimental HydraFusion attribution for this concrete model call.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
     /// Parent task tool call ID when this model call belongs to a sub-agent
     pub parent_tool_call_id: Option<String>,
@@ -1239,6 +1247,8 @@ pub enum ModelDeselectedReason {
 }
 string_enum!(ModelDeselectedReason { ProviderWithdrawn "provider_withdrawn" });
 /// Host presentation state the reasoning-summaries policy depends on.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ModelGetReasoningSummariesRequest {
@@ -1266,6 +1276,8 @@ impl ModelGetReasoningSummariesRequest {
     }
 }
 /// Reasoning-summaries presentation policy for the session's current model.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelGetReasoningSummariesResult {
@@ -1312,6 +1324,8 @@ record!(
     "imageModels" }
 );
 /// Optional listing options.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ModelListRequest {
@@ -1483,6 +1497,8 @@ string_enum!(
     "unconfigured" }
 );
 /// Normalized model-provider adapter definitions available to the session, not discovered instances.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderAdapterCatalog {
@@ -1491,6 +1507,8 @@ pub struct ModelProviderAdapterCatalog {
 }
 record!(ModelProviderAdapterCatalog[] { Field providers "providers" });
 /// A normalized model-provider adapter in the session's effective catalog.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderAdapterDescriptor {
@@ -1513,6 +1531,8 @@ record!(
     Field automatic_discovery "automaticDiscovery", Field operations "operations" }
 );
 /// An operation supported by a model-provider adapter.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderAdapterOperationDescriptor {
@@ -1526,6 +1546,8 @@ record!(
     "inputSchema" }
 );
 /// Contributor attribution, independent of routing identity and authorization.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderAttribution {
@@ -1558,6 +1580,8 @@ string_enum!(
     "configuredOnly", Explicit "explicit" }
 );
 /// Adapter-declared policy that tells clients whether discovery may run automatically.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderAutomaticDiscoveryPolicy {
@@ -1591,6 +1615,8 @@ string_enum!(
     "alreadyConfigured" }
 );
 /// Provider configuration prepared from a discovered model. Preparing a plan changes nothing: it neither registers the model with the session nor writes durable configuration. To apply it, pass `provider` and `model` to `session.provider.add`, omitting whichever the dispositions report as already configured.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderConfigurationPlan {
@@ -1613,6 +1639,8 @@ record!(
     Field model_disposition "modelDisposition", Field warnings "warnings" }
 );
 /// One model provider available to the session — the model analog of the account `ProviderDescriptor`. Opaque id/label/kind plus a stable ordering; central code never branches on kind.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderDescriptor {
@@ -1630,6 +1658,8 @@ record!(
     Field ordering "ordering" }
 );
 /// Provider discovery parameters.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderDiscoverRequest {
@@ -1658,6 +1688,8 @@ impl ModelProviderDiscoverRequest {
     }
 }
 /// Provider instances found by a discovery operation.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderDiscoverResult {
@@ -1693,6 +1725,8 @@ string_enum!(
     Internet "internet" }
 );
 /// Provider status request parameters.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderGetStatusRequest {
@@ -1708,6 +1742,8 @@ impl ModelProviderGetStatusRequest {
     }
 }
 /// A normalized model-provider instance discovered by the runtime.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderInstance {
@@ -1782,6 +1818,8 @@ impl ModelProviderInstance {
     }
 }
 /// Serializable reference to a discovered provider instance.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderInstanceReference {
@@ -1816,6 +1854,8 @@ impl ModelProviderInstanceReference {
     }
 }
 /// The neutral kind of a model provider — the model analog of `AccountKind`. A model provider is the live, entitled source a model came from; central code never branches on this beyond a single dispatch.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelProviderKind {
@@ -1828,6 +1868,8 @@ pub enum ModelProviderKind {
 }
 string_enum!(ModelProviderKind { Copilot "copilot", Loki "loki" });
 /// Provider model inventory request parameters.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderModelsListRequest {
@@ -1843,6 +1885,8 @@ impl ModelProviderModelsListRequest {
     }
 }
 /// Typed provider-operation outcome. Use the code for control flow and the optional message for display.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderOperationOutcome {
@@ -1872,6 +1916,8 @@ string_enum!(
     "unreachable", Failed "failed" }
 );
 /// A discovered instance and one of its models to translate into provider configuration. Pass back the instance and model as returned by `session.providers.discover` and `session.providers.models.list`.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderPrepareConfigurationRequest {
@@ -1892,6 +1938,8 @@ impl ModelProviderPrepareConfigurationRequest {
     }
 }
 /// Attribution for the adapter that produced a provider row.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderProvenance {
@@ -1960,6 +2008,8 @@ string_enum!(
     "extension", Custom "custom" }
 );
 /// A neutral reference to the model provider that produced a model: an opaque id, a human-readable label, and the provider kind. Carried on each enumerated Model so consumers can group by provider without reaching into a provider-shaped internal type.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderRef {
@@ -1972,6 +2022,8 @@ pub struct ModelProviderRef {
 }
 record!(ModelProviderRef[] { Field id "id", Field label "label", Field kind "kind" });
 /// Current health information for a provider instance.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderStatus {
@@ -1989,6 +2041,8 @@ record!(
     status "status", Field version "version" }
 );
 /// A non-fatal provider observation warning.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelProviderWarning {
@@ -2009,6 +2063,8 @@ impl ModelProviderWarning {
     }
 }
 /// Host-supplied exact model selection IDs to allow for this running session. CAPI IDs are intersected with repository `.github/allowed_models.txt` policy; provider-qualified IDs remain exempt from repository-only policy but are restricted by this host list. Omit or pass null to clear the host restriction; an explicit empty or disjoint list is rejected. Validation and pre-selection fallback failures preserve the previous restriction. Failures after a fallback selection commits retain the new restriction and selected model; callers should inspect current session state after such an error.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ModelSetAllowedModelsRequest {
@@ -2043,6 +2099,8 @@ record!(
     "fallbackModel", Field model_id "modelId" }
 );
 /// Reasoning effort level to apply to the currently selected model.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelSetReasoningEffortRequest {
@@ -2068,6 +2126,8 @@ pub struct ModelSetReasoningEffortResult {
 }
 record!(ModelSetReasoningEffortResult[] { Field reasoning_effort "reasoningEffort" });
 /// An Auto preference request for the session. This updates Auto configuration only; it does not change the selected model to `auto`.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelSwitchAutoTierRequest {
@@ -2093,6 +2153,8 @@ impl ModelSwitchAutoTierRequest {
     }
 }
 /// Immediate acknowledgement and Auto preference snapshot after a switch request. This result never implies that a pending preference committed.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelSwitchAutoTierResult {
@@ -2114,6 +2176,8 @@ record!(
     "supersededAutoTier" }
 );
 /// Whether the requested preference was already effective or was accepted for later transactional activation.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ModelSwitchAutoTierStatus {
@@ -2141,6 +2205,8 @@ record!(
     Field current_tokens "currentTokens", Field target_limit "targetLimit" }
 );
 /// Target model identifier and optional reasoning effort, summary, capability overrides, and context tier.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelSwitchToRequest {
@@ -2347,6 +2413,8 @@ record!(
     "modelState" }
 );
 /// The unit one model's published token prices are quoted in.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelTokenPriceUnit {
@@ -2357,6 +2425,8 @@ pub struct ModelTokenPriceUnit {
 }
 record!(ModelTokenPriceUnit[] { Field model_id "modelId", Field unit "unit" });
 /// Price units for every catalog model that publishes token prices.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ModelTokenPriceUnitList {

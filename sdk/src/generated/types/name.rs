@@ -9,6 +9,8 @@ pub struct NameGetResult {
 }
 record!(NameGetResult[] { Nullable name "name" });
 /// Auto-generated session summary to apply as the session's name when no user-set name exists.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct NameSetAutoRequest {
@@ -32,6 +34,8 @@ pub struct NameSetAutoResult {
 }
 record!(NameSetAutoResult[] { Field applied "applied" });
 /// New friendly name to apply to the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct NameSetRequest {

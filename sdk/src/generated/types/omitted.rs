@@ -16,6 +16,8 @@ string_enum!(
     "asset_unavailable" }
 );
 /// A binary result whose data was omitted from persistence due to the inline size limit
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct OmittedBinaryResult {

@@ -217,12 +217,18 @@ record!(
     directories "directories" }
 );
 /// Historical decode-only contextual-assent marker. Current runtimes do not project it into the conversation or permission flow.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionAssentDetectedData {
     /// Permission request the likely assent may refer to. The runtime derives this from the preceding durable blocker; the human message and extraction model do not choose it.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub request_id: String,
     /// Human turn whose text triggered the deterministic assent recognizer.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub turn_index: i64,
 }
 record!(
@@ -230,6 +236,8 @@ record!(
     "turnIndex" }
 );
 /// Assisted-approval judge information attached to a permission request. Present only in assisted mode; its absence means the judge did not evaluate the request. The `recommendation` conveys the judge's disposition for this request.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionAssistedApproval {
@@ -260,16 +268,26 @@ pub struct PermissionCancelled {
 }
 record!(PermissionCancelled["kind" "cancelled"] { Field reason "reason" });
 /// Historical decode-only receipt from the retired Assisted Permissions authorization extractor. Current runtimes ignore it for permission decisions.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionCarriedForwardData {
     /// Authorization edge minted for this admission. Not a prompt id: no prompt was raised, so no client should expect a request with this id.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub request_id: String,
     /// Tool call this admission authorizes. Its execution receipts the prior grant, which is how a single-effect approval is spent rather than carried forward again.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub tool_call_id: String,
     /// Identity of the prior authorization record that contained the proposal.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub record_id: String,
     /// Always `authorization_carry_forward`. Stated explicitly so a consumer reading this event cannot mistake it for a human, host-policy, or assisted-approval decision.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub decision_source: PermissionDecisionSource,
 }
 record!(
@@ -291,6 +309,8 @@ pub struct PermissionCompletedData {
     /// The result of the permission request
     pub result: PermissionResult,
     /// Who decided this permission request. Absent on completions recorded before this field existed, which consumers must treat as "not a human decision" rather than assuming one. Authorization records are minted only for `human_response`; an assisted-approval verdict, a host policy, an unattended fallback, and a hook resolution all produce the same `result` a person does, so this is the only field that distinguishes them.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub decision_source: Option<PermissionDecisionSource>,
 }
 record!(
@@ -299,20 +319,34 @@ record!(
     Field result "result", Field decision_source "decisionSource" }
 );
 /// Historical decode-only contextual authorization claim. Current runtimes preserve the payload but do not establish authority from it.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionContextualAuthorizationData {
     /// Deterministic identity of the contextual message grant.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub record_id: String,
     /// Original blocked permission request selected by deterministic event ordering, never by the extraction model.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub request_id: String,
     /// Human turn containing the contextual decision.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub turn_index: i64,
     /// Whether the contextual human span granted or denied authority.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub polarity: PermissionMessageAuthorizationPolarity,
     /// Start byte offset of the contextual decision span within the turn.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub span_start: i64,
     /// End byte offset of the contextual decision span within the turn.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub span_end: i64,
 }
 record!(
@@ -1177,6 +1211,8 @@ impl PermissionDecisionReject {
     }
 }
 /// Pending permission request ID and the decision to apply (approve/reject and scope).
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionDecisionRequest {
@@ -1352,6 +1388,8 @@ tagged!(
     "extension-permission-access", ExtensionEnvAccess "extension-env-access" }
 );
 /// Location-scoped tool approval to persist.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionLocationAddToolApprovalParams {
@@ -1378,6 +1416,8 @@ impl PermissionLocationAddToolApprovalParams {
     }
 }
 /// Working directory to load persisted location permissions for.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionLocationApplyParams {
@@ -1418,6 +1458,8 @@ record!(
     applied_rules "appliedRules" }
 );
 /// Working directory to resolve into a location-permissions key.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionLocationResolveParams {
@@ -1462,26 +1504,46 @@ pub enum PermissionLocationType {
 }
 string_enum!(PermissionLocationType { Repo "repo", Dir "dir" });
 /// Historical decode-only claim from the retired Assisted Permissions authorization extractor. Current runtimes preserve the payload but do not establish authority from it.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionMessageAuthorizationData {
     /// Deterministic identity of the record, derived from the turn and span offsets so re-extracting the same span mints nothing new.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub record_id: String,
     /// The human turn the quoted span was read from.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub turn_index: i64,
     /// Whether the claim granted or denied authority.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub polarity: PermissionMessageAuthorizationPolarity,
     /// The kind of effect authorized, as an action-class identifier.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub action_class: String,
     /// Start byte offset of the authorizing span within the turn.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub span_start: i64,
     /// End byte offset of the authorizing span within the turn.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub span_end: i64,
     /// Concrete named targets that appear verbatim inside the span.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub target_members: Option<Vec<String>>,
     /// The task the permission is scoped to, when the human named one.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub task: Option<String>,
     /// The trusted version discriminator, when one exists. Exact shell-command grants carry the byte-identical commands grounded in the human span; world-derived classes carry a file object, remote tip, or runner only when that state was captured safely. An opaque object mirroring the runtime's adjacently-tagged resolution.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub world: Option<serde_json::Value>,
 }
 record!(
@@ -1491,14 +1553,20 @@ record!(
     "targetMembers", Field task "task", Field world "world" }
 );
 /// Historical decode-only degradation marker from the retired extractor. Current runtimes ignore it for permission decisions.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionMessageAuthorizationDegradedData {
     /// The human turn that could not be represented safely.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub turn_index: i64,
 }
 record!(PermissionMessageAuthorizationDegradedData[] { Field turn_index "turnIndex" });
 /// Direction stored in a historical extractor claim. Current runtimes do not apply it.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionMessageAuthorizationPolarity {
@@ -1511,12 +1579,18 @@ pub enum PermissionMessageAuthorizationPolarity {
 }
 string_enum!(PermissionMessageAuthorizationPolarity { Grant "grant", Denial "denial" });
 /// Historical decode-only extractor progress marker. Current runtimes do not run or resume extraction from it.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionMessageAuthorizationReadData {
     /// The human turn that was read by the proposer.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub turn_index: i64,
     /// Whether this read activates ongoing message-backed extraction. False for a contextual-assent-only pass while auto-approval is off, so unrelated future messages remain outside extraction.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub activates_extraction: Option<bool>,
 }
 record!(
@@ -1524,6 +1598,8 @@ record!(
     activates_extraction "activatesExtraction" }
 );
 /// Current or requested permission mode.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionMode {
@@ -1540,6 +1616,8 @@ string_enum!(
     PermissionMode { Manual "manual", Assisted "assisted", AllowAll "allow-all" }
 );
 /// Optional source for permission-mode telemetry. `organization_targeting` is reserved for startup selection after the authenticated account matches an organization targeting policy; SDK callers default to `rpc` and cannot claim targeting provenance.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionModeSource {
@@ -1564,6 +1642,8 @@ string_enum!(
     OrganizationTargeting "organization_targeting", Rpc "rpc" }
 );
 /// Directory path to add to the session's allowed directories.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionPathsAddParams {
@@ -1579,6 +1659,8 @@ impl PermissionPathsAddParams {
     }
 }
 /// Path to evaluate against the session's allowed directories.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionPathsAllowedCheckParams {
@@ -1664,6 +1746,8 @@ record!(
     "sessionApprovedPaths", Field primary "primary" }
 );
 /// Directory path to set as the session's new primary working directory.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionPathsUpdatePrimaryParams {
@@ -1679,6 +1763,8 @@ impl PermissionPathsUpdatePrimaryParams {
     }
 }
 /// Path to evaluate against the session's workspace (primary) directory.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionPathsWorkspaceCheckParams {
@@ -1758,6 +1844,8 @@ pub struct PermissionPromptRequestCommands {
     /// Optional warning message about risks of running this command
     pub warning: Option<String>,
     /// Assisted-approval judge information for this request; present only in assisted mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
@@ -1768,6 +1856,8 @@ pub struct PermissionPromptRequestCommands {
     /// Reason for the sandbox escalation request.
     pub request_sandbox_bypass_reason: Option<String>,
     /// Sandbox policy edit that would let the command run inside the sandbox. Only present when requestSandboxBypass is true.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(
@@ -1793,6 +1883,8 @@ pub struct PermissionPromptRequestCustomTool {
     /// Arguments to pass to the custom tool
     pub args: Option<serde_json::Value>,
     /// Assisted-approval judge information for this request; present only in assisted mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
@@ -1811,6 +1903,8 @@ pub struct PermissionPromptRequestExtensionEnvAccess {
     /// Names of the sensitive environment variables the extension is requesting. Values never appear here.
     pub environment_variables: Vec<String>,
     /// Assisted-approval judge information for this request; present only in assisted mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
@@ -1830,6 +1924,8 @@ pub struct PermissionPromptRequestExtensionManagement {
     /// Name of the extension being managed
     pub extension_name: Option<String>,
     /// Assisted-approval judge information for this request; present only in assisted mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
@@ -1848,6 +1944,8 @@ pub struct PermissionPromptRequestExtensionPermissionAccess {
     /// Capabilities the extension is requesting
     pub capabilities: Vec<String>,
     /// Assisted-approval judge information for this request; present only in assisted mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
@@ -1869,6 +1967,8 @@ pub struct PermissionPromptRequestHook {
     /// Optional message from the hook explaining why confirmation is needed
     pub hook_message: Option<String>,
     /// Assisted-approval judge information for this request; present only in assisted mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
@@ -1891,8 +1991,12 @@ pub struct PermissionPromptRequestMcp {
     /// Arguments to pass to the MCP tool
     pub args: Option<serde_json::Value>,
     /// Advisory runtime permission recommendation. The host remains responsible for deciding the request and may reject it.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub permission_recommendation: Option<PermissionRecommendation>,
     /// Assisted-approval judge information for this request; present only in assisted mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
     /// Whether the host may offer a server-wide "approve all tools from this server" blanket. Absent is treated as true; the runtime sends false when managed policy disables bypass-permissions mode, which forbids the server-wide escalation while still allowing per-tool approval.
     pub can_offer_server_wide_approval: Option<bool>,
@@ -1923,6 +2027,8 @@ pub struct PermissionPromptRequestMemory {
     /// Reason for the vote (vote only)
     pub reason: Option<String>,
     /// Assisted-approval judge information for this request; present only in assisted mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
@@ -1942,8 +2048,12 @@ pub struct PermissionPromptRequestPath {
     /// File paths that require explicit approval
     pub paths: Vec<String>,
     /// Canonical directory candidates that can be granted for file-tool read access in this logical session. Present only for read path prompts.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub read_only_directories: Option<Vec<String>>,
     /// Assisted-approval judge information for this request; present only in assisted mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
@@ -1978,8 +2088,12 @@ pub struct PermissionPromptRequestRead {
     /// Path of the file or directory being read
     pub path: String,
     /// Runtime-resolved canonical path used for authorization identity checks. Internal and experimental; clients should continue to display path.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub resolved_path: Option<String>,
     /// Assisted-approval judge information for this request; present only in assisted mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
@@ -2007,6 +2121,8 @@ pub struct PermissionPromptRequestUrl {
     /// What the tool tells the user about the bypass on offer: which policy rule blocked the call, or why it cannot be sandboxed. Only meaningful when requestSandboxBypass is true.
     pub request_sandbox_bypass_reason: Option<String>,
     /// Assisted-approval judge information for this request; present only in assisted mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
@@ -2053,6 +2169,8 @@ pub struct PermissionPromptRequestWorkflow {
     /// Whether this workflow is eligible for persistent approval
     pub can_persist_approval: bool,
     /// Assisted-approval judge information for this request; present only in assisted mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
@@ -2081,6 +2199,8 @@ pub struct PermissionPromptRequestWrite {
     /// Path of the file being written to
     pub file_name: String,
     /// Runtime-resolved canonical path used for authorization identity checks. Internal and experimental; clients should continue to display fileName.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub resolved_path: Option<String>,
     /// Unified diff showing the proposed changes
     pub diff: String,
@@ -2091,6 +2211,8 @@ pub struct PermissionPromptRequestWrite {
     /// Whether the UI can offer session-wide approval for file write operations
     pub can_offer_session_approval: bool,
     /// Assisted-approval judge information for this request; present only in assisted mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
     /// Whether managed policy requires a human response and forbids host auto-approval
     pub managed_approval_required: Option<bool>,
@@ -2104,6 +2226,8 @@ record!(
     "managedApprovalRequired" }
 );
 /// Notification payload describing the permission prompt that the client just rendered.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionPromptShownNotification {
@@ -2119,6 +2243,8 @@ impl PermissionPromptShownNotification {
     }
 }
 /// Advisory recommendation the runtime attaches to a permission request whose origin it can vouch for by construction. Unlike the auto-approval judge this does not depend on auto mode and does not evaluate what the tool call does; its absence simply means the runtime has no opinion and the request follows the host's normal approval flow.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum PermissionRecommendation {
@@ -2485,6 +2611,8 @@ pub struct PermissionRequestMcp {
     /// Whether this MCP tool is read-only (no side effects)
     pub read_only: bool,
     /// Advisory runtime permission recommendation. The SDK host remains responsible for deciding the request and may reject it.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub permission_recommendation: Option<PermissionRecommendation>,
 }
 record!(
@@ -2516,6 +2644,8 @@ pub struct PermissionRequestMemory {
     /// Repository name with owner associated with the stored memory (store only)
     pub repo_nwo: Option<String>,
     /// Assisted-approval judge information for this request; present only in assisted mode.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval: Option<PermissionAssistedApproval>,
 }
 record!(
@@ -2573,12 +2703,16 @@ pub struct PermissionRequestRead {
     /// Path of the file or directory being read
     pub path: String,
     /// Runtime-resolved canonical path used for authorization identity checks. Internal and experimental; clients should continue to display path.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub resolved_path: Option<String>,
     /// True when the tool is asking to re-run this search outside the sandbox, after a sandboxed run looked blocked (host opted in via sandbox.allowBypass). The model cannot ask for this; only the tool raises it. This is a request, not a grant: the search runs unsandboxed only if the user approves this permission request. Hosts should highlight the elevated risk in the approval UI.
     pub request_sandbox_bypass: Option<bool>,
     /// What the tool tells the user about the bypass on offer: which policy rule blocked the call, or why it cannot be sandboxed. Only meaningful when requestSandboxBypass is true.
     pub request_sandbox_bypass_reason: Option<String>,
     /// Sandbox policy edit that would let the read run inside the sandbox. Only present when requestSandboxBypass is true.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(
@@ -2615,8 +2749,12 @@ pub struct PermissionRequestShell {
     /// File paths that may be read or written by the command
     pub possible_paths: Vec<String>,
     /// Runtime-resolved canonical working directory the command runs in, used for authorization identity checks. Internal and experimental; clients should not display it.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub resolved_working_directory: Option<String>,
     /// Runtime-resolved canonical object each possiblePaths entry names, keyed by the requested spelling, used for authorization identity checks. Internal and experimental; clients should continue to display possiblePaths.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub resolved_paths: Option<std::collections::BTreeMap<String, String>>,
     /// URLs that may be accessed by the command
     pub possible_urls: Vec<PermissionRequestShellPossibleUrl>,
@@ -2633,6 +2771,8 @@ pub struct PermissionRequestShell {
     /// What the tool tells the user about the bypass on offer: which policy rule blocked the call, or why it cannot be sandboxed. Only meaningful when requestSandboxBypass is true.
     pub request_sandbox_bypass_reason: Option<String>,
     /// Sandbox policy edit that would let the command run inside the sandbox. Only present when requestSandboxBypass is true.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(
@@ -2770,6 +2910,8 @@ pub struct PermissionRequestWrite {
     /// Path of the file being written to
     pub file_name: String,
     /// Runtime-resolved canonical path used for authorization identity checks. Internal and experimental; clients should continue to display fileName.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub resolved_path: Option<String>,
     /// Unified diff showing the proposed changes
     pub diff: String,
@@ -2784,6 +2926,8 @@ pub struct PermissionRequestWrite {
     /// Justification for the sandbox-bypass request. Only meaningful when requestSandboxBypass is true.
     pub request_sandbox_bypass_reason: Option<String>,
     /// Sandbox policy edit that would let the write run inside the sandbox. Only present when requestSandboxBypass is true.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub sandbox_path_grant: Option<PermissionSandboxPathGrant>,
 }
 record!(
@@ -2820,6 +2964,8 @@ pub struct PermissionRequestedData {
     /// Permission-recovery episode that authorized this request to surface for interactive attention
     pub recovery_episode_id: Option<String>,
     /// Experimental HydraFusion attribution of the staged phase whose tool call raised this request. Absent outside a staged phase.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
 }
 record!(
@@ -2924,6 +3070,8 @@ impl PermissionRulesSet {
     }
 }
 /// A sandbox filesystem policy edit that would let a blocked operation run inside the sandbox instead of outside it. Offered only on a sandbox escalation request whose denial adding this path lifts, and only when managed policy permits the grant. A host accepts it with session.sandbox.grantPathForRequest, which adds the path to the session's sandbox policy and re-runs the operation sandboxed; a host that persists sandbox settings may also save the path there.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionSandboxPathGrant {
@@ -2980,6 +3128,8 @@ impl PermissionUrlsConfig {
     }
 }
 /// Whether the URL-permission policy should run in unrestricted mode.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionUrlsSetUnrestrictedModeParams {

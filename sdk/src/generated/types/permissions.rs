@@ -5,14 +5,22 @@ use super::{
     PermissionRulesSet, PermissionUrlsConfig,
 };
 /// Permission-mode transition details.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsChangedData {
     /// Permission mode before the change
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub previous_mode: Option<PermissionMode>,
     /// Permission mode after the change
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub mode: Option<PermissionMode>,
     /// Explicit LLM judge model override used by assisted mode; omitted when the provider default applies
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub assisted_approval_model: Option<String>,
 }
 record!(
@@ -139,6 +147,8 @@ string_enum!(
     PermissionsConfigureAdditionalContentExclusionPolicyScope { Repo "repo", All "all" }
 );
 /// Patch of permission policy fields to apply (omit a field to leave it unchanged).
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionsConfigureParams {
@@ -284,11 +294,15 @@ pub struct PermissionsFolderTrustAddTrustedResult {
 }
 record!(PermissionsFolderTrustAddTrustedResult[] { Field success "success" });
 /// No parameters.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsGetModeRequest {}
 record!(PermissionsGetModeRequest[] {});
 /// Current permission mode.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsGetModeResult {
@@ -524,6 +538,8 @@ pub struct PermissionsLocationsAddToolApprovalResult {
 }
 record!(PermissionsLocationsAddToolApprovalResult[] { Field success "success" });
 /// Scope and add/remove instructions for modifying session- or location-scoped permission rules.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsModifyRulesParams {
@@ -607,6 +623,8 @@ pub struct PermissionsPathsAddResult {
 }
 record!(PermissionsPathsAddResult[] { Field success "success" });
 /// No parameters; returns the session's recursive directory grants and exact session-approved paths.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsPathsListRequest {}
@@ -620,11 +638,15 @@ pub struct PermissionsPathsUpdatePrimaryResult {
 }
 record!(PermissionsPathsUpdatePrimaryResult[] { Field success "success" });
 /// No parameters; returns currently-pending permission requests for the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsPendingRequestsRequest {}
 record!(PermissionsPendingRequestsRequest[] {});
 /// Clears session-scoped tool approvals and optionally clears location-scoped approvals and exact session-approved paths.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PermissionsResetSessionApprovalsRequest {
@@ -652,6 +674,8 @@ pub struct PermissionsResetSessionApprovalsResult {
 }
 record!(PermissionsResetSessionApprovalsResult[] { Field success "success" });
 /// Allow-all toggle for tool permission requests, with an optional telemetry source.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsSetApproveAllRequest {
@@ -707,6 +731,8 @@ string_enum!(
     }
 );
 /// Permission mode to apply for the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsSetModeRequest {
@@ -748,6 +774,8 @@ impl PermissionsSetModeRequest {
     }
 }
 /// Indicates whether the requested permission mode was applied and reports the authoritative post-mutation mode.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsSetModeResult {
@@ -758,6 +786,8 @@ pub struct PermissionsSetModeResult {
 }
 record!(PermissionsSetModeResult[] { Field success "success", Field mode "mode" });
 /// Toggles whether permission prompts should be bridged into session events for this client.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PermissionsSetRequiredRequest {

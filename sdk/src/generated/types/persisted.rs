@@ -33,6 +33,8 @@ pub enum PersistedBinaryImageType {
 }
 string_enum!(PersistedBinaryImageType { Image "image", Resource "resource" });
 /// A model-facing binary result as persisted: full inline data, a size-omitted marker, or a deduplicated asset reference
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum PersistedBinaryResult {

@@ -90,6 +90,8 @@ record!(
     "description", Field status "status", Field created_at "createdAt" }
 );
 /// Replacement contents to write to the session plan file.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PlanUpdateRequest {

@@ -189,6 +189,8 @@ impl PluginsMarketplacesRemoveRequest {
     }
 }
 /// Optional flags controlling which side effects the reload performs.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct PluginsReloadRequest {

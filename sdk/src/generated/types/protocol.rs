@@ -22,6 +22,8 @@ pub enum ProtocolCustomizeMode {
 }
 string_enum!(ProtocolCustomizeMode { Customize "customize" });
 /// Controls whether the runtime may defer loading an external tool definition.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ProtocolExternalToolDefer {
@@ -34,6 +36,8 @@ pub enum ProtocolExternalToolDefer {
 }
 string_enum!(ProtocolExternalToolDefer { Auto "auto", Never "never" });
 /// Serializable definition of a caller-implemented tool whose execution is handled over the SDK connection.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProtocolExternalToolDefinition {
@@ -141,6 +145,8 @@ impl ProtocolExternalToolDefinition {
     }
 }
 /// Namespace that groups related caller-implemented tools for model tool discovery.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProtocolExternalToolNamespace {
@@ -180,6 +186,8 @@ pub struct ProtocolImageGenerationOptions {
     /// Overrides the user's imageGenerationWatermark preference for this session;
     /// otherwise that preference applies, defaulting to false. Re-supply after a
     /// cold resume. Does not enable image generation or enforce enterprise policy.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub watermark: Option<bool>,
 }
 record!(

@@ -5,6 +5,8 @@ use super::{
     ProtocolSystemMessageConfig,
 };
 /// BYOK providers and/or models to add to the session's registry at runtime. Both fields are optional; provide providers, models, or both.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ProviderAddRequest {
@@ -29,6 +31,8 @@ impl ProviderAddRequest {
     }
 }
 /// The selectable model entries synthesized for the models added by this call.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderAddResult {
@@ -37,6 +41,8 @@ pub struct ProviderAddResult {
 }
 record!(ProviderAddResult[] { Field models "models" });
 /// Custom model-provider configuration (BYOK).
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderConfig {
@@ -307,6 +313,8 @@ pub enum ProviderConfigWireApi {
 }
 string_enum!(ProviderConfigWireApi { Completions "completions", Responses "responses" });
 /// A provider offered for interactive login.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderDescriptor {
@@ -388,6 +396,8 @@ string_enum!(
     ProviderEndpointWireApi { Completions "completions", Responses "responses" }
 );
 /// Optional model identifier to scope the endpoint snapshot to.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ProviderGetEndpointRequest {
@@ -517,6 +527,8 @@ impl ProviderModelConfig {
     }
 }
 /// An authoritative monthly usage reading for the observation's provider, account, and service.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderMonthlyUsage {
@@ -672,6 +684,8 @@ string_enum!(
     "unknown", Unavailable "unavailable" }
 );
 /// A provider-owned quota observation, distinct from per-call usage and charge accounting.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderQuotaObservationData {
@@ -712,6 +726,8 @@ string_enum!(
     AdvisoryBalance "advisory_balance", None "none" }
 );
 /// An account quota reading. Absence of a quantity is unknown, never zero.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderQuotaState {
@@ -804,6 +820,8 @@ record!(
     "model", Field expires_at "expiresAt" }
 );
 /// Authoritative BYOK provider and model registry snapshot to apply atomically to the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ProviderSyncRequest {
@@ -828,6 +846,8 @@ impl ProviderSyncRequest {
     }
 }
 /// The selectable model entries and selection ids synthesized for the synchronized BYOK models.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderSyncResult {
@@ -843,6 +863,8 @@ record!(
     Field model_deselected "modelDeselected" }
 );
 /// Asks the SDK client to acquire a bearer token for a BYOK provider whose config set `hasBearerTokenProvider: true`. Issued by the runtime before each outbound model request; the runtime does no caching, so this is sent once per request.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderTokenAcquireRequest {
@@ -866,6 +888,8 @@ impl ProviderTokenAcquireResult {
     }
 }
 /// Host-managed model selection ids to withdraw from the session's BYOK registry.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderWithdrawRequest {
@@ -881,6 +905,8 @@ impl ProviderWithdrawRequest {
     }
 }
 /// What the withdrawal actually removed from the registry.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProviderWithdrawResult {

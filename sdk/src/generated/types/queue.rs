@@ -2,6 +2,8 @@
 
 use super::{Attachment, SendAgentMode, SendMode};
 /// Append to one pending steering message without changing its identity or delivery position.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueAppendSteeringRequest {
@@ -45,6 +47,8 @@ impl QueueAppendSteeringRequest {
     }
 }
 /// Inputs for starting a deferred-idle drain.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueBeginDeferredIdleDrainRequest {
@@ -63,6 +67,8 @@ impl QueueBeginDeferredIdleDrainRequest {
     }
 }
 /// Whether a deferred-idle drain should run.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueBeginDeferredIdleDrainResult {
@@ -71,6 +77,8 @@ pub struct QueueBeginDeferredIdleDrainResult {
 }
 record!(QueueBeginDeferredIdleDrainResult[] { Field should_drain "shouldDrain" });
 /// Internal filter for consuming queued system notifications.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueConsumeSystemNotificationsRequest {
@@ -86,6 +94,8 @@ impl QueueConsumeSystemNotificationsRequest {
     }
 }
 /// Inputs for marking session.idle deferred in native state.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueDeferSessionIdleRequest {
@@ -101,6 +111,8 @@ impl QueueDeferSessionIdleRequest {
     }
 }
 /// Parameters for duplicating a queued item.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueDuplicateAtRequest {
@@ -132,6 +144,8 @@ pub struct QueueEnqueueResumePendingResult {
 }
 record!(QueueEnqueueResumePendingResult[] { Field queued "queued" });
 /// Inputs for completing a deferred-idle drain.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueFinishDeferredIdleDrainRequest {
@@ -155,6 +169,8 @@ impl QueueFinishDeferredIdleDrainRequest {
     }
 }
 /// Action selected by the native deferred-idle drain.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueFinishDeferredIdleDrainResult {
@@ -176,6 +192,8 @@ pub struct QueueHasPendingResult {
 }
 record!(QueueHasPendingResult[] { Field has_pending "hasPending" });
 /// Parameters for inserting a queued message at a public visible position.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueInsertAtRequest {
@@ -326,6 +344,8 @@ impl QueueInsertMessage {
     }
 }
 /// Parameters for moving a queued item by stable id.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueMoveItemRequest {
@@ -407,6 +427,8 @@ record!(
     withdrawable_turn_message_id "withdrawableTurnMessageId" }
 );
 /// Parameters for removing a queued item by stable id.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueRemoveAtRequest {
@@ -438,6 +460,8 @@ pub struct QueueRemoveMostRecentResult {
 }
 record!(QueueRemoveMostRecentResult[] { Field removed "removed" });
 /// Parameters for steering a queued message into a live turn.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueSendNowRequest {
@@ -461,6 +485,8 @@ pub struct QueueSendNowResult {
 }
 record!(QueueSendNowResult[] { Field steered "steered" });
 /// Parameters for acquiring or releasing the queued-lane drain pause. Acquisition is exclusive and non-idempotent: `paused: true` against an already-paused session fails with `queue_already_paused`. The pause is never released automatically — it is not tied to the caller's lifetime, so a client that exits without sending `paused: false` leaves the lane frozen. Release is unowned: `paused: false` clears the pause for any caller, including one that never acquired it.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueSetDrainPausedRequest {
@@ -496,6 +522,8 @@ record!(
     "itemOrders", Field steering_message_orders "steeringMessageOrders" }
 );
 /// Parameters for editing a single queued message.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueUpdateTextRequest {
@@ -536,6 +564,8 @@ pub struct QueueUpdateTextResult {
 }
 record!(QueueUpdateTextResult[] { Field updated "updated" });
 /// Conditional withdrawal of a single user message, from its queue or from the running turn it started.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueWithdrawMessageRequest {
@@ -562,6 +592,8 @@ impl QueueWithdrawMessageRequest {
     }
 }
 /// Result of withdrawing a user message.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct QueueWithdrawMessageResult {

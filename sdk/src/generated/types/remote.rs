@@ -180,6 +180,8 @@ record!(
     "transferred" }
 );
 /// Optional remote session mode ("off", "export", or "on"); defaults to enabling both export and remote steering.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct RemoteEnableRequest {
@@ -208,6 +210,8 @@ record!(
     RemoteEnableResult[] { Field url "url", Field remote_steerable "remoteSteerable" }
 );
 /// New remote-steerability state to persist as a `session.remote_steerable_changed` event.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RemoteNotifySteerableChangedRequest {

@@ -70,6 +70,8 @@ string_enum!(
     PromptUnavailable "prompt_unavailable" }
 );
 /// Resolved sandbox configuration.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxConfig {
@@ -222,6 +224,8 @@ impl SandboxConfigAuth {
     }
 }
 /// Origin of the sandbox choice supplied by the host. This value describes preference or session intent; it does not authorize bypassing managed policy.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxConfigSource {
@@ -508,6 +512,8 @@ string_enum!(
     Routing "routing", Bypass "bypass", Credentials "credentials", Platform "platform" }
 );
 /// A possible secret-bearing environment variable and optional locally suggested HTTPS injection hosts. This is a draft for user review, not an active grant.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxCredentialSuggestion {
@@ -521,6 +527,8 @@ record!(
     "suggestedInjectHosts" }
 );
 /// Possible unconfigured secrets in the sandbox shell environment, sorted by variable name, with no secret values.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxCredentialSuggestionsResult {
@@ -929,6 +937,8 @@ string_enum!(
     "output_classified" }
 );
 /// Request to disable sandboxing for the current session while resolving an active sandbox-bypass permission prompt.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxDisableForSessionRequest {
@@ -1144,6 +1154,8 @@ pub struct SandboxFilterPickerCandidatesResult {
 }
 record!(SandboxFilterPickerCandidatesResult[] { Field allowed "allowed" });
 /// Request to accept the sandbox path grant offered on an active sandbox escalation permission prompt.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxGrantPathForRequestRequest {
@@ -1176,6 +1188,8 @@ impl SandboxGrantPathForRequestRequest {
     }
 }
 /// Result of accepting a sandbox path grant.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxGrantPathForRequestResult {
@@ -1371,6 +1385,8 @@ pub struct SandboxPreparePickerPolicyResult {
 }
 record!(SandboxPreparePickerPolicyResult[] { Field sandbox_json "sandboxJson" });
 /// Result of creating the persistent certificate authority of the sandbox credential proxy.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxProxyCaCreateResult {
@@ -1379,6 +1395,8 @@ pub struct SandboxProxyCaCreateResult {
 }
 record!(SandboxProxyCaCreateResult[] { Field certificate_path "certificatePath" });
 /// Identifies the credential hosts that the persistent certificate authority of the sandbox credential proxy must cover. The runtime always adds the hosts from the saved user settings.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SandboxProxyCaRequest {
@@ -1395,6 +1413,8 @@ impl SandboxProxyCaRequest {
     }
 }
 /// State of the persistent certificate authority of the sandbox credential proxy.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum SandboxProxyCaState {
@@ -1414,6 +1434,8 @@ string_enum!(
     Installed "installed", Error "error" }
 );
 /// Status of the persistent certificate authority of the sandbox credential proxy.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxProxyCaStatus {
@@ -1464,6 +1486,8 @@ record!(
     "secretId" }
 );
 /// The sandbox proxy password to store.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SandboxProxySecretSaveRequest {

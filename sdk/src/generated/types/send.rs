@@ -21,6 +21,8 @@ string_enum!(
     "shell" }
 );
 /// Parameters for session.extensions.sendAttachmentsToMessage.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SendAttachmentsToMessageParams {
@@ -120,6 +122,8 @@ impl SendMessageItem {
     }
 }
 /// Parameters for sending zero or more user messages to the session in a single turn. Remote-backed (Mission Control) sessions do not support this method and will return an error.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SendMessagesRequest {
@@ -237,6 +241,8 @@ pub enum SendMode {
 }
 string_enum!(SendMode { Enqueue "enqueue", Immediate "immediate" });
 /// Parameters for sending a user message to the session
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SendRequest {
@@ -391,6 +397,8 @@ pub struct SendResult {
 }
 record!(SendResult[] { Field message_id "messageId" });
 /// Internal request for sending a system notification.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SendSystemNotificationRequest {

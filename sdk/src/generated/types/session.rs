@@ -38,6 +38,8 @@ record!(
 /// Current authentication information, or null when no authentication is active.
 pub type SessionAuthInfoResult = Option<AuthIdentity>;
 /// Internal GitHub login parameters.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionAuthLoginRequest {
@@ -77,6 +79,8 @@ impl SessionAuthLoginRequest {
     }
 }
 /// Parameters identifying a GitHub authentication to log out.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionAuthLogoutUserRequest {
@@ -114,6 +118,8 @@ record!(
     "statusMessage", Field copilot_plan "copilotPlan" }
 );
 /// Parameters for switching the session's active authentication.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionAuthSwitchRequest {
@@ -1168,6 +1174,8 @@ impl SessionConfig {
     }
 }
 /// The IDE a host is connected to, as reported to the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionConnectedIdeInfo {
@@ -1618,6 +1626,8 @@ impl SessionExtensionInfo {
     }
 }
 /// File path, content to append, and optional mode for the client-provided session filesystem. Implementations create parent directories as needed.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsAppendFileRequest {
@@ -1683,6 +1693,8 @@ pub enum SessionFsErrorCode {
 }
 string_enum!(SessionFsErrorCode { Enoent "ENOENT", Unknown "UNKNOWN" });
 /// Path to test for existence in the client-provided session filesystem.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsExistsRequest {
@@ -1706,6 +1718,8 @@ impl SessionFsExistsResult {
     }
 }
 /// Directory path to create in the client-provided session filesystem, with options for recursive creation and POSIX mode.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsMkdirRequest {
@@ -1721,6 +1735,8 @@ record!(
     "mode" }
 );
 /// Path of the binary file to read from the client-provided session filesystem.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsReadFileBytesRequest {
@@ -1755,6 +1771,8 @@ impl SessionFsReadFileBytesResult {
     }
 }
 /// Path of the file to read from the client-provided session filesystem.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsReadFileRequest {
@@ -1789,6 +1807,8 @@ impl SessionFsReadFileResult {
     }
 }
 /// Directory path whose entries should be listed from the client-provided session filesystem.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsReaddirRequest {
@@ -1852,6 +1872,8 @@ pub enum SessionFsReaddirWithTypesEntryType {
 }
 string_enum!(SessionFsReaddirWithTypesEntryType { File "file", Directory "directory" });
 /// Directory path whose entries (with type information) should be listed from the client-provided session filesystem.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsReaddirWithTypesRequest {
@@ -1885,6 +1907,8 @@ impl SessionFsReaddirWithTypesResult {
     }
 }
 /// Source and destination paths for renaming or moving an entry in the client-provided session filesystem.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsRenameRequest {
@@ -1895,6 +1919,8 @@ pub struct SessionFsRenameRequest {
 }
 record!(SessionFsRenameRequest[] { Field src "src", Field dest "dest" });
 /// Path to remove from the client-provided session filesystem, with options for recursive removal and force.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsRmRequest {
@@ -2014,6 +2040,8 @@ impl SessionFsSqliteExistsResult {
     }
 }
 /// SQL query, query type, and optional bind parameters for executing a SQLite query against the per-session database. The provider applies its SQLite busy timeout for every call.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsSqliteQueryRequest {
@@ -2092,6 +2120,8 @@ pub enum SessionFsSqliteQueryType {
 }
 string_enum!(SessionFsSqliteQueryType { Exec "exec", Query "query", Run "run" });
 /// Classified SQLite transaction failure. busyOrLocked guarantees rollback; postCommitAmbiguous must never be retried.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsSqliteTransactionError {
@@ -2135,6 +2165,8 @@ string_enum!(
     PostCommitAmbiguous "postCommitAmbiguous" }
 );
 /// Statements to execute atomically. Providers apply busy handling for every call.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsSqliteTransactionRequest {
@@ -2143,6 +2175,8 @@ pub struct SessionFsSqliteTransactionRequest {
 }
 record!(SessionFsSqliteTransactionRequest[] { Field statements "statements" });
 /// Per-statement results, or a classified transaction error.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsSqliteTransactionResult {
@@ -2168,6 +2202,8 @@ impl SessionFsSqliteTransactionResult {
     }
 }
 /// One statement in an atomic SQLite transaction.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsSqliteTransactionStatement {
@@ -2183,6 +2219,8 @@ record!(
     "queryType", Field params "params" }
 );
 /// Path whose metadata should be returned from the client-provided session filesystem.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsStatRequest {
@@ -2239,6 +2277,8 @@ impl SessionFsStatResult {
     }
 }
 /// File path, standard-base64-encoded bytes to write, and optional mode for the client-provided session filesystem.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsWriteFileBytesRequest {
@@ -2254,6 +2294,8 @@ record!(
     mode "mode" }
 );
 /// File path, content to write, and optional mode for the client-provided session filesystem.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionFsWriteFileRequest {
@@ -2457,6 +2499,8 @@ impl SessionInstalledPlugin {
     }
 }
 /// Source descriptor for direct repo installs (when marketplace is empty)
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum SessionInstalledPluginSource {
@@ -2695,6 +2739,8 @@ record!(
     recommended_tier "recommendedTier", Field recommended_cap "recommendedCap" }
 );
 /// Parameters for predicting an AI-credit session limit. Omitting `modelId` uses the session's currently selected model.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SessionLimitPredictionRequest {
@@ -3109,6 +3155,8 @@ impl SessionManagedSettings {
     }
 }
 /// Targets only the original prepared/applying owned login on this exact session requester.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionMcpOauthCancelLoginParams {
@@ -3135,6 +3183,8 @@ impl SessionMcpOauthCancelLoginParams {
     }
 }
 /// Effect-free preparation bound to the existing local session, requester and installation, with frozen options.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionMcpOauthPrepareLoginParams {
@@ -3193,6 +3243,8 @@ impl SessionMcpOauthPrepareLoginParams {
     }
 }
 /// Records which IDE the host is connected to, or clears it.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SessionMcpSetConnectedIdeInfoParams {
@@ -3423,8 +3475,12 @@ pub struct SessionOpenOptions {
     /// Internal to the CLI: it may change or go without notice.
     pub auto_tier_is_explicit: Option<bool>,
     /// Named BYOK provider connections, additive to CAPI auth. Combining with `provider` is rejected.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub providers: Option<Vec<NamedProviderConfig>>,
     /// BYOK model definitions added to the selectable model list, each referencing a provider name.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub models: Option<Vec<ProviderModelConfig>>,
     /// Working directory to anchor the session.
     pub working_directory: Option<String>,
@@ -3462,6 +3518,8 @@ pub struct SessionOpenOptions {
     /// Resolved sandbox configuration.
     pub sandbox_config: Option<SandboxConfig>,
     /// Origin of the sandbox choice. Settings-derived origins (never_configured, user_enabled, user_disabled, repository_policy) let managed policy floor a host preference; explicit below-floor changes remain policy conflicts unless a session opt-out is authorized. Also used for telemetry provenance.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub sandbox_config_source: Option<SandboxConfigSource>,
     /// Whether interactive shell sessions are logged.
     pub log_interactive_shells: Option<bool>,
@@ -3470,6 +3528,8 @@ pub struct SessionOpenOptions {
     /// MCP server names disabled for this session. Disabled servers are not started or authenticated on create or cold resume.
     pub disabled_mcp_servers: Option<Vec<String>>,
     /// Non-secret host-managed HTTP MCP servers keyed by stable managed identity. Managed provenance is runtime-established from this separate field and credentials are supplied through dynamic-header refresh.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub managed_mcp_servers: Option<
         std::collections::BTreeMap<String, ManagedMcpServerConfig>,
     >,
@@ -3512,6 +3572,8 @@ pub struct SessionOpenOptions {
     /// Whether model responses stream as delta events.
     pub enable_streaming: Option<bool>,
     /// Experimental: enable native model citations for supported Anthropic and OpenAI models, normalized onto the `assistant.message` event. Off by default; may change or be removed while the citations surface is experimental.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub enable_citations: Option<bool>,
     /// Override URL for the Copilot API endpoint.
     pub copilot_url: Option<String>,
@@ -3540,6 +3602,8 @@ pub struct SessionOpenOptions {
     /// Override Copilot configuration directory.
     pub config_dir: Option<String>,
     /// Additional content-exclusion policies to merge into the session policy set.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub additional_content_exclusion_policies: Option<
         Vec<SessionOpenOptionsAdditionalContentExclusionPolicy>,
     >,
@@ -4396,6 +4460,8 @@ record!(
     "progress" }
 );
 /// Plugin names (or specs) to disable in the session's authoritative working directory.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionPluginsDisableRequest {
@@ -4411,6 +4477,8 @@ impl SessionPluginsDisableRequest {
     }
 }
 /// Plugin names (or specs) to enable in the session's authoritative working directory.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionPluginsEnableRequest {
@@ -4426,6 +4494,8 @@ impl SessionPluginsEnableRequest {
     }
 }
 /// Plugin source resolved relative to the session's authoritative working directory.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionPluginsInstallRequest {
@@ -4441,6 +4511,8 @@ impl SessionPluginsInstallRequest {
     }
 }
 /// Plugins required by the session's managed settings to install or update again.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SessionPluginsRetryManagedRequest {
@@ -4457,6 +4529,8 @@ impl SessionPluginsRetryManagedRequest {
     }
 }
 /// Per-plugin outcomes of retrying the plugins required by the session's managed settings.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionPluginsRetryManagedResult {
@@ -4638,6 +4712,8 @@ record!(
     Field transcript_recovery "transcriptRecovery" }
 );
 /// New auth credentials to install on the session. Omit to leave credentials unchanged.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SessionSetCredentialsParams {
@@ -4707,6 +4783,8 @@ record!(
     "reportProgress", Field create_pull_request "createPullRequest" }
 );
 /// Named Rust-owned settings predicate to evaluate for this session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionSettingsEvaluatePredicateRequest {
@@ -5050,6 +5128,8 @@ pub struct SessionTelemetryEngagement {
 }
 record!(SessionTelemetryEngagement[] { Field engagement_id "engagementId" });
 /// Patch of mutable session options to apply to the running session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct SessionUpdateOptionsParams {
@@ -5104,6 +5184,8 @@ pub struct SessionUpdateOptionsParams {
     /// Resolved sandbox configuration.
     pub sandbox_config: Option<SandboxConfig>,
     /// Origin of the sandbox choice. Settings-derived origins (never_configured, user_enabled, user_disabled, repository_policy) let managed policy floor a host preference; explicit below-floor changes remain policy conflicts unless a session opt-out is authorized. Also used for telemetry provenance.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub sandbox_config_source: Option<SandboxConfigSource>,
     /// Whether interactive shell sessions are logged.
     pub log_interactive_shells: Option<bool>,
@@ -5162,6 +5244,8 @@ pub struct SessionUpdateOptionsParams {
     /// Whether subagent callback events should be forwarded into the session event log sink.
     pub events_log_includes_subagents: Option<bool>,
     /// Additional content-exclusion policies to merge into the session's policy set.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub additional_content_exclusion_policies: Option<
         Vec<OptionsUpdateAdditionalContentExclusionPolicy>,
     >,

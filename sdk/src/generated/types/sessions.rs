@@ -253,7 +253,7 @@ impl SessionsEnrichMetadataRequest {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionsFindByPrefixRequest {
-    /// UUID prefix (>=7 hex chars, <36 chars). Returns the unique session ID, or undefined when there is no match or the prefix matches multiple sessions.
+    /// UUID prefix (>=7 hex chars, \<36 chars). Returns the unique session ID, or undefined when there is no match or the prefix matches multiple sessions.
     pub prefix: String,
 }
 record!(SessionsFindByPrefixRequest[] { Field prefix "prefix" });

@@ -61,6 +61,8 @@ pub struct ShutdownData {
     /// Internal to the CLI: it may change or go without notice.
     pub total_premium_requests: Option<f64>,
     /// Session-wide accumulated nano-AI units cost
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub total_nano_aiu: Option<f64>,
     /// Session-wide per-token-type accumulated token counts
     pub token_details: Option<std::collections::BTreeMap<String, ShutdownTokenDetail>>,
@@ -110,6 +112,8 @@ pub struct ShutdownModelMetric {
     /// Token usage breakdown
     pub usage: ShutdownModelMetricUsage,
     /// Accumulated nano-AI units cost for this model
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub total_nano_aiu: Option<f64>,
     /// Token count details per type
     pub token_details: Option<
@@ -125,8 +129,12 @@ record!(
 #[non_exhaustive]
 pub struct ShutdownModelMetricRequests {
     /// Total number of API requests made to this model
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub count: Option<i64>,
     /// Cumulative cost multiplier for requests to this model
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub cost: Option<f64>,
 }
 record!(ShutdownModelMetricRequests[] { Field count "count", Field cost "cost" });
@@ -159,6 +167,8 @@ record!(
     "cacheWriteTokens", Field reasoning_tokens "reasoningTokens" }
 );
 /// Parameters for shutting down the session
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ShutdownRequest {

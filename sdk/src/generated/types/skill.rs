@@ -100,7 +100,7 @@ impl SkillApplyUninstallRequest {
 pub struct SkillContextDeliveredData {
     /// Exact model-facing skill wrapper, including its invocation-time file context
     pub content: String,
-    /// Unmodified injection provenance, in the form skill-<invocation-name>
+    /// Unmodified injection provenance, in the form skill-\<invocation-name>
     pub source: String,
     /// Interaction that delivered this context, when known
     pub interaction_id: Option<String>,
@@ -119,7 +119,7 @@ pub struct SkillContextDeliveredRefData {
     pub prefix: Option<String>,
     /// Exact text following the referenced content in the delivered wrapper
     pub suffix: Option<String>,
-    /// Unmodified injection provenance, in the form skill-<invocation-name>
+    /// Unmodified injection provenance, in the form skill-\<invocation-name>
     pub source: String,
     /// Interaction that delivered this context, when known
     pub interaction_id: Option<String>,

@@ -42,6 +42,8 @@ impl SkillsConfigSetSkillDisabledRequest {
     }
 }
 /// Name of the skill to disable for the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SkillsDisableRequest {
@@ -104,6 +106,8 @@ impl SkillsDiscoverRequest {
     }
 }
 /// Name of the skill to enable for the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SkillsEnableRequest {

@@ -229,7 +229,7 @@ record!(
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SystemNotificationData {
-    /// The notification text, typically wrapped in <system_notification> XML tags
+    /// The notification text, typically wrapped in \<system_notification> XML tags
     pub content: String,
     /// Structured metadata identifying what triggered this notification
     pub kind: SystemNotification,

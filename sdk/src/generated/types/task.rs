@@ -68,6 +68,8 @@ record!(
     latest_intent "latestIntent" }
 );
 /// Structured reason that the task cannot continue without intervention
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TaskBlocker {
@@ -684,6 +686,8 @@ pub enum TaskShellInfoAttachmentMode {
 }
 string_enum!(TaskShellInfoAttachmentMode { Attached "attached", Detached "detached" });
 /// How a shell task ended, reported with the read that reaches the end of its output.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TaskShellOutputExit {

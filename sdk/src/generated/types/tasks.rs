@@ -4,6 +4,8 @@ use super::{
     TaskClientInfo, TaskClientUpdate, TaskInfo, TaskProgress, TaskShellOutputExit,
 };
 /// Identifier of the background task to cancel.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksCancelRequest {
@@ -35,6 +37,8 @@ pub struct TasksGetCurrentPromotableResult {
 }
 record!(TasksGetCurrentPromotableResult[] { Field task "task" });
 /// Identifier of the background task to fetch progress for.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksGetProgressRequest {
@@ -66,6 +70,8 @@ pub struct TasksPromoteCurrentToBackgroundResult {
 }
 record!(TasksPromoteCurrentToBackgroundResult[] { Field task "task" });
 /// Identifier of the task to promote to background mode.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksPromoteToBackgroundRequest {
@@ -89,6 +95,8 @@ pub struct TasksPromoteToBackgroundResult {
 }
 record!(TasksPromoteToBackgroundResult[] { Field promoted "promoted" });
 /// Detached shell task to read output from, with an optional cursor and long-poll wait. waitMs defaults to zero (maximum 30000).
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksReadOutputRequest {
@@ -147,6 +155,8 @@ record!(
 pub struct TasksRefreshResult {}
 record!(TasksRefreshResult[] {});
 /// Registers or reclaims a client-owned task.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksRegisterRequest {
@@ -211,6 +221,8 @@ record!(
     "reclaimed" }
 );
 /// Identifier of the completed or cancelled task to remove from tracking.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksRemoveRequest {
@@ -234,6 +246,8 @@ pub struct TasksRemoveResult {
 }
 record!(TasksRemoveResult[] { Field removed "removed" });
 /// Identifier of the target agent task, message content, and optional sender agent ID.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksSendMessageRequest {
@@ -276,6 +290,8 @@ pub struct TasksSendMessageResult {
 }
 record!(TasksSendMessageResult[] { Field sent "sent", Field error "error" });
 /// Agent type, prompt, name, and optional description and model override for the new task.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksStartAgentRequest {
@@ -332,6 +348,8 @@ pub struct TasksStartAgentResult {
 }
 record!(TasksStartAgentResult[] { Field agent_id "agentId" });
 /// Updates a client-owned task.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TasksUpdateRequest {

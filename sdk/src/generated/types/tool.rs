@@ -320,8 +320,12 @@ pub struct ToolExecutionCompleteData {
     /// Model identifier that generated this tool call
     pub model: Option<String>,
     /// Provider-reported usage of a separately metered runtime-owned tool operation, independent of the conversation model. Present on success or failure when usage is known. Experimental.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub tool_usage: Option<ToolExecutionUsage>,
     /// FIDES IFC label projected from tool ingress metadata (MCP `CallToolResult._meta` or synthesized built-in ingress labels). Persisted as `{ ifc: ... }` so the label survives session resume, including model-visible failure results. Experimental.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub mcp_meta: Option<serde_json::Value>,
     /// CAPI interaction ID for correlating this tool execution with upstream telemetry
     pub interaction_id: Option<String>,
@@ -342,13 +346,19 @@ pub struct ToolExecutionCompleteData {
     /// Whether this tool execution ran inside a sandbox container
     pub sandboxed: Option<bool>,
     /// Experimental shell completion facts captured before the persisted result contents are stripped.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub shell_execution: Option<ToolExecutionCompleteShellExecution>,
     /// Experimental. File mutations actually committed by a built-in file editing tool, in execution order. Present on successful edits and on partial failures when earlier mutations were committed. Paths are absolute in the session filesystem namespace.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub file_edits: Option<Vec<ToolExecutionCompleteFileEdit>>,
     /// Tool call ID of the parent tool invocation when this event originates from a sub-agent
     #[deprecated]
     pub parent_tool_call_id: Option<String>,
     /// Experimental HydraFusion attribution for this tool completion.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
 }
 record!(
@@ -377,6 +387,8 @@ record!(
     remediation "remediation" }
 );
 /// A file mutation that was actually committed by a built-in file editing tool.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolExecutionCompleteFileEdit {
@@ -387,6 +399,8 @@ pub struct ToolExecutionCompleteFileEdit {
 }
 record!(ToolExecutionCompleteFileEdit[] { Field path "path", Field kind "kind" });
 /// Kind of file mutation committed by a built-in editing tool.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ToolExecutionCompleteFileEditKind {
@@ -413,14 +427,20 @@ pub struct ToolExecutionCompleteResult {
     /// Structured content blocks (text, images, audio, resources) returned by the tool in their native format
     pub contents: Option<Vec<ToolExecutionCompleteContent>>,
     /// Model-facing binary results (base64 inline or size-omitted markers) sent to the LLM for this tool call
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub binary_results_for_llm: Option<Vec<PersistedBinaryResult>>,
     /// MCP Apps UI resource content for rendering in a sandboxed iframe
     pub ui_resource: Option<ToolExecutionCompleteUiResource>,
     /// Structured content (arbitrary JSON) returned verbatim by the MCP tool
     pub structured_content: Option<serde_json::Value>,
     /// Provider-neutral source material this tool makes available to the model as citable content. Persisted so it survives session resume. Experimental.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub citable_sources: Option<Vec<CitableSource>>,
     /// FIDES IFC label projected from tool ingress metadata (MCP `CallToolResult._meta` or synthesized built-in ingress labels) — persisted as `{ ifc: ... }` (only the `ifc` key, not the whole `_meta`). Persisted so the FIDES IFC label survives session resume: the engine rehydrates accumulated taint by replaying these on load. Populated for ingress sources when FIDES IFC is on. Experimental.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub mcp_meta: Option<serde_json::Value>,
 }
 record!(
@@ -431,6 +451,8 @@ record!(
     }
 );
 /// Experimental shell completion facts retained independently of the full tool result.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolExecutionCompleteShellExecution {
@@ -625,6 +647,8 @@ pub struct ToolExecutionProgressData {
     /// Human-readable progress status message (e.g., from an MCP server)
     pub progress_message: String,
     /// Client-only structured progress metadata. Not model-facing tool output.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub structured_content: Option<serde_json::Value>,
 }
 record!(
@@ -669,6 +693,8 @@ pub struct ToolExecutionStartData {
     #[deprecated]
     pub parent_tool_call_id: Option<String>,
     /// Experimental HydraFusion attribution for this tool execution.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
 }
 record!(
@@ -690,6 +716,8 @@ pub struct ToolExecutionStartShellToolInfo {
     /// Whether the command includes a file write redirection (e.g., > or >>).
     pub has_write_file_redirection: bool,
     /// The command with a redundant leading `cd` into the working directory removed, present only when there was one to remove. Computed with the same routine the shell driver applies before spawning, so a surface that renders this shows the text that actually runs. Consumers that display it should keep the original tool arguments available on demand.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub display_command: Option<String>,
 }
 record!(
@@ -748,6 +776,8 @@ string_enum!(
     ToolExecutionStartToolDescriptionMetaUiVisibility { Model "model", App "app" }
 );
 /// Authoritative usage reported by a separately metered runtime-owned tool operation. May be present on a failed tool when the service reported usage before local result processing failed. Missing token counts or billing mean unavailable, not zero.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolExecutionUsage {
@@ -812,6 +842,8 @@ pub struct ToolInfo {
     /// Optional instructions for how to use this tool effectively
     pub instructions: Option<String>,
     /// Telemetry-safety policy for the tool name and input names, not input values. Treat omitted metadata as unsafe.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub safe_for_telemetry: Option<BuiltinToolSafeForTelemetry>,
 }
 record!(
@@ -828,6 +860,8 @@ pub struct ToolList {
 }
 record!(ToolList[] { Field tools "tools" });
 /// Expanded canonical result returned by a session tool.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolResultExpanded {
@@ -1018,6 +1052,8 @@ impl ToolResultExpanded {
     }
 }
 /// A message injected by a tool result.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolResultNewMessage {
@@ -1038,6 +1074,8 @@ impl ToolResultNewMessage {
     }
 }
 /// Execution outcome classification.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ToolResultType {
@@ -1059,6 +1097,8 @@ string_enum!(
     "rejected", Denied "denied" }
 );
 /// Canonical result returned by a session tool.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ToolResultValue {
@@ -1125,6 +1165,8 @@ pub struct ToolShellOutputData {
     /// Zero-based publication sequence across all output streams for this tool call. Not a byte offset or an OS write-order guarantee.
     pub sequence: i64,
     /// Experimental HydraFusion attribution of the staged phase whose tool call produced this output. Absent outside a staged phase.
+    ///
+    /// Experimental: it may change in any version of the CLI.
     pub fusion: Option<FusionAttribution>,
 }
 record!(

@@ -5,6 +5,8 @@ use super::{
     ToolResultExpanded,
 };
 /// A tool name and arguments to execute through the session's native invocation pipeline.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsExecuteRequest {
@@ -37,6 +39,8 @@ impl ToolsExecuteRequest {
     }
 }
 /// Options controlling how Rust-owned built-in tool descriptors are materialized.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ToolsGetBuiltinDescriptorsRequest {
@@ -118,6 +122,8 @@ impl ToolsGetBuiltinDescriptorsRequest {
     }
 }
 /// Rust-owned built-in tool descriptors for the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsGetBuiltinDescriptorsResult {
@@ -139,6 +145,8 @@ record!(ToolsGetCurrentMetadataResult[] { Nullable tools "tools" });
 pub struct ToolsInitializeAndValidateResult {}
 record!(ToolsInitializeAndValidateResult[] {});
 /// No parameters; returns the external tool calls of the session and its sub-agents that are still waiting for a result.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsListPendingRequestsRequest {}
@@ -160,6 +168,8 @@ impl ToolsListRequest {
     }
 }
 /// Complete externally implemented tool list for the calling connection. An empty list removes every tool previously supplied by that connection.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsSetRequest {
@@ -175,6 +185,8 @@ impl ToolsSetRequest {
     }
 }
 /// Empty result after replacing the calling connection's externally implemented tools.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsSetResult {}
@@ -229,6 +241,8 @@ impl ToolsShellDescriptorConfig {
     }
 }
 /// Task-completion tool arguments and final result used to build a label-safe session event payload.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ToolsTaskCompleteEventDataRequest {

@@ -220,6 +220,8 @@ untagged!(
     is_array[] }
 );
 /// Prompt message and JSON schema describing the form fields to elicit from the user.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiElicitationRequest {
@@ -740,6 +742,8 @@ impl UiElicitationStringOneOfFieldOneOf {
     }
 }
 /// Ordered output and terminal state for a transient query that does not modify conversation history.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiEphemeralQueryData {
@@ -759,6 +763,8 @@ record!(
     chunk "chunk", Field answer "answer", Field error "error" }
 );
 /// Lifecycle phase for a Rust-owned ephemeral query stream.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum UiEphemeralQueryPhase {
@@ -780,6 +786,8 @@ string_enum!(
     Failed "failed", Aborted "aborted" }
 );
 /// Transient question to answer without adding it to conversation history.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiEphemeralQueryRequest {
@@ -906,6 +914,8 @@ impl UiExitPlanModeResponse {
     }
 }
 /// Request ID of a pending `auto_mode_switch.requested` event and the user's response.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiHandlePendingAutoModeSwitchRequest {
@@ -932,6 +942,8 @@ impl UiHandlePendingAutoModeSwitchRequest {
     }
 }
 /// Pending elicitation request ID and the user's response (accept/decline/cancel + form values).
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiHandlePendingElicitationRequest {
@@ -955,6 +967,8 @@ impl UiHandlePendingElicitationRequest {
     }
 }
 /// Request ID of a pending `exit_plan_mode.requested` event and the user's response.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiHandlePendingExitPlanModeRequest {
@@ -986,6 +1000,8 @@ pub struct UiHandlePendingResult {
 }
 record!(UiHandlePendingResult[] { Field success "success" });
 /// Request ID of a pending `sampling.requested` event and an optional sampling result payload (omit to reject).
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiHandlePendingSamplingRequest {
@@ -1023,6 +1039,8 @@ pub struct UiHandlePendingSamplingResponse {
 }
 record!(UiHandlePendingSamplingResponse[] {} rest[]);
 /// Request ID of a pending `session_limits_exhausted.requested` event and the user's selected limit action.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiHandlePendingSessionLimitsExhaustedRequest {
@@ -1049,6 +1067,8 @@ impl UiHandlePendingSessionLimitsExhaustedRequest {
     }
 }
 /// Request ID of a pending `user_input.requested` event and the user's response.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiHandlePendingUserInputRequest {
@@ -1137,6 +1157,8 @@ string_enum!(
     "cancel" }
 );
 /// Identifies one runtime-owned native action for an in-process SDK UI dispatcher.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiThreadRunRequest {
@@ -1145,6 +1167,8 @@ pub struct UiThreadRunRequest {
 }
 record!(UiThreadRunRequest[] { Field action_id "actionId" });
 /// Opaque handle previously returned by `registerDirectAutoModeSwitchHandler` to release.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UiUnregisterDirectAutoModeSwitchHandlerRequest {

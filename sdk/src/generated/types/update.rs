@@ -2,6 +2,8 @@
 
 use super::SubagentSettings;
 /// Subagent settings to apply to the current session
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UpdateSubagentSettingsRequest {

@@ -17,6 +17,8 @@ record!(
     "shareUrl" }
 );
 /// Desired sharing status for the session.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct VisibilitySetRequest {

@@ -2,6 +2,8 @@
 
 use super::ContextTier;
 /// Parameters for cooperatively aborting a workflow body.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowAbortRequest {
@@ -20,6 +22,8 @@ record!(
 pub struct WorkflowAckResult {}
 record!(WorkflowAckResult[] {});
 /// Options for one workflow-scoped subagent call.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct WorkflowAgentOptions {
@@ -80,6 +84,8 @@ impl WorkflowAgentOptions {
     }
 }
 /// Parameters for one workflow-scoped subagent call.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowAgentRequest {
@@ -122,6 +128,8 @@ pub struct WorkflowAgentResult {
 }
 record!(WorkflowAgentResult[] { Field result "result" });
 /// Prompt-safe durable identity and live status for a direct workflow agent.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowAgentSummary {
@@ -163,6 +171,8 @@ record!(
     Field activity "activity" }
 );
 /// Parameters for cancelling a workflow run.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowCancelRequest {
@@ -178,6 +188,8 @@ impl WorkflowCancelRequest {
     }
 }
 /// Current workflow phase identity.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowCurrentPhase {
@@ -188,6 +200,8 @@ pub struct WorkflowCurrentPhase {
 }
 record!(WorkflowCurrentPhase[] { Field id "id", Nullable ordinal "ordinal" });
 /// Declared or approved workflow resource ceilings.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowDeclaredLimits {
@@ -242,6 +256,8 @@ string_enum!(
     RefreshLease "refreshLease" }
 );
 /// Parameters sent to the owning extension to execute a workflow closure.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowExecuteRequest {
@@ -275,6 +291,8 @@ impl WorkflowExecuteResult {
     }
 }
 /// Parameters for paging workflow progress.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowGetRunProgressRequest {
@@ -331,6 +349,8 @@ impl WorkflowGetRunProgressRequest {
     }
 }
 /// Parameters for retrieving a workflow run.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowGetRunRequest {
@@ -346,6 +366,8 @@ impl WorkflowGetRunRequest {
     }
 }
 /// Parameters for reading a workflow journal entry.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowJournalGetRequest {
@@ -386,6 +408,8 @@ pub struct WorkflowJournalGetResult {
 }
 record!(WorkflowJournalGetResult[] { Field hit "hit", Field result_json "resultJson" });
 /// Parameters for storing a workflow journal entry.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowJournalPutRequest {
@@ -420,6 +444,8 @@ impl WorkflowJournalPutRequest {
     }
 }
 /// Parameters for paging workflow runs.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct WorkflowListRunsRequest {
@@ -455,6 +481,8 @@ impl WorkflowListRunsRequest {
     }
 }
 /// A page of workflow runs in durable creation order.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowListRunsResult {
@@ -475,6 +503,8 @@ record!(
     "omittedOlder" }
 );
 /// One ordered workflow progress line.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowLogLine {
@@ -510,6 +540,8 @@ pub enum WorkflowLogLineKind {
 }
 string_enum!(WorkflowLogLineKind { Log "log", Phase "phase" });
 /// Parameters for recording workflow progress.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowLogRequest {
@@ -552,6 +584,8 @@ pub enum WorkflowPauseCheckpointAction {
 }
 string_enum!(WorkflowPauseCheckpointAction { Continue "continue", Pause "pause" });
 /// Parameters for an owned durable pause checkpoint.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowPauseCheckpointRequest {
@@ -623,6 +657,8 @@ pub struct WorkflowPauseInfoUser {
 }
 record!(WorkflowPauseInfoUser["type" "user"] {} rest["type"]);
 /// Parameters for pausing a running workflow.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowPauseRequest {
@@ -660,6 +696,8 @@ pub struct WorkflowPermissionPhase {
 }
 record!(WorkflowPermissionPhase[] { Field title "title", Field detail "detail" });
 /// Durable lifecycle and timing for one workflow phase.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowPhaseObservation {
@@ -699,6 +737,8 @@ record!(
     total_agent_count "totalAgentCount", Field live_agent_count "liveAgentCount" }
 );
 /// Derived lifecycle state of a workflow phase.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum WorkflowPhaseStatus {
@@ -718,6 +758,8 @@ string_enum!(
     Skipped "skipped" }
 );
 /// One durable workflow progress record.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowProgressLine {
@@ -739,6 +781,8 @@ record!(
     "phaseId", Field recorded_at "recordedAt", Field kind "kind", Field text "text" }
 );
 /// A bidirectional page of workflow progress.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowProgressPage {
@@ -761,6 +805,8 @@ record!(
     has_more_newer "hasMoreNewer", Field revision "revision" }
 );
 /// Parameters for resuming a workflow run from its persisted identity.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowResumeRequest {
@@ -818,6 +864,8 @@ pub struct WorkflowResumeResult {
 }
 record!(WorkflowResumeResult[] { Field workflow_name "workflowName", Field run "run" });
 /// Durable workflow resource consumption.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunConsumed {
@@ -833,6 +881,8 @@ record!(
     Field nano_aiu "nanoAiu" }
 );
 /// Full workflow run observability detail.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunDetail {
@@ -1009,6 +1059,8 @@ record!(
     run_id "runId", Field reason "reason" }
 );
 /// Wire-only per-invocation workflow resource ceiling overrides.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct WorkflowRunLimits {
@@ -1056,6 +1108,8 @@ impl WorkflowRunLimits {
     }
 }
 /// Options controlling workflow invocation.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct WorkflowRunOptions {
@@ -1100,6 +1154,8 @@ impl WorkflowRunOptions {
     }
 }
 /// Parameters for invoking a registered workflow.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunRequest {
@@ -1160,6 +1216,8 @@ record!(
     reason "reason", Field snapshot "snapshot", Field pause_info "pauseInfo" }
 );
 /// Ephemeral signal that a workflow run reached a terminal status.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunSettledData {
@@ -1203,6 +1261,8 @@ string_enum!(
     Cancelled "cancelled", Error "error" }
 );
 /// Ephemeral signal that a workflow run attempt began executing.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunStartedData {
@@ -1243,6 +1303,8 @@ string_enum!(
     Halted "halted", Paused "paused", Cancelled "cancelled", Error "error" }
 );
 /// Durable workflow run summary with read-time live overlays.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunSummary {
@@ -1300,6 +1362,8 @@ record!(
     "terminal", Field can_resume "canResume" }
 );
 /// Prompt-safe terminal workflow outcome.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunTerminal {
@@ -1319,6 +1383,8 @@ record!(
     "error", Field result_preview "resultPreview", Nullable pause_info "pauseInfo" }
 );
 /// Ephemeral invalidation signal for a changed workflow run.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkflowRunUpdatedData {

@@ -2,6 +2,8 @@
 
 use super::WorkspaceDiffMode;
 /// Compaction summary checkpoint to persist.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesAddSummaryRequest {
@@ -53,6 +55,8 @@ pub struct WorkspacesAddSummaryResultWorkspace {
 }
 record!(WorkspacesAddSummaryResultWorkspace[] {} rest[]);
 /// Whether the autopilot objective file exists.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesAutopilotObjectiveExistsResult {
@@ -76,6 +80,8 @@ record!(
     "filename" }
 );
 /// Directory to create within the session workspace files directory.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesCreateDirectoryRequest {
@@ -104,6 +110,8 @@ impl WorkspacesCreateDirectoryRequest {
     }
 }
 /// Relative path and UTF-8 content for the workspace file to create or overwrite.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesCreateFileRequest {
@@ -124,6 +132,8 @@ impl WorkspacesCreateFileRequest {
     }
 }
 /// Result of deleting the autopilot objective file.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesDeleteAutopilotObjectiveResult {
@@ -132,6 +142,8 @@ pub struct WorkspacesDeleteAutopilotObjectiveResult {
 }
 record!(WorkspacesDeleteAutopilotObjectiveResult[] { Field deleted "deleted" });
 /// Parameters for computing a workspace diff.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesDiffRequest {
@@ -170,6 +182,8 @@ impl WorkspacesDiffRequest {
     }
 }
 /// Optional session context used when creating a local workspace.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct WorkspacesEnsureRequest {
@@ -263,6 +277,8 @@ pub struct WorkspacesListFilesResult {
 }
 record!(WorkspacesListFilesResult[] { Field files "files" });
 /// Autopilot objective file content, or null when missing.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesReadAutopilotObjectiveResult {
@@ -271,6 +287,8 @@ pub struct WorkspacesReadAutopilotObjectiveResult {
 }
 record!(WorkspacesReadAutopilotObjectiveResult[] { Nullable content "content" });
 /// Checkpoint number to read.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesReadCheckpointRequest {
@@ -294,6 +312,8 @@ pub struct WorkspacesReadCheckpointResult {
 }
 record!(WorkspacesReadCheckpointResult[] { Nullable content "content" });
 /// Relative path of the workspace file to read.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesReadFileRequest {
@@ -317,6 +337,8 @@ pub struct WorkspacesReadFileResult {
 }
 record!(WorkspacesReadFileResult[] { Field content "content" });
 /// File or directory to remove from the session workspace files directory.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesRemovePathRequest {
@@ -355,6 +377,8 @@ impl WorkspacesRemovePathRequest {
     }
 }
 /// Source and destination paths for a rename within the session workspace files directory.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesRenamePathRequest {
@@ -378,6 +402,8 @@ impl WorkspacesRenamePathRequest {
     }
 }
 /// Pasted content to save as a UTF-8 file in the session workspace.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesSaveLargePasteRequest {
@@ -416,6 +442,8 @@ record!(
     "filename", Field size_bytes "sizeBytes" }
 );
 /// Relative path of the workspace file or directory to inspect.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesStatFileRequest {
@@ -451,6 +479,8 @@ record!(
     "birthtimeMs" }
 );
 /// Rollback point for local workspace summaries.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesTruncateSummariesRequest {
@@ -466,6 +496,8 @@ impl WorkspacesTruncateSummariesRequest {
     }
 }
 /// Workspace metadata fields to update.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct WorkspacesUpdateMetadataRequest {
@@ -504,6 +536,8 @@ pub enum WorkspacesWorkspaceDetailsHostType {
 }
 string_enum!(WorkspacesWorkspaceDetailsHostType { Github "github", Ado "ado" });
 /// Autopilot objective file content to persist.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesWriteAutopilotObjectiveRequest {
@@ -519,6 +553,8 @@ impl WorkspacesWriteAutopilotObjectiveRequest {
     }
 }
 /// Result of writing the autopilot objective file.
+///
+/// Experimental: it may change in any version of the CLI.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct WorkspacesWriteAutopilotObjectiveResult {
