@@ -245,9 +245,9 @@ impl<'s> Parts<'_, 's> {
         }
     }
 
-    /// Compares the limits of values that are sent. Those of received values restrict no program.
+    /// Compares the limits of values. What is received is not checked against them, but a program may rely on them.
     fn limits(&mut self, what: What, part: &str, old: &Map<String, Value>, new: &Map<String, Value>) {
-        if self.old.sent && old != new {
+        if old != new {
             let sent =
                 if limits::stricter(old, new) { RuntimeImpact::Refused } else { RuntimeImpact::Decodes };
             let class = (Source::Behaviour, self.running(RuntimeImpact::Decodes, sent));
@@ -295,14 +295,13 @@ impl<'s> Parts<'_, 's> {
         if !self.has_new() || keys(&before) == keys(&after) {
             return;
         }
-        // Of two parameters of one type each is silently passed as the other.
+        // Of two parameters of one type each is silently passed as the other, which the compiler does not see.
         let alike =
             |old: &Field, new: &Field| old.nullable == new.nullable && self.pair.same(&old.ty, &new.ty);
         let same = before.iter().zip(&after).all(|(old, new)| alike(old, new));
-        let source = if same { Source::Behaviour } else { Source::Breaking };
         let order = keys(&after).join(", ");
         let detail = format!("`new` takes its parameters in another order: {order}");
-        self.push(What::Type, "", How::Changed, detail, (source, RuntimeImpact::Decodes));
+        self.push(What::Type, "", How::Changed, detail, (Source::Breaking, RuntimeImpact::Decodes));
         self.mark_new(!same);
         if let Some(last) = self.changes.last_mut() {
             last.breaks_item = false;

@@ -325,7 +325,7 @@ fn types_change_their_kind() {
             "the parameters of `new` change places",
             &list("a", "b"),
             &list("b", "a"),
-            [(Sent, &["T changed behaviour decodes"]), (Received, &[])],
+            [(Sent, &["T changed breaking decodes"]), (Received, &[])],
         ),
         (
             "parameters of two types change places",
