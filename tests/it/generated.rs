@@ -259,6 +259,14 @@ fn equality() {
     assert_ne!(unheard("one"), file());
 }
 
+/// `{:#?}` has a line for each key.
+#[test]
+fn debug_over_lines() {
+    let shown = format!("{:#?}", AttachmentFile::new("/a").display_name("a, {b}"));
+    let expected = "AttachmentFile {\n    \"type\": \"file\",\n    \"path\": \"/a\",\n    \"displayName\": \"a, {b}\"\n}";
+    assert_eq!(shown, expected);
+}
+
 /// A string enum is printed and parsed as it stands on the wire, and is a key of maps.
 #[test]
 fn string_enums() {
