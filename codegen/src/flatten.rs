@@ -63,10 +63,8 @@ pub fn flatten(source: &Source, problems: &mut Vec<Error>) -> Model {
 
 /// Marks the methods whose params may carry a GitHub token.
 fn mark_logins(model: &mut Model) {
-    let has_token = |method: &&Method| {
-        let params = model.record(&method.params);
-        params.is_some_and(|record| record.fields.iter().any(|field| field.key == TOKEN))
-    };
+    let has_token =
+        |method: &&Method| model.record(&method.params).is_some_and(|params| params.field(TOKEN).is_some());
     let logins: Vec<String> = model.methods.values().filter(has_token).map(|of| of.name.clone()).collect();
     for method in model.methods.values_mut() {
         method.accepts_login = logins.contains(&method.name);

@@ -111,7 +111,10 @@ pub fn check(schema: &Map<String, Value>, path: &str) -> Result<(), Error> {
             _ => true,
         };
         if !fits {
-            return Err(Error::shape(path, format!("the value of `{keyword}` has no such form")));
+            return Err(Error::shape(
+                path,
+                format!("the value of `{keyword}` is of the wrong kind, or empty"),
+            ));
         }
     }
     // Without a `type` beside it, `allOf` would decide the structure, which is unsupported.
