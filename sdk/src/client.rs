@@ -17,7 +17,7 @@ use crate::events::notifications::NotificationSubscribers;
 use crate::process::{self, Process, ShutdownTimes, Watcher};
 use crate::rpc::connection::{Connection, Options, STOPPED};
 use crate::rpc::{Closed, wire_log::WireLog};
-use crate::runtime::on_drop::OnDrop;
+use crate::runtime::{BoxFuture, on_drop::OnDrop, spawn};
 use crate::server_rpc::ServerRpc;
 use crate::session::host::{Host, TraceProvider};
 use crate::session::router::{ClientHandlers, Router};
@@ -95,17 +95,23 @@ impl Client {
 
     /// Performs the handshake over these streams. `process` is the CLI, if this client started it; `address` is that
     /// of a CLI on TCP.
-    pub(crate) async fn connect<R, W>(
-        from: R,
-        to: W,
+    pub(crate) fn connect(
+        from: impl AsyncRead + Send + Unpin + 'static,
+        to: impl AsyncWrite + Send + Unpin + 'static,
         setup: Setup,
         process: Option<Process>,
         address: Option<SocketAddr>,
-    ) -> Result<Self, Error>
-    where
-        R: AsyncRead + Send + Unpin + 'static,
-        W: AsyncWrite + Send + Unpin + 'static,
-    {
+    ) -> BoxFuture<Result<Self, Error>> {
+        Box::pin(Self::connect_boxed(Box::new(from), Box::new(to), setup, process, address))
+    }
+
+    async fn connect_boxed(
+        from: Box<dyn AsyncRead + Send + Unpin>,
+        to: Box<dyn AsyncWrite + Send + Unpin>,
+        setup: Setup,
+        process: Option<Process>,
+        address: Option<SocketAddr>,
+    ) -> Result<Self, Error> {
         let Setup { connect, handlers, handler_timeout, github_token, mut options, .. } = setup;
         if github_token.as_deref() == Some("") {
             return Err(Error::Invalid("the GitHub token is empty".to_owned()));
@@ -130,7 +136,7 @@ impl Client {
         });
         let peer = Arc::clone(&router.peer);
         if let Some(watcher) = watcher {
-            tokio::spawn(close_after_exit(Arc::clone(peer.connection()), watcher));
+            spawn(peer.runtime(), close_after_exit(Arc::clone(peer.connection()), watcher));
         }
         let caller = Caller::new(Arc::clone(&peer), None);
         let (trace, token, models) = (setup.trace, connect.token.clone(), Mutex::default());
@@ -203,36 +209,42 @@ impl Client {
     /// dropped before it completes, the connection is closed at once, and the CLI ends with the last clone of the
     /// client. If the CLI has to be killed, a warning is logged.
     pub async fn stop(&self) {
-        let connection = self.0.connection();
-        let router = &self.0.router;
-        connection.in_flight().spare_current();
-        // Even if this future is dropped.
-        let close = OnDrop(|| connection.close(Closed::new(STOPPED)));
-        let sessions = router.sessions.all();
-        // Concurrently, so that a CLI that does not respond costs one timeout in all.
-        let method = self.version().detach_method();
-        let detach =
-            |session: &Arc<SessionState>| session.caller().call::<()>(method, &()).timeout(SHUTDOWN_TIMEOUT);
-        let detaching: Vec<_> =
-            sessions.iter().map(|session| connection.runtime().spawn(detach(session))).collect();
-        for detached in detaching {
-            // The CLI closes its sessions when it ends, so a failure here does not matter.
-            drop(detached.await);
-        }
-        for session in sessions {
-            router.end(&session, Some(Closed::new(STOPPED)));
-        }
-        let ending = end_process(Arc::clone(&self.0));
-        match Handle::try_current() {
-            Ok(_) => ending.await,
-            // The timers below need a runtime.
-            Err(_) => drop(connection.runtime().spawn(ending).await),
-        }
-        // The wire log does not record an end that this client caused.
-        connection.end();
-        drop(close);
-        connection.wire_log_written().await;
+        let stopping: BoxFuture<()> = Box::pin(stop(Arc::clone(&self.0)));
+        stopping.await;
     }
+}
+
+/// Detaches the sessions, ends the CLI, and closes the connection.
+async fn stop(host: Arc<Host>) {
+    let connection = host.connection();
+    let router = &host.router;
+    connection.in_flight().spare_current();
+    // Even if this future is dropped.
+    let close = OnDrop(|| connection.close(Closed::new(STOPPED)));
+    let sessions = router.sessions.all();
+    // Concurrently, so that a CLI that does not respond costs one timeout in all.
+    let method = host.peer().version().detach_method();
+    let detach =
+        |session: &Arc<SessionState>| session.caller().call::<()>(method, &()).timeout(SHUTDOWN_TIMEOUT);
+    let detaching: Vec<_> =
+        sessions.iter().map(|session| spawn(connection.runtime(), detach(session))).collect();
+    for detached in detaching {
+        // The CLI closes its sessions when it ends, so a failure here does not matter.
+        drop(detached.await);
+    }
+    for session in sessions {
+        router.end(&session, Some(Closed::new(STOPPED)));
+    }
+    let ending = end_process(Arc::clone(&host));
+    match Handle::try_current() {
+        Ok(_) => ending.await,
+        // The timers below need a runtime.
+        Err(_) => drop(spawn(connection.runtime(), ending).await),
+    }
+    // The wire log does not record an end that this client caused.
+    connection.end();
+    drop(close);
+    connection.wire_log_written().await;
 }
 
 /// Ends the CLI, if we started it.

@@ -205,10 +205,10 @@ pub(crate) fn spawn(launch: &Launch) -> Result<(Process, Input, Output), SpawnEr
     tracing::debug!(id, program = %program.path.display(), "started the Copilot CLI");
 
     let tail = Tail::new(output::MAX_KEPT);
-    let mut drain = runtime.spawn(output::drain(stderr, tail.clone()));
+    let mut drain = crate::runtime::spawn(&runtime, output::drain(stderr, tail.clone()));
     let (sender, receiver) = watch::channel(None);
     // The exit is published once stderr is read to its end, so that the tail is complete when it is seen.
-    runtime.spawn(async move {
+    crate::runtime::spawn(&runtime, async move {
         let exit = exit.await.unwrap_or_default();
         if timeout(DRAIN_TIMEOUT, &mut drain).await.is_err() {
             tracing::debug!(id, "another process still holds the stderr of the Copilot CLI");

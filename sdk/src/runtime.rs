@@ -4,7 +4,23 @@ pub(crate) mod aside;
 pub(crate) mod on_drop;
 pub(crate) mod timer;
 
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+/// A future of any type. What is generic over futures is compiled once for all of them, and in this crate.
+pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Spawns a task. Tasks are boxed, because tokio's code for a task is large and is compiled again for each type.
+pub(crate) fn spawn<T: Send + 'static>(
+    runtime: &Handle,
+    task: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
+    let task: BoxFuture<T> = Box::pin(task);
+    runtime.spawn(task)
+}
 
 /// Locks a mutex and ignores poisoning, since no holder leaves the data half changed.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -17,8 +17,8 @@ const MISSED: &str = "missed";
 /// Cloning is cheap: clones share the text and the decoded data. The data is decoded by the first call of
 /// [`data`](Self::data), so unread events cost nothing.
 //
-// The decoded data is stored without its type, and the functions that name the type are inline. The code
-// that decodes some hundred types is then compiled once, in the crate that needs it, and not in this one.
+// The decoded data is stored behind a trait, so that the code that decodes and drops some hundred types is compiled
+// here, and not again in each program.
 #[derive(Clone)]
 pub struct SessionEvent(Arc<Inner>);
 
@@ -124,7 +124,6 @@ impl SessionEvent {
     }
 
     /// The typed data of the event.
-    #[inline]
     pub fn data(&self) -> &SessionEventData {
         let decoded = self.0.decoded.get_or_init(|| Box::new(decode(self.kind(), self.raw_data())));
         Borrow::<SessionEventData>::borrow(&**decoded)
@@ -190,7 +189,6 @@ fn span(whole: &str, part: &str) -> Range<usize> {
     start..start + part.len()
 }
 
-#[inline]
 fn decode(kind: &str, data: &str) -> SessionEventData {
     let read = Document::parse(data).and_then(|document| SessionEventData::read(kind, document.root()));
     match read {

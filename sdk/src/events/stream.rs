@@ -12,7 +12,7 @@ use crate::events::SessionEvent;
 use crate::events::queue::{Overflow, Queue};
 use crate::rpc::Closed;
 use crate::runtime::aside::caught;
-use crate::runtime::lock;
+use crate::runtime::{lock, spawn};
 
 /// The reason why a subscription ended.
 #[derive(Debug, Clone)]
@@ -243,7 +243,7 @@ impl Subscription {
         mut poll_next: impl FnMut(&mut Context<'_>) -> Poll<Option<T>> + Send + 'static,
         mut handle: impl FnMut(T) + Send + 'static,
     ) -> Self {
-        let task = runtime.spawn(async move {
+        let task = spawn(runtime, async move {
             while let Some(item) = std::future::poll_fn(&mut poll_next).await {
                 if caught(|| handle(item)).is_none() {
                     tracing::error!("the closure of a subscription panicked");

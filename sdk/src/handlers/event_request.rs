@@ -8,7 +8,7 @@ use crate::events::SessionEvent;
 use crate::generated::event_requests;
 use crate::handlers::context::{HandlerContext, HandlerTimeout, Scope};
 use crate::handlers::reply::{self, IntoReply, Replies};
-use crate::runtime::lock;
+use crate::runtime::{BoxFuture, lock};
 use crate::wire::{self, Wire, peek, quote};
 
 /// Code that starts the handler for an event request of one kind.
@@ -64,9 +64,18 @@ pub(crate) fn answer<E: EventRequest>(
     refusal: impl Fn(&str) -> String + Send + 'static,
     answering: impl Future<Output = Result<Option<String>, String>> + Send + 'static,
 ) {
-    let Some(mut reply) = PendingReply::new(&context.scope, event, E::METHOD, Box::new(refusal)) else {
-        return;
-    };
+    answer_method(context, event, E::METHOD, Box::new(refusal), Box::pin(answering));
+}
+
+/// The part of [`answer`] that is compiled once.
+fn answer_method(
+    context: &HandlerContext,
+    event: &SessionEvent,
+    method: &'static str,
+    refusal: Box<dyn Fn(&str) -> String + Send>,
+    answering: BoxFuture<Result<Option<String>, String>>,
+) {
+    let Some(mut reply) = PendingReply::new(&context.scope, event, method, refusal) else { return };
     let (peer, number, limit) = (Arc::clone(context.scope.peer()), reply.number, context.timeout());
     peer.connection().in_flight().spawn(number, None, peer.runtime(), async move {
         let answer = reply::caught(limit, answering).await;

@@ -1,17 +1,17 @@
 //! The common form of all handlers for JSON-RPC requests of the CLI.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::handlers::context::{HandlerContext, HandlerTimeout};
 use crate::handlers::reply::{self, IntoReply, Replies};
 use crate::rpc::{ClientMethod, RpcError};
+use crate::runtime::BoxFuture;
 use crate::wire::{self, Wire};
 
 /// A handler for one method, from the JSON of the params to that of the result.
 pub(crate) type Handler<Context> = Arc<dyn Fn(Box<str>, Context) -> Handling + Send + Sync>;
 /// The future of a running handler.
-pub(crate) type Handling = Pin<Box<dyn Future<Output = Result<String, RpcError>> + Send>>;
+pub(crate) type Handling = BoxFuture<Result<String, RpcError>>;
 
 /// A closure that handles the requests of a method: `async |params, context| …`, whose future is `Send`.
 //

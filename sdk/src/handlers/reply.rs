@@ -1,6 +1,6 @@
 //! The replies of handlers: conversions, panics, and timeouts.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::handlers::context::HandlerContext;
-use crate::runtime::aside;
+use crate::runtime::{BoxFuture, aside};
 
 /// A value that a handler may return as its reply `R`: an `R`, a shorter form of one, or a `Result` of these, whose
 /// error counts as a failure of the handler.
@@ -67,8 +67,7 @@ where
 }
 
 /// Such a closure without its type. It returns the reply, or the reason of a failure.
-pub(crate) type Code<A, R> =
-    Arc<dyn Fn(A, HandlerContext) -> Pin<Box<dyn Future<Output = Result<R, String>> + Send>> + Send + Sync>;
+pub(crate) type Code<A, R> = Arc<dyn Fn(A, HandlerContext) -> BoxFuture<Result<R, String>> + Send + Sync>;
 
 /// Removes the type of a closure.
 pub(crate) fn code<A, R>(handle: impl Replies<A, R>) -> Code<A, R> {

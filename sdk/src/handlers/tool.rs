@@ -3,13 +3,13 @@
 mod schema;
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::error::Error;
 use crate::events::SessionEvent;
 use crate::handlers::context::HandlerContext;
 use crate::handlers::event_request;
+use crate::runtime::BoxFuture;
 use crate::session_rpc::SessionRpc;
 use crate::trace_context::TraceContext;
 use crate::types::{
@@ -31,7 +31,7 @@ pub struct Tool {
     run: Arc<dyn Fn(serde_json::Value, ToolContext) -> Running + Send + Sync>,
 }
 
-type Running = Pin<Box<dyn Future<Output = ToolResult> + Send>>;
+type Running = BoxFuture<ToolResult>;
 
 impl Tool {
     /// Creates a tool whose schema is derived from the type of its arguments. Requires the feature `schemars`.

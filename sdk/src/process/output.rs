@@ -1,9 +1,11 @@
 //! The output of the CLI that is text: its end is kept for errors, its lines are logged.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::{Input, Output};
+use crate::runtime::spawn;
 use crate::tail::Tail;
 use crate::wire::redact;
 
@@ -20,7 +22,7 @@ pub(super) async fn drain(stderr: impl AsyncRead + Unpin, tail: Tail) {
 ///
 /// The stdout is read to its end, so that the CLI never blocks on it, and kept in `kept` until the port
 /// appears. The stdin stays open, since its end may make some versions exit.
-pub(crate) fn listen(stdin: Input, stdout: Output, kept: Tail) -> oneshot::Receiver<u16> {
+pub(crate) fn listen(runtime: &Handle, stdin: Input, stdout: Output, kept: Tail) -> oneshot::Receiver<u16> {
     let (sender, port) = oneshot::channel();
     let mut sender = Some(sender);
     let line = move |line: &str| {
@@ -37,7 +39,7 @@ pub(crate) fn listen(stdin: Input, stdout: Output, kept: Tail) -> oneshot::Recei
             let _ = sender.send(port);
         }
     };
-    tokio::spawn(async move {
+    spawn(runtime, async move {
         read(stdout, |_| (), line).await;
         drop(stdin);
     });

@@ -9,7 +9,6 @@
 mod tasks;
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,7 +24,7 @@ use crate::rpc::message::{self, NoResult, Response};
 use crate::rpc::responder::Responder;
 use crate::rpc::wire_log::{Log, WireLog};
 use crate::rpc::{Closed, RpcError};
-use crate::runtime::{aside::caught, lock, timer};
+use crate::runtime::{BoxFuture, aside::caught, lock, spawn, timer};
 use crate::tail::Tail;
 use tasks::{CloseOnDrop, read, time_out, write};
 
@@ -52,7 +51,7 @@ pub(crate) trait Service: Send + Sync {
 pub(crate) type OnResponse = Box<dyn FnOnce(&Response) + Send>;
 
 /// Adds what is known about the other end to the reason why a stream ended.
-pub(crate) type Diagnose = Box<dyn FnOnce(Closed) -> Pin<Box<dyn Future<Output = Closed> + Send>> + Send>;
+pub(crate) type Diagnose = Box<dyn FnOnce(Closed) -> BoxFuture<Closed> + Send>;
 
 /// A connection to a peer. It lives until its stream ends or [`Connection::end`].
 pub(crate) struct Connection {
@@ -156,9 +155,9 @@ impl Connection {
         let service = service(&connection);
         lock(&connection.calls).service = Some(Arc::clone(&service) as Arc<dyn Service>);
         let (reader, writer) = (CloseOnDrop(Arc::clone(&connection)), CloseOnDrop(Arc::clone(&connection)));
-        runtime.spawn(write(to, queue, writer));
-        runtime.spawn(read(frames, Arc::clone(&service), diagnose, reader));
-        runtime.spawn(time_out(connection));
+        spawn(&runtime, write(to, queue, writer));
+        spawn(&runtime, read(frames, Arc::clone(&service), diagnose, reader));
+        spawn(&runtime, time_out(connection));
         service
     }
 

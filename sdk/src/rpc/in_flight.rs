@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use crate::runtime::lock;
+use crate::runtime::{lock, spawn};
 
 tokio::task_local! {
     /// The number of the request whose handler runs in this task.
@@ -58,7 +58,7 @@ impl InFlight {
         {
             entry.owner = owner;
         }
-        let task = runtime.spawn(CURRENT.scope(number, handler)).abort_handle();
+        let task = spawn(runtime, CURRENT.scope(number, handler)).abort_handle();
         let place = |entry: &mut Entry| entry.task = Some(task.clone()).filter(|_| !entry.is_spared);
         let has_ended = lock(&self.0).get_mut(&number).map(place).is_none();
         if has_ended {

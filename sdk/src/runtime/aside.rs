@@ -11,7 +11,7 @@ pub(crate) fn drop_aside<T: Send + 'static>(value: T) {
     let value = Contained(Some(value));
     match Handle::try_current() {
         // A runtime that is shutting down drops the task immediately; `Contained` catches a panic.
-        Ok(runtime) => drop(runtime.spawn(async move { drop(value) })),
+        Ok(runtime) => drop(super::spawn(&runtime, async move { drop(value) })),
         Err(_) => drop(value),
     }
 }

@@ -60,7 +60,7 @@ pub(crate) fn sleep(runtime: Handle, limit: Duration) -> impl Future<Output = Ti
         }
         // Otherwise the client's runtime. A timer panics when its runtime has ended; awaiting a task does
         // not.
-        let mut task = Task(runtime.spawn(async move { tokio::time::sleep_until(end).await }));
+        let mut task = Task(super::spawn(&runtime, tokio::time::sleep_until(end)));
         match (&mut task.0).await {
             Ok(()) => TimeUp::Elapsed,
             Err(_) => TimeUp::NoRuntime,

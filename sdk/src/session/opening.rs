@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::generated::kind;
 use crate::handlers::{registry::Handlers, tool, tool::Tool};
-use crate::runtime::{lock, on_drop::OnDrop};
+use crate::runtime::{BoxFuture, lock, on_drop::OnDrop};
 use crate::session::table::{Admission, DETACH_TIMEOUT, WhenOpen};
 use crate::session::{
     Session, builder::OnEvent, builder_handlers::Registered, capabilities::KnownCapabilities, host::Host,
@@ -32,14 +32,16 @@ pub(crate) struct Opening {
 
 impl Opening {
     /// Opens the session. An error in place of the configuration is returned.
-    pub async fn open(
+    pub fn open(
         self,
         host: Arc<Host>,
         method: &'static str,
         config: Result<String, Error>,
-    ) -> Result<Session, Error> {
-        let peer = Arc::clone(host.peer());
-        peer.within_call_timeout(method, self.open_untimed(host, method, config?)).await
+    ) -> BoxFuture<Result<Session, Error>> {
+        Box::pin(async move {
+            let peer = Arc::clone(host.peer());
+            peer.within_call_timeout(method, self.open_untimed(host, method, config?)).await
+        })
     }
 
     async fn open_untimed(

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
-use crate::runtime::{lock, on_drop::OnDrop};
+use crate::runtime::{lock, on_drop::OnDrop, spawn};
 use crate::session::{Session, WeakSession, state::SessionState};
 
 /// The longest wait for the response to `session.detach`.
@@ -160,7 +160,7 @@ impl Sessions {
             sessions.changed.notify_waiters();
         });
         let call = state.caller().call_now(state.version().detach_method(), &(), Some(DETACH_TIMEOUT));
-        Some(state.peer().runtime().spawn(async move {
+        Some(spawn(state.peer().runtime(), async move {
             let _detached = detached;
             call?.await
         }))

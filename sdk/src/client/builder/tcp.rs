@@ -59,7 +59,7 @@ impl ClientBuilder {
         let watcher = process.watcher().clone();
         let runtime = process::runtime()?;
         within(&runtime, "the start of the CLI", Some(self.setup.handshake_timeout), Some(&watcher), async {
-            let Ok(port) = process::listen(stdin, stdout, watcher.stdout().clone()).await else {
+            let Ok(port) = process::listen(&runtime, stdin, stdout, watcher.stdout().clone()).await else {
                 let closed = Closed::new("the CLI closed its output before it printed its port");
                 return Err(Error::Closed(watcher.diagnose(closed).await));
             };
