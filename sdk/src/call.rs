@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::call::{life::Life, peer::Peer};
 use crate::error::{Closed, Error, RpcError, unsupported::Unsupported};
 use crate::rpc::message::{NoResult, Response, check_depth};
-use crate::wire::{self, Wire, Writer, peek, quote};
+use crate::wire::{self, Wire, peek, quote};
 
 /// The sender of calls: the client, or one of its sessions.
 #[derive(Clone)]
@@ -49,13 +49,11 @@ impl Caller {
     }
 
     /// Returns a call that is sent when it is first polled.
-    #[inline]
     pub(crate) fn call<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
         self.with_params(method, self.params(params))
     }
 
     /// Returns a call about a GitHub account. The client's token is added, unless the params name another.
-    #[inline]
     pub(crate) fn call_with_login<R>(&self, method: &'static str, params: &dyn Wire) -> Call<R> {
         self.with_params(method, self.with_login(self.params(params)))
     }
@@ -65,12 +63,10 @@ impl Caller {
         self.with_params(method, self.with_session(&params))
     }
 
-    #[inline]
     fn with_params<R>(&self, method: &'static str, params: String) -> Call<R> {
         Call { request: self.request(method, State::New { params }), result: PhantomData }
     }
 
-    #[inline]
     fn request(&self, method: &'static str, state: State) -> Request {
         Request { caller: self.clone(), method, timeout: self.peer.call_timeout, state }
     }
@@ -103,9 +99,7 @@ impl Caller {
 
     /// Returns the params as JSON, with the session's id.
     fn params(&self, params: &dyn Wire) -> String {
-        let mut out = Writer::new();
-        params.write(&mut out);
-        self.with_session(&out.into_json())
+        self.with_session(&wire::to_params(params))
     }
 
     /// Adds the client's GitHub token to the JSON of an object of params, unless they name a login or a model
@@ -177,7 +171,6 @@ enum State {
 impl<R> Call<R> {
     /// Sets the timeout of this call, counted from the first poll, in place of the client's
     /// [`call_timeout`](crate::ClientBuilder::call_timeout); `None` for none.
-    #[inline]
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.request.timeout = timeout.into();
         self

@@ -83,7 +83,6 @@ impl<Context> std::fmt::Debug for Provider<Context> {
 
 impl<Context: HandlerTimeout> Provider<Context> {
     /// Creates a handler for each method. `call` handles all of them, so that a provider is compiled as one handler.
-    #[inline]
     fn of<P, F, Fut>(provider: P, methods: &[&'static str], call: F) -> Self
     where
         P: Send + Sync + 'static,
@@ -101,7 +100,6 @@ impl<Context: HandlerTimeout> Provider<Context> {
 }
 
 /// Returns the response of a method without an implementation.
-#[inline]
 fn unhandled<M: ClientMethod, Context>(_: M::Params, _: Context) -> Ready<Result<M::Result, RpcError>> {
     ready(Err(RpcError::unhandled(M::NAME)))
 }

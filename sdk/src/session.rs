@@ -28,7 +28,7 @@ use crate::session::turn::{Turn, prompts::Prompt, prompts::Prompts, tracker::Tra
 use crate::session::{capabilities::Capabilities, host::Host, shell::Shell, state::SessionState};
 use crate::session_rpc::SessionRpc;
 use crate::types::{
-    LogRequest, ModelSwitchToRequest, ModelSwitchToResult, SendRequest, SessionResumeResult,
+    LogRequest, ModelSwitchToRequest, ModelSwitchToResult, SendRequest, SendResult, SessionResumeResult,
     ShellExitNotification, ShellOutputNotification, UiElicitationRequest, UiElicitationResponse,
 };
 use crate::version::Feature;
@@ -194,12 +194,19 @@ impl Session {
         self.send_and_wait(request).await?.json()
     }
 
-    async fn submit(&self, mut request: SendRequest) -> Result<Arc<Prompt>, Error> {
+    async fn submit(&self, request: SendRequest) -> Result<Arc<Prompt>, Error> {
+        let (prompt, call) = self.prepare(request)?;
+        prompt.set_id(call.await?.message_id);
+        Ok(prompt)
+    }
+
+    /// Returns the prompt of a request and the call that sends it. Apart from its future, so that the code that writes
+    /// the request is compiled in this crate.
+    fn prepare(&self, mut request: SendRequest) -> Result<(Arc<Prompt>, Call<SendResult>), Error> {
         self.check()?;
         self.inner.host.trace(&mut request.traceparent, &mut request.tracestate);
         let prompt = self.inner.prompts.add(&request.prompt);
-        prompt.set_id(self.rpc().send(&request).await?.message_id);
-        Ok(prompt)
+        Ok((prompt, self.rpc().send(&request)))
     }
 
     /// Calls the closure for the events of [`events`](Self::events), in order, on a task of its own. The answer of a
@@ -301,7 +308,6 @@ impl Session {
 
     /// Calls the closure for the output (`shell.output`) of commands that this client started with
     /// `session.shell.exec`. Only CLIs from 1.0.7 to 1.0.89 send it; [`shell`](Self::shell) works with all CLIs.
-    #[inline]
     pub fn on_shell_output(
         &self,
         handle: impl FnMut(Result<ShellOutputNotification, MalformedNotification>) + Send + 'static,
@@ -310,7 +316,6 @@ impl Session {
     }
 
     /// Calls the closure for the end (`shell.exit`) of such a command, which follows all its output.
-    #[inline]
     pub fn on_shell_exit(
         &self,
         handle: impl FnMut(Result<ShellExitNotification, MalformedNotification>) + Send + 'static,

@@ -13,7 +13,7 @@ pub(crate) mod scan;
 mod serde;
 mod writer;
 
-pub(crate) use document::NOT_FOUND;
+pub(crate) use document::MISSING;
 pub(crate) use document::{Document, Node};
 pub use error::DecodeError;
 #[cfg(feature = "serde")]
@@ -42,32 +42,22 @@ pub trait Wire {
     where
         Self: Sized;
 
-    /// Reads the value from parsed JSON and replaces the one read before. After an error the value is
-    /// unspecified.
+    /// Reads the value from parsed JSON, or from the node of a missing key, and replaces the one read before.
+    /// After an error the value is unspecified.
     ///
     /// # Errors
     /// If the JSON has another shape; the error holds the JSON path, the expected and the found value.
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError>;
 
-    /// Appends the value as JSON.
+    /// Appends the value as JSON, or nothing if its key is to be missing.
     fn write(&self, out: &mut Writer);
 
-    /// Sets the value that a missing key stands for. Returns false if the key is required.
-    #[inline]
-    fn absent(&mut self) -> bool {
-        false
-    }
-
-    /// Sets the value that `null` stands for inside an `Option`. Returns false if `null` means `None`.
-    #[inline]
-    fn null(&mut self) -> bool {
-        false
-    }
-
-    /// Returns true if the key is omitted when this value is written as a field.
-    #[inline]
-    fn is_absent(&self) -> bool {
-        false
+    /// Returns the value that `null` stands for inside an `Option`, or none if `null` means `None`.
+    fn null() -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
     }
 }
 
@@ -106,17 +96,26 @@ pub(crate) fn read_json(json: &str, value: &mut dyn Wire) -> Result<(), DecodeEr
     value.read(Document::parse(json)?.root())
 }
 
-/// Returns the value as JSON text.
+/// Returns the value as JSON text; `null` if it is absent.
 pub fn to_json(value: &dyn Wire) -> String {
+    json_or(value, "null")
+}
+
+/// Returns the value as the JSON of params: an empty object if there are none.
+pub(crate) fn to_params(value: &dyn Wire) -> String {
+    json_or(value, "{}")
+}
+
+fn json_or(value: &dyn Wire, absent: &str) -> String {
     let mut out = Writer::new();
-    value.write(&mut out);
+    out.value_or(value, absent);
     out.into_json()
 }
 
 /// `Debug` of a generated type: its JSON with secrets hidden, including those under unknown keys.
 pub(crate) fn debug(value: &dyn Wire, name: &str, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
     let mut out = Writer::redacting();
-    value.write(&mut out);
+    out.value_or(value, "null");
     let json = crate::printable::printable(&redact::json(&out.into_json())).into_owned();
     write!(f, "{name} {}", if f.alternate() { over_lines(&json) } else { json })
 }
@@ -216,8 +215,8 @@ macro_rules! record {
             fn read(&mut self, node: $crate::wire::Node<'_>) -> Result<(), $crate::wire::DecodeError> {
                 $(node.read_rest(&[$($known),*], &mut self.$rest)?;)?
                 node.read_fields(&mut [
-                    $(($key, &mut $crate::wire::Constant($constant), $crate::wire::NOT_FOUND),)*
-                    $(($name, &mut self.$field, $crate::wire::NOT_FOUND),)*
+                    $(($key, &mut $crate::wire::Constant($constant), $crate::wire::MISSING),)*
+                    $(($name, &mut self.$field, $crate::wire::MISSING),)*
                 ])
             }
             #[inline]

@@ -174,7 +174,6 @@ impl ClientBuilder {
     /// Handles a method that the CLI calls on this client. It handles the requests that name no session, and those
     /// that name a session without a handler of its own for the method. A later handler for a method replaces the
     /// earlier one.
-    #[inline]
     pub fn handle<M: ClientMethod>(mut self, handle: impl Handles<M, ClientContext>) -> Self {
         self.setup.handlers.insert(M::NAME, handler::typed::<M, _>(handle));
         self
@@ -202,7 +201,6 @@ impl ClientBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    #[inline]
     pub fn on<N: Notification>(
         mut self,
         handle: impl FnMut(Result<N::Params, MalformedNotification>) + Send + 'static,

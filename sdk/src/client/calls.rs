@@ -1,7 +1,4 @@
 //! Methods of a client that do more than one call.
-//!
-//! They are inline, so that the large types of the results are compiled only in crates that use them.
-
 use std::sync::Arc;
 
 use crate::client::Client;
@@ -19,7 +16,6 @@ impl Client {
     ///
     /// # Errors
     /// As any [call](crate::Call).
-    #[inline]
     pub async fn ping(&self, message: &str) -> Result<String, Error> {
         // Not typed, since old CLIs send the time as a number.
         let params = serde_json::json!({ "message": message });
@@ -31,7 +27,6 @@ impl Client {
     ///
     /// # Errors
     /// As any [call](crate::Call), for example if no user is logged in.
-    #[inline]
     pub async fn models(&self) -> Result<Arc<ModelList>, Error> {
         let known = lock(&self.0.models).clone();
         match known {
@@ -44,7 +39,6 @@ impl Client {
     ///
     /// # Errors
     /// As [`models`](Self::models), which then still returns the earlier list.
-    #[inline]
     pub async fn refresh_models(&self) -> Result<Arc<ModelList>, Error> {
         let models = self.rpc().models().list(&ModelsListRequest::default()).await?;
         let models = Arc::new(models);
@@ -57,7 +51,6 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Refused`] if there is no such session; otherwise as any [call](crate::Call).
-    #[inline]
     pub async fn delete_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.delete";
         self.0.connection().in_flight().spare_current();
@@ -72,7 +65,6 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] if the CLI has no terminal of its own, such as one that this crate started; otherwise as
     /// any [call](crate::Call).
-    #[inline]
     pub async fn set_foreground_session(&self, id: &str) -> Result<(), Error> {
         const METHOD: &str = "session.setForeground";
         done(METHOD, self.0.caller.call(METHOD, &SessionSetForegroundRequest::new(id))).await
@@ -81,7 +73,6 @@ impl Client {
     /// Calls the closure for each later notification of one kind, on a task of its own:
     /// `client.on::<SessionLifecycle>(|change| …)` reports changes of all sessions of the CLI. A notification whose
     /// params do not match the schema arrives as [`MalformedNotification`].
-    #[inline]
     pub fn on<N: Notification>(
         &self,
         handle: impl FnMut(Result<N::Params, MalformedNotification>) + Send + 'static,
@@ -90,7 +81,6 @@ impl Client {
     }
 
     /// Subscribes to later notifications of one kind.
-    #[inline]
     pub fn notifications<N: Notification>(&self) -> Notifications<N> {
         self.0.router.notifications.subscribe::<N>()
     }

@@ -73,7 +73,6 @@ impl NotificationSubscribers {
     }
 
     /// Calls `handle` for each notification of one kind, in its own task.
-    #[inline]
     pub fn on<N: Notification>(
         &self,
         mut handle: impl FnMut(Result<N::Params, MalformedNotification>) + Send + 'static,
@@ -84,7 +83,6 @@ impl NotificationSubscribers {
     }
 }
 
-#[inline]
 fn decode<N: Notification>(params: Params) -> Result<N::Params, MalformedNotification> {
     wire::from_json(&params).map_err(|error| MalformedNotification { kind: N::NAME, error, params })
 }

@@ -134,13 +134,11 @@ impl UiElicitationResponse {
     }
 
     /// The user declined.
-    #[inline]
     pub fn decline() -> Self {
         Self::new(UiElicitationResponseAction::Decline)
     }
 
     /// The user closed the form.
-    #[inline]
     pub fn cancel() -> Self {
         Self::new(UiElicitationResponseAction::Cancel)
     }

@@ -79,9 +79,9 @@ pub(crate) fn replying<M: ClientMethod>(
     })
 }
 
-/// Returns a result as JSON. An absent result is `null`, whereas absent params are an empty object.
+/// Returns a result as JSON.
 pub(crate) fn encode(result: &dyn Wire) -> Result<String, RpcError> {
-    Ok(if result.is_absent() { "null".to_owned() } else { wire::to_json(result) })
+    Ok(wire::to_json(result))
 }
 
 pub(crate) fn decode<M: ClientMethod>(params: &str) -> Result<M::Params, RpcError> {

@@ -54,7 +54,6 @@ impl PreToolUseHookOutput {
     }
 
     /// Allows the call without a permission request. CLI 1.0.10 sends one nevertheless.
-    #[inline]
     pub fn allow() -> Self {
         Self::default().permission_decision(PreToolUsePermissionDecision::Allow)
     }

@@ -33,7 +33,6 @@ impl<R, T: IntoReply<R>, E: std::fmt::Display> IntoReply<R> for Result<T, E> {
 macro_rules! replies {
     ($($reply:ty),* $(,)?) => {
         $(impl $crate::handlers::reply::IntoReply<$reply> for $reply {
-            #[inline]
             fn into_reply(self) -> Result<$reply, String> {
                 Ok(self)
             }

@@ -11,7 +11,6 @@ use crate::types::*;
 use crate::wire;
 
 /// Returns the configuration with more text at the end, also in a message that is replaced as a whole.
-#[inline]
 pub(crate) fn appended(
     message: Option<ProtocolSystemMessageConfig>,
     text: String,
@@ -32,7 +31,6 @@ pub(crate) fn appended(
 
 /// Returns the configuration with which the CLI sends these sections to this client. Appended text is kept; a message
 /// that is replaced as a whole has no sections.
-#[inline]
 pub(crate) fn transformed<'a>(
     message: Option<ProtocolSystemMessageConfig>,
     sections: impl Iterator<Item = &'a String>,

@@ -33,26 +33,22 @@ pub struct SessionBuilder {
 }
 
 impl SessionBuilder {
-    #[inline]
     pub(crate) fn new(host: Arc<Host>) -> Self {
         Self { host, config: SessionConfig::default(), opening: Opening::default(), invalid: None }
     }
 
     /// The model to use. Default: the CLI's choice.
-    #[inline]
     pub fn model(self, model: impl Into<String>) -> Self {
         self.configure(|config| config.model(model))
     }
 
     /// A model provider of your own in place of GitHub's, for which no login is needed.
-    #[inline]
     pub fn provider(self, provider: ProviderConfig) -> Self {
         self.configure(|config| config.provider(provider))
     }
 
     /// The working directory of the agent, which must exist. Default: that of the CLI. With a path that is not UTF-8,
     /// `create` and `resume` fail with [`Error::Invalid`].
-    #[inline]
     pub fn current_dir(mut self, path: impl Into<PathBuf>) -> Self {
         match path.into().into_os_string().into_string() {
             Ok(path) => (self.config.working_directory, self.invalid) = (Some(path), None),
@@ -65,7 +61,6 @@ impl SessionBuilder {
     }
 
     /// Appends text to the system message, after earlier additions.
-    #[inline]
     pub fn append_system_message(mut self, text: impl Into<String>) -> Self {
         self.config.system_message = Some(system_message::appended(self.config.system_message, text.into()));
         self
@@ -73,7 +68,6 @@ impl SessionBuilder {
 
     /// Replaces the CLI's whole system message. To change its sections, see
     /// [`transform_section`](Self::transform_section), and `system_message` in [`configure`](Self::configure).
-    #[inline]
     pub fn system_message(self, text: impl Into<String>) -> Self {
         let replace = ProtocolSystemMessageReplaceConfig::new(text);
         self.configure(|config| config.system_message(ProtocolSystemMessageConfig::Replace(replace)))
@@ -85,14 +79,12 @@ impl SessionBuilder {
     /// `requestUserInput`, unless they are set here. Registered `tools` and `commands` are added to those set here.
     /// `streaming` is true in a session that is created, unless it is set here; for one that is resumed, see
     /// [`resume`](Self::resume).
-    #[inline]
     pub fn configure(mut self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
         self.config = change(self.config);
         self
     }
 
     /// Registers a tool that the model may call.
-    #[inline]
     pub fn tool(mut self, tool: Tool) -> Self {
         self.opening.tools.push(tool);
         self
@@ -111,7 +103,6 @@ impl SessionBuilder {
     /// [`Error::Invalid`] if no permission handler is chosen, a path is not UTF-8, two tools have the same name, or a
     /// tool has an invalid name or schema (see [`Tool::with_schema`]); [`Error::AlreadyOpen`] if the configured id is
     /// that of an open session; otherwise as any [call](crate::Call).
-    #[inline]
     pub fn create(mut self) -> impl Future<Output = Result<Session, Error>> + Send {
         self.opening.when_open = WhenOpen::Refuse;
         self.open("session.create", true)
@@ -143,13 +134,11 @@ impl SessionBuilder {
     /// If this fails, or its future is dropped, the id is free again, and the session is disconnected if the CLI may
     /// have opened it. With [`WhenOpen::Replace`] the earlier session has ended nevertheless; with [`WhenOpen::Join`]
     /// it continues as before.
-    #[inline]
     pub fn resume(mut self, id: impl Into<String>) -> impl Future<Output = Result<Session, Error>> + Send {
         self.config.session_id = Some(id.into());
         self.open("session.resume", false)
     }
 
-    #[inline]
     fn open(
         mut self,
         method: &'static str,
@@ -161,7 +150,6 @@ impl SessionBuilder {
     }
 
     /// Returns the configuration as JSON, completed from the handlers and the client.
-    #[inline]
     fn prepare(&mut self) -> Result<String, Error> {
         let Self { host, config, opening, invalid } = self;
         invalid.take().map_or(Ok(()), Err)?;
@@ -185,7 +173,6 @@ impl SessionBuilder {
 
 /// Sets the defaults of this crate that are not the CLI's. Those of a list are set on a resume only with the list, since
 /// another client of the session may have set them.
-#[inline]
 fn set_defaults(config: &mut SessionConfig, is_new: bool) {
     if is_new {
         config.streaming.get_or_insert(true);
@@ -201,7 +188,6 @@ fn set_defaults(config: &mut SessionConfig, is_new: bool) {
 }
 
 /// Declares the registered handlers in the configuration. It does not change what is set there.
-#[inline]
 fn announce(config: &mut SessionConfig, registered: &Registered) {
     let answers = |method: &str| registered.answers(method).then_some(true);
     config.request_permission = Some(true);

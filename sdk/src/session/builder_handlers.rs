@@ -106,7 +106,6 @@ impl SessionBuilder {
     ///
     /// A [`hook`](Self::hook) for [`PreToolUseHookInput`] is called before every call of a tool, these
     /// included, and can refuse it.
-    #[inline]
     pub fn on_permission<F, Fut>(self, decide: F) -> Self
     where
         F: Fn(PermissionRequest, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -129,14 +128,12 @@ impl SessionBuilder {
 
     /// Approves every permission request, including those that this crate cannot read: the agent may run any command
     /// and write any file. Use it in sandboxes.
-    #[inline]
     pub fn approve_all(self) -> Self {
         self.on_permission(|_, _| std::future::ready(Decision::approve()))
     }
 
     /// Refuses every permission request. [`on_permission`](Self::on_permission) lists what the CLI does without a
     /// request.
-    #[inline]
     pub fn deny_all(self) -> Self {
         self.on_permission(|_, _| {
             std::future::ready(Decision::deny("this session denies all permission requests"))
@@ -145,7 +142,6 @@ impl SessionBuilder {
 
     /// Answers the agent's questions to the user (`userInput.request`). The reply is a text, a [`UserInputResult`],
     /// or `None` if the user does not answer. It enables the model's tool `ask_user`.
-    #[inline]
     pub fn on_user_input<F, Fut>(self, answer: F) -> Self
     where
         F: Fn(UserInputRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -156,7 +152,6 @@ impl SessionBuilder {
 
     /// Fills in forms for the agent and for MCP servers (`elicitation.requested`). If the handler fails, the form is
     /// cancelled.
-    #[inline]
     pub fn on_elicitation<F, Fut>(self, fill_in: F) -> Self
     where
         F: Fn(ElicitationRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -167,7 +162,6 @@ impl SessionBuilder {
 
     /// Approves or refuses the agent's plan (`exitPlanMode.request`). It enables the model's tool `exit_plan_mode`.
     /// If the handler fails, the plan is refused.
-    #[inline]
     pub fn on_exit_plan_mode<F, Fut>(self, decide: F) -> Self
     where
         F: Fn(ExitPlanModeRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -179,7 +173,6 @@ impl SessionBuilder {
     /// Decides whether to continue with another model at a rate limit (`autoModeSwitch.request`). If the handler
     /// fails, the answer is no. A session without a handler also answers no, since the turn would wait for ever. With
     /// `request_auto_mode_switch(false)` in [`configure`](Self::configure), another client of the session decides.
-    #[inline]
     pub fn on_auto_mode_switch<F, Fut>(self, decide: F) -> Self
     where
         F: Fn(AutoModeSwitchRequestParams, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -190,7 +183,6 @@ impl SessionBuilder {
 
     /// Decides how to continue when the session's limit is used up (`session_limits_exhausted.requested`). If the
     /// handler fails, the answer is `cancel`.
-    #[inline]
     pub fn on_session_limits<F, Fut>(self, decide: F) -> Self
     where
         F: Fn(SessionLimitsExhaustedRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -201,7 +193,6 @@ impl SessionBuilder {
     }
 
     /// Logs in to MCP servers (`mcp.oauth_required`). If the handler fails, the login is cancelled.
-    #[inline]
     pub fn on_mcp_oauth<F, Fut>(self, log_in: F) -> Self
     where
         F: Fn(McpOauthRequiredData, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -214,7 +205,6 @@ impl SessionBuilder {
     /// Supplies the headers of requests to MCP servers (`mcp.headers_refresh_required`). If the handler fails, the
     /// answer is an error without its reason; to report a reason, return
     /// [`McpHeadersHandlePendingHeadersRefreshRequest::Error`].
-    #[inline]
     pub fn on_mcp_headers<F, Fut>(self, refresh: F) -> Self
     where
         F: Fn(McpHeadersRefreshRequiredData, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -227,7 +217,6 @@ impl SessionBuilder {
 
     /// Calls a model on behalf of an MCP server (`sampling.requested`). If the handler fails, the request is
     /// rejected.
-    #[inline]
     pub fn on_sampling<F, Fut>(self, sample: F) -> Self
     where
         F: Fn(SamplingRequestedData, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -238,7 +227,6 @@ impl SessionBuilder {
 
     /// Adds a slash command (`command.execute`), which clients run with `session.commands.execute`. An error is
     /// reported to the client that ran it.
-    #[inline]
     pub fn command<F, Fut>(mut self, name: impl Into<String>, description: impl Into<String>, run: F) -> Self
     where
         F: Fn(CommandExecuteData, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -251,7 +239,6 @@ impl SessionBuilder {
     /// Handles one type of hook (`hooks.invoke`), that of the closure's input, such as [`PreToolUseHookInput`];
     /// the trait [`Hook`] lists them. If the handler fails, it has no opinion, except for hooks that can refuse
     /// (`preToolUse`, `permissionRequest`, `userPromptSubmitted`, and types newer than this crate): these refuse.
-    #[inline]
     pub fn hook<H, F, Fut>(mut self, hook: F) -> Self
     where
         H: Hook,
@@ -282,7 +269,6 @@ impl SessionBuilder {
     /// `code_change_rules`, `guidelines`, `safety`, `tool_instructions`, `custom_instructions`,
     /// `runtime_instructions`, `last_instructions`; the CLI ignores others. Some sections contain others: `identity`
     /// contains `tone`, already transformed.
-    #[inline]
     pub fn transform_section<F, Fut>(mut self, section: impl Into<String>, transform: F) -> Self
     where
         F: Fn(String, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -296,7 +282,6 @@ impl SessionBuilder {
     /// Supplies the bearer token for requests to a model provider of your own. The CLI requests it before each of
     /// them (`providerToken.getToken`). The provider of this session is marked accordingly; named providers must set
     /// `hasBearerTokenProvider` themselves.
-    #[inline]
     pub fn on_provider_token<F, Fut>(self, token: F) -> Self
     where
         F: Fn(ProviderTokenAcquireRequest, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -307,7 +292,6 @@ impl SessionBuilder {
 
     /// Supplies the GitHub token of this session each time the CLI needs one (`gitHubToken.getToken`), in place of
     /// the user's login.
-    #[inline]
     pub fn on_github_token<F, Fut>(self, token: F) -> Self
     where
         F: Fn(GitHubTokenAcquireRequest, HandlerContext) -> Fut + Send + Sync + 'static,
@@ -319,7 +303,6 @@ impl SessionBuilder {
     /// Handles any method of [`methods::client`](crate::methods::client) that the CLI calls for this session, with
     /// its whole params and result. The params that declare it to the CLI, such as `requestUserInput`, are set as for
     /// the `on_…` methods.
-    #[inline]
     pub fn handle<M: ClientMethod>(self, handle: impl Handles<M, HandlerContext>) -> Self {
         self.request(M::NAME, handler::typed::<M, _>(handle))
     }
@@ -341,7 +324,6 @@ impl SessionBuilder {
 
     /// Calls the closure for every event from the first one on, on a task of its own, as
     /// [`Session::on`](crate::Session::on) does.
-    #[inline]
     pub fn on_event(mut self, handle: impl FnMut(&SessionEvent) + Send + 'static) -> Self {
         self.opening.subscriptions.push(Box::new(handle));
         self

@@ -15,8 +15,7 @@ use crate::session_rpc::SessionRpc;
 use crate::types::{RegisterEventInterestParams, SessionResumeResult};
 use crate::wire::{self, peek, peek::keys};
 
-/// A session to be opened. Its configuration is passed as JSON: inline functions compile the hundred keys of the type
-/// in the crate that sets them, and not in this one.
+/// A session to be opened. Its configuration is passed as JSON.
 #[derive(Default)]
 pub(crate) struct Opening {
     pub id: String,

@@ -25,6 +25,8 @@ pub(super) enum Entry<'a> {
     Array(usize),
     /// With the text of the object.
     Object(usize, &'a str),
+    /// No value. It is not in the list; a node without a place in it has this entry.
+    Missing,
 }
 
 /// A parsed JSON text. Its `Debug` shows none of it, since it may hold secrets.
@@ -100,8 +102,8 @@ impl<'a> Sink<'a> for Builder<'a> {
 /// A field of a record: its key, the value to read into, and the index of its JSON in the document.
 pub(crate) type Field<'p> = (&'static str, &'p mut (dyn Wire + 'static), usize);
 
-/// The index of a value that was not found. It is that of the root, which is no field.
-pub(crate) const NOT_FOUND: usize = 0;
+/// The index of the value of a missing key. No list is so long.
+pub(crate) const MISSING: usize = usize::MAX;
 
 /// One value of a [`Document`]. Its `Debug` shows only its JSON type.
 #[derive(Clone, Copy)]
@@ -124,7 +126,7 @@ impl std::fmt::Debug for Node<'_> {
 
 impl<'a> Node<'a> {
     pub(super) fn entry(self) -> &'a Entry<'a> {
-        &self.entries[self.at]
+        self.entries.get(self.at).unwrap_or(&Entry::Missing)
     }
 
     /// The index after this value.
@@ -139,6 +141,10 @@ impl<'a> Node<'a> {
         Self { at, ..self }
     }
 
+    /// Returns true for the value of a missing key.
+    pub(crate) fn is_missing(self) -> bool {
+        matches!(self.entry(), Entry::Missing)
+    }
     pub(crate) fn is_null(self) -> bool {
         matches!(self.entry(), Entry::Null)
     }
@@ -162,6 +168,7 @@ impl<'a> Node<'a> {
     #[cold]
     fn found(self) -> String {
         match self.entry() {
+            Entry::Missing => "nothing".to_owned(),
             Entry::Null => "null".to_owned(),
             Entry::Bool(value) => value.to_string(),
             // A long number may be a secret; a string may be one, or very long.
@@ -205,6 +212,7 @@ impl<'a> Node<'a> {
     /// Returns the value as an owned `serde_json::Value`.
     pub(crate) fn to_value(self) -> Result<serde_json::Value, DecodeError> {
         Ok(match self.entry() {
+            Entry::Missing => return Err(self.mismatch("a value")),
             Entry::Null => serde_json::Value::Null,
             Entry::Bool(value) => (*value).into(),
             Entry::Number(text) => number(text).ok_or_else(|| self.mismatch("a number of 64 bits"))?.into(),
@@ -304,13 +312,10 @@ impl<'a> Node<'a> {
             next = index + 1;
             places[index].2 = value.at;
         }
-        for (key, place, at) in places.iter_mut().filter(|place| place.2 != NOT_FOUND) {
-            place.read(self.sibling(*at)).map_err(|error| error.in_field(key))?;
-        }
         // A mismatch is the more useful error, so missing keys are reported last.
-        for (key, place, _) in places.iter_mut().filter(|place| place.2 == NOT_FOUND) {
-            if !place.absent() {
-                return Err(DecodeError::new("a value", "nothing").in_field(key));
+        for is_missing in [false, true] {
+            for (key, place, at) in places.iter_mut().filter(|place| (place.2 == MISSING) == is_missing) {
+                place.read(self.sibling(*at)).map_err(|error| error.in_field(key))?;
             }
         }
         Ok(())

@@ -22,13 +22,13 @@ impl Wire for Constant<&'static str> {
         Self("")
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        if node.string()? == self.0 { Ok(()) } else { Err(node.mismatch(&super::quote(self.0))) }
+        match node.is_missing() || node.string()? == self.0 {
+            true => Ok(()),
+            false => Err(node.mismatch(&super::quote(self.0))),
+        }
     }
     fn write(&self, out: &mut Writer) {
         out.string(self.0);
-    }
-    fn absent(&mut self) -> bool {
-        true
     }
 }
 
@@ -37,13 +37,13 @@ impl Wire for Constant<bool> {
         Self(false)
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        if node.boolean()? == self.0 { Ok(()) } else { Err(node.mismatch(&self.0.to_string())) }
+        match node.is_missing() || node.boolean()? == self.0 {
+            true => Ok(()),
+            false => Err(node.mismatch(&self.0.to_string())),
+        }
     }
     fn write(&self, out: &mut Writer) {
         self.0.write(out);
-    }
-    fn absent(&mut self) -> bool {
-        true
     }
 }
 
@@ -91,21 +91,13 @@ impl Wire for f64 {
     }
 }
 
-/// Params of this type are sent as an empty object. A result of this type accepts any value.
+/// No params, or no result. Any value can be read.
 impl Wire for () {
     fn empty() -> Self {}
     fn read(&mut self, _: Node<'_>) -> Result<(), DecodeError> {
         Ok(())
     }
-    fn write(&self, out: &mut Writer) {
-        out.raw("{}");
-    }
-    fn absent(&mut self) -> bool {
-        true
-    }
-    fn is_absent(&self) -> bool {
-        true
-    }
+    fn write(&self, _: &mut Writer) {}
 }
 
 impl Wire for serde_json::Value {
@@ -119,78 +111,51 @@ impl Wire for serde_json::Value {
     fn write(&self, out: &mut Writer) {
         out.serialize(self);
     }
-    fn null(&mut self) -> bool {
-        *self = Self::Null;
-        true
+    fn null() -> Option<Self> {
+        Some(Self::Null)
     }
 }
 
 impl<T: Wire> Wire for Option<T> {
-    #[inline]
     fn empty() -> Self {
         None
     }
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
-        let inner = self.insert(T::empty());
-        if !node.is_null() {
-            return inner.read(node);
-        }
-        if !inner.null() {
+        if node.is_missing() {
             *self = None;
+        } else if node.is_null() {
+            *self = T::null();
+        } else {
+            return self.insert(T::empty()).read(node);
         }
         Ok(())
     }
     fn write(&self, out: &mut Writer) {
-        match self {
-            Some(value) => value.write(out),
-            None => out.raw("null"),
+        if let Some(value) = self {
+            out.value_or(value, "null");
         }
     }
-    #[inline]
-    fn absent(&mut self) -> bool {
-        *self = None;
-        true
-    }
-    #[inline]
-    fn null(&mut self) -> bool {
-        *self = None;
-        true
-    }
-    #[inline]
-    fn is_absent(&self) -> bool {
-        self.is_none()
+    fn null() -> Option<Self> {
+        Some(None)
     }
 }
 
 impl<T: Wire> Wire for Box<T> {
-    #[inline]
     fn empty() -> Self {
         Self::new(T::empty())
     }
-    #[inline]
     fn read(&mut self, node: Node<'_>) -> Result<(), DecodeError> {
         (**self).read(node)
     }
-    #[inline]
     fn write(&self, out: &mut Writer) {
         (**self).write(out);
     }
-    #[inline]
-    fn absent(&mut self) -> bool {
-        (**self).absent()
-    }
-    #[inline]
-    fn null(&mut self) -> bool {
-        (**self).null()
-    }
-    #[inline]
-    fn is_absent(&self) -> bool {
-        (**self).is_absent()
+    fn null() -> Option<Self> {
+        T::null().map(Self::new)
     }
 }
 
 impl<T: Wire> Wire for Vec<T> {
-    #[inline]
     fn empty() -> Self {
         Self::new()
     }
@@ -207,14 +172,13 @@ impl<T: Wire> Wire for Vec<T> {
         out.raw("[");
         for item in self {
             out.comma();
-            item.write(out);
+            out.value_or(item, "null");
         }
         out.raw("]");
     }
 }
 
 impl<T: Wire> Wire for BTreeMap<String, T> {
-    #[inline]
     fn empty() -> Self {
         Self::new()
     }
@@ -225,7 +189,7 @@ impl<T: Wire> Wire for BTreeMap<String, T> {
         out.raw("{");
         for (key, value) in self {
             out.key(key);
-            value.write(out);
+            out.value_or(value, "null");
         }
         out.raw("}");
     }

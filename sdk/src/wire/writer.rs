@@ -56,6 +56,15 @@ impl Writer {
         }
     }
 
+    /// Appends a value, or this JSON in place of an absent one.
+    pub(crate) fn value_or(&mut self, value: &dyn Wire, absent: &str) {
+        let start = self.json.len();
+        value.write(self);
+        if self.json.len() == start {
+            self.raw(absent);
+        }
+    }
+
     /// Appends a comma unless the container has just begun.
     pub(crate) fn comma(&mut self) {
         if !matches!(self.json.last(), Some(b'{' | b'[') | None) {
@@ -74,13 +83,19 @@ impl Writer {
     pub(crate) fn object(&mut self, fields: &[(Kind, &'static str, &(dyn Wire + 'static))]) {
         self.raw("{");
         for (kind, key, value) in fields {
-            if value.is_absent() && *kind != Kind::Nullable {
-                continue;
-            }
+            let before = self.json.len();
             self.key(key);
+            let start = self.json.len();
+            value.write(self);
             match kind {
-                Kind::Secret if self.redact => self.string(REDACTED),
-                _ => value.write(self),
+                _ if self.json.len() > start => {
+                    if *kind == Kind::Secret && self.redact {
+                        self.json.truncate(start);
+                        self.string(REDACTED);
+                    }
+                }
+                Kind::Nullable => self.raw("null"),
+                Kind::Field | Kind::Secret => self.json.truncate(before),
             }
         }
         self.raw("}");
@@ -91,7 +106,7 @@ impl Writer {
         self.json.pop();
         for (key, value) in values {
             self.key(key);
-            value.write(self);
+            self.value_or(value, "null");
         }
         self.raw("}");
     }

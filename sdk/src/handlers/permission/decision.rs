@@ -48,7 +48,6 @@ impl Decision {
     }
 
     /// Adds the context of the decision for the CLI's records. It has no other effect.
-    #[inline]
     pub fn context(mut self, context: &PermissionDecisionContext) -> Self {
         self.context = Some(wire::to_json(context));
         self
@@ -74,7 +73,6 @@ impl Decision {
 /// A CLI before 1.0.35 can only approve once, so every approval becomes that. A later one has one kind of refusal,
 /// whose feedback is built from the rules or the message of the decision. A decision of an unknown kind is a refusal.
 impl From<PermissionDecision> for Decision {
-    #[inline]
     fn from(decision: PermissionDecision) -> Self {
         Self::exact(wire::to_json(&decision))
     }

@@ -132,7 +132,7 @@ impl Redactor {
             Entry::Number(text) if self.hides_number(text, place) => out.string(REDACTED),
             Entry::Number(text) => out.raw(text),
             Entry::Bool(value) => out.serialize(value),
-            Entry::Null => out.raw("null"),
+            Entry::Null | Entry::Missing => out.raw("null"),
         }
         self.depth -= 1;
     }
