@@ -87,20 +87,8 @@ const TRAIT_METHODS: &[&str] = &[
 ];
 
 /// The further trait methods of records, and the constructor.
-const RECORD_METHODS: &[&str] = &[
-    "absent",
-    "default",
-    "deserialize",
-    "empty",
-    "eq",
-    "is_absent",
-    "ne",
-    "new",
-    "null",
-    "read",
-    "serialize",
-    "write",
-];
+const RECORD_METHODS: &[&str] =
+    &["default", "deserialize", "empty", "eq", "ne", "new", "null", "read", "serialize", "write"];
 
 /// The name of a module or argument; a keyword gets an underscore.
 pub fn snake(wire: &str) -> String {

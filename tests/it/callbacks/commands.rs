@@ -20,7 +20,7 @@ async fn a_command() {
         method: ANSWER,
     };
     let failed = |reason: &str| json!({ "error": reason });
-    broadcast.check(json!({}), failed, "at $.args: expected a value, found nothing").await;
+    broadcast.check(json!({}), failed, "at $.args: expected a string, found nothing").await;
 }
 
 fn execute(id: &str, name: &str) -> Value {

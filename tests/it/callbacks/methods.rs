@@ -134,6 +134,10 @@ async fn check(
     let answer = fake.request_raw(name, params).await;
     assert_eq!(answer, Ok(sample.result.clone()), "{name}");
     let mut received = received.try_recv().expect("the params");
+    if received.is_null() {
+        // No params are an empty object on the wire.
+        received = json!({});
+    }
     // The params of some methods hold the session's id beside their own keys.
     if let Some(received) = received.as_object_mut().filter(|_| sample.of_session) {
         received.remove("sessionId");

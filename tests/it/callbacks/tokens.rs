@@ -25,7 +25,7 @@ async fn provider_token() {
             })
         },
     };
-    let unreadable = invalid("at $.providerName: expected a value, found nothing");
+    let unreadable = invalid("at $.providerName: expected a string, found nothing");
     request.check(json!({"token": "token of default"}), internal, unreadable).await;
 }
 
