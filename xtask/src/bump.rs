@@ -11,7 +11,6 @@ use semver::Version;
 use crate::drift::{self, Change, Compared, How, Source as Breaks, What};
 use crate::older::Older;
 use crate::schema::SchemaSet;
-use crate::source::Source;
 use crate::{codegen, names, paths, schema};
 
 #[derive(clap::Args)]
@@ -53,12 +52,19 @@ pub fn run(args: &Args) -> Result<()> {
     println!("{}", compared.text);
     let older =
         accepted(&old.version, &new, &supplement, args.accept_names).context("nothing was written")?;
+    // What was compared may come from a download that was not verified.
+    let source = schema::installed(&new.version)?;
+    ensure!(
+        source.api == new.api.as_bytes() && source.events == new.events.as_bytes(),
+        "the schemas in the cache are not those in the package of Copilot CLI {}; nothing was written",
+        new.version
+    );
     if let Some(path) = &args.summary {
         // Fails before anything else is written.
         fs::write(path, "")
             .with_context(|| format!("cannot write {}; nothing was written", path.display()))?;
     }
-    schema::write(&ours, &Source::from_folder(&schema::folder_of(&new.version)?, Some(&new.version))?)?;
+    schema::write(&ours, &source)?;
     older.write()?;
     codegen::write(args.accept_names)?;
 

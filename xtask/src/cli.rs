@@ -19,7 +19,7 @@ use crate::{npm, paths, platform, process, schema};
 /// The prefix of the folders of unfinished installs.
 const TEMP_PREFIX: &str = ".installing-";
 /// The package whose versions are those of the CLI.
-const PACKAGE: &str = "@github/copilot";
+pub const PACKAGE: &str = "@github/copilot";
 /// The variable with the path of the CLI, for the SDK and the tests.
 pub const PATH_VARIABLE: &str = "COPILOT_CLI_PATH";
 /// The time limit for a CLI to print its version. At its first start it also unpacks itself.

@@ -24,6 +24,7 @@ mod process;
 mod schema;
 mod source;
 mod standalone;
+mod stream;
 mod table;
 mod test;
 mod tree;

@@ -122,6 +122,14 @@ pub fn integrity(spec: &str) -> Result<Option<String>> {
     Ok(view(spec, "dist.integrity")?.as_str().map(str::to_owned))
 }
 
+/// The address of a package's archive; none if npm has no such package or version.
+pub fn archive(spec: &str) -> Result<Option<String>> {
+    match view(spec, "dist.tarball") {
+        Err(error) if error.downcast_ref().is_some_and(Failure::not_published) => Ok(None),
+        found => Ok(found?.as_str().map(str::to_owned)),
+    }
+}
+
 /// The version that npm installs by default.
 pub fn latest(package: &str) -> Result<String> {
     let answer = view(package, "dist-tags.latest")?;

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::source::Source;
-use crate::{cli, files, paths};
+use crate::{cli, files, paths, stream};
 
 pub const API: &str = "api.schema.json";
 pub const EVENTS: &str = "session-events.schema.json";
@@ -49,7 +49,7 @@ impl SchemaSet {
 pub fn run(args: &Args) -> Result<()> {
     let source = if Version::parse(&args.source).is_ok() {
         ensure!(args.version.is_none(), "--version is only for a folder");
-        Source::from_package(&cli::borrow(&args.source)?.program, &args.source)?
+        installed(&args.source)?
     } else {
         Source::from_folder(Path::new(&args.source), args.version.as_deref())?
     };
@@ -75,7 +75,16 @@ pub fn of_version(version: &str) -> Result<SchemaSet> {
     if let Some(found) = cached(version)? {
         return Ok(found);
     }
-    keep(&Source::from_package(&cli::borrow(version)?.program, version)?)
+    let source = stream::schemas(version).or_else(|error| {
+        eprintln!("note: {error:#}; the whole package is installed");
+        installed(version)
+    });
+    keep(&source?)
+}
+
+/// The schemas of a version from its whole package, which npm verified.
+pub fn installed(version: &str) -> Result<Source> {
+    Source::from_package(&cli::borrow(version)?.program, version)
 }
 
 /// Writes schemas to the user's cache and reads them from there.
@@ -84,12 +93,6 @@ pub fn keep(source: &Source) -> Result<SchemaSet> {
     let folder = paths::schema_cache()?.join(&source.version);
     write(&folder, source)?;
     read_checked(&folder)
-}
-
-/// The folder of a version's schemas in the user's cache, to which they are added if necessary.
-pub fn folder_of(version: &str) -> Result<PathBuf> {
-    of_version(version)?;
-    Ok(paths::schema_cache()?.join(version))
 }
 
 /// The schemas of a version, if they are committed or in the user's cache.
